@@ -1,0 +1,43 @@
+"""Hand-over between threads that wakes the receiver once per burst, not once per item."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BurstQueue(Generic[T]):
+    """A queue from any threads to one receiver.
+
+    `put` calls `wake` only when the receiver is not already awake; the receiver answers a wake with
+    `take`, which returns everything that has come since. Crossing costs one wake a burst: a wake
+    through a pipe or an eventfd is what dominates a hand-over.
+
+    Thread affinity: `put` from any thread; `take` only where `wake` leads to.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._items: deque[T] = deque()
+        self._awake = False
+        self._lock = Lock()
+
+    def put(self, item: T) -> None:
+        """Append `item` and wake the receiver unless a wake is already on its way."""
+        with self._lock:
+            self._items.append(item)
+            if self._awake:
+                return
+            self._awake = True
+        self._wake()
+
+    def take(self) -> deque[T]:
+        """Everything queued, in order. The next `put` wakes again."""
+        with self._lock:
+            taken, self._items = self._items, deque()
+            self._awake = False
+        return taken

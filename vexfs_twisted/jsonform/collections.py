@@ -1,0 +1,125 @@
+"""Collection requests and configuration from JSON, and configuration back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+import orjson
+
+from ..model.collection import (
+    AliasAction,
+    CollectionConfig,
+    CreateAlias,
+    CreateCollection,
+    DeleteAlias,
+    RenameAlias,
+    UpdateCollection,
+)
+from ..model.collection_params import Disabled, QuantizationConfig
+from ..model.errors import FormatError
+from .converter import make_converter
+
+_ALIAS_ACTIONS: Mapping[str, type[AliasAction]] = {
+    "create_alias": CreateAlias,
+    "delete_alias": DeleteAlias,
+    "rename_alias": RenameAlias,
+}
+_NULL_WHEN_UNSET = ("max_segment_size", "memmap_threshold", "max_optimization_threads")
+
+
+def read_create_collection(body: object) -> CreateCollection:
+    """The request that the JSON value `body` holds. Raises FormatError."""
+    if isinstance(body, dict):
+        if "quantization_config" not in body and "quantization" in body:
+            # The field's older name, still accepted.
+            body = {**body, "quantization_config": body["quantization"]}
+        body = {**body, "vectors": _named_vectors(body.get("vectors"))}
+    return _CONVERTER.structure(body, CreateCollection)
+
+
+def read_update_collection(body: object) -> UpdateCollection:
+    """The request that the JSON value `body` holds. Raises FormatError."""
+    return _CONVERTER.structure(body, UpdateCollection)
+
+
+def read_alias_actions(body: object) -> list[AliasAction]:
+    """The actions of a change of aliases. Raises FormatError."""
+    actions = body.get("actions") if isinstance(body, dict) else None
+    if not isinstance(actions, list):
+        raise FormatError("missing field `actions`")
+    return [_read_alias_action(action) for action in actions]
+
+
+def config_to_json(config: CollectionConfig) -> dict[str, Any]:
+    """The JSON object that is echoed to clients and kept on disk."""
+    plain: dict[str, Any] = _CONVERTER.unstructure(config)
+    plain.setdefault("quantization_config", None)
+    for name in _NULL_WHEN_UNSET:
+        plain["optimizer_config"].setdefault(name, None)
+    vectors = plain["params"]["vectors"]
+    if list(vectors) == [""]:
+        plain["params"]["vectors"] = vectors[""]
+    return plain
+
+
+def config_from_json(value: dict[str, Any]) -> CollectionConfig:
+    """The inverse of `config_to_json`."""
+    params = {**value["params"], "vectors": _named_vectors(value["params"]["vectors"])}
+    return _CONVERTER.structure({**value, "params": params}, CollectionConfig)
+
+
+def dump_config(config: CollectionConfig) -> bytes:
+    """`config` as JSON bytes, to be kept."""
+    return orjson.dumps(config_to_json(config))
+
+
+def load_config(data: bytes) -> CollectionConfig:
+    """The inverse of `dump_config`."""
+    return config_from_json(orjson.loads(data))
+
+
+def _named_vectors(vectors: Any) -> Any:
+    """One object with a size is the unnamed vector; anything else maps names to vectors."""
+    if not isinstance(vectors, dict):
+        return vectors
+    keys = {"size", "distance"} & vectors.keys()
+    is_single = any(not isinstance(vectors[key], dict) for key in keys)
+    return {"": vectors} if is_single else vectors
+
+
+def _read_alias_action(action: object) -> AliasAction:
+    if isinstance(action, dict):
+        for name, kind in _ALIAS_ACTIONS.items():
+            if name in action:
+                return _CONVERTER.structure(action[name], kind)
+    raise FormatError("data did not match any variant of untagged enum AliasOperations")
+
+
+def _read_quantization(value: object, _: object) -> QuantizationConfig:
+    if isinstance(value, dict):
+        for field in attrs.fields(QuantizationConfig):
+            inner = value.get(field.name)
+            if inner is not None:
+                return QuantizationConfig(**{field.name: _CONVERTER.structure(inner, field.type)})
+    raise FormatError("data did not match any variant of untagged enum QuantizationConfig")
+
+
+def _read_quantization_diff(value: object, _: object) -> QuantizationConfig | Disabled | None:
+    if value is None:
+        return None
+    if value == Disabled.DISABLED.value:
+        return Disabled.DISABLED
+    return _read_quantization(value, None)
+
+
+def _read_threads(value: object, _: object) -> int | str | None:
+    return value if value is None or value == "auto" else _CONVERTER.structure(value, int)
+
+
+attrs.resolve_types(QuantizationConfig)
+_CONVERTER = make_converter()
+_CONVERTER.register_structure_hook(QuantizationConfig, _read_quantization)
+_CONVERTER.register_structure_hook(QuantizationConfig | Disabled | None, _read_quantization_diff)
+_CONVERTER.register_structure_hook(int | Literal["auto"] | None, _read_threads)

@@ -1,0 +1,168 @@
+"""The one tree of errors that a request can end in.
+
+Each class has a stable `code`; the wires turn codes into statuses with a table of their own. The
+message is the whole text a client sees, in the words Qdrant uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import ClassVar
+
+from attrs import frozen
+
+
+class DomainError(Exception):
+    """What went wrong, said to the client. Subclasses fix the `code`; raise only those."""
+
+    code: ClassVar[str]
+    prefix: ClassVar[str] = ""
+
+    def __init__(self, text: str) -> None:
+        self.message = f"{self.prefix}{text}"
+        super().__init__(self.message)
+
+
+class BadInput(DomainError):
+    """The request is well formed but its values are wrong."""
+
+    code = "bad_input"
+    prefix = "Wrong input: "
+
+
+class BadRequest(DomainError):
+    """The request cannot be carried out as it is put."""
+
+    code = "bad_request"
+    prefix = "Bad request: "
+
+
+class NotFound(DomainError):
+    """Something that the request names does not exist."""
+
+    code = "not_found"
+    prefix = "Not found: "
+
+
+class AlreadyExists(DomainError):
+    """Something that the request creates exists already."""
+
+    code = "already_exists"
+    prefix = "Wrong input: "
+
+
+class Forbidden(DomainError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+    prefix = "Forbidden: "
+
+
+class Standalone(DomainError):
+    """A cluster operation on a server that has no cluster."""
+
+    code = "standalone"
+
+    def __init__(self) -> None:
+        super().__init__("Qdrant is running in standalone mode")
+
+
+class NotSupported(DomainError):
+    """A part of the interface that this server does not offer."""
+
+    code = "not_supported"
+    prefix = "Bad request: "
+
+
+class TimedOut(DomainError):
+    """The operation took longer than the caller allows."""
+
+    code = "timeout"
+    prefix = "Timeout error: "
+
+
+class Unavailable(DomainError):
+    """The server is starting or stopping."""
+
+    code = "unavailable"
+    prefix = "Service unavailable: "
+
+
+class StorageFull(DomainError):
+    """No room is left on the device."""
+
+    code = "storage_full"
+    prefix = "Storage is full: "
+
+
+class InternalError(DomainError):
+    """A fault of the server. The text carries an incident id that finds the log line."""
+
+    code = "internal"
+    prefix = "Service internal error: "
+
+
+class FormatError(DomainError):
+    """A body that does not deserialize. `text` says what was found and what was expected."""
+
+    code = "format"
+    prefix = "Format error in JSON body: "
+
+
+class QueryFormatError(DomainError):
+    """A query string that does not deserialize."""
+
+    code = "query_format"
+    prefix = "Deserialize error in query parameters: "
+
+
+class PayloadTooLarge(DomainError):
+    """A body larger than the server takes."""
+
+    code = "payload_too_large"
+
+
+class Place(Enum):
+    """The part of a request in which a value was found wanting."""
+
+    BODY = "body"
+    QUERY = "query parameters"
+    PATH = "path parameters"
+
+
+@frozen
+class Problem:
+    """One value that is out of its range: where it stands and what is wrong with it."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+class ValidationError(DomainError):
+    """Values that deserialized and are out of range. The wires put their own heading before it."""
+
+    code = "validation"
+
+    def __init__(self, problems: Iterable[Problem], place: Place = Place.BODY) -> None:
+        self.problems = tuple(problems)
+        self.place = place
+        super().__init__(f"[{'; '.join(map(str, self.problems))}]")
+
+
+def unknown_collection(name: str) -> NotFound:
+    """The error for a collection, or alias, that does not exist."""
+    return NotFound(f"Collection `{name}` doesn't exist!")
+
+
+def unknown_vector(name: str) -> BadInput:
+    """The error for a vector name that the collection does not have."""
+    return BadInput(f"Not existing vector name error: {name}")
+
+
+def wrong_dimension(expected: int, got: int) -> BadInput:
+    """The error for a vector whose length is not that of its collection."""
+    return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}")

@@ -1,0 +1,73 @@
+"""The path grammar that selects values inside a payload: `a.b`, `a[0].b`, `a[].b`, `"a.b".c`."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+
+@frozen
+class Key:
+    """A step into the member of an object."""
+
+    name: str
+
+
+@frozen
+class Index:
+    """A step into one element of an array."""
+
+    position: int
+
+
+@frozen
+class EachElement:
+    """A step into every element of an array, spelled `[]`."""
+
+
+Step = Key | Index | EachElement
+
+_KEY = re.compile(r'"(?P<quoted>[^"]*)"|(?P<raw>[\w-]+)')
+_BRACKETS = re.compile(r"\[(?P<position>\d*)\]")
+
+
+@frozen
+class PayloadPath:
+    """A parsed path. `text` is its source as the client spelled it."""
+
+    text: str
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> PayloadPath:
+        """Parse `text`. Raises ValueError when it is not a path."""
+        steps: list[Step] = []
+        position = _take_key(text, 0, steps)
+        while position < len(text):
+            if text[position] == ".":
+                position = _take_key(text, position + 1, steps)
+            else:
+                position = _take_brackets(text, position, steps)
+        return cls(text, tuple(steps))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _take_key(text: str, position: int, steps: list[Step]) -> int:
+    found = _KEY.match(text, position)
+    if found is None:
+        raise ValueError(f"Invalid json path: '{text}'")
+    quoted = found["quoted"]
+    steps.append(Key(found["raw"] if quoted is None else quoted))
+    return found.end()
+
+
+def _take_brackets(text: str, position: int, steps: list[Step]) -> int:
+    found = _BRACKETS.match(text, position)
+    if found is None:
+        raise ValueError(f"Invalid json path: '{text}'")
+    digits = found["position"]
+    steps.append(Index(int(digits)) if digits else EachElement())
+    return found.end()

@@ -1,0 +1,167 @@
+"""Reads of a collection and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from attrs import field, frozen
+
+from .errors import BadInput, Problem, ValidationError
+from .filters import Filter
+from .ids import PointId
+from .payload_path import PayloadPath
+from .validation import bounded
+from .vectors import UNNAMED, NamedVectors, Vector
+
+DEFAULT_LIMIT = 10
+
+
+class PayloadMode(Enum):
+    """What `PayloadSelector.paths` mean."""
+
+    ALL = "all"
+    NONE = "none"
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+
+
+@frozen
+class PayloadSelector:
+    """The part of each payload that a read returns."""
+
+    mode: PayloadMode
+    paths: tuple[PayloadPath, ...] = ()
+
+
+ALL_PAYLOAD = PayloadSelector(PayloadMode.ALL)
+NO_PAYLOAD = PayloadSelector(PayloadMode.NONE)
+
+VectorSelector = bool | tuple[str, ...]
+"""All vectors, none, or those of the names given."""
+
+
+@frozen
+class Selection:
+    """What a read returns of each point beside its id."""
+
+    payload: PayloadSelector = NO_PAYLOAD
+    vectors: VectorSelector = False
+
+
+class Record(NamedTuple):
+    """A stored point as a read returns it. What was not asked for is None.
+
+    `payload` is JSON as stored, unless a part of it was selected.
+    """
+
+    id: PointId
+    payload: bytes | None
+    vectors: NamedVectors | None
+
+
+class ScoredPoint(NamedTuple):
+    """A point with the score that a query gave it."""
+
+    id: PointId
+    version: int
+    score: float
+    payload: bytes | None
+    vectors: NamedVectors | None
+
+
+@frozen
+class Scroll:
+    """A page of points in the order of their ids, from `offset` on."""
+
+    limit: int = bounded(1, default=DEFAULT_LIMIT)
+    offset: PointId | None = None
+    filter: Filter | None = None
+    selection: Selection = Selection()
+
+
+class Page(NamedTuple):
+    """What a scroll returns; `next_offset` is where the next page starts, None after the last."""
+
+    records: Sequence[Record]
+    next_offset: PointId | None
+
+
+@frozen
+class Count:
+    """The number of points that pass `filter`. Counts are exact whatever `exact` says."""
+
+    filter: Filter | None = None
+    exact: bool = True
+
+
+@frozen
+class Quantization:
+    """How a search uses quantized vectors."""
+
+    ignore: bool = False
+    rescore: bool | None = None
+    oversampling: float | None = bounded(1.0)
+
+
+@frozen
+class Acorn:
+    """How a filtered graph search widens its neighbourhoods."""
+
+    enable: bool = False
+    max_selectivity: float | None = bounded(0.0, 1.0)
+
+
+@frozen
+class SearchParams:
+    """How a search trades speed for accuracy."""
+
+    hnsw_ef: int | None = bounded(1)
+    exact: bool = False
+    quantization: Quantization | None = None
+    indexed_only: bool = False
+    acorn: Acorn | None = None
+
+
+@frozen
+class NearestToVector:
+    """The points nearest to `vector`, shape [dim], float32."""
+
+    vector: Vector = field(eq=lambda array: array.tobytes())
+
+
+@frozen
+class NearestToPoint:
+    """The points nearest to the stored point `id`, itself left out."""
+
+    id: PointId
+
+
+Target = NearestToVector | NearestToPoint
+
+
+@frozen
+class Query:
+    """One query. Without a `target` it is a scroll in the order of ids, every score 0.
+
+    `limit` may be as large as 2**64 - 1. `score_threshold` keeps scores at least as good as it.
+    """
+
+    target: Target | None = None
+    using: str = UNNAMED
+    filter: Filter | None = None
+    params: SearchParams = SearchParams()
+    score_threshold: float | None = None
+    limit: int = bounded(1, default=DEFAULT_LIMIT)
+    offset: int = bounded(0, default=0)
+    selection: Selection = Selection()
+
+
+def check_query_vector(vector: Vector) -> None:
+    """Raise unless the vector has numbers in it, and only finite ones."""
+    if vector.size == 0:
+        raise ValidationError([Problem("vector", "dense vector must not be empty")])
+    if not np.isfinite(vector).all():
+        raise BadInput("Vector contains NaN or infinite values")

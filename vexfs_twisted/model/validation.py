@@ -1,0 +1,88 @@
+"""Range rules declared on attrs fields, and the walk that finds the values that break them.
+
+A rule is part of the model, so both wires refuse alike. Paths are spelled as clients see them:
+nested fields with dots, list items `[0]`, the value of a map `?`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import attrs
+from attrs import frozen
+
+from .errors import Place, Problem, ValidationError
+
+_RULE = "rule"
+
+
+@frozen
+class Bounds:
+    """The closed interval a number must lie in; `maximum` None means it is open upwards."""
+
+    minimum: float
+    maximum: float | None = None
+
+    def complaint(self, value: float) -> str | None:
+        """What is wrong with `value`, or None."""
+        if value >= self.minimum and (self.maximum is None or value <= self.maximum):
+            return None
+        if self.maximum is None:
+            return f"value {value} invalid, must be {self.minimum} or larger"
+        return f"value {value} invalid, must be from {self.minimum} to {self.maximum}"
+
+
+Rule = Callable[[Any], str | None]
+
+
+def bounded(minimum: float, maximum: float | None = None, *, default: Any = None) -> Any:
+    """An attrs field whose number must lie within the bounds. None is always allowed."""
+    return attrs.field(default=default, metadata={_RULE: Bounds(minimum, maximum).complaint})
+
+
+def ruled(rule: Rule, *, default: Any = None) -> Any:
+    """An attrs field checked by `rule`, which answers a complaint or None."""
+    return attrs.field(default=default, metadata={_RULE: rule})
+
+
+@runtime_checkable
+class HasProblems(Protocol):
+    """A value with rules of its own beyond those of its fields."""
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        """Yield what is wrong with the value that stands at `path`."""
+
+
+def find_problems(value: object, path: str = "") -> Iterator[Problem]:
+    """Walk an attrs value, its maps and its lists, and yield each broken rule."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from find_problems(item, path if key == "" else f"{path}.?")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from find_problems(item, f"{path}[{index}]")
+    elif attrs.has(type(value)):
+        yield from _field_problems(value, path)
+
+
+def _field_problems(value: Any, path: str) -> Iterator[Problem]:
+    if isinstance(value, HasProblems):
+        yield from value.problems(path)
+    for field in attrs.fields(type(value)):
+        item = getattr(value, field.name)
+        if item is None:
+            continue
+        where = f"{path}.{field.name}" if path else field.name
+        rule: Rule | None = field.metadata.get(_RULE)
+        complaint = rule(item) if rule is not None else None
+        if complaint is not None:
+            yield Problem(where, complaint)
+        yield from find_problems(item, where)
+
+
+def validate(value: object, path: str = "", place: Place = Place.BODY) -> None:
+    """Raise ValidationError with every broken rule in `value`."""
+    found = tuple(find_problems(value, path))
+    if found:
+        raise ValidationError(found, place)
