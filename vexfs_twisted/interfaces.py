@@ -27,7 +27,13 @@ from .model.updates import Update, UpdateResult
 
 
 class IStorage(Interface):
-    """Collections by their real names, and their points."""
+    """Collections by their real names, and their points.
+
+    A method that is given the name of no collection raises NotFound at once.
+    """
+
+    def resolve(name: str) -> str:
+        """The real name behind a collection's name or alias. Answers at once or raises NotFound."""
 
     def create_collection(name: str, request: CreateCollection) -> Deferred[None]:
         """Create a collection. AlreadyExists when the name is taken by one."""

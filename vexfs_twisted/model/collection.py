@@ -189,7 +189,7 @@ def merged(base: T, diff: attrs.AttrsInstance | None) -> T:
         return base
     fields = attrs.fields(type(diff))
     changes = {f.name: v for f in fields if (v := getattr(diff, f.name)) is not None}
-    return attrs.evolve(base, **changes)  # type: ignore[misc,no-any-return]
+    return attrs.evolve(base, **changes)  # type: ignore[misc]
 
 
 def new_config(request: CreateCollection, defaults: CollectionConfig) -> CollectionConfig:

@@ -256,8 +256,8 @@ def _not_pinned(memory: Memory) -> str | None:
 class VectorParams:
     """One dense vector space of a collection."""
 
+    distance: Distance
     size: int = bounded(1, MAX_DIMENSION, default=attrs.NOTHING)
-    distance: Distance = attrs.field()
     hnsw_config: HnswConfigDiff | None = None
     quantization_config: QuantizationConfig | None = None
     on_disk: bool | None = None

@@ -1,0 +1,26 @@
+"""Time limits that callers put on operations."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from ..model.errors import TimedOut
+
+T = TypeVar("T")
+
+
+def with_deadline(work: Deferred[T], timeout: float | None, clock: IReactorTime) -> Deferred[T]:
+    """`work`, cancelled and failed with TimedOut when it takes longer than `timeout` seconds."""
+    if timeout is None:
+        return work
+
+    def timed_out(failure: object, seconds: float) -> object:
+        if isinstance(failure, Failure) and failure.check(CancelledError):
+            raise TimedOut(f"the operation did not finish within {seconds:g} seconds")
+        return failure
+
+    return work.addTimeout(timeout, clock, onTimeoutCancel=timed_out)

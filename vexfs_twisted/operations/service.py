@@ -1,0 +1,175 @@
+"""IOperations over a storage: names resolved, requests checked, deadlines kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from zlib import crc32
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from ..interfaces import IOperations, IStorage
+from ..model.collection import (
+    Alias,
+    AliasAction,
+    ClusterInfo,
+    CollectionInfo,
+    CreateCollection,
+    UpdateCollection,
+)
+from ..model.errors import NotFound, TimedOut
+from ..model.ids import PointId
+from ..model.names import check_collection_name, check_new_collection_name
+from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..model.updates import Update, UpdateResult, UpdateStatus
+from ..model.validation import validate
+from .deadlines import with_deadline
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PEER_ID = crc32(b"vexfs-qdrant")
+_SHARDS = 1
+
+
+def _deferred(method: Callable[P, Awaitable[T]]) -> Callable[P, Deferred[T]]:
+    """Let an `async def` method return a Deferred, as the interface promises."""
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        coroutine: Any = method(*args, **kwargs)
+        return Deferred.fromCoroutine(coroutine)
+
+    return call
+
+
+@implementer(IOperations)
+class Operations:
+    """See IOperations. Every method is called in the reactor thread."""
+
+    def __init__(self, storage: IStorage, clock: IReactorTime) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    @_deferred
+    async def create_collection(self, name: str, request: CreateCollection) -> bool:
+        """See IOperations."""
+        check_new_collection_name(name)
+        await self._storage.create_collection(name, request)
+        return True
+
+    @_deferred
+    async def update_collection(self, name: str, request: UpdateCollection) -> bool:
+        """See IOperations."""
+        await self._storage.update_collection(self._resolve(name), request)
+        return True
+
+    @_deferred
+    async def delete_collection(self, name: str) -> bool:
+        """See IOperations."""
+        check_collection_name(name)
+        return await self._storage.delete_collection(name)
+
+    @_deferred
+    async def list_collections(self) -> list[str]:
+        """See IOperations."""
+        return self._storage.collection_names()
+
+    @_deferred
+    async def collection_exists(self, name: str) -> bool:
+        """See IOperations."""
+        try:
+            self._resolve(name)
+        except NotFound:
+            return False
+        return True
+
+    @_deferred
+    async def collection_info(self, name: str) -> CollectionInfo:
+        """See IOperations."""
+        return await self._storage.collection_info(self._resolve(name))
+
+    @_deferred
+    async def cluster_info(self, name: str) -> ClusterInfo:
+        """See IOperations."""
+        points = await self._storage.count(self._resolve(name), Count())
+        return ClusterInfo(peer_id=_PEER_ID, shard_count=_SHARDS, points_count=points)
+
+    @_deferred
+    async def update_aliases(self, actions: Sequence[AliasAction]) -> bool:
+        """See IOperations."""
+        await self._storage.update_aliases(actions)
+        return True
+
+    @_deferred
+    async def list_aliases(self, collection_name: str | None = None) -> list[Alias]:
+        """See IOperations."""
+        aliases = self._storage.aliases()
+        if collection_name is None:
+            return list(aliases)
+        name = self._resolve(collection_name)
+        return [alias for alias in aliases if alias.collection_name == name]
+
+    @_deferred
+    async def update(
+        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+    ) -> UpdateResult:
+        """See IOperations."""
+        written = self._storage.update(self._resolve(name), update)
+        try:
+            operation_id = await with_deadline(written, timeout if wait else None, self._clock)
+        except TimedOut:
+            return UpdateResult(None, UpdateStatus.WAIT_TIMEOUT)
+        status = UpdateStatus.COMPLETED if wait else UpdateStatus.ACKNOWLEDGED
+        return UpdateResult(operation_id, status)
+
+    @_deferred
+    async def retrieve(
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        timeout: float | None = None,
+    ) -> list[Record]:
+        """See IOperations."""
+        reading = self._storage.retrieve(self._resolve(name), ids, selection)
+        return await with_deadline(reading, timeout, self._clock)
+
+    @_deferred
+    async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
+        """See IOperations."""
+        validate(request)
+        reading = self._storage.scroll(self._resolve(name), request)
+        return await with_deadline(reading, timeout, self._clock)
+
+    @_deferred
+    async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
+        """See IOperations."""
+        reading = self._storage.count(self._resolve(name), request)
+        return await with_deadline(reading, timeout, self._clock)
+
+    @_deferred
+    async def query(
+        self, name: str, query: Query, timeout: float | None = None
+    ) -> Sequence[ScoredPoint]:
+        """See IOperations."""
+        validate(query)
+        reading = self._storage.query_batch(self._resolve(name), [query])
+        return (await with_deadline(reading, timeout, self._clock))[0]
+
+    @_deferred
+    async def query_batch(
+        self, name: str, queries: Sequence[Query], timeout: float | None = None
+    ) -> list[Sequence[ScoredPoint]]:
+        """See IOperations."""
+        for query in queries:
+            validate(query)
+        reading = self._storage.query_batch(self._resolve(name), queries)
+        return await with_deadline(reading, timeout, self._clock)
+
+    def _resolve(self, name: str) -> str:
+        check_collection_name(name)
+        return self._storage.resolve(name)

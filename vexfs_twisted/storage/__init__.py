@@ -1,0 +1,1 @@
+"""The storage service: the engine behind Deferreds, with its threads, queues and group commit."""

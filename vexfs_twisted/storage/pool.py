@@ -1,0 +1,113 @@
+"""Worker threads whose results come back to the reactor in bursts.
+
+Twisted's own pool wakes the reactor once per result and drops what is queued when it stops. Here
+results that finish close together share one wake, and a stop lets everything queued finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from ..bursts import BurstQueue
+from ..model.errors import Unavailable
+
+T = TypeVar("T")
+
+CallInReactor = Callable[..., object]
+"""`reactor.callFromThread`: runs a function in the reactor thread."""
+
+
+class _Job:
+    """One call on its way through a worker."""
+
+    __slots__ = ("args", "cancelled", "deferred", "function", "outcome")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function = function
+        self.args = args
+        self.cancelled = False
+        self.outcome: Any = None
+        self.deferred: Deferred[Any] = Deferred(self._cancel)
+
+    def _cancel(self, _: Deferred[Any]) -> None:
+        self.cancelled = True
+
+    def run(self) -> None:
+        """Call the function, in a worker thread. A job cancelled by now is skipped."""
+        if self.cancelled:
+            return
+        try:
+            self.outcome = self.function(*self.args)
+        except Exception:
+            self.outcome = Failure()
+
+    def answer(self) -> None:
+        """Fire the Deferred, in the reactor thread."""
+        if not self.cancelled:
+            self.deferred.callback(self.outcome)
+
+
+class WorkerPool:
+    """A fixed number of threads that run calls in the order they came.
+
+    All methods are called in the reactor thread.
+    """
+
+    def __init__(self, name: str, size: int, call_in_reactor: CallInReactor) -> None:
+        self._name = name
+        self._size = size
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._done: BurstQueue[_Job | None] = BurstQueue(lambda: call_in_reactor(self._answer))
+        self._accepting = False
+        self._running = 0
+        self._stopped: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._accepting = True
+        self._stopped = Deferred()
+        self._running = self._size
+        for number in range(self._size):
+            Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+
+    def stop(self) -> Deferred[None]:
+        """Take no more calls; fires when all that were taken are answered and the threads ended."""
+        if self._accepting:
+            self._accepting = False
+            for _ in range(self._size):
+                self._queue.put(None)
+        return self._stopped
+
+    def run(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `function` in a worker. Cancelling skips a call not yet begun, else drops its result.
+
+        Fails with Unavailable when the pool is not running.
+        """
+        if not self._accepting:
+            return fail(Unavailable("the server is stopping"))
+        job = _Job(function, args)
+        self._queue.put(job)
+        return job.deferred
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            job.run()
+            self._done.put(job)
+            # A thread that waits for its next job must not keep the last one's data alive.
+            del job
+        self._done.put(None)
+
+    def _answer(self) -> None:
+        for job in self._done.take():
+            if job is not None:
+                job.answer()
+                continue
+            self._running -= 1
+            if self._running == 0:
+                self._stopped.callback(None)

@@ -1,0 +1,165 @@
+"""The storage service: every use of the engine goes through here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from zope.interface import implementer
+
+from ..engine.catalog import Catalog
+from ..engine.collection import Collection
+from ..interfaces import IStorage
+from ..model.collection import (
+    Alias,
+    AliasAction,
+    CollectionInfo,
+    CreateCollection,
+    UpdateCollection,
+)
+from ..model.ids import PointId
+from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..model.updates import Update
+from .pool import CallInReactor, WorkerPool
+from .writer import CollectionWriter
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_WRITER_THREADS = 2
+
+
+def _reader_threads() -> int:
+    return max(2, os.cpu_count() or 1)
+
+
+@implementer(IStorage)
+class StorageService(Service):
+    """IStorage over the embedded engine.
+
+    Reads run in a pool of their own, so a commit that waits for the disk holds up no search. Writes
+    of one collection go through its CollectionWriter, one group at a time. Configuration changes
+    run in the writers' pool; the collection's own lock orders them with its updates.
+
+    Threads and files exist only between startService and stopService.
+    """
+
+    name = "storage"
+
+    def __init__(self, catalog: Catalog, call_in_reactor: CallInReactor) -> None:
+        self._catalog = catalog
+        self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
+        self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
+        self._writers: dict[str, CollectionWriter] = {}
+
+    def startService(self) -> Deferred[None]:
+        """Open the catalog. Fails with an EngineStartError when the folder cannot be used."""
+        super().startService()
+        self._readers.start()
+        self._committers.start()
+        return self._committers.run(self._catalog.open).addErrback(self._give_up)
+
+    async def _stop(self) -> None:
+        await gatherResults([writer.drained() for writer in self._writers.values()])
+        await self._readers.stop()
+        closed = self._committers.run(self._catalog.close)
+        await self._committers.stop()
+        await closed
+
+    def stopService(self) -> Deferred[None]:
+        """Finish what has been accepted, then close the files."""
+        maybeDeferred(super().stopService)
+        return Deferred.fromCoroutine(self._stop())
+
+    def _give_up(self, failure: object) -> Deferred[object]:
+        stopped = gatherResults([self._readers.stop(), self._committers.stop()])
+        return stopped.addCallback(lambda _: failure)
+
+    def resolve(self, name: str) -> str:
+        """See IStorage."""
+        return self._catalog.resolve(name)
+
+    def collection_names(self) -> list[str]:
+        """See IStorage."""
+        return self._catalog.names()
+
+    def aliases(self) -> Sequence[Alias]:
+        """See IStorage."""
+        return self._catalog.aliases()
+
+    def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
+        """See IStorage."""
+        return self._committers.run(self._catalog.create, name, request).addCallback(_nothing)
+
+    def update_collection(self, name: str, request: UpdateCollection) -> Deferred[None]:
+        """See IStorage."""
+        collection = self._catalog.get(name)
+        return self._committers.run(collection.update_config, request)
+
+    def delete_collection(self, name: str) -> Deferred[bool]:
+        """See IStorage."""
+        self._writers.pop(name, None)
+        return self._committers.run(self._catalog.delete, name)
+
+    def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
+        """See IStorage."""
+        return self._committers.run(self._catalog.update_aliases, actions)
+
+    def collection_info(self, name: str) -> Deferred[CollectionInfo]:
+        """See IStorage."""
+        collection = self._catalog.get(name)
+        waiting = self._writer(name).queue_length
+
+        def with_queue(info: CollectionInfo) -> CollectionInfo:
+            return attrs.evolve(info, update_queue_length=waiting)
+
+        return self._readers.run(collection.info).addCallback(with_queue)
+
+    def update(self, name: str, update: Update) -> Deferred[int]:
+        """See IStorage."""
+        return self._writer(name).submit(update)
+
+    def retrieve(
+        self, name: str, ids: Sequence[PointId], selection: Selection
+    ) -> Deferred[list[Record]]:
+        """See IStorage."""
+        return self._read(name, Collection.retrieve, ids, selection)
+
+    def scroll(self, name: str, request: Scroll) -> Deferred[Page]:
+        """See IStorage."""
+        return self._read(name, Collection.scroll, request)
+
+    def count(self, name: str, request: Count) -> Deferred[int]:
+        """See IStorage."""
+        return self._read(name, Collection.count, request)
+
+    def query_batch(
+        self, name: str, queries: Sequence[Query]
+    ) -> Deferred[list[Sequence[ScoredPoint]]]:
+        """See IStorage."""
+        return self._read(name, Collection.query_batch, queries)
+
+    def _read(
+        self,
+        name: str,
+        method: Callable[Concatenate[Collection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Deferred[T]:
+        return self._readers.run(method, self._catalog.get(name), *args, **kwargs)
+
+    def _writer(self, name: str) -> CollectionWriter:
+        collection = self._catalog.get(name)
+        writer = self._writers.get(name)
+        if writer is None or writer.collection is not collection:
+            # None yet, or that of a deleted collection that had the same name.
+            writer = self._writers[name] = CollectionWriter(collection, self._committers)
+        return writer
+
+
+def _nothing(_: object) -> None:
+    """Drop the result of an engine call that the interface does not promise."""
