@@ -1,0 +1,238 @@
+"""The server's settings: one typed value, made from the command line, the environment and a file.
+
+Where a setting is given more than once, the command line wins over the environment, the environment
+over the file, and the file over the default. Keys are Qdrant's (`service.http_port`); a key that is
+unknown is ignored, so that a Qdrant configuration file can be used as it is. A value that is wrong
+raises ConfigError with one line that says where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+import attrs
+from attrs import frozen
+
+from .jsonform.collections import read_create_collection
+from .model.collection import CollectionConfig, new_config
+from .model.errors import DomainError, FormatError
+from .model.validation import find_problems
+from .settings import (
+    ConfigError,
+    Found,
+    Setting,
+    address,
+    from_environment,
+    from_file,
+    one_of,
+    or_none,
+    scalar,
+    text,
+    whole_number,
+)
+
+MEBIBYTE = 1024 * 1024
+MAX_PORT = 65535
+
+
+_PORT = whole_number(0, MAX_PORT)
+_LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warn": "warning"}
+_LEVELS |= {"warning": "warning", "error": "error"}
+
+
+def _setting(default: Any, setting: Setting) -> Any:
+    return attrs.field(default=default, metadata={"setting": setting})
+
+
+@frozen
+class Config:
+    """The settings of one server. Port 0 lets the system choose; `grpc_port` None is no gRPC.
+
+    Sizes are in the units that their names tell; `grpc_max_message_size` is in bytes, None is no bound.
+    `collections` is what a new collection has where its request leaves a part open.
+    """
+
+    host: str = _setting(
+        "127.0.0.1",
+        Setting("service.host", address, option="host", help="IP address to listen on"),
+    )
+    http_port: int = _setting(
+        6333, Setting("service.http_port", _PORT, option="http-port", help="port of the REST API")
+    )
+    grpc_port: int | None = _setting(
+        6334,
+        Setting(
+            "service.grpc_port",
+            or_none(_PORT),
+            ("API_GRPC_PORT",),
+            option="grpc-port",
+            help="port of the gRPC API, or 'none'",
+        ),
+    )
+    max_request_size_mb: int = _setting(
+        32,
+        Setting(
+            "service.max_request_size_mb",
+            whole_number(1),
+            option="max-request-size-mb",
+            help="largest REST body in MiB",
+        ),
+    )
+    grpc_max_message_size: int | None = _setting(
+        None,
+        Setting(
+            "grpc.max_message_size",
+            or_none(whole_number(1, 2**31 - 1)),
+            ("API_GRPC_MAX_MESSAGE_SIZE",),
+            option="grpc-max-message-size",
+            help="largest gRPC message in bytes, or 'none'",
+        ),
+    )
+    grpc_keepalive_time_ms: int = _setting(
+        30000,
+        Setting("grpc.keepalive_time_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIME",)),
+    )
+    grpc_keepalive_timeout_ms: int = _setting(
+        5000,
+        Setting("grpc.keepalive_timeout_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIMEOUT",)),
+    )
+    storage_path: str = _setting(
+        "./vexfs-data",
+        Setting(
+            "storage.storage_path",
+            text,
+            option="storage-path",
+            help="folder that holds the data; it is made when missing",
+        ),
+    )
+    log_level: str = _setting(
+        "info",
+        Setting(
+            "log_level",
+            one_of(_LEVELS),
+            ("LOGGING_LEVEL",),
+            option="log-level",
+            help="least level to log: debug, info, warning or error",
+        ),
+    )
+    log_format: str = _setting(
+        "text",
+        Setting(
+            "logger.format",
+            one_of({"text": "text", "json": "json"}),
+            option="log-format",
+            help="form of log lines: text or json",
+        ),
+    )
+    collections: CollectionConfig = CollectionConfig()
+
+    @property
+    def max_request_size(self) -> int:
+        """The largest REST body in bytes."""
+        return self.max_request_size_mb * MEBIBYTE
+
+
+def settings() -> Iterable[tuple[str, Setting, Any]]:
+    """Each field of `Config` that is set by one value: its name, how it is set, its default."""
+    for field in attrs.fields(Config):
+        if "setting" in field.metadata:
+            yield field.name, field.metadata["setting"], field.default
+
+
+def load_config(
+    options: Mapping[str, str],
+    environment: Mapping[str, str],
+    config_path: str | None = None,
+) -> Config:
+    """The settings that the command line, the environment and the file together give.
+
+    `options` maps the names of command line options to the values given. Reads the file, if any.
+    """
+    found = {
+        **(from_file(config_path) if config_path is not None else {}),
+        **_from_environment(environment),
+        **_from_options(options),
+    }
+    _refuse_unprotected(found)
+    values: dict[str, Any] = {}
+    for name, setting, default in settings():
+        given = found.get(setting.key)
+        if given is None or (given.value is None and default is not None):
+            continue
+        try:
+            values[name] = setting.parse(given.value)
+        except ValueError as error:
+            raise ConfigError(f"{given.origin}: {error}") from None
+    return Config(**values, collections=_collection_defaults(found))
+
+
+def _from_options(options: Mapping[str, str]) -> dict[str, Found]:
+    keys = {setting.option: setting.key for _, setting, _ in settings()}
+    return {keys[name]: Found(value, f"--{name}") for name, value in options.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
+    """Values by key; a variable of the older adapter wins over one of Qdrant's."""
+    found = from_environment(environment)
+    names = [(setting.key, setting.variables) for _, setting, _ in settings()]
+    for key, variables in (*names, ("service.api_key", ("API_API_KEY",))):
+        for variable in variables:
+            if environment.get(variable):
+                found[key] = Found(environment[variable], variable)
+    return found
+
+
+_PROTECTIONS = (
+    "service.api_key",
+    "service.alt_api_key",
+    "service.read_only_api_key",
+    "service.jwt_rbac",
+    "service.enable_tls",
+)
+
+
+def _refuse_unprotected(found: Mapping[str, Found]) -> None:
+    """A server that ran open although protection was asked for would be a trap."""
+    for key in _PROTECTIONS:
+        given = found.get(key)
+        if given is not None and given.value and scalar(given.value) is not False:
+            raise ConfigError(
+                f"{given.origin}: this version has no access control and no TLS, "
+                "so it will not start where they are asked for"
+            )
+
+
+_SECTIONS = {
+    "storage.hnsw_index": "hnsw_config",
+    "storage.optimizers": "optimizers_config",
+    "storage.wal": "wal_config",
+}
+
+
+def _collection_defaults(found: Mapping[str, Found]) -> CollectionConfig:
+    """What a new collection has by default: Qdrant's values under those that are set."""
+    request: dict[str, Any] = {"vectors": {}}
+    for key, given in found.items():
+        section, _, name = key.rpartition(".")
+        if key == "storage.on_disk_payload":
+            request["on_disk_payload"] = scalar(given.value)
+        elif section in _SECTIONS:
+            request.setdefault(_SECTIONS[section], {})[name] = scalar(given.value)
+    try:
+        wanted = read_create_collection(request)
+        for problem in find_problems(wanted):
+            _complain(problem.path, problem.text)
+        return new_config(wanted, CollectionConfig())
+    except FormatError as error:
+        where, _, complaint = error.message.removeprefix(FormatError.prefix).partition(": ")
+        _complain(where, complaint)
+    except DomainError as error:
+        raise ConfigError(f"storage: {error.message}") from None
+
+
+def _complain(where: str, complaint: str) -> NoReturn:
+    """Raise ConfigError in the words of the file, where `where` is in those of a request."""
+    for section, field in _SECTIONS.items():
+        where = where.replace(field, section)
+    raise ConfigError(f"{where}: {complaint}")

@@ -1,0 +1,144 @@
+"""How single settings are declared and read: from words, from the environment, from a YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import yaml
+from attrs import frozen
+
+_PREFIX = "QDRANT__"
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the text is one line, meant for whoever set it."""
+
+
+@frozen
+class Found:
+    """A value as it was given, and where."""
+
+    value: Any
+    origin: str
+
+
+Parser = Callable[[Any], Any]
+
+
+@frozen
+class Setting:
+    """How one field of `Config` is set: its key, how it is read, and its other names.
+
+    `variables` are environment variables beside the QDRANT__SECTION__KEY that follows from `key`.
+    `option` is the name on the command line, and `help` what is said of it there.
+    """
+
+    key: str
+    parse: Parser
+    variables: tuple[str, ...] = ()
+    option: str | None = None
+    help: str = ""
+
+
+def whole_number(minimum: int, maximum: int | None = None) -> Parser:
+    """A parser of integers within the bounds, from a number or its digits."""
+
+    def parse(value: Any) -> int:
+        text = str(value).strip()
+        number = int(text) if text.removeprefix("-").isdecimal() else None
+        is_within = number is not None and number >= minimum
+        if number is None or not is_within or (maximum is not None and number > maximum):
+            bounds = f"{minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
+            raise ValueError(f"{value!r} is not a whole number {bounds}")
+        return number
+
+    return parse
+
+
+def one_of(choices: Mapping[str, str]) -> Parser:
+    """A parser of words, whatever their case, into what they stand for."""
+
+    def parse(value: Any) -> str:
+        chosen = choices.get(str(value).strip().lower())
+        if chosen is None:
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+        return chosen
+
+    return parse
+
+
+def or_none(parse: Parser) -> Parser:
+    """A parser that also takes null, or a word for it, and then answers None."""
+
+    def parse_or_none(value: Any) -> Any:
+        if value is None or str(value).strip().lower() in ("none", "null", "off"):
+            return None
+        return parse(value)
+
+    return parse_or_none
+
+
+def address(value: Any) -> str:
+    """Parse an IP address to listen on; `localhost` stands for 127.0.0.1."""
+    if value == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(str(value).strip()))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address") from None
+
+
+def text(value: Any) -> str:
+    """Parse a string that is not empty."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f"{value!r} is not a text that can be used here")
+    return value
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
+    """Values of QDRANT__SECTION__KEY by key. Variables that are set and empty count as unset."""
+    return {
+        name.removeprefix(_PREFIX).replace("__", ".").lower(): Found(value, name)
+        for name, value in environment.items()
+        if name.startswith(_PREFIX) and value
+    }
+
+
+def from_file(path: str) -> dict[str, Found]:
+    """Values of a YAML file by key: nested names are joined with dots."""
+    try:
+        content = yaml.safe_load(Path(path).read_bytes())
+    except OSError as error:
+        raise ConfigError(f"--config-path: cannot read {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "this is no text"
+        raise ConfigError(f"{path}:{line} not valid YAML: {problem}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: the file must hold a mapping of sections")
+    return dict(_flat(content, "", path))
+
+
+def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[str, Found]]:
+    for name, value in section.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{key}.", path)
+        else:
+            yield key, Found(value, f"{path}: {key}")
+
+
+def scalar(value: Any) -> Any:
+    """What a text from the environment means: a number, a truth value, or itself."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
