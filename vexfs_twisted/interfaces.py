@@ -75,6 +75,9 @@ class IStorage(Interface):
 class IOperations(Interface):
     """The use cases of the server. Collection names may be aliases, except to delete_collection.
 
+    Requests are well formed: a wire has run `model.validation.validate` on what it read, with the
+    paths its clients know.
+
     `timeout` is in seconds; past it a read fails with TimedOut.
     """
 

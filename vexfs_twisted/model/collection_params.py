@@ -5,14 +5,13 @@ Every `…Diff` holds only what a request set; None means unset, and unset is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Literal
 
 import attrs
 from attrs import frozen
 
-from .errors import Problem
 from .validation import bounded, ruled
 
 MAX_DIMENSION = 65536
@@ -252,6 +251,11 @@ def _not_pinned(memory: Memory) -> str | None:
     return "pinned memory is not supported here" if memory is Memory.PINNED else None
 
 
+def _not_turbo(datatype: Datatype) -> str | None:
+    text = "sparse vectors do not support datatype turbo4"
+    return text if datatype is Datatype.TURBO4 else None
+
+
 @frozen
 class VectorParams:
     """One dense vector space of a collection."""
@@ -282,13 +286,8 @@ class SparseIndexParams:
 
     full_scan_threshold: int | None = bounded(0)
     on_disk: bool | None = None
-    datatype: Datatype | None = None
+    datatype: Datatype | None = ruled(_not_turbo)
     memory: Memory | None = None
-
-    def problems(self, path: str) -> Iterator[Problem]:
-        """Sparse indexes know no turbo4."""
-        if self.datatype is Datatype.TURBO4:
-            yield Problem(f"{path}.datatype", "sparse vectors do not support datatype turbo4")
 
 
 @frozen

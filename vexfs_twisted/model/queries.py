@@ -13,7 +13,7 @@ from .errors import BadInput, Problem, ValidationError
 from .filters import Filter
 from .ids import PointId
 from .payload_path import PayloadPath
-from .validation import bounded
+from .validation import bounded, sound
 from .vectors import UNNAMED, NamedVectors, Vector
 
 DEFAULT_LIMIT = 10
@@ -78,8 +78,8 @@ class Scroll:
 
     limit: int = bounded(1, default=DEFAULT_LIMIT)
     offset: PointId | None = None
-    filter: Filter | None = None
-    selection: Selection = Selection()
+    filter: Filter | None = sound()
+    selection: Selection = sound(default=Selection())
 
 
 class Page(NamedTuple):
@@ -149,14 +149,14 @@ class Query:
     `limit` may be as large as 2**64 - 1. `score_threshold` keeps scores at least as good as it.
     """
 
-    target: Target | None = None
+    target: Target | None = sound()
     using: str = UNNAMED
-    filter: Filter | None = None
+    filter: Filter | None = sound()
     params: SearchParams = SearchParams()
     score_threshold: float | None = None
     limit: int = bounded(1, default=DEFAULT_LIMIT)
     offset: int = bounded(0, default=0)
-    selection: Selection = Selection()
+    selection: Selection = sound(default=Selection())
 
 
 def check_query_vector(vector: Vector) -> None:

@@ -25,7 +25,6 @@ from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_collection_name
 from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
 from ..model.updates import Update, UpdateResult, UpdateStatus
-from ..model.validation import validate
 from .deadlines import with_deadline
 
 P = ParamSpec("P")
@@ -141,7 +140,6 @@ class Operations:
     @_deferred
     async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
         """See IOperations."""
-        validate(request)
         reading = self._storage.scroll(self._resolve(name), request)
         return await with_deadline(reading, timeout, self._clock)
 
@@ -156,7 +154,6 @@ class Operations:
         self, name: str, query: Query, timeout: float | None = None
     ) -> Sequence[ScoredPoint]:
         """See IOperations."""
-        validate(query)
         reading = self._storage.query_batch(self._resolve(name), [query])
         return (await with_deadline(reading, timeout, self._clock))[0]
 
@@ -165,8 +162,6 @@ class Operations:
         self, name: str, queries: Sequence[Query], timeout: float | None = None
     ) -> list[Sequence[ScoredPoint]]:
         """See IOperations."""
-        for query in queries:
-            validate(query)
         reading = self._storage.query_batch(self._resolve(name), queries)
         return await with_deadline(reading, timeout, self._clock)
 
