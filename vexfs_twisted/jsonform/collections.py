@@ -102,7 +102,8 @@ def _read_quantization(value: object, _: object) -> QuantizationConfig:
         for field in attrs.fields(QuantizationConfig):
             inner = value.get(field.name)
             if inner is not None:
-                return QuantizationConfig(**{field.name: _CONVERTER.structure(inner, field.type)})
+                kind: Any = field.type
+                return QuantizationConfig(**{field.name: _CONVERTER.structure(inner, kind)})
     raise FormatError("data did not match any variant of untagged enum QuantizationConfig")
 
 

@@ -73,7 +73,7 @@ def _checked_fields(kind: type) -> tuple[tuple[str, Rule | None], ...]:
 
 
 def _field_problems(value: Any, path: str) -> Iterator[Problem]:
-    for name, rule in _checked_fields(type(value)):
+    for name, rule in _checked_fields(type(value)):  # type: ignore[arg-type]
         item = getattr(value, name)
         if item is None:
             continue
