@@ -1,0 +1,154 @@
+"""Starting and stopping in order: what MultiService does at once, done one after the other.
+
+MultiService ignores the Deferreds of startService and stops all its children at the same time. A
+server must not answer before its storage is open, nor close its storage while it still answers.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.python.failure import Failure
+
+from .logs import get_logger
+
+log = get_logger("vexfs.lifecycle")
+
+
+class StartAbandoned(Exception):
+    """The start was given up because the service was asked to stop."""
+
+
+class SequentialService(Service):
+    """A service made of others: started in order, each awaited, and stopped in the reverse order.
+
+    When one fails to start, those before it are stopped and the start fails with its error. A stop
+    during the start waits for the child that is starting, starts no more, and stops those that run.
+    """
+
+    def __init__(self, children: Sequence[IService]) -> None:
+        self._children = tuple(children)
+        self._started: list[IService] = []
+        self._start: Deferred[None] | None = None
+        self._is_stopping = False
+
+    def privilegedStartService(self) -> None:
+        """Nothing is started before its turn."""
+
+    def startService(self) -> Deferred[None]:
+        """Start the children. Fires when the last is started; fails as the first that failed."""
+        super().startService()
+        self._is_stopping = False
+        settled: Deferred[None] = Deferred()
+        self._start = settled
+
+        def settle(result: object) -> object:
+            settled.callback(None)
+            return result
+
+        return Deferred.fromCoroutine(self._start_all()).addBoth(settle)
+
+    async def _start_all(self) -> None:
+        try:
+            for child in self._children:
+                await maybeDeferred(child.startService)
+                self._started.append(child)
+                if self._is_stopping:
+                    raise StartAbandoned
+        except StartAbandoned:
+            raise
+        except BaseException:
+            await self._stop_all()
+            super().stopService()
+            raise
+
+    def stopService(self) -> Deferred[None]:
+        """Stop what was started. Fires when all is stopped; fails as the first that failed."""
+        super().stopService()
+        self._is_stopping = True
+        return Deferred.fromCoroutine(self._stop_after_start())
+
+    async def _stop_after_start(self) -> None:
+        if self._start is not None:
+            await self._start
+        failure = await self._stop_all()
+        if failure is not None:
+            failure.raiseException()
+
+    async def _stop_all(self) -> Failure | None:
+        """Stop every started child, whatever the others do; the first failure is answered."""
+        first: Failure | None = None
+        while self._started:
+            child = self._started.pop()
+            try:
+                await maybeDeferred(child.stopService)
+            except Exception as error:
+                log.error("stopping failed", service=type(child).__name__, exc_info=error)
+                first = first or Failure(error)
+        return first
+
+
+class EndpointService(Service):
+    """A listening port whose start is done when it listens, and fails when it cannot.
+
+    It stops by accepting no more; connections that are open are their protocol's affair.
+    """
+
+    def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
+        self._endpoint = endpoint
+        self._factory = factory
+        self._port: IListeningPort | None = None
+
+    async def _listen(self) -> None:
+        self._port = await self._endpoint.listen(self._factory)
+
+    def privilegedStartService(self) -> None:
+        """Listening waits for its turn."""
+
+    def startService(self) -> Deferred[None]:
+        """Listen. Fails with CannotListenError where the address is taken."""
+        super().startService()
+        return Deferred.fromCoroutine(self._listen())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop_listening())
+
+    async def _stop_listening(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
+
+    def address(self) -> IAddress:
+        """Where it listens; tells the port that the system chose for port 0."""
+        if self._port is None:
+            raise RuntimeError("not listening")
+        return self._port.getHost()
+
+
+def notify_manager(state: str, environment: Mapping[str, str]) -> None:
+    """Tell the service manager, if there is one, of a state such as READY=1.
+
+    The protocol is that of systemd's sd_notify(3): a datagram to the socket named by NOTIFY_SOCKET,
+    where a leading @ stands for the abstract namespace. A manager that cannot be told is no reason
+    to stop serving, so errors are logged and no more.
+    """
+    path = environment.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    name = f"\0{path[1:]}" if path.startswith("@") else path
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+            sender.sendto(state.encode(), name)
+    except OSError as error:
+        log.warning("the service manager could not be told", state=state, error=str(error))
