@@ -1,0 +1,156 @@
+"""The worker pool and group commit with real threads under the real reactor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event, current_thread, get_ident
+
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from vexfs_twisted.model.errors import BadInput, Unavailable
+from vexfs_twisted.model.updates import DeletePoints, Update
+from vexfs_twisted.storage.pool import WorkerPool
+from vexfs_twisted.storage.writer import CollectionWriter
+
+
+class PoolTestCase(TestCase):
+    """A running pool of two threads."""
+
+    def setUp(self) -> None:
+        self.pool = WorkerPool("tested", 2, reactor.callFromThread)  # type: ignore[attr-defined]
+        self.pool.start()
+        self.addCleanup(self.pool.stop)
+
+
+class WorkerPoolTests(PoolTestCase):
+    """Calls in threads, answers in the reactor."""
+
+    async def test_calls_run_in_threads_and_answer_in_the_reactor(self) -> None:
+        answered_in: list[int] = []
+        call = self.pool.run(get_ident)
+        call.addCallback(lambda ident: answered_in.append(get_ident()) or ident)
+        self.assertNotEqual(await call, get_ident())
+        self.assertEqual(answered_in, [get_ident()])
+
+    async def test_an_exception_is_the_answer(self) -> None:
+        with self.assertRaises(ZeroDivisionError):
+            await self.pool.run(divmod, 1, 0)
+        self.assertEqual(await self.pool.run(divmod, 7, 2), (3, 1))
+
+    async def test_many_calls_all_answer_in_their_own_deferreds(self) -> None:
+        calls = [self.pool.run(pow, number, 2) for number in range(1000)]
+        self.assertEqual(await gatherResults(calls), [number**2 for number in range(1000)])
+
+    async def test_a_cancelled_call_that_has_not_begun_is_skipped(self) -> None:
+        release, ran = Event(), Event()
+        blocked = [self.pool.run(release.wait, 30) for _ in range(2)]
+        doomed = self.pool.run(ran.set)
+        doomed.cancel()
+        await self.assertFailure(doomed, CancelledError)
+        release.set()
+        await gatherResults(blocked)
+        await self.pool.stop()
+        self.assertFalse(ran.is_set())
+
+    async def test_a_cancelled_call_that_has_begun_runs_on_unheard(self) -> None:
+        begun, release, ended = Event(), Event(), Event()
+
+        def work() -> None:
+            begun.set()
+            release.wait(30)
+            ended.set()
+
+        call = self.pool.run(work)
+        await self.pool.run(begun.wait, 30)
+        call.cancel()
+        await self.assertFailure(call, CancelledError)
+        release.set()
+        await self.pool.stop()
+        self.assertTrue(ended.is_set())
+
+    async def test_a_stop_finishes_what_was_queued_and_takes_no_more(self) -> None:
+        release = Event()
+        queued = [self.pool.run(release.wait, 30) for _ in range(6)]
+        stopped = self.pool.stop()
+        with self.assertRaises(Unavailable):
+            await self.pool.run(divmod, 1, 1)
+        self.assertNoResult(stopped)
+        release.set()
+        self.assertEqual(await gatherResults(queued), [True] * 6)
+        await stopped
+
+    async def test_threads_carry_the_name_of_their_pool(self) -> None:
+        self.assertIn("tested", await self.pool.run(lambda: current_thread().name))
+
+
+class RecordingCollection:
+    """Applies updates by recording them in groups, as slowly as the test wants."""
+
+    def __init__(self) -> None:
+        self.groups: list[int] = []
+        self.gate = Event()
+        self.poison: Update | None = None
+
+    def apply(self, updates: Sequence[Update]) -> list[int | Exception]:
+        """Wait for the gate, then number the updates."""
+        self.gate.wait(30)
+        first = sum(self.groups)
+        self.groups.append(len(updates))
+        return [
+            BadInput("poisoned") if update is self.poison else first + index
+            for index, update in enumerate(updates)
+        ]
+
+
+class GroupCommitTests(PoolTestCase):
+    """Updates that wait share a commit."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection = RecordingCollection()
+        self.writer = CollectionWriter(self.collection, self.pool)
+
+    def submit(self, count: int) -> list[Deferred[int]]:
+        return [self.writer.submit(DeletePoints(ids=[number])) for number in range(count)]
+
+    async def test_those_that_come_during_a_commit_share_the_next(self) -> None:
+        answers = self.submit(10)
+        self.assertEqual(self.writer.queue_length, 10)
+        self.collection.gate.set()
+        self.assertEqual(await gatherResults(answers), list(range(10)))
+        self.assertEqual(self.collection.groups, [1, 9])
+        await self.writer.drained()
+        self.assertEqual(self.writer.queue_length, 0)
+
+    async def test_one_error_is_the_answer_to_one_update(self) -> None:
+        first = self.submit(1)[0]
+        self.collection.poison = DeletePoints(ids=[99])
+        poisoned = self.writer.submit(self.collection.poison)
+        last = self.submit(1)[0]
+        self.collection.gate.set()
+        self.assertEqual((await first, await last), (0, 2))
+        await self.assertFailure(poisoned, BadInput)
+
+    async def test_a_cancelled_wait_still_writes(self) -> None:
+        answers = self.submit(3)
+        answers[1].cancel()
+        await self.assertFailure(answers[1], CancelledError)
+        self.collection.gate.set()
+        self.assertEqual((await answers[0], await answers[2]), (0, 2))
+        self.assertEqual(sum(self.collection.groups), 3)
+
+    async def test_drained_waits_for_all(self) -> None:
+        answers = self.submit(2)
+        drained = self.writer.drained()
+        self.assertNoResult(drained)
+        self.collection.gate.set()
+        await drained
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [0, 1])
+
+    async def test_a_failing_commit_answers_everyone(self) -> None:
+        self.collection.gate.set()
+        await self.pool.stop()
+        with self.assertRaises(Unavailable):
+            await self.submit(1)[0]
