@@ -1,0 +1,109 @@
+"""The whole server in one process: its parts put together, started, announced and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+
+from .config import Config
+from .lifecycle import StartAbandoned, notify_manager
+from .logs import get_logger
+from .model.errors import DomainError
+
+if TYPE_CHECKING:
+    from .parts import Parts
+
+log = get_logger("vexfs.daemon")
+
+Report = Callable[[str | None], None]
+"""Told how things went: None once the server listens, or the reason why it does not, and later the
+reason why it could not be stopped in order."""
+
+
+class Daemon(Service):
+    """The server as twistd or the console command runs it.
+
+    `reactor` is the real one. The parts are made and started once it runs, which is after a twistd
+    has daemonized: threads and descriptors would not survive that. A start that fails is logged in
+    one line, reported, and stops the reactor. SIGTERM and SIGINT stop the reactor too, and so the
+    parts, in order; unlike the reactor's own handlers they leave the exit status at 0.
+    """
+
+    name = "vexfs-qdrant"
+
+    def __init__(self, config: Config, reactor: Any, report: Report) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._report = report
+        self._parts: Parts | None = None
+        self._is_ending = False
+
+    def startService(self) -> None:
+        """Begin once the reactor runs."""
+        super().startService()
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> None:
+        try:
+            # Not before: grpc and faiss must not be loaded in a process that is still to fork.
+            from .parts import build
+
+            self._parts = build(self._config, self._reactor)
+            await self._parts.service.startService()
+        except StartAbandoned:
+            log.info("stopped before the start was done")
+        except Exception as error:
+            self._fail(error)
+        else:
+            log.info("listening", **self._parts.addresses())
+            notify_manager("READY=1", os.environ)
+            self._report(None)
+
+    def _fail(self, error: Exception) -> None:
+        """An expected failure is one line; an unexpected one brings its traceback."""
+        is_expected = isinstance(error, OSError | CannotListenError | DomainError)
+        log.error("cannot start", reason=str(error), exc_info=None if is_expected else error)
+        self._parts = None
+        self._report(str(error))
+        self._end()
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        # Python runs this between two instructions of the main thread, whatever that is doing.
+        self._reactor.callFromThread(self._end, signal.Signals(number).name)
+
+    def _end(self, signal_name: str | None = None) -> None:
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if signal_name is not None:
+            log.info("stopping", signal=signal_name)
+        self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the parts in order. Fires when all is drained and closed."""
+        super().stopService()
+        self._is_ending = True
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._parts is None:
+            return
+        notify_manager("STOPPING=1", os.environ)
+        try:
+            await self._parts.service.stopService()
+        except Exception as error:
+            self._report(f"the stop failed: {error}")
+        else:
+            log.info("stopped")

@@ -1,0 +1,101 @@
+"""The daemon for twistd, and in the foreground. The only module that touches the global reactor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+from twisted.application.service import IService
+from twisted.logger import globalLogBeginner
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from . import QDRANT_VERSION, __version__, logs
+from .config import Config, load_config, settings
+from .settings import ConfigError
+
+_CONFIG_PATH = "config-path"
+
+
+def _parameters() -> list[list[str | None]]:
+    """The options of twisted.python.usage for every setting that has one."""
+    parameters: list[list[str | None]] = [
+        [_CONFIG_PATH, None, None, "YAML file with settings, under Qdrant's keys"]
+    ]
+    for _, setting, default in settings():
+        if setting.option is not None:
+            shown = "none" if default is None else default
+            parameters.append([setting.option, None, None, f"{setting.help} (default: {shown})"])
+    return parameters
+
+
+class Options(UsageOptions):
+    """The command line. After parsing, `config` holds the settings from all sources.
+
+    A usage error ends the process with one line and status 1, where twistd would print its whole
+    usage to standard output.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "A Qdrant-compatible vector database server. Settings are taken from these options, then "
+        "from the environment, then from the file."
+    )
+    optParameters = _parameters()
+    config: Config
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and exit."""
+        print(f"vexfs-qdrant {__version__} (Qdrant interface {QDRANT_VERSION})")  # noqa: T201
+        sys.exit(0)
+
+    def parseOptions(self, options: Any = None) -> None:
+        """Parse the command line and gather the settings."""
+        try:
+            super().parseOptions(options)
+            self.config = load_config(
+                self._given(),
+                os.environ,
+                self[_CONFIG_PATH],
+            )
+        except (UsageError, ConfigError) as error:
+            line = " ".join(str(error).split())
+            sys.stderr.write(f"vexfs-qdrant: {line}\n")
+            raise SystemExit(1) from None
+
+    def _given(self) -> dict[str, str]:
+        given: dict[str, str | None] = dict(self)
+        del given[_CONFIG_PATH]
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def makeService(options: Options) -> IService:
+    """The daemon as twistd runs it. Nothing is opened before it starts."""
+    from twisted.internet import reactor
+
+    from .twistd import TwistdDaemon
+
+    logs.begin(options.config.log_level)
+    twistd: Any = options.parent
+    return TwistdDaemon(options.config, reactor, twistd)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the daemon in the foreground until it is told to stop; the exit status is answered."""
+    options = Options()
+    options.parseOptions(arguments)
+    from twisted.internet import reactor
+
+    from .daemon import Daemon
+
+    config = options.config
+    logs.begin(config.log_level)
+    observer = logs.stream_observer(sys.stdout, config.log_format, config.log_level)
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    failures: list[str] = []
+    daemon = Daemon(config, reactor, lambda reason: failures.append(reason) if reason else None)
+    daemon.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
+    reactor.run()
+    return 1 if failures else 0

@@ -1,0 +1,91 @@
+"""What the daemon needs of twistd that a plugin does not get by itself.
+
+twistd reports success to the shell before a Deferred of startService has fired, exits with 0 when
+it fails, and knows nothing of the daemon's log format. All three are put right with what twistd
+hands to a plugin: its options, and the application that becomes the parent of the service.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any, TextIO
+
+from twisted.application.service import IServiceCollection
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
+from twisted.python.logfile import LogFile
+
+from .config import Config
+from .daemon import Daemon
+from .logs import stream_observer
+
+TwistdOptions = MutableMapping[str, Any]
+
+_MESSAGE_BYTES = 100
+"""How much of a message the waiting parent reads from its pipe."""
+
+
+class TwistdDaemon(Daemon):
+    """The daemon under twistd."""
+
+    def __init__(self, config: Config, reactor: Any, options: TwistdOptions) -> None:
+        super().__init__(config, reactor, self._tell_twistd)
+        self._options = options
+        self._observer = log_observer(config, options)
+        self._status_pipe: int | None = None
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Become part of the application, and give it the log observer of our format."""
+        super().setServiceParent(parent)
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+
+    def startService(self) -> None:
+        """Begin, and let the shell wait for the outcome.
+
+        The parent process of a twistd that daemonizes waits at a pipe for one status. Taken out of
+        the options here, it is written when the start has ended rather than begun.
+        """
+        self._status_pipe = self._options.pop("statusPipe", None)
+        super().startService()
+
+    def _tell_twistd(self, reason: str | None) -> None:
+        pipe, self._status_pipe = self._status_pipe, None
+        if pipe is not None:
+            status = "0" if reason is None else f"1 {reason}"
+            with suppress(OSError):
+                os.write(pipe, status.encode("ascii", "backslashreplace")[:_MESSAGE_BYTES])
+                os.close(pipe)
+        if reason is not None:
+            # After everything else that twistd does on its way out, such as removing its pid file.
+            atexit.register(exit_with_failure)
+
+
+def exit_with_failure() -> None:
+    """End the process with status 1, at the very end of its life."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(1)
+
+
+def log_observer(config: Config, options: TwistdOptions) -> ILogObserver | None:
+    """An observer in the format of `config` that writes where twistd's options say.
+
+    None when they ask for syslog or for an observer of their own.
+    """
+    if options.get("logger") or options.get("syslog"):
+        return None
+    return stream_observer(_log_stream(options), config.log_format, config.log_level)
+
+
+def _log_stream(options: TwistdOptions) -> TextIO:
+    name = options.get("logfile")
+    if name == "-" or (not name and options.get("nodaemon")):
+        return sys.stdout
+    file: Any = LogFile.fromFullPath(name or "twistd.log")
+    return file  # type: ignore[no-any-return]
