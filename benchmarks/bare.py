@@ -1,0 +1,62 @@
+"""Servers that do nothing but answer: the baselines of the wires. Prints its port when it listens.
+
+python -m benchmarks.bare grpc|klein
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import grpc
+import grpc.aio
+from klein import Klein
+from twisted.internet import reactor
+from twisted.web.iweb import IRequest
+from twisted.web.server import Site
+
+BODY = b'{"result":{"id":1,"payload":{"k":1},"vector":[0.1,0.2,0.3,0.4]},"status":"ok","time":0.0}'
+
+
+class Echo(grpc.GenericRpcHandler):
+    """Answers every unary call with its own bytes."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        """The one handler, whatever the method."""
+        return grpc.unary_unary_rpc_method_handler(self._echo)
+
+    async def _echo(self, request: bytes, _: object) -> bytes:
+        return request
+
+
+async def serve_grpc() -> None:
+    """A grpc.aio server with nothing behind it."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([Echo()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+
+
+def serve_klein() -> None:
+    """A Klein resource with one route and nothing behind it."""
+    app = Klein()
+
+    @app.route("/collections/<name>/points/<point>")
+    def get(request: IRequest, name: str, point: str) -> bytes:
+        request.setHeader(b"content-type", b"application/json")
+        return BODY
+
+    port = reactor.listenTCP(0, Site(app.resource()), interface="127.0.0.1")  # type: ignore[attr-defined]
+    sys.stdout.write(f"{port.getHost().port}\n")
+    sys.stdout.flush()
+    reactor.run()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "grpc":
+        asyncio.run(serve_grpc())
+    else:
+        serve_klein()

@@ -1,0 +1,120 @@
+"""Load generators. Each runs in a process of its own, so that only the server's work is measured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import median
+from time import perf_counter
+
+import grpc
+import grpc.aio
+from attrs import frozen
+
+Call = Callable[[], Awaitable[object]]
+
+
+@frozen
+class GrpcCall:
+    """One unary call, repeated: `request` is the serialized message."""
+
+    port: int
+    method: str
+    request: bytes
+
+
+@frozen
+class HttpGet:
+    """One GET, repeated over connections that are kept alive."""
+
+    port: int
+    path: str
+
+
+Target = GrpcCall | HttpGet
+
+
+def rate(target: Target, seconds: float, in_flight: int) -> float:
+    """Calls per second that `target` answers to a client process with so many in flight."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_rate_here, target, seconds, in_flight).result()
+
+
+def compare(
+    baseline: Target, ours: Target, *, rounds: int = 5, seconds: float = 2.0, in_flight: int = 16
+) -> tuple[float, float, float]:
+    """Median calls per second of both, and the median of their ratios, measured in turns."""
+    pairs = [
+        (rate(baseline, seconds, in_flight), rate(ours, seconds, in_flight)) for _ in range(rounds)
+    ]
+    return (
+        median(base for base, _ in pairs),
+        median(own for _, own in pairs),
+        median(own / base for base, own in pairs),
+    )
+
+
+def _rate_here(target: Target, seconds: float, in_flight: int) -> float:
+    run = _grpc_rate if isinstance(target, GrpcCall) else _http_rate
+    return asyncio.run(run(target, seconds, in_flight))  # type: ignore[arg-type]
+
+
+async def _repeat(calls: Sequence[Call], seconds: float) -> float:
+    """Every call over and over, all at the same time; the rate of all together."""
+    await asyncio.gather(*(call() for call in calls))
+    started = perf_counter()
+    ends = started + seconds
+
+    async def loop(call: Call) -> int:
+        count = 0
+        while perf_counter() < ends:
+            await call()
+            count += 1
+        return count
+
+    counts = await asyncio.gather(*(loop(call) for call in calls))
+    return sum(counts) / (perf_counter() - started)
+
+
+async def _grpc_rate(target: GrpcCall, seconds: float, in_flight: int) -> float:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{target.port}") as channel:
+        method = channel.unary_unary(target.method)
+
+        async def call() -> object:
+            return await method(target.request)
+
+        return await _repeat([call] * in_flight, seconds)
+
+
+async def _http_rate(target: HttpGet, seconds: float, in_flight: int) -> float:
+    connections = [
+        await asyncio.open_connection("127.0.0.1", target.port) for _ in range(in_flight)
+    ]
+    request = f"GET {target.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+    def getter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Call:
+        async def call() -> object:
+            writer.write(request)
+            return await _read_answer(reader)
+
+        return call
+
+    try:
+        return await _repeat([getter(*connection) for connection in connections], seconds)
+    finally:
+        for _, writer in connections:
+            writer.close()
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(head.decode())
+    length = next(
+        int(line.split(b":")[1])
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"content-length:")
+    )
+    return await reader.readexactly(length)
