@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from qdrant_client import QdrantClient, grpc, models
+
 from tests.support import DaemonProcess
 
 from .load import GrpcCall, HttpGet, Target, compare

@@ -1,4 +1,4 @@
-"""Load generators. Each runs in a process of its own, so that only the server's work is measured."""
+"""Load generators. Each runs in a process of its own, so only the work of the server is measured."""
 
 from __future__ import annotations
 

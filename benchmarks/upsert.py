@@ -24,6 +24,7 @@ import qdrant_edge
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as messages
+
 from tests.support import DaemonProcess
 
 BATCH = 1000
