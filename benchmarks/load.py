@@ -1,4 +1,4 @@
-"""Load generators. Each runs in a process of its own, so only the work of the server is measured."""
+"""Load generators, each in a process of its own: only the work of the server is measured."""
 
 from __future__ import annotations
 
