@@ -49,7 +49,8 @@ def _setting(default: Any, setting: Setting) -> Any:
 class Config:
     """The settings of one server. Port 0 lets the system choose; `grpc_port` None is no gRPC.
 
-    Sizes are in the units that their names tell; `grpc_max_message_size` is in bytes, None is no bound.
+    Sizes and times are in the units that their names tell; `grpc_max_message_size` is in bytes, and
+    None is no bound.
     `collections` is what a new collection has where its request leaves a part open.
     """
 
@@ -68,6 +69,7 @@ class Config:
             ("API_GRPC_PORT",),
             option="grpc-port",
             help="port of the gRPC API, or 'none'",
+            nullable=True,
         ),
     )
     max_request_size_mb: int = _setting(
@@ -87,6 +89,7 @@ class Config:
             ("API_GRPC_MAX_MESSAGE_SIZE",),
             option="grpc-max-message-size",
             help="largest gRPC message in bytes, or 'none'",
+            nullable=True,
         ),
     )
     grpc_keepalive_time_ms: int = _setting(
@@ -156,9 +159,9 @@ def load_config(
     }
     _refuse_unprotected(found)
     values: dict[str, Any] = {}
-    for name, setting, default in settings():
+    for name, setting, _ in settings():
         given = found.get(setting.key)
-        if given is None or (given.value is None and default is not None):
+        if given is None or (given.value is None and not setting.nullable):
             continue
         try:
             values[name] = setting.parse(given.value)
@@ -218,7 +221,9 @@ def _collection_defaults(found: Mapping[str, Found]) -> CollectionConfig:
         if key == "storage.on_disk_payload":
             request["on_disk_payload"] = scalar(given.value)
         elif section in _SECTIONS:
-            request.setdefault(_SECTIONS[section], {})[name] = scalar(given.value)
+            # Qdrant's own file spells the thresholds with their unit.
+            field = name.removesuffix("_kb")
+            request.setdefault(_SECTIONS[section], {})[field] = scalar(given.value)
     try:
         wanted = read_create_collection(request)
         for problem in find_problems(wanted):

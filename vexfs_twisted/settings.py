@@ -33,7 +33,8 @@ class Setting:
     """How one field of `Config` is set: its key, how it is read, and its other names.
 
     `variables` are environment variables beside the QDRANT__SECTION__KEY that follows from `key`.
-    `option` is the name on the command line, and `help` what is said of it there.
+    `option` is the name on the command line, and `help` what is said of it there. `nullable` says
+    that null is a value of its own; elsewhere it means unset.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Setting:
     variables: tuple[str, ...] = ()
     option: str | None = None
     help: str = ""
+    nullable: bool = False
 
 
 def whole_number(minimum: int, maximum: int | None = None) -> Parser:

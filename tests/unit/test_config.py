@@ -1,0 +1,239 @@
+"""Settings from the command line, the environment and a file: precedence, reading, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.config import Config, load_config, settings
+from vexfs_twisted.model.collection import CollectionConfig
+from vexfs_twisted.settings import ConfigError
+
+
+class WithFile(SynchronousTestCase):
+    """Tests that write a configuration file."""
+
+    def file(self, content: str) -> str:
+        path = Path(self.mktemp())
+        path.write_text(content)
+        return str(path)
+
+    def refusal(self, **given: dict[str, str] | str) -> str:
+        options = given.get("options", {})
+        environment = given.get("environment", {})
+        assert isinstance(options, dict)
+        assert isinstance(environment, dict)
+        path = self.file(str(given["file"])) if "file" in given else None
+        error = self.assertRaises(ConfigError, load_config, options, environment, path)
+        text = str(error)
+        self.assertEqual(len(text.splitlines()), 1, text)
+        return text if path is None else text.replace(path, "FILE")
+
+
+class Defaults(SynchronousTestCase):
+    def test_nothing_given(self) -> None:
+        config = load_config({}, {})
+        self.assertEqual(config, Config())
+        self.assertEqual(
+            (config.host, config.http_port, config.grpc_port), ("127.0.0.1", 6333, 6334)
+        )
+        self.assertEqual(config.storage_path, "./vexfs-data")
+        self.assertEqual(config.max_request_size, 32 * 1024 * 1024)
+        self.assertIsNone(config.grpc_max_message_size)
+        self.assertEqual(config.collections, CollectionConfig())
+
+    def test_other_variables_mean_nothing(self) -> None:
+        environment = {"PATH": "/bin", "HOST": "x", "HTTP_PORT": "1", "QDRANT_VERSION": "v1"}
+        self.assertEqual(load_config({}, environment), Config())
+
+    def test_every_setting_has_a_name_of_its_own(self) -> None:
+        names = [setting.key for _, setting, _ in settings()]
+        names += [name for _, setting, _ in settings() for name in setting.variables]
+        self.assertEqual(len(names), len(set(names)))
+
+
+class Precedence(WithFile):
+    def test_each_source_wins_over_the_next(self) -> None:
+        path = self.file("service: {http_port: 1, grpc_port: 2, max_request_size_mb: 3}")
+        environment = {"QDRANT__SERVICE__HTTP_PORT": "10", "QDRANT__SERVICE__GRPC_PORT": "20"}
+        config = load_config({"http-port": "100"}, environment, path)
+        self.assertEqual(
+            (config.http_port, config.grpc_port, config.max_request_size_mb), (100, 20, 3)
+        )
+
+    def test_the_older_names_win_over_those_of_qdrant(self) -> None:
+        environment = {"API_GRPC_PORT": "7000", "QDRANT__SERVICE__GRPC_PORT": "8000"}
+        self.assertEqual(load_config({}, environment).grpc_port, 7000)
+
+    def test_an_empty_variable_is_unset(self) -> None:
+        environment = {"API_GRPC_PORT": "", "QDRANT__SERVICE__GRPC_PORT": "8000", "API_API_KEY": ""}
+        self.assertEqual(load_config({}, environment).grpc_port, 8000)
+
+    def test_null_in_the_file_is_unset(self) -> None:
+        self.assertEqual(load_config({}, {}, self.file("service: {http_port: null}")), Config())
+
+    def test_an_empty_file_sets_nothing(self) -> None:
+        self.assertEqual(load_config({}, {}, self.file("# nothing\n")), Config())
+
+
+class Environment(SynchronousTestCase):
+    def test_names_of_the_older_adapter(self) -> None:
+        config = load_config(
+            {},
+            {
+                "API_GRPC_PORT": "7001",
+                "API_GRPC_MAX_MESSAGE_SIZE": "1000000",
+                "API_GRPC_KEEPALIVE_TIME": "11",
+                "API_GRPC_KEEPALIVE_TIMEOUT": "12",
+                "LOGGING_LEVEL": "DEBUG",
+            },
+        )
+        self.assertEqual(config.grpc_port, 7001)
+        self.assertEqual(config.grpc_max_message_size, 1000000)
+        self.assertEqual(
+            (config.grpc_keepalive_time_ms, config.grpc_keepalive_timeout_ms), (11, 12)
+        )
+        self.assertEqual(config.log_level, "debug")
+
+    def test_names_of_qdrant(self) -> None:
+        config = load_config(
+            {},
+            {
+                "QDRANT__SERVICE__HOST": "0.0.0.0",
+                "QDRANT__STORAGE__STORAGE_PATH": "/srv/vectors",
+                "QDRANT__LOG_LEVEL": "WARN",
+                "QDRANT__LOGGER__FORMAT": "json",
+                "QDRANT__SERVICE__MAX_REQUEST_SIZE_MB": "64",
+            },
+        )
+        self.assertEqual(config.host, "0.0.0.0")
+        self.assertEqual(config.storage_path, "/srv/vectors")
+        self.assertEqual((config.log_level, config.log_format), ("warning", "json"))
+        self.assertEqual(config.max_request_size, 64 * 1024 * 1024)
+
+    def test_no_grpc(self) -> None:
+        for word in ("none", "null", "None"):
+            self.assertIsNone(load_config({"grpc-port": word}, {}).grpc_port)
+
+
+class File(WithFile):
+    def test_a_file_of_qdrant(self) -> None:
+        path = self.file(
+            """
+            log_level: INFO
+            telemetry_disabled: true
+            storage:
+              storage_path: ./storage
+              snapshots_path: ./snapshots
+              on_disk_payload: false
+              wal: {wal_capacity_mb: 64, wal_segments_ahead: 1}
+              performance: {max_search_threads: 0}
+              optimizers: {deleted_threshold: 0.3, indexing_threshold_kb: 20000}
+              hnsw_index: {m: 32, ef_construct: 200, on_disk: null}
+            service:
+              host: 0.0.0.0
+              enable_cors: true
+              enable_tls: false
+              grpc_port: null
+            cluster: {enabled: false}
+            """
+        )
+        config = load_config({}, {}, path)
+        self.assertEqual((config.storage_path, config.host), ("./storage", "0.0.0.0"))
+        self.assertIsNone(config.grpc_port)
+        made = config.collections
+        self.assertEqual((made.hnsw_config.m, made.hnsw_config.ef_construct), (32, 200))
+        self.assertEqual(made.hnsw_config.full_scan_threshold, 10000)
+        self.assertEqual(made.optimizer_config.deleted_threshold, 0.3)
+        self.assertEqual(made.optimizer_config.indexing_threshold, 20000)
+        self.assertEqual(made.wal_config.wal_capacity_mb, 64)
+        self.assertIs(made.params.on_disk_payload, False)
+
+    def test_collection_defaults_by_environment(self) -> None:
+        environment = {
+            "QDRANT__STORAGE__HNSW_INDEX__M": "8",
+            "QDRANT__STORAGE__ON_DISK_PAYLOAD": "false",
+        }
+        made = load_config({}, environment, self.file("storage: {hnsw_index: {m: 9}}")).collections
+        self.assertEqual(made.hnsw_config.m, 8)
+        self.assertIs(made.params.on_disk_payload, False)
+
+
+class Refusals(WithFile):
+    def test_a_wrong_value_names_its_source(self) -> None:
+        self.assertEqual(
+            self.refusal(options={"http-port": "abc"}),
+            "--http-port: 'abc' is not a whole number from 0 to 65535",
+        )
+        self.assertEqual(
+            self.refusal(environment={"QDRANT__SERVICE__HTTP_PORT": "65536"}),
+            "QDRANT__SERVICE__HTTP_PORT: '65536' is not a whole number from 0 to 65535",
+        )
+        self.assertEqual(
+            self.refusal(file="service: {http_port: -1}"),
+            "FILE: service.http_port: -1 is not a whole number from 0 to 65535",
+        )
+
+    def test_wrong_values_of_each_kind(self) -> None:
+        for options in (
+            {"host": "nowhere.example"},
+            {"host": ""},
+            {"http-port": "none"},
+            {"http-port": "63.33"},
+            {"max-request-size-mb": "0"},
+            {"grpc-max-message-size": "0"},
+            {"grpc-max-message-size": str(2**31)},
+            {"storage-path": ""},
+            {"log-level": "loud"},
+            {"log-format": "xml"},
+        ):
+            (name,) = options
+            self.assertTrue(self.refusal(options=options).startswith(f"--{name}: "), options)
+
+    def test_a_value_of_the_wrong_type_in_the_file(self) -> None:
+        for content in (
+            "service: {http_port: true}",
+            "service: {http_port: [1]}",
+            "storage: {storage_path: 5}",
+            "log_level: {a: 1}\nservice: {host: 7}",
+        ):
+            self.assertTrue(self.refusal(file=content).startswith("FILE: "), content)
+
+    def test_a_file_that_cannot_be_read(self) -> None:
+        error = self.assertRaises(ConfigError, load_config, {}, {}, "/no/such/file.yaml")
+        self.assertEqual(
+            str(error), "--config-path: cannot read /no/such/file.yaml: No such file or directory"
+        )
+        self.assertTrue(self.refusal(file="a: [1").startswith("FILE: line 1: not valid YAML"))
+        self.assertEqual(self.refusal(file="[1]"), "FILE: the file must hold a mapping of sections")
+        path = Path(self.mktemp())
+        path.write_bytes(b"\xff\xfe\x00\xd8")
+        self.assertRaises(ConfigError, load_config, {}, {}, str(path))
+
+    def test_collection_defaults_out_of_range(self) -> None:
+        self.assertEqual(
+            self.refusal(file="storage: {hnsw_index: {ef_construct: 1}}"),
+            "storage.hnsw_index.ef_construct: value 1 invalid, must be 4 or larger",
+        )
+        text = self.refusal(environment={"QDRANT__STORAGE__HNSW_INDEX__M": "many"})
+        self.assertIn("storage.hnsw_index", text)
+        self.assertIn("many", text)
+
+    def test_protection_that_is_not_there(self) -> None:
+        """A server that would run open although a key is set must not run at all."""
+        for environment in (
+            {"API_API_KEY": "secret"},
+            {"QDRANT__SERVICE__API_KEY": "secret"},
+            {"QDRANT__SERVICE__READ_ONLY_API_KEY": "12345"},
+            {"QDRANT__SERVICE__ENABLE_TLS": "true"},
+            {"QDRANT__SERVICE__JWT_RBAC": "1"},
+        ):
+            text = self.refusal(environment=environment)
+            self.assertTrue(text.startswith(next(iter(environment))), text)
+            self.assertNotIn("secret", text)
+        self.assertIn("service.api_key", self.refusal(file="service: {api_key: secret}"))
+
+    def test_protection_switched_off_is_no_refusal(self) -> None:
+        environment = {"QDRANT__SERVICE__ENABLE_TLS": "false", "QDRANT__SERVICE__JWT_RBAC": "false"}
+        self.assertEqual(load_config({}, environment), Config())

@@ -1,0 +1,179 @@
+"""The plugin, the command line, and logs as the daemon writes them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from contextlib import redirect_stderr, redirect_stdout
+
+from twisted.application.service import IServiceMaker
+from twisted.logger import Logger, LogLevel, globalLogPublisher
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support import run_python
+from vexfs_twisted import logs
+from vexfs_twisted.tap import Options
+
+LIST_MODULES = """
+import sys
+from twisted.scripts.twistd import ServerOptions
+names = [name for name, *_ in ServerOptions().subCommands]
+assert "vexfs-qdrant" in names, names
+print("\\n".join(sys.modules))
+"""
+
+
+class Plugin(SynchronousTestCase):
+    def test_twistd_finds_it_once(self) -> None:
+        makers = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "vexfs-qdrant"]
+        self.assertEqual(len(makers), 1)
+
+    def test_listing_the_commands_of_twistd_loads_nothing_of_ours(self) -> None:
+        """`twistd --help` must not pay for numpy, grpc and faiss."""
+        done = run_python("-c", LIST_MODULES)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        loaded = {name.partition(".")[0] for name in done.stdout.split()}
+        self.assertIn("twisted", loaded)
+        heavy = {"vexfs_twisted", "numpy", "grpc", "faiss", "lmdb", "klein", "google", "yaml"}
+        self.assertEqual(loaded & heavy, set())
+
+    def test_the_options_load_no_engine(self) -> None:
+        """The command line is read before twistd forks; native libraries come after."""
+        done = run_python("-c", "import sys, vexfs_twisted.tap; print(*sys.modules)")
+        loaded = {name.partition(".")[0] for name in done.stdout.split()}
+        self.assertEqual(loaded & {"grpc", "faiss", "lmdb", "klein"}, set())
+
+
+class CommandLine(SynchronousTestCase):
+    def setUp(self) -> None:
+        kept = {name: os.environ.pop(name) for name in list(os.environ) if "QDRANT__" in name}
+        self.addCleanup(os.environ.update, kept)
+
+    def parse(self, *arguments: str) -> Options:
+        options = Options()
+        options.parseOptions(list(arguments))
+        return options
+
+    def refusal(self, *arguments: str) -> str:
+        errors, output = io.StringIO(), io.StringIO()
+        with redirect_stderr(errors), redirect_stdout(output):
+            stop = self.assertRaises(SystemExit, self.parse, *arguments)
+        self.assertEqual(stop.code, 1)
+        self.assertEqual(output.getvalue(), "")
+        return errors.getvalue()
+
+    def test_options_reach_the_settings(self) -> None:
+        config = self.parse(
+            "--host=0.0.0.0", "--http-port", "8000", "--grpc-port=none", "--storage-path=/srv/v"
+        ).config
+        self.assertEqual((config.host, config.http_port), ("0.0.0.0", 8000))
+        self.assertIsNone(config.grpc_port)
+        self.assertEqual(config.storage_path, "/srv/v")
+
+    def test_a_file_given_on_the_command_line(self) -> None:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("service: {http_port: 7777}")
+        self.assertEqual(self.parse("--config-path", path).config.http_port, 7777)
+
+    def test_what_is_wrong_is_one_line_and_status_1(self) -> None:
+        self.assertEqual(self.refusal("--nope"), "vexfs-qdrant: option --nope not recognized\n")
+        self.assertEqual(self.refusal("more"), "vexfs-qdrant: Wrong number of arguments.\n")
+        self.assertEqual(
+            self.refusal("--http-port=x"),
+            "vexfs-qdrant: --http-port: 'x' is not a whole number from 0 to 65535\n",
+        )
+        self.assertEqual(
+            self.refusal("--storage-path", ""),
+            "vexfs-qdrant: --storage-path: '' is not a text that can be used here\n",
+        )
+
+    def test_a_wrong_variable_is_one_line_and_status_1(self) -> None:
+        self.patch(os, "environ", os.environ | {"QDRANT__SERVICE__HTTP_PORT": "many\nlines"})
+        self.assertEqual(len(self.refusal().splitlines()), 1)
+
+    def test_version_and_help_end_well(self) -> None:
+        for option, word in (("--version", "Qdrant interface 1.19.0"), ("--help", "--http-port")):
+            output = io.StringIO()
+            with redirect_stdout(output):
+                stop = self.assertRaises(SystemExit, self.parse, option)
+            self.assertEqual(stop.code, 0)
+            self.assertIn(word, output.getvalue())
+
+
+class Lines(SynchronousTestCase):
+    """What observers of both formats write of events from every source."""
+
+    def setUp(self) -> None:
+        self.stream = io.StringIO()
+
+    def observe(self, form: str, level: str = "debug") -> None:
+        observer = logs.stream_observer(self.stream, form, level)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+    def events(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.lines()]
+
+    def test_json_is_one_object_a_line_whatever_is_logged(self) -> None:
+        self.observe("json")
+        log = logs.get_logger("vexfs.test", request="r1")
+        log.info("two\nlines", size=3, name='a "quoted" name', odd="\ud800", big=2**70, other=self)
+        Logger(namespace="other").warn("plain {word}", word="twisted")
+        ours, other = self.events()
+        self.assertEqual((ours["event"], ours["size"], ours["request"]), ("two\nlines", 3, "r1"))
+        self.assertEqual((ours["logger"], ours["level"]), ("vexfs.test", "info"))
+        self.assertRegex(str(ours["time"]), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual((other["event"], other["level"]), ("plain twisted", "warning"))
+
+    def test_text_keeps_what_a_client_sent_on_its_line(self) -> None:
+        self.observe("text")
+        logs.get_logger("vexfs.test").warning("refused", name="x\n2026-01-01T00:00:00.000Z info")
+        (line,) = self.lines()
+        self.assertIn(r"warning vexfs.test: refused name='x\n2026-01-01", line)
+
+    def test_exceptions_bring_their_traceback(self) -> None:
+        self.observe("json")
+        log = logs.get_logger("vexfs.test")
+        try:
+            raise KeyError("lost")
+        except KeyError as error:
+            log.exception("inside")
+            kept = error
+        log.error("outside", exc_info=kept)
+        for event in self.events():
+            self.assertEqual(event["level"], "error")
+            self.assertIn("KeyError: 'lost'", str(event["exception"]))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 2)
+
+    def test_levels_below_the_least_are_left_out(self) -> None:
+        self.observe("json", "warning")
+        log = logs.get_logger("vexfs.test")
+        for level in ("debug", "info", "warning", "error"):
+            getattr(log, level)(level)
+            Logger(namespace="other").emit(getattr(LogLevel, level.replace("ing", "")), level)
+        self.assertEqual(
+            [event["event"] for event in self.events()], ["warning"] * 2 + ["error"] * 2
+        )
+
+    def test_the_standard_library_joins_the_stream(self) -> None:
+        done = run_python(
+            "-c",
+            "import logging, sys\n"
+            "from twisted.logger import globalLogBeginner\n"
+            "from vexfs_twisted import logs\n"
+            "logs.begin('info')\n"
+            "observer = logs.stream_observer(sys.stdout, 'json', 'info')\n"
+            "globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)\n"
+            "logging.getLogger('asyncio').error('task %s failed', 7)\n"
+            "logging.getLogger('asyncio').debug('not this')\n",
+        )
+        (event,) = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(
+            (event["logger"], event["level"], event["event"]), ("asyncio", "error", "task 7 failed")
+        )
