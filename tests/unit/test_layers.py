@@ -37,6 +37,7 @@ LAYERS: dict[str, set[str]] = {
     "twistd": {"config", "daemon", "logs"},
     "tap": {"__init__", "config", "settings", "logs", "daemon", "twistd"},
     "main": {"tap"},
+    "__main__": {"main"},
 }
 
 # Libraries that only some layers may import.

@@ -1,0 +1,75 @@
+"""What the examples share: a server to talk to, and the official client over both of its wires."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from qdrant_client import QdrantClient
+
+STOP_SECONDS = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Let the user say where the server is."""
+    parser.add_argument("--url", default="http://127.0.0.1:6333", help="where REST listens")
+    parser.add_argument("--grpc-port", type=int, default=6334, help="where gRPC listens")
+    parser.add_argument(
+        "--spawn", action="store_true", help="start a server of its own in a temporary folder"
+    )
+
+
+@contextmanager
+def clients(arguments: argparse.Namespace) -> Iterator[dict[str, QdrantClient]]:
+    """A client for each wire, by its name, of the server that the arguments name."""
+    if arguments.spawn:
+        with spawned() as (url, grpc_port), connected(url, grpc_port) as made:
+            yield made
+    else:
+        with connected(arguments.url, arguments.grpc_port) as made:
+            yield made
+
+
+@contextmanager
+def connected(url: str, grpc_port: int) -> Iterator[dict[str, QdrantClient]]:
+    """A client for each wire of a running server."""
+    made = {
+        "REST": QdrantClient(url, timeout=120),
+        "gRPC": QdrantClient(url, grpc_port=grpc_port, prefer_grpc=True, timeout=120),
+    }
+    try:
+        yield made
+    finally:
+        for client in made.values():
+            client.close()
+
+
+@contextmanager
+def spawned() -> Iterator[tuple[str, int]]:
+    """A server on ports that the system chooses; its REST url and its gRPC port."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "vexfs_twisted", f"--storage-path={folder}"]
+        command += ["--http-port=0", "--grpc-port=0", "--log-format=json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                yield read_addresses(server)
+            finally:
+                server.terminate()
+                # The log must be taken until its end, or the server could not write it.
+                server.communicate(timeout=STOP_SECONDS)
+
+
+def read_addresses(server: subprocess.Popen[str]) -> tuple[str, int]:
+    """Wait until the server says that it listens."""
+    assert server.stdout is not None
+    for line in server.stdout:
+        event = json.loads(line)
+        if event["event"] == "listening":
+            return event["rest"], urlsplit(f"//{event['grpc']}").port or 0
+    sys.exit("the server ended before it was ready")

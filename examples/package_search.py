@@ -1,0 +1,165 @@
+"""A search over 60,000 packages of Debian by what they are about.
+
+Takes a folder with `vectors.f16.npy` (an embedding a row), `packages.jsonl.gz` (what each row is),
+`queries.f16.npy`, `queries.txt` and `queries.top100.npy` (the rows nearest to each query). Stores
+all packages, asks all queries over both wires, and prints how much of the truth was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from connection import add_arguments, clients
+from qdrant_client import QdrantClient
+from qdrant_client.models import (
+    Distance,
+    FieldCondition,
+    Filter,
+    MatchValue,
+    QueryRequest,
+    Range,
+    SearchParams,
+    VectorParams,
+)
+
+COLLECTION = "packages"
+NEIGHBOURS = 10
+LOAD_BATCH = 1000
+QUERY_BATCH = 50
+TIE = 1e-6
+
+
+@frozen
+class Packages:
+    """The folder's content. Vectors are float32 of unit length, a row each."""
+
+    vectors: np.ndarray
+    payloads: list[dict[str, Any]]
+    queries: np.ndarray
+    query_names: list[str]
+    nearest: np.ndarray
+
+
+def main() -> int:
+    """Load, ask, print; the exit status says whether everything near was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the folder that holds the packages")
+    parser.add_argument("--load-over", choices=["REST", "gRPC"], default="gRPC")
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    packages = read(arguments.folder)
+    with clients(arguments) as wires:
+        load(wires[arguments.load_over], packages, arguments.load_over)
+        recalls = [ask(client, packages, name) for name, client in wires.items()]
+        show(wires["REST"], packages)
+        wires["REST"].delete_collection(COLLECTION)
+    return 0 if min(recalls) == 1.0 else 1
+
+
+def read(folder: Path) -> Packages:
+    """Read the folder."""
+    with gzip.open(folder / "packages.jsonl.gz", "rt") as lines:
+        payloads = [json.loads(line) for line in lines]
+    return Packages(
+        vectors=np.load(folder / "vectors.f16.npy").astype(np.float32),
+        payloads=payloads,
+        queries=np.load(folder / "queries.f16.npy").astype(np.float32),
+        query_names=(folder / "queries.txt").read_text().splitlines(),
+        nearest=np.load(folder / "queries.top100.npy"),
+    )
+
+
+def load(client: QdrantClient, packages: Packages, wire: str) -> None:
+    """Store every package, in batches, each on disk before the next is sent."""
+    client.delete_collection(COLLECTION)
+    params = VectorParams(size=packages.vectors.shape[1], distance=Distance.COSINE)
+    client.create_collection(COLLECTION, vectors_config=params)
+    started = perf_counter()
+    client.upload_collection(
+        COLLECTION,
+        vectors=packages.vectors,
+        payload=packages.payloads,
+        ids=range(len(packages.vectors)),
+        batch_size=LOAD_BATCH,
+        wait=True,
+    )
+    seconds = perf_counter() - started
+    stored = client.count(COLLECTION, exact=True).count
+    print(f"{wire}: stored {stored} packages in {seconds:.1f} s ({stored / seconds:.0f}/s)")
+
+
+def ask(client: QdrantClient, packages: Packages, wire: str) -> float:
+    """Ask every query, one at a time and in batches; the share of the nearest ten that was found."""
+    requests = [
+        QueryRequest(query=query.tolist(), limit=NEIGHBOURS, params=SearchParams(exact=True))
+        for query in packages.queries
+    ]
+    started = perf_counter()
+    for request in requests:
+        client.query_points(
+            COLLECTION, query=request.query, limit=NEIGHBOURS, search_params=request.params
+        )
+    single = perf_counter() - started
+    started = perf_counter()
+    answers = [
+        [int(point.id) for point in answer.points]
+        for batch in batches(requests)
+        for answer in client.query_batch_points(COLLECTION, batch)
+    ]
+    batched = perf_counter() - started
+    found = float(np.mean([recall(packages, number, ids) for number, ids in enumerate(answers)]))
+    print(
+        f"{wire}: recall@{NEIGHBOURS} {found:.4f}; {len(requests) / single:.0f} queries/s one at a "
+        f"time, {len(requests) / batched:.0f}/s in batches of {QUERY_BATCH}"
+    )
+    return found
+
+
+def batches(requests: list[QueryRequest]) -> Iterator[list[QueryRequest]]:
+    """The requests, a few at a time."""
+    for start in range(0, len(requests), QUERY_BATCH):
+        yield requests[start : start + QUERY_BATCH]
+
+
+def recall(packages: Packages, number: int, ids: list[int]) -> float:
+    """The share of the nearest ten that is in `ids`; a row that ties with the tenth counts too."""
+    query = packages.queries[number]
+    tenth = packages.vectors[packages.nearest[number, NEIGHBOURS - 1]] @ query
+    scores = packages.vectors[ids] @ query
+    return float(np.count_nonzero(scores >= tenth - TIE)) / NEIGHBOURS
+
+
+def show(client: QdrantClient, packages: Packages) -> None:
+    """Print a few answers for people, some of them under a filter."""
+    games = FieldCondition(key="section", match=MatchValue(value="games"))
+    small = FieldCondition(key="installed_size", range=Range(lt=1000))
+    for title, wanted, number in (
+        ("anything", None, 0),
+        ("games only", Filter(must=[games]), 1),
+        ("less than 1 MB and no game", Filter(must=[small], must_not=[games]), 2),
+    ):
+        print(f"\n{packages.query_names[number][:76]}\n  nearest, {title}:")
+        answer = client.query_points(
+            COLLECTION,
+            query=packages.queries[number].tolist(),
+            query_filter=wanted,
+            limit=3,
+            with_payload=["name", "section", "installed_size"],
+        )
+        for point in answer.points:
+            payload = point.payload or {}
+            size = payload.get("installed_size", "?")
+            print(f"    {point.score:.3f} {payload['name']} ({payload.get('section')}, {size} KiB)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
