@@ -98,7 +98,7 @@ def load(client: QdrantClient, packages: Packages, wire: str) -> None:
 
 
 def ask(client: QdrantClient, packages: Packages, wire: str) -> float:
-    """Ask every query, one at a time and in batches; the share of the nearest ten that was found."""
+    """Ask every query, one by one and in batches; the share of the nearest ten that was found."""
     requests = [
         QueryRequest(query=query.tolist(), limit=NEIGHBOURS, params=SearchParams(exact=True))
         for query in packages.queries
