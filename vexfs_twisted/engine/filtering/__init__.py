@@ -1,0 +1,1 @@
+"""From a filter to the set of rows that pass it."""

@@ -1,0 +1,98 @@
+"""The data folder: who has it open, which format it is in, and where things lie in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Container
+from pathlib import Path
+
+import orjson
+
+from .errors import DataFolderInUse, UnknownFormat, UnusableDataFolder
+from .store.files import sync_directory, write_durably
+
+FORMAT_NAME = "vexfs-qdrant"
+FORMAT_VERSION = 1
+
+
+class DataFolder:
+    """The folder `path`, held by one process at a time from `open` to `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    @property
+    def catalog_path(self) -> Path:
+        """Where the register of collections lies."""
+        return self.path / "catalog"
+
+    @property
+    def collections_path(self) -> Path:
+        """Where every collection has a directory."""
+        return self.path / "collections"
+
+    def open(self) -> None:
+        """Take the folder, and lay it out where it is new. Raises EngineStartError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            self._check_format()
+            for directory in (self.catalog_path, self.collections_path):
+                directory.mkdir(exist_ok=True)
+            sync_directory(self.path)
+        except OSError as error:
+            self.close()
+            raise UnusableDataFolder(self.path, error.strerror or str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let the folder go."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def remove_strays(self, known: Container[str]) -> None:
+        """Remove directories of collections that were not wholly made or not wholly removed."""
+        for directory in self.collections_path.iterdir():
+            if directory.name not in known:
+                shutil.rmtree(directory)
+
+    def _take_lock(self) -> None:
+        path = self.path / "LOCK"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise DataFolderInUse(self.path, holder) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._lock = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+
+    def _check_format(self) -> None:
+        path = self.path / "FORMAT"
+        try:
+            found = path.read_bytes()
+        except FileNotFoundError:
+            if self.catalog_path.exists() or self.collections_path.exists():
+                raise UnusableDataFolder(self.path, "the file FORMAT is missing") from None
+            expected = {"format": FORMAT_NAME, "version": FORMAT_VERSION}
+            write_durably(path, orjson.dumps(expected) + b"\n")
+            return
+        try:
+            content = orjson.loads(found)
+        except orjson.JSONDecodeError:
+            raise UnknownFormat(path, "not JSON") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT_NAME:
+            raise UnknownFormat(path, "not a data folder of this software")
+        if content.get("version") != FORMAT_VERSION:
+            raise UnknownFormat(path, f"version {content.get('version')}")

@@ -1,0 +1,1 @@
+"""Search structures over vectors. Only this package knows faiss."""

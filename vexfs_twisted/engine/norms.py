@@ -1,0 +1,41 @@
+"""Lengths of vectors, and vectors of length one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+
+_UNIT_TOLERANCE = 1e-6
+_SAFE_MINIMUM = 1e-30
+_SAFE_MAXIMUM = 1e30
+
+
+def squared_norms(matrix: Matrix) -> NDArray[np.float64]:
+    """The squared length of each row of `matrix`, shape [n, dim]; finite for finite rows."""
+    with np.errstate(over="ignore"):
+        sums = np.einsum("ij,ij->i", matrix, matrix)
+    squares: NDArray[np.float64] = sums.astype(np.float64)
+    # Where float32 would overflow or underflow, the sum is taken again in double precision.
+    doubtful = np.flatnonzero(~((squares > _SAFE_MINIMUM) & (squares < _SAFE_MAXIMUM)))
+    if len(doubtful):
+        wide = matrix[doubtful].astype(np.float64)
+        squares[doubtful] = np.einsum("ij,ij->i", wide, wide)
+    return squares
+
+
+def normalised(matrix: Matrix) -> Matrix:
+    """The rows of `matrix`, shape [n, dim], scaled to length one.
+
+    Zero rows stay zero, and rows of length one within 1e-6 stay as they are, so that a vector read
+    and written again does not drift.
+    """
+    squares = squared_norms(matrix)
+    if (np.abs(squares - 1.0) <= _UNIT_TOLERANCE).all():
+        return matrix
+    keep = (squares == 0.0) | (np.abs(squares - 1.0) <= _UNIT_TOLERANCE)
+    divisors = np.where(keep, 1.0, np.sqrt(squares))
+    if divisors.max() > _SAFE_MAXIMUM or divisors.min() < 1.0 / _SAFE_MAXIMUM:
+        return (matrix / divisors[:, np.newaxis]).astype(np.float32)
+    return matrix / divisors.astype(np.float32)[:, np.newaxis]

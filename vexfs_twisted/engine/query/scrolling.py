@@ -1,0 +1,97 @@
+"""Reads in the order of ids: pages, counts, and queries that rank by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..filtering.rows import RowFilter, select_rows
+from ..store.bitmap import Rows
+from ..store.keys import decode_id, decode_rows, encode_id, encode_ids, encode_rows
+from ..store.rowvalue import key_of
+from ..store.view import Snapshot
+from .records import check_selection, fetch_records, fetch_scored
+
+_FIRST_BATCH = 64
+_LARGEST_BATCH = 4096
+
+Entry = tuple[bytes, bytes]
+"""The key of an id and the key of its row."""
+
+
+def retrieve(snapshot: Snapshot, ids: Sequence[PointId], selection: Selection) -> list[Record]:
+    """The points that exist among `ids`, in the order asked for, each once."""
+    check_selection(selection, snapshot)
+    keys = encode_ids(list(dict.fromkeys(ids)))
+    return fetch_records(snapshot, snapshot.tables.find_rows(keys), selection)
+
+
+def scroll(snapshot: Snapshot, request: Scroll) -> Page:
+    """A page of points in the order of their ids."""
+    check_selection(request.selection, snapshot)
+    start = b"" if request.offset is None else encode_id(request.offset)
+    entries = _entries(snapshot, request.filter, start, request.limit + 1)
+    following = entries[request.limit :]
+    rows = _rows(entries[: request.limit])
+    records = fetch_records(snapshot, rows, request.selection)
+    return Page(records, decode_id(following[0][0]) if following else None)
+
+
+def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
+    """The answer to a query without a target: points in the order of their ids, all scored 0."""
+    check_selection(query.selection, snapshot)
+    entries = _entries(snapshot, query.filter, b"", query.offset + query.limit)
+    rows = _rows(entries[query.offset :])
+    return fetch_scored(snapshot, rows, [0.0] * len(rows), query.selection)
+
+
+def count(snapshot: Snapshot, request: Count) -> int:
+    """The exact number of points that pass the filter."""
+    live = snapshot.view.live
+    if request.filter is None or request.filter.is_empty:
+        return live.count
+    return len(select_rows(request.filter, snapshot.tables, live))
+
+
+def _rows(entries: Sequence[Entry]) -> Rows:
+    return decode_rows([row_key for _, row_key in entries])
+
+
+def _entries(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> list[Entry]:
+    """The first `limit` points from the id key `start` on that pass the filter."""
+    limit = min(limit, snapshot.view.live.count)
+    if filter_ is None or filter_.is_empty:
+        return snapshot.tables.page(start, limit)
+    filtering = RowFilter(filter_, snapshot.tables)
+    named = filtering.named()
+    if named is not None:
+        return _named_entries(snapshot, filtering, named, start)[:limit]
+    return _walk(snapshot, filtering, start, limit)
+
+
+def _named_entries(
+    snapshot: Snapshot, filtering: RowFilter, named: Rows, start: bytes
+) -> list[Entry]:
+    """The points among `named` from `start` on that pass, in the order of ids."""
+    rows = named[filtering.mask(named)]
+    keys = map(key_of, snapshot.tables.values(rows))
+    entries = sorted(zip(keys, encode_rows(rows), strict=True))
+    return [entry for entry in entries if entry[0] >= start]
+
+
+def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) -> list[Entry]:
+    """Walk in the order of ids, testing batches, until `limit` points have passed."""
+    found: list[Entry] = []
+    entries = snapshot.tables.scan(start)
+    size = max(min(limit, _LARGEST_BATCH), _FIRST_BATCH)
+    while len(found) < limit:
+        batch = list(islice(entries, size))
+        if not batch:
+            break
+        mask = filtering.mask(_rows(batch))
+        found.extend(batch[position] for position in mask.nonzero()[0].tolist())
+        size = min(2 * size, _LARGEST_BATCH)
+    return found[:limit]

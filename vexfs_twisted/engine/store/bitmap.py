@@ -1,0 +1,121 @@
+"""Sets of rows as packed bits, least significant bit first, as faiss reads them.
+
+A `Bitmap` is a value that many threads share; a `BitmapDraft` collects the changes of one
+transaction, copies the bits at the first of them, and remembers which chunks to write back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+"""Row numbers, shape [n], ascending unless said otherwise."""
+
+CHUNK_ROWS = 4096
+CHUNK_BYTES = CHUNK_ROWS // 8
+
+
+@frozen
+class Bitmap:
+    """An immutable set of rows. `bits` is uint8, whole chunks long; `count` is how many are in."""
+
+    bits: NDArray[np.uint8] = field(eq=False)
+    count: int
+
+    @classmethod
+    def empty(cls) -> Bitmap:
+        """The set without rows."""
+        return cls(np.zeros(0, dtype=np.uint8), 0)
+
+    @classmethod
+    def of_bits(cls, bits: NDArray[np.uint8]) -> Bitmap:
+        """The set that `bits` spell."""
+        return cls(bits, int(np.bitwise_count(bits).sum(dtype=np.int64)))
+
+    def rows(self) -> Rows:
+        """All rows of the set."""
+        if not self.count:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(np.unpackbits(self.bits, bitorder="little"))
+
+    def has(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of `rows`, in any order, are in the set."""
+        size = len(self.bits) * 8
+        if len(rows) and rows.max() >= size:
+            found = np.zeros(len(rows), dtype=np.bool_)
+            inside = rows < size
+            found[inside] = self.has(rows[inside])
+            return found
+        shifted: NDArray[np.uint8] = self.bits[rows >> 3] >> (rows & 7).astype(np.uint8)
+        return (shifted & 1).astype(np.bool_)
+
+    def has_all(self, start: int, stop: int) -> bool:
+        """Whether every row from `start` to before `stop` is in the set."""
+        first, last = -(-start // 8), stop // 8
+        if first >= last:
+            return bool(self.has(np.arange(start, stop)).all())
+        edges = np.concatenate([np.arange(start, first * 8), np.arange(last * 8, stop)])
+        return bool((self.bits[first:last] == 0xFF).all()) and bool(self.has(edges).all())
+
+
+class BitmapDraft:
+    """The changes of one transaction to a bitmap. Used by the one writer alone."""
+
+    def __init__(self, base: Bitmap) -> None:
+        self._base = base
+        self._bits = base.bits
+        self._count = base.count
+        self._touched: set[int] = set()
+
+    def add(self, rows: Rows) -> None:
+        """Put in `rows`, distinct and not in the set yet, in any order."""
+        if len(rows):
+            self._make_room(int(rows.max()) + 1)
+            np.bitwise_or.at(self._bits, rows >> 3, _masks(rows))
+            self._count += len(rows)
+            self._touch(rows)
+
+    def discard(self, rows: Rows) -> None:
+        """Take out those of `rows`, distinct, that are in the set."""
+        found = rows[Bitmap(self._bits, self._count).has(rows)]
+        if len(found):
+            self._make_room(0)
+            np.bitwise_and.at(self._bits, found >> 3, ~_masks(found))
+            self._count -= len(found)
+            self._touch(found)
+
+    def clear(self) -> None:
+        """Take out every row."""
+        used = np.flatnonzero(self._bits.reshape(-1, CHUNK_BYTES).any(axis=1))
+        self._touched.update(used.tolist())
+        self._bits = np.zeros_like(self._bits)
+        self._count = 0
+
+    def freeze(self) -> Bitmap:
+        """The set after the changes."""
+        return Bitmap(self._bits, self._count)
+
+    def touched_chunks(self) -> list[tuple[int, bytes]]:
+        """The number and the bits of each chunk that changed, ascending."""
+        return [
+            (chunk, self._bits[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES].tobytes())
+            for chunk in sorted(self._touched)
+        ]
+
+    def _make_room(self, rows: int) -> None:
+        chunks = max(-(-rows // CHUNK_ROWS), len(self._bits) // CHUNK_BYTES)
+        is_shared = self._bits is self._base.bits
+        if is_shared or len(self._bits) < chunks * CHUNK_BYTES:
+            grown = np.zeros(chunks * CHUNK_BYTES, dtype=np.uint8)
+            grown[: len(self._bits)] = self._bits
+            self._bits = grown
+
+    def _touch(self, rows: Rows) -> None:
+        self._touched.update(np.unique(rows // CHUNK_ROWS).tolist())
+
+
+def _masks(rows: Rows) -> NDArray[np.uint8]:
+    masks: NDArray[np.uint8] = np.left_shift(1, rows & 7).astype(np.uint8)
+    return masks

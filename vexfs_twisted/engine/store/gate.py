@@ -1,0 +1,58 @@
+"""A gate that many pass at once and one may close for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+
+class GateClosed(Exception):
+    """The gate has been closed for good."""
+
+
+class Gate:
+    """Lets readers through until somebody needs them all outside. Not re-entrant."""
+
+    def __init__(self) -> None:
+        self._condition = Condition()
+        self._inside = 0
+        self._is_held = False
+        self._is_closed = False
+
+    def enter(self) -> None:
+        """Go in, after waiting for whoever holds the gate. Raises GateClosed."""
+        with self._condition:
+            while self._is_held:
+                self._condition.wait()
+            if self._is_closed:
+                raise GateClosed
+            self._inside += 1
+
+    def leave(self) -> None:
+        """Go out again."""
+        with self._condition:
+            self._inside -= 1
+            if not self._inside:
+                self._condition.notify_all()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait until nobody is inside and let nobody in for the time of the block."""
+        with self._condition:
+            while self._is_held:
+                self._condition.wait()
+            self._is_held = True
+            while self._inside:
+                self._condition.wait()
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._is_held = False
+                self._condition.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in any more; those inside finish."""
+        with self._condition:
+            self._is_closed = True

@@ -1,0 +1,70 @@
+"""Keys of the tables: point ids and row numbers as bytes that sort as they should.
+
+An id is a tag byte and big-endian content, so that integers come first and each kind is in its own
+order. A row number is eight big-endian bytes; the same bytes are the value kept under an id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.ids import PointId
+
+INTEGER_KEY_SIZE = 9
+UUID_KEY_SIZE = 17
+ROW_KEY_SIZE = 8
+
+_INTEGER = b"\x00"
+_UUID = b"\x01"
+_ROW = Struct(">Q")
+
+
+def encode_id(point_id: PointId) -> bytes:
+    """The key of one id."""
+    if isinstance(point_id, int):
+        return _INTEGER + point_id.to_bytes(8, "big")
+    return _UUID + bytes.fromhex(point_id.replace("-", ""))
+
+
+def decode_id(key: bytes) -> PointId:
+    """The inverse of `encode_id`."""
+    if key[0] == 0:
+        return int.from_bytes(key[1:], "big")
+    text = key[1:].hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def encode_ids(ids: Sequence[PointId]) -> list[bytes]:
+    """The keys of many ids, in order; all-integer sequences are encoded in one sweep."""
+    if not ids:
+        return []
+    if not isinstance(ids[0], int) or not isinstance(ids[-1], int):
+        return [encode_id(point_id) for point_id in ids]
+    try:
+        numbers = np.array(ids, dtype=np.uint64)
+    except (ValueError, TypeError):
+        return [encode_id(point_id) for point_id in ids]
+    keys = np.zeros((len(ids), INTEGER_KEY_SIZE), dtype=np.uint8)
+    keys[:, 1:] = numbers.astype(">u8").view(np.uint8).reshape(-1, 8)
+    encoded: list[bytes] = keys.view(f"V{INTEGER_KEY_SIZE}").ravel().tolist()
+    return encoded
+
+
+def encode_row(row: int) -> bytes:
+    """The key of one row."""
+    return _ROW.pack(row)
+
+
+def encode_rows(rows: NDArray[np.int64]) -> list[bytes]:
+    """The keys of many rows, in order."""
+    encoded: list[bytes] = rows.astype(">u8").view(f"V{ROW_KEY_SIZE}").tolist()
+    return encoded
+
+
+def decode_rows(keys: Sequence[bytes]) -> NDArray[np.int64]:
+    """The row numbers of many keys, in order."""
+    return np.frombuffer(b"".join(keys), dtype=">u8").astype(np.int64)

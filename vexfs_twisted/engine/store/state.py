@@ -1,0 +1,68 @@
+"""The small persistent facts of a collection: format, configuration, counters, vector slots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+import orjson
+from attrs import frozen
+
+from ...jsonform.collections import dump_config, load_config
+from ...model.collection import CollectionConfig
+from ..errors import UnknownFormat
+from .tables import Tables, Transaction
+
+FORMAT_VERSION = 1
+
+_FORMAT = b"format"
+_CONFIG = b"config"
+_STATE = b"state"
+
+
+@frozen
+class Slot:
+    """Where the vectors of one name lie. `norm_bound`: no vector was ever longer than that."""
+
+    number: int
+    norm_bound: float = 0.0
+
+
+@frozen
+class State:
+    """The counters of a collection. Row numbers and operation ids are never given out twice."""
+
+    next_row: int = 0
+    next_operation: int = 0
+    slots: Mapping[str, Slot] = attrs.field(factory=dict)
+
+
+def read_config(transaction: Transaction, tables: Tables, path: Path) -> CollectionConfig:
+    """The stored configuration. Raises UnknownFormat for data of another version."""
+    found = transaction.get(_FORMAT, db=tables.meta)
+    if found != b"%d" % FORMAT_VERSION:
+        shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
+        raise UnknownFormat(path, shown)
+    data = transaction.get(_CONFIG, db=tables.meta)
+    if data is None:
+        raise UnknownFormat(path, "no configuration")
+    return load_config(data)
+
+
+def write_config(transaction: Transaction, tables: Tables, config: CollectionConfig) -> None:
+    """Store the configuration and the version of the format."""
+    transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=tables.meta)
+    transaction.put(_CONFIG, dump_config(config), db=tables.meta)
+
+
+def read_state(transaction: Transaction, tables: Tables) -> State:
+    """The stored counters."""
+    plain = orjson.loads(transaction.get(_STATE, b"{}", db=tables.meta))
+    slots = {name: Slot(**slot) for name, slot in plain.pop("slots", {}).items()}
+    return State(**plain, slots=slots)
+
+
+def write_state(transaction: Transaction, tables: Tables, state: State) -> None:
+    """Store the counters."""
+    transaction.put(_STATE, orjson.dumps(attrs.asdict(state)), db=tables.meta)

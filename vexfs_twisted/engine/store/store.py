@@ -1,0 +1,267 @@
+"""A collection on disk: opening it, reading one moment of it, and committing the next."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+
+import attrs
+import lmdb
+
+from ...model.collection import CollectionConfig
+from ...model.collection_params import VectorParams
+from ...model.errors import StorageFull
+from ...model.updates import Update
+from ..errors import UnusableDataFolder
+from .bits import LIVE_SLOT, read_bitmap
+from .draft import Draft
+from .files import NO_ROOM, sync_directory
+from .gate import Gate
+from .state import Slot, State, read_config, read_state, write_config, write_state
+from .tables import (
+    TableReader,
+    Tables,
+    Transaction,
+    grow_map,
+    open_environment,
+    open_tables,
+    sync_environment,
+)
+from .vectorfile import VectorFile
+from .view import Snapshot, VectorSpace, View
+
+Outcome = int | Exception
+
+
+class Store:
+    """The files of one collection. Any thread may read; writers take turns.
+
+    LMDB is the truth. A view is filed under the number of the transaction that made it before that
+    transaction commits, so a reader finds the view that belongs to what its own transaction sees.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the store in the directory `path`. Raises EngineStartError."""
+        self._path = path
+        self._gate = Gate()
+        self._writing = Lock()
+        self._files: dict[str, VectorFile] = {}
+        try:
+            self._environment = open_environment(path)
+        except (lmdb.Error, OSError) as error:
+            raise UnusableDataFolder(path, f"the tables do not open: {error}") from error
+        try:
+            self._tables = open_tables(self._environment)
+            number, self._view = self._read_view()
+            self._views = {number: self._view}
+        except lmdb.Error as error:
+            self._close_files()
+            raise UnusableDataFolder(path, f"the tables are damaged: {error}") from error
+        except BaseException:
+            self._close_files()
+            raise
+
+    @staticmethod
+    def create(path: Path, config: CollectionConfig) -> None:
+        """Make the directory `path` with an empty store in it, durable except its own entry."""
+        path.mkdir()
+        slots: dict[str, Slot] = {}
+        for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
+            slots[name] = Slot(number)
+            VectorFile.create(_vector_path(path, number), params.size)
+        environment = open_environment(path, create=True)
+        try:
+            tables = open_tables(environment, create=True)
+            with environment.begin(write=True) as transaction:
+                write_config(transaction, tables, config)
+                write_state(transaction, tables, State(slots=slots))
+        finally:
+            environment.close()
+        sync_environment(path)
+
+    @property
+    def view(self) -> View:
+        """The newest view. For reads that need no tables."""
+        return self._view
+
+    def read(self) -> Reading:
+        """A context in which one thread reads one moment. Must not be nested in a thread."""
+        return Reading(self._gate, self._environment, self._tables, self._views)
+
+    def commit(self, updates: Sequence[Update]) -> list[Outcome]:
+        """Carry out checked updates in one transaction, and answer the operation id of each.
+
+        When something unexpected breaks, every update is tried in a transaction of its own, so
+        that only the one that breaks fails.
+        """
+        with self._writing:
+            try:
+                return list(self._commit_together(updates))
+            except StorageFull as error:
+                return [error] * len(updates)
+            except Exception as error:
+                if len(updates) == 1:
+                    return [error]
+                return [self._commit_alone(update) for update in updates]
+
+    def change_config(self, change: Callable[[CollectionConfig], CollectionConfig]) -> None:
+        """Replace the configuration durably."""
+        with self._writing:
+            config = change(self._view.config)
+
+            def write(transaction: Transaction) -> View:
+                write_config(transaction, self._tables, config)
+                spaces = {
+                    name: attrs.evolve(space, params=config.params.vectors[name])
+                    for name, space in self._view.spaces.items()
+                }
+                return attrs.evolve(self._view, config=config, spaces=spaces)
+
+            self._publish(write)
+
+    def close(self) -> None:
+        """Close all files, after the reads that are under way. Later reads raise GateClosed."""
+        with self._writing, self._gate.held():
+            self._gate.close()
+            self._close_files()
+
+    def remove(self) -> None:
+        """Remove the directory, then close as `close` does: reads under way keep their maps."""
+        with self._writing:
+            shutil.rmtree(self._path)
+            sync_directory(self._path.parent)
+        self.close()
+
+    def _commit_together(self, updates: Sequence[Update]) -> list[int]:
+        operations: list[int] = []
+
+        def write(transaction: Transaction) -> View:
+            operations.clear()
+            draft = Draft(self._view, transaction, self._tables, self._files)
+            operations.extend(map(draft.apply, updates))
+            return draft.finish()
+
+        self._publish(write)
+        return operations
+
+    def _commit_alone(self, update: Update) -> Outcome:
+        try:
+            return self._commit_together([update])[0]
+        except Exception as error:
+            return error
+
+    def _publish(self, write: Callable[[Transaction], View]) -> None:
+        """Run `write` in a transaction, commit it, and let readers see the view it returns."""
+        while True:
+            try:
+                self._publish_once(write)
+                return
+            except lmdb.MapFullError:
+                with self._gate.held():
+                    grow_map(self._environment)
+            except lmdb.DiskError as error:
+                raise StorageFull("no room left on the device") from error
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    raise StorageFull("no room left on the device") from error
+                raise
+
+    def _publish_once(self, write: Callable[[Transaction], View]) -> None:
+        transaction = self._environment.begin(write=True)
+        try:
+            view = write(transaction)
+            number = transaction.id()
+            self._views[number] = view
+            try:
+                transaction.commit()
+            except BaseException:
+                del self._views[number]
+                raise
+        except BaseException:
+            transaction.abort()
+            raise
+        self._view = view
+        for old in sorted(self._views)[:-2]:
+            del self._views[old]
+
+    def _read_view(self) -> tuple[int, View]:
+        with self._environment.begin() as transaction:
+            config = read_config(transaction, self._tables, self._path)
+            state = read_state(transaction, self._tables)
+            spaces: dict[str, VectorSpace] = {}
+            for name, params in config.params.vectors.items():
+                slot = state.slots.get(name)
+                if slot is None:
+                    continue
+                path = _vector_path(self._path, slot.number)
+                self._files[name] = file = VectorFile.open(path, params.size, state.next_row)
+                present = read_bitmap(transaction, self._tables, slot.number)
+                spaces[name] = VectorSpace(
+                    params, slot.number, present, file.matrix, slot.norm_bound
+                )
+            live = read_bitmap(transaction, self._tables, LIVE_SLOT)
+            view = View(config, state.next_row, state.next_operation, live, spaces)
+            return transaction.id(), view
+
+    def _close_files(self) -> None:
+        self._environment.close()
+        for file in self._files.values():
+            file.close()
+
+
+class Reading:
+    """The time in which a thread reads one moment of a collection."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        environment: lmdb.Environment,
+        tables: Tables,
+        views: dict[int, View],
+    ) -> None:
+        self._gate = gate
+        self._environment = environment
+        self._tables = tables
+        self._views = views
+        self._transaction: Transaction | None = None
+
+    def __enter__(self) -> Snapshot:
+        self._gate.enter()
+        try:
+            while True:
+                transaction = self._environment.begin()
+                view = self._views.get(transaction.id())
+                if view is not None:
+                    self._transaction = transaction
+                    return Snapshot(view, TableReader(transaction, self._tables))
+                # Two commits came between the lines above, and the view is gone by now.
+                transaction.abort()
+        except BaseException:
+            self._gate.leave()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._transaction is not None:
+                self._transaction.abort()
+        finally:
+            self._gate.leave()
+
+
+def _dense(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
+    """The vectors that have a file: one row a point."""
+    for name, params in config.params.vectors.items():
+        if params.multivector_config is None:
+            yield name, params
+
+
+def _vector_path(directory: Path, slot: int) -> Path:
+    return directory / f"vectors-{slot}.f32"

@@ -1,0 +1,122 @@
+"""The LMDB environment of a collection: its tables, and how they are read in a transaction.
+
+`meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
+key of its row; `rows` maps the key of a row to a value of `rowvalue`; `bits` holds the chunks of
+the bitmaps.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import lmdb
+from attrs import frozen
+
+from .bitmap import Rows
+from .files import sync_directory, sync_file
+from .keys import decode_rows, encode_rows
+
+FIRST_MAP_SIZE = 1 << 30
+_LARGEST_MAP_STEP = 1 << 34
+_MAX_READERS = 512
+_SPARE_READERS = 16
+_READAHEAD_LIMIT = 1 << 30
+
+Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+
+
+@frozen
+class Tables:
+    """The handles of the tables of one environment."""
+
+    meta: lmdb._Database
+    points: lmdb._Database
+    rows: lmdb._Database
+    bits: lmdb._Database
+
+
+def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
+    """Open the environment in the directory `path`. Raises lmdb.Error.
+
+    The map starts moderate, since address space is shared by all collections, and grows on demand.
+    """
+    size = 0 if create else os.path.getsize(path / "data.mdb")
+    return lmdb.open(
+        os.fspath(path),
+        map_size=max(FIRST_MAP_SIZE, 2 * size),
+        max_dbs=4,
+        max_readers=_MAX_READERS,
+        max_spare_txns=_SPARE_READERS,
+        create=create,
+        # Read-ahead helps while a file fits in memory and hurts after.
+        readahead=size < _READAHEAD_LIMIT,
+        # Pages are not wiped before use: nothing but our own data was in that memory.
+        meminit=False,
+    )
+
+
+def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
+    """The handles of all tables. Raises lmdb.Error when one is missing."""
+    return Tables(
+        *(
+            environment.open_db(name, create=create)
+            for name in (b"meta", b"points", b"rows", b"bits")
+        )
+    )
+
+
+def grow_map(environment: lmdb.Environment) -> None:
+    """Make room for more data. No transaction of this process may be open."""
+    size = environment.info()["map_size"]
+    environment.set_mapsize(size + min(size, _LARGEST_MAP_STEP))
+
+
+def sync_environment(path: Path) -> None:
+    """Make a new environment's files durable, and their entries in the directory `path`."""
+    sync_file(path / "data.mdb")
+    sync_directory(path)
+
+
+class TableReader:
+    """Reads of the points and rows in one transaction. Used by one thread at a time."""
+
+    def __init__(self, transaction: Transaction, tables: Tables) -> None:
+        self._transaction = transaction
+        self._tables = tables
+
+    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """The id key and the row key of each point that exists among `keys`, in their order."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            return cursor.getmulti(keys)
+
+    def find_rows(self, keys: Sequence[bytes]) -> Rows:
+        """The rows of the points that exist among the id keys `keys`, in their order."""
+        return decode_rows([row_key for _, row_key in self.find(keys)])
+
+    def find_row(self, key: bytes) -> int | None:
+        """The row of the point with the id key `key`."""
+        found = self._transaction.get(key, db=self._tables.points)
+        return None if found is None else int.from_bytes(found, "big")
+
+    def values(self, rows: Rows) -> list[bytes]:
+        """The values of `rows`, all of them live, in their order."""
+        return self.values_at(encode_rows(rows))
+
+    def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
+        """The values of the live rows that have the keys `row_keys`, in their order."""
+        with self._transaction.cursor(self._tables.rows) as cursor:
+            return [value for _, value in cursor.getmulti(row_keys)]
+
+    def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The id key and row key of every point from the id key `start` on, in the order of ids."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            if cursor.set_range(start) if start else cursor.first():
+                yield from cursor.iternext()
+
+    def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """The first `limit` of `scan`."""
+        return list(islice(self.scan(start), limit))
