@@ -20,7 +20,7 @@ class BurstQueue(Generic[T]):
     Thread affinity: `put` from any thread; `take` only where `wake` leads to.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
         self._items: deque[T] = deque()
         self._awake = False

@@ -28,11 +28,9 @@ class WorkerPoolTests(PoolTestCase):
     """Calls in threads, answers in the reactor."""
 
     async def test_calls_run_in_threads_and_answer_in_the_reactor(self) -> None:
-        answered_in: list[int] = []
-        call = self.pool.run(get_ident)
-        call.addCallback(lambda ident: answered_in.append(get_ident()) or ident)
-        self.assertNotEqual(await call, get_ident())
-        self.assertEqual(answered_in, [get_ident()])
+        threads = await self.pool.run(get_ident).addCallback(lambda ran: (ran, get_ident()))
+        self.assertNotEqual(threads[0], get_ident())
+        self.assertEqual(threads[1], get_ident())
 
     async def test_an_exception_is_the_answer(self) -> None:
         with self.assertRaises(ZeroDivisionError):

@@ -81,7 +81,7 @@ class CreateTests(SynchronousTestCase):
     def test_only_what_was_set_is_echoed(self) -> None:
         space = {**SPACE, "on_disk": False, "hnsw_config": {"m": 3}, "datatype": "float16"}
         binary: dict[str, Any] = {"binary": {"encoding": "two_bits"}}
-        body = {
+        body: dict[str, Any] = {
             "vectors": {"image": space, "text": SPACE},
             "sparse_vectors": {"words": {"modifier": "idf"}},
             "quantization_config": binary,
@@ -110,11 +110,13 @@ class CreateTests(SynchronousTestCase):
         self.assertIsNotNone(config.quantization_config)
 
     def test_nulls_and_unknown_fields_count_for_nothing(self) -> None:
-        body = {"vectors": SPACE, "sharding_method": None, "wal_config": None, "novelty": [1]}
+        nulls = {"sharding_method": None, "wal_config": None}
+        body = {"vectors": SPACE, "novelty": [1], **nulls}
         self.assertEqual(created(body), created({"vectors": SPACE}))
 
     def test_no_vectors_at_all(self) -> None:
-        for body in ({}, {"vectors": {}}, {"vectors": None}):
+        bodies: list[dict[str, Any]] = [{}, {"vectors": {}}, {"vectors": None}]
+        for body in bodies:
             self.assertEqual(config_to_json(created(body))["params"]["vectors"], {})
 
     def test_a_vector_may_be_called_size(self) -> None:
@@ -141,7 +143,7 @@ class CreateTests(SynchronousTestCase):
             created({"vectors": {**SPACE, "size": size}})
 
     def test_wrong_types(self) -> None:
-        for body in (
+        bodies: list[dict[str, Any]] = [
             {"shard_number": -1},
             {"shard_number": "1"},
             {"shard_number": 1.5},
@@ -154,7 +156,8 @@ class CreateTests(SynchronousTestCase):
             {"on_disk_payload": 1},
             {"metadata": []},
             {"optimizers_config": {"max_optimization_threads": "many"}},
-        ):
+        ]
+        for body in bodies:
             self.assertRaises(FormatError, created, body)
         self.assertRaises(FormatError, read_create_collection, [])
 
@@ -233,7 +236,8 @@ class AliasActionTests(SynchronousTestCase):
         )
 
     def test_what_is_no_action(self) -> None:
-        for body in ({}, [], {"actions": {}}, {"actions": [{"x": {}}]}, {"actions": [1]}):
+        bodies: list[object] = [{}, [], {"actions": {}}, {"actions": [{"x": {}}]}, {"actions": [1]}]
+        for body in bodies:
             self.assertRaises(FormatError, read_alias_actions, body)
         incomplete = {"actions": [{"create_alias": {"alias_name": "a"}}]}
         error = self.assertRaises(FormatError, read_alias_actions, incomplete)

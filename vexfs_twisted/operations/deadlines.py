@@ -18,9 +18,9 @@ def with_deadline(work: Deferred[T], timeout: float | None, clock: IReactorTime)
     if timeout is None:
         return work
 
-    def timed_out(failure: object, seconds: float) -> object:
-        if isinstance(failure, Failure) and failure.check(CancelledError):
+    def timed_out(result: T | Failure, seconds: float) -> T | Failure:
+        if isinstance(result, Failure) and result.check(CancelledError):
             raise TimedOut(f"the operation did not finish within {seconds:g} seconds")
-        return failure
+        return result
 
     return work.addTimeout(timeout, clock, onTimeoutCancel=timed_out)

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
 from ..engine.catalog import Catalog
@@ -59,9 +59,21 @@ class StorageService(Service):
     def startService(self) -> Deferred[None]:
         """Open the catalog. Fails with an EngineStartError when the folder cannot be used."""
         super().startService()
+        return Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Finish what has been accepted, then close the files."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
         self._readers.start()
         self._committers.start()
-        return self._committers.run(self._catalog.open).addErrback(self._give_up)
+        try:
+            await self._committers.run(self._catalog.open)
+        except Exception:
+            await gatherResults([self._readers.stop(), self._committers.stop()])
+            raise
 
     async def _stop(self) -> None:
         await gatherResults([writer.drained() for writer in self._writers.values()])
@@ -69,15 +81,6 @@ class StorageService(Service):
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
         await closed
-
-    def stopService(self) -> Deferred[None]:
-        """Finish what has been accepted, then close the files."""
-        maybeDeferred(super().stopService)
-        return Deferred.fromCoroutine(self._stop())
-
-    def _give_up(self, failure: object) -> Deferred[object]:
-        stopped = gatherResults([self._readers.stop(), self._committers.stop()])
-        return stopped.addCallback(lambda _: failure)
 
     def resolve(self, name: str) -> str:
         """See IStorage."""
