@@ -85,7 +85,7 @@ class WorkerPool:
         return self._stopped
 
     def run(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Call `function` in a worker. Cancelling skips a call not yet begun, else drops its result.
+        """Call `function` in a worker. Cancelling skips a call not begun, else drops its result.
 
         Fails with Unavailable when the pool is not running.
         """
