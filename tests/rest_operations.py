@@ -1,0 +1,255 @@
+"""A small IOperations in memory, for tests of the REST wire alone.
+
+It keeps points in dicts, scores by the dot product, and notes what it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from zope.interface import implementer
+
+from vexfs_twisted.interfaces import IOperations
+from vexfs_twisted.model.collection import (
+    Alias,
+    AliasAction,
+    ClusterInfo,
+    CollectionConfig,
+    CollectionInfo,
+    CreateAlias,
+    CreateCollection,
+    DeleteAlias,
+    UpdateCollection,
+    changed_config,
+    new_config,
+)
+from vexfs_twisted.model.errors import AlreadyExists, NotFound, unknown_collection
+from vexfs_twisted.model.filters import Filter, HasId
+from vexfs_twisted.model.ids import PointId, sort_key
+from vexfs_twisted.model.names import check_new_collection_name
+from vexfs_twisted.model.queries import (
+    Count,
+    NearestToVector,
+    Page,
+    PayloadMode,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
+from vexfs_twisted.model.updates import (
+    DeletePoints,
+    Update,
+    UpdateResult,
+    UpdateStatus,
+    Upsert,
+    check_upsert,
+)
+from vexfs_twisted.model.vectors import NamedVectors
+
+
+@define
+class Stored:
+    """A point as it is kept."""
+
+    version: int
+    payload: bytes
+    vectors: NamedVectors
+
+
+@define
+class Kept:
+    """A collection as it is kept."""
+
+    config: CollectionConfig
+    points: dict[PointId, Stored] = field(factory=dict)
+    operations: int = 0
+
+
+@implementer(IOperations)
+class MemoryOperations:
+    """See the module. `calls` holds the name and arguments of every call, in order."""
+
+    def __init__(self) -> None:
+        self.collections: dict[str, Kept] = {}
+        self.aliases: dict[str, str] = {}
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def create_collection(self, name: str, request: CreateCollection) -> Deferred[bool]:
+        self.calls.append(("create_collection", (name, request)))
+        return maybeDeferred(self._create, name, request)
+
+    def _create(self, name: str, request: CreateCollection) -> bool:
+        check_new_collection_name(name)
+        if name in self.collections:
+            raise AlreadyExists(f"Collection `{name}` already exists!")
+        self.collections[name] = Kept(new_config(request, CollectionConfig()))
+        return True
+
+    def update_collection(self, name: str, request: UpdateCollection) -> Deferred[bool]:
+        self.calls.append(("update_collection", (name, request)))
+        return maybeDeferred(self._change, name, request)
+
+    def _change(self, name: str, request: UpdateCollection) -> bool:
+        kept = self._kept(name)
+        kept.config = changed_config(kept.config, request)
+        return True
+
+    def delete_collection(self, name: str) -> Deferred[bool]:
+        return succeed(self.collections.pop(name, None) is not None)
+
+    def list_collections(self) -> Deferred[list[str]]:
+        return succeed(sorted(self.collections))
+
+    def collection_exists(self, name: str) -> Deferred[bool]:
+        return succeed(self.aliases.get(name, name) in self.collections)
+
+    def collection_info(self, name: str) -> Deferred[CollectionInfo]:
+        return maybeDeferred(self._info, name)
+
+    def _info(self, name: str) -> CollectionInfo:
+        kept = self._kept(name)
+        return CollectionInfo(kept.config, len(kept.points), 0, 1)
+
+    def cluster_info(self, name: str) -> Deferred[ClusterInfo]:
+        return maybeDeferred(lambda: ClusterInfo(7, 1, len(self._kept(name).points)))
+
+    def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[bool]:
+        for action in actions:
+            if isinstance(action, CreateAlias):
+                self.aliases[action.alias_name] = action.collection_name
+            elif isinstance(action, DeleteAlias):
+                self.aliases.pop(action.alias_name, None)
+            elif action.old_alias_name not in self.aliases:
+                return fail(NotFound(f"Alias {action.old_alias_name} does not exists!"))
+            else:
+                self.aliases[action.new_alias_name] = self.aliases.pop(action.old_alias_name)
+        return succeed(True)
+
+    def list_aliases(self, collection_name: str | None = None) -> Deferred[list[Alias]]:
+        wanted = (None, collection_name)
+        pairs = sorted(self.aliases.items())
+        return succeed([Alias(a, c) for a, c in pairs if collection_name is None or c in wanted])
+
+    def update(
+        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+    ) -> Deferred[UpdateResult]:
+        self.calls.append(("update", (name, update, wait, timeout)))
+        return maybeDeferred(self._update, name, update, wait)
+
+    def _update(self, name: str, update: Update, wait: bool) -> UpdateResult:
+        kept = self._kept(name)
+        if isinstance(update, Upsert):
+            check_upsert(update, kept.config.params.vectors)
+            for index, point_id in enumerate(update.ids):
+                vectors = _vectors_of(update, index)
+                kept.points[point_id] = Stored(kept.operations, update.payloads[index], vectors)
+        else:
+            for point_id in self._selected(kept, update):
+                kept.points.pop(point_id, None)
+        kept.operations += 1
+        status = UpdateStatus.COMPLETED if wait else UpdateStatus.ACKNOWLEDGED
+        return UpdateResult(kept.operations - 1, status)
+
+    def _selected(self, kept: Kept, update: DeletePoints) -> list[PointId]:
+        if update.ids is not None:
+            return list(update.ids)
+        return self._passing(kept, update.filter)
+
+    def retrieve(
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        timeout: float | None = None,
+    ) -> Deferred[list[Record]]:
+        self.calls.append(("retrieve", (name, ids, selection, timeout)))
+        return maybeDeferred(self._retrieve, name, ids, selection)
+
+    def _retrieve(self, name: str, ids: Sequence[PointId], selection: Selection) -> list[Record]:
+        points = self._kept(name).points
+        found = [point_id for point_id in dict.fromkeys(ids) if point_id in points]
+        return [_record(point_id, points[point_id], selection) for point_id in found]
+
+    def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Deferred[Page]:
+        self.calls.append(("scroll", (name, request, timeout)))
+        return maybeDeferred(self._scroll, name, request)
+
+    def _scroll(self, name: str, request: Scroll) -> Page:
+        kept = self._kept(name)
+        ids = sorted(self._passing(kept, request.filter), key=sort_key)
+        if request.offset is not None:
+            ids = [point_id for point_id in ids if sort_key(point_id) >= sort_key(request.offset)]
+        page = [
+            _record(point_id, kept.points[point_id], request.selection)
+            for point_id in ids[: request.limit]
+        ]
+        return Page(page, ids[request.limit] if len(ids) > request.limit else None)
+
+    def count(self, name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
+        self.calls.append(("count", (name, request, timeout)))
+        return maybeDeferred(lambda: len(self._passing(self._kept(name), request.filter)))
+
+    def query(
+        self, name: str, query: Query, timeout: float | None = None
+    ) -> Deferred[Sequence[ScoredPoint]]:
+        self.calls.append(("query", (name, query, timeout)))
+        return maybeDeferred(self._query, name, query)
+
+    def query_batch(
+        self, name: str, queries: Sequence[Query], timeout: float | None = None
+    ) -> Deferred[list[Sequence[ScoredPoint]]]:
+        self.calls.append(("query_batch", (name, queries, timeout)))
+        return maybeDeferred(lambda: [self._query(name, query) for query in queries])
+
+    def _query(self, name: str, query: Query) -> list[ScoredPoint]:
+        kept = self._kept(name)
+        scored = []
+        for point_id in self._passing(kept, query.filter):
+            stored = kept.points[point_id]
+            record = _record(point_id, stored, query.selection)
+            score = self._score(query, stored)
+            scored.append(ScoredPoint(point_id, stored.version, score, *record[1:]))
+        scored.sort(key=lambda point: (-point.score, sort_key(point.id)))
+        return scored[query.offset : query.offset + query.limit]
+
+    def _score(self, query: Query, stored: Stored) -> float:
+        if not isinstance(query.target, NearestToVector):
+            return 0.0
+        return float(np.dot(query.target.vector, stored.vectors[query.using]))
+
+    def _passing(self, kept: Kept, condition: Filter | None) -> list[PointId]:
+        """The ids that a filter of HasId conditions lets through; others pass everything."""
+        wanted = [c.ids for c in condition.must if isinstance(c, HasId)] if condition else []
+        return [point_id for point_id in kept.points if all(point_id in ids for ids in wanted)]
+
+    def _kept(self, name: str) -> Kept:
+        kept = self.collections.get(self.aliases.get(name, name))
+        if kept is None:
+            raise unknown_collection(name)
+        return kept
+
+
+def _vectors_of(upsert: Upsert, index: int) -> NamedVectors:
+    found = {}
+    for name, column in upsert.vectors.items():
+        positions = range(len(upsert.ids)) if column.positions is None else list(column.positions)
+        if index in positions:
+            found[name] = column.data[list(positions).index(index)]
+    return found
+
+
+def _record(point_id: PointId, stored: Stored, selection: Selection) -> Record:
+    wanted = selection.vectors
+    names = stored.vectors if wanted is True else wanted or ()
+    vectors = {name: stored.vectors[name] for name in names if name in stored.vectors}
+    return Record(
+        point_id,
+        None if selection.payload.mode is PayloadMode.NONE else stored.payload,
+        None if wanted is False else vectors,
+    )

@@ -1,0 +1,47 @@
+"""Answers before they are written: status, headers and body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from attrs import frozen
+
+from .errors import describe_error
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@frozen
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: Headers = ()
+
+
+def result_answer(result: Any, seconds: float) -> Answer:
+    """`result` in the envelope that all endpoints but the service ones have."""
+    return json_answer({"result": result, "status": "ok", "time": seconds})
+
+
+def json_answer(value: Any) -> Answer:
+    """A JSON value without an envelope."""
+    return Answer(200, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def text_answer(text: str) -> Answer:
+    """A plain text."""
+    return Answer(200, text.encode(), TEXT)
+
+
+def error_answer(error: BaseException, seconds: float, headers: Headers = ()) -> Answer:
+    """The error in its envelope, with its status."""
+    status, text = describe_error(error)
+    body = orjson.dumps({"status": {"error": text}, "time": seconds})
+    return Answer(status, body, headers=headers)

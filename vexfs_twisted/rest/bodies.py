@@ -1,0 +1,82 @@
+"""Request bodies: unpacked, parsed and decoded, in a thread where that takes long."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+from attrs import frozen
+
+from ..model.errors import BadRequest, FormatError, PayloadTooLarge
+
+T = TypeVar("T")
+
+THREAD_FROM_BYTES = 64 * 1024
+"""Bodies of this size and more are decoded, and results encoded, outside the reactor thread."""
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+@frozen
+class Body:
+    """A request body as it arrived. `limit` bounds what it may unpack to, in bytes."""
+
+    data: bytes
+    encoding: bytes | None
+    limit: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether decoding it would hold up the reactor. What is packed may be any size."""
+        return len(self.data) >= THREAD_FROM_BYTES or self.encoding is not None
+
+    def decode(self, read: Callable[[Any], T]) -> T:
+        """What `read` makes of the JSON in the body. Raises DomainErrors only. In any thread."""
+        try:
+            return read(_parse(self._unpacked()))
+        except RecursionError:
+            raise FormatError("recursion limit exceeded") from None
+
+    def _unpacked(self) -> bytes:
+        if self.encoding is None or self.encoding == b"identity":
+            return self.data
+        if self.encoding in (b"gzip", b"x-gzip"):
+            return _gunzip(self.data, self.limit)
+        shown = self.encoding.decode("ascii", "replace")
+        raise BadRequest(f"Content-Encoding {shown} is not supported, use gzip or none")
+
+
+def declared_too_large(length: int, limit: int) -> PayloadTooLarge:
+    """The error for a body that says it is larger than `limit` bytes."""
+    return PayloadTooLarge(
+        f"JSON payload ({length} bytes) is larger than allowed (limit: {limit} bytes)."
+    )
+
+
+def found_too_large(limit: int) -> PayloadTooLarge:
+    """The error for a body that turns out to be larger than `limit` bytes."""
+    return PayloadTooLarge(f"JSON payload has exceeded limit ({limit} bytes).")
+
+
+def _gunzip(data: bytes, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        unpacked = unpacker.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise BadRequest(f"The gzip body is damaged: {error}") from None
+    if len(unpacked) > limit:
+        raise found_too_large(limit)
+    if not unpacker.eof:
+        raise BadRequest("The gzip body is cut short")
+    return unpacked
+
+
+def _parse(data: bytes) -> Any:
+    if not data:
+        raise FormatError("EOF while parsing a value at line 1 column 0")
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError(f"{error.msg} at line {error.lineno} column {error.colno}") from None

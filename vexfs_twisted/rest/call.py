@@ -1,0 +1,100 @@
+"""One request, as the handlers of the endpoints see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import orjson
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from ..interfaces import IOperations
+from ..model.names import check_collection_name
+from .bodies import THREAD_FROM_BYTES, Body
+from .parameters import (
+    Arguments,
+    UpdateParameters,
+    read_read_parameters,
+    read_timeout,
+    read_update_parameters,
+)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_JSON_BYTES_PER_NUMBER = 12
+_BLOCK_BYTES = 256 * 1024
+
+
+class RunInThread(Protocol):
+    """Runs a function in a worker thread; cancelling drops its result."""
+
+    def __call__(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `function` and fire with what it returns. Called in the reactor thread."""
+        ...
+
+
+@frozen
+class Call:
+    """A request on its way through a handler. Used in the reactor thread only."""
+
+    operations: IOperations
+    run_in_thread: RunInThread
+    path: Mapping[str, str]
+    arguments: Arguments
+    body: Body
+
+    @property
+    def collection(self) -> str:
+        """The collection that the path names. Raises ValidationError for a name out of bounds."""
+        name = self.path["collection"]
+        check_collection_name(name)
+        return name
+
+    def check_timeout(self) -> None:
+        """Raise for a malformed time limit. A change of collections is finished whatever it is."""
+        read_timeout(self.arguments)
+
+    @property
+    def read_timeout(self) -> int | None:
+        """The time limit of a read, in seconds; its other parameters are checked."""
+        return read_read_parameters(self.arguments)
+
+    @property
+    def update_parameters(self) -> UpdateParameters:
+        """How an update is to be answered."""
+        return read_update_parameters(self.arguments)
+
+    async def read(self, read: Callable[[Any], T]) -> T:
+        """The body, decoded by `read`; a large one in a thread."""
+        if self.body.is_large:
+            return await self.run_in_thread(self.body.decode, read)
+        return self.body.decode(read)
+
+    async def rows(self, rows: Sequence[R], encode: Callable[[R], Any]) -> orjson.Fragment:
+        """Points as a JSON array; a large one is written in a thread."""
+        if _estimated_size(rows) < THREAD_FROM_BYTES:
+            return orjson.Fragment(_dump([encode(row) for row in rows]))
+        return orjson.Fragment(await self.run_in_thread(_dump_in_blocks, rows, encode))
+
+
+def _estimated_size(rows: Sequence[Any]) -> int:
+    """Roughly the bytes that the rows are written in, told by the first."""
+    if not rows:
+        return 0
+    first = rows[0]
+    numbers = sum(vector.size for vector in first.vectors.values()) if first.vectors else 0
+    return len(rows) * (len(first.payload or b"") + _JSON_BYTES_PER_NUMBER * numbers + 64)
+
+
+def _dump(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _dump_in_blocks(rows: Sequence[R], encode: Callable[[R], Any]) -> bytes:
+    """The rows as a JSON array, in pieces: orjson holds the GIL for the whole of each call."""
+    size = max(1, len(rows) * _BLOCK_BYTES // _estimated_size(rows))
+    blocks = (rows[start : start + size] for start in range(0, len(rows), size))
+    pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
+    return b"[" + b",".join(pieces) + b"]"

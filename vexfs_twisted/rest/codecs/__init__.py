@@ -1,0 +1,1 @@
+"""What JSON bodies mean as values of the model, and how results are spelled in JSON."""

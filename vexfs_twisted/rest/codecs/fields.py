@@ -1,0 +1,72 @@
+"""Reading single fields of JSON objects, strictly and with the errors that clients know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ...jsonform.converter import describe, make_converter
+from ...model.errors import BadInput, FormatError
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+Reader = Callable[[Any], T]
+"""Makes a value of a decoded JSON value, or raises FormatError."""
+
+_CONVERTER = make_converter()
+
+
+def reader_of(kind: type[T]) -> Reader[T]:
+    """The reader of a number, a string, a boolean, or of an attrs class by its fields."""
+    return lambda value: _CONVERTER.structure(value, kind)
+
+
+read_unsigned = reader_of(int)
+read_number = reader_of(float)
+read_boolean = reader_of(bool)
+read_string = reader_of(str)
+
+
+def read_object(value: Any, name: str) -> dict[str, Any]:
+    """`value`, which must be an object; `name` is what is expected, for the error."""
+    if type(value) is not dict:
+        raise FormatError(f"invalid type: {describe(value)}, expected struct {name}")
+    return value
+
+
+def read_list(value: Any) -> list[Any]:
+    """`value`, which must be an array."""
+    if type(value) is not list:
+        raise FormatError(f"invalid type: {describe(value)}, expected a sequence")
+    return value
+
+
+def required(body: dict[str, Any], name: str, read: Reader[T]) -> T:
+    """A field that must be there. Null equals absent."""
+    value = body.get(name)
+    if value is None:
+        raise FormatError(f"missing field `{name}`")
+    return located(name, read, value)
+
+
+def optional(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T | D:
+    """A field, or `default` where it is absent or null."""
+    value = body.get(name)
+    return default if value is None else located(name, read, value)
+
+
+def located(place: str, read: Reader[T], value: Any) -> T:
+    """`read(value)`; an error says in which place it was found."""
+    try:
+        return read(value)
+    except FormatError as error:
+        inner = error.message.removeprefix(FormatError.prefix)
+        raise FormatError(f"{place}: {inner}") from None
+
+
+def refuse_shard_key(body: dict[str, Any]) -> None:
+    """Raise when a shard key is named: collections here have one shard and no keys."""
+    key = body.get("shard_key")
+    if key is not None:
+        raise BadInput(f"Shard key {key} not found")

@@ -1,0 +1,41 @@
+"""Point ids in bodies and in paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...jsonform.converter import describe
+from ...model.errors import BadInput, FormatError
+from ...model.ids import PointId, canonical_uuid, parse_point_id
+from .fields import read_list
+
+
+def read_id(value: Any) -> PointId:
+    """A point id: an unsigned integer, or a UUID in any accepted spelling."""
+    if type(value) is int and value >= 0:
+        return value
+    if type(value) is str:
+        uuid = canonical_uuid(value)
+        if uuid is not None:
+            return uuid
+    shown = value if type(value) is str else describe(value)
+    raise FormatError(
+        f"value {shown} is not a valid point ID, "
+        "valid values are either an unsigned integer or a UUID"
+    )
+
+
+def read_ids(value: Any) -> list[PointId]:
+    """A list of point ids. Lists of integers only, the common case, are checked in bulk."""
+    values = read_list(value)
+    if values and set(map(type, values)) == {int} and min(values) >= 0:
+        return values
+    return [read_id(item) for item in values]
+
+
+def id_in_path(segment: str) -> PointId:
+    """The point id that a path segment spells. Raises BadInput."""
+    point_id = parse_point_id(segment)
+    if point_id is None:
+        raise BadInput(f'Can not recognize "{segment}" as point id')
+    return point_id

@@ -1,0 +1,224 @@
+"""Reads of points from JSON: retrieve, scroll, count, query and search."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from ...model.errors import BadRequest, FormatError, NotSupported
+from ...model.ids import PointId
+from ...model.queries import (
+    ALL_PAYLOAD,
+    DEFAULT_LIMIT,
+    NO_PAYLOAD,
+    Count,
+    NearestToPoint,
+    NearestToVector,
+    Query,
+    Scroll,
+    SearchParams,
+    Selection,
+    Target,
+    check_query_vector,
+)
+from ...model.validation import validate
+from ...model.vectors import UNNAMED
+from .fields import (
+    Reader,
+    located,
+    optional,
+    read_boolean,
+    read_list,
+    read_number,
+    read_object,
+    read_string,
+    read_unsigned,
+    reader_of,
+    refuse_shard_key,
+    required,
+)
+from .filters import read_filter
+from .ids import read_id, read_ids
+from .selectors import read_selection
+from .vectors import is_inference, no_inference, read_vector
+
+T = TypeVar("T")
+
+_QUERIES_KNOWN_LATER = (
+    "recommend",
+    "discover",
+    "context",
+    "order_by",
+    "fusion",
+    "rrf",
+    "formula",
+    "sample",
+    "relevance_feedback",
+)
+_read_plain_params: Reader[SearchParams] = reader_of(SearchParams)
+
+
+@frozen
+class Retrieve:
+    """Points asked for by their ids."""
+
+    ids: list[PointId]
+    selection: Selection
+
+
+def read_retrieve(value: Any) -> Retrieve:
+    """A read by ids. Payloads are returned where they are asked for only."""
+    body = read_object(value, "PointRequest")
+    refuse_shard_key(body)
+    return Retrieve(required(body, "ids", read_ids), read_selection(body, NO_PAYLOAD))
+
+
+def read_scroll(value: Any) -> Scroll:
+    """A page of points, with payloads unless said otherwise."""
+    body = read_object(value, "ScrollRequest")
+    refuse_shard_key(body)
+    if body.get("order_by") is not None:
+        raise NotSupported("`order_by` is not supported yet")
+    scroll = Scroll(
+        limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
+        offset=optional(body, "offset", read_id, None),
+        filter=_read_optional_filter(body, "scroll_request.filter"),
+        selection=read_selection(body, ALL_PAYLOAD),
+    )
+    validate(scroll, "scroll_request")
+    return scroll
+
+
+def read_count(value: Any) -> Count:
+    """A count of the points that pass a filter."""
+    body = read_object(value, "CountRequest")
+    refuse_shard_key(body)
+    return Count(
+        filter=_read_optional_filter(body, "count_request.filter"),
+        exact=optional(body, "exact", read_boolean, True),
+    )
+
+
+def read_query(value: Any, path: str = "internal") -> Query:
+    """A query as the universal endpoint takes it. `path` is where it stands."""
+    body = read_object(value, "QueryRequest")
+    refuse_shard_key(body)
+    threshold = optional(body, "score_threshold", read_number, None)
+    target = optional(body, "query", _read_target, None)
+    _check_parts(body, target is not None, threshold is not None)
+    query = Query(
+        target=target,
+        using=optional(body, "using", read_string, UNNAMED),
+        filter=_read_optional_filter(body, f"{path}.filter"),
+        params=optional(body, "params", _read_params, SearchParams()),
+        score_threshold=threshold,
+        limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
+        offset=optional(body, "offset", read_unsigned, 0),
+        selection=read_selection(body, NO_PAYLOAD),
+    )
+    validate(query, path)
+    return query
+
+
+def read_search(value: Any, path: str = "search_request") -> Query:
+    """A query as the older search endpoint takes it: a vector, named or not, and a limit."""
+    body = read_object(value, "SearchRequest")
+    refuse_shard_key(body)
+    name, target = required(body, "vector", _read_search_vector)
+    limit_name = "limit" if body.get("top") is None else "top"
+    query = Query(
+        target=target,
+        using=name,
+        filter=_read_optional_filter(body, f"{path}.filter"),
+        params=optional(body, "params", _read_params, SearchParams()),
+        score_threshold=optional(body, "score_threshold", read_number, None),
+        limit=required(body, limit_name, read_unsigned),
+        offset=optional(body, "offset", read_unsigned, 0),
+        selection=read_selection(body, NO_PAYLOAD),
+    )
+    validate(query, path)
+    return query
+
+
+def read_query_batch(value: Any) -> list[Query]:
+    """Several queries."""
+    searches = _read_searches(value, "QueryRequestBatch")
+    return [read_query(item, f"searches[{i}].internal") for i, item in enumerate(searches)]
+
+
+def read_search_batch(value: Any) -> list[Query]:
+    """Several searches."""
+    searches = _read_searches(value, "SearchRequestBatch")
+    return [read_search(item, f"searches[{i}].search_request") for i, item in enumerate(searches)]
+
+
+def _read_searches(value: Any, name: str) -> list[Any]:
+    return required(read_object(value, name), "searches", read_list)
+
+
+def _read_optional_filter(body: dict[str, Any], path: str) -> Any:
+    return optional(body, "filter", lambda value: read_filter(value, path), None)
+
+
+def _check_parts(body: dict[str, Any], has_target: bool, has_threshold: bool) -> None:
+    """Raise for parts that do not go together, or that only other kinds of queries have."""
+    if body.get("prefetch") not in (None, []):
+        if not has_target:
+            raise BadRequest(
+                "A query is needed to merge the prefetches. "
+                "Can't have prefetches without defining a query."
+            )
+        raise NotSupported("`prefetch` is not supported yet")
+    if has_threshold and not has_target:
+        raise BadRequest(
+            "A query is needed to use the score_threshold. "
+            "Can't have score_threshold without defining a query."
+        )
+    if body.get("lookup_from") is not None:
+        raise NotSupported("`lookup_from` is not supported yet")
+
+
+def _read_target(value: Any) -> Target:
+    """What a query looks for: a vector, the vector of a point, or either under `nearest`."""
+    if type(value) is dict:
+        if value.get("nearest") is not None:
+            if value.get("mmr") is not None:
+                raise NotSupported("`mmr` is not supported yet")
+            return located("nearest", _read_vector_input, value["nearest"])
+        for name in _QUERIES_KNOWN_LATER:
+            if name in value:
+                raise NotSupported(f"The query kind `{name}` is not supported yet")
+    return _read_vector_input(value)
+
+
+def _read_vector_input(value: Any) -> Target:
+    if type(value) is int or type(value) is str:
+        return NearestToPoint(read_id(value))
+    if type(value) is list:
+        return _read_nearest(value)
+    if type(value) is dict:
+        if "indices" in value:
+            raise NotSupported("Sparse vectors are not supported yet")
+        if is_inference(value):
+            raise no_inference()
+    raise FormatError("data did not match any variant of untagged enum VectorInput")
+
+
+def _read_search_vector(value: Any) -> tuple[str, Target]:
+    if type(value) is dict and "name" in value:
+        name = required(value, "name", read_string)
+        return name, required(value, "vector", _read_nearest)
+    return UNNAMED, _read_nearest(value)
+
+
+def _read_nearest(value: Any) -> NearestToVector:
+    vector = read_vector(value, "vector")
+    check_query_vector(vector)
+    return NearestToVector(vector)
+
+
+def _read_params(value: Any) -> SearchParams:
+    if read_object(value, "SearchParams").get("idf") is not None:
+        raise NotSupported("The search parameter `idf` is not supported yet")
+    return _read_plain_params(value)

@@ -1,0 +1,84 @@
+"""Results as JSON values: what orjson writes with its numpy support."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...jsonform.collections import config_to_json
+from ...model.advice import warnings_about
+from ...model.collection import Alias, ClusterInfo, CollectionInfo
+from ...model.queries import Record, ScoredPoint
+from ...model.updates import UpdateResult
+from .vectors import vectors_to_json
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """A stored point. Parts that were not asked for are left out; payloads go out as stored."""
+    point: dict[str, Any] = {"id": record.id}
+    if record.payload is not None:
+        point["payload"] = orjson.Fragment(record.payload)
+    if record.vectors is not None:
+        point["vector"] = vectors_to_json(record.vectors)
+    return point
+
+
+def scored_point_to_json(scored: ScoredPoint) -> dict[str, Any]:
+    """A point with its score, which is a float32 and is written with as few digits as that has."""
+    point: dict[str, Any] = {
+        "id": scored.id,
+        "version": scored.version,
+        "score": np.float32(scored.score),
+    }
+    if scored.payload is not None:
+        point["payload"] = orjson.Fragment(scored.payload)
+    if scored.vectors is not None:
+        point["vector"] = vectors_to_json(scored.vectors)
+    return point
+
+
+def update_result_to_json(result: UpdateResult) -> dict[str, Any]:
+    """The answer to an update."""
+    return {"operation_id": result.operation_id, "status": result.status.value}
+
+
+def info_to_json(info: CollectionInfo) -> dict[str, Any]:
+    """What is told about a collection."""
+    plain: dict[str, Any] = {
+        "status": info.status.value,
+        "optimizer_status": "ok",
+        "indexed_vectors_count": info.indexed_vectors_count,
+        "points_count": info.points_count,
+        "segments_count": info.segments_count,
+        "config": config_to_json(info.config),
+        "payload_schema": {},
+        "update_queue": {"length": info.update_queue_length},
+    }
+    warnings = warnings_about(info.config)
+    if warnings:
+        plain["warnings"] = [{"message": text} for text in warnings]
+    return plain
+
+
+def cluster_info_to_json(info: ClusterInfo) -> dict[str, Any]:
+    """Where a collection lives: in one local shard."""
+    shard = {"shard_id": 0, "points_count": info.points_count, "state": "Active"}
+    return {
+        "peer_id": info.peer_id,
+        "shard_count": info.shard_count,
+        "local_shards": [shard],
+        "remote_shards": [],
+        "shard_transfers": [],
+    }
+
+
+def aliases_to_json(aliases: list[Alias]) -> dict[str, Any]:
+    """Aliases and what they point to."""
+    return {
+        "aliases": [
+            {"alias_name": alias.alias_name, "collection_name": alias.collection_name}
+            for alias in aliases
+        ]
+    }

@@ -1,0 +1,94 @@
+"""Vectors between JSON lists and float32 arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from struct import Struct, error
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...jsonform.converter import describe
+from ...model.errors import FormatError, NotSupported
+from ...model.vectors import UNNAMED, NamedVectors, Vector, VectorColumn
+
+Label = Callable[[int], str]
+"""Says where in the request a row stands, for errors."""
+
+_INFERENCE_KEY = "model"
+_FLOAT_BYTES = 4
+
+
+def read_column(
+    rows: Sequence[Any], label: Label, positions: NDArray[np.int64] | None = None
+) -> VectorColumn:
+    """The rows as one column, [n, dim]; integers become floats. `rows` must not be empty.
+
+    Packing with `struct` takes 0.8 us for a row of 128 numbers, a third of what numpy takes to read
+    nested lists; unlike numpy it refuses strings and null, and it yields the GIL between rows.
+    Raises FormatError for a row that is no list of numbers, and NotSupported for other kinds of
+    vectors. Rows of several lengths, or of none, make an uneven column.
+    """
+    first = rows[0]
+    dimension = len(first) if type(first) is list else 0
+    if not dimension:
+        return VectorColumn.uneven(_dimensions(rows, label))
+    buffer = bytearray(_FLOAT_BYTES * dimension * len(rows))
+    pack_into = Struct(f"{dimension}f").pack_into
+    offset = 0
+    try:
+        for row in rows:
+            pack_into(buffer, offset, *row)
+            offset += _FLOAT_BYTES * dimension
+    except (error, TypeError):
+        return VectorColumn.uneven(_dimensions(rows, label))
+    data = np.frombuffer(buffer, dtype=np.float32).reshape(len(rows), dimension)
+    return VectorColumn.of(data, positions)
+
+
+def read_vector(value: Any, place: str) -> Vector:
+    """One vector, shape [dim]. Raises as `read_column` does, and for a boolean in it."""
+    if type(value) is not list or bool in map(type, value):
+        _check_row(value, place)
+    column = read_column([value], lambda _: place)
+    return column.data[0] if value else np.empty(0, dtype=np.float32)
+
+
+def is_inference(value: dict[str, Any]) -> bool:
+    """Whether an object asks for a vector to be made, rather than naming vectors."""
+    return type(value.get(_INFERENCE_KEY)) is str
+
+
+def no_inference() -> NotSupported:
+    """The error for an object that asks for a vector to be made."""
+    return NotSupported("Inference of vectors from text, images or objects is not supported yet")
+
+
+def _dimensions(rows: Sequence[Any], label: Label) -> tuple[int, ...]:
+    """The distinct lengths of the rows, in the order met, once every row is found sound."""
+    for index, row in enumerate(rows):
+        _check_row(row, label(index))
+    return tuple(dict.fromkeys(map(len, rows)))
+
+
+def _check_row(row: Any, place: str) -> None:
+    if type(row) is dict:
+        if "indices" in row:
+            raise NotSupported("Sparse vectors are not supported yet")
+        if is_inference(row):
+            raise no_inference()
+    if type(row) is not list:
+        raise FormatError(f"{place}: invalid type: {describe(row)}, expected a vector")
+    for number in row:
+        if type(number) is list:
+            raise NotSupported("Multivectors are not supported yet")
+        if type(number) is not float and type(number) is not int:
+            raise FormatError(f"{place}: invalid type: {describe(number)}, expected a number")
+
+
+def vectors_to_json(vectors: NamedVectors) -> Any:
+    """The vectors of a point: a lone unnamed one is a bare list, others are members by name."""
+    if len(vectors) == 1 and UNNAMED in vectors:
+        return vectors[UNNAMED]
+    return vectors

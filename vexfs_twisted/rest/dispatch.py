@@ -1,0 +1,68 @@
+"""From a routed request to a handler, and from what the handler makes of it to an answer."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TypeVar
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+
+from ..interfaces import IOperations
+from .answers import Answer, error_answer, result_answer
+from .bodies import Body
+from .call import Call, RunInThread
+from .request import ApiRequest
+from .routing import Handler, Route
+from .settings import RestSettings
+
+T = TypeVar("T")
+
+
+@frozen
+class Dispatcher:
+    """Takes requests to their handlers."""
+
+    operations: IOperations
+    settings: RestSettings
+    run_in_thread: RunInThread
+
+    def dispatch(self, route: Route, request: ApiRequest, path: dict[str, str]) -> Deferred[bytes]:
+        """Carry out a request; fires with the body of its answer, whose headers are set by then.
+
+        Klein cancels the Deferred when the client goes away. That ends a read; a write goes on.
+        """
+        call = Call(self.operations, self.run_in_thread, path, request.args, self._body(request))
+        answering = Deferred.fromCoroutine(answer(route.handler, call))
+        if route.is_write:
+            answering = _shielded(answering)
+        return answering.addCallback(request.prepare)
+
+    def _body(self, request: ApiRequest) -> Body:
+        encoding = request.getHeader(b"Content-Encoding")
+        packed = encoding.lower() if encoding else None
+        return Body(request.received, packed, self.settings.max_body_bytes)
+
+
+async def answer(handler: Handler, call: Call) -> Answer:
+    """What `handler` answers to `call`, in its envelope; errors become answers, too.
+
+    Only a cancellation is raised: there is nobody to answer to.
+    """
+    started = perf_counter()
+    try:
+        result = await handler(call)
+        if isinstance(result, Answer):
+            return result
+        return result_answer(result, perf_counter() - started)
+    except CancelledError:
+        raise
+    except Exception as error:
+        return error_answer(error, perf_counter() - started)
+
+
+def _shielded(work: Deferred[T]) -> Deferred[T]:
+    """A Deferred that fires like `work`, and whose cancellation leaves `work` alone."""
+    outer: Deferred[T] = Deferred()
+    work.chainDeferred(outer)
+    return outer

@@ -1,0 +1,68 @@
+"""Collections as a whole."""
+
+from __future__ import annotations
+
+from ...jsonform.collections import read_create_collection, read_update_collection
+from ...model.validation import validate
+from ..call import Call
+from ..codecs.results import cluster_info_to_json, info_to_json
+from ..routing import Routes
+
+routes = Routes()
+
+
+@routes.read("GET", "/collections")
+async def list_collections(call: Call) -> object:
+    """The names of all collections."""
+    names = await call.operations.list_collections()
+    return {"collections": [{"name": name} for name in names]}
+
+
+@routes.write("PUT", "/collections/<collection>")
+async def create(call: Call) -> object:
+    """Create a collection."""
+    call.check_timeout()
+    request = await call.read(read_create_collection)
+    validate(request)
+    return await call.operations.create_collection(call.collection, request)
+
+
+@routes.read("GET", "/collections/<collection>")
+async def info(call: Call) -> object:
+    """Describe a collection."""
+    return info_to_json(await call.operations.collection_info(call.collection))
+
+
+@routes.write("PATCH", "/collections/<collection>")
+async def update(call: Call) -> object:
+    """Change the configuration of a collection."""
+    call.check_timeout()
+    request = await call.read(read_update_collection)
+    validate(request)
+    return await call.operations.update_collection(call.collection, request)
+
+
+@routes.write("DELETE", "/collections/<collection>")
+async def delete(call: Call) -> object:
+    """Delete a collection; false when there is none."""
+    call.check_timeout()
+    return await call.operations.delete_collection(call.collection)
+
+
+@routes.read("GET", "/collections/<collection>/exists")
+async def exists(call: Call) -> object:
+    """Whether a collection or an alias has the name."""
+    return {"exists": await call.operations.collection_exists(call.collection)}
+
+
+@routes.read("GET", "/collections/<collection>/cluster")
+async def cluster_info(call: Call) -> object:
+    """Where a collection lives."""
+    return cluster_info_to_json(await call.operations.cluster_info(call.collection))
+
+
+@routes.read("GET", "/collections/<collection>/shards")
+async def shard_keys(call: Call) -> object:
+    """No keys: sharding is automatic. The collection must exist."""
+    await call.operations.cluster_info(call.collection)
+    return {}

@@ -1,0 +1,54 @@
+"""Queries, by the universal endpoint and by the older search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from ...model.queries import Query
+from ..call import Call
+from ..codecs.queries import read_query, read_query_batch, read_search, read_search_batch
+from ..codecs.results import scored_point_to_json
+from ..routing import Routes
+
+routes = Routes()
+
+
+@routes.read("POST", "/collections/<collection>/points/query")
+async def query(call: Call) -> object:
+    """The answer to one query."""
+    return {"points": await _answer(call, read_query)}
+
+
+@routes.read("POST", "/collections/<collection>/points/query/batch")
+async def query_batch(call: Call) -> object:
+    """The answers to several queries, in order."""
+    return [{"points": points} for points in await _answer_batch(call, read_query_batch)]
+
+
+@routes.read("POST", "/collections/<collection>/points/search")
+async def search(call: Call) -> object:
+    """The answer to one search."""
+    return await _answer(call, read_search)
+
+
+@routes.read("POST", "/collections/<collection>/points/search/batch")
+async def search_batch(call: Call) -> object:
+    """The answers to several searches, in order."""
+    return await _answer_batch(call, read_search_batch)
+
+
+async def _answer(call: Call, read: Callable[[Any], Query]) -> orjson.Fragment:
+    timeout = call.read_timeout
+    request = await call.read(read)
+    points = await call.operations.query(call.collection, request, timeout)
+    return await call.rows(points, scored_point_to_json)
+
+
+async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> list[orjson.Fragment]:
+    timeout = call.read_timeout
+    requests = await call.read(read)
+    answers = await call.operations.query_batch(call.collection, requests, timeout)
+    return [await call.rows(points, scored_point_to_json) for points in answers]

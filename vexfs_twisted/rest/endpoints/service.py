@@ -1,0 +1,43 @@
+"""What the server tells of itself, and the endpoints that only a cluster has."""
+
+from __future__ import annotations
+
+from ... import QDRANT_COMMIT, QDRANT_TITLE, QDRANT_VERSION
+from ...model.errors import Standalone
+from ..answers import Answer, json_answer, text_answer
+from ..call import Call
+from ..routing import Routes
+
+routes = Routes()
+
+
+@routes.read("GET", "/")
+async def root(call: Call) -> Answer:
+    """Name and version, without an envelope."""
+    return json_answer({"title": QDRANT_TITLE, "version": QDRANT_VERSION, "commit": QDRANT_COMMIT})
+
+
+@routes.read("GET", "/healthz")
+@routes.read("GET", "/livez")
+async def health(call: Call) -> Answer:
+    """The process answers."""
+    return text_answer("healthz check passed")
+
+
+@routes.read("GET", "/readyz")
+async def readiness(call: Call) -> Answer:
+    """The server takes requests, or it would not listen."""
+    return text_answer("all shards are ready")
+
+
+@routes.read("GET", "/cluster")
+async def cluster_status(call: Call) -> object:
+    """There is no cluster."""
+    return {"status": "disabled"}
+
+
+@routes.write("POST", "/cluster/recover")
+@routes.write("DELETE", "/cluster/peer/<peer_id>")
+async def cluster_only(call: Call) -> object:
+    """Refuse what makes sense in a cluster only."""
+    raise Standalone()

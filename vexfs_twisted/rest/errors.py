@@ -1,0 +1,55 @@
+"""Domain errors as HTTP statuses and as the texts clients read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+from twisted.internet.defer import CancelledError
+from werkzeug.exceptions import HTTPException
+
+from ..logs import get_logger
+from ..model.errors import DomainError, InternalError, Place, Unavailable, ValidationError
+
+log = get_logger("vexfs.rest")
+
+STATUSES: Mapping[str, int] = {
+    "bad_input": 400,
+    "bad_request": 400,
+    "format": 400,
+    "query_format": 400,
+    "not_supported": 400,
+    "forbidden": 403,
+    "not_found": 404,
+    "standalone": 405,
+    "timeout": 408,
+    "already_exists": 409,
+    "payload_too_large": 413,
+    "validation": 422,
+    "internal": 500,
+    "unavailable": 503,
+    "storage_full": 507,
+}
+"""Domain error code -> status. A test holds it complete."""
+
+_ROUTING_TEXTS = {
+    404: "Not found: the API has no such path",
+    405: "Method not allowed: the path does not take this method",
+}
+_PLACES = {Place.BODY: "JSON body", Place.QUERY: "query parameters", Place.PATH: "path parameters"}
+
+
+def describe_error(error: BaseException) -> tuple[int, str]:
+    """The status and the text for what a request raised. What nobody foresaw is logged."""
+    if isinstance(error, ValidationError):
+        text = f"Validation error in {_PLACES[error.place]}: {error.message}"
+        return STATUSES[error.code], text
+    if isinstance(error, DomainError):
+        return STATUSES[error.code], error.message
+    if isinstance(error, HTTPException) and error.code is not None:
+        return error.code, _ROUTING_TEXTS.get(error.code, error.name)
+    if isinstance(error, CancelledError):
+        return describe_error(Unavailable("the operation was cancelled"))
+    incident = uuid4().hex[:16]
+    log.error("unexpected error", incident=incident, exc_info=error)
+    return describe_error(InternalError(f"unexpected error, incident {incident}"))

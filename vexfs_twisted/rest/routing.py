@@ -1,0 +1,50 @@
+"""How the modules of endpoints say what they answer to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from attrs import frozen
+
+from .call import Call
+
+Handler = Callable[[Call], Awaitable[object]]
+"""Answers a call with a result that goes into the envelope, or with a whole Answer."""
+
+
+@frozen
+class Route:
+    """An endpoint. `is_write` says that it is carried out even when its client is gone."""
+
+    method: str
+    path: str
+    handler: Handler
+    is_write: bool
+
+
+class Routes:
+    """The endpoints of one topic, declared by decorating their handlers.
+
+    Paths are werkzeug's: `<name>` stands for one segment, which arrives in `Call.path` decoded.
+    """
+
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def read(self, method: str, path: str) -> Callable[[Handler], Handler]:
+        """Declare an endpoint that changes nothing; it is cancelled when its client goes away."""
+        return self._declare(method, path, is_write=False)
+
+    def write(self, method: str, path: str) -> Callable[[Handler], Handler]:
+        """Declare an endpoint that changes something; once begun it is finished."""
+        return self._declare(method, path, is_write=True)
+
+    def _declare(self, method: str, path: str, *, is_write: bool) -> Callable[[Handler], Handler]:
+        def decorate(handler: Handler) -> Handler:
+            self._routes.append(Route(method, path, handler, is_write))
+            return handler
+
+        return decorate

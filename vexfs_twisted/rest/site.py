@@ -1,0 +1,133 @@
+"""The REST API as a twisted.web site: Klein takes paths to endpoints."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+from urllib.parse import unquote
+
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import UnicodeConverter
+
+from ..interfaces import IOperations
+from ..model.errors import BadRequest
+from .answers import TEXT, Answer, Headers, error_answer
+from .call import RunInThread
+from .dispatch import Dispatcher
+from .endpoints import aliases, collections, points, search, service
+from .request import ApiRequest
+from .routing import Route
+from .settings import RestSettings
+
+_TOPICS = (service.routes, collections.routes, aliases.routes, points.routes, search.routes)
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_PREFLIGHT_SECONDS = b"3600"
+_ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)
+
+
+def make_site(
+    operations: IOperations,
+    settings: RestSettings,
+    clock: IReactorTime,
+    run_in_thread: RunInThread,
+) -> Site:
+    """The site that answers the REST API by `operations`.
+
+    `clock` times out idle connections. `run_in_thread` runs what would hold up the reactor: the
+    decoding and encoding of large bodies.
+    """
+    return ApiSite(ApiResource(Dispatcher(operations, settings, run_in_thread)), settings, clock)
+
+
+class ApiSite(Site):
+    """A site of API requests. `common_headers` go with every answer."""
+
+    def __init__(self, resource: Resource, settings: RestSettings, clock: IReactorTime) -> None:
+        super().__init__(
+            resource, requestFactory=ApiRequest, parsePOSTFormSubmission=False, reactor=clock
+        )
+        self.settings = settings
+        self.common_headers: Headers = _ANY_ORIGIN if settings.cors else ()
+
+
+class ApiResource(Resource):
+    """The whole API under one resource."""
+
+    isLeaf = True
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__()
+        klein = Klein()
+        klein.url_map.converters["default"] = _Segment
+        for route in chain.from_iterable(_TOPICS):
+            _add_route(klein, route, dispatcher)
+        klein.handle_errors(Exception)(_answer_failure)  # type: ignore[arg-type]
+        self._klein = klein.resource()
+        self._answers_preflights = dispatcher.settings.cors
+
+    def render(self, request: ApiRequest) -> Any:
+        """Answer a request, whatever its method and path."""
+        if request.method == b"OPTIONS" and self._answers_preflights:
+            return request.prepare(_preflight(request))
+        try:
+            request.postpath = _plain_segments(request.postpath or [])
+        except UnicodeDecodeError:
+            return request.prepare(error_answer(BadRequest("the path is not UTF-8"), 0.0))
+        return self._klein.render(request)
+
+
+class _Segment(UnicodeConverter):
+    """A path segment that keeps a slash or a percent sign of its own: see `_plain_segments`."""
+
+    def to_python(self, value: str) -> str:
+        return unquote(value) if "%" in value else value
+
+
+def _plain_segments(segments: list[bytes]) -> list[bytes]:
+    """Decoded path segments without the empty ones, so that repeated and trailing slashes go.
+
+    Klein joins segments with slashes before it matches them. A slash inside of a segment is quoted
+    again, so that `..%2Fsecret` stays the single segment that it is.
+    """
+    plain = []
+    for segment in segments:
+        segment.decode("utf-8")
+        if b"%" in segment or b"/" in segment:
+            segment = segment.replace(b"%", b"%25").replace(b"/", b"%2F")
+        if segment:
+            plain.append(segment)
+    return plain or [b""]
+
+
+def _add_route(klein: Klein, route: Route, dispatcher: Dispatcher) -> None:
+    def respond(request: ApiRequest, **path: str) -> Deferred[bytes]:
+        return dispatcher.dispatch(route, request, path)
+
+    name = f"{route.method} {route.path}"
+    klein.route(route.path, methods=[route.method], endpoint=name)(respond)
+
+
+def _answer_failure(request: ApiRequest, failure: Failure) -> bytes:
+    """Answer what no handler has caught: a path or a method that is not there, mostly."""
+    error = failure.value or Exception("no reason given")
+    headers: Headers = ()
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers = ((b"Allow", ", ".join(sorted(error.valid_methods)).encode()),)
+    return request.prepare(error_answer(error, 0.0, headers))
+
+
+def _preflight(request: ApiRequest) -> Answer:
+    """What a browser asks before it lets a page call: every method and header is allowed."""
+    asked = request.getHeader(b"Access-Control-Request-Headers") or b"*"
+    headers: Headers = (
+        (b"Access-Control-Allow-Methods", _METHODS),
+        (b"Access-Control-Allow-Headers", asked),
+        (b"Access-Control-Max-Age", _PREFLIGHT_SECONDS),
+    )
+    return Answer(200, b"", TEXT, headers)
