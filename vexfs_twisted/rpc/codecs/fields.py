@@ -1,0 +1,79 @@
+"""Helpers for the fields that most messages have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from ...model.errors import BadInput, Place, Problem, ValidationError
+from ...model.names import check_collection_name
+from ...model.validation import Bounds
+from ..generated import points_pb2 as pb
+from .enums import number_of
+
+E = TypeVar("E", bound=Enum)
+
+_TIMEOUT = Bounds(1)
+
+
+def given(message: Message, *names: str) -> dict[str, Any]:
+    """The scalar fields among `names` that are set, by name."""
+    return {name: getattr(message, name) for name in names if message.HasField(name)}
+
+
+def read_enum(message: Message, name: str, members: Mapping[int, E]) -> E | None:
+    """The member that the field `name` holds, None when unset. Raises BadInput for one unknown."""
+    return known(getattr(message, name), name, members) if message.HasField(name) else None
+
+
+def known(number: int, name: str, members: Mapping[int, E]) -> E:
+    """The member that `number` stands for. Raises BadInput when there is none."""
+    member = members.get(number)
+    if member is None:
+        raise BadInput(f"Unknown value {number} of {name}")
+    return member
+
+
+def read_collection_name(name: str) -> str:
+    """`name`, found fit to name a collection. Raises ValidationError."""
+    check_collection_name(name, Place.BODY)
+    return name
+
+
+def read_timeout(message: Any) -> float | None:
+    """The field `timeout` of a request, in seconds. Raises ValidationError when it is 0."""
+    if not message.HasField("timeout"):
+        return None
+    seconds: int = message.timeout
+    complaint = _TIMEOUT.complaint(seconds)
+    if complaint is not None:
+        raise ValidationError([Problem("timeout", complaint)])
+    return seconds
+
+
+def refuse_shard_keys(message: Any) -> None:
+    """Raise BadInput when the request names a shard key: only custom sharding has them."""
+    if message.HasField("shard_key_selector"):
+        selector: pb.ShardKeySelector = message.shard_key_selector
+        for key in selector.shard_keys:
+            raise BadInput(f"Shard key {key.keyword or key.number} not found")
+
+
+def write_given(
+    value: object, message: Message, *names: str, **members: Mapping[int, Enum]
+) -> None:
+    """Set the fields of `message` that are not None in `value`, an attrs value of the same names.
+
+    `members` names the fields that are enumerations, with the numbers of their members.
+    """
+    for name in names:
+        item = getattr(value, name)
+        if item is not None:
+            setattr(message, name, item)
+    for name, numbers in members.items():
+        item = getattr(value, name)
+        if item is not None:
+            setattr(message, name, number_of(item, numbers))

@@ -1,0 +1,38 @@
+"""Point ids on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...model.errors import BadInput
+from ...model.ids import PointId, canonical_uuid
+from ..generated import qdrant_common_pb2 as common
+
+
+def read_id(message: common.PointId) -> PointId:
+    """The id that `message` holds. Raises BadInput when it holds none, or no UUID."""
+    number = message.num
+    if number:
+        return number
+    kind = message.WhichOneof("point_id_options")
+    if kind == "num":
+        return 0
+    if kind is None:
+        raise BadInput("No point id given")
+    uuid = canonical_uuid(message.uuid)
+    if uuid is None:
+        raise BadInput(f"Unable to parse UUID: {message.uuid}")
+    return uuid
+
+
+def read_ids(messages: Iterable[common.PointId]) -> list[PointId]:
+    """The ids in the order given."""
+    return [read_id(message) for message in messages]
+
+
+def write_id(point_id: PointId, message: common.PointId) -> None:
+    """Put an id into `message`, in place."""
+    if isinstance(point_id, int):
+        message.num = point_id
+    else:
+        message.uuid = point_id

@@ -1,0 +1,146 @@
+"""Settings of dense and sparse vector spaces, and of their graphs, on the wire, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...model.collection_params import (
+    Datatype,
+    HnswConfig,
+    HnswConfigDiff,
+    MultiVectorConfig,
+    SparseIndexParams,
+    SparseVectorParams,
+    VectorParams,
+    VectorParamsDiff,
+)
+from ...model.vectors import UNNAMED
+from ..generated import collections_pb2 as pb
+from .enums import COMPARATORS, DATATYPES, DISTANCES, MEMORIES, MODIFIERS, number_of
+from .fields import given, known, read_enum, write_given
+from .quantization import read_quantization, read_quantization_diff, write_quantization
+
+_HNSW = (
+    "m",
+    "ef_construct",
+    "full_scan_threshold",
+    "max_indexing_threads",
+    "on_disk",
+    "payload_m",
+    "inline_storage",
+)
+
+
+def read_vectors(message: pb.VectorsConfig) -> dict[str, VectorParams]:
+    """Vector spaces by name; "" is the unnamed one."""
+    if message.WhichOneof("config") == "params":
+        return {UNNAMED: _read_vector(message.params)}
+    spaces = message.params_map.map
+    return {name: _read_vector(spaces[name]) for name in spaces}
+
+
+def read_vectors_diff(message: pb.VectorsConfigDiff) -> dict[str, VectorParamsDiff]:
+    """Changes of vector spaces by name; "" is the unnamed one."""
+    if message.WhichOneof("config") == "params":
+        return {UNNAMED: _read_vector_diff(message.params)}
+    spaces = message.params_map.map
+    return {name: _read_vector_diff(spaces[name]) for name in spaces}
+
+
+def _read_vector(message: pb.VectorParams) -> VectorParams:
+    parts = _read_placement(message)
+    if message.HasField("quantization_config"):
+        parts["quantization_config"] = read_quantization(message.quantization_config)
+    if message.HasField("multivector_config"):
+        comparator = known(message.multivector_config.comparator, "comparator", COMPARATORS)
+        parts["multivector_config"] = MultiVectorConfig(comparator)
+    parts["datatype"] = _read_datatype(message)
+    distance = known(message.distance, "distance", DISTANCES)
+    return VectorParams(size=message.size, distance=distance, **parts)
+
+
+def _read_datatype(message: pb.VectorParams | pb.SparseIndexConfig) -> Datatype | None:
+    if message.datatype == pb.Datatype.Default:
+        return None
+    return known(message.datatype, "datatype", DATATYPES)
+
+
+def _read_vector_diff(message: pb.VectorParamsDiff) -> VectorParamsDiff:
+    parts = _read_placement(message)
+    if message.HasField("quantization_config"):
+        parts["quantization_config"] = read_quantization_diff(message.quantization_config)
+    return VectorParamsDiff(**parts)
+
+
+def _read_placement(message: pb.VectorParams | pb.VectorParamsDiff) -> dict[str, Any]:
+    parts = given(message, "on_disk")
+    parts["memory"] = read_enum(message, "memory", MEMORIES)
+    if message.HasField("hnsw_config"):
+        parts["hnsw_config"] = read_hnsw(message.hnsw_config)
+    return parts
+
+
+def read_hnsw(message: pb.HnswConfigDiff) -> HnswConfigDiff:
+    """What a request sets of a graph's settings."""
+    memory = read_enum(message, "memory", MEMORIES)
+    return HnswConfigDiff(**given(message, *_HNSW), memory=memory)
+
+
+def read_sparse_vectors(message: pb.SparseVectorConfig) -> dict[str, SparseVectorParams]:
+    """Sparse vector spaces by name."""
+    return {name: _read_sparse(message.map[name]) for name in message.map}
+
+
+def _read_sparse(message: pb.SparseVectorParams) -> SparseVectorParams:
+    index = None
+    if message.HasField("index"):
+        index = SparseIndexParams(
+            **given(message.index, "full_scan_threshold", "on_disk"),
+            datatype=_read_datatype(message.index),
+            memory=read_enum(message.index, "memory", MEMORIES),
+        )
+    return SparseVectorParams(index=index, modifier=read_enum(message, "modifier", MODIFIERS))
+
+
+def write_vectors_config(vectors: Mapping[str, VectorParams], message: pb.VectorsConfig) -> None:
+    """Put vector spaces into `message`: alone when only the unnamed one is there."""
+    if len(vectors) == 1 and UNNAMED in vectors:
+        _write_vector(vectors[UNNAMED], message.params)
+        return
+    message.params_map.SetInParent()
+    for name, params in vectors.items():
+        _write_vector(params, message.params_map.map[name])
+
+
+def _write_vector(params: VectorParams, message: pb.VectorParams) -> None:
+    message.size = params.size
+    message.distance = number_of(params.distance, DISTANCES)
+    write_given(params, message, "on_disk", datatype=DATATYPES, memory=MEMORIES)
+    if params.hnsw_config is not None:
+        write_hnsw(params.hnsw_config, message.hnsw_config)
+    if params.quantization_config is not None:
+        write_quantization(params.quantization_config, message.quantization_config)
+    if params.multivector_config is not None:
+        comparator = number_of(params.multivector_config.comparator, COMPARATORS)
+        message.multivector_config.SetInParent()
+        message.multivector_config.comparator = comparator
+
+
+def write_hnsw(config: HnswConfig | HnswConfigDiff, message: pb.HnswConfigDiff) -> None:
+    """Put a graph's settings into `message`, in place."""
+    message.SetInParent()
+    write_given(config, message, *_HNSW, memory=MEMORIES)
+
+
+def write_sparse_vectors(
+    vectors: Mapping[str, SparseVectorParams], message: pb.SparseVectorConfig
+) -> None:
+    """Put sparse vector spaces into `message`, in place."""
+    for name, params in vectors.items():
+        space = message.map[name]
+        write_given(params, space, modifier=MODIFIERS)
+        if params.index is not None:
+            space.index.SetInParent()
+            names = ("full_scan_threshold", "on_disk")
+            write_given(params.index, space.index, *names, datatype=DATATYPES, memory=MEMORIES)

@@ -1,0 +1,106 @@
+"""Carries calls from the gRPC event loop to the reactor thread, and their answers back.
+
+Both ways go through a queue that wakes the other side once per burst: calls that arrive together
+cross together, and so do their answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..bursts import BurstQueue
+from ..interfaces import IOperations
+
+T = TypeVar("T")
+
+Operation = Callable[[IOperations], "Deferred[T]"]
+"""Begins an operation, in the reactor thread."""
+
+CallInReactor = Callable[..., object]
+"""`reactor.callFromThread`: runs a function in the reactor thread."""
+
+
+class _Call(Generic[T]):
+    """One call on its way. `future` belongs to the event loop, `deferred` to the reactor."""
+
+    __slots__ = ("deferred", "future", "is_dropped", "operation")
+
+    def __init__(self, operation: Operation[T], future: asyncio.Future[T]) -> None:
+        self.operation = operation
+        self.future = future
+        self.deferred: Deferred[T] | None = None
+        self.is_dropped = False
+
+
+class Crossing:
+    """The bridge between one event loop and the reactor."""
+
+    def __init__(
+        self,
+        operations: IOperations,
+        loop: asyncio.AbstractEventLoop,
+        call_in_reactor: CallInReactor,
+    ) -> None:
+        self._operations = operations
+        self._loop = loop
+        self._call_in_reactor = call_in_reactor
+        self._calls: BurstQueue[_Call[Any]] = BurstQueue(self._wake_reactor)
+        self._answers: BurstQueue[tuple[_Call[Any], Any]] = BurstQueue(self._wake_loop)
+
+    async def carry(self, operation: Operation[T], *, is_write: bool) -> T:
+        """The result of `operation`, begun in the reactor thread. Awaited in the event loop.
+
+        When the awaiting task is cancelled, a read is dropped, and a write is finished unheard.
+        """
+        call = _Call(operation, self._loop.create_future())
+        self._calls.put(call)
+        try:
+            return cast(T, await call.future)
+        except asyncio.CancelledError:
+            if not is_write:
+                call.is_dropped = True
+                # Crosses a second time, so that its Deferred is cancelled where it belongs.
+                self._calls.put(call)
+            raise
+
+    def _begin_all(self) -> None:
+        for call in self._calls.take():
+            if not call.is_dropped:
+                self._begin(call)
+            elif call.deferred is not None:
+                call.deferred.cancel()
+
+    def _begin(self, call: _Call[Any]) -> None:
+        try:
+            call.deferred = call.operation(self._operations)
+        except Exception as error:
+            self._answers.put((call, error))
+        else:
+            call.deferred.addBoth(self._answer, call)
+
+    def _answer(self, result: object, call: _Call[Any]) -> None:
+        self._answers.put((call, result.value if isinstance(result, Failure) else result))
+
+    def _wake_reactor(self) -> None:
+        self._call_in_reactor(self._begin_all)
+
+    def _wake_loop(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            # The loop is closed: this is a write whose caller is gone.
+            return
+
+    def _deliver(self) -> None:
+        for call, result in self._answers.take():
+            if call.future.done():
+                continue
+            if isinstance(result, BaseException):
+                call.future.set_exception(result)
+            else:
+                call.future.set_result(result)

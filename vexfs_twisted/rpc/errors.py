@@ -1,0 +1,82 @@
+"""Domain errors as gRPC statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+import grpc
+from attrs import frozen
+from google.protobuf.message import DecodeError
+from grpc import StatusCode
+from twisted.internet.defer import CancelledError
+
+from ..logs import get_logger
+from ..model.errors import DomainError, InternalError, ValidationError
+
+log = get_logger("vexfs.rpc")
+
+STATUS_CODES: Mapping[str, StatusCode] = {
+    "bad_input": StatusCode.INVALID_ARGUMENT,
+    "bad_request": StatusCode.INVALID_ARGUMENT,
+    "validation": StatusCode.INVALID_ARGUMENT,
+    "format": StatusCode.INVALID_ARGUMENT,
+    "query_format": StatusCode.INVALID_ARGUMENT,
+    "payload_too_large": StatusCode.OUT_OF_RANGE,
+    "not_found": StatusCode.NOT_FOUND,
+    "already_exists": StatusCode.ALREADY_EXISTS,
+    "forbidden": StatusCode.PERMISSION_DENIED,
+    "standalone": StatusCode.UNIMPLEMENTED,
+    "not_supported": StatusCode.UNIMPLEMENTED,
+    "timeout": StatusCode.DEADLINE_EXCEEDED,
+    "unavailable": StatusCode.UNAVAILABLE,
+    "storage_full": StatusCode.RESOURCE_EXHAUSTED,
+    "internal": StatusCode.INTERNAL,
+}
+"""Domain error code -> status. A test holds it complete."""
+
+RETRY_AFTER_S: Mapping[str, int] = {"storage_full": 60}
+"""Domain error code -> seconds after which trying again may help."""
+
+_MAX_DETAILS_BYTES = 2000
+
+
+@frozen
+class Status:
+    """How a call ends that does not succeed."""
+
+    code: grpc.StatusCode
+    details: str
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+def status_of(error: Exception, method: str) -> Status:
+    """The status for what the call of `method` raised. What nobody foresaw is logged."""
+    if isinstance(error, ValidationError):
+        return _status(error.code, f"Validation error in body: {error.message}")
+    if isinstance(error, DomainError):
+        return _status(error.code, error.message)
+    if isinstance(error, DecodeError):
+        # INTERNAL is what gRPC lays down for a request that does not parse.
+        return Status(StatusCode.INTERNAL, f"failed to decode Protobuf message: {error}")
+    if isinstance(error, CancelledError):
+        return Status(StatusCode.CANCELLED, "the operation was cancelled")
+    incident = uuid4().hex[:16]
+    log.error("unexpected error", method=method, incident=incident, exc_info=error)
+    return _status(
+        InternalError.code, f"{InternalError.prefix}unexpected error, incident {incident}"
+    )
+
+
+def _status(code: str, details: str) -> Status:
+    seconds = RETRY_AFTER_S.get(code)
+    metadata = () if seconds is None else (("retry-after", str(seconds)),)
+    return Status(STATUS_CODES[code], _shortened(details), metadata)
+
+
+def _shortened(details: str) -> str:
+    """`details` as far as it fits: a status travels in headers, which clients bound to 8 KiB."""
+    encoded = details.encode()
+    if len(encoded) <= _MAX_DETAILS_BYTES:
+        return details
+    return encoded[:_MAX_DETAILS_BYTES].decode(errors="ignore") + "..."

@@ -1,0 +1,108 @@
+"""What an RPC is made of, and how a service becomes handlers that grpc can call.
+
+A service is a table: method name -> how its request is decoded into an operation and how the result
+becomes a response. Names and message types come from the service's descriptor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+import grpc
+from attrs import frozen
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+
+from ..model.errors import NotSupported, Standalone
+from .crossing import Operation
+from .errors import status_of
+from .wire import Wire
+
+T = TypeVar("T")
+Request = TypeVar("Request", bound=Message)
+
+
+@frozen
+class Method(Generic[Request, T]):
+    """One RPC that this server offers.
+
+    `decode` turns a request into an operation, and raises DomainError for one that is wrong.
+    `encode` turns the operation's result into the response; a field `time` is filled in later.
+    `weigh` tells how many points a result holds, where it may hold many.
+    """
+
+    decode: Callable[[Request], Operation[T]]
+    encode: Callable[[T], Message]
+    is_write: bool = False
+    weigh: Callable[[T], int] | None = None
+
+
+def handlers_of(
+    service: ServiceDescriptor, methods: Mapping[str, Method[Any, Any]], wire: Wire
+) -> grpc.GenericRpcHandler:
+    """The handlers of a service. Its methods that are not in the table answer UNIMPLEMENTED."""
+    unknown = methods.keys() - service.methods_by_name.keys()
+    if unknown:
+        raise LookupError(f"{service.full_name} has no methods {sorted(unknown)}")
+    handlers = {
+        method.name: _handler(method, methods.get(method.name) or _missing(method), wire)
+        for method in service.methods
+    }
+    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+
+
+def standalone(_: Message) -> Operation[Any]:
+    """Decode a request that only a cluster could serve."""
+    raise Standalone
+
+
+def _missing(method: MethodDescriptor) -> Method[Any, Any]:
+    def refuse(_: Message) -> Operation[Any]:
+        raise NotSupported(f"The method {method.full_name} is not supported yet")
+
+    return Method(refuse, _never)
+
+
+def _never(_: object) -> Message:
+    raise AssertionError("a request that is refused has no result")
+
+
+def _handler(
+    descriptor: MethodDescriptor, method: Method[Any, Any], wire: Wire
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    request_class = message_factory.GetMessageClass(descriptor.input_type)
+    has_time = "time" in descriptor.output_type.fields_by_name
+    name = descriptor.full_name
+
+    def decode(data: bytes) -> Operation[Any]:
+        return method.decode(request_class.FromString(data))
+
+    async def handle(data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        started = perf_counter()
+
+        def encode(result: Any) -> bytes:
+            response: Any = method.encode(result)
+            if has_time:
+                response.time = perf_counter() - started
+            return response.SerializeToString()  # type: ignore[no-any-return]
+
+        try:
+            with wire.calls:
+                operation = await wire.decode(decode, data)
+                result = await wire.crossing.carry(operation, is_write=method.is_write)
+                weight = method.weigh(result) if method.weigh is not None else 0
+                answer = await wire.encode(encode, result, weight)
+        except Exception as error:
+            status = status_of(error, name)
+        else:
+            compression = wire.compression(answer)
+            if compression is not None:
+                context.set_compression(compression)
+            return answer
+        # Outside of the try: abort raises, and must not be taken for an error of the call.
+        return await context.abort(status.code, status.details, status.metadata)
+
+    return grpc.unary_unary_rpc_method_handler(handle)

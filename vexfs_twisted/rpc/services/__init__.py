@@ -1,0 +1,36 @@
+"""The services of the server: which methods each offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from ..methods import Method, handlers_of
+from ..pool import POOL
+from ..wire import Wire
+from .collections import COLLECTIONS
+from .points import POINTS
+from .server_info import QDRANT
+
+_SERVICES: Mapping[str, Mapping[str, Method[Any, Any]]] = {
+    "qdrant.Collections": COLLECTIONS,
+    "qdrant.Points": POINTS,
+    "qdrant.Snapshots": {},
+    "qdrant.Qdrant": QDRANT,
+}
+
+
+def handlers(wire: Wire) -> list[grpc.GenericRpcHandler]:
+    """The handlers of all services."""
+    return [
+        handlers_of(POOL.FindServiceByName(name), methods, wire)
+        for name, methods in _SERVICES.items()
+    ]
+
+
+def public_services() -> list[str]:
+    """The full names of the services that clients are meant to use."""
+    return [*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]

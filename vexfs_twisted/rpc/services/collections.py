@@ -1,0 +1,104 @@
+"""The methods of qdrant.Collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...model.collection import Alias, ClusterInfo, CollectionInfo
+from ...model.errors import Place
+from ...model.names import check_new_collection_name
+from ..codecs.collections import (
+    read_alias_actions,
+    write_aliases,
+    write_cluster_info,
+    write_done,
+    write_exists,
+    write_info,
+    write_names,
+    write_no_shard_keys,
+)
+from ..codecs.configs import read_create, read_update
+from ..codecs.fields import read_collection_name, read_timeout
+from ..crossing import Operation
+from ..generated import collections_pb2 as pb
+from ..methods import Method, standalone
+
+
+def _get(message: pb.GetCollectionInfoRequest) -> Operation[CollectionInfo]:
+    name = read_collection_name(message.collection_name)
+    return lambda operations: operations.collection_info(name)
+
+
+def _list(_: pb.ListCollectionsRequest) -> Operation[list[str]]:
+    return lambda operations: operations.list_collections()
+
+
+def _exists(message: pb.CollectionExistsRequest) -> Operation[bool]:
+    name = read_collection_name(message.collection_name)
+    return lambda operations: operations.collection_exists(name)
+
+
+def _create(message: pb.CreateCollection) -> Operation[bool]:
+    read_timeout(message)
+    name = message.collection_name
+    check_new_collection_name(name, Place.BODY)
+    request = read_create(message)
+    return lambda operations: operations.create_collection(name, request)
+
+
+def _update(message: pb.UpdateCollection) -> Operation[bool]:
+    read_timeout(message)
+    name = read_collection_name(message.collection_name)
+    request = read_update(message)
+    return lambda operations: operations.update_collection(name, request)
+
+
+def _delete(message: pb.DeleteCollection) -> Operation[bool]:
+    read_timeout(message)
+    name = read_collection_name(message.collection_name)
+    return lambda operations: operations.delete_collection(name)
+
+
+def _update_aliases(message: pb.ChangeAliases) -> Operation[bool]:
+    read_timeout(message)
+    actions = read_alias_actions(message)
+    return lambda operations: operations.update_aliases(actions)
+
+
+def _list_aliases(_: pb.ListAliasesRequest) -> Operation[list[Alias]]:
+    return lambda operations: operations.list_aliases()
+
+
+def _list_collection_aliases(message: pb.ListCollectionAliasesRequest) -> Operation[list[Alias]]:
+    name = read_collection_name(message.collection_name)
+    return lambda operations: operations.list_aliases(name)
+
+
+def _cluster_info(message: pb.CollectionClusterInfoRequest) -> Operation[ClusterInfo]:
+    name = read_collection_name(message.collection_name)
+    return lambda operations: operations.cluster_info(name)
+
+
+def _list_shard_keys(message: pb.ListShardKeysRequest) -> Operation[CollectionInfo]:
+    name = read_collection_name(message.collection_name)
+    # Asked for only because a collection that does not exist must be an error.
+    return lambda operations: operations.collection_info(name)
+
+
+COLLECTIONS: Mapping[str, Method[Any, Any]] = {
+    "Get": Method(_get, write_info),
+    "List": Method(_list, write_names),
+    "CollectionExists": Method(_exists, write_exists),
+    "Create": Method(_create, write_done, is_write=True),
+    "Update": Method(_update, write_done, is_write=True),
+    "Delete": Method(_delete, write_done, is_write=True),
+    "UpdateAliases": Method(_update_aliases, write_done, is_write=True),
+    "ListAliases": Method(_list_aliases, write_aliases),
+    "ListCollectionAliases": Method(_list_collection_aliases, write_aliases),
+    "CollectionClusterInfo": Method(_cluster_info, write_cluster_info),
+    "ListShardKeys": Method(_list_shard_keys, write_no_shard_keys),
+    "UpdateCollectionClusterSetup": Method(standalone, write_done),
+    "CreateShardKey": Method(standalone, write_done),
+    "DeleteShardKey": Method(standalone, write_done),
+}

@@ -1,0 +1,51 @@
+"""How the gRPC server listens and what it lets its clients do."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+UNLIMITED = -1
+
+# The Go client pings every 10 s even while it is idle. grpcio takes that for an attack and hangs
+# up, unless pings without data are allowed at a shorter interval and are never counted as strikes.
+_PING_TOLERANCE = (
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+
+@frozen
+class RpcSettings:
+    """Settings of the gRPC server. Port 0 lets the system choose.
+
+    `max_message_size` in bytes; None is no bound. `stop_grace`: seconds that calls under way get
+    to finish when the server stops. `gzip_from`: answers of so many bytes or more are compressed
+    for clients that take gzip; None leaves all as they are. Requests may always be compressed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 6334
+    max_message_size: int | None = None
+    keepalive_time_ms: int = 30_000
+    keepalive_timeout_ms: int = 5_000
+    stop_grace: float = 10.0
+    gzip_from: int | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port as gRPC spells them: an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def channel_options(self) -> list[tuple[str, int]]:
+        """The options of a grpc server."""
+        size = UNLIMITED if self.max_message_size is None else self.max_message_size
+        return [
+            # A second server on the same port must fail, not share its connections.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", size),
+            ("grpc.max_send_message_length", size),
+            ("grpc.keepalive_time_ms", self.keepalive_time_ms),
+            ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
+            *_PING_TOLERANCE,
+        ]

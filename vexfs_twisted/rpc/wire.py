@@ -1,0 +1,88 @@
+"""What the handlers of a running gRPC server share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+import grpc
+
+from .crossing import Crossing
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+INLINE_BYTES = 64 * 1024
+"""Requests below this size are decoded in the event loop: half a millisecond at most."""
+
+INLINE_POINTS = 200
+"""Results below this many points are encoded in the event loop."""
+
+
+class InFlight:
+    """Counts calls under way; a context manager around each. Belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._idle.clear()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._count -= 1
+        if not self._count:
+            self._idle.set()
+
+    async def drained(self) -> None:
+        """Wait until no call is under way."""
+        await self._idle.wait()
+
+
+class Wire:
+    """The way of a call through the server: decode, cross to the reactor and back, encode.
+
+    What is large is decoded and encoded in a thread of its own, so that other calls go on
+    meanwhile. Belongs to the event loop.
+    """
+
+    def __init__(self, crossing: Crossing, gzip_from: int | None) -> None:
+        self.crossing = crossing
+        self._gzip_from = gzip_from
+        self.calls = InFlight()
+        self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
+
+    async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
+        """`decode(data)`, in a thread if the data is large."""
+        if len(data) < INLINE_BYTES:
+            return decode(data)
+        return await self._in_thread(decode, data)
+
+    async def encode(self, encode: Callable[[A], bytes], result: A, weight: int) -> bytes:
+        """`encode(result)`, in a thread if it holds many points."""
+        if weight < INLINE_POINTS:
+            return encode(result)
+        return await self._in_thread(encode, result)
+
+    async def _in_thread(self, function: Callable[[A], B], argument: A) -> B:
+        return await asyncio.get_running_loop().run_in_executor(self._heavy, function, argument)
+
+    def compression(self, answer: bytes) -> grpc.Compression | None:
+        """How `answer` goes out; None is as it is."""
+        if self._gzip_from is None or len(answer) < self._gzip_from:
+            return None
+        return grpc.Compression.Gzip
+
+    def close(self) -> None:
+        """End the thread once it is done with what it has."""
+        self._heavy.shutdown(wait=False)
