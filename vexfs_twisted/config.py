@@ -23,6 +23,7 @@ from .settings import (
     Found,
     Setting,
     address,
+    flag,
     from_environment,
     from_file,
     one_of,
@@ -81,6 +82,7 @@ class Config:
             help="largest REST body in MiB",
         ),
     )
+    cors: bool = _setting(True, Setting("service.enable_cors", flag))
     grpc_max_message_size: int | None = _setting(
         None,
         Setting(

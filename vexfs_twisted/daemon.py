@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
 from .config import Config
+from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
 from .logs import get_logger
 from .model.errors import DomainError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .parts import Parts
 
 log = get_logger("vexfs.daemon")
+
+_EXPECTED = (EngineStartError, CannotListenError, OSError, DomainError)
+"""What may keep a server from starting without being a fault of the program."""
 
 Report = Callable[[str | None], None]
 """Told how things went: None once the server listens, or the reason why it does not, and later the
@@ -73,7 +77,7 @@ class Daemon(Service):
 
     def _fail(self, error: Exception) -> None:
         """An expected failure is one line; an unexpected one brings its traceback."""
-        is_expected = isinstance(error, OSError | CannotListenError | DomainError)
+        is_expected = isinstance(error, _EXPECTED)
         log.error("cannot start", reason=str(error), exc_info=None if is_expected else error)
         self._parts = None
         self._report(str(error))

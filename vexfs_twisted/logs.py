@@ -132,6 +132,8 @@ def begin(level: str) -> None:
     """Take in the standard library's records, and drop everything below `level` at its source."""
     _Threshold.rank = _RANKS[level]
     logging.basicConfig(handlers=[_LoggingBridge()], level=level.upper(), force=True)
+    # It tells at each start which builds of itself it does not find.
+    logging.getLogger("faiss").setLevel(logging.WARNING)
 
 
 def _stamp(event: LogEvent) -> str:

@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 
 from .config import Config
+from .engine.catalog import Catalog
+from .interfaces import IOperations
 from .lifecycle import SequentialService
+from .operations.service import Operations
+from .rest.server import RestService
+from .rest.settings import RestSettings
+from .rest.site import make_site
+from .rpc.server import RpcService
+from .rpc.settings import RpcSettings
+from .storage.pool import CallInReactor, WorkerPool
+from .storage.service import StorageService
+
+_CODEC_THREADS = 2
 
 
 @frozen
@@ -15,12 +31,69 @@ class Parts:
     """The service that starts and stops the server, and what is told about it."""
 
     service: SequentialService
+    rest: RestService
+    rpc: RpcService | None
+    host: str
 
     def addresses(self) -> dict[str, str]:
-        """Where each wire listens."""
-        return {}
+        """Where each wire listens, once the service has started."""
+        rest = self.rest.address()
+        assert isinstance(rest, IPv4Address | IPv6Address)
+        grpc = "off" if self.rpc is None else host_and_port(self.host, self.rpc.port)
+        return {"rest": f"http://{host_and_port(self.host, rest.port)}", "grpc": grpc}
 
 
 def build(config: Config, reactor: Any) -> Parts:
     """Make the parts; nothing is opened before the service starts."""
-    return Parts(SequentialService([]))
+    call_in_reactor: CallInReactor = reactor.callFromThread
+    storage = StorageService(Catalog(config.storage_path, config.collections), call_in_reactor)
+    operations = Operations(storage, reactor)
+    codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
+    rest = _rest(config, operations, codecs, reactor)
+    rpc = _rpc(config, operations, call_in_reactor)
+    wires = [rest] if rpc is None else [rpc, rest]
+    return Parts(SequentialService([PoolService(codecs), storage, *wires]), rest, rpc, config.host)
+
+
+class PoolService(Service):
+    """The threads of a pool, from start to stop."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def startService(self) -> None:
+        """Start the threads."""
+        super().startService()
+        self._pool.start()
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when all that was taken is done and the threads have ended."""
+        super().stopService()
+        return self._pool.stop()
+
+
+def _rest(config: Config, operations: IOperations, codecs: WorkerPool, reactor: Any) -> RestService:
+    settings = RestSettings(max_body_bytes=config.max_request_size, cors=config.cors)
+    site = make_site(operations, settings, reactor, codecs.run)
+    kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
+    return RestService(kind(reactor, config.http_port, interface=config.host), site, reactor)
+
+
+def _rpc(
+    config: Config, operations: IOperations, call_in_reactor: CallInReactor
+) -> RpcService | None:
+    if config.grpc_port is None:
+        return None
+    settings = RpcSettings(
+        host=config.host,
+        port=config.grpc_port,
+        max_message_size=config.grpc_max_message_size,
+        keepalive_time_ms=config.grpc_keepalive_time_ms,
+        keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
+    )
+    return RpcService(operations, settings, call_in_reactor)
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Both in one, as URLs spell them: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -83,6 +83,14 @@ def or_none(parse: Parser) -> Parser:
     return parse_or_none
 
 
+def flag(value: Any) -> bool:
+    """Parse a truth value."""
+    meant = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
+    if meant is None:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return meant
+
+
 def address(value: Any) -> str:
     """Parse an IP address to listen on; `localhost` stands for 127.0.0.1."""
     if value == "localhost":

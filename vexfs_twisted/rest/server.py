@@ -43,10 +43,6 @@ class _Channel(HTTPChannel):
         if not self.requests:
             self.loseConnection()
 
-    def break_off(self) -> None:
-        """Close now, whatever is under way."""
-        self.transport.abortConnection()
-
 
 class RestService(EndpointService):
     """Serves `site` at `endpoint`. All methods are called in the reactor thread.
@@ -62,6 +58,7 @@ class RestService(EndpointService):
         self.channels: set[_Channel] = set()
         self.is_stopping = False
         self._clock = clock
+        site.noisy = False
         # In place of the channel that would also take HTTP/2, which needs TLS.
         site.protocol = self._channel  # type: ignore[method-assign,assignment]
 
@@ -92,4 +89,4 @@ class RestService(EndpointService):
 
     def _break_off(self) -> None:
         for channel in list(self.channels):
-            channel.break_off()
+            channel.forceAbortClient()
