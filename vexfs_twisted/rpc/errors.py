@@ -12,7 +12,7 @@ from grpc import StatusCode
 from twisted.internet.defer import CancelledError
 
 from ..logs import get_logger
-from ..model.errors import DomainError, InternalError, ValidationError
+from ..model.errors import DomainError, InternalError, Unavailable, ValidationError
 
 log = get_logger("vexfs.rpc")
 
@@ -60,12 +60,10 @@ def status_of(error: Exception, method: str) -> Status:
         # INTERNAL is what gRPC lays down for a request that does not parse.
         return Status(StatusCode.INTERNAL, f"failed to decode Protobuf message: {error}")
     if isinstance(error, CancelledError):
-        return Status(StatusCode.CANCELLED, "the operation was cancelled")
+        return status_of(Unavailable("the operation was cancelled"), method)
     incident = uuid4().hex[:16]
     log.error("unexpected error", method=method, incident=incident, exc_info=error)
-    return _status(
-        InternalError.code, f"{InternalError.prefix}unexpected error, incident {incident}"
-    )
+    return status_of(InternalError(f"unexpected error, incident {incident}"), method)
 
 
 def _status(code: str, details: str) -> Status:
