@@ -52,6 +52,12 @@ class Gate:
                 self._is_held = False
                 self._condition.notify_all()
 
+    def check_open(self) -> None:
+        """Raise GateClosed when the gate has been closed; for those who enter by another lock."""
+        with self._condition:
+            if self._is_closed:
+                raise GateClosed
+
     def close(self) -> None:
         """Let nobody in any more; those inside finish."""
         with self._condition:

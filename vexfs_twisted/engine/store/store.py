@@ -95,9 +95,10 @@ class Store:
         """Carry out checked updates in one transaction, and answer the operation id of each.
 
         When something unexpected breaks, every update is tried in a transaction of its own, so
-        that only the one that breaks fails.
+        that only the one that breaks fails. Raises GateClosed after `close`.
         """
         with self._writing:
+            self._gate.check_open()
             try:
                 return list(self._commit_together(updates))
             except StorageFull as error:
@@ -108,8 +109,9 @@ class Store:
                 return [self._commit_alone(update) for update in updates]
 
     def change_config(self, change: Callable[[CollectionConfig], CollectionConfig]) -> None:
-        """Replace the configuration durably."""
+        """Replace the configuration durably. Raises GateClosed after `close`."""
         with self._writing:
+            self._gate.check_open()
             config = change(self._view.config)
 
             def write(transaction: Transaction) -> View:
