@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient
-
-STOP_SECONDS = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,22 +54,23 @@ def connected(url: str, grpc_port: int) -> Iterator[dict[str, QdrantClient]]:
 def spawned() -> Iterator[tuple[str, int]]:
     """A server on ports that the system chooses; its REST url and its gRPC port."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "vexfs_twisted", f"--storage-path={folder}"]
+        # The log goes to a file: a pipe that nobody reads would fill up and stop the server.
+        log = Path(folder) / "log"
+        command = [sys.executable, "-m", "vexfs_twisted", f"--storage-path={folder}/data"]
         command += ["--http-port=0", "--grpc-port=0", "--log-format=json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        with log.open("wb") as output, subprocess.Popen(command, stdout=output) as server:
             try:
-                yield read_addresses(server)
+                yield read_addresses(server, log)
             finally:
                 server.terminate()
-                # The log must be taken until its end, or the server could not write it.
-                server.communicate(timeout=STOP_SECONDS)
 
 
-def read_addresses(server: subprocess.Popen[str]) -> tuple[str, int]:
-    """Wait until the server says that it listens."""
-    assert server.stdout is not None
-    for line in server.stdout:
-        event = json.loads(line)
-        if event["event"] == "listening":
-            return event["rest"], urlsplit(f"//{event['grpc']}").port or 0
-    sys.exit("the server ended before it was ready")
+def read_addresses(server: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
+    """Wait until the server says in its log that it listens, and where."""
+    while server.poll() is None:
+        for line in log.read_text().splitlines(keepends=True):
+            event = json.loads(line) if line.endswith("\n") else {}
+            if event.get("event") == "listening":
+                return event["rest"], urlsplit(f"//{event['grpc']}").port or 0
+        time.sleep(0.05)
+    sys.exit(f"the server ended before it was ready:\n{log.read_text()}")

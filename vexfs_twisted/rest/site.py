@@ -10,12 +10,14 @@ from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
+from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import UnicodeConverter
 
 from ..interfaces import IOperations
+from ..logs import get_logger
 from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .call import RunInThread
@@ -24,6 +26,8 @@ from .endpoints import aliases, collections, points, search, service
 from .request import ApiRequest
 from .routing import Route
 from .settings import RestSettings
+
+log = get_logger("vexfs.rest")
 
 _TOPICS = (service.routes, collections.routes, aliases.routes, points.routes, search.routes)
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -54,6 +58,14 @@ class ApiSite(Site):
         )
         self.settings = settings
         self.common_headers: Headers = _ANY_ORIGIN if settings.cors else ()
+
+    def log(self, request: Request) -> None:
+        """Log an answered request, at the lowest level only.
+
+        The access log that twisted.web keeps would cost a small request more than its own work.
+        """
+        path = request.path.decode("utf-8", "replace")
+        log.debug("answered", method=request.method.decode(), path=path, status=request.code)
 
 
 class ApiResource(Resource):
