@@ -144,8 +144,7 @@ def recall(packages: Packages, number: int, ids: list[int]) -> float:
 
 def cosines(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     """The cosine of each row with the query, but for the length of the query."""
-    lengths: np.ndarray = np.linalg.norm(vectors, axis=1)
-    return vectors @ query / lengths
+    return np.asarray(vectors @ query / np.linalg.norm(vectors, axis=1))
 
 
 def show(client: QdrantClient, packages: Packages) -> None:
