@@ -1,0 +1,237 @@
+"""The JSON that a REST client sends for model values, and model values from what it receives.
+
+Written beside the server's own codecs, not with them, so that a mistake there shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+import attrs
+from cattrs import Converter
+
+from vexfs_twisted.model.collection import (
+    AliasAction,
+    ClusterInfo,
+    CollectionConfig,
+    CollectionInfo,
+    CollectionStatus,
+    CreateAlias,
+    CreateCollection,
+    DeleteAlias,
+    RenameAlias,
+    UpdateCollection,
+)
+from vexfs_twisted.model.filters import (
+    Condition,
+    FieldCondition,
+    Filter,
+    HasId,
+    MatchAny,
+    MatchExcept,
+    MatchValue,
+    Range,
+)
+from vexfs_twisted.model.queries import (
+    Count,
+    NearestToPoint,
+    NearestToVector,
+    PayloadMode,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
+from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus, Upsert
+
+from .client_parts import dump_payload, named_vectors, rows_of
+
+Json = dict[str, Any]
+
+_ALIAS_ACTIONS = {
+    CreateAlias: "create_alias",
+    DeleteAlias: "delete_alias",
+    RenameAlias: "rename_alias",
+}
+# Everything that is echoed has its place in the model.
+_STRICT = Converter(forbid_extra_keys=True)
+
+
+def plain(value: Any) -> Any:
+    """A model value as JSON, where the names are the same: what is None is left out."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if attrs.has(type(value)):
+        pairs = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+        return {name: plain(item) for name, item in pairs if item is not None}
+    return value
+
+
+def create_collection(request: CreateCollection) -> Json:
+    body: Json = plain(request)
+    if list(request.vectors) == [""]:
+        body["vectors"] = body["vectors"][""]
+    return body
+
+
+def update_collection(request: UpdateCollection) -> Json:
+    body: Json = plain(request)
+    return body
+
+
+def alias_action(action: AliasAction) -> Json:
+    return {_ALIAS_ACTIONS[type(action)]: plain(action)}
+
+
+def upsert_rows(upsert: Upsert) -> Json:
+    """The upsert as a list of points."""
+    return {
+        "points": [
+            {"id": row.id, "vector": _vectors(row.vectors), "payload": row.payload}
+            for row in rows_of(upsert)
+        ]
+    }
+
+
+def _vectors(vectors: dict[str, list[float]]) -> Any:
+    return vectors[""] if list(vectors) == [""] else vectors
+
+
+def upsert_columns(upsert: Upsert) -> Json:
+    """The upsert as columns, where every point has the same vectors; else as a list of points."""
+    rows = list(rows_of(upsert))
+    if any(row.vectors.keys() != rows[0].vectors.keys() for row in rows):
+        return upsert_rows(upsert)
+    columns = {name: [row.vectors[name] for row in rows] for name in rows[0].vectors}
+    return {
+        "batch": {
+            "ids": [row.id for row in rows],
+            "vectors": _vectors(columns),  # type: ignore[arg-type]
+            "payloads": [row.payload for row in rows],
+        }
+    }
+
+
+def delete_points(update: DeletePoints) -> Json:
+    if update.ids is not None:
+        return {"points": list(update.ids)}
+    assert update.filter is not None
+    return {"filter": filter_json(update.filter)}
+
+
+def filter_json(filter: Filter) -> Json:
+    clauses = {"must": filter.must, "should": filter.should, "must_not": filter.must_not}
+    return {name: [_condition(c) for c in clause] for name, clause in clauses.items() if clause}
+
+
+def _condition(condition: Condition) -> Json:
+    match condition:
+        case Filter():
+            return filter_json(condition)
+        case HasId(ids):
+            return {"has_id": list(ids)}
+        case FieldCondition(key, Range() as bounds):
+            return {"key": key.text, "range": plain(bounds)}
+        case FieldCondition(key, MatchValue(value)):
+            return {"key": key.text, "match": {"value": value}}
+        case FieldCondition(key, MatchAny(values)):
+            return {"key": key.text, "match": {"any": list(values)}}
+        case FieldCondition(key, MatchExcept(values)):
+            return {"key": key.text, "match": {"except": list(values)}}
+    raise AssertionError(condition)
+
+
+def selection(selection: Selection) -> Json:
+    paths = [path.text for path in selection.payload.paths]
+    payload = {
+        PayloadMode.ALL: True,
+        PayloadMode.NONE: False,
+        PayloadMode.INCLUDE: {"include": paths},
+        PayloadMode.EXCLUDE: {"exclude": paths},
+    }[selection.payload.mode]
+    return {"with_payload": payload, "with_vector": plain(selection.vectors)}
+
+
+def scroll(request: Scroll) -> Json:
+    body = {"limit": request.limit, **selection(request.selection)}
+    return _with(body, offset=request.offset, filter=_filter(request.filter))
+
+
+def count(request: Count) -> Json:
+    return _with({"exact": request.exact}, filter=_filter(request.filter))
+
+
+def query(request: Query) -> Json:
+    body = {"limit": request.limit, "offset": request.offset, **selection(request.selection)}
+    target: Any = None
+    if isinstance(request.target, NearestToVector):
+        target = request.target.vector.tolist()
+    elif isinstance(request.target, NearestToPoint):
+        target = request.target.id
+    return _with(
+        body,
+        query=target,
+        using=request.using or None,
+        filter=_filter(request.filter),
+        params=plain(request.params),
+        score_threshold=request.score_threshold,
+    )
+
+
+def _filter(filter: Filter | None) -> Json | None:
+    return None if filter is None else filter_json(filter)
+
+
+def _with(body: Json, **parts: Any) -> Json:
+    return body | {name: part for name, part in parts.items() if part is not None}
+
+
+def read_collection_info(result: Json) -> CollectionInfo:
+    config = dict(result["config"])
+    params = dict(config["params"])
+    if "size" in params["vectors"]:
+        params["vectors"] = {"": params["vectors"]}
+    config["params"] = params
+    return CollectionInfo(
+        config=_STRICT.structure(config, CollectionConfig),
+        points_count=result["points_count"],
+        indexed_vectors_count=result["indexed_vectors_count"],
+        segments_count=result["segments_count"],
+        status=CollectionStatus(result["status"]),
+        update_queue_length=result["update_queue"]["length"],
+    )
+
+
+def read_cluster_info(result: Json) -> ClusterInfo:
+    (shard,) = result["local_shards"]
+    return ClusterInfo(result["peer_id"], result["shard_count"], shard["points_count"])
+
+
+def read_update_result(result: Json) -> UpdateResult:
+    return UpdateResult(result.get("operation_id"), UpdateStatus(result["status"]))
+
+
+def read_record(result: Json) -> Record:
+    return Record(result["id"], _payload(result), _read_vectors(result))
+
+
+def read_scored_point(result: Json) -> ScoredPoint:
+    payload, vectors = _payload(result), _read_vectors(result)
+    return ScoredPoint(result["id"], result["version"], result["score"], payload, vectors)
+
+
+def _payload(result: Json) -> bytes | None:
+    payload = result.get("payload")
+    return None if payload is None else dump_payload(payload)
+
+
+def _read_vectors(result: Json) -> dict[str, Any] | None:
+    vectors = result.get("vector")
+    return named_vectors({"": vectors} if isinstance(vectors, list) else vectors)

@@ -1,0 +1,228 @@
+"""IOperations over gRPC: a client that speaks to the real server through our own schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+from google.protobuf import message_factory
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from vexfs_twisted.interfaces import IOperations
+from vexfs_twisted.model.collection import (
+    Alias,
+    AliasAction,
+    ClusterInfo,
+    CollectionInfo,
+    CreateCollection,
+    UpdateCollection,
+)
+from vexfs_twisted.model.errors import (
+    AlreadyExists,
+    DomainError,
+    Forbidden,
+    InternalError,
+    NotFound,
+    NotSupported,
+    StorageFull,
+    TimedOut,
+    Unavailable,
+    ValidationError,
+)
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from vexfs_twisted.model.updates import Update, UpdateResult, Upsert
+from vexfs_twisted.rpc.generated import collections_pb2 as pb
+from vexfs_twisted.rpc.generated import (  # noqa: F401  (registers the services)
+    collections_service_pb2,
+    points_pb2,
+    points_service_pb2,
+    qdrant_pb2,
+    snapshots_service_pb2,
+)
+from vexfs_twisted.rpc.pool import POOL
+
+from . import collection_messages, point_messages
+from .client_parts import REFUSALS, deferred, error_from
+
+ERRORS: Mapping[grpc.StatusCode, tuple[type[DomainError], ...]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: (*REFUSALS, ValidationError),
+    grpc.StatusCode.NOT_FOUND: (NotFound,),
+    grpc.StatusCode.ALREADY_EXISTS: (AlreadyExists,),
+    grpc.StatusCode.PERMISSION_DENIED: (Forbidden,),
+    grpc.StatusCode.UNIMPLEMENTED: (NotSupported,),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (TimedOut,),
+    grpc.StatusCode.UNAVAILABLE: (Unavailable,),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (StorageFull,),
+    grpc.StatusCode.INTERNAL: (InternalError,),
+}
+
+
+class RpcClient:
+    """Calls to one server by the full name of the method."""
+
+    def __init__(self, reactor: Any, port: int) -> None:
+        self._reactor = reactor
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+
+    def call(self, method: str, request: Any, **options: Any) -> Deferred[Any]:
+        """The response to `request`; fails with grpc.RpcError. `method` is "Points/Upsert"."""
+        service, _, name = method.partition("/")
+        kind = POOL.FindServiceByName(f"qdrant.{service}").methods_by_name[name].output_type
+        response_class = message_factory.GetMessageClass(kind)
+        return self.call_raw(
+            f"/qdrant.{method}", request.SerializeToString(), **options
+        ).addCallback(response_class.FromString)
+
+    def call_raw(self, path: str, request: bytes, **options: Any) -> Deferred[bytes]:
+        """The bytes that answer the bytes `request`."""
+        answered: Deferred[bytes] = Deferred()
+
+        def settle(future: Any) -> None:
+            error = future.exception()
+            fire = answered.callback if error is None else answered.errback
+            fire(future.result() if error is None else error)
+
+        method: Any = self.channel.unary_unary(path)
+        future = method.future(request, **options)
+        future.add_done_callback(lambda done: self._reactor.callFromThread(settle, done))
+        return answered
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.channel.close()
+
+
+@implementer(IOperations)
+class RpcOperations:
+    """IOperations by gRPC."""
+
+    def __init__(self, client: RpcClient) -> None:
+        self._client = client
+
+    @deferred
+    async def create_collection(self, name: str, request: CreateCollection) -> bool:
+        message = collection_messages.create_collection(name, request)
+        return (await self._call("Collections/Create", message)).result
+
+    @deferred
+    async def update_collection(self, name: str, request: UpdateCollection) -> bool:
+        message = collection_messages.update_collection(name, request)
+        return (await self._call("Collections/Update", message)).result
+
+    @deferred
+    async def delete_collection(self, name: str) -> bool:
+        message = pb.DeleteCollection(collection_name=name)
+        return (await self._call("Collections/Delete", message)).result
+
+    @deferred
+    async def list_collections(self) -> list[str]:
+        response = await self._call("Collections/List", pb.ListCollectionsRequest())
+        # The order is not specified on the wire.
+        return sorted(collection.name for collection in response.collections)
+
+    @deferred
+    async def collection_exists(self, name: str) -> bool:
+        message = pb.CollectionExistsRequest(collection_name=name)
+        return (await self._call("Collections/CollectionExists", message)).result.exists
+
+    @deferred
+    async def collection_info(self, name: str) -> CollectionInfo:
+        message = pb.GetCollectionInfoRequest(collection_name=name)
+        response = await self._call("Collections/Get", message)
+        return collection_messages.read_collection_info(response.result)
+
+    @deferred
+    async def cluster_info(self, name: str) -> ClusterInfo:
+        message = pb.CollectionClusterInfoRequest(collection_name=name)
+        response = await self._call("Collections/CollectionClusterInfo", message)
+        return collection_messages.read_cluster_info(response)
+
+    @deferred
+    async def update_aliases(self, actions: Sequence[AliasAction]) -> bool:
+        message = pb.ChangeAliases(actions=map(collection_messages.alias_action, actions))
+        return (await self._call("Collections/UpdateAliases", message)).result
+
+    @deferred
+    async def list_aliases(self, collection_name: str | None = None) -> list[Alias]:
+        if collection_name is None:
+            response = await self._call("Collections/ListAliases", pb.ListAliasesRequest())
+        else:
+            message = pb.ListCollectionAliasesRequest(collection_name=collection_name)
+            response = await self._call("Collections/ListCollectionAliases", message)
+        return [Alias(alias.alias_name, alias.collection_name) for alias in response.aliases]
+
+    @deferred
+    async def update(
+        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+    ) -> UpdateResult:
+        parts = {"wait": wait} | _timeout(timeout)
+        if isinstance(update, Upsert):
+            message = point_messages.upsert(name, update, parts)
+            response = await self._call("Points/Upsert", message)
+        else:
+            message = point_messages.delete_points(name, update, parts)
+            response = await self._call("Points/Delete", message)
+        return point_messages.read_update_result(response.result)
+
+    @deferred
+    async def retrieve(
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        timeout: float | None = None,
+    ) -> list[Record]:
+        message = point_messages.get(name, ids, selection, _timeout(timeout))
+        response = await self._call("Points/Get", message)
+        return [point_messages.read_record(record, selection) for record in response.result]
+
+    @deferred
+    async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
+        message = point_messages.scroll(name, request, _timeout(timeout))
+        response = await self._call("Points/Scroll", message)
+        records = [point_messages.read_record(r, request.selection) for r in response.result]
+        if not response.HasField("next_page_offset"):
+            return Page(records, None)
+        return Page(records, point_messages.read_point_id(response.next_page_offset))
+
+    @deferred
+    async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
+        message = point_messages.count(name, request, _timeout(timeout))
+        return (await self._call("Points/Count", message)).result.count
+
+    @deferred
+    async def query(
+        self, name: str, query: Query, timeout: float | None = None
+    ) -> Sequence[ScoredPoint]:
+        message = point_messages.query(name, query, _timeout(timeout))
+        response = await self._call("Points/Query", message)
+        return [point_messages.read_scored_point(p, query.selection) for p in response.result]
+
+    @deferred
+    async def query_batch(
+        self, name: str, queries: Sequence[Query], timeout: float | None = None
+    ) -> list[Sequence[ScoredPoint]]:
+        messages = [point_messages.query(name, query, {}) for query in queries]
+        parts: dict[str, Any] = {"query_points": messages, **_timeout(timeout)}
+        batch = points_pb2.QueryBatchPoints(collection_name=name, **parts)
+        response = await self._call("Points/QueryBatch", batch)
+        return [
+            [point_messages.read_scored_point(point, query.selection) for point in hits.result]
+            for hits, query in zip(response.result, queries, strict=True)
+        ]
+
+    async def _call(self, method: str, message: Any) -> Any:
+        try:
+            response = await self._client.call(method, message)
+        except grpc.RpcError as error:
+            call: Any = error
+            raise error_from(call.details(), ERRORS[call.code()]) from None
+        assert response.time > 0, "a response without its time"
+        return response
+
+
+def _timeout(timeout: float | None) -> dict[str, int]:
+    return {} if timeout is None else {"timeout": int(timeout)}

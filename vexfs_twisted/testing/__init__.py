@@ -1,0 +1,1 @@
+"""What tests of the server, and of anything that offers its interfaces, are made from."""

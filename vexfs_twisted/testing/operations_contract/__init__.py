@@ -1,0 +1,54 @@
+"""The contract of IOperations: what every provider of it does, in the terms of the model.
+
+`contract_cases` makes the test cases of one provider. The server runs them three times: on the
+operations themselves, over REST, and over gRPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .aliases import AliasesContract
+from .case import ContractCase
+from .collections import CollectionsContract
+from .configuration import ConfigurationContract
+from .filters import FiltersContract
+from .queries import NearestContract, QueriesContract, RefusedQueriesContract
+from .reads import CountContract, RetrieveContract, ScrollContract
+from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
+
+TOPICS: tuple[type[ContractCase], ...] = (
+    CollectionsContract,
+    ConfigurationContract,
+    AliasesContract,
+    UpsertsContract,
+    RefusedUpsertsContract,
+    DeletionsContract,
+    RetrieveContract,
+    CountContract,
+    ScrollContract,
+    FiltersContract,
+    NearestContract,
+    QueriesContract,
+    RefusedQueriesContract,
+)
+"""The mixins, each a topic with what it starts from."""
+
+
+def contract_cases(
+    provider: type, module: str, topics: Iterable[type[ContractCase]] = TOPICS
+) -> dict[str, type]:
+    """The test cases of one provider, by name, for the module that will hold them.
+
+    `provider` is a trial TestCase with a coroutine `make_operations`, which answers operations over
+    an empty store, and `not_for_this_provider`, which maps tests it cannot run to the reasons.
+    """
+    cases = {}
+    for topic in topics:
+        name = topic.__name__.replace("Contract", "Tests")
+        members = {"__module__": module, "__doc__": topic.__doc__}
+        cases[name] = type(name, (topic, provider), members)
+    return cases
+
+
+__all__ = ["TOPICS", "contract_cases"]

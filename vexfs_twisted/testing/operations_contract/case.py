@@ -1,0 +1,151 @@
+"""What the topics of the contract share: a fresh server for each test, and ways to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import orjson
+from twisted.trial.unittest import SkipTest
+
+from ...interfaces import IOperations
+from ...model.collection import CreateCollection
+from ...model.errors import DomainError
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ...model.updates import Update, UpdateResult
+from ..values import EVERYTHING, Point, unnamed, upsert
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase
+
+    class Provider(TestCase):
+        """What a topic is mixed into."""
+
+        not_for_this_provider: Mapping[str, str]
+        """Tests that this provider cannot run, each with the reason."""
+
+        async def make_operations(self) -> IOperations:
+            """Operations over an empty store; what they need is torn down by `addCleanup`."""
+
+else:
+    Provider = object
+
+E = TypeVar("E", bound=DomainError)
+
+NAME = "things"
+"""The collection that most tests work on."""
+
+
+class ContractCase(Provider):
+    """The base of every topic, to be mixed into the test case of a provider."""
+
+    operations: IOperations
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """Skip what this provider cannot run, else start from an empty store; trial awaits it."""
+        reason = self.not_for_this_provider.get(self._testMethodName)
+        if reason is not None:
+            raise SkipTest(reason)
+        self.operations = await self.make_operations()
+        await self.prepare()
+
+    async def prepare(self) -> None:
+        """Write what the tests of a topic start from."""
+
+    async def create(self, request: CreateCollection | None = None, name: str = NAME) -> None:
+        """Create a collection: of 4 dimensions under Dot where nothing else is asked for."""
+        await self.operations.create_collection(name, request or unnamed())
+
+    async def put(self, *points: Point) -> UpdateResult:
+        """Write points and wait for them."""
+        return await self.update(upsert(*points))
+
+    async def update(self, update: Update) -> UpdateResult:
+        """Carry out an update and wait for it."""
+        return await self.operations.update(NAME, update, wait=True)
+
+    async def retrieve(
+        self, *ids: PointId, selection: Selection = EVERYTHING, name: str = NAME
+    ) -> list[Record]:
+        """The points of these ids."""
+        return await self.operations.retrieve(name, ids, selection)
+
+    async def only(self, point_id: PointId, selection: Selection = EVERYTHING) -> Record:
+        """The one point of this id."""
+        (record,) = await self.retrieve(point_id, selection=selection)
+        return record
+
+    async def scroll(self, **request: Any) -> Page:
+        """A page of points; the arguments are those of Scroll."""
+        return await self.operations.scroll(NAME, Scroll(**request))
+
+    async def count(self, filter: Filter | None = None, name: str = NAME) -> int:
+        """How many points pass the filter."""
+        return await self.operations.count(name, Count(filter))
+
+    async def query(self, **request: Any) -> Sequence[ScoredPoint]:
+        """The answer to one query; the arguments are those of Query."""
+        return await self.operations.query(NAME, Query(**request))
+
+    async def ids_where(self, filter: Filter) -> list[PointId]:
+        """The ids of all points that pass the filter, by scrolling; counting has to agree."""
+        page = await self.scroll(filter=filter, limit=1000)
+        ids = ids_of(page.records)
+        self.assertEqual(await self.count(filter), len(ids))
+        return ids
+
+    async def refused(self, kind: type[E], call: Awaitable[object], message: str = "") -> E:
+        """The error, of exactly this kind, that the call ends in; `message` is its whole text."""
+        try:
+            answer = await call
+        except DomainError as error:
+            self.assertIs(type(error), kind, error.message)
+            if message:
+                self.assertEqual(error.message, message)
+            assert isinstance(error, kind)
+            return error
+        raise self.failureException(f"{kind.__name__} was expected, but this came: {answer!r}")
+
+    def assert_payload(self, point: Record | ScoredPoint, expected: Mapping[str, Any]) -> None:
+        """The payload equals `expected`, down to the types of its numbers."""
+        self.assertIsNotNone(point.payload, "there is no payload")
+        payload = orjson.loads(point.payload or b"null")
+        self.assertEqual(_typed(payload), _typed(expected))
+
+    def assert_vectors(
+        self, point: Record | ScoredPoint, expected: Mapping[str, Sequence[float]]
+    ) -> None:
+        """The point has exactly these vectors, each equal in float32."""
+        vectors = point.vectors
+        assert vectors is not None, "there are no vectors"
+        self.assertEqual(sorted(vectors), sorted(expected))
+        for name, numbers in expected.items():
+            np.testing.assert_array_equal(vectors[name], np.array(numbers, dtype=np.float32))
+
+    def assert_scores(
+        self, points: Iterable[ScoredPoint], expected: Sequence[float], exact: bool = True
+    ) -> None:
+        """The scores are these: the same float32, or within 1e-5 of them."""
+        scores = np.array([point.score for point in points], dtype=np.float32)
+        wanted = np.array(expected, dtype=np.float32)
+        if exact:
+            self.assertEqual(scores.tolist(), wanted.tolist())
+        else:
+            np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-6)
+
+
+def ids_of(points: Iterable[Record | ScoredPoint]) -> list[PointId]:
+    """The ids of the points, in order."""
+    return [point.id for point in points]
+
+
+def _typed(value: Any) -> Any:
+    """`value` with the type of each scalar beside it: 1, 1.0 and True are equal in Python."""
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_typed(item) for item in value]
+    return type(value), value

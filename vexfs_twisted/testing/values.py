@@ -1,0 +1,166 @@
+"""Short ways to write model values: points by row, filters by what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from ..model.collection import CreateCollection
+from ..model.collection_params import Distance, VectorParams
+from ..model.filters import (
+    Condition,
+    FieldCondition,
+    Filter,
+    HasId,
+    MatchAny,
+    MatchExcept,
+    MatchValue,
+    Range,
+    Scalar,
+)
+from ..model.ids import PointId
+from ..model.payload_path import PayloadPath
+from ..model.queries import (
+    ALL_PAYLOAD,
+    NearestToVector,
+    PayloadMode,
+    PayloadSelector,
+    Selection,
+)
+from ..model.updates import DeletePoints, Upsert
+from ..model.vectors import UNNAMED, Vector, VectorColumn
+
+Numbers = Sequence[float]
+
+EVERYTHING = Selection(payload=ALL_PAYLOAD, vectors=True)
+"""Payload and all vectors of each point."""
+
+WITH_PAYLOAD = Selection(payload=ALL_PAYLOAD)
+WITH_VECTORS = Selection(vectors=True)
+
+
+class Point(NamedTuple):
+    """One point as a test writes it down: `vectors` is a list for the unnamed vector."""
+
+    id: PointId
+    vectors: Numbers | Mapping[str, Numbers] | None = None
+    payload: Mapping[str, Any] | None = None
+
+
+def vector(numbers: Numbers) -> Vector:
+    """The numbers as a float32 array, shape [dim]."""
+    return np.asarray(numbers, dtype=np.float32)
+
+
+def upsert(*points: Point) -> Upsert:
+    """The upsert of `points`, row by row turned into columns."""
+    return Upsert(
+        ids=[point.id for point in points],
+        vectors=_columns([_named(point.vectors) for point in points]),
+        payloads=[orjson.dumps(dict(point.payload or {})) for point in points],
+    )
+
+
+def plain_upsert(ids: Sequence[PointId], size: int = 4) -> Upsert:
+    """The upsert of points that differ in nothing but their ids: vectors of ones, no payload."""
+    data = np.ones((len(ids), size), dtype=np.float32)
+    return Upsert(ids, {UNNAMED: VectorColumn.of(data)}, [b"{}"] * len(ids))
+
+
+def _named(vectors: Numbers | Mapping[str, Numbers] | None) -> Mapping[str, Numbers]:
+    if vectors is None:
+        return {}
+    return vectors if isinstance(vectors, Mapping) else {UNNAMED: vectors}
+
+
+def _columns(rows: Sequence[Mapping[str, Numbers]]) -> dict[str, VectorColumn]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: _column(name, rows) for name in names}
+
+
+def _column(name: str, rows: Sequence[Mapping[str, Numbers]]) -> VectorColumn:
+    found = [(position, row[name]) for position, row in enumerate(rows) if name in row]
+    dimensions = tuple(dict.fromkeys(len(numbers) for _, numbers in found))
+    if len(dimensions) > 1:
+        return VectorColumn.uneven(dimensions)
+    data = np.array([numbers for _, numbers in found], dtype=np.float32)
+    if len(found) == len(rows):
+        return VectorColumn.of(data)
+    return VectorColumn.of(data, np.array([position for position, _ in found], dtype=np.int64))
+
+
+def delete(*ids: PointId) -> DeletePoints:
+    """The deletion of the points of these ids."""
+    return DeletePoints(ids=ids)
+
+
+def delete_where(filter: Filter) -> DeletePoints:
+    """The deletion of all points that pass `filter`."""
+    return DeletePoints(filter=filter)
+
+
+def unnamed(size: int = 4, distance: Distance = Distance.DOT, **more: Any) -> CreateCollection:
+    """A collection with one unnamed vector; `more` are other parts of the request."""
+    return CreateCollection({UNNAMED: VectorParams(distance, size)}, **more)
+
+
+def nearest(numbers: Numbers) -> NearestToVector:
+    """The target of the points nearest to the vector."""
+    return NearestToVector(vector(numbers))
+
+
+def include(*paths: str) -> Selection:
+    """Only these parts of each payload."""
+    return _select(PayloadMode.INCLUDE, paths)
+
+
+def exclude(*paths: str) -> Selection:
+    """All but these parts of each payload."""
+    return _select(PayloadMode.EXCLUDE, paths)
+
+
+def _select(mode: PayloadMode, paths: Iterable[str]) -> Selection:
+    return Selection(payload=PayloadSelector(mode, tuple(map(PayloadPath.parse, paths))))
+
+
+def equals(key: str, value: Scalar) -> FieldCondition:
+    """The payload value under `key` equals `value`."""
+    return FieldCondition(PayloadPath.parse(key), MatchValue(value))
+
+
+def any_of(key: str, values: Iterable[Any]) -> FieldCondition:
+    """The payload value under `key` is one of `values`."""
+    return FieldCondition(PayloadPath.parse(key), MatchAny(frozenset(values)))
+
+
+def none_of(key: str, values: Iterable[Any]) -> FieldCondition:
+    """There is a payload value under `key` that is not one of `values`."""
+    return FieldCondition(PayloadPath.parse(key), MatchExcept(frozenset(values)))
+
+
+def within(key: str, **bounds: float) -> FieldCondition:
+    """The payload number under `key` lies within the bounds lt, gt, gte, lte."""
+    return FieldCondition(PayloadPath.parse(key), Range(**bounds))
+
+
+def has_id(*ids: PointId) -> HasId:
+    """The point is one of these."""
+    return HasId(frozenset(ids))
+
+
+def must(*conditions: Condition) -> Filter:
+    """All of the conditions."""
+    return Filter(must=conditions)
+
+
+def should(*conditions: Condition) -> Filter:
+    """At least one of the conditions."""
+    return Filter(should=conditions)
+
+
+def must_not(*conditions: Condition) -> Filter:
+    """None of the conditions."""
+    return Filter(must_not=conditions)
