@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from attrs import field, frozen
 
-from .errors import BadInput, Problem, ValidationError
+from .errors import BadInput, BadRequest, Problem, ValidationError
 from .filters import Filter
 from .ids import PointId
 from .payload_path import PayloadPath
@@ -157,6 +157,15 @@ class Query:
     limit: int = bounded(1, default=DEFAULT_LIMIT)
     offset: int = bounded(0, default=0)
     selection: Selection = sound(default=Selection())
+
+
+def check_query(query: Query) -> None:
+    """Raise BadRequest for parts that do not go together."""
+    if query.target is None and query.score_threshold is not None:
+        raise BadRequest(
+            "A query is needed to use the score_threshold. "
+            "Can't have score_threshold without defining a query."
+        )
 
 
 def check_query_vector(vector: Vector) -> None:

@@ -23,7 +23,16 @@ from ..model.collection import (
 from ..model.errors import NotFound, TimedOut
 from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_collection_name
-from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..model.queries import (
+    Count,
+    Page,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+    check_query,
+)
 from ..model.updates import Update, UpdateResult, UpdateStatus
 from .deadlines import with_deadline
 
@@ -154,6 +163,7 @@ class Operations:
         self, name: str, query: Query, timeout: float | None = None
     ) -> Sequence[ScoredPoint]:
         """See IOperations."""
+        check_query(query)
         reading = self._storage.query_batch(self._resolve(name), [query])
         return (await with_deadline(reading, timeout, self._clock))[0]
 
@@ -162,6 +172,8 @@ class Operations:
         self, name: str, queries: Sequence[Query], timeout: float | None = None
     ) -> list[Sequence[ScoredPoint]]:
         """See IOperations."""
+        for query in queries:
+            check_query(query)
         reading = self._storage.query_batch(self._resolve(name), queries)
         return await with_deadline(reading, timeout, self._clock)
 
