@@ -29,8 +29,9 @@ from .store.store import Store
 class Catalog:
     """All collections of a data folder, by their real names. Safe in any number of threads.
 
-    `names`, `aliases` and `get` answer from memory at once. The others wait for the disk, and for
-    each other. `defaults` is what new collections take where their request says nothing.
+    `names`, `aliases`, `get` and `resolve` answer from memory at once. The others wait for the
+    disk, and for each other. `defaults` is what new collections take where their request says
+    nothing.
     """
 
     def __init__(
@@ -83,6 +84,16 @@ class Catalog:
         if collection is None:
             raise unknown_collection(name)
         return collection
+
+    def resolve(self, name: str) -> str:
+        """The real name of the collection that `name`, real or an alias, stands for.
+
+        Raises NotFound.
+        """
+        real = name if name in self._collections else self._aliases.get(name)
+        if real is None:
+            raise unknown_collection(name)
+        return real
 
     def create(self, name: str, request: CreateCollection) -> Collection:
         """Create a collection; it exists, durably, when this returns.

@@ -16,6 +16,7 @@ from ...model.queries import (
     Query,
     ScoredPoint,
     SearchParams,
+    Selection,
     check_query_vector,
 )
 from ...model.vectors import Vector
@@ -28,12 +29,15 @@ from ..store.view import Snapshot, VectorSpace
 from .records import check_selection, fetch_scored
 from .scrolling import scroll_scored
 
-Answer = list[ScoredPoint] | DomainError
+Answer = Sequence[ScoredPoint] | DomainError
 
 
 @frozen
 class _Search:
-    """A query ready to run. `excluded` is a row that must not be found."""
+    """A query ready to run. `position` is its place in the batch.
+
+    `excluded` is the row of the point that the query names, which it must not find.
+    """
 
     position: int
     query: Query
@@ -64,10 +68,16 @@ def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
             groups.setdefault(group, []).append(_prepared(snapshot, position, query))
         except DomainError as error:
             answers[position] = error
+    found: dict[Selection, list[tuple[int, Hits]]] = {}
     for group, searches in groups.items():
-        hits = _search(snapshot, group, searches)
-        for search, found in zip(searches, hits, strict=True):
-            answers[search.position] = _points(snapshot, search, found)
+        space = snapshot.view.spaces[group.using]
+        for search, hits in zip(searches, _run(snapshot, space, group, searches), strict=True):
+            chosen = _chosen(space, search, hits)
+            found.setdefault(search.query.selection, []).append((search.position, chosen))
+    for selection, positioned in found.items():
+        points = _fetched(snapshot, selection, [hits for _, hits in positioned])
+        for (position, _), own in zip(positioned, points, strict=True):
+            answers[position] = own
     return answers
 
 
@@ -81,10 +91,7 @@ def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     check_query_vector(target.vector)
     if len(target.vector) != space.params.size:
         raise wrong_dimension(space.params.size, len(target.vector))
-    vector = np.ascontiguousarray(target.vector, dtype=np.float32)
-    if space.params.distance is Distance.COSINE:
-        vector = normalised(vector[np.newaxis])[0]
-    return _Search(position, query, vector, None)
+    return _Search(position, query, target.vector, None)
 
 
 def _space(snapshot: Snapshot, using: str) -> VectorSpace:
@@ -108,18 +115,22 @@ def _row_of(snapshot: Snapshot, target: NearestToPoint, using: str, space: Vecto
     return row
 
 
-def _search(snapshot: Snapshot, group: _Group, searches: Sequence[_Search]) -> list[Hits]:
-    space = snapshot.view.spaces[group.using]
-    queries = np.stack([search.vector for search in searches])
-    limits = np.array([_reach(search, space.present.count) for search in searches])
-    return nearest(space.params.distance, queries, space.matrix, _rows(snapshot, group), limits)
+def _run(
+    snapshot: Snapshot, space: VectorSpace, group: _Group, searches: Sequence[_Search]
+) -> list[Hits]:
+    """The nearest rows of each search, as many as it may need."""
+    vectors = np.array([search.vector for search in searches], dtype=np.float32)
+    if space.params.distance is Distance.COSINE:
+        vectors = normalised(vectors)
+    rows = _rows(snapshot, space, group.filter)
+    limits = np.array([_reach(search, len(rows)) for search in searches])
+    return nearest(space, rows, vectors, limits)
 
 
-def _rows(snapshot: Snapshot, group: _Group) -> Rows:
-    present = snapshot.view.spaces[group.using].present
-    if group.filter is None or group.filter.is_empty:
-        return present.rows()
-    return select_rows(group.filter, snapshot.tables, present)
+def _rows(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Rows:
+    if filter_ is None or filter_.is_empty:
+        return space.present.rows()
+    return select_rows(filter_, snapshot.tables, space.present)
 
 
 def _reach(search: _Search, count: int) -> int:
@@ -128,17 +139,27 @@ def _reach(search: _Search, count: int) -> int:
     return min(query.offset + query.limit + (search.excluded is not None), count)
 
 
-def _points(snapshot: Snapshot, search: _Search, hits: Hits) -> list[ScoredPoint]:
+def _chosen(space: VectorSpace, search: _Search, hits: Hits) -> Hits:
+    """Those of the nearest rows that the query returns."""
     query = search.query
-    keep = np.ones(len(hits.rows), dtype=np.bool_)
     if search.excluded is not None:
-        keep &= hits.rows != search.excluded
+        hits = hits.where(hits.rows != search.excluded)
     if query.score_threshold is not None:
         # Scores are float32, so the threshold is rounded likewise: an equal score passes.
         threshold = np.float32(query.score_threshold)
-        space = snapshot.view.spaces[query.using]
         is_larger_nearer = space.params.distance.larger_is_nearer
-        keep &= hits.scores >= threshold if is_larger_nearer else hits.scores <= threshold
-    chosen = keep.nonzero()[0][query.offset : query.offset + query.limit]
-    scores = hits.scores[chosen].tolist()
-    return fetch_scored(snapshot, hits.rows[chosen], scores, query.selection)
+        hits = hits.where(
+            hits.scores >= threshold if is_larger_nearer else hits.scores <= threshold
+        )
+    return hits.between(query.offset, query.offset + query.limit)
+
+
+def _fetched(
+    snapshot: Snapshot, selection: Selection, hits: Sequence[Hits]
+) -> list[list[ScoredPoint]]:
+    """The points of several answers, fetched at once."""
+    rows = np.concatenate([own.rows for own in hits])
+    scores = np.concatenate([own.scores for own in hits]).tolist()
+    points = fetch_scored(snapshot, rows, scores, selection)
+    ends = np.cumsum([len(own.rows) for own in hits]).tolist()
+    return [points[end - len(own.rows) : end] for own, end in zip(hits, ends, strict=True)]

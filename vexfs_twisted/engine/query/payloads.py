@@ -10,19 +10,15 @@ import orjson
 from ...model.payload_path import EachElement, Key, Step
 from ...model.queries import PayloadMode, PayloadSelector
 
-Select = Callable[[bytes], bytes | None]
-"""From a stored payload to what a read returns of it."""
+Select = Callable[[bytes], bytes]
+"""From a stored payload to the part of it that a read returns."""
 
 Path = Sequence[Step]
 _EACH = EachElement()
 
 
 def payload_selection(selector: PayloadSelector) -> Select:
-    """How `selector` picks from a payload."""
-    if selector.mode is PayloadMode.ALL:
-        return lambda payload: payload
-    if selector.mode is PayloadMode.NONE:
-        return lambda payload: None
+    """How `selector`, which includes or excludes, picks from a payload."""
     pick = included if selector.mode is PayloadMode.INCLUDE else excluded
     paths = [path.steps for path in selector.paths]
     return lambda payload: orjson.dumps(pick(orjson.loads(payload), paths))

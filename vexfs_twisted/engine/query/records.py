@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from attrs import frozen
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from ...model.errors import unknown_vector
-from ...model.ids import PointId
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.vectors import NamedVectors, Vector
 from ..store.bitmap import Rows
-from ..store.keys import decode_id
-from ..store.rowvalue import key_of, payload_of, version_of
+from ..store.rowvalue import heads_of, payload_of
 from ..store.view import Snapshot, VectorSpace
 from .payloads import payload_selection
-
-
-@frozen
-class _Fetched:
-    id: PointId
-    version: int
-    payload: bytes | None
-    vectors: NamedVectors | None
 
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
@@ -32,58 +21,54 @@ def check_selection(selection: Selection, snapshot: Snapshot) -> None:
 
 def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[Record]:
     """The records of live `rows`, in their order."""
-    fetched = _fetch(snapshot, rows, selection)
-    return [Record(point.id, point.payload, point.vectors) for point in fetched]
+    values = snapshot.tables.values(rows)
+    _, ids = heads_of(values)
+    payloads = _payloads(values, selection)
+    vectors = _vectors(snapshot, rows, selection)
+    return list(map(Record._make, zip(ids, payloads, vectors, strict=True)))
 
 
 def fetch_scored(
-    snapshot: Snapshot, rows: Rows, scores: Sequence[float], selection: Selection
+    snapshot: Snapshot, rows: Rows, scores: Iterable[float], selection: Selection
 ) -> list[ScoredPoint]:
-    """The scored points of live `rows`, in their order."""
-    fetched = _fetch(snapshot, rows, selection)
-    return [
-        ScoredPoint(point.id, point.version, score, point.payload, point.vectors)
-        for point, score in zip(fetched, scores, strict=True)
-    ]
-
-
-def _fetch(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterator[_Fetched]:
+    """The scored points of live `rows`, in their order, a row as often as it occurs."""
     values = snapshot.tables.values(rows)
-    select = payload_selection(selection.payload)
-    has_payload = selection.payload.mode is not PayloadMode.NONE
-    vectors = _gather(snapshot, rows, selection)
-    for position, value in enumerate(values):
-        yield _Fetched(
-            decode_id(key_of(value)),
-            version_of(value),
-            select(payload_of(value)) if has_payload else None,
-            None if vectors is None else vectors[position],
-        )
+    versions, ids = heads_of(values)
+    payloads = _payloads(values, selection)
+    vectors = _vectors(snapshot, rows, selection)
+    columns = zip(ids, versions, scores, payloads, vectors, strict=True)
+    return list(map(ScoredPoint._make, columns))
 
 
-def _gather(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[dict[str, Vector]] | None:
+def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:
+    if selection.payload.mode is PayloadMode.NONE:
+        return repeat(None, len(values))
+    payloads = map(payload_of, values)
+    if selection.payload.mode is PayloadMode.ALL:
+        return payloads
+    return map(payload_selection(selection.payload), payloads)
+
+
+def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[NamedVectors | None]:
     """The selected vectors of each row, copied out of the map in one sweep a name."""
     if selection.vectors is False:
-        return None
+        return repeat(None, len(rows))
     gathered: list[dict[str, Vector]] = [{} for _ in range(len(rows))]
     for name, space in _selected_spaces(selection, snapshot).items():
-        has_vector = space.present.has(rows)
-        matrix = space.matrix[rows[has_vector]]
-        for position, vector in zip(has_vector.nonzero()[0].tolist(), matrix, strict=True):
-            gathered[position][name] = vector
+        places = space.present.has(rows).nonzero()[0]
+        for place, vector in zip(places.tolist(), space.matrix[rows[places]], strict=True):
+            gathered[place][name] = vector
     return gathered
 
 
 def _selected_spaces(selection: Selection, snapshot: Snapshot) -> dict[str, VectorSpace]:
+    if selection.vectors is False:
+        return {}
     view = snapshot.view
     if selection.vectors is True:
         return dict(view.spaces)
-    chosen: dict[str, VectorSpace] = {}
-    for name in selection.vectors or ():
-        if name in view.spaces:
-            chosen[name] = view.spaces[name]
-        elif name not in view.config.params.vectors and name not in (
-            view.config.params.sparse_vectors or {}
-        ):
+    params = view.config.params
+    for name in selection.vectors:
+        if name not in params.vectors and name not in (params.sparse_vectors or {}):
             raise unknown_vector(name)
-    return chosen
+    return {name: view.spaces[name] for name in selection.vectors if name in view.spaces}

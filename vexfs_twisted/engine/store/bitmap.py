@@ -26,13 +26,21 @@ class Bitmap:
 
     @classmethod
     def empty(cls) -> Bitmap:
-        """The set without rows."""
+        """The set without rows, and without room for any."""
         return cls(np.zeros(0, dtype=np.uint8), 0)
 
     @classmethod
     def of_bits(cls, bits: NDArray[np.uint8]) -> Bitmap:
         """The set that `bits` spell."""
         return cls(bits, int(np.bitwise_count(bits).sum(dtype=np.int64)))
+
+    def with_room(self, rows: int) -> Bitmap:
+        """The same set with room for `rows` rows at least."""
+        if len(self.bits) * 8 >= rows:
+            return self
+        grown = np.zeros(-(-rows // CHUNK_ROWS) * CHUNK_BYTES, dtype=np.uint8)
+        grown[: len(self.bits)] = self.bits
+        return Bitmap(grown, self.count)
 
     def rows(self) -> Rows:
         """All rows of the set."""
@@ -41,13 +49,7 @@ class Bitmap:
         return np.flatnonzero(np.unpackbits(self.bits, bitorder="little"))
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which of `rows`, in any order, are in the set."""
-        size = len(self.bits) * 8
-        if len(rows) and rows.max() >= size:
-            found = np.zeros(len(rows), dtype=np.bool_)
-            inside = rows < size
-            found[inside] = self.has(rows[inside])
-            return found
+        """Which of `rows`, in any order and of those there is room for, are in the set."""
         shifted: NDArray[np.uint8] = self.bits[rows >> 3] >> (rows & 7).astype(np.uint8)
         return (shifted & 1).astype(np.bool_)
 
@@ -72,7 +74,7 @@ class BitmapDraft:
     def add(self, rows: Rows) -> None:
         """Put in `rows`, distinct and not in the set yet, in any order."""
         if len(rows):
-            self._make_room(int(rows.max()) + 1)
+            self._own(int(rows.max()) + 1)
             np.bitwise_or.at(self._bits, rows >> 3, _masks(rows))
             self._count += len(rows)
             self._touch(rows)
@@ -81,7 +83,7 @@ class BitmapDraft:
         """Take out those of `rows`, distinct, that are in the set."""
         found = rows[Bitmap(self._bits, self._count).has(rows)]
         if len(found):
-            self._make_room(0)
+            self._own(0)
             np.bitwise_and.at(self._bits, found >> 3, ~_masks(found))
             self._count -= len(found)
             self._touch(found)
@@ -93,9 +95,9 @@ class BitmapDraft:
         self._bits = np.zeros_like(self._bits)
         self._count = 0
 
-    def freeze(self) -> Bitmap:
-        """The set after the changes."""
-        return Bitmap(self._bits, self._count)
+    def freeze(self, rows: int) -> Bitmap:
+        """The set after the changes, with room for `rows` rows at least."""
+        return Bitmap(self._bits, self._count).with_room(rows)
 
     def touched_chunks(self) -> list[tuple[int, bytes]]:
         """The number and the bits of each chunk that changed, ascending."""
@@ -104,13 +106,11 @@ class BitmapDraft:
             for chunk in sorted(self._touched)
         ]
 
-    def _make_room(self, rows: int) -> None:
-        chunks = max(-(-rows // CHUNK_ROWS), len(self._bits) // CHUNK_BYTES)
-        is_shared = self._bits is self._base.bits
-        if is_shared or len(self._bits) < chunks * CHUNK_BYTES:
-            grown = np.zeros(chunks * CHUNK_BYTES, dtype=np.uint8)
-            grown[: len(self._bits)] = self._bits
-            self._bits = grown
+    def _own(self, rows: int) -> None:
+        """Have bits that nobody else sees, with room for `rows` rows at least."""
+        self._bits = Bitmap(self._bits, self._count).with_room(rows).bits
+        if self._bits is self._base.bits:
+            self._bits = self._bits.copy()
 
     def _touch(self, rows: Rows) -> None:
         self._touched.update(np.unique(rows // CHUNK_ROWS).tolist())

@@ -74,8 +74,8 @@ class Draft:
             config=self._view.config,
             next_row=self._next_row,
             next_operation=self._next_operation,
-            live=self._live.freeze(),
-            spaces={name: space.freeze() for name, space in self._spaces.items()},
+            live=self._live.freeze(self._next_row),
+            spaces={name: space.freeze(self._next_row) for name, space in self._spaces.items()},
         )
 
     def _upsert(self, upsert: Upsert, operation: int) -> None:
@@ -107,7 +107,7 @@ class Draft:
             self._clear()
             return
         else:
-            rows = select_rows(update.filter, reader, self._live.freeze())
+            rows = select_rows(update.filter, reader, self._live.freeze(self._next_row))
             found = list(zip(map(key_of, reader.values(rows)), encode_rows(rows), strict=True))
         self._forget(found)
         for key, _ in found:
@@ -169,12 +169,12 @@ class _SpaceDraft:
         if self._is_written:
             self._file.sync()
 
-    def freeze(self) -> VectorSpace:
+    def freeze(self, rows: int) -> VectorSpace:
         """The space after the changes."""
         return VectorSpace(
             params=self._space.params,
             slot=self.slot,
-            present=self.present.freeze(),
+            present=self.present.freeze(rows),
             matrix=self._file.matrix,
             norm_bound=self._norm_bound,
         )

@@ -194,18 +194,19 @@ class Store:
             config = read_config(transaction, self._tables, self._path)
             state = read_state(transaction, self._tables)
             spaces: dict[str, VectorSpace] = {}
+            rows = state.next_row
             for name, params in config.params.vectors.items():
                 slot = state.slots.get(name)
                 if slot is None:
                     continue
                 path = _vector_path(self._path, slot.number)
-                self._files[name] = file = VectorFile.open(path, params.size, state.next_row)
-                present = read_bitmap(transaction, self._tables, slot.number)
+                self._files[name] = file = VectorFile.open(path, params.size, rows)
+                present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
                 spaces[name] = VectorSpace(
                     params, slot.number, present, file.matrix, slot.norm_bound
                 )
-            live = read_bitmap(transaction, self._tables, LIVE_SLOT)
-            view = View(config, state.next_row, state.next_operation, live, spaces)
+            live = read_bitmap(transaction, self._tables, LIVE_SLOT).with_room(rows)
+            view = View(config, rows, state.next_operation, live, spaces)
             return transaction.id(), view
 
     def _close_files(self) -> None:
