@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.rpc.crossing import Crossing
+from vexfs_twisted.rpc.methods import Method, handlers_of
+from vexfs_twisted.rpc.pool import POOL
+from vexfs_twisted.rpc.services import public_services
+from vexfs_twisted.rpc.wire import Wire
+
+
+class TableTests(SynchronousTestCase):
+    def test_a_name_that_the_service_lacks_is_an_error(self) -> None:
+        nothing: Any = None
+        table: dict[str, Method[Any, Any]] = {"Nothing": Method(nothing, nothing)}
+        wire = Wire(cast(Crossing, nothing), None)
+        self.addCleanup(wire.close)
+        service = POOL.FindServiceByName("qdrant.Points")
+        self.assertRaises(LookupError, handlers_of, service, table, wire)
+
+    def test_public_services_are_described_in_the_pool(self) -> None:
+        for name in public_services():
+            self.assertEqual(POOL.FindServiceByName(name).full_name, name)
