@@ -18,11 +18,11 @@ from ..model.collection import (
     DeleteAlias,
     new_config,
 )
-from ..model.errors import AlreadyExists, BadInput, NotFound, StorageFull, unknown_collection
+from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
 from .collection import Collection
 from .folder import DataFolder
 from .register import Register
-from .store.files import NO_ROOM, sync_directory
+from .store.files import storage_errors, sync_directory
 from .store.store import Store
 
 
@@ -107,12 +107,11 @@ class Catalog:
             directory = uuid4().hex
             path = self._folder.collections_path / directory
             try:
-                collection = self._build(name, path, config)
-                self._opened().add(name, directory)
-            except BaseException as error:
+                with storage_errors():
+                    collection = self._build(name, path, config)
+                    self._opened().add(name, directory)
+            except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
-                if isinstance(error, OSError) and error.errno in NO_ROOM:
-                    raise StorageFull("no room left on the device") from error
                 raise
             self._collections = {**self._collections, name: collection}
             return collection

@@ -18,10 +18,10 @@ class DataFolderInUse(EngineStartError):
 
 
 class UnusableDataFolder(EngineStartError):
-    """The folder cannot be made, read or written, or what it holds is damaged."""
+    """The folder, or one in it, cannot be made, read or written, or what it holds is damaged."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"data folder {path} cannot be used: {reason}")
+        super().__init__(f"folder {path} cannot be used: {reason}")
 
 
 class UnknownFormat(EngineStartError):

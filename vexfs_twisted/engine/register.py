@@ -15,7 +15,7 @@ import orjson
 
 from ..model.errors import StorageFull
 from .errors import UnusableDataFolder
-from .store.files import sync_directory
+from .store.files import storage_errors, sync_directory
 
 _MAP_SIZE = 1 << 30
 _COLLECTIONS = b"collections"
@@ -83,10 +83,10 @@ class Register:
     @contextmanager
     def _writing(self) -> Iterator[_Write]:
         try:
-            with self._environment.begin(write=True) as transaction:
+            with storage_errors(), self._environment.begin(write=True) as transaction:
                 yield transaction
-        except (lmdb.DiskError, lmdb.MapFullError) as error:
-            raise StorageFull("no room left on the device") from error
+        except lmdb.MapFullError as error:
+            raise StorageFull("too many collections") from error
 
 
 def _key(name: str) -> bytes:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""The error numbers that mean there is no room left."""
+import lmdb
+
+from ...model.errors import StorageFull
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn errors of the system and of LMDB that mean no room is left into StorageFull."""
+    try:
+        yield
+    except (OSError, lmdb.Error) as error:
+        number = error.code if isinstance(error, lmdb.Error) else error.errno
+        if number not in _NO_ROOM:
+            raise
+        raise StorageFull("no room left on the device") from error
 
 
 def sync_directory(path: Path) -> None:

@@ -12,7 +12,10 @@ class GateClosed(Exception):
 
 
 class Gate:
-    """Lets readers through until somebody needs them all outside. Not re-entrant."""
+    """Lets readers through until somebody needs them all outside.
+
+    Whoever is inside must not enter again: it might wait for one who waits for it to leave.
+    """
 
     def __init__(self) -> None:
         self._condition = Condition()
@@ -25,8 +28,7 @@ class Gate:
         with self._condition:
             while self._is_held:
                 self._condition.wait()
-            if self._is_closed:
-                raise GateClosed
+            self.check_open()
             self._inside += 1
 
     def leave(self) -> None:

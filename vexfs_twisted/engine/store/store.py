@@ -18,7 +18,7 @@ from ...model.updates import Update
 from ..errors import UnusableDataFolder
 from .bits import LIVE_SLOT, read_bitmap
 from .draft import Draft
-from .files import NO_ROOM, sync_directory
+from .files import storage_errors, sync_directory
 from .gate import Gate
 from .state import Slot, State, read_config, read_state, write_config, write_state
 from .tables import (
@@ -126,16 +126,21 @@ class Store:
 
     def close(self) -> None:
         """Close all files, after the reads that are under way. Later reads raise GateClosed."""
-        with self._writing, self._gate.held():
+        with self._writing:
             self._gate.close()
-            self._close_files()
+            with self._gate.held():
+                self._close_files()
 
     def remove(self) -> None:
-        """Remove the directory, then close as `close` does: reads under way keep their maps."""
+        """Close as `close` does, and remove the directory while reads under way finish."""
         with self._writing:
-            shutil.rmtree(self._path)
-            sync_directory(self._path.parent)
-        self.close()
+            self._gate.close()
+            try:
+                shutil.rmtree(self._path)
+                sync_directory(self._path.parent)
+            finally:
+                with self._gate.held():
+                    self._close_files()
 
     def _commit_together(self, updates: Sequence[Update]) -> list[int]:
         operations: list[int] = []
@@ -159,17 +164,12 @@ class Store:
         """Run `write` in a transaction, commit it, and let readers see the view it returns."""
         while True:
             try:
-                self._publish_once(write)
+                with storage_errors():
+                    self._publish_once(write)
                 return
             except lmdb.MapFullError:
                 with self._gate.held():
                     grow_map(self._environment)
-            except lmdb.DiskError as error:
-                raise StorageFull("no room left on the device") from error
-            except OSError as error:
-                if error.errno in NO_ROOM:
-                    raise StorageFull("no room left on the device") from error
-                raise
 
     def _publish_once(self, write: Callable[[Transaction], View]) -> None:
         transaction = self._environment.begin(write=True)

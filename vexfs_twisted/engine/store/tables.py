@@ -45,7 +45,7 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     The map starts moderate, since address space is shared by all collections, and grows on demand.
     """
     size = 0 if create else os.path.getsize(path / "data.mdb")
-    return lmdb.open(
+    environment = lmdb.open(
         os.fspath(path),
         map_size=max(FIRST_MAP_SIZE, 2 * size),
         max_dbs=4,
@@ -57,6 +57,19 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
         # Pages are not wiped before use: nothing but our own data was in that memory.
         meminit=False,
     )
+    _make_whole(path / "data.mdb", environment)
+    return environment
+
+
+def _make_whole(path: Path, environment: lmdb.Environment) -> None:
+    """Make the file as long as it says it is.
+
+    Reading a map beyond the end of its file kills the process; of a file that was cut off, LMDB
+    then finds empty pages instead and says so.
+    """
+    size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    if os.path.getsize(path) < size:
+        os.truncate(path, size)
 
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
