@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.interfaces import IOperations
-from vexfs_twisted.model.errors import NotFound
+from vexfs_twisted.model.errors import NotFound, Unavailable
 from vexfs_twisted.rpc.crossing import Crossing, Operation
 from vexfs_twisted.rpc.wire import INLINE_BYTES, INLINE_POINTS, InFlight, Wire
 
@@ -193,3 +193,9 @@ class WireTests(SynchronousTestCase):
             await waiting
 
         asyncio.run(run())
+
+    def test_nothing_comes_in_after_the_close(self) -> None:
+        calls = InFlight()
+        with calls:
+            calls.close()
+        self.assertRaises(Unavailable, calls.__enter__)

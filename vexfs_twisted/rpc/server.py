@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from threading import Thread, current_thread
 
 import grpc
 from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 
 from ..interfaces import IOperations
+from ..logs import get_logger
 from . import reflection
 from .crossing import CallInReactor, Crossing
 from .services import handlers, public_services
 from .settings import RpcSettings
-from .wire import Wire
+from .wire import InFlight, Wire
+
+log = get_logger("vexfs.rpc")
+
+_REFUSING_S = 0.1
+"""How long a stopping server goes on to refuse calls, for those that were on their way."""
 
 
 class RpcService(Service):
@@ -36,46 +45,84 @@ class RpcService(Service):
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
-        self._port: int | None = None
-        self._stopped: Deferred[None] = Deferred()
+        self._run: _Run | None = None
 
     @property
     def port(self) -> int:
         """The port that is listened on, also where the settings leave it to the system."""
-        if self._port is None:
+        if self._run is None:
             raise RuntimeError("not listening")
-        return self._port
+        return self._run.port
 
     def startService(self) -> Deferred[None]:
         """Listen. Fails with CannotListenError where the address cannot be had."""
         super().startService()
-        started: Deferred[None] = Deferred()
-        self._stopped = Deferred()
-        Thread(target=self._run, args=(started,), name="grpc", daemon=True).start()
-        return started
+        self._run = _Run(self._operations, self._settings, self._call_in_reactor)
+        return self._run.start()
 
     def stopService(self) -> Deferred[None]:
         """Take no more calls, let those under way finish, and end the thread."""
         super().stopService()
-        self._port = None
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        return self._stopped
+        run, self._run = self._run, None
+        return succeed(None) if run is None else run.stop()
 
-    def _run(self, started: Deferred[None]) -> None:
+
+class _Run:
+    """One run of the server, from its start to the end of its thread.
+
+    Methods run in the reactor thread, coroutines in the server's.
+    """
+
+    def __init__(
+        self, operations: IOperations, settings: RpcSettings, call_in_reactor: CallInReactor
+    ) -> None:
+        self._operations = operations
+        self._settings = settings
+        self._call_in_reactor = call_in_reactor
+        self.port = 0
+        self._ask_to_stop: Callable[[], object] = lambda: None
+        self._started: Deferred[None] = Deferred()
+        self._ended: Deferred[None] = Deferred()
+
+    def start(self) -> Deferred[None]:
+        """Fires when the server listens."""
+        Thread(target=self._main, name="grpc", daemon=True).start()
+        return self._started
+
+    def stop(self) -> Deferred[None]:
+        """Fires when the thread has ended."""
+        self._ask_to_stop()
+        return self._ended
+
+    def _listening(self, port: int, ask_to_stop: Callable[[], object]) -> None:
+        self.port = port
+        self._ask_to_stop = ask_to_stop
+        self._started.callback(None)
+
+    def _end(self, thread: Thread, error: Exception | None) -> None:
+        # The thread handed this over as its last act: there is nothing to wait for.
+        thread.join()
+        self._ask_to_stop = lambda: None
+        self._ended.callback(None)
+        if error is not None and not self._started.called:
+            self._started.errback(error)
+        elif error is not None:
+            log.error("the gRPC server failed", exc_info=error)
+
+    def _main(self) -> None:
         """The server's thread."""
+        failure: Exception | None = None
         try:
-            asyncio.run(self._serve(started))
-        except CannotListenError as error:
-            self._call_in_reactor(started.errback, error)
-        finally:
-            self._call_in_reactor(self._ended, current_thread())
+            asyncio.run(self._serve())
+        except Exception as error:
+            failure = error
+        self._call_in_reactor(self._end, current_thread(), failure)
 
-    async def _serve(self, started: Deferred[None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        wire = Wire(
-            Crossing(self._operations, self._loop, self._call_in_reactor), self._settings.gzip_from
-        )
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        crossing = Crossing(self._operations, loop, self._call_in_reactor)
+        wire = Wire(crossing, self._settings.gzip_from)
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers([*handlers(wire), *reflection.handlers(public_services())])
         healthy = health.HealthServicer()
@@ -83,33 +130,26 @@ class RpcService(Service):
         try:
             port = _listen(server, self._settings)
             await server.start()
-            self._call_in_reactor(self._listening, port, started)
-            await self._stopping.wait()
+            ask_to_stop = partial(loop.call_soon_threadsafe, stopping.set)
+            self._call_in_reactor(self._listening, port, ask_to_stop)
+            await stopping.wait()
             await healthy.enter_graceful_shutdown()
-            await self._drain(server, wire)
+            await self._drain(server, wire.calls)
         finally:
             wire.close()
 
-    async def _drain(self, server: grpc.aio.Server, wire: Wire) -> None:
-        """Stop when the last call is answered, or when the grace is over.
+    async def _drain(self, server: grpc.aio.Server, calls: InFlight) -> None:
+        """Refuse new calls, wait for those under way until the grace is over, then hang up.
 
-        Streams of health watches never end by themselves, so the server's own wait is cut short.
+        grpc's own way of stopping would cancel calls that it has accepted and not yet begun. And it
+        would wait for streams that never end by themselves, such as watches of health.
         """
-        refusing = asyncio.create_task(server.stop(self._settings.stop_grace))
-        idle = asyncio.create_task(wire.calls.drained())
-        await asyncio.wait([refusing, idle], return_when=asyncio.FIRST_COMPLETED)
+        calls.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.stop_grace):
+                await asyncio.sleep(_REFUSING_S)
+                await calls.drained()
         await server.stop(None)
-        await refusing
-        idle.cancel()
-
-    def _listening(self, port: int, started: Deferred[None]) -> None:
-        self._port = port
-        started.callback(None)
-
-    def _ended(self, thread: Thread) -> None:
-        # The thread handed this over as its last act: there is nothing to wait for.
-        thread.join()
-        self._stopped.callback(None)
 
 
 def _listen(server: grpc.aio.Server, settings: RpcSettings) -> int:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import grpc
 
+from ..model.errors import Unavailable
 from .crossing import Crossing
 
 A = TypeVar("A")
@@ -23,14 +24,20 @@ INLINE_POINTS = 200
 
 
 class InFlight:
-    """Counts calls under way; a context manager around each. Belongs to the event loop."""
+    """Counts calls under way; a context manager around each. Belongs to the event loop.
+
+    Entering raises Unavailable once it is closed.
+    """
 
     def __init__(self) -> None:
         self._count = 0
+        self._is_closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def __enter__(self) -> None:
+        if self._is_closed:
+            raise Unavailable("the server is stopping")
         self._count += 1
         self._idle.clear()
 
@@ -43,6 +50,10 @@ class InFlight:
         self._count -= 1
         if not self._count:
             self._idle.set()
+
+    def close(self) -> None:
+        """Let no more calls in."""
+        self._is_closed = True
 
     async def drained(self) -> None:
         """Wait until no call is under way."""
