@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.server import Site
 
-from tests.openapi import check_answer
+from tests import openapi
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
@@ -112,7 +112,10 @@ def inline(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
 
 
 class RestClient:
-    """Asks a site for one thing at a time; every JSON answer is checked against the document."""
+    """Asks a site for one thing at a time.
+
+    Every answer is checked against the OpenAPI document of the interface, where that is here.
+    """
 
     def __init__(
         self,
@@ -136,7 +139,7 @@ class RestClient:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         self.connection.send(request_bytes(method, target, data, headers))
         (reply,) = parse_replies(self.connection.take(), method)
-        if method not in ("HEAD", "OPTIONS"):
-            kind = reply.headers["content-type"]
-            check_answer(method, target.partition("?")[0], reply.status, kind, reply.body)
+        if method not in ("HEAD", "OPTIONS") and openapi.is_here():
+            kind, path = reply.headers["content-type"], target.partition("?")[0]
+            openapi.check_answer(method, path, reply.status, kind, reply.body)
         return reply

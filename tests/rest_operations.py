@@ -41,6 +41,7 @@ from vexfs_twisted.model.queries import (
     ScoredPoint,
     Scroll,
     Selection,
+    check_query,
 )
 from vexfs_twisted.model.updates import (
     DeletePoints,
@@ -208,6 +209,7 @@ class MemoryOperations:
         return maybeDeferred(lambda: [self._query(name, query) for query in queries])
 
     def _query(self, name: str, query: Query) -> list[ScoredPoint]:
+        check_query(query)
         kept = self._kept(name)
         scored = []
         for point_id in self._passing(kept, query.filter):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
-from attrs import frozen
+from attrs import define
 
 from ..model.errors import BadRequest, FormatError, PayloadTooLarge
 
@@ -19,9 +19,13 @@ THREAD_FROM_BYTES = 64 * 1024
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
-@frozen
+@define
 class Body:
-    """A request body as it arrived. `limit` bounds what it may unpack to, in bytes."""
+    """A request body as it arrived. `limit` bounds what it may unpack to, in bytes.
+
+    It is decoded once: the bytes are let go by then, for a bulk load may wait long for its turn to
+    be written.
+    """
 
     data: bytes
     encoding: bytes | None
@@ -35,15 +39,16 @@ class Body:
     def decode(self, read: Callable[[Any], T]) -> T:
         """What `read` makes of the JSON in the body. Raises DomainErrors only. In any thread."""
         try:
-            return read(_parse(self._unpacked()))
+            return read(_parse(self._take()))
         except RecursionError:
             raise FormatError("recursion limit exceeded") from None
 
-    def _unpacked(self) -> bytes:
+    def _take(self) -> bytes:
+        data, self.data = self.data, b""
         if self.encoding is None or self.encoding == b"identity":
-            return self.data
+            return data
         if self.encoding in (b"gzip", b"x-gzip"):
-            return _gunzip(self.data, self.limit)
+            return _gunzip(data, self.limit)
         shown = self.encoding.decode("ascii", "replace")
         raise BadRequest(f"Content-Encoding {shown} is not supported, use gzip or none")
 
@@ -68,8 +73,8 @@ def _gunzip(data: bytes, limit: int) -> bytes:
         raise BadRequest(f"The gzip body is damaged: {error}") from None
     if len(unpacked) > limit:
         raise found_too_large(limit)
-    if not unpacker.eof:
-        raise BadRequest("The gzip body is cut short")
+    if not unpacker.eof or unpacker.unused_data:
+        raise BadRequest("The gzip body is cut short, or something follows it")
     return unpacked
 
 

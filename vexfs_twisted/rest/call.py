@@ -24,7 +24,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _JSON_BYTES_PER_NUMBER = 12
-_BLOCK_BYTES = 256 * 1024
+_JSON_BYTES_PER_ROW = 64
+_PIECE_BYTES = 256 * 1024
 
 
 class RunInThread(Protocol):
@@ -75,8 +76,21 @@ class Call:
     async def rows(self, rows: Sequence[R], encode: Callable[[R], Any]) -> orjson.Fragment:
         """Points as a JSON array; a large one is written in a thread."""
         if _estimated_size(rows) < THREAD_FROM_BYTES:
-            return orjson.Fragment(_dump([encode(row) for row in rows]))
-        return orjson.Fragment(await self.run_in_thread(_dump_in_blocks, rows, encode))
+            return orjson.Fragment(encode_rows(rows, encode))
+        return orjson.Fragment(await self.run_in_thread(encode_rows, rows, encode))
+
+
+def encode_rows(
+    rows: Sequence[R], encode: Callable[[R], Any], piece_bytes: int = _PIECE_BYTES
+) -> bytes:
+    """The rows as a JSON array, written in pieces of roughly `piece_bytes`.
+
+    orjson holds the GIL for the whole of each call, so pieces let other threads in. In any thread.
+    """
+    size = max(1, len(rows) * piece_bytes // max(1, _estimated_size(rows)))
+    blocks = (rows[start : start + size] for start in range(0, len(rows), size))
+    pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
+    return b"[" + b",".join(pieces) + b"]"
 
 
 def _estimated_size(rows: Sequence[Any]) -> int:
@@ -85,16 +99,10 @@ def _estimated_size(rows: Sequence[Any]) -> int:
         return 0
     first = rows[0]
     numbers = sum(vector.size for vector in first.vectors.values()) if first.vectors else 0
-    return len(rows) * (len(first.payload or b"") + _JSON_BYTES_PER_NUMBER * numbers + 64)
+    return len(rows) * (
+        len(first.payload or b"") + _JSON_BYTES_PER_NUMBER * numbers + _JSON_BYTES_PER_ROW
+    )
 
 
 def _dump(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _dump_in_blocks(rows: Sequence[R], encode: Callable[[R], Any]) -> bytes:
-    """The rows as a JSON array, in pieces: orjson holds the GIL for the whole of each call."""
-    size = max(1, len(rows) * _BLOCK_BYTES // _estimated_size(rows))
-    blocks = (rows[start : start + size] for start in range(0, len(rows), size))
-    pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
-    return b"[" + b",".join(pieces) + b"]"

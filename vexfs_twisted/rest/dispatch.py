@@ -41,7 +41,7 @@ class Dispatcher:
     def _body(self, request: ApiRequest) -> Body:
         encoding = request.getHeader(b"Content-Encoding")
         packed = encoding.lower() if encoding else None
-        return Body(request.received, packed, self.settings.max_body_bytes)
+        return Body(request.take_body(), packed, self.settings.max_body_bytes)
 
 
 async def answer(handler: Handler, call: Call) -> Answer:

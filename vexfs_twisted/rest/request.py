@@ -40,10 +40,11 @@ class ApiRequest(Request):
         site: ApiSite = self.channel.site  # type: ignore[attr-defined]
         return site
 
-    @property
-    def received(self) -> bytes:
-        """The body, as far as it has come."""
-        return self._body.getvalue()
+    def take_body(self) -> bytes:
+        """The body, which the request keeps no longer."""
+        data = self._body.getvalue()
+        self.content = self._body = BytesIO()
+        return data
 
     def gotLength(self, length: int | None) -> None:
         """The headers are complete; `length` is what they declare, None for chunks."""
@@ -69,8 +70,10 @@ class ApiRequest(Request):
         """The body is complete: process the request, or end one that was refused."""
         if self._dropped is None:
             super().requestReceived(command, path, version)
-        else:
-            self.finish()
+            return
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.finish()
 
     def _refuse(self, error: PayloadTooLarge) -> None:
         self._dropped = 0

@@ -104,15 +104,14 @@ def read_query(value: Any, path: str = "internal") -> Query:
     """A query as the universal endpoint takes it. `path` is where it stands."""
     body = read_object(value, "QueryRequest")
     refuse_shard_key(body)
-    threshold = optional(body, "score_threshold", read_number, None)
     target = optional(body, "query", _read_target, None)
-    _check_parts(body, target is not None, threshold is not None)
+    _check_parts(body, target is not None)
     query = Query(
         target=target,
         using=optional(body, "using", read_string, UNNAMED),
         filter=_read_optional_filter(body, f"{path}.filter"),
         params=optional(body, "params", _read_params, SearchParams()),
-        score_threshold=threshold,
+        score_threshold=optional(body, "score_threshold", read_number, None),
         limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
         offset=optional(body, "offset", read_unsigned, 0),
         selection=read_selection(body, NO_PAYLOAD),
@@ -161,7 +160,7 @@ def _read_optional_filter(body: dict[str, Any], path: str) -> Any:
     return optional(body, "filter", lambda value: read_filter(value, path), None)
 
 
-def _check_parts(body: dict[str, Any], has_target: bool, has_threshold: bool) -> None:
+def _check_parts(body: dict[str, Any], has_target: bool) -> None:
     """Raise for parts that do not go together, or that only other kinds of queries have."""
     if body.get("prefetch") not in (None, []):
         if not has_target:
@@ -170,11 +169,6 @@ def _check_parts(body: dict[str, Any], has_target: bool, has_threshold: bool) ->
                 "Can't have prefetches without defining a query."
             )
         raise NotSupported("`prefetch` is not supported yet")
-    if has_threshold and not has_target:
-        raise BadRequest(
-            "A query is needed to use the score_threshold. "
-            "Can't have score_threshold without defining a query."
-        )
     if body.get("lookup_from") is not None:
         raise NotSupported("`lookup_from` is not supported yet")
 

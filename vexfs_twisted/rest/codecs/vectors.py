@@ -42,7 +42,10 @@ def read_column(
             pack_into(buffer, offset, *row)
             offset += _FLOAT_BYTES * dimension
     except (error, TypeError):
-        return VectorColumn.uneven(_dimensions(rows, label))
+        dimensions = _dimensions(rows, label)
+        if len(dimensions) == 1:
+            raise
+        return VectorColumn.uneven(dimensions)
     data = np.frombuffer(buffer, dtype=np.float32).reshape(len(rows), dimension)
     return VectorColumn.of(data, positions)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ...model.errors import NotFound
 from ...model.queries import ALL_PAYLOAD, Selection
 from ...model.updates import Update
@@ -40,17 +43,18 @@ async def retrieve(call: Call) -> object:
 @routes.write("PUT", "/collections/<collection>/points")
 async def upsert(call: Call) -> object:
     """Write whole points."""
-    return await _update(call, await call.read(read_upsert))
+    return await _update(call, read_upsert)
 
 
 @routes.write("POST", "/collections/<collection>/points/delete")
 async def delete(call: Call) -> object:
     """Remove points."""
-    return await _update(call, await call.read(read_delete))
+    return await _update(call, read_delete)
 
 
-async def _update(call: Call, update: Update) -> object:
+async def _update(call: Call, read: Callable[[Any], Update]) -> object:
     how = call.update_parameters
+    update = await call.read(read)
     result = await call.operations.update(call.collection, update, how.wait, how.timeout)
     return update_result_to_json(result)
 
