@@ -64,8 +64,9 @@ def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
             if query.target is None:
                 answers[position] = scroll_scored(snapshot, query)
                 continue
+            search = _prepared(snapshot, position, query)
             group = _Group(query.using, query.filter, query.params)
-            groups.setdefault(group, []).append(_prepared(snapshot, position, query))
+            groups.setdefault(group, []).append(search)
         except DomainError as error:
             answers[position] = error
     found: dict[Selection, list[tuple[int, Hits]]] = {}
