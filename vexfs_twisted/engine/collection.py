@@ -12,7 +12,7 @@ from ..model.collection import (
     UpdateCollection,
     changed_config,
 )
-from ..model.errors import BadRequest, DomainError, unknown_collection
+from ..model.errors import BadRequest, DomainError, Unavailable, unknown_collection
 from ..model.ids import PointId
 from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
 from ..model.updates import Update, Upsert, check_upsert
@@ -27,12 +27,14 @@ class Collection:
     """An open collection. Reads run in any number of threads while one writes.
 
     A read sees one moment, from its start to its end. Every method but `config` and `info` blocks
-    on the disk, and raises NotFound once the collection has been deleted.
+    on the disk, and raises NotFound once the collection has been deleted and Unavailable once it
+    has been closed.
     """
 
     def __init__(self, name: str, store: Store) -> None:
         self.name = name
         self._store = store
+        self._is_removed = False
 
     @classmethod
     def open(cls, name: str, path: Path) -> Collection:
@@ -117,6 +119,7 @@ class Collection:
 
     def remove(self) -> None:
         """Remove the files; reads that are under way finish."""
+        self._is_removed = True
         self._store.remove()
 
     def _check(self, update: Update) -> None:
@@ -131,9 +134,10 @@ class Collection:
 
     def _commit(self, updates: Sequence[Update]) -> list[Outcome]:
         try:
-            return self._store.commit(updates)
-        except GateClosed:
-            return [unknown_collection(self.name)] * len(updates)
+            with self._errors():
+                return self._store.commit(updates)
+        except DomainError as error:
+            return [error] * len(updates)
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:
@@ -145,4 +149,6 @@ class Collection:
         try:
             yield
         except GateClosed:
-            raise unknown_collection(self.name) from None
+            if self._is_removed:
+                raise unknown_collection(self.name) from None
+            raise Unavailable("the collection is closed") from None
