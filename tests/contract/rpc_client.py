@@ -60,12 +60,21 @@ ERRORS: Mapping[grpc.StatusCode, tuple[type[DomainError], ...]] = {
 }
 
 
+_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # Clients of one server in one process would share a connection.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
 class RpcClient:
     """Calls to one server by the full name of the method."""
 
     def __init__(self, reactor: Any, port: int) -> None:
         self._reactor = reactor
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.port = port
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS)
 
     def call(self, method: str, request: Any, **options: Any) -> Deferred[Any]:
         """The response to `request`; fails with grpc.RpcError. `method` is "Points/Upsert"."""

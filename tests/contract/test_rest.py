@@ -1,7 +1,22 @@
 """The contract of IOperations over REST; every answer is held against the API's description."""
 
-from vexfs_twisted.testing.operations_contract import contract_cases
+from vexfs_twisted.testing.operations_contract import (
+    RefusedUpsertsContract,
+    UpsertsContract,
+    contract_cases,
+)
 
+from .model_json import upsert_columns
 from .providers import RestCase
 
+
+class ColumnsCase(RestCase):
+    """Upserts are sent as columns, where that form can say them."""
+
+    upsert_json = staticmethod(upsert_columns)
+
+
+_WRITES = (UpsertsContract, RefusedUpsertsContract)
+
 globals().update(contract_cases(RestCase, __name__))
+globals().update(contract_cases(ColumnsCase, __name__, _WRITES, prefix="Columns"))

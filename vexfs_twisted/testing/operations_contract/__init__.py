@@ -36,19 +36,28 @@ TOPICS: tuple[type[ContractCase], ...] = (
 
 
 def contract_cases(
-    provider: type, module: str, topics: Iterable[type[ContractCase]] = TOPICS
+    provider: type,
+    module: str,
+    topics: Iterable[type[ContractCase]] = TOPICS,
+    prefix: str = "",
 ) -> dict[str, type]:
     """The test cases of one provider, by name, for the module that will hold them.
 
     `provider` is a trial TestCase with a coroutine `make_operations`, which answers operations over
     an empty store, and `not_for_this_provider`, which maps tests it cannot run to the reasons.
+    `prefix` tells the classes of two providers in one module apart.
     """
     cases = {}
     for topic in topics:
-        name = topic.__name__.replace("Contract", "Tests")
+        name = prefix + topic.__name__.replace("Contract", "Tests")
         members = {"__module__": module, "__doc__": topic.__doc__}
         cases[name] = type(name, (topic, provider), members)
     return cases
 
 
-__all__ = ["TOPICS", "contract_cases"]
+__all__ = [
+    "TOPICS",
+    "RefusedUpsertsContract",
+    "UpsertsContract",
+    "contract_cases",
+]
