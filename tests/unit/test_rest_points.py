@@ -171,6 +171,9 @@ class RefusedUpserts(RestPointsCase):
             (None, "null"),
             ("1.0", 'string "1.0"'),
             ({}, "map"),
+            ([], "sequence"),
+            (True, "boolean `true`"),
+            (False, "boolean `false`"),
         ):
             vector: Any
             vector = [1, 2, element, 4]

@@ -47,13 +47,12 @@ def read_column(
             raise
         return VectorColumn.uneven(dimensions)
     data = np.frombuffer(buffer, dtype=np.float32).reshape(len(rows), dimension)
+    _refuse_booleans(data, rows, label)
     return VectorColumn.of(data, positions)
 
 
 def read_vector(value: Any, place: str) -> Vector:
-    """One vector, shape [dim]. Raises as `read_column` does, and for a boolean in it."""
-    if type(value) is not list or bool in map(type, value):
-        _check_row(value, place)
+    """One vector, shape [dim]. Raises as `read_column` does."""
     column = read_column([value], lambda _: place)
     return column.data[0] if value else np.empty(0, dtype=np.float32)
 
@@ -66,6 +65,18 @@ def is_inference(value: dict[str, Any]) -> bool:
 def no_inference() -> NotSupported:
     """The error for an object that asks for a vector to be made."""
     return NotSupported("Inference of vectors from text, images or objects is not supported yet")
+
+
+def _refuse_booleans(data: NDArray[np.float32], rows: Sequence[Any], label: Label) -> None:
+    """Raise for a row with a boolean in it.
+
+    Only rows that hold a 0 or a 1 once packed are looked at: the types of every element would take
+    longer than the packing.
+    """
+    suspects = ((data == 0) | (data == 1)).any(axis=1)
+    for index in np.flatnonzero(suspects).tolist():
+        if bool in map(type, rows[index]):
+            _check_row(rows[index], label(index))
 
 
 def _dimensions(rows: Sequence[Any], label: Label) -> tuple[int, ...]:
@@ -83,9 +94,9 @@ def _check_row(row: Any, place: str) -> None:
             raise no_inference()
     if type(row) is not list:
         raise FormatError(f"{place}: invalid type: {describe(row)}, expected a vector")
+    if row and all(type(item) is list for item in row):
+        raise NotSupported("Multivectors are not supported yet")
     for number in row:
-        if type(number) is list:
-            raise NotSupported("Multivectors are not supported yet")
         if type(number) is not float and type(number) is not int:
             raise FormatError(f"{place}: invalid type: {describe(number)}, expected a number")
 
