@@ -14,11 +14,12 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.protocols import portforward
 from twisted.trial.unittest import TestCase
 
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.errors import unknown_collection
-from vexfs_twisted.model.queries import Count
+from vexfs_twisted.model.queries import Count, Record
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
@@ -28,6 +29,7 @@ from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 
 PATIENCE = 20.0
+MEGABYTE = 1_000_000
 
 COUNT = pb.CountPoints(collection_name="c").SerializeToString()
 UPSERT = pb.UpsertPoints(
@@ -55,6 +57,9 @@ class ScriptedOperations:
     ) -> Deferred[UpdateResult]:
         self.upserts.append(update)
         return self.answer_update()
+
+    def retrieve(self, *_: object, **__: object) -> Deferred[list[Record]]:
+        return succeed([Record(1, b'{"k":"%s"}' % (b"x" * MEGABYTE), None)])
 
     def collection_exists(self, name: str) -> Deferred[bool]:
         return succeed(name == "c")
@@ -146,12 +151,10 @@ class CallTests(ServerTestCase):
         self.assertEqual(refusal.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         await self.call("/qdrant.Points/Count", COUNT)
 
-    async def test_gzip(self) -> None:
-        for gzip_from in (None, 0):
-            await self.serve(gzip_from=gzip_from)
-            answer = await self.call(
-                "/qdrant.Points/Count", COUNT, compression=grpc.Compression.Gzip
-            )
+    async def test_compressed_requests(self) -> None:
+        await self.serve()
+        for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            answer = await self.call("/qdrant.Points/Count", COUNT, compression=compression)
             self.assertEqual(pb.CountResponse.FromString(answer).result.count, 7)
 
     async def test_ipv6(self) -> None:
@@ -159,6 +162,55 @@ class CallTests(ServerTestCase):
         with grpc.insecure_channel(f"[::1]:{service.port}") as channel:
             self.channel = channel
             await self.call("/qdrant.Points/Count", COUNT)
+
+
+class CountingClient(portforward.ProxyClient):
+    """The side of a relay that hears the server."""
+
+    def dataReceived(self, data: bytes) -> None:
+        factory: Any = self.factory
+        factory.server.factory.received += len(data)
+        super().dataReceived(data)
+
+
+class CountingClientFactory(portforward.ProxyClientFactory):
+    protocol = CountingClient
+
+
+class CountingServer(portforward.ProxyServer):
+    clientProtocolFactory = CountingClientFactory
+
+
+class CountingRelay(portforward.ProxyFactory):
+    """Relays connections to a port, and counts the bytes that come back from it."""
+
+    protocol = CountingServer
+    received = 0
+
+
+class CompressionTests(ServerTestCase):
+    async def bytes_for_an_answer(self, *, gzip: bool, takes_gzip: bool) -> int:
+        """How many bytes the server sends to answer with a payload of 1 MB."""
+        service = await self.serve(gzip=gzip)
+        relay = CountingRelay("127.0.0.1", service.port)
+        port = cast(Any, reactor).listenTCP(0, relay, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        # A bit per encoding: 1 is none, 7 adds deflate and gzip.
+        taken = ("grpc.compression_enabled_algorithms_bitset", 7 if takes_gzip else 1)
+        options = [("grpc.max_receive_message_length", -1), taken]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port.getHost().port}", options=options)
+        request = pb.GetPoints(collection_name="c", ids=[common.PointId(num=1)])
+        answer = await self.call("/qdrant.Points/Get", request.SerializeToString())
+        (point,) = pb.GetResponse.FromString(answer).result
+        self.assertEqual(point.payload["k"].string_value, "x" * MEGABYTE)
+        self.channel.close()
+        return relay.received
+
+    async def test_answers_are_compressed_where_set_and_taken(self) -> None:
+        self.assertLess(await self.bytes_for_an_answer(gzip=True, takes_gzip=True), 100_000)
+        for gzip, takes_gzip in ((True, False), (False, True)):
+            size = await self.bytes_for_an_answer(gzip=gzip, takes_gzip=takes_gzip)
+            self.assertGreater(size, MEGABYTE)
 
 
 class RefusalTests(ServerTestCase):

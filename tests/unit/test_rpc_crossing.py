@@ -155,7 +155,7 @@ class CrossingTests(SynchronousTestCase):
 class WireTests(SynchronousTestCase):
     def run_on_wire(self, use: Callable[[Wire], Any]) -> Any:
         async def run() -> Any:
-            wire = Wire(cast(Crossing, object()), None)
+            wire = Wire(cast(Crossing, object()))
             try:
                 return await use(wire)
             finally:

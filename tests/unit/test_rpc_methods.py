@@ -15,7 +15,7 @@ class TableTests(SynchronousTestCase):
     def test_a_name_that_the_service_lacks_is_an_error(self) -> None:
         nothing: Any = None
         table: dict[str, Method[Any, Any]] = {"Nothing": Method(nothing, nothing)}
-        wire = Wire(cast(Crossing, nothing), None)
+        wire = Wire(cast(Crossing, nothing))
         self.addCleanup(wire.close)
         service = POOL.FindServiceByName("qdrant.Points")
         self.assertRaises(LookupError, handlers_of, service, table, wire)

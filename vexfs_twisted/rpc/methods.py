@@ -98,9 +98,6 @@ def _handler(
         except Exception as error:
             status = status_of(error, name)
         else:
-            compression = wire.compression(answer)
-            if compression is not None:
-                context.set_compression(compression)
             return answer
         # Outside of the try: abort raises, and must not be taken for an error of the call.
         return await context.abort(status.code, status.details, status.metadata)

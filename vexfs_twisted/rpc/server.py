@@ -26,8 +26,11 @@ from .wire import InFlight, Wire
 
 log = get_logger("vexfs.rpc")
 
-_REFUSING_S = 0.1
+_REFUSING_S = 0.25
 """How long a stopping server goes on to refuse calls, for those that were on their way."""
+
+_HANGUP_S = 0.1
+"""How long clients get to see that the server goes away before their streams are cut."""
 
 
 class RpcService(Service):
@@ -121,8 +124,7 @@ class _Run:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
-        crossing = Crossing(self._operations, loop, self._call_in_reactor)
-        wire = Wire(crossing, self._settings.gzip_from)
+        wire = Wire(Crossing(self._operations, loop, self._call_in_reactor))
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers([*handlers(wire), *reflection.handlers(public_services())])
         healthy = health.HealthServicer()
@@ -149,7 +151,7 @@ class _Run:
             async with asyncio.timeout(self._settings.stop_grace):
                 await asyncio.sleep(_REFUSING_S)
                 await calls.drained()
-        await server.stop(None)
+        await server.stop(_HANGUP_S)
 
 
 def _listen(server: grpc.aio.Server, settings: RpcSettings) -> int:

@@ -6,6 +6,10 @@ from attrs import frozen
 
 UNLIMITED = -1
 
+# The level whose algorithm is gzip. A level, unlike an algorithm, is only applied for clients that
+# say they take it.
+_GZIP = 1
+
 # The Go client pings every 10 s even while it is idle. grpcio takes that for an attack and hangs
 # up, unless pings without data are allowed at a shorter interval and are never counted as strikes.
 _PING_TOLERANCE = (
@@ -20,8 +24,8 @@ class RpcSettings:
     """Settings of the gRPC server. Port 0 lets the system choose.
 
     `max_message_size` in bytes; None is no bound. `stop_grace`: seconds that calls under way get
-    to finish when the server stops. `gzip_from`: answers of so many bytes or more are compressed
-    for clients that take gzip; None leaves all as they are. Requests may always be compressed.
+    to finish when the server stops. `gzip`: answers are compressed for clients that take it, which
+    costs time where the network is fast. Requests may always be compressed.
     """
 
     host: str = "127.0.0.1"
@@ -30,7 +34,7 @@ class RpcSettings:
     keepalive_time_ms: int = 30_000
     keepalive_timeout_ms: int = 5_000
     stop_grace: float = 10.0
-    gzip_from: int | None = None
+    gzip: bool = False
 
     @property
     def address(self) -> str:
@@ -48,4 +52,5 @@ class RpcSettings:
             ("grpc.keepalive_time_ms", self.keepalive_time_ms),
             ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
             *_PING_TOLERANCE,
+            ("grpc.default_compression_level", _GZIP if self.gzip else 0),
         ]

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
-import grpc
-
 from ..model.errors import Unavailable
 from .crossing import Crossing
 
@@ -67,9 +65,8 @@ class Wire:
     meanwhile. Belongs to the event loop.
     """
 
-    def __init__(self, crossing: Crossing, gzip_from: int | None) -> None:
+    def __init__(self, crossing: Crossing) -> None:
         self.crossing = crossing
-        self._gzip_from = gzip_from
         self.calls = InFlight()
         self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
 
@@ -87,12 +84,6 @@ class Wire:
 
     async def _in_thread(self, function: Callable[[A], B], argument: A) -> B:
         return await asyncio.get_running_loop().run_in_executor(self._heavy, function, argument)
-
-    def compression(self, answer: bytes) -> grpc.Compression | None:
-        """How `answer` goes out; None is as it is."""
-        if self._gzip_from is None or len(answer) < self._gzip_from:
-            return None
-        return grpc.Compression.Gzip
 
     def close(self) -> None:
         """End the thread once it is done with what it has."""
