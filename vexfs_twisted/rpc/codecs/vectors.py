@@ -2,7 +2,7 @@
 
 Walking the floats of a message one by one would cost several microseconds a vector. A serialized
 dense `Vector` ends in its packed little-endian floats, so the bytes of all rows are joined and seen
-as one array: 0.7 us a row of 128, whatever form the client chose. Rows that do not fit that picture
+as one array: a microsecond a row, whatever form the client chose. Rows that do not fit that picture
 are read the ordinary way.
 """
 
