@@ -73,7 +73,7 @@ class Collection:
             try:
                 self._check(update)
                 accepted.append(position)
-            except DomainError as error:
+            except Exception as error:
                 outcomes[position] = error
         if accepted:
             done = self._commit([updates[position] for position in accepted])

@@ -1,0 +1,244 @@
+"""A collection and a dictionary go through the same changes, closings and crashes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import orjson
+from hypothesis import settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.engine_support import (
+    EVERYTHING,
+    UUID_1,
+    UUID_2,
+    column,
+    field,
+    payload_of,
+    to_vector,
+    unnamed,
+    write,
+)
+from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.errors import NotFound
+from vexfs_twisted.model.filters import Filter, HasId, MatchValue, Range
+from vexfs_twisted.model.ids import PointId, sort_key
+from vexfs_twisted.model.queries import Count, NearestToPoint, Query, Scroll, Selection
+from vexfs_twisted.model.updates import DeletePoints, Update, Upsert
+
+SIZE = 3
+NAME = "tested"
+
+point_ids: st.SearchStrategy[PointId] = st.one_of(
+    st.integers(0, 20), st.sampled_from([2**64 - 1, UUID_1, UUID_2])
+)
+vectors = st.lists(st.integers(-8, 8).map(float), min_size=SIZE, max_size=SIZE)
+points = st.tuples(point_ids, st.integers(0, 5), st.none() | vectors)
+upserts = st.lists(points, max_size=12)
+thresholds = st.integers(0, 6)
+filters = st.one_of(
+    thresholds.map(lambda n: Filter(must=(field("n", Range(gte=n)),))),
+    thresholds.map(lambda n: Filter(must_not=(field("n", MatchValue(n)),))),
+    st.frozensets(point_ids, max_size=5).map(lambda ids: Filter(must=(HasId(ids),))),
+    st.just(Filter()),
+)
+
+Point = tuple[PointId, int, list[float] | None]
+Stored = tuple[int, list[float] | None]
+
+
+def upsert_of(written: list[Point]) -> Upsert:
+    """The upsert of generated points."""
+    places = [place for place, (_, _, vector) in enumerate(written) if vector is not None]
+    rows = [vector for _, _, vector in written if vector is not None]
+    columns = {"": column(*rows, positions=places)} if rows else {}
+    payloads = [orjson.dumps({"n": number}) for _, number, _ in written]
+    return Upsert([point_id for point_id, _, _ in written], columns, payloads)
+
+
+def passes(point_id: PointId, stored: Stored, filter_: Filter) -> bool:
+    """Whether a point of the dictionary passes one of the filters generated here."""
+    for condition in (*filter_.must, *filter_.must_not):
+        if isinstance(condition, HasId):
+            return point_id in condition.ids
+        assert not isinstance(condition, Filter)
+        if isinstance(condition.predicate, Range):
+            return stored[0] >= (condition.predicate.gte or 0)
+        assert isinstance(condition.predicate, MatchValue)
+        return stored[0] != condition.predicate.value
+    return True
+
+
+class CollectionMachine(RuleBasedStateMachine):
+    """The collection under Euclid with vectors of small whole numbers, so distances are exact."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.homes = [Path(tempfile.mkdtemp(prefix="vexfs-engine-"))]
+        self.catalogs = [Catalog(self.homes[0])]
+        self.catalogs[0].open()
+        self.catalogs[0].create(NAME, unnamed(SIZE, Distance.EUCLID))
+        self.model: dict[PointId, Stored] = {}
+        self.operations = 0
+
+    def teardown(self) -> None:
+        for catalog in self.catalogs:
+            catalog.close()
+        for home in self.homes:
+            shutil.rmtree(home)
+
+    @property
+    def collection(self) -> Collection:
+        return self.catalogs[-1].get(NAME)
+
+    def write(self, *updates: Update) -> None:
+        expected = list(range(self.operations, self.operations + len(updates)))
+        assert write(self.collection, *updates) == expected
+        self.operations += len(updates)
+
+    def remember(self, written: list[Point]) -> None:
+        for point_id, number, vector in written:
+            self.model[point_id] = (number, vector)
+
+    def forget(self, filter_: Filter) -> None:
+        gone = [i for i, stored in self.model.items() if passes(i, stored, filter_)]
+        for point_id in gone:
+            del self.model[point_id]
+
+    @rule(written=upserts)
+    def upsert(self, written: list[Point]) -> None:
+        self.write(upsert_of(written))
+        self.remember(written)
+
+    @rule(ids=st.lists(point_ids, max_size=6))
+    def delete(self, ids: list[PointId]) -> None:
+        self.write(DeletePoints(ids))
+        for point_id in ids:
+            self.model.pop(point_id, None)
+
+    @rule(filter_=filters)
+    def delete_by_filter(self, filter_: Filter) -> None:
+        self.write(DeletePoints(filter=filter_))
+        self.forget(filter_)
+
+    @rule(first=upserts, filter_=filters, second=upserts)
+    def group(self, first: list[Point], filter_: Filter, second: list[Point]) -> None:
+        self.write(upsert_of(first), DeletePoints(filter=filter_), upsert_of(second))
+        self.remember(first)
+        self.forget(filter_)
+        self.remember(second)
+
+    @rule(first=upserts, second=upserts)
+    def group_with_a_poisoned_update(self, first: list[Point], second: list[Point]) -> None:
+        """The transaction of all three breaks after vectors were written, and is undone."""
+        poisoned = Upsert([0], {"": column([9, 9, 9])}, [None])  # type: ignore[list-item]
+        outcomes = self.collection.apply([upsert_of(first), poisoned, upsert_of(second)])
+        assert isinstance(outcomes.pop(1), TypeError)
+        assert outcomes == [self.operations, self.operations + 1]
+        self.operations += 2
+        self.remember(first)
+        self.remember(second)
+
+    @rule()
+    def reopen(self) -> None:
+        self.catalogs[-1].close()
+        self.catalogs.append(Catalog(self.homes[-1]))
+        self.catalogs[-1].open()
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with what is on disk, as after a power cut; the old process never closes."""
+        home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
+        shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
+        self.homes.append(home)
+        self.catalogs.append(Catalog(home))
+        self.catalogs[-1].open()
+
+    @invariant()
+    def every_point_is_as_written(self) -> None:
+        page = self.collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
+        found = [
+            (record.id, payload_of(record)["n"], (record.vectors or {}).get(""))
+            for record in page.records
+        ]
+        expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
+        shown = [(i, n, None if v is None else v.tolist()) for i, n, v in found]
+        assert shown == expected, (shown, expected)
+        info = self.collection.info()
+        assert info.points_count == len(self.model)
+
+    @rule(filter_=filters, limit=st.integers(1, 30))
+    def read_filtered(self, filter_: Filter, limit: int) -> None:
+        expected = sorted(
+            (i for i, stored in self.model.items() if passes(i, stored, filter_)), key=sort_key
+        )
+        assert self.collection.count(Count(filter_)) == len(expected)
+        page = self.collection.scroll(Scroll(limit=limit, filter=filter_))
+        assert [record.id for record in page.records] == expected[:limit]
+        assert page.next_offset == (expected[limit] if len(expected) > limit else None)
+
+    @rule(ids=st.lists(point_ids, max_size=6))
+    def retrieve(self, ids: list[PointId]) -> None:
+        expected = [i for i in dict.fromkeys(ids) if i in self.model]
+        assert [r.id for r in self.collection.retrieve(ids, Selection())] == expected
+
+    @rule(aim=vectors, filter_=st.none() | filters, limit=st.integers(1, 30))
+    def query(self, aim: list[float], filter_: Filter | None, limit: int) -> None:
+        (found,) = self.collection.query_batch([to_vector(aim, limit=limit, filter=filter_)])
+        self.check_nearest(found, aim, filter_ or Filter(), limit, None)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), limit=st.integers(1, 5))
+    def query_by_id(self, data: st.DataObject, limit: int) -> None:
+        point_id = data.draw(st.sampled_from(sorted(self.model, key=sort_key)))
+        _, vector = self.model[point_id]
+        query = Query(NearestToPoint(point_id), limit=limit)
+        if vector is None:
+            try:
+                self.collection.query_batch([query])
+            except NotFound:
+                return
+            raise AssertionError("a point without a vector was a target")
+        (found,) = self.collection.query_batch([query])
+        self.check_nearest(found, vector, Filter(), limit, point_id)
+
+    def check_nearest(
+        self,
+        found: Any,
+        aim: list[float],
+        filter_: Filter,
+        limit: int,
+        excluded: PointId | None,
+    ) -> None:
+        distances = {
+            i: float(np.float32(np.linalg.norm(np.subtract(stored[1], aim))))
+            for i, stored in self.model.items()
+            if stored[1] is not None and i != excluded and passes(i, stored, filter_)
+        }
+        assert [point.score for point in found] == sorted(distances.values())[:limit]
+        assert all(distances[point.id] == point.score for point in found)
+        assert len({point.id for point in found}) == len(found)
+
+
+class CollectionMachineTests(SynchronousTestCase):
+    """Whatever is done to it, a collection answers like the dictionary."""
+
+    def test_the_collection_is_the_dictionary(self) -> None:
+        run_state_machine_as_test(
+            CollectionMachine,
+            settings=settings(max_examples=60, stateful_step_count=25, deadline=None),
+        )
