@@ -107,7 +107,7 @@ class Catalog:
             directory = uuid4().hex
             path = self._folder.collections_path / directory
             try:
-                with storage_errors():
+                with storage_errors(path.parent):
                     collection = self._build(name, path, config)
                     self._opened().add(name, directory)
             except BaseException:

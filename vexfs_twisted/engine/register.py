@@ -15,9 +15,10 @@ import orjson
 
 from ..model.errors import StorageFull
 from .errors import UnusableDataFolder
-from .store.files import storage_errors, sync_directory
+from .store.files import reserve, storage_errors, sync_directory
 
 _MAP_SIZE = 1 << 30
+_RESERVED = 1 << 20
 _COLLECTIONS = b"collections"
 _ALIASES = b"aliases"
 
@@ -27,15 +28,18 @@ _Write: TypeAlias = "lmdb.Transaction[bytes]"
 class Register:
     """The names of collections with their directories, and the aliases. One writer at a time.
 
-    A name may be longer than a key may be, so entries lie under the hash of their name.
+    A name may be longer than a key may be, so entries lie under the hash of their name. The file
+    has room in advance, so that a collection can be deleted when there is none left on the device.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the register in the directory `path`, empty when new. Raises EngineStartError."""
+        self._path = path
         try:
             self._environment = lmdb.open(os.fspath(path), map_size=_MAP_SIZE, max_dbs=2)
             self._collections = self._environment.open_db(_COLLECTIONS)
             self._aliases = self._environment.open_db(_ALIASES)
+            reserve(path / "data.mdb", _RESERVED)
             sync_directory(path)
         except (lmdb.Error, OSError) as error:
             raise UnusableDataFolder(path, str(error)) from error
@@ -83,7 +87,7 @@ class Register:
     @contextmanager
     def _writing(self) -> Iterator[_Write]:
         try:
-            with storage_errors(), self._environment.begin(write=True) as transaction:
+            with storage_errors(self._path), self._environment.begin(write=True) as transaction:
                 yield transaction
         except lmdb.MapFullError as error:
             raise StorageFull("too many collections") from error

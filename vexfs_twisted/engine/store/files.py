@@ -13,18 +13,35 @@ import lmdb
 from ...model.errors import StorageFull
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_LITTLE_ROOM = 1 << 20
+
+
+def reserve(path: Path, size: int) -> None:
+    """Give a file at least `size` bytes of the device, used or not."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn errors of the system and of LMDB that mean no room is left into StorageFull."""
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn errors that mean no room is left on the device of `path` into StorageFull."""
     try:
         yield
     except (OSError, lmdb.Error) as error:
         number = error.code if isinstance(error, lmdb.Error) else error.errno
-        if number not in _NO_ROOM:
+        # LMDB calls a write that was cut short an input/output error, whatever cut it short.
+        is_full = number in _NO_ROOM or (number == errno.EIO and _has_no_room(path))
+        if not is_full:
             raise
         raise StorageFull("no room left on the device") from error
+
+
+def _has_no_room(path: Path) -> bool:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize < _LITTLE_ROOM
 
 
 def sync_directory(path: Path) -> None:

@@ -164,12 +164,16 @@ class Store:
         """Run `write` in a transaction, commit it, and let readers see the view it returns."""
         while True:
             try:
-                with storage_errors():
+                with storage_errors(self._path):
                     self._publish_once(write)
                 return
             except lmdb.MapFullError:
                 with self._gate.held():
                     grow_map(self._environment)
+            except StorageFull:
+                for file in self._files.values():
+                    file.drop_after(self._view.next_row)
+                raise
 
     def _publish_once(self, write: Callable[[Transaction], View]) -> None:
         transaction = self._environment.begin(write=True)

@@ -88,6 +88,14 @@ class VectorFile:
             left = left[written:]
             offset += written
 
+    def drop_after(self, rows: int) -> None:
+        """Give back what rows from number `rows` on take of the device; nobody may refer to them.
+
+        The file keeps its length, with a hole at its end, and its maps stay good.
+        """
+        os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
+        os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
+
     def sync(self) -> None:
         """Wait until everything written is on disk."""
         os.fdatasync(self._descriptor)

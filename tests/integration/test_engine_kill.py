@@ -1,0 +1,204 @@
+"""Kill the engine at any moment: what was acknowledged is there after, and nothing by halves."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import orjson
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.engine_support import EVERYTHING, Floats, payload_of, to_vector, unnamed, write
+from tests.support import ROOT, clean_environment
+from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.queries import Query, Scroll
+from vexfs_twisted.model.updates import DeletePoints, Update, Upsert
+from vexfs_twisted.model.vectors import VectorColumn
+
+KILLS = 12
+SIZE = 24
+IDS = 500
+
+WRITER = textwrap.dedent(
+    """
+    import sys
+
+    from tests.engine_support import unnamed, write
+    from tests.integration.test_engine_kill import changes_of
+    from vexfs_twisted.engine.catalog import Catalog
+
+    catalog = Catalog(sys.argv[1])
+    catalog.open()
+    collection = catalog.get("kept")
+
+    def tell(*words):
+        print(*words, flush=True)
+
+    for number in range(int(sys.argv[2]), 10**9):
+        tell("begin", number)
+        write(collection, *changes_of(number))
+        tell("done", number)
+        if number % 8 == 0:
+            name = f"made-{number}"
+            catalog.create(name, unnamed())
+            tell("made", name)
+            write(catalog.get(name), *changes_of(number)[1:])
+            tell("deleting", name)
+            catalog.delete(name)
+            tell("deleted", name)
+    """
+)
+
+Points = dict[PointId, tuple[int, bytes]]
+"""What a point should hold: the round that wrote it, and its vector's bytes."""
+
+
+def changes_of(number: int) -> list[Update]:
+    """What round `number` does: it writes some points, and deletes a few of all."""
+    generator = np.random.default_rng(number)
+    chosen = generator.permutation(IDS)
+    written, deleted = chosen[: generator.integers(1, 80)], chosen[-5:]
+    vectors = generator.random((len(written), SIZE), dtype=np.float32)
+    payloads = [orjson.dumps({"round": number, "text": "x" * int(n)}) for n in written]
+    upsert = Upsert(written.tolist(), {"": VectorColumn.of(vectors)}, payloads)
+    return [upsert, DeletePoints(deleted.tolist())]
+
+
+def after(points: Points, number: int) -> Points:
+    """The points after round `number`."""
+    upsert, delete = changes_of(number)
+    assert isinstance(upsert, Upsert)
+    assert isinstance(delete, DeletePoints)
+    changed = dict(points)
+    for point_id, vector in zip(upsert.ids, upsert.vectors[""].data, strict=True):
+        changed[point_id] = (number, vector.tobytes())
+    for point_id in delete.ids or ():
+        changed.pop(point_id, None)
+    return changed
+
+
+def stored_points(collection: Collection) -> Points:
+    """The points that a collection holds."""
+    page = collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
+    points: Points = {}
+    for record in page.records:
+        payload = payload_of(record)
+        assert payload["text"] == "x" * int(record.id)
+        assert record.vectors is not None
+        points[record.id] = (payload["round"], record.vectors[""].tobytes())
+    return points
+
+
+class KillTests(SynchronousTestCase):
+    """One folder, killed again and again."""
+
+    def setUp(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
+        self.addCleanup(shutil.rmtree, self.home)
+        self.points: Points = {}
+        self.next_round = 0
+
+    def test_acknowledged_writes_outlive_every_kill(self) -> None:
+        catalog = Catalog(self.home / "data")
+        catalog.open()
+        catalog.create("kept", unnamed(SIZE, Distance.EUCLID))
+        catalog.close()
+        chance = random.Random(7)
+        for _ in range(KILLS):
+            told = self.run_and_kill(rounds=chance.randint(1, 20), delay=chance.uniform(0, 0.006))
+            self.check(told)
+        self.assertGreater(self.next_round, KILLS)
+
+    def run_and_kill(self, rounds: int, delay: float) -> list[list[str]]:
+        """Let the writer go on for some rounds and a moment more; what it told until then."""
+        command = [sys.executable, "-c", WRITER, str(self.home / "data"), str(self.next_round)]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            told = read_until(process.stdout, f"begin {self.next_round + rounds}")
+            time.sleep(delay)
+            process.kill()
+            told += process.stdout.read().splitlines()
+        return [line.split() for line in told]
+
+    def check(self, told: list[list[str]]) -> None:
+        """Compare what is on disk with what the writer was told."""
+        begun = max(int(number) for word, number in told if word == "begin")
+        done = max((int(number) for word, number in told if word == "done"), default=None)
+        expected = self.points
+        for number in range(self.next_round, self.next_round if done is None else done + 1):
+            expected = after(expected, number)
+        catalog = Catalog(self.home / "data")
+        catalog.open()
+        try:
+            found = stored_points(catalog.get("kept"))
+            if found != expected:
+                # The last round may have been committed and its answer lost.
+                self.assertNotEqual(begun, done)
+                expected = after(expected, begun)
+                done = begun
+            self.assertEqual(found, expected)
+            self.check_collections(catalog, told)
+            self.check_answers(catalog.get("kept"), expected)
+        finally:
+            catalog.close()
+        self.points = expected
+        self.next_round = self.next_round if done is None else done + 1
+
+    def check_collections(self, catalog: Catalog, told: list[list[str]]) -> None:
+        """A collection that was made exists until its deletion begins, and not after it."""
+        names = set(catalog.names())
+        directories = list((self.home / "data" / "collections").iterdir())
+        self.assertEqual(len(directories), len(names))
+        events = {name: word for word, name in told if word in ("made", "deleting", "deleted")}
+        for name, last in events.items():
+            if last == "made":
+                self.assertIn(name, names)
+            elif last == "deleted":
+                self.assertNotIn(name, names)
+        for name in names - {"kept"}:
+            catalog.delete(name)
+
+    def check_answers(self, collection: Collection, points: Points) -> None:
+        """Queries are answered as by a collection that has just been filled with the points."""
+        vectors = np.frombuffer(b"".join(v for _, v in points.values()), dtype=np.float32)
+        fresh = Catalog(self.home / "fresh")
+        fresh.open()
+        try:
+            other = fresh.create("fresh", unnamed(SIZE, Distance.EUCLID))
+            column = VectorColumn.of(vectors.reshape(-1, SIZE))
+            write(other, Upsert(list(points), {"": column}, [b"{}"] * len(points)))
+            targets: Floats = np.random.default_rng(1).random((20, SIZE), dtype=np.float32)
+            queries = [to_vector(target, limit=30) for target in targets]
+            self.assertEqual(scores(collection, queries), scores(other, queries))
+        finally:
+            fresh.delete("fresh")
+            fresh.close()
+
+
+def scores(collection: Collection, queries: list[Query]) -> list[list[tuple[PointId, float]]]:
+    """The ids and scores that answer each query."""
+    answers = collection.query_batch(queries)
+    return [[(point.id, point.score) for point in answer] for answer in answers]
+
+
+def read_until(stream: IO[str], wanted: str) -> list[str]:
+    """The lines of a stream up to the one wanted."""
+    lines: list[str] = []
+    for line in stream:
+        lines.append(line.rstrip())
+        if lines[-1] == wanted:
+            return lines
+    raise AssertionError(f"the writer ended early: {lines[-3:]}")

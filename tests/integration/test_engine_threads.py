@@ -1,0 +1,126 @@
+"""Threads that read while others write, the map grows, and the collection goes away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+
+import numpy as np
+
+from tests.engine_support import (
+    EVERYTHING,
+    EngineTestCase,
+    payload_of,
+    to_vector,
+    unnamed,
+    upsert,
+    write,
+)
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.store import tables
+from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.errors import NotFound
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Scroll, Selection
+from vexfs_twisted.model.updates import DeletePoints
+
+POINTS = 200
+SIZE = 8
+ROUNDS = 30
+
+
+class ThreadTests(EngineTestCase):
+    """Every round rewrites every point, so a read that mixes two moments shows it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(tables, "FIRST_MAP_SIZE", 1 << 20)
+        self.collection = self.catalog.create("a", unnamed(SIZE, Distance.EUCLID))
+        self.pool = ThreadPoolExecutor(6)
+        self.addCleanup(self.pool.shutdown)
+        self.stop = Event()
+        self.write_round(0)
+
+    def write_round(self, number: int) -> None:
+        vectors = np.full((POINTS, SIZE), number, dtype=np.float32)
+        payloads = [{"round": number, "text": "x" * 2000}] * POINTS
+        # The ids move, so that points come and go as well.
+        ids = range(number, number + POINTS)
+        write(
+            self.collection,
+            DeletePoints(list(range(number + POINTS))),
+            upsert(ids, vectors, payloads),
+        )
+
+    def repeat(self, read: Callable[[], None]) -> Future[int]:
+        def run() -> int:
+            count = 0
+            while not self.stop.is_set():
+                read()
+                count += 1
+            return count
+
+        return self.pool.submit(run)
+
+    def read_points(self) -> None:
+        page = self.collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
+        rounds = {payload_of(record)["round"] for record in page.records}
+        self.assertEqual(len(rounds), 1)
+        (number,) = rounds
+        ids = [record.id for record in page.records]
+        self.assertEqual(ids, list(range(number, number + POINTS)))
+        for record in page.records:
+            assert record.vectors is not None
+            self.assertEqual(set(record.vectors[""].tolist()), {float(number)})
+
+    def search(self) -> None:
+        selection = Selection(ALL_PAYLOAD)
+        queries = [to_vector([0.0] * SIZE, limit=1000, selection=selection)] * 9
+        answers = self.collection.query_batch(queries)
+        self.assertEqual(answers, [answers[0]] * 9)
+        (points, *_) = answers
+        self.assertEqual(len(points), POINTS)
+        scores = {point.score for point in points}
+        self.assertEqual(len(scores), 1)
+        self.assertEqual(len({point.version for point in points}), 1)
+        self.assertEqual(len({point.payload for point in points}), 1)
+
+    def count(self) -> None:
+        self.assertEqual(self.collection.count(Count()), POINTS)
+
+    def test_every_read_sees_one_moment(self) -> None:
+        reads = [self.repeat(read) for read in (self.read_points, self.search, self.count)]
+        for number in range(1, ROUNDS):
+            self.write_round(number)
+        self.stop.set()
+        for read in reads:
+            self.assertGreater(read.result(60), 0)
+
+    def test_writers_take_turns(self) -> None:
+        def insert(worker: int) -> list[int]:
+            ids = range(10_000 + worker * 100, 10_000 + worker * 100 + 100)
+            return [write(self.collection, upsert([point_id]))[0] for point_id in ids]
+
+        done = list(self.pool.map(insert, range(4)))
+        operations = sorted(operation for each in done for operation in each)
+        self.assertEqual(operations, list(range(2, 402)))
+        self.assertEqual(self.collection.count(Count()), POINTS + 400)
+
+    def test_reads_finish_or_are_refused_when_the_collection_is_deleted(self) -> None:
+        def read(collection: Collection) -> int:
+            count = 0
+            while True:
+                try:
+                    page = collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
+                except NotFound:
+                    return count
+                self.assertEqual(len(page.records), POINTS)
+                count += 1
+
+        reads = [self.pool.submit(read, self.collection) for _ in range(4)]
+        for number in range(1, 4):
+            self.write_round(number)
+        self.catalog.delete("a")
+        for each in reads:
+            self.assertGreater(each.result(60), 0)
+        self.assertEqual(list((self.path / "collections").iterdir()), [])
