@@ -17,7 +17,7 @@ from ..model.ids import PointId
 from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
 from ..model.updates import Update, Upsert, check_upsert
 from .query.nearest import answer
-from .query.scrolling import count, retrieve, scroll
+from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
 from .store.store import Outcome, Store
 from .store.view import Snapshot
@@ -83,8 +83,15 @@ class Collection:
 
     def retrieve(self, ids: Sequence[PointId], selection: Selection) -> list[Record]:
         """The points that exist among `ids`, in the order asked for, each once."""
+        found = self.retrieve_each([(ids, selection)])[0]
+        if isinstance(found, DomainError):
+            raise found
+        return found
+
+    def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
+        """The answer to each request as of `retrieve`, or its own error, all on one moment."""
         with self._reading() as snapshot:
-            return retrieve(snapshot, ids, selection)
+            return retrieve_each(snapshot, requests)
 
     def scroll(self, request: Scroll) -> Page:
         """A page of points in the order of their ids."""

@@ -37,7 +37,7 @@ class DataFolder:
     def open(self) -> None:
         """Take the folder, and lay it out where it is new. Raises EngineStartError."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
             self._take_lock()
             self._check_format()
             for directory in (self.catalog_path, self.collections_path):
@@ -61,6 +61,15 @@ class DataFolder:
         for directory in self.collections_path.iterdir():
             if directory.name not in known:
                 shutil.rmtree(directory)
+
+    def _make(self) -> None:
+        """Make the folder, and those above it that are missing, durably."""
+        path = self.path.absolute()
+        folders = (path, *path.parents)
+        missing = [folder for folder in folders if not folder.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            sync_directory(folder.parent)
 
     def _take_lock(self) -> None:
         path = self.path / "LOCK"

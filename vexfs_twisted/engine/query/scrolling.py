@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
@@ -21,12 +22,43 @@ _LARGEST_BATCH = 4096
 Entry = tuple[bytes, bytes]
 """The key of an id and the key of its row."""
 
+Retrieve = tuple[Sequence[PointId], Selection]
+"""The ids of points, and what to return of them."""
 
-def retrieve(snapshot: Snapshot, ids: Sequence[PointId], selection: Selection) -> list[Record]:
-    """The points that exist among `ids`, in the order asked for, each once."""
-    check_selection(selection, snapshot)
-    keys = encode_ids(list(dict.fromkeys(ids)))
-    return fetch_records(snapshot, snapshot.tables.find_rows(keys), selection)
+
+def retrieve_each(
+    snapshot: Snapshot, requests: Sequence[Retrieve]
+) -> list[list[Record] | DomainError]:
+    """The points that exist among the ids of each request, in their order, each once.
+
+    Requests with the same selection are fetched together.
+    """
+    wanted: dict[Selection, dict[PointId, None]] = {}
+    for ids, selection in requests:
+        wanted.setdefault(selection, {}).update(dict.fromkeys(ids))
+    fetched = {
+        selection: _fetch(snapshot, list(ids), selection) for selection, ids in wanted.items()
+    }
+    return [_picked(fetched[selection], ids) for ids, selection in requests]
+
+
+def _fetch(
+    snapshot: Snapshot, ids: Sequence[PointId], selection: Selection
+) -> dict[PointId, Record] | DomainError:
+    try:
+        check_selection(selection, snapshot)
+    except DomainError as error:
+        return error
+    rows = snapshot.tables.find_rows(encode_ids(ids))
+    return {record.id: record for record in fetch_records(snapshot, rows, selection)}
+
+
+def _picked(
+    records: Mapping[PointId, Record] | DomainError, ids: Sequence[PointId]
+) -> list[Record] | DomainError:
+    if isinstance(records, DomainError):
+        return records
+    return [records[point_id] for point_id in dict.fromkeys(ids) if point_id in records]
 
 
 def scroll(snapshot: Snapshot, request: Scroll) -> Page:

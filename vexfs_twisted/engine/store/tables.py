@@ -43,6 +43,7 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     """Open the environment in the directory `path`. Raises lmdb.Error.
 
     The map starts moderate, since address space is shared by all collections, and grows on demand.
+    A new environment is not durable before `sync_environment`, an old one at each commit.
     """
     size = 0 if create else os.path.getsize(path / "data.mdb")
     environment = lmdb.open(
@@ -52,6 +53,7 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
         max_readers=_MAX_READERS,
         max_spare_txns=_SPARE_READERS,
         create=create,
+        sync=not create,
         # Read-ahead helps while a file fits in memory and hurts after.
         readahead=size < _READAHEAD_LIMIT,
         # Pages are not wiped before use: nothing but our own data was in that memory.
@@ -74,12 +76,8 @@ def _make_whole(path: Path, environment: lmdb.Environment) -> None:
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
     """The handles of all tables. Raises lmdb.Error when one is missing."""
-    return Tables(
-        *(
-            environment.open_db(name, create=create)
-            for name in (b"meta", b"points", b"rows", b"bits")
-        )
-    )
+    names = (b"meta", b"points", b"rows", b"bits")
+    return Tables(*(environment.open_db(name, create=create) for name in names))
 
 
 def grow_map(environment: lmdb.Environment) -> None:
