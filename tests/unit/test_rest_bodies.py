@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -139,6 +140,15 @@ class PackedBodies(RestBodiesCase):
         reply = self.ask(packed)
         self.assertEqual(reply.status, 413)
         self.assertEqual(reply.error, "JSON payload has exceeded limit (1000 bytes).")
+
+    def test_a_bomb_is_never_unpacked_whole(self) -> None:
+        packed = gzip.compress(bytes(64 << 20))
+        client = self.make(max_body_bytes=1 << 20)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        reply = client.ask("POST", COUNT, packed, {"Content-Encoding": "gzip"})
+        self.assertEqual(reply.status, 413)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 8 << 20)
 
     def test_what_unpacks_to_the_limit_is_taken(self) -> None:
         self.assertEqual(self.ask(gzip.compress(b"{}".ljust(LIMIT))).status, 200)

@@ -127,6 +127,21 @@ class Collections(SynchronousTestCase):
         )
         self.assertEqual(config["metadata"], {"owner": "me"})
 
+    def test_metadata_nested_beyond_measure_is_refused(self) -> None:
+        nested: Any = 1
+        for _ in range(900):
+            nested = [nested]
+        for method in ("PUT", "PATCH"):
+            self.create("b")
+            reply = self.client.ask(method, "/collections/b", {"metadata": {"a": nested}})
+            self.assertEqual(reply.status, 400)
+            self.assertEqual(reply.error, "Format error in JSON body: recursion limit exceeded")
+        self.assertEqual(self.create(metadata={"a": [[[{"b": []}]]]}).status, 200)
+
+    def test_json_nested_beyond_measure_is_400(self) -> None:
+        reply = self.client.ask("PUT", "/collections/b", b"[" * 100_000)
+        self.assertEqual(reply.status, 400)
+
     def test_a_change_of_nothing_known_is_404(self) -> None:
         self.assertEqual(self.client.ask("PATCH", "/collections/none", {}).status, 404)
 

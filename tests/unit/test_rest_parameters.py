@@ -23,6 +23,7 @@ class QueryStrings(SynchronousTestCase):
             ("", "acknowledged"),
             ("?wait=false", "acknowledged"),
             ("?wait=true", "completed"),
+            ("?timeout=5", "acknowledged"),
             ("?wait=false&wait=true", "completed"),
         ):
             reply = self.client.ask("PUT", f"/collections/a/points{query}", {"points": []})

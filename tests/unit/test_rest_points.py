@@ -94,6 +94,18 @@ class Upserts(RestPointsCase):
         self.assertEqual(self.point(2, "n")["vector"], {})
         self.assertEqual(self.point(3, "n")["vector"], {"x": [3, 4], "y": [5, 6]})
 
+    def test_a_name_that_all_points_have_is_a_whole_column(self) -> None:
+        self.put({"points": [{"id": i, "vector": {"x": [i, i]}} for i in range(3)]}, "n")
+        self.assertIsNone(self.upserted().vectors["x"].positions)
+
+    def test_an_unnamed_vector_beside_a_named_one_is_written_by_name(self) -> None:
+        pair = {"size": 2, "distance": "Dot"}
+        self.client.ask("PUT", "/collections/m", {"vectors": {"": pair, "x": pair}})
+        vector = {"": [1, 2], "x": [3, 4]}
+        self.put({"points": [{"id": 1, "vector": vector}, {"id": 2, "vector": [5, 6]}]}, "m")
+        self.assertEqual(self.point(1, "m")["vector"], vector)
+        self.assertEqual(self.point(2, "m")["vector"], [5, 6])
+
     def test_bare_and_named_forms_may_be_mixed(self) -> None:
         self.put({"points": [{"id": 1, "vector": {"": [1, 2, 3, 4]}}, {**BERLIN, "id": 2}]})
         self.assertEqual(self.point(1)["vector"], [1, 2, 3, 4])

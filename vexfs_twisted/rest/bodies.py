@@ -38,10 +38,7 @@ class Body:
 
     def decode(self, read: Callable[[Any], T]) -> T:
         """What `read` makes of the JSON in the body. Raises DomainErrors only. In any thread."""
-        try:
-            return read(_parse(self._take()))
-        except RecursionError:
-            raise FormatError("recursion limit exceeded") from None
+        return read(_parse(self._take()))
 
     def _take(self) -> bytes:
         data, self.data = self.data, b""

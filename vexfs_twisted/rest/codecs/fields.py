@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ...jsonform.converter import describe, make_converter
@@ -15,6 +15,7 @@ Reader = Callable[[Any], T]
 """Makes a value of a decoded JSON value, or raises FormatError."""
 
 _CONVERTER = make_converter()
+_MAX_NESTING = 128
 
 
 def reader_of(kind: type[T]) -> Reader[T]:
@@ -63,6 +64,29 @@ def located(place: str, read: Reader[T], value: Any) -> T:
     except FormatError as error:
         inner = error.message.removeprefix(FormatError.prefix)
         raise FormatError(f"{place}: {inner}") from None
+
+
+def shallow(read: Reader[T]) -> Reader[T]:
+    """`read` for values nested no deeper than other servers parse; for small bodies only.
+
+    What is kept as it was sent, such as metadata, must be written and walked again later.
+    """
+
+    def read_shallow(value: Any) -> T:
+        level = [value]
+        for _ in range(_MAX_NESTING):
+            level = [inner for item in level for inner in _inside(item)]
+        if level:
+            raise FormatError("recursion limit exceeded")
+        return read(value)
+
+    return read_shallow
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if type(value) is dict:
+        return value.values()
+    return value if type(value) is list else ()
 
 
 def refuse_shard_key(body: dict[str, Any]) -> None:

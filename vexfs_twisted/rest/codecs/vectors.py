@@ -42,10 +42,7 @@ def read_column(
             pack_into(buffer, offset, *row)
             offset += _FLOAT_BYTES * dimension
     except (error, TypeError):
-        dimensions = _dimensions(rows, label)
-        if len(dimensions) == 1:
-            raise
-        return VectorColumn.uneven(dimensions)
+        return VectorColumn.uneven(_dimensions(rows, label))
     data = np.frombuffer(buffer, dtype=np.float32).reshape(len(rows), dimension)
     _refuse_booleans(data, rows, label)
     return VectorColumn.of(data, positions)

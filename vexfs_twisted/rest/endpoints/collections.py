@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...jsonform.collections import read_create_collection, read_update_collection
 from ...model.validation import validate
 from ..call import Call
+from ..codecs.fields import shallow
 from ..codecs.results import cluster_info_to_json, info_to_json
 from ..routing import Routes
 
@@ -22,7 +23,7 @@ async def list_collections(call: Call) -> object:
 async def create(call: Call) -> object:
     """Create a collection."""
     call.check_timeout()
-    request = await call.read(read_create_collection)
+    request = await call.read(shallow(read_create_collection))
     validate(request)
     return await call.operations.create_collection(call.collection, request)
 
@@ -37,7 +38,7 @@ async def info(call: Call) -> object:
 async def update(call: Call) -> object:
     """Change the configuration of a collection."""
     call.check_timeout()
-    request = await call.read(read_update_collection)
+    request = await call.read(shallow(read_update_collection))
     validate(request)
     return await call.operations.update_collection(call.collection, request)
 
