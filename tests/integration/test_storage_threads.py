@@ -1,9 +1,11 @@
-"""The worker pool and group commit with real threads under the real reactor."""
+"""The worker pool, group commit and coalesced reads with real threads under the real reactor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event, current_thread, get_ident
+from time import sleep
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
@@ -11,6 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from vexfs_twisted.model.errors import BadInput, Unavailable
 from vexfs_twisted.model.updates import DeletePoints, Update
+from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.pool import WorkerPool
 from vexfs_twisted.storage.writer import CollectionWriter
 
@@ -152,3 +155,74 @@ class GroupCommitTests(PoolTestCase):
         await self.pool.stop()
         with self.assertRaises(Unavailable):
             await self.submit(1)[0]
+
+
+class CoalescerTests(PoolTestCase):
+    """Reads that wait together are answered together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gate = Event()
+        self.calls: list[list[int]] = []
+
+    def read_each(self, requests: Sequence[int]) -> list[int | Exception]:
+        """Wait for the gate, then answer squares; there is none of a negative number here."""
+        self.gate.wait(30)
+        self.calls.append(list(requests))
+        return [BadInput("negative") if number < 0 else number**2 for number in requests]
+
+    def coalescer(self, at_once: int) -> Coalescer[int, int]:
+        return Coalescer(self.read_each, self.pool, at_once)
+
+    async def test_what_waits_while_a_thread_works_is_one_call(self) -> None:
+        reads = self.coalescer(at_once=1)
+        first = reads.submit(0)
+        await self.pool.run(self.until, lambda: not reads._waiting)
+        others = [reads.submit(number) for number in range(1, 20)]
+        self.gate.set()
+        self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(20)])
+        self.assertEqual(self.calls, [[0], list(range(1, 20))])
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Block a worker until the other one has come so far."""
+        while not condition():
+            sleep(0.001)
+
+    async def test_every_read_of_many_rounds_is_answered(self) -> None:
+        self.gate.set()
+        reads = self.coalescer(at_once=2)
+        for _ in range(200):
+            answers = [reads.submit(number) for number in range(5)]
+            await answers[0]
+            answers += [reads.submit(number) for number in range(5)]
+            self.assertEqual(await gatherResults(answers), [n**2 for n in range(5)] * 2)
+
+    async def test_one_error_is_the_answer_to_one_read(self) -> None:
+        self.gate.set()
+        reads = self.coalescer(at_once=1)
+        good, bad, last = (reads.submit(number) for number in (2, -2, 3))
+        self.assertEqual((await good, await last), (4, 9))
+        await self.assertFailure(bad, BadInput)
+
+    async def test_a_call_that_breaks_fails_its_reads_and_no_later_ones(self) -> None:
+        self.gate.set()
+        reads = self.coalescer(at_once=1)
+        broken: Any = "no number"
+        await self.assertFailure(reads.submit(broken), TypeError)
+        self.assertEqual(await reads.submit(4), 16)
+
+    async def test_a_cancelled_read_is_dropped(self) -> None:
+        reads = self.coalescer(at_once=1)
+        first, doomed, last = (reads.submit(number) for number in (1, 2, 3))
+        doomed.cancel()
+        await self.assertFailure(doomed, CancelledError)
+        self.gate.set()
+        self.assertEqual((await first, await last), (1, 9))
+        self.assertNotIn(2, [number for call in self.calls for number in call])
+
+    async def test_reads_after_the_stop_are_refused(self) -> None:
+        reads = self.coalescer(at_once=1)
+        self.gate.set()
+        await self.pool.stop()
+        for _ in range(2):
+            await self.assertFailure(reads.submit(1), Unavailable)

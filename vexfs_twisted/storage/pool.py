@@ -61,7 +61,7 @@ class WorkerPool:
 
     def __init__(self, name: str, size: int, call_in_reactor: CallInReactor) -> None:
         self._name = name
-        self._size = size
+        self.size = size
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._done: BurstQueue[_Job | None] = BurstQueue(lambda: call_in_reactor(self._answer))
         self._accepting = False
@@ -72,15 +72,15 @@ class WorkerPool:
         """Start the threads."""
         self._accepting = True
         self._stopped = Deferred()
-        self._running = self._size
-        for number in range(self._size):
+        self._running = self.size
+        for number in range(self.size):
             Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
 
     def stop(self) -> Deferred[None]:
         """Take no more calls; fires when all that were taken are answered and the threads ended."""
         if self._accepting:
             self._accepting = False
-            for _ in range(self._size):
+            for _ in range(self.size):
                 self._queue.put(None)
         return self._stopped
 

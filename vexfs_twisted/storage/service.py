@@ -25,7 +25,7 @@ from ..model.ids import PointId
 from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
 from ..model.updates import Update
 from .pool import CallInReactor, WorkerPool
-from .writer import CollectionWriter
+from .queues import CollectionQueues
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class StorageService(Service):
         self._catalog = catalog
         self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
-        self._writers: dict[str, CollectionWriter] = {}
+        self._queues: dict[str, CollectionQueues] = {}
 
     def startService(self) -> Deferred[None]:
         """Open the catalog. Fails with an EngineStartError when the folder cannot be used."""
@@ -76,7 +76,7 @@ class StorageService(Service):
             raise
 
     async def _stop(self) -> None:
-        await gatherResults([writer.drained() for writer in self._writers.values()])
+        await gatherResults([queues.writer.drained() for queues in self._queues.values()])
         await self._readers.stop()
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
@@ -105,7 +105,7 @@ class StorageService(Service):
 
     def delete_collection(self, name: str) -> Deferred[bool]:
         """See IStorage."""
-        self._writers.pop(name, None)
+        self._queues.pop(name, None)
         return self._committers.run(self._catalog.delete, name)
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
@@ -115,7 +115,7 @@ class StorageService(Service):
     def collection_info(self, name: str) -> Deferred[CollectionInfo]:
         """See IStorage."""
         collection = self._catalog.get(name)
-        waiting = self._writer(name).queue_length
+        waiting = self._queues_of(name).writer.queue_length
 
         def with_queue(info: CollectionInfo) -> CollectionInfo:
             return attrs.evolve(info, update_queue_length=waiting)
@@ -124,13 +124,13 @@ class StorageService(Service):
 
     def update(self, name: str, update: Update) -> Deferred[int]:
         """See IStorage."""
-        return self._writer(name).submit(update)
+        return self._queues_of(name).writer.submit(update)
 
     def retrieve(
         self, name: str, ids: Sequence[PointId], selection: Selection
     ) -> Deferred[list[Record]]:
         """See IStorage."""
-        return self._read(name, Collection.retrieve, ids, selection)
+        return self._queues_of(name).retrieves.submit((ids, selection))
 
     def scroll(self, name: str, request: Scroll) -> Deferred[Page]:
         """See IStorage."""
@@ -144,7 +144,7 @@ class StorageService(Service):
         self, name: str, queries: Sequence[Query]
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """See IStorage."""
-        return self._read(name, Collection.query_batch, queries)
+        return self._queues_of(name).queries.submit(queries)
 
     def _read(
         self,
@@ -155,13 +155,14 @@ class StorageService(Service):
     ) -> Deferred[T]:
         return self._readers.run(method, self._catalog.get(name), *args, **kwargs)
 
-    def _writer(self, name: str) -> CollectionWriter:
+    def _queues_of(self, name: str) -> CollectionQueues:
         collection = self._catalog.get(name)
-        writer = self._writers.get(name)
-        if writer is None or writer.collection is not collection:
-            # None yet, or that of a deleted collection that had the same name.
-            writer = self._writers[name] = CollectionWriter(collection, self._committers)
-        return writer
+        queues = self._queues.get(name)
+        if queues is None or queues.collection is not collection:
+            # None yet, or those of a deleted collection that had the same name.
+            queues = CollectionQueues(collection, self._readers, self._committers)
+            self._queues[name] = queues
+        return queues
 
 
 def _nothing(_: object) -> None:
