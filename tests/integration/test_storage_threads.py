@@ -193,9 +193,10 @@ class CoalescerTests(PoolTestCase):
         reads = self.coalescer(at_once=2)
         for _ in range(200):
             answers = [reads.submit(number) for number in range(5)]
-            await answers[0]
+            self.assertEqual(await answers.pop(0), 0)
             answers += [reads.submit(number) for number in range(5)]
-            self.assertEqual(await gatherResults(answers), [n**2 for n in range(5)] * 2)
+            squares = [n**2 for n in range(5)]
+            self.assertEqual(await gatherResults(answers), squares[1:] + squares)
 
     async def test_one_error_is_the_answer_to_one_read(self) -> None:
         self.gate.set()
