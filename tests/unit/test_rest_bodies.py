@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Connection, Reply, RestClient, inline, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
+from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Record, Selection
 from vexfs_twisted.model.updates import Update, UpdateResult
@@ -250,6 +251,16 @@ class LostClients(SynchronousTestCase):
     def test_a_read_is_cancelled(self) -> None:
         self.connection.send(request_bytes("GET", "/collections/a/points/1"))
         self.assertEqual(self.operations.cancelled, [])
+        self.connection.transport.loseConnection()
+        self.assertEqual(self.operations.cancelled, ["retrieve"])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_a_read_that_makes_an_error_of_its_cancellation_is_no_fault(self) -> None:
+        def time_out(_: object) -> None:
+            raise TimedOut("gone")
+
+        self.connection.send(request_bytes("GET", "/collections/a/points/1"))
+        self.operations.pending.addErrback(time_out)
         self.connection.transport.loseConnection()
         self.assertEqual(self.operations.cancelled, ["retrieve"])
         self.assertEqual(self.flushLoggedErrors(), [])

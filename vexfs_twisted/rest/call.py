@@ -58,7 +58,7 @@ class Call:
         read_timeout(self.arguments)
 
     @property
-    def read_timeout(self) -> int | None:
+    def time_limit(self) -> int | None:
         """The time limit of a read, in seconds; its other parameters are checked."""
         return read_read_parameters(self.arguments)
 

@@ -32,13 +32,9 @@ class ApiRequest(Request):
 
     def __init__(self, channel: HTTPChannel, *args: Any) -> None:
         super().__init__(channel, *args)
+        self._site: ApiSite = channel.site  # type: ignore[attr-defined]
         self._body = BytesIO()
         self._dropped: int | None = None
-
-    @property
-    def _site(self) -> ApiSite:
-        site: ApiSite = self.channel.site  # type: ignore[attr-defined]
-        return site
 
     def take_body(self) -> bytes:
         """The body, which the request keeps no longer."""

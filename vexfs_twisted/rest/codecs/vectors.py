@@ -17,7 +17,6 @@ Label = Callable[[int], str]
 """Says where in the request a row stands, for errors."""
 
 _INFERENCE_KEY = "model"
-_FLOAT_BYTES = 4
 
 
 def read_column(
@@ -34,16 +33,13 @@ def read_column(
     dimension = len(first) if type(first) is list else 0
     if not dimension:
         return VectorColumn.uneven(_dimensions(rows, label))
-    buffer = bytearray(_FLOAT_BYTES * dimension * len(rows))
-    pack_into = Struct(f"{dimension}f").pack_into
-    offset = 0
+    pack = Struct(f"{dimension}f").pack
     try:
-        for row in rows:
-            pack_into(buffer, offset, *row)
-            offset += _FLOAT_BYTES * dimension
+        # Not into one buffer made beforehand: a long first row would size it for all the others.
+        packed = bytearray().join([pack(*row) for row in rows])
     except (error, TypeError):
         return VectorColumn.uneven(_dimensions(rows, label))
-    data = np.frombuffer(buffer, dtype=np.float32).reshape(len(rows), dimension)
+    data = np.frombuffer(packed, dtype=np.float32).reshape(len(rows), dimension)
     _refuse_booleans(data, rows, label)
     return VectorColumn.of(data, positions)
 

@@ -23,7 +23,7 @@ _WHOLE = Selection(payload=ALL_PAYLOAD, vectors=True)
 @routes.read("GET", "/collections/<collection>/points/<point_id>")
 async def get(call: Call) -> object:
     """One point, with payload and vectors."""
-    timeout = call.read_timeout
+    timeout = call.time_limit
     point_id = id_in_path(call.path["point_id"])
     records = await call.operations.retrieve(call.collection, [point_id], _WHOLE, timeout)
     if not records:
@@ -34,7 +34,7 @@ async def get(call: Call) -> object:
 @routes.read("POST", "/collections/<collection>/points")
 async def retrieve(call: Call) -> object:
     """Several points."""
-    timeout = call.read_timeout
+    timeout = call.time_limit
     asked = await call.read(read_retrieve)
     records = await call.operations.retrieve(call.collection, asked.ids, asked.selection, timeout)
     return await call.rows(records, record_to_json)
@@ -62,7 +62,7 @@ async def _update(call: Call, read: Callable[[Any], Update]) -> object:
 @routes.read("POST", "/collections/<collection>/points/scroll")
 async def scroll(call: Call) -> object:
     """A page of points."""
-    timeout = call.read_timeout
+    timeout = call.time_limit
     request = await call.read(read_scroll)
     page = await call.operations.scroll(call.collection, request, timeout)
     rows = await call.rows(page.records, record_to_json)
@@ -72,6 +72,6 @@ async def scroll(call: Call) -> object:
 @routes.read("POST", "/collections/<collection>/points/count")
 async def count(call: Call) -> object:
     """The number of points that pass a filter."""
-    timeout = call.read_timeout
+    timeout = call.time_limit
     request = await call.read(read_count)
     return {"count": await call.operations.count(call.collection, request, timeout)}

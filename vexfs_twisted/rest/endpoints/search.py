@@ -41,14 +41,14 @@ async def search_batch(call: Call) -> object:
 
 
 async def _answer(call: Call, read: Callable[[Any], Query]) -> orjson.Fragment:
-    timeout = call.read_timeout
+    timeout = call.time_limit
     request = await call.read(read)
     points = await call.operations.query(call.collection, request, timeout)
     return await call.rows(points, scored_point_to_json)
 
 
 async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> list[orjson.Fragment]:
-    timeout = call.read_timeout
+    timeout = call.time_limit
     requests = await call.read(read)
     answers = await call.operations.query_batch(call.collection, requests, timeout)
     return [await call.rows(points, scored_point_to_json) for points in answers]
