@@ -25,6 +25,10 @@ from .storage.service import StorageService
 
 _CODEC_THREADS = 2
 
+# Clients that open a connection a call come in bursts; one that finds the queue full waits for a
+# second before it tries again.
+_BACKLOG = 1024
+
 
 @frozen
 class Parts:
@@ -76,7 +80,8 @@ def _rest(config: Config, operations: IOperations, codecs: WorkerPool, reactor: 
     settings = RestSettings(max_body_bytes=config.max_request_size, cors=config.cors)
     site = make_site(operations, settings, reactor, codecs.run)
     kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
-    return RestService(kind(reactor, config.http_port, interface=config.host), site, reactor)
+    endpoint = kind(reactor, config.http_port, _BACKLOG, config.host)
+    return RestService(endpoint, site, reactor)
 
 
 def _rpc(
