@@ -9,6 +9,7 @@ from unittest import SkipTest
 
 from twisted.internet import reactor as _reactor
 from twisted.trial.unittest import TestCase
+from zope.interface import directlyProvides
 
 from tests.openapi import check_answer
 from tests.support import shared_path
@@ -16,7 +17,9 @@ from vexfs_twisted.config import Config
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.operations.service import Operations
-from vexfs_twisted.parts import Parts, build
+from vexfs_twisted.parts import build
+from vexfs_twisted.rpc.server import RpcService
+from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService
 
 from . import model_json
@@ -35,41 +38,35 @@ class DirectCase(TestCase):
     timeout = 60
     not_for_this_provider: Mapping[str, str] = {}
 
-    async def make_operations(self) -> IOperations:
+    async def start_operations(self) -> Operations:
+        """Operations over an empty store, which is closed after the test."""
         storage = StorageService(Catalog(Path(self.mktemp())), reactor.callFromThread)
         await storage.startService()
         self.addCleanup(storage.stopService)
         return Operations(storage, reactor)
 
+    async def make_operations(self) -> IOperations:
+        return await self.start_operations()
 
-class ServerCase(TestCase):
-    """A whole server in this process, on ports that the system chooses, over an empty store."""
+
+class RestCase(TestCase):
+    """The operations over HTTP, of a whole server in this process."""
 
     timeout = 60
-    settings: Mapping[str, Any] = {}
-
-    async def start_server(self, **settings: Any) -> Parts:
-        """Start the server; it is stopped after the test."""
-        config = Config(http_port=0, storage_path=self.mktemp(), **settings, **self.settings)
-        parts = build(config, reactor)
-        await parts.service.startService()
-        self.addCleanup(parts.service.stopService)
-        return parts
-
-
-class RestCase(ServerCase):
-    """The operations over HTTP."""
-
     not_for_this_provider: Mapping[str, str] = {
         "test_numbers_that_are_not_finite": _NOT_FINITE,
         "test_updates_take_effect_in_the_order_they_were_sent": _ANY_ORDER,
     }
 
+    settings: Mapping[str, Any] = {}
     upsert_json: Callable[[Any], Any] = staticmethod(model_json.upsert_rows)
 
     async def start_http(self) -> HttpClient:
-        """A client of a new server."""
-        parts = await self.start_server(grpc_port=None)
+        """A client of a new server over an empty store; both are ended after the test."""
+        config = Config(http_port=0, grpc_port=None, storage_path=self.mktemp(), **self.settings)
+        parts = build(config, reactor)
+        await parts.service.startService()
+        self.addCleanup(parts.service.stopService)
         client = HttpClient(reactor, parts.rest.address().port)  # type: ignore[attr-defined]
         self.addCleanup(client.close)
         return client
@@ -78,7 +75,41 @@ class RestCase(ServerCase):
         return RestOperations(await self.start_http(), check_response, self.upsert_json)
 
 
-class RpcCase(ServerCase):
+class _Switch:
+    """Operations that are those of the test that is running."""
+
+    def __init__(self) -> None:
+        directlyProvides(self, IOperations)
+        self.target: Operations | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
+
+
+class _SharedServer:
+    """One gRPC server for all tests, over the operations of the test that is running.
+
+    It lives in a thread of its own, so it leaves nothing in the reactor between tests. To stop it
+    takes a quarter of a second, in which it refuses calls politely: too long for every test.
+    """
+
+    def __init__(self) -> None:
+        self.switch = _Switch()
+        operations: Any = self.switch
+        self._service = RpcService(operations, RpcSettings(port=0), reactor.callFromThread)
+
+    async def port(self) -> int:
+        """The port, of a server that is started with the first call."""
+        if not self._service.running:
+            await self._service.startService()
+            reactor.addSystemEventTrigger("before", "shutdown", self._service.stopService)
+        return self._service.port
+
+
+_server = _SharedServer()
+
+
+class RpcCase(DirectCase):
     """The operations over gRPC."""
 
     not_for_this_provider: Mapping[str, str] = {
@@ -86,10 +117,9 @@ class RpcCase(ServerCase):
     }
 
     async def start_rpc(self) -> RpcClient:
-        """A client of a new server."""
-        parts = await self.start_server(grpc_port=0)
-        assert parts.rpc is not None
-        client = RpcClient(reactor, parts.rpc.port)
+        """A client of the server, which has an empty store now."""
+        _server.switch.target = await self.start_operations()
+        client = RpcClient(reactor, await _server.port())
         self.addCleanup(client.close)
         return client
 

@@ -40,7 +40,8 @@ class ConnectionsTests(WireCase):
         connection.disconnect()
 
     async def test_many_connections_at_once(self) -> None:
-        connections = [await connect(reactor, self.http.port) for _ in range(150)]
+        connecting = [Deferred.fromCoroutine(connect(reactor, self.http.port)) for _ in range(150)]
+        connections = await gatherResults(connecting)
         for number, connection in enumerate(connections):
             body = orjson.dumps({"points": [POINT | {"id": number + 1}]})
             connection.send(request("PUT", "/collections/c/points?wait=true", body))
