@@ -8,6 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.openapi import SchemaMismatch, check_answer, check_value
+from tests.support import shared_path
 
 JSON = "application/json"
 POINT = "/collections/a/points/1"
@@ -20,6 +21,9 @@ def enveloped(result: Any) -> Any:
 
 
 class OpenApiHelper(SynchronousTestCase):
+    def setUp(self) -> None:
+        shared_path("qdrant", "openapi.json")
+
     def check(self, path: str, value: Any, status: int = 200, kind: str = JSON) -> None:
         method = "POST" if path == SEARCH else "GET"
         check_answer(method, path, status, kind, json.dumps(value).encode())
