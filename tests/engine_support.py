@@ -20,7 +20,14 @@ from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.filters import FieldCondition, Match, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import ALL_PAYLOAD, NearestToVector, Query, Record, Selection
+from vexfs_twisted.model.queries import (
+    ALL_PAYLOAD,
+    NearestToVector,
+    Query,
+    Record,
+    ScoredPoint,
+    Selection,
+)
 from vexfs_twisted.model.updates import Update, Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -85,7 +92,7 @@ def write(collection: Collection, *updates: Update) -> list[int]:
     return operations
 
 
-def payload_of(record: Record) -> Any:
+def payload_of(record: Record | ScoredPoint) -> Any:
     """The payload of a record, decoded."""
     assert record.payload is not None
     return orjson.loads(record.payload)

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
-from vexfs_twisted.engine.index.exact import Hits, nearest
+from vexfs_twisted.engine.index.exact import nearest
+from vexfs_twisted.engine.index.hits import Hits
+from vexfs_twisted.engine.index.kernels import score_block, score_rows
 from vexfs_twisted.engine.norms import normalised, squared_norms
 from vexfs_twisted.engine.store.bitmap import Bitmap, Rows
 from vexfs_twisted.engine.store.view import VectorSpace
@@ -174,3 +176,16 @@ class ScoreTests(SynchronousTestCase):
             for count in (1, 20):
                 for row, hits in enumerate(search(space_of(distance, matrix), matrix[:count], 1)):
                     self.assertEqual((hits.rows[0], hits.scores[0]), (row, 0.0))
+
+
+class KernelTests(SynchronousTestCase):
+    """Blocks and single rows are scored alike."""
+
+    def test_a_block_has_the_scores_of_its_rows_bit_for_bit(self) -> None:
+        for dimension in (*range(1, 70), 100, 128, 383, 384, 385, 1000):
+            queries, block = random_matrix(1, 5, dimension), random_matrix(2, 50, dimension)
+            rows = np.broadcast_to(np.arange(50)[::-1], (5, 50))
+            for distance in (Distance.DOT, Distance.EUCLID):
+                by_block = score_block(distance, queries, block)
+                by_rows = score_rows(distance, queries, block, rows)[:, ::-1]
+                self.assertEqual(by_block.tobytes(), by_rows.tobytes(), dimension)

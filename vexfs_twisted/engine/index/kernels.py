@@ -8,6 +8,7 @@ vectors overflow. The kernels release the GIL and run in the calling thread alon
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any
 
 import faiss as _faiss
@@ -23,6 +24,8 @@ Scores = NDArray[np.float32]
 # The stubs that faiss ships leave out the kernels.
 faiss: Any = _faiss
 
+_TRIAL_ROWS = 67
+
 _thread = threading.local()
 
 
@@ -33,58 +36,28 @@ def use_one_thread() -> None:
         _thread.is_set = True
 
 
-def scores_of(distance: Distance, queries: Matrix, matrix: Matrix, rows: RowMatrix) -> Scores:
-    """The scores of rows of `matrix`, shape [n, dim], against `queries`, shape [q, dim].
-
-    `rows` has shape [q, m], or [m] when they are the same for every query; the scores [q, m].
-    """
+def score_block(distance: Distance, queries: Matrix, block: Matrix) -> Scores:
+    """The scores, shape [q, n], of all rows of `block`, [n, dim], against `queries`, [q, dim]."""
     use_one_thread()
     if distance is Distance.MANHATTAN:
-        return _manhattan(queries, matrix, rows)
-    shape = (len(queries), rows.shape[-1])
-    pairs = np.ascontiguousarray(np.broadcast_to(rows, shape), dtype=np.int64)
-    scores = np.empty(shape, dtype=np.float32)
+        return _manhattan(queries, block)
     is_euclid = distance is Distance.EUCLID
-    kernel = faiss.fvec_L2sqr_by_idx if is_euclid else faiss.fvec_inner_products_by_idx
-    kernel(
-        faiss.swig_ptr(scores),
-        faiss.swig_ptr(queries),
-        faiss.swig_ptr(matrix),
-        faiss.swig_ptr(pairs),
-        matrix.shape[1],
-        *shape,
-    )
+    if not _sweeps_like_pairs(is_euclid, block.shape[1]):
+        rows = np.broadcast_to(np.arange(len(block)), (len(queries), len(block)))
+        return score_rows(distance, queries, block, rows)
+    scores = _sweep(is_euclid, queries, block)
     return np.sqrt(scores, out=scores) if is_euclid else scores
 
 
-def _manhattan(queries: Matrix, matrix: Matrix, rows: RowMatrix) -> Scores:
-    if rows.ndim == 2:
-        pairs = zip(queries, rows, strict=True)
-        return np.stack([_manhattan(query[np.newaxis], matrix, own)[0] for query, own in pairs])
-    block = rows_block(matrix, rows)
-    scores = np.empty((len(queries), len(rows)), dtype=np.float32)
-    # -1: the rows of each array follow each other without gaps.
-    faiss.pairwise_extra_distances(
-        matrix.shape[1],
-        len(queries),
-        faiss.swig_ptr(queries),
-        len(block),
-        faiss.swig_ptr(block),
-        faiss.METRIC_L1,
-        0.0,
-        faiss.swig_ptr(scores),
-        -1,
-        -1,
-        -1,
-    )
-    return scores
+def score_rows(distance: Distance, queries: Matrix, matrix: Matrix, rows: RowMatrix) -> Scores:
+    """The scores, shape [q, m], of each query's own `rows`, [q, m], of `matrix`.
 
-
-def rows_block(matrix: Matrix, rows: RowMatrix) -> Matrix:
-    """The `rows` of `matrix`, ascending, shape [m, dim]: a slice where they are consecutive."""
-    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
-        return matrix[rows[0] : rows[-1] + 1]
-    return matrix[rows]
+    Not for Manhattan, which has no kernel that takes row numbers.
+    """
+    use_one_thread()
+    is_euclid = distance is Distance.EUCLID
+    scores = _pair(is_euclid, queries, matrix, rows)
+    return np.sqrt(scores, out=scores) if is_euclid else scores
 
 
 def approximate_nearest(
@@ -102,3 +75,58 @@ def approximate_nearest(
     metric = faiss.METRIC_L2 if is_euclid else faiss.METRIC_INNER_PRODUCT
     found: tuple[Scores, RowMatrix] = faiss.knn(queries, block, limit, metric=metric)
     return found
+
+
+def _pair(is_euclid: bool, queries: Matrix, matrix: Matrix, rows: RowMatrix) -> Scores:
+    rows = np.ascontiguousarray(rows, dtype=np.int64)
+    scores = np.empty(rows.shape, dtype=np.float32)
+    kernel = faiss.fvec_L2sqr_by_idx if is_euclid else faiss.fvec_inner_products_by_idx
+    kernel(
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(queries),
+        faiss.swig_ptr(matrix),
+        faiss.swig_ptr(rows),
+        matrix.shape[1],
+        *rows.shape,
+    )
+    return scores
+
+
+def _sweep(is_euclid: bool, queries: Matrix, block: Matrix) -> Scores:
+    scores = np.empty((len(queries), len(block)), dtype=np.float32)
+    kernel = faiss.fvec_L2sqr_ny if is_euclid else faiss.fvec_inner_products_ny
+    start = faiss.swig_ptr(block)
+    for query, own in zip(queries, scores, strict=True):
+        kernel(faiss.swig_ptr(own), faiss.swig_ptr(query), start, block.shape[1], len(block))
+    return scores
+
+
+@cache
+def _sweeps_like_pairs(is_euclid: bool, dimension: int) -> bool:
+    """Whether a sweep over a block rounds as the kernel for pairs does, tried out once.
+
+    It is faster, but for some small dimensions it adds up in another order.
+    """
+    trial = np.random.default_rng(dimension).random((_TRIAL_ROWS, dimension), dtype=np.float32)
+    rows = np.broadcast_to(np.arange(_TRIAL_ROWS), (_TRIAL_ROWS, _TRIAL_ROWS))
+    pairs = _pair(is_euclid, trial, trial, rows)
+    return _sweep(is_euclid, trial, trial).tobytes() == pairs.tobytes()
+
+
+def _manhattan(queries: Matrix, block: Matrix) -> Scores:
+    scores = np.empty((len(queries), len(block)), dtype=np.float32)
+    # -1: the rows of each array follow each other without gaps.
+    faiss.pairwise_extra_distances(
+        block.shape[1],
+        len(queries),
+        faiss.swig_ptr(queries),
+        len(block),
+        faiss.swig_ptr(block),
+        faiss.METRIC_L1,
+        0.0,
+        faiss.swig_ptr(scores),
+        -1,
+        -1,
+        -1,
+    )
+    return scores

@@ -21,7 +21,8 @@ from ...model.queries import (
 )
 from ...model.vectors import Vector
 from ..filtering.rows import select_rows
-from ..index.exact import Hits, nearest
+from ..index.exact import nearest
+from ..index.hits import Hits
 from ..norms import normalised
 from ..store.bitmap import Rows
 from ..store.keys import encode_id

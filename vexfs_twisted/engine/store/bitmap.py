@@ -44,8 +44,8 @@ class Bitmap:
 
     def rows(self) -> Rows:
         """All rows of the set."""
-        if not self.count:
-            return np.zeros(0, dtype=np.int64)
+        if self._is_full():
+            return np.arange(self.count)
         return np.flatnonzero(np.unpackbits(self.bits, bitorder="little"))
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
@@ -53,13 +53,11 @@ class Bitmap:
         shifted: NDArray[np.uint8] = self.bits[rows >> 3] >> (rows & 7).astype(np.uint8)
         return (shifted & 1).astype(np.bool_)
 
-    def has_all(self, start: int, stop: int) -> bool:
-        """Whether every row from `start` to before `stop` is in the set."""
-        first, last = -(-start // 8), stop // 8
-        if first >= last:
-            return bool(self.has(np.arange(start, stop)).all())
-        edges = np.concatenate([np.arange(start, first * 8), np.arange(last * 8, stop)])
-        return bool((self.bits[first:last] == 0xFF).all()) and bool(self.has(edges).all())
+    def _is_full(self) -> bool:
+        """Whether the rows of the set are the first ones, as until something is deleted."""
+        whole = self.count // 8
+        rest = np.arange(whole * 8, self.count)
+        return bool((self.bits[:whole] == 0xFF).all()) and bool(self.has(rest).all())
 
 
 class BitmapDraft:

@@ -1,0 +1,86 @@
+"""Search by scoring every row with the kernel whose scores are returned."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import Distance
+from ..store.bitmap import Rows
+from ..store.view import VectorSpace
+from .hits import Hits, best_of, merged, no_hits
+from .kernels import Matrix, Scores, score_block, score_rows
+
+_SCANNED_ROWS = 1 << 18
+_SCANNED_QUERIES = 16
+_CACHED_BYTES = 2 << 20
+_LEAST_STEP = 64
+_SPARSE = 3
+
+
+def by_scan(
+    space: VectorSpace, rows: Rows, queries: Matrix, limits: NDArray[np.int64]
+) -> list[Hits]:
+    """The nearest of `rows` for each query, in memory that does not grow with either number."""
+    found: list[Hits] = []
+    for start in range(0, len(queries), _SCANNED_QUERIES):
+        stop = start + _SCANNED_QUERIES
+        found += _scan_for_some(space, rows, queries[start:stop], limits[start:stop])
+    return found
+
+
+def _scan_for_some(
+    space: VectorSpace, rows: Rows, queries: Matrix, limits: NDArray[np.int64]
+) -> list[Hits]:
+    distance = space.params.distance
+    found = [no_hits()] * len(queries)
+    for start in range(0, len(rows), _SCANNED_ROWS):
+        part = rows[start : start + _SCANNED_ROWS]
+        scores = _scores(space, part, queries)
+        for position, limit in enumerate(limits.tolist()):
+            hits = best_of(distance, part, scores[position], limit)
+            found[position] = merged(distance, found[position], hits, limit)
+    return found
+
+
+def _scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
+    """The scores of `rows` against `queries`, shape [q, n]."""
+    first, span = int(rows[0]), int(rows[-1] - rows[0]) + 1
+    if span > _SPARSE * len(rows):
+        return _scattered_scores(space, rows, queries)
+    # Reading on is faster than leaping over holes, so rows in holes are scored and left out.
+    scores = _block_scores(space, space.matrix[first : first + span], queries)
+    return scores if span == len(rows) else np.take(scores, rows - first, axis=1)
+
+
+def _block_scores(space: VectorSpace, block: Matrix, queries: Matrix) -> Scores:
+    distance = space.params.distance
+    if len(queries) == 1:
+        return score_block(distance, queries, block)
+    # Rows that are in the cache for the first query are there for the others.
+    scores = np.empty((len(queries), len(block)), dtype=np.float32)
+    step = _step(space)
+    for start in range(0, len(block), step):
+        stop = start + step
+        scores[:, start:stop] = score_block(distance, queries, block[start:stop])
+    return scores
+
+
+def _scattered_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
+    distance = space.params.distance
+    scores = np.empty((len(queries), len(rows)), dtype=np.float32)
+    step = _step(space)
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        if distance is Distance.MANHATTAN:
+            own = score_block(distance, queries, space.matrix[part])
+        else:
+            pairs = np.broadcast_to(part, (len(queries), len(part)))
+            own = score_rows(distance, queries, space.matrix, pairs)
+        scores[:, start : start + step] = own
+    return scores
+
+
+def _step(space: VectorSpace) -> int:
+    """How many rows fit into the cache."""
+    return max(_LEAST_STEP, _CACHED_BYTES // (4 * space.params.size))
