@@ -22,7 +22,17 @@ from .model.collection import (
     UpdateCollection,
 )
 from .model.ids import PointId
-from .model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from .model.queries import (
+    Count,
+    Facet,
+    FacetHit,
+    Page,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
 from .model.updates import Update, UpdateResult
 
 
@@ -67,6 +77,9 @@ class IStorage(Interface):
 
     def count(name: str, request: Count) -> Deferred[int]:
         """The exact number of points that pass a filter."""
+
+    def facet(name: str, request: Facet) -> Deferred[list[FacetHit]]:
+        """The most frequent values of a payload field, by count descending, then by value."""
 
     def query_batch(name: str, queries: Sequence[Query]) -> Deferred[list[Sequence[ScoredPoint]]]:
         """The answers to several queries, all on one moment of the collection."""
@@ -117,6 +130,11 @@ class IOperations(Interface):
         the answer is WAIT_TIMEOUT and the update goes on.
         """
 
+    def update_batch(
+        name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
+    ) -> Deferred[list[UpdateResult]]:
+        """Carry out updates one after another, each as `update` does; the first error ends it."""
+
     def retrieve(
         name: str,
         ids: Sequence[PointId],
@@ -130,6 +148,11 @@ class IOperations(Interface):
 
     def count(name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
         """The exact number of points that pass a filter."""
+
+    def facet(
+        name: str, request: Facet, timeout: float | None = None
+    ) -> Deferred[list[FacetHit]]:
+        """The most frequent values of a payload field, by count descending, then by value."""
 
     def query(
         name: str, query: Query, timeout: float | None = None

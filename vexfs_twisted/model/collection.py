@@ -27,6 +27,7 @@ from .collection_params import (
 )
 from .errors import BadInput, unknown_vector
 from .names import check_vector_name
+from .payload_index import FieldInfo
 from .validation import bounded, validate
 
 JsonObject = Mapping[str, Any]
@@ -126,6 +127,7 @@ class CollectionInfo:
     segments_count: int
     status: CollectionStatus = CollectionStatus.GREEN
     update_queue_length: int = 0
+    payload_schema: Mapping[str, FieldInfo] = attrs.field(factory=dict)
 
 
 @frozen

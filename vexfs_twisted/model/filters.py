@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from .geo import GeoBoundingBox, GeoPolygon, GeoRadius
 from .ids import PointId
 from .payload_path import PayloadPath
 
@@ -35,7 +36,35 @@ class MatchExcept:
     values: frozenset[str] | frozenset[int]
 
 
-Match = MatchValue | MatchAny | MatchExcept
+@frozen
+class MatchText:
+    """The payload text has every token of `text`; without a text index it contains `text`."""
+
+    text: str
+
+
+@frozen
+class MatchTextAny:
+    """The payload text has at least one token of `text`."""
+
+    text: str
+
+
+@frozen
+class MatchPhrase:
+    """The payload text has the tokens of `text` one after another."""
+
+    text: str
+
+
+@frozen
+class MatchPrefix:
+    """The payload string starts with `prefix`."""
+
+    prefix: str
+
+
+Match = MatchValue | MatchAny | MatchExcept | MatchText | MatchTextAny | MatchPhrase | MatchPrefix
 
 
 @frozen
@@ -49,11 +78,54 @@ class Range:
 
 
 @frozen
+class DatetimeRange:
+    """The payload datetime lies within every bound given, in microseconds since 1970 UTC."""
+
+    lt: int | None = None
+    gt: int | None = None
+    gte: int | None = None
+    lte: int | None = None
+
+
+@frozen
+class ValuesCount:
+    """The number of values lies within every bound: absent, null 0; an array its length; else 1."""
+
+    lt: int | None = None
+    gt: int | None = None
+    gte: int | None = None
+    lte: int | None = None
+
+
+@frozen
+class IsEmpty:
+    """The field is absent, null or an empty array."""
+
+
+@frozen
+class IsNull:
+    """The field is null, or an array that holds null."""
+
+
+Predicate = (
+    Match
+    | Range
+    | DatetimeRange
+    | GeoBoundingBox
+    | GeoRadius
+    | GeoPolygon
+    | ValuesCount
+    | IsEmpty
+    | IsNull
+)
+
+
+@frozen
 class FieldCondition:
     """A predicate on the values that `key` selects in the payload; any of them may satisfy it."""
 
     key: PayloadPath
-    predicate: Match | Range
+    predicate: Predicate
 
 
 @frozen
@@ -64,17 +136,53 @@ class HasId:
 
 
 @frozen
+class HasVector:
+    """The point has a vector of that name; "" is the unnamed one."""
+
+    name: str
+
+
+@frozen
+class Nested:
+    """`filter` holds on one and the same element of the array at `key`, or on the object there."""
+
+    key: PayloadPath
+    filter: Filter
+
+
+@frozen
+class Slice:
+    """The point's id falls into part `index` of `total`.
+
+    The part is SipHash-2-4 with a zero key over the id's bytes (u64 little-endian, or the 16 bytes
+    of a UUID), modulo `total`.
+    """
+
+    total: int
+    index: int
+
+
+@frozen
+class MinShould:
+    """At least `min_count` of `conditions` hold."""
+
+    conditions: tuple[Condition, ...]
+    min_count: int
+
+
+@frozen
 class Filter:
-    """All of `must`, at least one of `should` where it is not empty, and none of `must_not`."""
+    """All of `must`, one of `should` unless it is empty, none of `must_not`, and `min_should`."""
 
     must: tuple[Condition, ...] = ()
     should: tuple[Condition, ...] = ()
     must_not: tuple[Condition, ...] = ()
+    min_should: MinShould | None = None
 
     @property
     def is_empty(self) -> bool:
         """True when every point passes."""
-        return not (self.must or self.should or self.must_not)
+        return not (self.must or self.should or self.must_not or self.min_should)
 
 
-Condition = FieldCondition | HasId | Filter
+Condition = FieldCondition | HasId | HasVector | Nested | Slice | Filter

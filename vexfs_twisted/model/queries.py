@@ -51,15 +51,21 @@ class Selection:
     vectors: VectorSelector = False
 
 
+OrderValue = int | float
+"""The value that put a record where it stands; a datetime is microseconds since 1970 UTC."""
+
+
 class Record(NamedTuple):
     """A stored point as a read returns it. What was not asked for is None.
 
-    `payload` is JSON as stored, unless a part of it was selected.
+    `payload` is JSON as stored, unless a part of it was selected. `order_value` is only set by a
+    scroll in the order of a payload field.
     """
 
     id: PointId
     payload: bytes | None
     vectors: NamedVectors | None
+    order_value: OrderValue | None = None
 
 
 class ScoredPoint(NamedTuple):
@@ -72,13 +78,38 @@ class ScoredPoint(NamedTuple):
     vectors: NamedVectors | None
 
 
+class Direction(Enum):
+    """Which way values are ordered."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+@frozen
+class OrderBy:
+    """The order of a payload field, from `start_from` on, that value included.
+
+    `start_from` is a number, or microseconds since 1970 UTC for a datetime; a field of datetimes
+    takes either.
+    """
+
+    key: PayloadPath
+    direction: Direction = Direction.ASC
+    start_from: OrderValue | None = None
+
+
 @frozen
 class Scroll:
-    """A page of points in the order of their ids, from `offset` on."""
+    """A page of points in the order of their ids, from `offset` on.
+
+    With `order_by`, in the order of a payload field instead: a point occurs once for each of its
+    values, points without a value not at all, and there is no next page.
+    """
 
     limit: int = bounded(1, default=DEFAULT_LIMIT)
     offset: PointId | None = None
     filter: Filter | None = sound()
+    order_by: OrderBy | None = sound()
     selection: Selection = sound(default=Selection())
 
 
@@ -95,6 +126,26 @@ class Count:
 
     filter: Filter | None = None
     exact: bool = True
+
+
+FacetValue = str | int | bool
+
+
+@frozen
+class Facet:
+    """The `limit` most frequent values of an indexed payload field among points that pass."""
+
+    key: PayloadPath
+    limit: int = bounded(1, default=DEFAULT_LIMIT)
+    filter: Filter | None = sound()
+    exact: bool = False
+
+
+class FacetHit(NamedTuple):
+    """A value and the number of points that have it."""
+
+    value: FacetValue
+    count: int
 
 
 @frozen

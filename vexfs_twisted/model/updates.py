@@ -12,19 +12,32 @@ from .collection_params import VectorParams
 from .errors import BadInput, unknown_vector, wrong_dimension
 from .filters import Filter
 from .ids import PointId
+from .payload_index import CreateFieldIndex, DeleteFieldIndex
+from .payload_path import PayloadPath
 from .vectors import VectorColumn
+
+
+class UpdateMode(Enum):
+    """Which points of an upsert are written: all, those that are new, or those that exist."""
+
+    UPSERT = "upsert"
+    INSERT_ONLY = "insert_only"
+    UPDATE_ONLY = "update_only"
 
 
 @frozen
 class Upsert:
     """Whole points to write: each replaces the point of the same id; the last of an id wins.
 
-    `payloads` holds one JSON object per point as bytes, `b"{}"` where it is empty.
+    `payloads` holds one JSON object per point as bytes, `b"{}"` where it is empty. A point that
+    exists is left alone unless it passes `update_filter`, and as `mode` says.
     """
 
     ids: Sequence[PointId]
     vectors: Mapping[str, VectorColumn]
     payloads: Sequence[bytes]
+    update_filter: Filter | None = None
+    mode: UpdateMode = UpdateMode.UPSERT
 
 
 @frozen
@@ -35,7 +48,75 @@ class DeletePoints:
     filter: Filter | None = None
 
 
-Update = Upsert | DeletePoints
+@frozen
+class SetPayload:
+    """Merge the JSON object `payload` into payloads: top-level keys, or below the path `key`.
+
+    A null value removes its key. Points are chosen as in DeletePoints; ids that do not exist are
+    an error.
+    """
+
+    payload: bytes
+    ids: Sequence[PointId] | None = None
+    filter: Filter | None = None
+    key: PayloadPath | None = None
+
+
+@frozen
+class OverwritePayload:
+    """Replace whole payloads by the JSON object `payload`."""
+
+    payload: bytes
+    ids: Sequence[PointId] | None = None
+    filter: Filter | None = None
+
+
+@frozen
+class DeletePayload:
+    """Remove what the paths `keys` select from payloads."""
+
+    keys: tuple[PayloadPath, ...]
+    ids: Sequence[PointId] | None = None
+    filter: Filter | None = None
+
+
+@frozen
+class ClearPayload:
+    """Make payloads empty."""
+
+    ids: Sequence[PointId] | None = None
+    filter: Filter | None = None
+
+
+@frozen
+class UpdateVectors:
+    """Replace some vectors of points that exist, and keep all else of them."""
+
+    ids: Sequence[PointId]
+    vectors: Mapping[str, VectorColumn]
+    update_filter: Filter | None = None
+
+
+@frozen
+class DeleteVectors:
+    """Remove the vectors `names` of points; one that a point lacks is no error."""
+
+    names: tuple[str, ...]
+    ids: Sequence[PointId] | None = None
+    filter: Filter | None = None
+
+
+PayloadUpdate = SetPayload | OverwritePayload | DeletePayload | ClearPayload
+
+Update = (
+    Upsert
+    | DeletePoints
+    | PayloadUpdate
+    | UpdateVectors
+    | DeleteVectors
+    | CreateFieldIndex
+    | DeleteFieldIndex
+)
 
 
 class UpdateStatus(Enum):
