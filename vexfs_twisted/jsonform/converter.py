@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -34,6 +35,15 @@ def describe(value: object) -> str:
         return f"boolean `{str(value).lower()}`"
     kind = "integer" if isinstance(value, int) else "floating point"
     return f"{kind} `{value}`"
+
+
+def located(place: str, read: Callable[[Any], T], value: object) -> T:
+    """`read(value)`; an error says in which place it was found."""
+    try:
+        return read(value)
+    except FormatError as error:
+        inner = error.message.removeprefix(FormatError.prefix)
+        raise FormatError(f"{place}: {inner}") from None
 
 
 def _strict(kind: type, expected: str) -> Callable[[object, object], Any]:
@@ -107,20 +117,13 @@ def _structure_attrs(converter: Converter, kind: type) -> Callable[[object, obje
         for field in fields:
             item = value.get(field.name)
             if item is not None:
-                given[field.name] = _structure_field(converter, field, item)
+                read = partial(converter.structure, cl=field.type)
+                given[field.name] = located(field.name, read, item)
             elif field.default is attrs.NOTHING:
                 raise FormatError(f"missing field `{field.name}`")
         return kind(**given)
 
     return structure
-
-
-def _structure_field(converter: Converter, field: Any, item: object) -> Any:
-    try:
-        return converter.structure(item, field.type)
-    except FormatError as error:
-        inner = error.message.removeprefix(FormatError.prefix)
-        raise FormatError(f"{field.name}: {inner}") from None
 
 
 def _unstructure_attrs(converter: Converter, kind: type) -> Callable[[Any], dict[str, Any]]:

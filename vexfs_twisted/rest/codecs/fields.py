@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from ...jsonform.converter import describe, make_converter
+from ...jsonform.converter import describe, located, make_converter
 from ...model.errors import BadInput, FormatError
 
 T = TypeVar("T")
@@ -55,15 +55,6 @@ def optional(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T 
     """A field, or `default` where it is absent or null."""
     value = body.get(name)
     return default if value is None else located(name, read, value)
-
-
-def located(place: str, read: Reader[T], value: Any) -> T:
-    """`read(value)`; an error says in which place it was found."""
-    try:
-        return read(value)
-    except FormatError as error:
-        inner = error.message.removeprefix(FormatError.prefix)
-        raise FormatError(f"{place}: {inner}") from None
 
 
 def shallow(read: Reader[T]) -> Reader[T]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...jsonform.converter import located
 from ...model.errors import FormatError, NotSupported, Problem, ValidationError
 from ...model.filters import (
     Condition,
@@ -21,7 +22,7 @@ from ...model.filters import (
     MatchValue,
     Range,
 )
-from .fields import located, optional, read_number, read_object, required
+from .fields import optional, read_number, read_object, required
 from .ids import read_ids
 from .selectors import read_path
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
+from ...jsonform.converter import located
 from ...model.errors import BadRequest, FormatError, NotSupported
 from ...model.ids import PointId
 from ...model.queries import (
@@ -26,7 +27,6 @@ from ...model.validation import validate
 from ...model.vectors import UNNAMED
 from .fields import (
     Reader,
-    located,
     optional,
     read_boolean,
     read_list,

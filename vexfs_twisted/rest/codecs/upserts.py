@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...jsonform.converter import describe
+from ...jsonform.converter import describe, located
 from ...model.errors import FormatError, NotSupported, Problem, ValidationError
 from ...model.ids import PointId
 from ...model.updates import DeletePoints, Upsert
 from ...model.vectors import UNNAMED, VectorColumn
-from .fields import located, read_list, read_object, refuse_shard_key, required
+from .fields import read_list, read_object, refuse_shard_key, required
 from .filters import read_filter
 from .ids import read_id, read_ids
 from .vectors import is_inference, no_inference, read_column

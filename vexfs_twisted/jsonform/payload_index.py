@@ -1,0 +1,132 @@
+"""Payload indexes from the JSON that declares them, and back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ..model.collection_params import Memory
+from ..model.errors import FormatError
+from ..model.payload_index import FieldSchema, FieldType, Stopwords, TextOptions, Tokenizer
+from .converter import describe, located, make_converter
+
+STOPWORD_LANGUAGES = frozenset({
+    "arabic", "azerbaijani", "basque", "bengali", "catalan", "chinese", "danish", "dutch",
+    "english", "finnish", "french", "german", "greek", "hebrew", "hinglish", "hungarian",
+    "indonesian", "italian", "japanese", "kazakh", "nepali", "norwegian", "portuguese", "romanian",
+    "russian", "slovene", "spanish", "swedish", "tajik", "turkish",
+})  # fmt: skip
+"""The languages whose stopwords can be left out."""
+
+STEMMER_LANGUAGES = frozenset({
+    "arabic", "armenian", "danish", "dutch", "english", "finnish", "french", "german", "greek",
+    "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish",
+    "tamil", "turkish",
+})  # fmt: skip
+"""The languages whose words can be stemmed."""
+
+_CONVERTER = make_converter()
+
+
+def read_field_schema(value: object) -> FieldSchema:
+    """The index that `value` declares: the name of a type, or an object with a `type`.
+
+    The echo keeps what is known of an object, in the order given. Raises FormatError.
+    """
+    if type(value) is not dict:
+        return _field_schema(_read_type(value), None, {})
+    kind = _read_type(value.get("type"))
+    readers = {"type": _read_type, **_ANYWHERE, **_PARAMETERS[kind]}
+    declared = {name: item for name, item in value.items() if name in readers and item is not None}
+    read = {name: located(name, readers[name], item) for name, item in declared.items()}
+    return _field_schema(kind, declared, read)
+
+
+def field_schema_to_json(schema: FieldSchema) -> str | dict[str, Any]:
+    """The declaration as it was given; `read_field_schema` is the inverse."""
+    return schema.type.value if schema.declared is None else dict(schema.declared)
+
+
+def _read_type(value: object) -> FieldType:
+    kind: FieldType = _CONVERTER.structure(value, FieldType)
+    return kind
+
+
+def _field_schema(
+    kind: FieldType, declared: dict[str, Any] | None, read: Mapping[str, Any]
+) -> FieldSchema:
+    plain = {name: item for name, item in read.items() if name in _KEPT}
+    if kind is not FieldType.TEXT:
+        return FieldSchema(kind, declared, **plain)
+    options = {name: item for name, item in read.items() if name in _TEXT_PARAMETERS}
+    return FieldSchema(kind, declared, **plain, text=TextOptions(**options))
+
+
+def _of(kind: Any) -> Callable[[object], Any]:
+    return lambda value: _CONVERTER.structure(value, kind)
+
+
+def _read_stopwords(value: object) -> Stopwords:
+    if type(value) is str:
+        return Stopwords(languages=(_read_language(value, STOPWORD_LANGUAGES),))
+    if type(value) is not dict:
+        raise FormatError("data did not match any variant of untagged enum StopwordsInterface")
+    languages = _read_strings(value.get("languages"))
+    return Stopwords(
+        languages=tuple(_read_language(name, STOPWORD_LANGUAGES) for name in languages),
+        custom=_read_strings(value.get("custom")),
+    )
+
+
+def _read_strings(value: object) -> tuple[str, ...]:
+    """A set of strings, in the order in which they first stand; null counts as empty."""
+    if value is None:
+        return ()
+    if type(value) is not list or any(type(item) is not str for item in value):
+        raise FormatError(f"invalid type: {describe(value)}, expected a sequence of strings")
+    return tuple(dict.fromkeys(value))
+
+
+def _read_stemmer(value: object) -> str | None:
+    kind = value.get("type") if type(value) is dict else None
+    if type(value) is dict and kind == "snowball":
+        return _read_language(value.get("language"), STEMMER_LANGUAGES)
+    if kind == "none":
+        return None
+    raise FormatError("data did not match any variant of untagged enum StemmingAlgorithm")
+
+
+def _read_language(value: object, known: Collection[str]) -> str:
+    if type(value) is str and value in known:
+        return value
+    allowed = ", ".join(f"`{name}`" for name in sorted(known))
+    raise FormatError(f"unknown variant {describe(value)}, expected one of {allowed}")
+
+
+_TEXT_PARAMETERS: Mapping[str, Callable[[object], Any]] = {
+    "tokenizer": _of(Tokenizer),
+    "min_token_len": _of(int),
+    "max_token_len": _of(int),
+    "lowercase": _of(bool),
+    "ascii_folding": _of(bool),
+    "phrase_matching": _of(bool),
+    "stopwords": _read_stopwords,
+    "stemmer": _read_stemmer,
+}
+_PARAMETERS: Mapping[FieldType, Mapping[str, Callable[[object], Any]]] = {
+    FieldType.KEYWORD: {"is_tenant": _of(bool), "prefix": _of(bool)},
+    FieldType.INTEGER: {"lookup": _of(bool), "range": _of(bool), "is_principal": _of(bool)},
+    FieldType.FLOAT: {"is_principal": _of(bool)},
+    FieldType.GEO: {},
+    FieldType.TEXT: _TEXT_PARAMETERS,
+    FieldType.BOOL: {},
+    FieldType.DATETIME: {"is_principal": _of(bool)},
+    FieldType.UUID: {"is_tenant": _of(bool)},
+}
+_ANYWHERE: Mapping[str, Callable[[object], Any]] = {
+    "on_disk": _of(bool),
+    "memory": _of(Memory),
+    "enable_hnsw": _of(bool),
+}
+_KEPT = frozenset(("lookup", "range", "prefix", "is_tenant", "is_principal", "memory", "on_disk"))
+"""What a FieldSchema has a field for; graphs for payload values are always built."""
