@@ -49,7 +49,7 @@ from vexfs_twisted.model.updates import (
     UpdateResult,
     UpdateStatus,
     Upsert,
-    check_upsert,
+    check_update,
 )
 from vexfs_twisted.model.vectors import NamedVectors
 
@@ -145,8 +145,9 @@ class MemoryOperations:
 
     def _update(self, name: str, update: Update, wait: bool) -> UpdateResult:
         kept = self._kept(name)
+        check_update(update, kept.config.params)
         if isinstance(update, Upsert):
-            check_upsert(update, kept.config.params.vectors)
+            check_update(update, kept.config.params)
             for index, point_id in enumerate(update.ids):
                 vectors = _vectors_of(update, index)
                 kept.points[point_id] = Stored(kept.operations, update.payloads[index], vectors)
@@ -216,7 +217,9 @@ class MemoryOperations:
             stored = kept.points[point_id]
             record = _record(point_id, stored, query.selection)
             score = self._score(query, stored)
-            scored.append(ScoredPoint(point_id, stored.version, score, *record[1:]))
+            scored.append(
+                ScoredPoint(point_id, stored.version, score, record.payload, record.vectors)
+            )
         scored.sort(key=lambda point: (-point.score, sort_key(point.id)))
         return scored[query.offset : query.offset + query.limit]
 

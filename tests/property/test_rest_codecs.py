@@ -12,18 +12,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.filter_json import filter_to_json
 from tests.rest_harness import RestClient
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.filters import (
     Condition,
+    DatetimeRange,
     FieldCondition,
     Filter,
     HasId,
+    HasVector,
+    IsEmpty,
+    IsNull,
     MatchAny,
     MatchExcept,
+    MatchPhrase,
+    MatchPrefix,
+    MatchText,
+    MatchTextAny,
     MatchValue,
+    MinShould,
+    Nested,
     Range,
+    Slice,
+    ValuesCount,
 )
+from vexfs_twisted.model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record, ScoredPoint
 from vexfs_twisted.rest.bodies import Body
@@ -51,6 +65,12 @@ json_values = st.recursive(
 payloads = st.dictionaries(words, json_values, max_size=4)
 keys = st.sampled_from(["a", "a.b", "a[].b", 'x."y z"', "n[0]"])
 numbers = st.integers(-(2**63), 2**63 - 1)
+paths = keys.map(PayloadPath.parse)
+moments = st.integers(1, 2**52)
+places = st.builds(GeoPoint, st.floats(-180, 180), st.floats(-90, 90))
+rings = st.lists(places, min_size=3, max_size=5).map(lambda ring: (*ring, ring[0]))
+BOUNDS = ("lt", "gt", "lte", "gte")
+TEXTS = (MatchText, MatchTextAny, MatchPhrase, MatchPrefix)
 bounds = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -62,47 +82,45 @@ def spell(point_id: UUID, how: int) -> str:
 
 def field_conditions() -> st.SearchStrategy[FieldCondition]:
     values = st.frozensets(words, max_size=3) | st.frozensets(numbers, max_size=3)
-    predicates: st.SearchStrategy[Any] = (
-        st.builds(MatchValue, words | st.booleans() | numbers)
-        | st.builds(MatchAny, values)
-        | st.builds(MatchExcept, values)
-        | st.builds(Range, lt=bounds, gt=bounds, gte=bounds, lte=bounds)
+    predicates: st.SearchStrategy[Any] = st.one_of(
+        st.builds(MatchValue, words | st.booleans() | numbers),
+        st.builds(MatchAny, values),
+        st.builds(MatchExcept, values),
+        *(st.builds(kind, words) for kind in TEXTS),
+        st.builds(Range, **dict.fromkeys(BOUNDS, bounds)),
+        st.builds(DatetimeRange, gte=moments, **dict.fromkeys(BOUNDS[:-1], st.none() | moments)),
+        st.builds(ValuesCount, **dict.fromkeys(BOUNDS, st.none() | integers)),
+        st.builds(GeoBoundingBox, places, places),
+        st.builds(GeoRadius, places, st.floats(0, 1e9)),
+        st.builds(GeoPolygon, rings, st.lists(rings, max_size=2).map(tuple)),
+        st.just(IsEmpty()),
+        st.just(IsNull()),
     )
-    return st.builds(FieldCondition, keys.map(PayloadPath.parse), predicates)
+    return st.builds(FieldCondition, paths, predicates)
+
+
+def filters_of(conditions: st.SearchStrategy[Condition], most: int) -> st.SearchStrategy[Filter]:
+    clauses = st.lists(conditions, max_size=most).map(tuple)
+    min_should = st.none() | st.builds(MinShould, clauses, st.integers(1, 3))
+    return st.builds(Filter, clauses, clauses, clauses, min_should)
 
 
 def filters() -> st.SearchStrategy[Filter]:
+    anywhere = field_conditions() | st.builds(HasVector, words) | slices()
+    inside = st.recursive(
+        anywhere, lambda inner: st.builds(Nested, paths, filters_of(inner, 2)), max_leaves=4
+    )
     conditions: st.SearchStrategy[Condition] = st.recursive(
-        field_conditions() | st.builds(HasId, st.frozensets(point_ids, max_size=3)),
-        lambda inner: st.builds(Filter, *[st.lists(inner, max_size=2).map(tuple)] * 3),
+        inside | st.builds(HasId, st.frozensets(point_ids, max_size=3)),
+        lambda inner: filters_of(inner, 2),
         max_leaves=8,
     )
-    return st.builds(Filter, *[st.lists(conditions, max_size=3).map(tuple)] * 3)
+    return filters_of(conditions, 3)
 
 
-def condition_to_json(condition: Condition) -> dict[str, Any]:
-    """A condition as a client spells it."""
-    match condition:
-        case Filter():
-            return {
-                name: [condition_to_json(inner) for inner in getattr(condition, name)]
-                for name in ("must", "should", "must_not")
-            }
-        case HasId():
-            return {"has_id": list(condition.ids)}
-        case FieldCondition(key=key, predicate=Range() as found):
-            return {
-                "key": key.text,
-                "range": {"lt": found.lt, "gt": found.gt, "gte": found.gte, "lte": found.lte},
-            }
-        case FieldCondition(key=key, predicate=MatchValue(value=value)):
-            return {"key": key.text, "match": {"value": value}}
-        case FieldCondition(key=key, predicate=MatchAny(values=values)):
-            return {"key": key.text, "match": {"any": list(values)}}
-        case FieldCondition(key=key, predicate=MatchExcept(values=values)):
-            return {"key": key.text, "match": {"except": list(values)}}
-        case _:
-            raise AssertionError(condition)
+def slices() -> st.SearchStrategy[Slice]:
+    totals = st.integers(1, 2**32 - 1)
+    return totals.flatmap(lambda n: st.builds(Slice, st.just(n), st.integers(0, n - 1)))
 
 
 def decode(read: Any, value: Any) -> Any:
@@ -120,7 +138,7 @@ class Codecs(SynchronousTestCase):
 
     @given(filters())
     def test_filters(self, condition: Filter) -> None:
-        read = decode(read_filter, condition_to_json(condition))
+        read = decode(read_filter, filter_to_json(condition))
         self.assertEqual(read, condition)
         # Python takes 1, 1.0 and True for equal; the text of a value does not.
         self.assertEqual(sorted(repr(read)), sorted(repr(condition)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import partial
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -37,10 +36,10 @@ def describe(value: object) -> str:
     return f"{kind} `{value}`"
 
 
-def located(place: str, read: Callable[[Any], T], value: object) -> T:
-    """`read(value)`; an error says in which place it was found."""
+def located(place: str, read: Callable[..., T], value: object, *more: object) -> T:
+    """`read(value, *more)`; an error says in which place it was found."""
     try:
-        return read(value)
+        return read(value, *more)
     except FormatError as error:
         inner = error.message.removeprefix(FormatError.prefix)
         raise FormatError(f"{place}: {inner}") from None
@@ -117,8 +116,7 @@ def _structure_attrs(converter: Converter, kind: type) -> Callable[[object, obje
         for field in fields:
             item = value.get(field.name)
             if item is not None:
-                read = partial(converter.structure, cl=field.type)
-                given[field.name] = located(field.name, read, item)
+                given[field.name] = located(field.name, converter.structure, item, field.type)
             elif field.default is attrs.NOTHING:
                 raise FormatError(f"missing field `{field.name}`")
         return kind(**given)

@@ -9,147 +9,195 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import evolve, frozen
+
 from ...jsonform.converter import located
-from ...model.errors import FormatError, NotSupported, Problem, ValidationError
+from ...model.errors import BadInput, FormatError, Problem, ValidationError
 from ...model.filters import (
     Condition,
     FieldCondition,
     Filter,
     HasId,
-    Match,
-    MatchAny,
-    MatchExcept,
-    MatchValue,
-    Range,
+    HasVector,
+    IsEmpty,
+    IsNull,
+    MinShould,
+    Nested,
+    Slice,
 )
-from .fields import optional, read_number, read_object, required
+from ...model.validation import Bounds
+from .fields import (
+    optional,
+    read_boolean,
+    read_list,
+    read_object,
+    read_string,
+    read_unsigned,
+    required,
+)
 from .ids import read_ids
+from .predicates import PREDICATES
 from .selectors import read_path
 
 _CLAUSES = ("should", "min_should", "must", "must_not")
 _MAX_DEPTH = 64
-_I64 = range(-(2**63), 2**63)
-_KNOWN_LATER = ("is_empty", "is_null", "has_vector", "nested", "slice")
-_PREDICATES_KNOWN_LATER = (
-    "geo_bounding_box",
-    "geo_radius",
-    "geo_polygon",
-    "values_count",
-    "is_empty",
-    "is_null",
-)
-_MATCHES_KNOWN_LATER = ("text", "text_any", "phrase", "prefix")
+_MAX_U32 = 2**32 - 1
+_AT_LEAST_ONE = Bounds(1)
 
 
-def read_filter(value: Any, path: str = "filter", depth: int = 0) -> Filter:
+@frozen
+class _Scope:
+    """Where a part of a filter stands: its path, how deep, and whether inside of `nested`."""
+
+    path: str
+    depth: int = 0
+    is_nested: bool = False
+
+    def at(self, place: str) -> _Scope:
+        """The scope of a member."""
+        return evolve(self, path=f"{self.path}.{place}")
+
+
+def read_filter(value: Any, path: str = "filter") -> Filter:
     """The filter that `value` holds. `path` is where it stands, for validation errors.
 
-    Raises FormatError for what is no filter, ValidationError for a condition on a field that says
-    nothing of it, and NotSupported for kinds of conditions that this server lacks.
+    Raises FormatError for what is no filter or is nested too deep, BadInput for a condition where
+    it makes no sense, and ValidationError for values out of range, and for a condition on a field
+    that says nothing of it.
     """
-    if depth == _MAX_DEPTH:
+    return _read_filter(value, _Scope(path))
+
+
+def read_optional_filter(body: dict[str, Any], path: str, name: str = "filter") -> Filter | None:
+    """The filter in a member of a request, if there is one; `path` is where that stands."""
+    return optional(body, name, lambda value: read_filter(value, path), None)
+
+
+def _read_filter(value: Any, scope: _Scope) -> Filter:
+    if scope.depth > _MAX_DEPTH:
         raise FormatError("recursion limit exceeded")
     body = read_object(value, "Filter")
     unknown = body.keys() - set(_CLAUSES)
     if unknown:
         expected = ", ".join(f"`{name}`" for name in _CLAUSES)
         raise FormatError(f"unknown field `{min(unknown)}`, expected one of {expected}")
-    if body.get("min_should") is not None:
-        raise NotSupported("`min_should` in a filter is not supported yet")
     return Filter(
-        must=_read_clause(body, "must", path, depth),
-        should=_read_clause(body, "should", path, depth),
-        must_not=_read_clause(body, "must_not", path, depth),
+        must=_read_clause(body, "must", scope),
+        should=_read_clause(body, "should", scope),
+        must_not=_read_clause(body, "must_not", scope),
+        min_should=optional(
+            body, "min_should", lambda part: _read_min_should(part, scope.at("min_should")), None
+        ),
     )
 
 
-def _read_clause(body: dict[str, Any], name: str, path: str, depth: int) -> tuple[Condition, ...]:
+def _read_min_should(value: Any, scope: _Scope) -> MinShould:
+    body = read_object(value, "MinShould")
+    required(body, "conditions", read_list)
+    min_count = required(body, "min_count", read_unsigned)
+    complaint = _AT_LEAST_ONE.complaint(min_count)
+    if complaint is not None:
+        raise ValidationError([Problem(f"{scope.path}.min_count", complaint)])
+    return MinShould(_read_clause(body, "conditions", scope), min_count)
+
+
+def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condition, ...]:
     value = body.get(name)
     if value is None:
         return ()
     if type(value) is not list:
-        return (_read_located(value, name, path, depth),)
-    return tuple(
-        _read_located(item, f"{name}[{index}]", path, depth) for index, item in enumerate(value)
-    )
+        return (_read_located(value, name, scope),)
+    return tuple(_read_located(item, f"{name}[{index}]", scope) for index, item in enumerate(value))
 
 
-def _read_located(value: Any, place: str, path: str, depth: int) -> Condition:
-    return located(place, lambda item: _read_condition(item, f"{path}.{place}", depth), value)
+def _read_located(value: Any, place: str, scope: _Scope) -> Condition:
+    return located(place, _read_condition, value, scope.at(place))
 
 
-def _read_condition(value: Any, path: str, depth: int) -> Condition:
+def _read_condition(value: Any, scope: _Scope) -> Condition:
     if type(value) is dict:
         if "key" in value:
-            return _read_field_condition(value, path)
-        if "has_id" in value:
-            return HasId(frozenset(located("has_id", read_ids, value["has_id"])))
+            return _read_field_condition(value, scope.path)
+        for name, read in _CONDITIONS.items():
+            part = value.get(name)
+            if part is not None:
+                return located(name, read, part, scope.at(name))
         if not value.keys() - set(_CLAUSES):
-            return read_filter(value, path, depth + 1)
-        for name in _KNOWN_LATER:
-            if name in value:
-                raise NotSupported(f"The filter condition `{name}` is not supported yet")
+            return _read_filter(value, evolve(scope, depth=scope.depth + 1))
     raise FormatError("data did not match any variant of untagged enum Condition")
 
 
 def _read_field_condition(body: dict[str, Any], path: str) -> Condition:
     key = required(body, "key", read_path)
-    for name in _PREDICATES_KNOWN_LATER:
-        if body.get(name) is not None:
-            raise NotSupported(f"The field condition `{name}` is not supported yet")
-    predicates = [
-        optional(body, "match", _read_match, None),
-        optional(body, "range", _read_range, None),
-    ]
-    conditions = tuple(FieldCondition(key, found) for found in predicates if found is not None)
-    if not conditions:
+    found: list[Condition] = []
+    for name, read in PREDICATES.items():
+        part = body.get(name)
+        if part is not None:
+            found.append(FieldCondition(key, located(name, read, part, f"{path}.{name}")))
+    for name, absence in (("is_empty", IsEmpty()), ("is_null", IsNull())):
+        wanted = optional(body, name, read_boolean, None)
+        if wanted is not None:
+            condition = FieldCondition(key, absence)
+            found.append(condition if wanted else Filter(must_not=(condition,)))
+    if not found:
         text = "At least one field condition must be specified"
         raise ValidationError([Problem(path, text)])
     # A field condition that says several things holds where any of them does.
-    return conditions[0] if len(conditions) == 1 else Filter(should=conditions)
+    return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
 
-def _read_match(value: Any) -> Match:
-    body = read_object(value, "Match")
-    for name, read in _MATCHES.items():
-        if name in body:
-            return read(body[name])
-    for name in _MATCHES_KNOWN_LATER:
-        if name in body:
-            raise NotSupported(f"The match kind `{name}` is not supported yet")
-    raise _no_match()
+def _read_has_id(value: Any, scope: _Scope) -> HasId:
+    if scope.is_nested:
+        raise BadInput("`has_id` is not allowed inside of `nested`: its points have no ids there")
+    return HasId(frozenset(read_ids(value)))
 
 
-def _read_match_value(value: Any) -> MatchValue:
-    is_integer = type(value) is int and value in _I64
-    if is_integer or type(value) is str or type(value) is bool:
-        return MatchValue(value)
-    raise _no_match()
+def _read_has_vector(value: Any, _: _Scope) -> HasVector:
+    return HasVector(read_string(value))
 
 
-def _read_values(value: Any) -> frozenset[str] | frozenset[int]:
-    if type(value) is list:
-        if all(type(item) is str for item in value):
-            return frozenset(value)
-        if all(type(item) is int and item in _I64 for item in value):
-            return frozenset(value)
-    raise _no_match()
+def _read_absence(predicate: IsEmpty | IsNull) -> Callable[[Any, _Scope], FieldCondition]:
+    def read(value: Any, _: _Scope) -> FieldCondition:
+        key = required(read_object(value, "PayloadField"), "key", read_path)
+        return FieldCondition(key, predicate)
+
+    return read
 
 
-def _no_match() -> FormatError:
-    return FormatError("data did not match any variant of untagged enum Match")
+def _read_nested(value: Any, scope: _Scope) -> Nested:
+    body = read_object(value, "Nested")
+    inner = _Scope(f"{scope.path}.filter", scope.depth + 1, is_nested=True)
+    return Nested(
+        key=required(body, "key", read_path),
+        filter=required(body, "filter", lambda item: _read_filter(item, inner)),
+    )
 
 
-_MATCHES: Mapping[str, Callable[[Any], Match]] = {
-    "value": _read_match_value,
-    "any": lambda value: MatchAny(_read_values(value)),
-    "except": lambda value: MatchExcept(_read_values(value)),
+def _read_slice(value: Any, scope: _Scope) -> Slice:
+    body = read_object(value, "Slice")
+    total = required(body, "total", _read_u32)
+    index = required(body, "index", _read_u32)
+    if total == 0:
+        raise FormatError("total: invalid value: integer `0`, expected a nonzero u32")
+    if index >= total:
+        text = f"value {index} invalid, must be smaller than total ({total})"
+        raise ValidationError([Problem(f"{scope.path}.index", text)])
+    return Slice(total, index)
+
+
+def _read_u32(value: Any) -> int:
+    number = read_unsigned(value)
+    if number > _MAX_U32:
+        raise FormatError(f"invalid value: integer `{number}`, expected u32")
+    return number
+
+
+_CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
+    "has_id": _read_has_id,
+    "has_vector": _read_has_vector,
+    "is_empty": _read_absence(IsEmpty()),
+    "is_null": _read_absence(IsNull()),
+    "nested": _read_nested,
+    "slice": _read_slice,
 }
-
-
-def _read_range(value: Any) -> Range:
-    body = read_object(value, "RangeInterface")
-    bounds = {name: body.get(name) for name in ("lt", "gt", "gte", "lte")}
-    if any(type(bound) is str for bound in bounds.values()):
-        raise NotSupported("A range of dates is not supported yet")
-    return Range(**{name: optional(bounds, name, read_number, None) for name in bounds})
+"""The member that makes a condition what it is -> the reader of the member."""

@@ -38,7 +38,7 @@ from .fields import (
     refuse_shard_key,
     required,
 )
-from .filters import read_filter
+from .filters import read_optional_filter
 from .ids import read_id, read_ids
 from .selectors import read_selection
 from .vectors import is_inference, no_inference, read_vector
@@ -83,7 +83,7 @@ def read_scroll(value: Any) -> Scroll:
     scroll = Scroll(
         limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
         offset=optional(body, "offset", read_id, None),
-        filter=_read_optional_filter(body, "scroll_request.filter"),
+        filter=read_optional_filter(body, "scroll_request.filter"),
         selection=read_selection(body, ALL_PAYLOAD),
     )
     validate(scroll, "scroll_request")
@@ -95,7 +95,7 @@ def read_count(value: Any) -> Count:
     body = read_object(value, "CountRequest")
     refuse_shard_key(body)
     return Count(
-        filter=_read_optional_filter(body, "count_request.filter"),
+        filter=read_optional_filter(body, "count_request.filter"),
         exact=optional(body, "exact", read_boolean, True),
     )
 
@@ -109,7 +109,7 @@ def read_query(value: Any, path: str = "internal") -> Query:
     query = Query(
         target=target,
         using=optional(body, "using", read_string, UNNAMED),
-        filter=_read_optional_filter(body, f"{path}.filter"),
+        filter=read_optional_filter(body, f"{path}.filter"),
         params=optional(body, "params", _read_params, SearchParams()),
         score_threshold=optional(body, "score_threshold", read_number, None),
         limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
@@ -129,7 +129,7 @@ def read_search(value: Any, path: str = "search_request") -> Query:
     query = Query(
         target=target,
         using=name,
-        filter=_read_optional_filter(body, f"{path}.filter"),
+        filter=read_optional_filter(body, f"{path}.filter"),
         params=optional(body, "params", _read_params, SearchParams()),
         score_threshold=optional(body, "score_threshold", read_number, None),
         limit=required(body, limit_name, read_unsigned),
@@ -154,10 +154,6 @@ def read_search_batch(value: Any) -> list[Query]:
 
 def _read_searches(value: Any, name: str) -> list[Any]:
     return required(read_object(value, name), "searches", read_list)
-
-
-def _read_optional_filter(body: dict[str, Any], path: str) -> Any:
-    return optional(body, "filter", lambda value: read_filter(value, path), None)
 
 
 def _check_parts(body: dict[str, Any], has_target: bool) -> None:
