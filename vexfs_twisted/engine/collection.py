@@ -15,11 +15,13 @@ from ..model.collection import (
 from ..model.errors import BadRequest, DomainError, Unavailable, unknown_collection
 from ..model.ids import PointId
 from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
-from ..model.updates import Update, Upsert, check_upsert
+from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
+from .payload_edits import check_depth
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
+from .store.draft import Outcome
 from .store.gate import GateClosed
-from .store.store import Outcome, Store
+from .store.store import Store
 from .store.view import Snapshot
 
 
@@ -67,19 +69,21 @@ class Collection:
         Answers for each its operation id or what kept it from taking effect: a DomainError that
         the client caused, or whatever broke. The others take effect all the same.
         """
-        outcomes: list[Outcome] = [0] * len(updates)
-        accepted: list[int] = []
-        for position, update in enumerate(updates):
-            try:
-                self._check(update)
-                accepted.append(position)
-            except Exception as error:
-                outcomes[position] = error
-        if accepted:
-            done = self._commit([updates[position] for position in accepted])
-            for position, outcome in zip(accepted, done, strict=True):
-                outcomes[position] = outcome
-        return outcomes
+        return [outcome for (outcome,) in self.apply_each([[update] for update in updates])]
+
+    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
+        """Carry out sequences of updates in order, in one durable commit.
+
+        A sequence ends with its first error, which keeps what comes after it in the sequence from
+        being tried; nothing of the update that failed takes effect. Answers for each sequence the
+        operation ids and, where it has failed, the error last.
+        """
+        checked = [self._checked(updates) for updates in sequences]
+        sound = [updates for updates, _ in checked]
+        done = self._commit(sound) if any(sound) else [[] for _ in sound]
+        return [
+            _ended(outcomes, problem) for outcomes, (_, problem) in zip(done, checked, strict=True)
+        ]
 
     def retrieve(self, ids: Sequence[PointId], selection: Selection) -> list[Record]:
         """The points that exist among `ids`, in the order asked for, each once."""
@@ -129,22 +133,31 @@ class Collection:
         self._is_removed = True
         self._store.remove()
 
-    def _check(self, update: Update) -> None:
-        params = self.config.params.vectors
-        if isinstance(update, Upsert):
-            check_upsert(update, params)
-            for name in update.vectors:
-                if params[name].multivector_config is not None:
-                    raise BadRequest(f"Storing multivectors is not supported yet: {name}")
-        elif update.ids is None and update.filter is None:
-            raise BadRequest("No filter or points provided")
+    def _checked(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Exception | None]:
+        """The updates before the first that cannot be carried out, and what is wrong with it."""
+        for position, update in enumerate(updates):
+            try:
+                self._check(update)
+            except Exception as error:
+                return updates[:position], error
+        return updates, None
 
-    def _commit(self, updates: Sequence[Update]) -> list[Outcome]:
+    def _check(self, update: Update) -> None:
+        params = self.config.params
+        check_update(update, params)
+        if isinstance(update, Upsert | UpdateVectors):
+            for name in update.vectors:
+                if params.vectors[name].multivector_config is not None:
+                    raise BadRequest(f"Storing multivectors is not supported yet: {name}")
+        elif isinstance(update, SetPayload):
+            check_depth(update)
+
+    def _commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         try:
             with self._errors():
-                return self._store.commit(updates)
+                return self._store.commit(sequences)
         except DomainError as error:
-            return [error] * len(updates)
+            return [[error] for _ in sequences]
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:
@@ -159,3 +172,9 @@ class Collection:
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise Unavailable("the collection is closed") from None
+
+
+def _ended(outcomes: list[Outcome], problem: Exception | None) -> list[Outcome]:
+    """The outcomes of a sequence of which the update after those had a problem."""
+    is_broken = bool(outcomes) and isinstance(outcomes[-1], Exception)
+    return outcomes if is_broken or problem is None else [*outcomes, problem]

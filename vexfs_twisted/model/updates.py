@@ -8,8 +8,8 @@ from enum import Enum
 import numpy as np
 from attrs import frozen
 
-from .collection_params import VectorParams
-from .errors import BadInput, unknown_vector, wrong_dimension
+from .collection import CollectionParams
+from .errors import BadInput, BadRequest, unknown_vector, wrong_dimension
 from .filters import Filter
 from .ids import PointId
 from .payload_index import CreateFieldIndex, DeleteFieldIndex
@@ -135,10 +135,26 @@ class UpdateResult:
     status: UpdateStatus
 
 
-def check_upsert(upsert: Upsert, params: Mapping[str, VectorParams]) -> None:
-    """Raise BadInput unless the vectors fit the collection: names, dimensions, finite numbers."""
-    for name, column in upsert.vectors.items():
-        known = params.get(name)
+def check_update(update: Update, params: CollectionParams) -> None:
+    """Raise a DomainError unless `update` can be carried out on a collection of `params`.
+
+    Whether the points exist is seen only when it is carried out.
+    """
+    if isinstance(update, CreateFieldIndex):
+        update.schema.check()
+    elif isinstance(update, Upsert | UpdateVectors):
+        _check_vectors(update.vectors, params)
+    elif not isinstance(update, DeleteFieldIndex):
+        if update.ids is None and update.filter is None:
+            raise BadRequest("No filter or points provided")
+        if isinstance(update, DeleteVectors):
+            _check_names(update.names, params)
+
+
+def _check_vectors(vectors: Mapping[str, VectorColumn], params: CollectionParams) -> None:
+    """Raise BadInput unless vectors fit the collection: names, dimensions, finite numbers."""
+    for name, column in vectors.items():
+        known = params.vectors.get(name)
         if known is None:
             raise unknown_vector(name)
         for dimension in column.dimensions:
@@ -146,3 +162,9 @@ def check_upsert(upsert: Upsert, params: Mapping[str, VectorParams]) -> None:
                 raise wrong_dimension(known.size, dimension)
         if not np.isfinite(column.data).all():
             raise BadInput("Vector contains NaN or infinite values")
+
+
+def _check_names(names: Sequence[str], params: CollectionParams) -> None:
+    for name in names:
+        if name not in params.vectors and name not in (params.sparse_vectors or {}):
+            raise unknown_vector(name)

@@ -25,7 +25,7 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
     _, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    return list(map(Record._make, zip(ids, payloads, vectors, strict=True)))
+    return list(map(Record, ids, payloads, vectors))
 
 
 def fetch_scored(

@@ -79,12 +79,17 @@ class BitmapDraft:
 
     def discard(self, rows: Rows) -> None:
         """Take out those of `rows`, distinct, that are in the set."""
-        found = rows[Bitmap(self._bits, self._count).has(rows)]
+        found = rows[self.has(rows)]
         if len(found):
             self._own(0)
             np.bitwise_and.at(self._bits, found >> 3, ~_masks(found))
             self._count -= len(found)
             self._touch(found)
+
+    def has(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of `rows`, in any order, are in the set by now."""
+        now = Bitmap(self._bits, self._count)
+        return now.with_room(int(rows.max(initial=-1)) + 1).has(rows)
 
     def clear(self) -> None:
         """Take out every row."""

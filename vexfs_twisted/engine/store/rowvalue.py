@@ -26,6 +26,11 @@ def encode_values(version: int, keys: Iterable[bytes], payloads: Iterable[bytes]
     return [head + key + payload for key, payload in zip(keys, payloads, strict=True)]
 
 
+def replaced(value: bytes, version: int, payload: bytes) -> bytes:
+    """The value of the same point once operation `version` has given it `payload`."""
+    return version.to_bytes(_VERSION_SIZE, "little") + key_of(value) + payload
+
+
 def key_of(value: bytes) -> bytes:
     """The key of the id of the row's point."""
     return value[_VERSION_SIZE : _UUID_END if value[_VERSION_SIZE] else _INTEGER_END]

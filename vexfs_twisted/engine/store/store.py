@@ -17,7 +17,7 @@ from ...model.errors import StorageFull
 from ...model.updates import Update
 from ..errors import UnusableDataFolder
 from .bits import LIVE_SLOT, read_bitmap
-from .draft import Draft
+from .draft import Draft, Outcome
 from .files import storage_errors, sync_directory
 from .gate import Gate
 from .state import Slot, State, read_config, read_state, write_config, write_state
@@ -32,8 +32,6 @@ from .tables import (
 )
 from .vectorfile import VectorFile
 from .view import Snapshot, VectorSpace, View
-
-Outcome = int | Exception
 
 
 class Store:
@@ -91,22 +89,21 @@ class Store:
         """A context in which one thread reads one moment. Must not be nested in a thread."""
         return Reading(self._gate, self._environment, self._tables, self._views)
 
-    def commit(self, updates: Sequence[Update]) -> list[Outcome]:
-        """Carry out checked updates in one transaction, and answer the operation id of each.
+    def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
+        """Carry out sequences of checked updates in one transaction.
 
+        Answers for each sequence what `Draft.apply` does: a sequence ends with its first error.
         When something unexpected breaks, every update is tried in a transaction of its own, so
-        that only the one that breaks fails. Raises GateClosed after `close`.
+        that only the sequence that breaks fails. Raises GateClosed after `close`.
         """
         with self._writing:
             self._gate.check_open()
             try:
-                return list(self._commit_together(updates))
+                return self._commit_together(sequences)
             except StorageFull as error:
-                return [error] * len(updates)
-            except Exception as error:
-                if len(updates) == 1:
-                    return [error]
-                return [self._commit_alone(update) for update in updates]
+                return [[error] for _ in sequences]
+            except Exception:
+                return [self._commit_singly(sequence) for sequence in sequences]
 
     def change_config(self, change: Callable[[CollectionConfig], CollectionConfig]) -> None:
         """Replace the configuration durably. Raises GateClosed after `close`."""
@@ -142,21 +139,28 @@ class Store:
                 with self._gate.held():
                     self._close_files()
 
-    def _commit_together(self, updates: Sequence[Update]) -> list[int]:
-        operations: list[int] = []
+    def _commit_together(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
+        outcomes: list[list[Outcome]] = []
 
         def write(transaction: Transaction) -> View:
-            operations.clear()
             draft = Draft(self._view, transaction, self._tables, self._files)
-            operations.extend(map(draft.apply, updates))
+            outcomes[:] = map(draft.apply, sequences)
             return draft.finish()
 
         self._publish(write)
-        return operations
+        return outcomes
 
-    def _commit_alone(self, update: Update) -> Outcome:
+    def _commit_singly(self, sequence: Sequence[Update]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for update in sequence:
+            outcomes.append(self._commit_one(update))
+            if isinstance(outcomes[-1], Exception):
+                break
+        return outcomes
+
+    def _commit_one(self, update: Update) -> Outcome:
         try:
-            return self._commit_together([update])[0]
+            return self._commit_together([[update]])[0][0]
         except Exception as error:
             return error
 

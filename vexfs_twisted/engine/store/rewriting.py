@@ -1,0 +1,27 @@
+"""Updates that change points where they are: their payloads, or which vectors they have.
+
+The points keep their rows, so no vector is written.
+"""
+
+from __future__ import annotations
+
+from ...model.updates import DeleteVectors, PayloadUpdate
+from ..payload_edits import edit_of
+from .pointsdraft import PointsDraft
+from .rowvalue import payload_of, replaced
+
+
+def edit_payloads(points: PointsDraft, update: PayloadUpdate, operation: int) -> None:
+    """Change payloads. Raises NotFound when one of the points named is missing."""
+    edit = edit_of(update)
+    rows = points.chosen(update.ids, update.filter)
+    points.rewrite(rows, lambda value: replaced(value, operation, edit(payload_of(value))))
+
+
+def delete_vectors(points: PointsDraft, update: DeleteVectors, operation: int) -> None:
+    """Take vectors away. Raises NotFound when one of the points named is missing."""
+    rows = points.chosen(update.ids, update.filter)
+    for name in update.names:
+        if name in points.spaces:
+            points.spaces[name].present.discard(rows)
+    points.rewrite(rows, lambda value: replaced(value, operation, payload_of(value)))
