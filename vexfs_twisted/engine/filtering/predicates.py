@@ -1,88 +1,59 @@
-"""Filters as functions of one row and its payload."""
+"""Predicates as functions of what a path selects in one payload."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
+import numpy as np
+
+from ...model.datetimes import parse_datetime
 from ...model.filters import (
-    Condition,
-    FieldCondition,
-    Filter,
-    HasId,
+    DatetimeRange,
+    IsEmpty,
+    IsNull,
     MatchAny,
     MatchExcept,
+    MatchPhrase,
+    MatchPrefix,
+    MatchText,
+    MatchTextAny,
     MatchValue,
+    Predicate,
     Range,
+    ValuesCount,
 )
-from ...model.payload_path import Key, PayloadPath
-from .values import values_at
+from ...model.payload_path import Step
+from .areas import Area, inside, place_of
+from .values import reached, values_at
 
 Payload = dict[str, Any]
 ValueTest = Callable[[Any], bool]
-Test: TypeAlias = Callable[[int, Payload], bool]
-"""Whether the row of that number passes, given its payload."""
-
-RowsOf = Callable[[HasId], frozenset[int]]
-"""The rows of the points that a condition names."""
-
-
-def filter_test(filter_: Filter, rows_of: RowsOf) -> Test:
-    """The test that `filter_` spells."""
-    must = _tests(filter_.must, rows_of)
-    should = _tests(filter_.should, rows_of)
-    must_not = _tests(filter_.must_not, rows_of)
-
-    def test(row: int, payload: Payload) -> bool:
-        for passes in must:
-            if not passes(row, payload):
-                return False
-        for passes in must_not:
-            if passes(row, payload):
-                return False
-        return not should or any(passes(row, payload) for passes in should)
-
-    return test
+StringTest = Callable[[str], bool]
+PayloadTest = Callable[[Payload], bool]
+TextMatch = MatchText | MatchTextAny | MatchPhrase
+Bounds = Range | DatetimeRange | ValuesCount
 
 
-def _tests(conditions: Sequence[Condition], rows_of: RowsOf) -> list[Test]:
-    """Tests of the conditions, the cheap ones first."""
-    ordered = sorted(conditions, key=_cost)
-    return [_condition_test(condition, rows_of) for condition in ordered]
+def payload_test(
+    steps: Sequence[Step], predicate: Predicate, text: StringTest | None
+) -> PayloadTest:
+    """Whether what the path selects in a payload satisfies `predicate`.
+
+    `text` is the test of one string, given for a predicate that is a TextMatch.
+    """
+    if isinstance(predicate, IsEmpty):
+        return lambda payload: all(map(is_empty, reached(payload, steps)))
+    if isinstance(predicate, IsNull):
+        return lambda payload: any(map(holds_null, reached(payload, steps)))
+    if isinstance(predicate, ValuesCount):
+        return _count_test(steps, predicate)
+    passes = value_test(predicate) if text is None else _on_strings(text)
+    return lambda payload: any(map(passes, values_at(payload, steps)))
 
 
-def _cost(condition: Condition) -> int:
-    if isinstance(condition, HasId):
-        return 0
-    return 1 if isinstance(condition, FieldCondition) else 2
-
-
-def _condition_test(condition: Condition, rows_of: RowsOf) -> Test:
-    if isinstance(condition, Filter):
-        return filter_test(condition, rows_of)
-    if isinstance(condition, HasId):
-        rows = rows_of(condition)
-        return lambda row, _: row in rows
-    return _field_test(condition.key, value_test(condition.predicate))
-
-
-def _field_test(path: PayloadPath, passes: ValueTest) -> Test:
-    steps = path.steps
-    if len(steps) == 1 and isinstance(steps[0], Key):
-        name = steps[0].name
-
-        def test_member(_: int, payload: Payload) -> bool:
-            value = payload.get(name)
-            if isinstance(value, list):
-                return any(map(passes, value))
-            return passes(value)
-
-        return test_member
-    return lambda _, payload: any(map(passes, values_at(payload, steps)))
-
-
-def value_test(predicate: MatchValue | MatchAny | MatchExcept | Range) -> ValueTest:
-    """Whether one value, not an array, satisfies `predicate`. Null satisfies none."""
+def value_test(predicate: Any) -> ValueTest:
+    """Whether one value, not an array, satisfies a predicate on values. Null satisfies none."""
     if isinstance(predicate, MatchValue):
         return _equals(predicate.value)
     if isinstance(predicate, MatchAny):
@@ -90,7 +61,64 @@ def value_test(predicate: MatchValue | MatchAny | MatchExcept | Range) -> ValueT
     if isinstance(predicate, MatchExcept):
         is_listed = _is_one_of(predicate.values)
         return lambda value: value is not None and not is_listed(value)
-    return _lies_within(predicate)
+    if isinstance(predicate, MatchPrefix):
+        prefix = predicate.prefix
+        return _on_strings(lambda value: value.startswith(prefix))
+    if isinstance(predicate, Range):
+        return lambda value: type(value) in (int, float) and lies_within(predicate, value)
+    if isinstance(predicate, DatetimeRange):
+        return _on_strings(_datetime_test(predicate))
+    return _place_test(predicate)
+
+
+def plain_text_test(predicate: TextMatch) -> StringTest:
+    """Whether a string of a field without a text index matches: substrings, by case."""
+    if isinstance(predicate, MatchTextAny):
+        words = predicate.text.split()
+        return lambda value: any(word in value for word in words)
+    wanted = predicate.text
+    if isinstance(predicate, MatchPhrase) and not wanted:
+        return lambda value: False
+    return lambda value: wanted in value
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a value at the end of a path is none."""
+    return value is None or value == []
+
+
+def holds_null(value: Any) -> bool:
+    """Whether a value at the end of a path is null, or an array with a null in it."""
+    return value is None or (isinstance(value, list) and None in value)
+
+
+def count_of(value: Any) -> int:
+    """How many values a value at the end of a path counts for."""
+    if isinstance(value, list):
+        return len(value)
+    return 0 if value is None else 1
+
+
+def lies_within(bounds: Bounds, value: float) -> bool:
+    """Whether a number lies within every bound given."""
+    return (
+        (bounds.lt is None or value < bounds.lt)
+        and (bounds.gt is None or value > bounds.gt)
+        and (bounds.lte is None or value <= bounds.lte)
+        and (bounds.gte is None or value >= bounds.gte)
+    )
+
+
+def _count_test(steps: Sequence[Step], bounds: ValuesCount) -> PayloadTest:
+    passes_without = lies_within(bounds, 0)
+
+    def test(payload: Payload) -> bool:
+        values = reached(payload, steps)
+        if not values:
+            return passes_without
+        return any(lies_within(bounds, count_of(value)) for value in values)
+
+    return test
 
 
 def _equals(wanted: str | int | bool) -> ValueTest:
@@ -104,15 +132,24 @@ def _is_one_of(wanted: frozenset[str] | frozenset[int]) -> ValueTest:
     return lambda value: type(value) is kind and value in wanted
 
 
-def _lies_within(bounds: Range) -> ValueTest:
+def _on_strings(test: StringTest) -> ValueTest:
+    return lambda value: type(value) is str and test(value)
+
+
+def _datetime_test(bounds: DatetimeRange) -> StringTest:
+    def test(value: str) -> bool:
+        moment = parse_datetime(value)
+        return moment is not None and lies_within(bounds, moment)
+
+    return test
+
+
+def _place_test(area: Area) -> ValueTest:
     def test(value: Any) -> bool:
-        if type(value) is not int and type(value) is not float:
+        place = place_of(value)
+        if place is None:
             return False
-        return (
-            (bounds.lt is None or value < bounds.lt)
-            and (bounds.gt is None or value > bounds.gt)
-            and (bounds.lte is None or value <= bounds.lte)
-            and (bounds.gte is None or value >= bounds.gte)
-        )
+        lon, lat = place
+        return bool(inside(area, np.array([lon]), np.array([lat]))[0])
 
     return test

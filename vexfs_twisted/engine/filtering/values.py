@@ -5,37 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...model.payload_path import Index, Key, Step
+from ...model.payload_path import EachElement, Index, Key, PayloadPath, Step
+
+NOTHING: Sequence[Any] = ()
 
 
 def values_at(payload: Any, steps: Sequence[Step]) -> Iterator[Any]:
-    """Yield what a condition on the path looks at; an array at its end counts as its elements.
-
-    A key reaches into objects only: seeing through an array takes a step of its own.
-    """
-    for value in _reached(payload, steps, 0):
+    """Yield what a condition on the path looks at; an array at its end counts as its elements."""
+    for value in reached(payload, steps):
         if isinstance(value, list):
             yield from value
         else:
             yield value
 
 
-def _reached(value: Any, steps: Sequence[Step], depth: int) -> Iterator[Any]:
-    while depth < len(steps):
-        step = steps[depth]
-        depth += 1
+def reached(payload: Any, steps: Sequence[Step]) -> Sequence[Any]:
+    """The values at the end of the path, arrays as they are.
+
+    A key reaches into objects only: seeing through an array takes a step of its own.
+    """
+    values: Sequence[Any] = (payload,)
+    for step in steps:
         if isinstance(step, Key):
-            if not isinstance(value, dict) or step.name not in value:
-                return
-            value = value[step.name]
-        elif not isinstance(value, list):
-            return
+            name = step.name
+            values = [v[name] for v in values if isinstance(v, dict) and name in v]
         elif isinstance(step, Index):
-            if step.position >= len(value):
-                return
-            value = value[step.position]
+            place = step.position
+            values = [v[place] for v in values if isinstance(v, list) and place < len(v)]
         else:
+            values = [element for v in values if isinstance(v, list) for element in v]
+        if not values:
+            return NOTHING
+    return values
+
+
+def elements_at(payload: Any, steps: Sequence[Step]) -> Iterator[dict[str, Any]]:
+    """Yield the objects in the arrays at the path: what a nested filter is held against.
+
+    `steps` without a closing `[]`, as `array_steps` gives them.
+    """
+    for value in reached(payload, steps):
+        if isinstance(value, list):
             for element in value:
-                yield from _reached(element, steps, depth)
-            return
-    yield value
+                if isinstance(element, dict):
+                    yield element
+
+
+def array_steps(path: PayloadPath) -> tuple[Step, ...]:
+    """The steps to an array, which `a` and `a[]` name alike."""
+    steps = path.steps
+    return steps[:-1] if isinstance(steps[-1], EachElement) else steps

@@ -1,0 +1,123 @@
+"""Filters as functions of one payload, and of what is known of its row beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from ...model.filters import (
+    Condition,
+    FieldCondition,
+    Filter,
+    HasId,
+    HasVector,
+    MinShould,
+    Nested,
+    Slice,
+)
+from ...model.payload_path import EachElement, Step
+from .predicates import Payload, StringTest, TextMatch, payload_test, plain_text_test
+from .values import array_steps, elements_at
+
+Test: TypeAlias = Callable[[int, Payload], bool]
+"""Whether a payload passes, given its position in the batch that is tested."""
+
+RowCondition = HasId | HasVector | Slice
+"""A condition that no payload is needed for."""
+
+RowTest = Callable[[RowCondition], Callable[[int], bool]]
+"""Whether the row at a position of the batch passes a condition on rows."""
+
+TextTests = Callable[[Sequence[Step], TextMatch], StringTest]
+"""The test of one string of the field at a path, by its text index if it has one."""
+
+
+def plain_texts(steps: Sequence[Step], predicate: TextMatch) -> StringTest:
+    """The test of strings of a field without a text index."""
+    return plain_text_test(predicate)
+
+
+def filter_test(filter_: Filter, on_rows: RowTest, texts: TextTests = plain_texts) -> Test:
+    """The test that `filter_` spells."""
+    maker = _Maker(on_rows, texts, ())
+    return maker.of_filter(filter_)
+
+
+class _Maker:
+    """Makes tests of conditions on the payload, or on the elements of the array at `base`."""
+
+    def __init__(self, on_rows: RowTest, texts: TextTests, base: tuple[Step, ...]) -> None:
+        self._on_rows = on_rows
+        self._texts = texts
+        self._base = base
+
+    def of_filter(self, filter_: Filter) -> Test:
+        must = self._all(filter_.must)
+        should = self._all(filter_.should)
+        must_not = self._all(filter_.must_not)
+        at_least = None if filter_.min_should is None else self._at_least(filter_.min_should)
+
+        def test(position: int, payload: Payload) -> bool:
+            for passes in must:
+                if not passes(position, payload):
+                    return False
+            for passes in must_not:
+                if passes(position, payload):
+                    return False
+            if at_least is not None and not at_least(position, payload):
+                return False
+            for passes in should:
+                if passes(position, payload):
+                    return True
+            return not should
+
+        return test
+
+    def _all(self, conditions: Sequence[Condition]) -> list[Test]:
+        """Tests of the conditions, the cheap ones first."""
+        return [self._of_condition(condition) for condition in sorted(conditions, key=_cost)]
+
+    def _at_least(self, wanted: MinShould) -> Test:
+        tests = self._all(wanted.conditions)
+
+        def test(position: int, payload: Payload) -> bool:
+            missing = wanted.min_count
+            for passes in tests:
+                if missing <= 0:
+                    break
+                missing -= passes(position, payload)
+            return missing <= 0
+
+        return test
+
+    def _of_condition(self, condition: Condition) -> Test:
+        if isinstance(condition, Filter):
+            return self.of_filter(condition)
+        if isinstance(condition, Nested):
+            return self._of_nested(condition)
+        if isinstance(condition, FieldCondition):
+            return self._of_field(condition)
+        on_row = self._on_rows(condition)
+        return lambda position, _: on_row(position)
+
+    def _of_field(self, condition: FieldCondition) -> Test:
+        steps, predicate = condition.key.steps, condition.predicate
+        text = None
+        if isinstance(predicate, TextMatch):
+            text = self._texts((*self._base, *steps), predicate)
+        test = payload_test(steps, predicate, text)
+        return lambda _, payload: test(payload)
+
+    def _of_nested(self, condition: Nested) -> Test:
+        steps = array_steps(condition.key)
+        base = (*self._base, *steps, EachElement())
+        test = _Maker(self._on_rows, self._texts, base).of_filter(condition.filter)
+        return lambda position, payload: any(
+            test(position, element) for element in elements_at(payload, steps)
+        )
+
+
+def _cost(condition: Condition) -> int:
+    if isinstance(condition, FieldCondition):
+        return 1
+    return 2 if isinstance(condition, Filter | Nested) else 0
