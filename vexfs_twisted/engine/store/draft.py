@@ -7,17 +7,12 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from ...model.errors import DomainError
-from ...model.updates import (
-    DeletePoints,
-    DeleteVectors,
-    Update,
-    UpdateVectors,
-    Upsert,
-)
+from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
+from ...model.updates import DeletePoints, DeleteVectors, Update, UpdateVectors, Upsert
 from .placing import update_vectors, upsert
 from .pointsdraft import PointsDraft
 from .rewriting import delete_vectors, edit_payloads
-from .state import Slot, State, write_state
+from .state import Slot, State, write_fields, write_state
 from .tables import Tables, Transaction
 from .vectorfile import VectorFile
 from .view import View
@@ -45,6 +40,7 @@ class Draft:
         self._tables = tables
         self._points = PointsDraft(view, transaction, tables, files)
         self._next_operation = view.next_operation
+        self._fields = dict(view.fields)
 
     def apply(self, updates: Sequence[Update]) -> list[Outcome]:
         """Carry out updates, already checked, in order up to the first that is refused.
@@ -64,8 +60,13 @@ class Draft:
         return outcomes
 
     def finish(self) -> View:
-        """Sync the vectors, write bitmaps and counters, and return the view of the result."""
-        view = attrs.evolve(self._points.finish(self._view), next_operation=self._next_operation)
+        """Sync the vectors, write all that is left, and return the view of the result."""
+        self._points.finish()
+        view = attrs.evolve(
+            self._points.freeze(), next_operation=self._next_operation, fields=self._fields
+        )
+        if view.fields != self._view.fields:
+            write_fields(self._transaction, self._tables, view.fields)
         slots = {name: Slot(s.slot, s.norm_bound) for name, s in view.spaces.items()}
         state = State(view.next_row, view.next_operation, slots)
         write_state(self._transaction, self._tables, state)
@@ -81,6 +82,10 @@ class Draft:
             update_vectors(self._points, update, operation)
         elif isinstance(update, DeleteVectors):
             delete_vectors(self._points, update, operation)
+        elif isinstance(update, CreateFieldIndex):
+            self._fields[update.field.text] = update.schema
+        elif isinstance(update, DeleteFieldIndex):
+            self._fields.pop(update.field.text, None)
         else:
             edit_payloads(self._points, update, operation)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from .keys import decode_rows, encode_ids, encode_rows
 from .rowvalue import encode_values, key_of
 from .spacedraft import SpaceDraft
 from .tables import TableReader, Tables, Transaction
+from .touches import Touch
 from .vectorfile import VectorFile
 from .view import View
 
@@ -36,8 +38,10 @@ class PointsDraft:
         tables: Tables,
         files: Mapping[str, VectorFile],
     ) -> None:
+        self._view = view
         self._transaction = transaction
         self._tables = tables
+        self._touches: list[Touch] = []
         self._live = BitmapDraft(view.live)
         self.next_row = view.next_row
         self.reader = TableReader(transaction, tables)
@@ -125,19 +129,26 @@ class PointsDraft:
         for space in self.spaces.values():
             space.present.clear()
 
-    def finish(self, view: View) -> View:
-        """Sync the vectors, write the bitmaps, and return `view` with the points as they are."""
+    def touch(self, operation: int, rows: Rows) -> None:
+        """Note that `operation` has changed the payloads of `rows`."""
+        self._touches.append(Touch(operation, rows))
+
+    def finish(self) -> None:
+        """Sync the vectors and write the bitmaps."""
         write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
         for space in self.spaces.values():
             write_changes(self._transaction, self._tables, space.slot, space.present)
             space.sync()
+
+    def freeze(self) -> View:
+        """The view with the points as they are by now, good until they change again."""
         rows = self.next_row
-        return View(
-            config=view.config,
+        return attrs.evolve(
+            self._view,
             next_row=rows,
-            next_operation=view.next_operation,
             live=self._live.freeze(rows),
             spaces={name: space.freeze(rows) for name, space in self.spaces.items()},
+            touches=self._view.touches.extended(self._touches),
         )
 
     def _delete(self, found: Found) -> None:

@@ -16,6 +16,7 @@ def edit_payloads(points: PointsDraft, update: PayloadUpdate, operation: int) ->
     edit = edit_of(update)
     rows = points.chosen(update.ids, update.filter)
     points.rewrite(rows, lambda value: replaced(value, operation, edit(payload_of(value))))
+    points.touch(operation, rows)
 
 
 def delete_vectors(points: PointsDraft, update: DeleteVectors, operation: int) -> None:

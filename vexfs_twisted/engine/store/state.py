@@ -1,4 +1,4 @@
-"""The small persistent facts of a collection: format, configuration, counters, vector slots."""
+"""The small persistent facts of a collection: format, configuration, counters, indexed fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import orjson
 from attrs import frozen
 
 from ...jsonform.collections import dump_config, load_config
+from ...jsonform.payload_index import field_schema_to_json, read_field_schema
 from ...model.collection import CollectionConfig
+from ...model.payload_index import FieldSchema
 from ..errors import UnknownFormat
 from .tables import Tables, Transaction
 
@@ -19,6 +21,7 @@ FORMAT_VERSION = 1
 _FORMAT = b"format"
 _CONFIG = b"config"
 _STATE = b"state"
+_FIELDS = b"fields"
 
 
 @frozen
@@ -66,3 +69,17 @@ def read_state(transaction: Transaction, tables: Tables) -> State:
 def write_state(transaction: Transaction, tables: Tables, state: State) -> None:
     """Store the counters."""
     transaction.put(_STATE, orjson.dumps(attrs.asdict(state)), db=tables.meta)
+
+
+def read_fields(transaction: Transaction, tables: Tables) -> dict[str, FieldSchema]:
+    """The stored declarations of payload indexes."""
+    plain = orjson.loads(transaction.get(_FIELDS, b"{}", db=tables.meta))
+    return {path: read_field_schema(declared) for path, declared in plain.items()}
+
+
+def write_fields(
+    transaction: Transaction, tables: Tables, fields: Mapping[str, FieldSchema]
+) -> None:
+    """Store the declarations of payload indexes."""
+    plain = {path: field_schema_to_json(schema) for path, schema in fields.items()}
+    transaction.put(_FIELDS, orjson.dumps(plain), db=tables.meta)

@@ -20,7 +20,15 @@ from .bits import LIVE_SLOT, read_bitmap
 from .draft import Draft, Outcome
 from .files import storage_errors, sync_directory
 from .gate import Gate
-from .state import Slot, State, read_config, read_state, write_config, write_state
+from .state import (
+    Slot,
+    State,
+    read_config,
+    read_fields,
+    read_state,
+    write_config,
+    write_state,
+)
 from .tables import (
     TableReader,
     Tables,
@@ -30,6 +38,7 @@ from .tables import (
     open_tables,
     sync_environment,
 )
+from .touches import TouchLog
 from .vectorfile import VectorFile
 from .view import Snapshot, VectorSpace, View
 
@@ -214,7 +223,9 @@ class Store:
                     params, slot.number, present, file.matrix, slot.norm_bound
                 )
             live = read_bitmap(transaction, self._tables, LIVE_SLOT).with_room(rows)
-            view = View(config, rows, state.next_operation, live, spaces)
+            fields = read_fields(transaction, self._tables)
+            touches = TouchLog(begin=state.next_operation)
+            view = View(config, rows, state.next_operation, live, spaces, fields, touches)
             return transaction.id(), view
 
     def _close_files(self) -> None:

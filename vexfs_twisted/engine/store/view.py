@@ -8,8 +8,10 @@ from attrs import field, frozen
 
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
+from ...model.payload_index import FieldSchema
 from .bitmap import Bitmap
 from .tables import TableReader
+from .touches import TouchLog
 from .vectorfile import Matrix
 
 
@@ -30,13 +32,19 @@ class VectorSpace:
 
 @frozen
 class View:
-    """A moment of a collection. `spaces` maps the names of the dense vectors."""
+    """A moment of a collection. `spaces` maps the names of the dense vectors.
+
+    `fields` are the declared payload indexes under their paths as spelled; `touches` tells of
+    payloads that changed in rows that are older.
+    """
 
     config: CollectionConfig
     next_row: int
     next_operation: int
     live: Bitmap
     spaces: Mapping[str, VectorSpace]
+    fields: Mapping[str, FieldSchema]
+    touches: TouchLog
 
 
 @frozen
