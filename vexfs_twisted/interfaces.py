@@ -69,6 +69,12 @@ class IStorage(Interface):
     def update(name: str, update: Update) -> Deferred[int]:
         """Carry out an update durably; fires with its operation id once it is on disk."""
 
+    def update_batch(name: str, updates: Sequence[Update]) -> Deferred[list[int]]:
+        """Carry out updates as `update` does, one after another; the first error ends it.
+
+        The updates before the one that fails stay, and those after it are not tried.
+        """
+
     def retrieve(name: str, ids: Sequence[PointId], selection: Selection) -> Deferred[list[Record]]:
         """The points that exist among `ids`, in the order asked for, each once."""
 

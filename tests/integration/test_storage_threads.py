@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from threading import Event, current_thread, get_ident
 from time import sleep
 from typing import Any
@@ -94,14 +95,17 @@ class RecordingCollection:
         self.gate = Event()
         self.poison: Update | None = None
 
-    def apply(self, updates: Sequence[Update]) -> list[int | Exception]:
+    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[int | Exception]]:
         """Wait for the gate, then number the updates."""
         self.gate.wait(30)
-        first = sum(self.groups)
-        self.groups.append(len(updates))
+        number = count(sum(self.groups))
+        self.groups.append(sum(map(len, sequences)))
         return [
-            BadInput("poisoned") if update is self.poison else first + index
-            for index, update in enumerate(updates)
+            [
+                BadInput("poisoned") if update is self.poison else next_number
+                for update, next_number in zip(updates, number, strict=False)
+            ]
+            for updates in sequences
         ]
 
 
@@ -133,6 +137,27 @@ class GroupCommitTests(PoolTestCase):
         self.collection.gate.set()
         self.assertEqual((await first, await last), (0, 2))
         await self.assertFailure(poisoned, BadInput)
+
+    async def test_a_batch_is_answered_whole(self) -> None:
+        first = self.submit(1)[0]
+        batch = self.writer.submit_batch([DeletePoints(ids=[number]) for number in range(3)])
+        last = self.submit(1)[0]
+        self.assertEqual(self.writer.queue_length, 5)
+        self.collection.gate.set()
+        self.assertEqual((await first, await batch, await last), (0, [1, 2, 3], 4))
+        self.assertEqual(self.collection.groups, [1, 4])
+
+    async def test_a_batch_fails_with_the_error_that_ends_it(self) -> None:
+        self.collection.gate.set()
+        self.collection.poison = DeletePoints(ids=[99])
+        batch = self.writer.submit_batch([DeletePoints(ids=[1]), self.collection.poison])
+        await self.assertFailure(batch, BadInput)
+
+    async def test_an_empty_batch_waits_for_nothing(self) -> None:
+        first = self.submit(1)[0]
+        self.assertEqual(self.successResultOf(self.writer.submit_batch([])), [])
+        self.collection.gate.set()
+        self.assertEqual(await first, 0)
 
     async def test_a_cancelled_wait_still_writes(self) -> None:
         answers = self.submit(3)

@@ -25,6 +25,8 @@ from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_collection_name
 from ..model.queries import (
     Count,
+    Facet,
+    FacetHit,
     Page,
     Query,
     Record,
@@ -41,6 +43,7 @@ T = TypeVar("T")
 
 _PEER_ID = crc32(b"vexfs-qdrant")
 _SHARDS = 1
+_LATE = UpdateResult(None, UpdateStatus.WAIT_TIMEOUT)
 
 
 def _deferred(method: Callable[P, Awaitable[T]]) -> Callable[P, Deferred[T]]:
@@ -130,9 +133,20 @@ class Operations:
         try:
             operation_id = await with_deadline(written, timeout if wait else None, self._clock)
         except TimedOut:
-            return UpdateResult(None, UpdateStatus.WAIT_TIMEOUT)
-        status = UpdateStatus.COMPLETED if wait else UpdateStatus.ACKNOWLEDGED
-        return UpdateResult(operation_id, status)
+            return _LATE
+        return _done(operation_id, wait)
+
+    @_deferred
+    async def update_batch(
+        self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
+    ) -> list[UpdateResult]:
+        """See IOperations."""
+        written = self._storage.update_batch(self._resolve(name), updates)
+        try:
+            operations = await with_deadline(written, timeout if wait else None, self._clock)
+        except TimedOut:
+            return [_LATE] * len(updates)
+        return [_done(operation_id, wait) for operation_id in operations]
 
     @_deferred
     async def retrieve(
@@ -159,6 +173,14 @@ class Operations:
         return await with_deadline(reading, timeout, self._clock)
 
     @_deferred
+    async def facet(
+        self, name: str, request: Facet, timeout: float | None = None
+    ) -> list[FacetHit]:
+        """See IOperations."""
+        reading = self._storage.facet(self._resolve(name), request)
+        return await with_deadline(reading, timeout, self._clock)
+
+    @_deferred
     async def query(
         self, name: str, query: Query, timeout: float | None = None
     ) -> Sequence[ScoredPoint]:
@@ -180,3 +202,8 @@ class Operations:
     def _resolve(self, name: str) -> str:
         check_collection_name(name)
         return self._storage.resolve(name)
+
+
+def _done(operation_id: int, wait: bool) -> UpdateResult:
+    status = UpdateStatus.COMPLETED if wait else UpdateStatus.ACKNOWLEDGED
+    return UpdateResult(operation_id, status)

@@ -22,7 +22,17 @@ from ..model.collection import (
     UpdateCollection,
 )
 from ..model.ids import PointId
-from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..model.queries import (
+    Count,
+    Facet,
+    FacetHit,
+    Page,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
 from ..model.updates import Update
 from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
@@ -126,6 +136,10 @@ class StorageService(Service):
         """See IStorage."""
         return self._queues_of(name).writer.submit(update)
 
+    def update_batch(self, name: str, updates: Sequence[Update]) -> Deferred[list[int]]:
+        """See IStorage."""
+        return self._queues_of(name).writer.submit_batch(updates)
+
     def retrieve(
         self, name: str, ids: Sequence[PointId], selection: Selection
     ) -> Deferred[list[Record]]:
@@ -139,6 +153,10 @@ class StorageService(Service):
     def count(self, name: str, request: Count) -> Deferred[int]:
         """See IStorage."""
         return self._read(name, Collection.count, request)
+
+    def facet(self, name: str, request: Facet) -> Deferred[list[FacetHit]]:
+        """See IStorage."""
+        return self._read(name, Collection.facet, request)
 
     def query_batch(
         self, name: str, queries: Sequence[Query]

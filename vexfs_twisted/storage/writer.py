@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from ..model.updates import Update
@@ -15,8 +15,11 @@ from .pool import WorkerPool
 class AppliesUpdates(Protocol):
     """The part of a collection that writes."""
 
-    def apply(self, updates: Sequence[Update]) -> list[int | Exception]:
-        """Carry out the updates in one commit: the operation id, or the error, of each."""
+    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[int | Exception]]:
+        """Carry out the sequences in one commit, each up to its first error.
+
+        Answers for each the operation ids and, at the end, the error if there was one.
+        """
 
 
 class CollectionWriter:
@@ -29,22 +32,31 @@ class CollectionWriter:
     def __init__(self, collection: AppliesUpdates, pool: WorkerPool) -> None:
         self.collection = collection
         self._pool = pool
-        self._waiting: list[tuple[Update, Deferred[int]]] = []
+        self._waiting: list[tuple[Sequence[Update], Deferred[list[int]]]] = []
         self._in_flight = 0
         self._idle: list[Deferred[None]] = []
 
     @property
     def queue_length(self) -> int:
         """How many updates are waiting or being committed."""
-        return len(self._waiting) + self._in_flight
+        return sum(len(updates) for updates, _ in self._waiting) + self._in_flight
 
     def submit(self, update: Update) -> Deferred[int]:
         """Queue an update; fires with its operation id once it is on disk.
 
         Cancelling the Deferred only stops the waiting: the update is carried out.
         """
-        deferred: Deferred[int] = Deferred()
-        self._waiting.append((update, deferred))
+        return self.submit_batch([update]).addCallback(_only)
+
+    def submit_batch(self, updates: Sequence[Update]) -> Deferred[list[int]]:
+        """Queue updates as `submit` does, to be carried out one after the other in one commit.
+
+        Fails with the first error, which keeps the updates after it from being tried.
+        """
+        if not updates:
+            return succeed([])
+        deferred: Deferred[list[int]] = Deferred()
+        self._waiting.append((updates, deferred))
         if not self._in_flight:
             self._commit_waiting()
         return deferred
@@ -58,22 +70,26 @@ class CollectionWriter:
 
     def _commit_waiting(self) -> None:
         group, self._waiting = self._waiting, []
-        self._in_flight = len(group)
+        sequences = [updates for updates, _ in group]
+        self._in_flight = sum(map(len, sequences))
         waiters = [deferred for _, deferred in group]
-        done = self._pool.run(self.collection.apply, [update for update, _ in group])
+        done = self._pool.run(self.collection.apply_each, sequences)
         done.addCallbacks(
             self._answer, self._answer_all, callbackArgs=(waiters,), errbackArgs=(waiters,)
         )
         done.addBoth(self._go_on)
 
-    def _answer(self, outcomes: Sequence[int | Exception], waiters: list[Deferred[int]]) -> None:
-        for deferred, outcome in zip(waiters, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                deferred.errback(Failure(outcome))
+    def _answer(
+        self, outcomes: Sequence[list[int | Exception]], waiters: list[Deferred[list[int]]]
+    ) -> None:
+        for deferred, results in zip(waiters, outcomes, strict=True):
+            operations = [result for result in results if not isinstance(result, Exception)]
+            if len(operations) == len(results):
+                deferred.callback(operations)
             else:
-                deferred.callback(outcome)
+                deferred.errback(Failure(results[-1]))
 
-    def _answer_all(self, failure: Failure, waiters: list[Deferred[int]]) -> None:
+    def _answer_all(self, failure: Failure, waiters: list[Deferred[list[int]]]) -> None:
         for deferred in waiters:
             deferred.errback(failure)
 
@@ -89,3 +105,8 @@ class CollectionWriter:
             idle, self._idle = self._idle, []
             for deferred in idle:
                 deferred.callback(None)
+
+
+def _only(operations: list[int]) -> int:
+    (operation,) = operations
+    return operation
