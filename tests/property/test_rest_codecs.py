@@ -44,9 +44,16 @@ from vexfs_twisted.rest.bodies import Body
 from vexfs_twisted.rest.call import encode_rows
 from vexfs_twisted.rest.codecs.filters import read_filter
 from vexfs_twisted.rest.codecs.ids import id_in_path, read_ids
-from vexfs_twisted.rest.codecs.queries import read_query, read_scroll, read_search
+from vexfs_twisted.rest.codecs.indexes import read_create_index
+from vexfs_twisted.rest.codecs.queries import read_facet, read_query, read_scroll, read_search
 from vexfs_twisted.rest.codecs.results import record_to_json, scored_point_to_json
-from vexfs_twisted.rest.codecs.upserts import read_delete, read_upsert
+from vexfs_twisted.rest.codecs.updates import (
+    read_delete,
+    read_delete_payload,
+    read_delete_vectors,
+    read_set_payload,
+)
+from vexfs_twisted.rest.codecs.upserts import read_update_vectors, read_upsert
 
 integers = st.integers(0, 2**64 - 1)
 uuids = st.uuids()
@@ -91,7 +98,7 @@ def field_conditions() -> st.SearchStrategy[FieldCondition]:
         st.builds(DatetimeRange, gte=moments, **dict.fromkeys(BOUNDS[:-1], st.none() | moments)),
         st.builds(ValuesCount, **dict.fromkeys(BOUNDS, st.none() | integers)),
         st.builds(GeoBoundingBox, places, places),
-        st.builds(GeoRadius, places, st.floats(0, 1e9)),
+        st.builds(GeoRadius, places, st.floats(0, 1e9, width=32)),
         st.builds(GeoPolygon, rings, st.lists(rings, max_size=2).map(tuple)),
         st.just(IsEmpty()),
         st.just(IsNull()),
@@ -195,7 +202,20 @@ class Codecs(SynchronousTestCase):
 
     @given(json_values)
     def test_no_body_makes_a_reader_fail_in_any_other_way_than_it_may(self, value: Any) -> None:
-        for read in (read_upsert, read_delete, read_query, read_search, read_scroll, read_filter):
+        for read in (
+            read_upsert,
+            read_delete,
+            read_query,
+            read_search,
+            read_scroll,
+            read_filter,
+            read_set_payload,
+            read_delete_payload,
+            read_update_vectors,
+            read_delete_vectors,
+            read_create_index,
+            read_facet,
+        ):
             try:
                 decode(read, value)
             except DomainError:

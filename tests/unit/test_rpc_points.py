@@ -10,7 +10,7 @@ from vexfs_twisted.model.errors import (
     NotSupported,
     ValidationError,
 )
-from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchAny, MatchValue
+from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
     ALL_PAYLOAD,
@@ -31,7 +31,6 @@ from vexfs_twisted.model.queries import (
 )
 from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus
 from vexfs_twisted.rpc.codecs.fields import read_collection_name, read_timeout
-from vexfs_twisted.rpc.codecs.filters import read_filter
 from vexfs_twisted.rpc.codecs.points import (
     read_count,
     read_delete,
@@ -61,10 +60,6 @@ def dense(*values: float) -> pb.Vector:
 
 def nearest(*values: float) -> pb.Query:
     return pb.Query(nearest=pb.VectorInput(dense=pb.DenseVector(data=values)))
-
-
-def field(key: str, **predicates: object) -> common.Condition:
-    return common.Condition(field=common.FieldCondition(key=key, **predicates))  # type: ignore[arg-type]
 
 
 class UpsertTests(SynchronousTestCase):
@@ -324,48 +319,6 @@ class QueryTests(SynchronousTestCase):
     def test_queries_that_say_nothing(self) -> None:
         for query in (pb.Query(), pb.Query(nearest=pb.VectorInput())):
             self.assertRaises(BadRequest, read_query, pb.QueryPoints(query=query))
-
-
-class FilterTests(SynchronousTestCase):
-    """What a property test over well-formed filters leaves out."""
-
-    def test_several_predicates_of_one_condition_are_alternatives(self) -> None:
-        condition = field(
-            "k",
-            match=common.Match(keyword="x"),
-            range=common.Range(),
-        )
-        (either,) = read_filter(common.Filter(must=[condition])).must
-        assert isinstance(either, Filter)
-        self.assertEqual(len(either.should), 2)
-
-    def test_empty_list_of_values(self) -> None:
-        condition = field("k", match=common.Match(integers=common.RepeatedIntegers()))
-        expected = FieldCondition(PayloadPath.parse("k"), MatchAny(frozenset()))
-        self.assertEqual(read_filter(common.Filter(must=[condition])).must, (expected,))
-
-    def test_false_is_a_value(self) -> None:
-        condition = field("k", match=common.Match(boolean=False))
-        (found,) = read_filter(common.Filter(must=[condition])).must
-        assert isinstance(found, FieldCondition)
-        assert isinstance(found.predicate, MatchValue)
-        self.assertIs(found.predicate.value, False)
-
-    def test_refusals(self) -> None:
-        for condition, error in (
-            (common.Condition(), BadRequest),
-            (field("k"), ValidationError),
-            (field("a b", match=common.Match(integer=1)), BadInput),
-            (field("k", match=common.Match()), BadRequest),
-            (field("k", match=common.Match(text="x")), NotSupported),
-            (field("k", is_null=False), NotSupported),
-            (field("k", values_count=common.ValuesCount()), NotSupported),
-            (field("k", datetime_range=common.DatetimeRange()), NotSupported),
-            (common.Condition(is_empty=common.IsEmptyCondition(key="k")), NotSupported),
-            (common.Condition(has_id=common.HasIdCondition(has_id=[common.PointId()])), BadInput),
-        ):
-            self.assertRaises(error, read_filter, common.Filter(should=[condition]))
-        self.assertRaises(NotSupported, read_filter, common.Filter(min_should=common.MinShould()))
 
 
 class ResultTests(SynchronousTestCase):

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ...model.errors import BadInput, Place, Problem, ValidationError
 from ...model.names import check_collection_name
@@ -17,6 +18,9 @@ from .enums import number_of
 E = TypeVar("E", bound=Enum)
 
 _TIMEOUT = Bounds(1)
+_SECONDS = range(-62_135_596_800, 253_402_300_800)
+"""The seconds since 1970 of the years 1 to 9999: what a Timestamp may hold."""
+_NANOS = range(1_000_000_000)
 
 
 def given(message: Message, *names: str) -> dict[str, Any]:
@@ -52,6 +56,13 @@ def read_timeout(message: Any) -> float | None:
     if complaint is not None:
         raise ValidationError([Problem("timeout", complaint)])
     return seconds
+
+
+def read_timestamp(message: Timestamp) -> int:
+    """The microseconds since 1970 UTC that `message` means. Raises BadInput for a malformed one."""
+    if message.seconds not in _SECONDS or message.nanos not in _NANOS:
+        raise BadInput(f"Unable to parse timestamp: {message.seconds} s {message.nanos} ns")
+    return message.seconds * 1_000_000 + message.nanos // 1000
 
 
 def refuse_shard_keys(message: Any) -> None:

@@ -1,97 +1,165 @@
-"""Filters on the wire."""
+"""Filters on the wire.
+
+Nesting needs no bound here: protobuf parses messages to a depth of a hundred and refuses others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from ...model.errors import BadInput, BadRequest, NotSupported, Problem, ValidationError
+from attrs import frozen
+from google.protobuf.message import Message
+
+from ...model.errors import BadInput, BadRequest, Problem, ValidationError
 from ...model.filters import (
     Condition,
     FieldCondition,
     Filter,
     HasId,
-    Match,
-    MatchAny,
-    MatchExcept,
-    MatchValue,
-    Range,
+    HasVector,
+    IsEmpty,
+    IsNull,
+    MinShould,
+    Nested,
+    Slice,
 )
 from ...model.payload_path import PayloadPath
+from ...model.validation import Bounds
 from ..generated import qdrant_common_pb2 as common
-from .fields import given
 from .ids import read_ids
+from .predicates import PREDICATES
+
+_AT_LEAST_ONE = Bounds(1)
 
 
-def read_filter(message: common.Filter) -> Filter:
-    """The filter that `message` means. Raises a DomainError for one that cannot be served."""
+@frozen
+class _Scope:
+    """Where a part of a filter stands: its path, and whether inside of `nested`."""
+
+    path: str
+    is_nested: bool = False
+
+    def at(self, place: str) -> _Scope:
+        """The scope of a member."""
+        return _Scope(f"{self.path}.{place}", self.is_nested)
+
+
+def read_filter(message: common.Filter, path: str = "filter") -> Filter:
+    """The filter that `message` means. `path` is where it stands, for validation errors.
+
+    Raises a DomainError for one that is malformed or cannot be served.
+    """
+    return _read_filter(message, _Scope(path))
+
+
+def read_optional_filter(message: Message, path: str, name: str = "filter") -> Filter | None:
+    """The filter in a field of a request, if there is one; `path` is where that stands."""
+    return read_filter(getattr(message, name), path) if message.HasField(name) else None
+
+
+def _read_filter(message: common.Filter, scope: _Scope) -> Filter:
+    min_should = None
     if message.HasField("min_should"):
-        raise NotSupported("`min_should` in a filter is not supported yet")
+        min_should = _read_min_should(message.min_should, scope.at("min_should"))
     return Filter(
-        must=_read_all(message.must),
-        should=_read_all(message.should),
-        must_not=_read_all(message.must_not),
+        must=_read_all(message.must, "must", scope),
+        should=_read_all(message.should, "should", scope),
+        must_not=_read_all(message.must_not, "must_not", scope),
+        min_should=min_should,
     )
 
 
-def _read_all(messages: Iterable[common.Condition]) -> tuple[Condition, ...]:
-    return tuple(_read_condition(message) for message in messages)
+def _read_min_should(message: common.MinShould, scope: _Scope) -> MinShould:
+    _check_at_least_one(message.min_count, f"{scope.path}.min_count")
+    return MinShould(_read_all(message.conditions, "conditions", scope), message.min_count)
 
 
-def _read_condition(message: common.Condition) -> Condition:
+def _check_at_least_one(number: int, path: str) -> None:
+    complaint = _AT_LEAST_ONE.complaint(number)
+    if complaint is not None:
+        raise ValidationError([Problem(path, complaint)])
+
+
+def _read_all(
+    messages: Iterable[common.Condition], clause: str, scope: _Scope
+) -> tuple[Condition, ...]:
+    return tuple(
+        _read_condition(message, scope.at(f"{clause}[{index}]"))
+        for index, message in enumerate(messages)
+    )
+
+
+def _read_condition(message: common.Condition, scope: _Scope) -> Condition:
     kind = message.WhichOneof("condition_one_of")
-    if kind == "field":
-        return _read_field(message.field)
-    if kind == "has_id":
-        return HasId(frozenset(read_ids(message.has_id.has_id)))
-    if kind == "filter":
-        return read_filter(message.filter)
     if kind is None:
         raise BadRequest("Condition is not set")
-    raise NotSupported(f"The filter condition `{kind}` is not supported yet")
+    return CONDITIONS[kind](getattr(message, kind), scope)
 
 
-def _read_field(message: common.FieldCondition) -> Condition:
+def _read_field(message: common.FieldCondition, scope: _Scope) -> Condition:
     key = read_path(message.key)
-    conditions: list[Condition] = []
-    for field, _ in message.ListFields():
-        if field.name == "match":
-            conditions.append(FieldCondition(key, _read_match(message.match)))
-        elif field.name == "range":
-            conditions.append(FieldCondition(key, _read_range(message.range)))
-        elif field.name == "datetime_range":
-            raise NotSupported("A range of dates is not supported yet")
-        elif field.name != "key":
-            raise NotSupported(f"The field condition `{field.name}` is not supported yet")
-    if not conditions:
+    found: list[Condition] = []
+    is_given: Callable[[Any], bool] = message.HasField
+    for name, read in PREDICATES.items():
+        if is_given(name):
+            predicate = read(getattr(message, name), f"{scope.path}.{name}")
+            found.append(FieldCondition(key, predicate))
+    for name, absence in _ABSENCES.items():
+        if is_given(name):
+            condition = FieldCondition(key, absence)
+            is_wanted = getattr(message, name)
+            found.append(condition if is_wanted else Filter(must_not=(condition,)))
+    if not found:
         text = "At least one field condition must be specified"
-        raise ValidationError([Problem("filter", text)])
+        raise ValidationError([Problem(scope.path, text)])
     # Several predicates in one condition are alternatives.
-    return conditions[0] if len(conditions) == 1 else Filter(should=tuple(conditions))
+    return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
 
-def _read_match(message: common.Match) -> Match:
-    kind = message.WhichOneof("match_value")
-    if kind == "keyword":
-        return MatchValue(message.keyword)
-    if kind == "integer":
-        return MatchValue(message.integer)
-    if kind == "boolean":
-        return MatchValue(message.boolean)
-    if kind == "keywords":
-        return MatchAny(frozenset(message.keywords.strings))
-    if kind == "integers":
-        return MatchAny(frozenset(message.integers.integers))
-    if kind == "except_keywords":
-        return MatchExcept(frozenset(message.except_keywords.strings))
-    if kind == "except_integers":
-        return MatchExcept(frozenset(message.except_integers.integers))
-    if kind is None:
-        raise BadRequest("Match condition is not set")
-    raise NotSupported(f"The match kind `{kind}` is not supported yet")
+def _read_has_id(message: common.HasIdCondition, scope: _Scope) -> HasId:
+    if scope.is_nested:
+        raise BadInput("`has_id` is not allowed inside of `nested`: its points have no ids there")
+    return HasId(frozenset(read_ids(message.has_id)))
 
 
-def _read_range(message: common.Range) -> Range:
-    return Range(**given(message, "lt", "gt", "gte", "lte"))
+def _read_has_vector(message: common.HasVectorCondition, _: _Scope) -> HasVector:
+    return HasVector(message.has_vector)
+
+
+def _read_absence(predicate: IsEmpty | IsNull) -> Callable[[Any, _Scope], FieldCondition]:
+    return lambda message, _: FieldCondition(read_path(message.key), predicate)
+
+
+def _read_nested(message: common.NestedCondition, scope: _Scope) -> Nested:
+    if not message.HasField("filter"):
+        raise BadRequest("Malformed NestedCondition: no filter")
+    inner = _Scope(f"{scope.path}.nested.filter", is_nested=True)
+    return Nested(read_path(message.key), _read_filter(message.filter, inner))
+
+
+def _read_slice(message: common.SliceCondition, scope: _Scope) -> Slice:
+    total, index = message.total, message.index
+    _check_at_least_one(total, f"{scope.path}.slice.total")
+    if index >= total:
+        text = f"value {index} invalid, must be smaller than total ({total})"
+        raise ValidationError([Problem(f"{scope.path}.slice.index", text)])
+    return Slice(total, index)
+
+
+_ABSENCES: Mapping[str, IsEmpty | IsNull] = {"is_empty": IsEmpty(), "is_null": IsNull()}
+
+CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
+    "field": _read_field,
+    "filter": _read_filter,
+    "has_id": _read_has_id,
+    "has_vector": _read_has_vector,
+    "is_empty": _read_absence(IsEmpty()),
+    "is_null": _read_absence(IsNull()),
+    "nested": _read_nested,
+    "slice": _read_slice,
+}
+"""The kind of a condition -> the reader of its message."""
 
 
 def read_path(text: str) -> PayloadPath:
