@@ -1,14 +1,17 @@
 """A small IOperations in memory, for tests of the REST wire alone.
 
-It keeps points in dicts, scores by the dot product, and notes what it was asked for.
+It keeps points in dicts, scores by the dot product, and notes what it was asked for. Updates of
+payloads and vectors it notes only.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from zope.interface import implementer
@@ -31,8 +34,11 @@ from vexfs_twisted.model.errors import AlreadyExists, NotFound, unknown_collecti
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.names import check_new_collection_name
+from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
+    Facet,
+    FacetHit,
     NearestToVector,
     Page,
     PayloadMode,
@@ -42,6 +48,7 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
     check_query,
+    check_scroll,
 )
 from vexfs_twisted.model.updates import (
     DeletePoints,
@@ -49,6 +56,7 @@ from vexfs_twisted.model.updates import (
     UpdateResult,
     UpdateStatus,
     Upsert,
+    check_not_empty,
     check_update,
 )
 from vexfs_twisted.model.vectors import NamedVectors
@@ -69,6 +77,7 @@ class Kept:
 
     config: CollectionConfig
     points: dict[PointId, Stored] = field(factory=dict)
+    indexes: dict[str, FieldInfo] = field(factory=dict)
     operations: int = 0
 
 
@@ -115,7 +124,9 @@ class MemoryOperations:
 
     def _info(self, name: str) -> CollectionInfo:
         kept = self._kept(name)
-        return CollectionInfo(kept.config, len(kept.points), 0, 1)
+        return CollectionInfo(
+            kept.config, len(kept.points), 0, 1, payload_schema=dict(kept.indexes)
+        )
 
     def cluster_info(self, name: str) -> Deferred[ClusterInfo]:
         return maybeDeferred(lambda: ClusterInfo(7, 1, len(self._kept(name).points)))
@@ -143,17 +154,28 @@ class MemoryOperations:
         self.calls.append(("update", (name, update, wait, timeout)))
         return maybeDeferred(self._update, name, update, wait)
 
+    def update_batch(
+        self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
+    ) -> Deferred[list[UpdateResult]]:
+        self.calls.append(("update_batch", (name, updates, wait, timeout)))
+        return maybeDeferred(lambda: [self._update(name, update, wait) for update in updates])
+
     def _update(self, name: str, update: Update, wait: bool) -> UpdateResult:
         kept = self._kept(name)
+        check_not_empty(update)
         check_update(update, kept.config.params)
-        if isinstance(update, Upsert):
-            check_update(update, kept.config.params)
-            for index, point_id in enumerate(update.ids):
-                vectors = _vectors_of(update, index)
-                kept.points[point_id] = Stored(kept.operations, update.payloads[index], vectors)
-        else:
-            for point_id in self._selected(kept, update):
-                kept.points.pop(point_id, None)
+        match update:
+            case Upsert():
+                for index, point_id in enumerate(update.ids):
+                    vectors = _vectors_of(update, index)
+                    kept.points[point_id] = Stored(kept.operations, update.payloads[index], vectors)
+            case DeletePoints():
+                for point_id in self._selected(kept, update):
+                    kept.points.pop(point_id, None)
+            case CreateFieldIndex():
+                kept.indexes[update.field.text] = FieldInfo(update.schema, len(kept.points))
+            case DeleteFieldIndex():
+                kept.indexes.pop(update.field.text, None)
         kept.operations += 1
         status = UpdateStatus.COMPLETED if wait else UpdateStatus.ACKNOWLEDGED
         return UpdateResult(kept.operations - 1, status)
@@ -183,6 +205,7 @@ class MemoryOperations:
         return maybeDeferred(self._scroll, name, request)
 
     def _scroll(self, name: str, request: Scroll) -> Page:
+        check_scroll(request)
         kept = self._kept(name)
         ids = sorted(self._passing(kept, request.filter), key=sort_key)
         if request.offset is not None:
@@ -191,11 +214,27 @@ class MemoryOperations:
             _record(point_id, kept.points[point_id], request.selection)
             for point_id in ids[: request.limit]
         ]
+        if request.order_by is not None:
+            key = request.order_by.key.text
+            values = [orjson.loads(kept.points[record.id].payload)[key] for record in page]
+            pairs = zip(page, values, strict=True)
+            return Page([record._replace(order_value=v) for record, v in pairs], None)
         return Page(page, ids[request.limit] if len(ids) > request.limit else None)
 
     def count(self, name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
         self.calls.append(("count", (name, request, timeout)))
         return maybeDeferred(lambda: len(self._passing(self._kept(name), request.filter)))
+
+    def facet(
+        self, name: str, request: Facet, timeout: float | None = None
+    ) -> Deferred[list[FacetHit]]:
+        self.calls.append(("facet", (name, request, timeout)))
+        return maybeDeferred(self._facet, name, request)
+
+    def _facet(self, name: str, request: Facet) -> list[FacetHit]:
+        points = self._kept(name).points.values()
+        values = [orjson.loads(point.payload)[request.key.text] for point in points]
+        return [FacetHit(*pair) for pair in Counter(values).most_common(request.limit)]
 
     def query(
         self, name: str, query: Query, timeout: float | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import RestClient
+from tests.rest_points_case import BERLIN
 
-VECTORS = {"vectors": {"size": 2, "distance": "Dot"}}
+VECTORS = {"vectors": {"size": 4, "distance": "Dot"}}
 
 
 class QueryStrings(SynchronousTestCase):
@@ -15,7 +16,7 @@ class QueryStrings(SynchronousTestCase):
         self.client.ask("PUT", "/collections/a", VECTORS)
 
     def upsert(self, query: str) -> tuple[int, str]:
-        reply = self.client.ask("PUT", f"/collections/a/points{query}", {"points": []})
+        reply = self.client.ask("PUT", f"/collections/a/points{query}", {"points": [BERLIN]})
         return reply.status, "" if reply.status == 200 else reply.error
 
     def test_wait_chooses_the_status(self) -> None:
@@ -26,12 +27,12 @@ class QueryStrings(SynchronousTestCase):
             ("?timeout=5", "acknowledged"),
             ("?wait=false&wait=true", "completed"),
         ):
-            reply = self.client.ask("PUT", f"/collections/a/points{query}", {"points": []})
+            reply = self.client.ask("PUT", f"/collections/a/points{query}", {"points": [BERLIN]})
             self.assertEqual(reply.result["status"], status)
 
     def test_operation_ids_count_from_zero(self) -> None:
         for expected in range(3):
-            reply = self.client.ask("PUT", "/collections/a/points", {"points": []})
+            reply = self.client.ask("PUT", "/collections/a/points", {"points": [BERLIN]})
             self.assertEqual(reply.result["operation_id"], expected)
 
     def test_what_is_no_boolean_is_400(self) -> None:
@@ -65,7 +66,7 @@ class QueryStrings(SynchronousTestCase):
             ("PATCH", "/collections/a", {}),
             ("DELETE", "/collections/a", None),
             ("POST", "/collections/aliases", {"actions": []}),
-            ("PUT", "/collections/a/points", {"points": []}),
+            ("PUT", "/collections/a/points", {"points": [BERLIN]}),
             ("POST", "/collections/a/points", {"ids": []}),
             ("POST", "/collections/a/points/scroll", {}),
             ("POST", "/collections/a/points/query", {}),

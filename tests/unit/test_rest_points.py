@@ -6,7 +6,17 @@ from typing import Any
 
 from tests.rest_harness import Reply
 from tests.rest_points_case import BERLIN, UUID, RestPointsCase
-from vexfs_twisted.model.queries import ALL_PAYLOAD, NO_PAYLOAD, PayloadMode, Selection
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import (
+    ALL_PAYLOAD,
+    NO_PAYLOAD,
+    Direction,
+    Facet,
+    OrderBy,
+    PayloadMode,
+    Selection,
+)
 
 
 class Removals(RestPointsCase):
@@ -128,6 +138,33 @@ class Reads(RestPointsCase):
         page = self.client.ask("POST", "/collections/a/points/scroll", body).result
         self.assertEqual(len(page["points"]), 16)
 
+    def test_scroll_in_the_order_of_a_field(self) -> None:
+        for order_by, expected in (
+            ("a.b", OrderBy(PayloadPath.parse("a.b"))),
+            ({"key": "a", "direction": None}, OrderBy(PayloadPath.parse("a"))),
+            (
+                {"key": "a", "direction": "desc", "start_from": 1.5},
+                OrderBy(PayloadPath.parse("a"), Direction.DESC, 1.5),
+            ),
+            (
+                {"key": "a", "direction": "asc", "start_from": "1970-01-01T00:00:01Z"},
+                OrderBy(PayloadPath.parse("a"), Direction.ASC, 1_000_000),
+            ),
+        ):
+            body: Any = {"order_by": order_by, "filter": {"must": {"has_id": []}}}
+            page = self.client.ask("POST", "/collections/a/points/scroll", body).result
+            self.assertEqual(page, {"points": [], "next_page_offset": None})
+            self.assertEqual(self.asked()[0].order_by, expected)
+
+    def test_records_carry_the_value_that_put_them_there(self) -> None:
+        for number, value in ((1, 2**53 + 1), (2, 0), (3, 1.5)):
+            self.put({"points": [{**BERLIN, "id": number, "payload": {"k": value}}]})
+        body = {"order_by": "k", "limit": 3, "with_payload": False}
+        page = self.client.ask("POST", "/collections/a/points/scroll", body).result
+        values = [point["order_value"] for point in page["points"]]
+        self.assertEqual(repr(values), repr([2**53 + 1, 0, 1.5]))
+        self.assertIsNone(page["next_page_offset"])
+
     def test_scroll_refuses(self) -> None:
         for body, status, text in (
             ({"limit": 0}, 422, "limit: value 0 invalid, must be 1 or larger]"),
@@ -135,7 +172,12 @@ class Reads(RestPointsCase):
             ({"limit": 2**64}, 400, "limit: invalid type: floating point"),
             ({"limit": "5"}, 400, 'limit: invalid type: string "5"'),
             ({"offset": "x"}, 400, "offset: value x is not a valid point ID"),
-            ({"order_by": "k"}, 400, "`order_by` is not supported yet"),
+            ({"order_by": "k", "offset": 1}, 400, "Cannot use an `offset` when using `order_by`"),
+            ({"order_by": ""}, 400, "order_by: Invalid json path: ''"),
+            ({"order_by": {}}, 400, "order_by: missing field `key`"),
+            ({"order_by": {"key": "k", "direction": "up"}}, 400, "order_by: direction: unknown"),
+            ({"order_by": {"key": "k", "start_from": "x"}}, 400, "expected a datetime (RFC 3339)"),
+            ({"order_by": {"key": "k", "start_from": True}}, 400, "expected a number"),
             ({"shard_key": "k"}, 400, "Shard key k not found"),
         ):
             reply = self.client.ask("POST", "/collections/a/points/scroll", body)
@@ -153,3 +195,35 @@ class Reads(RestPointsCase):
         self.assertIs(self.asked()[0].exact, False)
         self.assertEqual(count({"exact": 1}).status, 400)
         self.assertEqual(count([]).status, 400)
+
+    def test_facet(self) -> None:
+        def facet(body: Any) -> Reply:
+            return self.client.ask("POST", "/collections/a/facet?timeout=5", body)
+
+        self.assertEqual(
+            facet({"key": "city"}).result, {"hits": [{"value": "Berlin", "count": 16}]}
+        )
+        self.assertEqual(self.asked(), (Facet(PayloadPath.parse("city")), 5))
+        nulls = dict.fromkeys(("limit", "filter", "exact", "shard_key"))
+        facet({"key": "city", **nulls})
+        self.assertEqual(self.asked()[0], Facet(PayloadPath.parse("city")))
+        facet({"key": "city", "limit": 3, "exact": True, "filter": {}})
+        self.assertEqual(self.asked()[0], Facet(PayloadPath.parse("city"), 3, Filter(), True))
+
+    def test_facet_refuses(self) -> None:
+        for body, status, text in (
+            ({}, 400, "missing field `key`"),
+            ({"key": "a b"}, 400, "key: Invalid json path: 'a b'"),
+            (
+                {"key": "a", "limit": 0},
+                422,
+                "[facet_request.limit: value 0 invalid, must be 1 or larger]",
+            ),
+            ({"key": "a", "limit": -1}, 400, "limit: invalid value: integer `-1`"),
+            ({"key": "a", "exact": 1}, 400, "exact: invalid type"),
+            ({"key": "a", "shard_key": "k"}, 400, "Shard key k not found"),
+        ):
+            reply = self.client.ask("POST", "/collections/a/facet", body)
+            self.assertEqual(reply.status, status, body)
+            self.assertIn(text, reply.error)
+        self.assertEqual(self.client.ask("POST", "/collections/x/facet", {"key": "a"}).status, 404)

@@ -30,6 +30,10 @@ class ServiceEndpoints(SynchronousTestCase):
             self.assertEqual((reply.status, reply.body), (200, text))
             self.assertTrue(reply.headers["content-type"].startswith("text/plain"))
 
+    def test_there_are_no_issues(self) -> None:
+        self.assertEqual(self.client.ask("GET", "/issues").result, {"issues": []})
+        self.assertIs(self.client.ask("DELETE", "/issues").result, True)
+
     def test_cluster_is_disabled(self) -> None:
         reply = self.client.ask("GET", "/cluster")
         self.assertEqual(reply.result, {"status": "disabled"})
@@ -57,7 +61,7 @@ class Routing(SynchronousTestCase):
         self.client = RestClient()
 
     def test_unknown_paths_are_404_in_the_usual_shape(self) -> None:
-        for path in ("/nope", "/collections/a/points/1/2", "/collections/a/facet", "/dashboard/.."):
+        for path in ("/nope", "/collections/a/points/1/2", "/collections/a/nope", "/dashboard/.."):
             reply = self.client.ask("GET", path)
             self.assertEqual(
                 (reply.status, reply.headers["content-type"]), (404, "application/json")
@@ -113,7 +117,7 @@ class Routing(SynchronousTestCase):
             ("DELETE", "", None),
             ("GET", "/exists", None),
             ("POST", "/points/count", {}),
-            ("PUT", "/points", {"points": []}),
+            ("PUT", "/points", {"points": [{"id": 1, "vector": {}}]}),
         ):
             reply = self.client.ask(method, f"/collections/{name}{rest}", body)
             self.assertEqual((reply.status, reply.error), (422, text))

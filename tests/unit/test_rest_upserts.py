@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from tests.rest_points_case import BERLIN, UUID, RestPointsCase
+from vexfs_twisted.model.updates import UpdateMode
+from vexfs_twisted.rest.codecs.filters import read_filter
 
 
 class Upserts(RestPointsCase):
@@ -78,10 +80,18 @@ class Upserts(RestPointsCase):
         self.assertEqual(self.point(1)["vector"], [1, 2, 3, 4])
         self.assertEqual(self.point(2)["vector"], BERLIN["vector"])
 
-    def test_no_points_at_all_is_an_update_like_others(self) -> None:
-        self.assertEqual(self.put({"points": []}).result["status"], "completed")
-        self.assertEqual(self.put({"batch": {"ids": [], "vectors": []}}).status, 200)
-        self.assertEqual(self.put({"batch": {"ids": [], "vectors": {"x": []}}}, "n").status, 200)
+    def test_conditions_on_what_is_there(self) -> None:
+        condition = {"must": {"key": "city", "match": {"value": "Berlin"}}}
+        batch = {"ids": [1], "vectors": [BERLIN["vector"]]}
+        for part in ({"points": [BERLIN]}, {"batch": batch}):
+            self.put({**part, "update_filter": condition, "update_mode": "insert_only"})
+            self.assertEqual(self.upserted().update_filter, read_filter(condition))
+            self.assertIs(self.upserted().mode, UpdateMode.INSERT_ONLY)
+            self.put({**part, "update_filter": None, "update_mode": None})
+            self.assertIsNone(self.upserted().update_filter)
+            self.assertIs(self.upserted().mode, UpdateMode.UPSERT)
+        self.put({"points": [BERLIN], "update_mode": "update_only"})
+        self.assertIs(self.upserted().mode, UpdateMode.UPDATE_ONLY)
 
     def test_ids_of_every_accepted_spelling(self) -> None:
         for given, kept in (
@@ -255,17 +265,26 @@ class RefusedUpserts(RestPointsCase):
         self.assert_refused({"batch": {"vectors": []}}, 400, f"{heading}batch: missing field `ids`")
         self.assert_refused({"batch": {"ids": []}}, 400, f"{heading}batch: missing field `vectors`")
 
-    def test_parts_that_come_later_are_refused(self) -> None:
-        part: Any
-        for part in ({"update_filter": {}}, {"update_mode": "insert_only"}):
+    def test_no_points_at_all(self) -> None:
+        text = "Wrong input: Empty update request"
+        self.assert_refused({"points": []}, 400, text)
+        self.assert_refused({"batch": {"ids": [], "vectors": []}}, 400, text)
+        self.assert_refused({"batch": {"ids": [], "vectors": {"x": []}}}, 400, text, "n")
+
+    def test_conditions_that_are_none(self) -> None:
+        for part, text in (
+            ({"update_filter": {"bogus": []}}, "update_filter: unknown field `bogus`"),
+            ({"update_mode": "delete"}, 'update_mode: unknown variant string "delete"'),
+        ):
             reply = self.put({"points": [BERLIN], **part})
             self.assertEqual(reply.status, 400)
-            self.assertIn("not supported yet", reply.error)
+            self.assertIn(f"Format error in JSON body: {text}", reply.error)
+
+    def test_shards(self) -> None:
         self.assert_refused(
             {"points": [BERLIN], "shard_key": "k"}, 400, "Wrong input: Shard key k not found"
         )
-        nulls = {"shard_key": None, "update_filter": None, "update_mode": "upsert"}
-        self.assertEqual(self.put({"points": [BERLIN], **nulls}).status, 200)
+        self.assertEqual(self.put({"points": [BERLIN], "shard_key": None}).status, 200)
 
     def test_a_collection_that_is_not_there(self) -> None:
         reply = self.put({"points": [BERLIN]}, "none")

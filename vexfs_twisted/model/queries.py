@@ -210,6 +210,15 @@ class Query:
     selection: Selection = sound(default=Selection())
 
 
+def check_scroll(scroll: Scroll) -> None:
+    """Raise BadInput for parts that do not go together."""
+    if scroll.order_by is not None and scroll.offset is not None:
+        raise BadInput(
+            "Cannot use an `offset` when using `order_by`. Go on with `order_by.start_from`, and "
+            "leave out the ids already seen for that value by a filter."
+        )
+
+
 def check_query(query: Query) -> None:
     """Raise BadRequest for parts that do not go together."""
     if query.target is None and query.score_threshold is not None:

@@ -168,3 +168,11 @@ def _check_names(names: Sequence[str], params: CollectionParams) -> None:
     for name in names:
         if name not in params.vectors and name not in (params.sparse_vectors or {}):
             raise unknown_vector(name)
+
+
+def check_not_empty(update: Update) -> None:
+    """Raise BadInput for an update of points that names none of them: its list of ids is empty."""
+    if isinstance(update, CreateFieldIndex | DeleteFieldIndex):
+        return
+    if update.ids is not None and len(update.ids) == 0:
+        raise BadInput("Empty update request")

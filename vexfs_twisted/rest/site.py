@@ -22,14 +22,22 @@ from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .call import RunInThread
 from .dispatch import Dispatcher
-from .endpoints import aliases, collections, points, search, service
+from .endpoints import aliases, collections, indexes, points, search, service, updates
 from .request import ApiRequest
 from .routing import Route
 from .settings import RestSettings
 
 log = get_logger("vexfs.rest")
 
-_TOPICS = (service.routes, collections.routes, aliases.routes, points.routes, search.routes)
+_TOPICS = (
+    service.routes,
+    collections.routes,
+    aliases.routes,
+    indexes.routes,
+    points.routes,
+    updates.routes,
+    search.routes,
+)
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT_SECONDS = b"3600"
 _ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)

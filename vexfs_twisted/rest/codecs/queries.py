@@ -1,4 +1,4 @@
-"""Reads of points from JSON: retrieve, scroll, count, query and search."""
+"""Reads of points from JSON: retrieve, scroll, count, facet, query and search."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from ...model.queries import (
     DEFAULT_LIMIT,
     NO_PAYLOAD,
     Count,
+    Direction,
+    Facet,
     NearestToPoint,
     NearestToVector,
+    OrderBy,
+    OrderValue,
     Query,
     Scroll,
     SearchParams,
@@ -40,7 +44,8 @@ from .fields import (
 )
 from .filters import read_optional_filter
 from .ids import read_id, read_ids
-from .selectors import read_selection
+from .predicates import read_datetime
+from .selectors import read_path, read_selection
 from .vectors import is_inference, no_inference, read_vector
 
 T = TypeVar("T")
@@ -56,6 +61,7 @@ _QUERIES_KNOWN_LATER = (
     "sample",
     "relevance_feedback",
 )
+_read_direction: Reader[Direction] = reader_of(Direction)
 _read_plain_params: Reader[SearchParams] = reader_of(SearchParams)
 
 
@@ -78,12 +84,11 @@ def read_scroll(value: Any) -> Scroll:
     """A page of points, with payloads unless said otherwise."""
     body = read_object(value, "ScrollRequest")
     refuse_shard_key(body)
-    if body.get("order_by") is not None:
-        raise NotSupported("`order_by` is not supported yet")
     scroll = Scroll(
         limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
         offset=optional(body, "offset", read_id, None),
         filter=read_optional_filter(body, "scroll_request.filter"),
+        order_by=optional(body, "order_by", _read_order_by, None),
         selection=read_selection(body, ALL_PAYLOAD),
     )
     validate(scroll, "scroll_request")
@@ -98,6 +103,40 @@ def read_count(value: Any) -> Count:
         filter=read_optional_filter(body, "count_request.filter"),
         exact=optional(body, "exact", read_boolean, True),
     )
+
+
+def read_facet(value: Any) -> Facet:
+    """A count of the values of a payload field."""
+    body = read_object(value, "FacetRequest")
+    refuse_shard_key(body)
+    facet = Facet(
+        key=required(body, "key", read_path),
+        limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
+        filter=read_optional_filter(body, "facet_request.filter"),
+        exact=optional(body, "exact", read_boolean, False),
+    )
+    validate(facet, "facet_request")
+    return facet
+
+
+def _read_order_by(value: Any) -> OrderBy:
+    """An order: the path of a field, or an object with one."""
+    if type(value) is str:
+        return OrderBy(read_path(value))
+    body = read_object(value, "OrderBy")
+    return OrderBy(
+        key=required(body, "key", read_path),
+        direction=optional(body, "direction", _read_direction, Direction.ASC),
+        start_from=optional(body, "start_from", _read_start, None),
+    )
+
+
+def _read_start(value: Any) -> OrderValue:
+    if type(value) is str:
+        return read_datetime(value)
+    if type(value) is int:
+        return value
+    return read_number(value)
 
 
 def read_query(value: Any, path: str = "internal") -> Query:

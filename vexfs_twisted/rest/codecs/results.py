@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
 from ...jsonform.collections import config_to_json
+from ...jsonform.payload_index import field_schema_to_json
 from ...model.advice import warnings_about
 from ...model.collection import Alias, ClusterInfo, CollectionInfo
-from ...model.queries import Record, ScoredPoint
+from ...model.payload_index import FieldInfo
+from ...model.queries import FacetHit, Record, ScoredPoint
 from ...model.updates import UpdateResult
 from .vectors import vectors_to_json
 
@@ -22,6 +25,8 @@ def record_to_json(record: Record) -> dict[str, Any]:
         point["payload"] = orjson.Fragment(record.payload)
     if record.vectors is not None:
         point["vector"] = vectors_to_json(record.vectors)
+    if record.order_value is not None:
+        point["order_value"] = record.order_value
     return point
 
 
@@ -53,13 +58,28 @@ def info_to_json(info: CollectionInfo) -> dict[str, Any]:
         "points_count": info.points_count,
         "segments_count": info.segments_count,
         "config": config_to_json(info.config),
-        "payload_schema": {},
+        "payload_schema": {
+            name: _field_info_to_json(field) for name, field in info.payload_schema.items()
+        },
         "update_queue": {"length": info.update_queue_length},
     }
     warnings = warnings_about(info.config)
     if warnings:
         plain["warnings"] = [{"message": text} for text in warnings]
     return plain
+
+
+def _field_info_to_json(info: FieldInfo) -> dict[str, Any]:
+    """What is told about an index; its parameters only where they were given as an object."""
+    plain: dict[str, Any] = {"data_type": info.schema.type.value, "points": info.points}
+    if info.schema.declared is not None:
+        plain["params"] = field_schema_to_json(info.schema)
+    return plain
+
+
+def facet_to_json(hits: Sequence[FacetHit]) -> dict[str, Any]:
+    """The most frequent values of a field."""
+    return {"hits": [{"value": hit.value, "count": hit.count} for hit in hits]}
 
 
 def cluster_info_to_json(info: ClusterInfo) -> dict[str, Any]:

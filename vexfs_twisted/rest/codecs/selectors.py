@@ -25,6 +25,11 @@ def read_path(value: Any) -> PayloadPath:
         raise FormatError(str(error)) from None
 
 
+def read_paths(value: Any) -> tuple[PayloadPath, ...]:
+    """A list of paths into a payload."""
+    return tuple(read_path(item) for item in read_list(value))
+
+
 def read_selection(body: dict[str, Any], payload: PayloadSelector) -> Selection:
     """The selectors in a request; `payload` is what counts where it names none."""
     vectors = body.get("with_vector")
@@ -40,16 +45,12 @@ def _read_payload_selector(value: Any) -> PayloadSelector:
     if type(value) is bool:
         return ALL_PAYLOAD if value else NO_PAYLOAD
     if type(value) is list:
-        return PayloadSelector(PayloadMode.INCLUDE, _read_paths(value))
+        return PayloadSelector(PayloadMode.INCLUDE, read_paths(value))
     if type(value) is dict:
         for mode in (PayloadMode.INCLUDE, PayloadMode.EXCLUDE):
             if value.get(mode.value) is not None:
-                return PayloadSelector(mode, _read_paths(value[mode.value]))
+                return PayloadSelector(mode, read_paths(value[mode.value]))
     raise FormatError("data did not match any variant of untagged enum WithPayloadInterface")
-
-
-def _read_paths(value: Any) -> tuple[PayloadPath, ...]:
-    return tuple(read_path(item) for item in read_list(value))
 
 
 def _read_vector_selector(value: Any) -> VectorSelector:

@@ -1,4 +1,4 @@
-"""Upserts and deletes from JSON. This is the hot path of a bulk load: it works by columns."""
+"""Whole points and new vectors from JSON: the hot path of a bulk load, which works by columns."""
 
 from __future__ import annotations
 
@@ -9,63 +9,77 @@ import numpy as np
 import orjson
 
 from ...jsonform.converter import describe, located
-from ...model.errors import FormatError, NotSupported, Problem, ValidationError
+from ...model.errors import FormatError, Problem, ValidationError
 from ...model.ids import PointId
-from ...model.updates import DeletePoints, Upsert
+from ...model.updates import UpdateMode, UpdateVectors, Upsert
 from ...model.vectors import UNNAMED, VectorColumn
-from .fields import read_list, read_object, refuse_shard_key, required
-from .filters import read_filter
+from .fields import Reader, optional, read_list, read_object, reader_of, refuse_shard_key, required
+from .filters import read_optional_filter
 from .ids import read_id, read_ids
 from .vectors import is_inference, no_inference, read_column
 
 _EMPTY_PAYLOAD = b"{}"
+_read_mode: Reader[UpdateMode] = reader_of(UpdateMode)
 
 
 def read_upsert(value: Any) -> Upsert:
     """An upsert, as a list of points or by columns."""
     body = read_object(value, "PointInsertOperations")
     refuse_shard_key(body)
-    if body.get("update_filter") is not None:
-        raise NotSupported("`update_filter` is not supported yet")
-    if body.get("update_mode") not in (None, "upsert"):
-        raise NotSupported("`update_mode` is not supported yet")
+    how = {
+        "update_filter": read_optional_filter(body, "update_filter", "update_filter"),
+        "mode": optional(body, "update_mode", _read_mode, UpdateMode.UPSERT),
+    }
     if body.get("batch") is not None:
-        return located("batch", _read_batch, body["batch"])
+        return located("batch", _read_batch, body["batch"], how)
     if body.get("points") is not None:
-        return _read_points(read_list(body["points"]))
+        return _read_points(read_list(body["points"]), how)
     raise FormatError("data did not match any variant of untagged enum PointInsertOperations")
 
 
-def read_delete(value: Any) -> DeletePoints:
-    """A removal of points by their ids or by a filter."""
-    body = read_object(value, "PointsSelector")
+def read_update_vectors(value: Any) -> UpdateVectors:
+    """New vectors for points that exist, as a list of points."""
+    body = read_object(value, "UpdateVectors")
     refuse_shard_key(body)
-    if body.get("points") is not None:
-        return DeletePoints(ids=required(body, "points", read_ids))
-    if body.get("filter") is not None:
-        return DeletePoints(filter=read_filter(body["filter"]))
-    raise FormatError("data did not match any variant of untagged enum PointsSelector")
+    points = required(body, "points", read_list)
+    if not points:
+        raise ValidationError([Problem("points", "must be 1 characters or longer")])
+    ids, vectors = _take_points(points, "PointVectors")
+    for index, vector in enumerate(vectors):
+        if vector in ({}, []):
+            text = "must specify vectors to update for point"
+            raise ValidationError([Problem(f"points[{index}].vector", text)])
+    return UpdateVectors(
+        ids=_read_point_ids(ids),
+        vectors=_read_point_vectors(vectors),
+        update_filter=read_optional_filter(body, "update_filter", "update_filter"),
+    )
 
 
-def _read_points(points: list[Any]) -> Upsert:
-    try:
-        ids = [point["id"] for point in points]
-        vectors = [point["vector"] for point in points]
-        payloads = [point.get("payload") for point in points]
-    except (KeyError, TypeError, AttributeError):
-        raise _malformed_point(points) from None
+def _read_points(points: list[Any], how: dict[str, Any]) -> Upsert:
+    ids, vectors = _take_points(points, "PointStruct")
+    payloads = [point.get("payload") for point in points]
     return Upsert(
         ids=_read_point_ids(ids),
         vectors=_read_point_vectors(vectors),
         payloads=_dump_payloads(payloads, "points[{}].payload"),
+        **how,
     )
 
 
-def _malformed_point(points: list[Any]) -> FormatError:
+def _take_points(points: list[Any], kind: str) -> tuple[list[Any], list[Any]]:
+    """The ids and the vectors of points, each an object that errors call `kind`."""
+    try:
+        return [point["id"] for point in points], [point["vector"] for point in points]
+    except (KeyError, TypeError):
+        raise _malformed_point(points, kind) from None
+
+
+def _malformed_point(points: list[Any], kind: str) -> FormatError:
     """The error for the first point that is no object, or that lacks its id or its vector."""
     for index, point in enumerate(points):
         if type(point) is not dict:
-            text = f"invalid type: {describe(point)}, expected struct PointStruct"
+            text = f"invalid type: {describe(point)}, expected struct {kind}"
             return FormatError(f"points[{index}]: {text}")
         for name in ("id", "vector"):
             if name not in point:
@@ -118,7 +132,7 @@ def _read_some(name: str, rows: list[Any], positions: list[int], points: int) ->
     return read_column(rows, label, np.array(positions, dtype=np.int64) if has_gaps else None)
 
 
-def _read_batch(value: Any) -> Upsert:
+def _read_batch(value: Any, how: dict[str, Any]) -> Upsert:
     body = read_object(value, "Batch")
     ids = required(body, "ids", read_ids)
     if body.get("vectors") is None:
@@ -138,6 +152,7 @@ def _read_batch(value: Any) -> Upsert:
         ids=ids,
         vectors={name: _read_whole(name, rows) for name, rows in columns.items() if rows},
         payloads=_dump_payloads(payloads, "payloads[{}]"),
+        **how,
     )
 
 

@@ -1,18 +1,13 @@
-"""Points: written, removed, read by their ids, paged through and counted."""
+"""Points as they are read: by their ids, in pages, and counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from ...model.errors import NotFound
 from ...model.queries import ALL_PAYLOAD, Selection
-from ...model.updates import Update
 from ..call import Call
 from ..codecs.ids import id_in_path
-from ..codecs.queries import read_count, read_retrieve, read_scroll
-from ..codecs.results import record_to_json, update_result_to_json
-from ..codecs.upserts import read_delete, read_upsert
+from ..codecs.queries import read_count, read_facet, read_retrieve, read_scroll
+from ..codecs.results import facet_to_json, record_to_json
 from ..routing import Routes
 
 routes = Routes()
@@ -40,25 +35,6 @@ async def retrieve(call: Call) -> object:
     return await call.rows(records, record_to_json)
 
 
-@routes.write("PUT", "/collections/<collection>/points")
-async def upsert(call: Call) -> object:
-    """Write whole points."""
-    return await _update(call, read_upsert)
-
-
-@routes.write("POST", "/collections/<collection>/points/delete")
-async def delete(call: Call) -> object:
-    """Remove points."""
-    return await _update(call, read_delete)
-
-
-async def _update(call: Call, read: Callable[[Any], Update]) -> object:
-    how = call.update_parameters
-    update = await call.read(read)
-    result = await call.operations.update(call.collection, update, how.wait, how.timeout)
-    return update_result_to_json(result)
-
-
 @routes.read("POST", "/collections/<collection>/points/scroll")
 async def scroll(call: Call) -> object:
     """A page of points."""
@@ -75,3 +51,11 @@ async def count(call: Call) -> object:
     timeout = call.time_limit
     request = await call.read(read_count)
     return {"count": await call.operations.count(call.collection, request, timeout)}
+
+
+@routes.read("POST", "/collections/<collection>/facet")
+async def facet(call: Call) -> object:
+    """The most frequent values of a payload field."""
+    timeout = call.time_limit
+    request = await call.read(read_facet)
+    return facet_to_json(await call.operations.facet(call.collection, request, timeout))

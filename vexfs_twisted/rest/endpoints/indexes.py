@@ -1,0 +1,39 @@
+"""Payload indexes."""
+
+from __future__ import annotations
+
+from ...model.errors import BadInput
+from ...model.payload_index import DeleteFieldIndex
+from ...model.payload_path import PayloadPath
+from ..call import Call
+from ..codecs.fields import shallow
+from ..codecs.indexes import read_create_index
+from ..codecs.results import update_result_to_json
+from ..routing import Routes
+
+routes = Routes()
+
+
+@routes.write("PUT", "/collections/<collection>/index")
+async def create(call: Call) -> object:
+    """Index a field of payloads."""
+    how = call.update_parameters
+    update = await call.read(shallow(read_create_index))
+    result = await call.operations.update(call.collection, update, how.wait, how.timeout)
+    return update_result_to_json(result)
+
+
+@routes.write("DELETE", "/collections/<collection>/index/<field_name>")
+async def delete(call: Call) -> object:
+    """Drop the index of a field; one that does not exist is no error."""
+    how = call.update_parameters
+    update = DeleteFieldIndex(_field_in_path(call.path["field_name"]))
+    result = await call.operations.update(call.collection, update, how.wait, how.timeout)
+    return update_result_to_json(result)
+
+
+def _field_in_path(segment: str) -> PayloadPath:
+    try:
+        return PayloadPath.parse(segment)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
