@@ -34,8 +34,9 @@ from ..model.queries import (
     Scroll,
     Selection,
     check_query,
+    check_scroll,
 )
-from ..model.updates import Update, UpdateResult, UpdateStatus
+from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from .deadlines import with_deadline
 
 P = ParamSpec("P")
@@ -129,6 +130,7 @@ class Operations:
         self, name: str, update: Update, wait: bool = False, timeout: float | None = None
     ) -> UpdateResult:
         """See IOperations."""
+        check_not_empty(update)
         written = self._storage.update(self._resolve(name), update)
         try:
             operation_id = await with_deadline(written, timeout if wait else None, self._clock)
@@ -141,6 +143,8 @@ class Operations:
         self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
     ) -> list[UpdateResult]:
         """See IOperations."""
+        for update in updates:
+            check_not_empty(update)
         written = self._storage.update_batch(self._resolve(name), updates)
         try:
             operations = await with_deadline(written, timeout if wait else None, self._clock)
@@ -163,6 +167,7 @@ class Operations:
     @_deferred
     async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
         """See IOperations."""
+        check_scroll(request)
         reading = self._storage.scroll(self._resolve(name), request)
         return await with_deadline(reading, timeout, self._clock)
 

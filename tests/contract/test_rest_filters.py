@@ -1,0 +1,86 @@
+"""Filters over HTTP on a real engine."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from .rest_wire import POINTS, PointsCase
+
+
+class FilterTests(PointsCase):
+    """Conditions in JSON choose points."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        await super().setUp()
+        payloads: list[Any] = [
+            {"n": 1, "t": "the quick fox", "at": "2024-05-01", "g": {"lon": 13.4, "lat": 52.5}},
+            {"n": [1.5, 7], "t": ["lazy", "dog"], "at": "2024-06-01T12:00:00+02:00", "e": []},
+            {"n": None, "o": [{"a": 1, "b": 2}, {"a": 3, "b": 4}], "e": [None], "b": True},
+        ]
+        await self.put_payloads(*payloads)
+
+    async def test_every_condition(self) -> None:
+        corner, other = {"lon": 13, "lat": 53}, {"lon": 14, "lat": 52}
+        ring = [corner, {"lon": 14, "lat": 53}, other, {"lon": 13, "lat": 52}, corner]
+        part = {"must": [{"key": "a", "match": {"value": 1}}, {"key": "b", "range": {"gt": 3}}]}
+        whole = {"must": [{"key": "a", "match": {"value": 3}}, {"key": "b", "range": {"gt": 3}}]}
+        condition: Any
+        for condition, expected in (
+            ({"key": "n", "match": {"value": 7}}, [2]),
+            ({"key": "n", "match": {"any": [1, 7]}}, [1, 2]),
+            ({"key": "t", "match": {"except": ["lazy"]}}, [1, 2]),
+            ({"key": "t", "match": {"text": "quick"}}, [1]),
+            ({"key": "t", "match": {"text_any": "fox dog"}}, [1, 2]),
+            ({"key": "t", "match": {"phrase": "quick fox"}}, [1]),
+            ({"key": "t", "match": {"prefix": "la"}}, [2]),
+            ({"key": "b", "match": {"value": True}}, [3]),
+            ({"key": "n", "range": {"gt": 1, "lt": 2}}, [2]),
+            ({"key": "at", "range": {"gte": "2024-06-01T10:00:00Z"}}, [2]),
+            ({"key": "g", "geo_bounding_box": {"top_left": corner, "bottom_right": other}}, [1]),
+            ({"key": "g", "geo_radius": {"center": corner, "radius": 100_000}}, [1]),
+            ({"key": "g", "geo_polygon": {"exterior": {"points": ring}}}, [1]),
+            ({"key": "n", "values_count": {"lt": 1}}, [3]),
+            ({"is_empty": {"key": "e"}}, [1, 2]),
+            ({"key": "e", "is_empty": False}, [3]),
+            ({"is_null": {"key": "e"}}, [3]),
+            ({"key": "n", "is_null": False}, [1, 2]),
+            ({"has_id": [3, 9]}, [3]),
+            ({"nested": {"key": "o", "filter": part}}, []),
+            ({"nested": {"key": "o[]", "filter": whole}}, [3]),
+            ({"key": "n", "match": {"value": 1}, "is_null": True}, [1, 3]),
+            ({"must_not": {"key": "n", "match": {"any": []}}}, [1, 2, 3]),
+        ):
+            self.assertEqual(await self.ids({"must": condition}), expected, condition)
+        counted = [{"has_id": [1, 2]}, {"has_id": [2, 3]}, {"has_id": [2]}]
+        for least, expected in ((1, [1, 2, 3]), (2, [2]), (4, [])):
+            condition = {"min_should": {"conditions": counted, "min_count": least}}
+            self.assertEqual(await self.ids(condition), expected)
+        parts = [await self.ids({"must": {"slice": {"total": 3, "index": i}}}) for i in range(3)]
+        self.assertEqual(sorted(chain.from_iterable(parts)), [1, 2, 3])
+
+    async def test_deep_and_wide_filters(self) -> None:
+        deep: Any = {"must": {"has_id": [2]}}
+        for _ in range(63):
+            deep = {"must": [deep]}
+        self.assertEqual(await self.ids({"must": deep}), [2])
+        body = {"filter": {"must": {"must": deep}}}
+        text = await self.error(400, "POST", f"{POINTS}/scroll", body)
+        self.assertTrue(text.endswith("recursion limit exceeded"), text)
+        many = [{"key": "n", "match": {"value": number}} for number in range(10_000)]
+        self.assertEqual(await self.ids({"should": many}), [1, 2])
+
+    async def test_messages(self) -> None:
+        for condition, status, text in (
+            ({"must": {"key": "n"}}, 422, "At least one field condition must be specified"),
+            ({"min_should": {"conditions": []}}, 400, "missing field `min_count`"),
+            ({"must": {"slice": {"total": 2, "index": 2}}}, 422, "slice.index: value 2 invalid"),
+            ({"must": {"slice": {"total": 0, "index": 0}}}, 400, "expected a nonzero u32"),
+            (
+                {"must": {"key": "at", "range": {"gt": "20240501"}}},
+                400,
+                'range: gt: invalid value: string "20240501"',
+            ),
+        ):
+            error = await self.error(status, "POST", f"{POINTS}/count", {"filter": condition})
+            self.assertIn(text, error)
