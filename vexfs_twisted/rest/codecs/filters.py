@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ...jsonform.converter import located
 from ...model.errors import BadInput, FormatError, Problem, ValidationError
@@ -55,7 +55,11 @@ class _Scope:
 
     def at(self, place: str) -> _Scope:
         """The scope of a member."""
-        return evolve(self, path=f"{self.path}.{place}")
+        return _Scope(f"{self.path}.{place}", self.depth, self.is_nested)
+
+    def deeper(self) -> _Scope:
+        """The scope of a filter that stands here as a condition."""
+        return _Scope(self.path, self.depth + 1, self.is_nested)
 
 
 def read_filter(value: Any, path: str = "filter") -> Filter:
@@ -123,7 +127,7 @@ def _read_condition(value: Any, scope: _Scope) -> Condition:
             if part is not None:
                 return located(name, read, part, scope.at(name))
         if not value.keys() - set(_CLAUSES):
-            return _read_filter(value, evolve(scope, depth=scope.depth + 1))
+            return _read_filter(value, scope.deeper())
     raise FormatError("data did not match any variant of untagged enum Condition")
 
 
