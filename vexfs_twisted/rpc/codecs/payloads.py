@@ -21,15 +21,27 @@ _MIN_INTEGER = -(2**63)
 _MAX_INTEGER = 2**63 - 1
 
 
+def is_int64(number: int) -> bool:
+    """Whether an integer field of a message can hold `number`."""
+    return _MIN_INTEGER <= number <= _MAX_INTEGER
+
+
 def read_object(fields: Mapping[str, Value]) -> dict[str, Any]:
     """The JSON object that a map of values means. Raises BadInput for a number JSON lacks."""
-    return {key: _read(fields[key]) for key in fields}
+    # Iterating over keys and looking up is the fast way through a protobuf map.
+    json_object = {}
+    for key in fields:
+        value = fields[key]
+        # Most values are texts and numbers; what is not set reads as "" or 0.
+        json_object[key] = value.string_value or value.integer_value or _read(value)
+    return json_object
 
 
 def read_payload(fields: Mapping[str, Value]) -> bytes:
     """A payload as JSON bytes."""
-    # Iterating over keys and looking up is the fast way through a protobuf map.
-    return orjson.dumps({key: _read(fields[key]) for key in fields}) if fields else EMPTY
+    # What orjson returns is a kilobyte block cut short. To keep a copy instead costs a tenth of
+    # the time, when there are thousands.
+    return b"%b" % orjson.dumps(read_object(fields)) if fields else EMPTY
 
 
 def _read(value: Value) -> Any:
@@ -72,7 +84,7 @@ def _write(item: Any, value: Value) -> None:
     if kind is str:
         value.string_value = item
     elif kind is int:
-        if _MIN_INTEGER <= item <= _MAX_INTEGER:
+        if is_int64(item):
             value.integer_value = item
         else:
             value.double_value = item
