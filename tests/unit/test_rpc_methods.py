@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from vexfs_twisted.rpc import reflection
 from vexfs_twisted.rpc.crossing import Crossing
 from vexfs_twisted.rpc.methods import Method, handlers_of
 from vexfs_twisted.rpc.pool import POOL
@@ -21,5 +22,7 @@ class TableTests(SynchronousTestCase):
         self.assertRaises(LookupError, handlers_of, service, table, wire)
 
     def test_public_services_are_described_in_the_pool(self) -> None:
+        # Reflection puts the description of the health service there.
+        self.assertEqual(len(reflection.handlers(public_services())), 2)
         for name in public_services():
             self.assertEqual(POOL.FindServiceByName(name).full_name, name)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,8 +19,12 @@ from vexfs_twisted.model.queries import (
     NO_PAYLOAD,
     Acorn,
     Count,
+    Direction,
+    Facet,
+    FacetHit,
     NearestToPoint,
     NearestToVector,
+    OrderBy,
     PayloadMode,
     PayloadSelector,
     Quantization,
@@ -29,24 +35,21 @@ from vexfs_twisted.model.queries import (
     SearchParams,
     Selection,
 )
-from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus
 from vexfs_twisted.rpc.codecs.fields import read_collection_name, read_timeout
 from vexfs_twisted.rpc.codecs.points import (
     read_count,
-    read_delete,
+    read_facet,
     read_scroll,
-    read_upsert,
+    write_facet,
     write_records,
     write_scored,
-    write_update_result,
 )
 from vexfs_twisted.rpc.codecs.queries import read_each, read_query, read_search
 from vexfs_twisted.rpc.codecs.selections import read_selection
-from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
-from vexfs_twisted.rpc.generated.json_with_int_pb2 import Value
 
+K = PayloadPath.parse("k")
 UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 
@@ -60,93 +63,6 @@ def dense(*values: float) -> pb.Vector:
 
 def nearest(*values: float) -> pb.Query:
     return pb.Query(nearest=pb.VectorInput(dense=pb.DenseVector(data=values)))
-
-
-class UpsertTests(SynchronousTestCase):
-    def test_points_become_columns(self) -> None:
-        upsert = read_upsert(
-            pb.UpsertPoints(
-                points=[
-                    pb.PointStruct(
-                        id=number(0),
-                        vectors=pb.Vectors(vector=dense(1, 2)),
-                        payload={"a": Value(integer_value=1)},
-                    ),
-                    pb.PointStruct(id=common.PointId(uuid=UUID.upper())),
-                    pb.PointStruct(
-                        id=number(2**64 - 1), vectors=pb.Vectors(vector=pb.Vector(data=[3, 4]))
-                    ),
-                ]
-            )
-        )
-        self.assertEqual(list(upsert.ids), [0, UUID, 2**64 - 1])
-        self.assertEqual(list(upsert.payloads), [b'{"a":1}', b"{}", b"{}"])
-        (column,) = upsert.vectors.values()
-        self.assertEqual(column.data.tolist(), [[1, 2], [3, 4]])
-        assert column.positions is not None
-        self.assertEqual(column.positions.tolist(), [0, 2])
-
-    def test_every_point_having_a_vector_needs_no_positions(self) -> None:
-        points = [
-            pb.PointStruct(id=number(n), vectors=pb.Vectors(vector=dense(n, n))) for n in range(3)
-        ]
-        (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
-        self.assertIsNone(column.positions)
-        self.assertEqual(column.data.tolist(), [[0, 0], [1, 1], [2, 2]])
-
-    def test_uneven_rows_tell_their_lengths(self) -> None:
-        points = [
-            pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=dense(1, 2))),
-            pb.PointStruct(id=number(2), vectors=pb.Vectors(vector=dense(1, 2, 3))),
-        ]
-        (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
-        self.assertEqual(column.dimensions, (2, 3))
-
-    def test_rows_with_fields_of_a_later_release_are_still_read(self) -> None:
-        unknown = b"\xf8\x3f\x01"
-        vector = pb.Vector.FromString(dense(1, 2).SerializeToString() + unknown)
-        self.assertIn(unknown, vector.SerializeToString())
-        points = [pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))]
-        (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
-        self.assertEqual(column.data.tolist(), [[1, 2]])
-
-    def test_refusals(self) -> None:
-        sparse = pb.Vector(sparse=pb.SparseVector(values=[1], indices=[1]))
-        old_sparse = pb.Vector(data=[1], indices=pb.SparseIndices(data=[1]))
-        multi = pb.Vector(multi_dense=pb.MultiDenseVector(vectors=[pb.DenseVector(data=[1])]))
-        document = pb.Vector(document=pb.Document(text="x", model="m"))
-        for vector in (sparse, old_sparse, multi, document):
-            point = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))
-            self.assertRaises(NotSupported, read_upsert, pb.UpsertPoints(points=[point]))
-        for request, error in (
-            (pb.UpsertPoints(points=[pb.PointStruct()]), BadInput),
-            (pb.UpsertPoints(update_filter=common.Filter()), NotSupported),
-            (pb.UpsertPoints(update_mode=pb.UpdateMode.InsertOnly), NotSupported),
-            (pb.UpsertPoints(shard_key_selector=shard_key("x")), BadInput),
-        ):
-            self.assertRaises(error, read_upsert, request)
-
-    def test_empty_shard_key_selector_is_none(self) -> None:
-        request = pb.UpsertPoints(shard_key_selector=pb.ShardKeySelector())
-        self.assertEqual(list(read_upsert(request).ids), [])
-
-
-def shard_key(name: str) -> pb.ShardKeySelector:
-    return pb.ShardKeySelector(shard_keys=[collections_pb2.ShardKey(keyword=name)])
-
-
-class DeleteTests(SynchronousTestCase):
-    def test_by_ids(self) -> None:
-        ids = pb.PointsIdsList(ids=[number(3), common.PointId(uuid=UUID)])
-        request = pb.DeletePoints(points=pb.PointsSelector(points=ids))
-        self.assertEqual(read_delete(request), DeletePoints(ids=[3, UUID]))
-
-    def test_by_filter(self) -> None:
-        request = pb.DeletePoints(points=pb.PointsSelector(filter=common.Filter()))
-        self.assertEqual(read_delete(request), DeletePoints(filter=Filter()))
-
-    def test_by_nothing(self) -> None:
-        self.assertRaises(BadRequest, read_delete, pb.DeletePoints())
 
 
 class ReadTests(SynchronousTestCase):
@@ -176,8 +92,39 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(error.message, "[limit: value 0 invalid, must be 1 or larger]")
 
     def test_order_by(self) -> None:
-        request = pb.ScrollPoints(order_by=pb.OrderBy(key="k"))
-        self.assertRaises(NotSupported, read_scroll, request)
+        for order_by, expected in (
+            (pb.OrderBy(key="k"), OrderBy(K)),
+            (pb.OrderBy(key="k", direction=pb.Direction.Asc), OrderBy(K)),
+            (pb.OrderBy(key="k", direction=pb.Direction.Desc), OrderBy(K, Direction.DESC)),
+            (start_from(integer=0), OrderBy(K, start_from=0)),
+            (start_from(float=0.5), OrderBy(K, start_from=0.5)),
+            (start_from(datetime="1970-01-01T00:00:01Z"), OrderBy(K, start_from=1_000_000)),
+        ):
+            scroll = read_scroll(pb.ScrollPoints(order_by=order_by))
+            self.assertEqual(repr(scroll.order_by), repr(expected))
+        moment = start_from()
+        moment.start_from.timestamp.seconds = 2
+        scroll = read_scroll(pb.ScrollPoints(order_by=moment))
+        self.assertEqual(scroll.order_by, OrderBy(K, start_from=2_000_000))
+
+    def test_orders_that_make_no_sense(self) -> None:
+        for order_by, error in (
+            (pb.OrderBy(), BadInput),
+            (pb.OrderBy(key="k", start_from=pb.StartFrom()), BadRequest),
+            (start_from(datetime="yesterday"), BadInput),
+        ):
+            self.assertRaises(error, read_scroll, pb.ScrollPoints(order_by=order_by))
+
+    def test_facet(self) -> None:
+        self.assertEqual(read_facet(pb.FacetCounts(key="k")), Facet(K, limit=10, exact=False))
+        request = pb.FacetCounts(
+            key="k", limit=3, exact=True, filter=common.Filter(must=[has_id(1)])
+        )
+        expected = Facet(K, 3, Filter(must=(HasId(frozenset([1])),)), exact=True)
+        self.assertEqual(read_facet(request), expected)
+        self.assertRaises(BadInput, read_facet, pb.FacetCounts())
+        error = self.assertRaises(ValidationError, read_facet, pb.FacetCounts(key="k", limit=0))
+        self.assertEqual(error.message, "[limit: value 0 invalid, must be 1 or larger]")
 
     def test_count(self) -> None:
         self.assertEqual(read_count(pb.CountPoints()), Count(exact=True))
@@ -220,6 +167,10 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(read_collection_name("c"), "c")
         for name in ("", "x" * 256):
             self.assertRaises(ValidationError, read_collection_name, name)
+
+
+def start_from(**value: Any) -> pb.OrderBy:
+    return pb.OrderBy(key="k", start_from=pb.StartFrom(**value))
 
 
 def has_id(*ids: int) -> common.Condition:
@@ -322,18 +273,6 @@ class QueryTests(SynchronousTestCase):
 
 
 class ResultTests(SynchronousTestCase):
-    def test_update_results(self) -> None:
-        for status, number_ in (
-            (UpdateStatus.ACKNOWLEDGED, 1),
-            (UpdateStatus.COMPLETED, 2),
-            (UpdateStatus.WAIT_TIMEOUT, 4),
-        ):
-            result = write_update_result(UpdateResult(0, status)).result
-            self.assertEqual((result.operation_id, result.status), (0, number_))
-            self.assertTrue(result.HasField("operation_id"))
-        unknown = write_update_result(UpdateResult(None, UpdateStatus.WAIT_TIMEOUT))
-        self.assertFalse(unknown.result.HasField("operation_id"))
-
     def test_records(self) -> None:
         response = pb.GetResponse()
         vector = np.array([1, 2], np.float32)
@@ -355,6 +294,30 @@ class ResultTests(SynchronousTestCase):
         self.assertEqual(list(full.vectors.vectors.vectors["v"].dense.data), [1, 2])
         self.assertEqual(empty.id.WhichOneof("point_id_options"), "num")
         self.assertEqual(empty.vectors.WhichOneof("vectors_options"), "vectors")
+
+    def test_order_values(self) -> None:
+        response = pb.GetResponse()
+        values = (0, -1, 0.5, 2**64 - 1)
+        write_records([Record(1, None, None, value) for value in values], response.result)
+        found = [record.order_value for record in response.result]
+        kinds = [value.WhichOneof("variant") for value in found]
+        self.assertEqual(kinds, ["int", "int", "float", "float"])
+        numbers = [found[0].int, found[1].int, found[2].float, found[3].float]
+        self.assertEqual(numbers, [0, -1, 0.5, float(2**64 - 1)])
+
+    def test_facet_hits(self) -> None:
+        hits = [FacetHit("x", 3), FacetHit(False, 2), FacetHit(0, 2**40)]
+        written = write_facet(hits).hits
+        kinds = [hit.value.WhichOneof("variant") for hit in written]
+        self.assertEqual(kinds, ["string_value", "bool_value", "integer_value"])
+        self.assertEqual([hit.count for hit in written], [3, 2, 2**40])
+        self.assertEqual(written[0].value.string_value, "x")
+
+    def test_a_batch_says_where_a_filter_is_wrong(self) -> None:
+        wrong = common.Condition(field=common.FieldCondition(key="k"))
+        batch = [pb.QueryPoints(), pb.QueryPoints(filter=common.Filter(must=[wrong]))]
+        error = self.assertRaises(ValidationError, read_each, batch, "query_points", read_query)
+        self.assertIn("[query_points[1].filter.must[0]: ", error.message)
 
     def test_scored_points(self) -> None:
         response = pb.QueryResponse()

@@ -53,7 +53,9 @@ def read_filter(message: common.Filter, path: str = "filter") -> Filter:
     return _read_filter(message, _Scope(path))
 
 
-def read_optional_filter(message: Message, path: str, name: str = "filter") -> Filter | None:
+def read_optional_filter(
+    message: Message, path: str = "filter", name: str = "filter"
+) -> Filter | None:
     """The filter in a field of a request, if there is one; `path` is where that stands."""
     return read_filter(getattr(message, name), path) if message.HasField(name) else None
 
@@ -168,3 +170,8 @@ def read_path(text: str) -> PayloadPath:
         return PayloadPath.parse(text)
     except ValueError as error:
         raise BadInput(str(error)) from None
+
+
+def read_paths(texts: Iterable[str]) -> tuple[PayloadPath, ...]:
+    """The payload paths that `texts` spell."""
+    return tuple(map(read_path, texts))

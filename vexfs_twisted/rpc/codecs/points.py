@@ -1,65 +1,44 @@
-"""Points on the wire: updates and reads coming in, records and scored points going out."""
+"""Reads of points on the wire: requests coming in, points and counts going out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
-from ...model.errors import BadRequest, NotSupported
-from ...model.queries import Count, Record, ScoredPoint, Scroll
-from ...model.updates import DeletePoints, UpdateResult, UpdateStatus, Upsert
+from ...model.datetimes import parse_datetime
+from ...model.errors import BadInput, BadRequest
+from ...model.queries import (
+    Count,
+    Direction,
+    Facet,
+    FacetHit,
+    OrderBy,
+    OrderValue,
+    Record,
+    ScoredPoint,
+    Scroll,
+)
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
-from .fields import given, refuse_shard_keys
-from .filters import read_filter
-from .ids import read_id, read_ids, write_id
-from .payloads import read_payload, write_payload
+from .fields import given, read_enum, read_timestamp, refuse_shard_keys
+from .filters import read_optional_filter, read_path
+from .ids import read_id, write_id
+from .payloads import is_int64, write_payload
 from .selections import read_selection
-from .vectors import read_columns, write_vectors
+from .vectors import write_vectors
 
-_STATUSES: Mapping[UpdateStatus, int] = {
-    UpdateStatus.ACKNOWLEDGED: pb.UpdateStatus.Acknowledged,
-    UpdateStatus.COMPLETED: pb.UpdateStatus.Completed,
-    UpdateStatus.WAIT_TIMEOUT: pb.UpdateStatus.WaitTimeout,
-}
-
-
-def read_upsert(message: pb.UpsertPoints) -> Upsert:
-    """The upsert that `message` asks for."""
-    refuse_shard_keys(message)
-    if message.HasField("update_filter"):
-        raise NotSupported("`update_filter` is not supported yet")
-    if message.update_mode != pb.UpdateMode.Upsert:
-        raise NotSupported("`update_mode` is not supported yet")
-    points = message.points
-    return Upsert(
-        ids=[read_id(point.id) for point in points],
-        vectors=read_columns(points),
-        payloads=[read_payload(point.payload) for point in points],
-    )
-
-
-def read_delete(message: pb.DeletePoints) -> DeletePoints:
-    """The deletion that `message` asks for."""
-    refuse_shard_keys(message)
-    kind = message.points.WhichOneof("points_selector_one_of")
-    if kind == "points":
-        return DeletePoints(ids=read_ids(message.points.points.ids))
-    if kind == "filter":
-        return DeletePoints(filter=read_filter(message.points.filter))
-    raise BadRequest("PointsSelector is expected")
+_DIRECTIONS = {pb.Direction.Asc: Direction.ASC, pb.Direction.Desc: Direction.DESC}
 
 
 def read_scroll(message: pb.ScrollPoints) -> Scroll:
     """The page that `message` asks for."""
     refuse_shard_keys(message)
-    if message.HasField("order_by"):
-        raise NotSupported("`order_by` is not supported yet")
     scroll = Scroll(
         **given(message, "limit"),
         offset=read_id(message.offset) if message.HasField("offset") else None,
-        filter=read_filter(message.filter) if message.HasField("filter") else None,
+        filter=read_optional_filter(message),
+        order_by=_read_order_by(message.order_by) if message.HasField("order_by") else None,
         selection=read_selection(message, payload_by_default=True),
     )
     validate(scroll)
@@ -69,17 +48,43 @@ def read_scroll(message: pb.ScrollPoints) -> Scroll:
 def read_count(message: pb.CountPoints) -> Count:
     """The count that `message` asks for."""
     refuse_shard_keys(message)
-    filter_ = read_filter(message.filter) if message.HasField("filter") else None
-    return Count(filter=filter_, **given(message, "exact"))
+    return Count(read_optional_filter(message), **given(message, "exact"))
 
 
-def write_update_result(result: UpdateResult) -> pb.PointsOperationResponse:
-    """The response to an update."""
-    response = pb.PointsOperationResponse()
-    response.result.status = _STATUSES[result.status]
-    if result.operation_id is not None:
-        response.result.operation_id = result.operation_id
-    return response
+def read_facet(message: pb.FacetCounts) -> Facet:
+    """The count of values that `message` asks for."""
+    refuse_shard_keys(message)
+    facet = Facet(
+        key=read_path(message.key),
+        filter=read_optional_filter(message),
+        **given(message, "limit", "exact"),
+    )
+    validate(facet)
+    return facet
+
+
+def _read_order_by(message: pb.OrderBy) -> OrderBy:
+    return OrderBy(
+        key=read_path(message.key),
+        direction=read_enum(message, "direction", _DIRECTIONS) or Direction.ASC,
+        start_from=_read_start(message.start_from) if message.HasField("start_from") else None,
+    )
+
+
+def _read_start(message: pb.StartFrom) -> OrderValue:
+    kind = message.WhichOneof("value")
+    if kind == "integer":
+        return message.integer
+    if kind == "float":
+        return message.float
+    if kind == "timestamp":
+        return read_timestamp(message.timestamp)
+    if kind is None:
+        raise BadRequest("No value to start from")
+    moment = parse_datetime(message.datetime)
+    if moment is None:
+        raise BadInput(f"Unable to parse datetime: {message.datetime}")
+    return moment
 
 
 def write_records(
@@ -93,6 +98,29 @@ def write_records(
             write_payload(record.payload, message.payload)
         if record.vectors is not None:
             write_vectors(record.vectors, message.vectors)
+        if record.order_value is not None:
+            _write_order_value(record.order_value, message.order_value)
+
+
+def _write_order_value(value: OrderValue, message: pb.OrderValue) -> None:
+    if isinstance(value, int) and is_int64(value):
+        message.int = value
+    else:
+        message.float = value
+
+
+def write_facet(hits: Iterable[FacetHit]) -> pb.FacetResponse:
+    """The most frequent values of a payload field."""
+    response = pb.FacetResponse()
+    for value, count in hits:
+        hit = response.hits.add(count=count)
+        if isinstance(value, str):
+            hit.value.string_value = value
+        elif isinstance(value, bool):
+            hit.value.bool_value = value
+        else:
+            hit.value.integer_value = value
+    return response
 
 
 def write_scored(

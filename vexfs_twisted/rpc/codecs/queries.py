@@ -19,7 +19,7 @@ from ...model.queries import (
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
 from .fields import given, refuse_shard_keys
-from .filters import read_filter
+from .filters import read_optional_filter
 from .ids import read_id
 from .selections import read_selection
 from .vectors import read_floats, unsupported_vector
@@ -34,7 +34,7 @@ def read_query(message: pb.QueryPoints, path: str = "") -> Query:
         raise NotSupported("`lookup_from` is not supported yet")
     query = Query(
         target=_read_target(message.query) if message.HasField("query") else None,
-        **_common_parts(message),
+        **_common_parts(message, path),
         **given(message, "using", "limit"),
     )
     return _checked(query, path)
@@ -69,7 +69,7 @@ def read_search(message: pb.SearchPoints, path: str = "") -> Query:
         target=NearestToVector(read_floats(message.vector)),
         using=message.vector_name,
         limit=message.limit,
-        **_common_parts(message),
+        **_common_parts(message, path),
     )
     return _checked(query, path)
 
@@ -79,10 +79,9 @@ def read_each(messages: Iterable[Any], field: str, read: Any) -> list[Query]:
     return [read(message, f"{field}[{index}]") for index, message in enumerate(messages)]
 
 
-def _common_parts(message: pb.QueryPoints | pb.SearchPoints) -> dict[str, Any]:
+def _common_parts(message: pb.QueryPoints | pb.SearchPoints, path: str) -> dict[str, Any]:
     parts = given(message, "score_threshold", "offset")
-    if message.HasField("filter"):
-        parts["filter"] = read_filter(message.filter)
+    parts["filter"] = read_optional_filter(message, f"{path}.filter" if path else "filter")
     if message.HasField("params"):
         parts["params"] = _read_params(message.params)
     parts["selection"] = read_selection(message)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from ...model.payload_path import PayloadPath
 from ...model.queries import (
     ALL_PAYLOAD,
     NO_PAYLOAD,
@@ -15,7 +13,7 @@ from ...model.queries import (
     VectorSelector,
 )
 from ..generated import points_pb2 as pb
-from .filters import read_path
+from .filters import read_paths
 
 
 def read_selection(message: Any, *, payload_by_default: bool = False) -> Selection:
@@ -32,14 +30,10 @@ def read_selection(message: Any, *, payload_by_default: bool = False) -> Selecti
 def _read_payload_selector(message: pb.WithPayloadSelector) -> PayloadSelector:
     kind = message.WhichOneof("selector_options")
     if kind == "include":
-        return PayloadSelector(PayloadMode.INCLUDE, _read_paths(message.include.fields))
+        return PayloadSelector(PayloadMode.INCLUDE, read_paths(message.include.fields))
     if kind == "exclude":
-        return PayloadSelector(PayloadMode.EXCLUDE, _read_paths(message.exclude.fields))
+        return PayloadSelector(PayloadMode.EXCLUDE, read_paths(message.exclude.fields))
     return ALL_PAYLOAD if message.enable else NO_PAYLOAD
-
-
-def _read_paths(texts: Iterable[str]) -> tuple[PayloadPath, ...]:
-    return tuple(read_path(text) for text in texts)
 
 
 def _read_vector_selector(message: pb.WithVectorsSelector) -> VectorSelector:

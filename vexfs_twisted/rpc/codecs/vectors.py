@@ -34,7 +34,7 @@ class _Rows:
     positions: list[int] = field(factory=list)
 
 
-def read_columns(points: Sequence[pb.PointStruct]) -> dict[str, VectorColumn]:
+def read_columns(points: Sequence[pb.PointStruct | pb.PointVectors]) -> dict[str, VectorColumn]:
     """The vectors of `points` by name, each a column. Raises NotSupported unless all are dense."""
     names: defaultdict[str, _Rows] = defaultdict(_Rows)
     unnamed = names[UNNAMED]

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...model.queries import Page, Record, ScoredPoint
-from ...model.updates import UpdateResult
+from ...model.queries import FacetHit, Page, Record, ScoredPoint
+from ...model.updates import Update, UpdateResult
 from ..codecs.fields import read_collection_name, read_timeout, refuse_shard_keys
 from ..codecs.ids import read_ids, write_id
+from ..codecs.indexes import read_create_index, read_delete_index
 from ..codecs.points import (
     read_count,
-    read_delete,
+    read_facet,
     read_scroll,
-    read_upsert,
+    write_facet,
     write_records,
     write_scored,
-    write_update_result,
 )
 from ..codecs.queries import read_each, read_query, read_search
 from ..codecs.selections import read_selection
+from ..codecs.updates import (
+    read_batch,
+    read_clear_payload,
+    read_delete,
+    read_delete_payload,
+    read_delete_vectors,
+    read_overwrite_payload,
+    read_set_payload,
+    read_update_vectors,
+    read_upsert,
+    write_update_result,
+    write_update_results,
+)
 from ..crossing import Operation
 from ..generated import points_pb2 as pb
 from ..methods import Method
@@ -27,16 +40,21 @@ from ..methods import Method
 Answers = list[Sequence[ScoredPoint]]
 
 
-def _upsert(message: pb.UpsertPoints) -> Operation[UpdateResult]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
-    upsert, wait = read_upsert(message), message.wait
-    return lambda operations: operations.update(name, upsert, wait=wait, timeout=timeout)
+def _update(read: Callable[[Any], Update]) -> Method[Any, UpdateResult]:
+    """The method of one kind of update, given what reads it from a request."""
+
+    def decode(message: Any) -> Operation[UpdateResult]:
+        name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+        update, wait = read(message), message.wait
+        return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
+
+    return Method(decode, write_update_result, is_write=True)
 
 
-def _delete(message: pb.DeletePoints) -> Operation[UpdateResult]:
+def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]]:
     name, timeout = read_collection_name(message.collection_name), read_timeout(message)
-    delete, wait = read_delete(message), message.wait
-    return lambda operations: operations.update(name, delete, wait=wait, timeout=timeout)
+    updates, wait = read_batch(message), message.wait
+    return lambda operations: operations.update_batch(name, updates, wait=wait, timeout=timeout)
 
 
 def _get(message: pb.GetPoints) -> Operation[list[Record]]:
@@ -56,6 +74,12 @@ def _count(message: pb.CountPoints) -> Operation[int]:
     name, timeout = read_collection_name(message.collection_name), read_timeout(message)
     count = read_count(message)
     return lambda operations: operations.count(name, count, timeout=timeout)
+
+
+def _facet(message: pb.FacetCounts) -> Operation[list[FacetHit]]:
+    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    facet = read_facet(message)
+    return lambda operations: operations.facet(name, facet, timeout=timeout)
 
 
 def _query(message: pb.QueryPoints) -> Operation[Sequence[ScoredPoint]]:
@@ -135,11 +159,21 @@ def _weigh_answers(answers: Answers) -> int:
 
 
 POINTS: Mapping[str, Method[Any, Any]] = {
-    "Upsert": Method(_upsert, write_update_result, is_write=True),
-    "Delete": Method(_delete, write_update_result, is_write=True),
+    "Upsert": _update(read_upsert),
+    "Delete": _update(read_delete),
+    "UpdateVectors": _update(read_update_vectors),
+    "DeleteVectors": _update(read_delete_vectors),
+    "SetPayload": _update(read_set_payload),
+    "OverwritePayload": _update(read_overwrite_payload),
+    "DeletePayload": _update(read_delete_payload),
+    "ClearPayload": _update(read_clear_payload),
+    "CreateFieldIndex": _update(read_create_index),
+    "DeleteFieldIndex": _update(read_delete_index),
+    "UpdateBatch": Method(_update_batch, write_update_results, is_write=True),
     "Get": Method(_get, _records, weigh=len),
     "Scroll": Method(_scroll, _page, weigh=_weigh_page),
     "Count": Method(_count, _counted),
+    "Facet": Method(_facet, write_facet),
     "Query": Method(_query, _queried, weigh=len),
     "QueryBatch": Method(_query_batch, _queried_batch, weigh=_weigh_answers),
     "Search": Method(_search, _searched, weigh=len),

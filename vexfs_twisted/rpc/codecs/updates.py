@@ -1,0 +1,191 @@
+"""Updates of points on the wire: single ones, and batches of all kinds.
+
+An update has the same fields in a request of its own and as an operation of a batch, so each reader
+takes either message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...model.errors import BadRequest, Problem, ValidationError
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ...model.updates import (
+    ClearPayload,
+    DeletePayload,
+    DeletePoints,
+    DeleteVectors,
+    OverwritePayload,
+    SetPayload,
+    Update,
+    UpdateMode,
+    UpdateResult,
+    UpdateStatus,
+    UpdateVectors,
+    Upsert,
+)
+from ..generated import points_pb2 as pb
+from .fields import read_enum, refuse_shard_keys
+from .filters import read_filter, read_optional_filter, read_path, read_paths
+from .ids import read_id, read_ids
+from .payloads import read_payload
+from .vectors import read_columns
+
+Operation = pb.PointsUpdateOperation
+
+Chosen = tuple[Sequence[PointId] | None, Filter | None]
+"""The points that an update concerns: ids, or those that pass a filter."""
+
+_MODES = {
+    pb.UpdateMode.Upsert: UpdateMode.UPSERT,
+    pb.UpdateMode.InsertOnly: UpdateMode.INSERT_ONLY,
+    pb.UpdateMode.UpdateOnly: UpdateMode.UPDATE_ONLY,
+}
+_STATUSES: Mapping[UpdateStatus, int] = {
+    UpdateStatus.ACKNOWLEDGED: pb.UpdateStatus.Acknowledged,
+    UpdateStatus.COMPLETED: pb.UpdateStatus.Completed,
+    UpdateStatus.WAIT_TIMEOUT: pb.UpdateStatus.WaitTimeout,
+}
+
+
+def read_upsert(message: pb.UpsertPoints | Operation.PointStructList) -> Upsert:
+    """An upsert of whole points."""
+    refuse_shard_keys(message)
+    points = message.points
+    return Upsert(
+        ids=[read_id(point.id) for point in points],
+        vectors=read_columns(points),
+        payloads=[read_payload(point.payload) for point in points],
+        update_filter=read_optional_filter(message, "update_filter", "update_filter"),
+        mode=read_enum(message, "update_mode", _MODES) or UpdateMode.UPSERT,
+    )
+
+
+def read_update_vectors(message: pb.UpdatePointVectors | Operation.UpdateVectors) -> UpdateVectors:
+    """New vectors for points that exist."""
+    refuse_shard_keys(message)
+    points = message.points
+    _check_given(points, "points")
+    for index, point in enumerate(points):
+        vectors = point.vectors
+        kind = vectors.WhichOneof("vectors_options")
+        if kind is None or (kind == "vectors" and not vectors.vectors.vectors):
+            text = "must specify vectors to update for point"
+            raise ValidationError([Problem(f"points[{index}].vectors", text)])
+    return UpdateVectors(
+        ids=[read_id(point.id) for point in points],
+        vectors=read_columns(points),
+        update_filter=read_optional_filter(message, "update_filter", "update_filter"),
+    )
+
+
+def read_delete_vectors(message: pb.DeletePointVectors | Operation.DeleteVectors) -> DeleteVectors:
+    """A removal of vectors, by their names."""
+    refuse_shard_keys(message)
+    names = tuple(dict.fromkeys(message.vectors.names))
+    _check_given(names, "vectors.names")
+    return DeleteVectors(names, *_read_points(message.points_selector))
+
+
+def read_delete(message: pb.DeletePoints | Operation.DeletePoints) -> DeletePoints:
+    """A removal of points."""
+    refuse_shard_keys(message)
+    return DeletePoints(*_read_points(message.points))
+
+
+def read_set_payload(message: pb.SetPayloadPoints | Operation.SetPayload) -> SetPayload:
+    """A merge into payloads, at the top or below a path."""
+    refuse_shard_keys(message)
+    chosen = _read_points(message.points_selector)
+    key = read_path(message.key) if message.HasField("key") else None
+    return SetPayload(read_payload(message.payload), *chosen, key)
+
+
+def read_overwrite_payload(
+    message: pb.SetPayloadPoints | Operation.OverwritePayload,
+) -> OverwritePayload:
+    """A replacement of whole payloads; a path means nothing here."""
+    refuse_shard_keys(message)
+    return OverwritePayload(read_payload(message.payload), *_read_points(message.points_selector))
+
+
+def read_delete_payload(message: pb.DeletePayloadPoints | Operation.DeletePayload) -> DeletePayload:
+    """A removal of what some paths select from payloads."""
+    refuse_shard_keys(message)
+    return DeletePayload(read_paths(message.keys), *_read_points(message.points_selector))
+
+
+def read_clear_payload(message: pb.ClearPayloadPoints | Operation.ClearPayload) -> ClearPayload:
+    """A removal of whole payloads."""
+    refuse_shard_keys(message)
+    return ClearPayload(*_read_points(message.points))
+
+
+def read_batch(message: pb.UpdateBatchPoints) -> list[Update]:
+    """Updates of all kinds, in order."""
+    operations = enumerate(message.operations)
+    return [_read_operation(operation, f"operations[{i}]") for i, operation in operations]
+
+
+def _read_operation(message: Operation, place: str) -> Update:
+    kind = message.WhichOneof("operation")
+    if kind is None:
+        raise BadRequest(f"{place}: the operation is not set")
+    try:
+        return OPERATIONS[kind](getattr(message, kind))
+    except ValidationError as error:
+        where = f"{place}.{kind}"
+        problems = [Problem(f"{where}.{found.path}", found.text) for found in error.problems]
+        raise ValidationError(problems) from None
+
+
+def _check_given(items: Sequence[object], path: str) -> None:
+    if not items:
+        raise ValidationError([Problem(path, "must be 1 characters or longer")])
+
+
+def _read_points(selector: pb.PointsSelector) -> Chosen:
+    kind = selector.WhichOneof("points_selector_one_of")
+    if kind == "points":
+        return read_ids(selector.points.ids), None
+    if kind == "filter":
+        return None, read_filter(selector.filter)
+    raise BadRequest("PointsSelector is expected")
+
+
+OPERATIONS: Mapping[str, Callable[[Any], Update]] = {
+    "upsert": read_upsert,
+    "delete_points": read_delete,
+    "delete_deprecated": lambda selector: DeletePoints(*_read_points(selector)),
+    "set_payload": read_set_payload,
+    "overwrite_payload": read_overwrite_payload,
+    "delete_payload": read_delete_payload,
+    "clear_payload": read_clear_payload,
+    "clear_payload_deprecated": lambda selector: ClearPayload(*_read_points(selector)),
+    "update_vectors": read_update_vectors,
+    "delete_vectors": read_delete_vectors,
+}
+"""The kind of an operation of a batch -> the reader of its message."""
+
+
+def write_update_result(result: UpdateResult) -> pb.PointsOperationResponse:
+    """The response to an update."""
+    response = pb.PointsOperationResponse()
+    _write_result(result, response.result)
+    return response
+
+
+def write_update_results(results: Iterable[UpdateResult]) -> pb.UpdateBatchResponse:
+    """The response to a batch of updates."""
+    response = pb.UpdateBatchResponse()
+    for result in results:
+        _write_result(result, response.result.add())
+    return response
+
+
+def _write_result(result: UpdateResult, message: pb.UpdateResult) -> None:
+    message.status = _STATUSES[result.status]
+    if result.operation_id is not None:
+        message.operation_id = result.operation_id
