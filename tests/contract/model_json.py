@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 from cattrs import Converter
 
+from tests.filter_json import filter_to_json
+from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import (
     AliasAction,
     ClusterInfo,
@@ -24,20 +26,14 @@ from vexfs_twisted.model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from vexfs_twisted.model.filters import (
-    Condition,
-    FieldCondition,
-    Filter,
-    HasId,
-    MatchAny,
-    MatchExcept,
-    MatchValue,
-    Range,
-)
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.payload_index import FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
+    Facet,
     NearestToPoint,
     NearestToVector,
+    OrderBy,
     PayloadMode,
     Query,
     Record,
@@ -45,7 +41,7 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
 )
-from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus, Upsert
+from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
 
 from .client_parts import dump_payload, named_vectors, rows_of
 
@@ -119,35 +115,6 @@ def upsert_columns(upsert: Upsert) -> Json:
     }
 
 
-def delete_points(update: DeletePoints) -> Json:
-    if update.ids is not None:
-        return {"points": list(update.ids)}
-    assert update.filter is not None
-    return {"filter": filter_json(update.filter)}
-
-
-def filter_json(filter: Filter) -> Json:
-    clauses = {"must": filter.must, "should": filter.should, "must_not": filter.must_not}
-    return {name: [_condition(c) for c in clause] for name, clause in clauses.items() if clause}
-
-
-def _condition(condition: Condition) -> Json:
-    match condition:
-        case Filter():
-            return filter_json(condition)
-        case HasId(ids):
-            return {"has_id": list(ids)}
-        case FieldCondition(key, Range() as bounds):
-            return {"key": key.text, "range": plain(bounds)}
-        case FieldCondition(key, MatchValue(value)):
-            return {"key": key.text, "match": {"value": value}}
-        case FieldCondition(key, MatchAny(values)):
-            return {"key": key.text, "match": {"any": list(values)}}
-        case FieldCondition(key, MatchExcept(values)):
-            return {"key": key.text, "match": {"except": list(values)}}
-    raise AssertionError(condition)
-
-
 def selection(selection: Selection) -> Json:
     paths = [path.text for path in selection.payload.paths]
     payload = {
@@ -161,7 +128,18 @@ def selection(selection: Selection) -> Json:
 
 def scroll(request: Scroll) -> Json:
     body = {"limit": request.limit, **selection(request.selection)}
-    return _with(body, offset=request.offset, filter=_filter(request.filter))
+    order_by = None if request.order_by is None else _order_by(request.order_by)
+    return _with(body, offset=request.offset, filter=_filter(request.filter), order_by=order_by)
+
+
+def _order_by(order_by: OrderBy) -> Json:
+    plain_order: Json = plain(order_by)
+    return plain_order | {"key": order_by.key.text}
+
+
+def facet(request: Facet) -> Json:
+    body = {"key": request.key.text, "limit": request.limit, "exact": request.exact}
+    return _with(body, filter=_filter(request.filter))
 
 
 def count(request: Count) -> Json:
@@ -186,7 +164,7 @@ def query(request: Query) -> Json:
 
 
 def _filter(filter: Filter | None) -> Json | None:
-    return None if filter is None else filter_json(filter)
+    return None if filter is None else filter_to_json(filter)
 
 
 def _with(body: Json, **parts: Any) -> Json:
@@ -206,7 +184,14 @@ def read_collection_info(result: Json) -> CollectionInfo:
         segments_count=result["segments_count"],
         status=CollectionStatus(result["status"]),
         update_queue_length=result["update_queue"]["length"],
+        payload_schema={k: _read_field_info(v) for k, v in result["payload_schema"].items()},
     )
+
+
+def _read_field_info(result: Json) -> FieldInfo:
+    schema = read_field_schema(result.get("params", result["data_type"]))
+    assert schema.type.value == result["data_type"]
+    return FieldInfo(schema, result["points"])
 
 
 def read_cluster_info(result: Json) -> ClusterInfo:
@@ -219,7 +204,7 @@ def read_update_result(result: Json) -> UpdateResult:
 
 
 def read_record(result: Json) -> Record:
-    return Record(result["id"], _payload(result), _read_vectors(result))
+    return Record(result["id"], _payload(result), _read_vectors(result), result.get("order_value"))
 
 
 def read_scored_point(result: Json) -> ScoredPoint:

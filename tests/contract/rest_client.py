@@ -35,11 +35,22 @@ from vexfs_twisted.model.errors import (
     ValidationError,
 )
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from vexfs_twisted.model.queries import (
+    Count,
+    Facet,
+    FacetHit,
+    Page,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
 from vexfs_twisted.model.updates import Update, UpdateResult, Upsert
 
 from . import model_json
 from .client_parts import REFUSALS, deferred, error_from
+from .update_json import batch_operation, update_call
 
 ERRORS: Mapping[int, tuple[type[DomainError], ...]] = {
     400: REFUSALS,
@@ -187,15 +198,20 @@ class RestOperations:
     async def update(
         self, name: str, update: Update, wait: bool = False, timeout: float | None = None
     ) -> UpdateResult:
-        parameters = {"wait": "true" if wait else "false"} | _timeout(timeout)
-        if isinstance(update, Upsert):
-            method, path = "PUT", "/collections/{collection_name}/points"
-            body = self._upsert_json(update)
-        else:
-            method, path = "POST", "/collections/{collection_name}/points/delete"
-            body = model_json.delete_points(update)
-        result = await self._call(method, path, name, body, parameters)
+        method, path, body = update_call(update, self._upsert_json)
+        route = "/collections/{collection_name}" + _literal(path)
+        result = await self._call(method, route, name, body, _waiting(wait, timeout))
         return model_json.read_update_result(result)
+
+    @deferred
+    async def update_batch(
+        self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
+    ) -> list[UpdateResult]:
+        operations = [batch_operation(update, self._upsert_json) for update in updates]
+        path = "/collections/{collection_name}/points/batch"
+        body = {"operations": operations}
+        result = await self._call("POST", path, name, body, _waiting(wait, timeout))
+        return list(map(model_json.read_update_result, result))
 
     @deferred
     async def retrieve(
@@ -222,6 +238,14 @@ class RestOperations:
         path = "/collections/{collection_name}/points/count"
         result = await self._call("POST", path, name, model_json.count(request), _timeout(timeout))
         return result["count"]
+
+    @deferred
+    async def facet(
+        self, name: str, request: Facet, timeout: float | None = None
+    ) -> list[FacetHit]:
+        path = "/collections/{collection_name}/facet"
+        result = await self._call("POST", path, name, model_json.facet(request), _timeout(timeout))
+        return [FacetHit(**hit) for hit in result["hits"]]
 
     @deferred
     async def query(
@@ -267,6 +291,15 @@ class RestOperations:
 def _segment(name: str) -> str:
     # A dot is a character like any other to quote, but a whole segment of dots means a folder.
     return quote(name, safe="").replace(".", "%2E")
+
+
+def _literal(path: str) -> str:
+    """A path that is formatted into itself."""
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+def _waiting(wait: bool, timeout: float | None) -> dict[str, str]:
+    return {"wait": "true" if wait else "false"} | _timeout(timeout)
 
 
 def _timeout(timeout: float | None) -> dict[str, str]:

@@ -320,7 +320,8 @@ class DeletionsContract(ContractCase):
         self.assertEqual(await self.count(), 9)
 
     async def test_no_ids(self) -> None:
-        await self.update(delete())
+        await self.refused(BadInput, self.update(delete()), "Wrong input: Empty update request")
+        await self.refused(BadInput, self.update(upsert()), "Wrong input: Empty update request")
         self.assertEqual(await self.count(), 10)
 
     async def test_by_filter(self) -> None:
