@@ -16,7 +16,7 @@ from ...model.filters import (
     Slice,
 )
 from ...model.payload_path import EachElement, Step
-from .predicates import Payload, StringTest, TextMatch, payload_test, plain_text_test
+from .predicates import Payload, PayloadTest, StringTest, TextMatch, payload_test, plain_text_test
 from .values import array_steps, elements_at
 
 Test: TypeAlias = Callable[[int, Payload], bool]
@@ -41,6 +41,12 @@ def filter_test(filter_: Filter, on_rows: RowTest, texts: TextTests = plain_text
     """The test that `filter_` spells."""
     maker = _Maker(on_rows, texts, ())
     return maker.of_filter(filter_)
+
+
+def nested_test(condition: Nested, texts: TextTests = plain_texts) -> PayloadTest:
+    """The test of payloads that a nested condition spells, for which rows do not matter."""
+    test = filter_test(Filter(must=(condition,)), _for_no_row, texts)
+    return lambda payload: test(0, payload)
 
 
 class _Maker:
@@ -111,10 +117,15 @@ class _Maker:
     def _of_nested(self, condition: Nested) -> Test:
         steps = array_steps(condition.key)
         base = (*self._base, *steps, EachElement())
-        test = _Maker(self._on_rows, self._texts, base).of_filter(condition.filter)
+        test = _Maker(_for_no_row, self._texts, base).of_filter(condition.filter)
         return lambda position, payload: any(
             test(position, element) for element in elements_at(payload, steps)
         )
+
+
+def _for_no_row(condition: RowCondition) -> Callable[[int], bool]:
+    """The test of conditions on rows for elements of arrays, which are no points."""
+    return lambda position: False
 
 
 def _cost(condition: Condition) -> int:

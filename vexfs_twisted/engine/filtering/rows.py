@@ -1,8 +1,8 @@
-"""Filters as masks over rows: what needs no payload first, then one pass over the payloads left."""
+"""Filters as masks over rows: few rows by their payloads, many by columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import orjson
@@ -12,46 +12,39 @@ from ...model.filters import Filter, HasId, HasVector
 from ..store.bitmap import Bitmap, Rows
 from ..store.keys import encode_ids
 from ..store.rowvalue import key_of, payload_of
-from ..store.tables import TableReader
+from ..store.view import Snapshot
 from .payloads import RowCondition, filter_test
 from .slices import slice_of
+from .sweep import Sweep, paths_of
 
 Mask = NDArray[np.bool_]
+
+FEW_ROWS = 1000
+"""As many rows are tested by their payloads before columns are built to test all at once."""
 
 _BATCH = 1024
 
 
-def select_rows(
-    filter_: Filter,
-    reader: TableReader,
-    among: Bitmap,
-    vectors: Mapping[str, Bitmap] | None = None,
-) -> Rows:
+def select_rows(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> Rows:
     """The rows of `among`, all live, that pass `filter_`; ascending."""
-    rows = RowFilter(filter_, reader, vectors)
+    rows = RowFilter(filter_, snapshot)
     named = rows.named()
     candidates = among.rows() if named is None else named[among.has(named)]
     return candidates[rows.mask(candidates)]
 
 
 class RowFilter:
-    """A filter made ready for one transaction. Used by one thread.
+    """A filter made ready for one moment. Used by one thread."""
 
-    `vectors` are the rows that have a vector of each name.
-    """
-
-    def __init__(
-        self,
-        filter_: Filter,
-        reader: TableReader,
-        vectors: Mapping[str, Bitmap] | None = None,
-    ) -> None:
+    def __init__(self, filter_: Filter, snapshot: Snapshot) -> None:
         self._filter = filter_
-        self._reader = reader
-        self._vectors = vectors or {}
+        self._snapshot = snapshot
+        self._paths = paths_of(filter_)
         self._named: dict[HasId, Rows] = {}
         self._batch_masks: dict[RowCondition, list[bool]] = {}
         self._test = filter_test(filter_, self._row_test)
+        self._tested = 0
+        self._all: Mask | None = None
 
     def named(self) -> Rows | None:
         """The rows of the fewest points that ids narrow the filter to, ascending; None: any."""
@@ -60,27 +53,49 @@ class RowFilter:
 
     def mask(self, rows: Rows) -> Mask:
         """Which of `rows`, live and in any order, pass."""
+        self._tested += len(rows)
+        if self._all is None and self._tested > FEW_ROWS:
+            self._all = self._swept()
+        return self.tested(rows) if self._all is None else self._all[rows]
+
+    def tested(self, rows: Rows) -> Mask:
+        """Which of `rows` pass, by their payloads."""
         passed: list[bool] = []
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
-            values = self._reader.values(batch)
+            values = self._snapshot.tables.values(batch)
             for condition, held in self._batch_masks.items():
-                held[:] = self.row_mask(condition, batch, values).tolist()
+                held[:] = self._row_mask(condition, batch, values).tolist()
             passed.extend(
                 self._test(position, orjson.loads(payload_of(value)))
                 for position, value in enumerate(values)
             )
         return np.array(passed, dtype=np.bool_)
 
-    def row_mask(self, condition: RowCondition, rows: Rows, values: Sequence[bytes]) -> Mask:
-        """Which of `rows`, whose table values are given, satisfy a condition on rows."""
+    def _swept(self) -> Mask | None:
+        """Which of all live rows pass, by columns; None when there are none for the moment."""
+        moment = self._snapshot.moment
+        current = self._snapshot.view.columns.at(self._paths, moment)
+        if current is None:
+            return None
+        found = Sweep(current.columns, moment, self._rows_where).passing(self._filter)
+        found[current.fresh] = self.tested(current.fresh)
+        return found
+
+    def _rows_where(self, condition: RowCondition, rows: Rows) -> Mask:
+        """Which of live `rows` satisfy a condition on rows."""
+        if isinstance(condition, HasId | HasVector):
+            return self._row_mask(condition, rows, ())
+        return self._row_mask(condition, rows, self._snapshot.tables.values(rows))
+
+    def _row_mask(self, condition: RowCondition, rows: Rows, values: Sequence[bytes]) -> Mask:
+        """The same, given the table values of `rows` where the condition is on ids alone."""
         if isinstance(condition, HasId):
             return np.isin(rows, self._rows_of(condition))
         if isinstance(condition, HasVector):
-            present = self._vectors.get(condition.name)
-            return np.zeros(len(rows), dtype=np.bool_) if present is None else present.has(rows)
-        parts = slice_of(list(map(key_of, values)), condition.total)
-        found: Mask = parts == condition.index
+            space = self._snapshot.view.spaces.get(condition.name)
+            return np.zeros(len(rows), np.bool_) if space is None else space.present.has(rows)
+        found: Mask = slice_of(list(map(key_of, values)), condition.total) == condition.index
         return found
 
     def _row_test(self, condition: RowCondition) -> Callable[[int], bool]:
@@ -90,6 +105,6 @@ class RowFilter:
     def _rows_of(self, condition: HasId) -> Rows:
         rows = self._named.get(condition)
         if rows is None:
-            rows = np.sort(self._reader.find_rows(encode_ids(list(condition.ids))))
+            rows = np.sort(self._snapshot.tables.find_rows(encode_ids(list(condition.ids))))
             self._named[condition] = rows
         return rows

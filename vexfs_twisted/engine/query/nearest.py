@@ -132,7 +132,7 @@ def _run(
 def _rows(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Rows:
     if filter_ is None or filter_.is_empty:
         return space.present.rows()
-    return select_rows(filter_, snapshot.tables, space.present)
+    return select_rows(filter_, snapshot, space.present)
 
 
 def _reach(search: _Search, count: int) -> int:

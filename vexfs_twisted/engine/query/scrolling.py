@@ -85,7 +85,7 @@ def count(snapshot: Snapshot, request: Count) -> int:
     live = snapshot.view.live
     if request.filter is None or request.filter.is_empty:
         return live.count
-    return len(select_rows(request.filter, snapshot.tables, live))
+    return len(select_rows(request.filter, snapshot, live))
 
 
 def _rows(entries: Sequence[Entry]) -> Rows:
@@ -97,7 +97,7 @@ def _entries(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: in
     limit = min(limit, snapshot.view.live.count)
     if filter_ is None or filter_.is_empty:
         return snapshot.tables.page(start, limit)
-    filtering = RowFilter(filter_, snapshot.tables)
+    filtering = RowFilter(filter_, snapshot)
     named = filtering.named()
     if named is not None:
         return _named_entries(snapshot, filtering, named, start)[:limit]

@@ -53,6 +53,10 @@ class Bitmap:
         shifted: NDArray[np.uint8] = self.bits[rows >> 3] >> (rows & 7).astype(np.uint8)
         return (shifted & 1).astype(np.bool_)
 
+    def mask(self, rows: int) -> NDArray[np.bool_]:
+        """Which of the first `rows` rows, for which there is room, are in the set."""
+        return np.unpackbits(self.bits, count=rows, bitorder="little").view(np.bool_)
+
     def _is_full(self) -> bool:
         """Whether the rows of the set are the first ones, as until something is deleted."""
         whole = self.count // 8

@@ -20,7 +20,7 @@ from .spacedraft import SpaceDraft
 from .tables import TableReader, Tables, Transaction
 from .touches import Touch
 from .vectorfile import VectorFile
-from .view import View
+from .view import Snapshot, View
 
 Found = Sequence[tuple[bytes, bytes]]
 """Points that exist: the key of the id and the key of the row of each."""
@@ -69,12 +69,13 @@ class PointsDraft:
 
     def select(self, filter_: Filter) -> Rows:
         """The rows that pass `filter_`, ascending."""
-        live = self._live.freeze(self.next_row)
-        return live.rows() if filter_.is_empty else select_rows(filter_, self.reader, live)
+        snapshot = self._snapshot()
+        live = snapshot.view.live
+        return live.rows() if filter_.is_empty else select_rows(filter_, snapshot, live)
 
     def passing(self, filter_: Filter, rows: Rows) -> NDArray[np.bool_]:
         """Which of `rows`, live and in any order, pass `filter_`."""
-        return RowFilter(filter_, self.reader).mask(rows)
+        return RowFilter(filter_, self._snapshot()).mask(rows)
 
     def append(self, version: int, keys: Sequence[bytes], payloads: Sequence[bytes]) -> Rows:
         """Give the points of distinct `keys` new rows, without vectors yet, and return those.
@@ -150,6 +151,9 @@ class PointsDraft:
             spaces={name: space.freeze(rows) for name, space in self.spaces.items()},
             touches=self._view.touches.extended(self._touches),
         )
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.freeze(), self.reader, is_draft=True)
 
     def _delete(self, found: Found) -> None:
         self.drop_rows(found)

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
+from ..columns.cache import Columns, Moment
 from .bitmap import Bitmap
 from .tables import TableReader
 from .touches import TouchLog
@@ -35,7 +36,7 @@ class View:
     """A moment of a collection. `spaces` maps the names of the dense vectors.
 
     `fields` are the declared payload indexes under their paths as spelled; `touches` tells of
-    payloads that changed in rows that are older.
+    payloads that changed in rows that are older; `columns` is what all moments share.
     """
 
     config: CollectionConfig
@@ -45,11 +46,21 @@ class View:
     spaces: Mapping[str, VectorSpace]
     fields: Mapping[str, FieldSchema]
     touches: TouchLog
+    columns: Columns = field(factory=Columns, eq=False)
 
 
 @frozen
 class Snapshot:
-    """A view and the tables as of the same commit. Used by one thread."""
+    """A view and the tables as of the same commit, or of a draft. Used by one thread."""
 
     view: View
     tables: TableReader
+    is_draft: bool = False
+
+    @property
+    def moment(self) -> Moment:
+        """The moment that columns must answer for."""
+        view = self.view
+        return Moment(
+            view.next_operation, view.next_row, view.live, view.touches, self.tables, self.is_draft
+        )

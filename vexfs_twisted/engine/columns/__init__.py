@@ -1,0 +1,1 @@
+"""Payload fields as sorted arrays, which answer conditions without reading payloads."""

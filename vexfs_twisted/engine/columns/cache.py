@@ -1,0 +1,194 @@
+"""The columns of a collection: built when a filter first needs them, and kept up to date."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from threading import Lock
+
+import numpy as np
+import orjson
+from attrs import field, frozen
+
+from ...model.payload_path import Step
+from ..store.bitmap import Bitmap, Rows
+from ..store.rowvalue import payload_of
+from ..store.tables import TableReader
+from ..store.touches import TouchLog
+from .column import Column, ColumnBuilder
+from .sorting import Mask
+
+Steps = tuple[Step, ...]
+
+BUDGET = 1 << 28
+"""How many bytes the columns of one collection may take, beside those of declared indexes."""
+
+FEW_FRESH = 1000
+"""As many rows that a column does not know, or two in a hundred, are tested one by one."""
+
+_BATCH = 4096
+_FEW_PERCENT = 2
+
+
+@frozen
+class Moment:
+    """The rows as a read sees them, or a write that is under way, a draft."""
+
+    operation: int
+    next_row: int
+    live: Bitmap
+    touches: TouchLog
+    tables: TableReader = field(eq=False)
+    is_draft: bool = False
+
+    def live_mask(self) -> Mask:
+        """Which rows are live, shape [next_row]."""
+        return self.live.mask(self.next_row)
+
+
+@frozen
+class Current:
+    """Columns that answer for a moment, save for the rows `fresh`, live and ascending."""
+
+    columns: Mapping[Steps, Column]
+    fresh: Rows
+
+
+class Columns:
+    """The columns of one collection. Any thread may use it.
+
+    A column stands for the moment it was built at. Rows are added, dropped or, seldom, have their
+    payload rewritten; those rows are tested one by one until there are enough of them to be folded
+    into the column.
+    """
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self._budget = budget
+        self._columns: OrderedDict[Steps, Column] = OrderedDict()
+        self._pinned: frozenset[Steps] = frozenset()
+        self._lock = Lock()
+        self._building = Lock()
+
+    def pin(self, paths: Collection[Steps]) -> None:
+        """Keep the columns of these paths, and of no others, whatever they take."""
+        with self._lock:
+            self._pinned = frozenset(paths)
+
+    def has(self, paths: Collection[Steps]) -> bool:
+        """Whether there are columns of all these paths by now."""
+        return all(path in self._columns for path in paths)
+
+    def at(self, paths: Collection[Steps], moment: Moment) -> Current | None:
+        """The columns of the paths, for that moment; None when there are none to be had.
+
+        That is when newer ones have taken their place, and in a draft, which builds none.
+        """
+        found = self._usable(paths, moment)
+        if found is not None and len(found) == len(paths):
+            fresh = self._fresh(found, moment)
+            if moment.is_draft or not self._are_many(fresh, moment):
+                return Current(found, fresh)
+        if moment.is_draft:
+            return None
+        with self._building:
+            return self._made(paths, moment)
+
+    def exact(self, path: Steps, moment: Moment) -> Column:
+        """The column of the path as of that moment of a read, with nothing left to test."""
+        with self._building:
+            found = self._usable([path], moment)
+            if found is None:
+                return self._built([path], moment, moment.live.rows())[path]
+            column = found.get(path)
+            if column is None:
+                column = self._built([path], moment, moment.live.rows())[path]
+            elif column.operation != moment.operation:
+                column = self._folded(found, moment)[path]
+            self._keep({path: column})
+            return column
+
+    def put(self, path: Steps, column: Column) -> None:
+        """Take in a column that was kept elsewhere."""
+        self._keep({path: column})
+
+    def held(self, path: Steps) -> Column | None:
+        """The column of the path that there is."""
+        return self._columns.get(path)
+
+    def _made(self, paths: Collection[Steps], moment: Moment) -> Current | None:
+        found = self._usable(paths, moment)
+        if found is None:
+            return None
+        if found:
+            fresh = self._fresh(found, moment)
+            if self._are_many(fresh, moment):
+                found = self._folded(found, moment)
+                self._keep(found)
+        missing = [path for path in paths if path not in found]
+        if missing:
+            built = self._built(missing, moment, moment.live.rows())
+            self._keep(built)
+            found = {**found, **built}
+        return Current(found, self._fresh(found, moment))
+
+    def _usable(self, paths: Collection[Steps], moment: Moment) -> dict[Steps, Column] | None:
+        """Those columns of the paths that there are; None if one is newer than the moment."""
+        found: dict[Steps, Column] = {}
+        with self._lock:
+            for path in paths:
+                column = self._columns.get(path)
+                if column is None or column.operation < moment.touches.begin:
+                    continue
+                if column.operation > moment.operation:
+                    return None
+                self._columns.move_to_end(path)
+                found[path] = column
+        return found
+
+    def _fresh(self, found: Mapping[Steps, Column], moment: Moment) -> Rows:
+        """The live rows that at least one of the columns does not know as they are."""
+        if not found:
+            return np.zeros(0, dtype=np.int64)
+        first = min(column.next_row for column in found.values())
+        since = min(column.operation for column in found.values())
+        touched = moment.touches.since(since)
+        assert touched is not None, "a column older than the log is not used"
+        rows = np.concatenate((touched[touched < first], np.arange(first, moment.next_row)))
+        return rows[moment.live.has(rows)]
+
+    def _are_many(self, fresh: Rows, moment: Moment) -> bool:
+        return len(fresh) > max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+
+    def _folded(self, found: Mapping[Steps, Column], moment: Moment) -> dict[Steps, Column]:
+        rows = self._fresh(found, moment)
+        added = self._built(list(found), moment, rows)
+        live = moment.live_mask()
+        return {path: column.folded(live, added[path], rows) for path, column in found.items()}
+
+    def _built(self, paths: Sequence[Steps], moment: Moment, rows: Rows) -> dict[Steps, Column]:
+        """Columns of just `rows`, live, in one pass over their payloads."""
+        builders = {path: ColumnBuilder(path) for path in paths}
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            values = moment.tables.values(batch)
+            for row, value in zip(batch.tolist(), values, strict=True):
+                payload = orjson.loads(payload_of(value))
+                for builder in builders.values():
+                    builder.add(row, payload)
+        return {
+            path: builder.build(moment.operation, moment.next_row)
+            for path, builder in builders.items()
+        }
+
+    def _keep(self, columns: Mapping[Steps, Column]) -> None:
+        """Keep columns, and let the least used go that there is no room for."""
+        with self._lock:
+            for path, column in columns.items():
+                self._columns[path] = column
+                self._columns.move_to_end(path)
+            free = [path for path in self._columns if path not in self._pinned]
+            taken = sum(self._columns[path].nbytes for path in free)
+            for path in free[:-1]:
+                if taken <= self._budget:
+                    break
+                taken -= self._columns.pop(path).nbytes

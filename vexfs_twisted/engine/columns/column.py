@@ -1,0 +1,169 @@
+"""The column of one payload path: what the path selects in every payload, by kind of value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+
+from ...model.datetimes import parse_datetime
+from ...model.payload_path import Step
+from ..filtering.areas import place_of
+from ..filtering.predicates import count_of
+from ..filtering.values import reached
+from .sorting import Mask, SortedValues
+
+
+class Part(Enum):
+    """The kinds of values of a column, each with the dtype of its array.
+
+    Strings are kept as positions in the sorted list of terms; places as complex numbers, longitude
+    and latitude; integers past int64 apart from the others. COUNTS has the number of values of
+    every array or single value that the path reaches, MARKS a mark of what else is there.
+    """
+
+    STRINGS = "u4"
+    INTEGERS = "i8"
+    LARGE = "u8"
+    FLOATS = "f8"
+    BOOLEANS = "b1"
+    PLACES = "c16"
+    COUNTS = "i4"
+    MARKS = "u1"
+
+
+class Mark:
+    """Marks of rows: a null; an object or an array as a value; a value that is not empty."""
+
+    NULL = 0
+    COMPOUND = 1
+    FILLED = 2
+
+
+_LARGEST_INTEGER = 2**63 - 1
+_BYTES_A_TERM = 64
+
+
+@define(eq=False, slots=False)
+class Column:
+    """The values at one path of all rows live at one moment. Immutable, for any thread.
+
+    The moment is that before operation `operation`, when `next_row` rows had been given out.
+    `terms` are distinct and ascending.
+    """
+
+    operation: int
+    next_row: int
+    terms: Sequence[str]
+    parts: Mapping[Part, SortedValues] = field(repr=False)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """About what the column takes in memory."""
+        arrays = sum(part.nbytes for part in self.parts.values())
+        return arrays + sum(map(len, self.terms)) + _BYTES_A_TERM * len(self.terms)
+
+    @cached_property
+    def moments(self) -> SortedValues:
+        """The strings that are datetimes, as microseconds since 1970 UTC."""
+        parsed = [parse_datetime(term) for term in self.terms]
+        is_moment = np.array([moment is not None for moment in parsed], dtype=np.bool_)
+        of_term = np.array([moment or 0 for moment in parsed], dtype=np.int64)
+        strings = self.parts[Part.STRINGS]
+        chosen = is_moment[strings.values]
+        codes = strings.values[chosen]
+        return SortedValues.of(of_term[codes], strings.rows[chosen], np.int64)
+
+    def folded(self, live: Mask, fresh: Column, rows: Any) -> Column:
+        """The column at the moment of `fresh`, which holds just `rows` of that moment.
+
+        `live` has all rows that are live by then.
+        """
+        keep = live.copy()
+        keep[rows] = False
+        terms, old_codes, new_codes = _merged_terms(self, fresh)
+        parts = {}
+        for part, values in self.parts.items():
+            added = fresh.parts[part]
+            if part is Part.STRINGS:
+                values = SortedValues(old_codes[values.values], values.rows)
+                added = SortedValues(new_codes[added.values], added.rows)
+            parts[part] = values.folded(keep, added)
+        return Column(fresh.operation, fresh.next_row, terms, parts)
+
+
+def _merged_terms(old: Column, new: Column) -> tuple[Sequence[str], Any, Any]:
+    """The terms of both columns, and what becomes of the codes of each. Unused terms are left."""
+    known = {term: code for code, term in enumerate(old.terms)}
+    if all(term in known for term in new.terms):
+        codes = np.array([known[term] for term in new.terms], dtype=np.uint32)
+        return old.terms, np.arange(len(old.terms), dtype=np.uint32), codes
+    used = np.zeros(len(old.terms), dtype=np.bool_)
+    used[old.parts[Part.STRINGS].values] = True
+    kept = [old.terms[code] for code in np.flatnonzero(used).tolist()]
+    terms = sorted({*kept, *new.terms})
+    code_of = {term: code for code, term in enumerate(terms)}
+    old_codes = np.zeros(len(old.terms), dtype=np.uint32)
+    old_codes[used] = [code_of[term] for term in kept]
+    return terms, old_codes, np.array([code_of[term] for term in new.terms], dtype=np.uint32)
+
+
+class ColumnBuilder:
+    """Gathers what a path selects, payload by payload."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._strings: list[str] = []
+        self._values: dict[Part, list[Any]] = {part: [] for part in Part}
+        self._rows: dict[Part, list[int]] = {part: [] for part in Part}
+
+    def add(self, row: int, payload: Any) -> None:
+        """Take in the payload of a row."""
+        for value in reached(payload, self._steps):
+            count = count_of(value)
+            self._put(Part.COUNTS, row, count)
+            if isinstance(value, list):
+                for element in value:
+                    self._take(row, element)
+            else:
+                self._take(row, value)
+            if count:
+                self._put(Part.MARKS, row, Mark.FILLED)
+
+    def build(self, operation: int, next_row: int) -> Column:
+        """The column of all that was added, at the moment given."""
+        terms = sorted(set(self._strings))
+        code_of = {term: code for code, term in enumerate(terms)}
+        self._values[Part.STRINGS] = [code_of[term] for term in self._strings]
+        parts = {
+            part: SortedValues.of(self._values[part], self._rows[part], part.value) for part in Part
+        }
+        return Column(operation, next_row, terms, parts)
+
+    def _take(self, row: int, value: Any) -> None:
+        kind = type(value)
+        if kind is str:
+            self._strings.append(value)
+            self._rows[Part.STRINGS].append(row)
+        elif kind is int:
+            part = Part.INTEGERS if value <= _LARGEST_INTEGER else Part.LARGE
+            self._put(part, row, value)
+        elif kind is float:
+            self._put(Part.FLOATS, row, value)
+        elif kind is bool:
+            self._put(Part.BOOLEANS, row, value)
+        elif value is None:
+            self._put(Part.MARKS, row, Mark.NULL)
+        else:
+            self._put(Part.MARKS, row, Mark.COMPOUND)
+            place = place_of(value)
+            if place is not None:
+                self._put(Part.PLACES, row, complex(*place))
+
+    def _put(self, part: Part, row: int, value: Any) -> None:
+        self._values[part].append(value)
+        self._rows[part].append(row)
