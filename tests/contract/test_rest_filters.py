@@ -67,6 +67,11 @@ class FilterTests(PointsCase):
         body = {"filter": {"must": {"must": deep}}}
         text = await self.error(400, "POST", f"{POINTS}/scroll", body)
         self.assertTrue(text.endswith("recursion limit exceeded"), text)
+        deep = {"must": {"key": "x", "is_empty": True}}
+        for _ in range(64):
+            inner = {"nested": {"key": "o", "filter": deep}}
+            deep = {"min_should": {"conditions": [inner], "min_count": 1}}
+        self.assertEqual(await self.ids(deep), [])
         many = [{"key": "n", "match": {"value": number}} for number in range(10_000)]
         self.assertEqual(await self.ids({"should": many}), [1, 2])
 

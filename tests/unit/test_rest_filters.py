@@ -295,6 +295,12 @@ class Filters(SynchronousTestCase):
             lambda inner: {"should": inner},
             lambda inner: {"min_should": {"conditions": [inner], "min_count": 1}},
             lambda inner: {"must_not": [{"nested": {"key": "a", "filter": inner}}]},
+            lambda inner: {
+                "min_should": {
+                    "conditions": [{"nested": {"key": "a", "filter": inner}}],
+                    "min_count": 1,
+                }
+            },
         ):
             value: Any = {}
             for _ in range(64):

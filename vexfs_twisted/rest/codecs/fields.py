@@ -44,11 +44,16 @@ def read_list(value: Any) -> list[Any]:
 
 
 def required(body: dict[str, Any], name: str, read: Reader[T]) -> T:
-    """A field that must be there. Null equals absent."""
+    """A field that must be there, as `read` makes it."""
+    return located(name, read, present(body, name))
+
+
+def present(body: dict[str, Any], name: str) -> Any:
+    """A field that must be there, as it is. Null equals absent."""
     value = body.get(name)
     if value is None:
         raise FormatError(f"missing field `{name}`")
-    return located(name, read, value)
+    return value
 
 
 def optional(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T | D:

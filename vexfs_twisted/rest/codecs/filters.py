@@ -28,6 +28,7 @@ from ...model.filters import (
 from ...model.validation import Bounds
 from .fields import (
     optional,
+    present,
     read_boolean,
     read_list,
     read_object,
@@ -78,6 +79,7 @@ def read_optional_filter(body: dict[str, Any], path: str, name: str = "filter") 
 
 
 def _read_filter(value: Any, scope: _Scope) -> Filter:
+    # Few calls lie between a filter and those inside of it: the deepest must fit on the stack.
     if scope.depth > _MAX_DEPTH:
         raise FormatError("recursion limit exceeded")
     body = read_object(value, "Filter")
@@ -85,13 +87,15 @@ def _read_filter(value: Any, scope: _Scope) -> Filter:
     if unknown:
         expected = ", ".join(f"`{name}`" for name in _CLAUSES)
         raise FormatError(f"unknown field `{min(unknown)}`, expected one of {expected}")
+    min_should = None
+    part = body.get("min_should")
+    if part is not None:
+        min_should = located("min_should", _read_min_should, part, scope.at("min_should"))
     return Filter(
         must=_read_clause(body, "must", scope),
         should=_read_clause(body, "should", scope),
         must_not=_read_clause(body, "must_not", scope),
-        min_should=optional(
-            body, "min_should", lambda part: _read_min_should(part, scope.at("min_should")), None
-        ),
+        min_should=min_should,
     )
 
 
@@ -110,12 +114,12 @@ def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condit
     if value is None:
         return ()
     if type(value) is not list:
-        return (_read_located(value, name, scope),)
-    return tuple(_read_located(item, f"{name}[{index}]", scope) for index, item in enumerate(value))
-
-
-def _read_located(value: Any, place: str, scope: _Scope) -> Condition:
-    return located(place, _read_condition, value, scope.at(place))
+        return (located(name, _read_condition, value, scope.at(name)),)
+    found = []
+    for index, item in enumerate(value):
+        place = f"{name}[{index}]"
+        found.append(located(place, _read_condition, item, scope.at(place)))
+    return tuple(found)
 
 
 def _read_condition(value: Any, scope: _Scope) -> Condition:
@@ -171,10 +175,8 @@ def _read_absence(predicate: IsEmpty | IsNull) -> Callable[[Any, _Scope], FieldC
 def _read_nested(value: Any, scope: _Scope) -> Nested:
     body = read_object(value, "Nested")
     inner = _Scope(f"{scope.path}.filter", scope.depth + 1, is_nested=True)
-    return Nested(
-        key=required(body, "key", read_path),
-        filter=required(body, "filter", lambda item: _read_filter(item, inner)),
-    )
+    key = required(body, "key", read_path)
+    return Nested(key, located("filter", _read_filter, present(body, "filter"), inner))
 
 
 def _read_slice(value: Any, scope: _Scope) -> Slice:
