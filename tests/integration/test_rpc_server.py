@@ -17,6 +17,7 @@ from twisted.internet.threads import deferToThread
 from twisted.protocols import portforward
 from twisted.trial.unittest import TestCase
 
+from tests.deep_filters import deep_count
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.errors import unknown_collection
 from vexfs_twisted.model.queries import Count, Record
@@ -251,6 +252,13 @@ class RefusalTests(ServerTestCase):
         refusal = await self.refusal("/qdrant.Points/Upsert", UPSERT[:-1])
         self.assertEqual(refusal.code(), grpc.StatusCode.INTERNAL)
         self.assertIn("failed to decode Protobuf message", refusal.details())
+
+    async def test_filter_nested_past_what_protobuf_parses(self) -> None:
+        await self.serve()
+        refusal = await self.refusal("/qdrant.Points/Count", deep_count(60))
+        self.assertEqual(refusal.code(), grpc.StatusCode.INTERNAL)
+        self.assertIn("failed to decode Protobuf message", refusal.details())
+        self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(self.operations.upserts, [])
         await self.call("/qdrant.Points/Upsert", UPSERT)
 
@@ -284,7 +292,7 @@ class RefusalTests(ServerTestCase):
         for method in ("/qdrant.Points/Nothing", "/qdrant.Nothing/Get", "/nothing"):
             refusal = await self.refusal(method, b"")
             self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
-        for method in ("qdrant.Points/Facet", "qdrant.Snapshots/Create"):
+        for method in ("qdrant.Points/QueryGroups", "qdrant.Snapshots/Create"):
             refusal = await self.refusal(f"/{method}", b"")
             self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
             self.assertIn(method.replace("/", "."), refusal.details())

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.deep_filters import deep_filter
 from vexfs_twisted.model.errors import BadInput, BadRequest, NotSupported, ValidationError
 from vexfs_twisted.model.filters import (
     Condition,
@@ -268,23 +269,6 @@ class SizeTests(SynchronousTestCase):
         deepest = Filter()
         for _ in range(49):
             deepest = Filter(must=(deepest,))
-        self.assertEqual(read_filter(common.Filter.FromString(chain(49))), deepest)
+        self.assertEqual(read_filter(common.Filter.FromString(deep_filter(49))), deepest)
         for depth in (51, 5_000):
-            self.assertRaises(DecodeError, common.Filter.FromString, chain(depth))
-
-
-def chain(depth: int) -> bytes:
-    """A serialized filter that holds a filter, and so on, `depth` times."""
-    data = b""
-    for _ in range(depth):
-        data = tagged(b"\x12", tagged(b"\x22", data))
-    return data
-
-
-def tagged(tag: bytes, content: bytes) -> bytes:
-    length, encoded = len(content), bytearray()
-    while length >= 0x80:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return tag + bytes(encoded) + content
+            self.assertRaises(DecodeError, common.Filter.FromString, deep_filter(depth))
