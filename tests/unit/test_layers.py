@@ -66,7 +66,8 @@ BOUND: dict[str, set[str]] = {
 # Layers that may import nothing but these beyond the standard library and us.
 ALLOWED: dict[str, set[str]] = {
     "model": {"attrs", "numpy"},
-    "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"},
+    "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"}
+    | {"regex", "icu4py", "py_rust_stemmers", "Stemmer"},
     "jsonform": {"attrs", "cattrs", "orjson"},
 }
 

@@ -48,11 +48,11 @@ class Installed(SynchronousTestCase):
         compiled = {name for name in ours if "__pycache__" in name}
         self.assertEqual(ours - compiled, {"twisted/plugins/vexfs_qdrant_plugin.py"})
 
-    def test_every_module_and_stub_of_the_checkout_is_installed(self) -> None:
+    def test_every_module_stub_and_table_of_the_checkout_is_installed(self) -> None:
         source = ROOT / "vexfs_twisted"
         wanted = {
             PurePosixPath(path.relative_to(ROOT))
-            for pattern in ("*.py", "*.pyi", "py.typed")
+            for pattern in ("*.py", "*.pyi", "*.json", "py.typed")
             for path in source.rglob(pattern)
         }
         self.assertIn(PurePosixPath("vexfs_twisted/py.typed"), wanted)

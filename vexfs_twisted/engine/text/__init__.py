@@ -1,0 +1,1 @@
+"""How text indexes read text: cutting into words, folding, stopwords, stems, and matching."""
