@@ -1,0 +1,1 @@
+"""Random filters on random payloads, and three evaluators to hold the engine against."""
