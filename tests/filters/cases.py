@@ -79,7 +79,16 @@ class Cases:
         return {key: self._value(key, depth) for key in keys if self.random.random() < 0.6}
 
     def _scalar(self) -> Json:
-        kinds = (WORDS, WORDS, INTEGERS, INTEGERS, NUMBERS, (True, False), UUIDS, (None, []))
+        kinds: tuple[Json, ...] = (
+            WORDS,
+            WORDS,
+            INTEGERS,
+            INTEGERS,
+            NUMBERS,
+            (True, False),
+            UUIDS,
+            (None, []),
+        )
         return self.random.choice(self.random.choice(kinds))
 
     def _condition(self, depth: int) -> dict[str, Json]:

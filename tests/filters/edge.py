@@ -34,7 +34,7 @@ class EdgeShard:
         """The ids of the points that pass, ascending."""
         request = edge.ScrollRequest(limit=1000, filter=_filter(filter_))
         records, _ = self._shard.scroll(request)
-        return [record.id for record in records]
+        return [int(record.id) for record in records]
 
     def close(self) -> None:
         """Close the shard."""

@@ -88,9 +88,7 @@ class EngineTests(SynchronousTestCase):
 class OracleTests(SynchronousTestCase):
     """The definition agrees with Qdrant's own evaluators, but for what is written down below."""
 
-    def check(
-        self, found: Callable[[list[dict[str, Json]], Json], list[int]], but: Excluded
-    ) -> None:
+    def check(self, found: Evaluator, but: Excluded) -> None:
         compared = 0
         for seed in range(ROUNDS):
             cases = Cases(seed)
@@ -136,6 +134,7 @@ class OracleTests(SynchronousTestCase):
         self.check(found, lambda match: is_text(match) or is_boolean(match))
 
 
+Evaluator = Callable[[list[dict[str, Json]], Json], list[int]]
 Excluded = Callable[[Mapping[str, Json]], bool]
 
 
