@@ -32,7 +32,7 @@ class EdgeShard:
 
     def find(self, filter_: Json) -> list[int]:
         """The ids of the points that pass, ascending."""
-        request = edge.ScrollRequest(limit=1000, filter=_filter(filter_))
+        request = edge.ScrollRequest(limit=1000, filter=edge_filter(filter_))
         records, _ = self._shard.scroll(request)
         return [int(record.id) for record in records]
 
@@ -41,7 +41,8 @@ class EdgeShard:
         self._shard.close()
 
 
-def _filter(filter_: Mapping[str, Json]) -> Any:
+def edge_filter(filter_: Mapping[str, Json]) -> Any:
+    """A filter in the words of edge."""
     clauses: dict[str, Any] = {
         name: list(map(_condition, filter_[name]))
         for name in ("must", "should", "must_not")
@@ -62,9 +63,9 @@ def _condition(condition: Mapping[str, Json]) -> Any:
         return edge.IsNullCondition(condition["is_null"]["key"])
     if "nested" in condition:
         nested = condition["nested"]
-        return edge.NestedCondition(nested["key"], _filter(nested["filter"]))
+        return edge.NestedCondition(nested["key"], edge_filter(nested["filter"]))
     if "key" not in condition:
-        return _filter(condition)
+        return edge_filter(condition)
     return edge.FieldCondition(condition["key"], **_predicate(condition))
 
 

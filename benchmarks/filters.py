@@ -1,0 +1,200 @@
+"""Filters without a search, on 60,000 packages of Debian, beside qdrant-edge-py.
+
+    python -m benchmarks.filters DATA_FOLDER
+
+For each filter: counts per second, and pages of 100 per second. Ours in process and the peer, each
+with payload indexes and without; of ours without, the first use, which builds the columns of its
+fields, is a time of its own. All in one process and one thread, in turns. Then the same counts
+over gRPC, and a payload set on every point by filter.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import orjson
+import qdrant_edge as edge
+
+from tests.filters.edge import edge_filter
+from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType, TextOptions
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Scroll, Selection
+from vexfs_twisted.model.updates import SetPayload, Update, Upsert
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
+from vexfs_twisted.rest.codecs.filters import read_filter
+
+ROUNDS = 9
+PAGE = 100
+BATCH = 1000
+
+FILTERS: Mapping[str, dict[str, Any]] = {
+    "section = x": {"must": [{"key": "section", "match": {"value": "games"}}]},
+    "size range": {"must": [{"key": "installed_size", "range": {"gte": 100, "lt": 1000}}]},
+    "tags any": {"must": [{"key": "tags", "match": {"any": ["role::program", "game::strategy"]}}]},
+    "text": {"must": [{"key": "description", "match": {"text": "network server"}}]},
+    "mix": {
+        "must": [
+            {"key": "installed_size", "range": {"lt": 5000}},
+            {
+                "should": [
+                    {"key": "section", "match": {"any": ["python", "net", "admin"]}},
+                    {"key": "tags", "match": {"value": "interface::commandline"}},
+                ]
+            },
+        ],
+        "must_not": [{"key": "priority", "match": {"value": "required"}}],
+    },
+}
+
+INDEXES: Mapping[str, tuple[FieldType, Any]] = {
+    "section": (FieldType.KEYWORD, edge.PayloadSchemaType.Keyword),
+    "installed_size": (FieldType.INTEGER, edge.PayloadSchemaType.Integer),
+    "tags": (FieldType.KEYWORD, edge.PayloadSchemaType.Keyword),
+    "priority": (FieldType.KEYWORD, edge.PayloadSchemaType.Keyword),
+    "description": (FieldType.TEXT, edge.PayloadSchemaType.Text),
+}
+
+
+def packages(folder: Path) -> list[dict[str, Any]]:
+    """The payloads, in the order of their ids."""
+    with gzip.open(folder / "packages.jsonl.gz", "rt") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def write(collection: Collection, update: Update) -> None:
+    """Apply an update that must succeed."""
+    (outcome,) = collection.apply([update])
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
+def our_collection(catalog: Catalog, name: str, payloads: list[dict[str, Any]]) -> Collection:
+    """A collection with the payloads, and small vectors: they are not what is measured."""
+    space = VectorParams(distance=Distance.DOT, size=2)
+    collection = catalog.create(name, CreateCollection(vectors={UNNAMED: space}))
+    for start in range(0, len(payloads), BATCH):
+        batch = payloads[start : start + BATCH]
+        column = VectorColumn.of(np.ones((len(batch), 2), dtype=np.float32))
+        ids = range(start, start + len(batch))
+        write(collection, Upsert(ids, {UNNAMED: column}, list(map(orjson.dumps, batch))))
+    return collection
+
+
+def index_ours(collection: Collection) -> None:
+    """Declare every index of `INDEXES`."""
+    for path, (kind, _) in INDEXES.items():
+        text = TextOptions() if kind is FieldType.TEXT else None
+        schema = FieldSchema(kind, text=text)
+        write(collection, CreateFieldIndex(PayloadPath.parse(path), schema))
+
+
+def peer_shard(path: Path, payloads: list[dict[str, Any]]) -> Any:
+    """A shard of the peer with the same points."""
+    space = edge.EdgeVectorParams(size=2, distance=edge.Distance.Dot)
+    shard = edge.EdgeShard.create(str(path), edge.EdgeConfig(vectors=space))
+    for start in range(0, len(payloads), BATCH):
+        points = [
+            edge.Point(start + place, [1.0, 1.0], payload)
+            for place, payload in enumerate(payloads[start : start + BATCH])
+        ]
+        shard.update(edge.UpdateOperation.upsert_points(points))
+    return shard
+
+
+def index_peer(shard: Any) -> None:
+    """Declare every index of `INDEXES`, and let the optimizer build what it builds."""
+    for path, (_, kind) in INDEXES.items():
+        shard.update(edge.UpdateOperation.create_field_index(path, kind))
+    shard.optimize()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The duration of one call."""
+    started = perf_counter()
+    work()
+    return perf_counter() - started
+
+
+def in_turns(*works: Callable[[], object]) -> list[float]:
+    """The median duration of each, measured in turns after one call that is not counted."""
+    for work in works:
+        work()
+    rounds = [[seconds(work) for work in works] for _ in range(ROUNDS)]
+    return [median(column) for column in zip(*rounds, strict=True)]
+
+
+def our_works(collection: Collection, wanted: Filter) -> list[Callable[[], object]]:
+    """A count and a page of ours."""
+    page = Scroll(limit=PAGE, filter=wanted, selection=Selection(ALL_PAYLOAD))
+    return [lambda: collection.count(Count(wanted)), lambda: collection.scroll(page)]
+
+
+def peer_works(shard: Any, wanted: Any) -> list[Callable[[], object]]:
+    """A count and a page of the peer."""
+    count = edge.CountRequest(filter=wanted, exact=True)
+    page = edge.ScrollRequest(limit=PAGE, filter=wanted, with_payload=True)
+    return [lambda: shard.count(count), lambda: shard.scroll(page)]
+
+
+def compare(title: str, collection: Collection, shard: Any) -> None:
+    """Print a table of one state of indexes."""
+    print(f"\n{title:<18}{'rows':>7}{'first':>9}", end="")
+    print("".join(f"{name:>11}" for name in ("count", "peer", "ratio", "page", "peer", "ratio")))
+    for name, spelled in FILTERS.items():
+        wanted, theirs = read_filter(spelled), edge_filter(spelled)
+        first = seconds(lambda wanted=wanted: collection.count(Count(wanted)))  # type: ignore[misc]
+        rows = collection.count(Count(wanted))
+        works = [*our_works(collection, wanted), *peer_works(shard, theirs)]
+        count, page, their_count, their_page = in_turns(*works)
+        line = f"{name:<18}{rows:>7}{first * 1e3:>7.1f}ms"
+        for ours, peer in ((count, their_count), (page, their_page)):
+            line += f"{1 / ours:>10.0f}/s{1 / peer:>9.0f}/s{peer / ours:>11.2f}"
+        print(line)
+
+
+def set_everything(collection: Collection, path: Path, count: int) -> None:
+    """Print what a payload set on every point by filter costs."""
+
+    def vector_bytes() -> list[bytes]:
+        return [file.read_bytes() for file in sorted(path.rglob("vectors-*"))]
+
+    before = vector_bytes()
+    took = seconds(lambda: write(collection, SetPayload(b'{"seen":true}', filter=Filter())))
+    changed = sum(old != new for old, new in zip(before, vector_bytes(), strict=True))
+    print(f"\nset_payload by filter: {count / took:.0f} points/s, {changed} vector files changed")
+
+
+def main() -> None:
+    """Run all tables."""
+    payloads = packages(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        catalog = Catalog(path / "ours")
+        catalog.open()
+        collection = our_collection(catalog, "packages", payloads)
+        shard = peer_shard(path / "peer", payloads)
+        compare("without indexes", collection, shard)
+        index_ours(collection)
+        index_peer(shard)
+        compare("with indexes", collection, shard)
+        set_everything(collection, path / "ours", len(payloads))
+        shard.close()
+        catalog.close()
+
+
+if __name__ == "__main__":
+    main()
