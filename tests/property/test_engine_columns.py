@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import UUID_1, UUID_2, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
-from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.columns import cache
 from vexfs_twisted.engine.filtering import rows
 from vexfs_twisted.model.filters import (
@@ -173,5 +172,5 @@ class ColumnFilterTests(SynchronousTestCase):
             self.catalog.close()
             self.catalog = Catalog(self.path)
             self.catalog.open()
-            self.collection: Collection = self.catalog.get("a")
+            self.collection = self.catalog.get("a")
             self.check(tried)

@@ -14,9 +14,22 @@ from ..model.collection import (
 )
 from ..model.errors import BadRequest, DomainError, Unavailable, unknown_collection
 from ..model.ids import PointId
-from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..model.payload_index import CreateFieldIndex, FieldInfo
+from ..model.queries import (
+    Count,
+    Facet,
+    FacetHit,
+    Page,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
 from .payload_edits import check_depth
+from .query.facets import facet
+from .query.fields import describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.draft import Outcome
@@ -28,8 +41,8 @@ from .store.view import Snapshot
 class Collection:
     """An open collection. Reads run in any number of threads while one writes.
 
-    A read sees one moment, from its start to its end. Every method but `config` and `info` blocks
-    on the disk, and raises NotFound once the collection has been deleted and Unavailable once it
+    A read sees one moment, from its start to its end. Every method but `config` blocks on
+    the disk, and raises NotFound once the collection has been deleted and Unavailable once it
     has been closed.
     """
 
@@ -49,13 +62,19 @@ class Collection:
         return self._store.view.config
 
     def info(self) -> CollectionInfo:
-        """The description of the collection now. Answers at once."""
+        """The description of the collection now."""
         view = self._store.view
+        schema: dict[str, FieldInfo] = {}
+        if view.fields:
+            with self._reading() as snapshot:
+                view = snapshot.view
+                schema = describe_fields(snapshot)
         return CollectionInfo(
             config=view.config,
             points_count=view.live.count,
             indexed_vectors_count=0,
             segments_count=1,
+            payload_schema=schema,
         )
 
     def update_config(self, request: UpdateCollection) -> None:
@@ -81,6 +100,8 @@ class Collection:
         checked = [self._checked(updates) for updates in sequences]
         sound = [updates for updates, _ in checked]
         done = self._commit(sound) if any(sound) else [[] for _ in sound]
+        if any(isinstance(update, CreateFieldIndex) for updates in sound for update in updates):
+            self._build_indexes()
         return [
             _ended(outcomes, problem) for outcomes, (_, problem) in zip(done, checked, strict=True)
         ]
@@ -106,6 +127,11 @@ class Collection:
         """The exact number of points that pass a filter."""
         with self._reading() as snapshot:
             return count(snapshot, request)
+
+    def facet(self, request: Facet) -> list[FacetHit]:
+        """The most frequent values of an indexed payload field. Raises BadRequest without one."""
+        with self._reading() as snapshot:
+            return facet(snapshot, request)
 
     def query_batch(self, queries: Sequence[Query]) -> list[Sequence[ScoredPoint]]:
         """The answers to `queries`, all on one moment. Raises the first error among them."""
@@ -158,6 +184,11 @@ class Collection:
                 return self._store.commit(sequences)
         except DomainError as error:
             return [[error] for _ in sequences]
+
+    def _build_indexes(self) -> None:
+        """Have the columns of all declared indexes, which further ones are then made from."""
+        with self._reading() as snapshot:
+            describe_fields(snapshot)
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:

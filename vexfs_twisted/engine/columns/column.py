@@ -78,6 +78,13 @@ class Column:
         codes = strings.values[chosen]
         return SortedValues.of(of_term[codes], strings.rows[chosen], np.int64)
 
+    @cached_property
+    def numbers(self) -> SortedValues:
+        """All numbers as floats."""
+        parts = [self.parts[part] for part in (Part.INTEGERS, Part.LARGE, Part.FLOATS)]
+        values = np.concatenate([part.values.astype(np.float64) for part in parts])
+        return SortedValues.of(values, np.concatenate([part.rows for part in parts]), np.float64)
+
     def folded(self, live: Mask, fresh: Column, rows: Any) -> Column:
         """The column at the moment of `fresh`, which holds just `rows` of that moment.
 

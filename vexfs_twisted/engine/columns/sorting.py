@@ -25,8 +25,8 @@ class SortedValues:
     rows: RowNumbers
 
     @classmethod
-    def of(cls, values: Sequence[Any], rows: Sequence[int], dtype: Any) -> SortedValues:
-        """The pairs of `values` and `rows`, which may come in any order and more than once."""
+    def of(cls, values: Any, rows: Any, dtype: Any) -> SortedValues:
+        """The pairs of `values` and `rows`, in any order and some maybe more than once."""
         pairs = np.array(values, dtype=dtype), np.array(rows, dtype=np.uint32)
         order = np.lexsort(pairs[::-1])
         ordered, of_rows = pairs[0][order], pairs[1][order]

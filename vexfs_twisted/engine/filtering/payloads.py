@@ -115,7 +115,7 @@ class _Maker:
         return lambda _, payload: test(payload)
 
     def _of_nested(self, condition: Nested) -> Test:
-        steps = array_steps(condition.key)
+        steps = array_steps(condition.key.steps)
         base = (*self._base, *steps, EachElement())
         test = _Maker(_for_no_row, self._texts, base).of_filter(condition.filter)
         return lambda position, payload: any(

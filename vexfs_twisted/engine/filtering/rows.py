@@ -33,6 +33,13 @@ def select_rows(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> Rows:
     return candidates[rows.mask(candidates)]
 
 
+def passing_mask(filter_: Filter, snapshot: Snapshot) -> Mask:
+    """Which rows are live and pass `filter_`, shape [next_row]."""
+    mask = np.zeros(snapshot.view.next_row, dtype=np.bool_)
+    mask[select_rows(filter_, snapshot, snapshot.view.live)] = True
+    return mask
+
+
 class RowFilter:
     """A filter made ready for one moment. Used by one thread."""
 

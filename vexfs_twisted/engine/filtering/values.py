@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...model.payload_path import EachElement, Index, Key, PayloadPath, Step
+from ...model.payload_path import EachElement, Index, Key, Step
 
 NOTHING: Sequence[Any] = ()
 
@@ -51,7 +51,6 @@ def elements_at(payload: Any, steps: Sequence[Step]) -> Iterator[dict[str, Any]]
                     yield element
 
 
-def array_steps(path: PayloadPath) -> tuple[Step, ...]:
+def array_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps to an array, which `a` and `a[]` name alike."""
-    steps = path.steps
-    return steps[:-1] if isinstance(steps[-1], EachElement) else steps
+    return tuple(steps[:-1] if isinstance(steps[-1], EachElement) else steps)

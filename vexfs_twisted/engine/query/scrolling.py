@@ -14,6 +14,7 @@ from ..store.bitmap import Rows
 from ..store.keys import decode_id, decode_rows, encode_id, encode_ids, encode_rows
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
+from .ordering import scroll_ordered
 from .records import check_selection, fetch_records, fetch_scored
 
 _FIRST_BATCH = 64
@@ -62,8 +63,10 @@ def _picked(
 
 
 def scroll(snapshot: Snapshot, request: Scroll) -> Page:
-    """A page of points in the order of their ids."""
+    """A page of points in the order of their ids, or of a payload field."""
     check_selection(request.selection, snapshot)
+    if request.order_by is not None:
+        return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
     entries = _entries(snapshot, request.filter, start, request.limit + 1)
     following = entries[request.limit :]

@@ -1,0 +1,67 @@
+"""Payload indexes: what is told of them, and that they outlive the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.engine_support import UUID_2, EngineTestCase, unnamed, upsert, write
+from vexfs_twisted.model.payload_index import (
+    CreateFieldIndex,
+    DeleteFieldIndex,
+    FieldSchema,
+    FieldType,
+)
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.updates import DeletePoints, SetPayload
+
+
+def index(path: str, kind: FieldType, **options: Any) -> CreateFieldIndex:
+    return CreateFieldIndex(PayloadPath.parse(path), FieldSchema(kind, **options))
+
+
+class SchemaTests(EngineTestCase):
+    """The declarations, and the points that have values of them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection = self.catalog.create("a", unnamed())
+
+    def points(self) -> dict[str, int]:
+        described = self.collection.info().payload_schema
+        return {path: info.points for path, info in described.items()}
+
+    def test_points_with_at_least_one_value_of_the_type(self) -> None:
+        values = ["x", 5, 5.5, True, {"lon": 1, "lat": 2}, "2015-02-01", UUID_2, [[], None], [1, 2]]
+        write(self.collection, upsert(range(9), None, [{"v": value} for value in values]))
+        for kind, count in {
+            FieldType.KEYWORD: 3,
+            FieldType.INTEGER: 2,
+            FieldType.FLOAT: 3,
+            FieldType.BOOL: 1,
+            FieldType.GEO: 1,
+            FieldType.DATETIME: 1,
+            FieldType.UUID: 1,
+            FieldType.TEXT: 3,
+        }.items():
+            write(self.collection, index("v", kind))
+            self.assertEqual(self.points(), {"v": count}, kind)
+
+    def test_updates_are_counted(self) -> None:
+        write(self.collection, index("v", FieldType.INTEGER))
+        self.assertEqual(self.points(), {"v": 0})
+        write(self.collection, upsert([1, 2, 3], None, [{"v": 1}, {"v": 2}, {"v": "x"}]))
+        self.assertEqual(self.points(), {"v": 2})
+        write(self.collection, DeletePoints([1]), SetPayload(b'{"v":3}', [3]))
+        self.assertEqual(self.points(), {"v": 2})
+
+    def test_declarations_are_kept_as_given_and_can_be_dropped(self) -> None:
+        declared = {"type": "integer", "lookup": True, "range": False}
+        schema = FieldSchema(FieldType.INTEGER, declared, lookup=True, range=False)
+        path = PayloadPath.parse("a[].b")
+        write(self.collection, CreateFieldIndex(path, schema), index("k", FieldType.KEYWORD))
+        collection = self.reopen().get("a")
+        described = collection.info().payload_schema
+        self.assertEqual(described["a[].b"].schema, schema)
+        self.assertEqual(described["k"].schema, FieldSchema(FieldType.KEYWORD))
+        write(collection, DeleteFieldIndex(path), DeleteFieldIndex(path))
+        self.assertEqual(list(collection.info().payload_schema), ["k"])

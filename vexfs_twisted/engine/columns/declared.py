@@ -1,0 +1,73 @@
+"""Declared payload indexes: which there is for a path, and which values of a column it covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from ...model.ids import canonical_uuid
+from ...model.payload_index import FieldSchema, FieldType
+from ...model.payload_path import PayloadPath, Step
+from ..filtering.values import array_steps
+from .column import Column, Part
+from .sorting import SortedValues
+
+Fields = Mapping[str, FieldSchema]
+"""The declared indexes under their paths as spelled."""
+
+_PARTS = {
+    FieldType.KEYWORD: Part.STRINGS,
+    FieldType.TEXT: Part.STRINGS,
+    FieldType.INTEGER: Part.INTEGERS,
+    FieldType.BOOL: Part.BOOLEANS,
+    FieldType.GEO: Part.PLACES,
+}
+
+
+@lru_cache(maxsize=1024)
+def parsed(text: str) -> PayloadPath:
+    """The path that is spelled so."""
+    return PayloadPath.parse(text)
+
+
+def schema_at(fields: Fields, steps: Sequence[Step]) -> FieldSchema | None:
+    """The index declared for the path, spelled with a closing `[]` or without."""
+    wanted = array_steps(steps)
+    for text, schema in fields.items():
+        if array_steps(parsed(text).steps) == wanted:
+            return schema
+    return None
+
+
+def indexed_values(column: Column, kind: FieldType) -> SortedValues:
+    """What an index of that type holds of the column.
+
+    UUIDs are codes of terms, of the first that spells each.
+    """
+    if kind is FieldType.FLOAT:
+        return column.numbers
+    if kind is FieldType.DATETIME:
+        return column.moments
+    if kind is FieldType.UUID:
+        return _uuids(column)
+    return column.parts[_PARTS[kind]]
+
+
+def points_with_values(column: Column, kind: FieldType) -> int:
+    """The number of points of which an index of that type holds a value."""
+    return len(np.unique(indexed_values(column, kind).rows))
+
+
+def _uuids(column: Column) -> SortedValues:
+    first: dict[str, int] = {}
+    codes = np.full(len(column.terms), -1, dtype=np.int64)
+    for code, term in enumerate(column.terms):
+        uuid = canonical_uuid(term)
+        if uuid is not None:
+            codes[code] = first.setdefault(uuid, code)
+    strings = column.parts[Part.STRINGS]
+    found = codes[strings.values]
+    is_uuid = found >= 0
+    return SortedValues.of(found[is_uuid], strings.rows[is_uuid], np.int64)

@@ -1,0 +1,58 @@
+"""The most frequent values of an indexed payload field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...model.errors import BadRequest
+from ...model.ids import canonical_uuid
+from ...model.payload_index import FieldSchema, FieldType
+from ...model.queries import Facet, FacetHit, FacetValue
+from ..columns.column import Column
+from ..columns.declared import indexed_values, schema_at
+from ..filtering.rows import passing_mask
+from ..store.view import Snapshot
+
+_COUNTED = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.UUID, FieldType.BOOL)
+
+
+def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
+    """Values by the number of points that have them, descending, then by value.
+
+    Raises BadRequest where no index of the field counts values.
+    """
+    schema = schema_at(snapshot.view.fields, request.key.steps)
+    if schema is None or not _counts(schema):
+        raise BadRequest(
+            f"No appropriate index for faceting: `{request.key}`. "
+            "Please create one to facet on this field. Check "
+            "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
+            "to see which payload schemas support Match conditions"
+        )
+    column = snapshot.view.columns.exact(request.key.steps, snapshot.moment)
+    held = indexed_values(column, schema.type)
+    values = held.values
+    if request.filter is not None and not request.filter.is_empty:
+        values = values[passing_mask(request.filter, snapshot)[held.rows]]
+    found, counts = np.unique(values, return_counts=True)
+    best = np.lexsort((found, -counts))[: request.limit]
+    shown = _shown(column, schema.type)
+    pairs = zip(found[best].tolist(), counts[best].tolist(), strict=True)
+    return [FacetHit(shown(value), count) for value, count in pairs]
+
+
+def _counts(schema: FieldSchema) -> bool:
+    return schema.type in _COUNTED and schema.lookup
+
+
+def _shown(column: Column, kind: FieldType) -> Callable[[Any], FacetValue]:
+    """From what the index holds to the value that is told."""
+    terms = column.terms
+    if kind is FieldType.KEYWORD:
+        return lambda code: terms[code]
+    if kind is FieldType.UUID:
+        return lambda code: canonical_uuid(terms[code]) or terms[code]
+    return bool if kind is FieldType.BOOL else int

@@ -1,0 +1,83 @@
+"""Pages in the order of an indexed payload field."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.errors import BadRequest
+from ...model.filters import Filter, Range
+from ...model.payload_index import FieldSchema, FieldType
+from ...model.queries import Direction, OrderBy, Page, Scroll
+from ..columns.declared import indexed_values, schema_at
+from ..columns.sorting import SortedValues
+from ..filtering.rows import passing_mask
+from ..store.rowvalue import key_of
+from ..store.view import Snapshot
+from .records import fetch_records
+
+_ORDERED = (FieldType.INTEGER, FieldType.FLOAT, FieldType.DATETIME)
+
+
+def scroll_ordered(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Page:
+    """A page in that order: a point once for each of its values, equal values by id.
+
+    Raises BadRequest where no index of the field knows an order.
+    """
+    held = _values(snapshot, order)
+    places = _places(snapshot, held, order, request.filter)
+    places = _first(snapshot, held, places, request.limit)
+    rows = held.rows[places].astype(np.int64)
+    records = fetch_records(snapshot, rows, request.selection)
+    values = held.values[places].tolist()
+    ordered = [
+        record._replace(order_value=value) for record, value in zip(records, values, strict=True)
+    ]
+    return Page(ordered, None)
+
+
+def _values(snapshot: Snapshot, order: OrderBy) -> SortedValues:
+    schema = schema_at(snapshot.view.fields, order.key.steps)
+    if schema is None or not _has_order(schema):
+        raise BadRequest(
+            f"No range index for `order_by` key: `{order.key}`. "
+            "Please create one to use `order_by`. Check "
+            "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
+            "to see which payload schemas support Range conditions"
+        )
+    column = snapshot.view.columns.exact(order.key.steps, snapshot.moment)
+    return indexed_values(column, schema.type)
+
+
+def _has_order(schema: FieldSchema) -> bool:
+    return schema.type in _ORDERED and schema.range
+
+
+def _places(
+    snapshot: Snapshot, held: SortedValues, order: OrderBy, filter_: Filter | None
+) -> NDArray[np.int64]:
+    """The places in `held` of the values that are asked for, in the direction asked for."""
+    is_ascending = order.direction is Direction.ASC
+    start = order.start_from
+    span = held.span(Range(gte=start) if is_ascending else Range(lte=start))
+    places = np.arange(span.start, span.stop)
+    if filter_ is not None and not filter_.is_empty:
+        places = places[passing_mask(filter_, snapshot)[held.rows[places]]]
+    return places if is_ascending else places[::-1]
+
+
+def _first(
+    snapshot: Snapshot, held: SortedValues, places: NDArray[np.int64], limit: int
+) -> NDArray[np.int64]:
+    """The first `limit` of `places`, equal values by id."""
+    values = held.values[places]
+    if len(places) > limit:
+        # What equals the last value may come before it, by its id.
+        tied = np.flatnonzero(values == values[limit - 1])
+        places, values = places[: tied[-1] + 1], values[: tied[-1] + 1]
+    is_new = np.ones(len(values), dtype=np.int64)
+    is_new[1:] = values[1:] != values[:-1]
+    ranks = np.cumsum(is_new).tolist()
+    keys = map(key_of, snapshot.tables.values(held.rows[places].astype(np.int64)))
+    ordered = sorted(zip(ranks, keys, places.tolist(), strict=True))[:limit]
+    return np.array([place for _, _, place in ordered], dtype=np.int64)
