@@ -16,6 +16,7 @@ from ..store.rowvalue import payload_of
 from ..store.tables import TableReader
 from ..store.touches import TouchLog
 from .column import Column, ColumnBuilder
+from .rowids import RowIdCache
 from .sorting import Mask
 
 Steps = tuple[Step, ...]
@@ -63,6 +64,7 @@ class Columns:
     """
 
     def __init__(self, budget: int = BUDGET) -> None:
+        self.row_ids = RowIdCache()
         self._budget = budget
         self._columns: OrderedDict[Steps, Column] = OrderedDict()
         self._pinned: frozenset[Steps] = frozenset()

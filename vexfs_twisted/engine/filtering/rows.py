@@ -33,6 +33,14 @@ def select_rows(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> Rows:
     return candidates[rows.mask(candidates)]
 
 
+def count_rows(filter_: Filter, snapshot: Snapshot) -> int:
+    """How many live rows pass `filter_`."""
+    passing = RowFilter(filter_, snapshot).passing()
+    if passing is not None:
+        return int(np.count_nonzero(passing))
+    return len(select_rows(filter_, snapshot, snapshot.view.live))
+
+
 def passing_mask(filter_: Filter, snapshot: Snapshot) -> Mask:
     """Which rows are live and pass `filter_`, shape [next_row]."""
     mask = np.zeros(snapshot.view.next_row, dtype=np.bool_)
@@ -61,9 +69,18 @@ class RowFilter:
     def mask(self, rows: Rows) -> Mask:
         """Which of `rows`, live and in any order, pass."""
         self._tested += len(rows)
-        if self._all is None and self._tested > FEW_ROWS:
+        passing = self.passing()
+        return self.tested(rows) if passing is None else passing[rows]
+
+    def passing(self) -> Mask | None:
+        """Which of all rows are live and pass, shape [next_row]; None unless columns tell.
+
+        That is when there are columns already, or when so many rows were tested that they pay.
+        """
+        is_due = self._tested > FEW_ROWS or self._snapshot.view.columns.has(self._paths)
+        if self._all is None and is_due:
             self._all = self._swept()
-        return self.tested(rows) if self._all is None else self._all[rows]
+        return self._all
 
     def tested(self, rows: Rows) -> Mask:
         """Which of `rows` pass, by their payloads."""

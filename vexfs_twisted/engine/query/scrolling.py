@@ -9,7 +9,7 @@ from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
-from ..filtering.rows import RowFilter, select_rows
+from ..filtering.rows import RowFilter, count_rows
 from ..store.bitmap import Rows
 from ..store.keys import decode_id, decode_rows, encode_id, encode_ids, encode_rows
 from ..store.rowvalue import key_of
@@ -85,10 +85,9 @@ def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
 
 def count(snapshot: Snapshot, request: Count) -> int:
     """The exact number of points that pass the filter."""
-    live = snapshot.view.live
     if request.filter is None or request.filter.is_empty:
-        return live.count
-    return len(select_rows(request.filter, snapshot, live))
+        return snapshot.view.live.count
+    return count_rows(request.filter, snapshot)
 
 
 def _rows(entries: Sequence[Entry]) -> Rows:
@@ -117,12 +116,22 @@ def _named_entries(
     return [entry for entry in entries if entry[0] >= start]
 
 
+def _picked_by_id(snapshot: Snapshot, rows: Rows, start: bytes, limit: int) -> list[Entry]:
+    """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
+    view = snapshot.view
+    ids = view.columns.row_ids.at(snapshot.tables, view.live, view.next_row)
+    return ids.first(rows, start, limit)
+
+
 def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) -> list[Entry]:
     """Walk in the order of ids, testing batches, until `limit` points have passed."""
     found: list[Entry] = []
     entries = snapshot.tables.scan(start)
     size = max(min(limit, _LARGEST_BATCH), _FIRST_BATCH)
     while len(found) < limit:
+        passing = filtering.passing()
+        if passing is not None and not snapshot.is_draft:
+            return _picked_by_id(snapshot, passing.nonzero()[0], start, limit)
         batch = list(islice(entries, size))
         if not batch:
             break

@@ -1,0 +1,59 @@
+"""Rows in the order of their ids, from memory."""
+
+from __future__ import annotations
+
+from tests.engine_support import UUID_1, UUID_2, EngineTestCase, field, unnamed, upsert, write
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.model.filters import Filter, MatchValue
+from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
+from vexfs_twisted.model.queries import Scroll
+from vexfs_twisted.model.updates import DeletePoints
+
+RED = Filter(must=(field("c", MatchValue("red")),))
+MANY = 3000
+"""More points than are tested before columns are built."""
+
+
+class RowIdTests(EngineTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection: Collection = self.catalog.create("a", unnamed())
+
+    def store(self, ids: list[PointId]) -> None:
+        payloads = [{"c": "red" if place % 3 == 0 else "blue"} for place in range(len(ids))]
+        write(self.collection, upsert(ids, None, payloads))
+
+    def pages(self, offset: PointId | None = None, limit: int = 70) -> list[PointId]:
+        """All red points from `offset` on, page by page."""
+        found: list[PointId] = []
+        while True:
+            page = self.collection.scroll(Scroll(limit=limit, offset=offset, filter=RED))
+            found += [record.id for record in page.records]
+            offset = page.next_offset
+            if offset is None:
+                return found
+
+    def test_integers(self) -> None:
+        ids: list[PointId] = [number * 7919 % 100_003 for number in range(MANY)]
+        ids[0] = MAX_INTEGER_ID
+        self.store(ids)
+        red = sorted(ids[::3])  # type: ignore[type-var]
+        self.assertEqual(self.pages(), red)
+        self.assertEqual(self.pages(offset=red[500]), red[500:])
+        self.assertEqual(self.pages(limit=2**64 - 1), red)
+
+    def test_uuids_come_after_integers_also_as_an_offset(self) -> None:
+        self.store([*range(1, MANY), MAX_INTEGER_ID])
+        self.assertEqual(self.pages()[:2], [1, 4])
+        self.assertEqual(self.pages(offset=UUID_1), [])
+        write(self.collection, upsert([UUID_2, UUID_1], None, [{"c": "red"}] * 2))
+        self.assertEqual(self.pages()[-2:], [UUID_1, UUID_2])
+        self.assertEqual(self.pages(offset=UUID_2), [UUID_2])
+        self.assertEqual(self.pages(offset=2)[0], 4)
+
+    def test_rows_of_later_writes(self) -> None:
+        self.store(list(range(MANY)))
+        self.assertEqual(len(self.pages()), MANY // 3)
+        write(self.collection, DeletePoints(ids=[0]), upsert([MANY, 1], None, [{"c": "red"}] * 2))
+        self.assertEqual(self.pages()[:3], [1, 3, 6])
+        self.assertEqual(self.pages()[-1], MANY)
