@@ -79,7 +79,7 @@ class RowIdCache:
         self._lock = Lock()
 
     def at(self, tables: TableReader, live: Bitmap, next_row: int) -> RowIds:
-        """The ids of all `live` rows, which are below `next_row`, as a committed moment has them."""
+        """The ids of all `live` rows, below `next_row`, as a committed moment has them."""
         with self._lock:
             known = len(self._known.keys)
             if known < next_row:
