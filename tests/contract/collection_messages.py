@@ -24,6 +24,7 @@ from vexfs_twisted.model.collection_params import SparseVectorParams, VectorPara
 from vexfs_twisted.rpc.generated import collections_pb2
 
 from .generic_messages import fill, fill_payload, read, read_enum, read_map, read_payload
+from .index_messages import read_field_info
 
 _ALIAS_ACTIONS = {
     CreateAlias: "create_alias",
@@ -81,6 +82,10 @@ def read_collection_info(message: Any) -> CollectionInfo:
         segments_count=message.segments_count,
         status=read_enum(message, "status", CollectionStatus),
         update_queue_length=message.update_queue.length,
+        payload_schema={
+            field: read_field_info(message.payload_schema[field])
+            for field in message.payload_schema
+        },
     )
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vexfs_twisted.model.filters import (
-    Condition,
-    FieldCondition,
-    Filter,
-    HasId,
-    MatchAny,
-    MatchExcept,
-    MatchValue,
-    Range,
-)
+from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import (
     Count,
+    Facet,
+    FacetHit,
     NearestToPoint,
     NearestToVector,
+    OrderBy,
     PayloadMode,
     Query,
     Record,
@@ -27,98 +21,17 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
 )
-from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus, Upsert
-from vexfs_twisted.rpc.generated import points_pb2, qdrant_common_pb2
+from vexfs_twisted.model.updates import UpdateResult, UpdateStatus
+from vexfs_twisted.rpc.generated import points_pb2
 
-from .client_parts import dump_payload, named_vectors, rows_of
-from .generic_messages import fill, fill_payload, read_enum, read_payload
-
-
-def point_id(value: PointId) -> Any:
-    if isinstance(value, int):
-        return qdrant_common_pb2.PointId(num=value)
-    return qdrant_common_pb2.PointId(uuid=value)
+from .client_parts import dump_payload, named_vectors
+from .filter_messages import filter_message, point_id
+from .generic_messages import enum_number, fill, read_enum, read_payload
 
 
 def read_point_id(message: Any) -> PointId:
     value: PointId = getattr(message, message.WhichOneof("point_id_options"))
     return value
-
-
-def upsert(name: str, update: Upsert, parts: Mapping[str, Any]) -> Any:
-    message = points_pb2.UpsertPoints(collection_name=name, **parts)
-    for row in rows_of(update):
-        point = message.points.add(id=point_id(row.id))
-        fill_payload(point.payload, row.payload)
-        _fill_vectors(point.vectors, row.vectors)
-    return message
-
-
-def _fill_vectors(message: Any, vectors: Mapping[str, Sequence[float]]) -> None:
-    if list(vectors) == [""]:
-        message.vector.dense.data.extend(vectors[""])
-        return
-    message.vectors.SetInParent()
-    for name, numbers in vectors.items():
-        message.vectors.vectors[name].dense.data.extend(numbers)
-
-
-def delete_points(name: str, update: DeletePoints, parts: Mapping[str, Any]) -> Any:
-    message = points_pb2.DeletePoints(collection_name=name, **parts)
-    if update.ids is not None:
-        message.points.points.SetInParent()
-        message.points.points.ids.extend(map(point_id, update.ids))
-    else:
-        assert update.filter is not None
-        message.points.filter.CopyFrom(filter_message(update.filter))
-    return message
-
-
-def filter_message(filter: Filter) -> Any:
-    return qdrant_common_pb2.Filter(
-        must=map(_condition, filter.must),
-        should=map(_condition, filter.should),
-        must_not=map(_condition, filter.must_not),
-    )
-
-
-def _condition(condition: Condition) -> Any:
-    message = qdrant_common_pb2.Condition()
-    if isinstance(condition, Filter):
-        message.filter.CopyFrom(filter_message(condition))
-    elif isinstance(condition, HasId):
-        message.has_id.SetInParent()
-        message.has_id.has_id.extend(map(point_id, condition.ids))
-    else:
-        _fill_field_condition(message.field, condition)
-    return message
-
-
-def _fill_field_condition(message: Any, condition: FieldCondition) -> None:
-    message.key = condition.key.text
-    match condition.predicate:
-        case Range() as bounds:
-            message.range.SetInParent()
-            fill(message.range, bounds)
-        case MatchValue(bool() as value):
-            message.match.boolean = value
-        case MatchValue(int() as value):
-            message.match.integer = value
-        case MatchValue(value):
-            message.match.keyword = value
-        case MatchAny(values):
-            _fill_list(message.match, "keywords", "integers", values)
-        case MatchExcept(values):
-            _fill_list(message.match, "except_keywords", "except_integers", values)
-
-
-def _fill_list(message: Any, strings: str, integers: str, values: Iterable[Any]) -> None:
-    items = list(values)
-    if items and isinstance(items[0], int):
-        getattr(message, integers).integers.extend(items)
-    else:
-        getattr(message, strings).SetInParent()
-        getattr(message, strings).strings.extend(items)
 
 
 def _select(message: Any, selection: Selection) -> None:
@@ -148,9 +61,37 @@ def scroll(name: str, request: Scroll, parts: Mapping[str, Any]) -> Any:
     message = points_pb2.ScrollPoints(collection_name=name, limit=request.limit, **parts)
     if request.offset is not None:
         message.offset.CopyFrom(point_id(request.offset))
+    if request.order_by is not None:
+        _fill_order(message.order_by, request.order_by)
     _fill_filter(message, request.filter)
     _select(message, request.selection)
     return message
+
+
+def _fill_order(message: Any, order_by: OrderBy) -> None:
+    message.key = order_by.key.text
+    directions = message.DESCRIPTOR.fields_by_name["direction"].enum_type
+    message.direction = enum_number(directions, order_by.direction)
+    if isinstance(order_by.start_from, int):
+        message.start_from.integer = order_by.start_from
+    elif order_by.start_from is not None:
+        message.start_from.float = order_by.start_from
+
+
+def facet(name: str, request: Facet, parts: Mapping[str, Any]) -> Any:
+    message = points_pb2.FacetCounts(
+        collection_name=name,
+        key=request.key.text,
+        limit=request.limit,
+        exact=request.exact,
+        **parts,
+    )
+    _fill_filter(message, request.filter)
+    return message
+
+
+def read_facet_hit(message: Any) -> FacetHit:
+    return FacetHit(getattr(message.value, message.value.WhichOneof("variant")), message.count)
 
 
 def count(name: str, request: Count, parts: Mapping[str, Any]) -> Any:
@@ -189,7 +130,10 @@ def read_update_result(message: Any) -> UpdateResult:
 
 def read_record(message: Any, selection: Selection) -> Record:
     payload, vectors = _payload(message, selection), _vectors(message, selection)
-    return Record(read_point_id(message.id), payload, vectors)
+    order_value = None
+    if message.HasField("order_value"):
+        order_value = getattr(message.order_value, message.order_value.WhichOneof("variant"))
+    return Record(read_point_id(message.id), payload, vectors, order_value)
 
 
 def read_scored_point(message: Any, selection: Selection) -> ScoredPoint:

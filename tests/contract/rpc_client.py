@@ -32,8 +32,18 @@ from vexfs_twisted.model.errors import (
     ValidationError,
 )
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
-from vexfs_twisted.model.updates import Update, UpdateResult, Upsert
+from vexfs_twisted.model.queries import (
+    Count,
+    Facet,
+    FacetHit,
+    Page,
+    Query,
+    Record,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
+from vexfs_twisted.model.updates import Update, UpdateResult
 from vexfs_twisted.rpc.generated import collections_pb2 as pb
 from vexfs_twisted.rpc.generated import (  # noqa: F401  (registers the services)
     collections_service_pb2,
@@ -44,7 +54,7 @@ from vexfs_twisted.rpc.generated import (  # noqa: F401  (registers the services
 )
 from vexfs_twisted.rpc.pool import POOL
 
-from . import collection_messages, point_messages
+from . import collection_messages, point_messages, update_messages
 from .client_parts import REFUSALS, deferred, error_from
 
 ERRORS: Mapping[grpc.StatusCode, tuple[type[DomainError], ...]] = {
@@ -167,14 +177,20 @@ class RpcOperations:
     async def update(
         self, name: str, update: Update, wait: bool = False, timeout: float | None = None
     ) -> UpdateResult:
-        parts = {"wait": wait} | _timeout(timeout)
-        if isinstance(update, Upsert):
-            message = point_messages.upsert(name, update, parts)
-            response = await self._call("Points/Upsert", message)
-        else:
-            message = point_messages.delete_points(name, update, parts)
-            response = await self._call("Points/Delete", message)
+        method, message = update_messages.update_call(name, update, _waiting(wait, timeout))
+        response = await self._call(f"Points/{method}", message)
         return point_messages.read_update_result(response.result)
+
+    @deferred
+    async def update_batch(
+        self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
+    ) -> list[UpdateResult]:
+        operations = map(update_messages.batch_operation, updates)
+        message = points_pb2.UpdateBatchPoints(
+            collection_name=name, operations=operations, **_waiting(wait, timeout)
+        )
+        response = await self._call("Points/UpdateBatch", message)
+        return list(map(point_messages.read_update_result, response.result))
 
     @deferred
     async def retrieve(
@@ -201,6 +217,14 @@ class RpcOperations:
     async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
         message = point_messages.count(name, request, _timeout(timeout))
         return (await self._call("Points/Count", message)).result.count
+
+    @deferred
+    async def facet(
+        self, name: str, request: Facet, timeout: float | None = None
+    ) -> list[FacetHit]:
+        message = point_messages.facet(name, request, _timeout(timeout))
+        response = await self._call("Points/Facet", message)
+        return list(map(point_messages.read_facet_hit, response.hits))
 
     @deferred
     async def query(
@@ -231,6 +255,10 @@ class RpcOperations:
             raise error_from(call.details(), ERRORS[call.code()]) from None
         assert response.time > 0, "a response without its time"
         return response
+
+
+def _waiting(wait: bool, timeout: float | None) -> dict[str, Any]:
+    return {"wait": wait} | _timeout(timeout)
 
 
 def _timeout(timeout: float | None) -> dict[str, int]:

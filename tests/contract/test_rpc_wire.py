@@ -13,14 +13,15 @@ from twisted.internet.threads import deferToThread
 
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.queries import Count, Selection
+from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
 from vexfs_twisted.testing.values import Point, unnamed, upsert
 
+from .filter_messages import point_id
 from .gated import GatedCase
-from .point_messages import point_id
-from .point_messages import upsert as upsert_message
 from .providers import RpcCase, reactor
 from .rpc_client import RpcClient, RpcOperations
+from .update_messages import update_call
 
 COUNT = points_pb2.CountPoints(collection_name="c", exact=True)
 SERVICES = {
@@ -31,6 +32,10 @@ SERVICES = {
     "grpc.health.v1.Health",
 }
 GZIP = {"compression": grpc.Compression.Gzip}
+
+
+def upsert_message(name: str, points: Upsert, parts: dict[str, Any]) -> Any:
+    return update_call(name, points, parts)[1]
 
 
 class WireCase(RpcCase):
