@@ -92,6 +92,30 @@ class RestUpdateTests(ClientCase):
         points = [models.PointStruct(id=i, vector={}, payload={"new": i}) for i in range(1, 80, 2)]
         self.both("upsert", points=points, update_filter=_NAMED)
 
+    def test_indexes(self) -> None:
+        params = models.TextIndexParams(
+            type=models.TextIndexType.TEXT,
+            tokenizer=models.TokenizerType.WORD,
+            lowercase=True,
+            stopwords=models.StopwordsSet(languages=[models.Language.ENGLISH], custom=["red"]),
+        )
+        for field, schema in (
+            ("color", models.PayloadSchemaType.KEYWORD),
+            ("maker.city", params),
+            ("parts[].weight", models.PayloadSchemaType.INTEGER),
+        ):
+            self.client.create_payload_index(self.collection, field, schema)
+        told = self.client.get_collection(self.collection).payload_schema
+        self.assertEqual(sorted(told), ["color", "maker.city", "parts[].weight"])
+        self.assertEqual(told["maker.city"].params, params)
+        self.assertIsNone(told["color"].params)
+        colored = models.IsEmptyCondition(is_empty=models.PayloadField(key="color"))
+        count = self.client.count(self.collection, models.Filter(must_not=[colored])).count
+        self.assertEqual(told["color"].points, count)
+        self.client.delete_payload_index(self.collection, "maker.city")
+        told = self.client.get_collection(self.collection).payload_schema
+        self.assertEqual(sorted(told), ["color", "parts[].weight"])
+
 
 class GrpcUpdateTests(RestUpdateTests):
     """The same over gRPC."""
