@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ...model.filters import MatchPhrase, MatchTextAny
 from ...model.payload_index import TextOptions
-from ..text.predicates import TextMatch, has_phrase, reader_of
+from ..filtering.predicates import TextMatch
+from ..text.predicates import has_phrase, reader_of
 from .sorting import RowNumbers, SortedValues
 
 Codes = NDArray[np.int64]
@@ -50,12 +51,12 @@ class TextTerms:
         reader = reader_of(self.options)
         if isinstance(predicate, MatchPhrase):
             phrase = reader.phrase_tokens(predicate.text) if self.options.phrase_matching else []
-            return strings.among(self._with_phrase(phrase))
-        query = frozenset(reader.query_tokens(predicate.text))
-        rows = (strings.among(self._with_token(token)) for token in query)
+            return self._rows_of(self._with_phrase(phrase), strings)
+        sets = [self._with_token(token) for token in set(reader.query_tokens(predicate.text))]
         if isinstance(predicate, MatchTextAny):
-            return np.concatenate([strings.rows[:0], *rows])
-        return _common(rows, strings.rows[:0])
+            return self._rows_of(np.concatenate([self.codes[:0], *sets]), strings)
+        found = [self._rows_of(codes, strings) for codes in sorted(sets, key=len)]
+        return reduce(np.intersect1d, found) if found else strings.rows[:0]
 
     def _with_token(self, token: str) -> Codes:
         number = self.vocabulary.get(token)
@@ -63,16 +64,16 @@ class TextTerms:
             return self.codes[:0]
         return self.codes[self.offsets[number] : self.offsets[number + 1]]
 
-    def _with_phrase(self, phrase: list[str]) -> list[int]:
-        """The terms with all tokens of the phrase are few enough to be read again for their order."""
-        candidates = _common(map(self._with_token, frozenset(phrase)), self.codes[:0])
-        reader = reader_of(self.options)
-        return [
-            code for code in candidates.tolist() if has_phrase(reader, self.terms[code], phrase)
-        ]
+    def _with_phrase(self, phrase: list[str]) -> Codes:
+        """The terms with that phrase. Those with all its tokens are read again for the order."""
+        sets = sorted(map(self._with_token, set(phrase)), key=len)
+        candidates = reduce(np.intersect1d, sets) if sets else self.codes[:0]
+        reader, terms = reader_of(self.options), self.terms
+        is_found = [has_phrase(reader, terms[code], phrase) for code in candidates.tolist()]
+        return candidates[np.array(is_found, dtype=np.bool_)]
 
-
-def _common(sets: Iterable[NDArray[np.generic]], none: NDArray[np.generic]) -> NDArray[np.generic]:
-    """What is in all of `sets`; `none` where there are no sets."""
-    found = list(sets)
-    return reduce(np.intersect1d, sorted(found, key=len)) if found else none
+    def _rows_of(self, codes: Codes, strings: SortedValues) -> RowNumbers:
+        wanted = np.zeros(len(self.terms), dtype=np.bool_)
+        wanted[codes] = True
+        rows: RowNumbers = strings.rows[wanted[strings.values]]
+        return rows

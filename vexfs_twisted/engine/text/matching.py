@@ -15,11 +15,20 @@ def matches_any(document: Collection[str], query: Collection[str]) -> bool:
     return not set(document).isdisjoint(query)
 
 
-def matches_phrase(document: Sequence[str], query: Sequence[str]) -> bool:
-    """Whether the tokens of the query stand in the document one after the other."""
-    length = len(query)
-    if not length:
+def matches_phrase(
+    document: Sequence[str], query: Sequence[str], *, open_end: bool = False
+) -> bool:
+    """Whether the tokens of the query stand in the document one after the other.
+
+    With `open_end` the last one may be just the beginning of the token in its place.
+    """
+    if not query:
         return False
-    wanted = list(query)
-    last = len(document) - length
-    return any(list(document[at : at + length]) == wanted for at in range(last + 1))
+    *wanted, last = query
+    before = len(wanted)
+    for place in range(before, len(document)):
+        token = document[place]
+        is_end = token.startswith(last) if open_end else token == last
+        if is_end and list(document[place - before : place]) == wanted:
+            return True
+    return False

@@ -20,8 +20,8 @@ class TextReader:
     def __init__(self, options: TextOptions) -> None:
         self._cut = CUTTERS[options.tokenizer]
         self._documents = document_forms(options)
-        prefixes = options.tokenizer is Tokenizer.PREFIX
-        self._queries = query_forms(options) if prefixes else self._documents
+        self.has_prefixes = options.tokenizer is Tokenizer.PREFIX
+        self._queries = query_forms(options) if self.has_prefixes else self._documents
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a document, in order and with repeats.
@@ -33,6 +33,13 @@ class TextReader:
     def query_tokens(self, text: str) -> list[str]:
         """The tokens that a query asks for, in order and with repeats."""
         return self._queries.tokens(self._cut(text))
+
+    def phrase_tokens(self, text: str) -> list[str]:
+        """The tokens that phrases are made of, in documents and queries: the longest of a word."""
+        if not self.has_prefixes:
+            return self.tokens(text)
+        forms = self._documents
+        return [tokens[-1] for word in self._cut(text) if (tokens := forms[word])]
 
     def tokens_of_many(self, texts: Iterable[str]) -> TokenBatch:
         """The tokens of each of `texts`, as numbers."""
