@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from ...model.filters import MatchPhrase, MatchTextAny
 from ...model.payload_index import TextOptions
-from ..filtering.predicates import TextMatch
-from ..text.predicates import has_phrase, reader_of
+from ..text.predicates import TextMatch, has_phrase, reader_of
 from .sorting import RowNumbers, SortedValues
 
 Codes = NDArray[np.int64]
