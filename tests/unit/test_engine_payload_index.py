@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from tests.engine_support import UUID_2, EngineTestCase, unnamed, upsert, write
+from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.model.filters import (
+    FieldCondition,
+    Filter,
+    MatchPhrase,
+    MatchText,
+    MatchTextAny,
+)
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
     FieldSchema,
     FieldType,
+    TextOptions,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Scroll
 from vexfs_twisted.model.updates import DeletePoints, SetPayload
 
 
@@ -65,3 +75,37 @@ class SchemaTests(EngineTestCase):
         self.assertEqual(described["k"].schema, FieldSchema(FieldType.KEYWORD))
         write(collection, DeleteFieldIndex(path), DeleteFieldIndex(path))
         self.assertEqual(list(collection.info().payload_schema), ["k"])
+
+
+class TextIndexTests(EngineTestCase):
+    """A text index changes how text is matched, by payloads and by columns alike."""
+
+    def test_tokens_take_the_place_of_substrings(self) -> None:
+        collection = self.catalog.create("a", unnamed())
+        texts: list[dict[str, Any]] = [
+            {"t": "Red apples"},
+            {"t": ["green pear", "red"]},
+            {"t": "infrared"},
+            {"t": 5},
+        ]
+        write(collection, upsert(range(4), None, texts))
+        schema = FieldSchema(FieldType.TEXT, text=TextOptions(phrase_matching=True))
+        path = PayloadPath.parse("t")
+
+        def passing(predicate: Any, few_rows: int) -> list[Any]:
+            self.patch(rows, "FEW_ROWS", few_rows)
+            filter_ = Filter(must=(FieldCondition(path, predicate),))
+            return [record.id for record in collection.scroll(Scroll(filter=filter_)).records]
+
+        for few_rows in (-1, 1000):
+            self.assertEqual(passing(MatchText("red"), few_rows), [1, 2])
+            self.assertEqual(passing(MatchTextAny("red Red"), few_rows), [0, 1, 2])
+            self.assertEqual(passing(MatchPhrase("d app"), few_rows), [0])
+        write(collection, CreateFieldIndex(path, schema))
+        for few_rows in (-1, 1000):
+            self.assertEqual(passing(MatchText("red"), few_rows), [0, 1])
+            self.assertEqual(passing(MatchText("PEAR red"), few_rows), [1])
+            self.assertEqual(passing(MatchText(""), few_rows), [])
+            self.assertEqual(passing(MatchTextAny("apples pear"), few_rows), [0, 1])
+            self.assertEqual(passing(MatchPhrase("green pear"), few_rows), [1])
+            self.assertEqual(passing(MatchPhrase("pear red"), few_rows), [])

@@ -11,11 +11,13 @@ import numpy as np
 from attrs import define, field
 
 from ...model.datetimes import parse_datetime
+from ...model.payload_index import TextOptions
 from ...model.payload_path import Step
 from ..filtering.areas import place_of
 from ..filtering.predicates import count_of
 from ..filtering.values import reached
 from .sorting import Mask, SortedValues
+from .text import TextTerms
 
 
 class Part(Enum):
@@ -60,6 +62,7 @@ class Column:
     next_row: int
     terms: Sequence[str]
     parts: Mapping[Part, SortedValues] = field(repr=False)
+    _read: TextTerms | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def nbytes(self) -> int:
@@ -84,6 +87,13 @@ class Column:
         parts = [self.parts[part] for part in (Part.INTEGERS, Part.LARGE, Part.FLOATS)]
         values = np.concatenate([part.values.astype(np.float64) for part in parts])
         return SortedValues.of(values, np.concatenate([part.rows for part in parts]), np.float64)
+
+    def read_by(self, options: TextOptions) -> TextTerms:
+        """The tokens of the strings, by the options of a text index; kept for the last options."""
+        read = self._read
+        if read is None or read.options != options:
+            read = self._read = TextTerms.of(options, self.terms)
+        return read
 
     def folded(self, live: Mask, fresh: Column, rows: Any) -> Column:
         """The column at the moment of `fresh`, which holds just `rows` of that moment.

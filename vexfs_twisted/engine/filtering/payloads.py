@@ -15,9 +15,11 @@ from ...model.filters import (
     Nested,
     Slice,
 )
+from ...model.payload_index import TextOptions
 from ...model.payload_path import EachElement, Step
-from .predicates import Payload, PayloadTest, StringTest, TextMatch, payload_test, plain_text_test
-from .values import array_steps, elements_at
+from ..text.predicates import indexed_text_test
+from .predicates import Payload, PayloadTest, TextMatch, payload_test
+from .values import array_steps, elements_at, strings_at
 
 Test: TypeAlias = Callable[[int, Payload], bool]
 """Whether a payload passes, given its position in the batch that is tested."""
@@ -28,22 +30,22 @@ RowCondition = HasId | HasVector | Slice
 RowTest = Callable[[RowCondition], Callable[[int], bool]]
 """Whether the row at a position of the batch passes a condition on rows."""
 
-TextTests = Callable[[Sequence[Step], TextMatch], StringTest]
-"""The test of one string of the field at a path, by its text index if it has one."""
+TextReading = Callable[[Sequence[Step]], TextOptions | None]
+"""How a text index reads the field at a path; None where there is no such index."""
 
 
-def plain_texts(steps: Sequence[Step], predicate: TextMatch) -> StringTest:
-    """The test of strings of a field without a text index."""
-    return plain_text_test(predicate)
+def no_text_index(steps: Sequence[Step]) -> TextOptions | None:
+    """There is no text index at the path."""
+    return None
 
 
-def filter_test(filter_: Filter, on_rows: RowTest, texts: TextTests = plain_texts) -> Test:
+def filter_test(filter_: Filter, on_rows: RowTest, texts: TextReading = no_text_index) -> Test:
     """The test that `filter_` spells."""
     maker = _Maker(on_rows, texts, ())
     return maker.of_filter(filter_)
 
 
-def nested_test(condition: Nested, texts: TextTests = plain_texts) -> PayloadTest:
+def nested_test(condition: Nested, texts: TextReading = no_text_index) -> PayloadTest:
     """The test of payloads that a nested condition spells, for which rows do not matter."""
     test = filter_test(Filter(must=(condition,)), _for_no_row, texts)
     return lambda payload: test(0, payload)
@@ -52,7 +54,7 @@ def nested_test(condition: Nested, texts: TextTests = plain_texts) -> PayloadTes
 class _Maker:
     """Makes tests of conditions on the payload, or on the elements of the array at `base`."""
 
-    def __init__(self, on_rows: RowTest, texts: TextTests, base: tuple[Step, ...]) -> None:
+    def __init__(self, on_rows: RowTest, texts: TextReading, base: tuple[Step, ...]) -> None:
         self._on_rows = on_rows
         self._texts = texts
         self._base = base
@@ -108,10 +110,12 @@ class _Maker:
 
     def _of_field(self, condition: FieldCondition) -> Test:
         steps, predicate = condition.key.steps, condition.predicate
-        text = None
         if isinstance(predicate, TextMatch):
-            text = self._texts((*self._base, *steps), predicate)
-        test = payload_test(steps, predicate, text)
+            options = self._texts((*self._base, *steps))
+            if options is not None:
+                reads = indexed_text_test(options, predicate)
+                return lambda _, payload: reads(strings_at(payload, steps))
+        test = payload_test(steps, predicate)
         return lambda _, payload: test(payload)
 
     def _of_nested(self, condition: Nested) -> Test:

@@ -35,20 +35,15 @@ TextMatch = MatchText | MatchTextAny | MatchPhrase
 Bounds = Range | DatetimeRange | ValuesCount
 
 
-def payload_test(
-    steps: Sequence[Step], predicate: Predicate, text: StringTest | None
-) -> PayloadTest:
-    """Whether what the path selects in a payload satisfies `predicate`.
-
-    `text` is the test of one string, given for a predicate that is a TextMatch.
-    """
+def payload_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
+    """Whether what the path selects in a payload satisfies `predicate`, without a text index."""
     if isinstance(predicate, IsEmpty):
         return lambda payload: all(map(is_empty, reached(payload, steps)))
     if isinstance(predicate, IsNull):
         return lambda payload: any(map(holds_null, reached(payload, steps)))
     if isinstance(predicate, ValuesCount):
         return _count_test(steps, predicate)
-    passes = value_test(predicate) if text is None else _on_strings(text)
+    passes = value_test(predicate)
     return lambda payload: any(map(passes, values_at(payload, steps)))
 
 
@@ -61,6 +56,8 @@ def value_test(predicate: Any) -> ValueTest:
     if isinstance(predicate, MatchExcept):
         is_listed = _is_one_of(predicate.values)
         return lambda value: value is not None and not is_listed(value)
+    if isinstance(predicate, TextMatch):
+        return _on_strings(plain_text_test(predicate))
     if isinstance(predicate, MatchPrefix):
         prefix = predicate.prefix
         return _on_strings(lambda value: value.startswith(prefix))

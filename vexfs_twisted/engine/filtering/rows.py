@@ -9,6 +9,9 @@ import orjson
 from numpy.typing import NDArray
 
 from ...model.filters import Filter, HasId, HasVector
+from ...model.payload_index import TextOptions
+from ...model.payload_path import Step
+from ..columns.declared import schema_at
 from ..store.bitmap import Bitmap, Rows
 from ..store.keys import encode_ids
 from ..store.rowvalue import key_of, payload_of
@@ -57,7 +60,7 @@ class RowFilter:
         self._paths = paths_of(filter_)
         self._named: dict[HasId, Rows] = {}
         self._batch_masks: dict[RowCondition, list[bool]] = {}
-        self._test = filter_test(filter_, self._row_test)
+        self._test = filter_test(filter_, self._row_test, self._text_options)
         self._tested = 0
         self._all: Mask | None = None
 
@@ -102,7 +105,8 @@ class RowFilter:
         current = self._snapshot.view.columns.at(self._paths, moment)
         if current is None:
             return None
-        found = Sweep(current.columns, moment, self._rows_where).passing(self._filter)
+        sweep = Sweep(current.columns, moment, self._rows_where, self._text_options)
+        found = sweep.passing(self._filter)
         found[current.fresh] = self.tested(current.fresh)
         return found
 
@@ -121,6 +125,10 @@ class RowFilter:
             return np.zeros(len(rows), np.bool_) if space is None else space.present.has(rows)
         found: Mask = slice_of(list(map(key_of, values)), condition.total) == condition.index
         return found
+
+    def _text_options(self, steps: Sequence[Step]) -> TextOptions | None:
+        schema = schema_at(self._snapshot.view.fields, steps)
+        return None if schema is None else schema.text
 
     def _row_test(self, condition: RowCondition) -> Callable[[int], bool]:
         held = self._batch_masks.setdefault(condition, [])

@@ -18,12 +18,12 @@ from ...model.filters import (
 )
 from ..columns.answers import matching_terms, passing
 from ..columns.cache import Moment, Steps
-from ..columns.column import Column
+from ..columns.column import Column, Part
 from ..columns.sorting import Mask
 from ..store.bitmap import Rows
 from ..store.rowvalue import payload_of
-from .payloads import RowCondition, TextTests, nested_test, plain_texts
-from .predicates import TextMatch
+from .payloads import RowCondition, TextReading, nested_test, no_text_index
+from .predicates import TextMatch, plain_text_test
 
 RowsWhere = Callable[[RowCondition, Rows], Mask]
 """Which of live rows satisfy a condition that needs no payload."""
@@ -57,7 +57,7 @@ class Sweep:
         columns: Mapping[Steps, Column],
         moment: Moment,
         rows_where: RowsWhere,
-        texts: TextTests = plain_texts,
+        texts: TextReading = no_text_index,
     ) -> None:
         self._columns = columns
         self._moment = moment
@@ -113,7 +113,11 @@ class Sweep:
         if not isinstance(predicate, TextMatch):
             return passing(column, predicate, size)
         found = np.zeros(size, dtype=np.bool_)
-        found[matching_terms(column, self._texts(condition.key.steps, predicate))] = True
+        options = self._texts(condition.key.steps)
+        if options is None:
+            found[matching_terms(column, plain_text_test(predicate))] = True
+        else:
+            found[column.read_by(options).rows(predicate, column.parts[Part.STRINGS])] = True
         return found
 
     def _nested(self, condition: Nested, rows: Rows) -> Mask:

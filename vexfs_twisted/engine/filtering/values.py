@@ -19,6 +19,11 @@ def values_at(payload: Any, steps: Sequence[Step]) -> Iterator[Any]:
             yield value
 
 
+def strings_at(payload: Any, steps: Sequence[Step]) -> Iterator[str]:
+    """Yield the strings among what a condition on the path looks at."""
+    return (value for value in values_at(payload, steps) if isinstance(value, str))
+
+
 def reached(payload: Any, steps: Sequence[Step]) -> Sequence[Any]:
     """The values at the end of the path, arrays as they are.
 
