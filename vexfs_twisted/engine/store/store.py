@@ -90,6 +90,11 @@ class Store:
         sync_environment(path)
 
     @property
+    def path(self) -> Path:
+        """The directory of the store."""
+        return self._path
+
+    @property
     def view(self) -> View:
         """The newest view. For reads that need no tables."""
         return self._view
