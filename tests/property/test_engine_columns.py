@@ -174,3 +174,13 @@ class ColumnFilterTests(SynchronousTestCase):
             self.catalog.open()
             self.collection = self.catalog.get("a")
             self.check(tried)
+
+    def test_deep_filters_and_long_ones(self) -> None:
+        write(self.collection, upsert(range(8), None, [{"a": number} for number in range(8)]))
+        key = PayloadPath.parse("a")
+        deep = Filter(must=(FieldCondition(key, MatchValue(3)),))
+        for depth in range(64):
+            deep = Filter(must=(deep,)) if depth % 2 else Filter(should=(deep,))
+        several = tuple(FieldCondition(key, MatchValue(number)) for number in range(4, 10_000))
+        self.check([deep, Filter(should=several), Filter(must_not=several)])
+        self.assertEqual(self.passing(Filter(should=(deep, *several)), -1), [3, 4, 5, 6, 7])

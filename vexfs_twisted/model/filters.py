@@ -144,7 +144,7 @@ class HasVector:
 
 @frozen
 class Nested:
-    """`filter` holds on one and the same element of the array at `key`, or on the object there."""
+    """`filter` holds on one and the same element, an object, of the array at `key`."""
 
     key: PayloadPath
     filter: Filter
