@@ -16,10 +16,10 @@ from ..model.errors import BadRequest, DomainError, Unavailable, unknown_collect
 from ..model.ids import PointId
 from ..model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
 from ..model.updates import Update, Upsert, check_upsert
+from .collection_store import CollectionStore, Outcome
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
-from .store.store import Outcome, Store
 from .store.view import Snapshot
 
 
@@ -31,7 +31,7 @@ class Collection:
     has been closed.
     """
 
-    def __init__(self, name: str, store: Store) -> None:
+    def __init__(self, name: str, store: CollectionStore) -> None:
         self.name = name
         self._store = store
         self._is_removed = False
@@ -39,7 +39,7 @@ class Collection:
     @classmethod
     def open(cls, name: str, path: Path) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError."""
-        return cls(name, Store(path))
+        return cls(name, CollectionStore(path))
 
     @property
     def config(self) -> CollectionConfig:

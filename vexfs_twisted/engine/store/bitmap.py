@@ -79,7 +79,9 @@ class BitmapDraft:
 
     def discard(self, rows: Rows) -> None:
         """Take out those of `rows`, distinct, that are in the set."""
-        found = rows[Bitmap(self._bits, self._count).has(rows)]
+        if not len(rows):
+            return
+        found = rows[self.freeze(int(rows.max()) + 1).has(rows)]
         if len(found):
             self._own(0)
             np.bitwise_and.at(self._bits, found >> 3, ~_masks(found))

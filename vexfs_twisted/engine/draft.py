@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.collection_params import Distance
-from ...model.updates import DeletePoints, Update, Upsert
-from ...model.vectors import VectorColumn
-from ..filtering.rows import select_rows
-from ..norms import normalised, squared_norms
-from .bitmap import BitmapDraft, Rows
-from .bits import LIVE_SLOT, write_changes
-from .keys import decode_rows, encode_ids, encode_rows
-from .rowvalue import encode_values, key_of
-from .state import Slot, State, write_state
-from .tables import TableReader, Tables, Transaction
-from .vectorfile import Matrix, VectorFile
-from .view import VectorSpace, View
+from ..model.collection_params import Distance
+from ..model.updates import DeletePoints, Update, Upsert
+from ..model.vectors import VectorColumn
+from .filtering.rows import select_rows
+from .norms import normalised, squared_norms
+from .store.bitmap import BitmapDraft, Rows
+from .store.bits import LIVE_SLOT, write_changes
+from .store.keys import decode_rows, encode_ids, encode_rows
+from .store.rowvalue import encode_values, key_of
+from .store.state import Slot, State, write_state
+from .store.tables import TableReader, Tables, Transaction
+from .store.vectorfile import Matrix, VectorFile
+from .store.view import VectorSpace, View
 
 
 class Draft:

@@ -11,17 +11,17 @@ from types import TracebackType
 import attrs
 import lmdb
 
-from ...model.collection import CollectionConfig
-from ...model.collection_params import VectorParams
-from ...model.errors import StorageFull
-from ...model.updates import Update
-from ..errors import UnusableDataFolder
-from .bits import LIVE_SLOT, read_bitmap
+from ..model.collection import CollectionConfig
+from ..model.collection_params import VectorParams
+from ..model.errors import StorageFull
+from ..model.updates import Update
 from .draft import Draft
-from .files import storage_errors, sync_directory
-from .gate import Gate
-from .state import Slot, State, read_config, read_state, write_config, write_state
-from .tables import (
+from .errors import UnusableDataFolder
+from .store.bits import LIVE_SLOT, read_bitmap
+from .store.files import storage_errors, sync_directory
+from .store.gate import Gate
+from .store.state import Slot, State, read_config, read_state, write_config, write_state
+from .store.tables import (
     TableReader,
     Tables,
     Transaction,
@@ -30,13 +30,13 @@ from .tables import (
     open_tables,
     sync_environment,
 )
-from .vectorfile import VectorFile
-from .view import Snapshot, VectorSpace, View
+from .store.vectorfile import VectorFile
+from .store.view import Snapshot, VectorSpace, View
 
 Outcome = int | Exception
 
 
-class Store:
+class CollectionStore:
     """The files of one collection. Any thread may read; writers take turns.
 
     LMDB is the truth. A view is filed under the number of the transaction that made it before that
