@@ -29,7 +29,7 @@ from vexfs_twisted.model.queries import (
     SearchParams,
     Selection,
 )
-from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus
+from vexfs_twisted.model.updates import DeletePoints, UpdateResult, UpdateStatus, Upsert
 from vexfs_twisted.rpc.codecs.fields import read_collection_name, read_timeout
 from vexfs_twisted.rpc.codecs.filters import read_filter
 from vexfs_twisted.rpc.codecs.points import (
@@ -43,6 +43,7 @@ from vexfs_twisted.rpc.codecs.points import (
 )
 from vexfs_twisted.rpc.codecs.queries import read_each, read_query, read_search
 from vexfs_twisted.rpc.codecs.selections import read_selection
+from vexfs_twisted.rpc.codecs.vectors import parse_upsert
 from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
@@ -67,9 +68,14 @@ def field(key: str, **predicates: object) -> common.Condition:
     return common.Condition(field=common.FieldCondition(key=key, **predicates))  # type: ignore[arg-type]
 
 
+def read_sent(message: pb.UpsertPoints) -> Upsert:
+    """The upsert that a server reads from the bytes of `message`."""
+    return read_upsert(parse_upsert(message.SerializeToString()))
+
+
 class UpsertTests(SynchronousTestCase):
     def test_points_become_columns(self) -> None:
-        upsert = read_upsert(
+        upsert = read_sent(
             pb.UpsertPoints(
                 points=[
                     pb.PointStruct(
@@ -95,7 +101,7 @@ class UpsertTests(SynchronousTestCase):
         points = [
             pb.PointStruct(id=number(n), vectors=pb.Vectors(vector=dense(n, n))) for n in range(3)
         ]
-        (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
+        (column,) = read_sent(pb.UpsertPoints(points=points)).vectors.values()
         self.assertIsNone(column.positions)
         self.assertEqual(column.data.tolist(), [[0, 0], [1, 1], [2, 2]])
 
@@ -104,7 +110,7 @@ class UpsertTests(SynchronousTestCase):
             pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=dense(1, 2))),
             pb.PointStruct(id=number(2), vectors=pb.Vectors(vector=dense(1, 2, 3))),
         ]
-        (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
+        (column,) = read_sent(pb.UpsertPoints(points=points)).vectors.values()
         self.assertEqual(column.dimensions, (2, 3))
 
     def test_rows_with_fields_of_a_later_release_are_still_read(self) -> None:
@@ -112,7 +118,7 @@ class UpsertTests(SynchronousTestCase):
         vector = pb.Vector.FromString(dense(1, 2).SerializeToString() + unknown)
         self.assertIn(unknown, vector.SerializeToString())
         points = [pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))]
-        (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
+        (column,) = read_sent(pb.UpsertPoints(points=points)).vectors.values()
         self.assertEqual(column.data.tolist(), [[1, 2]])
 
     def test_refusals(self) -> None:
@@ -122,18 +128,18 @@ class UpsertTests(SynchronousTestCase):
         document = pb.Vector(document=pb.Document(text="x", model="m"))
         for vector in (sparse, old_sparse, multi, document):
             point = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))
-            self.assertRaises(NotSupported, read_upsert, pb.UpsertPoints(points=[point]))
+            self.assertRaises(NotSupported, read_sent, pb.UpsertPoints(points=[point]))
         for request, error in (
             (pb.UpsertPoints(points=[pb.PointStruct()]), BadInput),
             (pb.UpsertPoints(update_filter=common.Filter()), NotSupported),
             (pb.UpsertPoints(update_mode=pb.UpdateMode.InsertOnly), NotSupported),
             (pb.UpsertPoints(shard_key_selector=shard_key("x")), BadInput),
         ):
-            self.assertRaises(error, read_upsert, request)
+            self.assertRaises(error, read_sent, request)
 
     def test_empty_shard_key_selector_is_none(self) -> None:
         request = pb.UpsertPoints(shard_key_selector=pb.ShardKeySelector())
-        self.assertEqual(list(read_upsert(request).ids), [])
+        self.assertEqual(list(read_sent(request).ids), [])
 
 
 def shard_key(name: str) -> pb.ShardKeySelector:

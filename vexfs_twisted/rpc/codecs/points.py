@@ -10,6 +10,7 @@ from ...model.errors import BadRequest, NotSupported
 from ...model.queries import Count, Record, ScoredPoint, Scroll
 from ...model.updates import DeletePoints, UpdateResult, UpdateStatus, Upsert
 from ...model.validation import validate
+from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 from .fields import given, refuse_shard_keys
 from .filters import read_filter
@@ -25,7 +26,7 @@ _STATUSES: Mapping[UpdateStatus, int] = {
 }
 
 
-def read_upsert(message: pb.UpsertPoints) -> Upsert:
+def read_upsert(message: bulk.UpsertPoints) -> Upsert:
     """The upsert that `message` asks for."""
     refuse_shard_keys(message)
     if message.HasField("update_filter"):

@@ -20,14 +20,16 @@ from ..codecs.points import (
 )
 from ..codecs.queries import read_each, read_query, read_search
 from ..codecs.selections import read_selection
+from ..codecs.vectors import parse_upsert
 from ..crossing import Operation
+from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 from ..methods import Method
 
 Answers = list[Sequence[ScoredPoint]]
 
 
-def _upsert(message: pb.UpsertPoints) -> Operation[UpdateResult]:
+def _upsert(message: bulk.UpsertPoints) -> Operation[UpdateResult]:
     name, timeout = read_collection_name(message.collection_name), read_timeout(message)
     upsert, wait = read_upsert(message), message.wait
     return lambda operations: operations.update(name, upsert, wait=wait, timeout=timeout)
@@ -135,7 +137,7 @@ def _weigh_answers(answers: Answers) -> int:
 
 
 POINTS: Mapping[str, Method[Any, Any]] = {
-    "Upsert": Method(_upsert, write_update_result, is_write=True),
+    "Upsert": Method(_upsert, write_update_result, is_write=True, parse=parse_upsert),
     "Delete": Method(_delete, write_update_result, is_write=True),
     "Get": Method(_get, _records, weigh=len),
     "Scroll": Method(_scroll, _page, weigh=_weigh_page),
