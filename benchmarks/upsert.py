@@ -117,7 +117,7 @@ def in_process(function: Callable[..., float], *arguments: object) -> float:
 
 def main() -> None:
     """Run the whole table."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 30_000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
     print(f"{'points/s':<16}{'peer':>12}{'ours':>12}{'ratio':>8}")
     with DaemonProcess() as daemon:
         for dim in (128, 384):

@@ -20,6 +20,7 @@ PACKAGE = "vexfs_twisted.rpc.generated"
 
 PROLOGUE = """\
 from builtins import bool as _bool
+from builtins import bytes as _bytes
 from builtins import float as _float
 from builtins import int as _int
 from builtins import str as _str
@@ -47,6 +48,7 @@ SCALARS = {
     Field.TYPE_UINT32: "_int",
     Field.TYPE_BOOL: "_bool",
     Field.TYPE_STRING: "_str",
+    Field.TYPE_BYTES: "_bytes",
     Field.TYPE_ENUM: "_int",
 }
 

@@ -188,24 +188,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
     return found
 
 
-_PROTECTIONS = (
-    "service.api_key",
-    "service.alt_api_key",
-    "service.read_only_api_key",
-    "service.jwt_rbac",
-    "service.enable_tls",
-)
+_KEYS = ("service.api_key", "service.alt_api_key", "service.read_only_api_key")
+_SWITCHES = ("service.jwt_rbac", "service.enable_tls")
 
 
 def _refuse_unprotected(found: Mapping[str, Found]) -> None:
     """A server that ran open although protection was asked for would be a trap."""
-    for key in _PROTECTIONS:
-        given = found.get(key)
-        if given is not None and given.value and scalar(given.value) is not False:
-            raise ConfigError(
-                f"{given.origin}: this version has no access control and no TLS, "
-                "so it will not start where they are asked for"
-            )
+    asked = [found[key] for key in _KEYS if key in found and found[key].value not in (None, "")]
+    asked += [found[key] for key in _SWITCHES if key in found and _is_on(found[key])]
+    for given in asked:
+        raise ConfigError(
+            f"{given.origin}: this version has no access control and no TLS, "
+            "so it will not start where they are asked for"
+        )
+
+
+def _is_on(given: Found) -> bool:
+    try:
+        return given.value is not None and flag(given.value)
+    except ValueError as error:
+        raise ConfigError(f"{given.origin}: {error}") from None
 
 
 _SECTIONS = {

@@ -155,9 +155,7 @@ class IOperations(Interface):
     def count(name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
         """The exact number of points that pass a filter."""
 
-    def facet(
-        name: str, request: Facet, timeout: float | None = None
-    ) -> Deferred[list[FacetHit]]:
+    def facet(name: str, request: Facet, timeout: float | None = None) -> Deferred[list[FacetHit]]:
         """The most frequent values of a payload field, by count descending, then by value."""
 
     def query(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any
 
 from twisted.application.service import IServiceCollection
 from twisted.logger import ILogObserver
@@ -35,7 +36,7 @@ class TwistdDaemon(Daemon):
     def __init__(self, config: Config, reactor: Any, options: TwistdOptions) -> None:
         super().__init__(config, reactor, self._tell_twistd)
         self._options = options
-        self._observer = log_observer(config, options)
+        self._observer = log_observer(config, options, reactor.callFromThread)
         self._status_pipe: int | None = None
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
@@ -73,19 +74,19 @@ def exit_with_failure() -> None:
     os._exit(1)
 
 
-def log_observer(config: Config, options: TwistdOptions) -> ILogObserver | None:
+def log_observer(
+    config: Config, options: TwistdOptions, call_in_reactor: Callable[..., object]
+) -> ILogObserver | None:
     """An observer in the format of `config` that writes where twistd's options say.
 
-    None when they ask for syslog or for an observer of their own.
+    None when they ask for syslog or for an observer of their own. As with twistd's own log files,
+    SIGUSR1 begins a new one.
     """
     if options.get("logger") or options.get("syslog"):
         return None
-    return stream_observer(_log_stream(options), config.log_format, config.log_level)
-
-
-def _log_stream(options: TwistdOptions) -> TextIO:
     name = options.get("logfile")
-    if name == "-" or (not name and options.get("nodaemon")):
-        return sys.stdout
-    file: Any = LogFile.fromFullPath(name or "twistd.log")
-    return file  # type: ignore[no-any-return]
+    stream: Any = sys.stdout
+    if name != "-" and (name or not options.get("nodaemon")):
+        stream = LogFile.fromFullPath(name or "twistd.log")
+        signal.signal(signal.SIGUSR1, lambda *_: call_in_reactor(stream.rotate))
+    return stream_observer(stream, config.log_format, config.log_level)

@@ -1,4 +1,4 @@
-"""A real server whose storage lets updates and counts through when the test says so."""
+"""A real server whose storage lets calls through when the test says so."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def _run_in_thread(function: Callable[..., Any], *arguments: Any) -> Deferred[An
 
 
 class GatedStorage:
-    """A storage whose updates and counts wait at a gate; everything else is the real one's.
+    """A storage whose updates, counts and creations wait at a gate; the rest is the real one's.
 
-    `dropped` counts the counts that were cancelled at the gate.
+    `dropped` tells how many calls were cancelled at the gate; updates cannot be.
     """
 
     def __init__(self, storage: StorageService) -> None:
         directlyProvides(self, IStorage)
         self._storage = storage
         self.is_open = True
-        self.waiting: list[Deferred[None]] = []
+        self.waiting: list[Deferred[Any]] = []
         self.begun = 0
         self.dropped = 0
 
@@ -62,6 +62,9 @@ class GatedStorage:
     def count(self, *arguments: Any) -> Deferred[int]:
         return self._through(self._storage.count, *arguments)
 
+    def create_collection(self, *arguments: Any) -> Deferred[None]:
+        return self._through(self._storage.create_collection, *arguments)
+
     def open(self) -> None:
         """Let through who waits, and whoever comes later."""
         self.is_open = True
@@ -69,11 +72,11 @@ class GatedStorage:
         for deferred in waiting:
             deferred.callback(None)
 
-    def _through(self, call: Callable[..., Deferred[int]], *arguments: Any) -> Deferred[int]:
+    def _through(self, call: Callable[..., Deferred[Any]], *arguments: Any) -> Deferred[Any]:
         self.begun += 1
         if self.is_open:
             return call(*arguments)
-        gate: Deferred[None] = Deferred(self._note_drop)
+        gate: Deferred[Any] = Deferred(self._note_drop)
         self.waiting.append(gate)
         return gate.addCallback(lambda _: call(*arguments))
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from .gated import GatedCase
 from .providers import check_response, reactor
 from .raw_http import connect, request
-from .rest_wire import POINT, WireCase
+from .rest_wire import POINT, UNNAMED, WireCase
 
 
 class ConnectionsTests(WireCase):
@@ -78,6 +78,18 @@ class DisconnectTests(GatedCase):
         await self.http.request("GET", "/")
         self.gate.open()
         await self.until_count(2)
+
+    async def test_a_creation_is_finished_when_its_client_is_gone(self) -> None:
+        self.gate.is_open = False
+        connection = await connect(reactor, self.http_port)
+        connection.send(request("PUT", "/collections/d", orjson.dumps(UNNAMED)))
+        await self.until(lambda: len(self.gate.waiting) == 1)
+        connection.disconnect()
+        await connection.closed
+        await self.http.request("GET", "/")
+        self.assertEqual(self.gate.dropped, 0)
+        self.gate.open()
+        await self.until(lambda: "d" in self.gate.collection_names())
 
     async def test_a_read_is_dropped_when_its_client_is_gone(self) -> None:
         self.gate.is_open = False

@@ -283,6 +283,14 @@ class DeadlineTests(GatedCase):
         await self.exceeded(self.rpc.call("Points/Count", COUNT, timeout=0.3))
         await self.until(lambda: self.gate.dropped == 1)
 
+    async def test_a_creation_past_its_deadline_is_finished(self) -> None:
+        self.gate.is_open = False
+        message = collections_pb2.CreateCollection(collection_name="d")
+        await self.exceeded(self.rpc.call("Collections/Create", message, timeout=0.3))
+        self.assertEqual((len(self.gate.waiting), self.gate.dropped), (1, 0))
+        self.gate.open()
+        await self.until(lambda: "d" in self.gate.collection_names())
+
     async def test_a_write_past_its_deadline_is_finished(self) -> None:
         self.gate.is_open = False
         message = upsert_message("c", upsert(Point(2, [1, 2, 3, 4])), {"wait": True})

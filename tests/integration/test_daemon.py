@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -38,6 +39,13 @@ class Daemons(SynchronousTestCase):
         made = DaemonProcess(data, *options, command=command, environment=environment)
         self.addCleanup(made.close)
         return made
+
+    def wait_until(self, holds: Callable[[], bool], complaint: str) -> None:
+        """Wait until `holds` does."""
+        deadline = time.monotonic() + 30
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, complaint)
+            time.sleep(0.02)
 
     def failed_start(self, daemon: DaemonProcess) -> str:
         """The one line that tells why the daemon did not start, with status 1."""
@@ -176,10 +184,7 @@ class Daemonizing(Daemons):
     def end(self, folder: Path) -> None:
         pid = int((folder / "twistd.pid").read_text())
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 30
-        while (folder / "twistd.pid").exists():
-            self.assertLess(time.monotonic(), deadline, "the daemon does not end")
-            time.sleep(0.05)
+        self.wait_until(lambda: not (folder / "twistd.pid").exists(), "the daemon does not end")
 
     def test_it_returns_when_the_server_listens(self) -> None:
         folder, status, output = self.launch("--storage-path=data")
@@ -187,6 +192,9 @@ class Daemonizing(Daemons):
         self.addCleanup(self.end, folder)
         found = re.search(r'"rest":"([^"]+)"', (folder / "twistd.log").read_text())
         assert found is not None
+        self.assertEqual(get(f"{found[1]}/healthz")[0], 200)
+        os.kill(int((folder / "twistd.pid").read_text()), signal.SIGUSR1)
+        self.wait_until(lambda: (folder / "twistd.log.1").exists(), "no new log file was begun")
         self.assertEqual(get(f"{found[1]}/healthz")[0], 200)
 
     def test_it_returns_1_when_the_server_cannot_start(self) -> None:
@@ -196,10 +204,7 @@ class Daemonizing(Daemons):
         self.assertEqual(status, 1)
         self.assertIn(str(port), output)
         self.assertIn('"event":"cannot start"', (folder / "twistd.log").read_text())
-        deadline = time.monotonic() + 30
-        while (folder / "twistd.pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertFalse((folder / "twistd.pid").exists())
+        self.wait_until(lambda: not (folder / "twistd.pid").exists(), "the daemon does not end")
 
 
 class ServiceManager(Daemons):
@@ -225,7 +230,7 @@ class Draining(Daemons):
             )
             slow.sendall(head.encode())
             os.kill(daemon.pid, signal.SIGTERM)
-            self.wait_for_event(daemon, "stopping")
+            self.wait_until(lambda: '"event":"stopping"' in daemon.log_text(), "no stop")
             slow.sendall(body)
             answer = b"".join(iter(lambda: slow.recv(65536), b""))
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
@@ -242,9 +247,3 @@ class Draining(Daemons):
             self.assertEqual(daemon.stop(), 0)
             self.assertLess(time.monotonic() - started, 8)
             self.assertEqual(idle.recv(10), b"")
-
-    def wait_for_event(self, daemon: DaemonProcess, name: str) -> None:
-        deadline = time.monotonic() + 30
-        while f'"event":"{name}"' not in daemon.log_text():
-            self.assertLess(time.monotonic(), deadline, daemon.log_text())
-            time.sleep(0.02)

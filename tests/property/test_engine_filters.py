@@ -107,6 +107,7 @@ def passes(point_id: int, payload: Payload, condition: Condition) -> bool:
     if isinstance(condition, FieldCondition):
         found = reached(payload, condition.key.steps)
         return any(satisfies(value, condition.predicate) for value in found)
+    assert isinstance(condition, Filter)
     return (
         all(passes(point_id, payload, inner) for inner in condition.must)
         and not any(passes(point_id, payload, inner) for inner in condition.must_not)
@@ -154,6 +155,7 @@ def client_condition(condition: Condition) -> models.Condition:
                 should=[client_condition(inner) for inner in should],
                 must_not=[client_condition(inner) for inner in must_not],
             )
+    assert isinstance(condition, FieldCondition)
     key = condition.key.text
     match condition.predicate:
         case Range(lt, gt, gte, lte):

@@ -35,7 +35,7 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound
-from vexfs_twisted.model.filters import Filter, HasId, MatchValue, Range
+from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.queries import Count, NearestToPoint, Query, Scroll, Selection
 from vexfs_twisted.model.updates import DeletePoints, Update, Upsert
@@ -75,7 +75,7 @@ def passes(point_id: PointId, stored: Stored, filter_: Filter) -> bool:
     for condition in (*filter_.must, *filter_.must_not):
         if isinstance(condition, HasId):
             return point_id in condition.ids
-        assert not isinstance(condition, Filter)
+        assert isinstance(condition, FieldCondition)
         if isinstance(condition.predicate, Range):
             return stored[0] >= (condition.predicate.gte or 0)
         assert isinstance(condition.predicate, MatchValue)

@@ -6,10 +6,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.vectors import VectorColumn
-from vexfs_twisted.rpc.codecs.vectors import read_columns, read_vector, write_vectors
+from vexfs_twisted.rpc.codecs.vectors import (
+    parse_upsert,
+    read_columns,
+    read_vector,
+    write_vectors,
+)
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 
-FORMS = ("dense", "data", "both")
+FORMS = ("dense", "data", "both", "single", "pieces")
 
 floats = st.floats(width=32, allow_nan=False)
 
@@ -28,23 +33,47 @@ def batches(draw: st.DrawFn) -> list[dict[str, tuple[str, list[float]]]]:
     return draw(st.lists(point, max_size=6))
 
 
-def vector_message(form: str, values: list[float]) -> pb.Vector:
-    dense = pb.DenseVector(data=values)
-    if form == "dense":
-        return pb.Vector(dense=dense)
+def delimited(number: int, body: bytes) -> bytes:
+    """A length-delimited field, encoded by hand: as no library would send some of these."""
+    return varint(number << 3 | 2) + varint(len(body)) + body
+
+
+def varint(number: int) -> bytes:
+    head = b""
+    while number > 0x7F:
+        head += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return head + bytes([number])
+
+
+def sent_vector(form: str, values: list[float]) -> bytes:
+    """A serialized Vector. `single` floats are not packed, `pieces` are packed twice."""
+    packed = np.array(values, "<f4").tobytes()
     if form == "data":
-        return pb.Vector(data=values)
-    # A client that fills both: the current form counts.
-    return pb.Vector(data=[9.0, *values], dense=dense)
+        return delimited(1, packed)
+    if form == "both":
+        # The current form counts.
+        return delimited(1, b"\0\0\0\0" + packed) + delimited(101, delimited(1, packed))
+    if form == "single":
+        floats = (packed[start : start + 4] for start in range(0, len(packed), 4))
+        return delimited(101, b"".join(b"\x0d" + number for number in floats))
+    if form == "pieces":
+        return delimited(101, delimited(1, packed[:4]) + delimited(1, packed[4:]))
+    return delimited(101, delimited(1, packed))
 
 
-def point_message(point: dict[str, tuple[str, list[float]]]) -> pb.PointStruct:
-    messages = {name: vector_message(*vector) for name, vector in point.items()}
-    if not messages:
-        return pb.PointStruct()
-    if messages.keys() == {""}:
-        return pb.PointStruct(vectors=pb.Vectors(vector=messages[""]))
-    return pb.PointStruct(vectors=pb.Vectors(vectors=pb.NamedVectors(vectors=messages)))
+def sent_point(point: dict[str, tuple[str, list[float]]]) -> bytes:
+    """A serialized PointStruct as a field of UpsertPoints."""
+    vectors = {name: sent_vector(*vector) for name, vector in point.items()}
+    if not vectors:
+        return delimited(3, b"")
+    if vectors.keys() == {""}:
+        return delimited(3, delimited(4, delimited(1, vectors[""])))
+    entries = (
+        delimited(1, delimited(1, name.encode()) + delimited(2, vector))
+        for name, vector in vectors.items()
+    )
+    return delimited(3, delimited(4, delimited(2, b"".join(entries))))
 
 
 class ColumnTests(SynchronousTestCase):
@@ -52,8 +81,8 @@ class ColumnTests(SynchronousTestCase):
     def test_columns_hold_what_was_sent(
         self, points: list[dict[str, tuple[str, list[float]]]]
     ) -> None:
-        sent = pb.UpsertPoints(points=map(point_message, points)).SerializeToString()
-        columns = read_columns(pb.UpsertPoints.FromString(sent).points)
+        sent = b"".join(map(sent_point, points))
+        columns = read_columns(parse_upsert(sent).points)
         self.assertEqual(columns.keys(), {name for point in points for name in point})
         for name, column in columns.items():
             expected = {
@@ -102,4 +131,5 @@ class OutputTests(SynchronousTestCase):
     @given(st.lists(floats, max_size=20))
     def test_one_vector(self, values: list[float]) -> None:
         for form in FORMS:
-            self.assertEqual(read_vector(vector_message(form, values)).tolist(), values)
+            message = pb.Vector.FromString(sent_vector(form, values))
+            self.assertEqual(read_vector(message).tolist(), values)

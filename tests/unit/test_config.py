@@ -73,6 +73,11 @@ class Precedence(WithFile):
     def test_null_in_the_file_is_unset(self) -> None:
         self.assertEqual(load_config({}, {}, self.file("service: {http_port: null}")), Config())
 
+    def test_a_switch(self) -> None:
+        self.assertIs(load_config({}, {}).cors, True)
+        self.assertIs(load_config({}, {"QDRANT__SERVICE__ENABLE_CORS": "False"}).cors, False)
+        self.assertIs(load_config({}, {}, self.file("service: {enable_cors: false}")).cors, False)
+
     def test_an_empty_file_sets_nothing(self) -> None:
         self.assertEqual(load_config({}, {}, self.file("# nothing\n")), Config())
 
@@ -228,6 +233,9 @@ class Refusals(WithFile):
             {"QDRANT__SERVICE__READ_ONLY_API_KEY": "12345"},
             {"QDRANT__SERVICE__ENABLE_TLS": "true"},
             {"QDRANT__SERVICE__JWT_RBAC": "1"},
+            {"QDRANT__SERVICE__JWT_RBAC": "perhaps"},
+            {"QDRANT__SERVICE__API_KEY": "0"},
+            {"QDRANT__SERVICE__ALT_API_KEY": "false"},
         ):
             text = self.refusal(environment=environment)
             self.assertTrue(text.startswith(next(iter(environment))), text)
@@ -235,5 +243,7 @@ class Refusals(WithFile):
         self.assertIn("service.api_key", self.refusal(file="service: {api_key: secret}"))
 
     def test_protection_switched_off_is_no_refusal(self) -> None:
-        environment = {"QDRANT__SERVICE__ENABLE_TLS": "false", "QDRANT__SERVICE__JWT_RBAC": "false"}
+        environment = {"QDRANT__SERVICE__ENABLE_TLS": "false", "QDRANT__SERVICE__JWT_RBAC": "0"}
         self.assertEqual(load_config({}, environment), Config())
+        path = self.file("service: {enable_tls: false, jwt_rbac: null, api_key: null}")
+        self.assertEqual(load_config({}, {}, path), Config())

@@ -55,7 +55,8 @@ class BitmapDraftTests(SynchronousTestCase):
 
     def test_rows_that_are_not_in_are_not_counted_out(self) -> None:
         draft = BitmapDraft(bitmap(1))
-        draft.discard(rows(2, 3))
+        draft.discard(rows(2, 3, 100_000))
+        draft.discard(rows())
         self.assertEqual(draft.freeze(0).count, 1)
         self.assertEqual(draft.touched_chunks(), [])
 

@@ -164,6 +164,19 @@ class ScoreTests(SynchronousTestCase):
         self.assertEqual(hits.rows.tolist(), [0, 1])
         self.assertEqual([str(score) for score in hits.scores], ["1.273", "0.871"])
 
+    def test_short_vectors_are_summed_up_in_order(self) -> None:
+        matrix = np.array([[0.35, 0.08, 0.11, 0.44], [0.18, 0.01, 0.85, 0.80]], dtype=np.float32)
+        for distance in (Distance.DOT, Distance.EUCLID):
+            space = space_of(distance, matrix)
+            (hits,) = search(space, matrix[:1], 2)
+            expected = np.float32(0)
+            for one, other in zip(matrix[0], matrix[1], strict=True):
+                term = one * other if distance is Distance.DOT else np.square(one - other)
+                expected = np.float32(expected + term)
+            if distance is Distance.EUCLID:
+                expected = np.sqrt(expected)
+            self.assertEqual(hits.scores[hits.rows == 1].tolist(), [float(expected)])
+
     def test_euclid_tells_distances_and_not_their_squares(self) -> None:
         matrix = np.array([[1, 2, 3], [0, 0, 0]], dtype=np.float32)
         query = np.array([[2, 5, 0]], dtype=np.float32)

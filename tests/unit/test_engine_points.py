@@ -324,6 +324,12 @@ class NamedVectorTests(EngineTestCase):
         records = self.collection.retrieve([9099], EVERYTHING)
         self.assertEqual(records[0].vectors, {})
 
+    def test_points_that_come_and_go_in_one_group_far_beyond_the_bitmaps(self) -> None:
+        ids = range(100, 9100)
+        outcomes = write(self.collection, upsert(ids), DeletePoints(list(ids)), upsert([9000]))
+        self.assertEqual(outcomes, [1, 2, 3])
+        self.assertEqual(self.collection.count(Count()), 5)
+
     def test_a_collection_without_vectors_keeps_payloads(self) -> None:
         collection = self.catalog.create("bare", CreateCollection())
         write(collection, upsert([1], None, [{"a": 1}]))
@@ -425,3 +431,10 @@ class ScrollTests(PointsTestCase):
         self.assertEqual([(point.id, point.score, point.version) for point in found], expected)
         (found,) = self.collection.query_batch([Query(limit=HUGE, offset=HUGE)])
         self.assertEqual(found, [])
+
+    def test_an_offset_beyond_all_hits_leaves_none(self) -> None:
+        write(self.collection, upsert([1, 2], floats([1, 0, 0, 0], [2, 0, 0, 0])))
+        for offset, expected in ((1, [1]), (2, []), (HUGE, [])):
+            query = to_vector([1, 0, 0, 0], offset=offset, limit=HUGE)
+            (found,) = self.collection.query_batch([query])
+            self.assertEqual([point.id for point in found], expected)

@@ -37,7 +37,7 @@ class RowIdTests(EngineTestCase):
         ids: list[PointId] = [number * 7919 % 100_003 for number in range(MANY)]
         ids[0] = MAX_INTEGER_ID
         self.store(ids)
-        red = sorted(ids[::3])  # type: ignore[type-var]
+        red = sorted(ids[::3])
         self.assertEqual(self.pages(), red)
         self.assertEqual(self.pages(offset=red[500]), red[500:])
         self.assertEqual(self.pages(limit=2**64 - 1), red)

@@ -20,10 +20,10 @@ from ..model.collection import (
 )
 from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
 from .collection import Collection
+from .collection_store import CollectionStore
 from .folder import DataFolder
 from .register import Register
 from .store.files import storage_errors, sync_directory
-from .store.store import Store
 
 
 class Catalog:
@@ -104,15 +104,7 @@ class Catalog:
         config = new_config(request, self._defaults)
         with self._changing:
             self._check_free(name)
-            directory = uuid4().hex
-            path = self._folder.collections_path / directory
-            try:
-                with storage_errors(path.parent):
-                    collection = self._build(name, path, config)
-                    self._opened().add(name, directory)
-            except BaseException:
-                shutil.rmtree(path, ignore_errors=True)
-                raise
+            collection = self._made(name, config)
             self._collections = {**self._collections, name: collection}
             return collection
 
@@ -169,10 +161,23 @@ class Catalog:
         if alias in self._collections:
             raise AlreadyExists(f"Collection `{alias}` already exists!")
 
-    def _build(self, name: str, path: Path, config: CollectionConfig) -> Collection:
-        Store.create(path, config)
-        sync_directory(path.parent)
-        return Collection.open(name, path)
+    def _made(self, name: str, config: CollectionConfig) -> Collection:
+        """Build a collection in a directory of its own, and enter it in the register."""
+        directory = uuid4().hex
+        path = self._folder.collections_path / directory
+        collection: Collection | None = None
+        try:
+            with storage_errors(path.parent):
+                CollectionStore.create(path, config)
+                sync_directory(path.parent)
+                collection = Collection.open(name, path)
+                self._opened().add(name, directory)
+        except BaseException:
+            if collection is not None:
+                collection.close()
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return collection
 
     def _opened(self) -> Register:
         if self._register is None:

@@ -27,14 +27,14 @@ from ..model.queries import (
     Selection,
 )
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
+from .collection_store import CollectionStore
+from .draft import Outcome
 from .payload_edits import check_depth
 from .query.facets import facet
 from .query.fields import describe_fields, load_fields, save_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
-from .store.draft import Outcome
 from .store.gate import GateClosed
-from .store.store import Store
 from .store.view import Snapshot
 
 
@@ -46,7 +46,7 @@ class Collection:
     has been closed.
     """
 
-    def __init__(self, name: str, store: Store) -> None:
+    def __init__(self, name: str, store: CollectionStore) -> None:
         self.name = name
         self._store = store
         self._is_removed = False
@@ -54,7 +54,7 @@ class Collection:
     @classmethod
     def open(cls, name: str, path: Path) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError."""
-        store = Store(path)
+        store = CollectionStore(path)
         load_fields(store.view, path)
         return cls(name, store)
 

@@ -145,7 +145,8 @@ class FacetHit(NamedTuple):
     """A value and the number of points that have it."""
 
     value: FacetValue
-    count: int
+    # A tuple's own `count` is of no use on a pair.
+    count: int  # type: ignore[assignment]
 
 
 @frozen

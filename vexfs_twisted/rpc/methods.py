@@ -31,13 +31,15 @@ class Method(Generic[Request, T]):
 
     `decode` turns a request into an operation, and raises DomainError for one that is wrong.
     `encode` turns the operation's result into the response; a field `time` is filled in later.
-    `weigh` tells how many points a result holds, where it may hold many.
+    `weigh` tells how many points a result holds, where it may hold many. `parse` reads the request
+    from bytes where that is not by its own message type.
     """
 
     decode: Callable[[Request], Operation[T]]
     encode: Callable[[T], Message]
     is_write: bool = False
     weigh: Callable[[T], int] | None = None
+    parse: Callable[[bytes], Request] | None = None
 
 
 def handlers_of(
@@ -73,12 +75,12 @@ def _never(_: object) -> Message:
 def _handler(
     descriptor: MethodDescriptor, method: Method[Any, Any], wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
-    request_class = message_factory.GetMessageClass(descriptor.input_type)
+    parse = method.parse or message_factory.GetMessageClass(descriptor.input_type).FromString
     has_time = "time" in descriptor.output_type.fields_by_name
     name = descriptor.full_name
 
     def decode(data: bytes) -> Operation[Any]:
-        return method.decode(request_class.FromString(data))
+        return method.decode(parse(data))
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         started = perf_counter()

@@ -26,6 +26,10 @@ faiss: Any = _faiss
 
 _TRIAL_ROWS = 67
 
+# Qdrant has no vector instructions for shorter vectors and adds their products up one by one;
+# clients compare such scores to the last digit.
+_IN_ORDER_BELOW = 16
+
 _thread = threading.local()
 
 
@@ -42,6 +46,8 @@ def score_block(distance: Distance, queries: Matrix, block: Matrix) -> Scores:
     if distance is Distance.MANHATTAN:
         return _manhattan(queries, block)
     is_euclid = distance is Distance.EUCLID
+    if block.shape[1] < _IN_ORDER_BELOW:
+        return _in_order(is_euclid, queries, block)
     if not _sweeps_like_pairs(is_euclid, block.shape[1]):
         rows = np.broadcast_to(np.arange(len(block)), (len(queries), len(block)))
         return score_rows(distance, queries, block, rows)
@@ -56,6 +62,8 @@ def score_rows(distance: Distance, queries: Matrix, matrix: Matrix, rows: RowMat
     """
     use_one_thread()
     is_euclid = distance is Distance.EUCLID
+    if matrix.shape[1] < _IN_ORDER_BELOW:
+        return _in_order(is_euclid, queries, matrix[rows])
     scores = _pair(is_euclid, queries, matrix, rows)
     return np.sqrt(scores, out=scores) if is_euclid else scores
 
@@ -75,6 +83,19 @@ def approximate_nearest(
     metric = faiss.METRIC_L2 if is_euclid else faiss.METRIC_INNER_PRODUCT
     found: tuple[Scores, RowMatrix] = faiss.knn(queries, block, limit, metric=metric)
     return found
+
+
+def _in_order(is_euclid: bool, queries: Matrix, vectors: Matrix) -> Scores:
+    """The scores, shape [q, n], of short vectors: one component of all is added after the other.
+
+    `queries` has shape [q, dim], `vectors` [n, dim], or [q, n, dim] when each query has its own.
+    """
+    scores = np.zeros((len(queries), vectors.shape[-2]), dtype=np.float32)
+    for component in range(queries.shape[1]):
+        own, theirs = queries[:, component, np.newaxis], vectors[..., component]
+        terms = own - theirs if is_euclid else own * theirs
+        scores += np.square(terms, out=terms) if is_euclid else terms
+    return np.sqrt(scores, out=scores) if is_euclid else scores
 
 
 def _pair(is_euclid: bool, queries: Matrix, matrix: Matrix, rows: RowMatrix) -> Scores:

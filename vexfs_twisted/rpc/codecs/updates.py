@@ -26,6 +26,7 @@ from ...model.updates import (
     UpdateVectors,
     Upsert,
 )
+from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 from .fields import read_enum, refuse_shard_keys
 from .filters import read_filter, read_optional_filter, read_path, read_paths
@@ -50,7 +51,9 @@ _STATUSES: Mapping[UpdateStatus, int] = {
 }
 
 
-def read_upsert(message: pb.UpsertPoints | Operation.PointStructList) -> Upsert:
+def read_upsert(
+    message: bulk.UpsertPoints | pb.UpsertPoints | Operation.PointStructList,
+) -> Upsert:
     """An upsert of whole points."""
     refuse_shard_keys(message)
     points = message.points

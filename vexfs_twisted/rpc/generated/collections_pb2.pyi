@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401
 from builtins import bool as _bool
+from builtins import bytes as _bytes
 from builtins import float as _float
 from builtins import int as _int
 from builtins import str as _str

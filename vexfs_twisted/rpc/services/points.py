@@ -33,6 +33,7 @@ from ..codecs.updates import (
     write_update_result,
     write_update_results,
 )
+from ..codecs.vectors import parse_upsert
 from ..crossing import Operation
 from ..generated import points_pb2 as pb
 from ..methods import Method
@@ -40,7 +41,9 @@ from ..methods import Method
 Answers = list[Sequence[ScoredPoint]]
 
 
-def _update(read: Callable[[Any], Update]) -> Method[Any, UpdateResult]:
+def _update(
+    read: Callable[[Any], Update], parse: Callable[[bytes], Any] | None = None
+) -> Method[Any, UpdateResult]:
     """The method of one kind of update, given what reads it from a request."""
 
     def decode(message: Any) -> Operation[UpdateResult]:
@@ -48,7 +51,7 @@ def _update(read: Callable[[Any], Update]) -> Method[Any, UpdateResult]:
         update, wait = read(message), message.wait
         return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
 
-    return Method(decode, write_update_result, is_write=True)
+    return Method(decode, write_update_result, is_write=True, parse=parse)
 
 
 def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]]:
@@ -159,7 +162,7 @@ def _weigh_answers(answers: Answers) -> int:
 
 
 POINTS: Mapping[str, Method[Any, Any]] = {
-    "Upsert": _update(read_upsert),
+    "Upsert": _update(read_upsert, parse_upsert),
     "Delete": _update(read_delete),
     "UpdateVectors": _update(read_update_vectors),
     "DeleteVectors": _update(read_delete_vectors),

@@ -11,16 +11,16 @@ from types import TracebackType
 import attrs
 import lmdb
 
-from ...model.collection import CollectionConfig
-from ...model.collection_params import VectorParams
-from ...model.errors import StorageFull
-from ...model.updates import Update
-from ..errors import UnusableDataFolder
-from .bits import LIVE_SLOT, read_bitmap
+from ..model.collection import CollectionConfig
+from ..model.collection_params import VectorParams
+from ..model.errors import StorageFull
+from ..model.updates import Update
 from .draft import Draft, Outcome
-from .files import storage_errors, sync_directory
-from .gate import Gate
-from .state import (
+from .errors import UnusableDataFolder
+from .store.bits import LIVE_SLOT, read_bitmap
+from .store.files import storage_errors, sync_directory
+from .store.gate import Gate
+from .store.state import (
     Slot,
     State,
     read_config,
@@ -29,7 +29,7 @@ from .state import (
     write_config,
     write_state,
 )
-from .tables import (
+from .store.tables import (
     TableReader,
     Tables,
     Transaction,
@@ -38,12 +38,12 @@ from .tables import (
     open_tables,
     sync_environment,
 )
-from .touches import TouchLog
-from .vectorfile import VectorFile
-from .view import Snapshot, VectorSpace, View
+from .store.touches import TouchLog
+from .store.vectorfile import VectorFile
+from .store.view import Snapshot, VectorSpace, View
 
 
-class Store:
+class CollectionStore:
     """The files of one collection. Any thread may read; writers take turns.
 
     LMDB is the truth. A view is filed under the number of the transaction that made it before that

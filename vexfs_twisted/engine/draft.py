@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ...model.errors import DomainError
-from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
-from ...model.updates import DeletePoints, DeleteVectors, Update, UpdateVectors, Upsert
-from .placing import update_vectors, upsert
-from .pointsdraft import PointsDraft
-from .rewriting import delete_vectors, edit_payloads
-from .state import Slot, State, write_fields, write_state
-from .tables import Tables, Transaction
-from .vectorfile import VectorFile
-from .view import View
+from ..model.errors import DomainError
+from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
+from ..model.updates import DeletePoints, DeleteVectors, Update, UpdateVectors, Upsert
+from .store.placing import update_vectors, upsert
+from .store.pointsdraft import PointsDraft
+from .store.rewriting import delete_vectors, edit_payloads
+from .store.state import Slot, State, write_fields, write_state
+from .store.tables import Tables, Transaction
+from .store.vectorfile import VectorFile
+from .store.view import View
 
 Outcome = int | Exception
 """The operation id of an update, or what kept it from taking effect."""

@@ -1,0 +1,125 @@
+"""How the REST service stops: on twisted's reactor and transports in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from vexfs_twisted.rest.server import STOP_GRACE, RestService
+
+
+class Held(Resource):
+    """Answers each request when the test says so."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+
+    def render(self, request: Request) -> int:
+        self.requests.append(request)
+        return NOT_DONE_YET
+
+    def answer(self) -> None:
+        request = self.requests.pop()
+        request.write(b"done")
+        request.finish()
+
+
+class Connection(StringTransport):
+    """A transport that tells its protocol when it is closed, as a socket does."""
+
+    protocol: Any
+
+    def loseConnection(self) -> None:
+        self._close(ConnectionDone())
+
+    def abortConnection(self) -> None:
+        self._close(ConnectionAborted())
+
+    def _close(self, reason: Exception) -> None:
+        if self.connected:
+            self.connected = False
+            self.protocol.connectionLost(Failure(reason))
+
+
+class Stopping(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.held = Held()
+        site = Site(self.held, reactor=self.reactor)
+        endpoint = TCP4ServerEndpoint(self.reactor, 6333)
+        self.service = RestService(endpoint, site, self.reactor)
+        self.successResultOf(self.service.startService())
+
+    def connect(self) -> Connection:
+        factory = self.reactor.tcpServers[0][1]
+        connection = Connection()
+        connection.protocol = factory.buildProtocol(None)
+        connection.protocol.makeConnection(connection)
+        return connection
+
+    def ask(self, connection: Connection) -> None:
+        connection.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def stop(self) -> Deferred[None]:
+        return self.service.stopService()
+
+    def test_nothing_open(self) -> None:
+        self.assertIsNone(self.successResultOf(self.stop()))
+
+    def test_idle_connections_are_closed_at_once(self) -> None:
+        fresh, used = self.connect(), self.connect()
+        self.ask(used)
+        self.held.answer()
+        stopping = self.stop()
+        self.assertFalse(fresh.connected or used.connected)
+        self.assertIsNone(self.successResultOf(stopping))
+
+    def test_a_request_under_way_is_answered_first(self) -> None:
+        connection = self.connect()
+        self.ask(connection)
+        stopping = self.stop()
+        self.assertTrue(connection.connected)
+        self.assertNoResult(stopping)
+        self.held.answer()
+        self.assertIn(b"done", connection.value())
+        self.assertFalse(connection.connected)
+        self.assertIsNone(self.successResultOf(stopping))
+
+    def test_a_request_that_is_still_arriving_is_answered_too(self) -> None:
+        connection = self.connect()
+        connection.protocol.dataReceived(b"GET / HTT")
+        connection.protocol.dataReceived(b"P/1.1\r\nHost: x\r\n")
+        stopping = self.stop()
+        connection.protocol.dataReceived(b"\r\n")
+        self.held.answer()
+        self.assertIn(b"done", connection.value())
+        self.assertIsNone(self.successResultOf(stopping))
+
+    def test_what_takes_longer_than_the_grace_is_broken_off(self) -> None:
+        connection = self.connect()
+        self.ask(connection)
+        stopping = self.stop()
+        self.reactor.advance(STOP_GRACE - 1)
+        self.assertNoResult(stopping)
+        self.reactor.advance(1)
+        self.assertFalse(connection.connected)
+        self.assertIsNone(self.successResultOf(stopping))
+
+    def test_without_a_stop_connections_stay_open_after_an_answer(self) -> None:
+        connection = self.connect()
+        for _ in range(2):
+            self.ask(connection)
+            self.held.answer()
+        self.assertTrue(connection.connected)
+        self.assertEqual(connection.value().count(b"done"), 2)
