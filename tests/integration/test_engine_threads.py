@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
@@ -34,6 +35,10 @@ class ThreadTests(EngineTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # A writer gives the interpreter's lock up at every operation; among busy readers it would
+        # wait five milliseconds each time to get it back. Shorter turns also mix the threads more.
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.0001)
         self.patch(tables, "FIRST_MAP_SIZE", 1 << 20)
         self.collection = self.catalog.create("a", unnamed(SIZE, Distance.EUCLID))
         self.pool = ThreadPoolExecutor(6)
