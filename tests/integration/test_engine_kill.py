@@ -21,9 +21,10 @@ from tests.support import ROOT, clean_environment
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Query, Scroll
-from vexfs_twisted.model.updates import DeletePoints, Update, Upsert
+from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 
 KILLS = 12
@@ -53,39 +54,61 @@ WRITER = textwrap.dedent(
             name = f"made-{number}"
             catalog.create(name, unnamed())
             tell("made", name)
-            write(catalog.get(name), *changes_of(number)[1:])
+            write(catalog.get(name), changes_of(number)[-1])
             tell("deleting", name)
             catalog.delete(name)
             tell("deleted", name)
     """
 )
 
-Points = dict[PointId, tuple[int, bytes]]
-"""What a point should hold: the round that wrote it, and its vector's bytes."""
+Points = dict[PointId, tuple[int, int | None, bytes]]
+"""What a point should hold: the rounds that wrote and marked it, and its vector's bytes."""
 
 
 def changes_of(number: int) -> list[Update]:
-    """What round `number` does: it writes some points, and deletes a few of all."""
+    """What round `number` does: it writes points, changes, marks and deletes a few of all."""
     generator = np.random.default_rng(number)
     chosen = generator.permutation(IDS)
-    written, deleted = chosen[: generator.integers(1, 80)], chosen[-5:]
+    written, marked, deleted = chosen[: generator.integers(1, 80)], chosen[60:120], chosen[-5:]
     vectors = generator.random((len(written), SIZE), dtype=np.float32)
     payloads = [orjson.dumps({"round": number, "text": "x" * int(n)}) for n in written]
     upsert = Upsert(written.tolist(), {"": VectorColumn.of(vectors)}, payloads)
-    return [upsert, DeletePoints(deleted.tolist())]
+    moved = {"": VectorColumn.of(generator.random((len(written[:9]), SIZE), dtype=np.float32))}
+    marks = Filter(must=(HasId(frozenset(marked.tolist())),))
+    return [
+        upsert,
+        UpdateVectors(written[:9].tolist(), moved),
+        SetPayload(orjson.dumps({"mark": number}), filter=marks),
+        DeletePoints(deleted.tolist()),
+    ]
 
 
 def after(points: Points, number: int) -> Points:
     """The points after round `number`."""
-    upsert, delete = changes_of(number)
+    upsert, move, mark, delete = changes_of(number)
     assert isinstance(upsert, Upsert)
+    assert isinstance(move, UpdateVectors)
+    assert isinstance(mark, SetPayload)
     assert isinstance(delete, DeletePoints)
     changed = dict(points)
     for point_id, vector in zip(upsert.ids, upsert.vectors[""].data, strict=True):
-        changed[point_id] = (number, vector.tobytes())
+        changed[point_id] = (number, None, vector.tobytes())
+    for point_id, vector in zip(move.ids, move.vectors[""].data, strict=True):
+        changed[point_id] = (number, None, vector.tobytes())
+    for point_id in marked_by(mark) & changed.keys():
+        written, _, kept = changed[point_id]
+        changed[point_id] = (written, number, kept)
     for point_id in delete.ids or ():
         changed.pop(point_id, None)
     return changed
+
+
+def marked_by(mark: SetPayload) -> frozenset[PointId]:
+    """The points that the filter of a round names."""
+    assert mark.filter is not None
+    (condition,) = mark.filter.must
+    assert isinstance(condition, HasId)
+    return condition.ids
 
 
 def stored_points(collection: Collection) -> Points:
@@ -96,7 +119,11 @@ def stored_points(collection: Collection) -> Points:
         payload = payload_of(record)
         assert payload["text"] == "x" * int(record.id)
         assert record.vectors is not None
-        points[record.id] = (payload["round"], record.vectors[""].tobytes())
+        points[record.id] = (
+            payload["round"],
+            payload.get("mark"),
+            record.vectors[""].tobytes(),
+        )
     return points
 
 
@@ -173,7 +200,7 @@ class KillTests(SynchronousTestCase):
 
     def check_answers(self, collection: Collection, points: Points) -> None:
         """Queries are answered as by a collection that has just been filled with the points."""
-        vectors = np.frombuffer(b"".join(v for _, v in points.values()), dtype=np.float32)
+        vectors = np.frombuffer(b"".join(v for *_, v in points.values()), dtype=np.float32)
         fresh = Catalog(self.home / "fresh")
         fresh.open()
         try:

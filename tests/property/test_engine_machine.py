@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import attrs
 import hypothesis.strategies as st
 import numpy as np
 import orjson
@@ -37,8 +38,21 @@ from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
 from vexfs_twisted.model.ids import PointId, sort_key
+from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, NearestToPoint, Query, Scroll, Selection
-from vexfs_twisted.model.updates import DeletePoints, Update, Upsert
+from vexfs_twisted.model.updates import (
+    ClearPayload,
+    DeletePayload,
+    DeletePoints,
+    DeleteVectors,
+    OverwritePayload,
+    PayloadUpdate,
+    SetPayload,
+    Update,
+    UpdateMode,
+    UpdateVectors,
+    Upsert,
+)
 
 SIZE = 3
 NAME = "tested"
@@ -57,8 +71,16 @@ filters = st.one_of(
     st.just(Filter()),
 )
 
+choices = st.one_of(
+    st.lists(point_ids, max_size=4).map(lambda ids: (ids, None)),
+    filters.map(lambda filter_: (None, filter_)),
+)
+edits = st.none() | st.integers(0, 5)
+
 Point = tuple[PointId, int, list[float] | None]
-Stored = tuple[int, list[float] | None]
+Stored = tuple[int | None, list[float] | None]
+Choice = tuple[list[PointId] | None, Filter | None]
+"""Points by their ids or by a filter."""
 
 
 def upsert_of(written: list[Point]) -> Upsert:
@@ -70,6 +92,22 @@ def upsert_of(written: list[Point]) -> Upsert:
     return Upsert([point_id for point_id, _, _ in written], columns, payloads)
 
 
+def edit_of(number: int | None, choice: Choice, spelling: int) -> PayloadUpdate:
+    """One of several updates that leave the payload with `number`, or empty for None."""
+    ids, filter_ = choice
+    if number is None:
+        path = PayloadPath.parse("n")
+        kinds: list[PayloadUpdate] = [
+            ClearPayload(ids, filter_),
+            DeletePayload((path,), ids, filter_),
+            SetPayload(b'{"n":null}', ids, filter_),
+        ]
+    else:
+        payload = orjson.dumps({"n": number})
+        kinds = [SetPayload(payload, ids, filter_), OverwritePayload(payload, ids, filter_)]
+    return kinds[spelling % len(kinds)]
+
+
 def passes(point_id: PointId, stored: Stored, filter_: Filter) -> bool:
     """Whether a point of the dictionary passes one of the filters generated here."""
     for condition in (*filter_.must, *filter_.must_not):
@@ -77,7 +115,7 @@ def passes(point_id: PointId, stored: Stored, filter_: Filter) -> bool:
             return point_id in condition.ids
         assert isinstance(condition, FieldCondition)
         if isinstance(condition.predicate, Range):
-            return stored[0] >= (condition.predicate.gte or 0)
+            return stored[0] is not None and stored[0] >= (condition.predicate.gte or 0)
         assert isinstance(condition.predicate, MatchValue)
         return stored[0] != condition.predicate.value
     return True
@@ -142,6 +180,84 @@ class CollectionMachine(RuleBasedStateMachine):
         self.forget(filter_)
         self.remember(second)
 
+    def chosen(self, choice: Choice) -> list[PointId] | None:
+        """The points of a choice; None when it names one that does not exist."""
+        ids, filter_ = choice
+        if ids is None:
+            return [i for i, stored in self.model.items() if passes(i, stored, filter_ or Filter())]
+        return ids if all(point_id in self.model for point_id in ids) else None
+
+    def write_or_be_refused(self, update: Update, is_sound: bool) -> bool:
+        """Write an update, or see it refused because a point is missing."""
+        if is_sound:
+            self.write(update)
+        else:
+            (outcome,) = self.collection.apply([update])
+            assert isinstance(outcome, NotFound), outcome
+        return is_sound
+
+    @rule(number=edits, choice=choices, spelling=st.integers(0, 5))
+    def edit_payloads(self, number: int | None, choice: Choice, spelling: int) -> None:
+        ids = self.chosen(choice)
+        if self.write_or_be_refused(edit_of(number, choice, spelling), ids is not None):
+            for point_id in ids or ():
+                self.model[point_id] = (number, self.model[point_id][1])
+
+    @rule(choice=choices)
+    def delete_vectors(self, choice: Choice) -> None:
+        ids = self.chosen(choice)
+        if self.write_or_be_refused(DeleteVectors(("",), *choice), ids is not None):
+            for point_id in ids or ():
+                self.model[point_id] = (self.model[point_id][0], None)
+
+    @rule(
+        written=st.lists(st.tuples(point_ids, vectors), min_size=1, max_size=5),
+        filter_=st.none() | filters,
+    )
+    def update_vectors(
+        self, written: list[tuple[PointId, list[float]]], filter_: Filter | None
+    ) -> None:
+        ids = [point_id for point_id, _ in written]
+        update = UpdateVectors(ids, {"": column(*[vector for _, vector in written])}, filter_)
+        if self.write_or_be_refused(update, self.chosen((ids, None)) is not None):
+            for point_id, vector in written:
+                stored = self.model[point_id]
+                if passes(point_id, stored, filter_ or Filter()):
+                    self.model[point_id] = (stored[0], vector)
+
+    @rule(written=upserts, filter_=st.none() | filters, mode=st.sampled_from(UpdateMode))
+    def upsert_on_conditions(
+        self, written: list[Point], filter_: Filter | None, mode: UpdateMode
+    ) -> None:
+        self.write(attrs.evolve(upsert_of(written), update_filter=filter_, mode=mode))
+        before = dict(self.model)
+        for point_id, number, vector in written:
+            stored = before.get(point_id)
+            if stored is None:
+                is_written = mode is not UpdateMode.UPDATE_ONLY
+            else:
+                is_written = mode is not UpdateMode.INSERT_ONLY
+                is_written &= passes(point_id, stored, filter_ or Filter())
+            if is_written:
+                self.model[point_id] = (number, vector)
+
+    @rule(first=upserts, filter_=filters, number=edits, last=upserts)
+    def edits_in_a_group(
+        self, first: list[Point], filter_: Filter, number: int | None, last: list[Point]
+    ) -> None:
+        """A filter inside a commit sees what was written before it in the same commit."""
+        refused = ClearPayload(ids=[*self.model, 99])
+        edit = edit_of(number, (None, filter_), 0)
+        outcomes = self.collection.apply([upsert_of(first), edit, refused, edit, upsert_of(last)])
+        assert isinstance(outcomes.pop(2), NotFound)
+        assert outcomes == list(range(self.operations, self.operations + 4)), outcomes
+        self.operations += 4
+        self.remember(first)
+        for _ in range(2):
+            for point_id in self.chosen((None, filter_)) or ():
+                self.model[point_id] = (number, self.model[point_id][1])
+        self.remember(last)
+
     @rule(first=upserts, second=upserts)
     def group_with_a_poisoned_update(self, first: list[Point], second: list[Point]) -> None:
         """The transaction of all three breaks after vectors were written, and is undone."""
@@ -172,7 +288,7 @@ class CollectionMachine(RuleBasedStateMachine):
     def every_point_is_as_written(self) -> None:
         page = self.collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
         found = [
-            (record.id, payload_of(record)["n"], (record.vectors or {}).get(""))
+            (record.id, payload_of(record).get("n"), (record.vectors or {}).get(""))
             for record in page.records
         ]
         expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
