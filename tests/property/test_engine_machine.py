@@ -34,6 +34,8 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.columns import cache as columns
+from vexfs_twisted.engine.filtering import rows as filtering
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
@@ -353,8 +355,17 @@ class CollectionMachine(RuleBasedStateMachine):
 class CollectionMachineTests(SynchronousTestCase):
     """Whatever is done to it, a collection answers like the dictionary."""
 
-    def test_the_collection_is_the_dictionary(self) -> None:
+    def test_with_filters_answered_by_payloads(self) -> None:
+        self.run_machine(max_examples=40)
+
+    def test_with_filters_answered_by_columns(self) -> None:
+        """Columns are built at once, and take in what changed when that is a few rows."""
+        self.patch(filtering, "FEW_ROWS", 0)
+        self.patch(columns, "FEW_FRESH", 3)
+        self.run_machine(max_examples=60)
+
+    def run_machine(self, max_examples: int) -> None:
         run_state_machine_as_test(
             CollectionMachine,
-            settings=settings(max_examples=60, stateful_step_count=25, deadline=None),
+            settings=settings(max_examples=max_examples, stateful_step_count=25, deadline=None),
         )
