@@ -14,8 +14,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from vexfs_twisted.engine.columns.sorting import SortedValues
 from vexfs_twisted.engine.columns.text import TextTerms
-from vexfs_twisted.engine.text.predicates import TextMatch, indexed_text_test
-from vexfs_twisted.model.filters import MatchPhrase, MatchText, MatchTextAny
+from vexfs_twisted.engine.text.predicates import indexed_text_test
+from vexfs_twisted.model.filters import MatchPhrase, MatchText, MatchTextAny, TextMatch
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer
 
 texts = st.lists(st.sampled_from(["fox", "Foxes", "the", "dog", "fo,x", "é"]), max_size=5).map(

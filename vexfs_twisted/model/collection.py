@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -302,8 +302,3 @@ def _replaced(
 
 def _without_nulls(metadata: JsonObject) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if value is not None}
-
-
-def alias_target(aliases: Iterable[Alias], name: str) -> str | None:
-    """The collection that the alias `name` points to, if there is such an alias."""
-    return next((a.collection_name for a in aliases if a.alias_name == name), None)

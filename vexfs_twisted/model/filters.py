@@ -64,7 +64,9 @@ class MatchPrefix:
     prefix: str
 
 
-Match = MatchValue | MatchAny | MatchExcept | MatchText | MatchTextAny | MatchPhrase | MatchPrefix
+TextMatch = MatchText | MatchTextAny | MatchPhrase
+
+Match = MatchValue | MatchAny | MatchExcept | TextMatch | MatchPrefix
 
 
 @frozen

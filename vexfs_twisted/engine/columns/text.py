@@ -9,9 +9,9 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from ...model.filters import MatchPhrase, MatchTextAny
+from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
 from ...model.payload_index import TextOptions
-from ..text.predicates import TextMatch, has_phrase, reader_of
+from ..text.predicates import has_phrase, reader_of
 from .sorting import RowNumbers, SortedValues
 
 Codes = NDArray[np.int64]

@@ -14,11 +14,12 @@ from ...model.filters import (
     MinShould,
     Nested,
     Slice,
+    TextMatch,
 )
 from ...model.payload_index import TextOptions
 from ...model.payload_path import EachElement, Step
 from ..text.predicates import indexed_text_test
-from .predicates import Payload, PayloadTest, TextMatch, payload_test
+from .predicates import Payload, PayloadTest, payload_test
 from .values import array_steps, elements_at, strings_at
 
 Test: TypeAlias = Callable[[int, Payload], bool]

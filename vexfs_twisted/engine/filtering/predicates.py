@@ -16,11 +16,11 @@ from ...model.filters import (
     MatchExcept,
     MatchPhrase,
     MatchPrefix,
-    MatchText,
     MatchTextAny,
     MatchValue,
     Predicate,
     Range,
+    TextMatch,
     ValuesCount,
 )
 from ...model.payload_path import Step
@@ -31,7 +31,6 @@ Payload = dict[str, Any]
 ValueTest = Callable[[Any], bool]
 StringTest = Callable[[str], bool]
 PayloadTest = Callable[[Payload], bool]
-TextMatch = MatchText | MatchTextAny | MatchPhrase
 Bounds = Range | DatetimeRange | ValuesCount
 
 

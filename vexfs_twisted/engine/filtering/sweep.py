@@ -15,6 +15,7 @@ from ...model.filters import (
     HasVector,
     MinShould,
     Nested,
+    TextMatch,
 )
 from ..columns.answers import matching_terms, passing
 from ..columns.cache import Moment, Steps
@@ -23,7 +24,7 @@ from ..columns.sorting import Mask
 from ..store.bitmap import Rows
 from ..store.rowvalue import payload_of
 from .payloads import RowCondition, TextReading, nested_test, no_text_index
-from .predicates import TextMatch, plain_text_test
+from .predicates import plain_text_test
 
 RowsWhere = Callable[[RowCondition, Rows], Mask]
 """Which of live rows satisfy a condition that needs no payload."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from ...model.filters import MatchPhrase, MatchText, MatchTextAny
+from ...model.filters import MatchPhrase, MatchText, TextMatch
 from ...model.payload_index import TextOptions
 from .matching import matches_all, matches_any, matches_phrase
 from .reader import TextReader
 
-TextMatch = MatchText | MatchTextAny | MatchPhrase
 StringsTest = Callable[[Iterable[str]], bool]
 """Whether the strings at a path of one payload satisfy a predicate together."""
 
