@@ -8,6 +8,8 @@ vectors overflow. The kernels release the GIL and run in the calling thread alon
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -38,6 +40,20 @@ def use_one_thread() -> None:
     if not getattr(_thread, "is_set", False):
         faiss.omp_set_num_threads(1)
         _thread.is_set = True
+
+
+@contextmanager
+def threads_of_faiss(threads: int) -> Iterator[None]:
+    """Let faiss use this many threads for what this thread asks of it in the block."""
+    use_one_thread()
+    if threads == 1:
+        yield
+        return
+    faiss.omp_set_num_threads(threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(1)
 
 
 def score_block(distance: Distance, queries: Matrix, block: Matrix) -> Scores:

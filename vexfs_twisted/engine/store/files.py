@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import lmdb
 
@@ -64,10 +65,21 @@ def sync_file(path: Path) -> None:
 
 def write_durably(path: Path, data: bytes) -> None:
     """Put a whole file in place at once: it is there complete, or it is as it was."""
-    draft = path.with_name(path.name + ".new")
-    with open(draft, "wb") as file:
+    with written_durably(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+
+
+@contextmanager
+def written_durably(path: Path) -> Iterator[BinaryIO]:
+    """Put a file in place at once, with what the block writes into it; nothing if it raises."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        with open(draft, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)

@@ -1,0 +1,309 @@
+"""Graphs: built, extended, saved, mapped and searched, and what is told of damaged ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.engine.index.graph.builder import GraphBuilder, GraphOptions
+from vexfs_twisted.engine.index.graph.errors import DamagedGraph
+from vexfs_twisted.engine.index.graph.file import GraphFacts
+from vexfs_twisted.engine.index.graph.graph import Graph
+from vexfs_twisted.engine.index.graph.native import Elements, can_link
+from vexfs_twisted.engine.index.kernels import faiss
+from vexfs_twisted.engine.norms import normalised
+from vexfs_twisted.model.collection_params import Distance
+
+OPTIONS = GraphOptions(m=8, ef_construct=50)
+TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8))
+Rows = NDArray[np.int64]
+
+
+def random_vectors(rows: int, dimension: int) -> NDArray[np.float32]:
+    source = np.random.default_rng(rows)
+    return source.standard_normal((rows, dimension), dtype=np.float32)
+
+
+def stored(vectors: NDArray[np.float32], dtype: np.dtype) -> Elements:
+    """The vectors as elements of a type; for uint8 moved and stretched to fit."""
+    if dtype == np.uint8:
+        return np.clip(vectors * 40 + 128, 0, 255).astype(np.uint8)
+    return vectors.astype(dtype)
+
+
+def true_distances(distance: Distance, queries: Elements, vectors: Elements) -> NDArray[np.float64]:
+    """Smaller is nearer."""
+    own, theirs = queries.astype(np.float64), vectors.astype(np.float64)
+    if distance.larger_is_nearer:
+        return -(own @ theirs.T)
+    difference = own[:, np.newaxis] - theirs
+    if distance is Distance.EUCLID:
+        return np.square(difference).sum(axis=2)
+    return np.abs(difference).sum(axis=2)
+
+
+def bits_of(rows: Rows, start: int, stop: int) -> NDArray[np.uint8]:
+    return np.packbits(np.isin(np.arange(start, stop), rows), bitorder="little")
+
+
+class GraphTestCase(SynchronousTestCase):
+    """Tools of the tests of graphs."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.path = self.folder / "own.graph"
+
+    def builder(
+        self,
+        vectors: Elements,
+        distance: Distance = Distance.EUCLID,
+        options: GraphOptions = OPTIONS,
+    ) -> GraphBuilder:
+        return GraphBuilder(distance, vectors.shape[1], vectors.dtype, options)
+
+    def graph(
+        self,
+        vectors: Elements,
+        rows: Rows | None = None,
+        distance: Distance = Distance.EUCLID,
+        span: tuple[int, int] | None = None,
+    ) -> Graph:
+        rows = np.arange(len(vectors)) if rows is None else rows
+        start, stop = (0, len(vectors)) if span is None else span
+        builder = self.builder(vectors, distance)
+        self.assertTrue(builder.add(rows, vectors))
+        facts = builder.save(self.path, start, stop)
+        graph = Graph.open(self.path, facts, distance, vectors)
+        graph.verify()
+        return graph
+
+
+class SearchTests(GraphTestCase):
+    """What a graph finds."""
+
+    def test_every_distance_and_type(self) -> None:
+        for distance in Distance:
+            for dtype in TYPES:
+                if can_link(distance, dtype):
+                    self.check(distance, dtype)
+
+    def check(self, distance: Distance, dtype: np.dtype) -> None:
+        """As many hits as asked for, nearly all of them the nearest, and with right distances."""
+        plain, asked = random_vectors(640, 24), random_vectors(50, 24)
+        if distance is Distance.COSINE:
+            plain, asked = normalised(plain), normalised(asked)
+        vectors, queries = stored(plain, dtype), stored(asked, dtype).astype(np.float32)
+        live = np.arange(70, 600, 3)
+        graph = self.graph(vectors, live, distance, (64, 640))
+        distances, rows = graph.search(queries, 10, 64)
+        truth = true_distances(distance, queries, vectors)
+        best = np.sort(truth[:, live], axis=1)[:, :10]
+        found = np.take_along_axis(truth, rows, axis=1)
+        self.assertTrue(np.isin(rows, live).all())
+        self.assertGreater(np.mean(found <= best[:, -1:] + 1e-3), 0.97, (distance, dtype))
+        sign = -1 if distance.larger_is_nearer else 1
+        np.testing.assert_allclose(sign * distances, found, rtol=1e-3, atol=1e-2)
+
+    def test_only_what_is_allowed(self) -> None:
+        vectors = random_vectors(640, 16)
+        graph = self.graph(vectors, span=(0, 640))
+        allowed = np.arange(0, 640, 7)
+        queries = random_vectors(20, 16)
+        _, rows = graph.search(queries, 10, 640, bits_of(allowed, 0, 640))
+        truth = true_distances(Distance.EUCLID, queries, vectors)[:, allowed]
+        expected = allowed[np.argsort(truth, axis=1)[:, :10]]
+        self.assertEqual(rows.tolist(), expected.tolist())
+
+    def test_nothing_allowed(self) -> None:
+        graph = self.graph(random_vectors(64, 4))
+        _, rows = graph.search(random_vectors(3, 4), 5, 10, np.zeros(8, dtype=np.uint8))
+        self.assertEqual(rows.tolist(), [[-1] * 5] * 3)
+
+    def test_too_few_bits(self) -> None:
+        graph = self.graph(random_vectors(64, 4))
+        with self.assertRaises(ValueError):
+            graph.search(random_vectors(3, 4), 5, 10, np.zeros(7, dtype=np.uint8))
+
+    def test_no_node(self) -> None:
+        graph = self.graph(random_vectors(64, 4), np.zeros(0, dtype=np.int64))
+        distances, rows = graph.search(random_vectors(3, 4), 5, 10)
+        self.assertEqual((distances.shape, rows.shape), ((3, 0), (3, 0)))
+        self.assertFalse(graph.node_mask().any())
+
+    def test_one_node(self) -> None:
+        graph = self.graph(random_vectors(64, 4), np.array([40]))
+        _, rows = graph.search(random_vectors(3, 4), 5, 10)
+        self.assertEqual(rows.tolist(), [[40]] * 3)
+
+    def test_fewer_nodes_than_asked_for(self) -> None:
+        vectors = random_vectors(64, 4)
+        graph = self.graph(vectors, np.arange(0, 64, 4))
+        _, rows = graph.search(random_vectors(3, 4), 1000, 1000)
+        self.assertEqual([sorted(own) for own in rows.tolist()], [list(range(0, 64, 4))] * 3)
+
+    def test_no_query(self) -> None:
+        graph = self.graph(random_vectors(64, 4))
+        _, rows = graph.search(np.zeros((0, 4), dtype=np.float32), 5, 10)
+        self.assertEqual(rows.shape, (0, 5))
+
+    def test_two_threads_find_the_same(self) -> None:
+        vectors = random_vectors(640, 16)
+        graph = self.graph(vectors)
+        single = graph.search(vectors[:100], 10, 50)
+        double = graph.search(vectors[:100], 10, 50, threads=2)
+        np.testing.assert_array_equal(single[1], double[1])
+        np.testing.assert_array_equal(single[0], double[0])
+
+    def test_another_storage(self) -> None:
+        vectors = random_vectors(640, 16)
+        graph = self.graph(vectors)
+        storage = faiss.IndexFlat(16, faiss.METRIC_L2)
+        storage.add(vectors + np.float32(1))
+        twin = graph.with_storage(storage, None)
+        distances, rows = twin.search(vectors[:50] + np.float32(1), 10, 50)
+        own_distances, own_rows = graph.search(vectors[:50], 10, 50)
+        self.assertEqual(rows.tolist(), own_rows.tolist())
+        np.testing.assert_allclose(distances, own_distances, rtol=1e-3)
+        self.assertEqual(twin.facts, graph.facts)
+
+
+class BuildTests(GraphTestCase):
+    """How graphs grow."""
+
+    def test_an_extended_graph_is_as_good(self) -> None:
+        vectors = random_vectors(1280, 16)
+        old = self.graph(vectors, np.arange(3, 600), span=(0, 640))
+        builder = self.builder(vectors)
+        builder.seed(old, vectors)
+        self.assertTrue(builder.add(np.arange(700, 1280), vectors))
+        facts = builder.save(self.folder / "more.graph", 0, 1280)
+        graph = Graph.open(self.folder / "more.graph", facts, Distance.EUCLID, vectors)
+        self.assertEqual(
+            np.flatnonzero(graph.node_mask()).tolist(), [*range(3, 600), *range(700, 1280)]
+        )
+        self.check_recall(graph, vectors)
+
+    def test_rows_may_be_added_in_any_order(self) -> None:
+        vectors = random_vectors(640, 16)
+        rows = np.random.default_rng(5).permutation(640)
+        self.check_recall(self.graph(vectors, rows), vectors)
+
+    def check_recall(self, graph: Graph, vectors: NDArray[np.float32]) -> None:
+        nodes = np.flatnonzero(graph.node_mask()) + graph.facts.start
+        queries = random_vectors(100, 16)
+        _, rows = graph.search(queries, 10, 100)
+        truth = true_distances(Distance.EUCLID, queries, vectors)[:, nodes]
+        expected = nodes[np.argsort(truth, axis=1)[:, :10]]
+        shared = [len({*own} & {*other}) for own, other in zip(rows, expected, strict=True)]
+        self.assertGreater(np.mean(shared), 9.7)
+
+    def test_only_a_graph_of_as_many_links_is_extended(self) -> None:
+        vectors = random_vectors(64, 4)
+        builder = self.builder(vectors, options=GraphOptions(m=9, ef_construct=50))
+        with self.assertRaises(ValueError):
+            builder.seed(self.graph(vectors), vectors)
+
+    def test_a_build_can_be_stopped(self) -> None:
+        vectors = random_vectors(2000, 8)
+        asked: list[bool] = []
+
+        def should_stop() -> bool:
+            asked.append(len(asked) == 2)
+            return asked[-1]
+
+        self.assertFalse(self.builder(vectors).add(np.arange(2000), vectors, should_stop))
+        self.assertEqual(asked, [False, False, True])
+
+    def test_few_links(self) -> None:
+        vectors = random_vectors(200, 4)
+        builder = self.builder(vectors, options=GraphOptions(m=1, ef_construct=4, threads=2))
+        builder.add(np.arange(200), vectors)
+        facts = builder.save(self.path, 0, 200)
+        graph = Graph.open(self.path, facts, Distance.EUCLID, vectors)
+        _, rows = graph.search(vectors, 1, 200)
+        self.assertGreater(np.mean(rows[:, 0] == np.arange(200)), 0.7)
+        self.assertEqual(facts.m, 1)
+
+    def test_vectors_that_are_all_the_same(self) -> None:
+        for value in (0, 1):
+            vectors = np.full((1024, 8), value, dtype=np.float32)
+            for distance in Distance:
+                graph = self.graph(vectors, distance=distance)
+                _, rows = graph.search(vectors[:3], 10, 50)
+                self.assertEqual([len({*own} - {-1}) for own in rows.tolist()], [10] * 3)
+
+
+class FileTests(GraphTestCase):
+    """What a file must be to be searched."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.vectors = random_vectors(640, 8)
+        self.facts = self.graph(self.vectors).facts
+        self.sound = self.path.read_bytes()
+
+    def open(self, expected: GraphFacts | None = None) -> Graph:
+        return Graph.open(self.path, expected, Distance.EUCLID, self.vectors)
+
+    def test_what_is_told_of_it(self) -> None:
+        facts = self.open().facts
+        self.assertEqual(facts, self.facts)
+        self.assertEqual((facts.start, facts.stop, facts.nodes), (0, 640, 640))
+        self.assertEqual((facts.m, facts.ef_construct), (8, 50))
+        self.assertEqual(facts.nbytes, len(self.sound))
+
+    def test_every_flipped_byte_is_noticed(self) -> None:
+        places = {*range(300), *range(4096, 4096 + 640), *range(8192, len(self.sound), 997)}
+        for place in sorted(places):
+            flipped = bytearray(self.sound)
+            flipped[place] ^= 0x41
+            self.path.write_bytes(flipped)
+            if not any(self.sound[place : place + 1]) and place < 4096:
+                continue
+            with self.assertRaises(DamagedGraph, msg=f"byte {place}"):
+                self.open().verify()
+
+    def test_every_length_is_noticed(self) -> None:
+        for length in (0, 10, 24, 4095, 4096, 4500, 8192, 10000, len(self.sound) - 1):
+            self.path.write_bytes(self.sound[:length])
+            with self.assertRaises(DamagedGraph, msg=f"{length} bytes"):
+                self.open()
+        self.path.write_bytes(self.sound + b"\0")
+        with self.assertRaises(DamagedGraph):
+            self.open()
+
+    def test_a_neighbor_out_of_range(self) -> None:
+        changed = bytearray(self.sound)
+        changed[8192:8196] = (640).to_bytes(4, "little")
+        self.path.write_bytes(changed)
+        with self.assertRaises(DamagedGraph):
+            self.open().verify()
+
+    def test_a_missing_file(self) -> None:
+        self.path.unlink()
+        with self.assertRaises(DamagedGraph):
+            self.open()
+
+    def test_another_graph(self) -> None:
+        self.graph(self.vectors[::-1].copy())
+        with self.assertRaises(DamagedGraph):
+            self.open(self.facts)
+
+    def test_too_few_vectors(self) -> None:
+        self.vectors = self.vectors[:639]
+        with self.assertRaises(DamagedGraph):
+            self.open()
+
+    def test_it_outlives_its_name(self) -> None:
+        graph = self.open()
+        self.path.unlink()
+        graph.verify()
+        _, rows = graph.search(self.vectors, 1, 50)
+        self.assertEqual(rows[:, 0].tolist(), list(range(640)))
+
+    def test_nothing_else_is_left_behind(self) -> None:
+        self.assertEqual([path.name for path in self.folder.iterdir()], [self.path.name])

@@ -1,0 +1,140 @@
+"""A graph over a range of rows, opened for search."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....model.collection_params import Distance
+from ..kernels import Matrix, RowMatrix, Scores, faiss, threads_of_faiss
+from .errors import DamagedGraph
+from .file import GraphFacts, MappedLinks, map_links
+from .links import Links
+from .native import Elements, borrowed_graph, borrowed_storage
+from .trial import check_borrowing
+
+_thread = threading.local()
+
+
+class Graph:
+    """The graph of the rows from `start` to before `stop`. Immutable; any thread may search it."""
+
+    def __init__(self, mapped: MappedLinks, storage: Any, keepalive: object) -> None:
+        self._mapped = mapped
+        self._storage = storage
+        self._keepalive = keepalive
+
+    @classmethod
+    def open(
+        cls, path: Path, expected: GraphFacts | None, distance: Distance, vectors: Elements
+    ) -> Graph:
+        """Map the graph in a file, over `vectors`, shape [rows, dim], of which row 0 is the first.
+
+        They are float32, float16 or uint8, C-contiguous, reach to the end of the range, and are
+        read where they are. Checks all of the file but the neighbors: `verify` must have passed
+        before the first search. Raises DamagedGraph, also for a graph other than `expected`, and
+        GraphsUnavailable.
+        """
+        check_borrowing()
+        mapped = map_links(path)
+        facts = mapped.facts
+        if expected is not None and facts != expected:
+            raise DamagedGraph(path, "it is another graph")
+        if len(vectors) < facts.stop:
+            raise DamagedGraph(path, f"its rows end at {facts.stop}, the vectors at {len(vectors)}")
+        own = vectors[facts.start : facts.stop]
+        return cls(mapped, borrowed_storage(distance, own), own)
+
+    def with_storage(self, storage: Any, keepalive: object) -> Graph:
+        """The same graph, searched by other distances.
+
+        `storage` is a faiss index that holds a code for every row of the range in order, and
+        `keepalive` whatever must live as long as it.
+        """
+        return Graph(self._mapped, storage, (storage, keepalive))
+
+    @property
+    def facts(self) -> GraphFacts:
+        """What the graph was built over and with."""
+        return self._mapped.facts
+
+    def verify(self) -> None:
+        """Check what `open` left out, reading the whole file; raises DamagedGraph."""
+        self._mapped.check_neighbors()
+
+    @property
+    def links(self) -> Links:
+        """The links, numbered by the positions of rows in the range."""
+        return self._mapped.links
+
+    def node_mask(self) -> NDArray[np.bool_]:
+        """Which rows of the range the graph links, shape [stop - start]."""
+        return self.links.levels > 0
+
+    def search(
+        self,
+        queries: Matrix,
+        limit: int,
+        ef: int,
+        allowed: NDArray[np.uint8] | None = None,
+        threads: int = 1,
+    ) -> tuple[Scores, RowMatrix]:
+        """The nearest rows of each of `queries`, shape [q, dim], C-contiguous, as the graph finds.
+
+        `allowed` are the bits of the rows of the range that may be found, least significant first:
+        those of a bitmap, from byte start / 8 on. It must not change meanwhile. Without it, every
+        node may be found, also of a row that is dead by now. `ef` is how many of the closest nodes
+        are looked at, whether they are allowed or not; at least `limit` are.
+
+        Returns distances and row numbers, both of shape [q, k] where k is the `limit` or the number
+        of nodes if that is less; the nearest first, -1 where there is no more. Distances are inner
+        products, squared distances for Euclid, or sums of absolute differences. Releases the GIL.
+        """
+        facts = self.facts
+        limit = min(limit, facts.nodes)
+        distances = np.empty((len(queries), limit), dtype=np.float32)
+        rows = np.empty((len(queries), limit), dtype=np.int64)
+        if rows.size:
+            selector = None if allowed is None else _selector(allowed, facts.stop - facts.start)
+            parameters = _parameters(ef, selector)
+            with threads_of_faiss(threads):
+                self._graph.search_c(
+                    len(queries),
+                    faiss.swig_ptr(queries),
+                    limit,
+                    faiss.swig_ptr(distances),
+                    faiss.swig_ptr(rows),
+                    parameters,
+                )
+            if facts.start:
+                rows[rows >= 0] += facts.start
+        return distances, rows
+
+    @cached_property
+    def _graph(self) -> Any:
+        """Made when it is first searched: it takes 12 bytes a row."""
+        return borrowed_graph(self._storage, self.links)
+
+
+def _parameters(ef: int, selector: Any) -> Any:
+    """The parameters of this thread, which take longer to make than to change."""
+    if not hasattr(_thread, "parameters"):
+        _thread.parameters = faiss.SearchParametersHNSW()
+    _thread.parameters.efSearch = ef
+    _thread.parameters.sel = selector
+    return _thread.parameters
+
+
+def _selector(allowed: NDArray[np.uint8], rows: int) -> Any:
+    """A selector of the rows whose bits are set; it keeps the bits alive."""
+    size = -(-rows // 8)
+    if len(allowed) < size:
+        raise ValueError(f"{len(allowed)} bytes of bits for {rows} rows")
+    selector = faiss.IDSelectorBitmap(size, faiss.swig_ptr(allowed))
+    selector.bits = allowed
+    return selector

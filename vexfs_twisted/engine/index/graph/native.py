@@ -1,0 +1,133 @@
+"""The graphs of faiss over links and vectors that are borrowed from elsewhere.
+
+None of this is documented by faiss, which is why its version is pinned, and why it is tried out
+(see trial.py) before it is relied on.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....model.collection_params import Distance
+from ..kernels import faiss
+from .links import Links
+
+Elements = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8]
+"""Vectors as they are stored, shape [n, dim], C-contiguous."""
+
+_METRICS = {
+    Distance.COSINE: faiss.METRIC_INNER_PRODUCT,
+    Distance.DOT: faiss.METRIC_INNER_PRODUCT,
+    Distance.EUCLID: faiss.METRIC_L2,
+    Distance.MANHATTAN: faiss.METRIC_L1,
+}
+_QUANTIZERS = {
+    np.dtype(np.float16): faiss.ScalarQuantizer.QT_fp16,
+    np.dtype(np.uint8): faiss.ScalarQuantizer.QT_8bit_direct,
+}
+_FLOAT32 = np.dtype(np.float32)
+
+
+def can_link(distance: Distance, dtype: np.dtype[Any]) -> bool:
+    """Whether vectors of this type can be searched by graph under this metric."""
+    if distance is Distance.COSINE and dtype == np.uint8:
+        return False  # They cannot be normalised, so that products tell nothing of angles.
+    return dtype == _FLOAT32 or (dtype in _QUANTIZERS and distance is not Distance.MANHATTAN)
+
+
+def empty_storage(distance: Distance, dimension: int, dtype: np.dtype[Any]) -> Any:
+    """A faiss index for vectors of this type and metric, one after the other."""
+    metric = _METRICS[distance]
+    if dtype == _FLOAT32:
+        return faiss.IndexFlat(dimension, metric)
+    return faiss.IndexScalarQuantizer(dimension, _QUANTIZERS[dtype], metric)
+
+
+def borrowed_storage(distance: Distance, vectors: Elements) -> Any:
+    """A faiss index whose vectors are `vectors`, which must live as long as it does."""
+    storage = empty_storage(distance, vectors.shape[1], vectors.dtype)
+    codes = vectors.reshape(-1).view(np.uint8)
+    storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
+        faiss.swig_ptr(codes), codes.size, _owner()
+    )
+    storage.ntotal = len(vectors)
+    return storage
+
+
+def borrowed_graph(storage: Any, links: Links) -> Any:
+    """A faiss graph on `storage` whose neighbors are those of `links`; both must live as long."""
+    graph = empty_graph(storage, links.m)
+    graph.hnsw.neighbors = faiss.MaybeOwnedVectorInt32.create_view(
+        faiss.swig_ptr(links.neighbors), links.neighbors.size, _owner()
+    )
+    _set_levels(graph, links)
+    return graph
+
+
+def empty_graph(storage: Any, m: int) -> Any:
+    """A faiss graph without nodes on `storage`, which must live as long as it does."""
+    graph = faiss.IndexHNSW(storage, m)
+    graph.own_fields = False
+    return graph
+
+
+def reorder(graph: Any, order: NDArray[np.int64]) -> None:
+    """Give the i-th of the nodes in `order` the number i; the vectors stay where they are."""
+    graph.hnsw.permute_entries(faiss.swig_ptr(np.ascontiguousarray(order, dtype=np.int64)))
+
+
+def set_links(graph: Any, links: Links) -> None:
+    """Give a graph without nodes a copy of `links`, all of whose numbers have a node."""
+    graph.hnsw.neighbors.resize(links.neighbors.size)
+    faiss.memcpy(
+        graph.hnsw.neighbors.data(), faiss.swig_ptr(links.neighbors), links.neighbors.nbytes
+    )
+    _set_levels(graph, links)
+
+
+def links_of(graph: Any, m: int) -> Links:
+    """The links of a graph that was built here; the neighbors are its own, not a copy."""
+    hnsw = graph.hnsw
+    levels = faiss.vector_to_array(hnsw.levels).astype(np.uint8)
+    slots = hnsw.neighbors.size()
+    neighbors = (
+        faiss.rev_swig_ptr(hnsw.neighbors.data(), slots) if slots else np.zeros(0, dtype=np.int32)
+    )
+    return Links(m, hnsw.entry_point, levels, neighbors)
+
+
+def _set_levels(graph: Any, links: Links) -> None:
+    hnsw = graph.hnsw
+    # A number without a node has no slots and no way leads to it; its level must only be valid.
+    faiss.copy_array_to_vector(np.maximum(links.levels, 1).astype(np.int32), hnsw.levels)
+    faiss.copy_array_to_vector(links.offsets(), hnsw.offsets)
+    hnsw.entry_point = links.entry
+    hnsw.max_level = int(links.levels.max(initial=0)) - 1
+    graph.ntotal = len(links.levels)
+
+
+def _owner() -> Any:
+    """What faiss takes for the owner of borrowed memory: that of the codes of a mapped index.
+
+    Borrowed memory needs one, though it is not this one's.
+    """
+    return _mapped_index().codes.owner
+
+
+@cache
+def _mapped_index() -> Any:
+    """A small index on a map, for as long as the process lives: its owner points into it."""
+    descriptor = os.memfd_create("faiss-owner", os.MFD_CLOEXEC)
+    try:
+        tiny = faiss.IndexFlat(1)
+        tiny.add(np.zeros((1, 1), dtype=np.float32))
+        path = f"/proc/self/fd/{descriptor}"
+        faiss.write_index(tiny, path)
+        return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    finally:
+        os.close(descriptor)
