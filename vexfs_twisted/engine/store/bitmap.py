@@ -57,6 +57,11 @@ class Bitmap:
         """Which of the first `rows` rows, for which there is room, are in the set."""
         return np.unpackbits(self.bits, count=rows, bitorder="little").view(np.bool_)
 
+    def count_between(self, start: int, stop: int) -> int:
+        """How many rows from `start` up to `stop`, multiples of 64, are in the set."""
+        words = self.bits[start // 8 : stop // 8].view(np.uint64)
+        return int(np.bitwise_count(words).sum(dtype=np.int64))
+
     def _is_full(self) -> bool:
         """Whether the rows of the set are the first ones, as until something is deleted."""
         whole = self.count // 8
