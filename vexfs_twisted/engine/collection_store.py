@@ -19,6 +19,7 @@ from .draft import Draft, Outcome
 from .errors import UnusableDataFolder
 from .store.bits import LIVE_SLOT, read_bitmap
 from .store.files import storage_errors, sync_directory
+from .store.forms import Form, form_of
 from .store.gate import Gate
 from .store.state import (
     Slot,
@@ -78,7 +79,8 @@ class CollectionStore:
         slots: dict[str, Slot] = {}
         for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
-            VectorFile.create(_vector_path(path, number), params.size)
+            form = form_of(params.datatype)
+            VectorFile.create(_vector_path(path, number, form), form, params.size)
         environment = open_environment(path, create=True)
         try:
             tables = open_tables(environment, create=True)
@@ -221,8 +223,9 @@ class CollectionStore:
                 slot = state.slots.get(name)
                 if slot is None:
                     continue
-                path = _vector_path(self._path, slot.number)
-                self._files[name] = file = VectorFile.open(path, params.size, rows)
+                form = form_of(params.datatype)
+                path = _vector_path(self._path, slot.number, form)
+                self._files[name] = file = VectorFile.open(path, form, params.size, rows)
                 present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
                 spaces[name] = VectorSpace(
                     params, slot.number, present, file.matrix, slot.norm_bound
@@ -290,5 +293,5 @@ def _dense(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
             yield name, params
 
 
-def _vector_path(directory: Path, slot: int) -> Path:
-    return directory / f"vectors-{slot}.f32"
+def _vector_path(directory: Path, slot: int, form: Form) -> Path:
+    return directory / f"vectors-{slot}.{form.suffix}"

@@ -12,7 +12,8 @@ from ..norms import squared_norms
 from ..store.bitmap import Rows
 from ..store.view import VectorSpace
 from .hits import Hits, badness_of
-from .kernels import Matrix, Scores, approximate_nearest, score_rows
+from .kernels import Matrix, Scores, approximate_nearest
+from .pairs import is_read_in_place, score_pairs
 
 _SPARE_CANDIDATES = 16
 _GATHERED_BYTES = 8 << 20
@@ -37,7 +38,7 @@ def by_products(
     distance = space.params.distance
     wanted = int(limits.max()) + _SPARE_CANDIDATES
     candidates, farthest = _candidates(space, rows, queries, wanted)
-    scores = score_rows(distance, queries, space.matrix, candidates)
+    scores = score_pairs(space, queries, candidates)
     order = np.lexsort((candidates, badness_of(distance, scores)), axis=1)
     candidates = np.take_along_axis(candidates, order, axis=1)
     scores = np.take_along_axis(scores, order, axis=1)
@@ -77,8 +78,8 @@ def _candidates(
     """
     distance = space.params.distance
     found: list[tuple[Scores, NDArray[np.int64]]] = []
-    for part in _parts(rows, space.params.size):
-        block = _block(space.matrix, part)
+    for part in _parts(rows, space.params.size, has_views=is_read_in_place(space)):
+        block = _block(space, part)
         products, places = approximate_nearest(distance, queries, block, min(wanted, len(part)))
         found.append((products, part[places]))
     products = np.concatenate([products for products, _ in found], axis=1)
@@ -89,11 +90,14 @@ def _candidates(
     return np.take_along_axis(candidates, chosen, axis=1), farthest
 
 
-def _parts(rows: Rows, dimension: int) -> Iterator[Rows]:
-    """`rows` in parts: long runs of consecutive rows whole, what lies between in pieces."""
+def _parts(rows: Rows, dimension: int, *, has_views: bool) -> Iterator[Rows]:
+    """`rows` in parts: long runs of consecutive rows whole, what lies between in pieces.
+
+    Where there are no views of rows, all is in pieces.
+    """
     starts = np.concatenate([[0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]])
     lengths = np.diff(starts)
-    is_long = lengths >= _LONG_RUN
+    is_long = (lengths >= _LONG_RUN) & has_views
     for start, length in zip(starts[:-1][is_long], lengths[is_long], strict=True):
         yield rows[start : start + length]
     scattered = rows[~np.repeat(is_long, lengths)]
@@ -102,8 +106,8 @@ def _parts(rows: Rows, dimension: int) -> Iterator[Rows]:
         yield scattered[start : start + step]
 
 
-def _block(matrix: Matrix, rows: Rows) -> Matrix:
-    """The `rows` of `matrix`, ascending, shape [m, dim]: a slice where they are consecutive."""
+def _block(space: VectorSpace, rows: Rows) -> Matrix:
+    """The vectors of ascending `rows`, shape [m, dim]: read as one where they are consecutive."""
     if rows[-1] - rows[0] + 1 == len(rows):
-        return matrix[rows[0] : rows[-1] + 1]
-    return matrix[rows]
+        return space.floats(slice(rows[0], rows[-1] + 1))
+    return space.floats(rows)

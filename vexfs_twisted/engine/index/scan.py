@@ -9,7 +9,8 @@ from ...model.collection_params import Distance
 from ..store.bitmap import Rows
 from ..store.view import VectorSpace
 from .hits import Hits, best_of, merged, no_hits
-from .kernels import Matrix, Scores, score_block, score_rows
+from .kernels import Matrix, Scores, score_block
+from .pairs import is_read_in_place, score_pairs
 
 _SCANNED_ROWS = 1 << 18
 _SCANNED_QUERIES = 16
@@ -49,34 +50,32 @@ def _scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
     if span > _SPARSE * len(rows):
         return _scattered_scores(space, rows, queries)
     # Reading on is faster than leaping over holes, so rows in holes are scored and left out.
-    scores = _block_scores(space, space.matrix[first : first + span], queries)
+    scores = _range_scores(space, first, first + span, queries)
     return scores if span == len(rows) else np.take(scores, rows - first, axis=1)
 
 
-def _block_scores(space: VectorSpace, block: Matrix, queries: Matrix) -> Scores:
+def _range_scores(space: VectorSpace, start: int, stop: int, queries: Matrix) -> Scores:
     distance = space.params.distance
-    if len(queries) == 1:
-        return score_block(distance, queries, block)
+    if len(queries) == 1 and is_read_in_place(space):
+        return score_block(distance, queries, space.floats(slice(start, stop)))
     # Rows that are in the cache for the first query are there for the others.
-    scores = np.empty((len(queries), len(block)), dtype=np.float32)
+    scores = np.empty((len(queries), stop - start), dtype=np.float32)
     step = _step(space)
-    for start in range(0, len(block), step):
-        stop = start + step
-        scores[:, start:stop] = score_block(distance, queries, block[start:stop])
+    for place in range(0, stop - start, step):
+        block = space.floats(slice(start + place, min(start + place + step, stop)))
+        scores[:, place : place + step] = score_block(distance, queries, block)
     return scores
 
 
 def _scattered_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
-    distance = space.params.distance
     scores = np.empty((len(queries), len(rows)), dtype=np.float32)
     step = _step(space)
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
-        if distance is Distance.MANHATTAN:
-            own = score_block(distance, queries, space.matrix[part])
+        if space.params.distance is Distance.MANHATTAN or not is_read_in_place(space):
+            own = score_block(space.params.distance, queries, space.floats(part))
         else:
-            pairs = np.broadcast_to(part, (len(queries), len(part)))
-            own = score_rows(distance, queries, space.matrix, pairs)
+            own = score_pairs(space, queries, np.broadcast_to(part, (len(queries), len(part))))
         scores[:, start : start + step] = own
     return scores
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import frozen
 
-from ...model.collection_params import Distance
 from ...model.errors import BadRequest, DomainError, NotFound, unknown_vector, wrong_dimension
 from ...model.filters import Filter
 from ...model.queries import (
@@ -23,7 +22,6 @@ from ...model.vectors import Vector
 from ..filtering.rows import select_rows
 from ..index.exact import nearest
 from ..index.hits import Hits
-from ..norms import normalised
 from ..store.bitmap import Rows
 from ..store.keys import encode_id
 from ..store.view import Snapshot, VectorSpace
@@ -88,7 +86,7 @@ def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     target = query.target
     if isinstance(target, NearestToPoint):
         row = _row_of(snapshot, target, query.using, space)
-        return _Search(position, query, space.matrix[row], row)
+        return _Search(position, query, space.shown(slice(row, row + 1))[0], row)
     assert isinstance(target, NearestToVector)
     check_query_vector(target.vector)
     if len(target.vector) != space.params.size:
@@ -121,9 +119,7 @@ def _run(
     snapshot: Snapshot, space: VectorSpace, group: _Group, searches: Sequence[_Search]
 ) -> list[Hits]:
     """The nearest rows of each search, as many as it may need."""
-    vectors = np.array([search.vector for search in searches], dtype=np.float32)
-    if space.params.distance is Distance.COSINE:
-        vectors = normalised(vectors)
+    vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
     rows = _rows(snapshot, space, group.filter)
     limits = np.array([_reach(search, len(rows)) for search in searches])
     return nearest(space, rows, vectors, limits)

@@ -56,7 +56,7 @@ def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[N
     gathered: list[dict[str, Vector]] = [{} for _ in range(len(rows))]
     for name, space in _selected_spaces(selection, snapshot).items():
         places = space.present.has(rows).nonzero()[0]
-        for place, vector in zip(places.tolist(), space.matrix[rows[places]], strict=True):
+        for place, vector in zip(places.tolist(), space.shown(rows[places]), strict=True):
             gathered[place][name] = vector
     return gathered
 

@@ -9,10 +9,10 @@ import numpy as np
 from ...model.updates import UpdateMode, UpdateVectors, Upsert
 from ...model.vectors import VectorColumn
 from .bitmap import Rows
+from .forms import Matrix
 from .keys import decode_rows, encode_ids
 from .pointsdraft import Found, PointsDraft
 from .rowvalue import payload_of
-from .vectorfile import Matrix
 
 
 def upsert(points: PointsDraft, update: Upsert, operation: int) -> None:

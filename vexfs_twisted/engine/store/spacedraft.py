@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...model.collection_params import Distance
-from ..norms import normalised, squared_norms
+from ..norms import squared_norms
 from .bitmap import BitmapDraft, Rows
-from .vectorfile import Matrix, VectorFile
+from .forms import Matrix, Stored
+from .keeping import to_compared, to_stored
+from .vectorfile import VectorFile
 from .view import VectorSpace
 
 
@@ -25,7 +26,7 @@ class SpaceDraft:
     def write(self, rows: Rows, data: Matrix) -> None:
         """Write the vectors of new `rows`, ascending, shape [n, dim], as a client gave them."""
         if len(rows):
-            self._write_kept(rows, self._as_kept(data))
+            self._write_stored(rows, to_stored(self._space.params, data))
 
     def rewrite(self, old: Rows, new: Rows, given: tuple[Rows, Matrix] | None) -> None:
         """Write the vectors of the points that move from rows `old` to the ascending rows `new`.
@@ -34,14 +35,15 @@ class SpaceDraft:
         one where a place occurs twice; the other points keep what they have.
         """
         has_vector = self.present.has(old)
-        moved = np.zeros((len(old), self._file.matrix.shape[1]), dtype=np.float32)
-        moved[has_vector] = self._file.matrix[old[has_vector]]
+        matrix = self._file.matrix
+        moved = np.zeros((len(old), matrix.shape[1]), dtype=matrix.dtype)
+        moved[has_vector] = matrix[old[has_vector]]
         if given is not None and len(given[0]):
             places, data = given
-            moved[places] = self._as_kept(data)
+            moved[places] = to_stored(self._space.params, data)
             has_vector[places] = True
         if has_vector.any():
-            self._write_kept(new[has_vector], moved[has_vector])
+            self._write_stored(new[has_vector], moved[has_vector])
 
     def sync(self) -> None:
         """Wait until what was written is on disk."""
@@ -58,16 +60,13 @@ class SpaceDraft:
             norm_bound=self._norm_bound,
         )
 
-    def _as_kept(self, data: Matrix) -> Matrix:
-        return normalised(data) if self._space.params.distance is Distance.COSINE else data
-
-    def _write_kept(self, rows: Rows, data: Matrix) -> None:
-        norm = float(np.sqrt(squared_norms(data).max()))
+    def _write_stored(self, rows: Rows, data: Stored) -> None:
+        norm = float(np.sqrt(squared_norms(to_compared(self._space.params, data)).max()))
         self._norm_bound = max(self._norm_bound, norm)
         first, span = int(rows[0]), int(rows[-1] - rows[0]) + 1
         if span != len(rows):
             # One write with zeros in the gaps is cheaper than one for every run of rows.
-            spread = np.zeros((span, data.shape[1]), dtype=np.float32)
+            spread = np.zeros((span, data.shape[1]), dtype=data.dtype)
             spread[rows - first] = data
             data = spread
         self._file.write(first, np.ascontiguousarray(data))

@@ -1,8 +1,9 @@
-"""A flat file of float32 vectors, one row after another, mapped read-only by those who read.
+"""A flat file of vectors, one row after another, mapped read-only by those who read.
 
-After a header of one page, row r of dimension d lies at byte 4096 + r * d * 4, little-endian. The
-file says nothing about which rows count: that is in the tables. It only grows, in ever larger
-steps and sparsely, so that new maps are rare; an array handed out stays valid on the old map.
+After a header of one page, row r lies at byte 4096 + r * its size, in the form of the file (see
+`forms`). The file says nothing about which rows count: that is in the tables. It only grows, in
+ever larger steps and sparsely, so that new maps are rare; an array handed out stays valid on the
+old map.
 """
 
 from __future__ import annotations
@@ -13,46 +14,42 @@ from pathlib import Path
 from struct import Struct
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import UnknownFormat, UnusableDataFolder
+from .forms import Form, Stored
 
 HEADER_SIZE = 4096
 _MAGIC = b"VEXFSVEC"
 _VERSION = 1
-_FLOAT32 = 1
 _HEADER = Struct("<8sIII")
-_COMPONENT = np.dtype("<f4")
 _FIRST_STEP = 1 << 18
 _LARGEST_STEP = 1 << 30
-
-Matrix = NDArray[np.float32]
 
 
 class VectorFile:
     """An open vector file. Written by one thread; `matrix` may be taken by any."""
 
-    def __init__(self, path: Path, descriptor: int, dimension: int, capacity: int) -> None:
-        self._path = path
+    def __init__(self, descriptor: int, form: Form, dimension: int, capacity: int) -> None:
         self._descriptor = descriptor
-        self._dimension = dimension
-        self._row_size = dimension * _COMPONENT.itemsize
+        self._form = form
+        self._width = form.width(dimension)
+        self._row_size = _row_size(form, dimension)
         self._capacity = capacity
         self._matrix = self._map()
 
     @classmethod
-    def create(cls, path: Path, dimension: int) -> None:
+    def create(cls, path: Path, form: Form, dimension: int) -> None:
         """Write a file without rows and sync it; its directory entry is left to the caller."""
         with open(path, "xb") as file:
-            header = _HEADER.pack(_MAGIC, _VERSION, dimension, _FLOAT32)
+            header = _HEADER.pack(_MAGIC, _VERSION, dimension, form.number)
             file.write(header.ljust(HEADER_SIZE, b"\0"))
-            file.truncate(HEADER_SIZE + _grown(0, 1, dimension * _COMPONENT.itemsize))
+            file.truncate(HEADER_SIZE + _grown(0, 1, _row_size(form, dimension)))
             file.flush()
             os.fsync(file.fileno())
 
     @classmethod
-    def open(cls, path: Path, dimension: int, rows: int) -> VectorFile:
-        """Open the file that must hold `rows` rows of `dimension`.
+    def open(cls, path: Path, form: Form, dimension: int, rows: int) -> VectorFile:
+        """Open the file that must hold `rows` rows of `dimension` in this form.
 
         Raises UnknownFormat for a header of something else and UnusableDataFolder for a file that
         is missing or too short.
@@ -62,26 +59,26 @@ class VectorFile:
         except OSError as error:
             raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
         try:
-            _check_header(path, os.pread(descriptor, HEADER_SIZE, 0), dimension)
+            _check_header(path, os.pread(descriptor, HEADER_SIZE, 0), form, dimension)
             body = os.fstat(descriptor).st_size - HEADER_SIZE
-            capacity = body // (dimension * _COMPONENT.itemsize)
+            capacity = body // _row_size(form, dimension)
             if capacity < max(rows, 1):
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
-            return cls(path, descriptor, dimension, capacity)
+            return cls(descriptor, form, dimension, capacity)
         except BaseException:
             os.close(descriptor)
             raise
 
     @property
-    def matrix(self) -> Matrix:
-        """All rows there is room for, shape [capacity, dim], on the newest map, read-only."""
+    def matrix(self) -> Stored:
+        """All rows there is room for, shape [capacity, width], on the newest map, read-only."""
         return self._matrix
 
-    def write(self, row: int, data: Matrix) -> None:
-        """Put the rows of `data`, shape [n, dim], C-contiguous, at `row` and on; not yet synced."""
+    def write(self, row: int, data: Stored) -> None:
+        """Put stored rows, shape [n, width], C-contiguous, at `row` and on; not yet synced."""
         self._make_room(row + len(data))
-        left = data.astype(_COMPONENT, copy=False).data.cast("B")
+        left = data.data.cast("B")
         offset = HEADER_SIZE + row * self._row_size
         while left:
             written = os.pwrite(self._descriptor, left, offset)
@@ -112,11 +109,16 @@ class VectorFile:
         self._capacity = size // self._row_size
         self._matrix = self._map()
 
-    def _map(self) -> Matrix:
+    def _map(self) -> Stored:
         size = HEADER_SIZE + self._capacity * self._row_size
         mapped = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
-        flat = np.frombuffer(mapped, dtype=_COMPONENT, offset=HEADER_SIZE)
-        return flat.reshape(self._capacity, self._dimension)
+        flat = np.frombuffer(mapped, dtype=self._form.item, offset=HEADER_SIZE)
+        return flat.reshape(self._capacity, self._width)
+
+
+def _row_size(form: Form, dimension: int) -> int:
+    """The bytes of a row."""
+    return form.width(dimension) * form.item.itemsize
 
 
 def _grown(size: int, rows: int, row_size: int) -> int:
@@ -125,13 +127,13 @@ def _grown(size: int, rows: int, row_size: int) -> int:
     return -(-max(size + step, rows * row_size) // row_size) * row_size
 
 
-def _check_header(path: Path, header: bytes, dimension: int) -> None:
+def _check_header(path: Path, header: bytes, form: Form, dimension: int) -> None:
     if len(header) < HEADER_SIZE:
         raise UnusableDataFolder(path.parent, f"{path.name} is truncated: its header is missing")
     magic, version, found, kind = _HEADER.unpack_from(header)
     if magic != _MAGIC:
         raise UnknownFormat(path, "not a vector file")
-    if version != _VERSION or kind != _FLOAT32:
+    if version != _VERSION or kind != form.number:
         raise UnknownFormat(path, f"vector file version {version}, data type {kind}")
     if found != dimension:
         raise UnknownFormat(path, f"vectors of dimension {found}, not {dimension}")

@@ -10,25 +10,38 @@ from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
 from ..columns.cache import Columns, Moment
-from .bitmap import Bitmap
+from .bitmap import Bitmap, Rows
+from .forms import Matrix, Stored
+from .keeping import to_compared, to_query, to_shown
 from .tables import TableReader
 from .touches import TouchLog
-from .vectorfile import Matrix
 
 
 @frozen
 class VectorSpace:
     """The vectors of one name.
 
-    `matrix` has shape [capacity, dim]; only the rows in `present` mean anything, and each of those
-    belongs to a live point. No vector among them is longer than `norm_bound`.
+    `matrix` has shape [capacity, width] and holds rows as they are stored; only those in `present`
+    mean anything, and each of them belongs to a live point. None is longer than `norm_bound`.
     """
 
     params: VectorParams
     slot: int
     present: Bitmap
-    matrix: Matrix = field(eq=False)
+    matrix: Stored = field(eq=False)
     norm_bound: float
+
+    def floats(self, where: Rows | slice) -> Matrix:
+        """The vectors of rows as they are compared, [n, dim]: a view where one will do."""
+        return to_compared(self.params, self.matrix[where])
+
+    def shown(self, where: Rows | slice) -> Matrix:
+        """The vectors of rows as they are returned, [n, dim]: a view where one will do."""
+        return to_shown(self.params, self.matrix[where])
+
+    def queries(self, given: Matrix) -> Matrix:
+        """Queries, shape [q, dim], as they are compared."""
+        return to_query(self.params, given)
 
 
 @frozen
