@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
 import attrs
 import lmdb
+import numpy as np
+from numpy.typing import NDArray
 
 from ..model.collection import CollectionConfig
 from ..model.collection_params import VectorParams
@@ -21,6 +24,7 @@ from .store.bits import LIVE_SLOT, read_bitmap
 from .store.files import storage_errors, sync_directory
 from .store.forms import Form, form_of
 from .store.gate import Gate
+from .store.segments import Segments, read_segments, remove_strays, write_segments
 from .store.state import (
     Slot,
     State,
@@ -42,6 +46,7 @@ from .store.tables import (
 from .store.touches import TouchLog
 from .store.vectorfile import VectorFile
 from .store.view import Snapshot, VectorSpace, View
+from .store.views import Views
 
 
 class CollectionStore:
@@ -63,8 +68,9 @@ class CollectionStore:
             raise UnusableDataFolder(path, f"the tables do not open: {error}") from error
         try:
             self._tables = open_tables(self._environment)
-            number, self._view = self._read_view()
-            self._views = {number: self._view}
+            self._views = Views(*self._read_view())
+            segments = (space.segments for space in self.view.spaces.values())
+            remove_strays(path, chain.from_iterable(segments))
         except lmdb.Error as error:
             self._close_files()
             raise UnusableDataFolder(path, f"the tables are damaged: {error}") from error
@@ -99,7 +105,7 @@ class CollectionStore:
     @property
     def view(self) -> View:
         """The newest view. For reads that need no tables."""
-        return self._view
+        return self._views.newest
 
     def read(self) -> Reading:
         """A context in which one thread reads one moment. Must not be nested in a thread."""
@@ -125,17 +131,55 @@ class CollectionStore:
         """Replace the configuration durably. Raises GateClosed after `close`."""
         with self._writing:
             self._gate.check_open()
-            config = change(self._view.config)
+            config = change(self.view.config)
 
             def write(transaction: Transaction) -> View:
                 write_config(transaction, self._tables, config)
                 spaces = {
                     name: attrs.evolve(space, params=config.params.vectors[name])
-                    for name, space in self._view.spaces.items()
+                    for name, space in self.view.spaces.items()
                 }
-                return attrs.evolve(self._view, config=config, spaces=spaces)
+                return attrs.evolve(self.view, config=config, spaces=spaces)
 
             self._publish(write)
+
+    def change_segments(self, change: Callable[[View], Mapping[str, Segments]]) -> None:
+        """Replace the segments of the vector names that `change` answers with, durably.
+
+        It is given the newest view, which stays so until the commit. Files of segments that are
+        gone are removed; who maps them still reads them. Raises GateClosed after `close`.
+        """
+        with self._writing:
+            self._gate.check_open()
+            before = self.view
+            after = _with_segments(before, change(before))
+
+            def write(transaction: Transaction) -> View:
+                write_segments(transaction, self._tables, _segments_of(after))
+                return after
+
+            self._publish(write)
+            for name in _files_of(before) - _files_of(after):
+                (self._path / name).unlink(missing_ok=True)
+
+    def trust_segments(self, change: Callable[[View], Mapping[str, Segments]]) -> None:
+        """Let readers see the same segments with other things at hand, which no commit notes."""
+        with self._writing:
+            self._gate.check_open()
+            self._views.swap(_with_segments(self.view, change(self.view)))
+
+    def alive_views(self) -> list[View]:
+        """All views that somebody may be reading."""
+        with self._writing:
+            return self._views.alive()
+
+    def give_back(self, name: str, first: int, is_free: NDArray[np.bool_]) -> None:
+        """Give back the room of free rows among those from `first` on, which no view may read."""
+        self._gate.enter()
+        try:
+            self._files[name].give_back(first, is_free)
+        finally:
+            self._gate.leave()
 
     def close(self) -> None:
         """Close all files, after the reads that are under way. Later reads raise GateClosed."""
@@ -159,7 +203,7 @@ class CollectionStore:
         outcomes: list[list[Outcome]] = []
 
         def write(transaction: Transaction) -> View:
-            draft = Draft(self._view, transaction, self._tables, self._files)
+            draft = Draft(self.view, transaction, self._tables, self._files)
             outcomes[:] = map(draft.apply, sequences)
             return draft.finish()
 
@@ -192,7 +236,7 @@ class CollectionStore:
                     grow_map(self._environment)
             except StorageFull:
                 for file in self._files.values():
-                    file.drop_after(self._view.next_row)
+                    file.drop_after(self.view.next_row)
                 raise
 
     def _publish_once(self, write: Callable[[Transaction], View]) -> None:
@@ -200,23 +244,22 @@ class CollectionStore:
         try:
             view = write(transaction)
             number = transaction.id()
-            self._views[number] = view
+            self._views.file(number, view)
             try:
                 transaction.commit()
             except BaseException:
-                del self._views[number]
+                self._views.withdraw(number)
                 raise
         except BaseException:
             transaction.abort()
             raise
-        self._view = view
-        for old in sorted(self._views)[:-2]:
-            del self._views[old]
+        self._views.publish(number, view)
 
     def _read_view(self) -> tuple[int, View]:
         with self._environment.begin() as transaction:
             config = read_config(transaction, self._tables, self._path)
             state = read_state(transaction, self._tables)
+            segments = read_segments(transaction, self._tables, self._path)
             spaces: dict[str, VectorSpace] = {}
             rows = state.next_row
             for name, params in config.params.vectors.items():
@@ -228,7 +271,12 @@ class CollectionStore:
                 self._files[name] = file = VectorFile.open(path, form, params.size, rows)
                 present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
                 spaces[name] = VectorSpace(
-                    params, slot.number, present, file.matrix, slot.norm_bound
+                    params,
+                    slot.number,
+                    present,
+                    file.matrix,
+                    slot.norm_bound,
+                    segments.get(name, ()),
                 )
             live = read_bitmap(transaction, self._tables, LIVE_SLOT).with_room(rows)
             fields = read_fields(transaction, self._tables)
@@ -250,7 +298,7 @@ class Reading:
         gate: Gate,
         environment: lmdb.Environment,
         tables: Tables,
-        views: dict[int, View],
+        views: Views,
     ) -> None:
         self._gate = gate
         self._environment = environment
@@ -291,6 +339,22 @@ def _dense(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
     for name, params in config.params.vectors.items():
         if params.multivector_config is None:
             yield name, params
+
+
+def _with_segments(view: View, segments: Mapping[str, Segments]) -> View:
+    changed = {
+        name: attrs.evolve(view.spaces[name], segments=own) for name, own in segments.items()
+    }
+    return attrs.evolve(view, spaces={**view.spaces, **changed})
+
+
+def _segments_of(view: View) -> dict[str, Segments]:
+    return {name: space.segments for name, space in view.spaces.items()}
+
+
+def _files_of(view: View) -> set[str]:
+    segments = chain.from_iterable(_segments_of(view).values())
+    return {name for segment in segments for name in segment.files}
 
 
 def _vector_path(directory: Path, slot: int, form: Form) -> Path:

@@ -58,6 +58,7 @@ class SpaceDraft:
             present=self.present.freeze(rows),
             matrix=self._file.matrix,
             norm_bound=self._norm_bound,
+            segments=self._space.segments,
         )
 
     def _write_stored(self, rows: Rows, data: Stored) -> None:

@@ -14,9 +14,11 @@ from pathlib import Path
 from struct import Struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UnknownFormat, UnusableDataFolder
 from .forms import Form, Stored
+from .holes import holes, punch
 
 HEADER_SIZE = 4096
 _MAGIC = b"VEXFSVEC"
@@ -92,6 +94,16 @@ class VectorFile:
         """
         os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
+
+    def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
+        """Give back what pages of nothing but free rows take of the device; nobody may read them.
+
+        `is_free`, shape [rows], tells of the rows from `first` on.
+        """
+        offset = HEADER_SIZE + first * self._row_size
+        for start, size in holes(is_free, offset, self._row_size):
+            if not punch(self._descriptor, start, size):
+                return
 
     def sync(self) -> None:
         """Wait until everything written is on disk."""

@@ -13,6 +13,7 @@ from ..columns.cache import Columns, Moment
 from .bitmap import Bitmap, Rows
 from .forms import Matrix, Stored
 from .keeping import to_compared, to_query, to_shown
+from .segments import Segments
 from .tables import TableReader
 from .touches import TouchLog
 
@@ -23,6 +24,7 @@ class VectorSpace:
 
     `matrix` has shape [capacity, width] and holds rows as they are stored; only those in `present`
     mean anything, and each of them belongs to a live point. None is longer than `norm_bound`.
+    Rows of no segment have no graph.
     """
 
     params: VectorParams
@@ -30,6 +32,7 @@ class VectorSpace:
     present: Bitmap
     matrix: Stored = field(eq=False)
     norm_bound: float
+    segments: Segments = ()
 
     def floats(self, where: Rows | slice) -> Matrix:
         """The vectors of rows as they are compared, [n, dim]: a view where one will do."""
