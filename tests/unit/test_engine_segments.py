@@ -1,0 +1,166 @@
+"""Segments of a collection: how they are kept, and how readers come to see them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+import attrs
+import lmdb
+import orjson
+
+from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
+from vexfs_twisted.engine.collection_store import CollectionStore
+from vexfs_twisted.engine.errors import UnknownFormat
+from vexfs_twisted.engine.index.graph.file import GraphFacts
+from vexfs_twisted.engine.index.graph.graph import Graph
+from vexfs_twisted.engine.store.segments import (
+    Segment,
+    Segments,
+    graph_file,
+    new_uuid,
+    replaced,
+    unindexed,
+)
+from vexfs_twisted.engine.store.view import View
+
+
+def segment(start: int, stop: int, *, nodes: int = 0) -> Segment:
+    return Segment(new_uuid(), GraphFacts(start, stop, nodes, 16, 100, nbytes=0, checksum=0))
+
+
+class ListTests(EngineTestCase):
+    """Lists of segments as values."""
+
+    def test_a_new_segment_takes_the_place_of_old_ones(self) -> None:
+        first, second, third = segment(0, 64), segment(64, 128), segment(256, 320)
+        merged = segment(0, 128)
+        segments = replaced((first, second, third), [first.uuid, second.uuid], merged)
+        self.assertEqual(segments, (merged, third))
+        self.assertEqual(replaced(segments, [merged.uuid]), (third,))
+
+    def test_they_stay_in_the_order_of_their_rows(self) -> None:
+        segments: Segments = ()
+        for start in (128, 0, 64):
+            segments = replaced(segments, (), segment(start, start + 64))
+        self.assertTrue(all(one.stop == two.start for one, two in pairwise(segments)))
+
+    def test_rows_without_a_graph_at_hand_are_unindexed(self) -> None:
+        ready = attrs.evolve(segment(64, 128), graph=cast(Graph, object()))
+        self.assertEqual(list(unindexed((), 0)), [])
+        self.assertEqual(list(unindexed((), 10)), [(0, 10)])
+        self.assertEqual(list(unindexed((ready,), 200)), [(0, 64), (128, 200)])
+        self.assertEqual(list(unindexed((segment(0, 64), ready), 128)), [(0, 64)])
+
+
+class StoreTests(EngineTestCase):
+    """Segments of a collection on disk."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        collection = self.catalog.create("things", unnamed(2))
+        write(collection, upsert(range(200), floats(*[[n, 1] for n in range(200)])))
+        self.catalog.close()
+        self.open()
+        self.addCleanup(lambda: self.store.close())
+
+    def open(self) -> None:
+        self.store = CollectionStore(self.directory())
+
+    def open_again(self) -> None:
+        self.store.close()
+        self.open()
+
+    def change(self, *segments: Segment) -> None:
+        for own in segments:
+            (self.directory() / graph_file(own.uuid)).touch()
+        self.store.change_segments(lambda view: {"": segments})
+
+    def files(self) -> set[str]:
+        return {path.name for path in self.directory().glob("graph-*")}
+
+    def segments(self) -> Segments:
+        return self.store.view.spaces[""].segments
+
+    def test_a_new_collection_has_none(self) -> None:
+        self.assertEqual(self.segments(), ())
+
+    def test_they_are_there_after_opening_again(self) -> None:
+        own = (segment(0, 64, nodes=60), attrs.evolve(segment(64, 192), is_punched=True))
+        self.change(*own)
+        self.open_again()
+        self.assertEqual(self.segments(), own)
+        self.assertEqual([found.graph for found in self.segments()], [None, None])
+
+    def test_they_outlast_writes_and_changes_of_the_configuration(self) -> None:
+        own = segment(0, 64)
+        self.change(own)
+        self.store.commit([[upsert([1], floats([9, 9]))]])
+        self.store.change_config(lambda config: config)
+        self.assertEqual(self.segments(), (own,))
+        self.assertEqual(own.live(self.store.view.spaces[""].present), 63)
+
+    def test_a_read_keeps_the_segments_it_has_begun_with(self) -> None:
+        own = segment(0, 64)
+        with self.store.read() as snapshot:
+            self.change(own)
+            self.assertEqual(snapshot.view.spaces[""].segments, ())
+        with self.store.read() as snapshot:
+            self.assertEqual(snapshot.view.spaces[""].segments, (own,))
+
+    def test_files_of_segments_that_are_gone_are_removed(self) -> None:
+        first, second = segment(0, 64), segment(64, 128)
+        self.change(first, second)
+        self.change(second)
+        self.assertEqual(self.files(), {graph_file(second.uuid)})
+
+    def test_files_of_no_segment_are_removed_when_the_store_opens(self) -> None:
+        own = segment(0, 64)
+        self.change(own)
+        for name in ("graph-left-by-a-crash", "graph-left.new", "codes-left"):
+            (self.directory() / name).touch()
+        self.open_again()
+        self.assertEqual(self.files(), {graph_file(own.uuid)})
+        self.assertFalse((self.directory() / "codes-left").exists())
+
+    def test_trust_makes_no_commit(self) -> None:
+        own = segment(0, 64)
+        self.change(own)
+        before = self.store.view
+        self.store.trust_segments(lambda view: {"": (attrs.evolve(own, is_punched=True),)})
+        self.assertTrue(self.segments()[0].is_punched)
+        with self.store.read() as snapshot:
+            self.assertIs(snapshot.view, self.store.view)
+        self.assertFalse(before.spaces[""].segments[0].is_punched)
+        self.open_again()
+        self.assertFalse(self.segments()[0].is_punched)
+
+    def test_segments_of_another_version_are_refused(self) -> None:
+        directory = self.directory()
+        self.change(segment(0, 64))
+        self.store.close()
+        rewrite_segments(directory, {"version": 99})
+        error = self.assertRaises(UnknownFormat, CollectionStore, directory)
+        self.assertIn("segments of version 99", str(error))
+        rewrite_segments(directory, {"version": 1, "names": {}})
+        self.open()
+
+    def test_views_are_alive_while_somebody_reads_them(self) -> None:
+        def others() -> list[View]:
+            return [view for view in self.store.alive_views() if view is not self.store.view]
+
+        with self.store.read() as snapshot:
+            self.change(segment(0, 64))
+            self.change(segment(64, 128))
+            self.assertEqual([view is snapshot.view for view in others()], [True])
+        del snapshot
+        self.assertEqual(others(), [])
+
+
+def rewrite_segments(directory: Path, record: object) -> None:
+    """Put `record` in the place of the stored segments."""
+    with lmdb.open(str(directory), max_dbs=4) as environment:
+        meta = environment.open_db(b"meta")
+        with environment.begin(write=True) as transaction:
+            transaction.put(b"segments", orjson.dumps(record), db=meta)
