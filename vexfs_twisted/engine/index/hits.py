@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,3 +66,51 @@ def _bound(badness: Scores, limit: int) -> np.float32:
         badness = np.fmin.reduce(badness[: groups * _GROUP].reshape(groups, _GROUP), axis=1)
     bound: np.float32 = np.partition(badness, limit - 1)[limit - 1]
     return bound
+
+
+class HitTable(NamedTuple):
+    """Hits of several queries side by side: shapes [q, n], -1 for the row where there is none."""
+
+    rows: NDArray[np.int64]
+    scores: Scores
+
+    @classmethod
+    def of(cls, found: Sequence[Hits]) -> HitTable:
+        """The hits of each query."""
+        table = cls.empty(len(found), max((len(own.rows) for own in found), default=0))
+        for place, own in enumerate(found):
+            table.rows[place, : len(own.rows)] = own.rows
+            table.scores[place, : len(own.rows)] = own.scores
+        return table
+
+    @classmethod
+    def empty(cls, queries: int, width: int) -> HitTable:
+        """A table without hits, to be filled."""
+        rows = np.full((queries, width), -1, dtype=np.int64)
+        return cls(rows, np.zeros((queries, width), dtype=np.float32))
+
+    def where(self, mask: NDArray[np.bool_]) -> HitTable:
+        """The hits of the queries that `mask`, shape [q], keeps."""
+        return HitTable(self.rows[mask], self.scores[mask])
+
+    def fill(self, places: NDArray[np.int64], part: HitTable) -> None:
+        """Put the hits of some queries, for which there is room, in their places."""
+        width = part.rows.shape[1]
+        self.rows[places, :width] = part.rows
+        self.scores[places, :width] = part.scores
+
+
+def ranked(distance: Distance, tables: Sequence[HitTable], limits: NDArray[np.int64]) -> list[Hits]:
+    """The best hits of each query over all tables, in order, as many as its limit."""
+    rows = np.concatenate([table.rows for table in tables], axis=1)
+    scores = np.concatenate([table.scores for table in tables], axis=1)
+    is_none = rows < 0
+    order = np.lexsort((rows, badness_of(distance, scores), is_none), axis=1)
+    order = order[:, : int(limits.max(initial=0))]
+    rows = np.take_along_axis(rows, order, axis=1)
+    scores = np.take_along_axis(scores, order, axis=1)
+    counts = np.minimum(np.count_nonzero(~is_none, axis=1), limits).tolist()
+    return [
+        Hits(own_rows[:count], own_scores[:count])
+        for own_rows, own_scores, count in zip(rows, scores, counts, strict=True)
+    ]

@@ -20,9 +20,10 @@ from ...model.queries import (
 )
 from ...model.vectors import Vector
 from ..filtering.rows import select_rows
-from ..index.exact import nearest
+from ..index.allowed import Allowed
 from ..index.hits import Hits
-from ..store.bitmap import Rows
+from ..index.route import route_of
+from ..index.search import nearest
 from ..store.keys import encode_id
 from ..store.view import Snapshot, VectorSpace
 from .records import check_selection, fetch_scored
@@ -120,15 +121,16 @@ def _run(
 ) -> list[Hits]:
     """The nearest rows of each search, as many as it may need."""
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
-    rows = _rows(snapshot, space, group.filter)
-    limits = np.array([_reach(search, len(rows)) for search in searches])
-    return nearest(space, rows, vectors, limits)
+    allowed = _allowed(snapshot, space, group.filter)
+    limits = np.array([_reach(search, allowed.count) for search in searches])
+    route = route_of(snapshot.view.config, space.params, group.params)
+    return nearest(space, allowed, vectors, limits, route)
 
 
-def _rows(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Rows:
+def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Allowed:
     if filter_ is None or filter_.is_empty:
-        return space.present.rows()
-    return select_rows(filter_, snapshot, space.present)
+        return Allowed(space.present)
+    return Allowed(space.present, select_rows(filter_, snapshot, space.present))
 
 
 def _reach(search: _Search, count: int) -> int:

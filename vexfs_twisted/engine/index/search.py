@@ -1,0 +1,117 @@
+"""Search of a vector space: graphs where they are the cheaper way, scans where they are not.
+
+Every answer is complete: never shorter than wanted while there are allowed rows left, whatever a
+graph has missed. Every score in it is the kernel's, whichever way its row was found.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ..store.bitmap import Rows
+from ..store.segments import unindexed
+from ..store.view import VectorSpace
+from . import exact
+from .allowed import Allowed
+from .beams import Beam, beam_of, follow
+from .costs import scan_cost, threads_for
+from .hits import Hits, HitTable, no_hits, ranked
+from .kernels import Matrix, threads_of_faiss
+from .route import Route
+
+Limits = NDArray[np.int64]
+
+_NARROWEST = 64
+_MOST_CANDIDATES = 1 << 20
+
+
+@frozen
+class _Plan:
+    """The graphs to search, and the rows to scan, ascending."""
+
+    beams: list[Beam]
+    scanned: Rows
+
+    def at_once(self) -> int:
+        """How many queries are searched together, so that memory is bounded."""
+        widest = max((beam.ef for beam in self.beams), default=1)
+        return max(_MOST_CANDIDATES // widest, 1)
+
+
+def nearest(
+    space: VectorSpace, allowed: Allowed, queries: Matrix, limits: Limits, route: Route
+) -> list[Hits]:
+    """For each of `queries`, shape [q, dim], the nearest of the `allowed` rows.
+
+    As many as its limit, which is at most as many as there are.
+    """
+    with threads_of_faiss(threads_for(len(queries))):
+        if route.exact:
+            return exact.nearest(space, allowed.rows(), queries, limits)
+        classes = _classes(limits)
+        if classes is None:
+            return _together(space, allowed, queries, limits, route)
+        found = [no_hits()] * len(queries)
+        for places in classes:
+            hits = _together(space, allowed, queries[places], limits[places], route)
+            for place, own in zip(places.tolist(), hits, strict=True):
+                found[place] = own
+        return found
+
+
+def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
+    """The places of limits that are alike enough to be searched for together; None: all are."""
+    widths = np.ceil(np.log2(np.maximum(limits, _NARROWEST)))
+    kinds = np.unique(widths)
+    if len(kinds) == 1:
+        return None
+    return [np.flatnonzero(widths == kind) for kind in kinds]
+
+
+def _together(
+    space: VectorSpace, allowed: Allowed, queries: Matrix, limits: Limits, route: Route
+) -> list[Hits]:
+    plan = _planned(space, allowed, len(queries), int(limits.max()), route)
+    if not plan.beams:
+        return exact.nearest(space, plan.scanned, queries, np.minimum(limits, len(plan.scanned)))
+    found: list[Hits] = []
+    step = plan.at_once()
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        found += _searched(space, allowed, queries[part], limits[part], plan)
+    return found
+
+
+def _searched(
+    space: VectorSpace, allowed: Allowed, queries: Matrix, limits: Limits, plan: _Plan
+) -> list[Hits]:
+    tables = [follow(space, allowed, queries, beam) for beam in plan.beams]
+    if len(plan.scanned):
+        own_limits = np.minimum(limits, len(plan.scanned))
+        tables.append(HitTable.of(exact.nearest(space, plan.scanned, queries, own_limits)))
+    return ranked(space.params.distance, tables, limits)
+
+
+def _planned(
+    space: VectorSpace, allowed: Allowed, queries: int, wanted: int, route: Route
+) -> _Plan:
+    """How so many queries for the nearest `wanted` rows each are best answered together."""
+    ranges = list(unindexed(space.segments, allowed.room))
+    if sum(space.present.count_between(*range_) for range_ in ranges) > route.most_unindexed:
+        ranges = []
+    beams: list[Beam] = []
+    for segment in space.segments:
+        count = allowed.count_between(segment.start, segment.stop)
+        if segment.graph is None or not count:
+            continue
+        beam = beam_of(segment, segment.graph, count, wanted, route)
+        scanning = scan_cost(count, space.params.size, queries)
+        is_few = allowed.is_filtered and count < route.scanned_below
+        if is_few or scanning <= beam.cost(space.params.size):
+            ranges.append((segment.start, segment.stop))
+        else:
+            beams.append(beam)
+    parts = [allowed.rows_between(*range_) for range_ in sorted(ranges)]
+    return _Plan(beams, np.concatenate([np.zeros(0, np.int64), *parts]))
