@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ..model.collection import (
 )
 from ..model.errors import BadRequest, DomainError, Unavailable, unknown_collection
 from ..model.ids import PointId
+from ..model.optimizations import Optimizations
 from ..model.payload_index import CreateFieldIndex, FieldInfo
 from ..model.queries import (
     Count,
@@ -36,6 +37,8 @@ from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
 from .store.view import Snapshot
+from .upkeep.outlook import indexed_count, report, segment_count, status, tasks
+from .upkeep.upkeep import Upkeep
 
 
 class Collection:
@@ -49,6 +52,7 @@ class Collection:
     def __init__(self, name: str, store: CollectionStore) -> None:
         self.name = name
         self._store = store
+        self._upkeep = Upkeep(store)
         self._is_removed = False
 
     @classmethod
@@ -71,16 +75,37 @@ class Collection:
             with self._reading() as snapshot:
                 view = snapshot.view
                 schema = describe_fields(snapshot)
+        journal = self._upkeep.journal
         return CollectionInfo(
             config=view.config,
             points_count=view.live.count,
-            indexed_vectors_count=0,
-            segments_count=1,
+            indexed_vectors_count=indexed_count(view),
+            segments_count=segment_count(view),
+            status=status(tasks(view), is_running=journal.running is not None),
+            optimizer_error=journal.problem,
             payload_schema=schema,
         )
 
+    def optimizations(self) -> Optimizations:
+        """What is done behind reads and writes, what waits, and what has been done."""
+        return report(self._store.view, self._upkeep.journal, self._store.path)
+
+    def is_upkeep_due(self) -> bool:
+        """Whether there may be something for `upkeep` to do. Answers at once."""
+        return self._upkeep.is_due()
+
+    def upkeep(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Build, renew and remove what makes reads fast, until nothing is due.
+
+        Blocks for as long as that takes, or until `should_stop`, asked about every 0.15 seconds,
+        says so. No answer changes by it but in speed and in how near approximate search comes.
+        """
+        with self._errors():
+            self._upkeep.work(should_stop)
+
     def update_config(self, request: UpdateCollection) -> None:
         """Change the configuration durably. Raises ValidationError or BadInput."""
+        self._upkeep.wake()
         with self._errors():
             self._store.change_config(lambda config: changed_config(config, request))
 
@@ -153,7 +178,8 @@ class Collection:
             return list(answer(snapshot, queries))
 
     def close(self) -> None:
-        """Close the files, after the reads and writes that are under way."""
+        """Close the files, after the reads and writes that are under way. Upkeep is given up."""
+        self._upkeep.halt()
         try:
             # Where there is no room for them, the next start builds the columns anew.
             with suppress(OSError, DomainError), self._reading() as snapshot:
@@ -164,6 +190,7 @@ class Collection:
     def remove(self) -> None:
         """Remove the files; reads that are under way finish."""
         self._is_removed = True
+        self._upkeep.halt()
         self._store.remove()
 
     def _checked(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Exception | None]:

@@ -119,13 +119,14 @@ class CollectionStatus(Enum):
 
 @frozen
 class CollectionInfo:
-    """What is told about a collection."""
+    """What is told about a collection. `optimizer_error`: what background work has failed with."""
 
     config: CollectionConfig
     points_count: int
     indexed_vectors_count: int
     segments_count: int
     status: CollectionStatus = CollectionStatus.GREEN
+    optimizer_error: str | None = None
     update_queue_length: int = 0
     payload_schema: Mapping[str, FieldInfo] = attrs.field(factory=dict)
 

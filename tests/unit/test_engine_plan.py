@@ -1,0 +1,375 @@
+"""Plans of upkeep: what is to be done, from what there is and what is wanted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any, cast
+
+import attrs
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.engine.index.graph.file import GraphFacts
+from vexfs_twisted.engine.index.graph.graph import Graph
+from vexfs_twisted.engine.store.bitmap import Bitmap, BitmapDraft
+from vexfs_twisted.engine.store.segments import Segment, Segments, replaced
+from vexfs_twisted.engine.store.view import VectorSpace
+from vexfs_twisted.engine.upkeep.jobs import Build, Drop, Job, Reason, Verify
+from vexfs_twisted.engine.upkeep.plan import ROWS_AT_ONCE, plan
+from vexfs_twisted.engine.upkeep.settings import Settings, settings_of
+from vexfs_twisted.model.collection import CollectionConfig
+from vexfs_twisted.model.collection_params import (
+    Datatype,
+    Distance,
+    HnswConfig,
+    HnswConfigDiff,
+    OptimizersConfig,
+    QuantizationConfig,
+    ScalarQuantization,
+    ScalarType,
+    VectorParams,
+)
+
+PARAMS = VectorParams(Distance.EUCLID, 256)
+GRAPH = cast(Graph, object())
+WANTED = Settings(
+    threshold=100,
+    largest=10_000,
+    segment_number=0,
+    deleted_threshold=0.2,
+    vacuum_least=200,
+    m=16,
+    ef_construct=100,
+    threads=2,
+    quantization=None,
+    is_paused=False,
+)
+
+
+def rows_of(*ranges: tuple[int, int]) -> Bitmap:
+    draft = BitmapDraft(Bitmap.empty())
+    for start, stop in ranges:
+        draft.add(np.arange(start, stop))
+    return draft.freeze(0)
+
+
+def segment(
+    start: int, stop: int, *, nodes: int | None = None, m: int = 16, **facts: Any
+) -> Segment:
+    count = stop - start if nodes is None else nodes
+    own = GraphFacts(start, stop, count, m, 100, nbytes=0, checksum=0)
+    return Segment(f"{start}", attrs.evolve(own, **facts), is_punched=True, graph=GRAPH)
+
+
+def planned(
+    present: Bitmap, rows: int, *segments: Segment, wanted: Settings = WANTED, **changes: Any
+) -> list[Job]:
+    space = VectorSpace(PARAMS, 1, present, np.zeros((0, 256), np.float32), 1.0, segments)
+    return plan(space, rows, attrs.evolve(wanted, **changes))
+
+
+def shown(jobs: Iterable[Job]) -> list[tuple[Any, ...]]:
+    """What jobs do: a build by its rows, the segments it replaces and its seed."""
+    return [
+        (job.reason, job.start, job.stop, *(s.uuid for s in job.segments))
+        if isinstance(job, Build)
+        else (job.reason, *(s.uuid for s in job.segments))
+        for job in jobs
+    ]
+
+
+def whole(rows: int) -> Bitmap:
+    return rows_of((0, rows))
+
+
+class IndexingTests(SynchronousTestCase):
+    """Rows that get a graph."""
+
+    def test_too_few_rows_get_none(self) -> None:
+        self.assertEqual(planned(whole(99), 99), [])
+        self.assertEqual(planned(Bitmap.empty(), 0), [])
+
+    def test_enough_rows_get_one_up_to_a_multiple_of_64(self) -> None:
+        self.assertEqual(shown(planned(whole(100), 100)), [(Reason.INDEXING, 0, 64)])
+        (job,) = planned(whole(1000), 1000)
+        assert isinstance(job, Build)
+        self.assertEqual((job.stop, job.fresh, job.seed), (960, 960, None))
+
+    def test_rows_that_are_left_over_wait_for_more(self) -> None:
+        self.assertEqual(planned(whole(100), 100, segment(0, 64)), [])
+
+    def test_dead_rows_do_not_count(self) -> None:
+        self.assertEqual(planned(rows_of((901, 1000)), 1000), [])
+        (job,) = planned(rows_of((0, 10), (900, 1000)), 1000)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.fresh), (0, 960, 70))
+
+    def test_nothing_is_built_where_indexing_is_off(self) -> None:
+        self.assertEqual(planned(whole(1000), 1000, threshold=None), [])
+
+    def test_a_graph_grows_by_rows_that_have_some_weight(self) -> None:
+        (job,) = planned(whole(1100), 1100, segment(0, 960))
+        assert isinstance(job, Build) and job.seed is not None
+        self.assertEqual((job.start, job.stop, job.fresh, job.seed.start), (0, 1088, 128, 0))
+        light = planned(whole(4096 + 100), 4096 + 100, segment(0, 4096))
+        self.assertEqual(shown(light), [(Reason.INDEXING, 4096, 4160)])
+
+    def test_a_graph_grows_no_further_than_it_may(self) -> None:
+        grown = planned(whole(1100), 1100, segment(0, 960), largest=1024)
+        self.assertEqual(shown(grown), [(Reason.INDEXING, 0, 1024, "0")])
+        full = planned(whole(1100), 1100, segment(0, 960), largest=960)
+        self.assertEqual(shown(full), [(Reason.INDEXING, 960, 1088)])
+
+    def test_a_graph_takes_in_so_many_rows_at_once(self) -> None:
+        rows = ROWS_AT_ONCE + 1000
+        (job,) = planned(whole(rows), rows, largest=2 * rows)
+        assert isinstance(job, Build)
+        self.assertEqual((job.stop, job.fresh), (ROWS_AT_ONCE, ROWS_AT_ONCE))
+        (job,) = planned(whole(rows), rows, largest=500)
+        assert isinstance(job, Build)
+        self.assertEqual(job.stop, 448)
+
+    def test_segments_may_be_smaller_than_their_alignment(self) -> None:
+        self.assertEqual(shown(planned(whole(200), 200, largest=1)), [(Reason.INDEXING, 0, 64)])
+
+    def test_rows_between_segments_get_one_however_few_they_are(self) -> None:
+        present = rows_of((0, 64), (100, 110), (128, 256))
+        before = planned(present, 256, segment(0, 64), segment(128, 256))
+        self.assertEqual(shown(before), [(Reason.INDEXING, 0, 128, "0")])
+        present = rows_of((10, 20), (64, 256))
+        after = planned(present, 256, segment(64, 256))
+        self.assertEqual(shown(after), [(Reason.INDEXING, 0, 256, "64")])
+        many = planned(whole(1256), 1280, segment(1024, 1216))
+        self.assertEqual(shown(many), [(Reason.INDEXING, 0, 1024)])
+
+    def test_dead_rows_between_segments_are_left_alone(self) -> None:
+        present = rows_of((0, 64), (640, 704))
+        segments = segment(0, 64), segment(640, 704)
+        self.assertEqual(planned(present, 704, *segments, segment_number=2), [])
+
+    def test_segments_are_begun_until_there_are_as_many_as_wanted(self) -> None:
+        own = segment(0, 512)
+        self.assertEqual(
+            shown(planned(whole(1024), 1024, own, segment_number=2)),
+            [(Reason.INDEXING, 512, 1024)],
+        )
+        self.assertEqual(
+            shown(planned(whole(1024), 1024, own, segment_number=1)),
+            [(Reason.INDEXING, 0, 1024, "0")],
+        )
+
+
+class RenewingTests(SynchronousTestCase):
+    """Graphs that are built again, verified, merged or dropped."""
+
+    def test_a_graph_built_otherwise_is_built_again(self) -> None:
+        for own in (segment(0, 64, m=8), segment(0, 64, ef_construct=200)):
+            self.assertEqual(shown(planned(whole(64), 64, own)), [(Reason.CONFIG, 0, 64, "0")])
+            (job,) = planned(whole(64), 64, own, threshold=None)
+            assert isinstance(job, Build)
+            self.assertIsNone(job.seed)
+
+    def test_a_graph_built_otherwise_is_no_seed(self) -> None:
+        jobs = planned(whole(1024), 1024, segment(0, 512, m=8))
+        self.assertEqual(shown(jobs), [(Reason.INDEXING, 512, 1024), (Reason.CONFIG, 0, 512, "0")])
+
+    def test_without_links_all_graphs_are_dropped(self) -> None:
+        segments = segment(0, 64), segment(64, 128)
+        self.assertEqual(planned(whole(1000), 1000, *segments, m=0), [Drop(segments)])
+
+    def test_a_graph_of_dead_rows_is_dropped(self) -> None:
+        segments = segment(0, 64), segment(64, 128)
+        self.assertEqual(planned(rows_of((0, 64)), 128, *segments), [Drop(segments[1:])])
+
+    def test_a_graph_is_built_again_when_too_much_of_it_has_died(self) -> None:
+        def reasons(dead: int, rows: int = 256) -> list[Reason]:
+            return [job.reason for job in planned(rows_of((dead, rows)), rows, segment(0, rows))]
+
+        self.assertEqual(reasons(51), [])
+        self.assertEqual(reasons(52), [Reason.VACUUM])
+        self.assertEqual(reasons(100, rows=192), [], "it is too small to matter")
+
+    def test_what_had_died_before_the_graph_was_built_does_not_count(self) -> None:
+        own = segment(0, 640, nodes=320)
+        self.assertEqual(planned(rows_of((320, 640)), 640, own), [])
+
+    def test_a_graph_that_nobody_has_looked_at_is_verified_first(self) -> None:
+        own = attrs.evolve(segment(0, 512), graph=None)
+        jobs = planned(whole(1024), 1024, own)
+        self.assertEqual(jobs[0], Verify(own))
+        self.assertEqual(shown(jobs[1:]), [(Reason.INDEXING, 512, 1024)])
+
+    def test_room_of_dead_rows_is_given_back_last(self) -> None:
+        own = attrs.evolve(segment(0, 512, nodes=400), is_punched=False)
+        jobs = planned(whole(512), 512, own)
+        self.assertEqual(shown(jobs), [(Reason.HOLES, "0")])
+        self.assertEqual(shown(planned(whole(1024), 1024, own))[0][0], Reason.INDEXING)
+
+
+class MergingTests(SynchronousTestCase):
+    """Neighbors that become one."""
+
+    def merges(self, *sizes: int, **changes: Any) -> list[tuple[Any, ...]]:
+        starts = np.cumsum([0, *sizes]).tolist()
+        segments = [segment(a, b) for a, b in itertools.pairwise(starts)]
+        jobs = planned(whole(starts[-1]), starts[-1], *segments, **changes)
+        return shown(jobs)
+
+    def test_neighbors_of_like_size_are_merged(self) -> None:
+        self.assertEqual(self.merges(640, 64), [(Reason.MERGE, 0, 704, "0", "640")])
+        self.assertEqual(self.merges(64, 640), [(Reason.MERGE, 0, 704, "0", "64")])
+        self.assertEqual(self.merges(6400, 64), [], "the small one is not worth it yet")
+
+    def test_the_larger_one_is_the_seed(self) -> None:
+        for sizes, seed in (((640, 64), 0), ((64, 640), 64)):
+            segments = segment(0, sizes[0]), segment(sizes[0], 704)
+            (job,) = planned(whole(704), 704, *segments)
+            assert isinstance(job, Build) and job.seed is not None
+            self.assertEqual(job.seed.start, seed)
+
+    def test_the_cheapest_pair_is_merged_first(self) -> None:
+        self.assertEqual(self.merges(640, 512, 64, 640), [(Reason.MERGE, 640, 1216, "640", "1152")])
+
+    def test_no_segment_becomes_too_large(self) -> None:
+        self.assertEqual(self.merges(640, 512, largest=1100), [])
+
+    def test_as_many_as_wanted_are_kept(self) -> None:
+        self.assertEqual(self.merges(640, 512, segment_number=2), [])
+        self.assertEqual(
+            self.merges(6400, 64, 640, segment_number=2),
+            [(Reason.MERGE, 0, 6464, "0", "6400")],
+        )
+
+    def test_rows_between_them_come_in(self) -> None:
+        present = rows_of((0, 64), (128, 256))
+        (job,) = planned(present, 256, segment(0, 64), segment(128, 256))
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.fresh), (0, 256, 0))
+
+
+class SettlingTests(SynchronousTestCase):
+    """Whatever there is, doing what is planned comes to an end."""
+
+    @given(
+        runs=st.lists(
+            st.tuples(st.integers(1, 400), st.integers(0, 300), st.booleans()), max_size=8
+        ),
+        threshold=st.none() | st.integers(1, 300),
+        largest=st.sampled_from([1, 100, 1000, 100_000]),
+        number=st.integers(0, 4),
+        least=st.sampled_from([1, 100]),
+    )
+    @settings(max_examples=150, deadline=None)
+    def test_all_is_done_after_some_jobs(
+        self,
+        runs: list[tuple[int, int, bool]],
+        threshold: int | None,
+        largest: int,
+        number: int,
+        least: int,
+    ) -> None:
+        wanted = attrs.evolve(
+            WANTED,
+            threshold=threshold,
+            largest=largest,
+            segment_number=number,
+            vacuum_least=least,
+        )
+        draft, segments, row = BitmapDraft(Bitmap.empty()), [], 0
+        for live, dead, is_segment in runs:
+            row = -(-row // 64) * 64
+            draft.add(np.arange(row, row + live))
+            if is_segment:
+                stop = -(-(row + live + dead) // 64) * 64
+                facts = GraphFacts(row, stop, live + dead // 2, 16 + live % 2, 100, 0, 0)
+                segments.append(Segment(f"{row}", facts, graph=None))
+                row = stop
+            row += live + dead
+        present = draft.freeze(row)
+        self.settle(present, row, tuple(segments), wanted)
+
+    def settle(self, present: Bitmap, rows: int, segments: Segments, wanted: Settings) -> None:
+        for number in range(500):
+            jobs = planned(present, rows, *segments, wanted=wanted)
+            if not jobs:
+                break
+            segments = done(jobs[0], segments, present, f"new-{number}")
+            ends = [row for s in segments for row in (s.start, s.stop)]
+            self.assertEqual(ends, sorted(ends), "segments do not overlap")
+        else:
+            self.fail(f"no end: {shown(jobs)}")
+        if wanted.threshold is not None:
+            last = segments[-1].stop if segments else 0
+            tail = present.with_room(rows).mask(rows)[last : rows // 64 * 64]
+            self.assertTrue(not tail.any() or tail.sum() < wanted.threshold + 64)
+
+
+def done(job: Job, segments: Segments, present: Bitmap, uuid: str) -> Segments:
+    """The segments after a job."""
+    gone = [s.uuid for s in job.segments]
+    if isinstance(job, Drop):
+        return replaced(segments, gone)
+    if not isinstance(job, Build):
+        (own,) = job.segments
+        punched = own.is_punched or not isinstance(job, Verify)
+        return replaced(segments, gone, attrs.evolve(own, graph=GRAPH, is_punched=punched))
+    nodes = present.count_between(job.start, job.stop)
+    if job.seed is not None:
+        nodes += job.seed.nodes - job.seed.live(present)
+    facts = GraphFacts(job.start, job.stop, nodes, 16, 100, 0, 0)
+    return replaced(segments, gone, Segment(uuid, facts, is_punched=False, graph=GRAPH))
+
+
+class SettingsTests(SynchronousTestCase):
+    """What the configuration asks for."""
+
+    def test_sizes_are_in_rows(self) -> None:
+        found = settings_of(CollectionConfig(), PARAMS, 2)
+        self.assertEqual((found.threshold, found.largest), (10_000, 512_000))
+        half = attrs.evolve(PARAMS, datatype=Datatype.FLOAT16)
+        self.assertEqual(settings_of(CollectionConfig(), half, 2).threshold, 20_000)
+        self.assertEqual(settings_of(CollectionConfig(), PARAMS, 4).largest, 1_024_000)
+
+    def test_what_a_vector_sets_goes_before_what_the_collection_sets(self) -> None:
+        scalar = QuantizationConfig(scalar=ScalarQuantization(ScalarType.INT8))
+        config = CollectionConfig(
+            hnsw_config=HnswConfig(m=8, ef_construct=50, max_indexing_threads=3)
+        )
+        params = attrs.evolve(PARAMS, hnsw_config=HnswConfigDiff(m=4), quantization_config=scalar)
+        found = settings_of(config, params, 4)
+        self.assertEqual((found.m, found.ef_construct, found.threads), (4, 50, 3))
+        self.assertEqual(found.quantization, scalar)
+        self.assertEqual(settings_of(config, params, 2).threads, 2)
+
+    def test_the_optimizer_is_as_configured(self) -> None:
+        optimizer = OptimizersConfig(
+            deleted_threshold=0.5,
+            vacuum_min_vector_number=300,
+            default_segment_number=3,
+            max_segment_size=2000,
+            indexing_threshold=0,
+            max_optimization_threads=0,
+        )
+        found = settings_of(CollectionConfig(optimizer_config=optimizer), PARAMS, 2)
+        expected = attrs.evolve(
+            WANTED,
+            threshold=None,
+            largest=2000,
+            segment_number=3,
+            deleted_threshold=0.5,
+            vacuum_least=300,
+            is_paused=True,
+        )
+        self.assertEqual(found, expected)
+
+    def test_no_graph_is_built_over_what_it_cannot_compare(self) -> None:
+        for datatype, distance in (
+            (Datatype.UINT8, Distance.COSINE),
+            (Datatype.TURBO4, Distance.DOT),
+            (Datatype.FLOAT16, Distance.MANHATTAN),
+        ):
+            params = attrs.evolve(PARAMS, datatype=datatype, distance=distance)
+            self.assertEqual(settings_of(CollectionConfig(), params, 2).m, 0)

@@ -1,0 +1,408 @@
+"""Upkeep of a collection: graphs that are built, verified, renewed and given up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.index.graph.builder import GraphBuilder
+from vexfs_twisted.engine.store.segments import Segments
+from vexfs_twisted.engine.upkeep import upkeep
+from vexfs_twisted.model.collection import (
+    CollectionInfo,
+    CollectionStatus,
+    CreateCollection,
+    UpdateCollection,
+)
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    HnswConfigDiff,
+    OptimizersConfigDiff,
+    VectorParams,
+    VectorParamsDiff,
+)
+from vexfs_twisted.model.errors import StorageFull
+from vexfs_twisted.model.updates import DeletePoints
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
+
+NAME = "things"
+SIZE = 32
+EAGER = OptimizersConfigDiff(indexing_threshold=8, vacuum_min_vector_number=100)
+"""64 vectors are worth a graph."""
+
+
+def random_rows(count: int, seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).standard_normal((count, SIZE), dtype=np.float32)
+
+
+def wanted(optimizers: OptimizersConfigDiff = EAGER, *names: str) -> CreateCollection:
+    vectors = {name: VectorParams(Distance.EUCLID, SIZE) for name in names or (UNNAMED,)}
+    return CreateCollection(vectors=vectors, optimizers_config=optimizers)
+
+
+def change(collection: Collection, **changes: object) -> None:
+    """Change settings of the optimizer."""
+    collection.update_config(
+        UpdateCollection(optimizers_config=OptimizersConfigDiff(**changes))  # type: ignore[arg-type]
+    )
+
+
+def links(collection: Collection, m: int, ef_construct: int | None = None) -> None:
+    """Change settings of graphs."""
+    diff = HnswConfigDiff(m=m, ef_construct=ef_construct)
+    collection.update_config(UpdateCollection(hnsw_config=diff))
+
+
+def segments(collection: Collection, name: str = UNNAMED) -> Segments:
+    return collection._store.view.spaces[name].segments
+
+
+class UpkeepTestCase(EngineTestCase):
+    """A collection of two hundred points, whose vectors are nearest to themselves."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rows = random_rows(200)
+        self.collection = self.catalog.create(NAME, wanted())
+        write(self.collection, upsert(range(200), self.rows))
+
+    def open_again(self) -> None:
+        self.collection = self.reopen().get(NAME)
+
+    def info(self) -> CollectionInfo:
+        return self.collection.info()
+
+    def graph_files(self) -> set[Path]:
+        return set(self.directory().glob("graph-*"))
+
+    def assertFindsItself(self, *points: int) -> None:
+        queries = [to_vector(self.rows[point], limit=1) for point in points]
+        for point, (found,) in zip(points, self.collection.query_batch(queries), strict=True):
+            self.assertEqual((found.id, found.score), (point, 0.0))
+
+    def assertIndexed(self, count: int) -> None:
+        self.assertEqual(self.info().indexed_vectors_count, count)
+        self.assertEqual(self.info().status, CollectionStatus.GREEN)
+        self.assertEqual(len(self.graph_files()), len(segments(self.collection)))
+
+
+class BuildingTests(UpkeepTestCase):
+    """Graphs over rows that have none."""
+
+    def test_rows_get_a_graph(self) -> None:
+        self.assertEqual(self.info().status, CollectionStatus.YELLOW)
+        self.assertEqual(self.info().indexed_vectors_count, 0)
+        self.assertTrue(self.collection.is_upkeep_due())
+        self.collection.upkeep()
+        self.assertIndexed(192)
+        self.assertEqual(self.info().segments_count, 2)
+        self.assertFalse(self.collection.is_upkeep_due())
+        self.assertFindsItself(0, 100, 191, 199)
+
+    def test_a_write_makes_upkeep_due(self) -> None:
+        self.collection.upkeep()
+        write(self.collection, upsert([7], random_rows(1)))
+        self.assertTrue(self.collection.is_upkeep_due())
+        self.collection.upkeep()
+        self.assertIndexed(191)
+
+    def test_graphs_grow(self) -> None:
+        self.collection.upkeep()
+        self.rows = np.concatenate([self.rows, random_rows(100, seed=1)])
+        write(self.collection, upsert(range(200, 300), self.rows[200:]))
+        self.collection.upkeep()
+        (own,) = segments(self.collection)
+        self.assertEqual((own.start, own.stop, own.nodes), (0, 256, 256))
+        self.assertIndexed(256)
+        self.assertFindsItself(0, 200, 255, 299)
+
+    def test_every_name_has_graphs_of_its_own(self) -> None:
+        collection = self.catalog.create("named", wanted(EAGER, "one", "two"))
+        column = VectorColumn.of(self.rows)
+        write(collection, upsert(range(200), {"one": column}))
+        collection.upkeep()
+        write(collection, upsert(range(200, 400), {"one": column, "two": column}))
+        collection.upkeep()
+        self.assertEqual(collection.info().indexed_vectors_count, 384 + 184)
+        self.assertEqual([s.stop for s in segments(collection, "two")], [384])
+
+    def test_nothing_is_built_where_indexing_is_off(self) -> None:
+        change(self.collection, indexing_threshold=0)
+        self.collection.upkeep()
+        self.assertIndexed(0)
+        self.assertEqual(self.info().segments_count, 1)
+        change(self.collection, indexing_threshold=8)
+        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertEqual(self.info().status, CollectionStatus.YELLOW)
+        self.collection.upkeep()
+        self.assertIndexed(192)
+
+    def test_work_that_is_paused_shows_grey(self) -> None:
+        change(self.collection, max_optimization_threads=0)
+        self.collection.upkeep()
+        self.assertEqual(self.info().status, CollectionStatus.GREY)
+        self.assertEqual(self.info().indexed_vectors_count, 0)
+        change(self.collection, max_optimization_threads="auto")
+        self.collection.upkeep()
+        self.assertIndexed(192)
+
+    def test_work_that_is_paused_leaves_what_is_done(self) -> None:
+        self.collection.upkeep()
+        change(self.collection, max_optimization_threads=0)
+        self.open_again()
+        self.assertEqual(self.info().status, CollectionStatus.YELLOW)
+        self.collection.upkeep()
+        self.assertIndexed(192)
+
+
+class StoppingTests(UpkeepTestCase):
+    """Work that is given up or fails."""
+
+    def test_a_build_stops_when_asked(self) -> None:
+        asked = iter([False, True])
+        self.collection.upkeep(lambda: next(asked, True))
+        self.assertEqual(self.info().indexed_vectors_count, 0)
+        self.assertEqual(self.graph_files(), set())
+        (ended,) = self.collection.optimizations().completed
+        self.assertEqual(ended.cancelled, "it was asked to stop")
+        self.assertTrue(self.collection.is_upkeep_due())
+        self.collection.upkeep()
+        self.assertIndexed(192)
+
+    def test_nothing_is_begun_after_closing(self) -> None:
+        self.catalog.close()
+        self.assertFalse(self.collection.is_upkeep_due())
+        self.collection.upkeep()
+
+    def test_what_fails_is_told_and_tried_again_later(self) -> None:
+        now = [0.0]
+        work = upkeep.Upkeep(self.collection._store, lambda: now[0])
+        self.collection._upkeep = work
+        with self.no_room():
+            self.assertRaises(StorageFull, self.collection.upkeep)
+        self.assertEqual(self.info().optimizer_error, "Storage is full: no room")
+        self.assertEqual(self.info().status, CollectionStatus.YELLOW)
+        (ended,) = self.collection.optimizations().completed
+        self.assertEqual(ended.error, self.info().optimizer_error)
+        self.assertEqual(self.graph_files(), set())
+        self.assertFalse(self.collection.is_upkeep_due())
+        now[0] += upkeep.REST_SECONDS
+        self.assertTrue(self.collection.is_upkeep_due())
+        self.collection.upkeep()
+        self.assertIsNone(self.info().optimizer_error)
+        self.assertIndexed(192)
+
+    def test_what_fails_is_tried_again_at_once_with_other_settings(self) -> None:
+        with self.no_room():
+            self.assertRaises(StorageFull, self.collection.upkeep)
+        links(self.collection, m=8)
+        self.collection.upkeep()
+        self.assertIndexed(192)
+
+    @contextmanager
+    def no_room(self) -> Iterator[None]:
+        """The time in which graphs cannot be written."""
+
+        def save(*args: object) -> None:
+            raise StorageFull("no room")
+
+        patch = self.patch(GraphBuilder, "save", save)
+        yield
+        patch.restore()
+
+
+class ReopeningTests(UpkeepTestCase):
+    """Graphs after a start."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection.upkeep()
+
+    def test_graphs_are_used_again_once_they_are_verified(self) -> None:
+        (file,) = self.graph_files()
+        self.open_again()
+        self.assertIsNone(segments(self.collection)[0].graph)
+        self.assertEqual(self.info().status, CollectionStatus.YELLOW)
+        self.assertFindsItself(0, 199)
+        self.collection.upkeep()
+        self.assertEqual(self.graph_files(), {file})
+        self.assertIsNotNone(segments(self.collection)[0].graph)
+        self.assertIndexed(192)
+        self.assertEqual(list(self.collection.optimizations().completed), [])
+
+    def check_rebuilt(self) -> None:
+        """Open with a damaged graph: rows are found all the same, and have a graph again."""
+        damaged = self.graph_files()
+        self.open_again()
+        self.assertFindsItself(0, 100, 199)
+        self.collection.upkeep()
+        self.assertIndexed(192)
+        self.assertFalse(damaged & self.graph_files())
+        self.assertFindsItself(0, 100, 199)
+        self.open_again()
+        self.collection.upkeep()
+        self.assertIndexed(192)
+
+    def test_a_graph_that_is_missing_is_built_again(self) -> None:
+        self.catalog.close()
+        for file in self.graph_files():
+            file.unlink()
+        self.check_rebuilt()
+
+    def test_a_graph_that_was_cut_off_is_built_again(self) -> None:
+        self.catalog.close()
+        for file in self.graph_files():
+            os.truncate(file, file.stat().st_size - 1)
+        self.check_rebuilt()
+
+    def test_a_graph_of_which_a_byte_is_wrong_is_built_again(self) -> None:
+        self.catalog.close()
+        for file in self.graph_files():
+            data = bytearray(file.read_bytes())
+            data[-100] ^= 0x40
+            file.write_bytes(data)
+        self.check_rebuilt()
+
+    def test_what_a_crash_has_left_is_removed(self) -> None:
+        (file,) = self.graph_files()
+        for name in ("graph-half.new", "graph-whole-but-not-committed"):
+            (self.directory() / name).write_bytes(file.read_bytes())
+        self.open_again()
+        self.assertEqual(self.graph_files(), {file})
+
+
+class RenewingTests(UpkeepTestCase):
+    """Graphs that are not as they should be any more."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection.upkeep()
+
+    def test_graphs_are_built_again_with_other_links(self) -> None:
+        links(self.collection, m=8, ef_construct=50)
+        self.assertEqual(self.info().status, CollectionStatus.YELLOW)
+        self.collection.upkeep()
+        (own,) = segments(self.collection)
+        self.assertEqual((own.facts.m, own.facts.ef_construct), (8, 50))
+        self.assertIndexed(192)
+
+    def test_one_name_may_have_links_of_its_own(self) -> None:
+        collection = self.catalog.create("named", wanted(EAGER, "one", "two"))
+        column = VectorColumn.of(self.rows)
+        write(collection, upsert(range(200), {"one": column, "two": column}))
+        collection.upkeep()
+        before = segments(collection, "one")
+        diff = VectorParamsDiff(hnsw_config=HnswConfigDiff(m=4))
+        collection.update_config(UpdateCollection(vectors={"two": diff}))
+        collection.upkeep()
+        self.assertEqual(segments(collection, "one"), before)
+        self.assertEqual([s.facts.m for s in segments(collection, "two")], [4])
+
+    def test_without_links_there_are_no_graphs(self) -> None:
+        links(self.collection, m=0)
+        self.collection.upkeep()
+        self.assertIndexed(0)
+        self.assertFindsItself(0, 199)
+
+    def test_dead_rows_are_vacuumed_and_take_no_room(self) -> None:
+        file = self.directory() / "vectors-1.f32"
+        write(self.collection, DeletePoints(list(range(40, 200))))
+        before = file.stat().st_blocks
+        self.collection.upkeep()
+        self.assertIndexed(40)
+        (own,) = segments(self.collection)
+        self.assertEqual((own.nodes, own.is_punched), (40, True))
+        self.assertLess(file.stat().st_blocks, before)
+        self.assertFindsItself(0, 39)
+
+    def test_room_is_given_back_only_when_no_reader_is_left(self) -> None:
+        write(self.collection, DeletePoints(list(range(40, 200))))
+        store = self.collection._store
+        with store.read() as snapshot:
+            # An older moment, in which the rows are live.
+            write(self.collection, upsert([0], self.rows[:1]))
+            self.collection.upkeep()
+            self.assertEqual([s.is_punched for s in segments(self.collection)], [False])
+            np.testing.assert_array_equal(snapshot.view.spaces[UNNAMED].matrix[:200], self.rows)
+        del snapshot
+        self.assertEqual(self.info().status, CollectionStatus.GREEN)
+        write(self.collection, upsert([0], self.rows[:1]))
+        self.collection.upkeep()
+        self.assertEqual([s.is_punched for s in segments(self.collection)], [True])
+
+    def test_segments_without_live_rows_are_dropped(self) -> None:
+        write(self.collection, DeletePoints(list(range(200))))
+        self.collection.upkeep()
+        self.assertIndexed(0)
+        self.assertEqual(self.info().segments_count, 1)
+
+    def test_segments_are_merged_when_fewer_are_wanted(self) -> None:
+        change(self.collection, default_segment_number=4)
+        for first in (200, 400):
+            rows = random_rows(200, seed=first)
+            self.rows = np.concatenate([self.rows, rows])
+            write(self.collection, upsert(range(first, first + 200), rows))
+            self.collection.upkeep()
+        self.assertEqual(len(segments(self.collection)), 3)
+        change(self.collection, default_segment_number=1)
+        self.collection.upkeep()
+        self.assertEqual([(s.start, s.stop) for s in segments(self.collection)], [(0, 576)])
+        self.assertIndexed(576)
+        self.assertFindsItself(0, 250, 450, 599)
+
+
+class ReportTests(UpkeepTestCase):
+    """What is told of the work."""
+
+    def test_what_waits_is_told_with_the_points_it_is_about(self) -> None:
+        told = self.collection.optimizations()
+        (queued,) = told.queued
+        self.assertEqual(queued.optimizer, "indexing")
+        self.assertEqual([s.points_count for s in queued.segments], [192])
+        self.assertEqual((told.running, told.idle_segments), ((), []))
+
+    def test_what_is_done_is_told_the_newest_first(self) -> None:
+        self.collection.upkeep()
+        links(self.collection, m=8)
+        self.collection.upkeep()
+        told = self.collection.optimizations()
+        self.assertEqual([o.optimizer for o in told.completed], ["config mismatch", "indexing"])
+        newest = told.completed[0]
+        (own,) = segments(self.collection)
+        self.assertEqual(newest.uuid, own.uuid)
+        self.assertEqual((newest.progress.done, newest.progress.total), (192, 192))
+        assert newest.progress.finished_at is not None
+        self.assertGreaterEqual(newest.progress.finished_at, newest.progress.started_at)
+        self.assertEqual([s.points_count for s in told.idle_segments], [192, 8])
+        self.assertEqual(told.queued, [])
+
+    def test_what_is_under_way_is_told_with_how_far_it_is(self) -> None:
+        seen = []
+
+        def look() -> bool:
+            told = self.collection.optimizations()
+            if told.running:
+                seen.append((told, self.info().status))
+            return False
+
+        self.collection.upkeep(look)
+        told, status = seen[-1]
+        (running,) = told.running
+        self.assertEqual((running.optimizer, running.progress.total), ("indexing", 192))
+        self.assertEqual(told.queued, [])
+        self.assertEqual(told.idle_segments, [])
+        self.assertEqual(status, CollectionStatus.YELLOW)
+        self.assertEqual(list(self.collection.optimizations().running), [])
+
+    def test_an_empty_collection_has_an_idle_segment(self) -> None:
+        collection = self.catalog.create("empty", wanted())
+        told = collection.optimizations()
+        self.assertEqual([s.points_count for s in told.idle_segments], [0])
+        self.assertEqual(attrs.evolve(told, idle_segments=()), type(told)(queued=[], completed=[]))

@@ -1,0 +1,103 @@
+"""How each kind of work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import sleep
+
+import attrs
+
+from ..collection_store import CollectionStore
+from ..index.graph.errors import DamagedGraph
+from ..index.graph.graph import Graph
+from ..store.segments import Segment, Segments, graph_file, new_uuid, replaced
+from ..store.view import View
+from .building import Building, ShouldStop, Stopped
+from .jobs import Build, Drop, Verify
+from .journal import Journal
+from .outlook import Task, involved
+
+__all__ = ["ShouldStop", "Stopped", "do"]
+
+_LOOKS = 20
+_SECONDS_A_LOOK = 0.05
+
+
+def do(task: Task, store: CollectionStore, journal: Journal, should_stop: ShouldStop) -> bool:
+    """Do the job of a task; False if it must wait for readers of what has gone.
+
+    Raises Stopped, and whatever goes wrong, after which nothing is changed.
+    """
+    job = task.job
+    if isinstance(job, Build):
+        _build(task, job, store, journal, should_stop)
+    elif isinstance(job, Verify):
+        _verify(task, job.segment, store)
+    elif isinstance(job, Drop):
+        store.change_segments(_replacing(task, job.segments))
+    else:
+        return _punch(task, job.segment, store, should_stop)
+    return True
+
+
+def _build(
+    task: Task, job: Build, store: CollectionStore, journal: Journal, should_stop: ShouldStop
+) -> None:
+    uuid = new_uuid()
+    present = task.space.present
+    total = job.fresh + sum(s.live(present) for s in job.segments if s is not job.seed)
+    with journal.noting(uuid, job.reason.value, involved(task, store.path), total):
+        building = Building(job, task.space, task.settings, should_stop)
+        try:
+            segment = building.save(store.path, uuid, journal.advance)
+            store.change_segments(_replacing(task, job.segments, segment))
+        except BaseException:
+            (store.path / graph_file(uuid)).unlink(missing_ok=True)
+            raise
+
+
+def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
+    """Have the graph of a segment at hand, or the segment no more."""
+    path = store.path / graph_file(segment.uuid)
+    try:
+        distance = task.space.params.distance
+        graph = Graph.open(path, segment.facts, distance, task.space.matrix)
+        graph.verify()
+    except DamagedGraph:
+        store.change_segments(_replacing(task, (segment,)))
+        return
+    store.trust_segments(_replacing(task, (segment,), attrs.evolve(segment, graph=graph)))
+
+
+def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
+    """Give back the room of rows that are not in the graph; False while somebody may read them."""
+    assert segment.graph is not None
+    is_free = ~segment.graph.node_mask()
+    for _ in range(_LOOKS):
+        # Whoever knows the segment reads no row of the range but its nodes.
+        if all(_knows(view, task, segment) for view in store.alive_views()):
+            store.give_back(task.name, segment.start, is_free)
+            punched = attrs.evolve(segment, is_punched=True)
+            store.change_segments(_replacing(task, (segment,), punched))
+            return True
+        if should_stop():
+            break
+        sleep(_SECONDS_A_LOOK)
+    return False
+
+
+def _knows(view: View, task: Task, segment: Segment) -> bool:
+    space = view.spaces.get(task.name)
+    return space is not None and any(own.uuid == segment.uuid for own in space.segments)
+
+
+def _replacing(
+    task: Task, old: Segments, new: Segment | None = None
+) -> Callable[[View], Mapping[str, Segments]]:
+    """The change that puts `new` in the place of `old`."""
+    gone = [segment.uuid for segment in old]
+
+    def change(view: View) -> Mapping[str, Segments]:
+        return {task.name: replaced(view.spaces[task.name].segments, gone, new)}
+
+    return change

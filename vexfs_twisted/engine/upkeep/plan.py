@@ -1,0 +1,209 @@
+"""What is to be done for one vector space, from how it is and how it should be.
+
+Rows without a graph get one when there are enough of them, by growing the last graph where that is
+worth its price and by a graph of their own elsewhere. Growing a graph copies what it has, so a
+large one takes in small ones only when they have some weight beside it; what a row costs over time
+then stays near the price of linking it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from attrs import frozen
+
+from ..store.segments import ALIGNMENT, Segment
+from ..store.view import VectorSpace
+from .jobs import Build, Drop, Job, Punch, Reason, Verify
+from .settings import Settings
+
+ROWS_AT_ONCE = 1 << 17
+"""As many rows a job links at most, beside those of its seed: searches get them the sooner."""
+
+WEIGHT = 32
+"""A graph is grown by rows of which it has at most so many times as many."""
+
+
+def plan(space: VectorSpace, rows: int, settings: Settings) -> list[Job]:
+    """The work there is on the first `rows` rows, the most urgent first.
+
+    After each job all is planned anew; what comes after the first is an outlook.
+    """
+    planner = _Planner(space, rows, settings)
+    planner.drop()
+    planner.verify()
+    if settings.builds:
+        planner.index()
+    planner.renew()
+    if settings.builds:
+        planner.merge()
+    planner.punch()
+    return planner.jobs
+
+
+@frozen
+class _Range:
+    """Rows between segments, or after them all. `count` of them have a vector.
+
+    `stop` is aligned, and of the rows before it `aligned` have a vector.
+    """
+
+    start: int
+    stop: int
+    count: int
+    aligned: int
+    is_tail: bool
+
+
+class _Planner:
+    """The making of one plan. A segment is in one job at most."""
+
+    def __init__(self, space: VectorSpace, rows: int, settings: Settings) -> None:
+        self._present = space.present.with_room(rows)
+        self._segments = space.segments
+        self._rows = rows
+        self._settings = settings
+        self._taken: set[str] = set()
+        self.jobs: list[Job] = []
+
+    def drop(self) -> None:
+        """Segments that nothing is found in, and all where no graph is wanted."""
+        unwanted = not self._settings.m
+        useless = tuple(s for s in self._segments if unwanted or not self._live(s))
+        if useless:
+            self._add(Drop(useless))
+
+    def verify(self) -> None:
+        """Segments that nobody has looked at since the start."""
+        for segment in self._left():
+            if segment.graph is None:
+                self._add(Verify(segment))
+
+    def index(self) -> None:
+        """Rows that have no graph: where there are enough, and all that lie between segments."""
+        for range_ in self._ranges():
+            is_enough = range_.count >= (self._settings.threshold or 0)
+            if not range_.aligned or (range_.is_tail and not is_enough):
+                continue
+            seed = self._seed(range_, is_enough)
+            if seed is not None or is_enough:
+                self._add(self._grown(range_, seed))
+
+    def renew(self) -> None:
+        """Graphs that were built otherwise than is wanted now, or of which too much has died."""
+        settings = self._settings
+        for segment in self._left():
+            dead = segment.nodes - self._live(segment)
+            if not self._is_as_wanted(segment):
+                reason = Reason.CONFIG
+            elif (
+                segment.nodes >= settings.vacuum_least
+                and dead > settings.deleted_threshold * segment.nodes
+            ):
+                reason = Reason.VACUUM
+            else:
+                continue
+            self._add(Build(reason, segment.start, segment.stop, (segment,), None, 0))
+
+    def merge(self) -> None:
+        """The two neighbors that are cheapest to merge, where there are more than wanted."""
+        number = self._settings.segment_number
+        if 0 < number >= len(self._segments):
+            return
+        pairs = []
+        for pair in pairwise(self._segments):
+            small, large = sorted(pair, key=lambda segment: segment.nodes)
+            if any(s.uuid in self._taken or not self._may_seed(s) for s in pair):
+                continue
+            fresh = self._live(small) + self._count(pair[0].stop, pair[1].start)
+            if large.nodes + fresh > self._settings.largest:
+                continue
+            if number or fresh * WEIGHT >= large.nodes:
+                pairs.append((fresh, pair, large))
+        if pairs:
+            fresh, pair, large = min(pairs, key=lambda found: found[0])
+            between = self._count(pair[0].stop, pair[1].start)
+            self._add(Build(Reason.MERGE, pair[0].start, pair[1].stop, pair, large, between))
+
+    def punch(self) -> None:
+        """Segments whose dead rows still take room."""
+        for segment in self._left():
+            if not segment.is_punched:
+                self._add(Punch(segment))
+
+    def _add(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._taken.update(segment.uuid for segment in job.segments)
+
+    def _left(self) -> list[Segment]:
+        return [segment for segment in self._segments if segment.uuid not in self._taken]
+
+    def _live(self, segment: Segment) -> int:
+        return segment.live(self._present)
+
+    def _count(self, start: int, stop: int) -> int:
+        return self._present.count_between(start, stop)
+
+    def _ranges(self) -> Iterator[_Range]:
+        start = 0
+        for segment in self._segments:
+            if segment.start > start:
+                count = self._count(start, segment.start)
+                yield _Range(start, segment.start, count, count, is_tail=False)
+            start = segment.stop
+        stop = self._rows // ALIGNMENT * ALIGNMENT
+        end = -(-self._rows // ALIGNMENT) * ALIGNMENT
+        if stop > start:
+            count, aligned = self._count(start, end), self._count(start, stop)
+            yield _Range(start, stop, count, aligned, is_tail=True)
+
+    def _is_as_wanted(self, segment: Segment) -> bool:
+        wanted = (self._settings.m, self._settings.ef_construct)
+        return (segment.facts.m, segment.facts.ef_construct) == wanted
+
+    def _may_seed(self, segment: Segment) -> bool:
+        return segment.graph is not None and self._is_as_wanted(segment)
+
+    def _seed(self, range_: _Range, is_enough: bool) -> Segment | None:
+        """The segment beside a range that it should become a part of."""
+        for segment in self._left():
+            is_before = segment.stop == range_.start
+            if not is_before and segment.start != range_.stop:
+                continue
+            # What comes before a segment is taken in whole, so it must not be much.
+            if not self._may_seed(segment) or (is_enough and not is_before):
+                continue
+            if is_enough and self._is_worth_growing(segment, range_):
+                return segment
+            if not is_enough and segment.nodes + range_.count <= self._settings.largest:
+                return segment
+        return None
+
+    def _is_worth_growing(self, segment: Segment, range_: _Range) -> bool:
+        room = self._settings.largest - segment.nodes
+        number = self._settings.segment_number
+        if room <= 0 or number == 0:
+            return min(range_.count, room) * WEIGHT >= segment.nodes
+        return number == 1 or segment.nodes * number < self._present.count
+
+    def _grown(self, range_: _Range, seed: Segment | None) -> Build:
+        """One graph over the range, or as much of it as one job takes, and its seed."""
+        if seed is None:
+            stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest))
+            fresh = self._count(range_.start, stop)
+            return Build(Reason.INDEXING, range_.start, stop, (), None, fresh)
+        if seed.start == range_.stop:
+            return Build(Reason.INDEXING, range_.start, seed.stop, (seed,), seed, range_.aligned)
+        stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest - seed.nodes))
+        fresh = self._count(range_.start, stop)
+        return Build(Reason.INDEXING, seed.start, stop, (seed,), seed, fresh)
+
+    def _cut(self, range_: _Range, limit: int) -> int:
+        """Where the range has had `limit` rows with a vector, or just before, but not none."""
+        words = self._present.bits[range_.start // 8 : range_.stop // 8].view(np.uint64)
+        counts = np.cumsum(np.bitwise_count(words), dtype=np.int64)
+        least = int(np.searchsorted(counts, 0, side="right")) + 1
+        blocks = int(np.searchsorted(counts, limit, side="right"))
+        return range_.start + max(blocks, least) * ALIGNMENT

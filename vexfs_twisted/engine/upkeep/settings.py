@@ -1,0 +1,78 @@
+"""What the configuration asks of the upkeep of one vector space."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ...model.collection import CollectionConfig, merged
+from ...model.collection_params import (
+    Datatype,
+    Distance,
+    HnswConfig,
+    QuantizationConfig,
+    VectorParams,
+)
+from ..index.graph.native import can_link
+from ..store.forms import form_of
+
+_KILOBYTE = 1024
+_LARGEST_PER_THREAD = 256_000 * _KILOBYTE
+_LEAST_LARGEST = 512_000 * _KILOBYTE
+
+_BITS = {Datatype.FLOAT32: 32, Datatype.FLOAT16: 16, Datatype.UINT8: 8, Datatype.TURBO4: 4}
+
+
+@frozen
+class Settings:
+    """Sizes are in rows. `threshold` None: no new graph is built; `m` 0: none is kept."""
+
+    threshold: int | None
+    largest: int
+    segment_number: int
+    deleted_threshold: float
+    vacuum_least: int
+    m: int
+    ef_construct: int
+    threads: int
+    quantization: QuantizationConfig | None
+    is_paused: bool
+
+    @property
+    def builds(self) -> bool:
+        """Whether rows without a graph may get one."""
+        return self.threshold is not None and self.m > 0
+
+
+def is_linkable(params: VectorParams) -> bool:
+    """Whether graphs over such vectors, as they are stored, find what is nearest."""
+    datatype = params.datatype or Datatype.FLOAT32
+    if datatype is Datatype.TURBO4:
+        return False
+    # Their length is taken out only when they are compared, which a graph does not do.
+    if datatype is Datatype.UINT8 and params.distance is Distance.COSINE:
+        return False
+    return can_link(params.distance, form_of(datatype).item)
+
+
+def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> Settings:
+    """What holds for the vectors `params` of a collection, on a machine with so many cores."""
+    hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
+    optimizer = config.optimizer_config
+    threads = min(hnsw.max_indexing_threads or cores, cores)
+    largest = max(threads * _LARGEST_PER_THREAD, _LEAST_LARGEST)
+    if optimizer.max_segment_size is not None:
+        largest = optimizer.max_segment_size * _KILOBYTE
+    size = max(params.size * _BITS[params.datatype or Datatype.FLOAT32] // 8, 1)
+    threshold = optimizer.indexing_threshold * _KILOBYTE
+    return Settings(
+        threshold=-(-threshold // size) if threshold else None,
+        largest=max(largest // size, 1),
+        segment_number=optimizer.default_segment_number,
+        deleted_threshold=optimizer.deleted_threshold,
+        vacuum_least=optimizer.vacuum_min_vector_number,
+        m=hnsw.m if is_linkable(params) else 0,
+        ef_construct=hnsw.ef_construct,
+        threads=threads,
+        quantization=params.quantization_config or config.quantization_config,
+        is_paused=optimizer.max_optimization_threads == 0,
+    )
