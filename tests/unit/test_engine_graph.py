@@ -17,7 +17,8 @@ from vexfs_twisted.engine.index.kernels import faiss
 from vexfs_twisted.engine.norms import normalised
 from vexfs_twisted.model.collection_params import Distance
 
-OPTIONS = GraphOptions(m=8, ef_construct=50)
+OPTIONS = GraphOptions(m=8, ef_construct=50, keeps_codes=False)
+COARSE = GraphOptions(m=8, ef_construct=50)
 TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8))
 Rows = NDArray[np.int64]
 
@@ -71,10 +72,11 @@ class GraphTestCase(SynchronousTestCase):
         rows: Rows | None = None,
         distance: Distance = Distance.EUCLID,
         span: tuple[int, int] | None = None,
+        options: GraphOptions = OPTIONS,
     ) -> Graph:
         rows = np.arange(len(vectors)) if rows is None else rows
         start, stop = (0, len(vectors)) if span is None else span
-        builder = self.builder(vectors, distance)
+        builder = self.builder(vectors, distance, options)
         self.assertTrue(builder.add(rows, vectors))
         facts = builder.save(self.path, start, stop)
         graph = Graph.open(self.path, facts, distance, vectors)
@@ -171,6 +173,81 @@ class SearchTests(GraphTestCase):
         self.assertEqual(twin.facts, graph.facts)
 
 
+class CoarseTests(GraphTestCase):
+    """Graphs that are searched by coarse copies."""
+
+    def nearest(
+        self, graph: Graph, distance: Distance, queries: NDArray[np.float32], vectors: Elements
+    ) -> Rows:
+        """The nearest 10 of the 18 that are found, by their vectors."""
+        _, rows = graph.search(queries, 18, 64)
+        found = np.take_along_axis(true_distances(distance, queries, vectors), rows, axis=1)
+        return np.take_along_axis(rows, np.argsort(found, axis=1)[:, :10], axis=1)
+
+    def check(self, distance: Distance, dimension: int) -> None:
+        """As many are right as without copies."""
+        vectors, queries = random_vectors(1280, dimension), random_vectors(100, dimension)
+        if distance is Distance.COSINE:
+            vectors, queries = normalised(vectors), normalised(queries)
+        live = np.setdiff1d(np.arange(64, 1280), np.arange(70, 1280, 7))
+        coarse = self.graph(vectors, live, distance, (64, 1280), COARSE)
+        self.assertGreater(coarse.facts.nbytes, 1216 * dimension)
+        truth = true_distances(distance, queries, vectors)
+        expected = live[np.argsort(truth[:, live], axis=1)[:, :10]]
+        rows = self.nearest(coarse, distance, queries, vectors)
+        right = [np.isin(*pair) for pair in zip(rows, expected, strict=True)]
+        self.assertGreater(np.mean(right), 0.95)
+
+    def test_every_distance_that_has_them(self) -> None:
+        for distance in (Distance.COSINE, Distance.DOT, Distance.EUCLID):
+            for dimension in (24, 32, 3):
+                self.check(distance, dimension)
+
+    def test_without_them_for_absolute_differences(self) -> None:
+        vectors = random_vectors(640, 16)
+        graph = self.graph(vectors, distance=Distance.MANHATTAN, options=COARSE)
+        self.assertLess(graph.facts.nbytes, 200 * 640)
+
+    def test_without_them_where_they_cannot_tell_vectors_apart(self) -> None:
+        """Pairs of clusters so far apart that a byte holds nothing of what is inside of them."""
+        source = np.random.default_rng(2)
+        vectors = source.standard_normal((640, 16)).astype(np.float32)
+        vectors += 1e6 * source.integers(0, 2, (640, 1))
+        graph = self.graph(vectors, options=COARSE)
+        self.assertEqual(graph.facts.nbytes, self.graph(vectors, options=OPTIONS).facts.nbytes)
+
+    def test_they_may_lie_in_any_order(self) -> None:
+        vectors = random_vectors(640, 16)
+        rows = np.random.default_rng(5).permutation(640)
+        graph = self.graph(vectors, rows, options=COARSE)
+        found = self.nearest(graph, Distance.EUCLID, vectors, vectors)
+        self.assertGreater(np.mean(found[:, 0] == np.arange(640)), 0.98)
+
+    def test_what_was_learned_holds_for_what_is_added(self) -> None:
+        """Rows far outside of the first ones are told apart too."""
+        vectors = random_vectors(1280, 16)
+        vectors[640:] *= 100
+        builder = self.builder(vectors, options=COARSE)
+        builder.learn(np.arange(1280), vectors)
+        for start in (0, 640):
+            builder.add(np.arange(start, start + 640), vectors)
+        self.assertEqual(builder.nodes, 1280)
+        facts = builder.save(self.path, 0, 1280)
+        graph = Graph.open(self.path, facts, Distance.EUCLID, vectors)
+        found = self.nearest(graph, Distance.EUCLID, vectors[640:], vectors)
+        self.assertGreater(np.mean(found[:, 0] == np.arange(640, 1280)), 0.98)
+
+    def test_damaged_ones_are_noticed(self) -> None:
+        graph = self.graph(random_vectors(640, 16), options=COARSE)
+        sound = self.path.read_bytes()
+        for place in (4096 + 640, 4096 + 700, len(sound) - 1, len(sound) - 640 * 16):
+            flipped = bytearray(sound)
+            flipped[place] ^= 1
+            self.path.write_bytes(flipped)
+            with self.assertRaises(DamagedGraph, msg=f"byte {place} of {graph.facts}"):
+                Graph.open(self.path, None, Distance.EUCLID, random_vectors(640, 16)).verify()
+
+
 class BuildTests(GraphTestCase):
     """How graphs grow."""
 
@@ -257,13 +334,12 @@ class FileTests(GraphTestCase):
         self.assertEqual(facts.nbytes, len(self.sound))
 
     def test_every_flipped_byte_is_noticed(self) -> None:
-        places = {*range(300), *range(4096, 4096 + 640), *range(8192, len(self.sound), 997)}
+        head = self.sound.index(b"}") + 1
+        places = {*range(head), *range(4096, 4096 + 640), *range(8192, len(self.sound) - 64, 997)}
         for place in sorted(places):
             flipped = bytearray(self.sound)
             flipped[place] ^= 0x41
             self.path.write_bytes(flipped)
-            if not any(self.sound[place : place + 1]) and place < 4096:
-                continue
             with self.assertRaises(DamagedGraph, msg=f"byte {place}"):
                 self.open().verify()
 

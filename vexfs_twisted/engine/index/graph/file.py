@@ -1,8 +1,9 @@
 """A graph on disk: our own layout, of which the large part is searched where it is mapped.
 
 A lead of 16 bytes of format, a checksum of the head and its size; the head as JSON; from the
-second page on the levels, one byte a row of the range; on pages of their own the neighbors, int32.
-Everything is little-endian. A graph is derived: one that is damaged is built again.
+second page on the levels, one byte a row of the range, and behind them the scale of the coarse
+copies, float32; from another page on the neighbors, int32, and behind them the copies, if there are
+any. Everything is little-endian. A graph is derived: one that is damaged is built again.
 """
 
 from __future__ import annotations
@@ -12,21 +13,25 @@ import os
 import zlib
 from pathlib import Path
 from struct import Struct
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
-from attrs import asdict, frozen
+from attrs import asdict, evolve, field, frozen
 from numpy.typing import NDArray
 
 from ...store.files import storage_errors, written_durably
+from .coarse import Scale
 from .errors import DamagedGraph
-from .links import MOST_LEVELS, NO_ENTRY, Links
+from .links import MOST_LEVELS, NO_ENTRY, Levels, Links
 
 _FORMAT = b"vexfsgraph-1\n\0\0\0"
 _LEAD = Struct(f"<{len(_FORMAT)}sII")
 _PAGE = 4096
+_LINE = 64
 _PART = 1 << 20
 _SLOT = np.dtype("<i4")
+_FLOAT = np.dtype("<f4")
 
 
 @frozen
@@ -57,80 +62,126 @@ class _Head:
     links_m: int
     entry: int
     slots: int
+    width: int
     levels_checksum: int
+    scale_checksum: int
     neighbors_checksum: int
+    codes_checksum: int
 
 
 @frozen
-class MappedLinks:
-    """A graph file that is open: what it tells, and its links, the neighbors on the map."""
+class Coarse:
+    """Coarse copies in order: `codes`, shape [n, width], of this `scale`."""
+
+    scale: Scale
+    codes: NDArray[np.uint8] = field(eq=False)
+
+
+@frozen
+class GraphFile:
+    """A graph file that is open: what it tells, and its parts on the map."""
 
     path: Path
     facts: GraphFacts
     links: Links
+    coarse: Coarse | None
     neighbors_checksum: int
+    codes_checksum: int
 
-    def check_neighbors(self) -> None:
-        """Read all neighbors, and raise DamagedGraph unless they are what was written.
+    def verify(self) -> None:
+        """Read what was not checked yet, and raise DamagedGraph unless it is what was written.
 
         Until then a search may be led outside of memory. Takes about a second for two gigabytes
         that are in memory, without the GIL; may run in any thread.
         """
         if _checksum(self.links.neighbors) != self.neighbors_checksum:
             raise DamagedGraph(self.path, "its neighbors are not what was written")
+        if self.coarse and _checksum(self.coarse.codes) != self.codes_checksum:
+            raise DamagedGraph(self.path, "its coarse copies are not what was written")
 
 
-def save_links(
-    path: Path, rows: tuple[int, int], m: int, ef_construct: int, links: Links
-) -> GraphFacts:
-    """Write the links of the `rows` from the first to before the second number durably.
+@frozen
+class Origin:
+    """The rows from `start` to before `stop` that a graph is over, and what it was built with."""
+
+    start: int
+    stop: int
+    m: int
+    ef_construct: int
+
+
+def save_graph(path: Path, origin: Origin, links: Links, coarse: Coarse | None) -> GraphFacts:
+    """Write a graph durably. `links` are scattered; `coarse` has the copies of its nodes alone.
 
     Raises StorageFull, and leaves nothing behind, when the device has no room.
     """
+    scale = np.zeros(0, dtype=_FLOAT) if coarse is None else coarse.scale.values
     neighbors = links.neighbors.astype(_SLOT, copy=False)
     head = _Head(
-        start=rows[0],
-        stop=rows[1],
+        **asdict(origin),
         nodes=int(np.count_nonzero(links.levels)),
-        m=m,
-        ef_construct=ef_construct,
         links_m=links.m,
         entry=links.entry,
         slots=len(neighbors),
+        width=len(scale) // 2,
         levels_checksum=_checksum(links.levels),
+        scale_checksum=_checksum(scale),
         neighbors_checksum=_checksum(neighbors),
+        codes_checksum=0,
     )
-    encoded = orjson.dumps(asdict(head))
-    checksum = zlib.crc32(encoded)
+    layout = _Layout.of(head)
     with storage_errors(path), written_durably(path) as file:
+        file.truncate(layout.size)
+        for place, array in (
+            (layout.levels, links.levels),
+            (layout.scale, scale),
+            (layout.neighbors, neighbors),
+        ):
+            file.seek(place)
+            file.write(array.data)
+        if coarse is not None:
+            file.seek(layout.codes)
+            head = evolve(head, codes_checksum=_write_scattered(file, links.levels, coarse.codes))
+        encoded = orjson.dumps(asdict(head))
+        checksum = zlib.crc32(encoded)
+        file.seek(0)
         file.write(_LEAD.pack(_FORMAT, checksum, len(encoded)) + encoded)
-        file.seek(_PAGE)
-        file.write(links.levels.data)
-        file.truncate(_neighbors_offset(head))
-        file.seek(_neighbors_offset(head))
-        file.write(neighbors.data)
     return _facts(head, checksum)
 
 
-def map_links(path: Path) -> MappedLinks:
-    """Open a graph file and check all of it but the neighbors; raises DamagedGraph."""
+def map_graph(path: Path) -> GraphFile:
+    """Open a graph file and check what is small of it; raises DamagedGraph."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise DamagedGraph(path, str(error.strerror)) from error
     try:
         head, checksum = _read_head(path, os.pread(descriptor, _PAGE, 0))
-        if os.fstat(descriptor).st_size != _size(head):
+        layout = _Layout.of(head)
+        if os.fstat(descriptor).st_size != layout.size:
             raise DamagedGraph(path, "its size is not what was written")
         mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     finally:
         os.close(descriptor)
-    levels = np.frombuffer(mapped, np.uint8, head.stop - head.start, _PAGE)
-    neighbors = np.frombuffer(mapped, _SLOT, head.slots, _neighbors_offset(head))
-    links = Links(head.links_m, head.entry, levels, neighbors)
-    if _checksum(levels) != head.levels_checksum or not _are_sound(links):
+    count, width = head.stop - head.start, head.width
+    levels = np.frombuffer(mapped, np.uint8, count, layout.levels)
+    scale = np.frombuffer(mapped, _FLOAT, 2 * width, layout.scale)
+    links = Links(
+        head.links_m,
+        head.entry,
+        levels,
+        np.frombuffer(mapped, _SLOT, head.slots, layout.neighbors),
+    )
+    checksums = (_checksum(levels), _checksum(scale))
+    if checksums != (head.levels_checksum, head.scale_checksum) or not _are_sound(links):
         raise DamagedGraph(path, "its levels are not what was written")
-    return MappedLinks(path, _facts(head, checksum), links, head.neighbors_checksum)
+    coarse = None
+    if width:
+        codes = np.frombuffer(mapped, np.uint8, count * width, layout.codes)
+        coarse = Coarse(Scale(scale[:width], scale[width:]), codes.reshape(count, width))
+    return GraphFile(
+        path, _facts(head, checksum), links, coarse, head.neighbors_checksum, head.codes_checksum
+    )
 
 
 def _read_head(path: Path, page: bytes) -> tuple[_Head, int]:
@@ -163,23 +214,47 @@ def _facts(head: _Head, checksum: int) -> GraphFacts:
         nodes=head.nodes,
         m=head.m,
         ef_construct=head.ef_construct,
-        nbytes=_size(head),
+        nbytes=_Layout.of(head).size,
         checksum=checksum,
     )
 
 
-def _neighbors_offset(head: _Head) -> int:
-    end = _PAGE + head.stop - head.start
-    return -(-end // _PAGE) * _PAGE
+@frozen
+class _Layout:
+    """Where the parts of a file begin, and its size."""
+
+    levels: int
+    scale: int
+    neighbors: int
+    codes: int
+    size: int
+
+    @classmethod
+    def of(cls, head: _Head) -> _Layout:
+        rows = head.stop - head.start
+        scale = _aligned(_PAGE + rows, _LINE)
+        neighbors = _aligned(scale + 2 * head.width * _FLOAT.itemsize, _PAGE)
+        codes = _aligned(neighbors + head.slots * _SLOT.itemsize, _LINE)
+        return cls(_PAGE, scale, neighbors, codes, codes + rows * head.width)
 
 
-def _size(head: _Head) -> int:
-    return _neighbors_offset(head) + head.slots * _SLOT.itemsize
+def _aligned(place: int, unit: int) -> int:
+    return -(-place // unit) * unit
 
 
-def _checksum(array: NDArray[np.generic]) -> int:
-    """The checksum of an array, which is not copied for it."""
-    checksum = 0
-    for start in range(0, len(array), _PART):
-        checksum = zlib.crc32(array[start : start + _PART].data, checksum)
+def _write_scattered(file: BinaryIO, levels: Levels, codes: NDArray[np.uint8]) -> int:
+    """Write each code at the place of its node, zeros at the others; returns the checksum."""
+    checksum = done = 0
+    step = max(1, _PART // codes.shape[1])
+    for start in range(0, len(levels), step):
+        nodes = np.flatnonzero(levels[start : start + step])
+        block = np.zeros((len(levels[start : start + step]), codes.shape[1]), dtype=np.uint8)
+        block[nodes] = codes[done : done + len(nodes)]
+        done += len(nodes)
+        checksum = zlib.crc32(block.data, checksum)
+        file.write(block.data)
     return checksum
+
+
+def _checksum(array: NDArray[Any]) -> int:
+    return zlib.crc32(array.data)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
 from ..kernels import Matrix, RowMatrix, Scores, faiss, threads_of_faiss
+from .coarse import pad
 from .errors import DamagedGraph
-from .file import GraphFacts, MappedLinks, map_links
+from .file import GraphFacts, GraphFile, map_graph
 from .links import Links
-from .native import Elements, borrowed_graph, borrowed_storage
+from .native import Elements, borrowed_coarse_storage, borrowed_graph, borrowed_storage
 from .trial import check_borrowing
 
 _thread = threading.local()
@@ -24,8 +25,8 @@ _thread = threading.local()
 class Graph:
     """The graph of the rows from `start` to before `stop`. Immutable; any thread may search it."""
 
-    def __init__(self, mapped: MappedLinks, storage: Any, keepalive: object) -> None:
-        self._mapped = mapped
+    def __init__(self, file: GraphFile, storage: Any, keepalive: object) -> None:
+        self._file = file
         self._storage = storage
         self._keepalive = keepalive
 
@@ -36,19 +37,22 @@ class Graph:
         """Map the graph in a file, over `vectors`, shape [rows, dim], of which row 0 is the first.
 
         They are float32, float16 or uint8, C-contiguous, reach to the end of the range, and are
-        read where they are. Checks all of the file but the neighbors: `verify` must have passed
-        before the first search. Raises DamagedGraph, also for a graph other than `expected`, and
-        GraphsUnavailable.
+        read where they are; or else the coarse copies that the file holds of them are. Checks what
+        is small of the file: `verify` must have passed before the first search. Raises
+        DamagedGraph, also for a graph other than `expected`, and GraphsUnavailable.
         """
         check_borrowing()
-        mapped = map_links(path)
-        facts = mapped.facts
+        file = map_graph(path)
+        facts = file.facts
         if expected is not None and facts != expected:
             raise DamagedGraph(path, "it is another graph")
         if len(vectors) < facts.stop:
             raise DamagedGraph(path, f"its rows end at {facts.stop}, the vectors at {len(vectors)}")
-        own = vectors[facts.start : facts.stop]
-        return cls(mapped, borrowed_storage(distance, own), own)
+        if file.coarse is None:
+            own = vectors[facts.start : facts.stop]
+            return cls(file, borrowed_storage(distance, own), own)
+        coarse = file.coarse
+        return cls(file, borrowed_coarse_storage(distance, coarse.scale, coarse.codes), coarse)
 
     def with_storage(self, storage: Any, keepalive: object) -> Graph:
         """The same graph, searched by other distances.
@@ -56,21 +60,21 @@ class Graph:
         `storage` is a faiss index that holds a code for every row of the range in order, and
         `keepalive` whatever must live as long as it.
         """
-        return Graph(self._mapped, storage, (storage, keepalive))
+        return Graph(self._file, storage, (storage, keepalive))
 
     @property
     def facts(self) -> GraphFacts:
         """What the graph was built over and with."""
-        return self._mapped.facts
+        return self._file.facts
 
     def verify(self) -> None:
         """Check what `open` left out, reading the whole file; raises DamagedGraph."""
-        self._mapped.check_neighbors()
+        self._file.verify()
 
     @property
     def links(self) -> Links:
         """The links, numbered by the positions of rows in the range."""
-        return self._mapped.links
+        return self._file.links
 
     def node_mask(self) -> NDArray[np.bool_]:
         """Which rows of the range the graph links, shape [stop - start]."""
@@ -93,10 +97,14 @@ class Graph:
 
         Returns distances and row numbers, both of shape [q, k] where k is the `limit` or the number
         of nodes if that is less; the nearest first, -1 where there is no more. Distances are inner
-        products, squared distances for Euclid, or sums of absolute differences. Releases the GIL.
+        products, squared distances for Euclid, or sums of absolute differences; by coarse copies
+        they are rough, so that some more should be asked for than are wanted, and compared by
+        their vectors. Releases the GIL.
         """
         facts = self.facts
         limit = min(limit, facts.nodes)
+        if self._storage.d > queries.shape[1]:
+            queries = pad(queries)
         distances = np.empty((len(queries), limit), dtype=np.float32)
         rows = np.empty((len(queries), limit), dtype=np.int64)
         if rows.size:

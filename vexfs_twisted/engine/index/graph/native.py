@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
 from ..kernels import faiss
+from .coarse import Scale
 from .links import Links
 
 Elements = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8]
@@ -51,12 +52,30 @@ def empty_storage(distance: Distance, dimension: int, dtype: np.dtype[Any]) -> A
 def borrowed_storage(distance: Distance, vectors: Elements) -> Any:
     """A faiss index whose vectors are `vectors`, which must live as long as it does."""
     storage = empty_storage(distance, vectors.shape[1], vectors.dtype)
-    codes = vectors.reshape(-1).view(np.uint8)
-    storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
-        faiss.swig_ptr(codes), codes.size, _owner()
-    )
-    storage.ntotal = len(vectors)
+    lend(storage, vectors)
     return storage
+
+
+def empty_coarse_storage(distance: Distance, scale: Scale) -> Any:
+    """A faiss index for coarse copies of vectors, which must be padded before they are added."""
+    quantizer = faiss.ScalarQuantizer.QT_8bit
+    storage = faiss.IndexScalarQuantizer(scale.width, quantizer, _METRICS[distance])
+    faiss.copy_array_to_vector(scale.values, storage.sq.trained)
+    storage.is_trained = True
+    return storage
+
+
+def borrowed_coarse_storage(distance: Distance, scale: Scale, codes: NDArray[np.uint8]) -> Any:
+    """A faiss index whose copies are `codes`, shape [n, width], which must live as long."""
+    storage = empty_coarse_storage(distance, scale)
+    lend(storage, codes)
+    return storage
+
+
+def codes_of(storage: Any) -> NDArray[np.uint8]:
+    """The codes of a storage that owns some, shape [n, bytes of a code], not a copy."""
+    codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size())
+    return np.asarray(codes).reshape(-1, storage.code_size)
 
 
 def borrowed_graph(storage: Any, links: Links) -> Any:
@@ -99,6 +118,14 @@ def links_of(graph: Any, m: int) -> Links:
         faiss.rev_swig_ptr(hnsw.neighbors.data(), slots) if slots else np.zeros(0, dtype=np.int32)
     )
     return Links(m, hnsw.entry_point, levels, neighbors)
+
+
+def lend(storage: Any, vectors: Elements) -> None:
+    codes = vectors.reshape(-1).view(np.uint8)
+    storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
+        faiss.swig_ptr(codes), codes.size, _owner()
+    )
+    storage.ntotal = len(vectors)
 
 
 def _set_levels(graph: Any, links: Links) -> None:
