@@ -80,7 +80,7 @@ def closeness(distance: Distance, asked: Matrix, vectors: Matrix) -> Scores:
     with np.errstate(over="ignore", invalid="ignore"):
         scores: Scores = asked @ vectors.T
         if distance is Distance.EUCLID:
-            scores -= np.float32(0.5) * squared_norms(vectors).astype(np.float32)
+            np.subtract(scores, squared_norms(vectors).astype(np.float32) / 2, out=scores)
     return scores
 
 

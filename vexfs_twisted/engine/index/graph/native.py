@@ -121,6 +121,7 @@ def links_of(graph: Any, m: int) -> Links:
 
 
 def lend(storage: Any, vectors: Elements) -> None:
+    """Make `vectors`, or codes of such, those of a storage; they must live as long as it does."""
     codes = vectors.reshape(-1).view(np.uint8)
     storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
         faiss.swig_ptr(codes), codes.size, _owner()
