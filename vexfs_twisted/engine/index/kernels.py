@@ -26,6 +26,9 @@ Scores = NDArray[np.float32]
 # The stubs that faiss ships leave out the kernels.
 faiss: Any = _faiss
 
+# Else every native call takes the GIL on its way to ask whether there was a Ctrl-C.
+faiss.InterruptCallback.clear_instance()
+
 _TRIAL_ROWS = 67
 
 # Qdrant has no vector instructions for shorter vectors and adds their products up one by one;
