@@ -34,6 +34,7 @@ from vexfs_twisted.model.errors import AlreadyExists, NotFound, unknown_collecti
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.names import check_new_collection_name
+from vexfs_twisted.model.optimizations import Optimizations
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
@@ -83,12 +84,17 @@ class Kept:
 
 @implementer(IOperations)
 class MemoryOperations:
-    """See the module. `calls` holds the name and arguments of every call, in order."""
+    """See the module. `calls` holds the name and arguments of every call, in order.
+
+    Every collection tells `told` of its optimizations, and `optimizer_error` of their last error.
+    """
 
     def __init__(self) -> None:
         self.collections: dict[str, Kept] = {}
         self.aliases: dict[str, str] = {}
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.told = Optimizations()
+        self.optimizer_error: str | None = None
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[bool]:
         self.calls.append(("create_collection", (name, request)))
@@ -125,8 +131,20 @@ class MemoryOperations:
     def _info(self, name: str) -> CollectionInfo:
         kept = self._kept(name)
         return CollectionInfo(
-            kept.config, len(kept.points), 0, 1, payload_schema=dict(kept.indexes)
+            kept.config,
+            len(kept.points),
+            0,
+            1,
+            optimizer_error=self.optimizer_error,
+            payload_schema=dict(kept.indexes),
         )
+
+    def optimizations(self, name: str) -> Deferred[Optimizations]:
+        return maybeDeferred(self._told, name)
+
+    def _told(self, name: str) -> Optimizations:
+        self._kept(name)
+        return self.told
 
     def cluster_info(self, name: str) -> Deferred[ClusterInfo]:
         return maybeDeferred(lambda: ClusterInfo(7, 1, len(self._kept(name).points)))

@@ -22,6 +22,7 @@ from .model.collection import (
     UpdateCollection,
 )
 from .model.ids import PointId
+from .model.optimizations import Optimizations
 from .model.queries import (
     Count,
     Facet,
@@ -65,6 +66,9 @@ class IStorage(Interface):
 
     def collection_info(name: str) -> Deferred[CollectionInfo]:
         """Describe a collection."""
+
+    def optimizations(name: str) -> Deferred[Optimizations]:
+        """What is done behind a collection, what waits and what has been done."""
 
     def update(name: str, update: Update) -> Deferred[int]:
         """Carry out an update durably; fires with its operation id once it is on disk."""
@@ -117,6 +121,9 @@ class IOperations(Interface):
 
     def collection_info(name: str) -> Deferred[CollectionInfo]:
         """Describe a collection."""
+
+    def optimizations(name: str) -> Deferred[Optimizations]:
+        """What is done behind a collection, what waits and what has been done."""
 
     def cluster_info(name: str) -> Deferred[ClusterInfo]:
         """Where the collection lives."""

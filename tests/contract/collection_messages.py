@@ -81,6 +81,7 @@ def read_collection_info(message: Any) -> CollectionInfo:
         indexed_vectors_count=message.indexed_vectors_count,
         segments_count=message.segments_count,
         status=read_enum(message, "status", CollectionStatus),
+        optimizer_error=message.optimizer_status.error or None,
         update_queue_length=message.update_queue.length,
         payload_schema={
             field: read_field_info(message.payload_schema[field])

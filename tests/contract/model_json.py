@@ -6,6 +6,7 @@ Written beside the server's own codecs, not with them, so that a mistake there s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -27,6 +28,13 @@ from vexfs_twisted.model.collection import (
     UpdateCollection,
 )
 from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.optimizations import (
+    Optimization,
+    Optimizations,
+    PendingOptimization,
+    Progress,
+    SegmentSummary,
+)
 from vexfs_twisted.model.payload_index import FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
@@ -183,6 +191,7 @@ def read_collection_info(result: Json) -> CollectionInfo:
         indexed_vectors_count=result["indexed_vectors_count"],
         segments_count=result["segments_count"],
         status=CollectionStatus(result["status"]),
+        optimizer_error=None if (told := result["optimizer_status"]) == "ok" else told["error"],
         update_queue_length=result["update_queue"]["length"],
         payload_schema={k: _read_field_info(v) for k, v in result["payload_schema"].items()},
     )
@@ -192,6 +201,54 @@ def _read_field_info(result: Json) -> FieldInfo:
     schema = read_field_schema(result.get("params", result["data_type"]))
     assert schema.type.value == result["data_type"]
     return FieldInfo(schema, result["points"])
+
+
+def read_optimizations(result: Json) -> Optimizations:
+    """The whole report; its summary must be one of its lists."""
+    segments = [s for waiting in result["queued"] for s in waiting["segments"]]
+    assert result["summary"] == {
+        "queued_optimizations": len(result["queued"]),
+        "queued_segments": len(segments),
+        "queued_points": sum(segment["points_count"] for segment in segments),
+        "idle_segments": len(result["idle_segments"]),
+    }
+    return Optimizations(
+        running=list(map(_read_optimization, result["running"])),
+        queued=[
+            PendingOptimization(waiting["optimizer"], _read_segments(waiting["segments"]))
+            for waiting in result["queued"]
+        ],
+        completed=list(map(_read_optimization, result["completed"])),
+        idle_segments=_read_segments(result["idle_segments"]),
+    )
+
+
+def _read_optimization(result: Json) -> Optimization:
+    status, progress = result["status"], result["progress"]
+    finished = progress.get("finished_at")
+    assert (status == "optimizing") == (finished is None)
+    return Optimization(
+        result["uuid"],
+        result["optimizer"],
+        _read_segments(result["segments"]),
+        Progress(
+            progress["name"],
+            _read_time(progress["started_at"]),
+            None if finished is None else _read_time(finished),
+            progress["done"],
+            progress["total"],
+        ),
+        error=status.get("error") if isinstance(status, dict) else None,
+        cancelled=status.get("cancelled") if isinstance(status, dict) else None,
+    )
+
+
+def _read_time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _read_segments(result: list[Json]) -> list[SegmentSummary]:
+    return [SegmentSummary(segment["uuid"], segment["points_count"]) for segment in result]
 
 
 def read_cluster_info(result: Json) -> ClusterInfo:

@@ -35,6 +35,7 @@ from vexfs_twisted.model.errors import (
     ValidationError,
 )
 from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.optimizations import Optimizations
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
@@ -174,6 +175,12 @@ class RestOperations:
     async def collection_info(self, name: str) -> CollectionInfo:
         result = await self._call("GET", "/collections/{collection_name}", name)
         return model_json.read_collection_info(result)
+
+    @deferred
+    async def optimizations(self, name: str) -> Optimizations:
+        path = "/collections/{collection_name}/optimizations"
+        query = {"with": "queued,completed,idle_segments", "completed_limit": "100"}
+        return model_json.read_optimizations(await self._call("GET", path, name, None, query))
 
     @deferred
     async def cluster_info(self, name: str) -> ClusterInfo:

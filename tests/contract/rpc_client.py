@@ -32,6 +32,7 @@ from vexfs_twisted.model.errors import (
     ValidationError,
 )
 from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.optimizations import Optimizations
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
@@ -152,6 +153,10 @@ class RpcOperations:
         message = pb.GetCollectionInfoRequest(collection_name=name)
         response = await self._call("Collections/Get", message)
         return collection_messages.read_collection_info(response.result)
+
+    @deferred
+    async def optimizations(self, name: str) -> Optimizations:
+        raise NotImplementedError("gRPC has no such call")
 
     @deferred
     async def cluster_info(self, name: str) -> ClusterInfo:

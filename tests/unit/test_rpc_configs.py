@@ -257,6 +257,11 @@ class MessageTests(SynchronousTestCase):
         self.assertFalse(result.config.HasField("quantization_config"))
         self.assertFalse(result.config.HasField("strict_mode_config"))
 
+    def test_a_failure_of_the_optimizer_is_told(self) -> None:
+        info = CollectionInfo(CollectionConfig(), 0, 0, 1, optimizer_error="no room")
+        status = write_info(info).result.optimizer_status
+        self.assertEqual((status.ok, status.error), (False, "no room"))
+
     def test_unknown_distance(self) -> None:
         request = pb.CreateCollection(
             vectors_config=pb.VectorsConfig(params=pb.VectorParams(size=4))

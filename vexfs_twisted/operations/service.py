@@ -23,6 +23,7 @@ from ..model.collection import (
 from ..model.errors import NotFound, TimedOut
 from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_collection_name
+from ..model.optimizations import Optimizations
 from ..model.queries import (
     Count,
     Facet,
@@ -103,6 +104,11 @@ class Operations:
     async def collection_info(self, name: str) -> CollectionInfo:
         """See IOperations."""
         return await self._storage.collection_info(self._resolve(name))
+
+    @_deferred
+    async def optimizations(self, name: str) -> Optimizations:
+        """See IOperations."""
+        return await self._storage.optimizations(self._resolve(name))
 
     @_deferred
     async def cluster_info(self, name: str) -> ClusterInfo:

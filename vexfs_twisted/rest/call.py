@@ -14,8 +14,10 @@ from ..model.names import check_collection_name
 from .bodies import THREAD_FROM_BYTES, Body
 from .parameters import (
     Arguments,
+    ReportParameters,
     UpdateParameters,
     read_read_parameters,
+    read_report_parameters,
     read_timeout,
     read_update_parameters,
 )
@@ -66,6 +68,11 @@ class Call:
     def update_parameters(self) -> UpdateParameters:
         """How an update is to be answered."""
         return read_update_parameters(self.arguments)
+
+    @property
+    def report_parameters(self) -> ReportParameters:
+        """What a report of optimizations is to have."""
+        return read_report_parameters(self.arguments)
 
     async def read(self, read: Callable[[Any], T]) -> T:
         """The body, decoded by `read`; a large one in a thread."""

@@ -14,6 +14,7 @@ Arguments = Mapping[bytes, list[bytes]]
 
 _ORDERINGS = ("weak", "medium", "strong")
 _CONSISTENCIES = ("majority", "quorum", "all")
+_REPORT_PARTS = ("queued", "completed", "idle_segments")
 _AT_LEAST_ONE = Bounds(1)
 _U64_DIGITS = 20
 
@@ -24,6 +25,14 @@ class UpdateParameters:
 
     wait: bool = False
     timeout: int | None = None
+
+
+@frozen
+class ReportParameters:
+    """Which lists a report of optimizations has, and the length of the longest of them."""
+
+    parts: frozenset[str] = frozenset()
+    completed_limit: int = 16
 
 
 def read_update_parameters(arguments: Arguments) -> UpdateParameters:
@@ -48,6 +57,21 @@ def read_read_parameters(arguments: Arguments) -> int | None:
             raise QueryFormatError(text)
         _check_positive("consistency", int(consistency))
     return read_timeout(arguments)
+
+
+def read_report_parameters(arguments: Arguments) -> ReportParameters:
+    """The parameters of a report of optimizations."""
+    parts = (_last(arguments, b"with") or "").split(",")
+    wanted = frozenset(part.strip() for part in parts) - {""}
+    for part in sorted(wanted.difference(_REPORT_PARTS)):
+        expected = ", ".join(f"`{name}`" for name in _REPORT_PARTS)
+        raise QueryFormatError(f"unknown variant `{part}`, expected one of {expected}")
+    limit = _last(arguments, b"completed_limit")
+    if limit is None:
+        return ReportParameters(wanted)
+    if not _is_unsigned(limit):
+        raise QueryFormatError("invalid digit found in string")
+    return ReportParameters(wanted, int(limit))
 
 
 def read_timeout(arguments: Arguments) -> int | None:

@@ -22,6 +22,7 @@ from ..model.collection import (
     UpdateCollection,
 )
 from ..model.ids import PointId
+from ..model.optimizations import Optimizations
 from ..model.queries import (
     Count,
     Facet,
@@ -131,6 +132,10 @@ class StorageService(Service):
             return attrs.evolve(info, update_queue_length=waiting)
 
         return self._readers.run(collection.info).addCallback(with_queue)
+
+    def optimizations(self, name: str) -> Deferred[Optimizations]:
+        """See IStorage."""
+        return self._read(name, Collection.optimizations)
 
     def update(self, name: str, update: Update) -> Deferred[int]:
         """See IStorage."""

@@ -53,7 +53,7 @@ def info_to_json(info: CollectionInfo) -> dict[str, Any]:
     """What is told about a collection."""
     plain: dict[str, Any] = {
         "status": info.status.value,
-        "optimizer_status": "ok",
+        "optimizer_status": _optimizer_status(info.optimizer_error),
         "indexed_vectors_count": info.indexed_vectors_count,
         "points_count": info.points_count,
         "segments_count": info.segments_count,
@@ -67,6 +67,10 @@ def info_to_json(info: CollectionInfo) -> dict[str, Any]:
     if warnings:
         plain["warnings"] = [{"message": text} for text in warnings]
     return plain
+
+
+def _optimizer_status(error: str | None) -> object:
+    return "ok" if error is None else {"error": error}
 
 
 def _field_info_to_json(info: FieldInfo) -> dict[str, Any]:

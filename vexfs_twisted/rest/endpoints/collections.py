@@ -6,6 +6,7 @@ from ...jsonform.collections import read_create_collection, read_update_collecti
 from ...model.validation import validate
 from ..call import Call
 from ..codecs.fields import shallow
+from ..codecs.optimizations import optimizations_to_json
 from ..codecs.results import cluster_info_to_json, info_to_json
 from ..routing import Routes
 
@@ -32,6 +33,14 @@ async def create(call: Call) -> object:
 async def info(call: Call) -> object:
     """Describe a collection."""
     return info_to_json(await call.operations.collection_info(call.collection))
+
+
+@routes.read("GET", "/collections/<collection>/optimizations")
+async def optimizations(call: Call) -> object:
+    """What is done behind a collection, what waits and what has been done."""
+    parameters = call.report_parameters
+    told = await call.operations.optimizations(call.collection)
+    return optimizations_to_json(told, parameters.parts, parameters.completed_limit)
 
 
 @routes.write("PATCH", "/collections/<collection>")

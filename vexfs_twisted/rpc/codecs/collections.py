@@ -32,7 +32,9 @@ def write_info(info: CollectionInfo) -> pb.GetCollectionInfoResponse:
     response = pb.GetCollectionInfoResponse()
     result = response.result
     result.status = _STATUSES[info.status]
-    result.optimizer_status.ok = True
+    result.optimizer_status.ok = info.optimizer_error is None
+    if info.optimizer_error is not None:
+        result.optimizer_status.error = info.optimizer_error
     result.segments_count = info.segments_count
     result.points_count = info.points_count
     result.indexed_vectors_count = info.indexed_vectors_count
