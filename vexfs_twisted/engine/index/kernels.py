@@ -7,17 +7,24 @@ vectors overflow. The kernels release the GIL and run in the calling thread alon
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
+
+# The threads of OpenMP wait for more work for milliseconds, busily, on the processors that others
+# need. It reads how long when it is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+import faiss as _faiss
 
 Matrix = NDArray[np.float32]
 RowMatrix = NDArray[np.int64]

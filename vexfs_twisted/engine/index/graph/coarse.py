@@ -63,8 +63,8 @@ class Scale:
 
     def _rounded(self, vectors: Matrix) -> Matrix:
         """What copies of `vectors` tell of them."""
-        lowest, span = (row[: vectors.shape[1]] for row in (self.lowest, self.span))
-        step = np.where(span > 0, span, 1) / np.float32(_STEPS)
+        lowest, span = self.lowest[: vectors.shape[1]], self.span[: vectors.shape[1]]
+        step = (np.where(span > 0, span, 1) / _STEPS).astype(np.float32)
         rounded: Matrix = np.rint((vectors - lowest) / step) * step + lowest
         return rounded
 
