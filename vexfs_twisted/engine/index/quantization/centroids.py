@@ -1,0 +1,42 @@
+"""Centroids of clusters, for product codes: by Lloyd's method, of a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels import Matrix, faiss
+
+CENTROIDS = 256
+_ROUNDS = 10
+_POINTS = 24 * CENTROIDS
+
+
+def find_centroids(points: Matrix) -> Matrix:
+    """The centres of clusters among `points`, shape [n, dim]: 256 of them, shape [256, dim]."""
+    if len(points) < CENTROIDS:
+        # Each point is a centroid, some of them several times.
+        return np.resize(points, (CENTROIDS, points.shape[1]))
+    if points.shape[1] == 1:
+        return _on_a_line(points[:, 0])[:, np.newaxis]
+    dimension = points.shape[1]
+    clustering = faiss.Clustering(dimension, CENTROIDS)
+    clustering.niter = _ROUNDS
+    # Fewer points than faiss would like are no reason to complain on the standard output.
+    clustering.min_points_per_centroid = 1
+    chosen = np.ascontiguousarray(points[:: -(-len(points) // _POINTS)])
+    clustering.train(chosen, faiss.IndexFlatL2(dimension))
+    found: Matrix = faiss.vector_to_array(clustering.centroids).reshape(CENTROIDS, dimension)
+    return found
+
+
+def _on_a_line(points: Matrix) -> Matrix:
+    """The centroids of points of one dimension, shape [n]: their clusters are runs in order."""
+    ordered = np.sort(points).astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    centroids = np.quantile(ordered, (np.arange(CENTROIDS) + 0.5) / CENTROIDS)
+    for _ in range(_ROUNDS):
+        borders = np.searchsorted(ordered, (centroids[:-1] + centroids[1:]) / 2)
+        ends = np.concatenate([[0], borders, [len(ordered)]])
+        counts = np.diff(ends)
+        np.divide(np.diff(sums[ends]), counts, out=centroids, where=counts > 0)
+    return centroids.astype(np.float32)

@@ -1,0 +1,12 @@
+"""Why codes cannot be used. No data is lost by it: they are made again of the vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DamagedCodes(Exception):
+    """A file of codes is missing, of another version, of other codes, or not what was written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"codes {path.name} are damaged: {reason}")
