@@ -16,8 +16,6 @@ def find_centroids(points: Matrix) -> Matrix:
     if len(points) < CENTROIDS:
         # Each point is a centroid, some of them several times.
         return np.resize(points, (CENTROIDS, points.shape[1]))
-    if points.shape[1] == 1:
-        return _on_a_line(points[:, 0])[:, np.newaxis]
     dimension = points.shape[1]
     clustering = faiss.Clustering(dimension, CENTROIDS)
     clustering.niter = _ROUNDS
@@ -27,16 +25,3 @@ def find_centroids(points: Matrix) -> Matrix:
     clustering.train(chosen, faiss.IndexFlatL2(dimension))
     found: Matrix = faiss.vector_to_array(clustering.centroids).reshape(CENTROIDS, dimension)
     return found
-
-
-def _on_a_line(points: Matrix) -> Matrix:
-    """The centroids of points of one dimension, shape [n]: their clusters are runs in order."""
-    ordered = np.sort(points).astype(np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    centroids = np.quantile(ordered, (np.arange(CENTROIDS) + 0.5) / CENTROIDS)
-    for _ in range(_ROUNDS):
-        borders = np.searchsorted(ordered, (centroids[:-1] + centroids[1:]) / 2)
-        ends = np.concatenate([[0], borders, [len(ordered)]])
-        counts = np.diff(ends)
-        np.divide(np.diff(sums[ends]), counts, out=centroids, where=counts > 0)
-    return centroids.astype(np.float32)

@@ -85,7 +85,8 @@ def _asked_for(config: QuantizationConfig) -> Kind | None:
     if config.scalar is not None:
         return _int8(_QUANTILE if config.scalar.quantile is None else config.scalar.quantile)
     if config.product is not None:
-        return _product(_COMPONENTS[config.product.compression])
+        components = _COMPONENTS.get(config.product.compression)
+        return _eight_bits() if components is None else _product(components)
     if config.binary is not None:
         return _rabit(_BINARY_BITS[config.binary.encoding or BinaryEncoding.ONE_BIT])
     if config.turbo is not None:
@@ -105,15 +106,23 @@ def _int8(quantile: float) -> Kind:
     )
 
 
-def _four_bits() -> Kind:
-    """Half a byte a component: sixteen steps over a range of its own for each component."""
+def _steps(bits: int, quantizer: int, quantile: float, oversampling: float) -> Kind:
+    """So many bits a component: equal steps over a range of its own for each component."""
     return Kind(
-        name="bits-4",
-        oversampling=2.0,
-        make=partial(_scalar, faiss.ScalarQuantizer.QT_4bit),
-        learn=_ranges,
+        name=f"steps-{bits}",
+        oversampling=oversampling,
+        make=partial(_scalar, quantizer),
+        learn=partial(_ranges, quantile),
         teach=_teach_scalar,
     )
+
+
+def _eight_bits() -> Kind:
+    return _steps(8, faiss.ScalarQuantizer.QT_8bit, 1.0, 1.0)
+
+
+def _four_bits() -> Kind:
+    return _steps(4, faiss.ScalarQuantizer.QT_4bit, _QUANTILE, 2.0)
 
 
 def _rabit(bits: int) -> Kind:
@@ -134,7 +143,7 @@ def _product(components: int) -> Kind:
     """A byte for so many components together: the nearest of 256 centroids."""
     return Kind(
         name=f"product-{components}",
-        oversampling=min(components, 8),
+        oversampling=float(components),
         make=lambda width, metric: faiss.IndexPQ(width, width // components, 8, metric),
         learn=partial(_centroids, components),
         teach=_teach_product,
@@ -152,10 +161,9 @@ def _range(quantile: float, sample: Matrix, _: ShouldStop) -> Learned:
     return np.array([low, high - low], dtype=np.float32)
 
 
-def _ranges(sample: Matrix, _: ShouldStop) -> Learned:
+def _ranges(quantile: float, sample: Matrix, _: ShouldStop) -> Learned:
     """The lowest values and the extents of the range of each component."""
-    tails = [(1 - _QUANTILE) / 2, (1 + _QUANTILE) / 2]
-    low, high = np.quantile(_part(sample), tails, axis=0)
+    low, high = np.quantile(_part(sample), [(1 - quantile) / 2, (1 + quantile) / 2], axis=0)
     return np.concatenate([low, high - low]).astype(np.float32)
 
 
@@ -195,8 +203,8 @@ def _part(sample: Matrix) -> Matrix:
     return sample[: max(_LEARNED_ELEMENTS // sample.shape[1], _LEAST_LEARNED_ROWS)]
 
 
+# 256 centroids of single components take very long to find, and equal steps are as good.
 _COMPONENTS: Mapping[CompressionRatio, int] = {
-    CompressionRatio.X4: 1,
     CompressionRatio.X8: 2,
     CompressionRatio.X16: 4,
     CompressionRatio.X32: 8,
