@@ -54,6 +54,7 @@ class Building:
             assert job.seed.graph is not None
             self._builder.seed(job.seed.graph, vectors)
         rows = self._rows()
+        self._builder.learn(rows, vectors)
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             part = rows[first : first + _ROWS_AT_ONCE]
             if not self._builder.add(part, vectors, self._should_stop):

@@ -1,0 +1,142 @@
+"""Upkeep while a collection and a dictionary go through the same changes and crashes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import attrs
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.property.test_engine_machine import CollectionMachine, Point, upsert_of
+from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.collection_store import CollectionStore
+from vexfs_twisted.engine.store.segments import graph_file
+from vexfs_twisted.engine.upkeep import outlook, plan
+from vexfs_twisted.engine.upkeep.settings import Settings
+from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
+from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
+from vexfs_twisted.model.vectors import UNNAMED
+
+
+class Crash(Exception):
+    """The process ended here."""
+
+
+class UpkeepMachine(CollectionMachine):
+    """The same collection, with graphs over its rows, which are a multiple of 64 each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.many: list[Point] = [
+            (100 + i, i % 6, [float(i % 7), i % 5, i % 3]) for i in range(150)
+        ]
+        self.write_many(0, 150)
+
+    @rule(first=st.integers(0, 140), count=st.integers(10, 150))
+    def write_many(self, first: int, count: int) -> None:
+        """Use up rows: 64 of them are worth a graph."""
+        written: list[Point] = self.many[first : first + count]
+        self.write(upsert_of(written))
+        self.remember(written)
+
+    @rule(first=st.integers(0, 140), count=st.integers(10, 150))
+    def grow(self, first: int, count: int) -> None:
+        self.write_many(first, count)
+        self.upkeep()
+
+    @rule(first=st.integers(0, 140), count=st.integers(1, 100))
+    def thin(self, first: int, count: int) -> None:
+        ids = [point_id for point_id, _, _ in self.many[first : first + count]]
+        self.delete(ids)
+        self.upkeep()
+
+    @rule()
+    def upkeep(self) -> None:
+        self.collection.upkeep()
+        assert not self.collection.is_upkeep_due()
+        assert self.collection.info().status is CollectionStatus.GREEN
+
+    @rule(asked=st.integers(0, 4))
+    def upkeep_for_a_while(self, asked: int) -> None:
+        answers = iter([False] * asked)
+        self.collection.upkeep(lambda: next(answers, True))
+
+    @rule(m=st.sampled_from([0, 2, 16, 16, 16, 16]), number=st.integers(0, 3))
+    def change_settings(self, m: int, number: int) -> None:
+        self.collection.update_config(
+            UpdateCollection(
+                hnsw_config=HnswConfigDiff(m=m),
+                optimizers_config=OptimizersConfigDiff(default_segment_number=number),
+            )
+        )
+
+    @rule()
+    def crash_before_a_graph_is_committed(self) -> None:
+        home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
+
+        def crash(store: CollectionStore, change: Any) -> None:
+            shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
+            raise Crash
+
+        original = CollectionStore.change_segments
+        CollectionStore.change_segments = crash  # type: ignore[method-assign, assignment]
+        try:
+            self.collection.upkeep()
+        except Crash:
+            self.homes.append(home)
+            self.catalogs.append(Catalog(home))
+            self.catalogs[-1].open()
+        else:
+            home.rmdir()
+        finally:
+            CollectionStore.change_segments = original  # type: ignore[method-assign]
+
+    @rule(place=st.integers(0, 10_000), bit=st.integers(0, 7))
+    def damage_a_graph(self, place: int, bit: int) -> None:
+        self.catalogs[-1].close()
+        files = sorted(self.homes[-1].glob("collections/*/graph-*"))
+        if files:
+            data = bytearray(files[place % len(files)].read_bytes())
+            data[place % len(data)] ^= 1 << bit
+            files[place % len(files)].write_bytes(data)
+        self.catalogs.append(Catalog(self.homes[-1]))
+        self.catalogs[-1].open()
+
+    @invariant()
+    def segments_are_sound(self) -> None:
+        store = self.collection._store
+        space = store.view.spaces[UNNAMED]
+        row = 0
+        for segment in space.segments:
+            assert row <= segment.start < segment.stop <= store.view.next_row
+            assert segment.start % 64 == segment.stop % 64 == 0
+            row = segment.stop
+            if segment.graph is not None:
+                nodes = segment.graph.node_mask()
+                live = space.present.mask(segment.stop)[segment.start :]
+                assert not (live & ~nodes).any(), "a live row is not in the graph"
+        files = {path.name for path in store.path.glob("graph-*")}
+        assert files == {graph_file(segment.uuid) for segment in space.segments}
+
+
+class UpkeepMachineTests(SynchronousTestCase):
+    """Whatever upkeep does, and whenever it ends, a collection answers like the dictionary."""
+
+    def test_with_graphs(self) -> None:
+        def eager(*arguments: Any) -> Settings:
+            found = real(*arguments)
+            return attrs.evolve(found, threshold=1, vacuum_least=1, largest=256)
+
+        real = outlook.settings_of  # type: ignore[attr-defined]
+        self.patch(outlook, "settings_of", eager)
+        self.patch(plan, "ROWS_AT_ONCE", 64)
+        run_state_machine_as_test(
+            UpkeepMachine,
+            settings=settings(max_examples=25, stateful_step_count=30, deadline=None),
+        )
