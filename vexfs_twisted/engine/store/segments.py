@@ -16,18 +16,20 @@ from attrs import asdict, field, frozen
 
 from ..errors import UnknownFormat
 from ..index.graph.file import GraphFacts
+from ..index.quantization.file import CodesFacts
 from .bitmap import Bitmap
 from .tables import Tables, Transaction
 
 if TYPE_CHECKING:
     from ..index.graph.graph import Graph
+    from ..index.quantization.coded import CodedGraph
 
 ALIGNMENT = 64
 """A segment begins and ends at a multiple of this many rows."""
 
 _VERSION = 1
 _SEGMENTS = b"segments"
-_IN_MEMORY = frozenset({"graph"})
+_IN_MEMORY = frozenset({"graph", "coded"})
 _PATTERNS = ("graph-*", "codes-*")
 
 
@@ -37,13 +39,16 @@ class Segment:
 
     Rows die later and stay in the graph; none is added. `facts` are of the graph's file. `graph` is
     None until that has been read through and found sound; until then the rows are searched one by
-    one. `is_punched`: rows that are not in the graph take no room.
+    one. `is_punched`: rows that are not in the graph take no room. `codes` are of the file of its
+    codes, where there is one; `coded` is the graph searched by them, once they are found sound.
     """
 
     uuid: str
     facts: GraphFacts
     is_punched: bool = False
     graph: Graph | None = field(default=None, eq=False)
+    codes: CodesFacts | None = None
+    coded: CodedGraph | None = field(default=None, eq=False)
 
     @property
     def start(self) -> int:
@@ -63,7 +68,8 @@ class Segment:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of all its files."""
-        return (graph_file(self.uuid),)
+        graph = graph_file(self.uuid)
+        return (graph,) if self.codes is None else (graph, codes_file(self.uuid, self.codes.kind))
 
     def live(self, present: Bitmap) -> int:
         """How many rows of the range still have a vector."""
@@ -82,6 +88,11 @@ def new_uuid() -> str:
 def graph_file(uuid: str) -> str:
     """The name of the file of the graph of a segment."""
     return f"graph-{uuid}"
+
+
+def codes_file(uuid: str, kind: str) -> str:
+    """The name of the file of the codes of a kind of a segment."""
+    return f"codes-{uuid}-{kind}"
 
 
 def replaced(segments: Segments, old: Iterable[str], new: Segment | None = None) -> Segments:
@@ -140,4 +151,6 @@ def _dumped(segment: Segment) -> dict[str, Any]:
 
 
 def _loaded(record: Mapping[str, Any]) -> Segment:
-    return Segment(**{**record, "facts": GraphFacts(**record["facts"])})
+    facts, codes = GraphFacts(**record["facts"]), record.get("codes")
+    own_codes = None if codes is None else CodesFacts(**codes)
+    return Segment(**{**record, "facts": facts, "codes": own_codes})

@@ -13,7 +13,8 @@ from ..index.graph.graph import Graph
 from ..store.segments import Segment, Segments, graph_file, new_uuid, replaced
 from ..store.view import View
 from .building import Building, ShouldStop, Stopped
-from .jobs import Build, Drop, Verify
+from .coding import codes_at_hand, with_codes
+from .jobs import Build, Drop, Encode, Verify
 from .journal import Journal
 from .outlook import Task, involved
 
@@ -31,6 +32,8 @@ def do(task: Task, store: CollectionStore, journal: Journal, should_stop: Should
     job = task.job
     if isinstance(job, Build):
         _build(task, job, store, journal, should_stop)
+    elif isinstance(job, Encode):
+        _encode(task, job, store, journal, should_stop)
     elif isinstance(job, Verify):
         _verify(task, job.segment, store)
     elif isinstance(job, Drop):
@@ -56,6 +59,21 @@ def _build(
             raise
 
 
+def _encode(
+    task: Task, job: Encode, store: CollectionStore, journal: Journal, should_stop: ShouldStop
+) -> None:
+    segment = job.segment
+    with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
+        coded = with_codes(segment, task.space, task.settings, store.path, should_stop)
+        try:
+            store.change_segments(_replacing(task, (segment,), coded))
+        except BaseException:
+            for name in set(coded.files) - set(segment.files):
+                (store.path / name).unlink(missing_ok=True)
+            raise
+        journal.advance(segment.nodes)
+
+
 def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     """Have the graph of a segment at hand, or the segment no more."""
     path = store.path / graph_file(segment.uuid)
@@ -66,7 +84,10 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     except DamagedGraph:
         store.change_segments(_replacing(task, (segment,)))
         return
-    store.trust_segments(_replacing(task, (segment,), attrs.evolve(segment, graph=graph)))
+    found = codes_at_hand(attrs.evolve(segment, graph=graph), task.space, task.settings, store.path)
+    is_known = found.codes == segment.codes
+    publish = store.trust_segments if is_known else store.change_segments
+    publish(_replacing(task, (segment,), found))
 
 
 def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:

@@ -71,4 +71,17 @@ class Punch:
         return (self.segment,)
 
 
-Job = Build | Verify | Drop | Punch
+@frozen
+class Encode:
+    """Make the codes of a segment that are wanted, or have none where none are."""
+
+    segment: Segment
+    reason = Reason.CONFIG
+
+    @property
+    def segments(self) -> Segments:
+        """What the job is about."""
+        return (self.segment,)
+
+
+Job = Build | Encode | Verify | Drop | Punch

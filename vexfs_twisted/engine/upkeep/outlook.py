@@ -12,7 +12,7 @@ from attrs import frozen
 from ...model.collection import CollectionStatus
 from ...model.optimizations import Optimizations, PendingOptimization, SegmentSummary
 from ..store.view import VectorSpace, View
-from .jobs import Build, Job, Punch, Reason
+from .jobs import Build, Encode, Job, Punch, Reason
 from .journal import Journal
 from .plan import plan
 from .settings import Settings, settings_of
@@ -40,7 +40,7 @@ class Task:
     @property
     def is_paused(self) -> bool:
         """Whether the job waits for the configuration to let it go on."""
-        return self.settings.is_paused and isinstance(self.job, Build)
+        return self.settings.is_paused and isinstance(self.job, Build | Encode)
 
 
 def tasks(view: View) -> list[Task]:
@@ -80,7 +80,7 @@ def report(view: View, journal: Journal, home: Path) -> Optimizations:
     busy = {segment.uuid for segment in running.segments} if running is not None else set()
     queued = []
     for task in tasks(view):
-        if isinstance(task.job, Build):
+        if isinstance(task.job, Build | Encode):
             segments = involved(task, home)
             if not busy.intersection(segment.uuid for segment in segments):
                 queued.append(PendingOptimization(task.job.reason.value, segments))

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from ..store.segments import ALIGNMENT, Segment
 from ..store.view import VectorSpace
-from .jobs import Build, Drop, Job, Punch, Reason, Verify
+from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import Settings
 
 ROWS_AT_ONCE = 1 << 17
@@ -39,6 +39,7 @@ def plan(space: VectorSpace, rows: int, settings: Settings) -> list[Job]:
     planner.renew()
     if settings.builds:
         planner.merge()
+    planner.encode()
     planner.punch()
     return planner.jobs
 
@@ -126,6 +127,13 @@ class _Planner:
             fresh, pair, large = min(pairs, key=lambda found: found[0])
             between = self._count(pair[0].stop, pair[1].start)
             self._add(Build(Reason.MERGE, pair[0].start, pair[1].stop, pair, large, between))
+
+    def encode(self) -> None:
+        """Segments whose codes are not what is wanted."""
+        wanted = None if self._settings.codes is None else self._settings.codes.name
+        for segment in self._left():
+            if (None if segment.codes is None else segment.codes.kind) != wanted:
+                self._add(Encode(segment))
 
     def punch(self) -> None:
         """Segments whose dead rows still take room."""

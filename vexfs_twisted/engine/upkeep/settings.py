@@ -13,6 +13,7 @@ from ...model.collection_params import (
     VectorParams,
 )
 from ..index.graph.native import can_link
+from ..index.quantization import Kind, kind_of
 from ..store.forms import form_of
 
 _KILOBYTE = 1024
@@ -24,7 +25,10 @@ _BITS = {Datatype.FLOAT32: 32, Datatype.FLOAT16: 16, Datatype.UINT8: 8, Datatype
 
 @frozen
 class Settings:
-    """Sizes are in rows. `threshold` None: no new graph is built; `m` 0: none is kept."""
+    """Sizes are in rows. `threshold` None: no new graph is built; `m` 0: none is kept.
+
+    `codes` are made for every graph, as `quantization` asks; None: there are none.
+    """
 
     threshold: int | None
     largest: int
@@ -36,6 +40,7 @@ class Settings:
     threads: int
     quantization: QuantizationConfig | None
     is_paused: bool
+    codes: Kind | None = None
 
     @property
     def builds(self) -> bool:
@@ -64,6 +69,7 @@ def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> S
         largest = optimizer.max_segment_size * _KILOBYTE
     size = max(params.size * _BITS[params.datatype or Datatype.FLOAT32] // 8, 1)
     threshold = optimizer.indexing_threshold * _KILOBYTE
+    quantization = params.quantization_config or config.quantization_config
     return Settings(
         threshold=-(-threshold // size) if threshold else None,
         largest=max(largest // size, 1),
@@ -73,6 +79,7 @@ def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> S
         m=hnsw.m if is_linkable(params) else 0,
         ef_construct=hnsw.ef_construct,
         threads=threads,
-        quantization=params.quantization_config or config.quantization_config,
+        quantization=quantization,
         is_paused=optimizer.max_optimization_threads == 0,
+        codes=kind_of(params, quantization),
     )

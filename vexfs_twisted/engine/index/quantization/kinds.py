@@ -7,7 +7,7 @@ before it encodes any: a few numbers, or tables of centroids, that are kept with
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ class Kind:
         return self.make(self.width(params.size), _METRICS[params.distance])
 
 
+@lru_cache(maxsize=256)
 def kind_of(params: VectorParams, config: QuantizationConfig | None) -> Kind | None:
     """The codes to make of vectors; None for none.
 

@@ -1,0 +1,78 @@
+"""Codes of segments: made as they are wanted, and had at hand again after a start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+
+from ..index.quantization import (
+    CodedGraph,
+    Codes,
+    CodesFacts,
+    DamagedCodes,
+    Kind,
+    codes_options,
+    write_codes,
+)
+from ..store.segments import Segment, codes_file
+from ..store.view import VectorSpace
+from .building import ShouldStop, Stopped
+from .settings import Settings
+
+
+def with_codes(
+    segment: Segment,
+    space: VectorSpace,
+    settings: Settings,
+    directory: Path,
+    should_stop: ShouldStop,
+) -> Segment:
+    """A segment with the codes that are wanted for its graph, or with none where none are.
+
+    Their file is durable, and one of no segment until the segment is committed. Raises Stopped or
+    StorageFull.
+    """
+    kind, graph = settings.codes, segment.graph
+    if kind is None or graph is None:
+        return evolve(segment, codes=None, coded=None)
+    path = directory / codes_file(segment.uuid, kind.name)
+    facts = write_codes(
+        path,
+        kind,
+        space.params,
+        space.floats,
+        segment.start,
+        graph.node_mask(),
+        settings.threads,
+        should_stop,
+    )
+    if facts is None:
+        raise Stopped
+    codes = _opened(path, facts, space, settings, kind)
+    return evolve(segment, codes=facts, coded=CodedGraph(graph, codes))
+
+
+def codes_at_hand(
+    segment: Segment, space: VectorSpace, settings: Settings, directory: Path
+) -> Segment:
+    """A segment with the graph that is searched by its codes; without codes if they are no good."""
+    kind, facts, graph = settings.codes, segment.codes, segment.graph
+    if facts is None or graph is None:
+        return segment
+    if kind is None or kind.name != facts.kind:
+        return evolve(segment, codes=None, coded=None)
+    try:
+        path = directory / codes_file(segment.uuid, facts.kind)
+        codes = _opened(path, facts, space, settings, kind)
+        codes.verify()
+    except DamagedCodes:
+        return evolve(segment, codes=None, coded=None)
+    return evolve(segment, coded=CodedGraph(graph, codes))
+
+
+def _opened(
+    path: Path, facts: CodesFacts, space: VectorSpace, settings: Settings, kind: Kind
+) -> Codes:
+    assert settings.quantization is not None
+    return Codes.open(path, facts, space.params, kind, codes_options(settings.quantization))
