@@ -28,7 +28,7 @@ class PayloadMode(Enum):
     EXCLUDE = "exclude"
 
 
-@frozen
+@frozen(cache_hash=True)
 class PayloadSelector:
     """The part of each payload that a read returns."""
 
@@ -43,7 +43,7 @@ VectorSelector = bool | tuple[str, ...]
 """All vectors, none, or those of the names given."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Selection:
     """What a read returns of each point beside its id."""
 
@@ -166,7 +166,7 @@ class Acorn:
     max_selectivity: float | None = bounded(0.0, 1.0)
 
 
-@frozen
+@frozen(cache_hash=True)
 class SearchParams:
     """How a search trades speed for accuracy."""
 

@@ -16,6 +16,7 @@ from ..store.rowvalue import payload_of
 from ..store.tables import TableReader
 from ..store.touches import TouchLog
 from .column import Column, ColumnBuilder
+from .heads import HeadCache
 from .rowids import RowIdCache
 from .sorting import Mask
 
@@ -65,6 +66,7 @@ class Columns:
 
     def __init__(self, budget: int = BUDGET) -> None:
         self.row_ids = RowIdCache()
+        self.heads = HeadCache()
         self._budget = budget
         self._columns: OrderedDict[Steps, Column] = OrderedDict()
         self._pinned: frozenset[Steps] = frozenset()

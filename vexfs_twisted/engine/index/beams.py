@@ -87,12 +87,14 @@ def follow(space: VectorSpace, allowed: Allowed, queries: Matrix, beam: Beam) ->
 
     Queries whose beam holds too few are tried with a wider one, unless scanning is as cheap.
     """
+    found, counts = _held(space, allowed, queries, beam)
+    is_sound = counts >= beam.needed
+    if is_sound.all():
+        return found
     table = HitTable.empty(len(queries), beam.wanted + _SPARE)
     left = np.arange(len(queries))
     dimension = space.params.size
     while True:
-        found, counts = _held(space, allowed, queries[left], beam)
-        is_sound = counts >= beam.needed
         table.fill(left[is_sound], found.where(is_sound))
         left, counts = left[~is_sound], counts[~is_sound]
         if not len(left):
@@ -103,6 +105,8 @@ def follow(space: VectorSpace, allowed: Allowed, queries: Matrix, beam: Beam) ->
         beam = beam.widened(int(np.median(counts)))
         if 2 * beam.cost(dimension) > scan_cost(beam.count, dimension, len(left)):
             break
+        found, counts = _held(space, allowed, queries[left], beam)
+        is_sound = counts >= beam.needed
     limits = np.full(len(left), beam.wanted)
     hits = exact.nearest(space, beam.rows(allowed), queries[left], limits)
     table.fill(left, HitTable.of(hits))
@@ -119,10 +123,9 @@ def _held(
     holds = rows >= 0
     if not beam.is_whole:
         holds &= allowed.has(rows)
+    counts = np.add.reduce(holds, axis=1)
+    if not beam.is_whole:
         nearest = np.argsort(~holds, axis=1, kind="stable")[:, :taken]
-        counts = np.count_nonzero(holds, axis=1)
-        rows = np.take_along_axis(rows, nearest, axis=1)
+        rows = rows[np.arange(len(rows))[:, np.newaxis], nearest]
         rows[np.arange(rows.shape[1]) >= counts[:, np.newaxis]] = -1
-    else:
-        counts = np.count_nonzero(holds, axis=1)
     return HitTable(rows, score_pairs(space, queries, np.maximum(rows, 0))), counts

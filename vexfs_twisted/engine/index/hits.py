@@ -102,14 +102,21 @@ class HitTable(NamedTuple):
 
 def ranked(distance: Distance, tables: Sequence[HitTable], limits: NDArray[np.int64]) -> list[Hits]:
     """The best hits of each query over all tables, in order, as many as its limit."""
-    rows = np.concatenate([table.rows for table in tables], axis=1)
-    scores = np.concatenate([table.scores for table in tables], axis=1)
+    if len(tables) == 1:
+        rows, scores = tables[0]
+    else:
+        rows = np.concatenate([table.rows for table in tables], axis=1)
+        scores = np.concatenate([table.scores for table in tables], axis=1)
     is_none = rows < 0
-    order = np.lexsort((rows, badness_of(distance, scores), is_none), axis=1)
+    badness = badness_of(distance, scores)
+    if is_none.any():
+        order = np.lexsort((rows, badness, is_none), axis=1)
+    else:
+        order = np.lexsort((rows, badness), axis=1)
+    every = np.arange(len(rows))[:, np.newaxis]
     order = order[:, : int(limits.max(initial=0))]
-    rows = np.take_along_axis(rows, order, axis=1)
-    scores = np.take_along_axis(scores, order, axis=1)
-    counts = np.minimum(np.count_nonzero(~is_none, axis=1), limits).tolist()
+    rows, scores = rows[every, order], scores[every, order]
+    counts = np.minimum(is_none.shape[1] - np.add.reduce(is_none, axis=1), limits).tolist()
     return [
         Hits(own_rows[:count], own_scores[:count])
         for own_rows, own_scores, count in zip(rows, scores, counts, strict=True)

@@ -19,12 +19,17 @@ from .beams import Beam, beam_of, follow
 from .costs import scan_cost, threads_for
 from .hits import Hits, HitTable, no_hits, ranked
 from .kernels import Matrix, threads_of_faiss
+from .pairs import score_pairs
 from .route import Route
 
 Limits = NDArray[np.int64]
 
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 _NARROWEST = 64
 _MOST_CANDIDATES = 1 << 20
+
+_FEW_SCANNED = 128
+"""So few rows are all taken for candidates: to choose among them costs more than to score them."""
 
 
 @frozen
@@ -63,6 +68,8 @@ def nearest(
 
 def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
     """The places of limits that are alike enough to be searched for together; None: all are."""
+    if limits.max() <= _NARROWEST:
+        return None
     widths = np.ceil(np.log2(np.maximum(limits, _NARROWEST)))
     kinds = np.unique(widths)
     if len(kinds) == 1:
@@ -88,10 +95,19 @@ def _searched(
     space: VectorSpace, allowed: Allowed, queries: Matrix, limits: Limits, plan: _Plan
 ) -> list[Hits]:
     tables = [follow(space, allowed, queries, beam) for beam in plan.beams]
-    if len(plan.scanned):
+    if len(plan.scanned) <= _FEW_SCANNED:
+        if len(plan.scanned):
+            tables.append(_all_of(space, queries, plan.scanned))
+    else:
         own_limits = np.minimum(limits, len(plan.scanned))
         tables.append(HitTable.of(exact.nearest(space, plan.scanned, queries, own_limits)))
     return ranked(space.params.distance, tables, limits)
+
+
+def _all_of(space: VectorSpace, queries: Matrix, rows: Rows) -> HitTable:
+    """All of a few rows, scored for every query."""
+    pairs = np.broadcast_to(rows, (len(queries), len(rows)))
+    return HitTable(pairs, score_pairs(space, queries, pairs))
 
 
 def _planned(
@@ -99,7 +115,9 @@ def _planned(
 ) -> _Plan:
     """How so many queries for the nearest `wanted` rows each are best answered together."""
     ranges = list(unindexed(space.segments, allowed.room))
-    if sum(space.present.count_between(*range_) for range_ in ranges) > route.most_unindexed:
+    if sum(stop - start for start, stop in ranges) > route.most_unindexed and (
+        sum(space.present.count_between(*range_) for range_ in ranges) > route.most_unindexed
+    ):
         ranges = []
     beams: list[Beam] = []
     for segment in space.segments:
@@ -114,4 +132,4 @@ def _planned(
         else:
             beams.append(beam)
     parts = [allowed.rows_between(*range_) for range_ in sorted(ranges)]
-    return _Plan(beams, np.concatenate([np.zeros(0, np.int64), *parts]))
+    return _Plan(beams, parts[0] if len(parts) == 1 else np.concatenate([_NO_ROWS, *parts]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
-from attrs import frozen
 
+from ...model.answers import ScoredSlice
 from ...model.errors import BadRequest, DomainError, NotFound, unknown_vector, wrong_dimension
 from ...model.filters import Filter
 from ...model.queries import (
@@ -26,14 +28,13 @@ from ..index.route import route_of
 from ..index.search import nearest
 from ..store.keys import encode_id
 from ..store.view import Snapshot, VectorSpace
-from .records import check_selection, fetch_scored
+from .records import check_selection, fetch_columns, fetch_scored
 from .scrolling import scroll_scored
 
 Answer = Sequence[ScoredPoint] | DomainError
 
 
-@frozen
-class _Search:
+class _Search(NamedTuple):
     """A query ready to run. `position` is its place in the batch.
 
     `excluded` is the row of the point that the query names, which it must not find.
@@ -45,8 +46,7 @@ class _Search:
     excluded: int | None
 
 
-@frozen
-class _Group:
+class _Group(NamedTuple):
     """What queries share that are answered by one call."""
 
     using: str
@@ -56,7 +56,7 @@ class _Group:
 
 def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
     """The answer to each of `queries`, or the error that a client caused with it."""
-    answers: list[Answer] = [[] for _ in queries]
+    answers: list[Answer] = [()] * len(queries)
     groups: dict[_Group, list[_Search]] = {}
     for position, query in enumerate(queries):
         try:
@@ -129,7 +129,7 @@ def _run(
 
 def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Allowed:
     if filter_ is None or filter_.is_empty:
-        return Allowed(space.present)
+        return space.everything
     return Allowed(space.present, select_rows(filter_, snapshot, space.present))
 
 
@@ -151,15 +151,23 @@ def _chosen(space: VectorSpace, search: _Search, hits: Hits) -> Hits:
         hits = hits.where(
             hits.scores >= threshold if is_larger_nearer else hits.scores <= threshold
         )
+    if not query.offset and len(hits.rows) <= query.limit:
+        return hits
     return hits.between(query.offset, query.offset + query.limit)
 
 
 def _fetched(
     snapshot: Snapshot, selection: Selection, hits: Sequence[Hits]
-) -> list[list[ScoredPoint]]:
+) -> Sequence[Sequence[ScoredPoint]]:
     """The points of several answers, fetched at once."""
+    if len(hits) == 1:
+        return [fetch_scored(snapshot, *hits[0], selection)]
     rows = np.concatenate([own.rows for own in hits])
-    scores = np.concatenate([own.scores for own in hits]).tolist()
+    scores = np.concatenate([own.scores for own in hits])
+    ends = list(accumulate(len(own.rows) for own in hits))
+    starts = [0, *ends[:-1]]
+    columns = fetch_columns(snapshot, rows, scores, selection)
+    if columns is not None:
+        return [ScoredSlice(columns, *ends) for ends in zip(starts, ends, strict=True)]
     points = fetch_scored(snapshot, rows, scores, selection)
-    ends = np.cumsum([len(own.rows) for own in hits]).tolist()
-    return [points[end - len(own.rows) : end] for own, end in zip(hits, ends, strict=True)]
+    return [points[start:end] for start, end in zip(starts, ends, strict=True)]

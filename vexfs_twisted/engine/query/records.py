@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 
+from ...model.answers import ScoredColumns, ScoredSlice
 from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.vectors import NamedVectors, Vector
+from ..index.kernels import Scores
 from ..store.bitmap import Rows
 from ..store.rowvalue import heads_of, payload_of
 from ..store.view import Snapshot, VectorSpace
@@ -29,15 +31,28 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
 
 
 def fetch_scored(
-    snapshot: Snapshot, rows: Rows, scores: Iterable[float], selection: Selection
+    snapshot: Snapshot, rows: Rows, scores: Scores, selection: Selection
 ) -> list[ScoredPoint]:
     """The scored points of live `rows`, in their order, a row as often as it occurs."""
+    columns = fetch_columns(snapshot, rows, scores, selection)
+    if columns is not None:
+        return list(ScoredSlice(columns, 0, len(rows)))
     values = snapshot.tables.values(rows)
     versions, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    columns = zip(ids, versions, scores, payloads, vectors, strict=True)
-    return list(map(ScoredPoint._make, columns))
+    return list(map(ScoredPoint, ids, versions, scores.tolist(), payloads, vectors))
+
+
+def fetch_columns(
+    snapshot: Snapshot, rows: Rows, scores: Scores, selection: Selection
+) -> ScoredColumns | None:
+    """The same in columns; None where they do not hold what is selected, or not such ids."""
+    if selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE:
+        return None
+    view = snapshot.view
+    heads = view.columns.heads.of(view.touches, snapshot.tables, rows)
+    return None if heads is None else ScoredColumns(*heads, scores)
 
 
 def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:

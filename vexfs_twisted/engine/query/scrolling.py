@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+import numpy as np
+
 from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
@@ -80,7 +82,7 @@ def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     check_selection(query.selection, snapshot)
     entries = _entries(snapshot, query.filter, b"", query.offset + query.limit)
     rows = _rows(entries[query.offset :])
-    return fetch_scored(snapshot, rows, [0.0] * len(rows), query.selection)
+    return fetch_scored(snapshot, rows, np.zeros(len(rows), np.float32), query.selection)
 
 
 def count(snapshot: Snapshot, request: Count) -> int:

@@ -26,3 +26,5 @@ def delete_vectors(points: PointsDraft, update: DeleteVectors, operation: int) -
         if name in points.spaces:
             points.spaces[name].present.discard(rows)
     points.rewrite(rows, lambda value: replaced(value, operation, payload_of(value)))
+    # The payload is as it was, but the version is not.
+    points.touch(operation, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -10,6 +11,7 @@ from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
 from ..columns.cache import Columns, Moment
+from ..index.allowed import Allowed
 from .bitmap import Bitmap, Rows
 from .forms import Matrix, Stored
 from .keeping import to_compared, to_query, to_shown
@@ -33,6 +35,11 @@ class VectorSpace:
     matrix: Stored = field(eq=False)
     norm_bound: float
     segments: Segments = ()
+
+    @cached_property
+    def everything(self) -> Allowed:
+        """All rows, for a search."""
+        return Allowed(self.present)
 
     def floats(self, where: Rows | slice) -> Matrix:
         """The vectors of rows as they are compared, [n, dim]: a view where one will do."""

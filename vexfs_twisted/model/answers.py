@@ -1,0 +1,58 @@
+"""Answers of many queries in columns, so that no object is made for a point nobody looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import overload
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from .queries import ScoredPoint
+
+
+@frozen
+class ScoredColumns:
+    """Points with integer ids, without payload and vectors: an array, shape [n], of each part."""
+
+    ids: NDArray[np.uint64] = field(eq=False)
+    versions: NDArray[np.uint64] = field(eq=False)
+    scores: NDArray[np.float32] = field(eq=False)
+
+
+class ScoredSlice(Sequence[ScoredPoint]):
+    """The points of `columns` from `start` to before `stop`: the answer of one query."""
+
+    __slots__ = ("columns", "start", "stop")
+
+    def __init__(self, columns: ScoredColumns, start: int, stop: int) -> None:
+        self.columns = columns
+        self.start = start
+        self.stop = stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[ScoredPoint]:
+        part = slice(self.start, self.stop)
+        columns = self.columns
+        parts = (
+            column[part].tolist() for column in (columns.ids, columns.versions, columns.scores)
+        )
+        return map(ScoredPoint, *parts, repeat(None), repeat(None))
+
+    @overload
+    def __getitem__(self, place: int) -> ScoredPoint: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[ScoredPoint]: ...
+
+    def __getitem__(self, place: int | slice) -> ScoredPoint | Sequence[ScoredPoint]:
+        return list(self)[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
