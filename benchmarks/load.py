@@ -97,7 +97,7 @@ async def _http_rate(target: HttpGet, seconds: float, in_flight: int) -> float:
     def getter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Call:
         async def call() -> object:
             writer.write(request)
-            return await _read_answer(reader)
+            return await read_answer(reader)
 
         return call
 
@@ -108,7 +108,8 @@ async def _http_rate(target: HttpGet, seconds: float, in_flight: int) -> float:
             writer.close()
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> bytes:
+async def read_answer(reader: asyncio.StreamReader) -> bytes:
+    """The body of an HTTP answer, which must be a success."""
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(head.decode())
