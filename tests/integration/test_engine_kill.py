@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+import attrs
 import numpy as np
 import orjson
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,10 +21,11 @@ from tests.engine_support import EVERYTHING, Floats, payload_of, to_vector, unna
 from tests.support import ROOT, clean_environment
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.engine.store.segments import graph_file
+from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Query, Scroll
+from vexfs_twisted.model.queries import Query, Scroll, SearchParams
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 
@@ -33,7 +35,10 @@ IDS = 500
 
 WRITER = textwrap.dedent(
     """
+    import os
     import sys
+    import traceback
+    from threading import Thread
 
     from tests.engine_support import unnamed, write
     from tests.integration.test_engine_kill import changes_of
@@ -45,6 +50,16 @@ WRITER = textwrap.dedent(
 
     def tell(*words):
         print(*words, flush=True)
+
+    def keep_up():
+        try:
+            while True:
+                collection.upkeep()
+        except Exception:
+            traceback.print_exc()
+            os._exit(1)
+
+    Thread(target=keep_up, daemon=True).start()
 
     for number in range(int(sys.argv[2]), 10**9):
         tell("begin", number)
@@ -135,17 +150,21 @@ class KillTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.home)
         self.points: Points = {}
         self.next_round = 0
+        self.graphs_found = 0
 
     def test_acknowledged_writes_outlive_every_kill(self) -> None:
         catalog = Catalog(self.home / "data")
         catalog.open()
-        catalog.create("kept", unnamed(SIZE, Distance.EUCLID))
+        optimizers = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
+        request = attrs.evolve(unnamed(SIZE, Distance.EUCLID), optimizers_config=optimizers)
+        catalog.create("kept", request)
         catalog.close()
         chance = random.Random(7)
         for _ in range(KILLS):
             told = self.run_and_kill(rounds=chance.randint(1, 20), delay=chance.uniform(0, 0.006))
             self.check(told)
         self.assertGreater(self.next_round, KILLS)
+        self.assertGreater(self.graphs_found, 0)
 
     def run_and_kill(self, rounds: int, delay: float) -> list[list[str]]:
         """Let the writer go on for some rounds and a moment more; what it told until then."""
@@ -179,6 +198,9 @@ class KillTests(SynchronousTestCase):
             self.assertEqual(found, expected)
             self.check_collections(catalog, told)
             self.check_answers(catalog.get("kept"), expected)
+            catalog.get("kept").upkeep()
+            self.check_answers(catalog.get("kept"), expected)
+            self.check_segments(catalog.get("kept"))
         finally:
             catalog.close()
         self.points = expected
@@ -198,6 +220,14 @@ class KillTests(SynchronousTestCase):
         for name in names - {"kept"}:
             catalog.delete(name)
 
+    def check_segments(self, collection: Collection) -> None:
+        """Nothing is left of graphs that were not finished."""
+        store = collection._store
+        files = {path.name for path in store.path.glob("graph-*")}
+        segments = store.view.spaces[""].segments
+        self.graphs_found += len(files)
+        self.assertEqual(files, {graph_file(segment.uuid) for segment in segments})
+
     def check_answers(self, collection: Collection, points: Points) -> None:
         """Queries are answered as by a collection that has just been filled with the points."""
         vectors = np.frombuffer(b"".join(v for *_, v in points.values()), dtype=np.float32)
@@ -208,7 +238,8 @@ class KillTests(SynchronousTestCase):
             column = VectorColumn.of(vectors.reshape(-1, SIZE))
             write(other, Upsert(list(points), {"": column}, [b"{}"] * len(points)))
             targets: Floats = np.random.default_rng(1).random((20, SIZE), dtype=np.float32)
-            queries = [to_vector(target, limit=30) for target in targets]
+            exact = SearchParams(exact=True)
+            queries = [to_vector(target, limit=30, params=exact) for target in targets]
             self.assertEqual(scores(collection, queries), scores(other, queries))
         finally:
             fresh.delete("fresh")
