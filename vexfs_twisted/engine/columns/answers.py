@@ -22,6 +22,7 @@ from ...model.filters import (
 )
 from ..filtering.areas import inside
 from ..filtering.predicates import StringTest, lies_within
+from ..filtering.uuids import canonical
 from .column import Column, Mark, Part
 from .sorting import Mask, RowNumbers
 
@@ -54,6 +55,22 @@ def matching_terms(column: Column, test: StringTest) -> RowNumbers:
     strings = column.parts[Part.STRINGS]
     rows: RowNumbers = strings.rows[found[strings.values]]
     return rows
+
+
+def spelled_match(column: Column, predicate: Any) -> MatchAny | MatchExcept:
+    """The match of plain strings that a match of UUIDs is: of every spelling in the column."""
+    is_value = isinstance(predicate, MatchValue)
+    values = [predicate.value] if is_value else predicate.values
+    kind = MatchAny if is_value else type(predicate)
+    found: MatchAny | MatchExcept = kind(
+        frozenset(spelling for value in values for spelling in _spellings(column, value))
+    )
+    return found
+
+
+def _spellings(column: Column, value: Any) -> Sequence[Any]:
+    plain = canonical(value)
+    return [plain, *column.odd_uuids.get(plain, ())]
 
 
 def _value_rows(column: Column, predicate: Any) -> Sequence[RowNumbers]:

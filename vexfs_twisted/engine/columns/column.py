@@ -11,6 +11,7 @@ import numpy as np
 from attrs import define, field
 
 from ...model.datetimes import parse_datetime
+from ...model.ids import canonical_uuid
 from ...model.payload_index import TextOptions
 from ...model.payload_path import Step
 from ..filtering.areas import place_of
@@ -80,6 +81,16 @@ class Column:
         chosen = is_moment[strings.values]
         codes = strings.values[chosen]
         return SortedValues.of(of_term[codes], strings.rows[chosen], np.int64)
+
+    @cached_property
+    def odd_uuids(self) -> Mapping[str, Sequence[str]]:
+        """The terms that spell UUIDs otherwise than canonically, under the canonical form."""
+        found: dict[str, list[str]] = {}
+        for term in self.terms:
+            uuid = canonical_uuid(term)
+            if uuid is not None and uuid != term:
+                found.setdefault(uuid, []).append(term)
+        return found
 
     @cached_property
     def numbers(self) -> SortedValues:

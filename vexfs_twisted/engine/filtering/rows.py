@@ -9,9 +9,9 @@ import orjson
 from numpy.typing import NDArray
 
 from ...model.filters import Filter, HasId, HasVector
-from ...model.payload_index import TextOptions
+from ...model.payload_index import FieldSchema
 from ...model.payload_path import Step
-from ..columns.declared import schema_at
+from ..columns.declared import schemas_by_path
 from ..store.bitmap import Bitmap, Rows
 from ..store.keys import encode_ids
 from ..store.rowvalue import key_of, payload_of
@@ -19,6 +19,7 @@ from ..store.view import Snapshot
 from .payloads import RowCondition, filter_test
 from .slices import slice_of
 from .sweep import Sweep, paths_of
+from .values import array_steps
 
 Mask = NDArray[np.bool_]
 
@@ -60,7 +61,8 @@ class RowFilter:
         self._paths = paths_of(filter_)
         self._named: dict[HasId, Rows] = {}
         self._batch_masks: dict[RowCondition, list[bool]] = {}
-        self._test = filter_test(filter_, self._row_test, self._text_options)
+        self._schemas = schemas_by_path(snapshot.view.fields)
+        self._test = filter_test(filter_, self._row_test, self._index_at)
         self._tested = 0
         self._all: Mask | None = None
 
@@ -105,7 +107,7 @@ class RowFilter:
         current = self._snapshot.view.columns.at(self._paths, moment)
         if current is None:
             return None
-        sweep = Sweep(current.columns, moment, self._rows_where, self._text_options)
+        sweep = Sweep(current.columns, moment, self._rows_where, self._index_at)
         found = sweep.passing(self._filter)
         found[current.fresh] = self.tested(current.fresh)
         return found
@@ -126,9 +128,8 @@ class RowFilter:
         found: Mask = slice_of(list(map(key_of, values)), condition.total) == condition.index
         return found
 
-    def _text_options(self, steps: Sequence[Step]) -> TextOptions | None:
-        schema = schema_at(self._snapshot.view.fields, steps)
-        return None if schema is None else schema.text
+    def _index_at(self, steps: Sequence[Step]) -> FieldSchema | None:
+        return self._schemas.get(array_steps(steps))
 
     def _row_test(self, condition: RowCondition) -> Callable[[int], bool]:
         held = self._batch_masks.setdefault(condition, [])

@@ -17,14 +17,15 @@ from ...model.filters import (
     Nested,
     TextMatch,
 )
-from ..columns.answers import matching_terms, passing
+from ..columns.answers import matching_terms, passing, spelled_match
 from ..columns.cache import Moment, Steps
 from ..columns.column import Column, Part
 from ..columns.sorting import Mask
 from ..store.bitmap import Rows
 from ..store.rowvalue import payload_of
-from .payloads import RowCondition, TextReading, nested_test, no_text_index
+from .payloads import IndexAt, RowCondition, nested_test
 from .predicates import plain_text_test
+from .uuids import matches_uuids
 
 RowsWhere = Callable[[RowCondition, Rows], Mask]
 """Which of live rows satisfy a condition that needs no payload."""
@@ -58,12 +59,12 @@ class Sweep:
         columns: Mapping[Steps, Column],
         moment: Moment,
         rows_where: RowsWhere,
-        texts: TextReading = no_text_index,
+        index_at: IndexAt,
     ) -> None:
         self._columns = columns
         self._moment = moment
         self._rows_where = rows_where
-        self._texts = texts
+        self._index_at = index_at
 
     def passing(self, filter_: Filter) -> Mask:
         """Which live rows pass, shape [next_row]; wrong for rows newer than the columns."""
@@ -111,10 +112,13 @@ class Sweep:
 
     def _field(self, condition: FieldCondition, size: int) -> Mask:
         column, predicate = self._columns[condition.key.steps], condition.predicate
+        index = self._index_at(condition.key.steps)
         if not isinstance(predicate, TextMatch):
+            if matches_uuids(index, predicate):
+                predicate = spelled_match(column, predicate)
             return passing(column, predicate, size)
         found = np.zeros(size, dtype=np.bool_)
-        options = self._texts(condition.key.steps)
+        options = None if index is None else index.text
         if options is None:
             found[matching_terms(column, plain_text_test(predicate))] = True
         else:
@@ -122,7 +126,7 @@ class Sweep:
         return found
 
     def _nested(self, condition: Nested, rows: Rows) -> Mask:
-        test = nested_test(condition, self._texts)
+        test = nested_test(condition, self._index_at)
         passed: list[bool] = []
         for start in range(0, len(rows), _BATCH):
             values = self._moment.tables.values(rows[start : start + _BATCH])
