@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .aliases import AliasesContract
+from .batches import BatchesContract
 from .case import ContractCase
 from .collections import CollectionsContract
 from .configuration import ConfigurationContract
@@ -24,6 +25,7 @@ TOPICS: tuple[type[ContractCase], ...] = (
     UpsertsContract,
     RefusedUpsertsContract,
     DeletionsContract,
+    BatchesContract,
     RetrieveContract,
     CountContract,
     ScrollContract,
