@@ -12,6 +12,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Selection
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
@@ -268,6 +270,23 @@ class CallTests(WireCase):
         await self.rpc.call("Collections/Create", named)
         params = (await self.operations.collection_info("d")).config.params
         self.assertEqual(params.vectors["a"].distance, Distance.EUCLID)
+
+    async def test_integers_that_no_message_holds(self) -> None:
+        """REST writes them; here they are read as doubles, and no facet tells them."""
+        point = upsert(Point(1, [1, 2, 3, 4], {"n": [2**64 - 1, 2**63, 5]}))
+        await self.behind.update("c", point, wait=True)
+        schema = FieldSchema(FieldType.INTEGER)
+        await self.behind.update("c", CreateFieldIndex(PayloadPath.parse("n"), schema), wait=True)
+        message = points_pb2.FacetCounts(collection_name="c", key="n")
+        hits = (await self.rpc.call("Points/Facet", message)).hits
+        self.assertEqual([(hit.value.integer_value, hit.count) for hit in hits], [(5, 1)])
+        pages = [points_pb2.ScrollPoints(collection_name="c") for _ in range(2)]
+        pages[1].order_by.key = "n"
+        for page in pages:
+            (found,) = (await self.rpc.call("Points/Scroll", page)).result
+            large, larger, small = found.payload["n"].list_value.values
+            self.assertEqual((large.double_value, larger.double_value), (2.0**64, 2.0**63))
+            self.assertEqual(small.integer_value, 5)
 
 
 class DeadlineTests(GatedCase):

@@ -13,6 +13,7 @@ from .batches import BatchesContract
 from .case import ContractCase
 from .collections import CollectionsContract
 from .configuration import ConfigurationContract
+from .facets import FacetsContract
 from .filters import FiltersContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
@@ -30,6 +31,7 @@ TOPICS: tuple[type[ContractCase], ...] = (
     CountContract,
     ScrollContract,
     FiltersContract,
+    FacetsContract,
     NearestContract,
     QueriesContract,
     RefusedQueriesContract,
