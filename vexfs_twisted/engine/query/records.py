@@ -9,7 +9,7 @@ from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.vectors import NamedVectors, Vector
 from ..store.bitmap import Rows
-from ..store.rowvalue import heads_of, payload_of
+from ..store.rowvalue import heads_of, payloads_of
 from ..store.view import Snapshot, VectorSpace
 from .payloads import payload_selection
 
@@ -25,7 +25,8 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
     _, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    return list(map(Record, ids, payloads, vectors))
+    columns = zip(ids, payloads, vectors, repeat(None, len(ids)), strict=True)
+    return list(map(Record._make, columns))
 
 
 def fetch_scored(
@@ -43,7 +44,7 @@ def fetch_scored(
 def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:
     if selection.payload.mode is PayloadMode.NONE:
         return repeat(None, len(values))
-    payloads = map(payload_of, values)
+    payloads = payloads_of(values)
     if selection.payload.mode is PayloadMode.ALL:
         return payloads
     return map(payload_selection(selection.payload), payloads)
