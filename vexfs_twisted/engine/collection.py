@@ -27,11 +27,12 @@ from ..model.queries import (
     Selection,
 )
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
+from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .draft import Outcome
 from .payload_edits import check_depth
 from .query.facets import facet
-from .query.fields import describe_fields, load_fields, save_fields
+from .query.fields import describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
@@ -41,26 +42,28 @@ from .store.view import Snapshot
 class Collection:
     """An open collection. Reads run in any number of threads while one writes.
 
-    A read sees one moment, from its start to its end. Every method but `config` blocks on
-    the disk, and raises NotFound once the collection has been deleted and Unavailable once it
-    has been closed.
+    A read sees one moment, from its start to its end. Every method that does not say otherwise
+    blocks on the disk, and raises NotFound once the collection has been deleted and Unavailable
+    once it has been closed.
     """
 
-    def __init__(self, name: str, store: CollectionStore) -> None:
+    def __init__(self, name: str, store: CollectionStore, checkpoints: Checkpoints) -> None:
         self.name = name
         self._store = store
+        self._checkpoints = checkpoints
         self._is_removed = False
 
     @classmethod
     def open(cls, name: str, path: Path) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError."""
         store = CollectionStore(path)
-        load_fields(store.view, path)
-        return cls(name, store)
+        checkpoints = Checkpoints(path)
+        checkpoints.load(store.view)
+        return cls(name, store, checkpoints)
 
     @property
     def config(self) -> CollectionConfig:
-        """The configuration now."""
+        """The configuration now, from memory at once."""
         return self._store.view.config
 
     def info(self) -> CollectionInfo:
@@ -152,18 +155,31 @@ class Collection:
         with self._reading() as snapshot:
             return list(answer(snapshot, queries))
 
+    def is_upkeep_due(self) -> bool:
+        """Whether there is enough for `upkeep` to do. Answers from memory at once."""
+        return not self._is_removed and self._checkpoints.is_due(self._store.view)
+
+    def upkeep(self) -> None:
+        """Do what makes reads and the next opening faster and changes no answer.
+
+        Reads and writes go on meanwhile. Raises OSError when files cannot be written.
+        """
+        self._checkpoints.save(self._reading)
+
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way."""
         try:
-            # Where there is no room for them, the next start builds the columns anew.
-            with suppress(OSError, DomainError), self._reading() as snapshot:
-                save_fields(snapshot, self._store.path)
+            # Where there is no room for them, the next start reads more payloads.
+            with suppress(OSError, DomainError):
+                self._checkpoints.save(self._reading)
         finally:
+            self._checkpoints.close()
             self._store.close()
 
     def remove(self) -> None:
         """Remove the files; reads that are under way finish."""
         self._is_removed = True
+        self._checkpoints.close()
         self._store.remove()
 
     def _checked(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Exception | None]:

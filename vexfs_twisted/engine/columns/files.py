@@ -1,8 +1,9 @@
 """Columns on disk, so that opening a collection need not read all payloads again.
 
-A file is derived: one that is damaged, of another version or of another moment is not used. Layout:
-the format, a checksum of all that follows, the size of the head, the head as JSON, and the arrays
-that it describes one after another.
+A file is derived: one that is damaged or of another version is not used. It stands for the moment
+its column was made for, which the collection may have left behind. Layout: the format, a checksum
+of all that follows, the size of the head, the head as JSON, and the arrays that it describes one
+after another.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _LEAD = Struct(f"<{len(_FORMAT)}sIQ")
 
 
 def column_files(directory: Path) -> set[Path]:
-    """All files of columns that there are."""
-    return set(directory.glob("column-*.bin"))
+    """All files of columns that there are, wholly written or not."""
+    return set(directory.glob("column-*.bin*"))
 
 
 def column_file(directory: Path, path: PayloadPath) -> Path:
@@ -38,25 +39,27 @@ def column_file(directory: Path, path: PayloadPath) -> Path:
 
 def save_column(file: Path, column: Column) -> None:
     """Write the column durably in the place of what the file held."""
-    arrays = []
-    for part in Part:
-        values = column.parts[part]
-        arrays += [np.ascontiguousarray(values.values), values.rows]
     head = orjson.dumps({
         "operation": column.operation,
         "next_row": column.next_row,
         "terms": list(column.terms),
         "lengths": [len(column.parts[part].rows) for part in Part],
     })  # fmt: skip
-    body = b"".join([head, *(array.tobytes() for array in arrays)])
-    write_durably(file, _LEAD.pack(_FORMAT, zlib.crc32(body), len(head)) + body)
+    body: list[bytes | memoryview] = [head]
+    for part in Part:
+        values = column.parts[part]
+        body += [np.ascontiguousarray(array).data for array in (values.values, values.rows)]
+    checksum = 0
+    for piece in body:
+        checksum = zlib.crc32(piece, checksum)
+    write_durably(file, _LEAD.pack(_FORMAT, checksum, len(head)), *body)
 
 
-def load_column(file: Path, operation: int, next_row: int) -> Column | None:
-    """The column in the file; None unless it is sound and of the moment before `operation`."""
+def load_column(file: Path) -> Column | None:
+    """The column in the file; None when there is none that is sound."""
     try:
         data = file.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
     if len(data) < _LEAD.size:
         return None
@@ -65,8 +68,6 @@ def load_column(file: Path, operation: int, next_row: int) -> Column | None:
     if found != _FORMAT or zlib.crc32(body) != checksum:
         return None
     head: dict[str, Any] = orjson.loads(body[:size])
-    if (head["operation"], head["next_row"]) != (operation, next_row):
-        return None
     parts: dict[Part, SortedValues] = {}
     start = _LEAD.size + size
     for part, length in zip(Part, head["lengths"], strict=True):
@@ -76,4 +77,4 @@ def load_column(file: Path, operation: int, next_row: int) -> Column | None:
         rows = np.frombuffer(data, np.uint32, length, start).copy()
         start += rows.nbytes
         parts[part] = SortedValues(values, rows)
-    return Column(operation, next_row, head["terms"], parts)
+    return Column(head["operation"], head["next_row"], head["terms"], parts)

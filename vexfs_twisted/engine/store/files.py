@@ -62,11 +62,11 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
     """Put a whole file in place at once: it is there complete, or it is as it was."""
     draft = path.with_name(path.name + ".new")
     with open(draft, "wb") as file:
-        file.write(data)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
