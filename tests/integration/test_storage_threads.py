@@ -115,7 +115,12 @@ class GroupCommitTests(PoolTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.collection = RecordingCollection()
-        self.writer = CollectionWriter(self.collection, self.pool)
+        self.after_commit: list[int] = []
+        self.writer = CollectionWriter(
+            self.collection,
+            self.pool,
+            lambda: self.after_commit.append(self.writer.queue_length),
+        )
 
     def submit(self, count: int) -> list[Deferred[int]]:
         return [self.writer.submit(DeletePoints(ids=[number])) for number in range(count)]
@@ -128,6 +133,7 @@ class GroupCommitTests(PoolTestCase):
         self.assertEqual(self.collection.groups, [1, 9])
         await self.writer.drained()
         self.assertEqual(self.writer.queue_length, 0)
+        self.assertEqual(self.after_commit, [9, 0])
 
     async def test_one_error_is_the_answer_to_one_update(self) -> None:
         first = self.submit(1)[0]
