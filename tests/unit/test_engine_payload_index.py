@@ -1,14 +1,11 @@
-"""Payload indexes: what is told of them, and that they outlive the process."""
+"""Payload indexes: what is told of them, and what they change."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, unnamed, upsert, write
-from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.filtering import rows
-from vexfs_twisted.engine.store.tables import TableReader
 from vexfs_twisted.model.filters import (
     FieldCondition,
     Filter,
@@ -29,7 +26,7 @@ from vexfs_twisted.model.payload_index import (
     TextOptions,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Facet, Scroll
+from vexfs_twisted.model.queries import Count, Scroll
 from vexfs_twisted.model.updates import DeletePoints, SetPayload
 
 
@@ -199,75 +196,3 @@ class UuidIndexTests(EngineTestCase):
         same = FieldCondition(PayloadPath.parse("v"), MatchValue(UUID_2))
         write(self.collection, DeletePoints(filter=Filter(must=(same,))))
         self.assertEqual(self.collection.count(Count()), 5)
-
-
-class RestartTests(EngineTestCase):
-    """The columns of indexes outlive the process, and are made anew where they cannot be used."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        collection = self.catalog.create("a", unnamed())
-        write(collection, upsert(range(9), None, [{"v": n % 3, "k": f"x{n}"} for n in range(9)]))
-        write(collection, index("v", FieldType.INTEGER), index("k", FieldType.KEYWORD))
-        write(collection, SetPayload(b'{"v":1}', [0]), DeletePoints([1]))
-        self.patch(rows, "FEW_ROWS", -1)
-
-    def answers(self) -> tuple[Any, ...]:
-        collection = self.catalog.get("a")
-        ones = Filter(must=(FieldCondition(PayloadPath.parse("v"), MatchValue(1)),))
-        counted = {path: i.points for path, i in collection.info().payload_schema.items()}
-        facet = collection.facet(Facet(PayloadPath.parse("v")))
-        return collection.count(Count(ones)), counted, [tuple(hit) for hit in facet]
-
-    def files(self) -> list[Path]:
-        return sorted(self.directory().glob("column-*.bin"))
-
-    def payload_reads(self) -> list[int]:
-        """The numbers of payloads read from now on, read by read."""
-        reads: list[int] = []
-        values = TableReader.values
-
-        def counted(reader: TableReader, of_rows: Any) -> list[bytes]:
-            reads.append(len(of_rows))
-            return values(reader, of_rows)
-
-        self.patch(TableReader, "values", counted)
-        return reads
-
-    def test_a_restart_reads_no_payload_again(self) -> None:
-        before = self.answers()
-        self.assertEqual(before, (3, {"v": 8, "k": 8}, [(1, 3), (2, 3), (0, 2)]))
-        self.reopen()
-        self.assertEqual(len(self.files()), 2)
-        reads = self.payload_reads()
-        self.assertEqual(self.answers(), before)
-        self.assertEqual(reads, [])
-
-    def test_damaged_files_are_replaced(self) -> None:
-        before = self.answers()
-        self.catalog.close()
-        first, second = self.files()
-        data = first.read_bytes()
-        first.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        second.write_bytes(b"")
-        self.catalog = Catalog(self.path)
-        self.catalog.open()
-        self.assertEqual(self.answers(), before)
-
-    def test_files_of_another_moment_are_not_used(self) -> None:
-        self.catalog.close()
-        old = {file: file.read_bytes() for file in self.files()}
-        self.catalog.open()
-        write(self.catalog.get("a"), upsert([7], None, [{"v": 0}]))
-        after = self.answers()
-        self.assertEqual(after, (2, {"v": 8, "k": 7}, [(0, 3), (2, 3), (1, 2)]))
-        self.catalog.close()
-        for file, data in old.items():
-            file.write_bytes(data)
-        self.catalog.open()
-        self.assertEqual(self.answers(), after)
-
-    def test_the_files_of_dropped_indexes_go(self) -> None:
-        write(self.catalog.get("a"), DeleteFieldIndex(PayloadPath.parse("k")))
-        self.reopen()
-        self.assertEqual(len(self.files()), 1)
