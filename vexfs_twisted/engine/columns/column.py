@@ -18,7 +18,7 @@ from ..filtering.areas import place_of
 from ..filtering.predicates import count_of
 from ..filtering.values import reached
 from .sorting import Mask, SortedValues
-from .text import TextTerms
+from .text import TextPostings
 
 
 class Part(Enum):
@@ -63,7 +63,7 @@ class Column:
     next_row: int
     terms: Sequence[str]
     parts: Mapping[Part, SortedValues] = field(repr=False)
-    _read: TextTerms | None = field(default=None, init=False, repr=False)
+    _read: TextPostings | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def nbytes(self) -> int:
@@ -99,11 +99,12 @@ class Column:
         values = np.concatenate([part.values.astype(np.float64) for part in parts])
         return SortedValues.of(values, np.concatenate([part.rows for part in parts]), np.float64)
 
-    def read_by(self, options: TextOptions) -> TextTerms:
+    def read_by(self, options: TextOptions) -> TextPostings:
         """The tokens of the strings, by the options of a text index; kept for the last options."""
         read = self._read
         if read is None or read.options != options:
-            read = self._read = TextTerms.of(options, self.terms)
+            strings = self.parts[Part.STRINGS]
+            read = self._read = TextPostings.of(options, self.terms, strings)
         return read
 
     def folded(self, live: Mask, fresh: Column, rows: Any) -> Column:
@@ -121,7 +122,11 @@ class Column:
                 values = SortedValues(old_codes[values.values], values.rows)
                 added = SortedValues(new_codes[added.values], added.rows)
             parts[part] = values.folded(keep, added)
-        return Column(fresh.operation, fresh.next_row, terms, parts)
+        column = Column(fresh.operation, fresh.next_row, terms, parts)
+        if self._read is not None:
+            added_tokens = fresh.read_by(self._read.options)
+            column._read = self._read.folded(keep, added_tokens, terms, parts[Part.STRINGS])
+        return column
 
 
 def _merged_terms(old: Column, new: Column) -> tuple[Sequence[str], Any, Any]:

@@ -121,7 +121,7 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
     while len(found) < limit:
         passing = filtering.passing()
         if passing is not None and not snapshot.is_draft:
-            return _picked_by_id(snapshot, passing.nonzero()[0], start, limit)
+            return _picked_by_id(snapshot, passing.numbers(), start, limit)
         rows = _rows_of(list(islice(entries, size)))
         if not len(rows):
             break
