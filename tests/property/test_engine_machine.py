@@ -311,6 +311,25 @@ class CollectionMachine(RuleBasedStateMachine):
         self.catalogs.append(Catalog(home))
         self.catalogs[-1].open()
 
+    @rule(
+        changes=st.lists(st.tuples(edits, choices, st.integers(0, 5)), max_size=3),
+        written=upserts,
+        filter_=filters,
+    )
+    def crash_between_checkpoints(
+        self, changes: list[tuple[int | None, Choice, int]], written: list[Point], filter_: Filter
+    ) -> None:
+        """What a crash leaves are columns that are older than the last changes."""
+        if "n" not in self.indexed:
+            self.declare_an_index("n", True)
+        self.upkeep()
+        for number, choice, spelling in changes:
+            self.edit_payloads(number, choice, spelling)
+        self.upsert(written)
+        self.crash()
+        self.read_filtered(filter_, 30)
+        self.describe()
+
     @invariant()
     def every_point_is_as_written(self) -> None:
         page = self.collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
