@@ -115,7 +115,8 @@ def _rows_of(column: Column, wanted: Sequence[Any]) -> list[RowNumbers]:
 def _held_by(part: Part, numbers: Sequence[int]) -> list[int]:
     """Those of `numbers` that the part may have."""
     limits = np.iinfo(part.value)
-    return [number for number in numbers if limits.min <= number <= limits.max]
+    least, most = int(limits.min), int(limits.max)
+    return [number for number in numbers if least <= number <= most]
 
 
 def _within(column: Column, predicate: Range) -> Found:

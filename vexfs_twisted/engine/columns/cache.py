@@ -29,6 +29,7 @@ FEW_FRESH = 1000
 
 _BATCH = 4096
 _FEW_PERCENT = 2
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @frozen
@@ -51,6 +52,8 @@ class Moment:
 
         None when that is not known any more.
         """
+        if operation == self.operation and not self.is_draft:
+            return _NO_ROWS
         touched = self.touches.since(operation)
         if touched is None:
             return None
@@ -169,7 +172,7 @@ class Columns:
     def _fresh(self, found: Mapping[Steps, Column], moment: Moment) -> Rows:
         """The live rows that at least one of the columns does not know as they are."""
         if not found:
-            return np.zeros(0, dtype=np.int64)
+            return _NO_ROWS
         first = min(column.next_row for column in found.values())
         since = min(column.operation for column in found.values())
         rows = moment.changed_since(since, first)

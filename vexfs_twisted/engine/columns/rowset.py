@@ -55,12 +55,12 @@ class RowSet:
     @classmethod
     def gathered(cls, pieces: Sequence[RowNumbers | Rows], size: int) -> RowSet:
         """The rows of all the pieces, in any order and some maybe more than once."""
-        if _SPARSE * sum(map(len, pieces)) < size:
-            return cls.of_numbers(np.unique(np.concatenate([_NO_ROWS, *pieces])), size)
+        rows = pieces[0] if len(pieces) == 1 else np.concatenate([_NO_ROWS, *pieces])
+        if _SPARSE * len(rows) < size:
+            return cls.of_numbers(np.unique(rows), size)
         mask = np.zeros(size, dtype=np.bool_)
-        for rows in pieces:
-            # As an index, what is not of the machine's own type takes three times as long.
-            mask[rows.astype(np.intp)] = True
+        # As an index, what is not of the machine's own type takes three times as long.
+        mask[rows.astype(np.intp)] = True
         return cls.of_mask(mask)
 
     def __len__(self) -> int:

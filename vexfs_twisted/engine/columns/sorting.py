@@ -73,8 +73,8 @@ class SortedValues:
     def spans(self, values: Sequence[Any]) -> list[slice]:
         """Where each of `values` lies."""
         wanted = np.array(values, dtype=self.values.dtype)
-        starts = np.searchsorted(self.values, wanted, "left").tolist()
-        stops = np.searchsorted(self.values, wanted, "right").tolist()
+        starts = self.values.searchsorted(wanted, "left").tolist()
+        stops = self.values.searchsorted(wanted, "right").tolist()
         return list(map(slice, starts, stops))
 
     def span(self, bounds: Bounds) -> slice:
