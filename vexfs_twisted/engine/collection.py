@@ -32,7 +32,7 @@ from .collection_store import CollectionStore
 from .draft import Outcome
 from .payload_edits import check_depth
 from .query.facets import facet
-from .query.fields import describe_fields
+from .query.fields import build_fields, describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
@@ -209,9 +209,9 @@ class Collection:
             return [[error] for _ in sequences]
 
     def _build_indexes(self) -> None:
-        """Have the columns of all declared indexes, which further ones are then made from."""
+        """Make all declared indexes, which further ones are then made from."""
         with self._reading() as snapshot:
-            describe_fields(snapshot)
+            build_fields(snapshot)
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:
