@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ from tests.engine_support import EngineTestCase, unnamed, upsert, write
 from vexfs_twisted.engine import checkpoints
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.columns import cache
 from vexfs_twisted.engine.filtering import rows
 from vexfs_twisted.engine.store import touches
 from vexfs_twisted.engine.store.tables import TableReader
-from vexfs_twisted.model.filters import FieldCondition, Filter, MatchValue
+from vexfs_twisted.engine.text.batch import TokenBatch
+from vexfs_twisted.engine.text.reader import TextReader
+from vexfs_twisted.jsonform.payload_index import read_field_schema
+from vexfs_twisted.model.filters import FieldCondition, Filter, MatchText, MatchValue
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
@@ -195,6 +200,52 @@ class CrashTests(CheckpointCase):
         write(self.collection, SetPayload(b'{"v":1}', [3]))
         self.crash()
         self.assertEqual(self.ones(), 15)
+
+
+class TokenTests(CheckpointCase):
+    """The tokens of a text index are kept with its column."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        texts = [{"t": f"red fish {n % 4}"} for n in range(POINTS)]
+        write(self.collection, self.declared(), upsert(range(POINTS), None, texts))
+        self.collection.upkeep()
+        self.read: list[str] = []
+        cut = TextReader.tokens_of_many
+
+        def noted(reader: TextReader, of_texts: Iterable[str]) -> TokenBatch:
+            self.read.extend(of_texts)
+            return cut(reader, of_texts)
+
+        self.patch(TextReader, "tokens_of_many", noted)
+
+    def declared(self, **options: Any) -> CreateFieldIndex:
+        declared = {"type": "text", **options}
+        return CreateFieldIndex(PayloadPath.parse("t"), read_field_schema(declared))
+
+    def count(self, text: str) -> int:
+        condition = FieldCondition(PayloadPath.parse("t"), MatchText(text))
+        return self.collection.count(Count(Filter(must=(condition,))))
+
+    def test_only_new_text_is_read_after_a_crash(self) -> None:
+        write(self.collection, upsert([100], None, [{"t": "blue fish 3"}]))
+        write(self.collection, SetPayload(b'{"t":"Red bird"}', [0]))
+        self.crash()
+        self.patch(cache, "FEW_FRESH", 0)
+        self.assertEqual([self.count(text) for text in ("fish", "RED fish 3", "bird")], [40, 10, 1])
+        self.assertEqual(sorted(self.read), ["Red bird", "blue fish 3"])
+
+    def test_all_is_read_again_where_it_would_be_read_otherwise(self) -> None:
+        self.assertEqual(self.count("redder"), 0)
+        write(self.collection, self.declared(max_token_len=3))
+        self.crash()
+        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertEqual([self.count("red"), self.count("fish")], [POINTS, 0])
+        self.collection.upkeep()
+        self.crash()
+        self.read.clear()
+        self.assertEqual([self.count("red"), self.count("fish")], [POINTS, 0])
+        self.assertEqual(self.read, [])
 
 
 class DueTests(CheckpointCase):

@@ -9,6 +9,7 @@ from threading import Lock
 
 from attrs import frozen
 
+from ..model.payload_index import FieldSchema
 from .columns.column import Column
 from .columns.declared import parsed
 from .columns.files import column_file, column_files, load_column, save_column
@@ -22,10 +23,11 @@ _PERCENT = 10
 
 @frozen
 class _Standing:
-    """The moment that a file stands for: before `operation`, when `next_row` was next."""
+    """What a file stands for: the moment before `operation`, when `next_row` was next, an index."""
 
     operation: int
     next_row: int
+    schema: FieldSchema | None = None
 
 
 class Checkpoints:
@@ -46,12 +48,12 @@ class Checkpoints:
     def load(self, view: View) -> None:
         """Take in the columns of the declared indexes as far as there are files of use."""
         kept: dict[str, _Standing] = {}
-        for text in view.fields:
+        for text, schema in view.fields.items():
             path = parsed(text)
-            column = load_column(column_file(self._directory, path))
+            column = load_column(column_file(self._directory, path), schema)
             if column is not None and _is_of_use(column, view):
                 view.columns.put(path.steps, column)
-                kept[text] = _Standing(column.operation, column.next_row)
+                kept[text] = _Standing(column.operation, column.next_row, schema)
         view.columns.pin([parsed(text).steps for text in view.fields])
         self._kept = kept
 
@@ -63,9 +65,9 @@ class Checkpoints:
         if self._failed is not None:
             return _is_far(view, self._failed)
         kept = self._kept
-        if kept.keys() != view.fields.keys():
+        if {text: standing.schema for text, standing in kept.items()} != view.fields:
             return True
-        return any(_is_far(view, standing) for standing in set(kept.values()))
+        return any(_is_far(view, standing) for standing in kept.values())
 
     def save(self, reading: Callable[[], AbstractContextManager[Snapshot]]) -> None:
         """Write the columns that have changed since they were written, and drop other files.
@@ -102,7 +104,7 @@ class Checkpoints:
 
     def _is_behind(self, text: str, snapshot: Snapshot) -> bool:
         kept = self._kept.get(text)
-        if kept is None:
+        if kept is None or kept.schema != snapshot.view.fields[text]:
             return True
         changed = snapshot.moment.changed_since(kept.operation, kept.next_row)
         return changed is None or len(changed) > 0
@@ -112,8 +114,9 @@ class Checkpoints:
         for text, column in columns.items():
             if self._is_closed:
                 return
-            save_column(column_file(self._directory, parsed(text)), column)
-            kept[text] = _Standing(column.operation, column.next_row)
+            schema = view.fields[text]
+            save_column(column_file(self._directory, parsed(text)), column, schema)
+            kept[text] = _Standing(column.operation, column.next_row, schema)
             self._kept = dict(kept)
         self._kept = kept
         wanted = {column_file(self._directory, parsed(text)) for text in kept}

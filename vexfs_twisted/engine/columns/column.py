@@ -63,7 +63,7 @@ class Column:
     next_row: int
     terms: Sequence[str]
     parts: Mapping[Part, SortedValues] = field(repr=False)
-    _read: TextPostings | None = field(default=None, init=False, repr=False)
+    _read: TextPostings | None = field(default=None, repr=False)
 
     @cached_property
     def nbytes(self) -> int:
