@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
+from vexfs_twisted.engine.columns import rowset
 from vexfs_twisted.engine.columns.found import AllOf, AnyOf, AtLeast, Found, Listed, Others, Stretch
 from vexfs_twisted.engine.columns.rowset import RowSet
 from vexfs_twisted.engine.columns.sorting import SortedValues
@@ -57,6 +58,14 @@ class RowSetTests(SynchronousTestCase):
         self.assertEqual(is_in, [number in expected for number in probed])
         chosen = rows.where(rows.numbers() % 2 == 1)
         self.assertEqual(numbers_in(chosen), {number for number in expected if number % 2})
+        self.assertEqual(numbers_in(rows), expected)
+
+    @given(st.data(), sizes, st.integers(0, 1500), st.integers(0, 50))
+    def test_the_first_rows(self, data: st.DataObject, size: int, start: int, limit: int) -> None:
+        self.patch(rowset, "FIRST_LOOK", 2)
+        rows, expected = data.draw(row_sets(size))
+        first = sorted(number for number in expected if number >= start)[:limit]
+        self.assertEqual(rows.first(start, limit).tolist(), first)
         self.assertEqual(numbers_in(rows), expected)
 
     @given(st.data(), sizes)

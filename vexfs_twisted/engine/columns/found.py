@@ -90,7 +90,9 @@ class Stretch:
 
     def _within(self, places: Places) -> Mask:
         # What lies before the start wraps around to numbers past the count.
-        return (places - np.uint32(self.span.start)) < np.uint32(self.count)
+        shifted = places - np.uint32(self.span.start) if self.span.start else places
+        found: Mask = shifted < np.uint32(self.count)
+        return found
 
 
 @frozen(eq=False)

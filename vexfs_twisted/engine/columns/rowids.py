@@ -15,6 +15,7 @@ from ..store.bitmap import Bitmap, Rows
 from ..store.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
 from ..store.rowvalue import key_of
 from ..store.tables import TableReader
+from .rowset import RowSet
 
 Keys = NDArray[np.bytes_]
 """Id keys, shape [rows]. Padded with zeros they sort as the keys themselves do."""
@@ -34,17 +35,22 @@ class RowIds:
     keys: Keys = field(eq=False)
     ordered: int
 
-    def first(self, rows: Rows, start: bytes, limit: int) -> Rows:
-        """The rows with the first `limit` ids from the id key `start` on, in the order of ids.
-
-        They are among live `rows`, ascending.
-        """
-        end = int(np.searchsorted(rows, self.ordered))
-        begin = bisect_left(rows, start, 0, end, key=self._key) if start else 0
-        chosen = rows[begin : min(end, begin + limit)]
-        if end == len(rows):
+    def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
+        """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
+        first = rows.first(self._row_of(rows, start) if start else 0, limit)
+        chosen = first[: first.searchsorted(self.ordered)]
+        if self.ordered >= rows.size:
             return chosen
-        return self._least(np.concatenate((chosen, rows[end:])), start, limit)
+        numbers = rows.numbers()
+        others = numbers[numbers.searchsorted(self.ordered) :]
+        return self._least(np.concatenate((chosen, others)), start, limit)
+
+    def _row_of(self, rows: RowSet, start: bytes) -> int:
+        """The first of `rows` below `ordered` from the id key `start` on, or where others start."""
+        numbers = rows.numbers()
+        end = int(numbers.searchsorted(self.ordered))
+        place = bisect_left(numbers, start, 0, end, key=self._key)
+        return int(numbers[place]) if place < end else self.ordered
 
     def extended(self, rows: Rows, fresh: Rows, keys: Sequence[bytes], next_row: int) -> RowIds:
         """These and the id keys of `fresh`, which are the last of the live `rows`."""

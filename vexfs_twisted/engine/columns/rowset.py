@@ -15,6 +15,9 @@ _SPARSE = 64
 _PROBED = 256
 """For fewer than one row in so many, numbers are searched rather than made a mask of."""
 
+FIRST_LOOK = 4096
+"""So many rows, at least, are looked at first for the first ones of a set."""
+
 
 class RowSet:
     """An immutable set of rows below `size`. Used by one thread.
@@ -83,6 +86,21 @@ class RowSet:
         if self._numbers is None:
             self._numbers = np.flatnonzero(self.mask())
         return self._numbers
+
+    def first(self, start: int, limit: int) -> Rows:
+        """The first `limit` rows from row `start` on, ascending."""
+        if self._numbers is not None:
+            begin = int(self._numbers.searchsorted(start))
+            return self._numbers[begin : begin + limit]
+        mask, found, count = self.mask(), [_NO_ROWS.astype(np.int64)], 0
+        width = max(4 * limit, FIRST_LOOK)
+        while count < limit and start < self.size:
+            part = np.flatnonzero(mask[start : start + width]) + start
+            found.append(part[: limit - count])
+            count += len(part)
+            start += width
+            width *= 2
+        return np.concatenate(found)
 
     def mask(self) -> Mask:
         """Which rows are in, shape [size]. Not to be changed."""

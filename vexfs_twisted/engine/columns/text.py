@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
 from ...model.payload_index import TextOptions
@@ -75,7 +77,15 @@ class TextPostings:
 
     def _with_token(self, token: str) -> Found:
         number = self.vocabulary.get(token)
-        return NOTHING if number is None else Listed([self.postings.equal(number)], is_ordered=True)
+        if number is None:
+            return NOTHING
+        start, end = self._starts[number : number + 2].tolist()
+        return Listed([self.postings.rows[start:end]], is_ordered=True)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """Where the rows of each token start in the postings, and where they end."""
+        return np.searchsorted(self.postings.values, np.arange(len(self.vocabulary) + 1))
 
     def _with_phrase(self, phrase: list[str]) -> Found:
         """The rows with that phrase. Those with all its tokens are read again for the order."""

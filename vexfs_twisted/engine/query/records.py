@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import repeat
 
 from ...model.errors import unknown_vector
@@ -12,6 +13,10 @@ from ..store.bitmap import Rows
 from ..store.rowvalue import heads_of, payloads_of
 from ..store.view import Snapshot, VectorSpace
 from .payloads import payload_selection
+
+# What `_make` does, without a frame of Python for each of them.
+_record = partial(tuple.__new__, Record)
+_scored = partial(tuple.__new__, ScoredPoint)
 
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
@@ -26,7 +31,7 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
     columns = zip(ids, payloads, vectors, repeat(None, len(ids)), strict=True)
-    return list(map(Record._make, columns))
+    return list(map(_record, columns))
 
 
 def fetch_scored(
@@ -38,7 +43,7 @@ def fetch_scored(
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
     columns = zip(ids, versions, scores, payloads, vectors, strict=True)
-    return list(map(ScoredPoint._make, columns))
+    return list(map(_scored, columns))
 
 
 def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:

@@ -11,6 +11,7 @@ from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..columns.rowset import RowSet
 from ..filtering.rows import RowFilter, count_rows
 from ..store.bitmap import Rows
 from ..store.keys import decode_id, decode_rows, encode_id, encode_ids
@@ -106,8 +107,8 @@ def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
     return np.array([row for key, row in pairs if key >= start], dtype=np.int64)
 
 
-def _picked_by_id(snapshot: Snapshot, rows: Rows, start: bytes, limit: int) -> Rows:
-    """The first `limit` of live `rows`, ascending, from the id key `start` on."""
+def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
+    """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
     view = snapshot.view
     ids = view.columns.row_ids.at(snapshot.tables, view.live, view.next_row)
     return ids.first(rows, start, limit)
@@ -121,7 +122,7 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
     while len(found) < limit:
         passing = filtering.passing()
         if passing is not None and not snapshot.is_draft:
-            return _picked_by_id(snapshot, passing.numbers(), start, limit)
+            return _picked_by_id(snapshot, passing, start, limit)
         rows = _rows_of(list(islice(entries, size)))
         if not len(rows):
             break
