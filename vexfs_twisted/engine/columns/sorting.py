@@ -18,8 +18,6 @@ Mask: TypeAlias = NDArray[np.bool_]
 Places: TypeAlias = NDArray[np.uint32]
 Bounds = Range | DatetimeRange | ValuesCount
 
-_LAST_ROW = 2**32 - 1
-
 
 @frozen(eq=False)
 class SortedValues:
@@ -94,13 +92,10 @@ class SortedValues:
         """The pairs of the rows in `keep`, and those of `fresh`, which has other rows."""
         kept = keep[self.rows]
         values, rows = self.values[kept], self.rows[kept]
-        if rows.max(initial=0) < fresh.rows.min(initial=_LAST_ROW):
-            # Newer rows stand after those that have the same value.
-            places = np.searchsorted(values, fresh.values, "right")
-            joined = np.insert(values, places, fresh.values), np.insert(rows, places, fresh.rows)
-            return SortedValues(*joined)
-        joined = np.concatenate((values, fresh.values)), np.concatenate((rows, fresh.rows))
-        return SortedValues.of(*joined, self.values.dtype)
+        places = _places(values, rows, fresh)
+        return SortedValues(
+            np.insert(values, places, fresh.values), np.insert(rows, places, fresh.rows)
+        )
 
     def _before(self, bound: float) -> int:
         """The position of the first value not below `bound`."""
@@ -124,3 +119,19 @@ class SortedValues:
         if limit < range_.min:
             return 0
         return int(np.searchsorted(self.values, np.array(limit, dtype=self.values.dtype)))
+
+
+def _places(values: NDArray[Any], rows: RowNumbers, fresh: SortedValues) -> NDArray[np.intp]:
+    """Where each pair of `fresh` belongs among the pairs of `values` and `rows`, which are sorted.
+
+    By bisection of all at once: between those of the same value, by row.
+    """
+    low = np.searchsorted(values, fresh.values, "left")
+    high = np.searchsorted(values, fresh.values, "right")
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        is_before = is_open.copy()
+        is_before[is_open] = rows[middle[is_open]] < fresh.rows[is_open]
+        high = np.where(is_open & ~is_before, middle, high)
+        low = np.where(is_before, middle + 1, low)
+    return low
