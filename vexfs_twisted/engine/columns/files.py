@@ -26,7 +26,7 @@ from .column import Column, Part
 from .sorting import SortedValues
 from .text import TextPostings
 
-_FORMAT = b"vexfscolumn-1\n\0\0"
+_FORMAT = b"vexfscolumn-2\n\0\0"
 _LEAD = Struct(f"<{len(_FORMAT)}sIQ")
 
 
