@@ -2,14 +2,17 @@
 
 A file is derived: one that is damaged or of another version is not used. It stands for the moment
 its column was made for, which the collection may have left behind. Layout: the format, a checksum
-of all that follows, the size of the head, the head as JSON, and the arrays that it describes one
-after another. With a text index there are the tokens too, under a stamp of how they were read.
+of all that follows, the size of the head, the head as JSON, and what the head describes, one after
+another: the terms, lists of them as JSON, and the arrays. With a text index the tokens follow and
+the arrays of their postings, under a stamp of how the text was read.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 from typing import Any
@@ -26,8 +29,12 @@ from .column import Column, Part
 from .sorting import SortedValues
 from .text import TextPostings
 
-_FORMAT = b"vexfscolumn-2\n\0\0"
+_FORMAT = b"vexfscolumn-3\n\0\0"
 _LEAD = Struct(f"<{len(_FORMAT)}sIQ")
+_LISTED = 1 << 12
+"""Strings of one list: while the JSON library reads or writes one, no other thread runs."""
+
+Piece = bytes | memoryview
 
 
 def column_files(directory: Path) -> set[Path]:
@@ -44,22 +51,23 @@ def column_file(directory: Path, path: PayloadPath) -> Path:
 def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
     """Write the column of an index durably in the place of what the file held."""
     pairs = [column.parts[part] for part in Part]
+    terms = _lists(column.terms)
     head: dict[str, Any] = {
         "operation": column.operation,
         "next_row": column.next_row,
-        "terms": list(column.terms),
+        "terms": list(map(len, terms)),
         "lengths": [len(values.rows) for values in pairs],
     }
+    body: list[Piece] = [*terms, *chain.from_iterable(map(_arrays, pairs))]
     if schema.text is not None:
         read = column.read_by(schema.text)
-        tokens = sorted(read.vocabulary, key=read.vocabulary.__getitem__)
-        count = len(read.postings.rows)
-        head["text"] = {"stamp": reading_stamp(schema), "tokens": tokens, "length": count}
-        pairs.append(read.postings)
+        tokens = _lists(sorted(read.vocabulary, key=read.vocabulary.__getitem__))
+        head["stamp"] = reading_stamp(schema)
+        head["tokens"] = list(map(len, tokens))
+        head["postings"] = len(read.postings.rows)
+        body += [*tokens, *_arrays(read.postings)]
     packed = orjson.dumps(head)
-    body: list[bytes | memoryview] = [packed]
-    for values in pairs:
-        body += [np.ascontiguousarray(array).data for array in (values.values, values.rows)]
+    body.insert(0, packed)
     checksum = 0
     for piece in body:
         checksum = zlib.crc32(piece, checksum)
@@ -82,33 +90,51 @@ def load_column(file: Path, schema: FieldSchema) -> Column | None:
     if found != _FORMAT or zlib.crc32(body) != checksum:
         return None
     head = orjson.loads(body[:size])
-    arrays = _Arrays(data, _LEAD.size + size)
+    if schema.text is not None and head.get("stamp") != reading_stamp(schema):
+        return None
+    rest = _Rest(data, _LEAD.size + size)
+    terms = rest.strings(head["terms"])
     lengths = zip(Part, head["lengths"], strict=True)
-    parts = {part: arrays.next(part.value, length) for part, length in lengths}
-    terms, read = head["terms"], None
+    parts = {part: rest.pairs(part.value, length) for part, length in lengths}
+    read: TextPostings | None = None
     if schema.text is not None:
-        text = head.get("text")
-        if text is None or text["stamp"] != reading_stamp(schema):
-            return None
-        numbers = {token: number for number, token in enumerate(text["tokens"])}
-        postings = arrays.next("u4", text["length"])
+        numbers = {token: number for number, token in enumerate(rest.strings(head["tokens"]))}
+        postings = rest.pairs("u4", head["postings"])
         read = TextPostings(schema.text, terms, parts[Part.STRINGS], numbers, postings)
     return Column(head["operation"], head["next_row"], terms, parts, read)
 
 
-class _Arrays:
-    """Reads the arrays of a file, from the first on."""
+def _lists(strings: Sequence[str]) -> list[bytes]:
+    starts = range(0, len(strings), _LISTED)
+    return [orjson.dumps(strings[start : start + _LISTED]) for start in starts]
+
+
+def _arrays(pairs: SortedValues) -> Iterator[Piece]:
+    for array in (pairs.values, pairs.rows):
+        yield np.ascontiguousarray(array).data
+
+
+class _Rest:
+    """Reads what follows the head of a file, one thing after another."""
 
     def __init__(self, data: bytes, start: int) -> None:
-        self._data = data
+        self._data = memoryview(data)
         self._start = start
 
-    def next(self, kind: str, length: int) -> SortedValues:
-        """The next pairs, of values of that dtype."""
-        return SortedValues(self._array(kind, length), self._array("u4", length))
+    def strings(self, sizes: Sequence[int]) -> list[str]:
+        """The strings of lists of so many bytes."""
+        return [string for size in sizes for string in orjson.loads(self._next(size))]
 
-    def _array(self, kind: str, length: int) -> NDArray[Any]:
+    def pairs(self, kind: str, length: int) -> SortedValues:
+        """As many pairs, of values of that dtype."""
+        values = self._array(np.dtype(kind), length)
+        return SortedValues(values, self._array(np.dtype(np.uint32), length))
+
+    def _array(self, kind: np.dtype[Any], length: int) -> NDArray[Any]:
         # A copy is aligned, which what lies in the file need not be.
-        array = np.frombuffer(self._data, kind, length, self._start).copy()
-        self._start += array.nbytes
-        return array
+        return np.frombuffer(self._next(length * kind.itemsize), kind).copy()
+
+    def _next(self, size: int) -> memoryview:
+        start = self._start
+        self._start += size
+        return self._data[start : self._start]
