@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -21,19 +22,24 @@ from tests.support import ROOT, clean_environment
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection_params import Distance
-from vexfs_twisted.model.filters import Filter, HasId
+from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Query, Scroll
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Count, Facet, Query, Scroll
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 
 KILLS = 12
 SIZE = 24
 IDS = 500
+MARK = PayloadPath.parse("mark")
 
 WRITER = textwrap.dedent(
     """
     import sys
+    from threading import Thread
+    from time import sleep
 
     from tests.engine_support import unnamed, write
     from tests.integration.test_engine_kill import changes_of
@@ -42,6 +48,13 @@ WRITER = textwrap.dedent(
     catalog = Catalog(sys.argv[1])
     catalog.open()
     collection = catalog.get("kept")
+
+    def keep():
+        while True:
+            collection.upkeep()
+            sleep(0.002)
+
+    Thread(target=keep, daemon=True).start()
 
     def tell(*words):
         print(*words, flush=True)
@@ -139,7 +152,8 @@ class KillTests(SynchronousTestCase):
     def test_acknowledged_writes_outlive_every_kill(self) -> None:
         catalog = Catalog(self.home / "data")
         catalog.open()
-        catalog.create("kept", unnamed(SIZE, Distance.EUCLID))
+        collection = catalog.create("kept", unnamed(SIZE, Distance.EUCLID))
+        write(collection, CreateFieldIndex(MARK, FieldSchema(FieldType.INTEGER)))
         catalog.close()
         chance = random.Random(7)
         for _ in range(KILLS):
@@ -179,6 +193,7 @@ class KillTests(SynchronousTestCase):
             self.assertEqual(found, expected)
             self.check_collections(catalog, told)
             self.check_answers(catalog.get("kept"), expected)
+            self.check_marks(catalog.get("kept"), expected)
         finally:
             catalog.close()
         self.points = expected
@@ -213,6 +228,15 @@ class KillTests(SynchronousTestCase):
         finally:
             fresh.delete("fresh")
             fresh.close()
+
+    def check_marks(self, collection: Collection, points: Points) -> None:
+        """The index of marks, kept up while points were written, knows them all."""
+        marks = [mark for _, mark, _ in points.values() if mark is not None]
+        found = {hit.value: hit.count for hit in collection.facet(Facet(MARK, limit=IDS))}
+        self.assertEqual(found, Counter(marks))
+        for mark in set(marks):
+            wanted = Filter(must=(FieldCondition(MARK, MatchValue(mark)),))
+            self.assertEqual(collection.count(Count(wanted)), found[mark])
 
 
 def scores(collection: Collection, queries: list[Query]) -> list[list[tuple[PointId, float]]]:
