@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.engine_support import field, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.query import scrolling
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.queries import Page, Scroll
@@ -45,18 +46,32 @@ class RowIdTests(SynchronousTestCase):
         self.patch(rows, "FEW_ROWS", -1)
 
     @settings(max_examples=60, deadline=None)
-    @given(batches, st.lists(integers), st.one_of(integers, uuids), st.integers(1, 12))
+    @given(
+        batches,
+        st.lists(integers),
+        st.one_of(integers, uuids),
+        st.one_of(integers, uuids),
+        st.integers(1, 12),
+        st.sampled_from([0, scrolling.STEP]),
+    )
     def test_pages_are_what_sorting_finds(
-        self, added: list[list[PointId]], deleted: list[PointId], start: PointId, limit: int
+        self,
+        added: list[list[PointId]],
+        deleted: list[PointId],
+        split: PointId,
+        start: PointId,
+        limit: int,
+        step: int,
     ) -> None:
+        self.patch(scrolling, "STEP", step)
         collection = self.catalog.create("a", unnamed())
         try:
             kept: set[PointId] = set()
             for batch in added:
-                colours = ["red" if place % 3 else "blue" for place in range(1, len(batch) + 1)]
-                payloads = [{"c": colour} for colour in colours]
+                is_red = [sort_key(i) >= sort_key(split) for i in batch]
+                payloads = [{"c": "red" if red else "blue"} for red in is_red]
                 write(collection, upsert(batch, None, payloads), DeletePoints(ids=deleted[:2]))
-                red = {i for i, colour in zip(batch, colours, strict=True) if colour == "red"}
+                red = {i for i, passes in zip(batch, is_red, strict=True) if passes}
                 kept = kept - set(batch) - set(deleted[:2]) | (red - set(deleted[:2]))
                 deleted = deleted[2:]
                 expected = in_order([i for i in kept if sort_key(i) >= sort_key(start)])
