@@ -101,7 +101,7 @@ class FoundTests(SynchronousTestCase):
         self.assertEqual(numbers_in(Others(each[0], size).of(within)), numbers - sets[0])
         least = data.draw(st.integers(1, 5))
         often = {row for row in numbers if sum(row in rows for rows in sets) >= least}
-        self.assertEqual(numbers_in(AtLeast(each, least=least).of(within)), often)
+        self.assertEqual(numbers_in(AtLeast(each, least).of(within)), often)
 
     @given(st.data(), sizes, st.integers(1, 3))
     def test_a_stretch_of_values(self, data: st.DataObject, size: int, values: int) -> None:

@@ -7,10 +7,11 @@ together when a filter comes to the condition, and only as far as it still has t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
 from ..store.bitmap import Bitmap, Rows
 from .rowset import RowSet
@@ -44,11 +45,11 @@ class Listed:
 
     pieces: Sequence[RowNumbers | Rows]
     is_ordered: bool = False
-    count: int = field(init=False)
     is_slow = False
 
-    @count.default
-    def _count(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many rows are listed, with repeats."""
         return sum(map(len, self.pieces))
 
     def of(self, rows: RowSet) -> RowSet:
@@ -147,16 +148,15 @@ class Others:
         return rows - self.found.of(rows)
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class _Several:
     """What is made of several conditions, `each`."""
 
     each: Sequence[Found]
-    count: int = field(init=False)
-    is_slow: bool = field(init=False)
 
-    @is_slow.default
-    def _is_slow(self) -> bool:
+    @cached_property
+    def is_slow(self) -> bool:
+        """Whether one of the conditions is."""
         return any(found.is_slow for found in self.each)
 
     def _in_turn(self) -> list[Found]:
@@ -164,14 +164,13 @@ class _Several:
         return sorted(self.each, key=lambda found: (found.is_slow, found.count))
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class AllOf(_Several):
     """The rows that satisfy every condition, of which there is at least one."""
 
-    count: int = field(init=False)
-
-    @count.default
-    def _count(self) -> int:
+    @cached_property
+    def count(self) -> int:
+        """As many as satisfy the most selective one."""
         return min(found.count for found in self.each)
 
     def of(self, rows: RowSet) -> RowSet:
@@ -181,14 +180,13 @@ class AllOf(_Several):
         return rows
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class AnyOf(_Several):
     """The rows that satisfy at least one condition, of which there is at least one."""
 
-    count: int = field(init=False)
-
-    @count.default
-    def _count(self) -> int:
+    @cached_property
+    def count(self) -> int:
+        """As many as satisfy each, if none satisfies two."""
         return sum(found.count for found in self.each)
 
     def of(self, rows: RowSet) -> RowSet:
@@ -200,15 +198,15 @@ class AnyOf(_Several):
         return joined
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class AtLeast(_Several):
     """The rows that satisfy `least` conditions or more, at least one."""
 
-    least: int = field(kw_only=True)
-    count: int = field(init=False)
+    least: int
 
-    @count.default
-    def _count(self) -> int:
+    @cached_property
+    def count(self) -> int:
+        """As many as satisfy each, if none satisfies more than so many."""
         return sum(found.count for found in self.each) // self.least
 
     def of(self, rows: RowSet) -> RowSet:

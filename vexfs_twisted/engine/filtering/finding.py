@@ -76,7 +76,8 @@ class Finder:
             found.append(any_of(map(self._of, filter_.should)))
         least = filter_.min_should
         if least is not None and least.min_count > 0:
-            found.append(AtLeast(list(map(self._of, least.conditions)), least=least.min_count))
+            each = list(map(self._of, least.conditions))
+            found.append(AtLeast(each, least.min_count))
         return all_of(found) if found else self._other_than(NOTHING)
 
     def _other_than(self, found: Found) -> Found:

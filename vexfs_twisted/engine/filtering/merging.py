@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import evolve
 
@@ -22,10 +22,19 @@ MANY = 8
 
 def merged(filter_: Filter) -> Filter:
     """A filter that passes the same points."""
+    if not any(map(_may_change, (filter_.must, filter_.should, filter_.must_not))):
+        return filter_
     should = _joined(map(_of_condition, filter_.should))
     must_not = _joined(map(_of_condition, filter_.must_not))
     must = tuple(map(_of_condition, filter_.must))
     return evolve(filter_, must=must, should=should, must_not=must_not)
+
+
+def _may_change(conditions: Sequence[Condition]) -> bool:
+    """Whether there are many conditions, or filters within them."""
+    if len(conditions) >= MANY:
+        return True
+    return any(isinstance(condition, Filter | Nested) for condition in conditions)
 
 
 def _of_condition(condition: Condition) -> Condition:
