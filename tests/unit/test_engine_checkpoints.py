@@ -305,6 +305,20 @@ class DueTests(CheckpointCase):
         self.assertFalse(directory.exists())
 
 
+class MemoryTests(CheckpointCase):
+    """Columns in memory take in what has changed when that is worth it, without a checkpoint."""
+
+    def test_one_row_after_many_that_came_and_went(self) -> None:
+        self.patch(cache, "FEW_FRESH", 2)
+        self.assertEqual(self.ones(), 13)
+        for _ in range(40):
+            write(self.collection, upsert([0], None, [{"v": 1}]))
+        self.assertEqual(self.ones(), 14)
+        reads = self.payload_reads()
+        self.assertEqual(self.ones(), 14)
+        self.assertEqual(reads, [])
+
+
 def v_is(number: int) -> FieldCondition:
     """The condition that v is a number."""
     return FieldCondition(PayloadPath.parse("v"), MatchValue(number))

@@ -29,6 +29,7 @@ FEW_FRESH = 1000
 
 _BATCH = 4096
 _FEW_PERCENT = 2
+_MANY_GONE = 16
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -102,12 +103,12 @@ class Columns:
         found = self._usable(paths, moment)
         if found is not None and len(found) == len(paths):
             fresh = self._fresh(found, moment)
-            if moment.is_draft or len(fresh) <= self._few(moment):
+            if moment.is_draft or not self._is_behind(found, fresh, moment):
                 return Current(found, fresh)
         if moment.is_draft:
             return None
         with self._building:
-            found = self._made(paths, moment, self._few(moment))
+            found = self._made(paths, moment, is_complete=False)
             return None if found is None else Current(found, self._fresh(found, moment))
 
     def complete(self, paths: Collection[Steps], moment: Moment) -> Mapping[Steps, Column] | None:
@@ -117,7 +118,7 @@ class Columns:
         of one.
         """
         with self._building:
-            return self._made(paths, moment, 0)
+            return self._made(paths, moment, is_complete=True)
 
     def exact(self, path: Steps, moment: Moment) -> Column:
         """The column of the path as of that moment of a read: all live rows and no others."""
@@ -141,13 +142,14 @@ class Columns:
         self._keep({path: column})
 
     def _made(
-        self, paths: Collection[Steps], moment: Moment, spared: int
+        self, paths: Collection[Steps], moment: Moment, is_complete: bool
     ) -> dict[Steps, Column] | None:
-        """The columns of the paths, with `spared` rows left to test at most."""
+        """The columns of the paths, with few rows left to test, or none."""
         found = self._usable(paths, moment)
         if found is None:
             return None
-        if len(self._fresh(found, moment)) > spared:
+        fresh = self._fresh(found, moment)
+        if len(fresh) > 0 if is_complete else self._is_behind(found, fresh, moment):
             found = self._folded(found, moment)
             self._keep(found)
         missing = [path for path in paths if path not in found]
@@ -179,8 +181,14 @@ class Columns:
         assert rows is not None, "a column older than the log is not used"
         return rows
 
-    def _few(self, moment: Moment) -> int:
-        return max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+    def _is_behind(self, found: Mapping[Steps, Column], fresh: Rows, moment: Moment) -> bool:
+        """Whether the columns should take in the rows `fresh`.
+
+        They should too where those are few among many that came and went: all are gone through.
+        """
+        few = max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+        first = min((column.next_row for column in found.values()), default=moment.next_row)
+        return len(fresh) > few or moment.next_row - first > _MANY_GONE * few
 
     def _folded(self, found: Mapping[Steps, Column], moment: Moment) -> dict[Steps, Column]:
         if not found:
