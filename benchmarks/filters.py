@@ -2,10 +2,10 @@
 
     python -m benchmarks.filters DATA_FOLDER
 
-For each filter: counts per second, and pages of 100 per second. Ours in process and the peer, each
-with payload indexes and without; of ours without, the first use, which builds the columns of its
-fields, is a time of its own. All in one process and one thread, in turns. Then the same counts
-over gRPC, and a payload set on every point by filter.
+For each filter: counts per second, and pages of 100 per second. Ours in process, the peer, and the
+official client that asks a daemon of ours over gRPC, each with payload indexes and without; of ours
+without, the first use, which builds the columns of its fields, is a time of its own. All asked by
+one thread, one call at a time, in turns. Then a payload set on every point by filter.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 import orjson
 import qdrant_edge as edge
+from qdrant_client import QdrantClient, models
 
 from tests.filters.edge import edge_filter
+from tests.support import DaemonProcess
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
@@ -40,6 +42,7 @@ from vexfs_twisted.rest.codecs.filters import read_filter
 ROUNDS = 9
 PAGE = 100
 BATCH = 1000
+NAME = "packages"
 
 FILTERS: Mapping[str, dict[str, Any]] = {
     "section = x": {"must": [{"key": "section", "match": {"value": "games"}}]},
@@ -82,10 +85,10 @@ def write(collection: Collection, update: Update) -> None:
         raise outcome
 
 
-def our_collection(catalog: Catalog, name: str, payloads: list[dict[str, Any]]) -> Collection:
+def our_collection(catalog: Catalog, payloads: list[dict[str, Any]]) -> Collection:
     """A collection with the payloads, and small vectors: they are not what is measured."""
     space = VectorParams(distance=Distance.DOT, size=2)
-    collection = catalog.create(name, CreateCollection(vectors={UNNAMED: space}))
+    collection = catalog.create(NAME, CreateCollection(vectors={UNNAMED: space}))
     for start in range(0, len(payloads), BATCH):
         batch = payloads[start : start + BATCH]
         column = VectorColumn.of(np.ones((len(batch), 2), dtype=np.float32))
@@ -122,6 +125,27 @@ def index_peer(shard: Any) -> None:
     shard.optimize()
 
 
+def served_client(daemon: DaemonProcess, payloads: list[dict[str, Any]]) -> QdrantClient:
+    """A client of the daemon over gRPC, which has sent it the same points."""
+    client = QdrantClient(
+        port=daemon.http_port, grpc_port=daemon.grpc_port, prefer_grpc=True, timeout=60
+    )
+    client.create_collection(NAME, models.VectorParams(size=2, distance=models.Distance.DOT))
+    for start in range(0, len(payloads), BATCH):
+        points = [
+            models.PointStruct(id=start + place, vector=[1.0, 1.0], payload=payload)
+            for place, payload in enumerate(payloads[start : start + BATCH])
+        ]
+        client.upsert(NAME, points)
+    return client
+
+
+def index_served(client: QdrantClient) -> None:
+    """Declare every index of `INDEXES`."""
+    for path, (kind, _) in INDEXES.items():
+        client.create_payload_index(NAME, path, models.PayloadSchemaType(kind.value))
+
+
 def seconds(work: Callable[[], object]) -> float:
     """The duration of one call."""
     started = perf_counter()
@@ -150,19 +174,34 @@ def peer_works(shard: Any, wanted: Any) -> list[Callable[[], object]]:
     return [lambda: shard.count(count), lambda: shard.scroll(page)]
 
 
-def compare(title: str, collection: Collection, shard: Any) -> None:
+def served_works(client: QdrantClient, spelled: dict[str, Any]) -> list[Callable[[], object]]:
+    """A count and a page of ours over gRPC."""
+    wanted = models.Filter.model_validate(spelled)
+    return [
+        lambda: client.count(NAME, wanted),
+        lambda: client.scroll(NAME, wanted, limit=PAGE, with_payload=True),
+    ]
+
+
+def compare(title: str, collection: Collection, shard: Any, client: QdrantClient) -> None:
     """Print a table of one state of indexes."""
-    print(f"\n{title:<18}{'rows':>7}{'first':>9}", end="")
-    print("".join(f"{name:>11}" for name in ("count", "peer", "ratio", "page", "peer", "ratio")))
+    print(f"\n{title:<16}{'rows':>7}{'first':>9}", end="")
+    for name in ("count", "page"):
+        print(f"{name:>10}/s{'peer':>7}/s{'ratio':>7}{'gRPC':>7}/s", end="")
+    print()
     for name, spelled in FILTERS.items():
         wanted, theirs = read_filter(spelled), edge_filter(spelled)
         first = seconds(lambda wanted=wanted: collection.count(Count(wanted)))  # type: ignore[misc]
         rows = collection.count(Count(wanted))
-        works = [*our_works(collection, wanted), *peer_works(shard, theirs)]
-        count, page, their_count, their_page = in_turns(*works)
-        line = f"{name:<18}{rows:>7}{first * 1e3:>7.1f}ms"
-        for ours, peer in ((count, their_count), (page, their_page)):
-            line += f"{1 / ours:>10.0f}/s{1 / peer:>9.0f}/s{peer / ours:>11.2f}"
+        sides = (
+            our_works(collection, wanted),
+            peer_works(shard, theirs),
+            served_works(client, spelled),
+        )
+        took = in_turns(*(work for side in sides for work in side))
+        line = f"{name:<16}{rows:>7}{first * 1e3:>7.1f}ms"
+        for ours, peer, served in (took[::2], took[1::2]):
+            line += f"{1 / ours:>12.0f}{1 / peer:>9.0f}{peer / ours:>7.2f}{1 / served:>9.0f}"
         print(line)
 
 
@@ -185,12 +224,16 @@ def main() -> None:
         path = Path(folder)
         catalog = Catalog(path / "ours")
         catalog.open()
-        collection = our_collection(catalog, "packages", payloads)
+        collection = our_collection(catalog, payloads)
         shard = peer_shard(path / "peer", payloads)
-        compare("without indexes", collection, shard)
-        index_ours(collection)
-        index_peer(shard)
-        compare("with indexes", collection, shard)
+        with DaemonProcess() as daemon:
+            client = served_client(daemon, payloads)
+            compare("without indexes", collection, shard, client)
+            index_ours(collection)
+            index_peer(shard)
+            index_served(client)
+            compare("with indexes", collection, shard, client)
+            client.close()
         set_everything(collection, path / "ours", len(payloads))
         shard.close()
         catalog.close()

@@ -75,6 +75,22 @@ class FilterTests(PointsCase):
         many = [{"key": "n", "match": {"value": number}} for number in range(10_000)]
         self.assertEqual(await self.ids({"should": many}), [1, 2])
 
+    async def test_filters_deeper_than_any_parser_goes(self) -> None:
+        for opening, closing in (
+            (b'{"must":[', b"]}"),
+            (b'{"must":', b"}"),
+            (b'{"min_should":{"min_count":1,"conditions":[', b"]}}"),
+            (b'{"should":[{"nested":{"key":"o","filter":', b"}}]}"),
+            (b"[", b"]"),
+        ):
+            for depth in (400, 5_000):
+                whole = b'{"filter":%b{}%b}' % (opening * depth, closing * depth)
+                cut = whole[: len(whole) // 2]
+                for body in (whole, cut):
+                    for path in ("count", "scroll", "query", "delete"):
+                        await self.error(400, "POST", f"{POINTS}/{path}", body)
+        self.assertEqual(await self.ids({}), [1, 2, 3])
+
     async def test_messages(self) -> None:
         for condition, status, text in (
             ({"must": {"key": "n"}}, 422, "At least one field condition must be specified"),

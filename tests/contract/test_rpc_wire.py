@@ -11,11 +11,14 @@ from grpc_reflection.v1alpha import reflection_pb2
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
+from tests.deep_filters import deep_count
 from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Selection
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
-from vexfs_twisted.testing.values import Point, unnamed, upsert
+from vexfs_twisted.testing.values import Point, equals, must_not, should, unnamed, upsert
 
 from .filter_messages import point_id
 from .gated import GatedCase
@@ -111,6 +114,12 @@ class BadCallTests(WireCase):
                 grpc.StatusCode.INTERNAL, self.rpc.call_raw("/qdrant.Points/Query", data)
             )
             self.assertIn("decode", text)
+
+    async def test_filters_deeper_than_protobuf_parses(self) -> None:
+        for depth in (51, 64, 5_000):
+            call = self.rpc.call_raw("/qdrant.Points/Count", deep_count(depth))
+            text = await self.refused(grpc.StatusCode.INTERNAL, call)
+            self.assertIn("failed to decode Protobuf message", text)
 
     async def test_points_that_say_too_little(self) -> None:
         good = points_pb2.PointStruct(id=point_id(2))
@@ -268,6 +277,33 @@ class CallTests(WireCase):
         await self.rpc.call("Collections/Create", named)
         params = (await self.operations.collection_info("d")).config.params
         self.assertEqual(params.vectors["a"].distance, Distance.EUCLID)
+
+    async def test_deep_and_wide_filters(self) -> None:
+        data = await self.rpc.call_raw("/qdrant.Points/Count", deep_count(48))
+        self.assertEqual(points_pb2.CountResponse.FromString(data).result.count, 1)
+        cities = [f"city {number}" for number in range(10_000)]
+        for city, expected in (("Berlin", 1), ("Bonn", 0)):
+            wide = should(*(equals("city", name) for name in (*cities, city)))
+            self.assertEqual(await self.operations.count("c", Count(wide)), expected)
+            inverse = must_not(*wide.should)
+            self.assertEqual(await self.operations.count("c", Count(inverse)), 1 - expected)
+
+    async def test_integers_that_no_message_holds(self) -> None:
+        """REST writes them; here they are read as doubles, and no facet tells them."""
+        point = upsert(Point(1, [1, 2, 3, 4], {"n": [2**64 - 1, 2**63, 5]}))
+        await self.behind.update("c", point, wait=True)
+        schema = FieldSchema(FieldType.INTEGER)
+        await self.behind.update("c", CreateFieldIndex(PayloadPath.parse("n"), schema), wait=True)
+        message = points_pb2.FacetCounts(collection_name="c", key="n")
+        hits = (await self.rpc.call("Points/Facet", message)).hits
+        self.assertEqual([(hit.value.integer_value, hit.count) for hit in hits], [(5, 1)])
+        pages = [points_pb2.ScrollPoints(collection_name="c") for _ in range(2)]
+        pages[1].order_by.key = "n"
+        for page in pages:
+            (found,) = (await self.rpc.call("Points/Scroll", page)).result
+            large, larger, small = found.payload["n"].list_value.values
+            self.assertEqual((large.double_value, larger.double_value), (2.0**64, 2.0**63))
+            self.assertEqual(small.integer_value, 5)
 
 
 class DeadlineTests(GatedCase):

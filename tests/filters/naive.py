@@ -11,8 +11,8 @@ from typing import Any
 
 Json = Any
 
-EARTH_RADIUS = 6_371_000.0
-"""Metres, as the geo crate that Qdrant computes with has it (mean radius, rounded down)."""
+EARTH_RADIUS = 6_371_008.8
+"""Metres, as Qdrant's own engine has it: a quarter of a great circle is 10,007,557.22 m there."""
 
 _STEP = re.compile(r'"([^"]*)"|([\w-]+)|\[(\d*)\]')
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -23,15 +24,18 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.store.segments import graph_file
 from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
-from vexfs_twisted.model.filters import Filter, HasId
+from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Query, Scroll, SearchParams
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Count, Facet, Query, Scroll, SearchParams
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 
 KILLS = 12
 SIZE = 24
 IDS = 500
+MARK = PayloadPath.parse("mark")
 
 WRITER = textwrap.dedent(
     """
@@ -39,6 +43,7 @@ WRITER = textwrap.dedent(
     import sys
     import traceback
     from threading import Thread
+    from time import sleep
 
     from tests.engine_support import unnamed, write
     from tests.integration.test_engine_kill import changes_of
@@ -54,7 +59,9 @@ WRITER = textwrap.dedent(
     def keep_up():
         try:
             while True:
+                collection.checkpoint()
                 collection.upkeep()
+                sleep(0.002)
         except Exception:
             traceback.print_exc()
             os._exit(1)
@@ -157,7 +164,8 @@ class KillTests(SynchronousTestCase):
         catalog.open()
         optimizers = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
         request = attrs.evolve(unnamed(SIZE, Distance.EUCLID), optimizers_config=optimizers)
-        catalog.create("kept", request)
+        collection = catalog.create("kept", request)
+        write(collection, CreateFieldIndex(MARK, FieldSchema(FieldType.INTEGER)))
         catalog.close()
         chance = random.Random(7)
         for _ in range(KILLS):
@@ -201,6 +209,7 @@ class KillTests(SynchronousTestCase):
             catalog.get("kept").upkeep()
             self.check_answers(catalog.get("kept"), expected)
             self.check_segments(catalog.get("kept"))
+            self.check_marks(catalog.get("kept"), expected)
         finally:
             catalog.close()
         self.points = expected
@@ -244,6 +253,15 @@ class KillTests(SynchronousTestCase):
         finally:
             fresh.delete("fresh")
             fresh.close()
+
+    def check_marks(self, collection: Collection, points: Points) -> None:
+        """The index of marks, kept up while points were written, knows them all."""
+        marks = [mark for _, mark, _ in points.values() if mark is not None]
+        found = {hit.value: hit.count for hit in collection.facet(Facet(MARK, limit=IDS))}
+        self.assertEqual(found, Counter(marks))
+        for mark in set(marks):
+            wanted = Filter(must=(FieldCondition(MARK, MatchValue(mark)),))
+            self.assertEqual(collection.count(Count(wanted)), found[mark])
 
 
 def scores(collection: Collection, queries: list[Query]) -> list[list[tuple[PointId, float]]]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from threading import Event, current_thread, get_ident
 from time import sleep
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from tests.engine_support import unnamed
+from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.model.errors import BadInput, Unavailable
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.pool import WorkerPool
+from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
 
 
@@ -115,7 +122,12 @@ class GroupCommitTests(PoolTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.collection = RecordingCollection()
-        self.writer = CollectionWriter(self.collection, self.pool)
+        self.after_commit: list[int] = []
+        self.writer = CollectionWriter(
+            self.collection,
+            self.pool,
+            lambda: self.after_commit.append(self.writer.queue_length),
+        )
 
     def submit(self, count: int) -> list[Deferred[int]]:
         return [self.writer.submit(DeletePoints(ids=[number])) for number in range(count)]
@@ -128,6 +140,7 @@ class GroupCommitTests(PoolTestCase):
         self.assertEqual(self.collection.groups, [1, 9])
         await self.writer.drained()
         self.assertEqual(self.writer.queue_length, 0)
+        self.assertEqual(self.after_commit, [9, 0])
 
     async def test_one_error_is_the_answer_to_one_update(self) -> None:
         first = self.submit(1)[0]
@@ -252,3 +265,36 @@ class CoalescerTests(PoolTestCase):
         await self.pool.stop()
         for _ in range(2):
             await self.assertFailure(reads.submit(1), Unavailable)
+
+
+class UpkeepTests(TestCase):
+    """The service sees to its collections by itself."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+
+    async def started(self) -> StorageService:
+        """A running service on the folder of the test."""
+        storage = StorageService(Catalog(self.path), reactor.callFromThread)  # type: ignore[attr-defined]
+        await storage.startService()
+        self.addCleanup(lambda: storage.stopService() if storage.running else None)
+        return storage
+
+    async def column_file(self) -> Path:
+        """The file of the only payload index, once it is there."""
+        while not (found := list(self.path.glob("collections/*/column-*.bin"))):
+            await deferLater(reactor, 0.01)
+        return found[0]
+
+    async def test_a_payload_index_is_on_disk_soon_after_its_commit_and_after_opening(self) -> None:
+        storage = await self.started()
+        await storage.create_collection("a", unnamed())
+        schema = FieldSchema(FieldType.INTEGER)
+        await storage.update("a", CreateFieldIndex(PayloadPath.parse("n"), schema))
+        file = await self.column_file()
+        await storage.stopService()
+        file.unlink()
+        await self.started()
+        self.assertEqual(await self.column_file(), file)

@@ -38,6 +38,13 @@ from vexfs_twisted.model.filters import (
     ValuesCount,
 )
 from vexfs_twisted.model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
+from vexfs_twisted.model.payload_index import (
+    CreateFieldIndex,
+    DeleteFieldIndex,
+    FieldSchema,
+    FieldType,
+    TextOptions,
+)
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Scroll
 from vexfs_twisted.model.updates import ClearPayload, DeletePayload, DeletePoints, SetPayload
@@ -47,8 +54,9 @@ PATHS = ("a", "b", "a.b", "a[].b", "a[0]", "b[]", "a[0].b", "a.b.c", "b[].c[]")
 DAYS = ("2015-02-01", "2015-02-01T00:00:00.5Z", "1969-12-31 23:59", "20150201")
 IDS = (0, 1, 2, 3, 4, 5, 6, 7, UUID_1, UUID_2)
 MANY = 2**63
+SPELLINGS = (UUID_2, UUID_2.upper(), UUID_2.replace("-", ""))
 
-strings = st.sampled_from(["x", "y", "", "X", "x y", "yx", *DAYS])
+strings = st.sampled_from(["x", "y", "", "X", "x y", "yx", *DAYS, *SPELLINGS])
 integers = st.sampled_from([0, 1, 2, -5, 2**53 + 1, -(2**63), MANY, 2**64 - 1])
 floats = st.sampled_from([0.0, 1.0, 1.5, -5.0, float(MANY), 1e300])
 places = st.fixed_dictionaries({
@@ -110,6 +118,7 @@ def conditions_of(inner: Any) -> Any:
 
 filters = filters_of(st.recursive(fields | row_conditions, conditions_of, max_leaves=5))
 ids = st.lists(st.sampled_from(IDS), max_size=4, unique=True)
+TEXT = FieldSchema(FieldType.TEXT, text=TextOptions(phrase_matching=True))
 updates = st.one_of(
     st.builds(
         lambda point, payload: upsert([point], None, [payload]), st.sampled_from(IDS), payloads
@@ -119,6 +128,8 @@ updates = st.one_of(
     st.builds(lambda new, f: SetPayload(orjson.dumps(new), filter=f), payloads, filters),
     st.builds(lambda key: DeletePayload((key,), filter=Filter()), paths),
     st.builds(lambda f: ClearPayload(filter=f), filters),
+    st.builds(CreateFieldIndex, paths, st.sampled_from([FieldSchema(FieldType.UUID), TEXT])),
+    st.builds(DeleteFieldIndex, paths),
 )
 
 

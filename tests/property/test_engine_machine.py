@@ -36,10 +36,17 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.columns import cache as columns
 from vexfs_twisted.engine.filtering import rows as filtering
+from vexfs_twisted.engine.store import touches
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
 from vexfs_twisted.model.ids import PointId, sort_key
+from vexfs_twisted.model.payload_index import (
+    CreateFieldIndex,
+    DeleteFieldIndex,
+    FieldSchema,
+    FieldType,
+)
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, NearestToPoint, Query, Scroll, Selection
 from vexfs_twisted.model.updates import (
@@ -134,6 +141,7 @@ class CollectionMachine(RuleBasedStateMachine):
         self.catalogs[0].create(NAME, unnamed(SIZE, Distance.EUCLID))
         self.model: dict[PointId, Stored] = {}
         self.operations = 0
+        self.indexed: set[str] = set()
 
     def teardown(self) -> None:
         for catalog in self.catalogs:
@@ -271,6 +279,24 @@ class CollectionMachine(RuleBasedStateMachine):
         self.remember(first)
         self.remember(second)
 
+    @rule(spelling=st.sampled_from(["n", "m"]), is_kept=st.sampled_from([True, True, False]))
+    def declare_an_index(self, spelling: str, is_kept: bool) -> None:
+        """Have an index, or drop it."""
+        path = PayloadPath.parse(spelling)
+        if is_kept:
+            self.write(CreateFieldIndex(path, FieldSchema(FieldType.INTEGER)))
+            self.indexed.add(spelling)
+        else:
+            self.write(DeleteFieldIndex(path))
+            self.indexed.discard(spelling)
+
+    @rule()
+    def upkeep(self) -> None:
+        """Have the columns of indexes on disk as they are now; a later crash finds them old."""
+        self.collection.checkpoint()
+        self.collection.upkeep()
+        assert not self.collection.is_upkeep_due()
+
     @rule()
     def reopen(self) -> None:
         self.catalogs[-1].close()
@@ -286,6 +312,25 @@ class CollectionMachine(RuleBasedStateMachine):
         self.catalogs.append(Catalog(home))
         self.catalogs[-1].open()
 
+    @rule(
+        changes=st.lists(st.tuples(edits, choices, st.integers(0, 5)), max_size=3),
+        written=upserts,
+        filter_=filters,
+    )
+    def crash_between_checkpoints(
+        self, changes: list[tuple[int | None, Choice, int]], written: list[Point], filter_: Filter
+    ) -> None:
+        """What a crash leaves are columns that are older than the last changes."""
+        if "n" not in self.indexed:
+            self.declare_an_index("n", True)
+        self.upkeep()
+        for number, choice, spelling in changes:
+            self.edit_payloads(number, choice, spelling)
+        self.upsert(written)
+        self.crash()
+        self.read_filtered(filter_, 30)
+        self.describe()
+
     @invariant()
     def every_point_is_as_written(self) -> None:
         page = self.collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
@@ -296,8 +341,16 @@ class CollectionMachine(RuleBasedStateMachine):
         expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
         shown = [(i, n, None if v is None else v.tolist()) for i, n, v in found]
         assert shown == expected, (shown, expected)
+        assert self.collection.count(Count()) == len(self.model)
+
+    @rule()
+    def describe(self) -> None:
         info = self.collection.info()
         assert info.points_count == len(self.model)
+        described = {path: field.points for path, field in info.payload_schema.items()}
+        numbered = sum(number is not None for number, _ in self.model.values())
+        expected = {path: numbered if path == "n" else 0 for path in self.indexed}
+        assert described == expected, (described, expected)
 
     @rule(filter_=filters, limit=st.integers(1, 30))
     def read_filtered(self, filter_: Filter, limit: int) -> None:
@@ -359,9 +412,14 @@ class CollectionMachineTests(SynchronousTestCase):
         self.run_machine(max_examples=40)
 
     def test_with_filters_answered_by_columns(self) -> None:
-        """Columns are built at once, and take in what changed when that is a few rows."""
+        """Columns are built at once, and take in what changed when that is a few rows.
+
+        Little is remembered of what was touched, so that much of that is put together or forgotten.
+        """
         self.patch(filtering, "FEW_ROWS", 0)
         self.patch(columns, "FEW_FRESH", 3)
+        self.patch(touches, "_MOST_ENTRIES", 6)
+        self.patch(touches, "_MOST_ROWS", 60)
         self.run_machine(max_examples=60)
 
     def run_machine(self, max_examples: int) -> None:

@@ -58,8 +58,7 @@ class UpkeepMachine(CollectionMachine):
 
     @rule()
     def upkeep(self) -> None:
-        self.collection.upkeep()
-        assert not self.collection.is_upkeep_due()
+        super().upkeep()
         assert self.collection.info().status is CollectionStatus.GREEN
 
     @rule(asked=st.integers(0, 4))

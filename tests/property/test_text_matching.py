@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from vexfs_twisted.engine.columns.rowset import RowSet
 from vexfs_twisted.engine.columns.sorting import SortedValues
-from vexfs_twisted.engine.columns.text import TextTerms
+from vexfs_twisted.engine.columns.text import TextPostings
 from vexfs_twisted.engine.text.predicates import indexed_text_test
 from vexfs_twisted.model.filters import MatchPhrase, MatchText, MatchTextAny, TextMatch
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer
@@ -49,8 +51,10 @@ class Matching(SynchronousTestCase):
         terms = sorted({text for strings in rows for text in strings})
         pairs = [(terms.index(text), row) for row, strings in enumerate(rows) for text in strings]
         codes, numbers = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        found = TextTerms.of(options, terms).rows(predicate, SortedValues.of(codes, numbers, "u4"))
-        self.assertEqual(sorted(set(found.tolist())), by_payload(options, predicate, rows))
+        postings = TextPostings.of(options, terms, SortedValues.of(codes, numbers, "u4"))
+        everything = RowSet.of_mask(np.ones(len(rows), dtype=np.bool_))
+        found = postings.satisfying(predicate).of(everything)
+        self.assertEqual(found.numbers().tolist(), by_payload(options, predicate, rows))
 
 
 class AgainstQdrant(SynchronousTestCase):

@@ -1,21 +1,22 @@
-"""Payload indexes: what is told of them, and that they outlive the process."""
+"""Payload indexes: what is told of them, and what they change."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from tests.engine_support import UUID_2, EngineTestCase, unnamed, upsert, write
-from vexfs_twisted.engine.catalog import Catalog
+from tests.engine_support import UUID_1, UUID_2, EngineTestCase, unnamed, upsert, write
 from vexfs_twisted.engine.filtering import rows
-from vexfs_twisted.engine.store.tables import TableReader
 from vexfs_twisted.model.filters import (
     FieldCondition,
     Filter,
+    MatchAny,
+    MatchExcept,
     MatchPhrase,
+    MatchPrefix,
     MatchText,
     MatchTextAny,
     MatchValue,
+    Nested,
 )
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
@@ -25,7 +26,7 @@ from vexfs_twisted.model.payload_index import (
     TextOptions,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Facet, Scroll
+from vexfs_twisted.model.queries import Count, Scroll
 from vexfs_twisted.model.updates import DeletePoints, SetPayload
 
 
@@ -115,73 +116,83 @@ class TextIndexTests(EngineTestCase):
             self.assertEqual(passing(MatchPhrase("pear red"), few_rows), [])
 
 
-class RestartTests(EngineTestCase):
-    """The columns of indexes outlive the process, and are made anew where they cannot be used."""
+class UuidIndexTests(EngineTestCase):
+    """With a uuid index, strings that spell one UUID are equal; without one they are not."""
 
     def setUp(self) -> None:
         super().setUp()
-        collection = self.catalog.create("a", unnamed())
-        write(collection, upsert(range(9), None, [{"v": n % 3, "k": f"x{n}"} for n in range(9)]))
-        write(collection, index("v", FieldType.INTEGER), index("k", FieldType.KEYWORD))
-        write(collection, SetPayload(b'{"v":1}', [0]), DeletePoints([1]))
-        self.patch(rows, "FEW_ROWS", -1)
+        self.collection = self.catalog.create("a", unnamed())
+        simple = UUID_2.replace("-", "")
+        values: list[Any] = [UUID_2, UUID_2.upper(), simple, f"urn:uuid:{UUID_2}", f"{{{UUID_2}}}"]
+        values += ["x", ["x", UUID_2.upper()], 5, None, [UUID_1, simple], UUID_1, UUID_2[:-1]]
+        payloads = [{"v": v, "o": [{"v": UUID_1, "n": 0}, {"v": v, "n": n}]}
+                    for n, v in enumerate(values)]  # fmt: skip
+        write(self.collection, upsert(range(12), None, payloads))
 
-    def answers(self) -> tuple[Any, ...]:
-        collection = self.catalog.get("a")
-        ones = Filter(must=(FieldCondition(PayloadPath.parse("v"), MatchValue(1)),))
-        counted = {path: i.points for path, i in collection.info().payload_schema.items()}
-        facet = collection.facet(Facet(PayloadPath.parse("v")))
-        return collection.count(Count(ones)), counted, [tuple(hit) for hit in facet]
+    def passing(self, predicate: Any) -> list[Any]:
+        """The points that pass on the field, by payloads and by columns."""
+        found = []
+        for few_rows in (1000, -1):
+            self.patch(rows, "FEW_ROWS", few_rows)
+            filter_ = Filter(must=(FieldCondition(PayloadPath.parse("v"), predicate),))
+            page = self.collection.scroll(Scroll(limit=100, filter=filter_))
+            found.append([record.id for record in page.records])
+        self.assertEqual(found[0], found[1])
+        return found[0]
 
-    def files(self) -> list[Path]:
-        return sorted(self.directory().glob("column-*.bin"))
+    def check_indexed(self) -> None:
+        same = [0, 1, 2, 3, 4, 6, 9]
+        for spelled in (UUID_2, UUID_2.upper(), UUID_2.replace("-", ""), f"urn:uuid:{UUID_2}"):
+            self.assertEqual(self.passing(MatchValue(spelled)), same)
+            self.assertEqual(self.passing(MatchAny(frozenset([spelled]))), same)
+            others = self.passing(MatchExcept(frozenset([spelled])))
+            self.assertEqual(others, [5, 6, 7, 9, 10, 11])
+        self.assertEqual(self.passing(MatchAny(frozenset([UUID_2, UUID_1]))), [*same, 10])
+        self.assertEqual(self.passing(MatchAny(frozenset([UUID_2, "x"]))), [0, 1, 2, 3, 4, 5, 6, 9])
+        self.assertEqual(self.passing(MatchExcept(frozenset([UUID_2, "x"]))), [7, 9, 10, 11])
+        self.assertEqual(self.passing(MatchAny(frozenset())), [])
+        self.assertEqual(self.passing(MatchValue("x")), [5, 6])
+        self.assertEqual(self.passing(MatchValue("X")), [])
+        self.assertEqual(self.passing(MatchValue(5)), [7])
+        self.assertEqual(self.passing(MatchPrefix("f47")), [0, 2, 9, 11])
 
-    def payload_reads(self) -> list[int]:
-        """The numbers of payloads read from now on, read by read."""
-        reads: list[int] = []
-        values = TableReader.values
+    def check_plain(self) -> None:
+        self.assertEqual(self.passing(MatchValue(UUID_2)), [0])
+        self.assertEqual(self.passing(MatchValue(UUID_2.upper())), [1, 6])
+        self.assertEqual(self.passing(MatchAny(frozenset([UUID_2, "x"]))), [0, 5, 6])
+        others = self.passing(MatchExcept(frozenset([UUID_2])))
+        self.assertEqual(others, [1, 2, 3, 4, 5, 6, 7, 9, 10, 11])
 
-        def counted(reader: TableReader, of_rows: Any) -> list[bytes]:
-            reads.append(len(of_rows))
-            return values(reader, of_rows)
+    def test_only_a_uuid_index_makes_spellings_equal(self) -> None:
+        self.check_plain()
+        write(self.collection, index("v", FieldType.KEYWORD))
+        self.check_plain()
+        write(self.collection, index("v", FieldType.UUID))
+        self.check_indexed()
+        write(self.collection, DeleteFieldIndex(PayloadPath.parse("v")))
+        self.check_plain()
 
-        self.patch(TableReader, "values", counted)
-        return reads
+    def test_after_a_restart(self) -> None:
+        write(self.collection, index("v[]", FieldType.UUID))
+        self.check_indexed()
+        self.collection = self.reopen().get("a")
+        self.check_indexed()
 
-    def test_a_restart_reads_no_payload_again(self) -> None:
-        before = self.answers()
-        self.assertEqual(before, (3, {"v": 8, "k": 8}, [(1, 3), (2, 3), (0, 2)]))
-        self.reopen()
-        self.assertEqual(len(self.files()), 2)
-        reads = self.payload_reads()
-        self.assertEqual(self.answers(), before)
-        self.assertEqual(reads, [])
+    def test_elements_of_a_nested_condition(self) -> None:
+        def count() -> int:
+            wanted = Filter(must=(FieldCondition(PayloadPath.parse("v"), MatchValue(UUID_2)),))
+            nested = Nested(PayloadPath.parse("o"), wanted)
+            return self.collection.count(Count(Filter(must=(nested,))))
 
-    def test_damaged_files_are_replaced(self) -> None:
-        before = self.answers()
-        self.catalog.close()
-        first, second = self.files()
-        data = first.read_bytes()
-        first.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        second.write_bytes(b"")
-        self.catalog = Catalog(self.path)
-        self.catalog.open()
-        self.assertEqual(self.answers(), before)
+        for few_rows in (1000, -1):
+            self.patch(rows, "FEW_ROWS", few_rows)
+            write(self.collection, index("o[].v", FieldType.UUID))
+            self.assertEqual(count(), 7)
+            write(self.collection, DeleteFieldIndex(PayloadPath.parse("o[].v")))
+            self.assertEqual(count(), 1)
 
-    def test_files_of_another_moment_are_not_used(self) -> None:
-        self.catalog.close()
-        old = {file: file.read_bytes() for file in self.files()}
-        self.catalog.open()
-        write(self.catalog.get("a"), upsert([7], None, [{"v": 0}]))
-        after = self.answers()
-        self.assertEqual(after, (2, {"v": 8, "k": 7}, [(0, 3), (2, 3), (1, 2)]))
-        self.catalog.close()
-        for file, data in old.items():
-            file.write_bytes(data)
-        self.catalog.open()
-        self.assertEqual(self.answers(), after)
-
-    def test_the_files_of_dropped_indexes_go(self) -> None:
-        write(self.catalog.get("a"), DeleteFieldIndex(PayloadPath.parse("k")))
-        self.reopen()
-        self.assertEqual(len(self.files()), 1)
+    def test_updates_by_filter(self) -> None:
+        write(self.collection, index("v", FieldType.UUID))
+        same = FieldCondition(PayloadPath.parse("v"), MatchValue(UUID_2))
+        write(self.collection, DeletePoints(filter=Filter(must=(same,))))
+        self.assertEqual(self.collection.count(Count()), 5)

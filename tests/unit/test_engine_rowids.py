@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, field, unnamed, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.query import scrolling
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 from vexfs_twisted.model.queries import Scroll
@@ -57,3 +58,13 @@ class RowIdTests(EngineTestCase):
         write(self.collection, DeletePoints(ids=[0]), upsert([MANY, 1], None, [{"c": "red"}] * 2))
         self.assertEqual(self.pages()[:3], [1, 3, 6])
         self.assertEqual(self.pages()[-1], MANY)
+
+    def test_points_that_stand_together(self) -> None:
+        self.patch(scrolling, "STEP", 0)
+        ids: list[PointId] = [number * 7919 % 100_003 for number in range(MANY)]
+        for bounds in ((0, 9_000), (45_000, 54_000), (91_000, 100_003)):
+            red = [number for number in sorted(ids) if bounds[0] <= int(number) < bounds[1]]
+            payloads = [{"c": "red" if number in red else "blue"} for number in ids]
+            write(self.collection, upsert(ids, None, payloads))
+            self.assertEqual(self.pages(), red)
+            self.assertEqual(self.pages(offset=red[100]), red[100:])

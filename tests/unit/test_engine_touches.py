@@ -1,16 +1,35 @@
-"""The log of rows whose payload changed where they are."""
+"""The log of rows whose payload changed where they are, in memory and in its table."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from itertools import count
+from pathlib import Path
+
+import hypothesis.strategies as st
 import numpy as np
+from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+from vexfs_twisted.engine.store import touches
+from vexfs_twisted.engine.store.bitmap import Rows
+from vexfs_twisted.engine.store.tables import open_environment, open_tables
 from vexfs_twisted.engine.store.touches import Touch, TouchLog
+from vexfs_twisted.engine.store.touchtable import read_touches, write_touches
 
 
 def touch(operation: int, *rows: int) -> Touch:
     """A touch of some rows."""
     return Touch(operation, np.array(rows, dtype=np.int64))
+
+
+def log_of(begin: int, *touches: Touch) -> TouchLog:
+    """A log of some touches."""
+    log = TouchLog(begin)
+    for each in touches:
+        log = log.extended(each)
+    return log
 
 
 class TouchLogTests(SynchronousTestCase):
@@ -21,30 +40,76 @@ class TouchLogTests(SynchronousTestCase):
         return None if rows is None else rows.tolist()
 
     def test_rows_are_told_from_an_operation_on(self) -> None:
-        log = TouchLog(5).extended([touch(6, 9, 2), touch(8, 4)]).extended([touch(9, 2)])
+        log = log_of(5, touch(6, 2, 9), touch(8, 4), touch(9, 2))
         found = {operation: self.since(log, operation) for operation in (4, 5, 7, 9, 10)}
         self.assertEqual(found, {4: None, 5: [2, 4, 9], 7: [2, 4], 9: [2], 10: []})
+        counted = {operation: log.most_since(operation) for operation in (4, 5, 7, 9, 10)}
+        self.assertEqual(counted, {4: None, 5: 4, 7: 2, 9: 1, 10: 0})
 
     def test_a_log_is_not_changed_by_what_follows_it(self) -> None:
-        log = TouchLog(0).extended([touch(1, 7)])
-        log.extended([touch(2, 8)])
+        log = log_of(0, touch(1, 7))
+        log.extended(touch(2, 8))
         self.assertEqual(self.since(log, 0), [7])
 
-    def test_the_oldest_of_many_touches_are_forgotten(self) -> None:
-        log = TouchLog(0)
-        for operation in range(1000):
-            log = log.extended([touch(operation, operation)])
-        self.assertEqual(log.touches[-1].operation, 999)
-        self.assertLess(len(log.touches), 1000)
-        oldest = log.touches[0].operation
-        self.assertEqual(self.since(log, oldest), list(range(oldest, 1000)))
-        self.assertIsNone(self.since(log, oldest - 1))
+    def test_many_touches_are_put_together_where_that_tells_little_too_much(self) -> None:
+        count = 20_000
+        log = log_of(0, *(touch(operation, operation) for operation in range(count)))
+        self.assertLess(len(log.touches), 300)
+        for age in (0, 1, 10, 100, 1000, 5000, count):
+            operation = count - age
+            wanted = list(range(operation, count))
+            found = self.since(log, operation)
+            assert found is not None
+            self.assertEqual(found[len(found) - len(wanted) :], wanted)
+            self.assertLessEqual(len(found), 1.25 * age + 1, age)
 
     def test_the_rows_that_are_kept_are_bounded(self) -> None:
         rows = np.arange(600_000)
-        log = TouchLog(0).extended([Touch(0, rows)]).extended([touch(1, 3), Touch(2, rows)])
+        log = log_of(0, Touch(0, rows), touch(1, 3), Touch(2, rows))
         self.assertIsNone(self.since(log, 0))
         self.assertEqual(len(log.touches), 2)
-        log = log.extended([Touch(3, np.arange(3_000_000))])
+        log = log.extended(Touch(3, np.arange(3_000_000)))
         self.assertIsNone(self.since(log, 3))
         self.assertEqual(self.since(log, 4), [])
+
+
+row_sets = st.one_of(
+    st.frozensets(st.integers(0, 2**48), min_size=1, max_size=40),
+    st.frozensets(st.integers(0, 600), min_size=1, max_size=90),
+).map(lambda rows: np.array(sorted(rows), dtype=np.int64))
+
+
+class TouchTableTests(SynchronousTestCase):
+    """The log comes out of the table as it was when it was written there."""
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        commits=st.lists(st.lists(row_sets, max_size=5), max_size=8),
+        most_entries=st.sampled_from([4, 8, 256]),
+        most_rows=st.sampled_from([30, 1 << 20]),
+    )
+    def test_each_commit_leaves_its_log(
+        self, commits: list[list[Rows]], most_entries: int, most_rows: int
+    ) -> None:
+        self.patch(touches, "_MOST_ENTRIES", most_entries)
+        self.patch(touches, "_MOST_ROWS", most_rows)
+        path = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
+        self.addCleanup(shutil.rmtree, path)
+        environment = open_environment(path, create=True)
+        self.addCleanup(environment.close)
+        tables = open_tables(environment, create=True)
+        log, operations = TouchLog(7), count(7)
+        for commit in commits:
+            before = log
+            for rows in commit:
+                log = log.extended(Touch(next(operations), rows))
+            with environment.begin(write=True) as transaction:
+                write_touches(transaction, tables, before, log)
+            with environment.begin() as transaction:
+                found = read_touches(transaction, tables, log.begin)
+            self.assertEqual(shown(found), shown(log))
+
+
+def shown(log: TouchLog) -> tuple[int, list[tuple[int, list[int]]]]:
+    """A log as plain values."""
+    return log.begin, [(touch.operation, touch.rows.tolist()) for touch in log.touches]

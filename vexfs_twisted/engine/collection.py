@@ -28,11 +28,12 @@ from ..model.queries import (
     Selection,
 )
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
+from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .draft import Outcome
 from .payload_edits import check_depth
 from .query.facets import facet
-from .query.fields import describe_fields, load_fields, save_fields
+from .query.fields import build_fields, describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
@@ -44,14 +45,15 @@ from .upkeep.upkeep import Upkeep
 class Collection:
     """An open collection. Reads run in any number of threads while one writes.
 
-    A read sees one moment, from its start to its end. Every method but `config` blocks on
-    the disk, and raises NotFound once the collection has been deleted and Unavailable once it
-    has been closed.
+    A read sees one moment, from its start to its end. Every method that does not say otherwise
+    blocks on the disk, and raises NotFound once the collection has been deleted and Unavailable
+    once it has been closed.
     """
 
-    def __init__(self, name: str, store: CollectionStore) -> None:
+    def __init__(self, name: str, store: CollectionStore, checkpoints: Checkpoints) -> None:
         self.name = name
         self._store = store
+        self._checkpoints = checkpoints
         self._upkeep = Upkeep(store)
         self._is_removed = False
 
@@ -59,12 +61,13 @@ class Collection:
     def open(cls, name: str, path: Path) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError."""
         store = CollectionStore(path)
-        load_fields(store.view, path)
-        return cls(name, store)
+        checkpoints = Checkpoints(path)
+        checkpoints.load(store.view)
+        return cls(name, store, checkpoints)
 
     @property
     def config(self) -> CollectionConfig:
-        """The configuration now."""
+        """The configuration now, from memory at once."""
         return self._store.view.config
 
     def info(self) -> CollectionInfo:
@@ -89,19 +92,6 @@ class Collection:
     def optimizations(self) -> Optimizations:
         """What is done behind reads and writes, what waits, and what has been done."""
         return report(self._store.view, self._upkeep.journal, self._store.path)
-
-    def is_upkeep_due(self) -> bool:
-        """Whether there may be something for `upkeep` to do. Answers at once."""
-        return self._upkeep.is_due()
-
-    def upkeep(self, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Build, renew and remove what makes reads fast, until nothing is due.
-
-        Blocks for as long as that takes, or until `should_stop`, asked about every 0.15 seconds,
-        says so. No answer changes by it but in speed and in how near approximate search comes.
-        """
-        with self._errors():
-            self._upkeep.work(should_stop)
 
     def update_config(self, request: UpdateCollection) -> None:
         """Change the configuration durably. Raises ValidationError or BadInput."""
@@ -177,19 +167,45 @@ class Collection:
         with self._reading() as snapshot:
             return list(answer(snapshot, queries))
 
+    def is_upkeep_due(self) -> bool:
+        """Whether there is enough for `upkeep` to do. Answers from memory at once."""
+        return self.is_checkpoint_due() or self._upkeep.is_due()
+
+    def upkeep(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Do all that is due of what makes reads and the next opening faster.
+
+        No answer changes by it but in how near approximate search comes. Reads and writes go on
+        meanwhile. Ends early when `should_stop`, asked about every 0.15 seconds, says so. Raises
+        what goes wrong, such as OSError when files cannot be written.
+        """
+        if self.is_checkpoint_due():
+            self.checkpoint()
+        with self._errors():
+            self._upkeep.work(should_stop)
+
+    def is_checkpoint_due(self) -> bool:
+        """Whether so much has changed that `checkpoint` is worth it. Answers from memory at once."""
+        return not self._is_removed and self._checkpoints.is_due(self._store.view)
+
+    def checkpoint(self) -> None:
+        """Write the columns of payload indexes that have changed since they were written."""
+        self._checkpoints.save(self._reading)
+
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way. Upkeep is given up."""
         self._upkeep.halt()
         try:
-            # Where there is no room for them, the next start builds the columns anew.
-            with suppress(OSError, DomainError), self._reading() as snapshot:
-                save_fields(snapshot, self._store.path)
+            # Where there is no room for them, the next start reads more payloads.
+            with suppress(OSError, DomainError):
+                self._checkpoints.save(self._reading)
         finally:
+            self._checkpoints.close()
             self._store.close()
 
     def remove(self) -> None:
         """Remove the files; reads that are under way finish."""
         self._is_removed = True
+        self._checkpoints.close()
         self._upkeep.halt()
         self._store.remove()
 
@@ -220,9 +236,9 @@ class Collection:
             return [[error] for _ in sequences]
 
     def _build_indexes(self) -> None:
-        """Have the columns of all declared indexes, which further ones are then made from."""
+        """Make all declared indexes, which further ones are then made from."""
         with self._reading() as snapshot:
-            describe_fields(snapshot)
+            build_fields(snapshot)
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:

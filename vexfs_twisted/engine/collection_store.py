@@ -31,6 +31,7 @@ from .store.state import (
     read_config,
     read_fields,
     read_state,
+    upgrade,
     write_config,
     write_state,
 )
@@ -43,7 +44,7 @@ from .store.tables import (
     open_tables,
     sync_environment,
 )
-from .store.touches import TouchLog
+from .store.touchtable import read_touches
 from .store.vectorfile import VectorFile
 from .store.view import Snapshot, VectorSpace, View
 from .store.views import Views
@@ -67,6 +68,7 @@ class CollectionStore:
         except (lmdb.Error, OSError) as error:
             raise UnusableDataFolder(path, f"the tables do not open: {error}") from error
         try:
+            upgrade(self._environment, path)
             self._tables = open_tables(self._environment)
             self._views = Views(*self._read_view())
             segments = (space.segments for space in self.view.spaces.values())
@@ -280,7 +282,7 @@ class CollectionStore:
                 )
             live = read_bitmap(transaction, self._tables, LIVE_SLOT).with_room(rows)
             fields = read_fields(transaction, self._tables)
-            touches = TouchLog(begin=state.next_operation)
+            touches = read_touches(transaction, self._tables, state.touches_begin)
             view = View(config, rows, state.next_operation, live, spaces, fields, touches)
             return transaction.id(), view
 

@@ -68,7 +68,7 @@ class Draft:
         if view.fields != self._view.fields:
             write_fields(self._transaction, self._tables, view.fields)
         slots = {name: Slot(s.slot, s.norm_bound) for name, s in view.spaces.items()}
-        state = State(view.next_row, view.next_operation, slots)
+        state = State(view.next_row, view.next_operation, slots, view.touches.begin)
         write_state(self._transaction, self._tables, state)
         return view
 

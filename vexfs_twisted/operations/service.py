@@ -20,7 +20,7 @@ from ..model.collection import (
     CreateCollection,
     UpdateCollection,
 )
-from ..model.errors import NotFound, TimedOut
+from ..model.errors import BadInput, NotFound, TimedOut
 from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_collection_name
 from ..model.optimizations import Optimizations
@@ -149,14 +149,16 @@ class Operations:
         self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
     ) -> list[UpdateResult]:
         """See IOperations."""
-        for update in updates:
-            check_not_empty(update)
-        written = self._storage.update_batch(self._resolve(name), updates)
+        sound, problem = _before_an_empty_one(updates)
+        written = self._storage.update_batch(self._resolve(name), sound)
         try:
             operations = await with_deadline(written, timeout if wait else None, self._clock)
+            results = [_done(operation_id, wait) for operation_id in operations]
         except TimedOut:
-            return [_LATE] * len(updates)
-        return [_done(operation_id, wait) for operation_id in operations]
+            results = [_LATE] * len(updates)
+        if problem is not None:
+            raise problem
+        return results
 
     @_deferred
     async def retrieve(
@@ -213,6 +215,16 @@ class Operations:
     def _resolve(self, name: str) -> str:
         check_collection_name(name)
         return self._storage.resolve(name)
+
+
+def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], BadInput | None]:
+    """The updates that come before the first that names no points, and its error."""
+    for position, update in enumerate(updates):
+        try:
+            check_not_empty(update)
+        except BadInput as error:
+            return updates[:position], error
+    return updates, None
 
 
 def _done(operation_id: int, wait: bool) -> UpdateResult:

@@ -10,6 +10,7 @@ from ..engine.query.scrolling import Retrieve
 from ..model.queries import Query, Record, ScoredPoint
 from .coalescer import Coalescer
 from .pool import WorkerPool
+from .upkeep import Upkeep
 from .writer import CollectionWriter
 
 QueryBatch = Sequence[Query]
@@ -19,9 +20,15 @@ QueryAnswers = list[Sequence[ScoredPoint]]
 class CollectionQueues:
     """What waits for a thread on behalf of `collection`."""
 
-    def __init__(self, collection: Collection, readers: WorkerPool, committers: WorkerPool) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        readers: WorkerPool,
+        committers: WorkerPool,
+        upkeep: Upkeep,
+    ) -> None:
         self.collection = collection
-        self.writer = CollectionWriter(collection, committers)
+        self.writer = CollectionWriter(collection, committers, lambda: upkeep.attend(collection))
         # Reading records is Python for the most part, which two threads do no faster than one.
         self.retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
             collection.retrieve_each, readers, at_once=1

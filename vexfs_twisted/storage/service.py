@@ -37,11 +37,13 @@ from ..model.queries import (
 from ..model.updates import Update
 from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
+from .upkeep import Upkeep
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _WRITER_THREADS = 2
+_UPKEEP_THREADS = 1
 
 
 def _reader_threads() -> int:
@@ -54,7 +56,8 @@ class StorageService(Service):
 
     Reads run in a pool of their own, so a commit that waits for the disk holds up no search. Writes
     of one collection go through its CollectionWriter, one group at a time. Configuration changes
-    run in the writers' pool; the collection's own lock orders them with its updates.
+    run in the writers' pool; the collection's own lock orders them with its updates. Once it is
+    open, and after every commit, a collection gets the upkeep that is due.
 
     Threads and files exist only between startService and stopService.
     """
@@ -65,6 +68,7 @@ class StorageService(Service):
         self._catalog = catalog
         self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
+        self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor))
         self._queues: dict[str, CollectionQueues] = {}
 
     def startService(self) -> Deferred[None]:
@@ -85,10 +89,13 @@ class StorageService(Service):
         except Exception:
             await gatherResults([self._readers.stop(), self._committers.stop()])
             raise
+        self._upkeep.start()
+        for name in self._catalog.names():
+            self._upkeep.attend(self._catalog.get(name))
 
     async def _stop(self) -> None:
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
-        await self._readers.stop()
+        await gatherResults([self._readers.stop(), self._upkeep.stop()])
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
         await closed
@@ -183,7 +190,7 @@ class StorageService(Service):
         queues = self._queues.get(name)
         if queues is None or queues.collection is not collection:
             # None yet, or those of a deleted collection that had the same name.
-            queues = CollectionQueues(collection, self._readers, self._committers)
+            queues = CollectionQueues(collection, self._readers, self._committers, self._upkeep)
             self._queues[name] = queues
         return queues
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -26,12 +26,18 @@ class CollectionWriter:
     """The queue of updates of one collection. All methods are called in the reactor thread.
 
     While one group is being committed the next one gathers, so the more writers wait for the disk,
-    the more of them share its next flush.
+    the more of them share its next flush. `after_commit` is called when a group has been answered.
     """
 
-    def __init__(self, collection: AppliesUpdates, pool: WorkerPool) -> None:
+    def __init__(
+        self,
+        collection: AppliesUpdates,
+        pool: WorkerPool,
+        after_commit: Callable[[], object],
+    ) -> None:
         self.collection = collection
         self._pool = pool
+        self._after_commit = after_commit
         self._waiting: list[tuple[Sequence[Update], Deferred[list[int]]]] = []
         self._in_flight = 0
         self._idle: list[Deferred[None]] = []
@@ -97,8 +103,8 @@ class CollectionWriter:
         self._in_flight = 0
         if self._waiting:
             self._commit_waiting()
-        else:
-            self._tell_idle()
+        self._after_commit()
+        self._tell_idle()
 
     def _tell_idle(self) -> None:
         if self.queue_length == 0:

@@ -1,4 +1,4 @@
-"""The rows of a column that satisfy a predicate."""
+"""What a column finds for a predicate."""
 
 from __future__ import annotations
 
@@ -22,74 +22,109 @@ from ...model.filters import (
 )
 from ..filtering.areas import inside
 from ..filtering.predicates import StringTest, lies_within
+from ..filtering.uuids import canonical
 from .column import Column, Mark, Part
-from .sorting import Mask, RowNumbers
+from .found import NOTHING, Found, Listed, Others, Stretch, any_of
+from .sorting import RowNumbers
 
 _NUMBERS = (Part.INTEGERS, Part.LARGE, Part.FLOATS)
 
 
-def passing(column: Column, predicate: Predicate, size: int) -> Mask:
-    """Which of the rows below `size` satisfy `predicate`, as far as the column has them.
+def satisfying(column: Column, predicate: Predicate, size: int) -> Found:
+    """The rows, of those below `size`, that satisfy `predicate`, as far as the column has them.
 
-    Predicates on text are left to `matching_terms`.
+    Predicates on text are left to `matching_terms` and to the tokens of the column.
     """
     parts = column.parts
     if isinstance(predicate, IsNull):
-        return _mask(size, parts[Part.MARKS].equal(Mark.NULL))
+        return _listed([parts[Part.MARKS].equal(Mark.NULL)])
     if isinstance(predicate, IsEmpty):
-        return ~_mask(size, parts[Part.MARKS].equal(Mark.FILLED))
+        return Others(_listed([parts[Part.MARKS].equal(Mark.FILLED)]), size)
     if isinstance(predicate, ValuesCount):
         counts = parts[Part.COUNTS]
-        found = _mask(size, counts.between(predicate))
-        return found | ~_mask(size, counts.rows) if lies_within(predicate, 0) else found
-    if isinstance(predicate, MatchExcept):
-        return _beside(column, predicate.values, size)
-    return _mask(size, *_value_rows(column, predicate))
+        found: Found = Stretch(counts, counts.span(predicate))
+        if not lies_within(predicate, 0):
+            return found
+        return any_of([found, Others(Listed([counts.rows]), size)])
+    return _with_value(column, predicate)
 
 
-def matching_terms(column: Column, test: StringTest) -> RowNumbers:
+def matching_terms(column: Column, test: StringTest) -> Found:
     """The rows that have a string which passes `test`."""
     terms = column.terms
     found = np.fromiter(map(test, terms), dtype=np.bool_, count=len(terms))
     strings = column.parts[Part.STRINGS]
-    rows: RowNumbers = strings.rows[found[strings.values]]
-    return rows
+    return Listed([strings.rows[found[strings.values]]])
 
 
-def _value_rows(column: Column, predicate: Any) -> Sequence[RowNumbers]:
+def spelled_match(column: Column, predicate: Any) -> MatchAny | MatchExcept:
+    """The match of plain strings that a match of UUIDs is: of every spelling in the column."""
+    is_value = isinstance(predicate, MatchValue)
+    values = [predicate.value] if is_value else predicate.values
+    kind = MatchAny if is_value else type(predicate)
+    found: MatchAny | MatchExcept = kind(
+        frozenset(spelling for value in values for spelling in _spellings(column, value))
+    )
+    return found
+
+
+def _spellings(column: Column, value: Any) -> Sequence[Any]:
+    plain = canonical(value)
+    return [plain, *column.odd_uuids.get(plain, ())]
+
+
+def _with_value(column: Column, predicate: Any) -> Found:
+    """The rows that have a value which satisfies the predicate."""
     parts = column.parts
     if isinstance(predicate, MatchValue):
-        return _rows_of(column, [predicate.value])
+        return _listed(_rows_of(column, [predicate.value]))
     if isinstance(predicate, MatchAny):
-        return _rows_of(column, list(predicate.values))
+        return _listed(_rows_of(column, list(predicate.values)))
+    if isinstance(predicate, MatchExcept):
+        return Listed(_beside(column, predicate.values))
     if isinstance(predicate, MatchPrefix):
-        return [_prefix_rows(column, predicate.prefix)]
+        return _with_prefix(column, predicate.prefix)
     if isinstance(predicate, Range):
-        bounds = predicate.lt, predicate.gt, predicate.lte, predicate.gte
-        if any(bound != bound for bound in bounds):
-            return []
-        return [parts[part].between(predicate) for part in _NUMBERS]
+        return _within(column, predicate)
     if isinstance(predicate, DatetimeRange):
-        return [column.moments.between(predicate)]
+        return Stretch(column.moments, column.moments.span(predicate))
     places = parts[Part.PLACES]
-    return [places.rows[inside(predicate, places.values.real, places.values.imag)]]
+    return Listed([places.rows[inside(predicate, places.values.real, places.values.imag)]])
 
 
-def _rows_of(column: Column, wanted: Sequence[Any]) -> Sequence[RowNumbers]:
-    """The rows that have one of `wanted`, which are all of one type."""
+def _listed(pieces: Sequence[RowNumbers]) -> Listed:
+    """Rows that are ascending in each of the pieces."""
+    return Listed(pieces, is_ordered=len(pieces) == 1)
+
+
+def _rows_of(column: Column, wanted: Sequence[Any]) -> list[RowNumbers]:
+    """The rows of each of `wanted`, which are all of one type."""
     parts = column.parts
     if not wanted:
         return []
     if isinstance(wanted[0], bool):
-        return [parts[Part.BOOLEANS].among(wanted)]
+        return parts[Part.BOOLEANS].among(wanted)
     if isinstance(wanted[0], str):
-        return [parts[Part.STRINGS].among(_codes(column, wanted))]
+        return parts[Part.STRINGS].among(_codes(column, wanted))
     found = []
     for part in (Part.INTEGERS, Part.LARGE):
-        limits = np.iinfo(part.value)
-        held = [number for number in wanted if limits.min <= number <= limits.max]
-        found.append(parts[part].among(held))
+        found += parts[part].among(_held_by(part, wanted))
     return found
+
+
+def _held_by(part: Part, numbers: Sequence[int]) -> list[int]:
+    """Those of `numbers` that the part may have."""
+    limits = np.iinfo(part.value)
+    least, most = int(limits.min), int(limits.max)
+    return [number for number in numbers if least <= number <= most]
+
+
+def _within(column: Column, predicate: Range) -> Found:
+    bounds = predicate.lt, predicate.gt, predicate.lte, predicate.gte
+    if any(bound != bound for bound in bounds):
+        return NOTHING
+    parts = [column.parts[part] for part in _NUMBERS if len(column.parts[part].rows)]
+    return any_of(Stretch(part, part.span(predicate)) for part in parts)
 
 
 def _codes(column: Column, wanted: Sequence[str]) -> list[int]:
@@ -102,36 +137,23 @@ def _codes(column: Column, wanted: Sequence[str]) -> list[int]:
     return codes
 
 
-def _prefix_rows(column: Column, prefix: str) -> RowNumbers:
+def _with_prefix(column: Column, prefix: str) -> Found:
     start = bisect_left(column.terms, prefix)
     end = bisect_right(column.terms, prefix, start, key=lambda term: term[: len(prefix)])
     strings = column.parts[Part.STRINGS]
-    first, last = np.searchsorted(strings.values, [start, end])
-    return strings.rows[first:last]
+    return Stretch(strings, slice(*np.searchsorted(strings.values, [start, end]).tolist()))
 
 
-def _beside(column: Column, listed: frozenset[str] | frozenset[int], size: int) -> Mask:
-    """Which rows have a value, not null, that is not one of `listed`."""
+def _beside(column: Column, listed: frozenset[str] | frozenset[int]) -> list[RowNumbers]:
+    """The rows that have a value, not null, that is not one of `listed`."""
     parts = column.parts
-    found = _mask(size, parts[Part.MARKS].equal(Mark.COMPOUND))
-    codes = _codes(column, [value for value in listed if isinstance(value, str)])
     numbers = [value for value in listed if isinstance(value, int)]
+    excepted: dict[Part, Sequence[Any]] = {
+        Part.STRINGS: _codes(column, [value for value in listed if isinstance(value, str)]),
+        Part.INTEGERS: _held_by(Part.INTEGERS, numbers),
+        Part.LARGE: _held_by(Part.LARGE, numbers),
+    }
+    found = [parts[Part.MARKS].equal(Mark.COMPOUND)]
     for part in (Part.STRINGS, *_NUMBERS, Part.BOOLEANS):
-        values = parts[part]
-        if part is Part.STRINGS:
-            excepted = np.isin(values.values, codes)
-        elif part in (Part.INTEGERS, Part.LARGE):
-            limits = np.iinfo(part.value)
-            held = [number for number in numbers if limits.min <= number <= limits.max]
-            excepted = np.isin(values.values, np.array(held, dtype=part.value))
-        else:
-            excepted = np.zeros(len(values.values), dtype=np.bool_)
-        found[values.rows[~excepted]] = True
+        found += parts[part].beside(excepted.get(part, ()))
     return found
-
-
-def _mask(size: int, *rows: RowNumbers) -> Mask:
-    mask = np.zeros(size, dtype=np.bool_)
-    for numbers in rows:
-        mask[numbers] = True
-    return mask

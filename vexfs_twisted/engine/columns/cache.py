@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from threading import Lock
 
 import numpy as np
@@ -30,6 +30,8 @@ FEW_FRESH = 1000
 
 _BATCH = 4096
 _FEW_PERCENT = 2
+_MANY_GONE = 16
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @frozen
@@ -46,6 +48,19 @@ class Moment:
     def live_mask(self) -> Mask:
         """Which rows are live, shape [next_row]."""
         return self.live.mask(self.next_row)
+
+    def changed_since(self, operation: int, next_row: int) -> Rows | None:
+        """The live rows, ascending, that are not as before `operation`, when `next_row` was next.
+
+        None when that is not known any more.
+        """
+        if operation == self.operation and not self.is_draft:
+            return _NO_ROWS
+        touched = self.touches.since(operation)
+        if touched is None:
+            return None
+        rows = np.concatenate((touched[touched < next_row], np.arange(next_row, self.next_row)))
+        return rows[self.live.has(rows)]
 
 
 @frozen
@@ -90,46 +105,59 @@ class Columns:
         found = self._usable(paths, moment)
         if found is not None and len(found) == len(paths):
             fresh = self._fresh(found, moment)
-            if moment.is_draft or not self._are_many(fresh, moment):
+            if moment.is_draft or not self._is_behind(found, fresh, moment):
                 return Current(found, fresh)
         if moment.is_draft:
             return None
         with self._building:
-            return self._made(paths, moment)
+            found = self._made(paths, moment, is_complete=False)
+            return None if found is None else Current(found, self._fresh(found, moment))
+
+    def complete(self, paths: Collection[Steps], moment: Moment) -> Mapping[Steps, Column] | None:
+        """The columns of the paths, with no row left to test at that moment of a read.
+
+        They may tell of rows that are not live any more. None when newer ones have taken the place
+        of one.
+        """
+        with self._building:
+            return self._made(paths, moment, is_complete=True)
 
     def exact(self, path: Steps, moment: Moment) -> Column:
-        """The column of the path as of that moment of a read, with nothing left to test."""
+        """The column of the path as of that moment of a read: all live rows and no others."""
+        return self.exact_each([path], moment)[path]
+
+    def exact_each(self, paths: Collection[Steps], moment: Moment) -> Mapping[Steps, Column]:
+        """What `exact` answers for each of the paths; payloads are read but once for all."""
         with self._building:
-            found = self._usable([path], moment)
+            found = self._usable(paths, moment)
             if found is None:
-                return self._built([path], moment, moment.live.rows())[path]
-            column = found.get(path)
-            if column is None:
-                column = self._built([path], moment, moment.live.rows())[path]
-            elif column.operation != moment.operation:
-                column = self._folded(found, moment)[path]
-            self._keep({path: column})
-            return column
+                return self._built(paths, moment, moment.live.rows())
+            behind = {p: c for p, c in found.items() if c.operation != moment.operation}
+            changed = self._folded(behind, moment)
+            missing = [path for path in paths if path not in found]
+            changed |= self._built(missing, moment, moment.live.rows())
+            self._keep(changed)
+            return {**found, **changed}
 
     def put(self, path: Steps, column: Column) -> None:
         """Take in a column that was kept elsewhere."""
         self._keep({path: column})
 
-    def _made(self, paths: Collection[Steps], moment: Moment) -> Current | None:
+    def _made(
+        self, paths: Collection[Steps], moment: Moment, is_complete: bool
+    ) -> dict[Steps, Column] | None:
+        """The columns of the paths, with few rows left to test, or none."""
         found = self._usable(paths, moment)
         if found is None:
             return None
-        if found:
-            fresh = self._fresh(found, moment)
-            if self._are_many(fresh, moment):
-                found = self._folded(found, moment)
-                self._keep(found)
+        fresh = self._fresh(found, moment)
+        if len(fresh) > 0 if is_complete else self._is_behind(found, fresh, moment):
+            found = self._folded(found, moment)
+            self._keep(found)
         missing = [path for path in paths if path not in found]
-        if missing:
-            built = self._built(missing, moment, moment.live.rows())
-            self._keep(built)
-            found = {**found, **built}
-        return Current(found, self._fresh(found, moment))
+        built = self._built(missing, moment, moment.live.rows())
+        self._keep(built)
+        return {**found, **built}
 
     def _usable(self, paths: Collection[Steps], moment: Moment) -> dict[Steps, Column] | None:
         """Those columns of the paths that there are; None if one is newer than the moment."""
@@ -148,25 +176,34 @@ class Columns:
     def _fresh(self, found: Mapping[Steps, Column], moment: Moment) -> Rows:
         """The live rows that at least one of the columns does not know as they are."""
         if not found:
-            return np.zeros(0, dtype=np.int64)
+            return _NO_ROWS
         first = min(column.next_row for column in found.values())
         since = min(column.operation for column in found.values())
-        touched = moment.touches.since(since)
-        assert touched is not None, "a column older than the log is not used"
-        rows = np.concatenate((touched[touched < first], np.arange(first, moment.next_row)))
-        return rows[moment.live.has(rows)]
+        rows = moment.changed_since(since, first)
+        assert rows is not None, "a column older than the log is not used"
+        return rows
 
-    def _are_many(self, fresh: Rows, moment: Moment) -> bool:
-        return len(fresh) > max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+    def _is_behind(self, found: Mapping[Steps, Column], fresh: Rows, moment: Moment) -> bool:
+        """Whether the columns should take in the rows `fresh`.
+
+        They should too where those are few among many that came and went: all are gone through.
+        """
+        few = max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+        first = min((column.next_row for column in found.values()), default=moment.next_row)
+        return len(fresh) > few or moment.next_row - first > _MANY_GONE * few
 
     def _folded(self, found: Mapping[Steps, Column], moment: Moment) -> dict[Steps, Column]:
+        if not found:
+            return {}
         rows = self._fresh(found, moment)
         added = self._built(list(found), moment, rows)
         live = moment.live_mask()
         return {path: column.folded(live, added[path], rows) for path, column in found.items()}
 
-    def _built(self, paths: Sequence[Steps], moment: Moment, rows: Rows) -> dict[Steps, Column]:
+    def _built(self, paths: Collection[Steps], moment: Moment, rows: Rows) -> dict[Steps, Column]:
         """Columns of just `rows`, live, in one pass over their payloads."""
+        if not paths:
+            return {}
         builders = {path: ColumnBuilder(path) for path in paths}
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cached_property
@@ -11,13 +12,14 @@ import numpy as np
 from attrs import define, field
 
 from ...model.datetimes import parse_datetime
+from ...model.ids import canonical_uuid
 from ...model.payload_index import TextOptions
 from ...model.payload_path import Step
 from ..filtering.areas import place_of
 from ..filtering.predicates import count_of
 from ..filtering.values import reached
 from .sorting import Mask, SortedValues
-from .text import TextTerms
+from .text import TextPostings
 
 
 class Part(Enum):
@@ -62,7 +64,7 @@ class Column:
     next_row: int
     terms: Sequence[str]
     parts: Mapping[Part, SortedValues] = field(repr=False)
-    _read: TextTerms | None = field(default=None, init=False, repr=False)
+    _read: TextPostings | None = field(default=None, repr=False)
 
     @cached_property
     def nbytes(self) -> int:
@@ -82,17 +84,28 @@ class Column:
         return SortedValues.of(of_term[codes], strings.rows[chosen], np.int64)
 
     @cached_property
+    def odd_uuids(self) -> Mapping[str, Sequence[str]]:
+        """The terms that spell UUIDs otherwise than canonically, under the canonical form."""
+        found: dict[str, list[str]] = {}
+        for term in self.terms:
+            uuid = canonical_uuid(term)
+            if uuid is not None and uuid != term:
+                found.setdefault(uuid, []).append(term)
+        return found
+
+    @cached_property
     def numbers(self) -> SortedValues:
         """All numbers as floats."""
         parts = [self.parts[part] for part in (Part.INTEGERS, Part.LARGE, Part.FLOATS)]
         values = np.concatenate([part.values.astype(np.float64) for part in parts])
         return SortedValues.of(values, np.concatenate([part.rows for part in parts]), np.float64)
 
-    def read_by(self, options: TextOptions) -> TextTerms:
+    def read_by(self, options: TextOptions) -> TextPostings:
         """The tokens of the strings, by the options of a text index; kept for the last options."""
         read = self._read
         if read is None or read.options != options:
-            read = self._read = TextTerms.of(options, self.terms)
+            strings = self.parts[Part.STRINGS]
+            read = self._read = TextPostings.of(options, self.terms, strings)
         return read
 
     def folded(self, live: Mask, fresh: Column, rows: Any) -> Column:
@@ -110,23 +123,46 @@ class Column:
                 values = SortedValues(old_codes[values.values], values.rows)
                 added = SortedValues(new_codes[added.values], added.rows)
             parts[part] = values.folded(keep, added)
-        return Column(fresh.operation, fresh.next_row, terms, parts)
+        column = Column(fresh.operation, fresh.next_row, terms, parts)
+        if self._read is not None:
+            added_tokens = fresh.read_by(self._read.options)
+            column._read = self._read.folded(keep, added_tokens, terms, parts[Part.STRINGS])
+        return column
 
 
 def _merged_terms(old: Column, new: Column) -> tuple[Sequence[str], Any, Any]:
-    """The terms of both columns, and what becomes of the codes of each. Unused terms are left."""
-    known = {term: code for code, term in enumerate(old.terms)}
-    if all(term in known for term in new.terms):
-        codes = np.array([known[term] for term in new.terms], dtype=np.uint32)
-        return old.terms, np.arange(len(old.terms), dtype=np.uint32), codes
-    used = np.zeros(len(old.terms), dtype=np.bool_)
-    used[old.parts[Part.STRINGS].values] = True
-    kept = [old.terms[code] for code in np.flatnonzero(used).tolist()]
-    terms = sorted({*kept, *new.terms})
-    code_of = {term: code for code, term in enumerate(terms)}
-    old_codes = np.zeros(len(old.terms), dtype=np.uint32)
-    old_codes[used] = [code_of[term] for term in kept]
-    return terms, old_codes, np.array([code_of[term] for term in new.terms], dtype=np.uint32)
+    """The terms of both columns, and what becomes of the codes of each.
+
+    Terms that are not used any more are left, until they are the most.
+    """
+    terms, old_codes = _used_terms(old)
+    places = [bisect_left(terms, term) for term in new.terms]
+    is_new = np.array(
+        [place == len(terms) or terms[place] != term
+         for place, term in zip(places, new.terms, strict=True)], dtype=np.bool_,
+    )  # fmt: skip
+    new_codes = np.array(places, dtype=np.int64) + np.cumsum(is_new) - is_new
+    if not is_new.any():
+        return terms, old_codes, new_codes.astype(np.uint32)
+    merged: list[str] = []
+    added = np.flatnonzero(is_new).tolist()
+    ends = [places[code] for code in added]
+    for code, start, end in zip(added, [0, *ends], ends, strict=False):
+        merged += terms[start:end]
+        merged.append(new.terms[code])
+    merged += terms[ends[-1] :]
+    shift = np.searchsorted(ends, old_codes, "right")
+    return merged, (old_codes + shift).astype(np.uint32), new_codes.astype(np.uint32)
+
+
+def _used_terms(column: Column) -> tuple[Sequence[str], Any]:
+    """The terms without those not used, if they are the most, and the codes of all in them."""
+    is_used = np.zeros(len(column.terms), dtype=np.bool_)
+    is_used[column.parts[Part.STRINGS].values] = True
+    if 2 * is_used.sum() >= len(is_used):
+        return column.terms, np.arange(len(is_used), dtype=np.uint32)
+    terms = [column.terms[code] for code in np.flatnonzero(is_used).tolist()]
+    return terms, np.maximum(np.cumsum(is_used) - 1, 0).astype(np.uint32)
 
 
 class ColumnBuilder:

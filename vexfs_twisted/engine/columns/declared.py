@@ -32,13 +32,17 @@ def parsed(text: str) -> PayloadPath:
     return PayloadPath.parse(text)
 
 
+def schemas_by_path(fields: Fields) -> dict[tuple[Step, ...], FieldSchema]:
+    """The declared indexes under their paths without a closing `[]`, which changes nothing."""
+    found: dict[tuple[Step, ...], FieldSchema] = {}
+    for text, schema in fields.items():
+        found.setdefault(array_steps(parsed(text).steps), schema)
+    return found
+
+
 def schema_at(fields: Fields, steps: Sequence[Step]) -> FieldSchema | None:
     """The index declared for the path, spelled with a closing `[]` or without."""
-    wanted = array_steps(steps)
-    for text, schema in fields.items():
-        if array_steps(parsed(text).steps) == wanted:
-            return schema
-    return None
+    return schemas_by_path(fields).get(array_steps(steps))
 
 
 def indexed_values(column: Column, kind: FieldType) -> SortedValues:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,12 +15,13 @@ from ...model.filters import DatetimeRange, Range, ValuesCount
 
 RowNumbers: TypeAlias = NDArray[np.uint32]
 Mask: TypeAlias = NDArray[np.bool_]
+Places: TypeAlias = NDArray[np.uint32]
 Bounds = Range | DatetimeRange | ValuesCount
 
 
 @frozen(eq=False)
 class SortedValues:
-    """Pairs of a value and a row, each pair once, ascending by value: two arrays of shape [n]."""
+    """Pairs of a value and a row, each pair once, ascending by both: two arrays of shape [n]."""
 
     values: NDArray[Any]
     rows: RowNumbers
@@ -39,21 +41,39 @@ class SortedValues:
         """The memory that the arrays take."""
         return int(self.values.nbytes + self.rows.nbytes)
 
+    @cached_property
+    def places(self) -> Places | None:
+        """The place among the values of each row, or one past them; None unless rows have one."""
+        count = len(self.rows)
+        rows = self.rows.astype(np.intp)
+        own = np.arange(count, dtype=np.uint32)
+        places = np.full(int(rows.max(initial=-1)) + 1, count, dtype=np.uint32)
+        places[rows] = own
+        return places if bool((places[rows] == own).all()) else None
+
     def equal(self, value: Any) -> RowNumbers:
-        """The rows that have `value`."""
-        return self.among([value])
+        """The rows that have `value`, ascending."""
+        (span,) = self.spans([value])
+        return self.rows[span]
 
-    def among(self, values: Sequence[Any]) -> RowNumbers:
-        """The rows that have one of `values`, a row as often as it has them."""
+    def among(self, values: Sequence[Any]) -> list[RowNumbers]:
+        """The rows of each of `values` that there is, ascending."""
+        return [self.rows[span] for span in self.spans(values) if span.start < span.stop]
+
+    def beside(self, values: Sequence[Any]) -> list[RowNumbers]:
+        """The rows that have other values than `values`: those before, between and after them."""
+        spans = sorted((span.start, span.stop) for span in self.spans(values))
+        starts = [0, *(stop for _, stop in spans)]
+        stops = [*(start for start, _ in spans), len(self.rows)]
+        pairs = zip(starts, stops, strict=True)
+        return [self.rows[start:stop] for start, stop in pairs if start < stop]
+
+    def spans(self, values: Sequence[Any]) -> list[slice]:
+        """Where each of `values` lies."""
         wanted = np.array(values, dtype=self.values.dtype)
-        starts = np.searchsorted(self.values, wanted, "left").tolist()
-        ends = np.searchsorted(self.values, wanted, "right").tolist()
-        found = [self.rows[start:end] for start, end in zip(starts, ends, strict=True)]
-        return np.concatenate(found) if found else self.rows[:0]
-
-    def between(self, bounds: Bounds) -> RowNumbers:
-        """The rows with a value within every bound given."""
-        return self.rows[self.span(bounds)]
+        starts = self.values.searchsorted(wanted, "left").tolist()
+        stops = self.values.searchsorted(wanted, "right").tolist()
+        return list(map(slice, starts, stops))
 
     def span(self, bounds: Bounds) -> slice:
         """Where the values lie that are within every bound given."""
@@ -72,7 +92,7 @@ class SortedValues:
         """The pairs of the rows in `keep`, and those of `fresh`, which has other rows."""
         kept = keep[self.rows]
         values, rows = self.values[kept], self.rows[kept]
-        places = np.searchsorted(values, fresh.values, "right")
+        places = _places(values, rows, fresh)
         return SortedValues(
             np.insert(values, places, fresh.values), np.insert(rows, places, fresh.rows)
         )
@@ -99,3 +119,19 @@ class SortedValues:
         if limit < range_.min:
             return 0
         return int(np.searchsorted(self.values, np.array(limit, dtype=self.values.dtype)))
+
+
+def _places(values: NDArray[Any], rows: RowNumbers, fresh: SortedValues) -> NDArray[np.intp]:
+    """Where each pair of `fresh` belongs among the pairs of `values` and `rows`, which are sorted.
+
+    By bisection of all at once: between those of the same value, by row.
+    """
+    low = np.searchsorted(values, fresh.values, "left")
+    high = np.searchsorted(values, fresh.values, "right")
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        is_before = is_open.copy()
+        is_before[is_open] = rows[middle[is_open]] < fresh.rows[is_open]
+        high = np.where(is_open & ~is_before, middle, high)
+        low = np.where(is_before, middle + 1, low)
+    return low

@@ -1,9 +1,10 @@
-"""The tokens of a column's strings, and the rows that satisfy predicates on text by them."""
+"""The tokens of a column's strings: what a text index has beside the strings themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
@@ -11,73 +12,105 @@ from numpy.typing import NDArray
 
 from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
 from ...model.payload_index import TextOptions
+from ..store.bitmap import Rows
 from ..text.predicates import has_phrase, reader_of
-from .sorting import RowNumbers, SortedValues
+from .found import NOTHING, Found, Listed, Tested, all_of, any_of
+from .sorting import Mask, SortedValues
 
-Codes = NDArray[np.int64]
-"""Positions in the terms of a column, shape [n], ascending, each once."""
+_ROW_BITS = np.uint64(32)
 
 
 @frozen(eq=False)
-class TextTerms:
-    """Which of `terms` have which token, by the options of one text index. For any thread.
+class TextPostings:
+    """Which rows have which token, by the options of one text index. For any thread.
 
-    The terms of token i are `codes[offsets[i] : offsets[i + 1]]`.
+    `strings` pairs places among `terms` with rows, `postings` numbers of the `vocabulary`.
     """
 
     options: TextOptions
     terms: Sequence[str] = field(repr=False)
-    vocabulary: dict[str, int] = field(repr=False)
-    codes: Codes = field(repr=False)
-    offsets: NDArray[np.int64] = field(repr=False)
+    strings: SortedValues = field(repr=False)
+    vocabulary: Mapping[str, int] = field(repr=False)
+    postings: SortedValues = field(repr=False)
 
     @classmethod
-    def of(cls, options: TextOptions, terms: Sequence[str]) -> TextTerms:
-        """The tokens of `terms`, which are distinct."""
+    def of(cls, options: TextOptions, terms: Sequence[str], strings: SortedValues) -> TextPostings:
+        """The tokens of `strings`, whose `terms` are distinct."""
         batch = reader_of(options).tokens_of_many(terms)
-        code_of = np.repeat(np.arange(len(terms)), np.diff(batch.offsets))
-        size = max(len(terms), 1)
-        # Sorted in place and then thinned out: `np.unique` takes eight times as long.
-        pairs = batch.ids.astype(np.int64) * size + code_of
-        pairs.sort()
-        is_new = np.ones(len(pairs), dtype=np.bool_)
-        is_new[1:] = pairs[1:] != pairs[:-1]
-        tokens, codes = np.divmod(pairs[is_new], size)
-        offsets = np.searchsorted(tokens, np.arange(len(batch.vocabulary) + 1))
         numbers = {token: number for number, token in enumerate(batch.vocabulary)}
-        return cls(options, terms, numbers, codes, offsets)
+        counts = np.diff(batch.offsets)[strings.values]
+        # The tokens of each string, one string after the other, and its row with each of them.
+        starts = batch.offsets[:-1][strings.values] - (np.cumsum(counts) - counts)
+        tokens = batch.ids[np.repeat(starts, counts) + np.arange(counts.sum())]
+        rows = np.repeat(strings.rows, counts)
+        return cls(options, terms, strings, numbers, _sorted_pairs(tokens, rows))
 
-    def rows(self, predicate: TextMatch, strings: SortedValues) -> RowNumbers:
-        """The rows whose strings satisfy `predicate`; `strings` pairs codes of terms with rows.
+    def folded(
+        self, keep: Mask, fresh: TextPostings, terms: Sequence[str], strings: SortedValues
+    ) -> TextPostings:
+        """The tokens of the rows in `keep` and of those of `fresh`, which has other rows.
 
-        A row may be named more than once.
+        `terms` and `strings` are what the strings of both have become.
         """
+        vocabulary = dict(self.vocabulary)
+        for token in fresh.vocabulary:
+            vocabulary.setdefault(token, len(vocabulary))
+        numbers = np.array([vocabulary[token] for token in fresh.vocabulary], dtype=np.uint32)
+        added = _sorted_pairs(numbers[fresh.postings.values], fresh.postings.rows)
+        postings = self.postings.folded(keep, added)
+        return TextPostings(self.options, terms, strings, vocabulary, postings)
+
+    def satisfying(self, predicate: TextMatch) -> Found:
+        """The rows whose strings satisfy `predicate`."""
         reader = reader_of(self.options)
         if isinstance(predicate, MatchPhrase):
             phrase = reader.phrase_tokens(predicate.text) if self.options.phrase_matching else []
-            return self._rows_of(self._with_phrase(phrase), strings)
-        sets = [self._with_token(token) for token in set(reader.query_tokens(predicate.text))]
+            return self._with_phrase(phrase)
+        found = self._with_tokens(reader.query_tokens(predicate.text))
         if isinstance(predicate, MatchTextAny):
-            return self._rows_of(np.concatenate([self.codes[:0], *sets]), strings)
-        found = [self._rows_of(codes, strings) for codes in sorted(sets, key=len)]
-        return reduce(np.intersect1d, found) if found else strings.rows[:0]
+            return any_of(found)
+        return all_of(found) if found else NOTHING
 
-    def _with_token(self, token: str) -> Codes:
+    def _with_tokens(self, tokens: Sequence[str]) -> list[Found]:
+        """The rows that have each of the tokens, in no order."""
+        return [self._with_token(token) for token in set(tokens)]
+
+    def _with_token(self, token: str) -> Found:
         number = self.vocabulary.get(token)
         if number is None:
-            return self.codes[:0]
-        return self.codes[self.offsets[number] : self.offsets[number + 1]]
+            return NOTHING
+        start, end = self._starts[number : number + 2].tolist()
+        return Listed([self.postings.rows[start:end]], is_ordered=True)
 
-    def _with_phrase(self, phrase: list[str]) -> Codes:
-        """The terms with that phrase. Those with all its tokens are read again for the order."""
-        sets = sorted(map(self._with_token, set(phrase)), key=len)
-        candidates = reduce(np.intersect1d, sets) if sets else self.codes[:0]
-        reader, terms = reader_of(self.options), self.terms
-        is_found = [has_phrase(reader, terms[code], phrase) for code in candidates.tolist()]
-        return candidates[np.array(is_found, dtype=np.bool_)]
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """Where the rows of each token start in the postings, and where they end."""
+        return np.searchsorted(self.postings.values, np.arange(len(self.vocabulary) + 1))
 
-    def _rows_of(self, codes: Codes, strings: SortedValues) -> RowNumbers:
-        wanted = np.zeros(len(self.terms), dtype=np.bool_)
-        wanted[codes] = True
-        rows: RowNumbers = strings.rows[wanted[strings.values]]
-        return rows
+    def _with_phrase(self, phrase: list[str]) -> Found:
+        """The rows with that phrase. Those with all its tokens are read again for the order."""
+        if not phrase:
+            return NOTHING
+        found = self._with_tokens(phrase)
+        count = min(tokens.count for tokens in found)
+        return all_of([*found, Tested(lambda rows: self._phrase_mask(phrase, rows), count)])
+
+    def _phrase_mask(self, phrase: list[str], rows: Rows) -> Mask:
+        """Which of `rows`, ascending, have a string with that phrase."""
+        reader, strings = reader_of(self.options), self.strings
+        places = np.flatnonzero(np.isin(strings.rows, rows, kind="table"))
+        codes, of_place = np.unique(strings.values[places], return_inverse=True)
+        is_found = [has_phrase(reader, self.terms[code], phrase) for code in codes.tolist()]
+        passing = strings.rows[places[np.array(is_found, dtype=np.bool_)[of_place]]]
+        return np.isin(rows, passing)
+
+
+def _sorted_pairs(tokens: Any, rows: Any) -> SortedValues:
+    """Pairs of numbers of tokens and rows, of which some may be given more than once."""
+    # As one number each they are sorted in place, and thinned out: an eighth of the time.
+    pairs = (tokens.astype(np.uint64) << _ROW_BITS) | rows
+    pairs.sort()
+    is_new = np.ones(len(pairs), dtype=np.bool_)
+    is_new[1:] = pairs[1:] != pairs[:-1]
+    pairs = pairs[is_new]
+    return SortedValues((pairs >> _ROW_BITS).astype(np.uint32), pairs.astype(np.uint32))

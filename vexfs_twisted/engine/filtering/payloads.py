@@ -16,10 +16,11 @@ from ...model.filters import (
     Slice,
     TextMatch,
 )
-from ...model.payload_index import TextOptions
+from ...model.payload_index import FieldSchema
 from ...model.payload_path import EachElement, Step
 from ..text.predicates import indexed_text_test
-from .predicates import Payload, PayloadTest, payload_test
+from .predicates import Payload, PayloadTest, payload_test, uuid_test
+from .uuids import matches_uuids
 from .values import array_steps, elements_at, strings_at
 
 Test: TypeAlias = Callable[[int, Payload], bool]
@@ -31,33 +32,28 @@ RowCondition = HasId | HasVector | Slice
 RowTest = Callable[[RowCondition], Callable[[int], bool]]
 """Whether the row at a position of the batch passes a condition on rows."""
 
-TextReading = Callable[[Sequence[Step]], TextOptions | None]
-"""How a text index reads the field at a path; None where there is no such index."""
+IndexAt = Callable[[Sequence[Step]], FieldSchema | None]
+"""The index that is declared for a path, which says how text and UUIDs are compared."""
 
 
-def no_text_index(steps: Sequence[Step]) -> TextOptions | None:
-    """There is no text index at the path."""
-    return None
-
-
-def filter_test(filter_: Filter, on_rows: RowTest, texts: TextReading = no_text_index) -> Test:
+def filter_test(filter_: Filter, on_rows: RowTest, index_at: IndexAt) -> Test:
     """The test that `filter_` spells."""
-    maker = _Maker(on_rows, texts, ())
+    maker = _Maker(on_rows, index_at, ())
     return maker.of_filter(filter_)
 
 
-def nested_test(condition: Nested, texts: TextReading = no_text_index) -> PayloadTest:
+def nested_test(condition: Nested, index_at: IndexAt) -> PayloadTest:
     """The test of payloads that a nested condition spells, for which rows do not matter."""
-    test = filter_test(Filter(must=(condition,)), _for_no_row, texts)
+    test = filter_test(Filter(must=(condition,)), _for_no_row, index_at)
     return lambda payload: test(0, payload)
 
 
 class _Maker:
     """Makes tests of conditions on the payload, or on the elements of the array at `base`."""
 
-    def __init__(self, on_rows: RowTest, texts: TextReading, base: tuple[Step, ...]) -> None:
+    def __init__(self, on_rows: RowTest, index_at: IndexAt, base: tuple[Step, ...]) -> None:
         self._on_rows = on_rows
-        self._texts = texts
+        self._index_at = index_at
         self._base = base
 
     def of_filter(self, filter_: Filter) -> Test:
@@ -111,18 +107,18 @@ class _Maker:
 
     def _of_field(self, condition: FieldCondition) -> Test:
         steps, predicate = condition.key.steps, condition.predicate
-        if isinstance(predicate, TextMatch):
-            options = self._texts((*self._base, *steps))
-            if options is not None:
-                reads = indexed_text_test(options, predicate)
-                return lambda _, payload: reads(strings_at(payload, steps))
-        test = payload_test(steps, predicate)
+        index = self._index_at((*self._base, *steps))
+        if isinstance(predicate, TextMatch) and index is not None and index.text is not None:
+            reads = indexed_text_test(index.text, predicate)
+            return lambda _, payload: reads(strings_at(payload, steps))
+        of_path = uuid_test if matches_uuids(index, predicate) else payload_test
+        test = of_path(steps, predicate)
         return lambda _, payload: test(payload)
 
     def _of_nested(self, condition: Nested) -> Test:
         steps = array_steps(condition.key.steps)
         base = (*self._base, *steps, EachElement())
-        test = _Maker(_for_no_row, self._texts, base).of_filter(condition.filter)
+        test = _Maker(_for_no_row, self._index_at, base).of_filter(condition.filter)
         return lambda position, payload: any(
             test(position, element) for element in elements_at(payload, steps)
         )

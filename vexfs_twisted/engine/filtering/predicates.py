@@ -25,6 +25,7 @@ from ...model.filters import (
 )
 from ...model.payload_path import Step
 from .areas import Area, inside, place_of
+from .uuids import canonical, canonical_match
 from .values import reached, values_at
 
 Payload = dict[str, Any]
@@ -44,6 +45,12 @@ def payload_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
         return _count_test(steps, predicate)
     passes = value_test(predicate)
     return lambda payload: any(map(passes, values_at(payload, steps)))
+
+
+def uuid_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
+    """The test of a match by a uuid index."""
+    passes = value_test(canonical_match(predicate))
+    return lambda payload: any(passes(canonical(value)) for value in values_at(payload, steps))
 
 
 def value_test(predicate: Any) -> ValueTest:

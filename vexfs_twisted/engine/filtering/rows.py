@@ -1,24 +1,29 @@
-"""Filters as masks over rows: few rows by their payloads, many by columns."""
+"""The rows that pass a filter: few are tested by their payloads, many found by columns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from ...model.filters import Filter, HasId, HasVector
-from ...model.payload_index import TextOptions
+from ...model.filters import Filter, HasId, HasVector, Slice
+from ...model.payload_index import FieldSchema
 from ...model.payload_path import Step
-from ..columns.declared import schema_at
+from ..columns.declared import schemas_by_path
+from ..columns.found import NOTHING, Found, Listed, Members, Tested
+from ..columns.rowset import RowSet
 from ..store.bitmap import Bitmap, Rows
 from ..store.keys import encode_ids
 from ..store.rowvalue import key_of, payload_of
 from ..store.view import Snapshot
-from .payloads import RowCondition, filter_test
+from .finding import Finder, paths_of
+from .merging import merged
+from .payloads import RowCondition, Test, filter_test
 from .slices import slice_of
-from .sweep import Sweep, paths_of
+from .values import array_steps
 
 Mask = NDArray[np.bool_]
 
@@ -30,39 +35,42 @@ _BATCH = 1024
 
 def select_rows(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> Rows:
     """The rows of `among`, all live, that pass `filter_`; ascending."""
-    rows = RowFilter(filter_, snapshot)
-    named = rows.named()
-    candidates = among.rows() if named is None else named[among.has(named)]
-    return candidates[rows.mask(candidates)]
+    return _selected(filter_, snapshot, among).numbers()
 
 
 def count_rows(filter_: Filter, snapshot: Snapshot) -> int:
     """How many live rows pass `filter_`."""
-    passing = RowFilter(filter_, snapshot).passing()
-    if passing is not None:
-        return int(np.count_nonzero(passing))
-    return len(select_rows(filter_, snapshot, snapshot.view.live))
+    return len(_selected(filter_, snapshot, snapshot.view.live))
 
 
 def passing_mask(filter_: Filter, snapshot: Snapshot) -> Mask:
     """Which rows are live and pass `filter_`, shape [next_row]."""
-    mask = np.zeros(snapshot.view.next_row, dtype=np.bool_)
-    mask[select_rows(filter_, snapshot, snapshot.view.live)] = True
-    return mask
+    return _selected(filter_, snapshot, snapshot.view.live).mask()
+
+
+def _selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
+    rows, size = RowFilter(filter_, snapshot), snapshot.view.next_row
+    named = rows.named()
+    passing = rows.passing(among.count if named is None else len(named))
+    if passing is not None:
+        is_whole = among is snapshot.view.live
+        return passing if is_whole else passing & RowSet.of_bitmap(among, size)
+    candidates = among.rows() if named is None else named[among.has(named)]
+    return RowSet.of_numbers(candidates[rows.tested(candidates)], size)
 
 
 class RowFilter:
     """A filter made ready for one moment. Used by one thread."""
 
     def __init__(self, filter_: Filter, snapshot: Snapshot) -> None:
-        self._filter = filter_
+        self._filter = merged(filter_)
         self._snapshot = snapshot
-        self._paths = paths_of(filter_)
+        self._paths = paths_of(self._filter)
         self._named: dict[HasId, Rows] = {}
         self._batch_masks: dict[RowCondition, list[bool]] = {}
-        self._test = filter_test(filter_, self._row_test, self._text_options)
+        self._schemas = schemas_by_path(snapshot.view.fields)
         self._tested = 0
-        self._all: Mask | None = None
+        self._all: RowSet | None = None
 
     def named(self) -> Rows | None:
         """The rows of the fewest points that ids narrow the filter to, ascending; None: any."""
@@ -71,22 +79,25 @@ class RowFilter:
 
     def mask(self, rows: Rows) -> Mask:
         """Which of `rows`, live and in any order, pass."""
-        self._tested += len(rows)
-        passing = self.passing()
-        return self.tested(rows) if passing is None else passing[rows]
+        passing = self.passing(len(rows))
+        return self.tested(rows) if passing is None else passing.has(rows)
 
-    def passing(self) -> Mask | None:
-        """Which of all rows are live and pass, shape [next_row]; None unless columns tell.
+    def passing(self, wanted: int = 0) -> RowSet | None:
+        """Which of all rows are live and pass; None unless columns tell.
 
-        That is when there are columns already, or when so many rows were tested that they pay.
+        That is when there are columns already, or when so many rows were tested that they pay,
+        counting `wanted` rows that would be tested next.
         """
+        self._tested += wanted
         is_due = self._tested > FEW_ROWS or self._snapshot.view.columns.has(self._paths)
         if self._all is None and is_due:
-            self._all = self._swept()
+            self._all = self._found()
         return self._all
 
     def tested(self, rows: Rows) -> Mask:
         """Which of `rows` pass, by their payloads."""
+        # To make the test fills in which masks a batch needs.
+        test = self._test
         passed: list[bool] = []
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
@@ -94,26 +105,41 @@ class RowFilter:
             for condition, held in self._batch_masks.items():
                 held[:] = self._row_mask(condition, batch, values).tolist()
             passed.extend(
-                self._test(position, orjson.loads(payload_of(value)))
+                test(position, orjson.loads(payload_of(value)))
                 for position, value in enumerate(values)
             )
         return np.array(passed, dtype=np.bool_)
 
-    def _swept(self) -> Mask | None:
+    @cached_property
+    def _test(self) -> Test:
+        return filter_test(self._filter, self._row_test, self._index_at)
+
+    def _found(self) -> RowSet | None:
         """Which of all live rows pass, by columns; None when there are none for the moment."""
         moment = self._snapshot.moment
         current = self._snapshot.view.columns.at(self._paths, moment)
         if current is None:
             return None
-        sweep = Sweep(current.columns, moment, self._rows_where, self._text_options)
-        found = sweep.passing(self._filter)
-        found[current.fresh] = self.tested(current.fresh)
-        return found
+        finder = Finder(current.columns, moment, self._on_rows, self._index_at)
+        live = RowSet.of_bitmap(moment.live, moment.next_row)
+        found, fresh = finder.find(self._filter).of(live), current.fresh
+        if not len(fresh):
+            return found
+        changed = RowSet.of_numbers(fresh, moment.next_row)
+        return (found - changed) | changed.where(self.tested(fresh))
 
-    def _rows_where(self, condition: RowCondition, rows: Rows) -> Mask:
-        """Which of live `rows` satisfy a condition on rows."""
-        if isinstance(condition, HasId | HasVector):
-            return self._row_mask(condition, rows, ())
+    def _on_rows(self, condition: RowCondition) -> Found:
+        """What a condition finds that needs no payload."""
+        view = self._snapshot.view
+        if isinstance(condition, HasId):
+            return Listed([self._rows_of(condition)], is_ordered=True)
+        if isinstance(condition, HasVector):
+            space = view.spaces.get(condition.name)
+            return NOTHING if space is None else Members(space.present)
+        return Tested(partial(self._sliced, condition), view.live.count // condition.total)
+
+    def _sliced(self, condition: Slice, rows: Rows) -> Mask:
+        """Which of live `rows` are in a slice."""
         return self._row_mask(condition, rows, self._snapshot.tables.values(rows))
 
     def _row_mask(self, condition: RowCondition, rows: Rows, values: Sequence[bytes]) -> Mask:
@@ -126,9 +152,8 @@ class RowFilter:
         found: Mask = slice_of(list(map(key_of, values)), condition.total) == condition.index
         return found
 
-    def _text_options(self, steps: Sequence[Step]) -> TextOptions | None:
-        schema = schema_at(self._snapshot.view.fields, steps)
-        return None if schema is None else schema.text
+    def _index_at(self, steps: Sequence[Step]) -> FieldSchema | None:
+        return self._schemas.get(array_steps(steps))
 
     def _row_test(self, condition: RowCondition) -> Callable[[int], bool]:
         held = self._batch_masks.setdefault(condition, [])

@@ -1,45 +1,36 @@
-"""Declared payload indexes: what is told of them, and keeping their columns over restarts."""
+"""Declared payload indexes: making them, and what is told of them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 from ...model.payload_index import FieldInfo
+from ..columns.column import Column
 from ..columns.declared import parsed, points_with_values
-from ..columns.files import column_file, column_files, load_column, save_column
-from ..store.view import Snapshot, View
+from ..store.view import Snapshot
+
+
+def build_fields(snapshot: Snapshot) -> None:
+    """Make the declared indexes, texts read, so that no query has to wait for it."""
+    columns = _columns(snapshot)
+    for text, schema in snapshot.view.fields.items():
+        if schema.text is not None:
+            columns[text].read_by(schema.text)
 
 
 def describe_fields(snapshot: Snapshot) -> dict[str, FieldInfo]:
     """The declared indexes, and how many points each holds values of."""
-    view, moment = snapshot.view, snapshot.moment
+    columns = _columns(snapshot)
+    return {
+        text: FieldInfo(schema, points_with_values(columns[text], schema.type))
+        for text, schema in snapshot.view.fields.items()
+    }
+
+
+def _columns(snapshot: Snapshot) -> Mapping[str, Column]:
+    """The columns of the declared indexes, which are kept from now on."""
+    view = snapshot.view
     paths = {text: parsed(text).steps for text in view.fields}
     view.columns.pin(paths.values())
-    described = {}
-    for text, schema in view.fields.items():
-        column = view.columns.exact(paths[text], moment)
-        described[text] = FieldInfo(schema, points_with_values(column, schema.type))
-    return described
-
-
-def save_fields(snapshot: Snapshot, directory: Path) -> None:
-    """Write the columns of the declared indexes, and remove those of others."""
-    view, moment = snapshot.view, snapshot.moment
-    written = set()
-    for text in view.fields:
-        path = parsed(text)
-        file = column_file(directory, path)
-        save_column(file, view.columns.exact(path.steps, moment))
-        written.add(file)
-    for file in column_files(directory) - written:
-        file.unlink()
-
-
-def load_fields(view: View, directory: Path) -> None:
-    """Take in the columns that were written of just this moment; others are built when needed."""
-    for text in view.fields:
-        path = parsed(text)
-        column = load_column(column_file(directory, path), view.next_operation, view.next_row)
-        if column is not None:
-            view.columns.put(path.steps, column)
-    view.columns.pin([parsed(text).steps for text in view.fields])
+    columns = view.columns.exact_each(paths.values(), snapshot.moment)
+    return {text: columns[steps] for text, steps in paths.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import repeat
 
 from ...model.answers import ScoredColumns, ScoredSlice
@@ -11,9 +12,13 @@ from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.vectors import NamedVectors, Vector
 from ..index.kernels import Scores
 from ..store.bitmap import Rows
-from ..store.rowvalue import heads_of, payload_of
+from ..store.rowvalue import heads_of, payloads_of
 from ..store.view import Snapshot, VectorSpace
 from .payloads import payload_selection
+
+# What `_make` does, without a frame of Python for each of them.
+_record = partial(tuple.__new__, Record)
+_scored = partial(tuple.__new__, ScoredPoint)
 
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
@@ -27,7 +32,8 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
     _, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    return list(map(Record, ids, payloads, vectors))
+    columns = zip(ids, payloads, vectors, repeat(None, len(ids)), strict=True)
+    return list(map(_record, columns))
 
 
 def fetch_scored(
@@ -41,7 +47,8 @@ def fetch_scored(
     versions, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    return list(map(ScoredPoint, ids, versions, scores.tolist(), payloads, vectors))
+    columns = zip(ids, versions, scores.tolist(), payloads, vectors, strict=True)
+    return list(map(_scored, columns))
 
 
 def fetch_columns(
@@ -58,7 +65,7 @@ def fetch_columns(
 def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:
     if selection.payload.mode is PayloadMode.NONE:
         return repeat(None, len(values))
-    payloads = map(payload_of, values)
+    payloads = payloads_of(values)
     if selection.payload.mode is PayloadMode.ALL:
         return payloads
     return map(payload_selection(selection.payload), payloads)

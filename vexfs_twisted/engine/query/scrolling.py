@@ -11,9 +11,10 @@ from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..columns.rowset import RowSet
 from ..filtering.rows import RowFilter, count_rows
 from ..store.bitmap import Rows
-from ..store.keys import decode_id, decode_rows, encode_id, encode_ids, encode_rows
+from ..store.keys import decode_id, decode_rows, encode_id, encode_ids
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
 from .ordering import scroll_ordered
@@ -21,9 +22,8 @@ from .records import check_selection, fetch_records, fetch_scored
 
 _FIRST_BATCH = 64
 _LARGEST_BATCH = 4096
-
-Entry = tuple[bytes, bytes]
-"""The key of an id and the key of its row."""
+STEP = 4
+"""To walk to the next id takes as long as to look at the ids of so many rows that pass."""
 
 Retrieve = tuple[Sequence[PointId], Selection]
 """The ids of points, and what to return of them."""
@@ -70,18 +70,16 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
-    entries = _entries(snapshot, request.filter, start, request.limit + 1)
-    following = entries[request.limit :]
-    rows = _rows(entries[: request.limit])
-    records = fetch_records(snapshot, rows, request.selection)
-    return Page(records, decode_id(following[0][0]) if following else None)
+    rows = _rows(snapshot, request.filter, start, request.limit + 1)
+    records = fetch_records(snapshot, rows[: request.limit], request.selection)
+    following = snapshot.tables.values(rows[request.limit :])
+    return Page(records, decode_id(key_of(following[0])) if following else None)
 
 
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     """The answer to a query without a target: points in the order of their ids, all scored 0."""
     check_selection(query.selection, snapshot)
-    entries = _entries(snapshot, query.filter, b"", query.offset + query.limit)
-    rows = _rows(entries[query.offset :])
+    rows = _rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
     return fetch_scored(snapshot, rows, np.zeros(len(rows), np.float32), query.selection)
 
 
@@ -92,52 +90,56 @@ def count(snapshot: Snapshot, request: Count) -> int:
     return count_rows(request.filter, snapshot)
 
 
-def _rows(entries: Sequence[Entry]) -> Rows:
-    return decode_rows([row_key for _, row_key in entries])
-
-
-def _entries(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> list[Entry]:
-    """The first `limit` points from the id key `start` on that pass the filter."""
+def _rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> Rows:
+    """The rows of the first `limit` points from the id key `start` on that pass the filter."""
     limit = min(limit, snapshot.view.live.count)
     if filter_ is None or filter_.is_empty:
-        return snapshot.tables.page(start, limit)
+        return _rows_of(snapshot.tables.page(start, limit))
     filtering = RowFilter(filter_, snapshot)
     named = filtering.named()
     if named is not None:
-        return _named_entries(snapshot, filtering, named, start)[:limit]
+        return _ordered(snapshot, named[filtering.mask(named)], start)[:limit]
     return _walk(snapshot, filtering, start, limit)
 
 
-def _named_entries(
-    snapshot: Snapshot, filtering: RowFilter, named: Rows, start: bytes
-) -> list[Entry]:
-    """The points among `named` from `start` on that pass, in the order of ids."""
-    rows = named[filtering.mask(named)]
+def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
+    """Those of live `rows` from the id key `start` on, in the order of ids."""
     keys = map(key_of, snapshot.tables.values(rows))
-    entries = sorted(zip(keys, encode_rows(rows), strict=True))
-    return [entry for entry in entries if entry[0] >= start]
+    pairs = sorted(zip(keys, rows.tolist(), strict=True))
+    return np.array([row for key, row in pairs if key >= start], dtype=np.int64)
 
 
-def _picked_by_id(snapshot: Snapshot, rows: Rows, start: bytes, limit: int) -> list[Entry]:
+def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
     """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
     view = snapshot.view
     ids = view.columns.row_ids.at(snapshot.tables, view.live, view.next_row)
+    # As far as a walk should have to go that meets twice as many of the rows as are wanted.
+    distance = 2 * limit * view.live.count // max(len(rows), 1)
+    if STEP * distance < min(len(rows), rows.size - ids.ordered):
+        met = _rows_of(snapshot.tables.page(start, distance))
+        found = met[rows.has(met)]
+        if len(found) >= limit or len(met) < distance:
+            return found[:limit]
     return ids.first(rows, start, limit)
 
 
-def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) -> list[Entry]:
+def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) -> Rows:
     """Walk in the order of ids, testing batches, until `limit` points have passed."""
-    found: list[Entry] = []
+    found = np.zeros(0, dtype=np.int64)
     entries = snapshot.tables.scan(start)
     size = max(min(limit, _LARGEST_BATCH), _FIRST_BATCH)
     while len(found) < limit:
         passing = filtering.passing()
         if passing is not None and not snapshot.is_draft:
-            return _picked_by_id(snapshot, passing.nonzero()[0], start, limit)
-        batch = list(islice(entries, size))
-        if not batch:
+            return _picked_by_id(snapshot, passing, start, limit)
+        rows = _rows_of(list(islice(entries, size)))
+        if not len(rows):
             break
-        mask = filtering.mask(_rows(batch))
-        found.extend(batch[position] for position in mask.nonzero()[0].tolist())
+        found = np.concatenate((found, rows[filtering.mask(rows)]))
         size = min(2 * size, _LARGEST_BATCH)
     return found[:limit]
+
+
+def _rows_of(entries: Sequence[tuple[bytes, bytes]]) -> Rows:
+    """The rows in entries of the table of points."""
+    return decode_rows([row_key for _, row_key in entries])

@@ -63,10 +63,10 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
     """Put a whole file in place at once: it is there complete, or it is as it was."""
     with written_durably(path) as file:
-        file.write(data)
+        file.writelines(pieces)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from .rowvalue import encode_values, key_of
 from .spacedraft import SpaceDraft
 from .tables import TableReader, Tables, Transaction
 from .touches import Touch
+from .touchtable import write_touches
 from .vectorfile import VectorFile
 from .view import Snapshot, View
 
@@ -41,7 +42,7 @@ class PointsDraft:
         self._view = view
         self._transaction = transaction
         self._tables = tables
-        self._touches: list[Touch] = []
+        self._touches = view.touches
         self._live = BitmapDraft(view.live)
         self.next_row = view.next_row
         self.reader = TableReader(transaction, tables)
@@ -131,12 +132,14 @@ class PointsDraft:
             space.present.clear()
 
     def touch(self, operation: int, rows: Rows) -> None:
-        """Note that `operation` has changed the payloads of `rows`."""
-        self._touches.append(Touch(operation, rows))
+        """Note that `operation` has changed the payloads of `rows`, distinct and in any order."""
+        if len(rows):
+            self._touches = self._touches.extended(Touch(operation, np.sort(rows)))
 
     def finish(self) -> None:
-        """Sync the vectors and write the bitmaps."""
+        """Sync the vectors, and write the bitmaps and the log of touches."""
         write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
+        write_touches(self._transaction, self._tables, self._view.touches, self._touches)
         for space in self.spaces.values():
             write_changes(self._transaction, self._tables, space.slot, space.present)
             space.sync()
@@ -149,7 +152,7 @@ class PointsDraft:
             next_row=rows,
             live=self._live.freeze(rows),
             spaces={name: space.freeze(rows) for name, space in self.spaces.items()},
-            touches=self._view.touches.extended(self._touches),
+            touches=self._touches,
         )
 
     def _snapshot(self) -> Snapshot:

@@ -41,6 +41,11 @@ def payload_of(value: bytes) -> bytes:
     return value[_UUID_END if value[_VERSION_SIZE] else _INTEGER_END :]
 
 
+def payloads_of(values: Iterable[bytes]) -> list[bytes]:
+    """The payloads of many rows, in order."""
+    return [value[_UUID_END if value[_VERSION_SIZE] else _INTEGER_END :] for value in values]
+
+
 def heads_of(values: Sequence[bytes]) -> tuple[list[int], list[PointId]]:
     """The versions and the ids of many rows, in order; of integer ids in one sweep."""
     if len(values) >= _LEAST_SWEEP:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
+import lmdb
 import orjson
 from attrs import frozen
 
@@ -16,7 +17,8 @@ from ...model.payload_index import FieldSchema
 from ..errors import UnknownFormat
 from .tables import Tables, Transaction
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had no log of touches."""
 
 _FORMAT = b"format"
 _CONFIG = b"config"
@@ -34,19 +36,37 @@ class Slot:
 
 @frozen
 class State:
-    """The counters of a collection. Row numbers and operation ids are never given out twice."""
+    """The counters of a collection. Row numbers and operation ids are never given out twice.
+
+    The log of touches is complete from operation `touches_begin` on.
+    """
 
     next_row: int = 0
     next_operation: int = 0
     slots: Mapping[str, Slot] = attrs.field(factory=dict)
+    touches_begin: int = 0
+
+
+def upgrade(environment: lmdb.Environment, path: Path) -> None:
+    """Make the tables those of today's format. Raises UnknownFormat for one that is not known."""
+    meta = environment.open_db(b"meta", create=False)
+    with environment.begin() as transaction:
+        found = transaction.get(_FORMAT, db=meta)
+    if found == b"%d" % FORMAT_VERSION:
+        return
+    if found != b"1":
+        shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
+        raise UnknownFormat(path, shown)
+    with environment.begin(write=True) as transaction:
+        environment.open_db(b"touches", transaction)
+        state = orjson.loads(transaction.get(_STATE, b"{}", db=meta))
+        state["touches_begin"] = state["next_operation"]
+        transaction.put(_STATE, orjson.dumps(state), db=meta)
+        transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=meta)
 
 
 def read_config(transaction: Transaction, tables: Tables, path: Path) -> CollectionConfig:
-    """The stored configuration. Raises UnknownFormat for data of another version."""
-    found = transaction.get(_FORMAT, db=tables.meta)
-    if found != b"%d" % FORMAT_VERSION:
-        shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
-        raise UnknownFormat(path, shown)
+    """The stored configuration. Raises UnknownFormat where there is none."""
     data = transaction.get(_CONFIG, db=tables.meta)
     if data is None:
         raise UnknownFormat(path, "no configuration")

@@ -2,7 +2,7 @@
 
 `meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
 key of its row; `rows` maps the key of a row to a value of `rowvalue`; `bits` holds the chunks of
-the bitmaps.
+the bitmaps; `touches` says which rows had their payload changed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Tables:
     points: lmdb._Database
     rows: lmdb._Database
     bits: lmdb._Database
+    touches: lmdb._Database
 
 
 def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
@@ -49,7 +50,7 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     environment = lmdb.open(
         os.fspath(path),
         map_size=max(FIRST_MAP_SIZE, 2 * size),
-        max_dbs=4,
+        max_dbs=5,
         max_readers=_MAX_READERS,
         max_spare_txns=_SPARE_READERS,
         create=create,
@@ -76,7 +77,7 @@ def _make_whole(path: Path, environment: lmdb.Environment) -> None:
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
     """The handles of all tables. Raises lmdb.Error when one is missing."""
-    names = (b"meta", b"points", b"rows", b"bits")
+    names = (b"meta", b"points", b"rows", b"bits", b"touches")
     return Tables(*(environment.open_db(name, create=create) for name in names))
 
 

@@ -60,6 +60,9 @@ def _spread(
     flat: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """The tokens of all words in order, and how many there are before each word, and in all."""
+    if len(flat) == len(counts) and bool((counts == 1).all()):
+        # A word is a token, in the plain options of most indexes.
+        return flat[word_ids], np.arange(len(word_ids) + 1)
     each = counts[word_ids]
     before = np.concatenate((np.zeros(1, np.int64), np.cumsum(each)))
     within = np.arange(before[-1]) - np.repeat(before[:-1], each)

@@ -18,70 +18,44 @@ from ..codecs.updates import (
     read_update_batch,
 )
 from ..codecs.upserts import read_update_vectors, read_upsert
-from ..routing import Routes
+from ..routing import Handler, Routes
+
+_POINTS = "/collections/<collection>/points"
+
+_UPDATES: tuple[tuple[str, str, Callable[[Any], Update]], ...] = (
+    ("PUT", _POINTS, read_upsert),
+    ("POST", f"{_POINTS}/delete", read_delete),
+    ("PUT", f"{_POINTS}/vectors", read_update_vectors),
+    ("POST", f"{_POINTS}/vectors/delete", read_delete_vectors),
+    ("POST", f"{_POINTS}/payload", read_set_payload),
+    ("PUT", f"{_POINTS}/payload", read_overwrite_payload),
+    ("POST", f"{_POINTS}/payload/delete", read_delete_payload),
+    ("POST", f"{_POINTS}/payload/clear", read_clear_payload),
+)
 
 routes = Routes()
 
 
-@routes.write("PUT", "/collections/<collection>/points")
-async def upsert(call: Call) -> object:
-    """Write whole points."""
-    return await _update(call, read_upsert)
+def _update(read: Callable[[Any], Update]) -> Handler:
+    """The handler of one kind of update, given what reads it from a body."""
+
+    async def update(call: Call) -> object:
+        how = call.update_parameters
+        found = await call.read(read)
+        result = await call.operations.update(call.collection, found, how.wait, how.timeout)
+        return update_result_to_json(result)
+
+    return update
 
 
-@routes.write("POST", "/collections/<collection>/points/delete")
-async def delete(call: Call) -> object:
-    """Remove points."""
-    return await _update(call, read_delete)
+for _method, _path, _read in _UPDATES:
+    routes.write(_method, _path)(_update(_read))
 
 
-@routes.write("PUT", "/collections/<collection>/points/vectors")
-async def update_vectors(call: Call) -> object:
-    """Replace some vectors of points."""
-    return await _update(call, read_update_vectors)
-
-
-@routes.write("POST", "/collections/<collection>/points/vectors/delete")
-async def delete_vectors(call: Call) -> object:
-    """Remove some vectors of points."""
-    return await _update(call, read_delete_vectors)
-
-
-@routes.write("POST", "/collections/<collection>/points/payload")
-async def set_payload(call: Call) -> object:
-    """Merge into payloads."""
-    return await _update(call, read_set_payload)
-
-
-@routes.write("PUT", "/collections/<collection>/points/payload")
-async def overwrite_payload(call: Call) -> object:
-    """Replace payloads."""
-    return await _update(call, read_overwrite_payload)
-
-
-@routes.write("POST", "/collections/<collection>/points/payload/delete")
-async def delete_payload(call: Call) -> object:
-    """Remove parts of payloads."""
-    return await _update(call, read_delete_payload)
-
-
-@routes.write("POST", "/collections/<collection>/points/payload/clear")
-async def clear_payload(call: Call) -> object:
-    """Empty payloads."""
-    return await _update(call, read_clear_payload)
-
-
-@routes.write("POST", "/collections/<collection>/points/batch")
+@routes.write("POST", f"{_POINTS}/batch")
 async def batch(call: Call) -> object:
     """Carry out updates one after another."""
     how = call.update_parameters
     updates = await call.read(read_update_batch)
     batched = call.operations.update_batch(call.collection, updates, how.wait, how.timeout)
     return [update_result_to_json(result) for result in await batched]
-
-
-async def _update(call: Call, read: Callable[[Any], Update]) -> object:
-    how = call.update_parameters
-    update = await call.read(read)
-    result = await call.operations.update(call.collection, update, how.wait, how.timeout)
-    return update_result_to_json(result)

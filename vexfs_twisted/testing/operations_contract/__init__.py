@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .aliases import AliasesContract
+from .batches import BatchesContract
 from .case import ContractCase
 from .collections import CollectionsContract
 from .configuration import ConfigurationContract
+from .facets import FacetsContract
 from .filters import FiltersContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
@@ -24,10 +26,12 @@ TOPICS: tuple[type[ContractCase], ...] = (
     UpsertsContract,
     RefusedUpsertsContract,
     DeletionsContract,
+    BatchesContract,
     RetrieveContract,
     CountContract,
     ScrollContract,
     FiltersContract,
+    FacetsContract,
     NearestContract,
     QueriesContract,
     RefusedQueriesContract,

@@ -1,0 +1,133 @@
+"""Upkeep of collections in the background, with a pool that runs its calls on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.model.errors import NotFound, Unavailable
+from vexfs_twisted.storage.upkeep import Upkeep
+
+
+class Hand:
+    """A pool of one thread whose calls are run by the test. It may stop only when none is left."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Callable[[], None], Deferred[None]]] = []
+        self.is_running = False
+        self.stopped: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        """Take calls."""
+        self.is_running = True
+
+    def stop(self) -> Deferred[None]:
+        """Take no more calls."""
+        self.is_running = False
+        return self.stopped
+
+    def run(self, function: Callable[[], None]) -> Deferred[None]:
+        """Take a call."""
+        if not self.is_running:
+            return fail(Unavailable("stopped"))
+        deferred: Deferred[None] = Deferred()
+        self.calls.append((function, deferred))
+        return deferred
+
+    def run_one(self) -> None:
+        """Run the call that came first."""
+        function, deferred = self.calls.pop(0)
+        try:
+            function()
+        except Exception:
+            deferred.errback(Failure())
+        else:
+            deferred.callback(None)
+
+
+class Kept:
+    """A collection that needs upkeep so often."""
+
+    def __init__(self, name: str, due: int = 0) -> None:
+        self.name = name
+        self.due = due
+        self.done = 0
+        self.error: Exception | None = None
+
+    def is_upkeep_due(self) -> bool:
+        """Whether upkeep is needed once more."""
+        return self.done < self.due
+
+    def upkeep(self) -> None:
+        """Count, or break."""
+        if self.error is not None:
+            raise self.error
+        self.done += 1
+
+
+class UpkeepTests(SynchronousTestCase):
+    """When a collection is seen to, and when not."""
+
+    def setUp(self) -> None:
+        self.pool = Hand()
+        self.upkeep = Upkeep(self.pool)
+        self.upkeep.start()
+
+    def test_what_is_not_due_is_not_done(self) -> None:
+        kept = Kept("a")
+        self.upkeep.attend(kept)
+        self.assertEqual(self.pool.calls, [])
+
+    def test_one_call_at_a_time_for_each_collection(self) -> None:
+        one, other = Kept("a", 1), Kept("b", 1)
+        for collection in (one, other, one, other):
+            self.upkeep.attend(collection)
+        self.assertEqual(len(self.pool.calls), 2)
+        self.pool.run_one()
+        self.assertEqual((one.done, other.done), (1, 0))
+        one.due = 2
+        self.upkeep.attend(one)
+        self.pool.run_one()
+        self.pool.run_one()
+        self.assertEqual((one.done, other.done), (2, 1))
+        self.assertEqual(self.pool.calls, [])
+
+    def test_what_came_to_be_due_meanwhile_is_done_after(self) -> None:
+        kept = Kept("a", 2)
+        self.upkeep.attend(kept)
+        self.pool.run_one()
+        self.pool.run_one()
+        self.assertEqual(kept.done, 2)
+        self.assertEqual(self.pool.calls, [])
+
+    def test_a_failure_is_told_once_and_tried_again_when_attended_to(self) -> None:
+        kept = Kept("a", 1)
+        kept.error = OSError("broken")
+        self.upkeep.attend(kept)
+        self.pool.run_one()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual(self.pool.calls, [])
+        kept.error = None
+        self.upkeep.attend(kept)
+        self.pool.run_one()
+        self.assertEqual(kept.done, 1)
+
+    def test_a_collection_that_is_gone_is_no_failure(self) -> None:
+        kept = Kept("a", 1)
+        kept.error = NotFound("gone")
+        self.upkeep.attend(kept)
+        self.pool.run_one()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_a_stop_begins_nothing_more_and_waits_for_the_pool(self) -> None:
+        kept = Kept("a", 5)
+        self.upkeep.attend(kept)
+        stopped = self.upkeep.stop()
+        self.assertNoResult(stopped)
+        self.upkeep.attend(kept)
+        self.assertEqual(len(self.pool.calls), 1)
+        self.pool.stopped.callback(None)
+        self.successResultOf(stopped)

@@ -1,0 +1,137 @@
+"""Checkpoints: the columns of declared payload indexes, kept on disk while a collection is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from threading import Lock
+
+from attrs import frozen
+
+from ..model.payload_index import FieldSchema
+from .columns.column import Column
+from .columns.declared import parsed
+from .columns.files import column_file, column_files, load_column, save_column
+from .store.view import Snapshot, View
+
+LEAST_CHANGES = 10_000
+"""A checkpoint is due when more rows than that have changed, and more than one in ten."""
+
+_PERCENT = 10
+
+
+@frozen
+class _Standing:
+    """What a file stands for: the moment before `operation`, when `next_row` was next, an index."""
+
+    operation: int
+    next_row: int
+    schema: FieldSchema | None = None
+
+
+class Checkpoints:
+    """The files of the columns of one collection. Any thread may use it.
+
+    A file may stand for an earlier moment than the tables. The rows that are new since or were
+    touched since are read again, and no others; where it is not known which those are, the file is
+    of no use. So a checkpoint needs no transaction, and a crash at any time does no harm.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._kept: Mapping[str, _Standing] = {}
+        self._failed: _Standing | None = None
+        self._is_closed = False
+        self._saving = Lock()
+
+    def load(self, view: View) -> None:
+        """Take in the columns of the declared indexes as far as there are files of use."""
+        kept: dict[str, _Standing] = {}
+        for text, schema in view.fields.items():
+            path = parsed(text)
+            column = load_column(column_file(self._directory, path), schema)
+            if column is not None and _is_of_use(column, view):
+                view.columns.put(path.steps, column)
+                kept[text] = _Standing(column.operation, column.next_row, schema)
+        view.columns.pin([parsed(text).steps for text in view.fields])
+        self._kept = kept
+
+    def is_due(self, view: View) -> bool:
+        """Whether so much has changed that a checkpoint is worth it. Answers from memory at once.
+
+        After one that failed that is so only when as much has changed again.
+        """
+        if self._failed is not None:
+            return _is_far(view, self._failed)
+        kept = self._kept
+        if {text: standing.schema for text, standing in kept.items()} != view.fields:
+            return True
+        return any(_is_far(view, standing) for standing in kept.values())
+
+    def save(self, reading: Callable[[], AbstractContextManager[Snapshot]]) -> None:
+        """Write the columns that have changed since they were written, and drop other files.
+
+        The columns take in what has changed, in memory too. One thread at a time saves; after
+        `close` nothing is done. Raises OSError.
+        """
+        with self._saving:
+            if self._is_closed:
+                return
+            with reading() as snapshot:
+                view = snapshot.view
+                behind = {
+                    text: parsed(text).steps
+                    for text in view.fields
+                    if self._is_behind(text, snapshot)
+                }
+                columns = view.columns.complete(behind.values(), snapshot.moment)
+            if columns is None:
+                # Commits and reads have overtaken this one, so that it is due again.
+                return
+            try:
+                self._write(view, {text: columns[steps] for text, steps in behind.items()})
+            except OSError:
+                self._failed = _Standing(view.next_operation, view.next_row)
+                raise
+            self._failed = None
+
+    def close(self) -> None:
+        """Write nothing any more; waits for a file that is being written."""
+        self._is_closed = True
+        with self._saving:
+            pass
+
+    def _is_behind(self, text: str, snapshot: Snapshot) -> bool:
+        kept = self._kept.get(text)
+        if kept is None or kept.schema != snapshot.view.fields[text]:
+            return True
+        changed = snapshot.moment.changed_since(kept.operation, kept.next_row)
+        return changed is None or len(changed) > 0
+
+    def _write(self, view: View, columns: Mapping[str, Column]) -> None:
+        kept = {text: standing for text, standing in self._kept.items() if text in view.fields}
+        for text, column in columns.items():
+            if self._is_closed:
+                return
+            schema = view.fields[text]
+            save_column(column_file(self._directory, parsed(text)), column, schema)
+            kept[text] = _Standing(column.operation, column.next_row, schema)
+            self._kept = dict(kept)
+        self._kept = kept
+        wanted = {column_file(self._directory, parsed(text)) for text in kept}
+        for file in column_files(self._directory) - wanted:
+            file.unlink()
+
+
+def _is_of_use(column: Column, view: View) -> bool:
+    is_followed = view.touches.begin <= column.operation <= view.next_operation
+    return is_followed and column.next_row <= view.next_row
+
+
+def _is_far(view: View, standing: _Standing) -> bool:
+    touched = view.touches.most_since(standing.operation)
+    if touched is None:
+        return True
+    changes = view.next_row - standing.next_row + touched
+    return changes > max(LEAST_CHANGES, view.live.count * _PERCENT // 100)

@@ -1,0 +1,118 @@
+"""What filters find by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+import orjson
+
+from ...model.filters import (
+    Condition,
+    FieldCondition,
+    Filter,
+    Nested,
+    TextMatch,
+)
+from ..columns.answers import matching_terms, satisfying, spelled_match
+from ..columns.cache import Moment, Steps
+from ..columns.column import Column
+from ..columns.found import NOTHING, AtLeast, Found, Others, Tested, all_of, any_of
+from ..columns.sorting import Mask
+from ..store.bitmap import Rows
+from ..store.rowvalue import payloads_of
+from .narrowing import implied
+from .payloads import IndexAt, RowCondition, nested_test
+from .predicates import PayloadTest, plain_text_test
+from .uuids import matches_uuids
+
+OnRows = Callable[[RowCondition], Found]
+"""What a condition that needs no payload finds."""
+
+_BATCH = 1024
+
+
+def paths_of(filter_: Filter) -> frozenset[Steps]:
+    """The paths of the columns that the filter needs."""
+    return frozenset(_paths(filter_))
+
+
+def _paths(filter_: Filter) -> Iterator[Steps]:
+    least = () if filter_.min_should is None else filter_.min_should.conditions
+    for condition in (*filter_.must, *filter_.should, *filter_.must_not, *least):
+        if isinstance(condition, FieldCondition):
+            yield condition.key.steps
+        elif isinstance(condition, Filter):
+            yield from _paths(condition)
+        elif isinstance(condition, Nested):
+            yield from _paths(implied(condition))
+
+
+class Finder:
+    """Tells what filters find among the rows of one moment, by the columns of `paths_of`.
+
+    Of rows that the columns do not know as they are, anything. Where columns cannot tell, in nested
+    filters, payloads are read of the rows that the other conditions leave.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[Steps, Column],
+        moment: Moment,
+        on_rows: OnRows,
+        index_at: IndexAt,
+    ) -> None:
+        self._columns = columns
+        self._moment = moment
+        self._on_rows = on_rows
+        self._index_at = index_at
+
+    def find(self, filter_: Filter) -> Found:
+        """The rows that pass."""
+        found = [self._of(condition) for condition in filter_.must]
+        found += [self._other_than(self._of(condition)) for condition in filter_.must_not]
+        if filter_.should:
+            found.append(any_of(map(self._of, filter_.should)))
+        least = filter_.min_should
+        if least is not None and least.min_count > 0:
+            each = list(map(self._of, least.conditions))
+            found.append(AtLeast(each, least.min_count))
+        return all_of(found) if found else self._other_than(NOTHING)
+
+    def _other_than(self, found: Found) -> Found:
+        return Others(found, self._moment.next_row)
+
+    def _of(self, condition: Condition) -> Found:
+        if isinstance(condition, FieldCondition):
+            return self._of_field(condition)
+        if isinstance(condition, Filter):
+            return self.find(condition)
+        if isinstance(condition, Nested):
+            return self._of_nested(condition)
+        return self._on_rows(condition)
+
+    def _of_field(self, condition: FieldCondition) -> Found:
+        column, predicate = self._columns[condition.key.steps], condition.predicate
+        index = self._index_at(condition.key.steps)
+        if not isinstance(predicate, TextMatch):
+            if matches_uuids(index, predicate):
+                predicate = spelled_match(column, predicate)
+            return satisfying(column, predicate, self._moment.next_row)
+        options = None if index is None else index.text
+        if options is None:
+            return matching_terms(column, plain_text_test(predicate))
+        return column.read_by(options).satisfying(predicate)
+
+    def _of_nested(self, condition: Nested) -> Found:
+        candidates = self.find(implied(condition))
+        test = partial(self._tested, nested_test(condition, self._index_at))
+        return all_of([candidates, Tested(test, candidates.count)])
+
+    def _tested(self, test: PayloadTest, rows: Rows) -> Mask:
+        """Which of live `rows` pass a test of their payloads."""
+        passed: list[bool] = []
+        for start in range(0, len(rows), _BATCH):
+            values = self._moment.tables.values(rows[start : start + _BATCH])
+            passed.extend(test(orjson.loads(payload)) for payload in payloads_of(values))
+        return np.array(passed, dtype=np.bool_)
