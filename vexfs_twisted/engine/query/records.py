@@ -47,8 +47,8 @@ def fetch_scored(
     versions, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    columns = zip(ids, versions, scores.tolist(), payloads, vectors, strict=True)
-    return list(map(_scored, columns))
+    parts = zip(ids, versions, scores.tolist(), payloads, vectors, strict=True)
+    return list(map(_scored, parts))
 
 
 def fetch_columns(
