@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tests.engine_support import EngineTestCase, Floats, upsert, write
+from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.norms import normalised
 from vexfs_twisted.engine.store.segments import Segment
 from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import (
@@ -15,6 +18,7 @@ from vexfs_twisted.model.collection_params import (
     Datatype,
     Disabled,
     Distance,
+    HnswConfigDiff,
     OptimizersConfigDiff,
     QuantizationConfig,
     ScalarQuantization,
@@ -23,6 +27,8 @@ from vexfs_twisted.model.collection_params import (
     VectorParams,
     VectorParamsDiff,
 )
+from vexfs_twisted.model.filters import Filter, HasId
+from vexfs_twisted.model.queries import Quantization, SearchParams
 from vexfs_twisted.model.vectors import UNNAMED
 
 SIZE = 64
@@ -49,15 +55,17 @@ class CodingTestCase(EngineTestCase):
         config: QuantizationConfig | None = SCALAR,
         distance: Distance = Distance.COSINE,
         datatype: Datatype | None = None,
+        count: int = COUNT,
     ) -> Collection:
-        self.data = clustered(COUNT, seed=1)
+        self.data = clustered(count, seed=1)
         request = CreateCollection(
             vectors={UNNAMED: VectorParams(distance, SIZE, datatype=datatype)},
             optimizers_config=EAGER,
+            hnsw_config=HnswConfigDiff(full_scan_threshold=10),
             quantization_config=config,
         )
         self.collection = self.catalog.create("things", request)
-        write(self.collection, upsert(range(COUNT), self.data))
+        write(self.collection, upsert(range(count), self.data))
         return self.collection
 
     def segment(self) -> Segment:
@@ -168,3 +176,77 @@ class UpkeepTests(CodingTestCase):
         self.reopen()
         self.assertFalse(stray.exists())
         self.assertEqual(len(self.files()), 1)
+
+
+class SearchTests(CodingTestCase):
+    """How a search uses codes, where there are too many vectors to scan them."""
+
+    def make(self, config: QuantizationConfig) -> None:
+        self.create(config, count=10_000).upkeep()
+        self.asked = normalised(clustered(50, seed=2))
+
+    def found(self, **params: Any) -> tuple[NDArray[np.int64], Floats]:
+        """The ids and scores of the nearest ten of each query, shape [50, 10]."""
+        chosen = SearchParams(hnsw_ef=64, **params)
+        points = [
+            self.collection.query_batch([to_vector(query, limit=10, params=chosen)])[0]
+            for query in self.asked
+        ]
+        ids = np.array([[int(point.id) for point in own] for own in points])
+        return ids, np.array([[point.score for point in own] for own in points], np.float32)
+
+    def recall(self, ids: NDArray[np.int64]) -> float:
+        true, _ = self.found(exact=True)
+        shares = [np.isin(own, other).mean() for own, other in zip(true, ids, strict=True)]
+        return float(np.mean(shares))
+
+    def true_scores(self, ids: NDArray[np.int64]) -> Floats:
+        data = normalised(self.data)
+        scores: Floats = np.einsum("ij,ikj->ik", self.asked, data[ids])
+        return scores
+
+    def test_candidates_are_compared_by_their_vectors(self) -> None:
+        for config, least in ((SCALAR, 0.9), (BINARY, 0.4), (TURBO, 0.9)):
+            self.make(config)
+            ids, scores = self.found()
+            self.assertGreater(self.recall(ids), least)
+            np.testing.assert_allclose(scores, self.true_scores(ids), rtol=1e-5)
+            self.catalog.delete("things")
+
+    def test_a_score_does_not_depend_on_the_way(self) -> None:
+        self.make(SCALAR)
+        ids, scores = self.found()
+        true_ids, true_scores = self.found(exact=True)
+        same = ids == true_ids
+        self.assertGreater(same.mean(), 0.5)
+        self.assertEqual(scores[same].tolist(), true_scores[same].tolist())
+
+    def test_more_oversampling_finds_more(self) -> None:
+        self.make(BINARY)
+        narrow, _ = self.found(quantization=Quantization(oversampling=1.0))
+        wide, _ = self.found(quantization=Quantization(oversampling=20.0))
+        self.assertGreater(self.recall(wide), self.recall(narrow) + 0.1)
+
+    def test_without_rescoring_the_codes_tell_the_scores(self) -> None:
+        self.make(BINARY)
+        ids, scores = self.found(quantization=Quantization(rescore=False))
+        self.assertTrue((np.diff(scores, axis=1) <= 0).all())
+        off = np.abs(scores - self.true_scores(ids))
+        self.assertGreater(off.mean(), 0.001)
+        self.assertLess(off.mean(), 0.2)
+
+    def test_codes_may_be_ignored(self) -> None:
+        self.make(BINARY)
+        by_codes, _ = self.found(quantization=Quantization(oversampling=1.0))
+        ids, _ = self.found(quantization=Quantization(ignore=True))
+        self.assertGreater(self.recall(ids), 0.9)
+        self.assertGreater(self.recall(ids), self.recall(by_codes))
+
+    def test_under_a_filter_only_what_passes_is_found(self) -> None:
+        self.make(BINARY)
+        even = Filter(must=(HasId(frozenset(range(0, 10_000, 2))),))
+        for query in self.asked[:10]:
+            asked = to_vector(query, limit=20, filter=even, params=SearchParams(hnsw_ef=16))
+            (points,) = self.collection.query_batch([asked])
+            self.assertEqual(len(points), 20)
+            self.assertTrue(all(int(point.id) % 2 == 0 for point in points))

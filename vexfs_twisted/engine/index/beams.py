@@ -24,6 +24,7 @@ from .graph import Graph
 from .hits import HitTable
 from .kernels import Matrix
 from .pairs import score_pairs
+from .quantization.coded import CodedGraph
 from .route import Route
 
 _SPARE = 8
@@ -35,14 +36,16 @@ _THOROUGH = 2
 
 @frozen
 class Beam:
-    """How one graph is searched for the nearest `wanted` rows.
+    """How one graph is searched for the nearest `wanted` rows, by codes or by its own vectors.
 
     `count` of its nodes are allowed. `needed` of them must be in a beam of `ef` nodes for the
-    answer to be sound.
+    answer to be sound. The scores are those of the vectors, or those that the codes of `trusted`
+    tell.
     """
 
     segment: Segment
-    graph: Graph
+    graph: Graph | CodedGraph
+    trusted: CodedGraph | None
     count: int
     wanted: int
     needed: int
@@ -69,17 +72,23 @@ class Beam:
 
 def beam_of(segment: Segment, graph: Graph, count: int, wanted: int, route: Route) -> Beam:
     """The beam for the nearest `wanted` of `count` rows that are allowed of a segment."""
+    coded = segment.coded if route.uses_codes else None
+    trusted = None if route.rescores else coded
+    if coded is not None and trusted is None:
+        wanted = ceil(wanted * (route.oversampling or coded.codes.oversampling))
     wanted = min(wanted, count)
     ef = max(route.ef or segment.facts.ef_construct, wanted)
     share = count / segment.nodes
     if share == 1:
-        return Beam(segment, graph, count, wanted, wanted, min(ef, segment.nodes))
+        ef = min(ef, segment.nodes)
+        return Beam(segment, coded or graph, trusted, count, wanted, wanted, ef)
     if share <= route.thorough_share:
         ef *= _THOROUGH
     # Of what lies at the edge of a beam some is missed, so twice as many should have been seen; but
     # where less is asked for, no more can be expected than that.
     needed = min(2 * wanted, (wanted + ef) // 2)
-    return Beam(segment, graph, count, wanted, needed, min(ceil(ef / share), segment.nodes))
+    ef = min(ceil(ef / share), segment.nodes)
+    return Beam(segment, coded or graph, trusted, count, wanted, needed, ef)
 
 
 def follow(space: VectorSpace, allowed: Allowed, queries: Matrix, beam: Beam) -> HitTable:
@@ -119,13 +128,16 @@ def _held(
     """The nearest of what the beam of each query holds, and how much it holds, shape [q]."""
     taken = beam.wanted + _SPARE
     limit = taken if beam.is_whole else beam.ef
-    _, rows = beam.graph.search(queries, limit, beam.ef)
+    distances, rows = beam.graph.search(queries, limit, beam.ef)
     holds = rows >= 0
     if not beam.is_whole:
         holds &= allowed.has(rows)
     counts = np.add.reduce(holds, axis=1)
     if not beam.is_whole:
         nearest = np.argsort(~holds, axis=1, kind="stable")[:, :taken]
-        rows = rows[np.arange(len(rows))[:, np.newaxis], nearest]
+        every = np.arange(len(rows))[:, np.newaxis]
+        distances, rows = distances[every, nearest], rows[every, nearest]
         rows[np.arange(rows.shape[1]) >= counts[:, np.newaxis]] = -1
+    if beam.trusted is not None:
+        return HitTable(rows, beam.trusted.scores(distances)), counts
     return HitTable(rows, score_pairs(space, queries, np.maximum(rows, 0))), counts

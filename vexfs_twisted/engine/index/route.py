@@ -8,7 +8,7 @@ from attrs import frozen
 
 from ...model.collection import CollectionConfig, merged
 from ...model.collection_params import VectorParams
-from ...model.queries import SearchParams
+from ...model.queries import Quantization, SearchParams
 
 _KIB = 1024
 _COMPONENT_BYTES = 4
@@ -24,6 +24,10 @@ class Route:
     rows are scanned. Under a filter, no graph is taken for so few rows as `scanned_below`, and no
     more rows than `most_unindexed` are scanned for the lack of a graph. A filter that keeps a
     share of the rows up to `thorough_share` is searched with twice the effort.
+
+    Where there are codes and `uses_codes`, graphs are searched by those. Of `oversampling` times as
+    many rows as are wanted, as many as the kind of the codes asks for if None, the vectors are
+    compared; unless `rescores`, what the codes tell is the answer.
     """
 
     ef: int | None = None
@@ -31,6 +35,9 @@ class Route:
     scanned_below: int = 0
     most_unindexed: int = _UNBOUNDED
     thorough_share: float = 0.0
+    uses_codes: bool = True
+    rescores: bool = True
+    oversampling: float | None = None
 
 
 def route_of(config: CollectionConfig, vector: VectorParams, params: SearchParams) -> Route:
@@ -50,10 +57,14 @@ def route_of(config: CollectionConfig, vector: VectorParams, params: SearchParam
     if acorn is not None and acorn.enable:
         given = acorn.max_selectivity
         thorough_share = _ACORN_SELECTIVITY if given is None else given
+    quantization = params.quantization or Quantization()
     return Route(
         ef=params.hnsw_ef,
         exact=params.exact,
         scanned_below=hnsw.full_scan_threshold * _KIB // per_row,
         most_unindexed=most_unindexed,
         thorough_share=thorough_share,
+        uses_codes=not quantization.ignore,
+        rescores=quantization.rescore is not False,
+        oversampling=quantization.oversampling,
     )
