@@ -59,8 +59,8 @@ def space_with_graphs(
     with tempfile.TemporaryDirectory() as folder:
         for number, (start, stop) in enumerate(ranges):
             options = GraphOptions(m, ef_construct, threads=1)
-            builder = GraphBuilder(distance, matrix.shape[1], stored.dtype, options)
-            builder.add(nodes[(nodes >= start) & (nodes < stop)], stored, lambda: False)
+            builder = GraphBuilder(distance, stored.__getitem__, options)
+            builder.add(nodes[(nodes >= start) & (nodes < stop)])
             path = Path(folder) / str(number)
             facts = builder.save(path, start, stop)
             graph = Graph.open(path, facts, distance, stored)

@@ -139,9 +139,9 @@ class CodesTestCase(SynchronousTestCase):
 
     def graph(self, distance: Distance, data: Floats, start: int = 0) -> Graph:
         options = GraphOptions(m=16, ef_construct=100)
-        builder = GraphBuilder(distance, data.shape[1], data.dtype, options)
+        builder = GraphBuilder(distance, data.__getitem__, options)
         rows = np.arange(start, len(data))
-        builder.add(rows[(rows - start) % 5 > 0], data)
+        builder.add(rows[(rows - start) % 5 > 0])
         path = self.folder / f"graph-{distance.value}-{data.shape[1]}-{start}"
         facts = builder.save(path, start, len(data))
         return Graph.open(path, facts, distance, data)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..index.graph.builder import GraphBuilder, GraphOptions
+from ..index.graph.eligible import copies_for
 from ..index.graph.graph import Graph
+from ..index.graph.priority import at_low_priority
 from ..store.bitmap import Rows
 from ..store.segments import Segment, graph_file
 from ..store.view import VectorSpace
@@ -40,36 +42,36 @@ class Building:
         self._job = job
         self._space = space
         self._should_stop = should_stop
-        params = space.params
-        options = GraphOptions(settings.m, settings.ef_construct, settings.threads)
-        self._builder = GraphBuilder(params.distance, params.size, space.matrix.dtype, options)
+        copies = copies_for(space.params, has_codes=settings.codes is not None)
+        options = GraphOptions(settings.m, settings.ef_construct, settings.threads, copies)
+        self._builder = GraphBuilder(space.params.distance, space.floats, options)
 
     def save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
         """Build the graph and make its file durable. Raises Stopped, GraphError or StorageFull.
 
         The file is one of no segment until the segment is committed.
         """
-        job, vectors = self._job, self._space.matrix
+        return at_low_priority(lambda: self._save(directory, uuid, advance))
+
+    def _save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
+        job, rows = self._job, self._rows()
+        self._builder.learn(rows)
         if job.seed is not None:
             assert job.seed.graph is not None
-            self._builder.seed(job.seed.graph, vectors)
-        rows = self._rows()
-        self._builder.learn(rows, vectors)
+            self._builder.seed(job.seed.graph)
+            rows = rows[(rows < job.seed.start) | (rows >= job.seed.stop)]
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             part = rows[first : first + _ROWS_AT_ONCE]
-            if not self._builder.add(part, vectors, self._should_stop):
+            if not self._builder.add(part, self._should_stop):
                 raise Stopped
             advance(len(part))
         path = directory / graph_file(uuid)
         facts = self._builder.save(path, job.start, job.stop)
-        graph = Graph.open(path, facts, self._space.params.distance, vectors)
+        graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
         return Segment(uuid, facts, facts.nodes == job.stop - job.start, graph)
 
     def _rows(self) -> Rows:
-        """The rows that have a vector and are not in the seed."""
+        """The rows that have a vector."""
         job = self._job
         bits = self._space.present.bits[job.start // 8 : job.stop // 8]
-        rows = np.flatnonzero(np.unpackbits(bits, bitorder="little")) + job.start
-        if job.seed is None:
-            return rows
-        return rows[(rows < job.seed.start) | (rows >= job.seed.stop)]
+        return np.flatnonzero(np.unpackbits(bits, bitorder="little")) + job.start

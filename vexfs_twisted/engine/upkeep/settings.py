@@ -7,14 +7,12 @@ from attrs import frozen
 from ...model.collection import CollectionConfig, merged
 from ...model.collection_params import (
     Datatype,
-    Distance,
     HnswConfig,
     QuantizationConfig,
     VectorParams,
 )
-from ..index.graph.native import can_link
+from ..index.graph.eligible import can_link
 from ..index.quantization import Kind, kind_of
-from ..store.forms import form_of
 
 _KILOBYTE = 1024
 _LARGEST_PER_THREAD = 256_000 * _KILOBYTE
@@ -48,17 +46,6 @@ class Settings:
         return self.threshold is not None and self.m > 0
 
 
-def is_linkable(params: VectorParams) -> bool:
-    """Whether graphs over such vectors, as they are stored, find what is nearest."""
-    datatype = params.datatype or Datatype.FLOAT32
-    if datatype is Datatype.TURBO4:
-        return False
-    # Their length is taken out only when they are compared, which a graph does not do.
-    if datatype is Datatype.UINT8 and params.distance is Distance.COSINE:
-        return False
-    return can_link(params.distance, form_of(datatype).item)
-
-
 def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> Settings:
     """What holds for the vectors `params` of a collection, on a machine with so many cores."""
     hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
@@ -76,7 +63,7 @@ def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> S
         segment_number=optimizer.default_segment_number,
         deleted_threshold=optimizer.deleted_threshold,
         vacuum_least=optimizer.vacuum_min_vector_number,
-        m=hnsw.m if is_linkable(params) else 0,
+        m=hnsw.m if can_link(params) else 0,
         ef_construct=hnsw.ef_construct,
         threads=threads,
         quantization=quantization,

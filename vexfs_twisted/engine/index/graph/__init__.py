@@ -1,12 +1,14 @@
 """HNSW graphs over ranges of rows: built, saved, mapped and searched without copying vectors."""
 
-from .builder import GraphBuilder, GraphOptions
+from .builder import Copies, GraphBuilder, GraphOptions
+from .eligible import can_link
 from .errors import DamagedGraph, GraphError, GraphsUnavailable
 from .file import GraphFacts
 from .graph import Graph
-from .native import Elements, can_link
+from .native import Elements
 
 __all__ = [
+    "Copies",
     "DamagedGraph",
     "Elements",
     "Graph",

@@ -22,7 +22,7 @@ _STEPS = 255
 _ASKED = 64
 _NEAREST = 10
 _TAKEN = 18
-_LEAST_SHARE = 0.98
+_LEAST_SHARE = 0.99
 
 
 @frozen
@@ -45,6 +45,12 @@ class Scale:
     def values(self) -> NDArray[np.float32]:
         """Both, one after the other."""
         return np.concatenate([self.lowest, self.span])
+
+    @property
+    def steps(self) -> NDArray[np.float32]:
+        """What is between a byte and the next, shape [width]."""
+        steps: NDArray[np.float32] = self.span / np.float32(_STEPS)
+        return steps
 
     @property
     def width(self) -> int:

@@ -32,14 +32,19 @@ class Graph:
 
     @classmethod
     def open(
-        cls, path: Path, expected: GraphFacts | None, distance: Distance, vectors: Elements
+        cls,
+        path: Path,
+        expected: GraphFacts | None,
+        distance: Distance,
+        vectors: Elements,
     ) -> Graph:
         """Map the graph in a file, over `vectors`, shape [rows, dim], of which row 0 is the first.
 
-        They are float32, float16 or uint8, C-contiguous, reach to the end of the range, and are
-        read where they are; or else the coarse copies that the file holds of them are. Checks what
-        is small of the file: `verify` must have passed before the first search. Raises
-        DamagedGraph, also for a graph other than `expected`, and GraphsUnavailable.
+        If the file holds coarse copies, these are searched by, and `vectors` may have any form.
+        Else they are float32, float16 or uint8, C-contiguous, reach to the end of the range, and
+        are read where they are. Checks what is small of the file: `verify` must have passed before
+        the first search. Raises DamagedGraph, also for a graph other than `expected`, and
+        GraphsUnavailable.
         """
         check_borrowing()
         file = map_graph(path)

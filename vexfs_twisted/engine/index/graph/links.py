@@ -77,6 +77,12 @@ class Links:
         return evolve(self, entry=entry, levels=levels, neighbors=neighbors)
 
 
+def no_links(m: int, size: int) -> Links:
+    """The links of no node among `size` numbers."""
+    levels = np.zeros(size, dtype=np.uint8)
+    return Links(m, NO_ENTRY, levels, np.zeros(0, dtype=np.int32))
+
+
 def slots_of_levels(m: int) -> NDArray[np.uint64]:
     """How many slots a node has that is on 0, 1, 2... levels."""
     levels = np.arange(MOST_LEVELS + 1, dtype=np.uint64)

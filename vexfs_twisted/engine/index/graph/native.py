@@ -34,13 +34,6 @@ _QUANTIZERS = {
 _FLOAT32 = np.dtype(np.float32)
 
 
-def can_link(distance: Distance, dtype: np.dtype[Any]) -> bool:
-    """Whether vectors of this type can be searched by graph under this metric."""
-    if distance is Distance.COSINE and dtype == np.uint8:
-        return False  # They cannot be normalised, so that products tell nothing of angles.
-    return dtype == _FLOAT32 or (dtype in _QUANTIZERS and distance is not Distance.MANHATTAN)
-
-
 def empty_storage(distance: Distance, dimension: int, dtype: np.dtype[Any]) -> Any:
     """A faiss index for vectors of this type and metric, one after the other."""
     metric = _METRICS[distance]

@@ -1,0 +1,33 @@
+"""Which vectors have graphs, and by what these are searched."""
+
+from __future__ import annotations
+
+from ....model.collection_params import Datatype, Distance, VectorParams
+from .builder import Copies
+
+
+def can_link(params: VectorParams) -> bool:
+    """Whether graphs over such vectors find what is nearest."""
+    # Of what is not float32, faiss computes no sums of absolute differences.
+    return _datatype(params) is Datatype.FLOAT32 or params.distance is not Distance.MANHATTAN
+
+
+def is_read_in_place(params: VectorParams) -> bool:
+    """Whether a graph can be searched by such vectors as they are stored."""
+    datatype = _datatype(params)
+    if datatype is Datatype.UINT8 and params.distance is Distance.COSINE:
+        # They are not of length one, so that products tell nothing of angles.
+        return False
+    return datatype is not Datatype.TURBO4 and can_link(params)
+
+
+def copies_for(params: VectorParams, has_codes: bool) -> Copies:
+    """What coarse copies are kept of such vectors, where a graph has other codes or has not."""
+    if not is_read_in_place(params):
+        return Copies.ALWAYS
+    is_worth_it = _datatype(params) is Datatype.FLOAT32 and not has_codes
+    return Copies.WHERE_FINE if is_worth_it else Copies.NEVER
+
+
+def _datatype(params: VectorParams) -> Datatype:
+    return params.datatype or Datatype.FLOAT32
