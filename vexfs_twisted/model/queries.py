@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -233,5 +234,6 @@ def check_query_vector(vector: Vector) -> None:
     """Raise unless the vector has numbers in it, and only finite ones."""
     if vector.size == 0:
         raise ValidationError([Problem("vector", "dense vector must not be empty")])
-    if not np.isfinite(vector).all():
+    # The square of the length is a number if all components are, short of an overflow.
+    if not isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
         raise BadInput("Vector contains NaN or infinite values")

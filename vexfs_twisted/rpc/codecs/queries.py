@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...model.errors import BadRequest, NotSupported
@@ -24,20 +24,33 @@ from .ids import read_id
 from .selections import read_selection
 from .vectors import read_floats, unsupported_vector
 
+_REMEMBERED_BYTES = 1024
+_REMEMBERED_QUERIES = 1024
+
+_remembered: dict[tuple[Callable[[Any, str], Query], bytes], Query] = {}
+"""Sound queries without targets by their messages. Values, so any thread may share them."""
+
 
 def read_query(message: pb.QueryPoints, path: str = "") -> Query:
-    """The query that `message` means. `path` is where it stands in the request."""
+    """The query that `message` means, which is left without it.
+
+    `path` is where the message stands in the request.
+    """
+    target = message.query if message.HasField("query") else None
+    message.ClearField("query")
+    plain = _plain(_read_plain_query, message, path)
+    if target is None:
+        return plain
+    return _aimed(plain, _read_target(target))
+
+
+def _read_plain_query(message: pb.QueryPoints, path: str) -> Query:
     refuse_shard_keys(message)
     if message.prefetch:
         raise NotSupported("`prefetch` is not supported yet")
     if message.HasField("lookup_from"):
         raise NotSupported("`lookup_from` is not supported yet")
-    query = Query(
-        target=_read_target(message.query) if message.HasField("query") else None,
-        **_common_parts(message, path),
-        **given(message, "using", "limit"),
-    )
-    return _checked(query, path)
+    return Query(**_common_parts(message, path), **given(message, "using", "limit"))
 
 
 def _read_target(message: pb.Query) -> Target:
@@ -61,17 +74,54 @@ def _read_nearest(message: pb.VectorInput) -> Target:
 
 
 def read_search(message: pb.SearchPoints, path: str = "") -> Query:
-    """The query that an older search request means. `path` is where it stands in the request."""
+    """The query that an older search request means, which is left without its vector.
+
+    `path` is where the message stands in the request.
+    """
+    vector = read_floats(message.vector)
+    message.ClearField("vector")
+    return _aimed(_plain(_read_plain_search, message, path), NearestToVector(vector))
+
+
+def _read_plain_search(message: pb.SearchPoints, path: str) -> Query:
     refuse_shard_keys(message)
     if message.HasField("sparse_indices"):
         raise unsupported_vector("sparse")
-    query = Query(
-        target=NearestToVector(read_floats(message.vector)),
-        using=message.vector_name,
-        limit=message.limit,
-        **_common_parts(message, path),
+    return Query(using=message.vector_name, limit=message.limit, **_common_parts(message, path))
+
+
+def _plain(read: Callable[[Any, str], Query], message: Any, path: str) -> Query:
+    """What `message` says beside its vector, as `read` reads it, and found sound.
+
+    Searches differ in little else, so what was read is remembered.
+    """
+    data = message.SerializeToString()
+    key = (read, data)
+    plain = _remembered.get(key)
+    if plain is None:
+        plain = read(message, path)
+        validate(plain, path)
+        if len(data) <= _REMEMBERED_BYTES:
+            if len(_remembered) >= _REMEMBERED_QUERIES:
+                _remembered.clear()
+            _remembered[key] = plain
+    return plain
+
+
+def _aimed(plain: Query, target: Target) -> Query:
+    """`plain` with that target."""
+    if isinstance(target, NearestToVector):
+        check_query_vector(target.vector)
+    return Query(
+        target,
+        plain.using,
+        plain.filter,
+        plain.params,
+        plain.score_threshold,
+        plain.limit,
+        plain.offset,
+        plain.selection,
     )
-    return _checked(query, path)
 
 
 def read_each(messages: Iterable[Any], field: str, read: Any) -> list[Query]:
@@ -86,13 +136,6 @@ def _common_parts(message: pb.QueryPoints | pb.SearchPoints, path: str) -> dict[
         parts["params"] = _read_params(message.params)
     parts["selection"] = read_selection(message)
     return parts
-
-
-def _checked(query: Query, path: str) -> Query:
-    validate(query, path)
-    if isinstance(query.target, NearestToVector):
-        check_query_vector(query.target.vector)
-    return query
 
 
 def _read_params(message: pb.SearchParams) -> SearchParams:

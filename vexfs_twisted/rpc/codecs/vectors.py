@@ -9,12 +9,13 @@ floats are read the ordinary way.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
 import numpy as np
 from attrs import define, field
+from google.protobuf.internal.containers import RepeatedScalarFieldContainer
 from numpy.typing import NDArray
 
 from ...model.errors import NotSupported
@@ -148,9 +149,14 @@ def unsupported_vector(kind: str) -> NotSupported:
     return NotSupported("Inference of vectors from text, images or objects is not supported yet")
 
 
-def read_floats(numbers: Iterable[float]) -> Vector:
-    """A repeated float field as an array [dim]."""
-    return np.asarray(numbers, dtype=np.float32)
+def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> Vector:
+    """A repeated float field as an array [dim], read-only."""
+    # Walking the field would make an object of every number; packed, they are an array already.
+    message = pb.DenseVector()
+    message.data.MergeFrom(numbers)
+    packed = message.SerializeToString()
+    offset = len(packed) - len(numbers) * _FLOAT_SIZE
+    return np.frombuffer(packed, dtype="<f4", offset=offset).astype(np.float32, copy=False)
 
 
 @lru_cache(maxsize=64)

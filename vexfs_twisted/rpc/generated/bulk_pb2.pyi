@@ -163,3 +163,13 @@ class DenseVector(Message):
         *,
         data: _bytes | None = None,
     ) -> None: ...
+
+class Answers(Message):
+    result: RepeatedScalarFieldContainer[_bytes]
+    time: _float
+    def __init__(
+        self,
+        *,
+        result: Iterable[_bytes] | None = None,
+        time: _float | None = None,
+    ) -> None: ...

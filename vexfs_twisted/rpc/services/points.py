@@ -19,6 +19,7 @@ from ..codecs.points import (
     write_scored,
 )
 from ..codecs.queries import read_each, read_query, read_search
+from ..codecs.scored import write_answers
 from ..codecs.selections import read_selection
 from ..codecs.updates import (
     read_batch,
@@ -133,23 +134,9 @@ def _queried(points: Sequence[ScoredPoint]) -> pb.QueryResponse:
     return response
 
 
-def _queried_batch(answers: Answers) -> pb.QueryBatchResponse:
-    response = pb.QueryBatchResponse()
-    for points in answers:
-        write_scored(points, response.result.add().result)
-    return response
-
-
 def _searched(points: Sequence[ScoredPoint]) -> pb.SearchResponse:
     response = pb.SearchResponse()
     write_scored(points, response.result)
-    return response
-
-
-def _searched_batch(answers: Answers) -> pb.SearchBatchResponse:
-    response = pb.SearchBatchResponse()
-    for points in answers:
-        write_scored(points, response.result.add().result)
     return response
 
 
@@ -178,7 +165,7 @@ POINTS: Mapping[str, Method[Any, Any]] = {
     "Count": Method(_count, _counted),
     "Facet": Method(_facet, write_facet),
     "Query": Method(_query, _queried, weigh=len),
-    "QueryBatch": Method(_query_batch, _queried_batch, weigh=_weigh_answers),
+    "QueryBatch": Method(_query_batch, write_answers, weigh=_weigh_answers),
     "Search": Method(_search, _searched, weigh=len),
-    "SearchBatch": Method(_search_batch, _searched_batch, weigh=_weigh_answers),
+    "SearchBatch": Method(_search_batch, write_answers, weigh=_weigh_answers),
 }
