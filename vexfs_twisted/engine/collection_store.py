@@ -20,6 +20,7 @@ from ..model.errors import StorageFull
 from ..model.updates import Update
 from .draft import Draft, Outcome
 from .errors import UnusableDataFolder
+from .store.advice import placed
 from .store.bits import LIVE_SLOT, read_bitmap
 from .store.files import storage_errors, sync_directory
 from .store.forms import Form, form_of
@@ -270,7 +271,8 @@ class CollectionStore:
                     continue
                 form = form_of(params.datatype)
                 path = _vector_path(self._path, slot.number, form)
-                self._files[name] = file = VectorFile.open(path, form, params.size, rows)
+                memory = placed(params.memory, params.on_disk)
+                self._files[name] = file = VectorFile.open(path, form, params.size, rows, memory)
                 present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
                 spaces[name] = VectorSpace(
                     params,

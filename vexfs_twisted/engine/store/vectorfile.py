@@ -16,7 +16,9 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
+from ...model.collection_params import Memory
 from ..errors import UnknownFormat, UnusableDataFolder
+from .advice import advise
 from .forms import Form, Stored
 from .holes import holes, punch
 
@@ -31,8 +33,11 @@ _LARGEST_STEP = 1 << 30
 class VectorFile:
     """An open vector file. Written by one thread; `matrix` may be taken by any."""
 
-    def __init__(self, descriptor: int, form: Form, dimension: int, capacity: int) -> None:
+    def __init__(
+        self, descriptor: int, form: Form, dimension: int, capacity: int, memory: Memory | None
+    ) -> None:
         self._descriptor = descriptor
+        self._memory = memory
         self._form = form
         self._width = form.width(dimension)
         self._row_size = _row_size(form, dimension)
@@ -50,11 +55,14 @@ class VectorFile:
             os.fsync(file.fileno())
 
     @classmethod
-    def open(cls, path: Path, form: Form, dimension: int, rows: int) -> VectorFile:
+    def open(
+        cls, path: Path, form: Form, dimension: int, rows: int, memory: Memory | None = None
+    ) -> VectorFile:
         """Open the file that must hold `rows` rows of `dimension` in this form.
 
-        Raises UnknownFormat for a header of something else and UnusableDataFolder for a file that
-        is missing or too short.
+        `memory` is where it is to be kept; where that is None, the kernel decides. Raises
+        UnknownFormat for a header of something else and UnusableDataFolder for a file that is
+        missing or too short.
         """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -67,7 +75,7 @@ class VectorFile:
             if capacity < max(rows, 1):
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
-            return cls(descriptor, form, dimension, capacity)
+            return cls(descriptor, form, dimension, capacity, memory)
         except BaseException:
             os.close(descriptor)
             raise
@@ -125,6 +133,7 @@ class VectorFile:
         size = HEADER_SIZE + self._capacity * self._row_size
         mapped = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
         flat = np.frombuffer(mapped, dtype=self._form.item, offset=HEADER_SIZE)
+        advise(flat, self._memory)
         return flat.reshape(self._capacity, self._width)
 
 
