@@ -10,7 +10,16 @@ import numpy as np
 from tests.engine_support import EngineTestCase, upsert, write
 from vexfs_twisted.engine.store.advice import advise, placed
 from vexfs_twisted.model.collection import CreateCollection
-from vexfs_twisted.model.collection_params import Distance, Memory, VectorParams
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    HnswConfigDiff,
+    Memory,
+    OptimizersConfigDiff,
+    QuantizationConfig,
+    ScalarQuantization,
+    ScalarType,
+    VectorParams,
+)
 from vexfs_twisted.model.vectors import UNNAMED
 
 RANDOM = "rr"
@@ -69,3 +78,24 @@ class AdviceTests(EngineTestCase):
         write(collection, upsert(range(3000), np.ones((3000, 256), np.float32)))
         (path,) = collection._store.path.glob("vectors-*")
         self.assertIn(RANDOM, flags(path))
+
+    def test_graphs_and_codes_follow_settings_of_their_own(self) -> None:
+        cold = ScalarQuantization(ScalarType.INT8, memory=Memory.COLD)
+        request = CreateCollection(
+            vectors={UNNAMED: VectorParams(Distance.DOT, 32)},
+            hnsw_config=HnswConfigDiff(on_disk=True),
+            optimizers_config=OptimizersConfigDiff(indexing_threshold=1),
+            quantization_config=QuantizationConfig(scalar=cold),
+        )
+        collection = self.catalog.create("both", request)
+        data = np.random.default_rng(1).standard_normal((640, 32), dtype=np.float32)
+        write(collection, upsert(range(640), data))
+        for _ in range(2):
+            collection.upkeep()
+            directory = collection._store.path
+            (vectors,) = directory.glob("vectors-*")
+            self.assertNotIn(RANDOM, flags(vectors))
+            for path in (*directory.glob("graph-*"), *directory.glob("codes-*")):
+                self.assertIn(RANDOM, flags(path))
+            self.assertEqual(len(list(directory.glob("*-*-*"))), 2)
+            collection = self.reopen().get("both")

@@ -11,6 +11,7 @@ from ..index.graph.builder import GraphBuilder, GraphOptions
 from ..index.graph.eligible import copies_for
 from ..index.graph.graph import Graph
 from ..index.graph.priority import at_low_priority
+from ..store.advice import advise
 from ..store.bitmap import Rows
 from ..store.segments import Segment, graph_file
 from ..store.view import VectorSpace
@@ -42,6 +43,7 @@ class Building:
         self._job = job
         self._space = space
         self._should_stop = should_stop
+        self._memory = settings.graph_memory
         copies = copies_for(space.params, has_codes=settings.codes is not None)
         options = GraphOptions(settings.m, settings.ef_construct, settings.threads, copies)
         self._builder = GraphBuilder(space.params.distance, space.floats, options)
@@ -68,6 +70,7 @@ class Building:
         path = directory / graph_file(uuid)
         facts = self._builder.save(path, job.start, job.stop)
         graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
+        advise(graph.links.neighbors, self._memory)
         return Segment(uuid, facts, facts.nodes == job.stop - job.start, graph)
 
     def _rows(self) -> Rows:

@@ -10,6 +10,8 @@ import attrs
 from ..collection_store import CollectionStore
 from ..index.graph.errors import DamagedGraph
 from ..index.graph.graph import Graph
+from ..index.graph.priority import at_low_priority
+from ..store.advice import advise
 from ..store.segments import Segment, Segments, graph_file, new_uuid, replaced
 from ..store.view import View
 from .building import Building, ShouldStop, Stopped
@@ -64,7 +66,9 @@ def _encode(
 ) -> None:
     segment = job.segment
     with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
-        coded = with_codes(segment, task.space, task.settings, store.path, should_stop)
+        coded = at_low_priority(
+            lambda: with_codes(segment, task.space, task.settings, store.path, should_stop)
+        )
         try:
             store.change_segments(_replacing(task, (segment,), coded))
         except BaseException:
@@ -81,6 +85,7 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
         distance = task.space.params.distance
         graph = Graph.open(path, segment.facts, distance, task.space.matrix)
         graph.verify()
+        advise(graph.links.neighbors, task.settings.graph_memory)
     except DamagedGraph:
         store.change_segments(_replacing(task, (segment,)))
         return

@@ -8,11 +8,13 @@ from ...model.collection import CollectionConfig, merged
 from ...model.collection_params import (
     Datatype,
     HnswConfig,
+    Memory,
     QuantizationConfig,
     VectorParams,
 )
 from ..index.graph.eligible import can_link
 from ..index.quantization import Kind, kind_of
+from ..store.advice import placed
 
 _KILOBYTE = 1024
 _LARGEST_PER_THREAD = 256_000 * _KILOBYTE
@@ -25,7 +27,8 @@ _BITS = {Datatype.FLOAT32: 32, Datatype.FLOAT16: 16, Datatype.UINT8: 8, Datatype
 class Settings:
     """Sizes are in rows. `threshold` None: no new graph is built; `m` 0: none is kept.
 
-    `codes` are made for every graph, as `quantization` asks; None: there are none.
+    `codes` are made for every graph, as `quantization` asks; None: there are none. Graphs are kept
+    in `graph_memory`.
     """
 
     threshold: int | None
@@ -39,6 +42,7 @@ class Settings:
     quantization: QuantizationConfig | None
     is_paused: bool
     codes: Kind | None = None
+    graph_memory: Memory | None = None
 
     @property
     def builds(self) -> bool:
@@ -69,4 +73,5 @@ def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> S
         quantization=quantization,
         is_paused=optimizer.max_optimization_threads == 0,
         codes=kind_of(params, quantization),
+        graph_memory=placed(hnsw.memory, hnsw.on_disk),
     )
