@@ -19,8 +19,13 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
-from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
-from vexfs_twisted.model.queries import NearestToPoint, Query, ScoredPoint
+from vexfs_twisted.model.collection_params import (
+    Datatype,
+    Distance,
+    OptimizersConfigDiff,
+    VectorParams,
+)
+from vexfs_twisted.model.queries import NearestToPoint, Query, ScoredPoint, SearchParams
 from vexfs_twisted.model.updates import UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED
 
@@ -36,7 +41,9 @@ QUERY = [10.9, 20.2, -1, 300]
 
 def of_type(datatype: Datatype, distance: Distance, size: int = 4) -> CreateCollection:
     """A collection of one unnamed vector of a data type."""
-    return CreateCollection(vectors={UNNAMED: VectorParams(distance, size, datatype=datatype)})
+    params = VectorParams(distance, size, datatype=datatype)
+    optimizers = OptimizersConfigDiff(indexing_threshold=8)
+    return CreateCollection(vectors={UNNAMED: params}, optimizers_config=optimizers)
 
 
 def true_scores(distance: Distance, queries: Floats, rows: Floats) -> Floats:
@@ -226,6 +233,29 @@ class StoredTypeTests(StoredTypeTestCase):
             collection = catalog.get(f"{datatype.value}-{Distance.EUCLID.value}")
             found = (self.vectors(collection), self.scores(collection, QUERY))
             self.assertEqual(found, before[datatype])
+
+    def test_graphs_find_what_a_scan_finds_and_score_it_alike(self) -> None:
+        source = np.random.default_rng(7)
+        centres = source.uniform(60, 180, (50, 32))
+        data = (centres[source.integers(50, size=8000)] + source.normal(0, 15, (8000, 32))).astype(
+            np.float32
+        )
+        asked = (centres[:20] + source.normal(0, 15, (20, 32))).astype(np.float32)
+        for datatype, distance in product(Datatype, (Distance.COSINE, Distance.EUCLID)):
+            collection = self.create(datatype, distance, data)
+            collection.upkeep()
+            self.assertEqual(collection.info().indexed_vectors_count, 8000)
+            shares = []
+            for vector in asked:
+                exact = to_vector(vector, limit=10, params=SearchParams(exact=True))
+                quick = to_vector(vector, limit=10, params=SearchParams(hnsw_ef=64))
+                true, found = self.ask(collection, exact)[0], self.ask(collection, quick)[0]
+                scores = {point.id: point.score for point in true}
+                same = [point for point in found if point.id in scores]
+                self.assertEqual([p.score for p in same], [scores[p.id] for p in same])
+                shares.append(len(same) / 10)
+            self.assertGreater(np.mean(shares), 0.9, (datatype, distance))
+            self.catalog.delete(collection.name)
 
     def test_a_file_of_another_type_is_refused_by_name(self) -> None:
         self.create(Datatype.UINT8, Distance.DOT)
