@@ -39,7 +39,9 @@ class Scale:
     def of(cls, sample: Matrix) -> Scale:
         """The scale that just holds a sample, shape [n, dim], n at least one."""
         lowest = sample.min(axis=0)
-        return cls(*(pad(row[np.newaxis])[0] for row in (lowest, sample.max(axis=0) - lowest)))
+        with np.errstate(over="ignore"):
+            span = sample.max(axis=0) - lowest
+        return cls(pad(lowest[np.newaxis])[0], pad(span[np.newaxis])[0])
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -60,7 +62,8 @@ class Scale:
     def is_fine_for(self, distance: Distance, sample: Matrix) -> bool:
         """Whether copies tell the nearest of a sample, shape [n, dim], as its vectors do."""
         asked = sample[:: -(-len(sample) // _ASKED)]
-        by_copies = closeness(distance, asked, self._rounded(sample))
+        with np.errstate(over="ignore", invalid="ignore"):
+            by_copies = closeness(distance, asked, self._rounded(sample))
         if not np.isfinite(by_copies).all():
             return False
         likely = np.argsort(-by_copies, axis=1)

@@ -42,7 +42,7 @@ class Material:
             if must_be_coarse or scale.is_fine_for(distance, sample):
                 return cls(distance, scale, scale.steps)
         with np.errstate(over="ignore", invalid="ignore"):
-            noise = np.nan_to_num(sample.std(axis=0)) * np.float32(_FINEST)
+            noise = np.nan_to_num(sample.std(axis=0), posinf=0) * np.float32(_FINEST)
         return cls(distance, None, noise)
 
     def storage(self) -> Any:
