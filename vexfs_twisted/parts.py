@@ -50,7 +50,8 @@ class Parts:
 def build(config: Config, reactor: Any) -> Parts:
     """Make the parts; nothing is opened before the service starts."""
     call_in_reactor: CallInReactor = reactor.callFromThread
-    storage = StorageService(Catalog(config.storage_path, config.collections), call_in_reactor)
+    catalog = Catalog(config.storage_path, config.collections)
+    storage = StorageService(catalog, call_in_reactor, reactor)
     operations = Operations(storage, reactor)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
     rest = _rest(config, operations, codecs, reactor)

@@ -94,7 +94,8 @@ class GatedCase(TestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]
         """Start everything with the gate open, and a collection `c` of one point."""
-        storage = StorageService(Catalog(Path(self.mktemp())), reactor.callFromThread)
+        catalog = Catalog(Path(self.mktemp()))
+        storage = StorageService(catalog, reactor.callFromThread, reactor)
         await storage.startService()
         self.addCleanup(storage.stopService)
         self.gate = GatedStorage(storage)

@@ -41,7 +41,8 @@ class DirectCase(TestCase):
 
     async def start_operations(self) -> Operations:
         """Operations over an empty store, which is closed after the test."""
-        storage = StorageService(Catalog(Path(self.mktemp())), reactor.callFromThread)
+        catalog = Catalog(Path(self.mktemp()))
+        storage = StorageService(catalog, reactor.callFromThread, reactor)
         await storage.startService()
         self.addCleanup(storage.stopService)
         return Operations(storage, reactor)

@@ -9,13 +9,18 @@ from threading import Event, current_thread, get_ident
 from time import sleep
 from typing import Any
 
+import attrs
+import numpy as np
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from tests.engine_support import unnamed
+from tests.engine_support import unnamed, upsert
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.upkeep import upkeep
+from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
+from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import BadInput, Unavailable
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -277,7 +282,8 @@ class UpkeepTests(TestCase):
 
     async def started(self) -> StorageService:
         """A running service on the folder of the test."""
-        storage = StorageService(Catalog(self.path), reactor.callFromThread)  # type: ignore[attr-defined]
+        in_reactor = reactor.callFromThread  # type: ignore[attr-defined]
+        storage = StorageService(Catalog(self.path), in_reactor, reactor)
         await storage.startService()
         self.addCleanup(lambda: storage.stopService() if storage.running else None)
         return storage
@@ -298,3 +304,66 @@ class UpkeepTests(TestCase):
         file.unlink()
         await self.started()
         self.assertEqual(await self.column_file(), file)
+
+    async def filled(self, storage: StorageService, count: int, size: int = 16) -> None:
+        """A collection of random vectors, of which 64 are worth a graph."""
+        optimizers = OptimizersConfigDiff(indexing_threshold=4)
+        request = attrs.evolve(unnamed(size), optimizers_config=optimizers)
+        await storage.create_collection("a", request)
+        vectors = np.random.default_rng(1).random((count, size), dtype=np.float32)
+        await storage.update("a", upsert(range(count), vectors))
+
+    async def until_indexed(self, storage: StorageService, count: int) -> None:
+        """Wait until so many vectors are in graphs and nothing is left to do."""
+        while True:
+            info = await storage.collection_info("a")
+            if (info.indexed_vectors_count, info.status) == (count, CollectionStatus.GREEN):
+                return
+            await deferLater(reactor, 0.01)
+
+    async def until_building(self, storage: StorageService) -> None:
+        """Wait until some vectors are linked of a graph that takes long."""
+        while True:
+            for running in (await storage.optimizations("a")).running:
+                if running.progress.done:
+                    return
+            await deferLater(reactor, 0.01)
+
+    async def test_graphs_are_built_after_commits_and_changes_and_used_after_opening(self) -> None:
+        storage = await self.started()
+        await self.filled(storage, 200)
+        await self.until_indexed(storage, 192)
+        links = UpdateCollection(hnsw_config=HnswConfigDiff(m=4))
+        await storage.update_collection("a", links)
+        while len((await storage.optimizations("a")).completed) < 2:
+            await deferLater(reactor, 0.01)
+        await self.until_indexed(storage, 192)
+        await storage.stopService()
+        storage = await self.started()
+        await self.until_indexed(storage, 192)
+        self.assertEqual(list((await storage.optimizations("a")).completed), [])
+
+    async def test_rows_that_are_worth_no_graph_get_into_one_when_it_is_quiet(self) -> None:
+        self.patch(upkeep, "QUIET_SECONDS", 0.1)
+        storage = await self.started()
+        await self.filled(storage, 64 * 1000)
+        await self.until_indexed(storage, 64 * 1000)
+        threshold = OptimizersConfigDiff(indexing_threshold=1000)
+        await storage.update_collection("a", UpdateCollection(optimizers_config=threshold))
+        vectors = np.ones((640, 16), dtype=np.float32)
+        await storage.update("a", upsert(range(10**6, 10**6 + 640), vectors))
+        await self.until_indexed(storage, 64 * 1010)
+
+    async def test_a_stop_does_not_wait_for_a_graph(self) -> None:
+        storage = await self.started()
+        await self.filled(storage, 20_000, size=512)
+        await self.until_building(storage)
+        await storage.stopService()
+        self.assertEqual(list(self.path.glob("collections/*/graph-*")), [])
+
+    async def test_a_deletion_does_not_wait_for_a_graph(self) -> None:
+        storage = await self.started()
+        await self.filled(storage, 20_000, size=512)
+        await self.until_building(storage)
+        self.assertTrue(await storage.delete_collection("a"))
+        self.assertEqual(list(self.path.glob("collections/*")), [])

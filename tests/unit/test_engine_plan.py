@@ -65,10 +65,15 @@ def segment(
 
 
 def planned(
-    present: Bitmap, rows: int, *segments: Segment, wanted: Settings = WANTED, **changes: Any
+    present: Bitmap,
+    rows: int,
+    *segments: Segment,
+    wanted: Settings = WANTED,
+    is_quiet: bool = True,
+    **changes: Any,
 ) -> list[Job]:
     space = VectorSpace(PARAMS, 1, present, np.zeros((0, 256), np.float32), 1.0, segments)
-    return plan(space, rows, attrs.evolve(wanted, **changes))
+    return plan(space, rows, attrs.evolve(wanted, **changes), is_quiet=is_quiet)
 
 
 def shown(jobs: Iterable[Job]) -> list[tuple[Any, ...]]:
@@ -116,6 +121,22 @@ class IndexingTests(SynchronousTestCase):
         self.assertEqual((job.start, job.stop, job.fresh, job.seed.start), (0, 1088, 128, 0))
         light = planned(whole(4096 + 100), 4096 + 100, segment(0, 4096))
         self.assertEqual(shown(light), [(Reason.INDEXING, 4096, 4160)])
+
+    def test_a_graph_grows_by_fewer_rows_than_are_worth_one(self) -> None:
+        own = segment(0, 1024)
+        for rows, expected in ((1024 + 511, []), (1024 + 512, [(Reason.INDEXING, 0, 1536, "0")])):
+            self.assertEqual(shown(planned(whole(rows), rows, own, threshold=5000)), expected)
+        self.assertEqual(planned(whole(1536), 1536, threshold=5000), [], "there is none to grow")
+
+    def test_a_large_graph_grows_by_few_rows_when_it_is_quiet(self) -> None:
+        own, rows = segment(0, 64_000), 64_600
+        wanted = attrs.evolve(WANTED, threshold=5000, largest=100_000)
+        self.assertEqual(planned(whole(rows), rows, own, is_quiet=False, wanted=wanted), [])
+        self.assertEqual(
+            shown(planned(whole(rows), rows, own, wanted=wanted)),
+            [(Reason.INDEXING, 0, 64_576, "0")],
+        )
+        self.assertEqual(planned(whole(rows), rows, own, threshold=5000, largest=64_500), [])
 
     def test_a_graph_grows_no_further_than_it_may(self) -> None:
         grown = planned(whole(1100), 1100, segment(0, 960), largest=1024)

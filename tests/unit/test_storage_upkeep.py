@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -49,19 +50,25 @@ class Hand:
 
 
 class Kept:
-    """A collection that needs upkeep so often."""
+    """A collection that needs upkeep so often, the first time in so many seconds."""
 
     def __init__(self, name: str, due: int = 0) -> None:
         self.name = name
         self.due = due
         self.done = 0
         self.error: Exception | None = None
+        self.seconds = 0.0
+        self.is_stopped = False
 
-    def is_upkeep_due(self) -> bool:
-        """Whether upkeep is needed once more."""
-        return self.done < self.due
+    def upkeep_due_in(self) -> float | None:
+        """Whether upkeep is needed once more, and when."""
+        return self.seconds if self.done < self.due else None
 
-    def upkeep(self) -> None:
+    def stop_upkeep(self) -> None:
+        """Take note."""
+        self.is_stopped = True
+
+    def upkeep_step(self) -> None:
         """Count, or break."""
         if self.error is not None:
             raise self.error
@@ -73,7 +80,8 @@ class UpkeepTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.pool = Hand()
-        self.upkeep = Upkeep(self.pool)
+        self.clock = Clock()
+        self.upkeep = Upkeep(self.pool, self.clock)
         self.upkeep.start()
 
     def test_what_is_not_due_is_not_done(self) -> None:
@@ -103,6 +111,40 @@ class UpkeepTests(SynchronousTestCase):
         self.assertEqual(kept.done, 2)
         self.assertEqual(self.pool.calls, [])
 
+    def test_what_is_due_later_is_done_then(self) -> None:
+        kept = Kept("a", 1)
+        kept.seconds = 5
+        for _ in range(3):
+            self.upkeep.attend(kept)
+        self.clock.advance(4)
+        self.assertEqual(self.pool.calls, [])
+        kept.seconds = 0
+        self.clock.advance(1)
+        self.pool.run_one()
+        self.assertEqual(kept.done, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_is_due_sooner_than_it_was_is_done_sooner(self) -> None:
+        kept = Kept("a", 1)
+        kept.seconds = 5
+        self.upkeep.attend(kept)
+        kept.seconds = 0
+        self.upkeep.attend(kept)
+        self.pool.run_one()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_has_failed_is_tried_again_when_it_is_due(self) -> None:
+        kept = Kept("a", 1)
+        kept.error = OSError("broken")
+        self.upkeep.attend(kept)
+        kept.seconds = 30
+        self.pool.run_one()
+        self.flushLoggedErrors(OSError)
+        kept.error, kept.seconds = None, 0
+        self.clock.advance(30)
+        self.pool.run_one()
+        self.assertEqual(kept.done, 1)
+
     def test_a_failure_is_told_once_and_tried_again_when_attended_to(self) -> None:
         kept = Kept("a", 1)
         kept.error = OSError("broken")
@@ -124,9 +166,14 @@ class UpkeepTests(SynchronousTestCase):
 
     def test_a_stop_begins_nothing_more_and_waits_for_the_pool(self) -> None:
         kept = Kept("a", 5)
-        self.upkeep.attend(kept)
+        later = Kept("b", 1)
+        later.seconds = 5
+        for collection in (kept, later):
+            self.upkeep.attend(collection)
         stopped = self.upkeep.stop()
         self.assertNoResult(stopped)
+        self.assertTrue(kept.is_stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.upkeep.attend(kept)
         self.assertEqual(len(self.pool.calls), 1)
         self.pool.stopped.callback(None)

@@ -183,8 +183,24 @@ class Collection:
         with self._errors():
             self._upkeep.work(should_stop)
 
+    def upkeep_due_in(self) -> float | None:
+        """In how many seconds something will be due as things are; None for never. At once."""
+        return 0.0 if self.is_checkpoint_due() else self._upkeep.due_in()
+
+    def upkeep_step(self) -> None:
+        """Do one of the things that `upkeep` does, the most urgent."""
+        if self.is_checkpoint_due():
+            self.checkpoint()
+            return
+        with self._errors():
+            self._upkeep.work(at_most=1)
+
+    def stop_upkeep(self) -> None:
+        """Have upkeep that is under way end soon, and none begin. Returns at once."""
+        self._upkeep.stop()
+
     def is_checkpoint_due(self) -> bool:
-        """Whether so much has changed that `checkpoint` is worth it. Answers from memory at once."""
+        """Whether `checkpoint` is worth it. Answers from memory at once."""
         return not self._is_removed and self._checkpoints.is_due(self._store.view)
 
     def checkpoint(self) -> None:

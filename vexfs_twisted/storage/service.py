@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from ..engine.catalog import Catalog
@@ -57,18 +58,21 @@ class StorageService(Service):
     Reads run in a pool of their own, so a commit that waits for the disk holds up no search. Writes
     of one collection go through its CollectionWriter, one group at a time. Configuration changes
     run in the writers' pool; the collection's own lock orders them with its updates. Once it is
-    open, and after every commit, a collection gets the upkeep that is due.
+    open, and after every commit and change of its configuration, a collection gets the upkeep that
+    is due.
 
     Threads and files exist only between startService and stopService.
     """
 
     name = "storage"
 
-    def __init__(self, catalog: Catalog, call_in_reactor: CallInReactor) -> None:
+    def __init__(
+        self, catalog: Catalog, call_in_reactor: CallInReactor, clock: IReactorTime
+    ) -> None:
         self._catalog = catalog
         self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
-        self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor))
+        self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
         self._queues: dict[str, CollectionQueues] = {}
 
     def startService(self) -> Deferred[None]:
@@ -119,7 +123,11 @@ class StorageService(Service):
     def update_collection(self, name: str, request: UpdateCollection) -> Deferred[None]:
         """See IStorage."""
         collection = self._catalog.get(name)
-        return self._committers.run(collection.update_config, request)
+
+        def attend(_: None) -> None:
+            self._upkeep.attend(collection)
+
+        return self._committers.run(collection.update_config, request).addCallback(attend)
 
     def delete_collection(self, name: str) -> Deferred[bool]:
         """See IStorage."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from ..logs import get_logger
@@ -19,11 +20,14 @@ class KeepsUp(Protocol):
 
     name: str
 
-    def is_upkeep_due(self) -> bool:
-        """Whether there is something to do. Answers at once."""
+    def upkeep_due_in(self) -> float | None:
+        """In how many seconds something will be due as things are; None for never. At once."""
 
-    def upkeep(self) -> None:
-        """Do it. Blocks for as long as it takes; changes no answer."""
+    def upkeep_step(self) -> None:
+        """Do one thing that is due. Blocks for as long as it takes."""
+
+    def stop_upkeep(self) -> None:
+        """Have what is under way end soon, and nothing begin. Returns at once."""
 
 
 class RunsCalls(Protocol):
@@ -43,12 +47,15 @@ class Upkeep:
     """Has the upkeep of collections done in a pool of its own, out of the way of reads and commits.
 
     The pool says how many collections are seen to at a time; of one, never more than one call is
-    waiting or under way. All methods are called in the reactor thread.
+    waiting or under way, and it does one thing, so that the others have their turn. All methods are
+    called in the reactor thread.
     """
 
-    def __init__(self, pool: RunsCalls) -> None:
+    def __init__(self, pool: RunsCalls, clock: IReactorTime) -> None:
         self._pool = pool
+        self._clock = clock
         self._jobs: dict[KeepsUp, Deferred[None]] = {}
+        self._timers: dict[KeepsUp, IDelayedCall] = {}
         self._is_running = False
 
     def start(self) -> None:
@@ -57,30 +64,47 @@ class Upkeep:
         self._pool.start()
 
     def attend(self, collection: KeepsUp) -> None:
-        """Have done for the collection what is due, if it is not being done."""
-        if not self._is_running or collection in self._jobs or not collection.is_upkeep_due():
+        """Have done for the collection what is due, if it is not being done, or once it is due."""
+        if not self._is_running or collection in self._jobs:
             return
-        self._jobs[collection] = job = self._pool.run(collection.upkeep)
+        self._forget(collection)
+        seconds = collection.upkeep_due_in()
+        if seconds is None:
+            return
+        if seconds > 0:
+            self._timers[collection] = self._clock.callLater(seconds, self.attend, collection)
+            return
+        self._jobs[collection] = job = self._pool.run(collection.upkeep_step)
         job.addCallbacks(
             self._ended, self._failed, callbackArgs=(collection,), errbackArgs=(collection,)
         )
 
     def stop(self) -> Deferred[None]:
-        """Begin nothing more; fires when what is under way has ended."""
+        """Begin nothing more, and end soon what is under way; fires when it has ended."""
         self._is_running = False
-        for job in list(self._jobs.values()):
+        for collection in list(self._timers):
+            self._forget(collection)
+        for collection, job in list(self._jobs.items()):
+            collection.stop_upkeep()
             job.cancel()
         return self._pool.stop()
+
+    def _forget(self, collection: KeepsUp) -> None:
+        timer = self._timers.pop(collection, None)
+        if timer is not None and timer.active():
+            timer.cancel()
 
     def _ended(self, _: None, collection: KeepsUp) -> None:
         del self._jobs[collection]
         self.attend(collection)
 
     def _failed(self, failure: Failure, collection: KeepsUp) -> None:
-        """Leave it until the collection is attended to again.
+        """Leave it until it is due later, or the collection is attended to again.
 
         A collection that was deleted meanwhile fails with a DomainError, which is no news.
         """
         del self._jobs[collection]
         if failure.check(CancelledError, DomainError) is None:
             log.error("upkeep failed", collection=collection.name, exc_info=failure.value)
+        if collection.upkeep_due_in():
+            self.attend(collection)

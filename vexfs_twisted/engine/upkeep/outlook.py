@@ -43,13 +43,13 @@ class Task:
         return self.settings.is_paused and isinstance(self.job, Build | Encode)
 
 
-def tasks(view: View) -> list[Task]:
-    """All that is to be done, the most urgent first."""
+def tasks(view: View, *, is_quiet: bool = True) -> list[Task]:
+    """All that is to be done, the most urgent first; some of it only while it `is_quiet`."""
     cores = os.cpu_count() or 1
     found: list[Task] = []
     for name, space in view.spaces.items():
         settings = settings_of(view.config, space.params, cores)
-        jobs = plan(space, view.next_row, settings)
+        jobs = plan(space, view.next_row, settings, is_quiet=is_quiet)
         found += [Task(name, space, settings, job) for job in jobs]
     return sorted(found, key=lambda task: _URGENCY.index(task.job.reason))
 

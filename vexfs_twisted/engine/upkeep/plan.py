@@ -25,13 +25,17 @@ ROWS_AT_ONCE = 1 << 17
 WEIGHT = 32
 """A graph is grown by rows of which it has at most so many times as many."""
 
+LEAST_GROWTH = 512
+"""By fewer rows at the end no graph is grown: they are searched one by one as fast."""
 
-def plan(space: VectorSpace, rows: int, settings: Settings) -> list[Job]:
+
+def plan(space: VectorSpace, rows: int, settings: Settings, *, is_quiet: bool = True) -> list[Job]:
     """The work there is on the first `rows` rows, the most urgent first.
 
-    After each job all is planned anew; what comes after the first is an outlook.
+    After each job all is planned anew; what comes after the first is an outlook. `is_quiet`: no
+    rows are being written, so that it is time for what more rows would soon make worth more.
     """
-    planner = _Planner(space, rows, settings)
+    planner = _Planner(space, rows, settings, is_quiet=is_quiet)
     planner.drop()
     planner.verify()
     if settings.builds:
@@ -61,11 +65,14 @@ class _Range:
 class _Planner:
     """The making of one plan. A segment is in one job at most."""
 
-    def __init__(self, space: VectorSpace, rows: int, settings: Settings) -> None:
+    def __init__(
+        self, space: VectorSpace, rows: int, settings: Settings, *, is_quiet: bool
+    ) -> None:
         self._present = space.present.with_room(rows)
         self._segments = space.segments
         self._rows = rows
         self._settings = settings
+        self._is_quiet = is_quiet
         self._taken: set[str] = set()
         self.jobs: list[Job] = []
 
@@ -83,12 +90,12 @@ class _Planner:
                 self._add(Verify(segment))
 
     def index(self) -> None:
-        """Rows that have no graph: where there are enough, and all that lie between segments."""
+        """Rows that have no graph, where there are enough for one or there is one to grow."""
         for range_ in self._ranges():
-            is_enough = range_.count >= (self._settings.threshold or 0)
-            if not range_.aligned or (range_.is_tail and not is_enough):
+            if not range_.aligned:
                 continue
-            seed = self._seed(range_, is_enough)
+            is_enough = range_.count >= (self._settings.threshold or 0)
+            seed = self._large_seed(range_) if is_enough else self._seed(range_)
             if seed is not None or is_enough:
                 self._add(self._grown(range_, seed))
 
@@ -174,27 +181,29 @@ class _Planner:
     def _may_seed(self, segment: Segment) -> bool:
         return segment.graph is not None and self._is_as_wanted(segment)
 
-    def _seed(self, range_: _Range, is_enough: bool) -> Segment | None:
-        """The segment beside a range that it should become a part of."""
+    def _large_seed(self, range_: _Range) -> Segment | None:
+        """The segment before a range of enough rows that should take them in."""
         for segment in self._left():
-            is_before = segment.stop == range_.start
-            if not is_before and segment.start != range_.stop:
-                continue
-            # What comes before a segment is taken in whole, so it must not be much.
-            if not self._may_seed(segment) or (is_enough and not is_before):
-                continue
-            if is_enough and self._is_worth_growing(segment, range_):
-                return segment
-            if not is_enough and segment.nodes + range_.count <= self._settings.largest:
-                return segment
+            if segment.stop == range_.start and self._may_seed(segment):
+                room = self._settings.largest - segment.nodes
+                number = self._settings.segment_number
+                if room <= 0 or number == 0:
+                    is_worth_it = min(range_.count, room) * WEIGHT >= segment.nodes
+                else:
+                    is_worth_it = number == 1 or segment.nodes * number < self._present.count
+                return segment if is_worth_it else None
         return None
 
-    def _is_worth_growing(self, segment: Segment, range_: _Range) -> bool:
-        room = self._settings.largest - segment.nodes
-        number = self._settings.segment_number
-        if room <= 0 or number == 0:
-            return min(range_.count, room) * WEIGHT >= segment.nodes
-        return number == 1 or segment.nodes * number < self._present.count
+    def _seed(self, range_: _Range) -> Segment | None:
+        """The segment beside a range of too few rows that should take in all of them."""
+        for segment in self._left():
+            is_beside = range_.start == segment.stop or range_.stop == segment.start
+            has_room = segment.nodes + range_.count <= self._settings.largest
+            if is_beside and has_room and self._may_seed(segment):
+                is_light = range_.count * WEIGHT < segment.nodes and not self._is_quiet
+                if not range_.is_tail or (range_.count >= LEAST_GROWTH and not is_light):
+                    return segment
+        return None
 
     def _grown(self, range_: _Range, seed: Segment | None) -> Build:
         """One graph over the range, or as much of it as one job takes, and its seed."""

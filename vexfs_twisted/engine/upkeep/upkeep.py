@@ -17,6 +17,9 @@ from .outlook import Task, tasks
 REST_SECONDS = 30.0
 """For so long nothing is tried again after something has failed."""
 
+QUIET_SECONDS = 1.0
+"""After so long without a write it is quiet."""
+
 
 class Upkeep:
     """Does the work of one collection. One thread at a time works, any may ask."""
@@ -26,56 +29,85 @@ class Upkeep:
         self._clock = clock
         self._working = Lock()
         self._halted = Event()
-        self._rests_until = 0.0
+        self._waits_until = 0.0
         # Not the view itself: as long as anybody has it, what it shows cannot be removed.
         self._settled: Callable[[], View | None] = lambda: None
+        self._is_settled_for_quiet = True
+        self._last_write = (-1, 0.0)
+        self._postponed: set[str] = set()
         self.journal = Journal()
 
     def is_due(self) -> bool:
         """Whether something may have come up since all was done. Answers at once."""
-        if self._halted.is_set() or self._clock() < self._rests_until:
-            return False
-        return self._store.view is not self._settled()
+        return self.due_in() == 0
 
-    def work(self, should_stop: ShouldStop = lambda: False) -> None:
-        """Do all that is due, unless `should_stop`, asked about every 0.15 seconds, says so.
+    def due_in(self) -> float | None:
+        """In how many seconds something will be due as things are; None for never. At once."""
+        if self._halted.is_set():
+            return None
+        now, view = self._clock(), self._store.view
+        if view.next_operation != self._last_write[0]:
+            self._last_write = (view.next_operation, now)
+            self._postponed = set()
+        until = self._waits_until
+        if view is self._settled():
+            if self._is_settled_for_quiet:
+                return None
+            until = max(until, self._last_write[1] + QUIET_SECONDS)
+        return max(until - now, 0.0)
 
-        Raises what goes wrong, after which nothing is due for a while.
+    def work(self, should_stop: ShouldStop = lambda: False, *, at_most: int | None = None) -> None:
+        """Do what is due, unless `should_stop`, asked about every 0.15 seconds, says so.
+
+        That is all of it, or `at_most` so many jobs. Raises what goes wrong, after which nothing
+        is due for a while.
         """
         with self._working:
-            postponed: set[str] = set()
-            while self.is_due() and not should_stop():
+            done = 0
+            while done != at_most and self.is_due() and not should_stop():
                 view = self._store.view
-                task = self._next(view, postponed)
+                is_quiet = self._clock() >= self._last_write[1] + QUIET_SECONDS
+                task = self._next(view, is_quiet=is_quiet)
                 if task is None:
-                    self._settled = ref(view)
+                    self._settle(view, is_quiet=is_quiet)
                     return
                 try:
                     is_done = do(task, self._store, self.journal, self._any_stop(should_stop))
                 except Stopped:
                     return
                 except Exception:
-                    self._rests_until = self._clock() + REST_SECONDS
+                    self._waits_until = self._clock() + REST_SECONDS
                     raise
+                done += 1
                 if not is_done:
-                    postponed.update(segment.uuid for segment in task.job.segments)
+                    self._postponed = self._postponed.union(s.uuid for s in task.job.segments)
 
     def wake(self) -> None:
         """Try at once what has failed."""
-        self._rests_until = 0.0
+        self._waits_until = 0.0
+
+    def stop(self) -> None:
+        """Begin nothing any more, and give up soon what is under way. Returns at once."""
+        self._halted.set()
 
     def halt(self) -> None:
         """Do nothing any more; returns when what is under way has been given up."""
-        self._halted.set()
+        self.stop()
         with self._working:
             return
 
-    def _next(self, view: View, postponed: set[str]) -> Task | None:
-        for task in tasks(view):
-            is_postponed = isinstance(task.job, Punch) and task.job.segment.uuid in postponed
+    def _next(self, view: View, *, is_quiet: bool) -> Task | None:
+        for task in tasks(view, is_quiet=is_quiet):
+            job = task.job
+            is_postponed = isinstance(job, Punch) and job.segment.uuid in self._postponed
             if not task.is_paused and not is_postponed:
                 return task
         return None
+
+    def _settle(self, view: View, *, is_quiet: bool) -> None:
+        """Take note that nothing is left to do, or nothing before it is quiet."""
+        self._is_settled_for_quiet = is_quiet or self._next(view, is_quiet=True) is None
+        self._settled = ref(view)
 
     def _any_stop(self, should_stop: ShouldStop) -> ShouldStop:
         """Whether there is any reason to give up building."""
