@@ -228,6 +228,7 @@ class EligibleTests(SynchronousTestCase):
         for params, expected in (
             (VectorParams(Distance.COSINE, 8), Copies.WHERE_FINE),
             (VectorParams(Distance.DOT, 8, datatype=Datatype.FLOAT16), Copies.NEVER),
+            (VectorParams(Distance.DOT, 9, datatype=Datatype.FLOAT16), Copies.WHERE_FINE),
             (VectorParams(Distance.EUCLID, 8, datatype=Datatype.UINT8), Copies.NEVER),
             (VectorParams(Distance.COSINE, 8, datatype=Datatype.UINT8), Copies.ALWAYS),
             (VectorParams(Distance.DOT, 8, datatype=Datatype.TURBO4), Copies.ALWAYS),
