@@ -102,6 +102,33 @@ class Config:
         5000,
         Setting("grpc.keepalive_timeout_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIMEOUT",)),
     )
+    stream_batch_points: int = _setting(
+        100,
+        Setting(
+            "streaming.batch_points",
+            whole_number(1, 10_000),
+            option="stream-batch-points",
+            help="most points of a message of a stream",
+        ),
+    )
+    stream_memory_mb: int = _setting(
+        100,
+        Setting(
+            "streaming.memory_mb",
+            whole_number(1),
+            option="stream-memory-mb",
+            help="what all streams together may hold in MiB",
+        ),
+    )
+    max_streams: int = _setting(
+        100,
+        Setting(
+            "streaming.max_streams",
+            whole_number(1, 400),
+            option="max-streams",
+            help="how many streams may be open at a time",
+        ),
+    )
     storage_path: str = _setting(
         "./vexfs-data",
         Setting(
@@ -136,6 +163,11 @@ class Config:
     def max_request_size(self) -> int:
         """The largest REST body in bytes."""
         return self.max_request_size_mb * MEBIBYTE
+
+    @property
+    def stream_memory(self) -> int:
+        """What all streams together may hold, in bytes."""
+        return self.stream_memory_mb * MEBIBYTE
 
 
 def settings() -> Iterable[tuple[str, Setting, Any]]:

@@ -22,6 +22,8 @@ from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .storage.pool import CallInReactor, WorkerPool
 from .storage.service import StorageService
+from .streaming.service import Streams
+from .streaming.settings import StreamSettings
 
 _CODEC_THREADS = 2
 
@@ -51,12 +53,15 @@ def build(config: Config, reactor: Any) -> Parts:
     """Make the parts; nothing is opened before the service starts."""
     call_in_reactor: CallInReactor = reactor.callFromThread
     storage = StorageService(Catalog(config.storage_path, config.collections), call_in_reactor)
-    operations = Operations(storage, reactor)
+    streams = Streams(reactor, _stream_settings(config))
+    operations = Operations(storage, reactor, streams)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
     rest = _rest(config, operations, codecs, reactor)
     rpc = _rpc(config, operations, call_in_reactor)
     wires = [rest] if rpc is None else [rpc, rest]
-    return Parts(SequentialService([PoolService(codecs), storage, *wires]), rest, rpc, config.host)
+    # The last to start is the first to stop: streams end while their wires still listen.
+    children = [PoolService(codecs), storage, *wires, streams]
+    return Parts(SequentialService(children), rest, rpc, config.host)
 
 
 class PoolService(Service):
@@ -97,6 +102,14 @@ def _rpc(
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
     )
     return RpcService(operations, settings, call_in_reactor)
+
+
+def _stream_settings(config: Config) -> StreamSettings:
+    return StreamSettings(
+        batch_points=config.stream_batch_points,
+        budget_bytes=config.stream_memory,
+        max_streams=config.max_streams,
+    )
 
 
 def host_and_port(host: str, port: int) -> str:

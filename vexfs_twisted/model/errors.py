@@ -89,6 +89,20 @@ class Unavailable(DomainError):
     prefix = "Service unavailable: "
 
 
+class TooMany(DomainError):
+    """The server does as much of this at a time as it may."""
+
+    code = "too_many"
+    prefix = "Too many requests: "
+
+
+class Interrupted(DomainError):
+    """A read that goes on for long was ended by the server; it may be begun again."""
+
+    code = "interrupted"
+    prefix = "Interrupted: "
+
+
 class StorageFull(DomainError):
     """No room is left on the device."""
 

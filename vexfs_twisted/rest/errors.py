@@ -26,8 +26,10 @@ STATUSES: Mapping[str, int] = {
     "already_exists": 409,
     "payload_too_large": 413,
     "validation": 422,
+    "too_many": 429,
     "internal": 500,
     "unavailable": 503,
+    "interrupted": 503,
     "storage_full": 507,
 }
 """Domain error code -> status. A test holds it complete."""

@@ -30,6 +30,8 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "not_supported": StatusCode.UNIMPLEMENTED,
     "timeout": StatusCode.DEADLINE_EXCEEDED,
     "unavailable": StatusCode.UNAVAILABLE,
+    "too_many": StatusCode.RESOURCE_EXHAUSTED,
+    "interrupted": StatusCode.ABORTED,
     "storage_full": StatusCode.RESOURCE_EXHAUSTED,
     "internal": StatusCode.INTERNAL,
 }

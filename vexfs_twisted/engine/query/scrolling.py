@@ -68,7 +68,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
-    entries = _entries(snapshot, request.filter, start, request.limit + 1)
+    entries = entries_from(snapshot, request.filter, start, request.limit + 1)
     following = entries[request.limit :]
     rows = _rows(entries[: request.limit])
     records = fetch_records(snapshot, rows, request.selection)
@@ -78,7 +78,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     """The answer to a query without a target: points in the order of their ids, all scored 0."""
     check_selection(query.selection, snapshot)
-    entries = _entries(snapshot, query.filter, b"", query.offset + query.limit)
+    entries = entries_from(snapshot, query.filter, b"", query.offset + query.limit)
     rows = _rows(entries[query.offset :])
     return fetch_scored(snapshot, rows, [0.0] * len(rows), query.selection)
 
@@ -94,7 +94,9 @@ def _rows(entries: Sequence[Entry]) -> Rows:
     return decode_rows([row_key for _, row_key in entries])
 
 
-def _entries(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> list[Entry]:
+def entries_from(
+    snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int
+) -> list[Entry]:
     """The first `limit` points from the id key `start` on that pass the filter."""
     limit = min(limit, snapshot.view.live.count)
     if filter_ is None or filter_.is_empty:
