@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.rpc import reflection
 from vexfs_twisted.rpc.crossing import Crossing
-from vexfs_twisted.rpc.methods import Method, handlers_of
+from vexfs_twisted.rpc.handlers import handlers_of
+from vexfs_twisted.rpc.methods import Method
 from vexfs_twisted.rpc.pool import POOL
 from vexfs_twisted.rpc.services import public_services
 from vexfs_twisted.rpc.wire import Wire

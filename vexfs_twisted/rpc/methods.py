@@ -1,19 +1,18 @@
-"""What an RPC is made of, and how a service becomes handlers that grpc can call.
+"""What an RPC is made of that takes one request and answers once, and how it becomes a handler.
 
-A service is a table: method name -> how its request is decoded into an operation and how the result
-becomes a response. Names and message types come from the service's descriptor.
+Names and message types come from the descriptor of its service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import grpc
 from attrs import frozen
 from google.protobuf import message_factory
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from ..model.errors import NotSupported, Standalone
@@ -42,18 +41,12 @@ class Method(Generic[Request, T]):
     parse: Callable[[bytes], Request] | None = None
 
 
-def handlers_of(
-    service: ServiceDescriptor, methods: Mapping[str, Method[Any, Any]], wire: Wire
-) -> grpc.GenericRpcHandler:
-    """The handlers of a service. Its methods that are not in the table answer UNIMPLEMENTED."""
-    unknown = methods.keys() - service.methods_by_name.keys()
-    if unknown:
-        raise LookupError(f"{service.full_name} has no methods {sorted(unknown)}")
-    handlers = {
-        method.name: _handler(method, methods.get(method.name) or _missing(method), wire)
-        for method in service.methods
-    }
-    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+def message_parser(descriptor: MethodDescriptor) -> Callable[[bytes], Any]:
+    """Reads a request of the method by its own message type."""
+    parse: Callable[[bytes], Any] = message_factory.GetMessageClass(
+        descriptor.input_type
+    ).FromString
+    return parse
 
 
 def standalone(_: Message) -> Operation[Any]:
@@ -61,7 +54,9 @@ def standalone(_: Message) -> Operation[Any]:
     raise Standalone
 
 
-def _missing(method: MethodDescriptor) -> Method[Any, Any]:
+def missing(method: MethodDescriptor) -> Method[Any, Any]:
+    """The method of an RPC that is not offered: it answers UNIMPLEMENTED."""
+
     def refuse(_: Message) -> Operation[Any]:
         raise NotSupported(f"The method {method.full_name} is not supported yet")
 
@@ -72,10 +67,11 @@ def _never(_: object) -> Message:
     raise AssertionError("a request that is refused has no result")
 
 
-def _handler(
+def unary_handler(
     descriptor: MethodDescriptor, method: Method[Any, Any], wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
-    parse = method.parse or message_factory.GetMessageClass(descriptor.input_type).FromString
+    """The handler of a method that takes one request and answers once."""
+    parse = method.parse or message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
     name = descriptor.full_name
 

@@ -16,7 +16,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 
-from ..interfaces import IOperations
+from ..interfaces import IStreamOperations
 from ..logs import get_logger
 from . import reflection
 from .crossing import CallInReactor, Crossing
@@ -43,7 +43,7 @@ class RpcService(Service):
     name = "grpc"
 
     def __init__(
-        self, operations: IOperations, settings: RpcSettings, call_in_reactor: CallInReactor
+        self, operations: IStreamOperations, settings: RpcSettings, call_in_reactor: CallInReactor
     ) -> None:
         self._operations = operations
         self._settings = settings
@@ -77,7 +77,7 @@ class _Run:
     """
 
     def __init__(
-        self, operations: IOperations, settings: RpcSettings, call_in_reactor: CallInReactor
+        self, operations: IStreamOperations, settings: RpcSettings, call_in_reactor: CallInReactor
     ) -> None:
         self._operations = operations
         self._settings = settings
