@@ -93,7 +93,7 @@ class _Walk:
 
     def skip(self, snapshot: Snapshot, count: int) -> None:
         """Go past `count` rows that were not looked at."""
-        while count and len(rows := self.ahead(snapshot, count)):
+        while count and len(rows := self.ahead(snapshot, min(count, self._piece))):
             self.go_on(len(rows))
             count -= len(rows)
 
