@@ -22,7 +22,7 @@ from . import reflection
 from .crossing import CallInReactor, Crossing
 from .services import handlers, public_services
 from .settings import RpcSettings
-from .wire import InFlight, Wire
+from .wire import Wire
 
 log = get_logger("vexfs.rpc")
 
@@ -136,21 +136,26 @@ class _Run:
             self._call_in_reactor(self._listening, port, ask_to_stop)
             await stopping.wait()
             await healthy.enter_graceful_shutdown()
-            await self._drain(server, wire.calls)
+            await self._drain(server, wire)
         finally:
             wire.close()
 
-    async def _drain(self, server: grpc.aio.Server, calls: InFlight) -> None:
+    async def _drain(self, server: grpc.aio.Server, wire: Wire) -> None:
         """Refuse new calls, wait for those under way until the grace is over, then hang up.
 
         grpc's own way of stopping would cancel calls that it has accepted and not yet begun. And it
-        would wait for streams that never end by themselves, such as watches of health.
+        would wait for streams that never end by themselves, such as watches of health. Our own
+        streams have been ended by now; those that are still here have a client that does not read.
         """
-        calls.close()
+        wire.calls.close()
+        wire.streams.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.stop_grace):
                 await asyncio.sleep(_REFUSING_S)
-                await calls.drained()
+                await wire.calls.drained()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REFUSING_S):
+                await wire.streams.drained()
         await server.stop(_HANGUP_S)
 
 

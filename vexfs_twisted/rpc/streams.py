@@ -165,7 +165,7 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
             return cast(bytes, response.SerializeToString())
 
         async def work() -> None:
-            with wire.calls:
+            with wire.streams:
                 operation = await wire.decode(lambda data: method.decode(parse(data)), data)
                 async with _Opened(wire.crossing, operation) as stream:
                     while (batch := await _carried(wire, stream.take)) is not None:
@@ -188,7 +188,7 @@ def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire)
 
         async def work() -> None:
             nonlocal response
-            with wire.calls:
+            with wire.streams:
                 async with _Opened(wire.crossing, _upsert(acknowledge=False)) as stream:
                     response = answer(await writing.write_all(stream))
 
@@ -207,7 +207,7 @@ def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: W
         writing = _Writing(method, wire, messages)
 
         async def work() -> None:
-            with wire.calls:
+            with wire.streams:
                 async with (
                     _Opened(wire.crossing, _upsert(acknowledge=True)) as stream,
                     writing.in_background(stream),

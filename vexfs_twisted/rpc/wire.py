@@ -68,6 +68,7 @@ class Wire:
     def __init__(self, crossing: Crossing) -> None:
         self.crossing = crossing
         self.calls = InFlight()
+        self.streams = InFlight()
         self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
 
     async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
