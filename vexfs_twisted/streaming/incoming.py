@@ -33,7 +33,8 @@ class Incoming:
 
     `steps` is the work: whoever schedules it runs it to its end. One commit is under way at a time
     while the next is gathered, so what is on disk are always the first messages. `is_prompt`:
-    messages are not kept waiting for others, and are acknowledged.
+    messages are not kept waiting for others, and are acknowledged. `over` fires when the work is
+    done.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Incoming:
         clock: IReactorTime,
         is_prompt: bool = False,
     ) -> None:
+        self.over: Deferred[None] = Deferred()
         self.points_written = 0
         self._write = write
         self._budget = budget
@@ -126,6 +128,7 @@ class Incoming:
             else:
                 _release(runs)
         self._is_settled = True
+        self.over.callback(None)
         self._announce()
 
     def _cancelled(self, _: Deferred[Any]) -> None:

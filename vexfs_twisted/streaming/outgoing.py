@@ -22,15 +22,16 @@ OpenCursor = Callable[[], "Deferred[BatchCursor[P]]"]
 class Outgoing(Generic[P]):
     """See OutgoingStream. Belongs to the reactor thread.
 
-    `steps` is the work: whoever schedules it runs it to its end, which is soon after the stream has
-    ended or been ended. One read is under way at a time, and none is begun before its memory has
-    been granted.
+    `steps` is the work, which whoever schedules it runs to its end. One read is under way at a
+    time, and none is begun before its memory has been granted. `over` fires when the work is done
+    and nobody will take any more.
     """
 
     def __init__(
         self, open_cursor: OpenCursor[P], budget: ByteBudget, settings: StreamSettings
     ) -> None:
         self.opened: Deferred[Outgoing[P]] = Deferred(lambda _: self.close())
+        self.over: Deferred[None] = Deferred()
         self._open_cursor = open_cursor
         self._budget = budget
         self._settings = settings
@@ -72,6 +73,7 @@ class Outgoing(Generic[P]):
         if self._claim is not None:
             self._claim.cancel()
         self._announce()
+        self._tell_if_over()
         self._bell.ring()
 
     def steps(self) -> Iterator[Deferred[Any]]:
@@ -85,12 +87,7 @@ class Outgoing(Generic[P]):
                 yield self._claiming()
                 continue
             yield self._reading(self._cursor, self._credit)
-        if self._cursor is not None:
-            self._cursor.close()
-        if self._credit is not None:
-            self._credit.release()
-        while not self._is_over:
-            yield self._bell.wait()
+        self._stop_work()
 
     @property
     def _share(self) -> int:
@@ -125,7 +122,7 @@ class Outgoing(Generic[P]):
         credit = self._credit
         assert credit is not None
         if batch is None:
-            self._is_read = True
+            self._stop_work()
             self._announce()
         elif not self._is_over:
             credit.settle(batch.size)
@@ -135,14 +132,26 @@ class Outgoing(Generic[P]):
 
     def _broke(self, failure: Failure) -> None:
         """The read cannot go on: what was read before is sent, and then the error."""
-        self._is_read = True
         self._end = self._end or failure
+        self._stop_work()
         self._announce()
+
+    def _stop_work(self) -> None:
+        """Nothing more is read; no read is under way."""
+        if self._is_read:
+            return
+        self._is_read = True
+        if self._cursor is not None:
+            self._cursor.close()
+        if self._credit is not None:
+            self._credit.release()
+        self._tell_if_over()
 
     def _announce(self) -> None:
         """Tell those who wait, if there is something to tell."""
         if self._end is not None and not self.opened.called:
             self._is_over = True
+            self._tell_if_over()
             self.opened.errback(self._end)
         taking = self._taking
         if taking is None or taking.called:
@@ -153,6 +162,10 @@ class Outgoing(Generic[P]):
         elif self._is_read or self._is_over:
             self._taking = None
             self._last().chainDeferred(taking)
+
+    def _tell_if_over(self) -> None:
+        if self._is_read and self._is_over and not self.over.called:
+            self.over.callback(None)
 
     def _lend(self) -> Batch[P]:
         batch, self._lent = self._outbox.popleft()
@@ -166,7 +179,7 @@ class Outgoing(Generic[P]):
     def _last(self) -> Deferred[Batch[P] | None]:
         """What is answered when there are no more batches."""
         self._is_over = True
-        self._bell.ring()
+        self._tell_if_over()
         return succeed(None) if self._end is None else fail(self._end)
 
 

@@ -118,23 +118,25 @@ class Streams(Service):
         if timeout is not None:
             late = TimedOut(f"the stream did not finish within {timeout:g} seconds")
             deadline = self._clock.callLater(timeout, stream.end, late)
+        stream.over.addCallback(self._ended, stream, deadline)
         steps: Iterator[Deferred[Any]] = stream.steps()
-        done = self._cooperator.cooperate(steps).whenDone()
-        done.addBoth(self._ended, stream, deadline)
+        self._cooperator.cooperate(steps).whenDone().addErrback(self._broken, stream)
 
-    def _ended(self, result: object, stream: AnyStream, deadline: IDelayedCall | None) -> object:
+    def _ended(self, _: None, stream: AnyStream, deadline: IDelayedCall | None) -> None:
         self._open.discard(stream)
         _cancel(deadline)
         drained = self._drained
         if drained is not None and not self._open:
             self._drained = None
             drained.callback(None)
-        if not isinstance(result, Failure):
-            return None
-        # A fault of ours. Twisted logs it; whoever waits for the stream is told.
-        assert isinstance(result.value, Exception)
-        stream.end(result.value)
-        return result
+
+    def _broken(self, failure: Failure, stream: AnyStream) -> Failure:
+        """The work has failed, by a fault of ours: Twisted logs it, the one who waits is told."""
+        assert isinstance(failure.value, Exception)
+        stream.end(failure.value)
+        if not stream.over.called:
+            stream.over.callback(None)
+        return failure
 
     def _end_all(self) -> None:
         for stream in list(self._open):
