@@ -78,6 +78,15 @@ class Precedence(WithFile):
         self.assertIs(load_config({}, {"QDRANT__SERVICE__ENABLE_CORS": "False"}).cors, False)
         self.assertIs(load_config({}, {}, self.file("service: {enable_cors: false}")).cors, False)
 
+    def test_bounds_of_streams(self) -> None:
+        self.assertEqual(Config().stream_memory, 100 * 1024 * 1024)
+        self.assertEqual((Config().stream_batch_points, Config().max_streams), (100, 100))
+        environment = {"QDRANT__STREAMING__BATCH_POINTS": "50"}
+        path = self.file("streaming: {memory_mb: 10, max_streams: 7}")
+        config = load_config({"max-streams": "8"}, environment, path)
+        self.assertEqual((config.stream_batch_points, config.max_streams), (50, 8))
+        self.assertEqual(config.stream_memory, 10 * 1024 * 1024)
+
     def test_an_empty_file_sets_nothing(self) -> None:
         self.assertEqual(load_config({}, {}, self.file("# nothing\n")), Config())
 
@@ -188,6 +197,9 @@ class Refusals(WithFile):
             {"http-port": "63.33"},
             {"max-request-size-mb": "0"},
             {"grpc-max-message-size": "0"},
+            {"stream-batch-points": "0"},
+            {"stream-memory-mb": "0"},
+            {"max-streams": "401"},
             {"grpc-max-message-size": str(2**31)},
             {"storage-path": ""},
             {"log-level": "loud"},
