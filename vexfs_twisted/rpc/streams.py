@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -23,8 +23,9 @@ from ..interfaces import IncomingStream, IStreamOperations, OutgoingStream
 from ..model.streams import Acknowledgement
 from ..model.updates import Upsert
 from .crossing import Crossing, Operation
-from .errors import Status, status_of
+from .errors import Status
 from .methods import message_parser
+from .passages import RpcPassage, kind_of
 from .wire import Wire
 
 
@@ -37,6 +38,9 @@ Stream = TypeVar("Stream", bound=_Closable)
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 _Messages = AsyncIterator[bytes]
+
+_MOST_AHEAD = 1 << 18
+"""Bytes of messages that are decoded before those before them have been admitted."""
 
 POINTS_WRITTEN = "points-written"
 """Trailing metadata of an upsert that failed: how many of its points are on disk."""
@@ -125,13 +129,16 @@ class _Opened(Generic[Stream]):
 
 
 async def _ended(
-    context: _Context, name: str, work: Callable[[], Awaitable[None]], written: Callable[[], int]
+    context: _Context,
+    passage: RpcPassage,
+    work: Callable[[], Awaitable[None]],
+    written: Callable[[], int],
 ) -> None:
     """Do the work of a stream; where it fails, end the call with the status of the error."""
     try:
         await work()
     except Exception as error:
-        status = _with_progress(status_of(error, name), written())
+        status = _with_progress(passage.status_of(error), written())
     else:
         return
     # Outside of the try: abort raises, and must not be taken for an error of the stream.
@@ -154,9 +161,11 @@ def _nothing_written() -> int:
 def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) -> Any:
     parse = message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
+    kind = kind_of(descriptor)
 
     async def handle(data: bytes, context: _Context) -> None:
         started = perf_counter()
+        passage = wire.passage(kind, context)
 
         def encode(points: Any) -> bytes:
             response: Any = method.encode(points)
@@ -165,14 +174,15 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
             return cast(bytes, response.SerializeToString())
 
         async def work() -> None:
-            with wire.streams:
+            with passage, wire.streams:
                 operation = await wire.decode(lambda data: method.decode(parse(data)), data)
                 async with _Opened(wire.crossing, operation) as stream:
                     while (batch := await _carried(wire, stream.take)) is not None:
                         points = batch.points
                         await context.write(await wire.encode(encode, points, len(points)))
+                        passage.count(len(points))
 
-        await _ended(context, descriptor.full_name, work, _nothing_written)
+        await _ended(context, passage, work, _nothing_written)
 
     return handle
 
@@ -180,19 +190,21 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
 def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire) -> Any:
     assert method.answer is not None
     answer = method.answer
+    kind = kind_of(descriptor)
 
     async def handle(messages: _Messages, context: _Context) -> bytes:
         started = perf_counter()
-        writing = _Writing(method, wire, messages)
+        passage = wire.passage(kind, context)
+        writing = _Writing(method, wire, messages, passage)
         response: Any = None
 
         async def work() -> None:
             nonlocal response
-            with wire.streams:
+            with passage, wire.streams:
                 async with _Opened(wire.crossing, _upsert(acknowledge=False)) as stream:
                     response = answer(await writing.write_all(stream))
 
-        await _ended(context, descriptor.full_name, work, writing.points_written)
+        await _ended(context, passage, work, writing.points_written)
         response.time = perf_counter() - started
         return cast(bytes, response.SerializeToString())
 
@@ -202,12 +214,14 @@ def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire)
 def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire) -> Any:
     assert method.acknowledge is not None
     acknowledge = method.acknowledge
+    kind = kind_of(descriptor)
 
     async def handle(messages: _Messages, context: _Context) -> None:
-        writing = _Writing(method, wire, messages)
+        passage = wire.passage(kind, context)
+        writing = _Writing(method, wire, messages, passage)
 
         async def work() -> None:
-            with wire.streams:
+            with passage, wire.streams:
                 async with (
                     _Opened(wire.crossing, _upsert(acknowledge=True)) as stream,
                     writing.in_background(stream),
@@ -217,7 +231,7 @@ def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: W
                             message = acknowledge(own, writing.age_of_oldest())
                             await context.write(message.SerializeToString())
 
-        await _ended(context, descriptor.full_name, work, writing.points_written)
+        await _ended(context, passage, work, writing.points_written)
 
     return handle
 
@@ -262,10 +276,13 @@ class _Background:
 class _Writing:
     """The messages of one client on their way into a stream. Belongs to the event loop."""
 
-    def __init__(self, method: IncomingMethod, wire: Wire, messages: _Messages) -> None:
+    def __init__(
+        self, method: IncomingMethod, wire: Wire, messages: _Messages, passage: RpcPassage
+    ) -> None:
         self._method = method
         self._wire = wire
         self._messages = messages
+        self._passage = passage
         self._stream: IncomingStream | None = None
         self._received: deque[float] = deque()
 
@@ -284,27 +301,39 @@ class _Writing:
     async def write_all(self, stream: IncomingStream) -> int:
         """Put all messages into the stream and finish it; the number of points written.
 
-        A message is decoded while the one before it is on its way.
+        Messages are decoded while those before them are on their way, and cross together.
         """
         self._stream = stream
         putting: asyncio.Future[None] | None = None
+        ahead: list[tuple[str, Upsert]] = []
+        size = 0
         try:
             async for data in self._messages:
                 self._received.append(perf_counter())
-                name, update = await self._wire.decode(self._decode, data)
-                if putting is not None:
-                    await putting
-                putting = asyncio.ensure_future(self._put(stream, name, update))
+                ahead.append(await self._wire.decode(self._decode, data))
+                size += len(data)
+                if putting is None or putting.done() or size >= _MOST_AHEAD:
+                    if putting is not None:
+                        await putting
+                    putting = asyncio.ensure_future(self._put(stream, ahead))
+                    ahead, size = [], 0
             if putting is not None:
                 await putting
+            await self._put(stream, ahead)
         except BaseException:
             if putting is not None:
                 putting.cancel()
             raise
         return await _carried(self._wire, stream.finish)
 
-    async def _put(self, stream: IncomingStream, name: str, update: Upsert) -> None:
-        await _carried(self._wire, lambda: stream.put(name, update))
+    async def _put(self, stream: IncomingStream, messages: Sequence[tuple[str, Upsert]]) -> None:
+        """Put messages one after another, in one crossing."""
+
+        async def put_each() -> None:
+            for name, update in messages:
+                await stream.put(name, update)
+
+        await _carried(self._wire, lambda: Deferred.fromCoroutine(put_each()))
 
     def _decode(self, data: bytes) -> tuple[str, Upsert]:
         return self._method.decode(self._method.parse(data))
