@@ -177,6 +177,15 @@ class Ends(OutgoingCase):
             self.failureResultOf(self.take(stream), Interrupted)
         self.assert_all_given_back()
 
+    def test_a_batch_that_is_none(self) -> None:
+        """What nobody foresaw ends the stream as well, and gives back what it held."""
+        stream, cursor = self.open()
+        wrong: Any = "no batch"
+        self.answer(cursor, wrong)
+        self.failureResultOf(self.take(stream), AttributeError)
+        self.assertTrue(cursor.is_closed)
+        self.assert_all_given_back()
+
     def test_closing_drops_what_waits(self) -> None:
         stream, cursor = self.open()
         self.answer(cursor, batch_of(1))

@@ -193,7 +193,7 @@ class Incoming:
     def _commit(self, runs: Sequence[Run]) -> None:
         self._is_committing = True
         writing = maybeDeferred(self._write, runs[0].name, [run.update for run in runs])
-        writing.addCallbacks(self._committed, self._broke, (runs,), errbackArgs=(runs,))
+        writing.addCallback(self._committed, runs).addErrback(self._broke, runs)
 
     def _committed(self, outcomes: Sequence[Outcome], runs: Sequence[Run]) -> None:
         left = deque(runs)

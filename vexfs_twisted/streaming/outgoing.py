@@ -116,7 +116,7 @@ class Outgoing(Generic[P]):
 
     def _reading(self, cursor: BatchCursor[P], credit: Credit) -> Deferred[None]:
         reading = maybeDeferred(cursor.next, self._settings.batch_points, credit.size)
-        return reading.addCallbacks(self._arrived, self._broke)
+        return reading.addCallback(self._arrived).addErrback(self._broke)
 
     def _arrived(self, batch: Batch[P] | None) -> None:
         credit = self._credit
