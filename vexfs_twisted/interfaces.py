@@ -34,6 +34,7 @@ from .model.queries import (
     Scroll,
     Selection,
 )
+from .model.status import GrpcStatus
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
 
@@ -303,3 +304,10 @@ class IStreamOperations(IOperations):
         without, they are gathered until a commit is worth it. Fails with TooMany when as many
         streams are open as may be.
         """
+
+
+class ServerStatus(Protocol):
+    """What the server tells of itself as a whole. In the reactor thread."""
+
+    def grpc(self) -> GrpcStatus | None:
+        """The state of the gRPC server; None where there is none."""

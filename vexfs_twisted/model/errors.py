@@ -14,10 +14,14 @@ from attrs import frozen
 
 
 class DomainError(Exception):
-    """What went wrong, said to the client. Subclasses fix the `code`; raise only those."""
+    """What went wrong, said to the client. Subclasses fix the `code`; raise only those.
+
+    `retry_after` is where trying again may help, in seconds.
+    """
 
     code: ClassVar[str]
     prefix: ClassVar[str] = ""
+    retry_after: int | None = None
 
     def __init__(self, text: str) -> None:
         self.message = f"{self.prefix}{text}"
@@ -50,6 +54,12 @@ class AlreadyExists(DomainError):
 
     code = "already_exists"
     prefix = "Wrong input: "
+
+
+class Unauthenticated(DomainError):
+    """The caller has not shown that it may call at all."""
+
+    code = "unauthenticated"
 
 
 class Forbidden(DomainError):
@@ -94,6 +104,18 @@ class TooMany(DomainError):
 
     code = "too_many"
     prefix = "Too many requests: "
+    retry_after = 1
+
+
+class RateLimited(DomainError):
+    """The caller asks more often than it may."""
+
+    code = "rate_limited"
+    prefix = "Rate limiting exceeded: "
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class Interrupted(DomainError):
@@ -108,6 +130,7 @@ class StorageFull(DomainError):
 
     code = "storage_full"
     prefix = "Storage is full: "
+    retry_after = 60
 
 
 class InternalError(DomainError):

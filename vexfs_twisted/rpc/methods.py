@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from ..model.errors import NotSupported, Standalone
 from .crossing import Operation
-from .errors import status_of
+from .passages import kind_of
 from .wire import Wire
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Method(Generic[Request, T]):
     `decode` turns a request into an operation, and raises DomainError for one that is wrong.
     `encode` turns the operation's result into the response; a field `time` is filled in later.
     `weigh` tells how many points a result holds, where it may hold many. `parse` reads the request
-    from bytes where that is not by its own message type.
+    from bytes where that is not by its own message type. `is_open`: no key is asked for.
     """
 
     decode: Callable[[Request], Operation[T]]
@@ -39,6 +39,7 @@ class Method(Generic[Request, T]):
     is_write: bool = False
     weigh: Callable[[T], int] | None = None
     parse: Callable[[bytes], Request] | None = None
+    is_open: bool = False
 
 
 def message_parser(descriptor: MethodDescriptor) -> Callable[[bytes], Any]:
@@ -73,7 +74,7 @@ def unary_handler(
     """The handler of a method that takes one request and answers once."""
     parse = method.parse or message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
-    name = descriptor.full_name
+    kind = kind_of(descriptor, is_open=method.is_open)
 
     def decode(data: bytes) -> Operation[Any]:
         return method.decode(parse(data))
@@ -87,14 +88,15 @@ def unary_handler(
                 response.time = perf_counter() - started
             return response.SerializeToString()  # type: ignore[no-any-return]
 
+        passage = wire.passage(kind, context)
         try:
-            with wire.calls:
+            with passage, wire.calls:
                 operation = await wire.decode(decode, data)
                 result = await wire.crossing.carry(operation, is_write=method.is_write)
                 weight = method.weigh(result) if method.weigh is not None else 0
                 answer = await wire.encode(encode, result, weight)
         except Exception as error:
-            status = status_of(error, name)
+            status = passage.status_of(error)
         else:
             return answer
         # Outside of the try: abort raises, and must not be taken for an error of the call.

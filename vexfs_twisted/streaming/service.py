@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -14,6 +13,7 @@ from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
 from ..model.errors import TimedOut, TooMany, Unavailable
+from ..model.status import StreamsStatus
 from ..model.streams import P
 from .budget import ByteBudget
 from .incoming import Incoming, Write
@@ -21,17 +21,6 @@ from .outgoing import OpenCursor, Outgoing
 from .settings import StreamSettings
 
 AnyStream = Outgoing[Any] | Incoming
-
-
-@frozen
-class StreamsStatus:
-    """What streams are doing now. Sizes in bytes."""
-
-    open_streams: int
-    max_streams: int
-    used_bytes: int
-    budget_bytes: int
-    batch_points: int
 
 
 class Streams(Service):
