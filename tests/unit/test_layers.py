@@ -78,6 +78,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"}
     | {"regex", "icu4py", "py_rust_stemmers", "Stemmer"},
     "jsonform": {"attrs", "cattrs", "orjson"},
+    "streaming": {"attrs", "numpy", "twisted"},
 }
 
 
