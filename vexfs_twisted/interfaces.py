@@ -1,6 +1,7 @@
 """The seams of the server: what a layer may ask of the one below it.
 
-`IStorage` is the Deferred-returning twin of the engine; `IOperations` is what both wires call.
+`IStorage` is the Deferred-returning twin of the engine; `IOperations`, with streams
+`IStreamOperations`, is what both wires call.
 Every method is called in the reactor thread, returns a Deferred, and fails with a DomainError for
 everything a client can cause. Cancelling the Deferred of a read drops it; a write that has been
 accepted is carried out whatever happens to its Deferred.
