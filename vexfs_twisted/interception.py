@@ -30,12 +30,13 @@ INTERNAL = "internal"
 _MAX_ID_LENGTH = 128
 
 
-@frozen(cache_hash=True)
+@frozen
 class Kind:
     """What calls of one method have in common.
 
     `method` is a gRPC method's full name, or an HTTP method and the template of its path: there are
-    few, however many collections there are. `is_open`: no key is asked for.
+    few, however many collections there are, and no two wires share one. `is_open`: no key is asked
+    for.
     """
 
     wire: str

@@ -62,13 +62,14 @@ class RateLimit:
         if full_at is None:
             self._make_room(now)
             full_at = now
+        else:
+            self._full_at.move_to_end(client)
         after = max(full_at, now) + self._cost
         wait = after - self._depth - now
         # The sum is rounded: a hair too much is no refusal.
         if wait > self._cost * 1e-3:
             return wait
         self._full_at[client] = after
-        self._full_at.move_to_end(client)
         return 0.0
 
     def _make_room(self, now: float) -> None:

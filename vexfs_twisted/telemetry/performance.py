@@ -14,9 +14,10 @@ from .histogram import Histogram
 class _Record:
     """The figures of one method, as they grow."""
 
-    __slots__ = ("durations", "open", "outcomes")
+    __slots__ = ("durations", "open", "outcomes", "wire")
 
-    def __init__(self) -> None:
+    def __init__(self, wire: str) -> None:
+        self.wire = wire
         self.open = 0
         self.outcomes: Counter[str] = Counter()
         self.durations = Histogram()
@@ -28,7 +29,7 @@ class _Record:
             count=count,
             errors=count - outcomes[OK] - outcomes[CANCELLED],
             cancelled=outcomes[CANCELLED],
-            open=self.open,
+            open_streams=self.open,
             p50=self.durations.quantile(0.50),
             p95=self.durations.quantile(0.95),
             p99=self.durations.quantile(0.99),
@@ -39,33 +40,35 @@ class Performance:
     """Keeps the figures of all calls since the server was made. Usable from any thread."""
 
     def __init__(self) -> None:
-        self._records: dict[Kind, _Record] = {}
+        self._records: dict[str, _Record] = {}
         self._lock = Lock()
 
     def before(self, call: Call) -> None:
-        """Count an open call."""
-        with self._lock:
-            self._record(call.kind).open += 1
+        """Count an open stream. Other calls are over too soon for anyone to see them."""
+        if call.kind.is_stream:
+            with self._lock:
+                self._record(call.kind).open += 1
 
     def after(self, call: Call, outcome: str, seconds: float) -> None:
         """Count a call that has ended."""
         with self._lock:
             record = self._record(call.kind)
-            record.open -= 1
             record.outcomes[outcome] += 1
             record.durations.add(seconds)
+            if call.kind.is_stream:
+                record.open -= 1
 
     def figures(self, wire: str) -> Mapping[str, CallFigures]:
         """The figures of the methods of a wire that were called, by their names, sorted."""
         with self._lock:
             return {
-                kind.method: record.figures()
-                for kind, record in sorted(self._records.items(), key=lambda item: item[0].method)
-                if kind.wire == wire
+                method: record.figures()
+                for method, record in sorted(self._records.items())
+                if record.wire == wire
             }
 
     def _record(self, kind: Kind) -> _Record:
-        record = self._records.get(kind)
+        record = self._records.get(kind.method)
         if record is None:
-            record = self._records[kind] = _Record()
+            record = self._records[kind.method] = _Record(kind.wire)
         return record

@@ -43,7 +43,7 @@ def _encode_calls(calls: CallFigures) -> dict[str, Any]:
         "count": calls.count,
         "errors": calls.errors,
         "cancelled": calls.cancelled,
-        "open": calls.open,
+        "open_streams": calls.open_streams,
         "latency_ms": {
             "p50": round(calls.p50 * 1000, 3),
             "p95": round(calls.p95 * 1000, 3),
