@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from threading import Event
 from typing import Any
 
 import grpc
@@ -197,6 +198,21 @@ class Keys(WholeServer):
                 self.assertEqual(error.details(), text)
         self.assertEqual(await self.count(), 0)
 
+    async def test_a_call_is_refused_before_its_message_is_read(self) -> None:
+        """A message may be of any size, and nobody without a key can make the server take it."""
+        never = Event()
+        self.addCleanup(never.set)
+
+        def withheld() -> Iterator[bytes]:
+            never.wait(30)
+            yield b""
+
+        for path in ("/qdrant.Points/Upsert", "/qdrant.Qdrant/StreamScroll"):
+            method: Any = self.rpc.channel.stream_stream(path)
+            call = method(withheld(), timeout=20)
+            error = await self.refused(deferToThread(next, call))
+            self.assertIs(error.code(), grpc.StatusCode.UNAUTHENTICATED)
+
     async def test_reflection_needs_a_key(self) -> None:
         method: Any = self.rpc.channel.stream_stream(
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -238,6 +254,13 @@ class Open(WholeServer):
         self.assertEqual((await self.get("/collections")).status, 200)
         self.assertEqual((await self.get("/collections", {"api-key": "any"})).status, 200)
         await self.rpc.call("Collections/List", LIST, metadata=(("api-key", "any"),))
+
+    async def test_a_call_without_a_message(self) -> None:
+        for path in ("/qdrant.Points/Get", "/qdrant.Qdrant/StreamScroll"):
+            method: Any = self.rpc.channel.stream_stream(path)
+            error = await self.refused(deferToThread(next, method(iter(()), timeout=20)))
+            self.assertIs(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+            self.assertEqual(error.details(), "Bad request: the call has no message")
 
     async def test_the_id_of_a_call_over_rest(self) -> None:
         ids = []

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from ..model.errors import NotSupported, Standalone
 from .crossing import Operation
-from .passages import kind_of
+from .passages import Context, kind_of, only_message
 from .wire import Wire
 
 T = TypeVar("T")
@@ -79,8 +79,8 @@ def unary_handler(
     def decode(data: bytes) -> Operation[Any]:
         return method.decode(parse(data))
 
-    async def handle(data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        started = perf_counter()
+    async def handle(_: object, context: Context) -> bytes:
+        started = 0.0
 
         def encode(result: Any) -> bytes:
             response: Any = method.encode(result)
@@ -90,11 +90,14 @@ def unary_handler(
 
         passage = wire.passage(kind, context)
         try:
-            with passage, wire.calls:
-                operation = await wire.decode(decode, data)
-                result = await wire.crossing.carry(operation, is_write=method.is_write)
-                weight = method.weigh(result) if method.weigh is not None else 0
-                answer = await wire.encode(encode, result, weight)
+            with passage:
+                data = await only_message(context)
+                started = perf_counter()
+                with wire.calls:
+                    operation = await wire.decode(decode, data)
+                    result = await wire.crossing.carry(operation, is_write=method.is_write)
+                    weight = method.weigh(result) if method.weigh is not None else 0
+                    answer = await wire.encode(encode, result, weight)
         except Exception as error:
             status = passage.status_of(error)
         else:
@@ -102,4 +105,5 @@ def unary_handler(
         # Outside of the try: abort raises, and must not be taken for an error of the call.
         return await context.abort(status.code, status.details, status.metadata)
 
-    return grpc.unary_unary_rpc_method_handler(handle)
+    # To grpc it is a stream of messages, of which one is read.
+    return grpc.stream_unary_rpc_method_handler(handle)

@@ -25,7 +25,7 @@ from ..model.updates import Upsert
 from .crossing import Crossing, Operation
 from .errors import Status
 from .methods import message_parser
-from .passages import RpcPassage, kind_of
+from .passages import RpcPassage, kind_of, only_message
 from .wire import Wire
 
 
@@ -77,7 +77,8 @@ def stream_handler(
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     """The handler of a method whose descriptor has the streams that `method` has."""
     if isinstance(method, OutgoingMethod):
-        return grpc.unary_stream_rpc_method_handler(_outgoing(descriptor, method, wire))
+        # To grpc it is a stream of messages, of which one is read.
+        return grpc.stream_stream_rpc_method_handler(_outgoing(descriptor, method, wire))
     if method.answer is not None:
         return grpc.stream_unary_rpc_method_handler(_gathering(descriptor, method, wire))
     return grpc.stream_stream_rpc_method_handler(_acknowledging(descriptor, method, wire))
@@ -163,7 +164,7 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
     has_time = "time" in descriptor.output_type.fields_by_name
     kind = kind_of(descriptor)
 
-    async def handle(data: bytes, context: _Context) -> None:
+    async def handle(_: object, context: _Context) -> None:
         started = perf_counter()
         passage = wire.passage(kind, context)
 
@@ -175,6 +176,7 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
 
         async def work() -> None:
             with passage, wire.streams:
+                data = await only_message(context)
                 operation = await wire.decode(lambda data: method.decode(parse(data)), data)
                 async with _Opened(wire.crossing, operation) as stream:
                     while (batch := await _carried(wire, stream.take)) is not None:
