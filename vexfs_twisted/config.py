@@ -29,12 +29,14 @@ from .settings import (
     one_of,
     or_none,
     scalar,
+    secret,
     text,
     whole_number,
 )
 
 MEBIBYTE = 1024 * 1024
 MAX_PORT = 65535
+MAX_RATE = 1_000_000_000
 
 
 _PORT = whole_number(0, MAX_PORT)
@@ -42,8 +44,8 @@ _LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warn": "warning"
 _LEVELS |= {"warning": "warning", "error": "error"}
 
 
-def _setting(default: Any, setting: Setting) -> Any:
-    return attrs.field(default=default, metadata={"setting": setting})
+def _setting(default: Any, setting: Setting, *, is_secret: bool = False) -> Any:
+    return attrs.field(default=default, repr=not is_secret, metadata={"setting": setting})
 
 
 @frozen
@@ -82,6 +84,19 @@ class Config:
             help="largest REST body in MiB",
         ),
     )
+    api_key: str | None = _setting(
+        None, Setting("service.api_key", secret, ("API_API_KEY",)), is_secret=True
+    )
+    alt_api_key: str | None = _setting(None, Setting("service.alt_api_key", secret), is_secret=True)
+    rate_limit: int = _setting(
+        10_000,
+        Setting(
+            "service.rate_limit",
+            whole_number(0, MAX_RATE),
+            option="rate-limit",
+            help="calls a second that one client may make, 0 for any number",
+        ),
+    )
     cors: bool = _setting(True, Setting("service.enable_cors", flag))
     grpc_max_message_size: int | None = _setting(
         None,
@@ -101,6 +116,33 @@ class Config:
     grpc_keepalive_timeout_ms: int = _setting(
         5000,
         Setting("grpc.keepalive_timeout_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIMEOUT",)),
+    )
+    stream_batch_points: int = _setting(
+        100,
+        Setting(
+            "streaming.batch_points",
+            whole_number(1, 10_000),
+            option="stream-batch-points",
+            help="most points of a message of a stream",
+        ),
+    )
+    stream_memory_mb: int = _setting(
+        100,
+        Setting(
+            "streaming.memory_mb",
+            whole_number(1),
+            option="stream-memory-mb",
+            help="what all streams together may hold in MiB",
+        ),
+    )
+    max_streams: int = _setting(
+        100,
+        Setting(
+            "streaming.max_streams",
+            whole_number(1, 400),
+            option="max-streams",
+            help="how many streams may be open at a time",
+        ),
     )
     storage_path: str = _setting(
         "./vexfs-data",
@@ -130,12 +172,31 @@ class Config:
             help="form of log lines: text or json",
         ),
     )
+    log_calls: str = _setting(
+        "debug",
+        Setting(
+            "logger.calls",
+            one_of({"debug": "debug", "info": "info"}),
+            option="log-calls",
+            help="level at which calls that succeed are logged: debug or info",
+        ),
+    )
     collections: CollectionConfig = CollectionConfig()
+
+    @property
+    def api_keys(self) -> tuple[str, ...]:
+        """The keys of which a call must carry one; none, and the server is open to everyone."""
+        return tuple(key for key in (self.api_key, self.alt_api_key) if key is not None)
 
     @property
     def max_request_size(self) -> int:
         """The largest REST body in bytes."""
         return self.max_request_size_mb * MEBIBYTE
+
+    @property
+    def stream_memory(self) -> int:
+        """What all streams together may hold, in bytes."""
+        return self.stream_memory_mb * MEBIBYTE
 
 
 def settings() -> Iterable[tuple[str, Setting, Any]]:
@@ -180,15 +241,14 @@ def _from_options(options: Mapping[str, str]) -> dict[str, Found]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
     """Values by key; a variable of the older adapter wins over one of Qdrant's."""
     found = from_environment(environment)
-    names = [(setting.key, setting.variables) for _, setting, _ in settings()]
-    for key, variables in (*names, ("service.api_key", ("API_API_KEY",))):
-        for variable in variables:
+    for _, setting, _ in settings():
+        for variable in setting.variables:
             if environment.get(variable):
-                found[key] = Found(environment[variable], variable)
+                found[setting.key] = Found(environment[variable], variable)
     return found
 
 
-_KEYS = ("service.api_key", "service.alt_api_key", "service.read_only_api_key")
+_KEYS = ("service.read_only_api_key",)
 _SWITCHES = ("service.jwt_rbac", "service.enable_tls")
 
 
@@ -198,7 +258,7 @@ def _refuse_unprotected(found: Mapping[str, Found]) -> None:
     asked += [found[key] for key in _SWITCHES if key in found and _is_on(found[key])]
     for given in asked:
         raise ConfigError(
-            f"{given.origin}: this version has no access control and no TLS, "
+            f"{given.origin}: this version has no read-only keys, no tokens and no TLS, "
             "so it will not start where they are asked for"
         )
 

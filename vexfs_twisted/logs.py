@@ -11,6 +11,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TextIO, cast
@@ -116,6 +117,16 @@ def get_logger(namespace: str, **fields: Any) -> FilteringBoundLogger:
         **fields,
     )
     return cast(FilteringBoundLogger, logger)
+
+
+def bound(**fields: Any) -> AbstractContextManager[None]:
+    """A context in which every event of this task has these fields, too."""
+    return structlog.contextvars.bound_contextvars(**fields)
+
+
+def is_logged(level: str) -> bool:
+    """Whether an event of this level is published at all; asking is cheaper than logging it."""
+    return _RANKS[level] >= _Threshold.rank
 
 
 class _LoggingBridge(logging.Handler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from attrs import frozen
@@ -9,19 +11,29 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.web.server import Site
 
 from .config import Config
 from .engine.catalog import Catalog
-from .interfaces import IOperations
+from .interception import Chain, Interceptor
+from .interfaces import IStreamOperations
 from .lifecycle import SequentialService
 from .operations.service import Operations
+from .rest.oversight import Oversight
 from .rest.server import RestService
 from .rest.settings import RestSettings
 from .rest.site import make_site
 from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
+from .security.authentication import Authentication
+from .security.limits import RateLimit
 from .storage.pool import CallInReactor, WorkerPool
 from .storage.service import StorageService
+from .streaming.service import Streams
+from .streaming.settings import StreamSettings
+from .telemetry.calllog import CallLog
+from .telemetry.performance import Performance
+from .telemetry.status import Status
 
 _CODEC_THREADS = 2
 
@@ -52,12 +64,21 @@ def build(config: Config, reactor: Any) -> Parts:
     call_in_reactor: CallInReactor = reactor.callFromThread
     catalog = Catalog(config.storage_path, config.collections)
     storage = StorageService(catalog, call_in_reactor, reactor)
-    operations = Operations(storage, reactor)
+    streams = Streams(reactor, _stream_settings(config))
+    operations = Operations(storage, reactor, streams)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
-    rest = _rest(config, operations, codecs, reactor)
-    rpc = _rpc(config, operations, call_in_reactor)
+    performance = Performance()
+    chain = Chain(_interceptors(config, performance))
+    rpc = _rpc(config, operations, call_in_reactor, chain)
+    status = Status(rpc, performance, lambda: streams.status, config.rate_limit)
+    site = make_site(
+        operations, _rest_settings(config), reactor, codecs.run, Oversight(chain, status)
+    )
+    rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
-    return Parts(SequentialService([PoolService(codecs), storage, *wires]), rest, rpc, config.host)
+    # The last to start is the first to stop: streams end while their wires still listen.
+    children = [PoolService(codecs), storage, *wires, streams]
+    return Parts(SequentialService(children), rest, rpc, config.host)
 
 
 class PoolService(Service):
@@ -77,16 +98,28 @@ class PoolService(Service):
         return self._pool.stop()
 
 
-def _rest(config: Config, operations: IOperations, codecs: WorkerPool, reactor: Any) -> RestService:
-    settings = RestSettings(max_body_bytes=config.max_request_size, cors=config.cors)
-    site = make_site(operations, settings, reactor, codecs.run)
+def _interceptors(config: Config, performance: Performance) -> Iterator[Interceptor]:
+    """What every call passes, the outermost first; what is switched off is left out."""
+    yield CallLog(config.log_calls, monotonic)
+    yield performance
+    if config.api_keys:
+        yield Authentication(config.api_keys)
+    if config.rate_limit:
+        yield RateLimit(config.rate_limit, monotonic)
+
+
+def _rest_settings(config: Config) -> RestSettings:
+    return RestSettings(max_body_bytes=config.max_request_size, cors=config.cors)
+
+
+def _rest(config: Config, site: Site, reactor: Any) -> RestService:
     kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
     endpoint = kind(reactor, config.http_port, _BACKLOG, config.host)
     return RestService(endpoint, site, reactor)
 
 
 def _rpc(
-    config: Config, operations: IOperations, call_in_reactor: CallInReactor
+    config: Config, operations: IStreamOperations, call_in_reactor: CallInReactor, chain: Chain
 ) -> RpcService | None:
     if config.grpc_port is None:
         return None
@@ -97,7 +130,15 @@ def _rpc(
         keepalive_time_ms=config.grpc_keepalive_time_ms,
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
     )
-    return RpcService(operations, settings, call_in_reactor)
+    return RpcService(operations, settings, call_in_reactor, chain)
+
+
+def _stream_settings(config: Config) -> StreamSettings:
+    return StreamSettings(
+        batch_points=config.stream_batch_points,
+        budget_bytes=config.stream_memory,
+        max_streams=config.max_streams,
+    )
 
 
 def host_and_port(host: str, port: int) -> str:

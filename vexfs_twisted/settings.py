@@ -108,6 +108,17 @@ def text(value: Any) -> str:
     return value
 
 
+def secret(value: Any) -> str | None:
+    """Parse a key; an empty one is none. What is wrong with it is told without showing it."""
+    if value == "":
+        return None
+    if not isinstance(value, str):
+        raise ValueError("this is not a text; a key that looks like a number needs quotes")
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ValueError("a key is printable ASCII, without a space at either end")
+    return value
+
+
 def from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
     """Values of QDRANT__SECTION__KEY by key. Variables that are set and empty count as unset."""
     return {

@@ -1,7 +1,7 @@
-"""The contract of IOperations on the operations themselves."""
+"""The contract of IStreamOperations on the operations themselves."""
 
-from vexfs_twisted.testing.operations_contract import contract_cases
+from vexfs_twisted.testing.operations_contract import STREAM_TOPICS, TOPICS, contract_cases
 
 from .providers import DirectCase
 
-globals().update(contract_cases(DirectCase, __name__))
+globals().update(contract_cases(DirectCase, __name__, [*TOPICS, *STREAM_TOPICS]))

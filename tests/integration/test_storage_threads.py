@@ -18,14 +18,19 @@ from twisted.trial.unittest import TestCase
 
 from tests.engine_support import unnamed, upsert
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.upkeep import upkeep
+from vexfs_twisted.interfaces import BatchCursor
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import BadInput, Unavailable
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Record
+from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
+from vexfs_twisted.storage.cursors import Cursors
 from vexfs_twisted.storage.pool import WorkerPool
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
@@ -171,6 +176,14 @@ class GroupCommitTests(PoolTestCase):
         batch = self.writer.submit_batch([DeletePoints(ids=[1]), self.collection.poison])
         await self.assertFailure(batch, BadInput)
 
+    async def test_what_became_of_each_is_told_where_it_is_asked_for(self) -> None:
+        self.collection.gate.set()
+        self.collection.poison = DeletePoints(ids=[99])
+        outcomes = await self.writer.submit_each([DeletePoints(ids=[1]), self.collection.poison])
+        self.assertEqual(outcomes[0], 0)
+        self.assertIsInstance(outcomes[1], BadInput)
+        self.assertEqual(await self.writer.submit_each([]), [])
+
     async def test_an_empty_batch_waits_for_nothing(self) -> None:
         first = self.submit(1)[0]
         self.assertEqual(self.successResultOf(self.writer.submit_batch([])), [])
@@ -198,6 +211,72 @@ class GroupCommitTests(PoolTestCase):
         await self.pool.stop()
         with self.assertRaises(Unavailable):
             await self.submit(1)[0]
+
+
+class StoredCursor(Cursor[Record]):
+    """A cursor whose reads wait for the gate."""
+
+    def __init__(self, gate: Event) -> None:
+        self.gate = gate
+        self.is_closed = Event()
+
+    def next(self, points: int, size: int) -> Batch[Record] | None:
+        """Wait for the gate, then tell what was asked."""
+        self.gate.wait(30)
+        return Batch([Record(points, None, None)], size)
+
+    def close(self) -> None:
+        """Note it."""
+        self.is_closed.set()
+
+
+class CursorTests(PoolTestCase):
+    """Cursors are read in the threads that other reads leave."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gate = Event()
+        self.cursors = Cursors(self.pool)
+
+    async def opened(self) -> tuple[BatchCursor[Record], StoredCursor]:
+        """A cursor and what is behind it."""
+        behind = StoredCursor(self.gate)
+        return await self.cursors.open(lambda: behind), behind
+
+    async def test_one_thread_is_left_to_other_reads(self) -> None:
+        pairs = [await self.opened() for _ in range(3)]
+        reads = [cursor.next(number, 10) for number, (cursor, _) in enumerate(pairs)]
+        self.assertEqual(await self.pool.run(divmod, 7, 2), (3, 1))
+        for read in reads:
+            self.assertNoResult(read)
+        self.gate.set()
+        found = [batch.points[0].id for batch in await gatherResults(reads) if batch is not None]
+        self.assertEqual(found, [0, 1, 2])
+
+    async def test_closing_waits_for_no_turn(self) -> None:
+        pairs = [await self.opened() for _ in range(2)]
+        reading = pairs[0][0].next(1, 10)
+        pairs[1][0].close()
+        await self.pool.run(pairs[1][1].is_closed.wait, 30)
+        self.assertNoResult(reading)
+        self.gate.set()
+        await reading
+
+    async def test_closing_after_the_stop_is_left_to_the_engine(self) -> None:
+        cursor, behind = await self.opened()
+        await self.pool.stop()
+        cursor.close()
+        self.assertFalse(behind.is_closed.is_set())
+        await self.assertFailure(cursor.next(1, 1), Unavailable)
+
+    async def test_what_fails_to_open_is_told(self) -> None:
+        def refuse() -> StoredCursor:
+            raise BadInput("wrong")
+
+        await self.assertFailure(self.cursors.open(refuse), BadInput)
+        self.gate.set()
+        cursor, _ = await self.opened()
+        self.assertIsNotNone(await cursor.next(1, 1))
 
 
 class CoalescerTests(PoolTestCase):

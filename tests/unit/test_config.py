@@ -78,6 +78,15 @@ class Precedence(WithFile):
         self.assertIs(load_config({}, {"QDRANT__SERVICE__ENABLE_CORS": "False"}).cors, False)
         self.assertIs(load_config({}, {}, self.file("service: {enable_cors: false}")).cors, False)
 
+    def test_bounds_of_streams(self) -> None:
+        self.assertEqual(Config().stream_memory, 100 * 1024 * 1024)
+        self.assertEqual((Config().stream_batch_points, Config().max_streams), (100, 100))
+        environment = {"QDRANT__STREAMING__BATCH_POINTS": "50"}
+        path = self.file("streaming: {memory_mb: 10, max_streams: 7}")
+        config = load_config({"max-streams": "8"}, environment, path)
+        self.assertEqual((config.stream_batch_points, config.max_streams), (50, 8))
+        self.assertEqual(config.stream_memory, 10 * 1024 * 1024)
+
     def test_an_empty_file_sets_nothing(self) -> None:
         self.assertEqual(load_config({}, {}, self.file("# nothing\n")), Config())
 
@@ -188,6 +197,9 @@ class Refusals(WithFile):
             {"http-port": "63.33"},
             {"max-request-size-mb": "0"},
             {"grpc-max-message-size": "0"},
+            {"stream-batch-points": "0"},
+            {"stream-memory-mb": "0"},
+            {"max-streams": "401"},
             {"grpc-max-message-size": str(2**31)},
             {"storage-path": ""},
             {"log-level": "loud"},
@@ -226,24 +238,71 @@ class Refusals(WithFile):
         self.assertIn("many", text)
 
     def test_protection_that_is_not_there(self) -> None:
-        """A server that would run open although a key is set must not run at all."""
+        """A server that would run open although it is told to be closed must not run at all."""
         for environment in (
-            {"API_API_KEY": "secret"},
-            {"QDRANT__SERVICE__API_KEY": "secret"},
             {"QDRANT__SERVICE__READ_ONLY_API_KEY": "12345"},
+            {"QDRANT__SERVICE__READ_ONLY_API_KEY": "secret"},
             {"QDRANT__SERVICE__ENABLE_TLS": "true"},
             {"QDRANT__SERVICE__JWT_RBAC": "1"},
             {"QDRANT__SERVICE__JWT_RBAC": "perhaps"},
-            {"QDRANT__SERVICE__API_KEY": "0"},
-            {"QDRANT__SERVICE__ALT_API_KEY": "false"},
         ):
             text = self.refusal(environment=environment)
             self.assertTrue(text.startswith(next(iter(environment))), text)
             self.assertNotIn("secret", text)
-        self.assertIn("service.api_key", self.refusal(file="service: {api_key: secret}"))
+        text = self.refusal(file="service: {api_key: a, read_only_api_key: secret}")
+        self.assertIn("service.read_only_api_key", text)
 
     def test_protection_switched_off_is_no_refusal(self) -> None:
         environment = {"QDRANT__SERVICE__ENABLE_TLS": "false", "QDRANT__SERVICE__JWT_RBAC": "0"}
         self.assertEqual(load_config({}, environment), Config())
-        path = self.file("service: {enable_tls: false, jwt_rbac: null, api_key: null}")
+        path = self.file("service: {enable_tls: false, jwt_rbac: null, read_only_api_key: null}")
         self.assertEqual(load_config({}, {}, path), Config())
+
+
+class Keys(WithFile):
+    def test_every_way_to_give_a_key(self) -> None:
+        path = self.file("service: {api_key: from-file, alt_api_key: the-other}")
+        config = load_config({}, {}, path)
+        self.assertEqual(config.api_keys, ("from-file", "the-other"))
+        qdrant = {"QDRANT__SERVICE__API_KEY": "from-qdrant"}
+        self.assertEqual(load_config({}, qdrant, path).api_keys, ("from-qdrant", "the-other"))
+        older = {**qdrant, "API_API_KEY": "from-adapter"}
+        self.assertEqual(load_config({}, older, path).api_keys, ("from-adapter", "the-other"))
+
+    def test_digits_in_the_environment_are_a_key(self) -> None:
+        for key in ("12345", "0", "false"):
+            self.assertEqual(load_config({}, {"API_API_KEY": key}).api_keys, (key,))
+
+    def test_no_key(self) -> None:
+        self.assertEqual(load_config({}, {"API_API_KEY": ""}).api_keys, ())
+        for content in ("service: {api_key: null}", "service: {api_key: ''}"):
+            self.assertEqual(load_config({}, {}, self.file(content)).api_keys, ())
+
+    def test_a_key_that_no_client_could_send_is_refused_unseen(self) -> None:
+        for key in (" 1secret", "1secret\n", "1secr\tet", "1secret\u00fc"):
+            text = self.refusal(environment={"API_API_KEY": key})
+            self.assertTrue(text.startswith("API_API_KEY: "), text)
+            self.assertNotIn("1secr", text)
+
+    def test_yaml_that_reads_a_key_as_something_else_is_refused_unseen(self) -> None:
+        """0123 would be 83, and 1e5 something else again."""
+        for key in ("0123", "83", "1.50", "true", "[a]"):
+            text = self.refusal(file=f"service: {{api_key: {key}}}")
+            self.assertIn("service.api_key: ", text)
+            self.assertNotIn(key, text)
+
+    def test_keys_are_not_shown(self) -> None:
+        config = load_config({}, {"API_API_KEY": "1secret", "QDRANT__SERVICE__ALT_API_KEY": "2nd"})
+        self.assertNotIn("1secret", repr(config))
+        self.assertNotIn("2nd", repr(config))
+
+
+class Calls(WithFile):
+    def test_how_many_calls_and_how_they_are_logged(self) -> None:
+        config = load_config({}, {})
+        self.assertEqual((config.rate_limit, config.log_calls), (10_000, "debug"))
+        path = self.file("service: {rate_limit: 5}\nlogger: {calls: info}")
+        config = load_config({}, {}, path)
+        self.assertEqual((config.rate_limit, config.log_calls), (5, "info"))
+        self.assertEqual(load_config({"rate-limit": "0"}, {}, path).rate_limit, 0)
+        self.assertTrue(self.refusal(options={"rate-limit": "-1"}).startswith("--rate-limit: "))

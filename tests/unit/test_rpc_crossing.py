@@ -8,7 +8,8 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.interfaces import IOperations
+from vexfs_twisted.interception import Chain
+from vexfs_twisted.interfaces import IStreamOperations
 from vexfs_twisted.model.errors import NotFound, Unavailable
 from vexfs_twisted.rpc.crossing import Crossing, Operation
 from vexfs_twisted.rpc.wire import INLINE_BYTES, INLINE_POINTS, InFlight, Wire
@@ -20,8 +21,8 @@ class Bridge:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.wakes: list[Callable[[], None]] = []
-        # The operations that these tests carry need nothing of an IOperations.
-        operations = cast(IOperations, object())
+        # The operations that these tests carry need nothing of an IStreamOperations.
+        operations = cast(IStreamOperations, object())
         self.crossing = Crossing(operations, self.loop, self.wakes.append)
 
     def carry(self, operation: Operation[Any], *, is_write: bool = False) -> asyncio.Task[Any]:
@@ -73,7 +74,7 @@ class CrossingTests(SynchronousTestCase):
         self.assertIsInstance(task.exception(), NotFound)
 
     def test_an_operation_may_fail_to_begin(self) -> None:
-        def operation(_: IOperations) -> Deferred[int]:
+        def operation(_: IStreamOperations) -> Deferred[int]:
             raise NotFound("x")
 
         task = self.bridge.carry(operation)
@@ -102,9 +103,9 @@ class CrossingTests(SynchronousTestCase):
         self.assertEqual(cancelled, [pending])
 
     def test_a_read_cancelled_before_it_crossed_never_begins(self) -> None:
-        begun: list[IOperations] = []
+        begun: list[IStreamOperations] = []
 
-        def operation(operations: IOperations) -> Deferred[None]:
+        def operation(operations: IStreamOperations) -> Deferred[None]:
             begun.append(operations)
             return succeed(None)
 
@@ -129,9 +130,9 @@ class CrossingTests(SynchronousTestCase):
         self.assertTrue(task.cancelled())
 
     def test_a_write_cancelled_before_it_crossed_begins_all_the_same(self) -> None:
-        begun: list[IOperations] = []
+        begun: list[IStreamOperations] = []
 
-        def operation(operations: IOperations) -> Deferred[None]:
+        def operation(operations: IStreamOperations) -> Deferred[None]:
             begun.append(operations)
             return succeed(None)
 
@@ -155,7 +156,7 @@ class CrossingTests(SynchronousTestCase):
 class WireTests(SynchronousTestCase):
     def run_on_wire(self, use: Callable[[Wire], Any]) -> Any:
         async def run() -> Any:
-            wire = Wire(cast(Crossing, object()))
+            wire = Wire(cast(Crossing, object()), Chain())
             try:
                 return await use(wire)
             finally:

@@ -4,25 +4,31 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from vexfs_twisted.interception import Chain
 from vexfs_twisted.rpc import reflection
 from vexfs_twisted.rpc.crossing import Crossing
-from vexfs_twisted.rpc.methods import Method, handlers_of
+from vexfs_twisted.rpc.handlers import handlers_of
+from vexfs_twisted.rpc.methods import Method
 from vexfs_twisted.rpc.pool import POOL
 from vexfs_twisted.rpc.services import public_services
 from vexfs_twisted.rpc.wire import Wire
 
 
 class TableTests(SynchronousTestCase):
+    def wire(self) -> Wire:
+        nothing: Any = None
+        wire = Wire(cast(Crossing, nothing), Chain())
+        self.addCleanup(wire.close)
+        return wire
+
     def test_a_name_that_the_service_lacks_is_an_error(self) -> None:
         nothing: Any = None
         table: dict[str, Method[Any, Any]] = {"Nothing": Method(nothing, nothing)}
-        wire = Wire(cast(Crossing, nothing))
-        self.addCleanup(wire.close)
         service = POOL.FindServiceByName("qdrant.Points")
-        self.assertRaises(LookupError, handlers_of, service, table, wire)
+        self.assertRaises(LookupError, handlers_of, service, table, self.wire())
 
     def test_public_services_are_described_in_the_pool(self) -> None:
         # Reflection puts the description of the health service there.
-        self.assertEqual(len(reflection.handlers(public_services())), 2)
+        self.assertEqual(len(reflection.handlers(public_services(), self.wire())), 2)
         for name in public_services():
             self.assertEqual(POOL.FindServiceByName(name).full_name, name)

@@ -12,7 +12,13 @@ from ..model.collection import (
     UpdateCollection,
     changed_config,
 )
-from ..model.errors import BadRequest, DomainError, Unavailable, unknown_collection
+from ..model.errors import (
+    BadRequest,
+    DomainError,
+    Interrupted,
+    Unavailable,
+    unknown_collection,
+)
 from ..model.ids import PointId
 from ..model.optimizations import Optimizations
 from ..model.payload_index import CreateFieldIndex, FieldInfo
@@ -27,16 +33,20 @@ from ..model.queries import (
     Scroll,
     Selection,
 )
+from ..model.streams import P
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
+from .cursor import Cursor
 from .draft import Outcome
 from .payload_edits import check_depth
+from .query.courses import Course, query_course, retrieve_course, scroll_course
 from .query.facets import facet
 from .query.fields import build_fields, describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
+from .store.moments import MomentLost
 from .store.view import Snapshot
 from .upkeep.outlook import indexed_count, report, segment_count, status, tasks
 from .upkeep.upkeep import Upkeep
@@ -167,6 +177,18 @@ class Collection:
         with self._reading() as snapshot:
             return list(answer(snapshot, queries))
 
+    def open_retrieve(self, ids: Sequence[PointId], selection: Selection) -> Cursor[Record]:
+        """A cursor over what `retrieve` answers."""
+        return self._cursor(lambda snapshot: retrieve_course(snapshot, ids, selection))
+
+    def open_scroll(self, request: Scroll) -> Cursor[Record]:
+        """A cursor over the points of a scroll up to its limit, as far as its pages go."""
+        return self._cursor(lambda snapshot: scroll_course(snapshot, request))
+
+    def open_query(self, query: Query) -> Cursor[ScoredPoint]:
+        """A cursor over the answer to a query, which is ranked before this returns."""
+        return self._cursor(lambda snapshot: query_course(snapshot, query))
+
     def is_upkeep_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""
         return self.is_checkpoint_due() or self._upkeep.is_due()
@@ -256,6 +278,17 @@ class Collection:
         with self._reading() as snapshot:
             build_fields(snapshot)
 
+    def _cursor(self, begin: Callable[[Snapshot], Course[P]]) -> Cursor[P]:
+        with self._errors():
+            moment = self._store.hold()
+            try:
+                with moment.reading() as snapshot:
+                    course = begin(snapshot)
+            except BaseException:
+                moment.end()
+                raise
+        return Cursor(moment, course, self._errors)
+
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:
         with self._errors(), self._store.read() as snapshot:
@@ -269,6 +302,10 @@ class Collection:
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise Unavailable("the collection is closed") from None
+        except MomentLost:
+            raise Interrupted(
+                "the moment that was read could not be kept any longer, begin again"
+            ) from None
 
 
 def _ended(outcomes: list[Outcome], problem: Exception | None) -> list[Outcome]:

@@ -24,7 +24,8 @@ from .store.advice import placed
 from .store.bits import LIVE_SLOT, read_bitmap
 from .store.files import storage_errors, sync_directory
 from .store.forms import Form, form_of
-from .store.gate import Gate
+from .store.gate import Gate, GateClosed
+from .store.moments import HeldMoment, MomentLost, Moments
 from .store.segments import Segments, read_segments, remove_strays, write_segments
 from .store.state import (
     Slot,
@@ -50,6 +51,9 @@ from .store.vectorfile import VectorFile
 from .store.view import Snapshot, VectorSpace, View
 from .store.views import Views
 
+PATIENCE_S = 5.0
+"""How long a commit that needs more room waits for held moments to end by themselves."""
+
 
 class CollectionStore:
     """The files of one collection. Any thread may read; writers take turns.
@@ -62,6 +66,7 @@ class CollectionStore:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
         self._gate = Gate()
+        self._moments = Moments()
         self._writing = Lock()
         self._files: dict[str, VectorFile] = {}
         try:
@@ -113,6 +118,16 @@ class CollectionStore:
     def read(self) -> Reading:
         """A context in which one thread reads one moment. Must not be nested in a thread."""
         return Reading(self._gate, self._environment, self._tables, self._views)
+
+    def hold(self) -> HeldMoment:
+        """The moment now, for as long as its reader wants it. Raises GateClosed after `close`.
+
+        It is lost, and its reads raise MomentLost, when the tables must grow and it has not been
+        ended after PATIENCE_S.
+        """
+        reading = self.read()
+        with reading as snapshot:
+            return self._moments.hold(snapshot, reading.take_transaction())
 
     def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         """Carry out sequences of checked updates in one transaction.
@@ -189,6 +204,7 @@ class CollectionStore:
         with self._writing:
             self._gate.close()
             with self._gate.held():
+                self._moments.end_all(GateClosed())
                 self._close_files()
 
     def remove(self) -> None:
@@ -200,6 +216,7 @@ class CollectionStore:
                 sync_directory(self._path.parent)
             finally:
                 with self._gate.held():
+                    self._moments.end_all(GateClosed())
                     self._close_files()
 
     def _commit_together(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
@@ -235,7 +252,10 @@ class CollectionStore:
                     self._publish_once(write)
                 return
             except lmdb.MapFullError:
+                # Before the gate is held, so that other reads go on meanwhile.
+                self._moments.wait(PATIENCE_S)
                 with self._gate.held():
+                    self._moments.end_all(MomentLost())
                     grow_map(self._environment)
             except StorageFull:
                 for file in self._files.values():
@@ -324,6 +344,12 @@ class Reading:
         except BaseException:
             self._gate.leave()
             raise
+
+    def take_transaction(self) -> Transaction:
+        """The transaction, which now outlives the context and is the caller's to end."""
+        transaction, self._transaction = self._transaction, None
+        assert transaction is not None
+        return transaction
 
     def __exit__(
         self,

@@ -14,10 +14,14 @@ from attrs import frozen
 
 
 class DomainError(Exception):
-    """What went wrong, said to the client. Subclasses fix the `code`; raise only those."""
+    """What went wrong, said to the client. Subclasses fix the `code`; raise only those.
+
+    `retry_after` is where trying again may help, in seconds.
+    """
 
     code: ClassVar[str]
     prefix: ClassVar[str] = ""
+    retry_after: int | None = None
 
     def __init__(self, text: str) -> None:
         self.message = f"{self.prefix}{text}"
@@ -50,6 +54,12 @@ class AlreadyExists(DomainError):
 
     code = "already_exists"
     prefix = "Wrong input: "
+
+
+class Unauthenticated(DomainError):
+    """The caller has not shown that it may call at all."""
+
+    code = "unauthenticated"
 
 
 class Forbidden(DomainError):
@@ -89,11 +99,38 @@ class Unavailable(DomainError):
     prefix = "Service unavailable: "
 
 
+class TooMany(DomainError):
+    """The server does as much of this at a time as it may."""
+
+    code = "too_many"
+    prefix = "Too many requests: "
+    retry_after = 1
+
+
+class RateLimited(DomainError):
+    """The caller asks more often than it may."""
+
+    code = "rate_limited"
+    prefix = "Rate limiting exceeded: "
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class Interrupted(DomainError):
+    """A read that goes on for long was ended by the server; it may be begun again."""
+
+    code = "interrupted"
+    prefix = "Interrupted: "
+
+
 class StorageFull(DomainError):
     """No room is left on the device."""
 
     code = "storage_full"
     prefix = "Storage is full: "
+    retry_after = 60
 
 
 class InternalError(DomainError):

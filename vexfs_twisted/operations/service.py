@@ -11,7 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import IOperations, IStorage
+from ..interfaces import (
+    IncomingStream,
+    IStorage,
+    IStreamOperations,
+    Outcome,
+    OutgoingStream,
+)
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -38,6 +44,7 @@ from ..model.queries import (
     check_scroll,
 )
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
+from ..streaming.service import Streams
 from .deadlines import with_deadline
 
 P = ParamSpec("P")
@@ -59,13 +66,16 @@ def _deferred(method: Callable[P, Awaitable[T]]) -> Callable[P, Deferred[T]]:
     return call
 
 
-@implementer(IOperations)
+@implementer(IStreamOperations)
 class Operations:
-    """See IOperations. Every method is called in the reactor thread."""
+    """See IStreamOperations. Every method is called in the reactor thread."""
 
-    def __init__(self, storage: IStorage, clock: IReactorTime) -> None:
+    def __init__(
+        self, storage: IStorage, clock: IReactorTime, streams: Streams | None = None
+    ) -> None:
         self._storage = storage
         self._clock = clock
+        self._streams = streams or Streams(clock)
 
     @_deferred
     async def create_collection(self, name: str, request: CreateCollection) -> bool:
@@ -211,6 +221,57 @@ class Operations:
             check_query(query)
         reading = self._storage.query_batch(self._resolve(name), queries)
         return await with_deadline(reading, timeout, self._clock)
+
+    @_deferred
+    async def stream_scroll(
+        self, name: str, request: Scroll, timeout: float | None = None
+    ) -> OutgoingStream[Record]:
+        """See IStreamOperations."""
+        check_scroll(request)
+        real = self._resolve(name)
+        return await self._streams.outgoing(
+            lambda: self._storage.open_scroll(real, request), timeout
+        )
+
+    @_deferred
+    async def stream_query(
+        self, name: str, query: Query, timeout: float | None = None
+    ) -> OutgoingStream[ScoredPoint]:
+        """See IStreamOperations."""
+        check_query(query)
+        real = self._resolve(name)
+        return await self._streams.outgoing(lambda: self._storage.open_query(real, query), timeout)
+
+    @_deferred
+    async def stream_retrieve(
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        timeout: float | None = None,
+    ) -> OutgoingStream[Record]:
+        """See IStreamOperations."""
+        real = self._resolve(name)
+        return await self._streams.outgoing(
+            lambda: self._storage.open_retrieve(real, ids, selection), timeout
+        )
+
+    @_deferred
+    async def stream_upsert(
+        self, acknowledge: bool = False, timeout: float | None = None
+    ) -> IncomingStream:
+        """See IStreamOperations."""
+        return self._streams.incoming(self._write_each, acknowledge, timeout)
+
+    @_deferred
+    async def _write_each(self, name: str, updates: Sequence[Update]) -> list[Outcome]:
+        """What becomes of updates that come one after another, up to the first error."""
+        sound, problem = _before_an_empty_one(updates)
+        outcomes = await self._storage.update_each(self._resolve(name), sound)
+        is_done = len(outcomes) == len(sound) and not any(
+            isinstance(outcome, Exception) for outcome in outcomes
+        )
+        return [*outcomes, problem] if problem is not None and is_done else outcomes
 
     def _resolve(self, name: str) -> str:
         check_collection_name(name)

@@ -7,12 +7,15 @@ from typing import Any
 import orjson
 from attrs import frozen
 
+from ..model.errors import DomainError, Unauthenticated
 from .errors import describe_error
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+_CHALLENGE = (b"WWW-Authenticate", b"Bearer")
 
 
 @frozen
@@ -41,7 +44,11 @@ def text_answer(text: str) -> Answer:
 
 
 def error_answer(error: BaseException, seconds: float, headers: Headers = ()) -> Answer:
-    """The error in its envelope, with its status."""
+    """The error in its envelope, with its status; what asks for a key is plain text."""
     status, text = describe_error(error)
+    if isinstance(error, Unauthenticated):
+        return Answer(status, text.encode(), TEXT, (*headers, _CHALLENGE))
+    if isinstance(error, DomainError) and error.retry_after is not None:
+        headers = (*headers, (b"Retry-After", b"%d" % error.retry_after))
     body = orjson.dumps({"status": {"error": text}, "time": seconds})
     return Answer(status, body, headers=headers)

@@ -9,7 +9,7 @@ import orjson
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from ..interfaces import IOperations
+from ..interfaces import IOperations, ServerStatus
 from ..model.names import check_collection_name
 from .bodies import THREAD_FROM_BYTES, Body
 from .parameters import (
@@ -47,6 +47,7 @@ class Call:
     path: Mapping[str, str]
     arguments: Arguments
     body: Body
+    status: ServerStatus
 
     @property
     def collection(self) -> str:

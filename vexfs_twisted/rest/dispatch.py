@@ -9,9 +9,11 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 
 from ..interfaces import IOperations
-from .answers import Answer, error_answer, result_answer
+from .answers import Answer, result_answer
 from .bodies import Body
 from .call import Call, RunInThread
+from .oversight import Oversight
+from .passages import RestPassage
 from .request import ApiRequest
 from .routing import Handler, Route
 from .settings import RestSettings
@@ -26,17 +28,30 @@ class Dispatcher:
     operations: IOperations
     settings: RestSettings
     run_in_thread: RunInThread
+    oversight: Oversight
 
     def dispatch(self, route: Route, request: ApiRequest, path: dict[str, str]) -> Deferred[bytes]:
         """Carry out a request; fires with the body of its answer, whose headers are set by then.
 
         Klein cancels the Deferred when the client goes away. That ends a read; a write goes on.
         """
-        call = Call(self.operations, self.run_in_thread, path, request.args, self._body(request))
-        answering = Deferred.fromCoroutine(answer(route.handler, call))
+        passage = RestPassage(self.oversight.chain, route.kind, request)
+        answering = Deferred.fromCoroutine(
+            answer(route.handler, self._call(request, path), passage)
+        )
         if route.is_write:
             answering = _shielded(answering)
         return answering.addCallback(request.prepare)
+
+    def _call(self, request: ApiRequest, path: dict[str, str]) -> Call:
+        return Call(
+            self.operations,
+            self.run_in_thread,
+            path,
+            request.args,
+            self._body(request),
+            self.oversight.status,
+        )
 
     def _body(self, request: ApiRequest) -> Body:
         encoding = request.getHeader(b"Content-Encoding")
@@ -44,21 +59,22 @@ class Dispatcher:
         return Body(request.take_body(), packed, self.settings.max_body_bytes)
 
 
-async def answer(handler: Handler, call: Call) -> Answer:
+async def answer(handler: Handler, call: Call, passage: RestPassage) -> Answer:
     """What `handler` answers to `call`, in its envelope; errors become answers, too.
 
     Only a cancellation is raised: there is nobody to answer to.
     """
     started = perf_counter()
     try:
-        result = await handler(call)
-        if isinstance(result, Answer):
-            return result
-        return result_answer(result, perf_counter() - started)
+        with passage:
+            result = await handler(call)
+            if isinstance(result, Answer):
+                return result
+            return result_answer(result, perf_counter() - started)
     except CancelledError:
         raise
     except Exception as error:
-        return error_answer(error, perf_counter() - started)
+        return passage.answer_to(error, perf_counter() - started)
 
 
 def _shielded(work: Deferred[T]) -> Deferred[T]:

@@ -19,6 +19,7 @@ STATUSES: Mapping[str, int] = {
     "format": 400,
     "query_format": 400,
     "not_supported": 400,
+    "unauthenticated": 401,
     "forbidden": 403,
     "not_found": 404,
     "standalone": 405,
@@ -26,8 +27,11 @@ STATUSES: Mapping[str, int] = {
     "already_exists": 409,
     "payload_too_large": 413,
     "validation": 422,
+    "too_many": 429,
+    "rate_limited": 429,
     "internal": 500,
     "unavailable": 503,
+    "interrupted": 503,
     "storage_full": 507,
 }
 """Domain error code -> status. A test holds it complete."""

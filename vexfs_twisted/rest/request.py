@@ -12,6 +12,7 @@ from twisted.web.server import Request
 from ..model.errors import PayloadTooLarge
 from .answers import TEXT, Answer, error_answer
 from .bodies import declared_too_large, found_too_large
+from .passages import refuse
 
 if TYPE_CHECKING:
     from .site import ApiSite
@@ -78,7 +79,8 @@ class ApiRequest(Request):
         self.requestHeaders.removeHeader(b"Expect")
         self.channel.persistent = False
         self.clientproto = b"HTTP/1.1"
-        self.write(self.prepare(error_answer(error, 0.0, ((b"Connection", b"close"),))))
+        headers = ((b"Connection", b"close"),)
+        self.write(self.prepare(refuse(self._site.chain, self, error, headers)))
 
     def prepare(self, answer: Answer) -> bytes:
         """Set status and headers of `answer`; returns the body, which is still to be written."""

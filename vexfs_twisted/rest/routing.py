@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from attrs import frozen
 
+from ..interception import Kind
 from .call import Call
 
 Handler = Callable[[Call], Awaitable[object]]
@@ -20,6 +21,7 @@ class Route:
     path: str
     handler: Handler
     is_write: bool
+    kind: Kind
 
 
 class Routes:
@@ -34,17 +36,27 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
-    def read(self, method: str, path: str) -> Callable[[Handler], Handler]:
-        """Declare an endpoint that changes nothing; it is cancelled when its client goes away."""
-        return self._declare(method, path, is_write=False)
+    def read(
+        self, method: str, path: str, *, is_open: bool = False
+    ) -> Callable[[Handler], Handler]:
+        """Declare an endpoint that changes nothing; it is cancelled when its client goes away.
+
+        `is_open`: no key is asked for.
+        """
+        return self._declare(method, path, is_write=False, is_open=is_open)
 
     def write(self, method: str, path: str) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes something; once begun it is finished."""
         return self._declare(method, path, is_write=True)
 
-    def _declare(self, method: str, path: str, *, is_write: bool) -> Callable[[Handler], Handler]:
+    def _declare(
+        self, method: str, path: str, *, is_write: bool, is_open: bool = False
+    ) -> Callable[[Handler], Handler]:
+        template = path.replace("<", "{").replace(">", "}")
+        kind = Kind("rest", f"{method} {template}", is_open=is_open)
+
         def decorate(handler: Handler) -> Handler:
-            self._routes.append(Route(method, path, handler, is_write))
+            self._routes.append(Route(method, path, handler, is_write, kind))
             return handler
 
         return decorate

@@ -13,24 +13,25 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import UnicodeConverter
 
+from ..interception import Kind
 from ..interfaces import IOperations
-from ..logs import get_logger
 from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .call import RunInThread
 from .dispatch import Dispatcher
-from .endpoints import aliases, collections, indexes, points, search, service, updates
+from .endpoints import aliases, collections, indexes, points, search, service, status, updates
+from .oversight import Oversight
+from .passages import RestPassage, refuse
 from .request import ApiRequest
 from .routing import Route
 from .settings import RestSettings
 
-log = get_logger("vexfs.rest")
-
 _TOPICS = (
     service.routes,
+    status.routes,
     collections.routes,
     aliases.routes,
     indexes.routes,
@@ -40,6 +41,7 @@ _TOPICS = (
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT_SECONDS = b"3600"
+_PREFLIGHT = Kind("rest", "OPTIONS", is_open=True)
 _ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)
 
 
@@ -48,32 +50,30 @@ def make_site(
     settings: RestSettings,
     clock: IReactorTime,
     run_in_thread: RunInThread,
+    oversight: Oversight | None = None,
 ) -> Site:
     """The site that answers the REST API by `operations`.
 
     `clock` times out idle connections. `run_in_thread` runs what would hold up the reactor: the
     decoding and encoding of large bodies.
     """
-    return ApiSite(ApiResource(Dispatcher(operations, settings, run_in_thread)), settings, clock)
+    dispatcher = Dispatcher(operations, settings, run_in_thread, oversight or Oversight())
+    return ApiSite(ApiResource(dispatcher), dispatcher, clock)
 
 
 class ApiSite(Site):
     """A site of API requests. `common_headers` go with every answer."""
 
-    def __init__(self, resource: Resource, settings: RestSettings, clock: IReactorTime) -> None:
+    def __init__(self, resource: Resource, dispatcher: Dispatcher, clock: IReactorTime) -> None:
         super().__init__(
             resource, requestFactory=ApiRequest, parsePOSTFormSubmission=False, reactor=clock
         )
-        self.settings = settings
-        self.common_headers: Headers = _ANY_ORIGIN if settings.cors else ()
+        self.settings = dispatcher.settings
+        self.chain = dispatcher.oversight.chain
+        self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
 
     def log(self, request: Request) -> None:
-        """Log an answered request, at the lowest level only.
-
-        The access log that twisted.web keeps would cost a small request more than its own work.
-        """
-        path = request.path.decode("utf-8", "replace")
-        log.debug("answered", method=request.method.decode(), path=path, status=request.code)
+        """Write nothing: calls are logged where they pass the interceptors."""
 
 
 class ApiResource(Resource):
@@ -87,19 +87,40 @@ class ApiResource(Resource):
         klein.url_map.converters["default"] = _Segment
         for route in chain.from_iterable(_TOPICS):
             _add_route(klein, route, dispatcher)
-        klein.handle_errors(Exception)(_answer_failure)  # type: ignore[arg-type]
+        klein.handle_errors(Exception)(self._answer_failure)  # type: ignore[arg-type]
         self._klein = klein.resource()
+        self._chain = dispatcher.oversight.chain
         self._answers_preflights = dispatcher.settings.cors
 
     def render(self, request: ApiRequest) -> Any:
         """Answer a request, whatever its method and path."""
         if request.method == b"OPTIONS" and self._answers_preflights:
-            return request.prepare(_preflight(request))
+            return request.prepare(self._preflight(request))
         try:
             request.postpath = _plain_segments(request.postpath or [])
         except UnicodeDecodeError:
-            return request.prepare(error_answer(BadRequest("the path is not UTF-8"), 0.0))
+            error = BadRequest("the path is not UTF-8")
+            return request.prepare(refuse(self._chain, request, error))
         return self._klein.render(request)
+
+    def _answer_failure(self, request: ApiRequest, failure: Failure) -> bytes:
+        """Answer what no handler has caught: a path or a method that is not there, mostly."""
+        error = failure.value or Exception("no reason given")
+        if not isinstance(error, HTTPException):
+            return request.prepare(error_answer(error, 0.0))
+        headers: Headers = ()
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            headers = ((b"Allow", ", ".join(sorted(error.valid_methods)).encode()),)
+        return request.prepare(refuse(self._chain, request, error, headers))
+
+    def _preflight(self, request: ApiRequest) -> Answer:
+        """What a browser asks, without a key, before it lets a page call."""
+        passage = RestPassage(self._chain, _PREFLIGHT, request)
+        try:
+            with passage:
+                return _preflight_answer(request)
+        except Exception as error:
+            return passage.answer_to(error, 0.0)
 
 
 class _Segment(UnicodeConverter):
@@ -133,17 +154,8 @@ def _add_route(klein: Klein, route: Route, dispatcher: Dispatcher) -> None:
     klein.route(route.path, methods=[route.method], endpoint=name)(respond)
 
 
-def _answer_failure(request: ApiRequest, failure: Failure) -> bytes:
-    """Answer what no handler has caught: a path or a method that is not there, mostly."""
-    error = failure.value or Exception("no reason given")
-    headers: Headers = ()
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        headers = ((b"Allow", ", ".join(sorted(error.valid_methods)).encode()),)
-    return request.prepare(error_answer(error, 0.0, headers))
-
-
-def _preflight(request: ApiRequest) -> Answer:
-    """What a browser asks before it lets a page call: every method and header is allowed."""
+def _preflight_answer(request: ApiRequest) -> Answer:
+    """Every method and header is allowed."""
     asked = request.getHeader(b"Access-Control-Request-Headers") or b"*"
     headers: Headers = (
         (b"Access-Control-Allow-Methods", _METHODS),

@@ -14,11 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..bursts import BurstQueue
-from ..interfaces import IOperations
+from ..interfaces import IStreamOperations
 
 T = TypeVar("T")
 
-Operation = Callable[[IOperations], "Deferred[T]"]
+Operation = Callable[[IStreamOperations], "Deferred[T]"]
 """Begins an operation, in the reactor thread."""
 
 CallInReactor = Callable[..., object]
@@ -42,7 +42,7 @@ class Crossing:
 
     def __init__(
         self,
-        operations: IOperations,
+        operations: IStreamOperations,
         loop: asyncio.AbstractEventLoop,
         call_in_reactor: CallInReactor,
     ) -> None:
@@ -67,6 +67,10 @@ class Crossing:
                 # Crosses a second time, so that its Deferred is cancelled where it belongs.
                 self._calls.put(call)
             raise
+
+    def tell(self, function: Callable[[], object]) -> None:
+        """Have `function` called in the reactor thread; nobody waits for it."""
+        self._call_in_reactor(function)
 
     def _begin_all(self) -> None:
         for call in self._calls.take():

@@ -25,18 +25,19 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "payload_too_large": StatusCode.OUT_OF_RANGE,
     "not_found": StatusCode.NOT_FOUND,
     "already_exists": StatusCode.ALREADY_EXISTS,
+    "unauthenticated": StatusCode.UNAUTHENTICATED,
     "forbidden": StatusCode.PERMISSION_DENIED,
     "standalone": StatusCode.UNIMPLEMENTED,
     "not_supported": StatusCode.UNIMPLEMENTED,
     "timeout": StatusCode.DEADLINE_EXCEEDED,
     "unavailable": StatusCode.UNAVAILABLE,
+    "too_many": StatusCode.RESOURCE_EXHAUSTED,
+    "rate_limited": StatusCode.RESOURCE_EXHAUSTED,
+    "interrupted": StatusCode.ABORTED,
     "storage_full": StatusCode.RESOURCE_EXHAUSTED,
     "internal": StatusCode.INTERNAL,
 }
 """Domain error code -> status. A test holds it complete."""
-
-RETRY_AFTER_S: Mapping[str, int] = {"storage_full": 60}
-"""Domain error code -> seconds after which trying again may help."""
 
 _MAX_DETAILS_BYTES = 2000
 
@@ -53,9 +54,9 @@ class Status:
 def status_of(error: Exception, method: str) -> Status:
     """The status for what the call of `method` raised. What nobody foresaw is logged."""
     if isinstance(error, ValidationError):
-        return _status(error.code, f"Validation error in body: {error.message}")
+        return _status(error, f"Validation error in body: {error.message}")
     if isinstance(error, DomainError):
-        return _status(error.code, error.message)
+        return _status(error, error.message)
     if isinstance(error, DecodeError):
         # INTERNAL is what gRPC lays down for a request that does not parse.
         return Status(StatusCode.INTERNAL, f"failed to decode Protobuf message: {error}")
@@ -66,10 +67,10 @@ def status_of(error: Exception, method: str) -> Status:
     return status_of(InternalError(f"unexpected error, incident {incident}"), method)
 
 
-def _status(code: str, details: str) -> Status:
-    seconds = RETRY_AFTER_S.get(code)
+def _status(error: DomainError, details: str) -> Status:
+    seconds = error.retry_after
     metadata = () if seconds is None else (("retry-after", str(seconds)),)
-    return Status(STATUS_CODES[code], _shortened(details), metadata)
+    return Status(STATUS_CODES[error.code], _shortened(details), metadata)
 
 
 def _shortened(details: str) -> str:

@@ -1,24 +1,23 @@
-"""What an RPC is made of, and how a service becomes handlers that grpc can call.
+"""What an RPC is made of that takes one request and answers once, and how it becomes a handler.
 
-A service is a table: method name -> how its request is decoded into an operation and how the result
-becomes a response. Names and message types come from the service's descriptor.
+Names and message types come from the descriptor of its service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import grpc
 from attrs import frozen
 from google.protobuf import message_factory
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from ..model.errors import NotSupported, Standalone
 from .crossing import Operation
-from .errors import status_of
+from .passages import Context, kind_of, only_message
 from .wire import Wire
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ class Method(Generic[Request, T]):
     `decode` turns a request into an operation, and raises DomainError for one that is wrong.
     `encode` turns the operation's result into the response; a field `time` is filled in later.
     `weigh` tells how many points a result holds, where it may hold many. `parse` reads the request
-    from bytes where that is not by its own message type.
+    from bytes where that is not by its own message type. `is_open`: no key is asked for.
     """
 
     decode: Callable[[Request], Operation[T]]
@@ -40,20 +39,15 @@ class Method(Generic[Request, T]):
     is_write: bool = False
     weigh: Callable[[T], int] | None = None
     parse: Callable[[bytes], Request] | None = None
+    is_open: bool = False
 
 
-def handlers_of(
-    service: ServiceDescriptor, methods: Mapping[str, Method[Any, Any]], wire: Wire
-) -> grpc.GenericRpcHandler:
-    """The handlers of a service. Its methods that are not in the table answer UNIMPLEMENTED."""
-    unknown = methods.keys() - service.methods_by_name.keys()
-    if unknown:
-        raise LookupError(f"{service.full_name} has no methods {sorted(unknown)}")
-    handlers = {
-        method.name: _handler(method, methods.get(method.name) or _missing(method), wire)
-        for method in service.methods
-    }
-    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+def message_parser(descriptor: MethodDescriptor) -> Callable[[bytes], Any]:
+    """Reads a request of the method by its own message type."""
+    parse: Callable[[bytes], Any] = message_factory.GetMessageClass(
+        descriptor.input_type
+    ).FromString
+    return parse
 
 
 def standalone(_: Message) -> Operation[Any]:
@@ -61,7 +55,9 @@ def standalone(_: Message) -> Operation[Any]:
     raise Standalone
 
 
-def _missing(method: MethodDescriptor) -> Method[Any, Any]:
+def missing(method: MethodDescriptor) -> Method[Any, Any]:
+    """The method of an RPC that is not offered: it answers UNIMPLEMENTED."""
+
     def refuse(_: Message) -> Operation[Any]:
         raise NotSupported(f"The method {method.full_name} is not supported yet")
 
@@ -72,18 +68,19 @@ def _never(_: object) -> Message:
     raise AssertionError("a request that is refused has no result")
 
 
-def _handler(
+def unary_handler(
     descriptor: MethodDescriptor, method: Method[Any, Any], wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
-    parse = method.parse or message_factory.GetMessageClass(descriptor.input_type).FromString
+    """The handler of a method that takes one request and answers once."""
+    parse = method.parse or message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
-    name = descriptor.full_name
+    kind = kind_of(descriptor, is_open=method.is_open)
 
     def decode(data: bytes) -> Operation[Any]:
         return method.decode(parse(data))
 
-    async def handle(data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        started = perf_counter()
+    async def handle(_: object, context: Context) -> bytes:
+        started = 0.0
 
         def encode(result: Any) -> bytes:
             response: Any = method.encode(result)
@@ -91,17 +88,22 @@ def _handler(
                 response.time = perf_counter() - started
             return response.SerializeToString()  # type: ignore[no-any-return]
 
+        passage = wire.passage(kind, context)
         try:
-            with wire.calls:
-                operation = await wire.decode(decode, data)
-                result = await wire.crossing.carry(operation, is_write=method.is_write)
-                weight = method.weigh(result) if method.weigh is not None else 0
-                answer = await wire.encode(encode, result, weight)
+            with passage:
+                data = await only_message(context)
+                started = perf_counter()
+                with wire.calls:
+                    operation = await wire.decode(decode, data)
+                    result = await wire.crossing.carry(operation, is_write=method.is_write)
+                    weight = method.weigh(result) if method.weigh is not None else 0
+                    answer = await wire.encode(encode, result, weight)
         except Exception as error:
-            status = status_of(error, name)
+            status = passage.status_of(error)
         else:
             return answer
         # Outside of the try: abort raises, and must not be taken for an error of the call.
         return await context.abort(status.code, status.details, status.metadata)
 
-    return grpc.unary_unary_rpc_method_handler(handle)
+    # To grpc it is a stream of messages, of which one is read.
+    return grpc.stream_unary_rpc_method_handler(handle)

@@ -11,13 +11,18 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
+from ..interception import Kind
+from .guarded import guarded
 from .pool import POOL
+from .wire import Wire
 
 # The health service is listed too, so its description must be found where ours are.
 POOL.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)
 
 _SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 """Both versions have the same messages on the wire; only the name of the service differs."""
+
+_METHOD = "ServerReflectionInfo"
 
 
 class _Symbols:
@@ -34,15 +39,25 @@ class _Symbols:
         return getattr(POOL, name)
 
 
-def handlers(public_services: Sequence[str]) -> list[grpc.GenericRpcHandler]:
+def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpcHandler]:
     """Handlers that list exactly `public_services`, full names."""
     servicer = reflection.ReflectionServicer(public_services, pool=cast(Any, _Symbols()))
-    method = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
+    return [
+        grpc.method_handlers_generic_handler(
+            service, {_METHOD: _handler(servicer, f"{service}/{_METHOD}", wire)}
+        )
+        for service in _SERVICES
+    ]
+
+
+def _handler(
+    servicer: reflection.ReflectionServicer, name: str, wire: Wire
+) -> grpc.RpcMethodHandler[Any, Any]:
+    kind = Kind("grpc", name, is_stream=True)
+    # An async generator, whatever its stubs say.
+    answers: Any = servicer.ServerReflectionInfo
+    return grpc.stream_stream_rpc_method_handler(
+        guarded(kind, answers, wire),
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    return [
-        grpc.method_handlers_generic_handler(service, {"ServerReflectionInfo": method})
-        for service in _SERVICES
-    ]

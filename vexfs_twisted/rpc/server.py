@@ -8,21 +8,25 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import Thread, current_thread
+from time import monotonic
 
 import grpc
+from attrs import evolve
 from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 
-from ..interfaces import IOperations
+from ..interception import Chain
+from ..interfaces import IStreamOperations
 from ..logs import get_logger
 from . import reflection
 from .crossing import CallInReactor, Crossing
+from .guarded import UnknownMethods
 from .services import handlers, public_services
 from .settings import RpcSettings
-from .wire import InFlight, Wire
+from .wire import Wire
 
 log = get_logger("vexfs.rpc")
 
@@ -43,24 +47,42 @@ class RpcService(Service):
     name = "grpc"
 
     def __init__(
-        self, operations: IOperations, settings: RpcSettings, call_in_reactor: CallInReactor
+        self,
+        operations: IStreamOperations,
+        settings: RpcSettings,
+        call_in_reactor: CallInReactor,
+        chain: Chain | None = None,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
+        self._chain = chain or Chain()
         self._run: _Run | None = None
 
     @property
     def port(self) -> int:
         """The port that is listened on, also where the settings leave it to the system."""
+        return self._running().port
+
+    @property
+    def address(self) -> str:
+        """Where the server listens: host and port."""
+        return evolve(self._settings, port=self.port).address
+
+    @property
+    def uptime(self) -> float:
+        """The seconds since it has begun to listen."""
+        return monotonic() - self._running().listening_since
+
+    def _running(self) -> _Run:
         if self._run is None:
             raise RuntimeError("not listening")
-        return self._run.port
+        return self._run
 
     def startService(self) -> Deferred[None]:
         """Listen. Fails with CannotListenError where the address cannot be had."""
         super().startService()
-        self._run = _Run(self._operations, self._settings, self._call_in_reactor)
+        self._run = _Run(self._operations, self._settings, self._call_in_reactor, self._chain)
         return self._run.start()
 
     def stopService(self) -> Deferred[None]:
@@ -77,12 +99,18 @@ class _Run:
     """
 
     def __init__(
-        self, operations: IOperations, settings: RpcSettings, call_in_reactor: CallInReactor
+        self,
+        operations: IStreamOperations,
+        settings: RpcSettings,
+        call_in_reactor: CallInReactor,
+        chain: Chain,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
+        self._chain = chain
         self.port = 0
+        self.listening_since = 0.0
         self._ask_to_stop: Callable[[], object] = lambda: None
         self._started: Deferred[None] = Deferred()
         self._ended: Deferred[None] = Deferred()
@@ -99,6 +127,7 @@ class _Run:
 
     def _listening(self, port: int, ask_to_stop: Callable[[], object]) -> None:
         self.port = port
+        self.listening_since = monotonic()
         self._ask_to_stop = ask_to_stop
         self._started.callback(None)
 
@@ -124,11 +153,13 @@ class _Run:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
-        wire = Wire(Crossing(self._operations, loop, self._call_in_reactor))
+        wire = Wire(Crossing(self._operations, loop, self._call_in_reactor), self._chain)
         server = grpc.aio.server(options=self._settings.channel_options())
-        server.add_generic_rpc_handlers([*handlers(wire), *reflection.handlers(public_services())])
+        server.add_generic_rpc_handlers(handlers(wire))
+        server.add_generic_rpc_handlers(reflection.handlers(public_services(), wire))
         healthy = health.HealthServicer()
         add_HealthServicer_to_server(healthy, server)
+        server.add_generic_rpc_handlers([UnknownMethods(wire)])
         try:
             port = _listen(server, self._settings)
             await server.start()
@@ -136,21 +167,26 @@ class _Run:
             self._call_in_reactor(self._listening, port, ask_to_stop)
             await stopping.wait()
             await healthy.enter_graceful_shutdown()
-            await self._drain(server, wire.calls)
+            await self._drain(server, wire)
         finally:
             wire.close()
 
-    async def _drain(self, server: grpc.aio.Server, calls: InFlight) -> None:
+    async def _drain(self, server: grpc.aio.Server, wire: Wire) -> None:
         """Refuse new calls, wait for those under way until the grace is over, then hang up.
 
         grpc's own way of stopping would cancel calls that it has accepted and not yet begun. And it
-        would wait for streams that never end by themselves, such as watches of health.
+        would wait for streams that never end by themselves, such as watches of health. Our own
+        streams have been ended by now; those that are still here have a client that does not read.
         """
-        calls.close()
+        wire.calls.close()
+        wire.streams.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.stop_grace):
                 await asyncio.sleep(_REFUSING_S)
-                await calls.drained()
+                await wire.calls.drained()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REFUSING_S):
+                await wire.streams.drained()
         await server.stop(_HANGUP_S)
 
 

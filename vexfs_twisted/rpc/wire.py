@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
+from ..interception import Chain, Kind
 from ..model.errors import Unavailable
 from .crossing import Crossing
+from .passages import Context, RpcPassage
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -65,10 +67,16 @@ class Wire:
     meanwhile. Belongs to the event loop.
     """
 
-    def __init__(self, crossing: Crossing) -> None:
+    def __init__(self, crossing: Crossing, chain: Chain) -> None:
         self.crossing = crossing
+        self._chain = chain
         self.calls = InFlight()
+        self.streams = InFlight()
         self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
+
+    def passage(self, kind: Kind, context: Context, target: str = "") -> RpcPassage:
+        """The passage of a call that is about to begin, through the interceptors."""
+        return RpcPassage(self._chain, kind, context, target)
 
     async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
         """`decode(data)`, in a thread if the data is large."""

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
-from ..interfaces import IStorage
+from ..interfaces import BatchCursor, IStorage, Outcome
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -36,6 +36,7 @@ from ..model.queries import (
     Selection,
 )
 from ..model.updates import Update
+from .cursors import Cursors
 from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
 from .upkeep import Upkeep
@@ -73,6 +74,7 @@ class StorageService(Service):
         self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
+        self._cursors = Cursors(self._readers)
         self._queues: dict[str, CollectionQueues] = {}
 
     def startService(self) -> Deferred[None]:
@@ -160,6 +162,10 @@ class StorageService(Service):
         """See IStorage."""
         return self._queues_of(name).writer.submit_batch(updates)
 
+    def update_each(self, name: str, updates: Sequence[Update]) -> Deferred[list[Outcome]]:
+        """See IStorage."""
+        return self._queues_of(name).writer.submit_each(updates)
+
     def retrieve(
         self, name: str, ids: Sequence[PointId], selection: Selection
     ) -> Deferred[list[Record]]:
@@ -169,6 +175,20 @@ class StorageService(Service):
     def scroll(self, name: str, request: Scroll) -> Deferred[Page]:
         """See IStorage."""
         return self._read(name, Collection.scroll, request)
+
+    def open_retrieve(
+        self, name: str, ids: Sequence[PointId], selection: Selection
+    ) -> Deferred[BatchCursor[Record]]:
+        """See IStorage."""
+        return self._cursors.open(self._catalog.get(name).open_retrieve, ids, selection)
+
+    def open_scroll(self, name: str, request: Scroll) -> Deferred[BatchCursor[Record]]:
+        """See IStorage."""
+        return self._cursors.open(self._catalog.get(name).open_scroll, request)
+
+    def open_query(self, name: str, query: Query) -> Deferred[BatchCursor[ScoredPoint]]:
+        """See IStorage."""
+        return self._cursors.open(self._catalog.get(name).open_query, query)
 
     def count(self, name: str, request: Count) -> Deferred[int]:
         """See IStorage."""

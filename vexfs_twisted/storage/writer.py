@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from ..interfaces import Outcome
 from ..model.updates import Update
 from .pool import WorkerPool
 
@@ -15,7 +16,7 @@ from .pool import WorkerPool
 class AppliesUpdates(Protocol):
     """The part of a collection that writes."""
 
-    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[int | Exception]]:
+    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         """Carry out the sequences in one commit, each up to its first error.
 
         Answers for each the operation ids and, at the end, the error if there was one.
@@ -38,7 +39,7 @@ class CollectionWriter:
         self.collection = collection
         self._pool = pool
         self._after_commit = after_commit
-        self._waiting: list[tuple[Sequence[Update], Deferred[list[int]]]] = []
+        self._waiting: list[tuple[Sequence[Update], Deferred[list[Outcome]]]] = []
         self._in_flight = 0
         self._idle: list[Deferred[None]] = []
 
@@ -59,9 +60,13 @@ class CollectionWriter:
 
         Fails with the first error, which keeps the updates after it from being tried.
         """
+        return self.submit_each(updates).addCallback(_operations)
+
+    def submit_each(self, updates: Sequence[Update]) -> Deferred[list[Outcome]]:
+        """Queue updates as `submit_batch` does; fires with what became of each that was tried."""
         if not updates:
             return succeed([])
-        deferred: Deferred[list[int]] = Deferred()
+        deferred: Deferred[list[Outcome]] = Deferred()
         self._waiting.append((updates, deferred))
         if not self._in_flight:
             self._commit_waiting()
@@ -86,16 +91,12 @@ class CollectionWriter:
         done.addBoth(self._go_on)
 
     def _answer(
-        self, outcomes: Sequence[list[int | Exception]], waiters: list[Deferred[list[int]]]
+        self, outcomes: Sequence[list[Outcome]], waiters: list[Deferred[list[Outcome]]]
     ) -> None:
         for deferred, results in zip(waiters, outcomes, strict=True):
-            operations = [result for result in results if not isinstance(result, Exception)]
-            if len(operations) == len(results):
-                deferred.callback(operations)
-            else:
-                deferred.errback(Failure(results[-1]))
+            deferred.callback(results)
 
-    def _answer_all(self, failure: Failure, waiters: list[Deferred[list[int]]]) -> None:
+    def _answer_all(self, failure: Failure, waiters: list[Deferred[list[Outcome]]]) -> None:
         for deferred in waiters:
             deferred.errback(failure)
 
@@ -111,6 +112,16 @@ class CollectionWriter:
             idle, self._idle = self._idle, []
             for deferred in idle:
                 deferred.callback(None)
+
+
+def _operations(outcomes: list[Outcome]) -> list[int]:
+    """The operation ids of updates; raises the error of one that has failed."""
+    operations: list[int] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+        operations.append(outcome)
+    return operations
 
 
 def _only(operations: list[int]) -> int:

@@ -82,6 +82,18 @@ def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
     return answers
 
 
+def ranked(snapshot: Snapshot, query: Query) -> Hits:
+    """What answers one query that has a target: its rows and scores, of which nothing is fetched.
+
+    Raises the error that a client caused with it.
+    """
+    search = _prepared(snapshot, 0, query)
+    space = snapshot.view.spaces[query.using]
+    group = _Group(query.using, query.filter, query.params)
+    (hits,) = _run(snapshot, space, group, [search])
+    return _chosen(space, search, hits)
+
+
 def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     space = _space(snapshot, query.using)
     target = query.target

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.errors import BadRequest
 from ...model.filters import Filter, Range
 from ...model.payload_index import FieldSchema, FieldType
-from ...model.queries import Direction, OrderBy, Page, Scroll
+from ...model.queries import Direction, OrderBy, Page, Record, Scroll
 from ..columns.declared import indexed_values, schema_at
 from ..columns.sorting import SortedValues
 from ..filtering.rows import passing_mask
+from ..store.bitmap import Rows
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
 from .records import fetch_records
@@ -24,16 +28,24 @@ def scroll_ordered(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Page:
 
     Raises BadRequest where no index of the field knows an order.
     """
+    rows, values = ordered_rows(snapshot, request, order)
+    return Page(with_values(fetch_records(snapshot, rows, request.selection), values), None)
+
+
+def ordered_rows(snapshot: Snapshot, request: Scroll, order: OrderBy) -> tuple[Rows, NDArray[Any]]:
+    """The rows of the page in that order, and the value that puts each where it stands."""
     held = _values(snapshot, order)
     places = _places(snapshot, held, order, request.filter)
     places = _first(snapshot, held, places, request.limit)
-    rows = held.rows[places].astype(np.int64)
-    records = fetch_records(snapshot, rows, request.selection)
-    values = held.values[places].tolist()
-    ordered = [
-        record._replace(order_value=value) for record, value in zip(records, values, strict=True)
+    return held.rows[places].astype(np.int64), held.values[places]
+
+
+def with_values(records: Sequence[Record], values: NDArray[Any]) -> list[Record]:
+    """The records, each with the value that puts it where it stands."""
+    return [
+        record._replace(order_value=value)
+        for record, value in zip(records, values.tolist(), strict=True)
     ]
-    return Page(ordered, None)
 
 
 def _values(snapshot: Snapshot, order: OrderBy) -> SortedValues:

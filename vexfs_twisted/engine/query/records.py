@@ -20,6 +20,12 @@ from .payloads import payload_selection
 _record = partial(tuple.__new__, Record)
 _scored = partial(tuple.__new__, ScoredPoint)
 
+_POINT_SIZE = 256
+_VECTOR_SIZE = 256
+"""What the objects around the content of a point and of a vector take, in bytes, generously."""
+
+_COMPONENT_SIZE = 4
+
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
     """Raise BadInput when vectors are asked for that the collection does not have."""
@@ -28,7 +34,13 @@ def check_selection(selection: Selection, snapshot: Snapshot) -> None:
 
 def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[Record]:
     """The records of live `rows`, in their order."""
-    values = snapshot.tables.values(rows)
+    return records_of(snapshot, rows, snapshot.tables.values(rows), selection)
+
+
+def records_of(
+    snapshot: Snapshot, rows: Rows, values: Sequence[bytes], selection: Selection
+) -> list[Record]:
+    """The same, given the table values of `rows`."""
     _, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
@@ -43,7 +55,17 @@ def fetch_scored(
     columns = fetch_columns(snapshot, rows, scores, selection)
     if columns is not None:
         return list(ScoredSlice(columns, 0, len(rows)))
-    values = snapshot.tables.values(rows)
+    return scored_of(snapshot, rows, snapshot.tables.values(rows), scores, selection)
+
+
+def scored_of(
+    snapshot: Snapshot,
+    rows: Rows,
+    values: Sequence[bytes],
+    scores: Scores,
+    selection: Selection,
+) -> list[ScoredPoint]:
+    """The same, given the table values of `rows`."""
     versions, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
@@ -60,6 +82,13 @@ def fetch_columns(
     view = snapshot.view
     heads = view.columns.heads.of(view.touches, snapshot.tables, rows)
     return None if heads is None else ScoredColumns(*heads, scores)
+
+
+def size_beside_payload(snapshot: Snapshot, selection: Selection) -> int:
+    """The bytes of memory that a point takes beside its payload, when it has all its vectors."""
+    spaces = _selected_spaces(selection, snapshot).values()
+    vectors = sum(_VECTOR_SIZE + space.params.size * _COMPONENT_SIZE for space in spaces)
+    return _POINT_SIZE + vectors
 
 
 def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:

@@ -70,7 +70,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
-    rows = _rows(snapshot, request.filter, start, request.limit + 1)
+    rows = first_rows(snapshot, request.filter, start, request.limit + 1)
     records = fetch_records(snapshot, rows[: request.limit], request.selection)
     following = snapshot.tables.values(rows[request.limit :])
     return Page(records, decode_id(key_of(following[0])) if following else None)
@@ -79,7 +79,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     """The answer to a query without a target: points in the order of their ids, all scored 0."""
     check_selection(query.selection, snapshot)
-    rows = _rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
+    rows = first_rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
     return fetch_scored(snapshot, rows, np.zeros(len(rows), np.float32), query.selection)
 
 
@@ -90,7 +90,7 @@ def count(snapshot: Snapshot, request: Count) -> int:
     return count_rows(request.filter, snapshot)
 
 
-def _rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> Rows:
+def first_rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> Rows:
     """The rows of the first `limit` points from the id key `start` on that pass the filter."""
     limit = min(limit, snapshot.view.live.count)
     if filter_ is None or filter_.is_empty:

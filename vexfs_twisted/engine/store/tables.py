@@ -123,6 +123,21 @@ class TableReader:
         with self._transaction.cursor(self._tables.rows) as cursor:
             return [value for _, value in cursor.getmulti(row_keys)]
 
+    def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
+        """The values of the first of `rows`, all live, up to the one that brings them to `size`.
+
+        Sizes are in bytes; each row counts `extra` more than its value.
+        """
+        values: list[bytes] = []
+        with self._transaction.cursor(self._tables.rows) as cursor:
+            for key in encode_rows(rows):
+                cursor.set_key(key)
+                values.append(cursor.value())
+                size -= len(values[-1]) + extra
+                if size <= 0:
+                    break
+        return values
+
     def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The id key and row key of every point from the id key `start` on, in the order of ids."""
         with self._transaction.cursor(self._tables.points) as cursor:

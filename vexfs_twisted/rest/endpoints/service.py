@@ -11,20 +11,20 @@ from ..routing import Routes
 routes = Routes()
 
 
-@routes.read("GET", "/")
+@routes.read("GET", "/", is_open=True)
 async def root(call: Call) -> Answer:
     """Name and version, without an envelope."""
     return json_answer({"title": QDRANT_TITLE, "version": QDRANT_VERSION, "commit": QDRANT_COMMIT})
 
 
-@routes.read("GET", "/healthz")
-@routes.read("GET", "/livez")
+@routes.read("GET", "/healthz", is_open=True)
+@routes.read("GET", "/livez", is_open=True)
 async def health(call: Call) -> Answer:
     """The process answers."""
     return text_answer("healthz check passed")
 
 
-@routes.read("GET", "/readyz")
+@routes.read("GET", "/readyz", is_open=True)
 async def readiness(call: Call) -> Answer:
     """The server takes requests, or it would not listen."""
     return text_answer("all shards are ready")

@@ -30,6 +30,10 @@ class _Distance(_EnumTypeWrapper[_int]):
     Euclid: _int
     Dot: _int
     Manhattan: _int
+    COSINE: _int
+    EUCLIDEAN: _int
+    DOT: _int
+    MANHATTAN: _int
 
 Distance: _Distance
 UnknownDistance: _int
@@ -37,6 +41,10 @@ Cosine: _int
 Euclid: _int
 Dot: _int
 Manhattan: _int
+COSINE: _int
+EUCLIDEAN: _int
+DOT: _int
+MANHATTAN: _int
 
 @type_check_only
 class _Datatype(_EnumTypeWrapper[_int]):

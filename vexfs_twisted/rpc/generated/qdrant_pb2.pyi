@@ -18,7 +18,10 @@ from google.protobuf.internal.containers import (
 from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import collections_service_pb2
+from vexfs_twisted.rpc.generated import flat_pb2
+from vexfs_twisted.rpc.generated import points_pb2
 from vexfs_twisted.rpc.generated import points_service_pb2
 from vexfs_twisted.rpc.generated import snapshots_service_pb2
 

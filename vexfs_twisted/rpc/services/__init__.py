@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
 
-from ..methods import Method, handlers_of
+from ..handlers import AnyMethod, handlers_of
 from ..pool import POOL
 from ..wire import Wire
 from .collections import COLLECTIONS
+from .flat import FLAT
 from .points import POINTS
 from .server_info import QDRANT
 
-_SERVICES: Mapping[str, Mapping[str, Method[Any, Any]]] = {
+_SERVICES: Mapping[str, Mapping[str, AnyMethod]] = {
     "qdrant.Collections": COLLECTIONS,
     "qdrant.Points": POINTS,
     "qdrant.Snapshots": {},
-    "qdrant.Qdrant": QDRANT,
+    "qdrant.Qdrant": {**QDRANT, **FLAT},
 }
 
 

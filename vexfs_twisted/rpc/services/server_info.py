@@ -21,4 +21,6 @@ def _reply(_: None) -> pb.HealthCheckReply:
     return pb.HealthCheckReply(title=QDRANT_TITLE, version=QDRANT_VERSION, commit=QDRANT_COMMIT)
 
 
-QDRANT: Mapping[str, Method[Any, Any]] = {"HealthCheck": Method(_health_check, _reply)}
+QDRANT: Mapping[str, Method[Any, Any]] = {
+    "HealthCheck": Method(_health_check, _reply, is_open=True)
+}

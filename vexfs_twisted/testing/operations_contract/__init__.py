@@ -17,6 +17,7 @@ from .facets import FacetsContract
 from .filters import FiltersContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
+from .streams import IncomingStreamsContract, OutgoingStreamsContract
 from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
 
 TOPICS: tuple[type[ContractCase], ...] = (
@@ -37,6 +38,9 @@ TOPICS: tuple[type[ContractCase], ...] = (
     RefusedQueriesContract,
 )
 """The mixins, each a topic with what it starts from."""
+
+STREAM_TOPICS: tuple[type[ContractCase], ...] = (OutgoingStreamsContract, IncomingStreamsContract)
+"""The topics for providers of IStreamOperations."""
 
 
 def contract_cases(
@@ -60,6 +64,7 @@ def contract_cases(
 
 
 __all__ = [
+    "STREAM_TOPICS",
     "TOPICS",
     "RefusedUpsertsContract",
     "UpsertsContract",

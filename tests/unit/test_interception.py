@@ -1,0 +1,119 @@
+"""The chain that every call passes: its order, its refusals, and how ends are told."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.interceptors import STREAM, call
+from vexfs_twisted.interception import CANCELLED, Call, Chain, Passage, request_id_from
+from vexfs_twisted.model.errors import NotFound, Unauthenticated
+
+
+class Recorder:
+    """Writes down what it is told, under its name."""
+
+    def __init__(self, name: str, events: list[str], refuses: Exception | None = None) -> None:
+        self.name = name
+        self.events = events
+        self.refuses = refuses
+
+    def before(self, call: Call) -> None:
+        self.events.append(f"{self.name} before")
+        if self.refuses is not None:
+            raise self.refuses
+
+    def after(self, call: Call, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.events.append(f"{self.name} after {outcome}")
+
+
+class Order(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.events: list[str] = []
+
+    def passage(self, *refusals: Exception | None) -> Passage:
+        chain = Chain(
+            Recorder(name, self.events, refusal)
+            for name, refusal in zip("abc", refusals or (None,) * 3, strict=True)
+        )
+        return Passage(chain, call())
+
+    def test_the_first_is_the_outermost(self) -> None:
+        with self.passage():
+            self.events.append("work")
+        before = ["a before", "b before", "c before"]
+        after = ["c after ok", "b after ok", "a after ok"]
+        self.assertEqual(self.events, [*before, "work", *after])
+
+    def test_a_refusal_is_told_to_those_before_it_only(self) -> None:
+        refusal = Unauthenticated("no key")
+        passage = self.passage(None, refusal, None)
+        with self.assertRaises(Unauthenticated) as caught, passage:
+            self.events.append("work")
+        self.assertIs(caught.exception, refusal)
+        self.assertEqual(self.events, ["a before", "b before", "a after unauthenticated"])
+
+    def test_nobody_is_told_of_what_the_first_refuses(self) -> None:
+        with self.assertRaises(Unauthenticated), self.passage(Unauthenticated("no"), None, None):
+            self.fail("the call was refused")
+        self.assertEqual(self.events, ["a before"])
+
+    def test_errors_of_the_work_are_told_by_their_codes(self) -> None:
+        for error, outcome in ((NotFound("x"), "not_found"), (ZeroDivisionError(), "internal")):
+            self.events.clear()
+            with self.assertRaises(type(error)), self.passage():
+                raise error
+            self.assertEqual(self.events[-1], f"a after {outcome}")
+
+    def test_a_chain_of_nothing(self) -> None:
+        with Passage(Chain(), call()):
+            self.events.append("work")
+        self.assertEqual(self.events, ["work"])
+
+    def test_a_fault_of_an_interceptor_is_an_internal_error(self) -> None:
+        with self.assertRaises(ZeroDivisionError), self.passage(None, ZeroDivisionError(), None):
+            self.fail("the call was refused")
+        self.assertEqual(self.events[-1], "a after internal")
+
+
+class Streams(SynchronousTestCase):
+    def test_messages_and_points_are_counted(self) -> None:
+        seen = call(STREAM)
+        with Passage(Chain(), seen) as _:
+            pass
+        passage = Passage(Chain(), seen)
+        with passage:
+            passage.count(3)
+            passage.count(0)
+        assert seen.progress is not None
+        self.assertEqual((seen.progress.messages, seen.progress.points), (2, 3))
+
+    def test_other_calls_have_nothing_to_count(self) -> None:
+        passage = Passage(Chain(), call())
+        passage.count(3)
+        self.assertIsNone(passage.call.progress)
+
+
+class RequestIds(SynchronousTestCase):
+    def test_what_a_client_gives_is_kept(self) -> None:
+        for given in ("1", "abc-DEF_0", "a b", "x" * 128):
+            self.assertEqual(request_id_from(given), given)
+
+    def test_what_cannot_go_back_is_replaced(self) -> None:
+        for given in (None, "", "x" * 129, "a\nb", "a\x00", "gr\u00fcn"):
+            made = request_id_from(given)
+            self.assertNotEqual(made, given)
+            self.assertRegex(made, r"^[0-9a-f]{8}-[0-9a-f]+$")
+
+    def test_every_id_is_another(self) -> None:
+        self.assertEqual(len({request_id_from(None) for _ in range(1000)}), 1000)
+
+
+class Outcomes(SynchronousTestCase):
+    def test_no_error_is_called_what_is_none(self) -> None:
+        """An error whose code were that of a cancelled call would be told as one."""
+        from tests.unit.test_rest_errors import leaves
+        from vexfs_twisted.model.errors import DomainError
+
+        codes = {kind.code for kind in leaves(DomainError)}
+        self.assertFalse(codes & {"ok", CANCELLED})

@@ -1,0 +1,199 @@
+"""Figures and log lines of calls."""
+
+from __future__ import annotations
+
+import io
+import random
+from threading import Thread
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.interceptors import OPEN, STREAM, UNARY, call
+from vexfs_twisted import logs
+from vexfs_twisted.interception import CANCELLED, OK, Call
+from vexfs_twisted.telemetry.calllog import MAX_FAILURES_PER_S, CallLog
+from vexfs_twisted.telemetry.histogram import Histogram
+from vexfs_twisted.telemetry.performance import Performance
+
+
+class Histograms(SynchronousTestCase):
+    def test_nothing(self) -> None:
+        self.assertEqual(Histogram().quantile(0.5), 0.0)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(st.floats(2e-6, 3000.0), min_size=1, max_size=300), st.sampled_from([50, 95, 99])
+    )
+    def test_quantiles_are_near_the_exact_ones(self, durations: list[float], percent: int) -> None:
+        histogram = Histogram()
+        for duration in durations:
+            histogram.add(duration)
+        exact = sorted(durations)[-(-len(durations) * percent // 100) - 1]
+        found = histogram.quantile(percent / 100)
+        self.assertLess(abs(found / exact - 1), 0.05, (found, exact))
+
+    def test_the_ends(self) -> None:
+        for duration in (0.0, -1.0, 1e-9, 1e6):
+            histogram = Histogram()
+            histogram.add(duration)
+            self.assertEqual(histogram.count, 1)
+            self.assertGreater(histogram.quantile(0.5), 0.0)
+
+
+class Figures(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.performance = Performance()
+
+    def pass_through(self, seen: Call, outcome: str, seconds: float = 0.001) -> None:
+        self.performance.before(seen)
+        self.performance.after(seen, outcome, seconds)
+
+    def test_calls_by_method_and_wire(self) -> None:
+        for outcome in (OK, OK, "not_found", "internal", CANCELLED):
+            self.pass_through(call(), outcome)
+        self.pass_through(call(OPEN), OK)
+        (name,) = self.performance.figures("grpc")
+        self.assertEqual(name, UNARY.method)
+        figures = self.performance.figures("grpc")[name]
+        self.assertEqual((figures.count, figures.errors, figures.cancelled), (5, 2, 1))
+        self.assertEqual(list(self.performance.figures("rest")), [OPEN.method])
+
+    def test_quantiles(self) -> None:
+        for milliseconds in range(1, 101):
+            self.pass_through(call(), OK, milliseconds / 1000)
+        figures = self.performance.figures("grpc")[UNARY.method]
+        for found, exact in ((figures.p50, 0.050), (figures.p95, 0.095), (figures.p99, 0.099)):
+            self.assertLess(abs(found / exact - 1), 0.05)
+
+    def test_streams_that_are_open(self) -> None:
+        streams = [call(STREAM) for _ in range(3)]
+        for stream in streams:
+            self.performance.before(stream)
+        figures = self.performance.figures("grpc")[STREAM.method]
+        self.assertEqual((figures.open_streams, figures.count), (3, 0))
+        for stream in streams[1:]:
+            self.performance.after(stream, OK, 1.0)
+        figures = self.performance.figures("grpc")[STREAM.method]
+        self.assertEqual((figures.open_streams, figures.count), (1, 2))
+
+    def test_no_call_is_lost_between_threads(self) -> None:
+        def work() -> None:
+            for _ in range(2000):
+                self.pass_through(call(STREAM), random.choice([OK, "not_found"]))
+
+        threads = [Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        figures = self.performance.figures("grpc")[STREAM.method]
+        self.assertEqual((figures.count, figures.open_streams), (8000, 0))
+
+
+class Lines(SynchronousTestCase):
+    """The lines as an operator reads them."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.log = CallLog("debug", self.clock.seconds)
+        self.text = io.StringIO()
+        observer = logs.stream_observer(self.text, "json", "debug")
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.patch(logs._Threshold, "rank", 0)
+
+    def events(self) -> list[dict[str, Any]]:
+        lines = self.text.getvalue().splitlines()
+        self.text.truncate(0)
+        self.text.seek(0)
+        return [event for event in map(orjson.loads, lines) if event["logger"] == "vexfs.calls"]
+
+    def pass_through(self, seen: Call, outcome: str = OK) -> None:
+        self.log.before(seen)
+        self.log.after(seen, outcome, 0.0125)
+
+    def test_a_call_is_one_line(self) -> None:
+        self.pass_through(call(target="/a b"))
+        (event,) = self.events()
+        del event["time"]
+        self.assertEqual(
+            event,
+            {
+                "level": "debug",
+                "logger": "vexfs.calls",
+                "event": "answered",
+                "wire": "grpc",
+                "method": UNARY.method,
+                "path": "/a b",
+                "peer": "192.0.2.1",
+                "request_id": "id-1",
+                "outcome": "ok",
+                "ms": 12.5,
+            },
+        )
+
+    def test_a_stream_is_two_lines(self) -> None:
+        stream = call(STREAM)
+        self.log.before(stream)
+        assert stream.progress is not None
+        stream.progress.add(100)
+        stream.progress.add(20)
+        self.log.after(stream, OK, 1.0)
+        began, ended = self.events()
+        self.assertEqual((began["event"], ended["event"]), ("stream began", "stream ended"))
+        self.assertEqual((ended["messages"], ended["points"]), (2, 120))
+
+    def test_levels(self) -> None:
+        for outcome, level in (
+            (OK, "debug"),
+            (CANCELLED, "debug"),
+            ("not_found", "warning"),
+            ("unauthenticated", "warning"),
+            ("internal", "error"),
+        ):
+            self.pass_through(call(), outcome)
+            (event,) = self.events()
+            self.assertEqual((event["outcome"], event["level"]), (outcome, level))
+
+    def test_successes_at_the_level_that_is_configured(self) -> None:
+        self.log = CallLog("info", self.clock.seconds)
+        self.pass_through(call())
+        (event,) = self.events()
+        self.assertEqual(event["level"], "info")
+
+    def test_below_the_level_of_the_log_nothing_is_written(self) -> None:
+        self.patch(logs._Threshold, "rank", 1)
+        self.pass_through(call(STREAM))
+        self.pass_through(call(), "not_found")
+        (event,) = self.events()
+        self.assertEqual(event["outcome"], "not_found")
+
+    def test_nothing_that_is_secret_is_written(self) -> None:
+        headers = {"api-key": "s3cret", "authorization": "Bearer s3cret", "x-other": "s3cret"}
+        for kind in (UNARY, STREAM):
+            for outcome in (OK, "unauthenticated", "internal"):
+                self.pass_through(call(kind, headers), outcome)
+        self.assertGreater(len(self.text.getvalue()), 100)
+        self.assertNotIn("s3cret", self.text.getvalue())
+
+    def test_a_flood_of_failures_is_counted_and_not_written(self) -> None:
+        for _ in range(1000):
+            self.pass_through(call(), "rate_limited")
+        self.assertEqual(len(self.events()), MAX_FAILURES_PER_S)
+        self.clock.advance(1)
+        self.pass_through(call(), "not_found")
+        self.pass_through(call(), "not_found")
+        first, second = self.events()
+        self.assertEqual(first["left_out"], 1000 - MAX_FAILURES_PER_S)
+        self.assertNotIn("left_out", second)
+
+    def test_successes_are_never_left_out(self) -> None:
+        for _ in range(MAX_FAILURES_PER_S + 10):
+            self.pass_through(call())
+        self.assertEqual(len(self.events()), MAX_FAILURES_PER_S + 10)

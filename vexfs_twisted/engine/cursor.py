@@ -1,0 +1,53 @@
+"""One moment of a collection read batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Generic
+
+from ..model.queries import PayloadMode
+from ..model.streams import Batch, P
+from .query.courses import Course
+from .query.records import size_beside_payload
+from .store.moments import HeldMoment
+
+Errors = Callable[[], AbstractContextManager[None]]
+"""A context that turns what the store raises into domain errors."""
+
+
+class Cursor(Generic[P]):
+    """A read that goes on from batch to batch, all on the moment that it began in.
+
+    Any thread may call, one at a time. While it is open its moment takes room: rows that updates
+    have replaced since then are kept for it. `next` raises NotFound once the collection has been
+    deleted, Unavailable once it has been closed, and Interrupted when the moment had to be given
+    up.
+    """
+
+    def __init__(self, moment: HeldMoment, course: Course[P], errors: Errors) -> None:
+        self._moment = moment
+        self._course = course
+        self._errors = errors
+
+    def next(self, points: int, size: int) -> Batch[P] | None:
+        """The next points, at most so many; None after the last.
+
+        The batch ends with the point that brings it to `size` bytes.
+        """
+        course = self._course
+        with self._errors(), self._moment.reading() as snapshot:
+            rows = course.ahead(snapshot, points)
+            if not len(rows):
+                return None
+            extra = size_beside_payload(snapshot, course.selection)
+            values = snapshot.tables.values_within(rows, size, extra)
+            read = course.pass_by(snapshot, rows[: len(values)], values)
+            taken = extra * len(read)
+            if course.selection.payload.mode is not PayloadMode.NONE:
+                taken += sum(len(point.payload or b"") for point in read)
+            return Batch(read, taken)
+
+    def close(self) -> None:
+        """Give up the moment, after a read that is under way; twice is harmless."""
+        self._moment.end()

@@ -1,0 +1,86 @@
+"""Moments that are kept open between reads, for as long as their readers like.
+
+An open transaction keeps the map of the tables from growing and its pages from being used again.
+Whoever needs them all gone waits a while for their readers to finish, and then takes them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition, Lock
+
+from .tables import Transaction
+from .view import Snapshot
+
+
+class MomentLost(Exception):
+    """The moment was taken away so that the tables could grow."""
+
+
+class HeldMoment:
+    """One moment of a collection, read by any threads in turn until it is ended."""
+
+    def __init__(
+        self, snapshot: Snapshot, transaction: Transaction, ended: Callable[[HeldMoment], None]
+    ) -> None:
+        self._snapshot = snapshot
+        self._transaction = transaction
+        self._ended = ended
+        self._lock = Lock()
+        self._is_open = True
+        self._reason: Exception = MomentLost()
+
+    @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """The moment, for the time of the block. Raises what it was ended with."""
+        with self._lock:
+            if not self._is_open:
+                raise self._reason
+            yield self._snapshot
+
+    def end(self, reason: Exception | None = None) -> None:
+        """Give the moment up, after the read that is under way; twice is harmless.
+
+        Later reads raise `reason`.
+        """
+        with self._lock:
+            if not self._is_open:
+                return
+            self._is_open = False
+            self._reason = reason or self._reason
+            self._transaction.abort()
+        self._ended(self)
+
+
+class Moments:
+    """The held moments of one collection. Any thread may call."""
+
+    def __init__(self) -> None:
+        self._condition = Condition()
+        self._held: set[HeldMoment] = set()
+
+    def hold(self, snapshot: Snapshot, transaction: Transaction) -> HeldMoment:
+        """Keep a moment until it is ended."""
+        moment = HeldMoment(snapshot, transaction, self._discard)
+        with self._condition:
+            self._held.add(moment)
+        return moment
+
+    def wait(self, seconds: float) -> None:
+        """Wait until no moment is held, or for so long."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._held, seconds)
+
+    def end_all(self, reason: Exception) -> None:
+        """End every moment that is held. None may be begun meanwhile."""
+        with self._condition:
+            held = list(self._held)
+        for moment in held:
+            moment.end(reason)
+
+    def _discard(self, moment: HeldMoment) -> None:
+        with self._condition:
+            self._held.discard(moment)
+            if not self._held:
+                self._condition.notify_all()

@@ -1,0 +1,68 @@
+"""How REST calls pass the interceptors: what is known of a call, and how its end is told."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError
+from twisted.web.http import Request
+from werkzeug.exceptions import HTTPException, NotFound
+
+from ..interception import (
+    CANCELLED,
+    REQUEST_ID,
+    Call,
+    Chain,
+    Kind,
+    Passage,
+    outcome_of,
+    request_id_from,
+)
+from ..logs import bound
+from ..model import errors
+from .answers import Answer, Headers, error_answer
+
+_HEADER = REQUEST_ID.encode()
+_UNROUTED = Kind("rest", "unrouted")
+
+
+class RestPassage(Passage):
+    """The passage of one request. Belongs to the reactor thread.
+
+    The id of the call goes back to the client in a header.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, chain: Chain, kind: Kind, request: Request) -> None:
+        def header(name: str) -> str | None:
+            value = request.getHeader(name.encode())
+            return None if value is None else value.decode("latin-1")
+
+        request_id = request_id_from(header(REQUEST_ID))
+        request.responseHeaders.setRawHeaders(_HEADER, [request_id.encode()])
+        peer = str(getattr(request.getClientAddress(), "host", ""))
+        target = (request.path or b"").decode("utf-8", "replace")
+        super().__init__(chain, Call(kind, request_id, peer, header, target))
+
+    def outcome_of(self, error: BaseException) -> str:
+        """See Passage. A request is cancelled when its client is gone."""
+        if isinstance(error, CancelledError):
+            return CANCELLED
+        if isinstance(error, HTTPException):
+            is_missing = isinstance(error, NotFound)
+            return errors.NotFound.code if is_missing else errors.BadRequest.code
+        return outcome_of(error)
+
+    def answer_to(self, error: Exception, seconds: float, headers: Headers = ()) -> Answer:
+        """How the request is answered that has raised `error`."""
+        with bound(request_id=self.call.request_id):
+            return error_answer(error, seconds, headers)
+
+
+def refuse(chain: Chain, request: Request, error: Exception, headers: Headers = ()) -> Answer:
+    """The answer to a request that comes to no endpoint, or what an interceptor says to it."""
+    passage = RestPassage(chain, _UNROUTED, request)
+    try:
+        with passage:
+            raise error
+    except Exception as raised:
+        return passage.answer_to(raised, 0.0, headers)

@@ -1,0 +1,41 @@
+"""How a service becomes handlers that grpc can call.
+
+A service is a table: method name -> how its request is decoded into an operation and how the result
+becomes a response, or the same for a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from .methods import Method, missing, unary_handler
+from .streams import StreamMethod, stream_handler
+from .wire import Wire
+
+AnyMethod = Method[Any, Any] | StreamMethod
+
+
+def handlers_of(
+    service: ServiceDescriptor, methods: Mapping[str, AnyMethod], wire: Wire
+) -> grpc.GenericRpcHandler:
+    """The handlers of a service. Its methods that are not in the table answer UNIMPLEMENTED."""
+    unknown = methods.keys() - service.methods_by_name.keys()
+    if unknown:
+        raise LookupError(f"{service.full_name} has no methods {sorted(unknown)}")
+    handlers = {
+        method.name: _handler(method, methods.get(method.name) or missing(method), wire)
+        for method in service.methods
+    }
+    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+
+
+def _handler(
+    descriptor: MethodDescriptor, method: AnyMethod, wire: Wire
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    if isinstance(method, Method):
+        return unary_handler(descriptor, method, wire)
+    return stream_handler(descriptor, method, wire)

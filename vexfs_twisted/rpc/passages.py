@@ -1,0 +1,93 @@
+"""How gRPC calls pass the interceptors: what is known of a call, and how its end is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+from urllib.parse import unquote
+
+import grpc
+from attrs import evolve
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError
+from twisted.internet.defer import CancelledError
+
+from ..interception import (
+    CANCELLED,
+    REQUEST_ID,
+    Call,
+    Chain,
+    Kind,
+    Passage,
+    Progress,
+    outcome_of,
+    request_id_from,
+)
+from ..logs import bound
+from ..model.errors import BadRequest, FormatError, Unavailable
+from .errors import Status, status_of
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def kind_of(method: MethodDescriptor, *, is_open: bool = False) -> Kind:
+    """The kind of the calls of a method."""
+    name = f"{method.containing_service.full_name}/{method.name}"
+    is_stream = method.client_streaming or method.server_streaming
+    return Kind("grpc", name, is_stream, is_open)
+
+
+class RpcPassage(Passage):
+    """The passage of one gRPC call. Belongs to the event loop.
+
+    The id of the call goes back to the client as trailing metadata.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, chain: Chain, kind: Kind, context: Context, target: str = "") -> None:
+        metadata: Any = context.invocation_metadata() or ()
+        headers = dict(metadata)
+        request_id = request_id_from(headers.get(REQUEST_ID))
+        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        progress = Progress() if kind.is_stream else None
+        peer = address_of(context.peer())
+        super().__init__(chain, Call(kind, request_id, peer, headers.get, target, progress))
+
+    def outcome_of(self, error: BaseException) -> str:
+        """See Passage. A task is cancelled when its client is gone, or has lost patience."""
+        if isinstance(error, asyncio.CancelledError):
+            return CANCELLED
+        if isinstance(error, CancelledError):
+            return Unavailable.code
+        return FormatError.code if isinstance(error, DecodeError) else outcome_of(error)
+
+    def status_of(self, error: Exception) -> Status:
+        """How the call ends that has raised `error`."""
+        request_id = self.call.request_id
+        with bound(request_id=request_id):
+            status = status_of(error, self.call.kind.method)
+        return evolve(status, metadata=(*status.metadata, (REQUEST_ID, request_id)))
+
+
+async def only_message(context: Context) -> bytes:
+    """The message of a call that has one. Raises BadRequest where none comes.
+
+    Handlers read it themselves, for grpc would read it before it calls them: a call that is refused
+    must not cost the memory of a message, which may be of any size.
+    """
+    message: Any = await context.read()
+    if message is not grpc.aio.EOF:
+        return cast(bytes, message)
+    if context.cancelled():
+        raise asyncio.CancelledError
+    raise BadRequest("the call has no message")
+
+
+def address_of(peer: str) -> str:
+    """A client's address, without its port, from how grpc spells both.
+
+    An IPv6 address comes as `ipv6:%5B::1%5D:50051`.
+    """
+    host = peer.partition(":")[2].rpartition(":")[0]
+    return unquote(host).strip("[]") if "%" in host else host

@@ -1,0 +1,119 @@
+"""The methods of qdrant.Qdrant beside its health check: every operation by one name, and streams.
+
+The single calls are those of the other services under other names. The streams are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from ...interfaces import OutgoingStream
+from ...model.queries import Record, ScoredPoint
+from ...model.streams import Acknowledgement
+from ...model.updates import Upsert
+from ..codecs.fields import read_collection_name, refuse_shard_keys
+from ..codecs.flat import (
+    read_create,
+    read_search,
+    read_search_batch,
+    read_whole_scroll,
+    restated,
+)
+from ..codecs.ids import read_ids
+from ..codecs.points import write_records, write_scored
+from ..codecs.queries import read_search as read_query
+from ..codecs.selections import read_selection
+from ..codecs.updates import read_upsert
+from ..codecs.vectors import parse_upsert
+from ..crossing import Operation
+from ..generated import bulk_pb2 as bulk
+from ..generated import collections_pb2 as collections
+from ..generated import flat_pb2 as flat
+from ..generated import points_pb2 as points
+from ..methods import Method
+from ..streams import IncomingMethod, OutgoingMethod, StreamMethod
+from .collections import COLLECTIONS
+from .points import POINTS
+
+
+def _as(method: Method[Any, Any], read: Callable[[Any], Any] | None = None) -> Method[Any, Any]:
+    """`method` for requests that `read` restates; without it they are the same on the wire."""
+    if read is None:
+        return method
+    return evolve(method, decode=lambda message: method.decode(read(message)), parse=None)
+
+
+def _stream_search(message: flat.SearchPointsRequest) -> Operation[OutgoingStream[ScoredPoint]]:
+    name = read_collection_name(message.collection_name)
+    query = read_query(read_search(message))
+    return lambda operations: operations.stream_query(name, query)
+
+
+def _stream_get(message: flat.GetPointsRequest) -> Operation[OutgoingStream[Record]]:
+    name = read_collection_name(message.collection_name)
+    refuse_shard_keys(message)
+    ids, selection = read_ids(message.ids), read_selection(message)
+    return lambda operations: operations.stream_retrieve(name, ids, selection)
+
+
+def _stream_scroll(message: flat.ScrollRequest) -> Operation[OutgoingStream[Record]]:
+    name = read_collection_name(message.collection_name)
+    scroll = read_whole_scroll(message)
+    return lambda operations: operations.stream_scroll(name, scroll)
+
+
+def _upsert(message: bulk.UpsertPoints) -> tuple[str, Upsert]:
+    return read_collection_name(message.collection_name), read_upsert(message)
+
+
+def _found(found: Sequence[ScoredPoint]) -> points.SearchResponse:
+    response = points.SearchResponse()
+    write_scored(found, response.result)
+    return response
+
+
+def _got(records: Sequence[Record]) -> points.GetResponse:
+    response = points.GetResponse()
+    write_records(records, response.result)
+    return response
+
+
+def _scrolled(records: Sequence[Record]) -> points.ScrollResponse:
+    response = points.ScrollResponse()
+    write_records(records, response.result)
+    return response
+
+
+def _written(count: int) -> points.PointsOperationResponse:
+    result = points.UpdateResult(operation_id=count, status=points.UpdateStatus.Completed)
+    return points.PointsOperationResponse(result=result)
+
+
+def _acknowledged(own: Acknowledgement, seconds: float) -> flat.UpsertAck:
+    return flat.UpsertAck(
+        batch=own.number, points=own.points, operation_id=own.operation_id, time=seconds
+    )
+
+
+FLAT: Mapping[str, Method[Any, Any] | StreamMethod] = {
+    "CreateCollection": _as(COLLECTIONS["Create"], read_create),
+    "DeleteCollection": _as(COLLECTIONS["Delete"], restated(collections.DeleteCollection)),
+    "GetCollectionInfo": _as(COLLECTIONS["Get"]),
+    "ListCollections": _as(COLLECTIONS["List"]),
+    "UpdateCollection": _as(COLLECTIONS["Update"], restated(collections.UpdateCollection)),
+    "UpsertPoints": _as(POINTS["Upsert"]),
+    "DeletePoints": _as(POINTS["Delete"], restated(points.DeletePoints)),
+    "GetPoints": _as(POINTS["Get"], restated(points.GetPoints)),
+    "SearchPoints": _as(POINTS["Search"], read_search),
+    "SearchPointsBatch": _as(POINTS["SearchBatch"], read_search_batch),
+    "Scroll": _as(POINTS["Scroll"], restated(points.ScrollPoints)),
+    "CountPoints": _as(POINTS["Count"], restated(points.CountPoints)),
+    "StreamSearchPoints": OutgoingMethod(_stream_search, _found),
+    "StreamGetPoints": OutgoingMethod(_stream_get, _got),
+    "StreamScroll": OutgoingMethod(_stream_scroll, _scrolled),
+    "StreamUpsertPoints": IncomingMethod(parse_upsert, _upsert, answer=_written),
+    "StreamUpsert": IncomingMethod(parse_upsert, _upsert, acknowledge=_acknowledged),
+}

@@ -1,0 +1,341 @@
+"""RPCs that are streams: how one is described, and how it becomes a handler that grpc can call.
+
+A batch crosses to the event loop only when the one before it was taken by HTTP/2, so a client that
+does not read stops the work; a message is read from a client only when the one before it has been
+admitted, so a server that is busy stops the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+import grpc
+from attrs import evolve, frozen
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from twisted.internet.defer import Deferred
+
+from ..interfaces import IncomingStream, IStreamOperations, OutgoingStream
+from ..model.streams import Acknowledgement
+from ..model.updates import Upsert
+from .crossing import Crossing, Operation
+from .errors import Status
+from .methods import message_parser
+from .passages import RpcPassage, kind_of, only_message
+from .wire import Wire
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+T = TypeVar("T")
+Stream = TypeVar("Stream", bound=_Closable)
+
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+_Messages = AsyncIterator[bytes]
+
+_MOST_AHEAD = 1 << 18
+"""Bytes of messages that are decoded before those before them have been admitted."""
+
+POINTS_WRITTEN = "points-written"
+"""Trailing metadata of an upsert that failed: how many of its points are on disk."""
+
+
+@frozen
+class OutgoingMethod:
+    """An RPC that answers with a stream. `encode` turns the points of a batch into a message."""
+
+    decode: Callable[[Any], Operation[OutgoingStream[Any]]]
+    encode: Callable[[Any], Message]
+
+
+@frozen
+class IncomingMethod:
+    """An RPC that takes a stream of upserts.
+
+    `parse` and `decode` read a message: the collection and the update. `answer` makes the response
+    at the end from the number of points written; where it is None, `acknowledge` makes one from
+    each acknowledgement and the seconds since its message came.
+    """
+
+    parse: Callable[[bytes], Any]
+    decode: Callable[[Any], tuple[str, Upsert]]
+    answer: Callable[[int], Message] | None = None
+    acknowledge: Callable[[Acknowledgement, float], Message] | None = None
+
+
+StreamMethod = OutgoingMethod | IncomingMethod
+
+
+def stream_handler(
+    descriptor: MethodDescriptor, method: StreamMethod, wire: Wire
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """The handler of a method whose descriptor has the streams that `method` has."""
+    if isinstance(method, OutgoingMethod):
+        # To grpc it is a stream of messages, of which one is read.
+        return grpc.stream_stream_rpc_method_handler(_outgoing(descriptor, method, wire))
+    if method.answer is not None:
+        return grpc.stream_unary_rpc_method_handler(_gathering(descriptor, method, wire))
+    return grpc.stream_stream_rpc_method_handler(_acknowledging(descriptor, method, wire))
+
+
+class _Hold(Generic[Stream]):
+    """Keeps hold of a stream that is being opened, so that it is closed whatever happens.
+
+    `keep` and `close` are called in the reactor thread, where the stream lives.
+    """
+
+    def __init__(self) -> None:
+        self._stream: Stream | None = None
+        self._is_closed = False
+
+    def keep(self, stream: Stream) -> Stream:
+        if self._is_closed:
+            stream.close()
+        self._stream = stream
+        return stream
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._stream is not None:
+            self._stream.close()
+
+
+class _Opened(Generic[Stream]):
+    """An async context: a stream open in the reactor thread, used from the event loop."""
+
+    def __init__(self, crossing: Crossing, operation: Operation[Stream]) -> None:
+        self._crossing = crossing
+        self._operation = operation
+        self._hold: _Hold[Stream] = _Hold()
+
+    async def __aenter__(self) -> Stream:
+        try:
+            return await self._crossing.carry(self._open, is_write=False)
+        except BaseException:
+            self._crossing.tell(self._hold.close)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._crossing.tell(self._hold.close)
+
+    def _open(self, operations: IStreamOperations) -> Deferred[Stream]:
+        opening = self._operation(operations)
+        return opening.addCallback(self._hold.keep)
+
+
+async def _ended(
+    context: _Context,
+    passage: RpcPassage,
+    work: Callable[[], Awaitable[None]],
+    written: Callable[[], int],
+) -> None:
+    """Do the work of a stream; where it fails, end the call with the status of the error."""
+    try:
+        await work()
+    except Exception as error:
+        status = _with_progress(passage.status_of(error), written())
+    else:
+        return
+    # Outside of the try: abort raises, and must not be taken for an error of the stream.
+    await context.abort(status.code, status.details, status.metadata)
+
+
+def _with_progress(status: Status, written: int) -> Status:
+    if not written:
+        return status
+    details = f"{status.details} ({written} points of the stream are on disk)"
+    return evolve(
+        status, details=details, metadata=(*status.metadata, (POINTS_WRITTEN, str(written)))
+    )
+
+
+def _nothing_written() -> int:
+    return 0
+
+
+def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) -> Any:
+    parse = message_parser(descriptor)
+    has_time = "time" in descriptor.output_type.fields_by_name
+    kind = kind_of(descriptor)
+
+    async def handle(_: object, context: _Context) -> None:
+        started = perf_counter()
+        passage = wire.passage(kind, context)
+
+        def encode(points: Any) -> bytes:
+            response: Any = method.encode(points)
+            if has_time:
+                response.time = perf_counter() - started
+            return cast(bytes, response.SerializeToString())
+
+        async def work() -> None:
+            with passage, wire.streams:
+                data = await only_message(context)
+                operation = await wire.decode(lambda data: method.decode(parse(data)), data)
+                async with _Opened(wire.crossing, operation) as stream:
+                    while (batch := await _carried(wire, stream.take)) is not None:
+                        points = batch.points
+                        await context.write(await wire.encode(encode, points, len(points)))
+                        passage.count(len(points))
+
+        await _ended(context, passage, work, _nothing_written)
+
+    return handle
+
+
+def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire) -> Any:
+    assert method.answer is not None
+    answer = method.answer
+    kind = kind_of(descriptor)
+
+    async def handle(messages: _Messages, context: _Context) -> bytes:
+        started = perf_counter()
+        passage = wire.passage(kind, context)
+        writing = _Writing(method, wire, messages, passage)
+        response: Any = None
+
+        async def work() -> None:
+            nonlocal response
+            with passage, wire.streams:
+                async with _Opened(wire.crossing, _upsert(acknowledge=False)) as stream:
+                    response = answer(await writing.write_all(stream))
+
+        await _ended(context, passage, work, writing.points_written)
+        response.time = perf_counter() - started
+        return cast(bytes, response.SerializeToString())
+
+    return handle
+
+
+def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire) -> Any:
+    assert method.acknowledge is not None
+    acknowledge = method.acknowledge
+    kind = kind_of(descriptor)
+
+    async def handle(messages: _Messages, context: _Context) -> None:
+        passage = wire.passage(kind, context)
+        writing = _Writing(method, wire, messages, passage)
+
+        async def work() -> None:
+            with passage, wire.streams:
+                async with (
+                    _Opened(wire.crossing, _upsert(acknowledge=True)) as stream,
+                    writing.in_background(stream),
+                ):
+                    while acknowledged := await _carried(wire, stream.acknowledged):
+                        for own in acknowledged:
+                            message = acknowledge(own, writing.age_of_oldest())
+                            await context.write(message.SerializeToString())
+
+        await _ended(context, passage, work, writing.points_written)
+
+    return handle
+
+
+def _upsert(*, acknowledge: bool) -> Operation[IncomingStream]:
+    return lambda operations: operations.stream_upsert(acknowledge)
+
+
+async def _carried(wire: Wire, method: Callable[[], Deferred[T]]) -> T:
+    """The result of a stream's method, called in the reactor thread. Cancelling closes it."""
+    return await wire.crossing.carry(lambda _: method(), is_write=False)
+
+
+class _Background:
+    """An async context: a task that is awaited at the end, and cancelled where that fails.
+
+    An error of the task is the one that is told, since it is what broke the rest.
+    """
+
+    def __init__(self, work: Awaitable[int], on_error: Callable[[], object]) -> None:
+        self._work = work
+        self._on_error = on_error
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.ensure_future(self._guarded())
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            await self._task
+
+    async def _guarded(self) -> int:
+        try:
+            return await self._work
+        except Exception:
+            self._on_error()
+            raise
+
+
+class _Writing:
+    """The messages of one client on their way into a stream. Belongs to the event loop."""
+
+    def __init__(
+        self, method: IncomingMethod, wire: Wire, messages: _Messages, passage: RpcPassage
+    ) -> None:
+        self._method = method
+        self._wire = wire
+        self._messages = messages
+        self._passage = passage
+        self._stream: IncomingStream | None = None
+        self._received: deque[float] = deque()
+
+    def points_written(self) -> int:
+        """How many points are on disk by now."""
+        return 0 if self._stream is None else self._stream.points_written
+
+    def age_of_oldest(self) -> float:
+        """The seconds since the oldest message was received that was not asked for yet."""
+        return perf_counter() - self._received.popleft()
+
+    def in_background(self, stream: IncomingStream) -> _Background:
+        """Write all messages while the acknowledgements are waited for."""
+        return _Background(self.write_all(stream), lambda: self._wire.crossing.tell(stream.close))
+
+    async def write_all(self, stream: IncomingStream) -> int:
+        """Put all messages into the stream and finish it; the number of points written.
+
+        Messages are decoded while those before them are on their way, and cross together.
+        """
+        self._stream = stream
+        putting: asyncio.Future[None] | None = None
+        ahead: list[tuple[str, Upsert]] = []
+        size = 0
+        try:
+            async for data in self._messages:
+                self._received.append(perf_counter())
+                ahead.append(await self._wire.decode(self._decode, data))
+                size += len(data)
+                if putting is None or putting.done() or size >= _MOST_AHEAD:
+                    if putting is not None:
+                        await putting
+                    putting = asyncio.ensure_future(self._put(stream, ahead))
+                    ahead, size = [], 0
+            if putting is not None:
+                await putting
+            await self._put(stream, ahead)
+        except BaseException:
+            if putting is not None:
+                putting.cancel()
+            raise
+        return await _carried(self._wire, stream.finish)
+
+    async def _put(self, stream: IncomingStream, messages: Sequence[tuple[str, Upsert]]) -> None:
+        """Put messages one after another, in one crossing."""
+
+        async def put_each() -> None:
+            for name, update in messages:
+                await stream.put(name, update)
+
+        await _carried(self._wire, lambda: Deferred.fromCoroutine(put_each()))
+
+    def _decode(self, data: bytes) -> tuple[str, Upsert]:
+        return self._method.decode(self._method.parse(data))

@@ -1,0 +1,117 @@
+"""Messages of any size put together into updates of a good size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, chain, pairwise
+
+import numpy as np
+from attrs import frozen
+
+from ..model.updates import UpdateMode, Upsert
+from ..model.vectors import VectorColumn
+from .budget import Credit
+
+RUN_POINTS = 1024
+"""How many points are written by one update at the same cost a point as by a larger one."""
+
+_POINT_SIZE = 160
+"""What the objects around a point take: its id, its payload, and their places in lists."""
+
+
+@frozen
+class Message:
+    """A message as it waits for its commit. `number` counts the messages of the stream from 0."""
+
+    number: int
+    points: int
+    credit: Credit
+
+
+@frozen
+class Run:
+    """Messages for one collection as one update."""
+
+    name: str
+    update: Upsert
+    messages: Sequence[Message]
+
+    def split(self) -> list[Run]:
+        """A run for each message; the arrays are views of the whole."""
+        ends = [0, *accumulate(message.points for message in self.messages)]
+        parts = zip(self.messages, pairwise(ends), strict=True)
+        return [Run(self.name, _part(self.update, *bounds), [message]) for message, bounds in parts]
+
+
+class RunDraft:
+    """A run that further messages may join."""
+
+    def __init__(self, name: str, update: Upsert, message: Message) -> None:
+        self.name = name
+        self.messages = [message]
+        self.points = message.points
+        self._updates = [update]
+
+    def takes(self, name: str, update: Upsert) -> bool:
+        """Whether one update of the whole would mean the same as its parts."""
+        return (
+            self.points < RUN_POINTS
+            and name == self.name
+            and _is_plain(update)
+            and _is_plain(self._updates[0])
+            and _shape(update) == _shape(self._updates[0])
+        )
+
+    def add(self, update: Upsert, message: Message) -> None:
+        """Take in one more message."""
+        self._updates.append(update)
+        self.messages.append(message)
+        self.points += message.points
+        if self.points >= RUN_POINTS:
+            self._updates = [_joined(self._updates)]
+
+    def finished(self) -> Run:
+        """The run."""
+        updates = self._updates
+        return Run(self.name, updates[0] if len(updates) == 1 else _joined(updates), self.messages)
+
+
+def size_of(update: Upsert) -> int:
+    """The bytes of memory that an update takes."""
+    vectors = sum(column.data.nbytes for column in update.vectors.values())
+    return vectors + sum(map(len, update.payloads)) + _POINT_SIZE * len(update.ids)
+
+
+def _is_plain(update: Upsert) -> bool:
+    """Whether it has points, all are written, and each has a vector under every name."""
+    return (
+        len(update.ids) > 0
+        and update.mode is UpdateMode.UPSERT
+        and update.update_filter is None
+        and all(
+            column.positions is None and len(column.dimensions) == 1
+            for column in update.vectors.values()
+        )
+    )
+
+
+def _shape(update: Upsert) -> dict[str, tuple[int, ...]]:
+    return {name: column.dimensions for name, column in update.vectors.items()}
+
+
+def _joined(updates: Sequence[Upsert]) -> Upsert:
+    """One update that does what `updates` do in order: the last of an id wins in both."""
+    columns = {
+        name: VectorColumn.of(np.concatenate([update.vectors[name].data for update in updates]))
+        for name in updates[0].vectors
+    }
+    ids = list(chain.from_iterable(update.ids for update in updates))
+    payloads = list(chain.from_iterable(update.payloads for update in updates))
+    return Upsert(ids, columns, payloads)
+
+
+def _part(update: Upsert, start: int, stop: int) -> Upsert:
+    columns = {
+        name: VectorColumn.of(column.data[start:stop]) for name, column in update.vectors.items()
+    }
+    return Upsert(update.ids[start:stop], columns, update.payloads[start:stop])

@@ -1,0 +1,81 @@
+"""The log of calls: one line when a call has ended, and one when a stream begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from ..interception import CANCELLED, INTERNAL, OK, Call
+from ..logs import get_logger, is_logged
+
+log = get_logger("vexfs.calls")
+
+MAX_FAILURES_PER_S = 50
+"""How many lines about failures a second may have; the next line says how many were left out."""
+
+_NO_FAILURES = (OK, CANCELLED)
+
+
+class CallLog:
+    """Writes who called what, under which id, how it ended and how long it took.
+
+    Nothing that a client sent beside the path and its id is written: neither keys nor payloads,
+    nor the text of an error, which may quote them. A call that succeeded is a line at `level`; a
+    failure is a warning, and a fault of the server an error. Failures that come faster than anyone
+    reads are counted only. `clock` tells seconds. Usable from any thread.
+    """
+
+    def __init__(self, level: str, clock: Callable[[], float]) -> None:
+        self._level = level
+        self._clock = clock
+        self._lock = Lock()
+        self._second = 0
+        self._written = 0
+        self._left_out = 0
+
+    def before(self, call: Call) -> None:
+        """Tell of a stream that begins, at the lowest level."""
+        if call.kind.is_stream and is_logged("debug"):
+            log.debug("stream began", **_fields(call))
+
+    def after(self, call: Call, outcome: str, seconds: float) -> None:
+        """Tell of a call that has ended."""
+        level = self._level_of(outcome)
+        if not is_logged(level):
+            return
+        fields = _fields(call) | {"outcome": outcome, "ms": round(seconds * 1000, 3)}
+        if call.progress is not None:
+            fields |= {"messages": call.progress.messages, "points": call.progress.points}
+        if outcome not in _NO_FAILURES:
+            left_out = self._admit()
+            if left_out is None:
+                return
+            if left_out:
+                fields["left_out"] = left_out
+        getattr(log, level)("stream ended" if call.kind.is_stream else "answered", **fields)
+
+    def _level_of(self, outcome: str) -> str:
+        if outcome in _NO_FAILURES:
+            return self._level
+        return "error" if outcome == INTERNAL else "warning"
+
+    def _admit(self) -> int | None:
+        """Whether there is room for a failure in this second; how many were left out before it."""
+        with self._lock:
+            second = int(self._clock())
+            if second != self._second:
+                self._second, self._written = second, 0
+            if self._written >= MAX_FAILURES_PER_S:
+                self._left_out += 1
+                return None
+            self._written += 1
+            left_out, self._left_out = self._left_out, 0
+            return left_out
+
+
+def _fields(call: Call) -> dict[str, Any]:
+    fields = {"wire": call.kind.wire, "method": call.kind.method}
+    if call.target:
+        fields["path"] = call.target
+    return fields | {"peer": call.peer, "request_id": call.request_id}
