@@ -137,6 +137,13 @@ def write_segments(
     transaction.put(_SEGMENTS, orjson.dumps(plain), db=tables.meta)
 
 
+def remove_files(path: Path, uuid: str) -> None:
+    """Remove the files in the directory `path` of a segment that is not to be."""
+    (path / graph_file(uuid)).unlink(missing_ok=True)
+    for file in path.glob(codes_file(uuid, "*")):
+        file.unlink()
+
+
 def remove_strays(path: Path, segments: Iterable[Segment]) -> None:
     """Remove the files in the directory `path` of segments that are none of `segments`."""
     known = {name for segment in segments for name in segment.files}

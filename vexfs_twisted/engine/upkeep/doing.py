@@ -12,7 +12,14 @@ from ..index.graph.errors import DamagedGraph
 from ..index.graph.graph import Graph
 from ..index.graph.priority import at_low_priority
 from ..store.advice import advise
-from ..store.segments import Segment, Segments, graph_file, new_uuid, replaced
+from ..store.segments import (
+    Segment,
+    Segments,
+    graph_file,
+    new_uuid,
+    remove_files,
+    replaced,
+)
 from ..store.view import View
 from .building import Building, ShouldStop, Stopped
 from .coding import codes_at_hand, with_codes
@@ -54,10 +61,11 @@ def _build(
     with journal.noting(uuid, job.reason.value, involved(task, store.path), total):
         building = Building(job, task.space, task.settings, should_stop)
         try:
-            segment = building.save(store.path, uuid, journal.advance)
+            built = building.save(store.path, uuid, journal.advance)
+            segment = _coded(task, built, store, should_stop, job.seed)
             store.change_segments(_replacing(task, job.segments, segment))
         except BaseException:
-            (store.path / graph_file(uuid)).unlink(missing_ok=True)
+            remove_files(store.path, uuid)
             raise
 
 
@@ -66,9 +74,7 @@ def _encode(
 ) -> None:
     segment = job.segment
     with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
-        coded = at_low_priority(
-            lambda: with_codes(segment, task.space, task.settings, store.path, should_stop)
-        )
+        coded = _coded(task, segment, store, should_stop)
         try:
             store.change_segments(_replacing(task, (segment,), coded))
         except BaseException:
@@ -76,6 +82,18 @@ def _encode(
                 (store.path / name).unlink(missing_ok=True)
             raise
         journal.advance(segment.nodes)
+
+
+def _coded(
+    task: Task,
+    segment: Segment,
+    store: CollectionStore,
+    should_stop: ShouldStop,
+    seed: Segment | None = None,
+) -> Segment:
+    return at_low_priority(
+        lambda: with_codes(segment, task.space, task.settings, store.path, should_stop, seed)
+    )
 
 
 def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
