@@ -41,8 +41,8 @@ class HolesTests(SynchronousTestCase):
     ) -> None:
         is_free = np.repeat(np.array(free, dtype=np.bool_), row_size)
         taken = np.ones(-(-(offset + len(is_free)) // PAGE) * PAGE + PAGE, dtype=np.bool_)
-        taken[offset : offset + len(is_free)] = ~is_free
-        expected = ~taken.reshape(-1, PAGE).any(axis=1)
+        taken[offset : offset + len(is_free)] = np.logical_not(is_free)
+        expected = np.logical_not(taken.reshape(-1, PAGE).any(axis=1))
         pages: NDArray[np.bool_] = np.zeros(len(expected), dtype=np.bool_)
         for start, size in self.found(free, offset, row_size):
             self.assertEqual((start % PAGE, size % PAGE), (0, 0))
