@@ -223,11 +223,23 @@ class RenewingTests(SynchronousTestCase):
         self.assertEqual(jobs[0], Verify(own))
         self.assertEqual(shown(jobs[1:]), [(Reason.INDEXING, 512, 1024)])
 
-    def test_room_of_dead_rows_is_given_back_last(self) -> None:
+    def test_room_of_dead_rows_is_given_back_before_graphs_grow(self) -> None:
         own = attrs.evolve(segment(0, 512, nodes=400), is_punched=False)
-        jobs = planned(whole(512), 512, own)
-        self.assertEqual(shown(jobs), [(Reason.HOLES, "0")])
-        self.assertEqual(shown(planned(whole(1024), 1024, own))[0][0], Reason.INDEXING)
+        self.assertEqual(shown(planned(whole(512), 512, own)), [(Reason.HOLES, "0")])
+        self.assertEqual(
+            shown(planned(whole(1024), 1024, own)),
+            [(Reason.HOLES, "0"), (Reason.INDEXING, 0, 1024, "0")],
+        )
+
+    def test_of_a_graph_in_which_much_has_died_only_the_live_rows_are_taken(self) -> None:
+        own = segment(0, 640)
+        (job,) = planned(rows_of((500, 1280)), 1280, own)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.segments, job.seed), (0, 1280, (own,), None))
+        large = segment(0, 9600)
+        (job,) = planned(rows_of((9400, 12_800)), 12_800, large)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.seed), (0, 12_800, None))
 
 
 class MergingTests(SynchronousTestCase):

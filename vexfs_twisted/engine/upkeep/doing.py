@@ -29,7 +29,7 @@ from .outlook import Task, involved
 
 __all__ = ["ShouldStop", "Stopped", "do"]
 
-_LOOKS = 20
+_LOOKS = 5
 _SECONDS_A_LOOK = 0.05
 
 
