@@ -71,7 +71,8 @@ class Building:
         facts = self._builder.save(path, job.start, job.stop)
         graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
         advise(graph.links.neighbors, self._memory)
-        return Segment(uuid, facts, facts.nodes == job.stop - job.start, graph)
+        is_full = facts.nodes == job.stop - job.first
+        return Segment(uuid, facts, None if is_full else job.first, graph)
 
     def _rows(self) -> Rows:
         """The rows that have a vector."""

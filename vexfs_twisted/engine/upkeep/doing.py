@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from time import sleep
 
 import attrs
+import numpy as np
 
 from ..collection_store import CollectionStore
 from ..index.graph.errors import DamagedGraph
@@ -115,14 +116,15 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
 
 def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
     """Give back the room of rows that are not in the graph; False while somebody may read them."""
-    assert segment.graph is not None
-    is_free = ~segment.graph.node_mask()
+    assert segment.graph is not None and segment.unfreed_from is not None
+    is_free = np.ones(segment.stop - segment.unfreed_from, dtype=np.bool_)
+    is_free[segment.start - segment.unfreed_from :] = ~segment.graph.node_mask()
     for _ in range(_LOOKS):
         # Whoever knows the segment reads no row of the range but its nodes.
         if all(_knows(view, task, segment) for view in store.alive_views()):
-            store.give_back(task.name, segment.start, is_free)
-            punched = attrs.evolve(segment, is_punched=True)
-            store.change_segments(_replacing(task, (segment,), punched))
+            store.give_back(task.name, segment.unfreed_from, is_free)
+            freed = attrs.evolve(segment, unfreed_from=None)
+            store.change_segments(_replacing(task, (segment,), freed))
             return True
         if should_stop():
             break

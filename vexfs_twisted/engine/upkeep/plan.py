@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from attrs import frozen
 
-from ..store.segments import ALIGNMENT, Segment
+from ..store.segments import ALIGNMENT, Segment, Segments
 from ..store.view import VectorSpace
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import Settings
@@ -108,7 +108,7 @@ class _Planner:
                 reason = Reason.VACUUM
             else:
                 continue
-            self._add(Build(reason, segment.start, segment.stop, (segment,), None, 0))
+            self._add(self._building(reason, (segment.start, segment.stop), (segment,), None, 0))
 
     def merge(self) -> None:
         """The two neighbors that are cheapest to merge, where there are more than wanted."""
@@ -128,7 +128,8 @@ class _Planner:
         if pairs:
             fresh, pair, large = min(pairs, key=lambda found: found[0])
             between = self._count(pair[0].stop, pair[1].start)
-            self._add(Build(Reason.MERGE, pair[0].start, pair[1].stop, pair, large, between))
+            rows = pair[0].start, pair[1].stop
+            self._add(self._building(Reason.MERGE, rows, pair, large, between))
 
     def encode(self) -> None:
         """Segments whose codes are not what is wanted."""
@@ -140,7 +141,8 @@ class _Planner:
     def punch(self) -> None:
         """Segments whose dead rows still take room."""
         # Before all that takes long, since rows may die as fast as others are linked.
-        self.jobs += [Punch(segment) for segment in self._left() if not segment.is_punched]
+        left = self._left()
+        self.jobs += [Punch(segment) for segment in left if segment.unfreed_from is not None]
 
     def _add(self, job: Job) -> None:
         self.jobs.append(job)
@@ -221,14 +223,32 @@ class _Planner:
         if seed is None:
             stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest))
             fresh = self._count(range_.start, stop)
-            return Build(Reason.INDEXING, range_.start, stop, (), None, fresh)
+            return self._building(Reason.INDEXING, (range_.start, stop), (), None, fresh)
         kept = None if self._is_littered(seed) else seed
         if seed.start == range_.stop:
-            return Build(Reason.INDEXING, range_.start, seed.stop, (seed,), kept, range_.aligned)
+            rows = range_.start, seed.stop
+            return self._building(Reason.INDEXING, rows, (seed,), kept, range_.aligned)
         room = self._settings.largest - self._weight(seed)
         stop = self._cut(range_, min(ROWS_AT_ONCE, room))
         fresh = self._count(range_.start, stop)
-        return Build(Reason.INDEXING, seed.start, stop, (seed,), kept, fresh)
+        return self._building(Reason.INDEXING, (seed.start, stop), (seed,), kept, fresh)
+
+    def _building(
+        self,
+        reason: Reason,
+        rows: tuple[int, int],
+        segments: Segments,
+        seed: Segment | None,
+        fresh: int,
+    ) -> Build:
+        """The job for rows from one up to another, without the dead ones at their beginning."""
+        first, stop = rows
+        words = self._present.bits[first // 8 : stop // 8].view(np.uint64)
+        start = first + int(np.flatnonzero(words)[0]) * ALIGNMENT
+        if seed is not None:
+            start = min(start, seed.start)
+        unfreed = [s.unfreed_from for s in segments if s.unfreed_from is not None]
+        return Build(reason, start, stop, segments, seed, fresh, min([first, *unfreed]))
 
     def _cut(self, range_: _Range, limit: int) -> int:
         """Where the range has had `limit` rows with a vector, or just before, but not none."""
