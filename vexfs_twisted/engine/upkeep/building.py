@@ -10,7 +10,6 @@ import numpy as np
 from ..index.graph.builder import GraphBuilder, GraphOptions
 from ..index.graph.eligible import copies_for
 from ..index.graph.graph import Graph
-from ..index.graph.priority import at_low_priority
 from ..store.advice import advise
 from ..store.bitmap import Rows
 from ..store.segments import Segment, graph_file
@@ -53,9 +52,6 @@ class Building:
 
         The file is one of no segment until the segment is committed.
         """
-        return at_low_priority(lambda: self._save(directory, uuid, advance))
-
-    def _save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
         job, rows = self._job, self._rows()
         self._builder.learn(rows)
         if job.seed is not None:

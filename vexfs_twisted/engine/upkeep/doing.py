@@ -11,7 +11,6 @@ import numpy as np
 from ..collection_store import CollectionStore
 from ..index.graph.errors import DamagedGraph
 from ..index.graph.graph import Graph
-from ..index.graph.priority import at_low_priority
 from ..store.advice import advise
 from ..store.segments import (
     Segment,
@@ -63,7 +62,9 @@ def _build(
         building = Building(job, task.space, task.settings, should_stop)
         try:
             built = building.save(store.path, uuid, journal.advance)
-            segment = _coded(task, built, store, should_stop, job.seed)
+            segment = with_codes(
+                built, task.space, task.settings, store.path, should_stop, job.seed
+            )
             store.change_segments(_replacing(task, job.segments, segment))
         except BaseException:
             remove_files(store.path, uuid)
@@ -75,7 +76,7 @@ def _encode(
 ) -> None:
     segment = job.segment
     with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
-        coded = _coded(task, segment, store, should_stop)
+        coded = with_codes(segment, task.space, task.settings, store.path, should_stop)
         try:
             store.change_segments(_replacing(task, (segment,), coded))
         except BaseException:
@@ -83,18 +84,6 @@ def _encode(
                 (store.path / name).unlink(missing_ok=True)
             raise
         journal.advance(segment.nodes)
-
-
-def _coded(
-    task: Task,
-    segment: Segment,
-    store: CollectionStore,
-    should_stop: ShouldStop,
-    seed: Segment | None = None,
-) -> Segment:
-    return at_low_priority(
-        lambda: with_codes(segment, task.space, task.settings, store.path, should_stop, seed)
-    )
 
 
 def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
