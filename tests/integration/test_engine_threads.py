@@ -20,7 +20,8 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.store import tables
-from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.collection import UpdateCollection
+from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Scroll, Selection
 from vexfs_twisted.model.updates import DeletePoints
@@ -100,6 +101,39 @@ class ThreadTests(EngineTestCase):
         self.stop.set()
         for read in reads:
             self.assertGreater(read.result(60), 0)
+
+    def make_graphs(self) -> None:
+        """Have graphs over whatever rows there are, however few."""
+        eager = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
+        self.collection.update_config(UpdateCollection(optimizers_config=eager))
+        self.collection.upkeep()
+        self.assertGreater(self.collection.info().indexed_vectors_count, 0)
+
+    def test_every_read_sees_one_moment_while_graphs_come_and_go(self) -> None:
+        self.make_graphs()
+        tasks = (self.read_points, self.search, self.count, self.collection.upkeep)
+        works = [self.repeat(task) for task in tasks]
+        for number in range(1, ROUNDS):
+            self.write_round(number)
+        self.stop.set()
+        for work in works:
+            self.assertGreater(work.result(60), 0)
+        self.collection.upkeep()
+        self.read_points()
+        self.search()
+        told = self.collection.optimizations().completed
+        self.assertGreater(len(told), 1)
+        self.assertEqual([done.error for done in told], [None] * len(told))
+
+    def test_a_collection_is_deleted_while_graphs_come_and_go(self) -> None:
+        self.make_graphs()
+        work = self.repeat(self.collection.upkeep)
+        for number in range(1, 4):
+            self.write_round(number)
+        self.catalog.delete("a")
+        self.stop.set()
+        work.result(60)
+        self.assertEqual(list((self.path / "collections").iterdir()), [])
 
     def test_writers_take_turns(self) -> None:
         def insert(worker: int) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.index.quantization import Codes, CodesOptions, kind_of, write_codes
+from vexfs_twisted.engine.index.quantization import Codes, CodesOptions, Encoder, kind_of
 from vexfs_twisted.model.collection_params import (
     Distance,
     QuantizationConfig,
@@ -40,7 +40,8 @@ class ErrorTests(SynchronousTestCase):
         with TemporaryDirectory() as folder:
             path = Path(folder, "codes")
             is_coded = np.ones(len(data), dtype=bool)
-            facts = write_codes(path, kind, params, data.__getitem__, 0, is_coded)
+            encoder = Encoder(kind, params, data.__getitem__, 1, lambda: False)
+            facts = encoder.write(path, 0, is_coded)
             codes = Codes.open(path, facts, params, kind, CodesOptions())
             read = codes.storage.reconstruct_n(0, len(data))
         learned = kind.learn(data, lambda: False)

@@ -91,6 +91,20 @@ class UpkeepTests(CodingTestCase):
         self.assertEqual([file.name for file in self.files()], [segment.files[1]])
         self.assertEqual(self.collection.info().status, CollectionStatus.GREEN)
 
+    def test_a_grown_graph_keeps_the_codes_there_are(self) -> None:
+        self.create().upkeep()
+        coded = self.segment().coded
+        assert coded is not None
+        earlier = coded.codes
+        write(self.collection, upsert(range(COUNT, COUNT + 300), clustered(300, seed=4)))
+        self.collection.upkeep()
+        segment = self.segment()
+        assert segment.coded is not None
+        codes = segment.coded.codes
+        self.assertGreater(segment.stop, COUNT)
+        self.assertEqual(codes.rows[: len(earlier.rows)].tobytes(), earlier.rows.tobytes())
+        self.assertEqual(len(self.files()), 1)
+
     def test_what_is_asked_for_one_vector_counts(self) -> None:
         request = CreateCollection(
             vectors={UNNAMED: VectorParams(Distance.DOT, SIZE, quantization_config=TURBO)},

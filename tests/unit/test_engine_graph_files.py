@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Any
 
 import attrs
@@ -26,7 +24,6 @@ from vexfs_twisted.engine.index.graph.errors import DamagedGraph, GraphsUnavaila
 from vexfs_twisted.engine.index.graph.file import GraphFacts
 from vexfs_twisted.engine.index.graph.graph import Graph
 from vexfs_twisted.engine.index.graph.native import Elements, borrowed_storage
-from vexfs_twisted.engine.index.graph.priority import at_low_priority
 from vexfs_twisted.engine.norms import normalised
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
 
@@ -236,21 +233,3 @@ class EligibleTests(SynchronousTestCase):
             self.assertEqual(copies_for(params, has_codes=False), expected)
             kept = Copies.NEVER if expected is Copies.WHERE_FINE else expected
             self.assertEqual(copies_for(params, has_codes=True), kept)
-
-
-class PriorityTests(SynchronousTestCase):
-    """Work that gives way."""
-
-    def test_only_the_work_has_less(self) -> None:
-        before = os.getpriority(os.PRIO_PROCESS, 0)
-        found = at_low_priority(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        self.assertGreater(found, before)
-        own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-        self.assertEqual(own, before)
-
-    def test_what_goes_wrong_is_raised(self) -> None:
-        def fail() -> None:
-            raise LookupError("not there")
-
-        with self.assertRaises(LookupError):
-            at_low_priority(fail)

@@ -61,7 +61,7 @@ def segment(
 ) -> Segment:
     count = stop - start if nodes is None else nodes
     own = GraphFacts(start, stop, count, m, 100, nbytes=0, checksum=0)
-    return Segment(f"{start}", attrs.evolve(own, **facts), is_punched=True, graph=GRAPH)
+    return Segment(f"{start}", attrs.evolve(own, **facts), graph=GRAPH)
 
 
 def planned(
@@ -223,11 +223,33 @@ class RenewingTests(SynchronousTestCase):
         self.assertEqual(jobs[0], Verify(own))
         self.assertEqual(shown(jobs[1:]), [(Reason.INDEXING, 512, 1024)])
 
-    def test_room_of_dead_rows_is_given_back_last(self) -> None:
-        own = attrs.evolve(segment(0, 512, nodes=400), is_punched=False)
-        jobs = planned(whole(512), 512, own)
-        self.assertEqual(shown(jobs), [(Reason.HOLES, "0")])
-        self.assertEqual(shown(planned(whole(1024), 1024, own))[0][0], Reason.INDEXING)
+    def test_room_of_dead_rows_is_given_back_before_graphs_grow(self) -> None:
+        own = attrs.evolve(segment(0, 512, nodes=400), unfreed_from=0)
+        self.assertEqual(shown(planned(whole(512), 512, own)), [(Reason.HOLES, "0")])
+        self.assertEqual(
+            shown(planned(whole(1024), 1024, own)),
+            [(Reason.HOLES, "0"), (Reason.INDEXING, 0, 1024, "0")],
+        )
+
+    def test_of_a_graph_in_which_much_has_died_only_the_live_rows_are_taken(self) -> None:
+        own = segment(0, 640)
+        (job,) = planned(rows_of((500, 1280)), 1280, own)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.segments, job.seed), (448, 1280, (own,), None))
+        self.assertEqual((job.first, job.fresh), (0, 640))
+        large = segment(0, 9600)
+        (job,) = planned(rows_of((9400, 12_800)), 12_800, large)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.seed), (9344, 12_800, None))
+
+    def test_dead_rows_at_the_beginning_are_left_out_but_not_forgotten(self) -> None:
+        (job,) = planned(rows_of((200, 640)), 640)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.first), (192, 640, 0))
+        own = attrs.evolve(segment(192, 640), unfreed_from=0)
+        _, job = planned(rows_of((200, 1280)), 1280, own)
+        assert isinstance(job, Build)
+        self.assertEqual((job.start, job.stop, job.first), (192, 1280, 0))
 
 
 class MergingTests(SynchronousTestCase):
@@ -306,7 +328,7 @@ class SettlingTests(SynchronousTestCase):
             if is_segment:
                 stop = -(-(row + live + dead) // 64) * 64
                 facts = GraphFacts(row, stop, live + dead // 2, 16 + live % 2, 100, 0, 0)
-                segments.append(Segment(f"{row}", facts, graph=None))
+                segments.append(Segment(f"{row}", facts))
                 row = stop
             row += live + dead
         present = draft.freeze(row)
@@ -335,13 +357,13 @@ def done(job: Job, segments: Segments, present: Bitmap, uuid: str) -> Segments:
         return replaced(segments, gone)
     if not isinstance(job, Build):
         (own,) = job.segments
-        punched = own.is_punched or not isinstance(job, Verify)
-        return replaced(segments, gone, attrs.evolve(own, graph=GRAPH, is_punched=punched))
+        unfreed = own.unfreed_from if isinstance(job, Verify) else None
+        return replaced(segments, gone, attrs.evolve(own, graph=GRAPH, unfreed_from=unfreed))
     nodes = present.count_between(job.start, job.stop)
     if job.seed is not None:
         nodes += job.seed.nodes - job.seed.live(present)
     facts = GraphFacts(job.start, job.stop, nodes, 16, 100, 0, 0)
-    return replaced(segments, gone, Segment(uuid, facts, is_punched=False, graph=GRAPH))
+    return replaced(segments, gone, Segment(uuid, facts, job.first, graph=GRAPH))
 
 
 class SettingsTests(SynchronousTestCase):

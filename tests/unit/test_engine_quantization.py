@@ -17,9 +17,9 @@ from vexfs_twisted.engine.index.quantization import (
     CodesFacts,
     CodesOptions,
     DamagedCodes,
+    Encoder,
     codes_options,
     kind_of,
-    write_codes,
 )
 from vexfs_twisted.engine.norms import normalised
 from vexfs_twisted.model.collection_params import (
@@ -121,12 +121,18 @@ class CodesTestCase(SynchronousTestCase):
         return normalised(data) if distance is Distance.COSINE else data
 
     def write(
-        self, params: VectorParams, config: QuantizationConfig, data: Floats, start: int = 0
+        self,
+        params: VectorParams,
+        config: QuantizationConfig,
+        data: Floats,
+        start: int = 0,
+        earlier: Codes | None = None,
     ) -> CodesFacts:
         kind = kind_of(params, config)
         assert kind is not None
         is_coded = np.arange(start, len(data)) % 5 > 0
-        facts = write_codes(self.path, kind, params, data.__getitem__, start, is_coded)
+        encoder = Encoder(kind, params, data.__getitem__, 1, lambda: False)
+        facts = encoder.write(self.path, start, is_coded, earlier)
         assert facts is not None
         return facts
 
@@ -355,8 +361,54 @@ class FileTests(CodesTestCase):
             assert kind is not None
             data = self.vectors(Distance.DOT)
             is_coded = np.ones(ROWS, dtype=bool)
-            found = write_codes(
-                self.path, kind, self.params, data.__getitem__, 0, is_coded, 1, lambda: True
-            )
-            self.assertIsNone(found)
+            encoder = Encoder(kind, self.params, data.__getitem__, 1, lambda: True)
+            self.assertIsNone(encoder.write(self.path, 0, is_coded))
             self.assertEqual(list(self.folder.iterdir()), [])
+
+
+class TakingOverTests(CodesTestCase):
+    """Codes of a range that has grown."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.params = VectorParams(Distance.EUCLID, DIMENSION)
+        self.data = self.vectors(Distance.EUCLID)
+
+    def codes_from(self, start: int, stop: int, config: QuantizationConfig) -> Codes:
+        """Codes of the rows of that range, in a file that later ones do not replace."""
+        facts = self.write(self.params, config, self.data[:stop], start)
+        codes = self.open(self.params, config, facts)
+        self.path = self.folder / "codes-2"
+        return codes
+
+    def test_most_are_taken_over_and_the_others_made_alike(self) -> None:
+        for config in (scalar(), product(CompressionRatio.X16), binary()):
+            earlier = self.codes_from(640, 1920, config)
+            facts = self.write(self.params, config, self.data, 0, earlier)
+            codes = self.open(self.params, config, facts)
+            codes.verify()
+            self.assertEqual(codes.learned.tobytes(), earlier.learned.tobytes())
+            self.assertEqual(codes.rows[640:1920].tobytes(), earlier.rows.tobytes())
+            kind = kind_of(self.params, config)
+            assert kind is not None
+            storage = kind.storage(self.params)
+            kind.teach(storage, earlier.learned)
+            for part in (slice(0, 640), slice(1920, ROWS)):
+                expected = storage.sa_encode(self.data[part])
+                expected[(np.arange(ROWS) % 5 == 0)[part]] = 0
+                self.assertEqual(codes.rows[part].tobytes(), expected.tobytes())
+            self.path = self.folder / "codes-1"
+
+    def test_few_are_not(self) -> None:
+        earlier = self.codes_from(0, 640, scalar())
+        self.write(self.params, scalar(), 2 * self.data, 0, earlier)
+        codes = self.open(self.params, scalar())
+        self.assertNotEqual(codes.learned.tobytes(), earlier.learned.tobytes())
+
+    def test_those_of_another_kind_are_not(self) -> None:
+        earlier = self.codes_from(0, 1920, scalar(quantile=0.5))
+        facts = self.write(self.params, scalar(), self.data, 0, earlier)
+        self.assertEqual(facts.kind, "int8-0.99")
+        self.assertNotEqual(
+            self.open(self.params, scalar()).rows[:1920].tobytes(), earlier.rows.tobytes()
+        )

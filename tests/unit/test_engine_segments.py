@@ -87,7 +87,7 @@ class StoreTests(EngineTestCase):
         self.assertEqual(self.segments(), ())
 
     def test_they_are_there_after_opening_again(self) -> None:
-        own = (segment(0, 64, nodes=60), attrs.evolve(segment(64, 192), is_punched=True))
+        own = (segment(0, 64, nodes=60), attrs.evolve(segment(64, 192), unfreed_from=64))
         self.change(*own)
         self.open_again()
         self.assertEqual(self.segments(), own)
@@ -128,13 +128,13 @@ class StoreTests(EngineTestCase):
         own = segment(0, 64)
         self.change(own)
         before = self.store.view
-        self.store.trust_segments(lambda view: {"": (attrs.evolve(own, is_punched=True),)})
-        self.assertTrue(self.segments()[0].is_punched)
+        self.store.trust_segments(lambda view: {"": (attrs.evolve(own, unfreed_from=0),)})
+        self.assertEqual(self.segments()[0].unfreed_from, 0)
         with self.store.read() as snapshot:
             self.assertIs(snapshot.view, self.store.view)
-        self.assertFalse(before.spaces[""].segments[0].is_punched)
+        self.assertIsNone(before.spaces[""].segments[0].unfreed_from)
         self.open_again()
-        self.assertFalse(self.segments()[0].is_punched)
+        self.assertIsNone(self.segments()[0].unfreed_from)
 
     def test_segments_of_another_version_are_refused(self) -> None:
         directory = self.directory()

@@ -318,9 +318,19 @@ class RenewingTests(UpkeepTestCase):
         self.collection.upkeep()
         self.assertIndexed(40)
         (own,) = segments(self.collection)
-        self.assertEqual((own.nodes, own.is_punched), (40, True))
+        self.assertEqual((own.nodes, own.unfreed_from), (40, None))
         self.assertLess(file.stat().st_blocks, before)
         self.assertFindsItself(0, 39)
+
+    def test_dead_rows_before_the_first_live_one_take_no_room_either(self) -> None:
+        file = self.directory() / "vectors-1.f32"
+        write(self.collection, DeletePoints(list(range(150))))
+        before = file.stat().st_blocks
+        self.collection.upkeep()
+        (own,) = segments(self.collection)
+        self.assertEqual((own.start, own.stop, own.nodes), (128, 192, 42))
+        self.assertEqual(before - file.stat().st_blocks, 150 * 128 // 4096 * 8)
+        self.assertFindsItself(150, 191, 199)
 
     def test_room_is_given_back_only_when_no_reader_is_left(self) -> None:
         write(self.collection, DeletePoints(list(range(40, 200))))
@@ -329,13 +339,13 @@ class RenewingTests(UpkeepTestCase):
             # An older moment, in which the rows are live.
             write(self.collection, upsert([0], self.rows[:1]))
             self.collection.upkeep()
-            self.assertEqual([s.is_punched for s in segments(self.collection)], [False])
+            self.assertEqual([s.unfreed_from for s in segments(self.collection)], [0])
             np.testing.assert_array_equal(snapshot.view.spaces[UNNAMED].matrix[:200], self.rows)
         del snapshot
         self.assertEqual(self.info().status, CollectionStatus.GREEN)
         write(self.collection, upsert([0], self.rows[:1]))
         self.collection.upkeep()
-        self.assertEqual([s.is_punched for s in segments(self.collection)], [True])
+        self.assertEqual([s.unfreed_from for s in segments(self.collection)], [None])
 
     def test_segments_without_live_rows_are_dropped(self) -> None:
         write(self.collection, DeletePoints(list(range(200))))

@@ -35,20 +35,21 @@ _BATCH = 1024
 
 def select_rows(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> Rows:
     """The rows of `among`, all live, that pass `filter_`; ascending."""
-    return _selected(filter_, snapshot, among).numbers()
+    return selected(filter_, snapshot, among).numbers()
 
 
 def count_rows(filter_: Filter, snapshot: Snapshot) -> int:
     """How many live rows pass `filter_`."""
-    return len(_selected(filter_, snapshot, snapshot.view.live))
+    return len(selected(filter_, snapshot, snapshot.view.live))
 
 
 def passing_mask(filter_: Filter, snapshot: Snapshot) -> Mask:
     """Which rows are live and pass `filter_`, shape [next_row]."""
-    return _selected(filter_, snapshot, snapshot.view.live).mask()
+    return selected(filter_, snapshot, snapshot.view.live).mask()
 
 
-def _selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
+def selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
+    """The same, in whatever form they were found."""
     rows, size = RowFilter(filter_, snapshot), snapshot.view.next_row
     named = rows.named()
     passing = rows.passing(among.count if named is None else len(named))

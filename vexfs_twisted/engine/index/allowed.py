@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..columns.rowset import RowSet
 from ..store.bitmap import Bitmap, Rows
 
 _KEPT_ROWS = 1 << 16
@@ -12,15 +15,14 @@ _KEPT_ROWS = 1 << 16
 
 
 class Allowed:
-    """The rows in `present`, or those of them, `passing` and ascending, that pass a filter.
+    """The rows in `present`, or those of them, `passing`, that pass a filter.
 
-    What is asked of it is worked out then, and only once. Any thread may use it.
+    What is asked of it is worked out then, and only once. Any thread may use it that has no filter.
     """
 
-    def __init__(self, present: Bitmap, passing: Rows | None = None) -> None:
+    def __init__(self, present: Bitmap, passing: RowSet | None = None) -> None:
         self._present = present
         self._passing = passing
-        self._mask: NDArray[np.bool_] | None = None
         self._counts: dict[tuple[int, int], int] = {}
         self._parts: dict[tuple[int, int], Rows] = {}
 
@@ -34,14 +36,14 @@ class Allowed:
         """A multiple of 64 that all of them are below."""
         return len(self._present.bits) * 8
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many there are."""
         return self._present.count if self._passing is None else len(self._passing)
 
     def rows(self) -> Rows:
         """All of them, ascending."""
-        return self._present.rows() if self._passing is None else self._passing
+        return self._present.rows() if self._passing is None else self._passing.numbers()
 
     def count_between(self, start: int, stop: int) -> int:
         """How many lie from row `start` to before `stop`, multiples of 64."""
@@ -49,9 +51,10 @@ class Allowed:
         if count is None:
             if self._passing is None:
                 count = self._present.count_between(start, stop)
+            elif self._passing.is_few:
+                count = len(self.rows_between(start, stop))
             else:
-                first, last = np.searchsorted(self._passing, (start, stop)).tolist()
-                count = int(last - first)
+                count = int(np.count_nonzero(self._passing.mask()[start:stop]))
             self._counts[start, stop] = count
         return count
 
@@ -59,21 +62,21 @@ class Allowed:
         """Those from row `start` to before `stop`, multiples of 64, ascending."""
         rows = self._parts.get((start, stop))
         if rows is None:
-            if self._passing is None:
-                bits = self._present.bits[start // 8 : stop // 8]
-                rows = np.flatnonzero(np.unpackbits(bits, bitorder="little")) + start
-            else:
-                first, last = np.searchsorted(self._passing, (start, stop)).tolist()
-                rows = self._passing[first:last]
+            rows = self._between(start, stop)
             if len(rows) <= _KEPT_ROWS:
                 self._parts[start, stop] = rows
         return rows
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
         """Which of `rows`, any shape, are among them."""
+        return self._present.has(rows) if self._passing is None else self._passing.has(rows)
+
+    def _between(self, start: int, stop: int) -> Rows:
         if self._passing is None:
-            return self._present.has(rows)
-        if self._mask is None:
-            self._mask = np.zeros(self.room, dtype=np.bool_)
-            self._mask[self._passing] = True
-        return self._mask[rows]
+            bits = self._present.bits[start // 8 : stop // 8]
+            return np.flatnonzero(np.unpackbits(bits, bitorder="little")) + start
+        if self._passing.is_few:
+            numbers = self._passing.numbers()
+            first, last = np.searchsorted(numbers, (start, stop)).tolist()
+            return numbers[first:last]
+        return np.flatnonzero(self._passing.mask()[start:stop]) + start

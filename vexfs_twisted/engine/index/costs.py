@@ -2,9 +2,9 @@
 
 Measured with clustered vectors of 32, 128, 384 and 1024 components, one thread, in a process that
 did nothing else: `fvec_inner_products_by_idx` over a quarter of 30,000 rows in memory, `faiss.knn`
-over blocks of them with 12 and 64 queries, and graph searches with an ef of 64, 128 and 512. Only
-their ratios matter, and those stay much the same from machine to machine: scanning waits for
-memory, as visiting a graph's nodes does, while products are bound by arithmetic.
+over blocks of them with 12 and 64 queries, and graph searches with an ef of 64 and 128, by coarse
+copies. Only their ratios matter, and those stay much the same from machine to machine: scanning
+waits for memory, as visiting the nodes of a graph does, while products are bound by arithmetic.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SCANNED_NS = 0.17
 _MULTIPLIED_NS = 0.025
 _GATHERED_NS = 0.6
 _VISITED_NS = 400.0
-_VISITED_COMPONENT_NS = 4.3
+_VISITED_COMPONENT_NS = 3.0
 
 _LEAST_BATCH = 12
 """From so many queries on a scan is done by products, as `exact` does it."""

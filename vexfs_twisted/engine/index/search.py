@@ -127,7 +127,8 @@ def _planned(
         beam = beam_of(segment, segment.graph, count, wanted, route)
         scanning = scan_cost(count, space.params.size, queries)
         is_few = allowed.is_filtered and count < route.scanned_below
-        if is_few or scanning <= beam.cost(space.params.size):
+        # A beam of all nodes is no wider than what links lead to, and a scan is true and cheaper.
+        if is_few or beam.ef == segment.nodes or scanning <= beam.cost(space.params.size):
             ranges.append((segment.start, segment.stop))
         else:
             beams.append(beam)

@@ -21,7 +21,7 @@ from ...model.queries import (
     check_query_vector,
 )
 from ...model.vectors import Vector
-from ..filtering.rows import select_rows
+from ..filtering.rows import selected
 from ..index.allowed import Allowed
 from ..index.hits import Hits
 from ..index.route import route_of
@@ -142,7 +142,7 @@ def _run(
 def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Allowed:
     if filter_ is None or filter_.is_empty:
         return space.everything
-    return Allowed(space.present, select_rows(filter_, snapshot, space.present))
+    return Allowed(space.present, selected(filter_, snapshot, space.present))
 
 
 def _reach(search: _Search, count: int) -> int:

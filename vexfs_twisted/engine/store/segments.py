@@ -39,13 +39,14 @@ class Segment:
 
     Rows die later and stay in the graph; none is added. `facts` are of the graph's file. `graph` is
     None until that has been read through and found sound; until then the rows are searched one by
-    one. `is_punched`: rows that are not in the graph take no room. `codes` are of the file of its
-    codes, where there is one; `coded` is the graph searched by them, once they are found sound.
+    one. Rows from `unfreed_from` up to `stop` that are not in the graph take room yet; None: there
+    are none. `codes` are of the file of its codes, where there is one; `coded` is the graph that
+    is searched by them, once they are found sound.
     """
 
     uuid: str
     facts: GraphFacts
-    is_punched: bool = False
+    unfreed_from: int | None = None
     graph: Graph | None = field(default=None, eq=False)
     codes: CodesFacts | None = None
     coded: CodedGraph | None = field(default=None, eq=False)
@@ -135,6 +136,13 @@ def write_segments(
     names = {name: list(map(_dumped, own)) for name, own in segments.items() if own}
     plain = {"version": _VERSION, "names": names}
     transaction.put(_SEGMENTS, orjson.dumps(plain), db=tables.meta)
+
+
+def remove_files(path: Path, uuid: str) -> None:
+    """Remove the files in the directory `path` of a segment that is not to be."""
+    (path / graph_file(uuid)).unlink(missing_ok=True)
+    for file in path.glob(codes_file(uuid, "*")):
+        file.unlink()
 
 
 def remove_strays(path: Path, segments: Iterable[Segment]) -> None:

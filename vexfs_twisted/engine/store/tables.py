@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TypeAlias
 
@@ -102,8 +102,8 @@ class TableReader:
 
     def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The id key and the row key of each point that exists among `keys`, in their order."""
-        with self._transaction.cursor(self._tables.points) as cursor:
-            return cursor.getmulti(keys)
+        found = zip(keys, self._get_each(keys, self._tables.points), strict=True)
+        return [(key, row_key) for key, row_key in found if row_key is not None]
 
     def find_rows(self, keys: Sequence[bytes]) -> Rows:
         """The rows of the points that exist among the id keys `keys`, in their order."""
@@ -120,8 +120,13 @@ class TableReader:
 
     def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
         """The values of the live rows that have the keys `row_keys`, in their order."""
-        with self._transaction.cursor(self._tables.rows) as cursor:
-            return [value for _, value in cursor.getmulti(row_keys)]
+        values = self._get_each(row_keys, self._tables.rows)
+        return [value for value in values if value is not None]
+
+    def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
+        # A cursor's getmulti lets go of the interpreter three times a key, each time to whoever
+        # is waiting for it; this does once, and takes less time besides.
+        return map(self._transaction.get, keys, repeat(None), repeat(table))
 
     def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
         """The values of the first of `rows`, all live, up to the one that brings them to `size`.

@@ -10,7 +10,6 @@ import numpy as np
 from ..index.graph.builder import GraphBuilder, GraphOptions
 from ..index.graph.eligible import copies_for
 from ..index.graph.graph import Graph
-from ..index.graph.priority import at_low_priority
 from ..store.advice import advise
 from ..store.bitmap import Rows
 from ..store.segments import Segment, graph_file
@@ -53,9 +52,6 @@ class Building:
 
         The file is one of no segment until the segment is committed.
         """
-        return at_low_priority(lambda: self._save(directory, uuid, advance))
-
-    def _save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
         job, rows = self._job, self._rows()
         self._builder.learn(rows)
         if job.seed is not None:
@@ -71,7 +67,8 @@ class Building:
         facts = self._builder.save(path, job.start, job.stop)
         graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
         advise(graph.links.neighbors, self._memory)
-        return Segment(uuid, facts, facts.nodes == job.stop - job.start, graph)
+        is_full = facts.nodes == job.stop - job.first
+        return Segment(uuid, facts, None if is_full else job.first, graph)
 
     def _rows(self) -> Rows:
         """The rows that have a vector."""

@@ -11,9 +11,9 @@ from ..index.quantization import (
     Codes,
     CodesFacts,
     DamagedCodes,
+    Encoder,
     Kind,
     codes_options,
-    write_codes,
 )
 from ..store.segments import Segment, codes_file
 from ..store.view import VectorSpace
@@ -27,26 +27,21 @@ def with_codes(
     settings: Settings,
     directory: Path,
     should_stop: ShouldStop,
+    seed: Segment | None = None,
 ) -> Segment:
     """A segment with the codes that are wanted for its graph, or with none where none are.
 
-    Their file is durable, and one of no segment until the segment is committed. Raises Stopped or
+    Those of the `seed` that its graph has grown from are taken over where they are as good. Their
+    file is durable, and one of no segment until the segment is committed. Raises Stopped or
     StorageFull.
     """
     kind, graph = settings.codes, segment.graph
     if kind is None or graph is None:
         return evolve(segment, codes=None, coded=None)
     path = directory / codes_file(segment.uuid, kind.name)
-    facts = write_codes(
-        path,
-        kind,
-        space.params,
-        space.floats,
-        segment.start,
-        graph.node_mask(),
-        settings.threads,
-        should_stop,
-    )
+    earlier = None if seed is None or seed.coded is None else seed.coded.codes
+    encoder = Encoder(kind, space.params, space.floats, settings.threads, should_stop)
+    facts = encoder.write(path, segment.start, graph.node_mask(), earlier)
     if facts is None:
         raise Stopped
     codes = _opened(path, facts, space, settings, kind)

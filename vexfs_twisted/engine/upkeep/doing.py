@@ -6,13 +6,20 @@ from collections.abc import Callable, Mapping
 from time import sleep
 
 import attrs
+import numpy as np
 
 from ..collection_store import CollectionStore
 from ..index.graph.errors import DamagedGraph
 from ..index.graph.graph import Graph
-from ..index.graph.priority import at_low_priority
 from ..store.advice import advise
-from ..store.segments import Segment, Segments, graph_file, new_uuid, replaced
+from ..store.segments import (
+    Segment,
+    Segments,
+    graph_file,
+    new_uuid,
+    remove_files,
+    replaced,
+)
 from ..store.view import View
 from .building import Building, ShouldStop, Stopped
 from .coding import codes_at_hand, with_codes
@@ -22,7 +29,7 @@ from .outlook import Task, involved
 
 __all__ = ["ShouldStop", "Stopped", "do"]
 
-_LOOKS = 20
+_LOOKS = 5
 _SECONDS_A_LOOK = 0.05
 
 
@@ -54,10 +61,13 @@ def _build(
     with journal.noting(uuid, job.reason.value, involved(task, store.path), total):
         building = Building(job, task.space, task.settings, should_stop)
         try:
-            segment = building.save(store.path, uuid, journal.advance)
+            built = building.save(store.path, uuid, journal.advance)
+            segment = with_codes(
+                built, task.space, task.settings, store.path, should_stop, job.seed
+            )
             store.change_segments(_replacing(task, job.segments, segment))
         except BaseException:
-            (store.path / graph_file(uuid)).unlink(missing_ok=True)
+            remove_files(store.path, uuid)
             raise
 
 
@@ -66,9 +76,7 @@ def _encode(
 ) -> None:
     segment = job.segment
     with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
-        coded = at_low_priority(
-            lambda: with_codes(segment, task.space, task.settings, store.path, should_stop)
-        )
+        coded = with_codes(segment, task.space, task.settings, store.path, should_stop)
         try:
             store.change_segments(_replacing(task, (segment,), coded))
         except BaseException:
@@ -97,14 +105,15 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
 
 def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
     """Give back the room of rows that are not in the graph; False while somebody may read them."""
-    assert segment.graph is not None
-    is_free = ~segment.graph.node_mask()
+    assert segment.graph is not None and segment.unfreed_from is not None
+    is_free = np.ones(segment.stop - segment.unfreed_from, dtype=np.bool_)
+    is_free[segment.start - segment.unfreed_from :] = ~segment.graph.node_mask()
     for _ in range(_LOOKS):
         # Whoever knows the segment reads no row of the range but its nodes.
         if all(_knows(view, task, segment) for view in store.alive_views()):
-            store.give_back(task.name, segment.start, is_free)
-            punched = attrs.evolve(segment, is_punched=True)
-            store.change_segments(_replacing(task, (segment,), punched))
+            store.give_back(task.name, segment.unfreed_from, is_free)
+            freed = attrs.evolve(segment, unfreed_from=None)
+            store.change_segments(_replacing(task, (segment,), freed))
             return True
         if should_stop():
             break

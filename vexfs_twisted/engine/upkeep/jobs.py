@@ -26,7 +26,7 @@ class Build:
     """Build one graph over the rows from `start` up to `stop`, in the place of `segments`.
 
     It begins with the nodes of `seed`, one of them, where there is one. `fresh` rows with a vector
-    are in none of them.
+    are in none of them. Dead rows from `first` on, which may come before `start`, take room yet.
     """
 
     reason: Reason
@@ -35,6 +35,7 @@ class Build:
     segments: Segments
     seed: Segment | None
     fresh: int
+    first: int
 
 
 @frozen

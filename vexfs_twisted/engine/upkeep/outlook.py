@@ -20,11 +20,11 @@ from .settings import Settings, settings_of
 _URGENCY = (
     Reason.REMOVAL,
     Reason.VERIFICATION,
+    Reason.HOLES,
     Reason.INDEXING,
     Reason.CONFIG,
     Reason.VACUUM,
     Reason.MERGE,
-    Reason.HOLES,
 )
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from attrs import frozen
 
-from ..store.segments import ALIGNMENT, Segment
+from ..store.segments import ALIGNMENT, Segment, Segments
 from ..store.view import VectorSpace
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import Settings
@@ -38,13 +38,13 @@ def plan(space: VectorSpace, rows: int, settings: Settings, *, is_quiet: bool = 
     planner = _Planner(space, rows, settings, is_quiet=is_quiet)
     planner.drop()
     planner.verify()
+    planner.punch()
     if settings.builds:
         planner.index()
     planner.renew()
     if settings.builds:
         planner.merge()
     planner.encode()
-    planner.punch()
     return planner.jobs
 
 
@@ -63,7 +63,7 @@ class _Range:
 
 
 class _Planner:
-    """The making of one plan. A segment is in one job at most."""
+    """The making of one plan. A segment is in one job at most, beside that of its holes."""
 
     def __init__(
         self, space: VectorSpace, rows: int, settings: Settings, *, is_quiet: bool
@@ -101,19 +101,14 @@ class _Planner:
 
     def renew(self) -> None:
         """Graphs that were built otherwise than is wanted now, or of which too much has died."""
-        settings = self._settings
         for segment in self._left():
-            dead = segment.nodes - self._live(segment)
             if not self._is_as_wanted(segment):
                 reason = Reason.CONFIG
-            elif (
-                segment.nodes >= settings.vacuum_least
-                and dead > settings.deleted_threshold * segment.nodes
-            ):
+            elif self._is_littered(segment):
                 reason = Reason.VACUUM
             else:
                 continue
-            self._add(Build(reason, segment.start, segment.stop, (segment,), None, 0))
+            self._add(self._building(reason, (segment.start, segment.stop), (segment,), None, 0))
 
     def merge(self) -> None:
         """The two neighbors that are cheapest to merge, where there are more than wanted."""
@@ -133,7 +128,8 @@ class _Planner:
         if pairs:
             fresh, pair, large = min(pairs, key=lambda found: found[0])
             between = self._count(pair[0].stop, pair[1].start)
-            self._add(Build(Reason.MERGE, pair[0].start, pair[1].stop, pair, large, between))
+            rows = pair[0].start, pair[1].stop
+            self._add(self._building(Reason.MERGE, rows, pair, large, between))
 
     def encode(self) -> None:
         """Segments whose codes are not what is wanted."""
@@ -144,9 +140,9 @@ class _Planner:
 
     def punch(self) -> None:
         """Segments whose dead rows still take room."""
-        for segment in self._left():
-            if not segment.is_punched:
-                self._add(Punch(segment))
+        # Before all that takes long, since rows may die as fast as others are linked.
+        left = self._left()
+        self.jobs += [Punch(segment) for segment in left if segment.unfreed_from is not None]
 
     def _add(self, job: Job) -> None:
         self.jobs.append(job)
@@ -181,16 +177,29 @@ class _Planner:
     def _may_seed(self, segment: Segment) -> bool:
         return segment.graph is not None and self._is_as_wanted(segment)
 
+    def _is_littered(self, segment: Segment) -> bool:
+        """Whether too much of a graph has died."""
+        dead = segment.nodes - self._live(segment)
+        return (
+            segment.nodes >= self._settings.vacuum_least
+            and dead > self._settings.deleted_threshold * segment.nodes
+        )
+
+    def _weight(self, segment: Segment) -> int:
+        """How many rows of a segment come into one that takes its place."""
+        return self._live(segment) if self._is_littered(segment) else segment.nodes
+
     def _large_seed(self, range_: _Range) -> Segment | None:
         """The segment before a range of enough rows that should take them in."""
         for segment in self._left():
             if segment.stop == range_.start and self._may_seed(segment):
-                room = self._settings.largest - segment.nodes
+                weight = self._weight(segment)
+                room = self._settings.largest - weight
                 number = self._settings.segment_number
                 if room <= 0 or number == 0:
-                    is_worth_it = min(range_.count, room) * WEIGHT >= segment.nodes
+                    is_worth_it = min(range_.count, room) * WEIGHT >= weight
                 else:
-                    is_worth_it = number == 1 or segment.nodes * number < self._present.count
+                    is_worth_it = number == 1 or weight * number < self._present.count
                 return segment if is_worth_it else None
         return None
 
@@ -198,24 +207,48 @@ class _Planner:
         """The segment beside a range of too few rows that should take in all of them."""
         for segment in self._left():
             is_beside = range_.start == segment.stop or range_.stop == segment.start
-            has_room = segment.nodes + range_.count <= self._settings.largest
+            weight = self._weight(segment)
+            has_room = weight + range_.count <= self._settings.largest
             if is_beside and has_room and self._may_seed(segment):
-                is_light = range_.count * WEIGHT < segment.nodes and not self._is_quiet
+                is_light = range_.count * WEIGHT < weight and not self._is_quiet
                 if not range_.is_tail or (range_.count >= LEAST_GROWTH and not is_light):
                     return segment
         return None
 
     def _grown(self, range_: _Range, seed: Segment | None) -> Build:
-        """One graph over the range, or as much of it as one job takes, and its seed."""
+        """One graph over the range, or as much of it as one job takes, and its seed.
+
+        Of a seed in which too much has died, only the live rows are taken.
+        """
         if seed is None:
             stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest))
             fresh = self._count(range_.start, stop)
-            return Build(Reason.INDEXING, range_.start, stop, (), None, fresh)
+            return self._building(Reason.INDEXING, (range_.start, stop), (), None, fresh)
+        kept = None if self._is_littered(seed) else seed
         if seed.start == range_.stop:
-            return Build(Reason.INDEXING, range_.start, seed.stop, (seed,), seed, range_.aligned)
-        stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest - seed.nodes))
+            rows = range_.start, seed.stop
+            return self._building(Reason.INDEXING, rows, (seed,), kept, range_.aligned)
+        room = self._settings.largest - self._weight(seed)
+        stop = self._cut(range_, min(ROWS_AT_ONCE, room))
         fresh = self._count(range_.start, stop)
-        return Build(Reason.INDEXING, seed.start, stop, (seed,), seed, fresh)
+        return self._building(Reason.INDEXING, (seed.start, stop), (seed,), kept, fresh)
+
+    def _building(
+        self,
+        reason: Reason,
+        rows: tuple[int, int],
+        segments: Segments,
+        seed: Segment | None,
+        fresh: int,
+    ) -> Build:
+        """The job for rows from one up to another, without the dead ones at their beginning."""
+        first, stop = rows
+        words = self._present.bits[first // 8 : stop // 8].view(np.uint64)
+        start = first + int(np.flatnonzero(words)[0]) * ALIGNMENT
+        if seed is not None:
+            start = min(start, seed.start)
+        unfreed = [s.unfreed_from for s in segments if s.unfreed_from is not None]
+        return Build(reason, start, stop, segments, seed, fresh, min([first, *unfreed]))
 
     def _cut(self, range_: _Range, limit: int) -> int:
         """Where the range has had `limit` rows with a vector, or just before, but not none."""

@@ -15,6 +15,7 @@ from .collections import CollectionsContract
 from .configuration import ConfigurationContract
 from .facets import FacetsContract
 from .filters import FiltersContract
+from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
 from .streams import IncomingStreamsContract, OutgoingStreamsContract
@@ -23,6 +24,7 @@ from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
 TOPICS: tuple[type[ContractCase], ...] = (
     CollectionsContract,
     ConfigurationContract,
+    OptimizationsContract,
     AliasesContract,
     UpsertsContract,
     RefusedUpsertsContract,

@@ -2,7 +2,7 @@
 
 from .coded import CodedGraph
 from .codes import Codes
-from .encoding import write_codes
+from .encoding import Encoder
 from .errors import DamagedCodes
 from .file import CodesFacts
 from .kinds import Kind, kind_of
@@ -14,8 +14,8 @@ __all__ = [
     "CodesFacts",
     "CodesOptions",
     "DamagedCodes",
+    "Encoder",
     "Kind",
     "codes_options",
     "kind_of",
-    "write_codes",
 ]

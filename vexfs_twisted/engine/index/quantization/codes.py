@@ -12,10 +12,9 @@ from ....model.collection_params import Distance, VectorParams
 from ...store.advice import advise
 from ..graph.native import lend
 from ..kernels import Matrix, Scores
-from .encoding import widened
 from .errors import DamagedCodes
-from .file import CodesFacts, MappedCodes, map_codes
-from .kinds import Kind
+from .file import Bytes, CodesFacts, MappedCodes, map_codes
+from .kinds import Kind, Learned
 from .options import CodesOptions
 
 
@@ -60,6 +59,16 @@ class Codes:
         return self._mapped.facts
 
     @property
+    def learned(self) -> Learned:
+        """What was learned of the vectors before they were encoded."""
+        return self._mapped.learned
+
+    @property
+    def rows(self) -> Bytes:
+        """The codes, shape [rows, code size], read-only; zeros where there was no vector."""
+        return self._mapped.codes.reshape(-1, self.facts.code_size)
+
+    @property
     def oversampling(self) -> float:
         """How many times as many candidates as are wanted to compare by their vectors."""
         return self._kind.oversampling
@@ -70,7 +79,7 @@ class Codes:
 
     def prepared(self, queries: Matrix) -> Matrix:
         """Queries, shape [q, dim], as `storage` takes them."""
-        return widened(queries, self._kind.width(self._params.size))
+        return self._kind.widened(queries)
 
     def scores(self, distances: Scores) -> Scores:
         """The scores that distances, as `storage` measures them, stand for."""
@@ -82,9 +91,8 @@ class Codes:
     def storage(self) -> Any:
         """A faiss index over the codes, one a row of the range in order, which must outlive it."""
         storage = self._kind.storage(self._params)
-        self._kind.teach(storage, self._mapped.learned)
+        self._kind.teach(storage, self.learned)
         if self._options.query_bits is not None and hasattr(storage, "qb"):
             storage.qb = self._options.query_bits
-        facts = self._mapped.facts
-        lend(storage, self._mapped.codes.reshape(facts.stop - facts.start, facts.code_size))
+        lend(storage, self.rows)
         return storage

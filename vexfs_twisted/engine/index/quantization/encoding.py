@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from ....model.collection_params import VectorParams
 from ...store.bitmap import Rows
 from ..kernels import Matrix, faiss, threads_of_faiss
+from .codes import Codes
 from .file import Bytes, CodesFacts, save_codes
-from .kinds import Kind
+from .kinds import Kind, Learned, ShouldStop
 
 Read = Callable[[Rows], Matrix]
 """Gives the vectors of rows as they are compared, shape [n, dim]."""
 
 _SAMPLED_ROWS = 10_000
 _SAMPLED_ELEMENTS = 1 << 23
+_LEAST_SAMPLED_ROWS = 256
 _BLOCK_ELEMENTS = 1 << 20
 
 
@@ -27,69 +29,96 @@ class _Stopped(Exception):
     """Encoding was told to stop."""
 
 
-def write_codes(
-    path: Path,
-    kind: Kind,
-    params: VectorParams,
-    read: Read,
-    start: int,
-    is_coded: NDArray[np.bool_],
-    threads: int = 1,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> CodesFacts | None:
-    """Encode vectors of the rows from `start` on, and write the codes durably.
+class Encoder:
+    """The encoding of vectors of one kind, by so many threads. For one thread.
 
-    `is_coded`, shape [rows], tells which of them have one: at least one does. Returns None, and
-    leaves nothing behind, if it was stopped: it asks several times a second. Raises StorageFull.
+    `read` gives them; `should_stop` is asked several times a second.
     """
-    rows = np.flatnonzero(is_coded) + start
-    width = kind.width(params.size)
-    with threads_of_faiss(threads):
-        learned = kind.learn(widened(read(_sample(rows, width)), width), should_stop)
-        if learned is None:
-            return None
-        storage = kind.storage(params)
-        kind.teach(storage, learned)
-        blocks = _blocks(storage, read, start, is_coded, should_stop)
-        try:
+
+    def __init__(
+        self, kind: Kind, params: VectorParams, read: Read, threads: int, should_stop: ShouldStop
+    ) -> None:
+        self._kind = kind
+        self._params = params
+        self._read = read
+        self._threads = threads
+        self._should_stop = should_stop
+
+    def write(
+        self, path: Path, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None = None
+    ) -> CodesFacts | None:
+        """Encode vectors of the rows from `start` on, and write the codes durably.
+
+        `is_coded`, shape [rows], tells which of them have one: at least one does. Codes of the same
+        kind that there are by now, of all vectors in their own range, are taken over if they are
+        most of them. Returns None, and leaves nothing behind, if it was stopped. Raises
+        StorageFull.
+        """
+        if earlier is not None and not self._is_most(earlier, start, is_coded):
+            earlier = None
+        with threads_of_faiss(self._threads):
+            rows = np.flatnonzero(is_coded) + start
+            learned = self._learned(rows) if earlier is None else earlier.learned
+            if learned is None:
+                return None
+            storage = self._kind.storage(self._params)
+            self._kind.teach(storage, learned)
+            blocks = self._blocks(storage, start, is_coded, earlier)
             limits = (start, start + len(is_coded))
-            return save_codes(path, limits, kind.name, params.size, learned, blocks)
-        except _Stopped:
-            return None
+            try:
+                return save_codes(path, limits, self._kind.name, self._params.size, learned, blocks)
+            except _Stopped:
+                return None
+
+    def _is_most(self, earlier: Codes, start: int, is_coded: NDArray[np.bool_]) -> bool:
+        """Whether what was learned then tells enough of the vectors there are now."""
+        facts = earlier.facts
+        if facts.kind != self._kind.name:
+            return False
+        own = is_coded[max(facts.start - start, 0) : max(facts.stop - start, 0)]
+        return bool(2 * np.count_nonzero(own) >= np.count_nonzero(is_coded))
+
+    def _learned(self, rows: Rows) -> Learned | None:
+        width = self._kind.width(self._params.size)
+        most = max(_SAMPLED_ELEMENTS // width, _LEAST_SAMPLED_ROWS)
+        count = min(len(rows), _SAMPLED_ROWS, most)
+        sample = np.random.default_rng(len(rows)).choice(rows, count, replace=False)
+        vectors = self._kind.widened(self._read(np.sort(sample)))
+        return self._kind.learn(vectors, self._should_stop)
+
+    def _blocks(
+        self, storage: Any, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None
+    ) -> Iterator[Bytes]:
+        """The codes of all rows, in blocks."""
+        size = storage.sa_code_size()
+        step = max(_BLOCK_ELEMENTS // storage.d, 1)
+        for first in range(start, start + len(is_coded), step):
+            if self._should_stop():
+                raise _Stopped
+            chosen = is_coded[first - start : first - start + step].copy()
+            block = np.zeros((len(chosen), size), dtype=np.uint8)
+            if earlier is not None:
+                _take_over(earlier, first, block, chosen)
+            places = np.flatnonzero(chosen)
+            if len(places):
+                block[places] = self._encoded(storage, places + first)
+            yield block
+
+    def _encoded(self, storage: Any, rows: Rows) -> Bytes:
+        vectors = self._kind.widened(self._read(rows))
+        codes = np.empty((len(rows), storage.sa_code_size()), dtype=np.uint8)
+        storage.sa_encode_c(len(rows), faiss.swig_ptr(vectors), faiss.swig_ptr(codes))
+        return codes
 
 
-def widened(data: Matrix, width: int) -> Matrix:
-    """The rows of `data`, shape [n, dim], filled up with zeros to [n, width], C-contiguous."""
-    if data.shape[1] == width:
-        return np.ascontiguousarray(data)
-    return np.pad(data, ((0, 0), (0, width - data.shape[1])))
+def _take_over(earlier: Codes, first: int, block: Bytes, is_left: NDArray[np.bool_]) -> None:
+    """Put the codes that there are into a block of those of the rows from `first` on.
 
-
-def _sample(rows: Rows, width: int) -> Rows:
-    count = min(len(rows), _SAMPLED_ROWS, max(_SAMPLED_ELEMENTS // width, 256))
-    generator = np.random.default_rng(len(rows))
-    return np.sort(generator.choice(rows, count, replace=False))
-
-
-def _blocks(
-    storage: Any,
-    read: Read,
-    start: int,
-    is_coded: NDArray[np.bool_],
-    should_stop: Callable[[], bool],
-) -> Iterator[Bytes]:
-    """The codes of all rows, in blocks."""
-    size = storage.sa_code_size()
-    step = max(_BLOCK_ELEMENTS // storage.d, 1)
-    for first in range(0, len(is_coded), step):
-        if should_stop():
-            raise _Stopped
-        chosen = is_coded[first : first + step]
-        block = np.zeros((len(chosen), size), dtype=np.uint8)
-        places = np.flatnonzero(chosen)
-        if len(places):
-            vectors = widened(read(places + (start + first)), storage.d)
-            codes = np.empty((len(places), size), dtype=np.uint8)
-            storage.sa_encode_c(len(vectors), faiss.swig_ptr(vectors), faiss.swig_ptr(codes))
-            block[places] = codes
-        yield block
+    `is_left`, shape [rows of the block], tells which are still to be made.
+    """
+    facts = earlier.facts
+    begin, end = max(first, facts.start), min(first + len(block), facts.stop)
+    if begin < end:
+        own = earlier.rows[begin - facts.start : end - facts.start]
+        block[begin - first : end - first] = own
+        is_left[begin - first : end - first] = False

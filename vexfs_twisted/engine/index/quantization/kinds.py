@@ -63,6 +63,13 @@ class Kind:
         """The dimension of what is encoded."""
         return -(-dimension // self.multiple) * self.multiple
 
+    def widened(self, data: Matrix) -> Matrix:
+        """The rows of `data`, shape [n, dim], filled up with zeros, C-contiguous."""
+        dimension = data.shape[1]
+        if self.width(dimension) == dimension:
+            return np.ascontiguousarray(data)
+        return np.pad(data, ((0, 0), (0, self.width(dimension) - dimension)))
+
     def storage(self, params: VectorParams) -> Any:
         """A faiss index for codes of such vectors, that has learned nothing yet."""
         return self.make(self.width(params.size), _METRICS[params.distance])

@@ -1,0 +1,137 @@
+"""What goes on behind a collection, as its clients see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+import numpy as np
+
+from ...model.collection import CollectionInfo, CollectionStatus, UpdateCollection
+from ...model.collection_params import HnswConfigDiff, OptimizersConfigDiff
+from ...model.errors import NotFound
+from ...model.optimizations import Optimizations
+from ...model.updates import Upsert
+from ...model.vectors import UNNAMED, VectorColumn
+from ..values import delete, nearest, unnamed
+from .case import NAME, ContractCase
+
+_SIZE = 256
+"""Of this size a vector takes a kilobyte, in which thresholds are."""
+
+_POINTS = 100
+_PATIENCE = 30.0
+
+
+class OptimizationsContract(ContractCase):
+    """Graphs over the vectors of a collection. How many vectors of a hundred have one may vary."""
+
+    async def fill(self, **optimizers: int) -> None:
+        """Create the collection with these settings, and write a hundred points of random vectors.
+
+        Point n has the vector n of `self.vectors`.
+        """
+        settings = OptimizersConfigDiff(**optimizers)  # type: ignore[arg-type]
+        await self.create(unnamed(_SIZE, optimizers_config=settings))
+        generator = np.random.default_rng(5)
+        self.vectors = generator.standard_normal((_POINTS, _SIZE), dtype=np.float32)
+        columns = {UNNAMED: VectorColumn.of(self.vectors)}
+        await self.update(Upsert(list(range(_POINTS)), columns, [b"{}"] * _POINTS))
+
+    async def until(self, holds: Callable[[CollectionInfo], bool]) -> CollectionInfo:
+        """The description of the collection once this holds for it."""
+        end = monotonic() + _PATIENCE
+        while not holds(info := await self.operations.collection_info(NAME)):
+            self.assertLess(monotonic(), end, info)
+        return info
+
+    async def until_indexed(self) -> CollectionInfo:
+        """The description once there are graphs, and nothing is left to do."""
+        return await self.until(
+            lambda info: info.status is CollectionStatus.GREEN and bool(info.indexed_vectors_count)
+        )
+
+    async def change(self, **optimizers: int | str) -> None:
+        """Change settings of the optimizer."""
+        settings = OptimizersConfigDiff(**optimizers)  # type: ignore[arg-type]
+        await self.operations.update_collection(NAME, UpdateCollection(optimizers_config=settings))
+
+    async def told(self) -> Optimizations:
+        """What is told of the collection."""
+        return await self.operations.optimizations(NAME)
+
+    async def test_vectors_get_a_graph(self) -> None:
+        await self.fill(indexing_threshold=10)
+        info = await self.until_indexed()
+        self.assertLessEqual(info.indexed_vectors_count, _POINTS)
+        self.assertEqual(info.points_count, _POINTS)
+        self.assertGreaterEqual(info.segments_count, 1)
+        self.assertIsNone(info.optimizer_error)
+        for point in (0, 50, 99):
+            (found,) = await self.query(target=nearest(self.vectors[point].tolist()), limit=1)
+            self.assertEqual(found.id, point)
+
+    async def test_dead_vectors_do_not_count(self) -> None:
+        await self.fill(indexing_threshold=10)
+        before = (await self.until_indexed()).indexed_vectors_count
+        await self.update(delete(*range(10)))
+        info = await self.until(lambda info: info.status is CollectionStatus.GREEN)
+        self.assertEqual(info.indexed_vectors_count, before - 10)
+
+    async def test_too_few_vectors_get_none(self) -> None:
+        await self.fill(indexing_threshold=1000)
+        info = await self.operations.collection_info(NAME)
+        self.assertIs(info.status, CollectionStatus.GREEN)
+        self.assertEqual(info.indexed_vectors_count, 0)
+
+    async def test_a_threshold_of_zero_turns_graphs_off(self) -> None:
+        await self.fill(indexing_threshold=0)
+        info = await self.operations.collection_info(NAME)
+        self.assertIs(info.status, CollectionStatus.GREEN)
+        self.assertEqual(info.indexed_vectors_count, 0)
+        await self.change(indexing_threshold=10)
+        await self.until_indexed()
+
+    async def test_without_links_there_are_no_graphs(self) -> None:
+        await self.fill(indexing_threshold=10)
+        await self.until_indexed()
+        links = UpdateCollection(hnsw_config=HnswConfigDiff(m=0))
+        await self.operations.update_collection(NAME, links)
+        await self.until(lambda info: not info.indexed_vectors_count)
+
+    async def test_work_that_is_paused_shows_grey(self) -> None:
+        await self.fill(indexing_threshold=10, max_optimization_threads=0)
+        info = await self.operations.collection_info(NAME)
+        self.assertIs(info.status, CollectionStatus.GREY)
+        self.assertEqual(info.indexed_vectors_count, 0)
+        await self.change(max_optimization_threads="auto")
+        await self.until_indexed()
+
+    async def test_what_waits_is_told(self) -> None:
+        await self.fill(indexing_threshold=10, max_optimization_threads=0)
+        told = await self.told()
+        (waiting,) = told.queued
+        self.assertEqual(waiting.optimizer, "indexing")
+        self.assertGreater(sum(segment.points_count for segment in waiting.segments), 0)
+        self.assertEqual((list(told.running), list(told.completed)), ([], []))
+
+    async def test_what_is_done_is_told(self) -> None:
+        await self.fill(indexing_threshold=10)
+        await self.until_indexed()
+        told = await self.told()
+        self.assertEqual((list(told.running), list(told.queued)), ([], []))
+        (done,) = told.completed
+        self.assertEqual((done.optimizer, done.error, done.cancelled), ("indexing", None, None))
+        self.assertEqual(done.progress.done, done.progress.total)
+        idle = {segment.uuid: segment.points_count for segment in told.idle_segments}
+        self.assertEqual(sum(idle.values()), _POINTS)
+        self.assertIn(done.uuid, idle)
+
+    async def test_points_that_nothing_waits_for_are_idle(self) -> None:
+        await self.fill(indexing_threshold=0)
+        told = await self.told()
+        self.assertEqual(sum(segment.points_count for segment in told.idle_segments), _POINTS)
+        self.assertEqual(list(told.queued), [])
+
+    async def test_nothing_is_told_of_a_missing_collection(self) -> None:
+        await self.refused(NotFound, self.told(), "Not found: Collection `things` doesn't exist!")
