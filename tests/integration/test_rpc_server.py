@@ -18,7 +18,7 @@ from twisted.protocols import portforward
 from twisted.trial.unittest import TestCase
 
 from tests.deep_filters import deep_count
-from vexfs_twisted.interfaces import IOperations
+from vexfs_twisted.interfaces import IStreamOperations
 from vexfs_twisted.model.errors import unknown_collection
 from vexfs_twisted.model.queries import Count, Record
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
@@ -72,7 +72,7 @@ class ServerTestCase(TestCase):
     async def serve(self, **settings: Any) -> RpcService:
         self.operations = ScriptedOperations()
         service = RpcService(
-            cast(IOperations, self.operations),
+            cast(IStreamOperations, self.operations),
             RpcSettings(port=0, **settings),
             cast(Any, reactor).callFromThread,
         )
@@ -339,7 +339,7 @@ class LifecycleTests(ServerTestCase):
     async def test_busy_port_fails_the_start(self) -> None:
         first = await self.serve()
         second = RpcService(
-            cast(IOperations, self.operations),
+            cast(IStreamOperations, self.operations),
             RpcSettings(port=first.port),
             cast(Any, reactor).callFromThread,
         )
@@ -350,7 +350,7 @@ class LifecycleTests(ServerTestCase):
 
     async def test_address_of_another_machine_fails_the_start(self) -> None:
         service = RpcService(
-            cast(IOperations, ScriptedOperations()),
+            cast(IStreamOperations, ScriptedOperations()),
             RpcSettings(host="192.0.2.1", port=0),
             cast(Any, reactor).callFromThread,
         )
