@@ -18,12 +18,13 @@ from ..codecs.updates import (
     read_update_batch,
 )
 from ..codecs.upserts import read_update_vectors, read_upsert
+from ..decoding import UpsertDecoder
 from ..routing import Routes
 
 routes = Routes()
 
 
-@routes.write("PUT", "/collections/<collection>/points")
+@routes.write("PUT", "/collections/<collection>/points", UpsertDecoder)
 async def upsert(call: Call) -> object:
     """Write whole points."""
     return await _update(call, read_upsert)
