@@ -16,7 +16,8 @@ T = TypeVar("T")
 THREAD_FROM_BYTES = 64 * 1024
 """Bodies of this size and more are decoded, and results encoded, outside the reactor thread."""
 
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+"""What zlib is told of a body that is packed by gzip."""
 
 
 @define
@@ -38,16 +39,21 @@ class Body:
 
     def decode(self, read: Callable[[Any], T]) -> T:
         """What `read` makes of the JSON in the body. Raises DomainErrors only. In any thread."""
-        return read(_parse(self._take()))
+        return read(parse(self._take()))
 
     def _take(self) -> bytes:
         data, self.data = self.data, b""
-        if self.encoding is None or self.encoding == b"identity":
-            return data
-        if self.encoding in (b"gzip", b"x-gzip"):
-            return _gunzip(data, self.limit)
-        shown = self.encoding.decode("ascii", "replace")
-        raise BadRequest(f"Content-Encoding {shown} is not supported, use gzip or none")
+        return _gunzip(data, self.limit) if is_packed(self.encoding) else data
+
+
+def is_packed(encoding: bytes | None) -> bool:
+    """Whether a body of this Content-Encoding is packed. Raises BadRequest if not by gzip."""
+    if encoding is None or encoding == b"identity":
+        return False
+    if encoding in (b"gzip", b"x-gzip"):
+        return True
+    shown = encoding.decode("ascii", "replace")
+    raise BadRequest(f"Content-Encoding {shown} is not supported, use gzip or none")
 
 
 def declared_too_large(length: int, limit: int) -> PayloadTooLarge:
@@ -62,20 +68,31 @@ def found_too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"JSON payload has exceeded limit ({limit} bytes).")
 
 
+def damaged(error: zlib.error) -> BadRequest:
+    """The error for a body that cannot be unpacked."""
+    return BadRequest(f"The gzip body is damaged: {error}")
+
+
+def incomplete() -> BadRequest:
+    """The error for a packed body that does not end where its packing does."""
+    return BadRequest("The gzip body is cut short, or something follows it")
+
+
 def _gunzip(data: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    unpacker = zlib.decompressobj(GZIP_WINDOW)
     try:
         unpacked = unpacker.decompress(data, limit + 1)
     except zlib.error as error:
-        raise BadRequest(f"The gzip body is damaged: {error}") from None
+        raise damaged(error) from None
     if len(unpacked) > limit:
         raise found_too_large(limit)
     if not unpacker.eof or unpacker.unused_data:
-        raise BadRequest("The gzip body is cut short, or something follows it")
+        raise incomplete()
     return unpacked
 
 
-def _parse(data: bytes) -> Any:
+def parse(data: bytes) -> Any:
+    """The JSON value in `data`. Raises FormatError."""
     if not data:
         raise FormatError("EOF while parsing a value at line 1 column 0")
     try:

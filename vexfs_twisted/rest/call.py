@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 from attrs import frozen
@@ -21,6 +21,9 @@ from .parameters import (
     read_timeout,
     read_update_parameters,
 )
+
+if TYPE_CHECKING:
+    from .intake import Intake
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,7 +43,10 @@ class RunInThread(Protocol):
 
 @frozen
 class Call:
-    """A request on its way through a handler. Used in the reactor thread only."""
+    """A request on its way through a handler. Used in the reactor thread only.
+
+    `intake` has the body where it was decoded while it arrived.
+    """
 
     operations: IOperations
     run_in_thread: RunInThread
@@ -48,6 +54,7 @@ class Call:
     arguments: Arguments
     body: Body
     status: ServerStatus
+    intake: Intake[Any] | None = None
 
     @property
     def collection(self) -> str:
@@ -76,7 +83,13 @@ class Call:
         return read_report_parameters(self.arguments)
 
     async def read(self, read: Callable[[Any], T]) -> T:
-        """The body, decoded by `read`; a large one in a thread."""
+        """The body, decoded by `read`; a large one in a thread.
+
+        One that was decoded while it arrived is what the decoder of the endpoint has made of it.
+        """
+        if self.intake is not None:
+            update: T = await self.intake.finish()
+            return update
         if self.body.is_large:
             return await self.run_in_thread(self.body.decode, read)
         return self.body.decode(read)

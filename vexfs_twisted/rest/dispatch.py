@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
 
 from ..interfaces import IOperations
+from ..model.errors import DomainError
 from .answers import Answer, result_answer
 from .bodies import Body
 from .call import Call, RunInThread
+from .intake import Arrival, Intake
 from .oversight import Oversight
 from .passages import RestPassage
 from .request import ApiRequest
@@ -35,15 +38,30 @@ class Dispatcher:
 
         Klein cancels the Deferred when the client goes away. That ends a read; a write goes on.
         """
-        passage = RestPassage(self.oversight.chain, route.kind, request)
-        answering = Deferred.fromCoroutine(
-            answer(route.handler, self._call(request, path), passage)
-        )
+        arrival = request.take_arrival()
+        passage = self._passage(route, request) if arrival is None else arrival.passage
+        call = self._call(request, path, None if arrival is None else arrival.intake)
+        answering = Deferred.fromCoroutine(answer(route.handler, call, passage))
         if route.is_write:
             answering = _shielded(answering)
         return answering.addCallback(request.prepare)
 
-    def _call(self, request: ApiRequest, path: dict[str, str]) -> Call:
+    def expect(self, route: Route, request: ApiRequest) -> Arrival | None:
+        """A request whose body is still arriving, if it can be decoded while it does."""
+        if route.make_decoder is None:
+            return None
+        try:
+            decoder = route.make_decoder(_encoding(request), self.settings.max_body_bytes)
+        except DomainError:
+            # It will be told once the body is complete, as it is for others.
+            return None
+        intake = Intake(decoder, self.run_in_thread, IPushProducer(request.transport))
+        return Arrival(self._passage(route, request), intake)
+
+    def _passage(self, route: Route, request: ApiRequest) -> RestPassage:
+        return RestPassage(self.oversight.chain, route.kind, request)
+
+    def _call(self, request: ApiRequest, path: dict[str, str], intake: Intake[Any] | None) -> Call:
         return Call(
             self.operations,
             self.run_in_thread,
@@ -51,12 +69,11 @@ class Dispatcher:
             request.args,
             self._body(request),
             self.oversight.status,
+            intake,
         )
 
     def _body(self, request: ApiRequest) -> Body:
-        encoding = request.getHeader(b"Content-Encoding")
-        packed = encoding.lower() if encoding else None
-        return Body(request.take_body(), packed, self.settings.max_body_bytes)
+        return Body(request.take_body(), _encoding(request), self.settings.max_body_bytes)
 
 
 async def answer(handler: Handler, call: Call, passage: RestPassage) -> Answer:
@@ -75,6 +92,14 @@ async def answer(handler: Handler, call: Call, passage: RestPassage) -> Answer:
         raise
     except Exception as error:
         return passage.answer_to(error, perf_counter() - started)
+    finally:
+        if call.intake is not None:
+            call.intake.close()
+
+
+def _encoding(request: ApiRequest) -> bytes | None:
+    encoding = request.getHeader(b"Content-Encoding")
+    return encoding.lower() if encoding else None
 
 
 def _shielded(work: Deferred[T]) -> Deferred[T]:

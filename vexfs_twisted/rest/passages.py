@@ -27,10 +27,11 @@ _UNROUTED = Kind("rest", "unrouted")
 class RestPassage(Passage):
     """The passage of one request. Belongs to the reactor thread.
 
-    The id of the call goes back to the client in a header.
+    The id of the call goes back to the client in a header. It is entered once: `begin` is for a
+    request that is let through before it is complete.
     """
 
-    __slots__ = ()
+    __slots__ = ("_is_begun",)
 
     def __init__(self, chain: Chain, kind: Kind, request: Request) -> None:
         def header(name: str) -> str | None:
@@ -42,6 +43,20 @@ class RestPassage(Passage):
         peer = str(getattr(request.getClientAddress(), "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
         super().__init__(chain, Call(kind, request_id, peer, header, target))
+        self._is_begun = False
+
+    def __enter__(self) -> None:
+        if not self._is_begun:
+            self.begin()
+
+    def begin(self) -> None:
+        """Let the call through, or raise what refuses it. Then it has to be left, or failed."""
+        super().__enter__()
+        self._is_begun = True
+
+    def fail(self, error: BaseException) -> None:
+        """End a call that has begun, and that comes to no endpoint."""
+        self.__exit__(type(error), error, None)
 
     def outcome_of(self, error: BaseException) -> str:
         """See Passage. A request is cancelled when its client is gone."""

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from attrs import frozen
 
 from ..interception import Kind
 from .call import Call
+from .intake import Decoder
 
 Handler = Callable[[Call], Awaitable[object]]
 """Answers a call with a result that goes into the envelope, or with a whole Answer."""
 
 
+MakeDecoder = Callable[[bytes | None, int], Decoder[Any]]
+"""Makes what decodes a body while it arrives, of its encoding and of what it may unpack to."""
+
+
 @frozen
 class Route:
-    """An endpoint. `is_write` says that it is carried out even when its client is gone."""
+    """An endpoint. `is_write` says that it is carried out even when its client is gone.
+
+    With `make_decoder` a large body is decoded while it arrives.
+    """
 
     method: str
     path: str
     handler: Handler
     is_write: bool
     kind: Kind
+    make_decoder: MakeDecoder | None = None
 
 
 class Routes:
@@ -45,18 +55,26 @@ class Routes:
         """
         return self._declare(method, path, is_write=False, is_open=is_open)
 
-    def write(self, method: str, path: str) -> Callable[[Handler], Handler]:
+    def write(
+        self, method: str, path: str, make_decoder: MakeDecoder | None = None
+    ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes something; once begun it is finished."""
-        return self._declare(method, path, is_write=True)
+        return self._declare(method, path, is_write=True, make_decoder=make_decoder)
 
     def _declare(
-        self, method: str, path: str, *, is_write: bool, is_open: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        is_write: bool,
+        is_open: bool = False,
+        make_decoder: MakeDecoder | None = None,
     ) -> Callable[[Handler], Handler]:
         template = path.replace("<", "{").replace(">", "}")
         kind = Kind("rest", f"{method} {template}", is_open=is_open)
 
         def decorate(handler: Handler) -> Handler:
-            self._routes.append(Route(method, path, handler, is_write, kind))
+            self._routes.append(Route(method, path, handler, is_write, kind, make_decoder))
             return handler
 
         return decorate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from klein import Klein
 from twisted.internet.defer import Deferred
@@ -23,6 +23,7 @@ from .answers import TEXT, Answer, Headers, error_answer
 from .call import RunInThread
 from .dispatch import Dispatcher
 from .endpoints import aliases, collections, indexes, points, search, service, status, updates
+from .intake import Arrival
 from .oversight import Oversight
 from .passages import RestPassage, refuse
 from .request import ApiRequest
@@ -64,13 +65,20 @@ def make_site(
 class ApiSite(Site):
     """A site of API requests. `common_headers` go with every answer."""
 
-    def __init__(self, resource: Resource, dispatcher: Dispatcher, clock: IReactorTime) -> None:
+    def __init__(self, resource: ApiResource, dispatcher: Dispatcher, clock: IReactorTime) -> None:
         super().__init__(
             resource, requestFactory=ApiRequest, parsePOSTFormSubmission=False, reactor=clock
         )
+        self._find_route = resource.find_route
+        self._dispatcher = dispatcher
         self.settings = dispatcher.settings
         self.chain = dispatcher.oversight.chain
         self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
+
+    def expect(self, request: ApiRequest) -> Arrival | None:
+        """A request whose body is still arriving, if it can be decoded while it does."""
+        route = self._find_route(request.method, request.path)
+        return None if route is None else self._dispatcher.expect(route, request)
 
     def log(self, request: Request) -> None:
         """Write nothing: calls are logged where they pass the interceptors."""
@@ -85,12 +93,24 @@ class ApiResource(Resource):
         super().__init__()
         klein = Klein()
         klein.url_map.converters["default"] = _Segment
-        for route in chain.from_iterable(_TOPICS):
+        self._routes = {_name(route): route for route in chain.from_iterable(_TOPICS)}
+        for route in self._routes.values():
             _add_route(klein, route, dispatcher)
+        self._map = klein.url_map.bind("")
         klein.handle_errors(Exception)(self._answer_failure)  # type: ignore[arg-type]
         self._klein = klein.resource()
         self._chain = dispatcher.oversight.chain
         self._answers_preflights = dispatcher.settings.cors
+
+    def find_route(self, method: bytes, path: bytes) -> Route | None:
+        """The endpoint of a method and a path, None where there is none."""
+        try:
+            segments = _plain_segments([*map(unquote_to_bytes, path.split(b"/"))])
+            info, verb = b"/".join(segments).decode(), method.decode()
+            name, _ = self._map.match(info, verb)
+        except (HTTPException, UnicodeDecodeError):
+            return None
+        return self._routes[name]
 
     def render(self, request: ApiRequest) -> Any:
         """Answer a request, whatever its method and path."""
@@ -150,8 +170,11 @@ def _add_route(klein: Klein, route: Route, dispatcher: Dispatcher) -> None:
     def respond(request: ApiRequest, **path: str) -> Deferred[bytes]:
         return dispatcher.dispatch(route, request, path)
 
-    name = f"{route.method} {route.path}"
-    klein.route(route.path, methods=[route.method], endpoint=name)(respond)
+    klein.route(route.path, methods=[route.method], endpoint=_name(route))(respond)
+
+
+def _name(route: Route) -> str:
+    return f"{route.method} {route.path}"
 
 
 def _preflight_answer(request: ApiRequest) -> Answer:

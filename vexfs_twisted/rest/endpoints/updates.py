@@ -18,12 +18,12 @@ from ..codecs.updates import (
     read_update_batch,
 )
 from ..codecs.upserts import read_update_vectors, read_upsert
+from ..decoding import UpsertDecoder
 from ..routing import Handler, Routes
 
 _POINTS = "/collections/<collection>/points"
 
 _UPDATES: tuple[tuple[str, str, Callable[[Any], Update]], ...] = (
-    ("PUT", _POINTS, read_upsert),
     ("POST", f"{_POINTS}/delete", read_delete),
     ("PUT", f"{_POINTS}/vectors", read_update_vectors),
     ("POST", f"{_POINTS}/vectors/delete", read_delete_vectors),
@@ -48,6 +48,7 @@ def _update(read: Callable[[Any], Update]) -> Handler:
     return update
 
 
+routes.write("PUT", _POINTS, UpsertDecoder)(_update(read_upsert))
 for _method, _path, _read in _UPDATES:
     routes.write(_method, _path)(_update(_read))
 

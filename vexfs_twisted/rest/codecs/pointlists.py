@@ -1,0 +1,224 @@
+"""Points as lists of JSON objects, turned into columns piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from attrs import define, field
+from numpy.typing import NDArray
+
+from ...jsonform.converter import describe, located
+from ...model.errors import DomainError, FormatError
+from ...model.ids import PointId
+from ...model.updates import Upsert
+from ...model.vectors import UNNAMED, VectorColumn
+from .ids import read_id, read_ids
+from .vectors import Label, is_inference, no_inference, read_column
+
+_EMPTY_PAYLOAD = b"{}"
+
+_OBJECTS, _IDS, _VECTORS, _COLUMNS, _PAYLOADS, _NESTING = range(6)
+"""What is checked of points, in the order in which errors are told."""
+
+
+class PointsDraft:
+    """The points of an upsert. Whatever pieces they come in, the upsert or its error is the same.
+
+    Whoever sends several mistakes is told of one: that of the first check that fails anywhere, and
+    there of the first point. A later piece may fail an earlier check, so pieces are taken after an
+    error, too. Nothing of a piece is kept but ids, float32 rows and payloads as bytes.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[PointId] = []
+        self._columns: dict[str, _ColumnDraft] = {}
+        self._payloads: list[bytes] = []
+        self._count = 0
+        self._check = (_OBJECTS, 0)
+        self._failed: tuple[tuple[int, int], DomainError] | None = None
+
+    def add(self, points: list[Any]) -> None:
+        """Take the points that follow those before."""
+        try:
+            self._add(points)
+        except DomainError as error:
+            if self._failed is None or self._check < self._failed[0]:
+                self._failed = (self._check, error)
+        self._count += len(points)
+
+    def upsert(self, how: Mapping[str, Any]) -> Upsert:
+        """The upsert of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        if self._failed is not None:
+            raise self._failed[1]
+        vectors = {name: column.finish(self._count) for name, column in self._columns.items()}
+        return Upsert(ids=self._ids, vectors=vectors, payloads=self._payloads, **how)
+
+    def _add(self, points: list[Any]) -> None:
+        start = self._count
+        self._check = (_OBJECTS, 0)
+        ids, vectors = take_points(points, "PointStruct", start)
+        self._check = (_IDS, 0)
+        self._ids += read_point_ids(ids, start)
+        self._check = (_VECTORS, 0)
+        self._add_vectors(vectors)
+        self._check = (_PAYLOADS, 0)
+        payloads = [point.get("payload") for point in points]
+        check_payloads(payloads, lambda index: f"points[{start + index}].payload")
+        self._check = (_NESTING, 0)
+        self._payloads += dump_payloads(payloads)
+
+    def _add_vectors(self, vectors: list[Any]) -> None:
+        rows = _rows_by_name(vectors, self._count)
+        for name in rows:
+            self._columns.setdefault(name, _ColumnDraft())
+        for rank, name in enumerate(self._columns):
+            if name in rows:
+                self._check = (_COLUMNS, rank)
+                self._columns[name].add(rows[name].read(name, self._count), self._count)
+
+
+@define
+class _Rows:
+    """The vectors of one name, and at which of the points they are; None where at all of them."""
+
+    rows: list[Any]
+    positions: list[int] | None
+
+    def read(self, name: str, start: int) -> VectorColumn:
+        """Their column, whose first point is `points[start]` to errors."""
+        tail = f".{name}" if name else ""
+        positions = self.positions
+        if positions is None:
+            return read_column(self.rows, lambda row: f"points[{start + row}].vector{tail}")
+        places = positions
+        return read_column(
+            self.rows,
+            lambda row: f"points[{start + places[row]}].vector{tail}",
+            np.array(places, dtype=np.int64),
+        )
+
+
+@define
+class _ColumnDraft:
+    """A column that grows. Its rows are dropped once they turn out to be of several lengths."""
+
+    _data: bytearray = field(factory=bytearray)
+    _positions: list[NDArray[np.int64]] = field(factory=list)
+    _dimensions: dict[int, None] = field(factory=dict)
+
+    def add(self, column: VectorColumn, start: int) -> None:
+        """Take more rows; `start` is added to their positions."""
+        self._dimensions |= dict.fromkeys(column.dimensions)
+        if self._is_uneven:
+            self._data.clear()
+            self._positions.clear()
+            return
+        self._data += column.data.data.cast("B")
+        positions = column.positions
+        if positions is None:
+            positions = np.arange(len(column.data), dtype=np.int64)
+        self._positions.append(positions + start)
+
+    def finish(self, points: int) -> VectorColumn:
+        """The whole column, for so many points."""
+        if self._is_uneven:
+            return VectorColumn.uneven(tuple(self._dimensions))
+        (dimension,) = self._dimensions
+        data = np.frombuffer(self._data, dtype=np.float32).reshape(-1, dimension)
+        return VectorColumn.of(
+            data, None if len(data) == points else np.concatenate(self._positions)
+        )
+
+    @property
+    def _is_uneven(self) -> bool:
+        return len(self._dimensions) != 1 or 0 in self._dimensions
+
+
+def take_points(points: list[Any], kind: str, start: int = 0) -> tuple[list[Any], list[Any]]:
+    """The ids and the vectors of points, each an object that errors call `kind`."""
+    try:
+        return [point["id"] for point in points], [point["vector"] for point in points]
+    except (KeyError, TypeError):
+        raise _malformed_point(points, kind, start) from None
+
+
+def _malformed_point(points: list[Any], kind: str, start: int) -> FormatError:
+    """The error for the first point that is no object, or that lacks its id or its vector."""
+    for index, point in enumerate(points, start):
+        if type(point) is not dict:
+            text = f"invalid type: {describe(point)}, expected struct {kind}"
+            return FormatError(f"points[{index}]: {text}")
+        for name in ("id", "vector"):
+            if name not in point:
+                return FormatError(f"points[{index}]: missing field `{name}`")
+    raise AssertionError("every point is sound")
+
+
+def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
+    """The ids of points, the first of which is `points[start]` to errors."""
+    try:
+        return read_ids(ids)
+    except FormatError:
+        for index, value in enumerate(ids, start):
+            located(f"points[{index}].id", read_id, value)
+        raise
+
+
+def read_point_vectors(vectors: list[Any]) -> Mapping[str, VectorColumn]:
+    """The columns of vectors that each point brings along: bare lists, or objects of them."""
+    return {name: rows.read(name, 0) for name, rows in _rows_by_name(vectors, 0).items()}
+
+
+def _rows_by_name(vectors: list[Any], start: int) -> dict[str, _Rows]:
+    if set(map(type, vectors)) <= {list}:
+        return {UNNAMED: _Rows(vectors, None)} if vectors else {}
+    rows: dict[str, list[Any]] = {}
+    positions: dict[str, list[int]] = {}
+    for index, vector in enumerate(vectors):
+        for name, row in _named_rows(vector, start + index):
+            rows.setdefault(name, []).append(row)
+            positions.setdefault(name, []).append(index)
+
+    def gaps(places: list[int]) -> list[int] | None:
+        return None if len(places) == len(vectors) else places
+
+    return {name: _Rows(rows[name], gaps(positions[name])) for name in rows}
+
+
+def _named_rows(vector: Any, index: int) -> list[tuple[str, Any]]:
+    if type(vector) is dict:
+        if is_inference(vector):
+            raise no_inference()
+        return list(vector.items())
+    if type(vector) is list:
+        return [(UNNAMED, vector)]
+    text = f"invalid type: {describe(vector)}, expected a vector or named vectors"
+    raise FormatError(f"points[{index}].vector: {text}")
+
+
+def check_payloads(payloads: list[Any], label: Label) -> None:
+    """Raise for the first payload that is neither an object nor null."""
+    if set(map(type, payloads)) <= {dict, type(None)}:
+        return
+    for index, payload in enumerate(payloads):
+        if type(payload) is not dict and payload is not None:
+            text = f"invalid type: {describe(payload)}, expected a map"
+            raise FormatError(f"{label(index)}: {text}")
+
+
+def dump_payloads(payloads: list[Any]) -> list[bytes]:
+    """Each payload as JSON of its own; null counts as empty.
+
+    What orjson writes keeps 4 KiB of memory however short it is, so it is copied: all at once, for
+    JSON written without indents has no line breaks.
+    """
+    dumps = orjson.dumps
+    try:
+        written = [dumps(payload) if payload else _EMPTY_PAYLOAD for payload in payloads]
+        return b"\n".join(written).split(b"\n") if written else []
+    except orjson.JSONEncodeError:
+        # What was parsed can be written again, unless it is nested past what orjson writes.
+        raise FormatError("recursion limit exceeded") from None

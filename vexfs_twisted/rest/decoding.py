@@ -1,0 +1,97 @@
+"""A body on its way from arriving bytes to an update, in a codec thread."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+from ..model.errors import DomainError
+from ..model.updates import Upsert
+from .bodies import GZIP_WINDOW, damaged, found_too_large, incomplete, is_packed
+from .cutting import PointsCutter
+
+STEP_BYTES = 512 * 1024
+"""How much is parsed at once. orjson holds the GIL for as long as it takes, some milliseconds."""
+
+
+class UpsertDecoder:
+    """Decodes the body of an upsert piece by piece. In one thread at a time.
+
+    `encoding` is the body's Content-Encoding; `limit` bounds what it may unpack to, in bytes.
+    Errors are kept until the end, for the client is answered when it has sent everything; one of
+    the packing comes before one of what is packed, as if it had been unpacked first.
+    """
+
+    def __init__(self, encoding: bytes | None, limit: int) -> None:
+        self._unpacker = _Gunzip(limit) if is_packed(encoding) else _Plain()
+        self._cutter = PointsCutter()
+        self._broken: DomainError | None = None
+
+    def feed(self, pieces: Sequence[bytes]) -> None:
+        """Take the next pieces of the body."""
+        if self._broken is None:
+            self._take(self._unpacker.feed(b"".join(pieces)))
+
+    def finish(self, pieces: Sequence[bytes]) -> Upsert:
+        """Take the last pieces; the upsert. Raises DomainErrors."""
+        self.feed(pieces)
+        if self._broken is None:
+            self._take(self._unpacker.finish())
+        if self._broken is not None:
+            raise self._broken
+        return self._cutter.finish()
+
+    def _take(self, unpacked: Iterator[bytes]) -> None:
+        try:
+            for text in unpacked:
+                self._cutter.feed(text)
+        except DomainError as error:
+            self._broken = error
+            self._cutter = PointsCutter()
+
+
+class _Plain:
+    """A body that is not packed."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The same, in steps."""
+        for start in range(0, len(data), STEP_BYTES):
+            yield data[start : start + STEP_BYTES]
+
+    def finish(self) -> Iterator[bytes]:
+        """Nothing is left."""
+        return iter(())
+
+
+class _Gunzip:
+    """A body packed by gzip: never more of it is unpacked than is parsed at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._unpacker = zlib.decompressobj(GZIP_WINDOW)
+        self._left = limit
+        self._limit = limit
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What the next piece of the body holds."""
+        if data and self._unpacker.eof:
+            raise incomplete()
+        while data and not self._unpacker.eof:
+            yield self._unpack(data)
+            data = self._unpacker.unconsumed_tail
+
+    def finish(self) -> Iterator[bytes]:
+        """What is left in the unpacker."""
+        while not self._unpacker.eof and (text := self._unpack(b"")):
+            yield text
+        if not self._unpacker.eof or self._unpacker.unused_data:
+            raise incomplete()
+
+    def _unpack(self, data: bytes) -> bytes:
+        try:
+            text = self._unpacker.decompress(data, STEP_BYTES)
+        except zlib.error as error:
+            raise damaged(error) from None
+        self._left -= len(text)
+        if self._left < 0:
+            raise found_too_large(self._limit)
+        return text
