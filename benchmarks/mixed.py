@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from time import perf_counter
+from typing import Any
 
 import grpc.aio
 import numpy as np
@@ -146,7 +147,7 @@ def measure(port: int, calls: Calls, seconds: float) -> Measured:
 async def _measure(port: int, calls: Calls, seconds: float) -> Measured:
     took: list[float] = []
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        methods = {name: channel.unary_unary(name) for name, _ in calls.requests}
+        methods: dict[str, Any] = {name: channel.unary_unary(name) for name, _ in calls.requests}
         await channel.channel_ready()
         ends = perf_counter() + seconds
 
@@ -193,7 +194,8 @@ def fill(http_port: int, grpc_port: int, points: int) -> None:
 async def _each(port: int, calls: Calls) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         for method, request in calls.requests:
-            await channel.unary_unary(method)(request)
+            send: Any = channel.unary_unary(method)
+            await send(request)
 
 
 def report(daemon: DaemonProcess, points: int) -> None:

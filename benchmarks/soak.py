@@ -58,9 +58,9 @@ class Copy:
         self.groups = np.zeros(self.capacity, dtype=np.int64)
         self.alive = np.zeros(self.capacity, dtype=np.bool_)
 
-    def ids(self, slots: NDArray[np.int64]) -> list[int]:
+    def ids(self, slots: NDArray[np.int64]) -> list[Any]:
         """The ids of the points in `slots`."""
-        found: list[int] = (slots * WRITERS + self.remainder).tolist()
+        found: list[Any] = (slots * WRITERS + self.remainder).tolist()
         return found
 
     def drawn(self, count: int) -> Vectors:
@@ -93,8 +93,10 @@ class Soak:
 
     def client(self) -> QdrantClient:
         """A client of the daemon over gRPC."""
-        ports = {"port": self._daemon.http_port, "grpc_port": self._daemon.grpc_port}
-        return QdrantClient(**ports, prefer_grpc=True, timeout=120)
+        daemon = self._daemon
+        return QdrantClient(
+            port=daemon.http_port, grpc_port=daemon.grpc_port, prefer_grpc=True, timeout=120
+        )
 
     def run(self, seconds: float) -> None:
         """Write, search and check for so long."""

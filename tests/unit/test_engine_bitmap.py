@@ -38,6 +38,18 @@ class BitmapTests(SynchronousTestCase):
         bits = np.full(CHUNK_BYTES * 3, 0xFF, dtype=np.uint8)
         self.assertEqual(Bitmap.of_bits(bits).count, 3 * CHUNK_ROWS)
 
+    def test_rows_are_found_in_sets_of_any_density(self) -> None:
+        random = np.random.default_rng(1)
+        room = 40 * CHUNK_ROWS
+        for count in (0, 1, 500, 5_000, room // 2, room):
+            chosen = np.sort(random.choice(room, count, replace=False))
+            found = bitmap(*chosen.tolist(), room=room)
+            self.assertEqual(found.rows().tolist(), chosen.tolist(), count)
+            for start, stop in ((0, room), (64, room - 64), (CHUNK_ROWS, 2 * CHUNK_ROWS), (64, 64)):
+                wanted = chosen[(chosen >= start) & (chosen < stop)]
+                between = found.rows_between(start, stop)
+                self.assertEqual(between.tolist(), wanted.tolist(), (count, start, stop))
+
 
 class BitmapDraftTests(SynchronousTestCase):
     """Changes to a set."""

@@ -73,8 +73,7 @@ class Allowed:
 
     def _between(self, start: int, stop: int) -> Rows:
         if self._passing is None:
-            bits = self._present.bits[start // 8 : stop // 8]
-            return np.flatnonzero(np.unpackbits(bits, bitorder="little")) + start
+            return self._present.rows_between(start, stop)
         if self._passing.is_few:
             numbers = self._passing.numbers()
             first, last = np.searchsorted(numbers, (start, stop)).tolist()

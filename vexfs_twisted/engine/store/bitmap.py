@@ -16,6 +16,12 @@ Rows = NDArray[np.int64]
 CHUNK_ROWS = 4096
 CHUNK_BYTES = CHUNK_ROWS // 8
 
+_MANY_WORDS = 1 << 10
+"""Of so many words of 64 bits it is worth knowing which are empty, before they are unpacked."""
+
+_SPARSE = 4
+"""If one word in so many has bits, only such words are unpacked."""
+
 
 @frozen
 class Bitmap:
@@ -46,7 +52,11 @@ class Bitmap:
         """All rows of the set."""
         if self._is_full():
             return np.arange(self.count)
-        return np.flatnonzero(np.unpackbits(self.bits, bitorder="little"))
+        return _rows_in(self.bits)
+
+    def rows_between(self, start: int, stop: int) -> Rows:
+        """The rows of the set from `start` to before `stop`, multiples of 64."""
+        return _rows_in(self.bits[start // 8 : stop // 8]) + start
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
         """Which of `rows`, in any order and of those there is room for, are in the set."""
@@ -126,6 +136,24 @@ class BitmapDraft:
 
     def _touch(self, rows: Rows) -> None:
         self._touched.update(np.unique(rows // CHUNK_ROWS).tolist())
+
+
+def _rows_in(bits: NDArray[np.uint8]) -> Rows:
+    """The rows that `bits`, whole words of 64 from row 0 on, spell."""
+    words = bits.view(np.uint64)
+    if len(words) >= _MANY_WORDS:
+        # Where points are overwritten, rows come and go, and few are left of long ranges.
+        used = np.flatnonzero(words != 0)
+        if _SPARSE * len(used) <= len(words):
+            within = _set_bits(words[used].view(np.uint8))
+            rows: Rows = used[within >> 6] * 64 + (within & 63)
+            return rows
+    return _set_bits(bits)
+
+
+def _set_bits(bits: NDArray[np.uint8]) -> Rows:
+    # As truth values, they are gone through ten times as fast as numbers.
+    return np.flatnonzero(np.unpackbits(bits, bitorder="little").view(np.bool_))
 
 
 def _masks(rows: Rows) -> NDArray[np.uint8]:

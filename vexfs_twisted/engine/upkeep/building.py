@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from ..index.graph.builder import GraphBuilder, GraphOptions
 from ..index.graph.eligible import copies_for
 from ..index.graph.graph import Graph
@@ -72,6 +70,4 @@ class Building:
 
     def _rows(self) -> Rows:
         """The rows that have a vector."""
-        job = self._job
-        bits = self._space.present.bits[job.start // 8 : job.stop // 8]
-        return np.flatnonzero(np.unpackbits(bits, bitorder="little")) + job.start
+        return self._space.present.rows_between(self._job.start, self._job.stop)

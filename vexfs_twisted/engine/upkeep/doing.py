@@ -21,13 +21,11 @@ from ..store.segments import (
     replaced,
 )
 from ..store.view import View
-from .building import Building, ShouldStop, Stopped
+from .building import Building, ShouldStop
 from .coding import codes_at_hand, with_codes
 from .jobs import Build, Drop, Encode, Verify
 from .journal import Journal
 from .outlook import Task, involved
-
-__all__ = ["ShouldStop", "Stopped", "do"]
 
 _LOOKS = 5
 _SECONDS_A_LOOK = 0.05

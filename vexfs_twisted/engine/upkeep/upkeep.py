@@ -9,7 +9,8 @@ from weakref import ref
 
 from ..collection_store import CollectionStore
 from ..store.view import View
-from .doing import ShouldStop, Stopped, do
+from .building import ShouldStop, Stopped
+from .doing import do
 from .jobs import Punch
 from .journal import Journal
 from .outlook import Task, tasks
