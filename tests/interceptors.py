@@ -19,4 +19,4 @@ def call(
 ) -> Call:
     """A call with these headers."""
     progress = Progress() if kind.is_stream else None
-    return Call(kind, "id-1", peer, (headers or {}).get, target, progress)
+    return Call(kind, "id-1", 1, peer, (headers or {}).get, target, progress)

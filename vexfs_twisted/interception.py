@@ -14,7 +14,7 @@ from itertools import count
 from secrets import token_hex
 from time import perf_counter
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import define, frozen
 
@@ -28,6 +28,11 @@ CANCELLED = "cancelled"
 INTERNAL = "internal"
 
 _MAX_ID_LENGTH = 128
+
+_PROCESS = token_hex(4)
+
+next_number = count(1).__next__
+"""The number of the next call. From any thread."""
 
 
 @frozen
@@ -58,21 +63,27 @@ class Progress:
         self.points += points
 
 
-@frozen
-class Call:
+class Call(NamedTuple):
     """One call or stream, as interceptors see it.
 
-    `peer` is the client's address without its port. `header` looks a header, or metadata, up by its
-    name in lower case. `target` is the path that was asked for, where `method` is only its
-    template. `progress` is there for streams.
+    `given_id` is the id that the client gave, if it is fit to be sent back, and `number` makes one
+    otherwise. `peer` is the client's address without its port. `header` looks a header, or
+    metadata, up by its name in lower case. `target` is the path that was asked for, where `method`
+    is only its template. `progress` is there for streams.
     """
 
     kind: Kind
-    request_id: str
+    given_id: str | None
+    number: int
     peer: str
     header: Callable[[str], str | None]
     target: str = ""
     progress: Progress | None = None
+
+    @property
+    def request_id(self) -> str:
+        """The id under which the call is logged and answered."""
+        return self.given_id or f"{_PROCESS}-{self.number:x}"
 
 
 class Interceptor(Protocol):
@@ -157,12 +168,8 @@ def outcome_of(error: BaseException) -> str:
     return error.code if isinstance(error, DomainError) else INTERNAL
 
 
-_PROCESS = token_hex(4)
-_numbers = count(1)
-
-
-def request_id_from(given: str | None) -> str:
-    """The id of a call: what its client gave, where that is fit to be sent back, or a new one."""
+def id_from(given: str | None) -> str | None:
+    """The id that a client gave a call, where it is fit to be sent back."""
     if given and len(given) <= _MAX_ID_LENGTH and given.isascii() and given.isprintable():
         return given
-    return f"{_PROCESS}-{next(_numbers):x}"
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import STREAM, call
-from vexfs_twisted.interception import CANCELLED, Call, Chain, Passage, request_id_from
+from vexfs_twisted.interception import CANCELLED, Call, Chain, Passage, id_from, next_number
 from vexfs_twisted.model.errors import NotFound, Unauthenticated
 
 
@@ -95,18 +95,19 @@ class Streams(SynchronousTestCase):
 
 
 class RequestIds(SynchronousTestCase):
+    def made(self, given: str | None) -> str:
+        return call()._replace(given_id=id_from(given), number=next_number()).request_id
+
     def test_what_a_client_gives_is_kept(self) -> None:
         for given in ("1", "abc-DEF_0", "a b", "x" * 128):
-            self.assertEqual(request_id_from(given), given)
+            self.assertEqual(self.made(given), given)
 
     def test_what_cannot_go_back_is_replaced(self) -> None:
         for given in (None, "", "x" * 129, "a\nb", "a\x00", "gr\u00fcn"):
-            made = request_id_from(given)
-            self.assertNotEqual(made, given)
-            self.assertRegex(made, r"^[0-9a-f]{8}-[0-9a-f]+$")
+            self.assertRegex(self.made(given), r"^[0-9a-f]{8}-[0-9a-f]+$")
 
     def test_every_id_is_another(self) -> None:
-        self.assertEqual(len({request_id_from(None) for _ in range(1000)}), 1000)
+        self.assertEqual(len({self.made(None) for _ in range(1000)}), 1000)
 
 
 class Outcomes(SynchronousTestCase):

@@ -13,8 +13,9 @@ from ..interception import (
     Chain,
     Kind,
     Passage,
+    id_from,
+    next_number,
     outcome_of,
-    request_id_from,
 )
 from ..logs import bound
 from ..model import errors
@@ -38,11 +39,11 @@ class RestPassage(Passage):
             value = request.getHeader(name.encode())
             return None if value is None else value.decode("latin-1")
 
-        request_id = request_id_from(header(REQUEST_ID))
-        request.responseHeaders.setRawHeaders(_HEADER, [request_id.encode()])
         peer = str(getattr(request.getClientAddress(), "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
-        super().__init__(chain, Call(kind, request_id, peer, header, target))
+        call = Call(kind, id_from(header(REQUEST_ID)), next_number(), peer, header, target)
+        request.responseHeaders.setRawHeaders(_HEADER, [call.request_id.encode()])
+        super().__init__(chain, call)
         self._is_begun = False
 
     def __enter__(self) -> None:

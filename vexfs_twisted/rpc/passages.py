@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -20,8 +21,9 @@ from ..interception import (
     Kind,
     Passage,
     Progress,
+    id_from,
+    next_number,
     outcome_of,
-    request_id_from,
 )
 from ..logs import bound
 from ..model.errors import BadRequest, FormatError, Unavailable
@@ -40,19 +42,21 @@ def kind_of(method: MethodDescriptor, *, is_open: bool = False) -> Kind:
 class RpcPassage(Passage):
     """The passage of one gRPC call. Belongs to the event loop.
 
-    The id of the call goes back to the client as trailing metadata.
+    The id of the call goes back to the client as trailing metadata, where the client gave it, and
+    of every stream and every failure.
     """
 
     __slots__ = ()
 
     def __init__(self, chain: Chain, kind: Kind, context: Context, target: str = "") -> None:
-        metadata: Any = context.invocation_metadata() or ()
-        headers = dict(metadata)
-        request_id = request_id_from(headers.get(REQUEST_ID))
-        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        headers = _Headers(context.invocation_metadata())
+        given_id = id_from(headers.find(REQUEST_ID))
         progress = Progress() if kind.is_stream else None
         peer = address_of(context.peer())
-        super().__init__(chain, Call(kind, request_id, peer, headers.get, target, progress))
+        call = Call(kind, given_id, next_number(), peer, headers.find, target, progress)
+        if given_id is not None or progress is not None:
+            context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+        super().__init__(chain, call)
 
     def outcome_of(self, error: BaseException) -> str:
         """See Passage. A task is cancelled when its client is gone, or has lost patience."""
@@ -84,10 +88,27 @@ async def only_message(context: Context) -> bytes:
     raise BadRequest("the call has no message")
 
 
+class _Headers:
+    """The metadata of a call. It is searched, for most calls have two or three items."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Any) -> None:
+        self._items = items or ()
+
+    def find(self, name: str) -> str | None:
+        """The first value under a name, where it is a text."""
+        for key, value in self._items:
+            if key == name:
+                return value if isinstance(value, str) else None
+        return None
+
+
+@lru_cache(maxsize=4096)
 def address_of(peer: str) -> str:
     """A client's address, without its port, from how grpc spells both.
 
-    An IPv6 address comes as `ipv6:%5B::1%5D:50051`.
+    It is the same for all calls of a connection. An IPv6 address comes as `ipv6:%5B::1%5D:50051`.
     """
     host = peer.partition(":")[2].rpartition(":")[0]
     return unquote(host).strip("[]") if "%" in host else host

@@ -36,7 +36,7 @@ class CallLog:
 
     def before(self, call: Call) -> None:
         """Tell of a stream that begins, at the lowest level."""
-        if call.kind.is_stream and is_logged("debug"):
+        if call.progress is not None and is_logged("debug"):
             log.debug("stream began", **_fields(call))
 
     def after(self, call: Call, outcome: str, seconds: float) -> None:
