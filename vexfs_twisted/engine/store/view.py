@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
-from ..columns.cache import Columns, Moment
+from ..columns.cache import Columns, Moment, Steps
+from ..columns.declared import schemas_by_path
 from .bitmap import Bitmap
 from .tables import TableReader
 from .touches import TouchLog
@@ -47,6 +49,11 @@ class View:
     fields: Mapping[str, FieldSchema]
     touches: TouchLog
     columns: Columns = field(factory=Columns, eq=False)
+
+    @cached_property
+    def schemas(self) -> Mapping[Steps, FieldSchema]:
+        """The declared indexes under the steps of their paths, as `schemas_by_path` tells them."""
+        return schemas_by_path(self.fields)
 
 
 @frozen
