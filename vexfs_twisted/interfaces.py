@@ -64,7 +64,8 @@ class IVectorFile(Interface):
     def search(query: NDArray[np.float32], k: int, metric: DeviceMetric) -> Neighbours:
         """The k vectors that are nearest to `query`, shape [dim], all of them if there are fewer.
 
-        `query` is as for `insert`, and k is at least 1. Under COSINE a vector of zeros scores 0.
+        `query` is as for `insert`; ValueError when k is below 1. Under COSINE a vector of zeros
+        scores 0.
         DeviceRefused when dim is not the length of the file, BadAnswer when what came back cannot
         be.
         """
