@@ -27,6 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "engine": {"model", "interfaces", "jsonform"},
     "device": {"model", "interfaces"},
     "streaming": {"model", "interfaces"},
+    "userspace": {"__init__", "model", "engine", "device", "logs", "lifecycle"},
     "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"},
     "operations": {"model", "interfaces", "logs", "storage"},
     "rest": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle"},
@@ -45,7 +46,8 @@ LAYERS: dict[str, set[str]] = {
     "daemon": {"model", "config", "lifecycle", "logs", "engine", "parts"},
     "twistd": {"config", "daemon", "logs"},
     "tap": {"__init__", "config", "settings", "logs", "daemon", "twistd"},
-    "main": {"tap"},
+    "probing": {"model", "interfaces", "device"},
+    "main": {"tap", "probing"},
     "__main__": {"main"},
 }
 
@@ -59,6 +61,7 @@ BOUND: dict[str, set[str]] = {
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},
     "lmdb": {"engine"},
+    "mfusepy": {"userspace"},
     "yaml": {"settings"},
     "twisted.internet.reactor": {"tap"},
 }
@@ -69,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"}
     | {"regex", "icu4py", "py_rust_stemmers", "Stemmer"},
     "jsonform": {"attrs", "cattrs", "orjson"},
+    "device": {"attrs", "numpy", "zope"},
 }
 
 
