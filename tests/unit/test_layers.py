@@ -46,7 +46,7 @@ LAYERS: dict[str, set[str]] = {
     "daemon": {"model", "config", "lifecycle", "logs", "engine", "parts"},
     "twistd": {"config", "daemon", "logs"},
     "tap": {"__init__", "config", "settings", "logs", "daemon", "twistd"},
-    "probing": {"model", "interfaces", "device"},
+    "probing": {"__init__", "model", "interfaces", "device"},
     "main": {"tap", "probing"},
     "__main__": {"main"},
 }

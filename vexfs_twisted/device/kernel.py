@@ -163,6 +163,14 @@ class SoleFileDevice:
             self._name = name
             return file
 
+    def held(self) -> int:
+        """How many vectors are in it, those from before counted."""
+        file = self._open.open(self.path, self.path)
+        try:
+            return file.meta().vector_count
+        finally:
+            file.close()
+
     def open(self, name: str) -> IVectorFile:
         """Open the file, if the name is the one it was given."""
         with self._lock:

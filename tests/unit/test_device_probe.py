@@ -1,0 +1,189 @@
+"""What a probe finds: nothing on a device that works, and each fault by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+import numpy as np
+from attrs import evolve
+from numpy.typing import NDArray
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.device.probe import probe
+from vexfs_twisted.interfaces import IVectorFile
+from vexfs_twisted.model.device import (
+    BadAnswer,
+    DeviceFailed,
+    DeviceMetric,
+    Neighbours,
+    ProbeReport,
+)
+from vexfs_twisted.testing.device import Fault, MemoryDevice
+from vexfs_twisted.testing.made_up import MadeUpDevice
+
+
+def codes(report: ProbeReport) -> set[str]:
+    return {finding.code for finding in report.findings}
+
+
+class Sound(SynchronousTestCase):
+    def test_a_device_that_works(self) -> None:
+        device = MemoryDevice()
+        report = probe(device)
+        self.assertEqual(report, ProbeReport("(memory)"))
+        self.assertTrue(report.is_sound)
+        self.assertEqual(device.list_files(), [])
+
+    def test_every_call_is_counted_and_the_slowest_told(self) -> None:
+        clock = Clock()
+        device = MemoryDevice(pause=lambda: clock.advance(0.25))
+        device.inject(Fault.SLOW)
+        report = probe(device, clock.seconds, slow=0.3)
+        self.assertTrue(report.is_sound)
+        self.assertEqual(report.calls, sum(device.calls.values()))
+        self.assertEqual(report.slowest, 0.25)
+
+    def test_files_of_others_stay(self) -> None:
+        device = MemoryDevice()
+        device.create("theirs", 3).insert(
+            np.array([5], dtype=np.uint64), np.ones((1, 3), dtype=np.float32)
+        )
+        self.assertTrue(probe(device).is_sound)
+        self.assertEqual(device.list_files(), ["theirs"])
+        self.assertEqual(device.open("theirs").meta().vector_count, 1)
+
+    def test_rounding_as_in_float32_is_no_fault(self) -> None:
+        self.assertTrue(probe(_Changed(lambda scores: scores * np.float32(1 + 2e-6))).is_sound)
+
+
+class Unsound(SynchronousTestCase):
+    def test_the_published_module_is_known_by_its_answers(self) -> None:
+        report = probe(MadeUpDevice())
+        self.assertFalse(report.is_sound)
+        self.assertEqual(
+            codes(report), {"stores_nothing", "unknown_ids", "constant_scores", "not_listed"}
+        )
+        (unknown,) = [one for one in report.findings if one.code == "unknown_ids"]
+        self.assertIn("such as 0", unknown.text)
+
+    def test_each_fault(self) -> None:
+        expected = {
+            Fault.STORES_NOTHING: {"stores_nothing", "wrong_count"},
+            Fault.KEEPS_REPLACED: {"keeps_replaced"},
+            Fault.WRONG_IDS: {"wrong_scores", "wrong_order"},
+            Fault.UNKNOWN_IDS: {"unknown_ids", "stores_nothing"},
+            Fault.CONSTANT_SCORES: {"constant_scores"},
+            Fault.WRONG_ORDER: {"wrong_order"},
+            Fault.WRONG_METRIC: {"wrong_metric"},
+            Fault.SHORT_COUNTS: {"wrong_count"},
+            Fault.MISCOUNTS: {"wrong_count"},
+        }
+        for fault, findings in expected.items():
+            device = MemoryDevice()
+            device.inject(fault)
+            report = probe(device)
+            self.assertEqual(codes(report), findings, fault)
+            self.assertEqual(len(report.findings), len(findings), fault)
+            self.assertFalse(report.is_sound)
+            self.assertEqual(device.list_files(), [], fault)
+
+    def test_a_device_that_heals_is_sound_again(self) -> None:
+        device = MemoryDevice()
+        device.inject(Fault.WRONG_ORDER, Fault.CONSTANT_SCORES)
+        self.assertEqual(codes(probe(device)), {"wrong_order", "constant_scores"})
+        device.heal()
+        self.assertTrue(probe(device).is_sound)
+
+    def test_squares_of_distances(self) -> None:
+        self.assertEqual(
+            codes(probe(_Changed(np.square, [DeviceMetric.EUCLIDEAN]))), {"wrong_metric"}
+        )
+
+    def test_scores_of_nothing(self) -> None:
+        report = probe(_Changed(lambda scores: scores * 3))
+        self.assertEqual(codes(report), {"wrong_scores"})
+
+    def test_numbers_that_are_none(self) -> None:
+        report = probe(_Changed(lambda scores: scores * np.float32(np.nan)))
+        self.assertTrue(codes(report) & {"wrong_scores", "constant_scores"}, report)
+
+    def test_slow(self) -> None:
+        clock = Clock()
+        device = MemoryDevice(pause=lambda: clock.advance(0.5))
+        device.inject(Fault.SLOW)
+        report = probe(device, clock.seconds, slow=0.3)
+        self.assertEqual(codes(report), {"slow"})
+        self.assertIn("0.5 s", report.findings[0].text)
+
+    def test_a_device_that_cannot_make_a_file_cannot_be_asked(self) -> None:
+        device = MemoryDevice()
+        device.inject(Fault.EIO)
+        self.assertRaises(DeviceFailed, probe, device)
+
+    def test_errors_after_that_are_findings(self) -> None:
+        for call in ("insert", "search", "meta", "list_files", "delete"):
+            device = _FailsAt(call)
+            report = probe(device)
+            self.assertEqual(codes(report), {"failed"}, call)
+            self.assertIn(call, report.findings[0].text)
+
+    def test_a_device_that_says_other_dimensions_from_the_start(self) -> None:
+        self.assertEqual(codes(probe(_BadBeginning())), {"wrong_count"})
+
+    def test_a_file_that_stays_after_it_was_deleted(self) -> None:
+        self.assertEqual(codes(probe(_Keeper())), {"not_deleted"})
+
+
+class _Changed(MemoryDevice):
+    """Does something to the scores of some metrics."""
+
+    def __init__(
+        self,
+        change: Callable[[NDArray[np.float32]], Any],
+        metrics: Container[DeviceMetric] = tuple(DeviceMetric),
+    ) -> None:
+        super().__init__()
+        self.change = change
+        self.metrics = metrics
+
+    def create(self, name: str, dimensions: int) -> IVectorFile:
+        file = super().create(name, dimensions)
+        search = file.search
+
+        def changed(query: NDArray[np.float32], k: int, metric: DeviceMetric) -> Neighbours:
+            found = search(query, k, metric)
+            return (
+                evolve(found, scores=self.change(found.scores)) if metric in self.metrics else found
+            )
+
+        file.search = changed  # type: ignore[method-assign]
+        return file
+
+
+class _FailsAt(MemoryDevice):
+    """Fails at one kind of call."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    def enter(self, call: str) -> None:
+        super().enter(call)
+        if call == self.call:
+            raise DeviceFailed(f"{call} fails")
+
+
+class _BadBeginning(MemoryDevice):
+    """Says something else than what was set."""
+
+    def create(self, name: str, dimensions: int) -> IVectorFile:
+        raise BadAnswer("it has 0 dimensions, where 19 were set")
+
+
+class _Keeper(MemoryDevice):
+    """Keeps its files."""
+
+    def delete(self, name: str) -> None:
+        self.enter("delete")
