@@ -36,7 +36,7 @@ class Options(UsageOptions):
         "what is wrong with its answers. Status 0: sound, 1: unsound, 2: it cannot be asked."
     )
     optParameters = [  # noqa: RUF012  (as usage.Options declares it)
-        ["slow", None, SLOW_SECONDS, "seconds that a single call may take", float],
+        ["slow", None, SLOW_SECONDS, "seconds that a call may usually take", float],
     ]
     optFlags = [["no-figures", None, "do not measure calls per second"]]  # noqa: RUF012
     path: str

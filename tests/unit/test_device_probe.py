@@ -117,6 +117,15 @@ class Unsound(SynchronousTestCase):
         self.assertEqual(codes(report), {"slow"})
         self.assertIn("0.5 s", report.findings[0].text)
 
+    def test_a_machine_that_stood_still_once_is_not_slow(self) -> None:
+        clock = Clock()
+        stops = iter([30.0])
+        device = MemoryDevice(pause=lambda: clock.advance(next(stops, 0.001)))
+        device.inject(Fault.SLOW)
+        report = probe(device, clock.seconds, slow=0.3)
+        self.assertTrue(report.is_sound)
+        self.assertEqual(report.slowest, 30.0)
+
     def test_a_device_that_cannot_make_a_file_cannot_be_asked(self) -> None:
         device = MemoryDevice()
         device.inject(Fault.EIO)

@@ -48,7 +48,7 @@ class Command(SynchronousTestCase):
             self.assertIn(f"finding    {code}: ", output)
 
     def test_the_limit_of_slowness_is_an_option(self) -> None:
-        device = MemoryDevice(pause=lambda: None)
+        device = MemoryDevice()
         status, output, _ = self.ask(device, "--no-figures", "--slow=0", "PATH")
         self.assertEqual(status, 1)
         self.assertIn("finding    slow: ", output)

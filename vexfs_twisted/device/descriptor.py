@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from threading import Lock
 
 from ..model.device import DeviceGone
@@ -77,4 +78,6 @@ class Descriptor:
             self._users -= 1
             is_last = self._users == 0
         if is_last:
-            os.close(self._number)
+            # The number is given back even where the device has died and can only say so.
+            with suppress(OSError):
+                os.close(self._number)

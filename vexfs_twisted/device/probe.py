@@ -14,13 +14,14 @@ wrong_order     neighbours are not the nearest, or not nearest first
 keeps_replaced  a vector that was inserted again is still found as it was
 not_listed      the vector file is not in the listing
 not_deleted     the vector file is still there after it was deleted
-slow            a call took longer than the limit
+slow            half of the calls took longer than the limit
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import TypeVar
 from uuid import uuid4
 
@@ -40,7 +41,7 @@ from .judging import Answer, Stored, judge, judge_growth
 T = TypeVar("T")
 Clock = Callable[[], float]
 
-SLOW_SECONDS = 1.0
+SLOW_SECONDS = 0.25
 
 _DIMENSIONS = 19
 _BATCH = 48
@@ -56,8 +57,8 @@ def probe(
     """Ask the device for what is known, in a vector file of its own that is removed again.
 
     A device that cannot even make the file raises the DeviceError; all that goes wrong after that
-    is a finding. `clock` tells seconds, and a call that takes more than `slow` is a finding.
-    It blocks for as long as the device does.
+    is a finding. `clock` tells seconds, and `slow` is what a call may usually take: a machine that
+    stands still for a moment is not the device's fault. It blocks for as long as the device does.
     """
     return _Probe(device, clock, slow).run()
 
@@ -70,13 +71,12 @@ class _Probe:
         self._clock = clock
         self._slow = slow
         self._findings: dict[str, Finding] = {}
-        self._calls = 0
-        self._slowest = (0.0, "")
+        self._seconds: list[float] = []
 
     def run(self) -> ProbeReport:
         name = f"vexfs-probe-{uuid4().hex}"
         try:
-            file = self._timed("making a vector file", self._device.create, name, _DIMENSIONS)
+            file = self._timed(self._device.create, name, _DIMENSIONS)
         except BadAnswer as error:
             self._find(Finding("wrong_count", str(error)))
             return self._report()
@@ -117,8 +117,8 @@ class _Probe:
         self, file: IVectorFile, batch: Stored, stored: Stored, queries: NDArray[np.float32]
     ) -> list[Answer]:
         """Insert a batch, search in all ways, and find what is wrong where `stored` is in."""
-        self._timed("inserting", file.insert, batch.ids, batch.vectors)
-        meta = self._timed("asking for metadata", file.meta)
+        self._timed(file.insert, batch.ids, batch.vectors)
+        meta = self._timed(file.meta)
         told, true = (meta.vector_count, meta.dimensions), (len(stored.ids), _DIMENSIONS)
         if told != true:
             text = "the metadata tell {} vectors of {} dimensions where there are {} of {}"
@@ -127,44 +127,46 @@ class _Probe:
         for metric in DeviceMetric:
             for number, query in enumerate(queries):
                 for k in (1, 7, 2 * _BATCH + 5):
-                    found = self._timed("searching", file.search, query, k, metric)
+                    found = self._timed(file.search, query, k, metric)
                     answers.append(Answer(metric, number, k, found))
         for finding in judge(stored, queries, answers):
             self._find(finding)
         return answers
 
     def _look_for(self, name: str) -> None:
-        if name not in self._timed("listing", self._device.list_files):
+        if name not in self._timed(self._device.list_files):
             self._find(Finding("not_listed", "the vector file made is not in the listing"))
 
     def _remove(self, name: str, file: IVectorFile) -> None:
         file.close()
         try:
-            self._timed("deleting", self._device.delete, name)
-            is_there = name in self._timed("listing", self._device.list_files)
+            self._timed(self._device.delete, name)
+            is_there = name in self._timed(self._device.list_files)
         except DeviceError as error:
             self._find(Finding("failed", str(error)))
             return
         if is_there:
             self._find(Finding("not_deleted", "the vector file is listed after it was deleted"))
 
-    def _timed(self, doing: str, call: Callable[..., T], *arguments: object) -> T:
+    def _timed(self, call: Callable[..., T], *arguments: object) -> T:
         start = self._clock()
         try:
             return call(*arguments)
         finally:
-            self._calls += 1
-            self._slowest = max(self._slowest, (self._clock() - start, doing))
+            self._seconds.append(self._clock() - start)
 
     def _find(self, finding: Finding) -> None:
         self._findings.setdefault(finding.code, finding)
 
     def _report(self) -> ProbeReport:
-        seconds, doing = self._slowest
-        if seconds > self._slow:
-            text = f"{doing} took {seconds:.3g} s, more than {self._slow:g} s"
+        usual = median(self._seconds)
+        if usual > self._slow:
+            text = (
+                f"half of the calls took {usual:.3g} s or more, where {self._slow:g} s are allowed"
+            )
             self._find(Finding("slow", text))
-        return ProbeReport(self._device.path, tuple(self._findings.values()), self._calls, seconds)
+        findings = tuple(self._findings.values())
+        return ProbeReport(self._device.path, findings, len(self._seconds), max(self._seconds))
 
 
 def _known() -> tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.float32]]:
