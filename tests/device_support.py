@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,11 @@ class UserspaceDevice:
     def pid(self) -> int:
         """The process id."""
         return self._running().pid
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process itself."""
+        return self._running()
 
     def log_text(self) -> str:
         """Everything the process has written since it was first started."""
@@ -147,3 +154,11 @@ class UserspaceDevice:
         if self._process is None:
             raise AssertionError("this device is not running")
         return self._process
+
+
+@cache
+def shared_device() -> UserspaceDevice:
+    """A device that many tests share, each with files of its own names."""
+    device = UserspaceDevice().start()
+    atexit.register(device.close)
+    return device

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-from functools import cache
-
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.device_support import UserspaceDevice
+from tests.device_support import shared_device
 from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.device.probe import probe
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.device import DeviceKind
 from vexfs_twisted.testing.device import MemoryDevice
 from vexfs_twisted.testing.device_contract import DeviceContract
-
-
-@cache
-def served() -> UserspaceDevice:
-    """The one process that serves all tests of this module; trial knows no fixtures of classes."""
-    device = UserspaceDevice()
-    atexit.register(device.close)
-    return device.start()
 
 
 class MemoryDeviceTests(DeviceContract, SynchronousTestCase):
@@ -33,7 +22,7 @@ class UserspaceDeviceTests(DeviceContract, SynchronousTestCase):
     """The client, system calls, and the userspace device behind them."""
 
     def make_device(self) -> IVectorDevice:
-        device = open_device(str(served().mount))
+        device = open_device(str(shared_device().mount))
         for name in device.list_files():
             device.delete(name)
         return device

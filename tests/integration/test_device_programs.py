@@ -10,7 +10,7 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.device_support import UserspaceDevice
+from tests.device_support import shared_device
 from tests.support import ROOT, run_command
 from vexfs_twisted import device
 from vexfs_twisted.device.kernel import open_device
@@ -24,10 +24,11 @@ DIMENSIONS = 24
 
 class Programs(SynchronousTestCase):
     def setUp(self) -> None:
-        self.served = UserspaceDevice()
-        self.addCleanup(self.served.close)
+        self.served = shared_device()
         self.program = self.compiled()
-        self.served.start()
+        client = open_device(str(self.served.mount))
+        for name in client.list_files():
+            client.delete(name)
 
     def compiled(self) -> str:
         compiler = shutil.which("cc") or shutil.which("gcc")

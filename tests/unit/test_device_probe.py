@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from attrs import evolve
@@ -141,8 +141,15 @@ class Unsound(SynchronousTestCase):
     def test_a_device_that_says_other_dimensions_from_the_start(self) -> None:
         self.assertEqual(codes(probe(_BadBeginning())), {"wrong_count"})
 
+    def test_a_device_that_answers_with_more_than_was_asked_for(self) -> None:
+        self.assertEqual(codes(probe(_Changed(_too_many))), {"wrong_count"})
+
     def test_a_file_that_stays_after_it_was_deleted(self) -> None:
         self.assertEqual(codes(probe(_Keeper())), {"not_deleted"})
+
+
+def _too_many(_: object) -> NoReturn:
+    raise BadAnswer("9 neighbours, where 7 were asked for")
 
 
 class _Changed(MemoryDevice):

@@ -83,6 +83,8 @@ class _Probe:
         try:
             self._question(file)
             self._look_for(name)
+        except BadAnswer as error:
+            self._find(Finding("wrong_count", str(error)))
         except DeviceError as error:
             self._find(Finding("failed", str(error)))
         finally:
