@@ -36,7 +36,8 @@ MAX_NEIGHBOURS = 1_000_000
 
 _WRITES = frozenset({BATCH_INSERT, SET_VECTOR_META})
 _KNOWN = _WRITES | {VECTOR_SEARCH, GET_VECTOR_META}
-_FLAGS = InsertFlag.OVERWRITE | InsertFlag.APPEND | InsertFlag.VALIDATE
+# As a number: the complement of a flag would leave out the bits that have no name.
+_FLAGS = int(InsertFlag.OVERWRITE | InsertFlag.APPEND | InsertFlag.VALIDATE)
 _ITEM_SIZE = 4
 _ID_SIZE = 8
 

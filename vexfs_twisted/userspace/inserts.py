@@ -6,9 +6,8 @@ import errno
 from collections.abc import Sequence
 from threading import Lock
 
-import attrs
 import numpy as np
-from attrs import define
+from attrs import define, frozen
 
 from ..device.uapi import InsertFlag
 from ..engine.collection_store import CollectionStore
@@ -23,7 +22,7 @@ _IDS = 1 << 64
 _EMPTY = b"{}"
 
 
-@define(eq=False)
+@frozen(eq=False)
 class Insert:
     """Vectors to store, shape [n, dim], n at least 1, and the ids to keep them under, shape [n].
 
@@ -33,8 +32,15 @@ class Insert:
     ids: Ids | None
     vectors: Matrix
     flags: InsertFlag
-    is_done: bool = attrs.field(default=False, init=False)
-    error: Exception | None = attrs.field(default=None, init=False)
+
+
+@define(eq=False)
+class _Waiting:
+    """An insert whose caller waits."""
+
+    insert: Insert
+    is_done: bool = False
+    error: Exception | None = None
 
 
 class Inserts:
@@ -46,7 +52,7 @@ class Inserts:
 
     def __init__(self, store: CollectionStore) -> None:
         self._store = store
-        self._waiting: list[Insert] = []
+        self._waiting: list[_Waiting] = []
         self._queueing = Lock()
         self._committing = Lock()
         self._next_id = _next_id(store)
@@ -59,40 +65,41 @@ class Inserts:
         an id that is known already, and with ENOSPC when no numbers are left. Raises GateClosed.
         """
         _check(insert)
+        waiting = _Waiting(insert)
         with self._queueing:
-            self._waiting.append(insert)
+            self._waiting.append(waiting)
         with self._committing:
-            if not insert.is_done:
+            if not waiting.is_done:
                 with self._queueing:
                     group, self._waiting = self._waiting, []
                 self._commit(group)
-        if insert.error is not None:
-            raise insert.error
+        if waiting.error is not None:
+            raise waiting.error
 
-    def _commit(self, group: Sequence[Insert]) -> None:
+    def _commit(self, group: Sequence[_Waiting]) -> None:
+        """Carry out inserts in order, and tell each how it went."""
         try:
-            sound: list[Insert] = []
+            sound: list[_Waiting] = []
             taken: list[Ids] = []
-            updates: list[Upsert] = []
-            for insert in group:
+            for waiting in group:
                 try:
-                    ids = self._ids(insert, taken)
+                    taken.append(self._ids(waiting.insert, taken))
+                    sound.append(waiting)
                 except Refusal as refusal:
-                    insert.error = refusal
-                    continue
-                sound.append(insert)
-                taken.append(ids)
-                updates.append(_upsert(ids, insert.vectors))
-            if updates:
-                outcomes = self._store.commit([[update] for update in updates])
-                for insert, (outcome,) in zip(sound, outcomes, strict=True):
-                    insert.error = outcome if isinstance(outcome, Exception) else None
+                    waiting.error = refusal
+            updates = [
+                [_upsert(ids, waiting.insert.vectors)]
+                for ids, waiting in zip(taken, sound, strict=True)
+            ]
+            outcomes = self._store.commit(updates) if updates else []
+            for waiting, (outcome,) in zip(sound, outcomes, strict=True):
+                waiting.error = outcome if isinstance(outcome, Exception) else None
         except Exception as error:
-            for insert in group:
-                insert.error = insert.error or error
+            for waiting in group:
+                waiting.error = waiting.error or error
         finally:
-            for insert in group:
-                insert.is_done = True
+            for waiting in group:
+                waiting.is_done = True
 
     def _ids(self, insert: Insert, taken: Sequence[Ids]) -> Ids:
         """The ids of an insert, after those `taken` before it in the group."""

@@ -79,7 +79,7 @@ def serve(operations: Operations, mountpoint: Path, *, allow_other: bool) -> Non
     base: Any = mfusepy.FUSE
 
     class Mount(base):  # type: ignore[misc]
-        """Heeds the flags of a rename, which the binding leaves out."""
+        """Hands on what the binding leaves out: flags of a rename, handles of a truncation."""
 
         def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
             """renameat2(2)."""
@@ -87,6 +87,10 @@ def serve(operations: Operations, mountpoint: Path, *, allow_other: bool) -> Non
                 return _INVALID
             names = (path.decode(self.encoding, self.errors) for path in (old, new))
             return operations.rename(*names, replace=not flags & _NOREPLACE)
+
+        def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> int:
+            """truncate(2) and ftruncate(2)."""
+            return int(self.ftruncate(path, length, fip))
 
     options = {"max_idle_threads": _THREADS}
     if mfusepy.fuse_version_minor >= _KNOWS_MAX_THREADS:
