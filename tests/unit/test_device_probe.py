@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from typing import Any, NoReturn
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import NoReturn
 
 import numpy as np
 from attrs import evolve
@@ -55,7 +57,7 @@ class Sound(SynchronousTestCase):
         self.assertEqual(device.open("theirs").meta().vector_count, 1)
 
     def test_rounding_as_in_float32_is_no_fault(self) -> None:
-        self.assertTrue(probe(_Changed(lambda scores: scores * np.float32(1 + 2e-6))).is_sound)
+        self.assertTrue(probe(_Changed(_scaled(1 + 2e-6))).is_sound)
 
 
 class Unsound(SynchronousTestCase):
@@ -97,17 +99,15 @@ class Unsound(SynchronousTestCase):
         self.assertTrue(probe(device).is_sound)
 
     def test_squares_of_distances(self) -> None:
-        self.assertEqual(
-            codes(probe(_Changed(np.square, [DeviceMetric.EUCLIDEAN]))), {"wrong_metric"}
-        )
+        self.assertEqual(codes(probe(_Changed(_squared))), {"wrong_metric"})
 
     def test_scores_of_nothing(self) -> None:
-        report = probe(_Changed(lambda scores: scores * 3))
+        report = probe(_Changed(_scaled(3)))
         self.assertEqual(codes(report), {"wrong_scores"})
 
     def test_numbers_that_are_none(self) -> None:
-        report = probe(_Changed(lambda scores: scores * np.float32(np.nan)))
-        self.assertTrue(codes(report) & {"wrong_scores", "constant_scores"}, report)
+        report = probe(_Changed(_scaled(np.nan)))
+        self.assertFalse(report.is_sound)
 
     def test_slow(self) -> None:
         clock = Clock()
@@ -144,38 +144,79 @@ class Unsound(SynchronousTestCase):
     def test_a_device_that_answers_with_more_than_was_asked_for(self) -> None:
         self.assertEqual(codes(probe(_Changed(_too_many))), {"wrong_count"})
 
+    def test_ids_that_lost_some_of_their_bits(self) -> None:
+        for lossy in (np.uint32, np.float64):
+            change = partial(_through, lossy)
+            self.assertIn("unknown_ids", codes(probe(_Changed(change))))
+
+    def test_an_id_that_comes_twice(self) -> None:
+        self.assertIn("repeated_ids", codes(probe(_Changed(_repeating))))
+
+    def test_a_single_lie_is_found_out(self) -> None:
+        for turn in range(0, 108, 7):
+            self.assertFalse(probe(_Changed(_liar(turn))).is_sound, turn)
+
     def test_a_file_that_stays_after_it_was_deleted(self) -> None:
         self.assertEqual(codes(probe(_Keeper())), {"not_deleted"})
 
 
-def _too_many(_: object) -> NoReturn:
-    raise BadAnswer("9 neighbours, where 7 were asked for")
+Change = Callable[[Neighbours, DeviceMetric], Neighbours]
 
 
 class _Changed(MemoryDevice):
-    """Does something to the scores of some metrics."""
+    """Does something to all it answers."""
 
-    def __init__(
-        self,
-        change: Callable[[NDArray[np.float32]], Any],
-        metrics: Container[DeviceMetric] = tuple(DeviceMetric),
-    ) -> None:
+    def __init__(self, change: Change) -> None:
         super().__init__()
         self.change = change
-        self.metrics = metrics
 
     def create(self, name: str, dimensions: int) -> IVectorFile:
         file = super().create(name, dimensions)
         search = file.search
 
         def changed(query: NDArray[np.float32], k: int, metric: DeviceMetric) -> Neighbours:
-            found = search(query, k, metric)
-            return (
-                evolve(found, scores=self.change(found.scores)) if metric in self.metrics else found
-            )
+            return self.change(search(query, k, metric), metric)
 
         file.search = changed  # type: ignore[method-assign]
         return file
+
+
+def _scaled(factor: float) -> Change:
+    return lambda found, _: evolve(found, scores=found.scores * np.float32(factor))
+
+
+def _squared(found: Neighbours, metric: DeviceMetric) -> Neighbours:
+    is_distance = metric is DeviceMetric.EUCLIDEAN
+    return evolve(found, scores=np.square(found.scores)) if is_distance else found
+
+
+def _through(kind: type[np.generic], found: Neighbours, _: DeviceMetric) -> Neighbours:
+    with np.errstate(invalid="ignore"):
+        return evolve(found, ids=found.ids.astype(kind).astype(np.uint64))
+
+
+def _too_many(found: Neighbours, _: DeviceMetric) -> NoReturn:
+    raise BadAnswer("9 neighbours, where 7 were asked for")
+
+
+def _repeating(found: Neighbours, _: DeviceMetric) -> Neighbours:
+    return Neighbours(np.repeat(found.ids, 2)[: len(found.ids)], found.scores)
+
+
+def _liar(turn: int) -> Change:
+    """Changes the places of the first two neighbours, or the score of the only one, in one turn."""
+    turns = count()
+
+    def change(found: Neighbours, _: DeviceMetric) -> Neighbours:
+        if next(turns) != turn:
+            return found
+        if len(found.ids) == 1:
+            return evolve(found, scores=found.scores + np.float32(0.1))
+        order = np.arange(len(found.ids))
+        order[:2] = [1, 0]
+        return Neighbours(found.ids[order], found.scores)
+
+    return change
 
 
 class _FailsAt(MemoryDevice):

@@ -76,6 +76,7 @@ class MemoryDevice:
     def heal(self) -> None:
         """Go wrong no more, and let go of the calls that hang."""
         self._faults = frozenset()
+        self.hanging.clear()
         self.released.set()
         self.released = Event()
 
