@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import time
@@ -143,6 +144,40 @@ class LargeInserts(WithDevice):
         file.insert(ids_from(1, 9), vectors)
         found = file.search(vectors[4], 1, DeviceMetric.EUCLIDEAN)
         self.assertEqual(found.ids.tolist(), [5])
+
+
+class Descriptors(WithDevice):
+    def test_files_that_are_closed_under_calls_disturb_no_others(self) -> None:
+        """Numbers of descriptors are used again at once; no call may land on another file."""
+        for dimensions in range(1, 5):
+            self.device.create(f"file-{dimensions}", dimensions).close()
+        problems: list[object] = []
+
+        def work(dimensions: int) -> None:
+            for _ in range(100):
+                file = self.device.open(f"file-{dimensions}")
+                closer = Thread(target=file.close)
+                closer.start()
+                try:
+                    while True:
+                        told = file.meta().dimensions
+                        if told != dimensions:
+                            problems.append((told, dimensions))
+                except DeviceGone:
+                    closer.join()
+
+        threads = [Thread(target=work, args=(dimensions,)) for dimensions in range(1, 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(problems, [])
+
+    def test_a_file_that_is_forgotten_is_closed(self) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        self.device.create("file", 5)
+        gc.collect()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
 
 class Refusals(WithDevice):

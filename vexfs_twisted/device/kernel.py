@@ -112,9 +112,10 @@ class MountDevice:
         self._open.check()
         try:
             with os.scandir(self.path) as entries:
-                return sorted(entry.name for entry in entries if entry.is_file())
+                found = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
         except OSError as error:
             raise device_error(error, f"listing {self.path}") from None
+        return sorted(found)
 
     def delete(self, name: str) -> None:
         """Unlink a vector file."""

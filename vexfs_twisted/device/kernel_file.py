@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,12 @@ _UINT64 = np.dtype("<u8")
 
 @implementer(IVectorFile)
 class KernelFile:
-    """A vector file, on a descriptor of its own."""
+    """A vector file, on a descriptor of its own, which is closed with the last reference."""
 
     def __init__(self, path: str, name: str, flags: int = 0) -> None:
         self.name = name
         self._descriptor = Descriptor(path, flags, path)
+        finalize(self, self._descriptor.close)
 
     def insert(self, ids: Ids, vectors: NDArray[np.float32]) -> None:
         """Keep vectors under their ids, in as many calls as the interface makes necessary."""
