@@ -34,7 +34,8 @@ def shared_path(*names: str) -> Path:
 
 def clean_environment() -> dict[str, str]:
     """The environment without the settings of a server that someone has on this machine."""
-    settings = ("QDRANT__", "API_", "LOGGING_LEVEL", "NOTIFY_SOCKET")
+    settings: tuple[str, ...] = ("QDRANT__", "API_", "LOGGING_LEVEL", "NOTIFY_SOCKET")
+    settings += ("VEXFS_DEVICE", "VEXFS_REQUIRE_DEVICE")
     return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
 
 

@@ -53,7 +53,7 @@ class Config:
     """The settings of one server. Port 0 lets the system choose; `grpc_port` None is no gRPC.
 
     Sizes and times are in the units that their names tell; `grpc_max_message_size` is in bytes, and
-    None is no bound.
+    None is no bound. `device` None is no VexFS device.
     `collections` is what a new collection has where its request leaves a part open.
     """
 
@@ -153,6 +153,28 @@ class Config:
             help="folder that holds the data; it is made when missing",
         ),
     )
+    device: str | None = _setting(
+        None,
+        Setting(
+            "vexfs.device",
+            or_none(text),
+            ("VEXFS_DEVICE",),
+            option="device",
+            help="VexFS device: the directory of a mount, a vector file or a device node",
+            nullable=True,
+        ),
+    )
+    require_device: bool = _setting(
+        False,
+        Setting(
+            "vexfs.require_device",
+            flag,
+            ("VEXFS_REQUIRE_DEVICE",),
+            option="require-device",
+            help="do not start unless the VexFS device is sound",
+            is_switch=True,
+        ),
+    )
     log_level: str = _setting(
         "info",
         Setting(
@@ -230,7 +252,11 @@ def load_config(
             values[name] = setting.parse(given.value)
         except ValueError as error:
             raise ConfigError(f"{given.origin}: {error}") from None
-    return Config(**values, collections=_collection_defaults(found))
+    config = Config(**values, collections=_collection_defaults(found))
+    if config.require_device and config.device is None:
+        origin = found["vexfs.require_device"].origin
+        raise ConfigError(f"{origin}: no device is given that could be required")
+    return config
 
 
 def _from_options(options: Mapping[str, str]) -> dict[str, Found]:

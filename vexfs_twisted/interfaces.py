@@ -2,9 +2,11 @@
 
 `IStorage` is the Deferred-returning twin of the engine; `IOperations`, with streams
 `IStreamOperations`, is what both wires call.
-Every method is called in the reactor thread, returns a Deferred, and fails with a DomainError for
-everything a client can cause. Cancelling the Deferred of a read drops it; a write that has been
-accepted is carried out whatever happens to its Deferred.
+Every method of these is called in the reactor thread, returns a Deferred, and fails with a
+DomainError for everything a client can cause. Cancelling the Deferred of a read drops it; a write
+that has been accepted is carried out whatever happens to its Deferred.
+
+`IVectorDevice` and `IVectorFile` are synchronous, and called in threads that may wait.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from .model.collection import (
     Alias,
@@ -23,6 +27,7 @@ from .model.collection import (
     CreateCollection,
     UpdateCollection,
 )
+from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
 from .model.ids import PointId
 from .model.optimizations import Optimizations
 from .model.queries import (
@@ -117,6 +122,80 @@ class IncomingStream(Protocol):
 
         Later calls fail with CancelledError. Twice, or after the end, is harmless.
         """
+
+
+class IVectorFile(Interface):
+    """One vector file of a device: float32 vectors of one length, each under a number.
+
+    Synchronous; any thread may call, several at once. A call blocks as long as the device takes,
+    perhaps for ever: call from a thread that can be given up. Errors are those of `model.device`;
+    DeviceGone once it is closed.
+    """
+
+    name: str = Attribute("The name it was created or opened under.")
+
+    def insert(ids: Ids, vectors: NDArray[np.float32]) -> None:
+        """Keep vectors, shape [n, dim], under their ids, shape [n].
+
+        Both are C-contiguous, uint64 and float32; ValueError where they are not. An id that is
+        there already gets the new vector, so an insert that failed can be sent again. Searches
+        find the vectors once this returns. On an error any part may be in. The arrays must not
+        change until it returns.
+        DeviceRefused when dim is not the length of the file, DeviceFull when there is no room.
+        """
+
+    def search(query: NDArray[np.float32], k: int, metric: DeviceMetric) -> Neighbours:
+        """The k vectors that are nearest to `query`, shape [dim], all of them if there are fewer.
+
+        `query` is as for `insert`; ValueError when k is below 1. Under COSINE a vector of zeros
+        scores 0.
+        DeviceRefused when dim is not the length of the file, BadAnswer when what came back cannot
+        be.
+        """
+
+    def meta() -> FileMeta:
+        """Its metadata; `vector_count` is the number of ids that have a vector."""
+
+    def close() -> None:
+        """Let go of it, at once: calls that are under way end by themselves. Harmless if repeated.
+
+        The vectors stay.
+        """
+
+
+class IVectorDevice(Interface):
+    """A VexFS device, or what stands for one: a set of named vector files.
+
+    Threads and errors are as with IVectorFile. A device of kind FILE or CHARACTER_DEVICE has room
+    for one vector file; what it holds from before does not count, and DeviceFull is raised for a
+    second one. The name is then known to this object alone.
+    """
+
+    path: str = Attribute("Where it is, for people.")
+    kind: DeviceKind = Attribute("What stands at the path.")
+
+    def create(name: str, dimensions: int) -> IVectorFile:
+        """Make an empty vector file for vectors of so many dimensions, and open it.
+
+        FileTaken when there is one of that name; DeviceRefused when the name is no file name (a
+        text of 1 to 255 bytes without `/` and NUL, neither `.` nor `..`) or the dimensions are not
+        within 1 and 65536. When it fails no new file is left behind.
+        """
+
+    def open(name: str) -> IVectorFile:
+        """Open a vector file. NoSuchFile when there is none; each call opens anew."""
+
+    def list_files() -> list[str]:
+        """The names of all vector files, sorted."""
+
+    def delete(name: str) -> None:
+        """Delete a vector file and its vectors. NoSuchFile when there is none.
+
+        Files that are open stay usable until they are closed, or raise DeviceGone or NoSuchFile.
+        """
+
+    def close() -> None:
+        """Let go of the device and of all files opened through it, as IVectorFile.close does."""
 
 
 class IStorage(Interface):

@@ -34,7 +34,8 @@ class Setting:
 
     `variables` are environment variables beside the QDRANT__SECTION__KEY that follows from `key`.
     `option` is the name on the command line, and `help` what is said of it there. `nullable` says
-    that null is a value of its own; elsewhere it means unset.
+    that null is a value of its own; elsewhere it means unset. `is_switch` says that the option on
+    the command line takes no value and means true.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Setting:
     option: str | None = None
     help: str = ""
     nullable: bool = False
+    is_switch: bool = False
 
 
 def whole_number(minimum: int, maximum: int | None = None) -> Parser:

@@ -24,10 +24,19 @@ def _parameters() -> list[list[str | None]]:
         [_CONFIG_PATH, None, None, "YAML file with settings, under Qdrant's keys"]
     ]
     for _, setting, default in settings():
-        if setting.option is not None:
+        if setting.option is not None and not setting.is_switch:
             shown = "none" if default is None else default
             parameters.append([setting.option, None, None, f"{setting.help} (default: {shown})"])
     return parameters
+
+
+def _switches() -> dict[str, str]:
+    """The options that take no value, each with its help."""
+    return {
+        setting.option: setting.help
+        for _, setting, _ in settings()
+        if setting.option is not None and setting.is_switch
+    }
 
 
 class Options(UsageOptions):
@@ -40,9 +49,11 @@ class Options(UsageOptions):
     synopsis = "[options]"
     longdesc = (
         "A Qdrant-compatible vector database server. Settings are taken from these options, then "
-        "from the environment, then from the file."
+        "from the environment, then from the file. `vexfs-qdrant probe PATH` tells whether a VexFS "
+        "device is sound."
     )
     optParameters = _parameters()
+    optFlags = [[name, None, text] for name, text in _switches().items()]  # noqa: RUF012
     config: Config
 
     def opt_version(self) -> NoReturn:
@@ -65,9 +76,12 @@ class Options(UsageOptions):
             raise SystemExit(1) from None
 
     def _given(self) -> dict[str, str]:
-        given: dict[str, str | None] = dict(self)
+        given: dict[str, str | int | None] = dict(self)
         del given[_CONFIG_PATH]
-        return {name: value for name, value in given.items() if value is not None}
+        for name in _switches():
+            # The parser has 0 for a switch that is not given, which leaves the choice to others.
+            given[name] = "true" if given[name] else None
+        return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def makeService(options: Options) -> IService:

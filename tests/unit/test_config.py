@@ -126,6 +126,14 @@ class Environment(SynchronousTestCase):
         self.assertEqual((config.log_level, config.log_format), ("warning", "json"))
         self.assertEqual(config.max_request_size, 64 * 1024 * 1024)
 
+    def test_a_device(self) -> None:
+        config = load_config({}, {"VEXFS_DEVICE": "/mnt/vexfs", "VEXFS_REQUIRE_DEVICE": "1"})
+        self.assertEqual((config.device, config.require_device), ("/mnt/vexfs", True))
+        given = {"VEXFS_DEVICE": "/mnt/vexfs"}
+        self.assertEqual(load_config({"device": "/mnt/b"}, given).device, "/mnt/b")
+        self.assertIsNone(load_config({"device": "none"}, given).device)
+        self.assertEqual(load_config({}, {}), Config(device=None, require_device=False))
+
     def test_no_grpc(self) -> None:
         for word in ("none", "null", "None"):
             self.assertIsNone(load_config({"grpc-port": word}, {}).grpc_port)
@@ -189,8 +197,19 @@ class Refusals(WithFile):
             "FILE: service.http_port: -1 is not a whole number from 0 to 65535",
         )
 
+    def test_a_device_must_be_given_to_be_required(self) -> None:
+        complaint = "no device is given that could be required"
+        given = {"require-device": "true"}
+        self.assertEqual(self.refusal(options=given), f"--require-device: {complaint}")
+        self.assertEqual(
+            self.refusal(options={"device": "none"}, file="vexfs: {require_device: true}"),
+            f"FILE: vexfs.require_device: {complaint}",
+        )
+
     def test_wrong_values_of_each_kind(self) -> None:
         for options in (
+            {"require-device": "perhaps"},
+            {"device": ""},
             {"host": "nowhere.example"},
             {"host": ""},
             {"http-port": "none"},

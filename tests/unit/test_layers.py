@@ -30,6 +30,7 @@ LAYERS: dict[str, set[str]] = {
     "engine": {"model", "interfaces", "jsonform"},
     "device": {"model", "interfaces"},
     "streaming": {"model", "interfaces"},
+    "userspace": {"__init__", "model", "engine", "device", "logs", "lifecycle"},
     "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"},
     "operations": {"model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle"} | {"interception"},
@@ -54,7 +55,8 @@ LAYERS: dict[str, set[str]] = {
     "daemon": {"model", "config", "lifecycle", "logs", "engine", "parts"},
     "twistd": {"config", "daemon", "logs"},
     "tap": {"__init__", "config", "settings", "logs", "daemon", "twistd"},
-    "main": {"tap"},
+    "probing": {"__init__", "model", "interfaces", "device"},
+    "main": {"tap", "probing"},
     "__main__": {"main"},
 }
 
@@ -68,6 +70,7 @@ BOUND: dict[str, set[str]] = {
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},
     "lmdb": {"engine"},
+    "mfusepy": {"userspace"},
     "yaml": {"settings"},
     "twisted.internet.reactor": {"tap"},
 }
@@ -79,6 +82,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"regex", "icu4py", "py_rust_stemmers", "Stemmer"},
     "jsonform": {"attrs", "cattrs", "orjson"},
     "streaming": {"attrs", "numpy", "twisted"},
+    "device": {"attrs", "numpy", "zope"},
 }
 
 

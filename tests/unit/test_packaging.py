@@ -52,7 +52,7 @@ class Installed(SynchronousTestCase):
         source = ROOT / "vexfs_twisted"
         wanted = {
             PurePosixPath(path.relative_to(ROOT))
-            for pattern in ("*.py", "*.pyi", "*.json", "py.typed")
+            for pattern in ("*.py", "*.pyi", "*.json", "*.h", "py.typed")
             for path in source.rglob(pattern)
         }
         self.assertIn(PurePosixPath("vexfs_twisted/py.typed"), wanted)

@@ -48,7 +48,8 @@ class Plugin(SynchronousTestCase):
 
 class CommandLine(SynchronousTestCase):
     def setUp(self) -> None:
-        kept = {name: os.environ.pop(name) for name in list(os.environ) if "QDRANT__" in name}
+        ours = ("QDRANT__", "VEXFS_")
+        kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ours)}
         self.addCleanup(os.environ.update, kept)
 
     def parse(self, *arguments: str) -> Options:
@@ -71,6 +72,13 @@ class CommandLine(SynchronousTestCase):
         self.assertEqual((config.host, config.http_port), ("0.0.0.0", 8000))
         self.assertIsNone(config.grpc_port)
         self.assertEqual(config.storage_path, "/srv/v")
+
+    def test_a_switch_takes_no_value_and_yields_to_others_where_it_is_not_given(self) -> None:
+        config = self.parse("--require-device", "--device=/mnt/vexfs").config
+        self.assertEqual((config.device, config.require_device), ("/mnt/vexfs", True))
+        self.assertFalse(self.parse("--device=/mnt/vexfs").config.require_device)
+        self.patch(os, "environ", os.environ | {"VEXFS_REQUIRE_DEVICE": "true"})
+        self.assertTrue(self.parse("--device=/mnt/vexfs").config.require_device)
 
     def test_a_file_given_on_the_command_line(self) -> None:
         path = self.mktemp()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import orjson
@@ -16,23 +16,33 @@ from .store.files import sync_directory, write_durably
 FORMAT_NAME = "vexfs-qdrant"
 FORMAT_VERSION = 1
 
+_CATALOG = "catalog"
+_COLLECTIONS = "collections"
+
 
 class DataFolder:
-    """The folder `path`, held by one process at a time from `open` to `close`."""
+    """The folder `path`, held by one process at a time from `open` to `close`.
 
-    def __init__(self, path: Path) -> None:
+    `form` is what its file FORMAT must say, and `parts` are the folders that belong in it.
+    """
+
+    def __init__(
+        self, path: Path, form: str = FORMAT_NAME, parts: Sequence[str] = (_CATALOG, _COLLECTIONS)
+    ) -> None:
         self.path = path
+        self._form = form
+        self._parts = tuple(path / part for part in parts)
         self._lock: int | None = None
 
     @property
     def catalog_path(self) -> Path:
         """Where the register of collections lies."""
-        return self.path / "catalog"
+        return self.path / _CATALOG
 
     @property
     def collections_path(self) -> Path:
         """Where every collection has a directory."""
-        return self.path / "collections"
+        return self.path / _COLLECTIONS
 
     def open(self) -> None:
         """Take the folder, and lay it out where it is new. Raises EngineStartError."""
@@ -40,7 +50,7 @@ class DataFolder:
             self._make()
             self._take_lock()
             self._check_format()
-            for directory in (self.catalog_path, self.collections_path):
+            for directory in self._parts:
                 directory.mkdir(exist_ok=True)
             sync_directory(self.path)
         except OSError as error:
@@ -92,16 +102,16 @@ class DataFolder:
         try:
             found = path.read_bytes()
         except FileNotFoundError:
-            if self.catalog_path.exists() or self.collections_path.exists():
+            if any(part.exists() for part in self._parts):
                 raise UnusableDataFolder(self.path, "the file FORMAT is missing") from None
-            expected = {"format": FORMAT_NAME, "version": FORMAT_VERSION}
+            expected = {"format": self._form, "version": FORMAT_VERSION}
             write_durably(path, orjson.dumps(expected) + b"\n")
             return
         try:
             content = orjson.loads(found)
         except orjson.JSONDecodeError:
             raise UnknownFormat(path, "not JSON") from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT_NAME:
+        if not isinstance(content, dict) or content.get("format") != self._form:
             raise UnknownFormat(path, "not a data folder of this software")
         if content.get("version") != FORMAT_VERSION:
             raise UnknownFormat(path, f"version {content.get('version')}")

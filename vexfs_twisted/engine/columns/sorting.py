@@ -38,8 +38,8 @@ class SortedValues:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the arrays take."""
-        return int(self.values.nbytes + self.rows.nbytes)
+        """The memory that the arrays take, and `places` when there are as many rows."""
+        return int(self.values.nbytes + 2 * self.rows.nbytes)
 
     @cached_property
     def places(self) -> Places | None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ...model.filters import Filter, HasId, HasVector, Slice
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import Step
-from ..columns.declared import schemas_by_path
 from ..columns.found import NOTHING, Found, Listed, Members, Tested
 from ..columns.rowset import RowSet
 from ..store.bitmap import Bitmap, Rows
@@ -69,7 +68,6 @@ class RowFilter:
         self._paths = paths_of(self._filter)
         self._named: dict[HasId, Rows] = {}
         self._batch_masks: dict[RowCondition, list[bool]] = {}
-        self._schemas = schemas_by_path(snapshot.view.fields)
         self._tested = 0
         self._all: RowSet | None = None
 
@@ -154,7 +152,7 @@ class RowFilter:
         return found
 
     def _index_at(self, steps: Sequence[Step]) -> FieldSchema | None:
-        return self._schemas.get(array_steps(steps))
+        return self._snapshot.view.schemas.get(array_steps(steps))
 
     def _row_test(self, condition: RowCondition) -> Callable[[int], bool]:
         held = self._batch_masks.setdefault(condition, [])

@@ -114,6 +114,11 @@ class TableReader:
         found = self._transaction.get(key, db=self._tables.points)
         return None if found is None else int.from_bytes(found, "big")
 
+    def last_key(self) -> bytes | None:
+        """The key of the last id in their order; None where there is no point."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            return cursor.key() if cursor.last() else None
+
     def values(self, rows: Rows) -> list[bytes]:
         """The values of `rows`, all of them live, in their order."""
         return self.values_at(encode_rows(rows))

@@ -10,7 +10,8 @@ from attrs import field, frozen
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
-from ..columns.cache import Columns, Moment
+from ..columns.cache import Columns, Moment, Steps
+from ..columns.declared import schemas_by_path
 from ..index.allowed import Allowed
 from .bitmap import Bitmap, Rows
 from .forms import Matrix, Stored
@@ -70,6 +71,11 @@ class View:
     fields: Mapping[str, FieldSchema]
     touches: TouchLog
     columns: Columns = field(factory=Columns, eq=False)
+
+    @cached_property
+    def schemas(self) -> Mapping[Steps, FieldSchema]:
+        """The declared indexes under the steps of their paths, as `schemas_by_path` tells them."""
+        return schemas_by_path(self.fields)
 
 
 @frozen

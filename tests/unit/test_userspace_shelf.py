@@ -1,0 +1,143 @@
+"""Vector files of the userspace device in the data folder, without a mount."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.device_calls import vectors
+from vexfs_twisted.device.uapi import InsertFlag
+from vexfs_twisted.engine.errors import DataFolderInUse
+from vexfs_twisted.model.device import DeviceMetric
+from vexfs_twisted.userspace.errors import Refusal
+from vexfs_twisted.userspace.file import VectorFile
+from vexfs_twisted.userspace.inserts import Insert
+from vexfs_twisted.userspace.names import Entry, FileInfo
+from vexfs_twisted.userspace.shelf import Shelf
+
+ENTRY = Entry(0o600, 1, 2)
+
+
+def insert(file: VectorFile, count: int, start: int | None = None, flags: int = 1) -> None:
+    ids = None if start is None else np.arange(start, start + count, dtype=np.uint64)
+    file.insert(Insert(ids, vectors(count, 4, seed=start or 0), InsertFlag(flags)))
+
+
+class Shelves(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(tempfile.mkdtemp()) / "data"
+        self.shelf = self.opened()
+
+    def opened(self) -> Shelf:
+        shelf = Shelf(self.path)
+        shelf.open()
+        self.addCleanup(shelf.close)
+        return shelf
+
+    def reopened(self) -> Shelf:
+        self.shelf.close()
+        return self.opened()
+
+    def refused(self, number: int, call: Callable[..., object], *arguments: object) -> None:
+        error = self.assertRaises(Refusal, call, *arguments)
+        self.assertEqual(error.errno, number)
+
+    def test_one_process_at_a_time(self) -> None:
+        self.assertRaises(DataFolderInUse, Shelf(self.path).open)
+
+    def test_names_of_any_kind_are_kept(self) -> None:
+        names = sorted(["a", "é" * 127, "x" * 255, ".new", "a b\n", "名前"])
+        for name in names:
+            self.shelf.create(name, ENTRY)
+        self.assertEqual(self.reopened().names(), names)
+
+    def test_names_that_cannot_be(self) -> None:
+        self.refused(errno.ENAMETOOLONG, self.shelf.create, "é" * 128, ENTRY)
+        self.refused(errno.EILSEQ, self.shelf.create, "\udcff", ENTRY)
+        self.shelf.create("taken", ENTRY)
+        self.refused(errno.EEXIST, self.shelf.create, "taken", ENTRY)
+        self.refused(errno.ENOENT, self.shelf.find, "nothing")
+        self.assertEqual(self.shelf.names(), ["taken"])
+
+    def test_what_was_set_is_kept(self) -> None:
+        file = self.shelf.create("a", ENTRY)
+        file.set_info(FileInfo(9, 8, 7, 6))
+        file.set_owner(0o644, 5, 4)
+        again = self.reopened().find("a")
+        self.assertEqual(again.entry, Entry(0o644, 5, 4, FileInfo(9, 8, 7, 6)))
+
+    def test_a_rename_onto_another_drops_that_one(self) -> None:
+        insert(self.shelf.create("a", ENTRY), 3)
+        insert(self.shelf.create("b", ENTRY), 5)
+        self.shelf.rename("a", "a", replace=False)
+        self.refused(errno.EEXIST, lambda: self.shelf.rename("a", "b", replace=False))
+        self.shelf.rename("a", "b", replace=True)
+        self.assertEqual(len(list((self.path / "stores").iterdir())), 1)
+        shelf = self.reopened()
+        self.assertEqual((shelf.names(), shelf.find("b").count), (["b"], 3))
+
+    def test_a_file_may_be_emptied_while_others_insert_and_search(self) -> None:
+        file = self.shelf.create("a", ENTRY)
+        failures: list[Exception] = []
+
+        def work(number: int) -> None:
+            try:
+                for turn in range(30):
+                    insert(file, 5, number * 1000 + turn * 5)
+                    file.search(vectors(1, 4), 3, DeviceMetric.COSINE)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [Thread(target=work, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            file.empty()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(self.reopened().find("a").count, file.count)
+
+    def test_inserts_that_wait_together_each_keep_their_own_rules(self) -> None:
+        file = self.shelf.create("a", ENTRY)
+        insert(file, 10, 100)
+        refusals: list[int | None] = []
+
+        def work(start: int | None, flags: int) -> None:
+            try:
+                for _ in range(20):
+                    insert(file, 10, start, flags)
+            except Refusal as refusal:
+                refusals.append(refusal.errno)
+
+        append, overwrite = InsertFlag.APPEND, InsertFlag.OVERWRITE
+        threads = [
+            Thread(target=work, args=arguments)
+            for arguments in ((100, append), (105, append), (50, overwrite), (None, overwrite))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(refusals, [errno.EEXIST] * 2)
+        self.assertEqual(file.count, 10 + 10 + 200)
+
+    def test_numbering_goes_on_after_a_restart(self) -> None:
+        insert(self.shelf.create("a", ENTRY), 3, 2**40)
+        file = self.reopened().find("a")
+        insert(file, 2)
+        found = file.search(vectors(1, 4), 5, DeviceMetric.EUCLIDEAN)
+        self.assertEqual(sorted(found.ids.tolist()), list(range(2**40, 2**40 + 5)))
+
+    def test_a_closed_device_answers_no_more(self) -> None:
+        file = self.shelf.create("a", ENTRY)
+        insert(file, 3)
+        self.shelf.close()
+        self.refused(errno.ESTALE, insert, file, 3)
+        self.refused(errno.ESTALE, lambda: file.search(vectors(1, 4), 1, DeviceMetric.EUCLIDEAN))

@@ -1,0 +1,109 @@
+"""The command `vexfs-qdrant probe PATH`: whether a VexFS device is sound, and how fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import NoReturn
+
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from . import __version__
+from .device.figures import BATCH, DIMENSIONS, NEIGHBOURS, Figures, measure
+from .device.kernel import SoleFileDevice, open_device
+from .device.probe import SLOW_SECONDS, probe
+from .interfaces import IVectorDevice
+from .model.device import DeviceError, ProbeReport
+
+
+class Status(IntEnum):
+    """What the process ends with."""
+
+    SOUND = 0
+    UNSOUND = 1
+    CANNOT_BE_ASKED = 2
+
+
+class Options(UsageOptions):
+    """The command line of the probe."""
+
+    synopsis = "Usage: vexfs-qdrant probe [options] PATH"
+    longdesc = (
+        "Ask the VexFS device at PATH (the directory of a mount, a vector file or a device node) "
+        "for neighbours that are known, in a vector file that is removed afterwards, and tell "
+        "what is wrong with its answers. Status 0: sound, 1: unsound, 2: it cannot be asked."
+    )
+    optParameters = [  # noqa: RUF012  (as usage.Options declares it)
+        ["slow", None, SLOW_SECONDS, "seconds that a call may usually take", float],
+    ]
+    optFlags = [["no-figures", None, "do not measure calls per second"]]  # noqa: RUF012
+    path: str
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and exit."""
+        sys.stdout.write(f"vexfs-qdrant {__version__}\n")
+        sys.exit(0)
+
+    def parseArgs(self, path: str) -> None:  # type: ignore[override]
+        """Take the path."""
+        self.path = path
+
+
+def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = open_device) -> int:
+    """Run the command: the report goes to standard output, and the exit status is answered."""
+    options = Options()
+    try:
+        options.parseOptions(list(arguments))
+    except UsageError as error:
+        sys.stderr.write(f"vexfs-qdrant probe: {error}\n")
+        return Status.CANNOT_BE_ASKED
+    try:
+        device = find_device(options.path)
+        try:
+            return _ask(device, options)
+        finally:
+            device.close()
+    except DeviceError as error:
+        sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {error}\n")
+        return Status.CANNOT_BE_ASKED
+
+
+def _ask(device: IVectorDevice, options: Options) -> Status:
+    if isinstance(device, SoleFileDevice):
+        held = device.held()
+        if held:
+            # A probe would empty it, and nobody who asks whether a device is sound expects that.
+            text = f"it holds {held} vectors, which a probe would replace; give an empty one"
+            sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {text}\n")
+            return Status.CANNOT_BE_ASKED
+    report = probe(device, slow=options["slow"])
+    _print(report_lines(device, report))
+    if not options["no-figures"]:
+        try:
+            _print(figure_lines(measure(device)))
+        except DeviceError as error:
+            _print([f"figures    none: {error}"])
+    return Status.SOUND if report.is_sound else Status.UNSOUND
+
+
+def report_lines(device: IVectorDevice, report: ProbeReport) -> Iterator[str]:
+    """The report in words: what was asked, the verdict, and each finding."""
+    yield f"device     {report.path} ({device.kind.value})"
+    yield f"verdict    {'sound' if report.is_sound else 'unsound'}"
+    for finding in report.findings:
+        yield f"finding    {finding.code}: {finding.text}"
+    yield f"calls      {report.calls}, the slowest {report.slowest * 1000:.3g} ms"
+
+
+def figure_lines(figures: Figures) -> Iterator[str]:
+    """The figures in words."""
+    yield f"inserts    {figures.inserts:,.0f} vectors/s, {DIMENSIONS} dimensions, {BATCH} a call"
+    yield f"searches   {figures.searches:,.0f} /s, {NEIGHBOURS} of {figures.vectors:,} vectors"
+    yield f"metadata   {figures.metadata:,.0f} operations/s"
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")

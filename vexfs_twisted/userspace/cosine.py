@@ -1,0 +1,82 @@
+"""Search by cosine among vectors that are kept as they came, whatever their length."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.index.hits import Hits, best_of, merged, no_hits
+from ..engine.index.kernels import score_block
+from ..engine.norms import Matrix, normalised, squared_norms
+from ..engine.store.bitmap import Rows
+from ..engine.store.view import VectorSpace
+from ..model.collection_params import Distance
+
+_STEP = 1 << 18
+_LEAST_LENGTH = 1e-15
+_LARGEST_LENGTH = 1e15
+
+Inverses = NDArray[np.float32]
+
+
+class Cosines:
+    """Cosine search of one store. What it remembers of each row is one over its length.
+
+    Rows never change once they are committed, so what is known of them stays true. Rows whose
+    length is too far from 1 for that in float32 are marked by NaN and scaled when they are scored.
+    """
+
+    def __init__(self) -> None:
+        self._inverses: Inverses = np.zeros(0, dtype=np.float32)
+        self._growing = Lock()
+
+    def nearest(self, space: VectorSpace, rows: Rows, query: Matrix, limit: int) -> Hits:
+        """The nearest `limit` of `rows`, ascending, to `query`, shape [1, dim], by cosine.
+
+        A vector of zeros, the query as well, scores 0.
+        """
+        unit = np.ascontiguousarray(normalised(query))
+        found = no_hits()
+        for start in range(0, len(rows), _STEP):
+            part = rows[start : start + _STEP]
+            scores = self._scores(space.matrix, part, unit)
+            found = merged(
+                Distance.COSINE, found, best_of(Distance.COSINE, part, scores, limit), limit
+            )
+        return found
+
+    def _scores(self, matrix: Matrix, rows: Rows, unit: Matrix) -> NDArray[np.float32]:
+        first, end = int(rows[0]), int(rows[-1]) + 1
+        # Holes are scored along and left out: reading on is faster than leaping.
+        block = matrix[first:end] if end - first <= 2 * len(rows) else matrix[rows]
+        inverses = self._known(matrix, end)
+        own = inverses[first:end] if len(block) == end - first else inverses[rows]
+        scores: NDArray[np.float32] = score_block(Distance.DOT, unit, block)[0]
+        scores *= own
+        odd = np.flatnonzero(np.isnan(own))
+        if len(odd):
+            scores[odd] = score_block(Distance.DOT, unit, normalised(block[odd]))[0]
+        return scores if len(block) == len(rows) else scores[rows - first]
+
+    def _known(self, matrix: Matrix, end: int) -> Inverses:
+        """One over the length of each row before `end`, and perhaps of more."""
+        inverses = self._inverses
+        if len(inverses) >= end:
+            return inverses
+        with self._growing:
+            known = [self._inverses]
+            for start in range(len(self._inverses), end, _STEP):
+                known.append(_inverses(matrix[start : min(start + _STEP, end)]))
+            self._inverses = np.concatenate(known)
+            return self._inverses
+
+
+def _inverses(block: Matrix) -> Inverses:
+    lengths = np.sqrt(squared_norms(block))
+    is_plain = (lengths > _LEAST_LENGTH) & (lengths < _LARGEST_LENGTH)
+    found = np.full(len(block), np.nan, dtype=np.float32)
+    found[is_plain] = 1.0 / lengths[is_plain]
+    found[lengths == 0.0] = 0.0
+    return found

@@ -1,0 +1,61 @@
+"""What a caller of the device is told: a number of errno(3), and why for the log."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from ..engine.store.gate import GateClosed
+from ..logs import get_logger
+from ..model.errors import DomainError, StorageFull
+
+log = get_logger("vexfs.userspace")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Refusal(OSError):
+    """The device does not do what it was asked; `errno` is what the caller gets."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(number, reason)
+
+
+def answering(operation: Callable[P, T]) -> Callable[P, T]:
+    """Let every error of `operation` come out as a Refusal, and log those nobody asked for.
+
+    A fault of the storage must not look like one of the caller: a file that is missing inside the
+    data folder is no ENOENT.
+    """
+
+    @wraps(operation)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return operation(*args, **kwargs)
+        except Refusal as refusal:
+            log.debug("refused", operation=operation.__name__, reason=str(refusal))
+            raise
+        except Exception as error:
+            number = _number_of(error)
+            if number == errno.EIO:
+                log.error("failed", operation=operation.__name__, exc_info=error)
+            else:
+                log.warning("failed", operation=operation.__name__, reason=str(error))
+            raise Refusal(number, str(error)) from error
+
+    return answer
+
+
+def _number_of(error: Exception) -> int:
+    if isinstance(error, StorageFull) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+        return errno.ENOSPC
+    if isinstance(error, GateClosed):
+        return errno.ESTALE
+    if isinstance(error, DomainError):
+        return errno.EINVAL
+    return errno.ENOMEM if isinstance(error, MemoryError) else errno.EIO

@@ -1,0 +1,146 @@
+"""Inserts into one store: those that wait are committed together."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+from attrs import define, frozen
+
+from ..device.uapi import InsertFlag
+from ..engine.collection_store import CollectionStore
+from ..engine.norms import Matrix
+from ..engine.store.keys import decode_id, encode_ids
+from ..model.device import Ids
+from ..model.updates import Upsert
+from ..model.vectors import UNNAMED, VectorColumn
+from .errors import Refusal
+
+_IDS = 1 << 64
+_EMPTY = b"{}"
+
+
+@frozen(eq=False)
+class Insert:
+    """Vectors to store, shape [n, dim], n at least 1, and the ids to keep them under, shape [n].
+
+    Where `ids` is None they are numbered on from the largest id there has been.
+    """
+
+    ids: Ids | None
+    vectors: Matrix
+    flags: InsertFlag
+
+
+@define(eq=False)
+class _Waiting:
+    """An insert whose caller waits."""
+
+    insert: Insert
+    is_done: bool = False
+    error: Exception | None = None
+
+
+class Inserts:
+    """The one writer of a store, in whichever thread comes first. Any thread may insert.
+
+    While one group is committed the next gathers, so that the more callers wait for the disk, the
+    more of them share its next flush.
+    """
+
+    def __init__(self, store: CollectionStore) -> None:
+        self._store = store
+        self._waiting: list[_Waiting] = []
+        self._queueing = Lock()
+        self._committing = Lock()
+        self._next_id = _next_id(store)
+
+    def run(self, insert: Insert) -> None:
+        """Store the vectors; they are on disk when this returns, or none of them is there.
+
+        Refuses with EINVAL numbers that are not finite and, under VALIDATE or APPEND, an id that
+        occurs twice (otherwise the last vector of an id counts), with EEXIST, under APPEND alone,
+        an id that is known already, and with ENOSPC when no numbers are left. Raises GateClosed.
+        """
+        _check(insert)
+        waiting = _Waiting(insert)
+        with self._queueing:
+            self._waiting.append(waiting)
+        with self._committing:
+            if not waiting.is_done:
+                with self._queueing:
+                    group, self._waiting = self._waiting, []
+                self._commit(group)
+        if waiting.error is not None:
+            raise waiting.error
+
+    def _commit(self, group: Sequence[_Waiting]) -> None:
+        """Carry out inserts in order, and tell each how it went."""
+        try:
+            sound: list[_Waiting] = []
+            taken: list[Ids] = []
+            for waiting in group:
+                try:
+                    taken.append(self._ids(waiting.insert, taken))
+                    sound.append(waiting)
+                except Refusal as refusal:
+                    waiting.error = refusal
+            updates = [
+                [_upsert(ids, waiting.insert.vectors)]
+                for ids, waiting in zip(taken, sound, strict=True)
+            ]
+            outcomes = self._store.commit(updates) if updates else []
+            for waiting, (outcome,) in zip(sound, outcomes, strict=True):
+                waiting.error = outcome if isinstance(outcome, Exception) else None
+        except Exception as error:
+            for waiting in group:
+                waiting.error = waiting.error or error
+        finally:
+            for waiting in group:
+                waiting.is_done = True
+
+    def _ids(self, insert: Insert, taken: Sequence[Ids]) -> Ids:
+        """The ids of an insert, after those `taken` before it in the group."""
+        ids = insert.ids
+        if ids is None:
+            end = self._next_id + len(insert.vectors)
+            if end > _IDS:
+                raise Refusal(errno.ENOSPC, "the largest id is taken, so there is none to go on")
+            ids = self._next_id + np.arange(len(insert.vectors), dtype=np.uint64)
+        elif insert.flags & (InsertFlag.APPEND | InsertFlag.OVERWRITE) == InsertFlag.APPEND:
+            self._check_new(ids, taken)
+        self._next_id = max(self._next_id, int(ids.max()) + 1)
+        return ids
+
+    def _check_new(self, ids: Ids, taken: Sequence[Ids]) -> None:
+        if int(ids.min()) >= self._next_id:
+            return
+        is_known = any(np.isin(ids, other).any() for other in taken)
+        if not is_known:
+            with self._store.read() as snapshot:
+                is_known = bool(snapshot.tables.find(encode_ids(ids.tolist())))
+        if is_known:
+            raise Refusal(errno.EEXIST, "an id to append is there already")
+
+
+def _check(insert: Insert) -> None:
+    if not np.isfinite(insert.vectors).all():
+        raise Refusal(errno.EINVAL, "a vector with a NaN or an infinite number")
+    is_strict = insert.flags & (InsertFlag.VALIDATE | InsertFlag.APPEND)
+    if is_strict and insert.ids is not None and len(np.unique(insert.ids)) < len(insert.ids):
+        raise Refusal(errno.EINVAL, "an id occurs twice")
+
+
+def _upsert(ids: Ids, vectors: Matrix) -> Upsert:
+    column = VectorColumn.of(vectors)
+    return Upsert(ids.tolist(), {UNNAMED: column}, [_EMPTY] * len(ids))
+
+
+def _next_id(store: CollectionStore) -> int:
+    with store.read() as snapshot:
+        key = snapshot.tables.last_key()
+    last = -1 if key is None else decode_id(key)
+    assert isinstance(last, int)
+    return last + 1

@@ -1,0 +1,245 @@
+"""What the file system answers: the operations of FUSE on one directory of vector files.
+
+Names and signatures are those that mfusepy calls, in threads of libfuse. A file descriptor that was
+opened is known by the number of its handle.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from itertools import count
+
+from attrs import frozen
+
+from .calls import Caller, Calls
+from .errors import Refusal, answering
+from .file import VectorFile
+from .memory import CallerMemory
+from .names import Entry
+from .shelf import Shelf
+
+Attributes = dict[str, int]
+Context = Callable[[], tuple[int, int, int]]
+"""Who calls: user, group, process."""
+
+_ROOT = "/"
+# FUSE_IOCTL_COMPAT, _UNRESTRICTED, _DIR of <fuse_common.h>: 32-bit callers, arguments without a
+# size, directories.
+_STRANGE_IOCTL = 1 | 2 | 16
+_BLOCK = 512
+_LONGEST_NAME = 255
+
+
+@frozen
+class _Handle:
+    """A vector file as somebody has it open."""
+
+    file: VectorFile
+    may_read: bool
+    may_write: bool
+
+
+class Operations:
+    """One mounted directory.
+
+    `root` is what the mount point was before, and is kept: whoever could make files there can make
+    vector files. `on_mounted` is called once the kernel talks to us.
+    """
+
+    use_ns = True
+    # Files are found by their handles, so that the path of an open one is of no interest.
+    flag_nullpath_ok = True
+    flag_nopath = True
+
+    def __init__(
+        self, shelf: Shelf, calls: Calls, root: os.stat_result, on_mounted: Callable[[], None]
+    ) -> None:
+        self._shelf = shelf
+        self._calls = calls
+        self._root = _attributes_of(root)
+        self._on_mounted = on_mounted
+        self._context: Context = lambda: (os.getuid(), os.getgid(), 0)
+        self._numbers = count(1)
+        self._handles: dict[int, _Handle] = {}
+
+    def asked_by(self, context: Context) -> None:
+        """Learn who calls from `context`."""
+        self._context = context
+
+    def init(self, _path: str) -> None:
+        """The mount is there."""
+        self._on_mounted()
+
+    @answering
+    def getattr(self, path: str | None, fh: int | None = None) -> Attributes:
+        """Attributes of the directory or of a file, whose size is that of its vectors."""
+        if fh is None and path == _ROOT:
+            return dict(self._root)
+        file = self._file(path, fh)
+        entry, size = file.entry, file.size
+        return {
+            "st_mode": stat.S_IFREG | entry.mode,
+            "st_nlink": 0 if file.name is None else 1,
+            "st_uid": entry.uid,
+            "st_gid": entry.gid,
+            "st_size": size,
+            "st_blocks": -(-size // _BLOCK),
+            "st_atime": file.changed,
+            "st_mtime": file.changed,
+            "st_ctime": file.changed,
+        }
+
+    @answering
+    def readdir(self, _path: str | None, _fh: int) -> list[str]:
+        """The names in the one directory there is."""
+        return [".", "..", *self._shelf.names()]
+
+    @answering
+    def statfs(self, _path: str) -> dict[str, int]:
+        """The room where the vectors are kept."""
+        found = os.statvfs(self._shelf.path)
+        names = ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree")
+        return {name: getattr(found, name) for name in names} | {"f_namemax": _LONGEST_NAME}
+
+    @answering
+    def create(self, path: str, mode: int, flags: int) -> int:
+        """Make a file, or find that another was quicker, and open it."""
+        user, group, _ = self._context()
+        try:
+            file = self._shelf.create(_name(path), Entry(stat.S_IMODE(mode), user, group))
+        except Refusal as refusal:
+            if refusal.errno != errno.EEXIST or flags & os.O_EXCL:
+                raise
+            return self._open(self._shelf.find(_name(path)), flags)
+        return self._open(file, flags & ~os.O_TRUNC)
+
+    @answering
+    def open(self, path: str, flags: int) -> int:
+        """Open a file, emptied where that is asked for."""
+        return self._open(self._shelf.find(_name(path)), flags)
+
+    @answering
+    def release(self, _path: str | None, fh: int) -> int:
+        """The last descriptor of an opening is closed."""
+        self._handles.pop(fh).file.released()
+        return 0
+
+    @answering
+    def read(self, _path: str | None, size: int, offset: int, fh: int) -> bytes:
+        """Vectors as float32, row after row."""
+        return self._handles[fh].file.read(offset, size)
+
+    @answering
+    def write(self, _path: str | None, _data: bytes, _offset: int, _fh: int) -> int:
+        """Vectors come in by BATCH_INSERT, with their ids."""
+        raise Refusal(errno.EOPNOTSUPP, "a vector file is written by BATCH_INSERT")
+
+    @answering
+    def truncate(self, path: str | None, length: int, fh: int | None = None) -> int:
+        """Empty a file."""
+        self._file(path, fh).truncate(length)
+        return 0
+
+    @answering
+    def ioctl(
+        self, _path: str | None, number: int, _argument: int, fh: int, flags: int, data: int | None
+    ) -> int:
+        """One of the four calls of a vector file."""
+        number &= 0xFFFFFFFF
+        handle = self._handles.get(fh)
+        if handle is None or flags & _STRANGE_IOCTL or not data:
+            raise Refusal(errno.ENOTTY, f"no ioctl of a vector file: {number:#x}")
+        _, _, process = self._context()
+        caller = Caller(CallerMemory(process), handle.may_read, handle.may_write)
+        self._calls.run(handle.file, number, data, caller)
+        return 0
+
+    @answering
+    def fsync(self, _path: str | None, _data_only: int, _fh: int) -> int:
+        """All that was answered is on disk."""
+        return 0
+
+    @answering
+    def fsyncdir(self, _path: str | None, _data_only: int, _fh: int) -> int:
+        """All that was answered is on disk."""
+        return 0
+
+    @answering
+    def unlink(self, path: str) -> int:
+        """Delete a file."""
+        self._shelf.delete(_name(path))
+        return 0
+
+    @answering
+    def rename(self, old: str, new: str, *, replace: bool = True) -> int:
+        """Rename a file."""
+        self._shelf.rename(_name(old), _name(new), replace=replace)
+        return 0
+
+    @answering
+    def chmod(self, path: str | None, mode: int) -> int:
+        """Change who may open a file."""
+        file = self._settable(path)
+        file.set_owner(stat.S_IMODE(mode), file.entry.uid, file.entry.gid)
+        return 0
+
+    @answering
+    def chown(self, path: str | None, user: int, group: int) -> int:
+        """Change to whom a file belongs; -1 leaves it."""
+        file = self._settable(path)
+        entry = file.entry
+        user, group = (entry.uid if user == -1 else user), (entry.gid if group == -1 else group)
+        file.set_owner(entry.mode, user, group)
+        return 0
+
+    @answering
+    def utimens(self, path: str | None, times: tuple[int, int] | None = None) -> int:
+        """Say when a file was changed, in nanoseconds; kept while the device runs."""
+        self._settable(path).changed = time.time_ns() if times is None else times[1]
+        return 0
+
+    @answering
+    def mkdir(self, _path: str, _mode: int) -> int:
+        """There is one directory."""
+        raise Refusal(errno.EPERM, "no directories")
+
+    def _open(self, file: VectorFile, flags: int) -> int:
+        mode = flags & os.O_ACCMODE
+        file.opened()
+        if flags & os.O_TRUNC and mode != os.O_RDONLY:
+            file.empty()
+        number = next(self._numbers)
+        self._handles[number] = _Handle(file, mode != os.O_WRONLY, mode != os.O_RDONLY)
+        return number
+
+    def _file(self, path: str | None, fh: int | None) -> VectorFile:
+        if fh is not None:
+            return self._handles[fh].file
+        if path is None:
+            raise Refusal(errno.ENOENT, "a file without a name")
+        return self._shelf.find(_name(path))
+
+    def _settable(self, path: str | None) -> VectorFile:
+        if path == _ROOT:
+            raise Refusal(errno.EPERM, "the directory belongs to the mount")
+        return self._file(path, None)
+
+
+def _name(path: str) -> str:
+    return path.removeprefix(_ROOT)
+
+
+def _attributes_of(found: os.stat_result) -> Attributes:
+    return {
+        "st_mode": found.st_mode,
+        "st_nlink": 2,
+        "st_uid": found.st_uid,
+        "st_gid": found.st_gid,
+        "st_atime": found.st_atime_ns,
+        "st_mtime": found.st_mtime_ns,
+        "st_ctime": found.st_ctime_ns,
+    }

@@ -1,0 +1,100 @@
+"""All vector files of a device, by their names."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from threading import RLock
+
+from .errors import Refusal
+from .file import VectorFile
+from .names import Entry, Names
+
+_LONGEST_NAME = 255
+
+
+class Shelf:
+    """The vector files of the data folder `path`. Any thread may call.
+
+    Every change is on disk when it returns. Names are those of files: text of 1 to 255 bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._names = Names(path)
+        self._changing = RLock()
+        self._files: dict[str, VectorFile] = {}
+
+    @property
+    def path(self) -> Path:
+        """The data folder."""
+        return self._names.path
+
+    def open(self) -> None:
+        """Open the folder, made where it is missing, and all files. Raises EngineStartError."""
+        entries = self._names.open()
+        try:
+            for name, entry in entries.items():
+                self._files[name] = VectorFile(self._names, self._changing, name, entry)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close all files, after what is under way."""
+        with self._changing:
+            for file in self._files.values():
+                file.close()
+            self._files = {}
+            self._names.close()
+
+    def names(self) -> list[str]:
+        """The names of all files, sorted."""
+        with self._changing:
+            return sorted(self._files)
+
+    def find(self, name: str) -> VectorFile:
+        """The file of that name. Refuses with ENOENT where there is none."""
+        file = self._files.get(name)
+        if file is None:
+            raise Refusal(errno.ENOENT, name)
+        return file
+
+    def create(self, name: str, entry: Entry) -> VectorFile:
+        """Make an empty file. Refuses with EEXIST where the name is taken."""
+        try:
+            size = len(name.encode())
+        except UnicodeEncodeError:
+            raise Refusal(errno.EILSEQ, "a name that is not UTF-8") from None
+        if size > _LONGEST_NAME:
+            raise Refusal(errno.ENAMETOOLONG, f"a name of {size} bytes")
+        with self._changing:
+            if name in self._files:
+                raise Refusal(errno.EEXIST, name)
+            self._names.write(name, entry)
+            self._files[name] = file = VectorFile(self._names, self._changing, name, entry)
+            return file
+
+    def delete(self, name: str) -> None:
+        """Remove a file, whose vectors stay for those who have it open."""
+        with self._changing:
+            file = self.find(name)
+            self._names.remove(name)
+            del self._files[name]
+            file.unnamed()
+
+    def rename(self, old: str, new: str, *, replace: bool) -> None:
+        """Give a file another name, in the place of the file that has it unless `replace` is off.
+
+        Refuses with EEXIST then.
+        """
+        with self._changing:
+            file, other = self.find(old), self._files.get(new)
+            if other is file:
+                return
+            if other is not None and not replace:
+                raise Refusal(errno.EEXIST, new)
+            self._names.rename(old, new)
+            self._files[new] = self._files.pop(old)
+            file.name = new
+            if other is not None:
+                other.unnamed()

@@ -1,0 +1,110 @@
+"""The vectors of one file: a collection of the engine with one vector a point, and its id."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from ..engine.collection_store import CollectionStore
+from ..engine.index.exact import nearest
+from ..engine.norms import Matrix
+from ..engine.store.bitmap import Rows
+from ..engine.store.rowvalue import heads_of
+from ..engine.store.view import VectorSpace, View
+from ..model.collection import CollectionConfig, CreateCollection, new_config
+from ..model.collection_params import Distance, VectorParams
+from ..model.device import DeviceMetric, Neighbours
+from ..model.vectors import UNNAMED
+from .cosine import Cosines
+from .errors import Refusal
+from .inserts import Insert, Inserts
+
+# Cosine is not among them: the engine would keep its vectors scaled to length one.
+_DISTANCES = {
+    DeviceMetric.EUCLIDEAN: Distance.EUCLID,
+    DeviceMetric.DOT_PRODUCT: Distance.DOT,
+}
+
+
+class VectorStore:
+    """Open vectors of one length, as they came. Any thread may call, several at once.
+
+    `insert` and `search` raise GateClosed once it is closed or removed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the store in the directory `path`. Raises EngineStartError."""
+        self._store = CollectionStore(path)
+        self._inserts = Inserts(self._store)
+        self._cosines = Cosines()
+        self._listed: tuple[View, Rows] | None = None
+
+    @staticmethod
+    def create(path: Path, dimensions: int) -> None:
+        """Make the directory `path` with an empty store in it, durable except its own entry."""
+        vectors = {UNNAMED: VectorParams(size=dimensions, distance=Distance.EUCLID)}
+        request = CreateCollection(vectors=vectors)
+        CollectionStore.create(path, new_config(request, CollectionConfig()))
+
+    @property
+    def count(self) -> int:
+        """How many ids have a vector."""
+        return self._store.view.live.count
+
+    def insert(self, insert: Insert) -> None:
+        """Store vectors, as `Inserts.run` says."""
+        self._check_length(insert.vectors)
+        self._inserts.run(insert)
+
+    def search(self, query: Matrix, k: int, metric: DeviceMetric) -> Neighbours:
+        """The k vectors nearest to `query`, shape [1, dim]; all when there are fewer. Exact."""
+        self._check_length(query)
+        with self._store.read() as snapshot:
+            space = snapshot.view.spaces[UNNAMED]
+            rows = space.present.rows()
+            limit = min(k, len(rows))
+            if metric is DeviceMetric.COSINE:
+                hits = self._cosines.nearest(space, rows, query, limit)
+            else:
+                measured = _measured_by(space, _DISTANCES[metric])
+                hits = nearest(measured, rows, query, np.array([limit]))[0]
+            _, ids = heads_of(snapshot.tables.values(hits.rows))
+        return Neighbours(np.array(ids, dtype=np.uint64), hits.scores)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes of the vectors, row after row in the order they were written, from `offset` on."""
+        view = self._store.view
+        space = view.spaces[UNNAMED]
+        rows = self._rows(view)
+        row_size = space.params.size * space.matrix.itemsize
+        first = offset // row_size
+        block = space.matrix[rows[first : -(-(offset + size) // row_size)]]
+        start = offset - first * row_size
+        return block.tobytes()[start : start + size]
+
+    def close(self) -> None:
+        """Close the files, after what is under way."""
+        self._store.close()
+
+    def remove(self) -> None:
+        """Remove the files; searches that are under way finish."""
+        self._store.remove()
+
+    def _check_length(self, vectors: Matrix) -> None:
+        dimensions = self._store.view.spaces[UNNAMED].params.size
+        if vectors.shape[1] != dimensions:
+            raise Refusal(errno.EINVAL, f"{vectors.shape[1]} dimensions, not {dimensions}")
+
+    def _rows(self, view: View) -> Rows:
+        """The rows of all vectors. Reads of a whole file come in pieces, so they are kept."""
+        listed = self._listed
+        if listed is None or listed[0] is not view:
+            self._listed = listed = (view, view.spaces[UNNAMED].present.rows())
+        return listed[1]
+
+
+def _measured_by(space: VectorSpace, distance: Distance) -> VectorSpace:
+    return attrs.evolve(space, params=attrs.evolve(space.params, distance=distance))
