@@ -179,7 +179,7 @@ class StreamTests(StreamCase):
         self.assertEqual(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
 
     def test_deleting_the_collection_ends_a_scroll(self) -> None:
-        self.stub.StreamUpsertPoints(requests(0, 20000))
+        self.stub.StreamUpsertPoints(requests(0, 10000, text=4000 * "x"))
         call = self.stub.StreamScroll(scroll_request())
         next(call)
         doomed = pb.DeleteCollectionRequest(collection_name=NAME)

@@ -76,3 +76,11 @@ class HeadTests(EngineTestCase):
         second = self.put(list(range(2, 9_002)), *scores)
         expected = [(1, first), *((number, second) for number in range(2, 101))]
         self.assertEqual(found(self.collection), expected)
+
+    def test_points_that_stay_while_others_come_and_go(self) -> None:
+        first = self.put([1, 2], 20_000.0, 19_999.0)
+        found(self.collection)
+        for _ in range(6):
+            last = self.put(list(range(3, 3_003)), *np.arange(3_000, dtype=np.float32)[::-1])
+            expected = [(1, first), (2, first), *((number, last) for number in range(3, 101))]
+            self.assertEqual(found(self.collection), expected)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, field, unnamed, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.columns.rowids import RowIdCache
+from vexfs_twisted.engine.columns.rowset import RowSet
 from vexfs_twisted.engine.query import scrolling
+from vexfs_twisted.engine.store.keys import decode_id
+from vexfs_twisted.engine.store.rowvalue import key_of
+from vexfs_twisted.engine.store.view import Snapshot
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 from vexfs_twisted.model.queries import Scroll
@@ -13,6 +18,14 @@ from vexfs_twisted.model.updates import DeletePoints
 RED = Filter(must=(field("c", MatchValue("red")),))
 MANY = 3000
 """More points than are tested before columns are built."""
+
+
+def in_order(cache: RowIdCache, snapshot: Snapshot) -> list[PointId]:
+    """The ids of all live rows as they are put in order."""
+    moment = snapshot.moment
+    rows = RowSet.of_bitmap(moment.live, moment.next_row)
+    found = cache.at(moment).first(rows, b"", len(rows))
+    return [decode_id(key_of(value)) for value in snapshot.tables.values(found)]
 
 
 class RowIdTests(EngineTestCase):
@@ -58,6 +71,21 @@ class RowIdTests(EngineTestCase):
         write(self.collection, DeletePoints(ids=[0]), upsert([MANY, 1], None, [{"c": "red"}] * 2))
         self.assertEqual(self.pages()[:3], [1, 3, 6])
         self.assertEqual(self.pages()[-1], MANY)
+
+    def test_a_moment_of_which_rows_have_been_forgotten(self) -> None:
+        ids: list[PointId] = list(reversed(range(MANY)))
+        self.store(ids)
+        cache = RowIdCache()
+        with self.collection._store.read() as before:
+            self.assertEqual(in_order(cache, before), sorted(ids))
+            write(self.collection, DeletePoints(ids=ids[::2]))
+            # More rows than there is room for: ids are moved, and those of dead rows are left.
+            for _ in range(8):
+                write(self.collection, upsert(ids[1::2]))
+            with self.collection._store.read() as after:
+                self.assertEqual(in_order(cache, after), sorted(ids[1::2]))
+                self.assertEqual(in_order(cache, before), sorted(ids))
+                self.assertEqual(in_order(cache, after), sorted(ids[1::2]))
 
     def test_points_that_stand_together(self) -> None:
         self.patch(scrolling, "STEP", 0)

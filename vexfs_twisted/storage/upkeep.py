@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -11,6 +12,7 @@ from twisted.python.failure import Failure
 
 from ..logs import get_logger
 from ..model.errors import DomainError
+from .memory import give_back_memory
 
 log = get_logger("vexfs.storage")
 
@@ -74,7 +76,7 @@ class Upkeep:
         if seconds > 0:
             self._timers[collection] = self._clock.callLater(seconds, self.attend, collection)
             return
-        self._jobs[collection] = job = self._pool.run(collection.upkeep_step)
+        self._jobs[collection] = job = self._pool.run(partial(_take_step, collection))
         job.addCallbacks(
             self._ended, self._failed, callbackArgs=(collection,), errbackArgs=(collection,)
         )
@@ -108,3 +110,11 @@ class Upkeep:
             log.error("upkeep failed", collection=collection.name, exc_info=failure.value)
         if collection.upkeep_due_in():
             self.attend(collection)
+
+
+def _take_step(collection: KeepsUp) -> None:
+    try:
+        collection.upkeep_step()
+    finally:
+        # Of what it took nothing is used any more, and graphs take much.
+        give_back_memory()

@@ -8,17 +8,15 @@ from threading import Lock
 
 import numpy as np
 import orjson
-from attrs import field, frozen
+from attrs import frozen
 
 from ...model.payload_path import Step
-from ..store.bitmap import Bitmap, Rows
+from ..store.bitmap import Rows
 from ..store.rowvalue import payload_of
-from ..store.tables import TableReader
-from ..store.touches import TouchLog
 from .column import Column, ColumnBuilder
 from .heads import HeadCache
+from .moment import Moment
 from .rowids import RowIdCache
-from .sorting import Mask
 
 Steps = tuple[Step, ...]
 
@@ -32,35 +30,6 @@ _BATCH = 4096
 _FEW_PERCENT = 2
 _MANY_GONE = 16
 _NO_ROWS = np.zeros(0, dtype=np.int64)
-
-
-@frozen
-class Moment:
-    """The rows as a read sees them, or a write that is under way, a draft."""
-
-    operation: int
-    next_row: int
-    live: Bitmap
-    touches: TouchLog
-    tables: TableReader = field(eq=False)
-    is_draft: bool = False
-
-    def live_mask(self) -> Mask:
-        """Which rows are live, shape [next_row]."""
-        return self.live.mask(self.next_row)
-
-    def changed_since(self, operation: int, next_row: int) -> Rows | None:
-        """The live rows, ascending, that are not as before `operation`, when `next_row` was next.
-
-        None when that is not known any more.
-        """
-        if operation == self.operation and not self.is_draft:
-            return _NO_ROWS
-        touched = self.touches.since(operation)
-        if touched is None:
-            return None
-        rows = np.concatenate((touched[touched < next_row], np.arange(next_row, self.next_row)))
-        return rows[self.live.has(rows)]
 
 
 @frozen

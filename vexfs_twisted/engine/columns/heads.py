@@ -6,10 +6,11 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ..store.bitmap import Rows
+from ..store.bitmap import Bitmap, Rows
 from ..store.rowvalue import heads_of
 from ..store.tables import TableReader
 from ..store.touches import TouchLog
+from .moment import Moment
 
 Numbers = NDArray[np.uint64]
 
@@ -32,6 +33,14 @@ class _Heads:
         numbers = (np.zeros(room, dtype=np.uint64) for _ in range(2))
         return cls(touches, np.zeros(room, dtype=np.uint8), *numbers)
 
+    def take(self, old: _Heads, live: Bitmap) -> None:
+        """Take over what is known of rows that are live; the others take no more memory."""
+        rows = live.rows()
+        rows = rows[: rows.searchsorted(len(old.kinds))]
+        # First, since others may still be learning.
+        self.kinds[rows] = old.kinds[rows]
+        self.ids[rows], self.versions[rows] = old.ids[rows], old.versions[rows]
+
 
 class HeadCache:
     """Integer ids and versions of the rows that were asked for. Any thread may use it.
@@ -42,29 +51,27 @@ class HeadCache:
     def __init__(self) -> None:
         self._heads = _Heads.unknown(TouchLog(0), 0)
 
-    def of(
-        self, touches: TouchLog, tables: TableReader, rows: Rows
-    ) -> tuple[Numbers, Numbers] | None:
+    def of(self, moment: Moment, rows: Rows) -> tuple[Numbers, Numbers] | None:
         """The ids and versions of live `rows`, in any order; None if an id is no integer."""
-        heads = self._at(touches, int(rows.max(initial=-1)) + 1)
+        heads = self._at(moment)
         kinds = heads.kinds[rows]
         if not kinds.all():
-            self._learn(heads, tables, np.unique(rows[kinds == _UNKNOWN]))
+            self._learn(heads, moment.tables, np.unique(rows[kinds == _UNKNOWN]))
             kinds = heads.kinds[rows]
         if (kinds == _OTHER).any():
             return None
         return heads.ids[rows], heads.versions[rows]
 
-    def _at(self, touches: TouchLog, room: int) -> _Heads:
+    def _at(self, moment: Moment) -> _Heads:
         heads = self._heads
-        if heads.touches is not touches:
-            heads = _Heads.unknown(touches, max(2 * room, _LEAST_ROOM))
-        elif len(heads.kinds) < room:
-            old, heads = heads, _Heads.unknown(touches, 2 * room)
-            known = len(old.kinds)
-            heads.ids[:known], heads.versions[:known] = old.ids, old.versions
-            heads.kinds[:known] = old.kinds
-        self._heads = heads
+        is_outdated = heads.touches is not moment.touches
+        if is_outdated or len(heads.kinds) < moment.next_row:
+            old = heads
+            room = moment.next_row + max(2 * moment.live.count, _LEAST_ROOM)
+            heads = _Heads.unknown(moment.touches, room)
+            if not is_outdated:
+                heads.take(old, moment.live)
+            self._heads = heads
         return heads
 
     def _learn(self, heads: _Heads, tables: TableReader, rows: Rows) -> None:

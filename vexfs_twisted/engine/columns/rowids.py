@@ -11,10 +11,11 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from ..store.bitmap import Bitmap, Rows
+from ..store.bitmap import Rows
 from ..store.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
 from ..store.rowvalue import key_of
 from ..store.tables import TableReader
+from .moment import Moment
 from .rowset import RowSet
 
 Keys = NDArray[np.bytes_]
@@ -22,18 +23,27 @@ Keys = NDArray[np.bytes_]
 
 _NARROW = f"S{INTEGER_KEY_SIZE}"
 _WIDE = f"S{UUID_KEY_SIZE}"
+_LEAST_ROOM = 4096
 
 
 @frozen
 class RowIds:
-    """The id keys of the rows below `len(keys)`; of rows that were dead by then, anything.
+    """The id keys of the rows below `size` that were live right before operation `begin` or later.
 
-    The ids of the live rows below `ordered` ascend with the rows, as they do where points are added
-    in the order of their ids: among those the first rows have the first ids.
+    For other rows `keys` holds anything; its end is room for rows to come, shared with the `RowIds`
+    that follow these. The ids of the live rows below `ordered` ascend with the rows, as they do
+    where points are added in the order of their ids: among those the first rows have the first ids.
     """
 
     keys: Keys = field(eq=False)
+    size: int
     ordered: int
+    begin: int
+
+    @classmethod
+    def none(cls, begin: int) -> RowIds:
+        """Those of no rows."""
+        return cls(np.zeros(0, dtype=_NARROW), 0, 0, begin)
 
     def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
         """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
@@ -52,19 +62,30 @@ class RowIds:
         place = bisect_left(numbers, start, 0, end, key=self._key)
         return int(numbers[place]) if place < end else self.ordered
 
-    def extended(self, rows: Rows, fresh: Rows, keys: Sequence[bytes], next_row: int) -> RowIds:
-        """These and the id keys of `fresh`, which are the last of the live `rows`."""
+    def extended(self, moment: Moment, rows: Rows, fresh: Rows, keys: Sequence[bytes]) -> RowIds:
+        """These and the id keys of `fresh`, which are the last of the live `rows` of a moment."""
         is_wide = not self._is_narrow or any(len(key) == UUID_KEY_SIZE for key in keys)
-        extended = np.zeros(next_row, dtype=_WIDE if is_wide else _NARROW)
-        extended[: len(self.keys)] = self.keys
-        extended[fresh] = keys
-        ids = RowIds(extended, self.ordered)
-        if self.ordered < len(self.keys):
+        ids = evolve(self, size=moment.next_row)
+        if ids.size > len(self.keys) or (is_wide and self._is_narrow):
+            ids = evolve(ids, keys=self._moved(rows, ids.size, is_wide), begin=moment.operation)
+        ids.keys[fresh] = keys
+        if self.ordered < self.size:
             return ids
         rows = rows[max(len(rows) - len(fresh) - 1, 0) :]
         order = ids._order(rows)
         falls = np.flatnonzero(order[1:] <= order[:-1])
-        return evolve(ids, ordered=int(rows[falls[0] + 1]) if len(falls) else next_row)
+        return evolve(ids, ordered=int(rows[falls[0] + 1]) if len(falls) else ids.size)
+
+    def _moved(self, rows: Rows, size: int, is_wide: bool) -> Keys:
+        """The keys of those of `rows` that are known here, with room for more than `size` rows.
+
+        Rows that are dead take no memory any more: the system gives none before it is written to.
+        """
+        room = size + max(2 * len(rows), _LEAST_ROOM)
+        keys = np.zeros(room, dtype=_WIDE if is_wide else _NARROW)
+        known = rows[: rows.searchsorted(self.size)]
+        keys[known] = self.keys[known]
+        return keys
 
     def _key(self, row: int) -> bytes:
         return self.keys[row : row + 1].tobytes()
@@ -105,23 +126,29 @@ class RowIds:
 class RowIdCache:
     """The ids of the rows of one collection, kept up to date. Any thread may use it.
 
-    A row keeps its id for as long as it is live, so newer ids serve an older moment too.
+    A row keeps its id for as long as it is live, so newer ids serve an older moment too, unless
+    they have left out what was dead by then.
     """
 
     def __init__(self) -> None:
-        self._known = RowIds(np.zeros(0, dtype=_NARROW), 0)
+        self._known = RowIds.none(0)
         self._lock = Lock()
 
-    def at(self, tables: TableReader, live: Bitmap, next_row: int) -> RowIds:
-        """The ids of all `live` rows, below `next_row`, as a committed moment has them."""
+    def at(self, moment: Moment) -> RowIds:
+        """The ids of all live rows of a committed moment."""
         with self._lock:
-            known = len(self._known.keys)
-            if known < next_row:
-                rows = live.rows()
-                fresh = rows[np.searchsorted(rows, known) :]
-                keys = _keys_of(tables, fresh, len(rows))
-                self._known = self._known.extended(rows, fresh, keys, next_row)
+            if moment.operation < self._known.begin:
+                return _followed(RowIds.none(0), moment)
+            if self._known.size < moment.next_row:
+                self._known = _followed(self._known, moment)
             return self._known
+
+
+def _followed(known: RowIds, moment: Moment) -> RowIds:
+    """The ids that are `known`, and those of the live rows that the moment has beside."""
+    rows = moment.live.rows()
+    fresh = rows[rows.searchsorted(known.size) :]
+    return known.extended(moment, rows, fresh, _keys_of(moment.tables, fresh, len(rows)))
 
 
 def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:

@@ -16,9 +16,10 @@ from ...model.filters import (
     TextMatch,
 )
 from ..columns.answers import matching_terms, satisfying, spelled_match
-from ..columns.cache import Moment, Steps
+from ..columns.cache import Steps
 from ..columns.column import Column
 from ..columns.found import NOTHING, AtLeast, Found, Others, Tested, all_of, any_of
+from ..columns.moment import Moment
 from ..columns.sorting import Mask
 from ..store.bitmap import Rows
 from ..store.rowvalue import payloads_of

@@ -80,7 +80,7 @@ def fetch_columns(
     if selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE:
         return None
     view = snapshot.view
-    heads = view.columns.heads.of(view.touches, snapshot.tables, rows)
+    heads = view.columns.heads.of(snapshot.moment, rows)
     return None if heads is None else ScoredColumns(*heads, scores)
 
 

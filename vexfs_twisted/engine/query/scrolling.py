@@ -112,7 +112,7 @@ def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
 def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
     """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
     view = snapshot.view
-    ids = view.columns.row_ids.at(snapshot.tables, view.live, view.next_row)
+    ids = view.columns.row_ids.at(snapshot.moment)
     # As far as a walk should have to go that meets twice as many of the rows as are wanted.
     distance = 2 * limit * view.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):

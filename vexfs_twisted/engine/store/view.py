@@ -10,8 +10,9 @@ from attrs import field, frozen
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
-from ..columns.cache import Columns, Moment, Steps
+from ..columns.cache import Columns, Steps
 from ..columns.declared import schemas_by_path
+from ..columns.moment import Moment
 from ..index.allowed import Allowed
 from .bitmap import Bitmap, Rows
 from .forms import Matrix, Stored
