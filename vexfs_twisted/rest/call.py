@@ -31,7 +31,7 @@ _JSON_BYTES_PER_NUMBER = 12
 _JSON_BYTES_PER_ROW = 64
 _PIECE_BYTES = 256 * 1024
 
-LARGE_BYTES = 1024 * 1024
+LARGE_BYTES = 4 * 1024 * 1024
 """Arrays of roughly this size and more are written piece by piece, as their client reads them."""
 
 STREAM_FROM_POINTS = 10_000
