@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 
 from ..interfaces import IStreamOperations
-from ..logs import get_logger
+from ..logs import bound, get_logger
 from ..model.errors import DomainError
 from .answers import Answer, result_answer
 from .bodies import Body
@@ -102,7 +102,7 @@ async def _respond(
             return None
     except Exception as error:
         if request.startedWriting:
-            await _break_off(request, error)
+            await _break_off(request, error, passage.call.request_id)
         if isinstance(error, CancelledError):
             raise
         return passage.answer_to(error, perf_counter() - started)
@@ -111,10 +111,11 @@ async def _respond(
             call.intake.close()
 
 
-async def _break_off(request: ApiRequest, error: Exception) -> None:
+async def _break_off(request: ApiRequest, error: Exception, request_id: str) -> None:
     """End a request in the midst of its answer. Raises CancelledError once its client is gone."""
     if not request.is_lost:
-        log.warning("answer broken off", path=str(request.path), error=describe_error(error)[1])
+        with bound(request_id=request_id):
+            log.warning("answer broken off", error=describe_error(error)[1])
         request.break_off()
     if not request.is_lost:
         # Cancelled when it is: whoever rendered this request watches its connection.
