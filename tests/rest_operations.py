@@ -1,4 +1,4 @@
-"""A small IOperations in memory, for tests of the REST wire alone.
+"""A small IStreamOperations in memory, for tests of the REST wire alone.
 
 It keeps points in dicts, scores by the dot product, and notes what it was asked for. Updates of
 payloads and vectors it notes only.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import orjson
@@ -16,7 +16,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from zope.interface import implementer
 
-from vexfs_twisted.interfaces import IOperations
+from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, OutgoingStream
 from vexfs_twisted.model.collection import (
     Alias,
     AliasAction,
@@ -51,6 +51,7 @@ from vexfs_twisted.model.queries import (
     check_query,
     check_scroll,
 )
+from vexfs_twisted.model.streams import Batch, P
 from vexfs_twisted.model.updates import (
     DeletePoints,
     Update,
@@ -61,6 +62,8 @@ from vexfs_twisted.model.updates import (
     check_update,
 )
 from vexfs_twisted.model.vectors import NamedVectors
+
+BATCH = 100
 
 
 @define
@@ -82,9 +85,26 @@ class Kept:
     operations: int = 0
 
 
-@implementer(IOperations)
+class ListedStream(Generic[P]):
+    """A stream of points that are all there, in batches of `BATCH`."""
+
+    def __init__(self, points: Sequence[P]) -> None:
+        self._points = points
+        self.is_closed = False
+
+    def take(self) -> Deferred[Batch[P] | None]:
+        """See OutgoingStream."""
+        points, self._points = self._points[:BATCH], self._points[BATCH:]
+        return succeed(Batch(points, len(points)) if points else None)
+
+    def close(self) -> None:
+        """See OutgoingStream."""
+        self.is_closed = True
+
+
+@implementer(IStreamOperations)
 class MemoryOperations:
-    """See the module. `calls` holds the name and arguments of every call, in order.
+    """See the module. `calls` holds the name and arguments of every call, `streams` what was opened.
 
     Every collection tells `told` of its optimizations, and `optimizer_error` of their last error.
     """
@@ -95,6 +115,7 @@ class MemoryOperations:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.told = Optimizations()
         self.optimizer_error: str | None = None
+        self.streams: list[ListedStream[Any]] = []
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[bool]:
         self.calls.append(("create_collection", (name, request)))
@@ -279,6 +300,34 @@ class MemoryOperations:
             )
         scored.sort(key=lambda point: (-point.score, sort_key(point.id)))
         return scored[query.offset : query.offset + query.limit]
+
+    def stream_scroll(
+        self, name: str, request: Scroll, timeout: float | None = None
+    ) -> Deferred[OutgoingStream[Record]]:
+        self.calls.append(("stream_scroll", (name, request, timeout)))
+        return maybeDeferred(lambda: self._streamed(self._scroll(name, request).records))
+
+    def stream_query(
+        self, name: str, query: Query, timeout: float | None = None
+    ) -> Deferred[OutgoingStream[ScoredPoint]]:
+        self.calls.append(("stream_query", (name, query, timeout)))
+        return maybeDeferred(lambda: self._streamed(self._query(name, query)))
+
+    def stream_retrieve(
+        self, name: str, ids: Sequence[PointId], selection: Selection, timeout: float | None = None
+    ) -> Deferred[OutgoingStream[Record]]:
+        self.calls.append(("stream_retrieve", (name, ids, selection, timeout)))
+        return maybeDeferred(lambda: self._streamed(self._retrieve(name, ids, selection)))
+
+    def stream_upsert(
+        self, acknowledge: bool = False, timeout: float | None = None
+    ) -> Deferred[IncomingStream]:
+        raise AssertionError("REST takes no points from streams")
+
+    def _streamed(self, points: Sequence[P]) -> OutgoingStream[P]:
+        stream = ListedStream(points)
+        self.streams.append(stream)
+        return stream
 
     def _score(self, query: Query, stored: Stored) -> float:
         if not isinstance(query.target, NearestToVector):

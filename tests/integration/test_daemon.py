@@ -158,11 +158,13 @@ class Refusing(Daemons):
                 (["--http-port=many"], {}),
                 (["--config-path=/no/such/file"], {}),
                 ([], {"QDRANT__SERVICE__GRPC_PORT": "-1"}),
-                ([], {"API_API_KEY": "secret"}),
+                ([], {"QDRANT__SERVICE__READ_ONLY_API_KEY": "secret"}),
+                ([], {"API_API_KEY": " secret"}),
             ):
                 done = run_command([*command, *options], self.mktemp_folder(), environment)
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
                 self.assertRegex(done.stderr, r"\Avexfs-qdrant: .+\n\Z")
+                self.assertNotIn("secret", done.stderr)
 
     def mktemp_folder(self) -> str:
         path: str = self.mktemp()

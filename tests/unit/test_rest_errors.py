@@ -84,7 +84,8 @@ class Incidents(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observe)
 
     def test_an_unexpected_error_is_logged_with_the_id_that_the_client_is_told(self) -> None:
-        reply = RestClient(FailingOperations(KeyError("secret"))).ask("GET", "/collections")
+        client = RestClient(FailingOperations(KeyError("secret")))
+        reply = client.ask("GET", "/collections", headers={"x-request-id": "given"})
         self.assertEqual(reply.status, 500)
         found = "^Service internal error: unexpected error, incident ([0-9a-f]{16})$"
         self.assertRegex(reply.error, found)
@@ -92,6 +93,7 @@ class Incidents(SynchronousTestCase):
         incident = reply.error.rpartition(" ")[2]
         (logged,) = [e for e in self.events if e.get("vexfs_event") == "unexpected error"]
         self.assertIn(incident, logged["log_format"].format(**logged))
+        self.assertEqual(logged["vexfs_fields"]["request_id"], "given")
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_a_domain_error_is_not_logged(self) -> None:

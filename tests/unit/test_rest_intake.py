@@ -263,6 +263,16 @@ class Requests(SynchronousTestCase):
         (ended,) = self.log.ended
         self.assertEqual(ended[1], "payload_too_large")
 
+    def test_what_is_dropped_is_read_even_if_the_threads_lag(self) -> None:
+        self.make(9 * STEP)
+        head = f"PUT {POINTS} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.send(head.encode())
+        self.send(b"20000\r\n" + self.body()[: 8 * STEP])
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.send(self.body()[8 * STEP :])
+        self.assertEqual(self.connection.transport.producerState, "producing")
+        self.assertEqual(self.reply().status, 413)
+
     def test_a_packed_body_that_turns_out_too_large(self) -> None:
         random = np.random.default_rng(1).bytes(2 * STEP).hex()
         text = b'{"points":[' + b" " * 99 * STEP + f'"{random}"]}}'.encode()

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ..model.errors import DomainError, Unauthenticated
 from .errors import describe_error
+from .outflow import LargeAnswer, dump
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
@@ -28,9 +29,10 @@ class Answer:
     headers: Headers = ()
 
 
-def result_answer(result: Any, seconds: float) -> Answer:
+def result_answer(result: Any, seconds: float) -> Answer | LargeAnswer:
     """`result` in the envelope that all endpoints but the service ones have."""
-    return json_answer({"result": result, "status": "ok", "time": seconds})
+    written = dump({"result": result, "status": "ok", "time": seconds})
+    return written if isinstance(written, LargeAnswer) else Answer(200, written)
 
 
 def json_answer(value: Any) -> Answer:

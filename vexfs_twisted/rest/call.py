@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from ..interfaces import IOperations, ServerStatus
+from ..interfaces import IStreamOperations, ServerStatus
 from ..model.names import check_collection_name
 from .bodies import THREAD_FROM_BYTES, Body
+from .outflow import HeldRows, RowSource, RowsPart
 from .parameters import (
     Arguments,
     ReportParameters,
@@ -32,6 +33,12 @@ _JSON_BYTES_PER_NUMBER = 12
 _JSON_BYTES_PER_ROW = 64
 _PIECE_BYTES = 256 * 1024
 
+LARGE_BYTES = 4 * 1024 * 1024
+"""Arrays of roughly this size and more are written piece by piece, as their client reads them."""
+
+STREAM_FROM_POINTS = 10_000
+"""Reads that ask for more points than this take them from a stream."""
+
 
 class RunInThread(Protocol):
     """Runs a function in a worker thread; cancelling drops its result."""
@@ -48,7 +55,7 @@ class Call:
     `intake` has the body where it was decoded while it arrived.
     """
 
-    operations: IOperations
+    operations: IStreamOperations
     run_in_thread: RunInThread
     path: Mapping[str, str]
     arguments: Arguments
@@ -94,11 +101,38 @@ class Call:
             return await self.run_in_thread(self.body.decode, read)
         return self.body.decode(read)
 
-    async def rows(self, rows: Sequence[R], encode: Callable[[R], Any]) -> orjson.Fragment:
-        """Points as a JSON array; a large one is written in a thread."""
+    async def rows(
+        self, rows: Sequence[R], encode: Callable[[R], Any]
+    ) -> orjson.Fragment | RowsPart[R]:
+        """Points as a JSON array; a large one is written in a thread, or as its client reads."""
+        if _estimated_size(rows) >= LARGE_BYTES:
+            return self._part(HeldRows(rows, _rows_in(_PIECE_BYTES, rows)), encode)
+        return orjson.Fragment(await self._encoded(rows, encode))
+
+    async def stream(
+        self, source: RowSource[R], encode: Callable[[R], Any]
+    ) -> orjson.Fragment | RowsPart[R]:
+        """The same for points that come some at a time: a large array is not waited for."""
+        held: list[R] = []
+        try:
+            while more := await source.take():
+                held.extend(more)
+                if _estimated_size(held) >= LARGE_BYTES:
+                    step = _rows_in(_PIECE_BYTES, held)
+                    return self._part(HeldRows(held, step, source), encode)
+        except BaseException:
+            source.close()
+            raise
+        source.close()
+        return orjson.Fragment(await self._encoded(held, encode))
+
+    def _part(self, source: RowSource[R], encode: Callable[[R], Any]) -> RowsPart[R]:
+        return RowsPart(source, lambda rows: self._encoded(rows, encode))
+
+    def _encoded(self, rows: Sequence[R], encode: Callable[[R], Any]) -> Deferred[bytes]:
         if _estimated_size(rows) < THREAD_FROM_BYTES:
-            return orjson.Fragment(encode_rows(rows, encode))
-        return orjson.Fragment(await self.run_in_thread(encode_rows, rows, encode))
+            return succeed(encode_rows(rows, encode))
+        return self.run_in_thread(encode_rows, rows, encode)
 
 
 def encode_rows(
@@ -108,10 +142,15 @@ def encode_rows(
 
     orjson holds the GIL for the whole of each call, so pieces let other threads in. In any thread.
     """
-    size = max(1, len(rows) * piece_bytes // max(1, _estimated_size(rows)))
+    size = _rows_in(piece_bytes, rows)
     blocks = (rows[start : start + size] for start in range(0, len(rows), size))
     pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
     return b"[" + b",".join(pieces) + b"]"
+
+
+def _rows_in(size: int, rows: Sequence[Any]) -> int:
+    """How many rows come to roughly so many bytes, at least one."""
+    return max(1, len(rows) * size // max(1, _estimated_size(rows)))
 
 
 def _estimated_size(rows: Sequence[Any]) -> int:

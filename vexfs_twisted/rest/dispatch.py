@@ -9,12 +9,15 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 
-from ..interfaces import IOperations
+from ..interfaces import IStreamOperations
+from ..logs import bound, get_logger
 from ..model.errors import DomainError
 from .answers import Answer, result_answer
 from .bodies import Body
 from .call import Call, RunInThread
+from .errors import describe_error
 from .intake import Arrival, Intake
+from .outflow import Outflow
 from .oversight import Oversight
 from .passages import RestPassage
 from .request import ApiRequest
@@ -23,12 +26,14 @@ from .settings import RestSettings
 
 T = TypeVar("T")
 
+log = get_logger("vexfs.rest")
+
 
 @frozen
 class Dispatcher:
     """Takes requests to their handlers."""
 
-    operations: IOperations
+    operations: IStreamOperations
     settings: RestSettings
     run_in_thread: RunInThread
     oversight: Oversight
@@ -41,10 +46,10 @@ class Dispatcher:
         arrival = request.take_arrival()
         passage = self._passage(route, request) if arrival is None else arrival.passage
         call = self._call(request, path, None if arrival is None else arrival.intake)
-        answering = Deferred.fromCoroutine(answer(route.handler, call, passage))
+        answering = Deferred.fromCoroutine(_respond(route.handler, call, passage, request))
         if route.is_write:
             answering = _shielded(answering)
-        return answering.addCallback(request.prepare)
+        return answering.addCallback(lambda answer: request.prepare(answer) if answer else b"")
 
     def expect(self, route: Route, request: ApiRequest) -> Arrival | None:
         """A request whose body is still arriving, if it can be decoded while it does."""
@@ -76,10 +81,13 @@ class Dispatcher:
         return Body(request.take_body(), _encoding(request), self.settings.max_body_bytes)
 
 
-async def answer(handler: Handler, call: Call, passage: RestPassage) -> Answer:
+async def _respond(
+    handler: Handler, call: Call, passage: RestPassage, request: ApiRequest
+) -> Answer | None:
     """What `handler` answers to `call`, in its envelope; errors become answers, too.
 
-    Only a cancellation is raised: there is nobody to answer to.
+    None for an answer that has been written. Only a cancellation is raised: there is nobody to
+    answer to.
     """
     started = perf_counter()
     try:
@@ -87,14 +95,32 @@ async def answer(handler: Handler, call: Call, passage: RestPassage) -> Answer:
             result = await handler(call)
             if isinstance(result, Answer):
                 return result
-            return result_answer(result, perf_counter() - started)
-    except CancelledError:
-        raise
+            answer = result_answer(result, perf_counter() - started)
+            if isinstance(answer, Answer):
+                return answer
+            await Outflow(request).send(answer)
+            return None
     except Exception as error:
+        if request.startedWriting:
+            await _break_off(request, error, passage.call.request_id)
+        if isinstance(error, CancelledError):
+            raise
         return passage.answer_to(error, perf_counter() - started)
     finally:
         if call.intake is not None:
             call.intake.close()
+
+
+async def _break_off(request: ApiRequest, error: Exception, request_id: str) -> None:
+    """End a request in the midst of its answer. Raises CancelledError once its client is gone."""
+    if not request.is_lost:
+        with bound(request_id=request_id):
+            log.warning("answer broken off", error=describe_error(error)[1])
+        request.break_off()
+    if not request.is_lost:
+        # Cancelled when it is: whoever rendered this request watches its connection.
+        await Deferred()
+    raise CancelledError
 
 
 def _encoding(request: ApiRequest) -> bytes | None:

@@ -77,6 +77,7 @@ class Intake(Generic[R]):
         """Drop what is held; the client may be gone. After the end this is harmless."""
         self._decoder = None
         self._take_waiting()
+        self._go_on()
 
     def _work(self) -> None:
         if self._decoder is None or self._is_working or self._size < WORTH_BYTES:

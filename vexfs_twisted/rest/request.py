@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from ..model.errors import PayloadTooLarge
-from .answers import TEXT, Answer, Headers, error_answer
+from .answers import JSON, TEXT, Answer, Headers, error_answer
 from .bodies import declared_too_large, found_too_large
 from .intake import Arrival
 from .passages import refuse
@@ -157,13 +158,25 @@ class ApiRequest(Request):
 
     def prepare(self, answer: Answer) -> bytes:
         """Set status and headers of `answer`; returns the body, which is still to be written."""
-        self.setResponseCode(answer.status)
-        headers = self.responseHeaders
-        headers.setRawHeaders(b"Content-Type", [answer.content_type])
-        headers.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
-        for name, value in (*self._site.common_headers, *answer.headers):
-            headers.setRawHeaders(name, [value])
+        length = (b"Content-Length", b"%d" % len(answer.body))
+        self._prepare(answer.status, answer.content_type, (length, *answer.headers))
         return answer.body
+
+    def prepare_large(self) -> None:
+        """Set status and headers of an answer in JSON whose length nobody knows."""
+        self._prepare(200, JSON, ())
+
+    def break_off(self) -> None:
+        """Close the connection in a way that no client takes for the end of the answer."""
+        if not self.is_lost:
+            cast(ITCPTransport, self.transport).abortConnection()
+
+    def _prepare(self, status: int, content_type: bytes, more: Headers) -> None:
+        self.setResponseCode(status)
+        headers = self.responseHeaders
+        headers.setRawHeaders(b"Content-Type", [content_type])
+        for name, value in (*self._site.common_headers, *more):
+            headers.setRawHeaders(name, [value])
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer for a fault outside all handlers, in the shape that every error has."""

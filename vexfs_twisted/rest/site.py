@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import UnicodeConverter
 
 from ..interception import Kind
-from ..interfaces import IOperations
+from ..interfaces import IStreamOperations
 from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .call import RunInThread
@@ -47,7 +47,7 @@ _ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)
 
 
 def make_site(
-    operations: IOperations,
+    operations: IStreamOperations,
     settings: RestSettings,
     clock: IReactorTime,
     run_in_thread: RunInThread,

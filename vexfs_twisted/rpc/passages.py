@@ -111,4 +111,4 @@ def address_of(peer: str) -> str:
     It is the same for all calls of a connection. An IPv6 address comes as `ipv6:%5B::1%5D:50051`.
     """
     host = peer.partition(":")[2].rpartition(":")[0]
-    return unquote(host).strip("[]") if "%" in host else host
+    return unquote(host).strip("[]")

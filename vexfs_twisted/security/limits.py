@@ -33,6 +33,8 @@ class RateLimit:
         self.per_second = per_second
         self._cost = 1.0 / per_second
         self._depth = max(BURST_S, self._cost)
+        # Times are rounded: a hair too much is no refusal.
+        self._slack = self._cost * 1e-3
         self._clock = clock
         self._max_clients = max_clients
         self._full_at: OrderedDict[str, float] = OrderedDict()
@@ -44,33 +46,27 @@ class RateLimit:
         return len(self._full_at)
 
     def before(self, call: Call) -> None:
-        """Raise RateLimited for a client whose bucket is empty."""
+        """Take a token, or raise RateLimited where the client's bucket is empty."""
+        client = call.peer
         with self._lock:
             now = self._clock()
-            wait = self._take(call.peer, now)
-        if wait > 0:
-            raise RateLimited(
-                f"a client may make {self.per_second} calls a second", max(1, ceil(wait))
-            )
+            full_at = self._full_at.get(client)
+            if full_at is None:
+                self._make_room(now)
+                full_at = now
+            else:
+                self._full_at.move_to_end(client)
+                if full_at < now:
+                    full_at = now
+            full_at += self._cost
+            wait = full_at - now - self._depth
+            if wait <= self._slack:
+                self._full_at[client] = full_at
+                return
+        raise RateLimited(f"a client may make {self.per_second} calls a second", max(1, ceil(wait)))
 
     def after(self, call: Call, outcome: str, seconds: float) -> None:
         """A token that was taken is not given back."""
-
-    def _take(self, client: str, now: float) -> float:
-        """Take a token; the seconds until there is one if there is none."""
-        full_at = self._full_at.get(client)
-        if full_at is None:
-            self._make_room(now)
-            full_at = now
-        else:
-            self._full_at.move_to_end(client)
-        after = max(full_at, now) + self._cost
-        wait = after - self._depth - now
-        # The sum is rounded: a hair too much is no refusal.
-        if wait > self._cost * 1e-3:
-            return wait
-        self._full_at[client] = after
-        return 0.0
 
     def _make_room(self, now: float) -> None:
         """Forget clients that were not heard for longest, as long as they are owed nothing.

@@ -21,7 +21,8 @@ def payload_selection(selector: PayloadSelector) -> Select:
     """How `selector`, which includes or excludes, picks from a payload."""
     pick = included if selector.mode is PayloadMode.INCLUDE else excluded
     paths = [path.steps for path in selector.paths]
-    return lambda payload: orjson.dumps(pick(orjson.loads(payload), paths))
+    # What orjson returns is a block of kilobytes cut short: a copy takes what it holds.
+    return lambda payload: b"%b" % orjson.dumps(pick(orjson.loads(payload), paths))
 
 
 def included(value: Any, paths: Sequence[Path]) -> Any:

@@ -212,8 +212,8 @@ def check_payloads(payloads: list[Any], label: Label) -> None:
 def dump_payloads(payloads: list[Any]) -> list[bytes]:
     """Each payload as JSON of its own; null counts as empty.
 
-    What orjson writes keeps 4 KiB of memory however short it is, so it is copied: all at once, for
-    JSON written without indents has no line breaks.
+    What orjson returns is a block of kilobytes cut short, so it is copied: all at once, for JSON
+    written without indents has no line breaks.
     """
     dumps = orjson.dumps
     try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+from orjson import Fragment
+
 from ...model.errors import NotFound
-from ...model.queries import ALL_PAYLOAD, Selection
-from ..call import Call
+from ...model.ids import PointId
+from ...model.queries import ALL_PAYLOAD, Record, Selection
+from ..call import STREAM_FROM_POINTS, Call
 from ..codecs.ids import id_in_path
 from ..codecs.queries import read_count, read_facet, read_retrieve, read_scroll
 from ..codecs.results import facet_to_json, record_to_json
+from ..outflow import LatePart, StreamedRows, opened
 from ..routing import Routes
 
 routes = Routes()
@@ -31,8 +36,12 @@ async def retrieve(call: Call) -> object:
     """Several points."""
     timeout = call.time_limit
     asked = await call.read(read_retrieve)
-    records = await call.operations.retrieve(call.collection, asked.ids, asked.selection, timeout)
-    return await call.rows(records, record_to_json)
+    arguments = (call.collection, asked.ids, asked.selection, timeout)
+    if len(asked.ids) > STREAM_FROM_POINTS:
+        stream = await opened(call.operations.stream_retrieve(*arguments))
+        if stream is not None:
+            return await call.stream(StreamedRows(stream, len(asked.ids)), record_to_json)
+    return await call.rows(await call.operations.retrieve(*arguments), record_to_json)
 
 
 @routes.read("POST", "/collections/<collection>/points/scroll")
@@ -40,9 +49,27 @@ async def scroll(call: Call) -> object:
     """A page of points."""
     timeout = call.time_limit
     request = await call.read(read_scroll)
+    if request.limit > STREAM_FROM_POINTS and request.order_by is None:
+        # One more, to know where the next page begins.
+        wanted = evolve(request, limit=request.limit + 1)
+        stream = await opened(call.operations.stream_scroll(call.collection, wanted, timeout))
+        if stream is not None:
+            return await _streamed_page(call, StreamedRows(stream, request.limit))
     page = await call.operations.scroll(call.collection, request, timeout)
     rows = await call.rows(page.records, record_to_json)
     return {"points": rows, "next_page_offset": page.next_offset}
+
+
+async def _streamed_page(call: Call, rows: StreamedRows[Record]) -> object:
+    def next_offset() -> PointId | None:
+        return None if rows.beyond is None else rows.beyond.id
+
+    points = await call.stream(rows, record_to_json)
+    is_whole = isinstance(points, Fragment)
+    return {
+        "points": points,
+        "next_page_offset": next_offset() if is_whole else LatePart(next_offset),
+    }
 
 
 @routes.read("POST", "/collections/<collection>/points/count")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from ...model.queries import Query
-from ..call import Call
+from ..call import STREAM_FROM_POINTS, Call
 from ..codecs.queries import read_query, read_query_batch, read_search, read_search_batch
 from ..codecs.results import scored_point_to_json
+from ..outflow import StreamedRows, opened
 from ..routing import Routes
 
 routes = Routes()
@@ -40,14 +39,18 @@ async def search_batch(call: Call) -> object:
     return await _answer_batch(call, read_search_batch)
 
 
-async def _answer(call: Call, read: Callable[[Any], Query]) -> orjson.Fragment:
+async def _answer(call: Call, read: Callable[[Any], Query]) -> object:
     timeout = call.time_limit
     request = await call.read(read)
+    if request.limit > STREAM_FROM_POINTS:
+        stream = await opened(call.operations.stream_query(call.collection, request, timeout))
+        if stream is not None:
+            return await call.stream(StreamedRows(stream, request.limit), scored_point_to_json)
     points = await call.operations.query(call.collection, request, timeout)
     return await call.rows(points, scored_point_to_json)
 
 
-async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> list[orjson.Fragment]:
+async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> list[object]:
     timeout = call.time_limit
     requests = await call.read(read)
     answers = await call.operations.query_batch(call.collection, requests, timeout)

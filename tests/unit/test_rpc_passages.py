@@ -1,0 +1,93 @@
+"""What is known of a gRPC call before it begins, and what is told of its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from twisted.internet.defer import CancelledError
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.interceptors import STREAM, UNARY
+from vexfs_twisted.interception import Chain, Kind
+from vexfs_twisted.model.errors import NotFound, RateLimited
+from vexfs_twisted.rpc.passages import RpcPassage, address_of
+
+
+class StandInContext:
+    """As much of grpc's context as a passage asks for."""
+
+    def __init__(self, *metadata: tuple[str, str | bytes]) -> None:
+        self.metadata = metadata
+        self.trailing: tuple[tuple[str, str], ...] = ()
+
+    def invocation_metadata(self) -> Any:
+        return self.metadata or None
+
+    def set_trailing_metadata(self, trailing: tuple[tuple[str, str], ...]) -> None:
+        self.trailing = trailing
+
+    def peer(self) -> str:
+        return "ipv4:192.0.2.7:50051"
+
+
+class Passages(SynchronousTestCase):
+    def passage(self, context: StandInContext, kind: Kind = UNARY) -> RpcPassage:
+        stand_in: Any = context
+        return RpcPassage(Chain(), kind, stand_in)
+
+    def test_addresses(self) -> None:
+        for peer, address in (
+            ("ipv4:127.0.0.1:50051", "127.0.0.1"),
+            ("ipv6:%5B::1%5D:50051", "::1"),
+            ("ipv6:[2001:db8::7]:1", "2001:db8::7"),
+            ("unix:", ""),
+            ("", ""),
+        ):
+            self.assertEqual(address_of(peer), address, peer)
+
+    def test_metadata(self) -> None:
+        call = self.passage(StandInContext(("a", "1"), ("b", b"2"), ("a", "3"))).call
+        self.assertEqual(call.peer, "192.0.2.7")
+        self.assertEqual([call.header(name) for name in "abc"], ["1", None, None])
+        self.assertIsNone(self.passage(StandInContext()).call.header("a"))
+
+    def test_an_id_goes_back_where_it_was_given_and_with_streams(self) -> None:
+        given, plain, stream = (
+            StandInContext(("x-request-id", "a")),
+            StandInContext(),
+            StandInContext(),
+        )
+        self.passage(given)
+        self.assertEqual(given.trailing, (("x-request-id", "a"),))
+        self.passage(plain)
+        self.assertEqual(plain.trailing, ())
+        made = self.passage(stream, STREAM).call.request_id
+        self.assertEqual(stream.trailing, (("x-request-id", made),))
+
+    def test_a_failure_has_its_id_and_what_else_there_is_to_tell(self) -> None:
+        passage = self.passage(StandInContext(("x-request-id", "a")))
+        status = passage.status_of(RateLimited("x", 3))
+        self.assertIs(status.code, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertEqual(status.metadata, (("retry-after", "3"), ("x-request-id", "a")))
+
+    def test_a_fault_is_logged_under_the_id(self) -> None:
+        with capturedLogs() as events:
+            self.passage(StandInContext(("x-request-id", "a"))).status_of(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        (fields,) = [event["vexfs_fields"] for event in events if "vexfs_fields" in event]
+        self.assertEqual((fields["request_id"], fields["method"]), ("a", UNARY.method))
+
+    def test_outcomes(self) -> None:
+        passage = self.passage(StandInContext())
+        for error, outcome in (
+            (asyncio.CancelledError(), "cancelled"),
+            (CancelledError(), "unavailable"),
+            (DecodeError("x"), "format"),
+            (NotFound("x"), "not_found"),
+            (ZeroDivisionError(), "internal"),
+        ):
+            self.assertEqual(passage.outcome_of(error), outcome)
