@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import signal
+import sys
 import time
 import tracemalloc
 from contextlib import suppress as ignoring
@@ -14,7 +16,7 @@ from threading import Thread
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.device_support import UserspaceDevice, shared_device
-from tests.support import SCRIPTS, run_command
+from tests.support import ROOT, SCRIPTS, run_command
 from vexfs_twisted.device import kernel_file
 from vexfs_twisted.device.kernel import SoleFileDevice, open_device
 from vexfs_twisted.device.probe import probe
@@ -115,6 +117,24 @@ class Command(WithDevice):
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("it holds 9 vectors", done.stderr)
         self.assertEqual(self.device.open("theirs").meta().vector_count, 9)
+
+
+class MadeUpDevice(UserspaceDevice):
+    """A mount that behaves as the published kernel module does."""
+
+    command = (sys.executable, str(ROOT / "tests" / "programs" / "made_up_device.py"))
+
+
+class PublishedModule(SynchronousTestCase):
+    def test_the_command_knows_it_by_its_answers(self) -> None:
+        with MadeUpDevice() as served:
+            done = run_command([str(SCRIPTS / "vexfs-qdrant"), "probe", str(served.mount)])
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertIn("verdict    unsound\n", done.stdout)
+        found = re.findall(r"^finding    (\w+): ", done.stdout, re.MULTILINE)
+        self.assertEqual(
+            found, ["stores_nothing", "unknown_ids", "constant_scores", "not_listed"], done.stdout
+        )
 
 
 class LargeInserts(WithDevice):
