@@ -26,7 +26,7 @@ from ..model.device import (
 from . import uapi
 from .descriptor import Descriptor
 
-MAX_INSERT_BYTES = 64 << 20
+MAX_INSERT_BYTES = 16 << 20
 """The most bytes of vectors that one call inserts; a device copies them before it answers."""
 
 _MAX_K = 2**32 - 1
