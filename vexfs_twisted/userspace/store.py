@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 import attrs
@@ -12,6 +13,7 @@ from ..engine.collection_store import CollectionStore
 from ..engine.index.exact import nearest
 from ..engine.norms import Matrix
 from ..engine.store.bitmap import Rows
+from ..engine.store.files import storage_errors, sync_directory
 from ..engine.store.rowvalue import heads_of
 from ..engine.store.view import VectorSpace, View
 from ..model.collection import CollectionConfig, CreateCollection, new_config
@@ -44,10 +46,16 @@ class VectorStore:
 
     @staticmethod
     def create(path: Path, dimensions: int) -> None:
-        """Make the directory `path` with an empty store in it, durable except its own entry."""
+        """Make the directory `path` with an empty store in it, durably; nothing if it fails."""
         vectors = {UNNAMED: VectorParams(size=dimensions, distance=Distance.EUCLID)}
         request = CreateCollection(vectors=vectors)
-        CollectionStore.create(path, new_config(request, CollectionConfig()))
+        try:
+            with storage_errors(path.parent):
+                CollectionStore.create(path, new_config(request, CollectionConfig()))
+                sync_directory(path.parent)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     @property
     def count(self) -> int:
