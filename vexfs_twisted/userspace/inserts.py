@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -75,6 +76,12 @@ class Inserts:
                 self._commit(group)
         if waiting.error is not None:
             raise waiting.error
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nobody commit for the time of the block, after the group that is under way."""
+        with self._committing:
+            yield
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         """Carry out inserts in order, and tell each how it went."""
