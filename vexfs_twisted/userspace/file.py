@@ -63,7 +63,9 @@ class VectorFile:
             raise Refusal(errno.EINVAL, f"{info.dimensions} dimensions")
         with self._changing:
             if self._store is not None and info.dimensions != self._entry.info.dimensions:
-                raise _wrong_dimensions(info.dimensions, self._entry)
+                if self.count:
+                    raise _wrong_dimensions(info.dimensions, self._entry)
+                self.empty()
             self._write(attrs.evolve(self._entry, info=info))
 
     def set_owner(self, mode: int, uid: int, gid: int) -> None:
@@ -73,6 +75,7 @@ class VectorFile:
 
     def insert(self, insert: Insert) -> None:
         """Store vectors, durably, as `Inserts.run` says. The first decide the dimensions."""
+        insert.check()
         self.check_dimensions(insert.vectors.shape[1])
         if self.count + len(insert.vectors) > _MOST_VECTORS:
             raise Refusal(errno.EFBIG, "more vectors than a file can count")
@@ -170,33 +173,27 @@ class VectorFile:
         Who inserts waits, who searches or reads does not. Where there is no room for a copy, all
         stays as it is until the next start.
         """
-        store = uuid4().hex
         with old.paused():
             if not old.is_loose or old is not self._store:
                 return
             try:
-                made = self._made(store, self._entry.info.dimensions)
+                self._move(old)
             except Exception as error:
-                self._give_up_tightening(error)
-                return
-            try:
-                old.copy_to(made)
-                with self._changing:
-                    if self._store is not old:
-                        made.remove()
-                        return
-                    self._write(attrs.evolve(self._entry, store=store))
-                    self._store = made
-            except Exception as error:
-                made.remove()
-                self._give_up_tightening(error)
-                return
-            # Before anybody inserts again, who must not find it open.
-            old.remove()
+                self._is_tightenable = False
+                log.warning("overwritten vectors stay", file=self.name, reason=str(error))
 
-    def _give_up_tightening(self, error: Exception) -> None:
-        self._is_tightenable = False
-        log.warning("overwritten vectors stay", file=self.name, reason=str(error))
+    def _move(self, old: VectorStore) -> None:
+        store = uuid4().hex
+        left = made = self._made(store, self._entry.info.dimensions)
+        try:
+            old.copy_to(made)
+            with self._changing:
+                if self._store is old:
+                    self._write(attrs.evolve(self._entry, store=store))
+                    self._store, left = made, old
+        finally:
+            # Before anybody inserts again, who must not find the one that is left.
+            left.remove()
 
     def check_dimensions(self, dimensions: int) -> None:
         """Refuse vectors of another length than those of the file, where it is known."""
