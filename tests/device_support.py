@@ -47,6 +47,8 @@ class UserspaceDevice:
     one skips the test where FUSE is missing.
     """
 
+    command: tuple[str, ...] = (str(SCRIPTS / "vexfs-device"),)
+
     def __init__(self, data: Path | str | None = None, *options: str) -> None:
         need_fuse()
         self.home = Path(tempfile.mkdtemp(prefix="vexfs-device-"))
@@ -90,7 +92,7 @@ class UserspaceDevice:
         with self._log_path.open("ab") as log:
             self._process = process = subprocess.Popen(
                 [
-                    str(SCRIPTS / "vexfs-device"),
+                    *self.command,
                     str(self.mount),
                     f"--data={self.data}",
                     "--log-format=json",

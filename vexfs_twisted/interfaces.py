@@ -157,9 +157,9 @@ class IVectorFile(Interface):
         """Its metadata; `vector_count` is the number of ids that have a vector."""
 
     def close() -> None:
-        """Let go of it, at once: calls that are under way end by themselves. Harmless if repeated.
+        """Let go of it within a moment, also where the device hangs. Harmless if repeated.
 
-        The vectors stay.
+        Calls that are under way end by themselves. The vectors stay.
         """
 
 

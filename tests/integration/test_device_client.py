@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import signal
+import sys
 import time
 import tracemalloc
 from contextlib import suppress as ignoring
@@ -14,7 +16,7 @@ from threading import Thread
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.device_support import UserspaceDevice, shared_device
-from tests.support import SCRIPTS, run_command
+from tests.support import ROOT, SCRIPTS, run_command
 from vexfs_twisted.device import kernel_file
 from vexfs_twisted.device.kernel import SoleFileDevice, open_device
 from vexfs_twisted.device.probe import probe
@@ -117,6 +119,24 @@ class Command(WithDevice):
         self.assertEqual(self.device.open("theirs").meta().vector_count, 9)
 
 
+class MadeUpDevice(UserspaceDevice):
+    """A mount that behaves as the published kernel module does."""
+
+    command = (sys.executable, str(ROOT / "tests" / "programs" / "made_up_device.py"))
+
+
+class PublishedModule(SynchronousTestCase):
+    def test_the_command_knows_it_by_its_answers(self) -> None:
+        with MadeUpDevice() as served:
+            done = run_command([str(SCRIPTS / "vexfs-qdrant"), "probe", str(served.mount)])
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertIn("verdict    unsound\n", done.stdout)
+        found = re.findall(r"^finding    (\w+): ", done.stdout, re.MULTILINE)
+        self.assertEqual(
+            found, ["stores_nothing", "unknown_ids", "constant_scores", "not_listed"], done.stdout
+        )
+
+
 class LargeInserts(WithDevice):
     def test_an_insert_in_several_calls_is_whole(self) -> None:
         self.patch(kernel_file, "MAX_INSERT_BYTES", 7 * 5 * 4)
@@ -147,32 +167,6 @@ class LargeInserts(WithDevice):
 
 
 class Descriptors(WithDevice):
-    def test_files_that_are_closed_under_calls_disturb_no_others(self) -> None:
-        """Numbers of descriptors are used again at once; no call may land on another file."""
-        for dimensions in range(1, 5):
-            self.device.create(f"file-{dimensions}", dimensions).close()
-        problems: list[object] = []
-
-        def work(dimensions: int) -> None:
-            for _ in range(100):
-                file = self.device.open(f"file-{dimensions}")
-                closer = Thread(target=file.close)
-                closer.start()
-                try:
-                    while True:
-                        told = file.meta().dimensions
-                        if told != dimensions:
-                            problems.append((told, dimensions))
-                except DeviceGone:
-                    closer.join()
-
-        threads = [Thread(target=work, args=(dimensions,)) for dimensions in range(1, 5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(problems, [])
-
     def test_a_file_that_is_forgotten_is_closed(self) -> None:
         before = len(os.listdir("/proc/self/fd"))
         self.device.create("file", 5)
@@ -213,6 +207,18 @@ class Hangs(WithOwnDevice):
         thread.join(30)
         self.assertEqual(found[0].ids.tolist(), [3])
         self.assertFalse(self.is_open("file"))
+
+    def test_closing_does_not_wait_for_the_device_either(self) -> None:
+        """The first file that is closed in a mount is flushed, which the device has to answer."""
+        file = self.device.create("file", 5)
+        self.device.create("other", 5)
+        os.kill(self.served.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.served.pid, signal.SIGCONT)
+        threads = [Thread(target=file.close), Thread(target=self.device.close)]
+        for thread in threads:
+            thread.start()
+            thread.join(20)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
 
     def is_in_ioctl(self, thread: Thread) -> bool:
         """Whether the thread waits in ioctl(2): system call 16, or 29 on ARM."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -161,6 +162,48 @@ class Refusals(SynchronousTestCase):
     def test_the_command_tells_its_options(self) -> None:
         self.assertIn("--data", self.command("--help").stdout)
         self.assertEqual(self.command("somewhere").returncode, 2)
+
+
+class FullDisk(SynchronousTestCase):
+    """A data folder on a small file system in memory, which takes a privileged user to mount."""
+
+    def setUp(self) -> None:
+        self.device = UserspaceDevice()
+        self.addCleanup(self.device.close)
+        data = self.device.data
+        data.mkdir()
+        try:
+            command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(data)]
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            raise SkipTest("needs the right to mount a file system") from None
+        self.addCleanup(subprocess.run, ["umount", "--lazy", str(data)], check=True)
+
+    def test_what_has_no_room_is_refused_and_nothing_is_lost(self) -> None:
+        self.device.start()
+        path = self.device.mount / "a"
+        data = calls.vectors(100_000, 64)
+        stored = 0
+        with RawFile(path) as file:
+            with self.assertRaises(OSError) as caught:
+                for stored in range(0, len(data), 100):
+                    file.insert(data[stored : stored + 100])
+            self.assertEqual(caught.exception.errno, errno.ENOSPC)
+            self.assertEqual((file.count(), len(path.read_bytes())), (stored, stored * 256))
+            self.assertEqual(file.search(data[stored - 1], 1)[0].tolist(), [stored - 1])
+            # Another file finds no room either, and leaves nothing lying about.
+            with self.assertRaises(OSError) as caught, RawFile(self.device.mount / "b") as other:
+                other.insert(data)
+            self.assertEqual(caught.exception.errno, errno.ENOSPC)
+        self.assertEqual(os.listdir(self.device.data / "drafts"), [])
+        self.assertEqual(len(os.listdir(self.device.data / "stores")), 1)
+        self.device.kill()
+        self.device.start()
+        self.assertEqual(path.read_bytes(), data[:stored].tobytes())
+        path.unlink()
+        with RawFile(self.device.mount / "c") as file:
+            file.insert(data[:stored])
+            self.assertEqual(file.count(), stored)
 
 
 def as_nobody(work: Callable[[], object]) -> int:

@@ -124,5 +124,5 @@ class Parts(SynchronousTestCase):
 
     def test_as_few_parts_as_can_be(self) -> None:
         self.assertEqual(len(list(insert_parts(2_000_000, 4))), 2)
-        self.assertEqual(len(list(insert_parts(256, 65536))), 1)
-        self.assertEqual(len(list(insert_parts(257, 65536))), 2)
+        self.assertEqual(len(list(insert_parts(64, 65536))), 1)
+        self.assertEqual(len(list(insert_parts(65, 65536))), 2)

@@ -35,9 +35,10 @@ class Installed(SynchronousTestCase):
 
     def test_the_version_is_told_alike_everywhere(self) -> None:
         self.assertEqual(installed().version, __version__)
-        done = run_command([str(SCRIPTS / "vexfs-qdrant"), "--version"], cwd=self.elsewhere)
-        self.assertEqual(done.returncode, 0)
-        self.assertIn(__version__, done.stdout)
+        for command in ("vexfs-qdrant", "vexfs-device"):
+            done = run_command([str(SCRIPTS / command), "--version"], cwd=self.elsewhere)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(__version__, done.stdout)
 
     def test_twistd_lists_the_daemon(self) -> None:
         done = run_command([str(SCRIPTS / "twistd"), "--help"], cwd=self.elsewhere)

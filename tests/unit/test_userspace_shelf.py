@@ -6,7 +6,7 @@ import errno
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,7 +42,8 @@ class Shelves(SynchronousTestCase):
 
     def reopened(self) -> Shelf:
         self.shelf.close()
-        return self.opened()
+        self.shelf = self.opened()
+        return self.shelf
 
     def refused(self, number: int, call: Callable[..., object], *arguments: object) -> None:
         error = self.assertRaises(Refusal, call, *arguments)
@@ -134,6 +135,62 @@ class Shelves(SynchronousTestCase):
         insert(file, 2)
         found = file.search(vectors(1, 4), 5, DeviceMetric.EUCLIDEAN)
         self.assertEqual(sorted(found.ids.tolist()), list(range(2**40, 2**40 + 5)))
+
+    def test_overwritten_vectors_give_back_their_room(self) -> None:
+        file = self.shelf.create("a", ENTRY)
+        data = vectors(3000, 256)
+        ids = np.arange(3000, dtype=np.uint64) + 2**63
+        mistakes: list[object] = []
+        is_over = Event()
+
+        def search() -> None:
+            while not is_over.is_set():
+                found = file.search(data[:1], 3000, DeviceMetric.EUCLIDEAN)
+                if len(np.unique(found.ids)) not in (0, 3000):
+                    mistakes.append(found)
+
+        searching = Thread(target=search)
+        searching.start()
+        for turn in range(20):
+            file.insert(Insert(ids, data + np.float32(19 - turn), InsertFlag.OVERWRITE))
+        is_over.set()
+        searching.join()
+        self.assertEqual(mistakes, [])
+        (store,) = (self.path / "stores").iterdir()
+        rows = (store / "vectors-1.f32").stat().st_blocks * 512 / (256 * 4)
+        # Twice those that there are, and what is spared; all there ever were are 60,000.
+        self.assertLess(rows, 3 * 3000 + 16384 + 1000)
+        for _ in range(2):
+            self.assertEqual(file.read(0, file.size), data.tobytes())
+            found = file.search(data[5:6], 1, DeviceMetric.EUCLIDEAN)
+            self.assertEqual((found.ids.tolist(), found.scores.tolist()), ([2**63 + 5], [0]))
+            file = self.reopened().find("a")
+
+    def test_inserts_from_several_threads_survive_that_room_is_given_back(self) -> None:
+        file = self.shelf.create("a", ENTRY)
+        failures: list[Exception] = []
+
+        def work(first: int) -> None:
+            ids = np.arange(first, first + 200, dtype=np.uint64)
+            try:
+                for turn in range(40):
+                    batch = np.full((200, 512), first + turn, dtype=np.float32)
+                    file.insert(Insert(ids, batch, InsertFlag.OVERWRITE))
+            except Exception as error:
+                failures.append(error)
+
+        threads = [Thread(target=work, args=(number * 1000,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(file.count, 600)
+        for first in (0, 1000, 2000):
+            query = np.full((1, 512), first + 39, dtype=np.float32)
+            found = file.search(query, 200, DeviceMetric.EUCLIDEAN)
+            self.assertEqual(sorted(found.ids.tolist()), list(range(first, first + 200)))
+            self.assertEqual(set(found.scores.tolist()), {0})
 
     def test_a_closed_device_answers_no_more(self) -> None:
         file = self.shelf.create("a", ENTRY)

@@ -7,17 +7,20 @@ import errno
 import fcntl
 import os
 from contextlib import suppress
-from threading import Lock
+from threading import Lock, Thread
 
 from ..model.device import DeviceGone
 from .errnos import device_error
+
+_CLOSING_SECONDS = 0.25
 
 
 class Descriptor:
     """The descriptor of a vector file; `name` says in messages what it is of.
 
-    Closing waits for nobody: the number is given back to the system when the last call on it has
-    ended, since another file could get it while a call is still on its way.
+    Closing waits for no call, and for the device only a moment. The number is given back to the
+    system when the last call on it has ended, since another file could get it while a call is still
+    on its way.
     """
 
     def __init__(self, path: str, flags: int, name: str) -> None:
@@ -78,6 +81,13 @@ class Descriptor:
             self._users -= 1
             is_last = self._users == 0
         if is_last:
-            # The number is given back even where the device has died and can only say so.
-            with suppress(OSError):
-                os.close(self._number)
+            # A device is asked about this as well, and may hang then as in any call.
+            closer = Thread(target=_give_back, args=(self._number,), daemon=True)
+            closer.start()
+            closer.join(_CLOSING_SECONDS)
+
+
+def _give_back(number: int) -> None:
+    # The number is free even where the device has died and can only say so.
+    with suppress(OSError):
+        os.close(number)

@@ -26,7 +26,7 @@ from ..model.device import (
 from . import uapi
 from .descriptor import Descriptor
 
-MAX_INSERT_BYTES = 64 << 20
+MAX_INSERT_BYTES = 16 << 20
 """The most bytes of vectors that one call inserts; a device copies them before it answers."""
 
 _MAX_K = 2**32 - 1
@@ -41,7 +41,7 @@ class KernelFile:
     def __init__(self, path: str, name: str, flags: int = 0) -> None:
         self.name = name
         self._descriptor = Descriptor(path, flags, path)
-        finalize(self, self._descriptor.close)
+        finalize(self, self._descriptor.close).atexit = False
 
     def insert(self, ids: Ids, vectors: NDArray[np.float32]) -> None:
         """Keep vectors under their ids, in as many calls as the interface makes necessary."""

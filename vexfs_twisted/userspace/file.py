@@ -14,7 +14,7 @@ from ..device.uapi import MAX_DIMENSIONS
 from ..engine.norms import Matrix
 from ..engine.store.gate import GateClosed
 from ..model.device import DeviceMetric, Neighbours
-from .errors import Refusal
+from .errors import Refusal, log
 from .inserts import Insert
 from .names import Entry, FileInfo, Names
 from .store import VectorStore
@@ -38,6 +38,7 @@ class VectorFile:
         self._entry = entry
         self._store = None if entry.store is None else VectorStore(names.store_path(entry.store))
         self._opened = 0
+        self._is_tightenable = True
         self.changed = names.changed(name, entry)
 
     @property
@@ -62,7 +63,9 @@ class VectorFile:
             raise Refusal(errno.EINVAL, f"{info.dimensions} dimensions")
         with self._changing:
             if self._store is not None and info.dimensions != self._entry.info.dimensions:
-                raise _wrong_dimensions(info.dimensions, self._entry)
+                if self.count:
+                    raise _wrong_dimensions(info.dimensions, self._entry)
+                self.empty()
             self._write(attrs.evolve(self._entry, info=info))
 
     def set_owner(self, mode: int, uid: int, gid: int) -> None:
@@ -72,6 +75,7 @@ class VectorFile:
 
     def insert(self, insert: Insert) -> None:
         """Store vectors, durably, as `Inserts.run` says. The first decide the dimensions."""
+        insert.check()
         self.check_dimensions(insert.vectors.shape[1])
         if self.count + len(insert.vectors) > _MOST_VECTORS:
             raise Refusal(errno.EFBIG, "more vectors than a file can count")
@@ -83,6 +87,8 @@ class VectorFile:
             except GateClosed:
                 self._check_emptied(store)
         self.changed = time.time_ns()
+        if store.is_loose and self._is_tightenable:
+            self._tighten(store)
 
     def search(self, query: Matrix, k: int, metric: DeviceMetric) -> Neighbours:
         """The k vectors nearest to `query`, shape [1, dim]; all when there are fewer."""
@@ -102,11 +108,10 @@ class VectorFile:
     def truncate(self, size: int) -> None:
         """Make the file empty, and as if nothing had been set of it. No other change of size."""
         with self._changing:
-            if size == self.size:
-                return
-            if size:
+            if size == 0:
+                self.empty()
+            elif size != self.size:
                 raise Refusal(errno.EINVAL, "a vector file can only be emptied")
-            self.empty()
 
     def empty(self) -> None:
         """Remove all vectors, and what was set."""
@@ -147,9 +152,7 @@ class VectorFile:
                 return self._store
             self.check_dimensions(dimensions)
             store = uuid4().hex
-            path = self._names.store_path(store)
-            VectorStore.create(path, dimensions)
-            made = VectorStore(path)
+            made = self._made(store, dimensions)
             info = attrs.evolve(self._entry.info, dimensions=dimensions)
             try:
                 self._write(attrs.evolve(self._entry, info=info, store=store))
@@ -158,6 +161,39 @@ class VectorFile:
                 raise
             self._store = made
             return made
+
+    def _made(self, store: str, dimensions: int) -> VectorStore:
+        path = self._names.store_path(store)
+        VectorStore.create(path, dimensions)
+        return VectorStore(path)
+
+    def _tighten(self, old: VectorStore) -> None:
+        """Move the vectors into a store without those that were overwritten.
+
+        Who inserts waits, who searches or reads does not. Where there is no room for a copy, all
+        stays as it is until the next start.
+        """
+        with old.paused():
+            if not old.is_loose or old is not self._store:
+                return
+            try:
+                self._move(old)
+            except Exception as error:
+                self._is_tightenable = False
+                log.warning("overwritten vectors stay", file=self.name, reason=str(error))
+
+    def _move(self, old: VectorStore) -> None:
+        store = uuid4().hex
+        left = made = self._made(store, self._entry.info.dimensions)
+        try:
+            old.copy_to(made)
+            with self._changing:
+                if self._store is old:
+                    self._write(attrs.evolve(self._entry, store=store))
+                    self._store, left = made, old
+        finally:
+            # Before anybody inserts again, who must not find the one that is left.
+            left.remove()
 
     def check_dimensions(self, dimensions: int) -> None:
         """Refuse vectors of another length than those of the file, where it is known."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -33,6 +34,18 @@ class Insert:
     vectors: Matrix
     flags: InsertFlag
 
+    def check(self) -> None:
+        """Refuse what could never be stored.
+
+        That is, with EINVAL, numbers that are not finite and, under VALIDATE or APPEND, an id that
+        occurs twice; otherwise the last vector of an id counts.
+        """
+        if not np.isfinite(self.vectors).all():
+            raise Refusal(errno.EINVAL, "a vector with a NaN or an infinite number")
+        is_strict = self.flags & (InsertFlag.VALIDATE | InsertFlag.APPEND)
+        if is_strict and self.ids is not None and len(np.unique(self.ids)) < len(self.ids):
+            raise Refusal(errno.EINVAL, "an id occurs twice")
+
 
 @define(eq=False)
 class _Waiting:
@@ -58,13 +71,11 @@ class Inserts:
         self._next_id = _next_id(store)
 
     def run(self, insert: Insert) -> None:
-        """Store the vectors; they are on disk when this returns, or none of them is there.
+        """Store what was checked; it is on disk when this returns, or nothing of it is there.
 
-        Refuses with EINVAL numbers that are not finite and, under VALIDATE or APPEND, an id that
-        occurs twice (otherwise the last vector of an id counts), with EEXIST, under APPEND alone,
-        an id that is known already, and with ENOSPC when no numbers are left. Raises GateClosed.
+        Refuses with EEXIST, under APPEND alone, an id that is known already, and with ENOSPC when
+        no numbers are left. Raises StorageFull, and GateClosed.
         """
-        _check(insert)
         waiting = _Waiting(insert)
         with self._queueing:
             self._waiting.append(waiting)
@@ -75,6 +86,12 @@ class Inserts:
                 self._commit(group)
         if waiting.error is not None:
             raise waiting.error
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nobody commit for the time of the block, after the group that is under way."""
+        with self._committing:
+            yield
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         """Carry out inserts in order, and tell each how it went."""
@@ -123,14 +140,6 @@ class Inserts:
                 is_known = bool(snapshot.tables.find(encode_ids(ids.tolist())))
         if is_known:
             raise Refusal(errno.EEXIST, "an id to append is there already")
-
-
-def _check(insert: Insert) -> None:
-    if not np.isfinite(insert.vectors).all():
-        raise Refusal(errno.EINVAL, "a vector with a NaN or an infinite number")
-    is_strict = insert.flags & (InsertFlag.VALIDATE | InsertFlag.APPEND)
-    if is_strict and insert.ids is not None and len(np.unique(insert.ids)) < len(insert.ids):
-        raise Refusal(errno.EINVAL, "an id occurs twice")
 
 
 def _upsert(ids: Ids, vectors: Matrix) -> Upsert:

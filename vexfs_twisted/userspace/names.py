@@ -85,13 +85,16 @@ class Names:
         """Put `entry` under `name`, in the place of what is there."""
         draft = self._drafts / uuid4().hex
         content = {"version": _VERSION, **attrs.asdict(entry)}
-        with storage_errors(self._drafts):
-            with draft.open("xb") as file:
-                file.write(orjson.dumps(content))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, self._names / name)
-            sync_directory(self._names)
+        try:
+            with storage_errors(self._drafts):
+                with draft.open("xb") as file:
+                    file.write(orjson.dumps(content))
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(draft, self._names / name)
+                sync_directory(self._names)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def rename(self, old: str, new: str) -> None:
         """Move an entry, onto one that is there as well."""

@@ -209,9 +209,9 @@ class Operations:
 
     def _open(self, file: VectorFile, flags: int) -> int:
         mode = flags & os.O_ACCMODE
-        file.opened()
         if flags & os.O_TRUNC and mode != os.O_RDONLY:
             file.empty()
+        file.opened()
         number = next(self._numbers)
         self._handles[number] = _Handle(file, mode != os.O_WRONLY, mode != os.O_RDONLY)
         return number

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import attrs
 import numpy as np
 
+from ..device.uapi import InsertFlag
 from ..engine.collection_store import CollectionStore
 from ..engine.index.exact import nearest
 from ..engine.norms import Matrix
 from ..engine.store.bitmap import Rows
+from ..engine.store.files import storage_errors, sync_directory
 from ..engine.store.rowvalue import heads_of
 from ..engine.store.view import VectorSpace, View
 from ..model.collection import CollectionConfig, CreateCollection, new_config
@@ -21,6 +25,9 @@ from ..model.vectors import UNNAMED
 from .cosine import Cosines
 from .errors import Refusal
 from .inserts import Insert, Inserts
+
+_SPARED_BYTES = 16 << 20
+_COPIED_BYTES = 8 << 20
 
 # Cosine is not among them: the engine would keep its vectors scaled to length one.
 _DISTANCES = {
@@ -44,15 +51,28 @@ class VectorStore:
 
     @staticmethod
     def create(path: Path, dimensions: int) -> None:
-        """Make the directory `path` with an empty store in it, durable except its own entry."""
+        """Make the directory `path` with an empty store in it, durably; nothing if it fails."""
         vectors = {UNNAMED: VectorParams(size=dimensions, distance=Distance.EUCLID)}
         request = CreateCollection(vectors=vectors)
-        CollectionStore.create(path, new_config(request, CollectionConfig()))
+        try:
+            with storage_errors(path.parent):
+                CollectionStore.create(path, new_config(request, CollectionConfig()))
+                sync_directory(path.parent)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     @property
     def count(self) -> int:
         """How many ids have a vector."""
         return self._store.view.live.count
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether vectors that were overwritten take more room than all others, and much of it."""
+        view = self._store.view
+        loose = view.next_row - view.live.count
+        return loose > view.live.count and loose * self._row_size(view) > _SPARED_BYTES
 
     def insert(self, insert: Insert) -> None:
         """Store vectors, as `Inserts.run` says."""
@@ -79,11 +99,27 @@ class VectorStore:
         view = self._store.view
         space = view.spaces[UNNAMED]
         rows = self._rows(view)
-        row_size = space.params.size * space.matrix.itemsize
+        row_size = self._row_size(view)
         first = offset // row_size
         block = space.matrix[rows[first : -(-(offset + size) // row_size)]]
         start = offset - first * row_size
         return block.tobytes()[start : start + size]
+
+    def paused(self) -> AbstractContextManager[None]:
+        """A context in which no insert is carried out; those that come wait for its end."""
+        return self._inserts.paused()
+
+    def copy_to(self, target: VectorStore) -> None:
+        """Insert all vectors into an empty store, in the order they are read in."""
+        with self._store.read() as snapshot:
+            space = snapshot.view.spaces[UNNAMED]
+            rows = space.present.rows()
+            step = max(1, _COPIED_BYTES // self._row_size(snapshot.view))
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                _, ids = heads_of(snapshot.tables.values(part))
+                numbers = np.array(ids, dtype=np.uint64)
+                target.insert(Insert(numbers, space.matrix[part], InsertFlag.OVERWRITE))
 
     def close(self) -> None:
         """Close the files, after what is under way."""
@@ -92,6 +128,9 @@ class VectorStore:
     def remove(self) -> None:
         """Remove the files; searches that are under way finish."""
         self._store.remove()
+
+    def _row_size(self, view: View) -> int:
+        return view.spaces[UNNAMED].params.size * view.spaces[UNNAMED].matrix.itemsize
 
     def _check_length(self, vectors: Matrix) -> None:
         dimensions = self._store.view.spaces[UNNAMED].params.size
