@@ -104,7 +104,7 @@ class ListedStream(Generic[P]):
 
 @implementer(IStreamOperations)
 class MemoryOperations:
-    """See the module. `calls` holds the name and arguments of every call, `streams` what was opened.
+    """See the module. `calls` holds the name and arguments of every call, `streams` those opened.
 
     Every collection tells `told` of its optimizations, and `optimizer_error` of their last error.
     """
