@@ -11,6 +11,7 @@ from ..store.rowvalue import heads_of
 from ..store.tables import TableReader
 from ..store.touches import TouchLog
 from .moment import Moment
+from .rowarrays import rows_of_zeros
 
 Numbers = NDArray[np.uint64]
 
@@ -30,8 +31,8 @@ class _Heads:
     @classmethod
     def unknown(cls, touches: TouchLog, room: int) -> _Heads:
         """Nothing about so many rows; it takes no memory before something is known."""
-        numbers = (np.zeros(room, dtype=np.uint64) for _ in range(2))
-        return cls(touches, np.zeros(room, dtype=np.uint8), *numbers)
+        numbers = (rows_of_zeros(room, "u8") for _ in range(2))
+        return cls(touches, rows_of_zeros(room, "u1"), *numbers)
 
     def take(self, old: _Heads, live: Bitmap) -> None:
         """Take over what is known of rows that are live; the others take no more memory."""

@@ -16,6 +16,7 @@ from ..store.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
 from ..store.rowvalue import key_of
 from ..store.tables import TableReader
 from .moment import Moment
+from .rowarrays import rows_of_zeros
 from .rowset import RowSet
 
 Keys = NDArray[np.bytes_]
@@ -82,7 +83,7 @@ class RowIds:
         Rows that are dead take no memory any more: the system gives none before it is written to.
         """
         room = size + max(2 * len(rows), _LEAST_ROOM)
-        keys = np.zeros(room, dtype=_WIDE if is_wide else _NARROW)
+        keys: Keys = rows_of_zeros(room, _WIDE if is_wide else _NARROW)
         known = rows[: rows.searchsorted(self.size)]
         keys[known] = self.keys[known]
         return keys
