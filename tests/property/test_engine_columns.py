@@ -155,7 +155,7 @@ class ColumnFilterTests(SynchronousTestCase):
         for filter_ in tried:
             self.assertEqual(self.passing(filter_, -1), self.passing(filter_, 10**6), filter_)
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(payloads, max_size=10),
         st.lists(filters, min_size=1, max_size=5),

@@ -55,7 +55,7 @@ def shown(column: Column) -> dict[str, list[tuple[Any, int]]]:
 class FoldingTests(SynchronousTestCase):
     """Rows that are new, changed or gone, several times over."""
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         first=stored,
         changes=st.lists(st.tuples(stored, st.frozensets(st.integers(0, 15))), max_size=4),

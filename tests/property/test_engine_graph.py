@@ -113,7 +113,7 @@ class SearchTests(SynchronousTestCase):
         return graph
 
     @given(distances, vectors(), some_rows(), some_rows(), st.integers(1, 400))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_only_nodes_that_are_allowed(
         self, distance: Distance, data: NDArray[np.float32], nodes: Rows, allowed: Rows, limit: int
     ) -> None:
@@ -133,7 +133,7 @@ class SearchTests(SynchronousTestCase):
             np.testing.assert_allclose(sign * found[: len(hits)], true[hits], rtol=1e-4, atol=1e-4)
 
     @given(st.sampled_from([Distance.EUCLID, Distance.MANHATTAN]), vectors(), some_rows(1))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_nearly_all_that_is_nearest_with_great_effort(
         self, distance: Distance, data: NDArray[np.float32], nodes: Rows
     ) -> None:
@@ -145,7 +145,7 @@ class SearchTests(SynchronousTestCase):
         self.assertGreater(np.mean(distances <= best[:, -1:] * 1.0001 + 1e-4), 0.9)
 
     @given(distances, vectors(), some_rows(), some_rows())
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_an_extended_graph_has_all_nodes(
         self, distance: Distance, data: NDArray[np.float32], first: Rows, second: Rows
     ) -> None:

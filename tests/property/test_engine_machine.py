@@ -425,5 +425,5 @@ class CollectionMachineTests(SynchronousTestCase):
     def run_machine(self, max_examples: int) -> None:
         run_state_machine_as_test(
             CollectionMachine,
-            settings=settings(max_examples=max_examples, stateful_step_count=25, deadline=None),
+            settings=settings(max_examples=max_examples, stateful_step_count=25),
         )

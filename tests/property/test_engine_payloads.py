@@ -32,7 +32,7 @@ class PayloadSelectionTests(SynchronousTestCase):
         self.client = QdrantClient(":memory:")
         self.client.create_collection("a", vectors_config={})
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(payloads, selectors)
     def test_the_client_selects_the_same(self, payload: dict[str, Any], texts: list[str]) -> None:
         client = self.client

@@ -45,7 +45,7 @@ class RowIdTests(SynchronousTestCase):
         # Whatever passes is found by columns, and put in order by the ids of rows.
         self.patch(rows, "FEW_ROWS", -1)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         batches,
         st.lists(integers),

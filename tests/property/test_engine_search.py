@@ -90,7 +90,7 @@ class GraphsAreCheap(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(search, "scan_cost", lambda *_: 1e12)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(cases(), st.sampled_from([None, 1, 16, 200]), st.booleans())
     def test_answers_are_complete_and_true(self, case: Case, ef: int | None, is_dear: bool) -> None:
         # With dear scans, starved queries are searched again and again before they are scanned.
@@ -107,21 +107,21 @@ class GraphsAreCheap(SynchronousTestCase):
             badness = -truth if case.space.params.distance.larger_is_nearer else truth
             self.assertEqual(np.lexsort((hits.rows, badness)).tolist(), list(range(limit)))
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(cases())
     def test_all_effort_finds_the_nearest(self, case: Case) -> None:
         for own, true in zip(case.searched(Route(ROWS)), case.scanned(), strict=True):
             self.assertEqual(own.rows.tolist(), true.rows.tolist())
             self.assertEqual(own.scores.tobytes(), true.scores.tobytes())
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(cases())
     def test_exact_is_exact(self, case: Case) -> None:
         for own, true in zip(case.searched(Route(exact=True)), case.scanned(), strict=True):
             self.assertEqual(own.rows.tolist(), true.rows.tolist())
             self.assertEqual(own.scores.tobytes(), true.scores.tobytes())
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(cases())
     def test_indexed_only_leaves_out_what_has_no_graph(self, case: Case) -> None:
         inside = np.zeros(ROWS, dtype=np.bool_)

@@ -137,5 +137,5 @@ class UpkeepMachineTests(SynchronousTestCase):
         self.patch(plan, "ROWS_AT_ONCE", 64)
         run_state_machine_as_test(
             UpkeepMachine,
-            settings=settings(max_examples=25, stateful_step_count=30, deadline=None),
+            settings=settings(max_examples=25, stateful_step_count=30),
         )

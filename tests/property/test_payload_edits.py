@@ -64,7 +64,7 @@ class LocalModeTests(SynchronousTestCase):
         (record,) = self.client.retrieve("a", [1])
         return record.payload
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(payloads, payloads, st.none() | paths)
     def test_set(self, payload: dict[str, Any], members: dict[str, Any], key: str | None) -> None:
         self.put(payload)
@@ -73,7 +73,7 @@ class LocalModeTests(SynchronousTestCase):
         found = edited(payload, SetPayload(orjson.dumps(members), key=path))
         self.assertEqual(found, self.kept())
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(payloads, st.lists(paths, min_size=1, max_size=3))
     def test_delete(self, payload: dict[str, Any], keys: list[str]) -> None:
         self.put(payload)
@@ -81,7 +81,7 @@ class LocalModeTests(SynchronousTestCase):
         found = edited(payload, DeletePayload(tuple(map(PayloadPath.parse, keys))))
         self.assertEqual(found, self.kept())
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(payloads, payloads)
     def test_overwrite_and_clear(self, payload: dict[str, Any], members: dict[str, Any]) -> None:
         self.put(payload)

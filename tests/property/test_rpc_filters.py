@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.filter_json import filter_to_json
@@ -47,7 +47,6 @@ class FilterTests(SynchronousTestCase):
             raise SkipTest("needs qdrant-client")
 
     @given(filters())
-    @settings(deadline=None)
     def test_both_wires_read_the_same(self, value: Filter) -> None:
         spelled = filter_to_json(value)
         sent = RestToGrpc.convert_filter(models.Filter.model_validate(spelled))

@@ -105,12 +105,12 @@ def streamed(data: bytes, sizes: list[int], encoding: bytes | None = None) -> An
 
 
 class StreamedUpserts(SynchronousTestCase):
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(texts(), cuts)
     def test_json_comes_to_the_same(self, text: bytes, sizes: list[int]) -> None:
         self.assertEqual(streamed(text, sizes), outcome(text))
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(damaged(), cuts)
     def test_damaged_json_comes_to_the_same(self, text: bytes, sizes: list[int]) -> None:
         expected = outcome(text)
@@ -121,7 +121,7 @@ class StreamedUpserts(SynchronousTestCase):
         else:
             self.assertEqual(got, expected)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(texts(), cuts, st.integers(0, 3))
     def test_packed_json_comes_to_the_same(self, text: bytes, sizes: list[int], cut: int) -> None:
         packed = gzip.compress(text)

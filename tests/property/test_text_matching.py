@@ -43,7 +43,7 @@ def by_payload(options: TextOptions, predicate: TextMatch, rows: list[list[str]]
 
 
 class Matching(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(options, predicates, documents)
     def test_columns_answer_like_payloads(
         self, options: TextOptions, predicate: TextMatch, rows: list[list[str]]
@@ -67,7 +67,7 @@ class AgainstQdrant(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.place)
         self.shards = 0
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(options, st.lists(predicates, min_size=1, max_size=6), documents)
     def test_it_finds_the_same_points(
         self, options: TextOptions, asked: list[TextMatch], rows: list[list[str]]

@@ -86,13 +86,13 @@ class AgainstQdrant(SynchronousTestCase):
         """What their model calls these tokens."""
         return {self.plain.embed_query(token).indices[0] if token else 0 for token in tokens}
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(options, texts)
     def test_documents_have_the_same_tokens(self, options: TextOptions, text: str) -> None:
         found = set(model_of(options).embed_document(text).indices)
         self.assertEqual(self.hashes(TextReader(options).tokens(text)), found)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(options, texts)
     def test_queries_have_the_same_tokens(self, options: TextOptions, text: str) -> None:
         found = set(model_of(options).embed_query(text).indices)

@@ -169,7 +169,7 @@ class CircleTests(SynchronousTestCase):
         self.assertEqual(found(circle(BERLIN, 0.0), BERLIN), [False])
         self.assertEqual(found(circle(BERLIN, 1e-6), BERLIN), [True])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(places, places, st.floats(0, 2.1e7))
     def test_distances_by_another_formula(self, center: Place, place: Place, radius: float) -> None:
         distance = metres(center, place)
@@ -212,7 +212,7 @@ class PolygonTests(SynchronousTestCase):
         tried = ((5, 5), (4, 5), (6, 6), (5, 3.9), (3.9, 5), (1.7, 1.3), (1.3, 1.7))
         self.assertEqual(found(area, *tried), [False, False, False, True, True, False, True])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(places, min_size=3, max_size=8), st.lists(places, min_size=1, max_size=8))
     def test_a_ring_that_goes_around_a_place_once(
         self, corners: list[Place], tried: list[Place]

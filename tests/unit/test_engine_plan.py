@@ -305,7 +305,7 @@ class SettlingTests(SynchronousTestCase):
         number=st.integers(0, 4),
         least=st.sampled_from([1, 100]),
     )
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_all_is_done_after_some_jobs(
         self,
         runs: list[tuple[int, int, bool]],

@@ -84,7 +84,7 @@ class SliceTests(SynchronousTestCase):
         found: list[int] = slice_of(encode_ids(ids), total).tolist()
         return found
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.lists(integer_ids | uuids, max_size=20), st.integers(1, 2**32 - 1))
     def test_ids_of_both_kinds(self, ids: list[PointId], total: int) -> None:
         self.assertEqual(self.slices(ids, total), expected(ids, total))

@@ -82,7 +82,7 @@ row_sets = st.one_of(
 class TouchTableTests(SynchronousTestCase):
     """The log comes out of the table as it was when it was written there."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         commits=st.lists(st.lists(row_sets, max_size=5), max_size=8),
         most_entries=st.sampled_from([4, 8, 256]),

@@ -26,7 +26,7 @@ class Histograms(SynchronousTestCase):
     def test_nothing(self) -> None:
         self.assertEqual(Histogram().quantile(0.5), 0.0)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.lists(st.floats(2e-6, 3000.0), min_size=1, max_size=300), st.sampled_from([50, 95, 99])
     )
