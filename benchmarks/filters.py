@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -154,11 +155,19 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def in_turns(*works: Callable[[], object]) -> list[float]:
-    """The median duration of each, measured in turns after one call that is not counted."""
+    """The median duration of each, measured in turns after one call that is not counted.
+
+    The order changes from round to round, since a call is slower for what has run before it.
+    """
     for work in works:
         work()
-    rounds = [[seconds(work) for work in works] for _ in range(ROUNDS)]
-    return [median(column) for column in zip(*rounds, strict=True)]
+    taken: list[list[float]] = [[] for _ in works]
+    order, shuffled = list(range(len(works))), Random(0)
+    for _ in range(ROUNDS):
+        shuffled.shuffle(order)
+        for place in order:
+            taken[place].append(seconds(works[place]))
+    return list(map(median, taken))
 
 
 def our_works(collection: Collection, wanted: Filter) -> list[Callable[[], object]]:
