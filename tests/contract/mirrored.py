@@ -66,7 +66,7 @@ class MirroredCase(TestCase):
         self.addCleanup(self._check, mirror)
         self.addCleanup(device.heal)
         operations: Any = _Settled(Operations(storage, reactor), mirror, catalog)
-        return operations  # type: ignore[no-any-return]
+        return operations
 
     def _check(self, mirror: Mirror) -> None:
         detached = mirror.status().detached
