@@ -43,6 +43,7 @@ class Feeder:
         self._is_stopping = False
         self._mirrored: dict[Collection, _Mirrored] = {}
         self._numbers = count(1)
+        self._leftovers: tuple[str, ...] = ()
         self._thread = Thread(target=self._work, name="mirror", daemon=True)
 
     def start(self, leftovers: tuple[str, ...] = ()) -> None:
@@ -94,7 +95,7 @@ class Feeder:
             if can_mirror(space.params) and not (own and name in own.left_out):
                 file = own.files.get(name) if own else None
                 if file is not None:
-                    waiting += view.next_row - file.row
+                    waiting += max(0, view.next_row - file.row)
                 elif space.present.count:
                     waiting += view.next_row
         return waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Lock
 from time import time
 from typing import Protocol
@@ -13,10 +14,11 @@ from ...device.probe import probe
 from ...engine.collection import Collection
 from ...interfaces import IVectorDevice
 from ...logs import get_logger
-from ...model.device import DeviceError, Finding, ProbeReport
+from ...model.device import Finding
+from ...model.errors import NotFound
 from ...model.status import DeviceStatus
 from .aid import Trust
-from .calls import Calls, DeviceHangs
+from .calls import Calls
 from .feed import Feeder
 from .settings import MirrorSettings
 from .watch import Watch, finding_of
@@ -65,15 +67,19 @@ class Mirror:
             calls = Calls(_THREADS)
             try:
                 device = calls.run("open", self._settings.call_seconds, self._open_device, path)
-            except DeviceError as error:
+            except Exception as error:
                 calls.close()
                 return self._refused(path, None, finding_of(error))
-            report = self._probed(calls, device)
-            if not report.is_sound:
+            try:
+                findings = calls.run("probe", self._settings.probe_seconds, probe, device).findings
+                leftovers = () if findings else self._leftovers(calls, device)
+            except Exception as error:
+                findings, leftovers = (finding_of(error),), ()
+            if findings:
                 device.close()
                 calls.close()
-                return self._refused(path, device.kind.value, *report.findings)
-            self._begin(path, device, calls)
+                return self._refused(path, device.kind.value, *findings)
+            self._begin(_Attachment(path, device, calls, self._settings), leftovers)
             return self.status()
 
     def detach(self) -> DeviceStatus:
@@ -97,32 +103,25 @@ class Mirror:
         attached = self._attached
         return self._last if attached is None else attached.status(self._collections())
 
-    def _probed(self, calls: Calls, device: IVectorDevice) -> ProbeReport:
-        try:
-            return calls.run("probe", self._settings.probe_seconds, probe, device)
-        except DeviceHangs as error:
-            return ProbeReport(device.path, (finding_of(error),))
-        except DeviceError as error:
-            return ProbeReport(device.path, (finding_of(error),))
-
     def _refused(self, path: str, kind: str | None, *findings: Finding) -> DeviceStatus:
         self._last = DeviceStatus(path, kind, findings)
         reasons = "; ".join(f"{finding.code}: {finding.text}" for finding in findings)
         log.warning("the device is not used", path=path, reason=reasons)
         return self._last
 
-    def _begin(self, path: str, device: IVectorDevice, calls: Calls) -> None:
-        attached = self._attached = _Attachment(path, device, calls, self._settings)
-        collections = self._collections()
-        try:
-            leftovers = _leftovers(calls, device, collections, self._settings.call_seconds)
-        except DeviceError as error:
-            leftovers = ()
-            attached.give_up(error)
+    def _begin(self, attached: _Attachment, leftovers: tuple[str, ...]) -> None:
+        # Before the collections are listed: one that is deleted meanwhile is told of in time.
+        self._attached = attached
         attached.feeder.start(leftovers)
-        for collection in collections:
+        for collection in self._collections():
             attached.feeder.attend(collection)
-        log.info("device attached", path=path, kind=device.kind.value)
+        log.info("device attached", path=attached.path, kind=attached.kind)
+
+    def _leftovers(self, calls: Calls, device: IVectorDevice) -> tuple[str, ...]:
+        """The files of our collections that a run before this one has not removed."""
+        ours = {collection.directory for collection in self._collections()}
+        found = calls.run("list", self._settings.call_seconds, device.list_files)
+        return tuple(name for name in found if name.split("-")[0] in ours)
 
     def _let_go(self) -> None:
         attached = self._attached
@@ -132,7 +131,12 @@ class Mirror:
             self._attached = None
 
     def _collections(self) -> list[Collection]:
-        return [self._catalog.get(name) for name in self._catalog.names()]
+        found = []
+        for name in self._catalog.names():
+            # It may have been deleted since.
+            with suppress(NotFound):
+                found.append(self._catalog.get(name))
+        return found
 
 
 class _Attachment:
@@ -141,8 +145,8 @@ class _Attachment:
     def __init__(
         self, path: str, device: IVectorDevice, calls: Calls, settings: MirrorSettings
     ) -> None:
-        self._path = path
-        self._kind = device.kind.value
+        self.path = path
+        self.kind = device.kind.value
         self._since = time()
         self._settings = settings
         self._ending = Lock()
@@ -156,12 +160,12 @@ class _Attachment:
             self._calls.close()
             reason = self._ended
             assert reason is not None
-            log.warning("device detached", path=self._path, reason=f"{reason.code}: {reason.text}")
+            log.warning("device detached", path=self.path, reason=f"{reason.code}: {reason.text}")
 
     def release(self) -> None:
         """Let go of the device on request, and wait until its files are removed."""
         if self._end(Finding("released", "it was detached on request")):
-            log.info("device detached", path=self._path, reason="on request")
+            log.info("device detached", path=self.path, reason="on request")
             self.feeder.join(self._settings.call_seconds)
             self._calls.close()
 
@@ -169,8 +173,8 @@ class _Attachment:
         """What is to be told of it, with what waits of these collections."""
         files = self.feeder.files()
         return DeviceStatus(
-            path=self._path,
-            kind=self._kind,
+            path=self.path,
+            kind=self.kind,
             attached=self._ended is None,
             since=self._since,
             detached=self._ended,
@@ -189,12 +193,3 @@ class _Attachment:
             self._ended = reason
         self.feeder.stop()
         return True
-
-
-def _leftovers(
-    calls: Calls, device: IVectorDevice, collections: Iterable[Collection], seconds: float
-) -> tuple[str, ...]:
-    """The files of these collections that a run before this one has not removed."""
-    ours = {collection.directory for collection in collections}
-    found = calls.run("list", seconds, device.list_files)
-    return tuple(name for name in found if name.split("-")[0] in ours)
