@@ -15,8 +15,11 @@ from vexfs_twisted.storage.mirror.mirror import Mirror
 from vexfs_twisted.storage.mirror.settings import MirrorSettings
 from vexfs_twisted.testing.device import MemoryDevice
 
-SETTINGS = MirrorSettings(search_seconds=0.5, call_seconds=5.0, check_every=1, rebuilt_from=8)
-"""Short times, and a check of every search."""
+SETTINGS = MirrorSettings(search_seconds=10.0, call_seconds=10.0, check_every=1, rebuilt_from=8)
+"""A check of every search, and time enough for a machine that has much to do."""
+
+IMPATIENT = attrs.evolve(SETTINGS, search_seconds=0.5, call_seconds=0.5)
+"""For devices that hang."""
 
 _PATIENCE = 20.0
 

@@ -52,11 +52,12 @@ class MirroredCase(TestCase):
     not_for_this_provider: Mapping[str, str] = {}
     faults: tuple[Fault, ...] = ()
     reasons: frozenset[str] = frozenset()
+    settings = SETTINGS
 
     async def make_operations(self) -> IOperations:
         catalog = Catalog(Path(self.mktemp()))
         device = MemoryDevice()
-        mirror = Mirror(catalog, lambda _: device, SETTINGS)
+        mirror = Mirror(catalog, lambda _: device, self.settings)
         storage = StorageService(catalog, reactor.callFromThread, reactor, mirror)
         await storage.startService()
         self.addCleanup(storage.stopService)

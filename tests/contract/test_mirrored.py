@@ -1,5 +1,6 @@
 """The contract with a device attached, sound or going wrong in each way: the same answers."""
 
+from tests.mirror_support import IMPATIENT, SETTINGS
 from vexfs_twisted.testing.device import Fault
 from vexfs_twisted.testing.operations_contract import (
     STREAM_TOPICS,
@@ -31,7 +32,8 @@ REASONS: dict[Fault, set[str]] = {
 
 def _cases_with(fault: Fault) -> dict[str, type]:
     name = fault.name.title().replace("_", "")
-    members = {"faults": (fault,), "reasons": frozenset(REASONS[fault])}
+    settings = IMPATIENT if fault is Fault.HANGS else SETTINGS
+    members = {"faults": (fault,), "reasons": frozenset(REASONS[fault]), "settings": settings}
     provider = type(f"{name}Case", (MirroredCase,), members)
     return contract_cases(provider, __name__, _SEARCHED, prefix=name)
 

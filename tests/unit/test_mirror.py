@@ -86,6 +86,13 @@ class Searches(WithPoints):
         self.assert_asked(some(1)[0], limit=1000)
         self.assert_asked(some(1)[0], limit=10, offset=195)
 
+    def test_more_neighbours_than_a_device_may_be_asked_for(self) -> None:
+        self.mirror = self.make_mirror(most_neighbours=40)
+        self.attach()
+        self.assert_asked(some(1)[0], limit=20)
+        self.assert_asked(some(1)[0], times=0, limit=100)
+        self.assertTrue(self.mirror.status().attached)
+
     def test_a_cursor_over_a_search(self) -> None:
         self.attach()
         query = to_vector(some(1)[0], limit=12)
@@ -327,6 +334,7 @@ class Distrust(WithPoints):
         self.expect("failed", Fault.EIO)
 
     def test_hanging(self) -> None:
+        self.mirror = self.make_mirror(search_seconds=0.3, call_seconds=0.3)
         self.expect("hangs", Fault.HANGS)
 
     def test_storing_nothing(self) -> None:

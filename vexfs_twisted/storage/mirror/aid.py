@@ -61,7 +61,7 @@ class _Part:
 
 
 class _Short(Exception):
-    """The device names too few rows that count, for good reason."""
+    """The device cannot name as many rows that count, for good reason."""
 
 
 class DeviceAid:
@@ -126,8 +126,9 @@ class DeviceAid:
     def _candidates(self, part: _Part, query: Matrix, k: int, ends: float) -> tuple[Hits, bool]:
         """What the device names and the view has, and whether to check the answer."""
         started = perf_counter()
-        if started >= ends:
-            # Many queries at once take their time, which is no fault of the device.
+        # Many queries at once take their time, which is no fault of the device, and a device may
+        # refuse what is asked for by a client with a limit of millions.
+        if started >= ends or k > self._trust.settings.most_neighbours:
             raise _Short
         metric = METRICS[part.space.params.distance]
         search = part.file.file.search

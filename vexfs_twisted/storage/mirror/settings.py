@@ -16,8 +16,9 @@ class MirrorSettings:
     `check_every`, the first among them, is held to the exact answer.
 
     Vectors are sent in batches of at most `batch_bytes`. A search scans at most `most_unmirrored`
-    rows that are not on the device yet; where there are more, the engine answers it. A vector file
-    is made anew when it holds more dead rows than live ones, and at least `rebuilt_from`.
+    rows that are not on the device yet; where there are more, the engine answers it, as it does one
+    for which the device would have to name more than `most_neighbours`. A vector file is made anew
+    when it holds more dead rows than live ones, and at least `rebuilt_from`.
     """
 
     search_seconds: float = 2.0
@@ -27,4 +28,5 @@ class MirrorSettings:
     check_every: int = 256
     batch_bytes: int = 8 << 20
     most_unmirrored: int = 16384
+    most_neighbours: int = 16384
     rebuilt_from: int = 4096
