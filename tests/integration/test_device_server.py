@@ -19,15 +19,18 @@ from tests.support import DaemonProcess
 DIM = 16
 
 
-def ask(daemon: DaemonProcess, method: str, path: str, body: object = None) -> tuple[int, Any]:
+def ask(
+    daemon: DaemonProcess, method: str, path: str, body: object = None, key: str | None = None
+) -> tuple[int, Any]:
     """Status and JSON of the answer to a request."""
     data = None if body is None else json.dumps(body).encode()
-    request = Request(f"{daemon.rest_url}{path}", data, method=method)
+    headers = {} if key is None else {"api-key": key}
+    request = Request(f"{daemon.rest_url}{path}", data, headers, method=method)
     try:
         with urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
-        return error.code, json.loads(error.read())
+        return error.code, error.read()
 
 
 class WithServers(Daemons):
@@ -121,6 +124,13 @@ class Attached(WithServers):
 
 
 class Refused(WithServers):
+    def test_callers_without_the_key(self) -> None:
+        daemon = self.daemon(environment={"API_API_KEY": "secret"}).start()
+        for key, expected in ((None, 401), ("wrong", 401), ("secret", 200)):
+            told, _ = ask(daemon, "GET", "/vexfs/stats", key=key)
+            changed, _ = ask(daemon, "POST", "/vexfs/device", {"path": None}, key)
+            self.assertEqual((told, changed), (expected, expected), key)
+
     def test_a_required_device_that_is_none(self) -> None:
         folder = self.mktemp()
         Path(folder).mkdir()
