@@ -4,9 +4,10 @@
 
 128 dimensions, inserts of 1,000 vectors that are on disk when they are answered, exact searches for
 10 neighbours one at a time, metadata of one file. The engine is called by the process that
-measures; the device is another process, behind the kernel. In the last column four processes at
+measures; the device is another process, behind the kernel. Under "4 clients" four processes at
 once ask the device, each with a file of its own for inserts and all with one file for the rest;
-their rates are added up.
+their rates are added up. "attached" is the engine once more, with the device as its own: it
+searches by the device's candidates, and copies its vectors to it behind its inserts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ from vexfs_twisted.model.device import DeviceMetric
 from vexfs_twisted.model.queries import NearestToVector, Query
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import VectorColumn
+from vexfs_twisted.storage.mirror.mirror import Mirror
+from vexfs_twisted.storage.mirror.service import open_vector_device
 
 DIMENSIONS = 128
 BATCH = 1000
@@ -74,20 +77,28 @@ def inserted(
     return len(data) / (perf_counter() - started)
 
 
-def engine(count: int) -> Rates:
-    """The rates of the engine in this process."""
+def engine(count: int, path: str | None = None) -> Rates:
+    """The rates of the engine in this process, with the device at `path` attached if any."""
     data, found = vectors(count), dict[str, float]()
     with tempfile.TemporaryDirectory() as folder:
         catalog = Catalog(folder)
         catalog.open()
+        mirror = Mirror(catalog, open_vector_device)
+        if path is not None:
+            mirror.attach(path)
         for metric, distance in DISTANCES.items():
             params = VectorParams(size=DIMENSIONS, distance=distance)
             collection = catalog.create(metric.name, CreateCollection(vectors={"": params}))
             found["inserts"] = inserted(
                 data, lambda first, batch, c=collection: upsert(c, first, batch)
             )
+            mirror.attend(collection)
+            while mirror.status().waiting and path is not None:
+                sleep(0.01)
             found[metric.name] = rate(lambda turn, c=collection: query(c, data[turn % count]))
         found["metadata"] = rate(lambda _: collection.info())
+        assert mirror.status().attached is (path is not None), mirror.status().detached
+        mirror.detach()
         catalog.close()
     return found
 
@@ -136,27 +147,31 @@ def in_processes(function: Callable[..., Rates], arguments: list[tuple[object, .
     return {name: sum(result[name] for result in results) for name in results[0]}
 
 
-def measured(count: int) -> tuple[Rates, Rates, Rates]:
-    """One round: the engine, the device with one client, the device with four."""
+def measured(count: int) -> tuple[Rates, Rates, Rates, Rates]:
+    """One round: the engine, the device with one client and with four, the engine with it."""
     own = in_processes(engine, [(count,)])
     rates = []
     for clients in (1, CLIENTS):
         with UserspaceDevice() as served:
             path = str(Path(served.mount))
             rates.append(in_processes(device, [(path, n, count) for n in range(clients)]))
-    return own, rates[0], rates[1]
+    with UserspaceDevice() as served:
+        attached = in_processes(engine, [(count, str(Path(served.mount)))])
+    return own, rates[0], rates[1], attached
 
 
 def main() -> None:
     """Run the whole table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     rounds = [measured(count) for _ in range(ROUNDS)]
-    print(f"{'a second':<24}{'engine':>12}{'device':>12}{'ratio':>8}{'4 clients':>12}")
+    print(
+        f"{'a second':<24}{'engine':>12}{'device':>12}{'ratio':>8}{'4 clients':>12}{'attached':>12}"
+    )
     for name in ("inserts", *(metric.name for metric in DISTANCES), "metadata"):
-        own, one, four = (median(r[place][name] for r in rounds) for place in range(3))
+        own, one, four, attached = (median(r[at][name] for r in rounds) for at in range(4))
         ratio = median(one_round[1][name] / one_round[0][name] for one_round in rounds)
         label = name if name in ("inserts", "metadata") else f"search {name.lower()}"
-        print(f"{label:<24}{own:>12.0f}{one:>12.0f}{ratio:>8.2f}{four:>12.0f}")
+        print(f"{label:<24}{own:>12.0f}{one:>12.0f}{ratio:>8.2f}{four:>12.0f}{attached:>12.0f}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
 from .logs import get_logger
+from .model.device import DeviceError
 from .model.errors import DomainError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 log = get_logger("vexfs.daemon")
 
-_EXPECTED = (EngineStartError, CannotListenError, OSError, DomainError)
+_EXPECTED = (EngineStartError, CannotListenError, OSError, DomainError, DeviceError)
 """What may keep a server from starting without being a fault of the program."""
 
 Report = Callable[[str | None], None]

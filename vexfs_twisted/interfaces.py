@@ -11,7 +11,7 @@ that has been accepted is carried out whatever happens to its Deferred.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,7 +41,7 @@ from .model.queries import (
     Scroll,
     Selection,
 )
-from .model.status import GrpcStatus
+from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
 
@@ -394,7 +394,16 @@ class IStreamOperations(IOperations):
 
 
 class ServerStatus(Protocol):
-    """What the server tells of itself as a whole. In the reactor thread."""
+    """What the server tells of itself as a whole, and its device. In the reactor thread."""
 
     def grpc(self) -> GrpcStatus | None:
         """The state of the gRPC server; None where there is none."""
+
+    def stats(self) -> Awaitable[ServerStats]:
+        """What the server holds and has done."""
+
+    def use_device(self, path: str | None) -> Awaitable[DeviceStatus]:
+        """Attach the device at `path` in place of any other, if it is sound; None detaches.
+
+        What came of it. Fails with Unavailable while the server stops.
+        """

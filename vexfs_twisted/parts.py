@@ -27,13 +27,15 @@ from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
 from .security.limits import RateLimit
+from .storage.mirror.mirror import Mirror
+from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.pool import CallInReactor, WorkerPool
 from .storage.service import StorageService
 from .streaming.service import Streams
 from .streaming.settings import StreamSettings
 from .telemetry.calllog import CallLog
 from .telemetry.performance import Performance
-from .telemetry.status import Status
+from .telemetry.status import Holdings, Status
 
 _CODEC_THREADS = 2
 
@@ -63,21 +65,24 @@ def build(config: Config, reactor: Any) -> Parts:
     """Make the parts; nothing is opened before the service starts."""
     call_in_reactor: CallInReactor = reactor.callFromThread
     catalog = Catalog(config.storage_path, config.collections)
-    storage = StorageService(catalog, call_in_reactor, reactor)
+    mirror = Mirror(catalog, open_vector_device)
+    storage = StorageService(catalog, call_in_reactor, reactor, mirror)
+    device = MirrorService(mirror, call_in_reactor, config.device, config.require_device)
     streams = Streams(reactor, _stream_settings(config))
     operations = Operations(storage, reactor, streams)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
     performance = Performance()
     chain = Chain(_interceptors(config, performance))
     rpc = _rpc(config, operations, call_in_reactor, chain)
-    status = Status(rpc, performance, lambda: streams.status, config.rate_limit)
+    holdings = Holdings(storage, device, monotonic)
+    status = Status(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
     site = make_site(
         operations, _rest_settings(config), reactor, codecs.run, Oversight(chain, status)
     )
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
     # The last to start is the first to stop: streams end while their wires still listen.
-    children = [PoolService(codecs), storage, *wires, streams]
+    children = [PoolService(codecs), storage, device, *wires, streams]
     return Parts(SequentialService(children), rest, rpc, config.host)
 
 

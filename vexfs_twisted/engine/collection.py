@@ -39,6 +39,7 @@ from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
 from .draft import Outcome
+from .index.aid import SearchAid
 from .payload_edits import check_depth
 from .query.courses import Course, query_course, retrieve_course, scroll_course
 from .query.facets import facet
@@ -47,7 +48,7 @@ from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.gate import GateClosed
 from .store.moments import MomentLost
-from .store.view import Snapshot
+from .store.view import Snapshot, View
 from .upkeep.outlook import indexed_count, report, segment_count, status, tasks
 from .upkeep.upkeep import Upkeep
 
@@ -58,10 +59,13 @@ class Collection:
     A read sees one moment, from its start to its end. Every method that does not say otherwise
     blocks on the disk, and raises NotFound once the collection has been deleted and Unavailable
     once it has been closed.
+
+    `aid`, where it is not None, is asked before the engine for the nearest rows of all.
     """
 
     def __init__(self, name: str, store: CollectionStore, checkpoints: Checkpoints) -> None:
         self.name = name
+        self.aid: SearchAid | None = None
         self._store = store
         self._checkpoints = checkpoints
         self._upkeep = Upkeep(store)
@@ -79,6 +83,16 @@ class Collection:
     def config(self) -> CollectionConfig:
         """The configuration now, from memory at once."""
         return self._store.view.config
+
+    @property
+    def view(self) -> View:
+        """The newest view, from memory at once; its arrays stay good for as long as it is held."""
+        return self._store.view
+
+    @property
+    def directory(self) -> str:
+        """The name of its directory, which no other collection ever has."""
+        return self._store.path.name
 
     def info(self) -> CollectionInfo:
         """The description of the collection now."""
@@ -175,7 +189,7 @@ class Collection:
         For queries of several clients that are put together: one bad query fails alone.
         """
         with self._reading() as snapshot:
-            return list(answer(snapshot, queries))
+            return list(answer(snapshot, queries, self.aid))
 
     def open_retrieve(self, ids: Sequence[PointId], selection: Selection) -> Cursor[Record]:
         """A cursor over what `retrieve` answers."""
@@ -187,7 +201,7 @@ class Collection:
 
     def open_query(self, query: Query) -> Cursor[ScoredPoint]:
         """A cursor over the answer to a query, which is ranked before this returns."""
-        return self._cursor(lambda snapshot: query_course(snapshot, query))
+        return self._cursor(lambda snapshot: query_course(snapshot, query, self.aid))
 
     def is_upkeep_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""

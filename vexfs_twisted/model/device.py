@@ -128,6 +128,12 @@ class FileTaken(DeviceError):
     code = "file_taken"
 
 
+class DeviceUnsound(DeviceError):
+    """A device that is required is not fit for use."""
+
+    code = "unsound"
+
+
 class BadAnswer(DeviceError):
     """The device answered with something that cannot be, as more neighbours than were asked for."""
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from .device import Finding
+
 
 @frozen
 class CallFigures:
@@ -44,3 +46,55 @@ class GrpcStatus:
     calls: Mapping[str, CallFigures]
     streams: StreamsStatus
     rate_limit: int
+
+
+@frozen
+class DeviceCalls:
+    """The calls of one kind that a device was asked. Of the last 512, half took at most `p50`.
+
+    99 of 100 took at most `p99`, and none of all took longer than `slowest`, in seconds.
+    """
+
+    count: int
+    errors: int
+    p50: float
+    p99: float
+    slowest: float
+
+
+@frozen
+class DeviceStatus:
+    """What has become of the device that was last given, at `path`; None if none ever was.
+
+    `findings` is what the probe found, nothing for a sound one. It is asked while `attached`, which
+    is so since `since`, in seconds since the epoch, until it was `detached` for that reason.
+    `vectors` are on it, in so many `files`; `waiting` rows are still to be sent. What it has no
+    room for is `left_out`, by collection and vector name.
+    """
+
+    path: str | None = None
+    kind: str | None = None
+    findings: tuple[Finding, ...] = ()
+    attached: bool = False
+    since: float | None = None
+    detached: Finding | None = None
+    calls: Mapping[str, DeviceCalls] = {}
+    files: int = 0
+    vectors: int = 0
+    waiting: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+@frozen
+class ServerStats:
+    """What the server holds, and what it has done since it was made, `uptime` seconds ago.
+
+    `operations` are the calls of each wire's methods by name.
+    """
+
+    uptime: float
+    device: DeviceStatus
+    collections: int
+    points: int
+    segments: int
+    operations: Mapping[str, CallFigures]

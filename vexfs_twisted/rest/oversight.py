@@ -6,6 +6,8 @@ from attrs import frozen
 
 from ..interception import Chain
 from ..interfaces import ServerStatus
+from ..model.errors import NotFound
+from ..model.status import DeviceStatus, ServerStats
 
 
 class _Unknown:
@@ -13,6 +15,14 @@ class _Unknown:
 
     def grpc(self) -> None:
         """There is no gRPC server."""
+
+    async def stats(self) -> ServerStats:
+        """Nothing is known."""
+        raise NotFound("this server keeps no figures")
+
+    async def use_device(self, path: str | None) -> DeviceStatus:
+        """There is nothing that could use one."""
+        raise NotFound("this server uses no device")
 
 
 @frozen

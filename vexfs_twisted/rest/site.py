@@ -22,7 +22,17 @@ from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .call import RunInThread
 from .dispatch import Dispatcher
-from .endpoints import aliases, collections, indexes, points, search, service, status, updates
+from .endpoints import (
+    aliases,
+    collections,
+    indexes,
+    points,
+    search,
+    service,
+    status,
+    updates,
+    vexfs,
+)
 from .intake import Arrival
 from .oversight import Oversight
 from .passages import RestPassage, refuse
@@ -39,6 +49,7 @@ _TOPICS = (
     points.routes,
     updates.routes,
     search.routes,
+    vexfs.routes,
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT_SECONDS = b"3600"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, islice
 
 from ..engine.collection import Collection
@@ -10,7 +10,6 @@ from ..engine.query.scrolling import Retrieve
 from ..model.queries import Query, Record, ScoredPoint
 from .coalescer import Coalescer
 from .pool import WorkerPool
-from .upkeep import Upkeep
 from .writer import CollectionWriter
 
 QueryBatch = Sequence[Query]
@@ -18,17 +17,20 @@ QueryAnswers = list[Sequence[ScoredPoint]]
 
 
 class CollectionQueues:
-    """What waits for a thread on behalf of `collection`."""
+    """What waits for a thread on behalf of `collection`.
+
+    `after_commit` is called when updates have been answered.
+    """
 
     def __init__(
         self,
         collection: Collection,
         readers: WorkerPool,
         committers: WorkerPool,
-        upkeep: Upkeep,
+        after_commit: Callable[[], object],
     ) -> None:
         self.collection = collection
-        self.writer = CollectionWriter(collection, committers, lambda: upkeep.attend(collection))
+        self.writer = CollectionWriter(collection, committers, after_commit)
         # Reading records is Python for the most part, which two threads do no faster than one.
         self.retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
             collection.retrieve_each, readers, at_once=1

@@ -37,6 +37,7 @@ from ..model.queries import (
 )
 from ..model.updates import Update
 from .cursors import Cursors
+from .mirror.mirror import Mirror
 from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
 from .upkeep import Upkeep
@@ -60,7 +61,7 @@ class StorageService(Service):
     of one collection go through its CollectionWriter, one group at a time. Configuration changes
     run in the writers' pool; the collection's own lock orders them with its updates. Once it is
     open, and after every commit and change of its configuration, a collection gets the upkeep that
-    is due.
+    is due. `mirror`, if there is one, is told of the same, and of deletions.
 
     Threads and files exist only between startService and stopService.
     """
@@ -68,9 +69,14 @@ class StorageService(Service):
     name = "storage"
 
     def __init__(
-        self, catalog: Catalog, call_in_reactor: CallInReactor, clock: IReactorTime
+        self,
+        catalog: Catalog,
+        call_in_reactor: CallInReactor,
+        clock: IReactorTime,
+        mirror: Mirror | None = None,
     ) -> None:
         self._catalog = catalog
+        self._mirror = mirror
         self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
@@ -134,7 +140,7 @@ class StorageService(Service):
     def delete_collection(self, name: str) -> Deferred[bool]:
         """See IStorage."""
         self._queues.pop(name, None)
-        return self._committers.run(self._catalog.delete, name)
+        return self._committers.run(self._delete, name)
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
         """See IStorage."""
@@ -204,6 +210,21 @@ class StorageService(Service):
         """See IStorage."""
         return self._queues_of(name).queries.submit(queries)
 
+    def _attend(self, collection: Collection) -> None:
+        """Something was written to the collection."""
+        self._upkeep.attend(collection)
+        if self._mirror is not None:
+            self._mirror.attend(collection)
+
+    def _delete(self, name: str) -> bool:
+        """Delete a collection, and what a device has of it. In a thread."""
+        if self._mirror is None or name not in self._catalog.names():
+            return self._catalog.delete(name)
+        collection = self._catalog.get(name)
+        is_deleted = self._catalog.delete(name)
+        self._mirror.forget(collection)
+        return is_deleted
+
     def _read(
         self,
         name: str,
@@ -218,7 +239,9 @@ class StorageService(Service):
         queues = self._queues.get(name)
         if queues is None or queues.collection is not collection:
             # None yet, or those of a deleted collection that had the same name.
-            queues = CollectionQueues(collection, self._readers, self._committers, self._upkeep)
+            queues = CollectionQueues(
+                collection, self._readers, self._committers, lambda: self._attend(collection)
+            )
             self._queues[name] = queues
         return queues
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import frozen
+from twisted.internet.defer import Deferred, gatherResults
 
-from ..model.status import GrpcStatus, StreamsStatus
+from ..model.collection import CollectionInfo
+from ..model.errors import NotFound
+from ..model.status import DeviceStatus, GrpcStatus, ServerStats, StreamsStatus
 from .performance import Performance
 
 
@@ -20,6 +23,52 @@ class _Listener(Protocol):
     def uptime(self) -> float: ...
 
 
+class _Collections(Protocol):
+    """The storage, as far as it is told of."""
+
+    def collection_names(self) -> list[str]: ...
+    def collection_info(self, name: str) -> Deferred[CollectionInfo]: ...
+
+
+class _Device(Protocol):
+    """What uses a device, or none."""
+
+    def status(self) -> DeviceStatus: ...
+    def use(self, path: str | None) -> Deferred[DeviceStatus]: ...
+
+
+class Holdings:
+    """What the server holds and works on: its collections and its device.
+
+    `clock` tells seconds. Belongs to the reactor thread.
+    """
+
+    def __init__(
+        self, collections: _Collections, device: _Device, clock: Callable[[], float]
+    ) -> None:
+        self.device = device
+        self._collections = collections
+        self._clock = clock
+        self._began = clock()
+
+    @property
+    def uptime(self) -> float:
+        """The seconds since it was made."""
+        return self._clock() - self._began
+
+    async def infos(self) -> Sequence[CollectionInfo]:
+        """The descriptions of all collections, but those that are deleted meanwhile."""
+        names = self._collections.collection_names()
+        asked = [Deferred.fromCoroutine(self._info(name)) for name in names]
+        return [info for info in await gatherResults(asked) if info is not None]
+
+    async def _info(self, name: str) -> CollectionInfo | None:
+        try:
+            return await self._collections.collection_info(name)
+        except NotFound:
+            return None
+
+
 @frozen
 class Status:
     """See ServerStatus. Belongs to the reactor thread. `rpc` None is no gRPC."""
@@ -28,6 +77,7 @@ class Status:
     performance: Performance
     streams: Callable[[], StreamsStatus]
     rate_limit: int
+    holdings: Holdings
 
     def grpc(self) -> GrpcStatus | None:
         """See ServerStatus."""
@@ -40,3 +90,19 @@ class Status:
             streams=self.streams(),
             rate_limit=self.rate_limit,
         )
+
+    async def stats(self) -> ServerStats:
+        """See ServerStatus."""
+        infos = await self.holdings.infos()
+        return ServerStats(
+            uptime=self.holdings.uptime,
+            device=self.holdings.device.status(),
+            collections=len(infos),
+            points=sum(info.points_count for info in infos),
+            segments=sum(info.segments_count for info in infos),
+            operations={**self.performance.figures("rest"), **self.performance.figures("grpc")},
+        )
+
+    async def use_device(self, path: str | None) -> DeviceStatus:
+        """See ServerStatus."""
+        return await self.holdings.device.use(path)

@@ -39,6 +39,11 @@ class Route:
     rescores: bool = True
     oversampling: float | None = None
 
+    @property
+    def may_be_aided(self) -> bool:
+        """Whether rows and scores are the same wherever candidates come from, but for recall."""
+        return not self.exact and self.rescores and self.most_unindexed == _UNBOUNDED
+
 
 def route_of(config: CollectionConfig, vector: VectorParams, params: SearchParams) -> Route:
     """The route of a search with `params` of the vectors that `vector` describes.

@@ -15,6 +15,7 @@ from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Query, Record, ScoredPoint, Scroll, Selection
 from ...model.streams import P
+from ..index.aid import SearchAid
 from ..index.hits import Hits
 from ..store.bitmap import Rows
 from ..store.keys import encode_id, encode_ids
@@ -53,11 +54,13 @@ def scroll_course(snapshot: Snapshot, request: Scroll) -> Course[Record]:
     return _Scrolled(walk, request.selection)
 
 
-def query_course(snapshot: Snapshot, query: Query) -> Course[ScoredPoint]:
+def query_course(
+    snapshot: Snapshot, query: Query, aid: SearchAid | None = None
+) -> Course[ScoredPoint]:
     """The answer to a query. It is ranked now; the points are fetched as they are asked for."""
     check_selection(query.selection, snapshot)
     if query.target is not None:
-        return _Ranked(ranked(snapshot, query), query.selection)
+        return _Ranked(ranked(snapshot, query, aid), query.selection)
     walk = _Walk(query.filter, b"", query.offset + query.limit)
     walk.skip(snapshot, query.offset)
     return _Unranked(walk, query.selection)

@@ -22,6 +22,7 @@ from ...model.queries import (
 )
 from ...model.vectors import Vector
 from ..filtering.rows import selected
+from ..index.aid import SearchAid
 from ..index.allowed import Allowed
 from ..index.hits import Hits
 from ..index.route import route_of
@@ -54,8 +55,13 @@ class _Group(NamedTuple):
     params: SearchParams
 
 
-def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
-    """The answer to each of `queries`, or the error that a client caused with it."""
+def answer(
+    snapshot: Snapshot, queries: Sequence[Query], aid: SearchAid | None = None
+) -> list[Answer]:
+    """The answer to each of `queries`, or the error that a client caused with it.
+
+    `aid` is asked before the engine where it may be.
+    """
     answers: list[Answer] = [()] * len(queries)
     groups: dict[_Group, list[_Search]] = {}
     for position, query in enumerate(queries):
@@ -72,7 +78,7 @@ def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
     found: dict[Selection, list[tuple[int, Hits]]] = {}
     for group, searches in groups.items():
         space = snapshot.view.spaces[group.using]
-        for search, hits in zip(searches, _run(snapshot, space, group, searches), strict=True):
+        for search, hits in zip(searches, _run(snapshot, group, searches, aid), strict=True):
             chosen = _chosen(space, search, hits)
             found.setdefault(search.query.selection, []).append((search.position, chosen))
     for selection, positioned in found.items():
@@ -82,7 +88,7 @@ def answer(snapshot: Snapshot, queries: Sequence[Query]) -> list[Answer]:
     return answers
 
 
-def ranked(snapshot: Snapshot, query: Query) -> Hits:
+def ranked(snapshot: Snapshot, query: Query, aid: SearchAid | None = None) -> Hits:
     """What answers one query that has a target: its rows and scores, of which nothing is fetched.
 
     Raises the error that a client caused with it.
@@ -90,7 +96,7 @@ def ranked(snapshot: Snapshot, query: Query) -> Hits:
     search = _prepared(snapshot, 0, query)
     space = snapshot.view.spaces[query.using]
     group = _Group(query.using, query.filter, query.params)
-    (hits,) = _run(snapshot, space, group, [search])
+    (hits,) = _run(snapshot, group, [search], aid)
     return _chosen(space, search, hits)
 
 
@@ -129,13 +135,18 @@ def _row_of(snapshot: Snapshot, target: NearestToPoint, using: str, space: Vecto
 
 
 def _run(
-    snapshot: Snapshot, space: VectorSpace, group: _Group, searches: Sequence[_Search]
+    snapshot: Snapshot, group: _Group, searches: Sequence[_Search], aid: SearchAid | None
 ) -> list[Hits]:
     """The nearest rows of each search, as many as it may need."""
+    space = snapshot.view.spaces[group.using]
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
     allowed = _allowed(snapshot, space, group.filter)
     limits = np.array([_reach(search, allowed.count) for search in searches])
     route = route_of(snapshot.view.config, space.params, group.params)
+    if aid is not None and route.may_be_aided and allowed.count and not allowed.is_filtered:
+        found = aid.nearest(snapshot.view, group.using, vectors, limits)
+        if found is not None:
+            return found
     return nearest(space, allowed, vectors, limits, route)
 
 

@@ -68,6 +68,8 @@ def contract_cases(
 __all__ = [
     "STREAM_TOPICS",
     "TOPICS",
+    "NearestContract",
+    "QueriesContract",
     "RefusedUpsertsContract",
     "UpsertsContract",
     "contract_cases",

@@ -1,0 +1,1 @@
+"""The vectors of collections on a VexFS device, and what it is trusted with."""

@@ -1,0 +1,173 @@
+"""Searches that a device finds the candidates of, and the host the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from ...engine.index import exact
+from ...engine.index.costs import threads_for
+from ...engine.index.hits import Hits, best_of, merged, no_hits
+from ...engine.index.kernels import Matrix, threads_of_faiss
+from ...engine.index.pairs import score_pairs
+from ...engine.store.bitmap import Rows
+from ...engine.store.view import VectorSpace, View
+from ...model.device import Neighbours
+from .calls import Calls
+from .file import METRICS, MirrorFile, live_below, rows_from
+from .settings import MirrorSettings
+from .watch import Distrusted, Watch
+
+Limits = NDArray[np.int64]
+
+_SPARE = 16
+_WIDER = 4
+
+
+@frozen
+class Trust:
+    """What searches need of the device that they ask.
+
+    `give_up` is told why it must not be asked any more.
+    """
+
+    calls: Calls
+    watch: Watch
+    settings: MirrorSettings
+    give_up: Callable[[Exception], None]
+
+
+@frozen(eq=False)
+class _Part:
+    """What one view and one vector file have in common.
+
+    Rows of the view below `row` are in the file, `live` of them in the view. `tail` are the others
+    of the view.
+    """
+
+    space: VectorSpace
+    file: MirrorFile
+    row: int
+    live: int
+    tail: Rows
+    count: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "count", self.file.count)
+
+
+class _Short(Exception):
+    """The device cannot name as many rows that count, for good reason."""
+
+
+class DeviceAid:
+    """SearchAid for one collection, over the files that mirror its vectors, by vector name."""
+
+    def __init__(self, files: Mapping[str, MirrorFile], trust: Trust) -> None:
+        self._files = files
+        self._trust = trust
+
+    def nearest(self, view: View, name: str, queries: Matrix, limits: Limits) -> list[Hits] | None:
+        """See SearchAid. What goes wrong has the device given up, and the engine asked."""
+        file = self._files.get(name)
+        part = None if file is None else self._part(view, view.spaces[name], file)
+        if part is None:
+            return None
+        try:
+            with threads_of_faiss(threads_for(len(queries))):
+                return self._found(part, np.ascontiguousarray(queries), limits)
+        except _Short:
+            return None
+        except Exception as error:
+            if not part.file.is_retired:
+                self._trust.give_up(error)
+            return None
+
+    def _part(self, view: View, space: VectorSpace, file: MirrorFile) -> _Part | None:
+        row = file.row_for(view)
+        live = live_below(space, row) if row else 0
+        if not live or space.present.count - live > self._trust.settings.most_unmirrored:
+            return None
+        return _Part(space, file, row, live, rows_from(space, row))
+
+    def _found(self, part: _Part, queries: Matrix, limits: Limits) -> list[Hits]:
+        ends = perf_counter() + self._trust.settings.search_seconds
+        tails = exact.nearest(part.space, part.tail, queries, np.minimum(limits, len(part.tail)))
+        return [
+            self._one(part, query, limit, tail, ends)
+            for query, limit, tail in zip(queries, limits.tolist(), tails, strict=True)
+        ]
+
+    def _one(self, part: _Part, query: Matrix, limit: int, tail: Hits, ends: float) -> Hits:
+        """The nearest rows to one query, shape [dim]. Raises what is wrong with the device."""
+        distance = part.space.params.distance
+        wanted = min(limit, part.live)
+        k = _reach(part, wanted)
+        named, is_checked = self._candidates(part, query, k, ends)
+        if len(named.rows) < wanted and k < part.count:
+            k = min(_WIDER * k, part.count)
+            named, is_checked = self._candidates(part, query, k, ends)
+        if len(named.rows) < wanted:
+            raise _reason(part, k)
+        own = best_of(distance, *named, limit)
+        hits = merged(distance, own, tail, limit)
+        if is_checked:
+            everything = part.space.everything.rows()
+            (true,) = exact.nearest(
+                part.space, everything, query[np.newaxis], np.array([limit], dtype=np.int64)
+            )
+            self._trust.watch.check(part.space, query, hits, true)
+        return hits
+
+    def _candidates(self, part: _Part, query: Matrix, k: int, ends: float) -> tuple[Hits, bool]:
+        """What the device names and the view has, and whether to check the answer."""
+        started = perf_counter()
+        # Many queries at once take their time, which is no fault of the device, and a device may
+        # refuse what is asked for by a client with a limit of millions.
+        if started >= ends or k > self._trust.settings.most_neighbours:
+            raise _Short
+        metric = METRICS[part.space.params.distance]
+        search = part.file.file.search
+        seconds = self._trust.settings.search_seconds
+        found = self._trust.calls.run("search", seconds, search, query, k, metric)
+        is_checked = self._trust.watch.took(perf_counter() - started)
+        self._trust.watch.answer(found, k, part.count, part.file.sent)
+        return self._present(part, query, found), is_checked
+
+    def _present(self, part: _Part, query: Matrix, found: Neighbours) -> Hits:
+        """Those of the rows that are named which the view has and does not scan, with our scores.
+
+        In the order of the device.
+        """
+        rows = found.ids.astype(np.int64)
+        below = np.flatnonzero(rows < part.row)
+        places = below[part.space.present.has(rows[below])]
+        if not len(places):
+            return no_hits()
+        rows = rows[places]
+        scores = score_pairs(part.space, query[np.newaxis], rows[np.newaxis])[0]
+        self._trust.watch.scores(part.space, query, found, (found.scores[places], scores))
+        return Hits(rows, scores)
+
+
+def _reach(part: _Part, wanted: int) -> int:
+    """How many neighbours to ask for, so that as many as are wanted are left of them.
+
+    Dead rows may lie anywhere; twice as many as their share are allowed for. A few more make up
+    for scores that the device rounds otherwise.
+    """
+    dead = part.count - part.live
+    spare = max(_SPARE, -(-2 * wanted * dead // part.live))
+    return min(wanted + spare, part.count)
+
+
+def _reason(part: _Part, k: int) -> Exception:
+    """Why so few rows are named that count, where `k` were asked for."""
+    file = part.file
+    if k == part.count == file.count and file.sent == file.row and not file.is_retired:
+        return Distrusted("wrong_count", "vectors that were inserted are not found")
+    return _Short()

@@ -1,0 +1,133 @@
+"""Calls of a device that are given up when they take too long."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from threading import Lock, Thread
+from time import perf_counter
+from typing import Any, TypeVar
+
+from ...model.device import DeviceError, DeviceGone
+from ...model.status import DeviceCalls
+
+T = TypeVar("T")
+
+_RECENT = 512
+
+
+class DeviceHangs(DeviceError):
+    """A call has not returned in its time. Its thread is left to it."""
+
+    code = "hangs"
+
+
+class _Call:
+    """One call on its way through a thread."""
+
+    __slots__ = ("args", "ended", "error", "function", "result")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function = function
+        self.args = args
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.ended = Lock()
+        self.ended.acquire()
+
+    def carry_out(self) -> None:
+        """Make the call and let its caller go on."""
+        try:
+            self.result = self.function(*self.args)
+        except Exception as error:
+            self.error = error
+        finally:
+            self.ended.release()
+
+
+class _Record:
+    """The calls of one kind so far. Latencies are those of the last ones, in seconds."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.errors = 0
+        self.slowest = 0.0
+        self.recent: deque[float] = deque(maxlen=_RECENT)
+
+    def figures(self) -> DeviceCalls:
+        times = sorted(self.recent) or [0.0]
+        last = len(times) - 1
+        return DeviceCalls(
+            count=self.count,
+            errors=self.errors,
+            p50=times[last // 2],
+            p99=times[last * 99 // 100],
+            slowest=self.slowest,
+        )
+
+
+class Calls:
+    """Makes the calls of one device in a few threads of their own, and counts them.
+
+    A call that hangs costs its caller the time that it gave, and keeps a thread for as long as it
+    lasts. Threads are no more than `threads`, so when all of them hang, further calls run out of
+    time as they wait; whoever sees that gives the device up. Any thread may call.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._waiting: SimpleQueue[_Call | None] = SimpleQueue()
+        self._records: dict[str, _Record] = {}
+        self._lock = Lock()
+        self._is_closed = False
+        for number in range(threads):
+            Thread(target=self._work, name=f"device-{number}", daemon=True).start()
+
+    def run(self, kind: str, seconds: float, function: Callable[..., T], *args: Any) -> T:
+        """What `function` returns or raises; DeviceHangs after so many seconds.
+
+        DeviceGone once it is closed.
+        """
+        if self._is_closed:
+            raise DeviceGone(f"{kind}: the device is given up")
+        call = _Call(function, args)
+        started = perf_counter()
+        self._waiting.put(call)
+        has_ended = call.ended.acquire(timeout=max(seconds, 0.0))
+        took = perf_counter() - started
+        self._count(kind, took, has_failed=not has_ended or call.error is not None)
+        if not has_ended:
+            raise DeviceHangs(f"{kind}: no answer in {seconds:.3g} s")
+        if call.error is not None:
+            raise call.error
+        result: T = call.result
+        return result
+
+    def figures(self) -> Mapping[str, DeviceCalls]:
+        """What has been called so far, by kind, sorted."""
+        with self._lock:
+            return {kind: record.figures() for kind, record in sorted(self._records.items())}
+
+    def close(self) -> None:
+        """Let the threads end, those that hang once their call returns. Returns at once."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        for _ in range(self._threads):
+            self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (call := self._waiting.get()) is not None:
+            call.carry_out()
+            # A thread that waits must not keep the vectors of the last call alive.
+            del call
+
+    def _count(self, kind: str, took: float, has_failed: bool) -> None:
+        with self._lock:
+            record = self._records.setdefault(kind, _Record())
+            record.count += 1
+            record.errors += has_failed
+            record.slowest = max(record.slowest, took)
+            record.recent.append(took)

@@ -1,0 +1,192 @@
+"""The thread that brings the vectors of collections to a device, and takes them away again."""
+
+from __future__ import annotations
+
+from itertools import count
+from threading import Condition, Thread
+from weakref import WeakSet
+
+from ...engine.collection import Collection
+from ...engine.store.view import VectorSpace
+from ...interfaces import IVectorDevice
+from ...model.device import DeviceFull
+from .aid import DeviceAid, Trust
+from .file import MirrorFile, can_mirror
+
+
+class _Mirrored:
+    """The vector files of one collection by vector name, and the names that there is no room for.
+
+    Changed by the feeding thread alone.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        self.files: dict[str, MirrorFile] = {}
+        self.left_out: set[str] = set()
+        self.aid = DeviceAid(self.files, trust)
+
+
+class Feeder:
+    """Keeps the vector files of a device in step with the collections that it is told of.
+
+    One thread sends one batch of one collection after the other, from the mapped vector files. It
+    is never waited for: what has not been sent yet is scanned or left to the engine. All methods
+    may be called from any thread and return at once.
+    """
+
+    def __init__(self, device: IVectorDevice, trust: Trust) -> None:
+        self._device = device
+        self._trust = trust
+        self._changed = Condition()
+        self._due: dict[Collection, None] = {}
+        self._removed: WeakSet[Collection] = WeakSet()
+        self._is_stopping = False
+        self._mirrored: dict[Collection, _Mirrored] = {}
+        self._numbers = count(1)
+        self._leftovers: tuple[str, ...] = ()
+        self._thread = Thread(target=self._work, name="mirror", daemon=True)
+
+    def start(self, leftovers: tuple[str, ...] = ()) -> None:
+        """Begin, with the removal of the files that an earlier run has left behind."""
+        self._leftovers = leftovers
+        self._thread.start()
+
+    def attend(self, collection: Collection) -> None:
+        """Something may have been written to the collection."""
+        with self._changed:
+            if not self._is_stopping and collection not in self._removed:
+                self._due[collection] = None
+                self._changed.notify()
+
+    def forget(self, collection: Collection) -> None:
+        """The collection is deleted, and its files shall go."""
+        with self._changed:
+            self._removed.add(collection)
+            self._due[collection] = None
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Send nothing more, have no search ask the device, and remove the files if that works."""
+        with self._changed:
+            self._is_stopping = True
+            self._due.clear()
+            self._changed.notify()
+        self._withdraw()
+
+    def join(self, seconds: float) -> None:
+        """Wait until the thread has ended, for so long at most."""
+        self._thread.join(seconds)
+
+    def files(self) -> list[MirrorFile]:
+        """All vector files."""
+        return [file for one in list(self._mirrored.values()) for file in list(one.files.values())]
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """The vectors that there is no room for, by collection and vector name, sorted."""
+        mirrored = list(self._mirrored.items())
+        return sorted((c.name, name) for c, one in mirrored for name in list(one.left_out))
+
+    def waiting(self, collection: Collection) -> int:
+        """How many rows of the collection are still to be sent, or looked at."""
+        own = self._mirrored.get(collection)
+        view = collection.view
+        waiting = 0
+        for name, space in view.spaces.items():
+            if can_mirror(space.params) and not (own and name in own.left_out):
+                file = own.files.get(name) if own else None
+                if file is not None:
+                    waiting += max(0, view.next_row - file.row)
+                elif space.present.count:
+                    waiting += view.next_row
+        return waiting
+
+    def _work(self) -> None:
+        calls = self._trust.calls
+        try:
+            for name in self._leftovers:
+                self._delete(name)
+            while (collection := self._next()) is not None:
+                if collection in self._removed:
+                    self._remove(collection)
+                elif self._step(collection):
+                    self.attend(collection)
+            for collection in list(self._mirrored):
+                self._remove(collection)
+        except Exception as error:
+            self._trust.give_up(error)
+        finally:
+            self._withdraw()
+            self._device.close()
+            calls.close()
+
+    def _next(self) -> Collection | None:
+        """The collection whose turn it is; None when there is to be no more."""
+        with self._changed:
+            while not self._due and not self._is_stopping:
+                self._changed.wait()
+            if self._is_stopping:
+                return None
+            collection = next(iter(self._due))
+            del self._due[collection]
+            return collection
+
+    def _step(self, collection: Collection) -> bool:
+        """Send a batch of each vector of the collection; whether there is more to send."""
+        view = collection.view
+        own = self._mirrored.get(collection)
+        if own is None:
+            own = self._mirrored[collection] = _Mirrored(self._trust)
+        is_behind = False
+        for name, space in view.spaces.items():
+            if not can_mirror(space.params) or name in own.left_out:
+                continue
+            try:
+                file = self._file(collection, own, name, space)
+                if file is not None and file.row < view.next_row:
+                    is_behind |= file.step(view, space)
+            except DeviceFull:
+                own.left_out.add(name)
+                self._retire(own, name)
+        if own.files and collection.aid is None and not self._is_stopping:
+            collection.aid = own.aid
+        return is_behind
+
+    def _file(
+        self, collection: Collection, own: _Mirrored, name: str, space: VectorSpace
+    ) -> MirrorFile | None:
+        """The file of a vector, made where it is missing or anew where most of it is dead."""
+        file = own.files.get(name)
+        if file is not None and not file.is_stale(space):
+            return file
+        self._retire(own, name)
+        if not space.present.count:
+            return None
+        made = f"{collection.directory}-{space.slot}-{next(self._numbers)}"
+        trust = self._trust
+        seconds = trust.settings.call_seconds
+        opened = trust.calls.run("create", seconds, self._device.create, made, space.params.size)
+        file = own.files[name] = MirrorFile(opened, trust.calls, trust.settings)
+        return file
+
+    def _remove(self, collection: Collection) -> None:
+        own = self._mirrored.pop(collection, None)
+        if own is not None:
+            collection.aid = None
+            for name in list(own.files):
+                self._retire(own, name)
+
+    def _retire(self, own: _Mirrored, name: str) -> None:
+        file = own.files.pop(name, None)
+        if file is not None:
+            file.is_retired = True
+            file.file.close()
+            self._delete(file.file.name)
+
+    def _delete(self, name: str) -> None:
+        trust = self._trust
+        trust.calls.run("delete", trust.settings.call_seconds, self._device.delete, name)
+
+    def _withdraw(self) -> None:
+        """Have no search ask the device any more."""
+        for collection in list(self._mirrored):
+            collection.aid = None

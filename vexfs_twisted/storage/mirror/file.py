@@ -1,0 +1,124 @@
+"""One vector file of a device, in step with the vectors of one name of a collection."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+
+from ...engine.store.bitmap import Rows
+from ...engine.store.view import VectorSpace, View
+from ...interfaces import IVectorFile
+from ...model.collection_params import Datatype, Distance, VectorParams
+from ...model.device import DeviceMetric
+from .calls import Calls
+from .settings import MirrorSettings
+from .watch import Distrusted
+
+METRICS = {
+    # Vectors and queries of Cosine have length one by then, so their product is the cosine.
+    Distance.COSINE: DeviceMetric.DOT_PRODUCT,
+    Distance.DOT: DeviceMetric.DOT_PRODUCT,
+    Distance.EUCLID: DeviceMetric.EUCLIDEAN,
+}
+
+_WORD = 64
+_SPAN_ROWS = 1 << 16
+_REMEMBERED = 8
+
+
+def can_mirror(params: VectorParams) -> bool:
+    """Whether a device can compare these vectors, and has them as we do."""
+    return params.datatype in (None, Datatype.FLOAT32) and params.distance in METRICS
+
+
+@frozen
+class Reached:
+    """Every row below `row` is in the file that is present in a view of `operation` or later."""
+
+    operation: int
+    row: int
+
+
+class MirrorFile:
+    """The vectors of one name on the device, under their row numbers.
+
+    Written by the feeding thread alone; searches may look at it from any thread. At least `count`
+    vectors are in it, none of a row that is not below `sent`. Once `is_retired` it is going to be
+    deleted, and what a search comes to is nobody's fault.
+    """
+
+    def __init__(self, file: IVectorFile, calls: Calls, settings: MirrorSettings) -> None:
+        self.file = file
+        self.count = 0
+        self.sent = 0
+        self.is_retired = False
+        self._calls = calls
+        self._settings = settings
+        self._reached: tuple[Reached, ...] = ()
+
+    @property
+    def row(self) -> int:
+        """All rows below this one are dealt with."""
+        return self._reached[-1].row if self._reached else 0
+
+    def row_for(self, view: View) -> int:
+        """Below which row the file has all that is present in `view`.
+
+        A row that died before it was sent is not in the file, but an older view still has it. So
+        each mark counts only for views that are as new as the one that it was made by.
+        """
+        for reached in reversed(self._reached):
+            if reached.operation <= view.next_operation:
+                return min(reached.row, view.next_row)
+        return 0
+
+    def step(self, view: View, space: VectorSpace) -> bool:
+        """Send the next batch of rows; whether there are more. Raises DeviceError, Distrusted."""
+        first = self.row
+        stop, rows = self._next(view, space, first)
+        if len(rows):
+            self.sent = stop
+            ids = rows.astype(np.uint64)
+            vectors = np.ascontiguousarray(space.matrix[rows], dtype=np.float32)
+            seconds = self._settings.call_seconds
+            self._calls.run("insert", seconds, self.file.insert, ids, vectors)
+            told = self._calls.run("meta", seconds, self.file.meta).vector_count
+            if told != self.count + len(rows):
+                text = f"{told} vectors are told of where {self.count + len(rows)} were inserted"
+                raise Distrusted("wrong_count", text)
+            self.count = told
+        known = self._reached[1 - _REMEMBERED :]
+        self._reached = (*known, Reached(view.next_operation, stop))
+        return stop < view.next_row
+
+    def is_stale(self, space: VectorSpace) -> bool:
+        """Whether most of it is dead, and so much that it is worth making the file anew."""
+        dead = self.count - live_below(space, self.row)
+        return dead >= self._settings.rebuilt_from and 2 * dead > self.count
+
+    def _next(self, view: View, space: VectorSpace, first: int) -> tuple[int, Rows]:
+        """Up to where rows are dealt with next, and those of them that have a vector."""
+        at_most = max(1, self._settings.batch_bytes // (4 * space.params.size))
+        start = first // _WORD * _WORD
+        end = min(start + _SPAN_ROWS, -(-view.next_row // _WORD) * _WORD)
+        rows = space.present.rows_between(start, end)
+        rows = rows[rows >= first]
+        if len(rows) > at_most:
+            rows = rows[:at_most]
+            return int(rows[-1]) + 1, rows
+        return min(end, view.next_row), rows
+
+
+def rows_from(space: VectorSpace, row: int) -> Rows:
+    """The rows of the vector from `row` on, ascending."""
+    start = row // _WORD * _WORD
+    rows = space.everything.rows_between(start, space.everything.room)
+    return rows if start == row else rows[np.searchsorted(rows, row) :]
+
+
+def live_below(space: VectorSpace, row: int) -> int:
+    """How many rows below `row` have the vector."""
+    start = row // _WORD * _WORD
+    within = space.everything.rows_between(start, start + _WORD)
+    before = space.everything.count_between(0, start)
+    return before + int(np.searchsorted(within, row))

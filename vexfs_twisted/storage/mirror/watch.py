@@ -1,0 +1,118 @@
+"""Whether a device in use can still be believed: each answer is looked at, some are checked."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+from threading import Lock
+
+import numpy as np
+
+from ...engine.index.hits import Hits, badness_of
+from ...engine.index.kernels import Matrix, Scores
+from ...engine.store.view import VectorSpace
+from ...model.collection_params import Distance
+from ...model.device import DeviceError, Finding, Neighbours
+from .settings import MirrorSettings
+
+_TIMES = 32
+_CHECKS = 8
+_LEAST_RECALL = 0.9
+_TOLERANCE = 1e-3
+
+
+class Distrusted(Exception):
+    """What a device did cannot be. `finding` says it with a stable code."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.finding = Finding(code, text)
+
+
+def finding_of(error: Exception) -> Finding:
+    """Why a device is given up that has led to `error`."""
+    if isinstance(error, Distrusted):
+        return error.finding
+    code = error.code if isinstance(error, DeviceError) else "failed"
+    return Finding(code, str(error) or type(error).__name__)
+
+
+class Watch:
+    """Holds the answers of one device to what must be, and raises Distrusted. Any thread may call.
+
+    Scores are float32 summed up in some order, so they are compared with a margin, a thousandth of
+    the longest vector times the query's length, or twice that of their sum for distances, which
+    may come of a difference of squares.
+    """
+
+    def __init__(self, settings: MirrorSettings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._searches = 0
+        self._times: deque[float] = deque(maxlen=_TIMES)
+        self._checks: deque[tuple[int, int]] = deque(maxlen=_CHECKS)
+
+    def took(self, seconds: float) -> bool:
+        """A search has taken so long. Answers whether it is to be checked."""
+        with self._lock:
+            turn = self._searches % self._settings.check_every
+            self._searches += 1
+            self._times.append(seconds)
+            times = list(self._times) if len(self._times) == _TIMES else []
+        if times and seconds > self._settings.slow_seconds:
+            usual = median(times)
+            if usual > self._settings.slow_seconds:
+                raise Distrusted("slow", f"half of the searches took {usual:.3g} s or more")
+        return turn == 0
+
+    def answer(self, found: Neighbours, k: int, least: int, known: int) -> None:
+        """An answer to a search for `k` of `least` vectors or more, with ids below `known`."""
+        ids = found.ids
+        if len(ids) != len(found.scores) or not min(k, least) <= len(ids) <= k:
+            text = f"{len(ids)} neighbours, where {k} of {least} vectors were asked for"
+            raise Distrusted("wrong_count", text)
+        if not len(ids):
+            return
+        if int(ids.max()) >= known:
+            raise Distrusted("unknown_ids", f"the id {int(ids.max())} was never inserted")
+        if len(np.unique(ids)) != len(ids):
+            raise Distrusted("repeated_ids", "an id is named twice in one answer")
+
+    def scores(
+        self, space: VectorSpace, query: Matrix, found: Neighbours, own: tuple[Scores, Scores]
+    ) -> None:
+        """The scores of an answer; `own` are those of some of its rows: the device's and ours."""
+        margin = _margin(space, query)
+        told, true = own
+        # Where float32 overflows, anything may be told.
+        usual = np.isfinite(true)
+        difference = np.abs(told[usual].astype(np.float64) - true[usual])
+        if not bool((difference <= margin).all()):
+            raise Distrusted("wrong_scores", "scores are not those of the vectors that are named")
+        badness = badness_of(space.params.distance, found.scores).astype(np.float64)
+        usual = badness[np.isfinite(badness)]
+        if bool((np.diff(usual) < -margin).any()):
+            raise Distrusted("wrong_order", "neighbours are not nearest first")
+
+    def check(self, space: VectorSpace, query: Matrix, found: Hits, exact: Hits) -> None:
+        """What came of an answer, beside the exact answer to the same search."""
+        margin = _margin(space, query)
+        distance = space.params.distance
+        worst = badness_of(distance, exact.scores).astype(np.float64).max(initial=-np.inf)
+        own = badness_of(distance, found.scores).astype(np.float64)
+        right = int(np.count_nonzero(~(own > worst + margin)))
+        with self._lock:
+            self._checks.append((right, len(exact.rows)))
+            rights, wanted = (sum(numbers) for numbers in zip(*self._checks, strict=True))
+        if rights < _LEAST_RECALL * wanted:
+            text = f"of {wanted} nearest neighbours only {rights} were found"
+            raise Distrusted("wrong_neighbours", text)
+
+
+def _margin(space: VectorSpace, query: Matrix) -> float:
+    """How far apart two scores of the same pair may be."""
+    length = float(np.linalg.norm(query.astype(np.float64)))
+    bound = float(space.norm_bound)
+    if space.params.distance is Distance.EUCLID:
+        return 2 * _TOLERANCE * (length + bound) + 1e-9
+    return _TOLERANCE * length * bound + 1e-9
