@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
-import resource
 import time
 from collections.abc import Callable
 
@@ -25,6 +25,8 @@ from vexfs_twisted.device.uapi import (
 )
 
 UNMAPPED = 0x10
+_NO_ACCESS = 0
+"""PROT_NONE, which Python has no name for."""
 
 
 class DeviceCase(SynchronousTestCase):
@@ -242,13 +244,12 @@ class Garbage(DeviceCase):
             self.refused(errno.EINVAL, lambda f=field: self.search_with(**{f: 0}))
 
     def test_memory_that_ends_within_the_vectors(self) -> None:
-        size = resource.getpagesize()
-        page = np.memmap(self.device.home / "page", dtype="u1", mode="w+", shape=(size,))
-        start = page.ctypes.data + size - 8
-        # Whatever lies behind the page, a million vectors do not.
-        self.refused(
-            errno.EFAULT, lambda: self.insert_with(vectors_bits=start, vector_count=1_000_000)
-        )
+        size = mmap.PAGESIZE
+        pages = np.frombuffer(mmap.mmap(-1, 2 * size), dtype="u1")
+        behind = ctypes.c_void_p(pages.ctypes.data + size)
+        self.assertEqual(ctypes.CDLL(None).mprotect(behind, size, _NO_ACCESS), 0)
+        start = pages.ctypes.data + size - 8
+        self.refused(errno.EFAULT, lambda: self.insert_with(vectors_bits=start, vector_count=3))
 
     def test_results_into_memory_that_is_read_only(self) -> None:
         path = self.device.home / "constant"
