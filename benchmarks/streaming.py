@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -30,6 +31,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import orjson
 from qdrant_client import QdrantClient, models
 
 from tests.support import DaemonProcess
@@ -269,12 +271,12 @@ def search_latency(address: str, name: str, queries: Any) -> str:
 
 
 def connect_latency(address: str) -> str:
-    """The time until a new channel has answered its first call."""
+    """The time until a new channel has answered its first call, one without work."""
 
     def connect() -> None:
         options = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(address, options=options) as channel:
-            grpc.channel_ready_future(channel).result()
+            channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
 
     return latencies(connect, 50)
 
@@ -315,6 +317,17 @@ def measure_latency(daemon: DaemonProcess, folder: Path | None) -> None:
         show(f"Search, {len(data)} x {data.shape[1]}", str(shown))
 
 
+def median_seconds(call: Callable[[], object], rounds: int) -> float:
+    """The middle duration of a call, after one that is not counted."""
+    call()
+    times = []
+    for _ in range(rounds):
+        started = perf_counter()
+        call()
+        times.append(perf_counter() - started)
+    return median(times)
+
+
 def wire_times(http_port: int, grpc_port: int, prefer_grpc: bool) -> tuple[float, float]:
     """Seconds of an upsert of 10,000 points and of a search for 1,000, medians."""
     client = QdrantClient(port=http_port, grpc_port=grpc_port, prefer_grpc=prefer_grpc, timeout=600)
@@ -324,30 +337,61 @@ def wire_times(http_port: int, grpc_port: int, prefer_grpc: bool) -> tuple[float
         for number, row in enumerate(data)
     ]
 
-    def seconds(call: Callable[[], object], rounds: int) -> float:
-        times = []
-        for _ in range(rounds):
-            started = perf_counter()
-            call()
-            times.append(perf_counter() - started)
-        return median(times)
-
     query = data[0].tolist()
     return (
-        seconds(lambda: client.upsert(NAME, structs, wait=True), 5),
-        seconds(lambda: client.query_points(NAME, query, limit=1000, with_vectors=True), 9),
+        median_seconds(lambda: client.upsert(NAME, structs, wait=True), 5),
+        median_seconds(lambda: client.query_points(NAME, query, limit=1000, with_vectors=True), 9),
     )
+
+
+def prepared_times(http_port: int, grpc_port: int, is_grpc: bool) -> tuple[float, float]:
+    """The same by requests that were built before, and answers that are not looked into."""
+    data = vectors(10_000, DIM)
+    query = data[0].tolist()
+    if is_grpc:
+        channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", options=UNLIMITED)
+        search = pb.SearchPointsRequest(collection_name=NAME, vector=query, limit=1000)
+        search.with_vectors.enable = True
+        calls = [
+            ("/qdrant.Qdrant/UpsertPoints", body(NAME, data, 0, len(data))),
+            ("/qdrant.Qdrant/SearchPoints", search.SerializeToString()),
+        ]
+        sends = [lambda m=m, b=b: channel.unary_unary(m)(b) for m, b in calls]
+    else:
+        points = [
+            {"id": n, "vector": row.tolist(), "payload": {"number": n, "name": f"point {n}"}}
+            for n, row in enumerate(data)
+        ]
+        path = f"/collections/{NAME}/points"
+        requests = [
+            ("PUT", path, orjson.dumps({"points": points})),
+            (
+                "POST",
+                f"{path}/query",
+                orjson.dumps({"query": query, "limit": 1000, "with_vector": True}),
+            ),
+        ]
+        connection = HTTPConnection("127.0.0.1", http_port)
+
+        def send(method: str, path: str, data: bytes) -> bytes:
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            return connection.getresponse().read()
+
+        sends = [lambda r=r: send(*r) for r in requests]
+    return median_seconds(sends[0], 7), median_seconds(sends[1], 9)
 
 
 def measure_wires(daemon: DaemonProcess) -> None:
     """The section "wires"."""
-    print("\nwires: the official client over gRPC and over REST")
     create(daemon.http_port, NAME, DIM)
     ports = (daemon.http_port, daemon.grpc_port)
-    by_rest: Any = in_process(wire_times, *ports, False)
-    by_grpc: Any = in_process(wire_times, *ports, True)
-    for title, rest, own in zip(("upsert 10,000", "search 1,000"), by_rest, by_grpc, strict=True):
-        show(title, f"{rest * 1e3:.0f} ms REST", f"{own * 1e3:.0f} ms gRPC", f"{rest / own:.1f}x")
+    for title, work in (("the official client", wire_times), ("prepared", prepared_times)):
+        print(f"\nwires: {title}, over REST and over gRPC")
+        rest: Any = in_process(work, *ports, False)  # type: ignore[arg-type]
+        own: Any = in_process(work, *ports, True)  # type: ignore[arg-type]
+        for what, slow, fast in zip(("upsert 10,000", "search 1,000"), rest, own, strict=True):
+            figures = (f"{slow * 1e3:.0f} ms REST", f"{fast * 1e3:.0f} ms gRPC")
+            show(what, *figures, f"{slow / fast:.1f}x")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
