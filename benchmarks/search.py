@@ -39,12 +39,19 @@ from .engines import (
 )
 
 SECTIONS = ("load", "plain", "rest", "filters", "calls", "sizes")
-EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048)
+EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
 RECALLS = (0.95, 0.99)
 FILTERED_RECALL = 0.98
 IN_FLIGHT = 16
-BATCHES = (100, 1000)
 ROUNDS = 3
+
+WAYS = (
+    ("one at a time", 0, 1),
+    (f"{IN_FLIGHT} in flight", 0, IN_FLIGHT),
+    ("batches of 100", 100, 1),
+    ("batches of 1,000", 1000, 1),
+)
+"""Names of the ways to search, the size of their batches, 0 for none, and how many in flight."""
 
 
 class Engine(Protocol):
@@ -80,7 +87,13 @@ def effort(engine: Engine, case: Case, recall: float) -> tuple[int, float]:
 
 
 def paces(
-    ours: Engine, peer: Engine, case: Case, efs: tuple[int, int], size: int, in_flight: int
+    ours: Engine,
+    peer: Engine,
+    case: Case,
+    efs: tuple[int, int],
+    size: int,
+    in_flight: int,
+    count: int = ROUNDS,
 ) -> tuple[Pace, Pace, float]:
     """The middle paces of both, measured in turns, and the middle of their ratios.
 
@@ -92,17 +105,15 @@ def paces(
             return engine.singles(case, ef, in_flight)
         return engine.batches(case, ef, size)
 
-    rounds = [(once(ours, efs[0]), once(peer, efs[1])) for _ in range(ROUNDS)]
+    rounds = [(once(ours, efs[0]), once(peer, efs[1])) for _ in range(count)]
     columns = zip(*rounds, strict=True)
-    middle = [sorted(column, key=lambda pace: pace.rate)[ROUNDS // 2] for column in columns]
+    middle = [sorted(column, key=lambda pace: pace.rate)[count // 2] for column in columns]
     return middle[0], middle[1], median(own.rate / their.rate for own, their in rounds)
 
 
 def compare(title: str, ours: Engine, peer: Engine, case: Case, efs: tuple[int, int]) -> None:
     """Print the paces of single searches and of batches."""
-    ways = [("one at a time", 0, 1), (f"{IN_FLIGHT} in flight", 0, IN_FLIGHT)]
-    ways += [(f"batches of {size:,}", size, 1) for size in BATCHES]
-    for way, size, in_flight in ways:
+    for way, size, in_flight in WAYS:
         own, their, ratio = paces(ours, peer, case, efs, size, in_flight)
         searches = size or 1
         print(
@@ -127,10 +138,11 @@ def compare_filtered(ours: Engine, peer: Engine, corpus: Corpus) -> None:
     for case in corpus.filtered():
         own, their = (effort(engine, case, FILTERED_RECALL) for engine in (ours, peer))
         note = f"ef {own[0]}/{their[0]}, recall {own[1]:.3f}/{their[1]:.3f}"
-        for way, in_flight in (("one at a time", 1), (f"{IN_FLIGHT} in flight", IN_FLIGHT)):
-            efs = (own[0], their[0])
-            pace, peer_pace, _ = paces(ours, peer, case, efs, 0, in_flight)
-            line(f"{case.name}, {way}", pace.rate, peer_pace.rate, note)
+        for way, size, in_flight in WAYS:
+            pace, peer_pace, _ = paces(ours, peer, case, (own[0], their[0]), size, in_flight, 1)
+            searches = size or 1
+            rates = (pace.rate * searches, peer_pace.rate * searches)
+            line(f"{case.name}, {way}", *rates, note)
 
 
 def compare_calls(daemon: DaemonProcess, ours: Ours, caller: Caller, case: Case) -> None:
@@ -150,13 +162,18 @@ def compare_calls(daemon: DaemonProcess, ours: Ours, caller: Caller, case: Case)
 
 
 def print_sizes(daemon: DaemonProcess, peer_folder: Path, corpus: Corpus) -> None:
-    """Memory and disk. The peer's memory is that of this process, which holds the corpus too."""
-    raw = corpus.vectors.nbytes
-    own, mapped = memory_of(daemon.pid)
-    note = f"bytes a point beyond the vectors: {(own + mapped - raw) / len(corpus):.0f}"
-    line("memory of ours, own and mapped, MB", own / 1e6, mapped / 1e6, note)
+    """Memory of ours, beyond that of a daemon without points, and the disk that both take."""
+    with DaemonProcess() as empty:
+        base = memory_of(empty.pid)
+    own, mapped = (
+        (full - free) / 1e6 for full, free in zip(memory_of(daemon.pid), base, strict=True)
+    )
+    raw = corpus.vectors.nbytes / 1e6
+    a_point = (own + mapped - 1.2 * raw) * 1e6 / len(corpus)
+    print(f"memory of ours: {own:.0f} MB of its own, {mapped:.0f} MB of mapped files")
+    print(f"  beyond 1.2 times the vectors of {raw:.0f} MB: {a_point:.0f} bytes a point")
     disk = bytes_on_disk(Path(daemon.data)), bytes_on_disk(peer_folder)
-    line("on disk, MB", disk[0] / 1e6, disk[1] / 1e6, f"vectors {raw / 1e6:.0f}", is_cost=True)
+    line("on disk, MB", disk[0] / 1e6, disk[1] / 1e6, is_cost=True)
 
 
 @contextmanager

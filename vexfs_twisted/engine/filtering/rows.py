@@ -49,7 +49,7 @@ def passing_mask(filter_: Filter, snapshot: Snapshot) -> Mask:
 
 
 def selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
-    """The same, in whatever form they were found."""
+    """The rows of `among`, all live, that pass `filter_`, in the form they were found in."""
     rows, size = RowFilter(filter_, snapshot), snapshot.view.next_row
     named = rows.named()
     passing = rows.passing(among.count if named is None else len(named))
