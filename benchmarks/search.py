@@ -129,7 +129,7 @@ def compare_plain(title: str, ours: Engine, peer: Engine, case: Case) -> None:
     for recall in RECALLS:
         own, their = effort(ours, case, recall), effort(peer, case, recall)
         line(f"{title}: recall@10 of {recall}, ef", own[0], their[0], is_cost=True)
-        line("  recall reached", own[1], their[1])
+        print(f"{'  recall reached':<40}{own[1]:>12.3f}{their[1]:>12.3f}")
         compare(f"  {title} {recall}", ours, peer, case, (own[0], their[0]))
 
 
