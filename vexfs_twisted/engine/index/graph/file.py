@@ -1,33 +1,28 @@
 """A graph on disk: our own layout, of which the large part is searched where it is mapped.
 
-A lead of 16 bytes of format, a checksum of the head and its size; the head as JSON; from the
-second page on the levels, one byte a row of the range, and behind them the scale of the coarse
-copies, float32; from another page on the neighbors, int32, and behind them the copies, if there are
-any. Everything is little-endian. A graph is derived: one that is damaged is built again.
+A derived file: a head; from the second page on the levels, one byte a row of the range, and behind
+them the scale of the coarse copies, float32; from another page on the neighbors, int32, and behind
+them the copies, if there are any. Everything is little-endian. A graph that is damaged is built
+again.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 import zlib
 from pathlib import Path
-from struct import Struct
 from typing import Any, BinaryIO
 
 import numpy as np
-import orjson
 from attrs import asdict, evolve, field, frozen
 from numpy.typing import NDArray
 
+from ...store.derived import PAGE, DerivedFormat
 from ...store.files import storage_errors, written_durably
 from .coarse import Scale
 from .errors import DamagedGraph
 from .links import MOST_LEVELS, NO_ENTRY, Levels, Links
 
-_FORMAT = b"vexfsgraph-1\n\0\0\0"
-_LEAD = Struct(f"<{len(_FORMAT)}sII")
-_PAGE = 4096
+_FORMAT = DerivedFormat(b"vexfsgraph-1\n\0\0\0", DamagedGraph, "its")
 _LINE = 64
 _PART = 1 << 20
 _SLOT = np.dtype("<i4")
@@ -67,6 +62,10 @@ class _Head:
     scale_checksum: int
     neighbors_checksum: int
     codes_checksum: int
+
+    @property
+    def size(self) -> int:
+        return _Layout.of(self).size
 
 
 @frozen
@@ -142,27 +141,14 @@ def save_graph(path: Path, origin: Origin, links: Links, coarse: Coarse | None) 
         if coarse is not None:
             file.seek(layout.codes)
             head = evolve(head, codes_checksum=_write_scattered(file, links.levels, coarse.codes))
-        encoded = orjson.dumps(asdict(head))
-        checksum = zlib.crc32(encoded)
-        file.seek(0)
-        file.write(_LEAD.pack(_FORMAT, checksum, len(encoded)) + encoded)
+        checksum = _FORMAT.write_head(file, asdict(head))
     return _facts(head, checksum)
 
 
 def map_graph(path: Path) -> GraphFile:
     """Open a graph file and check what is small of it; raises DamagedGraph."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise DamagedGraph(path, str(error.strerror)) from error
-    try:
-        head, checksum = _read_head(path, os.pread(descriptor, _PAGE, 0))
-        layout = _Layout.of(head)
-        if os.fstat(descriptor).st_size != layout.size:
-            raise DamagedGraph(path, "its size is not what was written")
-        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    finally:
-        os.close(descriptor)
+    head, checksum, mapped = _FORMAT.map(path, _Head)
+    layout = _Layout.of(head)
     count, width = head.stop - head.start, head.width
     levels = np.frombuffer(mapped, np.uint8, count, layout.levels)
     scale = np.frombuffer(mapped, _FLOAT, 2 * width, layout.scale)
@@ -184,19 +170,6 @@ def map_graph(path: Path) -> GraphFile:
     )
 
 
-def _read_head(path: Path, page: bytes) -> tuple[_Head, int]:
-    """The head and its checksum, which covers those of all else."""
-    if len(page) < _PAGE:
-        raise DamagedGraph(path, "its head is missing")
-    found, checksum, size = _LEAD.unpack_from(page)
-    if found != _FORMAT:
-        raise DamagedGraph(path, "its format is unknown")
-    encoded = page[_LEAD.size : _LEAD.size + size]
-    if zlib.crc32(encoded) != checksum:
-        raise DamagedGraph(path, "its head is not what was written")
-    return _Head(**orjson.loads(encoded)), checksum
-
-
 def _are_sound(links: Links) -> bool:
     """Whether levels, entry and number of slots fit each other."""
     if links.entry == NO_ENTRY:
@@ -214,7 +187,7 @@ def _facts(head: _Head, checksum: int) -> GraphFacts:
         nodes=head.nodes,
         m=head.m,
         ef_construct=head.ef_construct,
-        nbytes=_Layout.of(head).size,
+        nbytes=head.size,
         checksum=checksum,
     )
 
@@ -232,10 +205,10 @@ class _Layout:
     @classmethod
     def of(cls, head: _Head) -> _Layout:
         rows = head.stop - head.start
-        scale = _aligned(_PAGE + rows, _LINE)
-        neighbors = _aligned(scale + 2 * head.width * _FLOAT.itemsize, _PAGE)
+        scale = _aligned(PAGE + rows, _LINE)
+        neighbors = _aligned(scale + 2 * head.width * _FLOAT.itemsize, PAGE)
         codes = _aligned(neighbors + head.slots * _SLOT.itemsize, _LINE)
-        return cls(_PAGE, scale, neighbors, codes, codes + rows * head.width)
+        return cls(PAGE, scale, neighbors, codes, codes + rows * head.width)
 
 
 def _aligned(place: int, unit: int) -> int:

@@ -1,31 +1,26 @@
 """Codes on disk, in a layout of our own: searched where they are mapped.
 
-A lead of 16 bytes of format, a checksum of the head and its size; the head as JSON; from the second
-page on what the kind has learned, float32; on pages of their own one code a row of the range, zeros
-where no vector is. Everything is little-endian. Codes are derived: damaged ones are made again.
+A derived file: a head; from the second page on what the kind has learned, float32; on pages of
+their own one code a row of the range, zeros where no vector is. Everything is little-endian.
+Damaged codes are made again.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from struct import Struct
 from typing import BinaryIO
 
 import numpy as np
-import orjson
 from attrs import asdict, frozen
 from numpy.typing import NDArray
 
+from ...store.derived import PAGE, DerivedFormat
 from ...store.files import storage_errors, written_durably
 from .errors import DamagedCodes
 
-_FORMAT = b"vexfscodes-1\n\0\0\0"
-_LEAD = Struct(f"<{len(_FORMAT)}sII")
-_PAGE = 4096
+_FORMAT = DerivedFormat(b"vexfscodes-1\n\0\0\0", DamagedCodes, "their")
 _PART = 1 << 20
 
 Bytes = NDArray[np.uint8]
@@ -60,7 +55,7 @@ class _Head:
 
     @property
     def codes_offset(self) -> int:
-        return _PAGE + -(-4 * self.learned // _PAGE) * _PAGE
+        return PAGE + -(-4 * self.learned // PAGE) * PAGE
 
     @property
     def size(self) -> int:
@@ -100,9 +95,9 @@ def save_codes(
     """
     numbers = learned.astype("<f4", copy=False)
     with storage_errors(path), written_durably(path) as file:
-        file.seek(_PAGE)
+        file.seek(PAGE)
         file.write(numbers.data)
-        file.seek(_PAGE + -(-numbers.nbytes // _PAGE) * _PAGE)
+        file.seek(PAGE + -(-numbers.nbytes // PAGE) * PAGE)
         code_size, checksum = _write_blocks(file, blocks)
         head = _Head(
             start=rows[0],
@@ -114,10 +109,7 @@ def save_codes(
             learned_checksum=zlib.crc32(numbers.data),
             codes_checksum=checksum,
         )
-        encoded = orjson.dumps(asdict(head))
-        head_checksum = zlib.crc32(encoded)
-        file.seek(0)
-        file.write(_LEAD.pack(_FORMAT, head_checksum, len(encoded)) + encoded)
+        head_checksum = _FORMAT.write_head(file, asdict(head))
     return _facts(head, head_checksum)
 
 
@@ -126,18 +118,8 @@ def map_codes(path: Path, dimension: int) -> MappedCodes:
 
     Raises DamagedCodes.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise DamagedCodes(path, str(error.strerror)) from error
-    try:
-        head, checksum = _read_head(path, os.pread(descriptor, _PAGE, 0))
-        if os.fstat(descriptor).st_size != head.size:
-            raise DamagedCodes(path, "their size is not what was written")
-        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    finally:
-        os.close(descriptor)
-    learned = np.frombuffer(mapped, "<f4", head.learned, _PAGE)
+    head, checksum, mapped = _FORMAT.map(path, _Head)
+    learned = np.frombuffer(mapped, "<f4", head.learned, PAGE)
     if head.dimension != dimension or zlib.crc32(learned.data) != head.learned_checksum:
         raise DamagedCodes(path, "what they were made with is not what was written")
     codes = np.frombuffer(mapped, np.uint8, offset=head.codes_offset)
@@ -152,19 +134,6 @@ def _write_blocks(file: BinaryIO, blocks: Iterable[Bytes]) -> tuple[int, int]:
         checksum = zlib.crc32(block.data, checksum)
         file.write(block.data)
     return code_size, checksum
-
-
-def _read_head(path: Path, page: bytes) -> tuple[_Head, int]:
-    """The head and its checksum, which covers those of all else."""
-    if len(page) < _PAGE:
-        raise DamagedCodes(path, "their head is missing")
-    found, checksum, size = _LEAD.unpack_from(page)
-    if found != _FORMAT:
-        raise DamagedCodes(path, "their format is unknown")
-    encoded = page[_LEAD.size : _LEAD.size + size]
-    if zlib.crc32(encoded) != checksum:
-        raise DamagedCodes(path, "their head is not what was written")
-    return _Head(**orjson.loads(encoded)), checksum
 
 
 def _facts(head: _Head, checksum: int) -> CodesFacts:
