@@ -13,7 +13,6 @@ from vexfs_twisted.engine.store.keys import (
     decode_rows,
     encode_id,
     encode_ids,
-    encode_row,
     encode_rows,
 )
 from vexfs_twisted.engine.store.rowvalue import encode_values, heads_of, key_of, payload_of
@@ -48,7 +47,7 @@ class RowKeyTests(SynchronousTestCase):
         keys = encode_rows(rows)
         self.assertEqual(sorted(keys), keys)
         self.assertEqual(decode_rows(keys).tolist(), rows.tolist())
-        self.assertEqual([encode_row(row) for row in rows.tolist()], keys)
+        self.assertEqual([row.to_bytes(8, "big") for row in rows.tolist()], keys)
 
 
 class RowValueTests(SynchronousTestCase):

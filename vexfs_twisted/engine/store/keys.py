@@ -7,7 +7,6 @@ order. A row number is eight big-endian bytes; the same bytes are the value kept
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,6 @@ ROW_KEY_SIZE = 8
 
 _INTEGER = b"\x00"
 _UUID = b"\x01"
-_ROW = Struct(">Q")
 
 
 def encode_id(point_id: PointId) -> bytes:
@@ -52,11 +50,6 @@ def encode_ids(ids: Sequence[PointId]) -> list[bytes]:
     keys[:, 1:] = numbers.astype(">u8").view(np.uint8).reshape(-1, 8)
     encoded: list[bytes] = keys.view(f"V{INTEGER_KEY_SIZE}").ravel().tolist()
     return encoded
-
-
-def encode_row(row: int) -> bytes:
-    """The key of one row."""
-    return _ROW.pack(row)
 
 
 def encode_rows(rows: NDArray[np.int64]) -> list[bytes]:
