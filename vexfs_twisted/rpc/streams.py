@@ -293,7 +293,10 @@ class _Writing:
         return 0 if self._stream is None else self._stream.points_written
 
     def age_of_oldest(self) -> float:
-        """The seconds since the oldest message was received that was not asked for yet."""
+        """The seconds since the oldest message came that was not asked for yet.
+
+        Only where messages are acknowledged: of others nothing is kept.
+        """
         return perf_counter() - self._received.popleft()
 
     def in_background(self, stream: IncomingStream) -> _Background:
@@ -311,7 +314,8 @@ class _Writing:
         size = 0
         try:
             async for data in self._messages:
-                self._received.append(perf_counter())
+                if self._method.acknowledge is not None:
+                    self._received.append(perf_counter())
                 ahead.append(await self._wire.decode(self._decode, data))
                 size += len(data)
                 if putting is None or putting.done() or size >= _MOST_AHEAD:
