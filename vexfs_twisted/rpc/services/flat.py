@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
+from google.protobuf.message import Message
 
 from ...interfaces import OutgoingStream
-from ...model.queries import Record, ScoredPoint
+from ...model.queries import Page, Record, ScoredPoint
 from ...model.streams import Acknowledgement
 from ...model.updates import Upsert
 from ..codecs.fields import read_collection_name, refuse_shard_keys
@@ -23,7 +24,6 @@ from ..codecs.flat import (
     restated,
 )
 from ..codecs.ids import read_ids
-from ..codecs.points import write_records, write_scored
 from ..codecs.queries import read_search as read_query
 from ..codecs.selections import read_selection
 from ..codecs.updates import read_upsert
@@ -69,22 +69,8 @@ def _upsert(message: bulk.UpsertPoints) -> tuple[str, Upsert]:
     return read_collection_name(message.collection_name), read_upsert(message)
 
 
-def _found(found: Sequence[ScoredPoint]) -> points.SearchResponse:
-    response = points.SearchResponse()
-    write_scored(found, response.result)
-    return response
-
-
-def _got(records: Sequence[Record]) -> points.GetResponse:
-    response = points.GetResponse()
-    write_records(records, response.result)
-    return response
-
-
-def _scrolled(records: Sequence[Record]) -> points.ScrollResponse:
-    response = points.ScrollResponse()
-    write_records(records, response.result)
-    return response
+def _scrolled(records: Sequence[Record]) -> Message:
+    return POINTS["Scroll"].encode(Page(records, None))
 
 
 def _written(count: int) -> points.PointsOperationResponse:
@@ -111,8 +97,8 @@ FLAT: Mapping[str, Method[Any, Any] | StreamMethod] = {
     "SearchPointsBatch": _as(POINTS["SearchBatch"], read_search_batch),
     "Scroll": _as(POINTS["Scroll"], restated(points.ScrollPoints)),
     "CountPoints": _as(POINTS["Count"], restated(points.CountPoints)),
-    "StreamSearchPoints": OutgoingMethod(_stream_search, _found),
-    "StreamGetPoints": OutgoingMethod(_stream_get, _got),
+    "StreamSearchPoints": OutgoingMethod(_stream_search, POINTS["Search"].encode),
+    "StreamGetPoints": OutgoingMethod(_stream_get, POINTS["Get"].encode),
     "StreamScroll": OutgoingMethod(_stream_scroll, _scrolled),
     "StreamUpsertPoints": IncomingMethod(parse_upsert, _upsert, answer=_written),
     "StreamUpsert": IncomingMethod(parse_upsert, _upsert, acknowledge=_acknowledged),
