@@ -205,7 +205,7 @@ class Collection:
 
     def is_upkeep_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""
-        return self.is_checkpoint_due() or self._upkeep.is_due()
+        return self.upkeep_due_in() == 0
 
     def upkeep(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Do all that is due of what makes reads and the next opening faster.
