@@ -39,6 +39,7 @@ from vexfs_twisted.proto import qdrant_pb2 as pb
 from vexfs_twisted.proto.qdrant_pb2_grpc import QdrantStub
 
 from .calls import bare_server
+from .engines import memory_of
 from .upsert import in_process, vectors
 
 NAME = "streamed"
@@ -50,7 +51,7 @@ class Memory:
     """The anonymous memory of a process, sampled in a thread of this one."""
 
     def __init__(self, pid: int) -> None:
-        self._path = Path(f"/proc/{pid}/status")
+        self._pid = pid
         self._stop = threading.Event()
         self.before = self.most = 0
 
@@ -74,10 +75,8 @@ class Memory:
             self.most = max(self.most, self._now())
 
     def _now(self) -> int:
-        for line in self._path.read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-        raise RuntimeError("no RssAnon")
+        own, _ = memory_of(self._pid)
+        return own
 
 
 def create(http_port: int, name: str, dim: int) -> QdrantClient:
