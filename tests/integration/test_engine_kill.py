@@ -19,7 +19,8 @@ import orjson
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EVERYTHING, Floats, payload_of, to_vector, unnamed, write
-from tests.support import ROOT, clean_environment
+from tests.server_process import clean_environment
+from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.store.segments import graph_file
