@@ -185,8 +185,9 @@ class KillTests(SynchronousTestCase):
             told = read_until(process.stdout, f"begin {self.next_round + rounds}")
             time.sleep(delay)
             process.kill()
-            told += process.stdout.read().splitlines()
-        return [line.split() for line in told]
+            told += process.stdout.read().splitlines(keepends=True)
+        # Unbuffered output comes in pieces: what the kill cut off was not told.
+        return [line.split() for line in told if line.endswith("\n")]
 
     def check(self, told: list[list[str]]) -> None:
         """Compare what is on disk with what the writer was told."""
@@ -272,10 +273,10 @@ def scores(collection: Collection, queries: list[Query]) -> list[list[tuple[Poin
 
 
 def read_until(stream: IO[str], wanted: str) -> list[str]:
-    """The lines of a stream up to the one wanted."""
+    """The lines of a stream up to the one wanted, with their ends."""
     lines: list[str] = []
     for line in stream:
-        lines.append(line.rstrip())
-        if lines[-1] == wanted:
+        lines.append(line)
+        if line == f"{wanted}\n":
             return lines
     raise AssertionError(f"the writer ended early: {lines[-3:]}")
