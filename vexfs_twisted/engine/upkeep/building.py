@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from ..index.graph.builder import GraphBuilder, GraphOptions
 from ..index.graph.eligible import copies_for
@@ -16,6 +18,7 @@ from .jobs import Build
 from .settings import Settings
 
 _ROWS_AT_ONCE = 1 << 14
+_ROWS_MIXED = 1 << 16
 
 Advance = Callable[[int], None]
 """Takes note of rows that have been linked."""
@@ -56,8 +59,7 @@ class Building:
             assert job.seed.graph is not None
             self._builder.seed(job.seed.graph)
             rows = rows[(rows < job.seed.start) | (rows >= job.seed.stop)]
-        for first in range(0, len(rows), _ROWS_AT_ONCE):
-            part = rows[first : first + _ROWS_AT_ONCE]
+        for part in _mixed(rows):
             if not self._builder.add(part, self._should_stop):
                 raise Stopped
             advance(len(part))
@@ -71,3 +73,16 @@ class Building:
     def _rows(self) -> Rows:
         """The rows that have a vector."""
         return self._space.present.rows_between(self._job.start, self._job.stop)
+
+
+def _mixed(rows: Rows) -> Iterator[Rows]:
+    """All of `rows` in parts: those of a stretch of the vector file in a random order.
+
+    What is stored together is often alike, and when alike nodes come one after the other they link
+    to each other rather than to what is around them. A stretch, so that few pages of the file are
+    read at a time.
+    """
+    for start in range(0, len(rows), _ROWS_MIXED):
+        stretch = np.random.default_rng(start).permutation(rows[start : start + _ROWS_MIXED])
+        for first in range(0, len(stretch), _ROWS_AT_ONCE):
+            yield stretch[first : first + _ROWS_AT_ONCE]

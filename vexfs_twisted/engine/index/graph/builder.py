@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,6 +29,9 @@ _SECONDS_A_CHUNK = 0.15
 _SEEDED_AT_ONCE = 1 << 12
 _LEAST_M = 2
 
+_EFFORT = 1.25
+"""How much more nodes are looked at than asked for: builds are fast, and done once."""
+
 _RUN = 32
 _SAMPLED_RUNS = 128
 _TRIED = 32
@@ -50,7 +54,7 @@ class Copies(Enum):
 
 @frozen
 class GraphOptions:
-    """How a graph is built: `m` links a node, the `ef_construct` closest nodes looked at."""
+    """How a graph is built: `m` links a node, at least the `ef_construct` closest looked at."""
 
     m: int
     ef_construct: int
@@ -92,7 +96,7 @@ class GraphBuilder:
             self._material = Material.learned(self._distance, self._read(_some(rows)), is_coarse)
             self._storage = self._material.storage()
             self._graph = empty_graph(self._storage, self._m)
-            self._graph.hnsw.efConstruction = self._options.ef_construct
+            self._graph.hnsw.efConstruction = ceil(_EFFORT * self._options.ef_construct)
 
     def seed(self, graph: Graph) -> None:
         """Begin with the nodes of a graph over the same rows, whose m is the same."""
