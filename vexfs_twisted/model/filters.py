@@ -172,7 +172,7 @@ class MinShould:
     min_count: int
 
 
-@frozen
+@frozen(cache_hash=True)
 class Filter:
     """All of `must`, one of `should` unless it is empty, none of `must_not`, and `min_should`."""
 

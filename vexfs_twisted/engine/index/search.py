@@ -81,7 +81,7 @@ def _together(
     space: VectorSpace, allowed: Allowed, queries: Matrix, limits: Limits, route: Route
 ) -> list[Hits]:
     plan = _planned(space, allowed, len(queries), int(limits.max()), route)
-    if not plan.beams:
+    if not plan.beams and not 0 < len(plan.scanned) <= _FEW_SCANNED:
         return exact.nearest(space, plan.scanned, queries, np.minimum(limits, len(plan.scanned)))
     found: list[Hits] = []
     step = plan.at_once()
@@ -94,11 +94,11 @@ def _together(
 def _searched(
     space: VectorSpace, allowed: Allowed, queries: Matrix, limits: Limits, plan: _Plan
 ) -> list[Hits]:
+    """What the beams of a plan hold for each query, or the few rows it scans, or both."""
     tables = [follow(space, allowed, queries, beam) for beam in plan.beams]
-    if len(plan.scanned) <= _FEW_SCANNED:
-        if len(plan.scanned):
-            tables.append(_all_of(space, queries, plan.scanned))
-    else:
+    if 0 < len(plan.scanned) <= _FEW_SCANNED:
+        tables.append(_all_of(space, queries, plan.scanned))
+    elif len(plan.scanned):
         own_limits = np.minimum(limits, len(plan.scanned))
         tables.append(HitTable.of(exact.nearest(space, plan.scanned, queries, own_limits)))
     return ranked(space.params.distance, tables, limits)
