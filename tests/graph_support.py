@@ -47,10 +47,6 @@ def true_distances(distance: Distance, queries: Elements, vectors: Elements) -> 
     return np.abs(difference).sum(axis=2)
 
 
-def bits_of(rows: Rows, start: int, stop: int) -> NDArray[np.uint8]:
-    return np.packbits(np.isin(np.arange(start, stop), rows), bitorder="little")
-
-
 class GraphTestCase(SynchronousTestCase):
     """Tools of the tests of graphs."""
 

@@ -112,16 +112,15 @@ class SearchTests(SynchronousTestCase):
         assert graph is not None
         return graph
 
-    @given(distances, vectors(), some_rows(), some_rows(), st.integers(1, 400))
+    @given(distances, vectors(), some_rows(), st.integers(1, 400))
     @settings(max_examples=40)
-    def test_only_nodes_that_are_allowed(
-        self, distance: Distance, data: NDArray[np.float32], nodes: Rows, allowed: Rows, limit: int
+    def test_only_nodes(
+        self, distance: Distance, data: NDArray[np.float32], nodes: Rows, limit: int
     ) -> None:
         """None twice, each with its own distance, and no hit behind a place without one."""
         with tempfile.TemporaryDirectory() as folder:
             graph = self.build(folder, distance, data, nodes)
-        bits = np.packbits(np.isin(np.arange(ROOM), allowed), bitorder="little")
-        distances, rows = graph.search(data[:5], limit, 20, bits)
+        distances, rows = graph.search(data[:5], limit, 20)
         self.assertEqual(rows.shape, (5, min(limit, len(nodes))))
         truth = true_distances(distance, data[:5], data)
         sign = -1 if distance is Distance.DOT else 1
@@ -129,7 +128,7 @@ class SearchTests(SynchronousTestCase):
             hits = own[own >= 0]
             self.assertTrue((own[len(hits) :] == -1).all())
             self.assertEqual(len(set(hits.tolist())), len(hits))
-            self.assertLessEqual(set(hits.tolist()), set(nodes.tolist()) & set(allowed.tolist()))
+            self.assertLessEqual(set(hits.tolist()), set(nodes.tolist()))
             np.testing.assert_allclose(sign * found[: len(hits)], true[hits], rtol=1e-4, atol=1e-4)
 
     @given(st.sampled_from([Distance.EUCLID, Distance.MANHATTAN]), vectors(), some_rows(1))

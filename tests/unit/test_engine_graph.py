@@ -10,7 +10,6 @@ from tests.graph_support import (
     DATATYPES,
     OPTIONS,
     GraphTestCase,
-    bits_of,
     random_vectors,
     stored,
     true_distances,
@@ -18,7 +17,7 @@ from tests.graph_support import (
 from vexfs_twisted.engine.index.graph.builder import GraphOptions
 from vexfs_twisted.engine.index.graph.eligible import is_read_in_place
 from vexfs_twisted.engine.index.graph.graph import Graph
-from vexfs_twisted.engine.index.kernels import faiss
+from vexfs_twisted.engine.index.kernels import faiss, threads_of_faiss
 from vexfs_twisted.engine.norms import normalised
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 
@@ -49,26 +48,6 @@ class SearchTests(GraphTestCase):
         sign = -1 if distance.larger_is_nearer else 1
         np.testing.assert_allclose(sign * distances, found, rtol=1e-3, atol=1e-2)
 
-    def test_only_what_is_allowed(self) -> None:
-        vectors = random_vectors(640, 16)
-        graph = self.graph(vectors, span=(0, 640))
-        allowed = np.arange(0, 640, 7)
-        queries = random_vectors(20, 16)
-        _, rows = graph.search(queries, 10, 640, bits_of(allowed, 0, 640))
-        truth = true_distances(Distance.EUCLID, queries, vectors)[:, allowed]
-        expected = allowed[np.argsort(truth, axis=1)[:, :10]]
-        self.assertEqual(rows.tolist(), expected.tolist())
-
-    def test_nothing_allowed(self) -> None:
-        graph = self.graph(random_vectors(64, 4))
-        _, rows = graph.search(random_vectors(3, 4), 5, 10, np.zeros(8, dtype=np.uint8))
-        self.assertEqual(rows.tolist(), [[-1] * 5] * 3)
-
-    def test_too_few_bits(self) -> None:
-        graph = self.graph(random_vectors(64, 4))
-        with self.assertRaises(ValueError):
-            graph.search(random_vectors(3, 4), 5, 10, np.zeros(7, dtype=np.uint8))
-
     def test_no_node(self) -> None:
         graph = self.graph(random_vectors(64, 4), np.zeros(0, dtype=np.int64))
         distances, rows = graph.search(random_vectors(3, 4), 5, 10)
@@ -95,7 +74,8 @@ class SearchTests(GraphTestCase):
         vectors = random_vectors(640, 16)
         graph = self.graph(vectors)
         single = graph.search(vectors[:100], 10, 50)
-        double = graph.search(vectors[:100], 10, 50, threads=2)
+        with threads_of_faiss(2):
+            double = graph.search(vectors[:100], 10, 50)
         np.testing.assert_array_equal(single[1], double[1])
         np.testing.assert_array_equal(single[0], double[0])
 

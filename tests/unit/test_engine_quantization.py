@@ -190,18 +190,6 @@ class SearchTests(CodesTestCase):
         self.assertTrue(np.isfinite(told).all())
         self.assertLess(np.abs(told - true).mean(), np.ptp(badness[np.isfinite(badness)]) / 4)
 
-    def test_only_what_is_allowed_is_found(self) -> None:
-        data = self.vectors(Distance.DOT)
-        params, graph = VectorParams(Distance.DOT, DIMENSION), self.graph(Distance.DOT, data)
-        allowed = np.packbits(np.arange(ROWS) % 2 == 0, bitorder="little")
-        for config, _, _, _ in EVERY_KIND:
-            coded = CodedGraph(graph, self.open(params, config, self.write(params, config, data)))
-            _, rows = coded.search(data[:5], 20, 100, allowed)
-            found = rows[rows >= 0]
-            self.assertGreater(len(found), 0)
-            self.assertEqual((found % 2).tolist(), [0] * len(found))
-            self.assertTrue((found % 5 > 0).all())
-
     def test_a_range_that_does_not_begin_with_the_first_row(self) -> None:
         data = self.vectors(Distance.EUCLID)
         params = VectorParams(Distance.EUCLID, DIMENSION)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
-from ..kernels import Matrix, RowMatrix, Scores, faiss, threads_of_faiss
+from ..kernels import Matrix, RowMatrix, Scores, faiss, use_one_thread
 from .coarse import pad
 from .errors import DamagedGraph
 from .file import GraphFacts, GraphFile, map_graph
@@ -85,20 +85,11 @@ class Graph:
         """Which rows of the range the graph links, shape [stop - start]."""
         return self.links.levels > 0
 
-    def search(
-        self,
-        queries: Matrix,
-        limit: int,
-        ef: int,
-        allowed: NDArray[np.uint8] | None = None,
-        threads: int = 1,
-    ) -> tuple[Scores, RowMatrix]:
+    def search(self, queries: Matrix, limit: int, ef: int) -> tuple[Scores, RowMatrix]:
         """The nearest rows of each of `queries`, shape [q, dim], C-contiguous, as the graph finds.
 
-        `allowed` are the bits of the rows of the range that may be found, least significant first:
-        those of a bitmap, from byte start / 8 on. It must not change meanwhile. Without it, every
-        node may be found, also of a row that is dead by now. `ef` is how many of the closest nodes
-        are looked at, whether they are allowed or not; at least `limit` are.
+        Every node may be found, also of a row that is dead by now. `ef` is how many of the closest
+        nodes are looked at; at least `limit` are. The threads are those of `threads_of_faiss`.
 
         Returns distances and row numbers, both of shape [q, k] where k is the `limit` or the number
         of nodes if that is less; the nearest first, -1 where there is no more. Distances are inner
@@ -113,17 +104,15 @@ class Graph:
         distances = np.empty((len(queries), limit), dtype=np.float32)
         rows = np.empty((len(queries), limit), dtype=np.int64)
         if rows.size:
-            selector = None if allowed is None else _selector(allowed, facts.stop - facts.start)
-            parameters = _parameters(ef, selector)
-            with threads_of_faiss(threads):
-                self._graph.search_c(
-                    len(queries),
-                    faiss.swig_ptr(queries),
-                    limit,
-                    faiss.swig_ptr(distances),
-                    faiss.swig_ptr(rows),
-                    parameters,
-                )
+            use_one_thread()
+            self._graph.search_c(
+                len(queries),
+                faiss.swig_ptr(queries),
+                limit,
+                faiss.swig_ptr(distances),
+                faiss.swig_ptr(rows),
+                _parameters(ef),
+            )
             if facts.start:
                 rows[rows >= 0] += facts.start
         return distances, rows
@@ -134,20 +123,9 @@ class Graph:
         return borrowed_graph(self._storage, self.links)
 
 
-def _parameters(ef: int, selector: Any) -> Any:
+def _parameters(ef: int) -> Any:
     """The parameters of this thread, which take longer to make than to change."""
     if not hasattr(_thread, "parameters"):
         _thread.parameters = faiss.SearchParametersHNSW()
     _thread.parameters.efSearch = ef
-    _thread.parameters.sel = selector
     return _thread.parameters
-
-
-def _selector(allowed: NDArray[np.uint8], rows: int) -> Any:
-    """A selector of the rows whose bits are set; it keeps the bits alive."""
-    size = -(-rows // 8)
-    if len(allowed) < size:
-        raise ValueError(f"{len(allowed)} bytes of bits for {rows} rows")
-    selector = faiss.IDSelectorBitmap(size, faiss.swig_ptr(allowed))
-    selector.bits = allowed
-    return selector

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..graph import Graph
 from ..kernels import Matrix, RowMatrix, Scores
 from .codes import Codes
@@ -17,16 +14,9 @@ class CodedGraph:
         self.codes = codes
         self._twin = graph.with_storage(codes.storage, codes)
 
-    def search(
-        self,
-        queries: Matrix,
-        limit: int,
-        ef: int,
-        allowed: NDArray[np.uint8] | None = None,
-        threads: int = 1,
-    ) -> tuple[Scores, RowMatrix]:
+    def search(self, queries: Matrix, limit: int, ef: int) -> tuple[Scores, RowMatrix]:
         """What `Graph.search` answers, by the distances that the codes tell."""
-        return self._twin.search(self.codes.prepared(queries), limit, ef, allowed, threads)
+        return self._twin.search(self.codes.prepared(queries), limit, ef)
 
     def scores(self, distances: Scores) -> Scores:
         """The scores that distances of a search stand for, as far as the codes tell."""
