@@ -41,14 +41,20 @@ class Options(UsageOptions):
     optFlags = [["no-figures", None, "do not measure calls per second"]]  # noqa: RUF012
     path: str
 
+    opt_h = UsageOptions.opt_help
+
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
         sys.stdout.write(f"vexfs-qdrant {__version__}\n")
         sys.exit(0)
 
-    def parseArgs(self, path: str) -> None:  # type: ignore[override]
-        """Take the path."""
-        self.path = path
+    def parseArgs(self, *words: str) -> None:  # type: ignore[override]
+        """Take the path, and nothing else."""
+        if not words:
+            raise UsageError("PATH is missing, see --help")
+        self.path, *more = words
+        if more:
+            raise UsageError(f"unexpected argument {more[0]!r}, see --help")
 
 
 def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = open_device) -> int:

@@ -56,6 +56,19 @@ class Options(UsageOptions):
     optFlags = [[name, None, text] for name, text in _switches().items()]  # noqa: RUF012
     config: Config
 
+    opt_h = UsageOptions.opt_help
+
+    def getSynopsis(self) -> str:
+        """The first lines of the help. Under twistd, what precedes the options is twistd's."""
+        if self.parent is not None:
+            return super().getSynopsis()
+        return "Usage: vexfs-qdrant [options]\n       vexfs-qdrant probe [options] PATH"
+
+    def parseArgs(self, *words: str) -> None:  # type: ignore[override]
+        """There are only options: the first word that is none is named."""
+        if words:
+            raise UsageError(f"unexpected argument {words[0]!r}, see --help")
+
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
         print(f"vexfs-qdrant {__version__} (Qdrant interface {QDRANT_VERSION})")  # noqa: T201

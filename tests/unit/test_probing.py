@@ -73,6 +73,8 @@ class Command(SynchronousTestCase):
             status, _, errors = self.ask(MemoryDevice(), *arguments)
             self.assertEqual(status, 2, arguments)
             self.assertTrue(errors.startswith("vexfs-qdrant probe: "), errors)
+        self.assertIn("'b'", self.ask(MemoryDevice(), "a", "b")[2])
+        self.assertIn("PATH", self.ask(MemoryDevice())[2])
 
     def test_it_is_a_command_of_the_console_script(self) -> None:
         done = run_command([str(SCRIPTS / "vexfs-qdrant"), "probe", "/dev/null"])

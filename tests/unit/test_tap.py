@@ -88,7 +88,13 @@ class CommandLine(SynchronousTestCase):
 
     def test_what_is_wrong_is_one_line_and_status_1(self) -> None:
         self.assertEqual(self.refusal("--nope"), "vexfs-qdrant: option --nope not recognized\n")
-        self.assertEqual(self.refusal("more"), "vexfs-qdrant: Wrong number of arguments.\n")
+        self.assertEqual(
+            self.refusal("more"), "vexfs-qdrant: unexpected argument 'more', see --help\n"
+        )
+        self.assertEqual(
+            self.refusal("--http-port=1", "one", "two"),
+            "vexfs-qdrant: unexpected argument 'one', see --help\n",
+        )
         self.assertEqual(
             self.refusal("--http-port=x"),
             "vexfs-qdrant: --http-port: 'x' is not a whole number from 0 to 65535\n",
@@ -103,12 +109,19 @@ class CommandLine(SynchronousTestCase):
         self.assertEqual(len(self.refusal().splitlines()), 1)
 
     def test_version_and_help_end_well(self) -> None:
-        for option, word in (("--version", "Qdrant interface 1.19.0"), ("--help", "--http-port")):
+        for option, word in (
+            ("--version", "Qdrant interface 1.19.0"),
+            ("--help", "--http-port"),
+            ("-h", "--http-port"),
+        ):
             output = io.StringIO()
             with redirect_stdout(output):
                 stop = self.assertRaises(SystemExit, self.parse, option)
             self.assertEqual(stop.code, 0)
             self.assertIn(word, output.getvalue())
+
+    def test_the_help_begins_with_the_usage(self) -> None:
+        self.assertTrue(str(Options()).startswith("Usage: vexfs-qdrant [options]\n"))
 
 
 class Lines(SynchronousTestCase):
