@@ -38,7 +38,7 @@ class Options(UsageOptions):
     optParameters = [  # noqa: RUF012  (as usage.Options declares it)
         ["slow", None, SLOW_SECONDS, "seconds that a call may usually take", float],
     ]
-    optFlags = [["no-figures", None, "do not measure calls per second"]]  # noqa: RUF012
+    optFlags = [["no-figures", None, "do not measure the calls per second of a sound device"]]  # noqa: RUF012
     path: str
 
     opt_h = UsageOptions.opt_help
@@ -48,7 +48,7 @@ class Options(UsageOptions):
         sys.stdout.write(f"vexfs-qdrant {__version__}\n")
         sys.exit(0)
 
-    def parseArgs(self, *words: str) -> None:  # type: ignore[override]
+    def parseArgs(self, *words: str) -> None:
         """Take the path, and nothing else."""
         if not words:
             raise UsageError("PATH is missing, see --help")
@@ -86,7 +86,7 @@ def _ask(device: IVectorDevice, options: Options) -> Status:
             return Status.CANNOT_BE_ASKED
     report = probe(device, slow=options["slow"])
     _print(report_lines(device, report))
-    if not options["no-figures"]:
+    if report.is_sound and not options["no-figures"]:
         try:
             _print(figure_lines(measure(device)))
         except DeviceError as error:
@@ -108,6 +108,8 @@ def figure_lines(figures: Figures) -> Iterator[str]:
     yield f"inserts    {figures.inserts:,.0f} vectors/s, {DIMENSIONS} dimensions, {BATCH} a call"
     yield f"searches   {figures.searches:,.0f} /s, {NEIGHBOURS} of {figures.vectors:,} vectors"
     yield f"metadata   {figures.metadata:,.0f} operations/s"
+    if figures.leftover is not None:
+        yield f"left over  {figures.leftover}"
 
 
 def _print(lines: Iterable[str]) -> None:

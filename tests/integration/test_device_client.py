@@ -132,9 +132,9 @@ class PublishedModule(SynchronousTestCase):
         self.assertEqual((done.returncode, done.stderr), (1, ""))
         self.assertIn("verdict    unsound\n", done.stdout)
         found = re.findall(r"^finding    (\w+): ", done.stdout, re.MULTILINE)
-        self.assertEqual(
-            found, ["stores_nothing", "unknown_ids", "constant_scores", "not_listed"], done.stdout
-        )
+        expected = ["stores_nothing", "unknown_ids", "constant_scores", "not_listed", "failed"]
+        self.assertEqual(found, expected, done.stdout)
+        self.assertRegex(done.stdout, r"\ncalls      \d+, the slowest [0-9.e+-]+ ms\n\Z")
 
 
 class LargeInserts(WithDevice):

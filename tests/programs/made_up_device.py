@@ -1,10 +1,12 @@
 """A mount that answers as the published kernel module does, over real system calls.
 
 It is the userspace device, except that what was inserted is not looked at: every search returns the
-ids from 0 on with scores near 1, and no file is in the listing.
+ids from 0 on with scores near 1, no file is in the listing, and none can be deleted.
 """
 
 from __future__ import annotations
+
+import errno
 
 import numpy as np
 
@@ -27,6 +29,11 @@ def listing(_: Operations, _path: str | None, _fh: int) -> list[str]:
     return [".", ".."]
 
 
+def unlink(_: Operations, _path: str) -> None:
+    raise OSError(errno.EPERM, "")
+
+
 Calls._search = made_up  # type: ignore[method-assign, assignment]
 Operations.readdir = listing  # type: ignore[method-assign, assignment]
+Operations.unlink = unlink  # type: ignore[method-assign, assignment]
 main()

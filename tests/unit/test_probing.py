@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -13,9 +14,19 @@ from tests.support import SCRIPTS, run_command
 from vexfs_twisted.device.figures import measure
 from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.interfaces import IVectorDevice
+from vexfs_twisted.model.device import DeviceDenied
 from vexfs_twisted.probing import run
 from vexfs_twisted.testing.device import Fault, MemoryDevice
 from vexfs_twisted.testing.made_up import MadeUpDevice
+
+
+class _Keeps(MemoryDevice):
+    """A device that deletes the file of the probe, and not that of the figures."""
+
+    def delete(self, name: str) -> None:
+        if "figures" in name:
+            raise DeviceDenied(f"deleting {name}: Operation not permitted (EPERM)", errno.EPERM)
+        super().delete(name)
 
 
 class Command(SynchronousTestCase):
@@ -34,11 +45,27 @@ class Command(SynchronousTestCase):
         self.assertEqual(lines[:2], ["device     (memory) (memory)", "verdict    sound"])
         self.assertEqual(len(lines), 3)
 
-    def test_figures(self) -> None:
-        status, output, _ = self.ask(MadeUpDevice(), "PATH")
-        self.assertEqual(status, 1)
+    def test_figures_of_a_sound_device(self) -> None:
+        status, output, _ = self.ask(MemoryDevice(), "PATH")
+        self.assertEqual(status, 0)
         names = [line.split()[0] for line in output.splitlines()]
         self.assertEqual(names[-3:], ["inserts", "searches", "metadata"])
+
+    def test_an_unsound_device_is_not_measured(self) -> None:
+        """Each insert may cost the kernel memory that it never gives back."""
+        asked, probed = MadeUpDevice(), MadeUpDevice()
+        status, output, _ = self.ask(asked, "PATH")
+        self.assertEqual(status, 1)
+        self.assertEqual(output.splitlines()[-1].split()[0], "calls")
+        self.ask(probed, "--no-figures", "PATH")
+        self.assertEqual(asked.calls, probed.calls)
+
+    def test_figures_are_shown_where_their_file_cannot_be_deleted(self) -> None:
+        status, output, errors = self.ask(_Keeps(), "PATH")
+        self.assertEqual((status, errors), (0, ""))
+        names = [line.split()[0] for line in output.splitlines()]
+        self.assertEqual(names[-4:], ["inserts", "searches", "metadata", "left"])
+        self.assertIn("EPERM", output.splitlines()[-1])
 
     def test_an_unsound_device_is_told_with_all_that_is_wrong(self) -> None:
         status, output, errors = self.ask(MadeUpDevice(), "--no-figures", "PATH")

@@ -96,10 +96,12 @@ class MountDevice:
         file = self._open.open(self._at(name), name, os.O_CREAT | os.O_EXCL)
         try:
             file.begin(dimensions)
-        except DeviceError:
+        except DeviceError as error:
             file.close()
             with suppress(OSError):
                 os.unlink(self._at(name))
+            if isinstance(error, NotADevice):
+                raise NotADevice(f"no VexFS is mounted at {self.path}", error.errno) from None
             raise
         return file
 

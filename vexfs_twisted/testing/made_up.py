@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from ..interfaces import IVectorDevice, IVectorFile
 from ..model.device import (
+    DeviceDenied,
     DeviceKind,
     DeviceMetric,
     DeviceRefused,
@@ -26,7 +27,7 @@ from ..model.device import (
 
 @implementer(IVectorDevice)
 class MadeUpDevice:
-    """Counts what it is given and keeps nothing of it. No listing shows its files."""
+    """Counts what it is given and keeps nothing of it. Its files are not listed, nor deleted."""
 
     path = "(made up)"
     kind = DeviceKind.DIRECTORY
@@ -53,9 +54,9 @@ class MadeUpDevice:
         return []
 
     def delete(self, name: str) -> None:
-        """Delete a vector file."""
+        """Refused, as the module refuses to unlink a file."""
         self._known(name)
-        del self._metas[name]
+        raise DeviceDenied(f"deleting {name}: Operation not permitted (EPERM)", errno.EPERM)
 
     def close(self) -> None:
         """Nothing is open."""
