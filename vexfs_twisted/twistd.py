@@ -1,8 +1,9 @@
 """What the daemon needs of twistd that a plugin does not get by itself.
 
 twistd reports success to the shell before a Deferred of startService has fired, exits with 0 when
-it fails, and knows nothing of the daemon's log format. All three are put right with what twistd
-hands to a plugin: its options, and the application that becomes the parent of the service.
+it fails, cuts the reason off after 100 bytes, and knows nothing of the daemon's log format. All
+four are put right with what twistd hands to a plugin: its options, and the application that becomes
+the parent of the service.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from .logs import stream_observer
 
 TwistdOptions = MutableMapping[str, Any]
 
-_MESSAGE_BYTES = 100
-"""How much of a message the waiting parent reads from its pipe."""
+_FAILED = b"1 cannot start"
+"""What the waiting parent reads from its pipe, at most 100 bytes, and shows from the third on."""
 
 
 class TwistdDaemon(Daemon):
@@ -38,6 +39,8 @@ class TwistdDaemon(Daemon):
         self._options = options
         self._observer = log_observer(config, options, reactor.callFromThread)
         self._status_pipe: int | None = None
+        # The process that daemonizes has its standard streams on /dev/null by the time it fails.
+        self._terminal = None if options.get("nodaemon") else os.dup(2)
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Become part of the application, and give it the log observer of our format."""
@@ -56,10 +59,16 @@ class TwistdDaemon(Daemon):
 
     def _tell_twistd(self, reason: str | None) -> None:
         pipe, self._status_pipe = self._status_pipe, None
+        terminal, self._terminal = self._terminal, None
+        if terminal is not None:
+            if reason is not None:
+                line = f"vexfs-qdrant: cannot start: {reason}\n"
+                with suppress(OSError):
+                    os.write(terminal, line.encode("utf-8", "backslashreplace"))
+            os.close(terminal)
         if pipe is not None:
-            status = "0" if reason is None else f"1 {reason}"
             with suppress(OSError):
-                os.write(pipe, status.encode("ascii", "backslashreplace")[:_MESSAGE_BYTES])
+                os.write(pipe, b"0" if reason is None else _FAILED)
                 os.close(pipe)
         if reason is not None:
             # After everything else that twistd does on its way out, such as removing its pid file.

@@ -205,6 +205,7 @@ class Daemonizing(Daemons):
             folder, status, output = self.launch(f"--http-port={port}")
         self.assertEqual(status, 1)
         self.assertIn(str(port), output)
+        self.assertRegex(output, r"(?m)^vexfs-qdrant: cannot start: .+ Address already in use\.?$")
         self.assertIn('"event":"cannot start"', (folder / "twistd.log").read_text())
         self.wait_until(lambda: not (folder / "twistd.pid").exists(), "the daemon does not end")
 
