@@ -26,6 +26,7 @@ from .settings import (
     flag,
     from_environment,
     from_file,
+    list_of,
     one_of,
     or_none,
     scalar,
@@ -173,6 +174,16 @@ class Config:
             option="require-device",
             help="do not start unless the VexFS device is sound",
             is_switch=True,
+        ),
+    )
+    device_directories: tuple[str, ...] = _setting(
+        (),
+        Setting(
+            "vexfs.device_directories",
+            list_of(text),
+            ("VEXFS_DEVICE_DIRECTORIES",),
+            option="device-directories",
+            help="directories, joined by colons, below which devices may be attached while running",
         ),
     )
     log_level: str = _setting(

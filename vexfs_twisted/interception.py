@@ -41,13 +41,14 @@ class Kind:
 
     `method` is a gRPC method's full name, or an HTTP method and the template of its path: there are
     few, however many collections there are, and no two wires share one. `is_open`: no key is asked
-    for.
+    for. `is_local`: where the server has no key, only programs on its own machine may call.
     """
 
     wire: str
     method: str
     is_stream: bool = False
     is_open: bool = False
+    is_local: bool = False
 
 
 @define

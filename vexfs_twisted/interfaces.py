@@ -405,5 +405,6 @@ class ServerStatus(Protocol):
     def use_device(self, path: str | None) -> Awaitable[DeviceStatus]:
         """Attach the device at `path` in place of any other, if it is sound; None detaches.
 
-        What came of it. Fails with Unavailable while the server stops.
+        What came of it. Fails with Forbidden for a path that may not be attached, and with
+        Unavailable while the server stops.
         """

@@ -27,6 +27,7 @@ from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
 from .security.limits import RateLimit
+from .security.local import LocalCallers
 from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.pool import CallInReactor, WorkerPool
@@ -67,7 +68,9 @@ def build(config: Config, reactor: Any) -> Parts:
     catalog = Catalog(config.storage_path, config.collections)
     mirror = Mirror(catalog, open_vector_device)
     storage = StorageService(catalog, call_in_reactor, reactor, mirror)
-    device = MirrorService(mirror, call_in_reactor, config.device, config.require_device)
+    device = MirrorService(
+        mirror, call_in_reactor, config.device, config.require_device, config.device_directories
+    )
     streams = Streams(reactor, _stream_settings(config))
     operations = Operations(storage, reactor, streams)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
@@ -107,8 +110,7 @@ def _interceptors(config: Config, performance: Performance) -> Iterator[Intercep
     """What every call passes, the outermost first; what is switched off is left out."""
     yield CallLog(config.log_calls, monotonic)
     yield performance
-    if config.api_keys:
-        yield Authentication(config.api_keys)
+    yield Authentication(config.api_keys) if config.api_keys else LocalCallers()
     if config.rate_limit:
         yield RateLimit(config.rate_limit, monotonic)
 

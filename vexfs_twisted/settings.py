@@ -85,6 +85,18 @@ def or_none(parse: Parser) -> Parser:
     return parse_or_none
 
 
+def list_of(parse: Parser) -> Parser:
+    """A parser of several values: a list, or a text that joins them with colons."""
+
+    def parse_list(value: Any) -> tuple[Any, ...]:
+        parts = value.split(":") if isinstance(value, str) else value
+        if not isinstance(parts, list):
+            raise ValueError(f"{value!r} is no list")
+        return tuple(parse(part) for part in parts)
+
+    return parse_list
+
+
 def flag(value: Any) -> bool:
     """Parse a truth value."""
     meant = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())

@@ -25,7 +25,7 @@ def _parameters() -> list[list[str | None]]:
     ]
     for _, setting, default in settings():
         if setting.option is not None and not setting.is_switch:
-            shown = "none" if default is None else default
+            shown = "none" if default in (None, ()) else default
             parameters.append([setting.option, None, None, f"{setting.help} (default: {shown})"])
     return parameters
 
@@ -64,7 +64,7 @@ class Options(UsageOptions):
             return super().getSynopsis()
         return "Usage: vexfs-qdrant [options]\n       vexfs-qdrant probe [options] PATH"
 
-    def parseArgs(self, *words: str) -> None:  # type: ignore[override]
+    def parseArgs(self, *words: str) -> None:
         """There are only options: the first word that is none is named."""
         if words:
             raise UsageError(f"unexpected argument {words[0]!r}, see --help")

@@ -20,17 +20,24 @@ DIM = 16
 
 
 def ask(
-    daemon: DaemonProcess, method: str, path: str, body: object = None, key: str | None = None
+    daemon: DaemonProcess,
+    method: str,
+    path: str,
+    body: object = None,
+    key: str | None = None,
+    **more: str,
 ) -> tuple[int, Any]:
     """Status and JSON of the answer to a request."""
     data = None if body is None else json.dumps(body).encode()
-    headers = {} if key is None else {"api-key": key}
+    headers = {**({} if key is None else {"api-key": key}), **more}
     request = Request(f"{daemon.rest_url}{path}", data, headers, method=method)
     try:
         with urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
-        return error.code, error.read()
+        body = error.read()
+        is_json = error.headers.get_content_type() == "application/json"
+        return error.code, json.loads(body) if is_json else body
 
 
 class WithServers(Daemons):
@@ -39,10 +46,10 @@ class WithServers(Daemons):
         found: dict[str, Any] = ask(daemon, "GET", "/vexfs/stats")[1]["result"]["device"]
         return found
 
-    def use(self, daemon: DaemonProcess, path: str | None) -> dict[str, Any]:
-        """Attach a device, or none."""
+    def use(self, daemon: DaemonProcess, path: str | None, expected: int = 200) -> dict[str, Any]:
+        """Attach a device, or none; what is answered, with the status that is expected."""
         status, answer = ask(daemon, "POST", "/vexfs/device", {"path": path})
-        self.assertEqual(status, 200, answer)
+        self.assertEqual(status, expected, answer)
         found: dict[str, Any] = answer["result"]
         return found
 
@@ -88,9 +95,15 @@ class Attached(WithServers):
         self.assert_exact(client)
         client.delete("c", PointIdsList(points=list(range(0, 500, 3))))
         self.assert_exact(client)
+
+        again = self.use(daemon, mount)
+        self.assertTrue(again["attached"], again)
+        self.wait_for_mirror(daemon)
+        self.assertEqual(len(list(Path(mount).iterdir())), 1, "the same device again")
+        self.assert_exact(client)
         after = self.device_of(daemon)
         asked = after["calls"]["search"]["count"]
-        self.assertGreaterEqual(asked, 10)
+        self.assertGreaterEqual(asked, 5)
         self.assertTrue(after["attached"], after)
 
         served.kill()
@@ -137,12 +150,82 @@ class Refused(WithServers):
         path = str(Path(folder).resolve())
         daemon = self.daemon(f"--device={path}", "--require-device")
         reason = self.failed_start(daemon)
-        self.assertIn(path, reason)
-        self.assertIn("not_a_device", reason)
+        self.assertIn(f"not_a_device: no VexFS is mounted at {path}", reason)
+        self.assertEqual(daemon.log_text().count("no VexFS is mounted"), 1)
         self.assertEqual(list(Path(folder).iterdir()), [])
 
+    def test_a_device_that_is_none_is_told_of_once(self) -> None:
+        folder = Path(self.mktemp()).resolve()
+        folder.mkdir()
+        daemon = self.daemon(f"--device={folder}").start()
+        self.assertEqual(self.device_of(daemon)["sound"], False)
+        self.assertEqual(daemon.log_text().count(f"no VexFS is mounted at {folder}"), 1)
+        self.assertEqual(self.use(daemon, None)["findings"], [])
+        self.assertIsNone(self.device_of(daemon)["path"])
+
+    def test_callers_that_are_not_programs_of_this_machine(self) -> None:
+        folder = Path(self.mktemp()).resolve()
+        folder.mkdir()
+        daemon = self.daemon(f"--device-directories={folder}", "--host=0.0.0.0").start()
+        for headers in ({"Origin": "http://localhost:3000"}, {"X-Forwarded-For": "10.0.0.1"}):
+            for path in (str(folder), None):
+                status, answer = ask(daemon, "POST", "/vexfs/device", {"path": path}, **headers)
+                self.assertEqual(status, 403, answer)
+        protected = self.daemon(
+            f"--device-directories={folder}", environment={"API_API_KEY": "secret"}
+        ).start()
+        page = {"Origin": "http://localhost:3000"}
+        told, _ = ask(protected, "POST", "/vexfs/device", {"path": None}, "secret", **page)
+        self.assertEqual(told, 200)
+
+    def test_paths_beyond_the_directories_tell_nothing(self) -> None:
+        folder = Path(self.mktemp()).resolve()
+        (folder / "in").mkdir(parents=True)
+        (folder / "in" / "out").symlink_to(folder)
+        (folder / "inside").mkdir()
+        daemon = self.daemon(f"--device-directories={folder}/in").start()
+        answers = [
+            ask(daemon, "POST", "/vexfs/device", {"path": path})
+            for path in (
+                "/",
+                "/etc/passwd",
+                "/nowhere",
+                f"{folder}/inside",
+                f"{folder}/in/../inside",
+                f"{folder}/in/out",
+                f"{folder}/in/out/nothing",
+            )
+        ]
+        texts = {answer["status"]["error"] for status, answer in answers if status == 403}
+        self.assertEqual((len(texts), [status for status, _ in answers]), (1, [403] * 7))
+        self.assertNotIn("/", texts.pop())
+        status, answer = ask(daemon, "POST", "/vexfs/device", {"path": f"{folder}/in/nothing"})
+        self.assertEqual((status, answer["result"]["findings"][0]["code"]), (409, "no_such_file"))
+
+    def test_a_sound_device_is_kept_where_another_is_refused(self) -> None:
+        served = self.served()
+        folder = Path(self.mktemp()).resolve()
+        folder.mkdir()
+        daemon = self.daemon(
+            f"--device={served.mount}", f"--device-directories=/srv:{folder}"
+        ).start()
+        client = self.filled(daemon, 50)
+        self.wait_for_mirror(daemon)
+        status, answer = ask(daemon, "POST", "/vexfs/device", {"path": str(folder)})
+        self.assertEqual(status, 409)
+        self.assertIn(f"no VexFS is mounted at {folder}", answer["status"]["error"])
+        self.assertEqual(
+            [finding["code"] for finding in answer["result"]["findings"]], ["not_a_device"]
+        )
+        kept = self.device_of(daemon)
+        self.assertEqual((kept["path"], kept["attached"]), (str(served.mount), True))
+        self.assertEqual((kept["sound"], kept["findings"]), (True, []))
+        self.assert_exact(client)
+        again = self.use(daemon, str(served.mount))
+        self.assertTrue(again["attached"], again)
+
     def test_without_a_device_and_with_what_is_none(self) -> None:
-        daemon = self.daemon().start()
+        daemon = self.daemon("--device-directories=/").start()
         client = self.filled(daemon, 20)
         status, answer = ask(daemon, "GET", "/vexfs/stats")
         told = answer["result"]
@@ -153,11 +236,12 @@ class Refused(WithServers):
 
         file = Path(self.mktemp()).resolve()
         file.write_text("precious")
-        refused = self.use(daemon, str(file))
-        self.assertEqual((refused["attached"], refused["sound"]), (False, False))
+        refused = self.use(daemon, str(file), 409)
         self.assertEqual([finding["code"] for finding in refused["findings"]], ["not_a_device"])
         self.assertEqual(file.read_text(), "precious")
-        self.assertEqual(self.use(daemon, "/nowhere")["findings"][0]["code"], "no_such_file")
+        missing = self.use(daemon, "/nowhere", 409)
+        self.assertEqual(missing["findings"][0]["code"], "no_such_file")
+        self.assertEqual(self.device_of(daemon)["sound"], False)
         for body in ({}, {"path": 3}, [1]):
             status, _ = ask(daemon, "POST", "/vexfs/device", body)
             self.assertIn(status, (400, 422), body)

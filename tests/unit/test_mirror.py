@@ -11,10 +11,11 @@ from tests.mirror_support import MirrorCase, wait_until
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
-from vexfs_twisted.model.device import DeviceFull, NoSuchFile
+from vexfs_twisted.model.device import DeviceFull, DeviceKind, NoSuchFile
 from vexfs_twisted.model.filters import Filter, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import ScoredPoint, SearchParams
+from vexfs_twisted.model.status import DeviceStatus
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 from vexfs_twisted.testing.device import Fault, MemoryDevice
@@ -299,6 +300,61 @@ class Feeding(WithPoints):
             self.assertEqual(len(points), 5)
 
 
+class Replacing(WithPoints):
+    """A device is asked for while another one is in use."""
+
+    def attach_other(self, device: MemoryDevice, path: str = "/other") -> DeviceStatus:
+        self.device, self.first = device, self.device
+        return self.mirror.attach(path)
+
+    def assert_first_is_kept(self) -> None:
+        status = self.mirror.status()
+        self.assertEqual((status.path, status.attached), ("/device", True))
+        self.assertEqual((status.findings, status.is_sound), ((), True))
+        self.device = self.first
+        self.assert_asked(some(1)[0], limit=10)
+        self.assertEqual(len(self.first.list_files()), 1)
+
+    def test_an_unsound_one_is_refused_and_the_other_kept(self) -> None:
+        self.attach()
+        for fault in (Fault.STORES_NOTHING, Fault.EIO):
+            other = MemoryDevice()
+            other.inject(fault)
+            refused = self.attach_other(other)
+            self.assertEqual((refused.path, refused.attached), ("/other", False))
+            self.assertTrue(refused.findings)
+            self.assert_first_is_kept()
+
+    def test_one_that_hangs_is_refused_and_the_other_kept(self) -> None:
+        self.mirror = self.make_mirror(probe_seconds=0.2)
+        self.attach()
+        other = MemoryDevice()
+        other.inject(Fault.HANGS)
+        self.addCleanup(other.heal)
+        refused = self.attach_other(other)
+        self.assertEqual([finding.code for finding in refused.findings], ["hangs"])
+        self.assert_first_is_kept()
+
+    def test_a_sound_one_takes_the_place_of_the_other(self) -> None:
+        self.attach()
+        self.assertTrue(self.attach_other(MemoryDevice()).attached)
+        self.settle()
+        self.assertEqual(self.mirror.status().path, "/other")
+        self.assert_asked(some(1)[0], limit=10)
+        self.assertEqual(self.first.calls["delete"], 2, "of the probe and of the collection")
+
+    def test_a_single_vector_file_in_use_is_not_probed(self) -> None:
+        """A probe would empty it."""
+        self.device.kind = DeviceKind.FILE
+        self.attach()
+        before = self.device.calls.copy()
+        refused = self.mirror.attach("/somewhere/../device")
+        self.assertEqual([finding.code for finding in refused.findings], ["in_use"])
+        self.assertEqual(self.device.calls, before)
+        self.first = self.device
+        self.assert_first_is_kept()
+
+
 class _Small(MemoryDevice):
     """A device with room for one file."""
 
@@ -410,6 +466,23 @@ class Distrust(WithPoints):
         status = self.make_mirror().attach("/nowhere")
         self.assertEqual(status.path, "/nowhere")
         self.assertEqual([finding.code for finding in status.findings], ["no_such_file"])
+
+    def test_a_device_that_was_given_up_is_no_longer_called_sound(self) -> None:
+        self.attach()
+        self.assertTrue(self.mirror.status().is_sound)
+        self.device.inject(Fault.WRONG_ORDER)
+        self.ask(some(1)[0], limit=10)
+        self.assertEqual(self.mirror.status().is_sound, False)
+        self.assertEqual(self.mirror.detach().is_sound, False)
+
+    def test_a_device_that_was_released_is_still_called_sound(self) -> None:
+        self.attach()
+        self.assertEqual(self.mirror.detach().is_sound, True)
+
+    def test_detaching_forgets_a_device_that_was_refused(self) -> None:
+        self.device.inject(Fault.CONSTANT_SCORES)
+        self.assertEqual(self.mirror.attach("/device").is_sound, False)
+        self.assertEqual(self.mirror.detach(), DeviceStatus())
 
     def test_another_device_takes_its_place(self) -> None:
         self.expect("failed", Fault.EIO)

@@ -7,12 +7,41 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import OPEN, STREAM, UNARY, call
 from vexfs_twisted.interception import Kind
-from vexfs_twisted.model.errors import RateLimited, Unauthenticated
+from vexfs_twisted.model.errors import Forbidden, RateLimited, Unauthenticated
 from vexfs_twisted.security.authentication import Authentication
 from vexfs_twisted.security.limits import RateLimit
+from vexfs_twisted.security.local import LocalCallers
 
 MISSING = "Must provide an API key or an Authorization bearer token"
 WRONG = "Invalid API key or JWT"
+
+
+LOCAL = Kind("rest", "POST /vexfs/device", is_local=True)
+
+
+class OnThisMachine(SynchronousTestCase):
+    def is_let_through(self, peer: str, kind: Kind = LOCAL, **headers: str) -> bool:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            LocalCallers().before(call(kind, named, peer))
+        except Forbidden:
+            return False
+        return True
+
+    def test_callers_by_their_address(self) -> None:
+        for peer in ("127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"):
+            self.assertTrue(self.is_let_through(peer), peer)
+        for peer in ("10.0.0.1", "0.0.0.0", "::ffff:10.0.0.1", "fe80::1", "localhost", ""):
+            self.assertFalse(self.is_let_through(peer), peer)
+
+    def test_pages_and_proxies_on_this_machine_are_elsewhere(self) -> None:
+        for name in ("origin", "forwarded", "x_forwarded_for"):
+            for value in ("null", "http://localhost:6333", ""):
+                self.assertFalse(self.is_let_through("127.0.0.1", **{name: value}), name)
+
+    def test_other_calls_may_come_from_anywhere(self) -> None:
+        for kind in (UNARY, STREAM, OPEN):
+            self.assertTrue(self.is_let_through("10.0.0.1", kind, origin="http://elsewhere"))
 
 
 class Keys(SynchronousTestCase):

@@ -6,22 +6,26 @@ message is the whole text a client sees, in the words Qdrant uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from attrs import frozen
+from attrs import asdict, frozen
+
+from .device import Finding
 
 
 class DomainError(Exception):
     """What went wrong, said to the client. Subclasses fix the `code`; raise only those.
 
-    `retry_after` is where trying again may help, in seconds.
+    `retry_after` is where trying again may help, in seconds. `details` is what programs may read
+    beside the text, made of what JSON has.
     """
 
     code: ClassVar[str]
     prefix: ClassVar[str] = ""
     retry_after: int | None = None
+    details: Mapping[str, Any] | None = None
 
     def __init__(self, text: str) -> None:
         self.message = f"{self.prefix}{text}"
@@ -54,6 +58,18 @@ class AlreadyExists(DomainError):
 
     code = "already_exists"
     prefix = "Wrong input: "
+
+
+class DeviceRejected(DomainError):
+    """A VexFS device that is not used because of what was found of it."""
+
+    code = "device_rejected"
+    prefix = "Device rejected: "
+
+    def __init__(self, path: str, findings: Sequence[Finding]) -> None:
+        reasons = "; ".join(f"{finding.code}: {finding.text}" for finding in findings)
+        super().__init__(f"{path} is not used: {reasons}")
+        self.details = {"findings": [asdict(finding) for finding in findings]}
 
 
 class Unauthenticated(DomainError):

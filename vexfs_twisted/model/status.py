@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -72,6 +73,9 @@ class DeviceStatus:
     room for is `left_out`, by collection and vector name.
     """
 
+    RELEASED: ClassVar[str] = "released"
+    """The code of the reason for which a device is detached on request."""
+
     path: str | None = None
     kind: str | None = None
     findings: tuple[Finding, ...] = ()
@@ -83,6 +87,14 @@ class DeviceStatus:
     vectors: int = 0
     waiting: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_sound(self) -> bool | None:
+        """Whether it was found sound and nothing has told otherwise since; None without a path."""
+        if self.path is None:
+            return None
+        was_given_up = self.detached is not None and self.detached.code != self.RELEASED
+        return not self.findings and not was_given_up
 
 
 @frozen

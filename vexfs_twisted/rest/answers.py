@@ -52,5 +52,8 @@ def error_answer(error: BaseException, seconds: float, headers: Headers = ()) ->
         return Answer(status, text.encode(), TEXT, (*headers, _CHALLENGE))
     if isinstance(error, DomainError) and error.retry_after is not None:
         headers = (*headers, (b"Retry-After", b"%d" % error.retry_after))
-    body = orjson.dumps({"status": {"error": text}, "time": seconds})
+    envelope: dict[str, Any] = {"status": {"error": text}, "time": seconds}
+    if isinstance(error, DomainError) and error.details is not None:
+        envelope["result"] = error.details
+    body = orjson.dumps(envelope)
     return Answer(status, body, headers=headers)

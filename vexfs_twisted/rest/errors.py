@@ -25,6 +25,7 @@ STATUSES: Mapping[str, int] = {
     "standalone": 405,
     "timeout": 408,
     "already_exists": 409,
+    "device_rejected": 409,
     "payload_too_large": 413,
     "validation": 422,
     "too_many": 429,

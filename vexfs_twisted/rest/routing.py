@@ -56,10 +56,20 @@ class Routes:
         return self._declare(method, path, is_write=False, is_open=is_open)
 
     def write(
-        self, method: str, path: str, make_decoder: MakeDecoder | None = None
+        self,
+        method: str,
+        path: str,
+        make_decoder: MakeDecoder | None = None,
+        *,
+        is_local: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare an endpoint that changes something; once begun it is finished."""
-        return self._declare(method, path, is_write=True, make_decoder=make_decoder)
+        """Declare an endpoint that changes something; once begun it is finished.
+
+        `is_local`: where the server has no key, only programs on its own machine may call.
+        """
+        return self._declare(
+            method, path, is_write=True, is_local=is_local, make_decoder=make_decoder
+        )
 
     def _declare(
         self,
@@ -68,10 +78,11 @@ class Routes:
         *,
         is_write: bool,
         is_open: bool = False,
+        is_local: bool = False,
         make_decoder: MakeDecoder | None = None,
     ) -> Callable[[Handler], Handler]:
         template = path.replace("<", "{").replace(">", "}")
-        kind = Kind("rest", f"{method} {template}", is_open=is_open)
+        kind = Kind("rest", f"{method} {template}", is_open=is_open, is_local=is_local)
 
         def decorate(handler: Handler) -> Handler:
             self._routes.append(Route(method, path, handler, is_write, kind, make_decoder))

@@ -25,6 +25,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "payload_too_large": StatusCode.OUT_OF_RANGE,
     "not_found": StatusCode.NOT_FOUND,
     "already_exists": StatusCode.ALREADY_EXISTS,
+    "device_rejected": StatusCode.FAILED_PRECONDITION,
     "unauthenticated": StatusCode.UNAUTHENTICATED,
     "forbidden": StatusCode.PERMISSION_DENIED,
     "standalone": StatusCode.UNIMPLEMENTED,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...model.device import Finding
-from ...model.errors import FormatError
+from ...model.errors import DeviceRejected, FormatError
 from ...model.status import CallFigures, DeviceCalls, DeviceStatus
 from ..call import Call
 from ..codecs.fields import optional, read_object, read_string
@@ -32,11 +32,14 @@ async def stats(call: Call) -> object:
     }
 
 
-@routes.write("POST", "/vexfs/device")
+@routes.write("POST", "/vexfs/device", is_local=True)
 async def use_device(call: Call) -> object:
-    """Use the device at `path`, or none where it is null; answers what the probe found."""
+    """Use the device at `path`, or none where it is null; DeviceRejected where it is not sound."""
     path = await call.read(_read_path)
-    return _encode_device(await call.status.use_device(path))
+    device = await call.status.use_device(path)
+    if path is not None and not device.attached:
+        raise DeviceRejected(path, device.findings)
+    return _encode_device(device)
 
 
 def _read_path(body: Any) -> str | None:
@@ -51,7 +54,7 @@ def _encode_device(device: DeviceStatus) -> dict[str, Any]:
         "path": device.path,
         "kind": device.kind,
         "attached": device.attached,
-        "sound": None if device.path is None else not device.findings,
+        "sound": device.is_sound,
         "findings": _encode_findings(device.findings),
         "attached_since": device.since,
         "detached": None if device.detached is None else _encode_finding(device.detached),

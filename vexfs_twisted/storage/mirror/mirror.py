@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Lock
@@ -14,7 +15,7 @@ from ...device.probe import probe
 from ...engine.collection import Collection
 from ...interfaces import IVectorDevice
 from ...logs import get_logger
-from ...model.device import Finding
+from ...model.device import DeviceKind, Finding
 from ...model.errors import NotFound
 from ...model.status import DeviceStatus
 from .aid import Trust
@@ -26,6 +27,8 @@ from .watch import Watch, finding_of
 log = get_logger("vexfs.device")
 
 _THREADS = 6
+
+_SINGLE_FILES = (DeviceKind.FILE, DeviceKind.CHARACTER_DEVICE)
 
 OpenDevice = Callable[[str], IVectorDevice]
 
@@ -61,9 +64,16 @@ class Mirror:
         self._last = DeviceStatus()
 
     def attach(self, path: str) -> DeviceStatus:
-        """Use the device at `path` in place of any other, if it is sound. What came of it."""
+        """Use the device at `path` in place of any other, if it is sound. What came of it.
+
+        It is probed while the device that is in use goes on, and that one is kept where the new one
+        is not sound: then the status that is returned is of the new one, with its findings, and
+        `status` still tells of the other.
+        """
         with self._changing:
-            self._let_go()
+            if self._holds_alone(path):
+                finding = Finding("in_use", "it is in use, and a probe would empty it")
+                return self._refused(path, None, finding)
             calls = Calls(_THREADS)
             try:
                 device = calls.run("open", self._settings.call_seconds, self._open_device, path)
@@ -72,6 +82,9 @@ class Mirror:
                 return self._refused(path, None, finding_of(error))
             try:
                 findings = calls.run("probe", self._settings.probe_seconds, probe, device).findings
+                if not findings:
+                    # Its files go with it, so that they are not taken for those of an earlier run.
+                    self._let_go()
                 leftovers = () if findings else self._leftovers(calls, device)
             except Exception as error:
                 findings, leftovers = (finding_of(error),), ()
@@ -85,6 +98,8 @@ class Mirror:
     def detach(self) -> DeviceStatus:
         """Use no device from now on. What became of the one there was."""
         with self._changing:
+            if self._attached is None and self._last.findings:
+                self._last = DeviceStatus()
             self._let_go()
             return self.status()
 
@@ -103,11 +118,20 @@ class Mirror:
         attached = self._attached
         return self._last if attached is None else attached.status(self._collections())
 
+    def _holds_alone(self, path: str) -> bool:
+        """Whether `path` is the single vector file that is in use."""
+        attached = self._attached
+        if attached is None or attached.has_ended or attached.kind not in _SINGLE_FILES:
+            return False
+        # Nothing is asked of the device: paths are compared, where each of them leads to.
+        return os.path.realpath(path) == os.path.realpath(attached.path)
+
     def _refused(self, path: str, kind: str | None, *findings: Finding) -> DeviceStatus:
-        self._last = DeviceStatus(path, kind, findings)
-        reasons = "; ".join(f"{finding.code}: {finding.text}" for finding in findings)
-        log.warning("the device is not used", path=path, reason=reasons)
-        return self._last
+        refused = DeviceStatus(path, kind, findings)
+        if self._attached is None or self._attached.has_ended:
+            self._attached = None
+            self._last = refused
+        return refused
 
     def _begin(self, attached: _Attachment, leftovers: tuple[str, ...]) -> None:
         # Before the collections are listed: one that is deleted meanwhile is told of in time.
@@ -115,7 +139,7 @@ class Mirror:
         attached.feeder.start(leftovers)
         for collection in self._collections():
             attached.feeder.attend(collection)
-        log.info("device attached", path=attached.path, kind=attached.kind)
+        log.info("device attached", path=attached.path, kind=attached.kind.value)
 
     def _leftovers(self, calls: Calls, device: IVectorDevice) -> tuple[str, ...]:
         """The files of our collections that a run before this one has not removed."""
@@ -146,13 +170,18 @@ class _Attachment:
         self, path: str, device: IVectorDevice, calls: Calls, settings: MirrorSettings
     ) -> None:
         self.path = path
-        self.kind = device.kind.value
+        self.kind = device.kind
         self._since = time()
         self._settings = settings
         self._ending = Lock()
         self._ended: Finding | None = None
         self._calls = calls
         self.feeder = Feeder(device, Trust(calls, Watch(settings), settings, self.give_up))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is asked nothing more."""
+        return self._ended is not None
 
     def give_up(self, error: Exception) -> None:
         """Ask the device nothing more, and tell why. From any thread, as often as may be."""
@@ -164,7 +193,7 @@ class _Attachment:
 
     def release(self) -> None:
         """Let go of the device on request, and wait until its files are removed."""
-        if self._end(Finding("released", "it was detached on request")):
+        if self._end(Finding(DeviceStatus.RELEASED, "it was detached on request")):
             log.info("device detached", path=self.path, reason="on request")
             self.feeder.join(self._settings.call_seconds)
             self._calls.close()
@@ -174,7 +203,7 @@ class _Attachment:
         files = self.feeder.files()
         return DeviceStatus(
             path=self.path,
-            kind=self.kind,
+            kind=self.kind.value,
             attached=self._ended is None,
             since=self._since,
             detached=self._ended,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from ...device.kernel import SoleFileDevice, open_device
 from ...interfaces import IVectorDevice
+from ...logs import get_logger
 from ...model.device import DeviceUnsound
+from ...model.errors import Forbidden
 from ...model.status import DeviceStatus
 from ..pool import CallInReactor, WorkerPool
 from .mirror import Mirror
+
+log = get_logger("vexfs.device")
 
 
 def open_vector_device(path: str) -> IVectorDevice:
@@ -28,7 +35,8 @@ class MirrorService(Service):
     """Attaches and detaches in a thread. All methods are called in the reactor thread.
 
     `path` is the device to start with, None for none. With `is_required` the start fails with
-    DeviceUnsound where it is not sound.
+    DeviceUnsound where it is not sound. While the server runs, devices at `path` and below
+    `directories` may be attached.
     """
 
     name = "device"
@@ -39,11 +47,13 @@ class MirrorService(Service):
         call_in_reactor: CallInReactor,
         path: str | None = None,
         is_required: bool = False,
+        directories: Sequence[str] = (),
     ) -> None:
         self._mirror = mirror
         self._pool = WorkerPool("attach", 1, call_in_reactor)
         self._path = path
         self._is_required = is_required
+        self._allowed = (*directories, path) if path is not None else tuple(directories)
 
     def startService(self) -> Deferred[None]:
         """Attach the device that the settings name, and wait for what comes of it."""
@@ -56,10 +66,13 @@ class MirrorService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     def use(self, path: str | None) -> Deferred[DeviceStatus]:
-        """Attach the device at `path` in place of any other; None detaches. What came of it."""
+        """Attach the device at `path` in place of any other; None detaches. What came of it.
+
+        Fails with Forbidden for a path that is not below one of the directories, whatever is there.
+        """
         if path is None:
             return self._pool.run(self._mirror.detach)
-        return self._pool.run(self._mirror.attach, path)
+        return self._pool.run(self._attach_allowed, path)
 
     def status(self) -> DeviceStatus:
         """What is to be told of the device, at once."""
@@ -70,15 +83,39 @@ class MirrorService(Service):
         if self._path is None:
             return
         try:
-            status = await self.use(self._path)
+            attach = self._mirror.attach if self._is_required else self._attach
+            status = await self._pool.run(attach, self._path)
             if self._is_required and not status.attached:
-                reasons = "; ".join(f"{found.code}: {found.text}" for found in status.findings)
-                raise DeviceUnsound(f"the device {self._path} is required and unsound: {reasons}")
+                text = f"the device {self._path} is required and unsound: {_reasons(status)}"
+                raise DeviceUnsound(text)
         except BaseException:
             await self._pool.stop()
             raise
+
+    def _attach_allowed(self, path: str) -> DeviceStatus:
+        """In the thread: where a path leads to is asked of the file system, which may hang."""
+        # What is attached is the path as it was resolved: a link may lead elsewhere by then.
+        resolved = os.path.realpath(path)
+        roots = map(os.path.realpath, self._allowed)
+        if not any(
+            resolved == root or resolved.startswith(f"{root.rstrip('/')}/") for root in roots
+        ):
+            raise Forbidden(
+                "only devices below the directories of vexfs.device_directories may be attached"
+            )
+        return self._attach(resolved)
+
+    def _attach(self, path: str) -> DeviceStatus:
+        status = self._mirror.attach(path)
+        if not status.attached:
+            log.warning("the device is not used", path=path, reason=_reasons(status))
+        return status
 
     async def _stop(self) -> None:
         detached = self.use(None)
         await self._pool.stop()
         await detached
+
+
+def _reasons(status: DeviceStatus) -> str:
+    return "; ".join(f"{finding.code}: {finding.text}" for finding in status.findings)
