@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -95,15 +96,13 @@ class MirrorService(Service):
     def _attach_allowed(self, path: str) -> DeviceStatus:
         """In the thread: where a path leads to is asked of the file system, which may hang."""
         # What is attached is the path as it was resolved: a link may lead elsewhere by then.
-        resolved = os.path.realpath(path)
+        resolved = None if "\0" in path else Path(os.path.realpath(path))
         roots = map(os.path.realpath, self._allowed)
-        if not any(
-            resolved == root or resolved.startswith(f"{root.rstrip('/')}/") for root in roots
-        ):
+        if resolved is None or not any(resolved.is_relative_to(root) for root in roots):
             raise Forbidden(
                 "only devices below the directories of vexfs.device_directories may be attached"
             )
-        return self._attach(resolved)
+        return self._attach(str(resolved))
 
     def _attach(self, path: str) -> DeviceStatus:
         status = self._mirror.attach(path)
