@@ -19,6 +19,7 @@ from .lifecycle import StartAbandoned, notify_manager
 from .logs import get_logger
 from .model.device import DeviceError
 from .model.errors import DomainError
+from .output import capture
 
 if TYPE_CHECKING:
     from .parts import Parts
@@ -41,8 +42,8 @@ class Daemon(Service):
 
     `reactor` is the real one. The parts are made and started once it runs, which is after a twistd
     has daemonized: threads and descriptors would not survive that. A start that fails is logged in
-    one line, reported, and stops the reactor. SIGTERM and SIGINT stop the reactor too, and so the
-    parts, in order; unlike the reactor's own handlers they leave the exit status at 0.
+    one line, reported, and stops the reactor. SIGTERM, SIGINT and SIGHUP stop the reactor too, and
+    so the parts, in order; unlike the reactor's own handlers they leave the exit status at 0.
     """
 
     name = "vexfs-qdrant"
@@ -62,6 +63,11 @@ class Daemon(Service):
     def _begin(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        # Nothing is read again while the server runs, so this stops it in order, too. Whoever
+        # started it with nohup wants it to outlive the terminal.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._on_signal)
+        capture()
         Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:

@@ -6,6 +6,7 @@ server must not answer before its storage is open, nor close its storage while i
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     IProtocolFactory,
+    IReadDescriptor,
     IStreamServerEndpoint,
 )
 from twisted.python.failure import Failure
@@ -129,11 +131,22 @@ class EndpointService(Service):
         if port is not None:
             await maybeDeferred(port.stopListening)
 
+    def has_arrivals(self) -> bool:
+        """Whether connections that clients have made wait to be accepted."""
+        return IReadDescriptor.providedBy(self._port) and has_unread(self._port.fileno())
+
     def address(self) -> IAddress:
         """Where it listens; tells the port that the system chose for port 0."""
         if self._port is None:
             raise RuntimeError("not listening")
         return self._port.getHost()
+
+
+def has_unread(descriptor: int) -> bool:
+    """Whether something waits to be read, or accepted, there."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def notify_manager(state: str, environment: Mapping[str, str]) -> None:

@@ -19,15 +19,7 @@ from typing import Any, TextIO, cast
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
-from twisted.logger import (
-    FilteringLogObserver,
-    ILogObserver,
-    LogEvent,
-    Logger,
-    LogLevel,
-    LogLevelFilterPredicate,
-    formatEvent,
-)
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -40,6 +32,10 @@ _TWISTED_LEVELS = {
     "critical": LogLevel.critical,
 }
 _OUR_LEVELS = {level: name for name, level in _TWISTED_LEVELS.items()}
+_TWISTED = ("twisted.", "log_legacy")
+"""Who speaks under these names tells of each port and loop: notices for whoever looks for a fault.
+"""
+
 _RANKS = {name: rank for rank, name in enumerate(_TWISTED_LEVELS)}
 
 
@@ -153,7 +149,10 @@ def _stamp(event: LogEvent) -> str:
 
 
 def _level(event: LogEvent) -> str:
-    return _OUR_LEVELS.get(event.get("log_level", LogLevel.info), "info")
+    level = _OUR_LEVELS.get(event.get("log_level", LogLevel.info), "info")
+    if level == "info" and event.get("log_namespace", "").startswith(_TWISTED):
+        return "debug"
+    return level
 
 
 def _trace(event: LogEvent) -> str | None:
@@ -201,14 +200,17 @@ _RENDERERS: dict[str, Callable[[LogEvent], str]] = {"text": render_text, "json":
 
 @implementer(ILogObserver)
 class _StreamObserver:
-    """Writes each event as a line. From any thread."""
+    """Writes each event of a rank, or above it, as a line. From any thread."""
 
-    def __init__(self, stream: TextIO, render: Callable[[LogEvent], str]) -> None:
+    def __init__(self, stream: TextIO, render: Callable[[LogEvent], str], rank: int) -> None:
         self._stream = stream
         self._render = render
+        self._rank = rank
         self._lock = Lock()
 
     def __call__(self, event: LogEvent) -> None:
+        if _RANKS[_level(event)] < self._rank:
+            return
         line = self._render(event) + "\n"
         with self._lock:
             self._stream.write(line)
@@ -217,7 +219,4 @@ class _StreamObserver:
 
 def stream_observer(stream: TextIO, form: str, level: str) -> ILogObserver:
     """An observer that writes what is at `level` or above to `stream`, as "text" or "json"."""
-    return FilteringLogObserver(
-        _StreamObserver(stream, _RENDERERS[form]),
-        [LogLevelFilterPredicate(defaultLogLevel=_TWISTED_LEVELS[level])],
-    )
+    return _StreamObserver(stream, _RENDERERS[form], _RANKS[level])

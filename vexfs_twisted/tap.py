@@ -13,6 +13,7 @@ from twisted.python.usage import UsageError
 
 from . import QDRANT_VERSION, __version__, logs
 from .config import Config, load_config, settings
+from .output import terminal
 from .settings import ConfigError
 
 _CONFIG_PATH = "config-path"
@@ -118,7 +119,7 @@ def run(arguments: list[str]) -> int:
 
     config = options.config
     logs.begin(config.log_level)
-    observer = logs.stream_observer(sys.stdout, config.log_format, config.log_level)
+    observer = logs.stream_observer(terminal(), config.log_format, config.log_level)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     failures: list[str] = []
     daemon = Daemon(config, reactor, lambda reason: failures.append(reason) if reason else None)

@@ -24,6 +24,7 @@ from twisted.python.logfile import LogFile
 from .config import Config
 from .daemon import Daemon
 from .logs import stream_observer
+from .output import terminal
 
 TwistdOptions = MutableMapping[str, Any]
 
@@ -94,8 +95,8 @@ def log_observer(
     if options.get("logger") or options.get("syslog"):
         return None
     name = options.get("logfile")
-    stream: Any = sys.stdout
-    if name != "-" and (name or not options.get("nodaemon")):
-        stream = LogFile.fromFullPath(name or "twistd.log")
-        signal.signal(signal.SIGUSR1, lambda *_: call_in_reactor(stream.rotate))
+    if name == "-" or not (name or not options.get("nodaemon")):
+        return stream_observer(terminal(), config.log_format, config.log_level)
+    stream: Any = LogFile.fromFullPath(name or "twistd.log")
+    signal.signal(signal.SIGUSR1, lambda *_: call_in_reactor(stream.rotate))
     return stream_observer(stream, config.log_format, config.log_level)

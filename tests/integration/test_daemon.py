@@ -26,6 +26,9 @@ def get(url: str) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
 class Daemons(SynchronousTestCase):
     """Tests that start daemons, and end them whatever happens."""
 
@@ -51,7 +54,9 @@ class Daemons(SynchronousTestCase):
         """The one line that tells why the daemon did not start, with status 1."""
         error = self.assertRaises(DaemonDied, daemon.start)
         self.assertTrue(str(error).startswith("status 1\n"), str(error))
-        told = [event for event in daemon.log_events() if event["level"] == "error"]
+        events = [event for event in daemon.log_events() if event["level"] == "error"]
+        # What grpc has to say of it stands there, too.
+        told = [event for event in events if event["logger"] != "grpc"]
         self.assertEqual([event["event"] for event in told], ["cannot start"], daemon.log_text())
         self.assertNotIn("Traceback", daemon.log_text())
         return str(told[0]["reason"])
@@ -137,6 +142,9 @@ class Refusing(Daemons):
                     reason = self.failed_start(daemon)
                     self.assertIn(str(port), reason)
                     self.assertIn("Address already in use", reason)
+                    # grpc writes of it to the standard error by itself.
+                    for line in daemon.log_text().splitlines():
+                        self.assertIn("event", json.loads(line))
 
     def test_a_folder_that_cannot_be_used(self) -> None:
         file = Path(self.mktemp())
@@ -240,6 +248,34 @@ class Draining(Daemons):
         self.assertEqual(daemon.wait(), 0)
         daemon.start()
         self.assertEqual(get(f"{daemon.rest_url}/collections/late")[0], 200)
+
+    def test_requests_that_have_arrived_and_were_not_read_are_answered(self) -> None:
+        daemon = self.daemon().start()
+        with socket.create_connection(("127.0.0.1", daemon.http_port), 30) as kept:
+            kept.sendall(HEALTH)
+            kept.recv(65536)
+            # What is sent while the process stands still is there when it sees the signal.
+            os.kill(daemon.pid, signal.SIGSTOP)
+            fresh = [
+                socket.create_connection(("127.0.0.1", daemon.http_port), 30) for _ in range(20)
+            ]
+            for connection in (kept, *fresh):
+                connection.sendall(HEALTH)
+            os.kill(daemon.pid, signal.SIGTERM)
+            os.kill(daemon.pid, signal.SIGCONT)
+            for connection in (kept, *fresh):
+                with connection.makefile("rb") as received:
+                    answer = received.read()
+                self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+                connection.close()
+        self.assertEqual(daemon.wait(), 0)
+
+    def test_a_terminal_that_goes_away_ends_it_in_order(self) -> None:
+        daemon = self.daemon().start()
+        self.assertEqual(daemon.stop(signal.SIGHUP), 0)
+        (stopping,) = [event for event in daemon.log_events() if event["event"] == "stopping"]
+        self.assertEqual(stopping["signal"], "SIGHUP")
+        self.assertEqual(daemon.log_events()[-1]["event"], "stopped")
 
     def test_idle_connections_do_not_delay_the_end(self) -> None:
         daemon = self.daemon().start()

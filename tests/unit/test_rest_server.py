@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from vexfs_twisted.rest.server import STOP_GRACE, RestService
+from vexfs_twisted.rest.server import STALL_S, STOP_GRACE, RestService
 
 
 class Held(Resource):
@@ -114,6 +114,37 @@ class Stopping(SynchronousTestCase):
         self.assertNoResult(stopping)
         self.reactor.advance(1)
         self.assertFalse(connection.connected)
+        self.assertIsNone(self.successResultOf(stopping))
+
+    def upload(self) -> Connection:
+        """A connection with a request of which a part of the body has arrived."""
+        connection = self.connect()
+        connection.protocol.dataReceived(
+            b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nsome"
+        )
+        return connection
+
+    def test_an_upload_that_stands_still_does_not_hold_up_the_stop(self) -> None:
+        stuck = self.upload()
+        beginning = self.connect()
+        beginning.protocol.dataReceived(b"GET / HTTP/1.1\r\nHo")
+        stopping = self.stop()
+        self.reactor.advance(STALL_S)
+        self.assertFalse(stuck.connected or beginning.connected)
+        self.assertIsNone(self.successResultOf(stopping))
+        self.assertEqual(self.held.requests, [])
+
+    def test_an_upload_that_goes_on_is_answered(self) -> None:
+        connection = self.upload()
+        stopping = self.stop()
+        for part in (b"x" * 46, b"x" * 49):
+            connection.protocol.dataReceived(part)
+            self.reactor.advance(STALL_S)
+            self.assertTrue(connection.connected)
+        connection.protocol.dataReceived(b"x")
+        self.reactor.advance(2 * STALL_S)
+        self.held.answer()
+        self.assertIn(b"done", connection.value())
         self.assertIsNone(self.successResultOf(stopping))
 
     def test_without_a_stop_connections_stay_open_after_an_answer(self) -> None:

@@ -182,6 +182,57 @@ class Lines(SynchronousTestCase):
             [event["event"] for event in self.events()], ["warning"] * 2 + ["error"] * 2
         )
 
+    def test_notices_of_twisted_are_for_those_who_look_for_a_fault(self) -> None:
+        self.observe("json", "info")
+        for namespace in ("twisted.internet.base", "log_legacy"):
+            notices = Logger(namespace=namespace)
+            notices.info("a notice")
+            notices.warn("a warning")
+        Logger(namespace="elsewhere").info("something else")
+        names = [event["event"] for event in self.events()]
+        self.assertEqual(names, ["a warning", "a warning", "something else"])
+        self.observe("json", "debug")
+        Logger(namespace="log_legacy").info("a notice")
+        self.assertEqual(self.events()[-1]["level"], "debug")
+
+    def test_what_is_written_past_the_log_is_logged(self) -> None:
+        done = run_python(
+            "-c",
+            "import os, subprocess, sys\n"
+            "from twisted.logger import globalLogBeginner\n"
+            "from vexfs_twisted import logs, output\n"
+            "logs.begin('info')\n"
+            "observer = logs.stream_observer(output.terminal(), 'json', 'info')\n"
+            "globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)\n"
+            "output.capture()\n"
+            "os.write(2, b'E0000 00:00:1764144000.5    71 server.cc:42] no address\\n')\n"
+            "os.write(2, b'I1126 08:00:00.5 7 core.cc:1] fine\\n\\nhalf \\xff')\n"
+            "os.write(2, b'of a line\\n')\n"
+            "os.write(1, b'x' * 10000)\n"
+            "print(' printed')\n"
+            "subprocess.run(['echo', 'from a child'])\n"
+            "print('at the end', end='')\n",
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        told = [(event["logger"], event["level"], event["event"]) for event in events]
+        self.assertEqual(
+            sorted(told),
+            sorted(
+                [
+                    ("grpc", "error", "no address"),
+                    ("grpc", "info", "fine"),
+                    ("stderr", "warning", "half \\xffof a line"),
+                    ("stdout", "info", "x" * 8192),
+                    ("stdout", "info", "x" * 1808 + " printed"),
+                    ("stdout", "info", "from a child"),
+                    ("stdout", "info", "at the end"),
+                ]
+            ),
+        )
+        places = {event["place"] for event in events if event["logger"] == "grpc"}
+        self.assertEqual(places, {"server.cc:42", "core.cc:1"})
+
     def test_the_standard_library_joins_the_stream(self) -> None:
         done = run_python(
             "-c",

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint, ISystemHandle
 from twisted.internet.protocol import connectionDone
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.server import Site
 
-from ..lifecycle import EndpointService
+from ..lifecycle import EndpointService, has_unread
 
 STOP_GRACE = 10.0
 """Seconds that requests under way get to finish when the server stops."""
+
+STALL_S = 2.0
+"""A client that is to send the rest of a request, and sends nothing for so long, is not waited for
+when the server stops."""
+
+_ARRIVAL_TURNS = 100
+"""How many turns of the reactor a stop waits, at most, for what had arrived before it."""
 
 
 class _Channel(HTTPChannel):
@@ -23,6 +31,8 @@ class _Channel(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()
         self.closed: Deferred[None] = Deferred()
+        self._pieces = 0
+        self._pieces_seen = 0
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -33,22 +43,43 @@ class _Channel(HTTPChannel):
         self.service.channels.discard(self)
         self.closed.callback(None)
 
+    def dataReceived(self, data: bytes) -> None:
+        self._pieces += 1
+        super().dataReceived(data)
+
     def requestDone(self, request: Request) -> None:
         if self.service.is_stopping:
             self.persistent = False
         super().requestDone(request)
+
+    @property
+    def has_arrivals(self) -> bool:
+        """Whether a request may have arrived that nobody has read yet."""
+        if self.requests or not ISystemHandle.providedBy(self.transport):
+            return False
+        # -1 once the socket is closed.
+        descriptor: int = self.transport.getHandle().fileno()
+        return descriptor >= 0 and has_unread(descriptor)
 
     def close_when_idle(self) -> None:
         """Close now, or once the request under way is answered."""
         if not self.requests:
             self.loseConnection()
 
+    def close_when_stalled(self) -> None:
+        """Close if a request is still arriving and nothing has come since the last time."""
+        is_arriving = bool(self.requests) and not self._handlingRequest
+        if is_arriving and self._pieces == self._pieces_seen:
+            self.forceAbortClient()
+        self._pieces_seen = self._pieces
+
 
 class RestService(EndpointService):
     """Serves `site` at `endpoint`. All methods are called in the reactor thread.
 
-    A stop refuses new connections first, closes idle ones, and gives those with a request under way
-    `STOP_GRACE` seconds of `clock` before it breaks them.
+    A stop takes what has arrived, refuses new connections, closes idle ones, and gives those with a
+    request under way `STOP_GRACE` seconds of `clock` before it breaks them; one whose request is
+    still arriving is broken once nothing has come of it for `STALL_S`.
     """
 
     name = "rest"
@@ -78,14 +109,33 @@ class RestService(EndpointService):
 
     async def _drain(self) -> None:
         self.is_stopping = True
+        await self._take_arrivals()
         await super().stopService()
         open_channels = list(self.channels)
         for channel in open_channels:
             channel.close_when_idle()
         patience = self._clock.callLater(STOP_GRACE, self._break_off)
+        stalls = LoopingCall(self._break_off_stalled)
+        stalls.clock = self._clock
+        stalls.start(STALL_S)
         await DeferredList([channel.closed for channel in open_channels])
+        stalls.stop()
         if patience.active():
             patience.cancel()
+
+    async def _take_arrivals(self) -> None:
+        """Let the reactor accept and read what clients have sent by now: they count on an answer.
+
+        Closing the port would reset connections that wait to be accepted.
+        """
+        for _ in range(_ARRIVAL_TURNS):
+            if not self.has_arrivals() and not any(one.has_arrivals for one in self.channels):
+                return
+            await deferLater(self._clock, 0)
+
+    def _break_off_stalled(self) -> None:
+        for channel in list(self.channels):
+            channel.close_when_stalled()
 
     def _break_off(self) -> None:
         for channel in list(self.channels):
