@@ -1,9 +1,9 @@
 """The server's settings: one typed value, made from the command line, the environment and a file.
 
 Where a setting is given more than once, the command line wins over the environment, the environment
-over the file, and the file over the default. Keys are Qdrant's (`service.http_port`); a key that is
-unknown is ignored, so that a Qdrant configuration file can be used as it is. A value that is wrong
-raises ConfigError with one line that says where it stands.
+over the file, and the file over the default. Keys are Qdrant's (`service.http_port`); what is not
+used here is warned of and no error, so that a Qdrant configuration file can be used as it is. A
+value that is wrong raises ConfigError with one line that says where it stands.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from attrs import frozen
 
 from .jsonform.collections import read_create_collection
 from .model.collection import CollectionConfig, new_config
+from .model.collection_params import HnswConfigDiff, OptimizersConfigDiff, WalConfigDiff
 from .model.errors import DomainError, FormatError
 from .model.validation import find_problems
 from .settings import (
@@ -34,6 +35,7 @@ from .settings import (
     text,
     whole_number,
 )
+from .unused_settings import notices
 
 MEBIBYTE = 1024 * 1024
 MAX_PORT = 65535
@@ -55,7 +57,8 @@ class Config:
 
     Sizes and times are in the units that their names tell; `grpc_max_message_size` is in bytes, and
     None is no bound. `device` None is no VexFS device.
-    `collections` is what a new collection has where its request leaves a part open.
+    `collections` is what a new collection has where its request leaves a part open. `notices` are
+    lines about settings that were given and are not used.
     """
 
     host: str = _setting(
@@ -215,6 +218,7 @@ class Config:
         ),
     )
     collections: CollectionConfig = CollectionConfig()
+    notices: tuple[str, ...] = attrs.field(default=(), eq=False)
 
     @property
     def api_keys(self) -> tuple[str, ...]:
@@ -263,11 +267,26 @@ def load_config(
             values[name] = setting.parse(given.value)
         except ValueError as error:
             raise ConfigError(f"{given.origin}: {error}") from None
-    config = Config(**values, collections=_collection_defaults(found))
+    config = Config(
+        **values,
+        collections=_collection_defaults(found),
+        notices=tuple(notices(found, _used_keys())),
+    )
     if config.require_device and config.device is None:
         origin = found["vexfs.require_device"].origin
         raise ConfigError(f"{origin}: no device is given that could be required")
     return config
+
+
+def _used_keys() -> frozenset[str]:
+    """Every key that is read, those of the defaults of collections included."""
+    keys = {setting.key for _, setting, _ in settings()} | {*_KEYS, *_SWITCHES}
+    keys.add("storage.on_disk_payload")
+    for section, (_, kind) in _SECTIONS.items():
+        names = [field.name for field in attrs.fields(kind)]
+        keys.update(f"{section}.{name}" for name in names)
+        keys.update(f"{section}.{name}{_UNIT}" for name in names if name.endswith(_MEASURED))
+    return frozenset(keys)
 
 
 def _from_options(options: Mapping[str, str]) -> dict[str, Found]:
@@ -307,11 +326,16 @@ def _is_on(given: Found) -> bool:
         raise ConfigError(f"{given.origin}: {error}") from None
 
 
-_SECTIONS = {
-    "storage.hnsw_index": "hnsw_config",
-    "storage.optimizers": "optimizers_config",
-    "storage.wal": "wal_config",
+_SECTIONS: Mapping[str, tuple[str, type[attrs.AttrsInstance]]] = {
+    "storage.hnsw_index": ("hnsw_config", HnswConfigDiff),
+    "storage.optimizers": ("optimizers_config", OptimizersConfigDiff),
+    "storage.wal": ("wal_config", WalConfigDiff),
 }
+"""The part of a request to create a collection that each section is, and its type."""
+
+# Qdrant's own file spells the thresholds with their unit.
+_UNIT = "_kb"
+_MEASURED = ("_threshold", "_size")
 
 
 def _collection_defaults(found: Mapping[str, Found]) -> CollectionConfig:
@@ -322,9 +346,8 @@ def _collection_defaults(found: Mapping[str, Found]) -> CollectionConfig:
         if key == "storage.on_disk_payload":
             request["on_disk_payload"] = scalar(given.value)
         elif section in _SECTIONS:
-            # Qdrant's own file spells the thresholds with their unit.
-            field = name.removesuffix("_kb")
-            request.setdefault(_SECTIONS[section], {})[field] = scalar(given.value)
+            part, _ = _SECTIONS[section]
+            request.setdefault(part, {})[name.removesuffix(_UNIT)] = scalar(given.value)
     try:
         wanted = read_create_collection(request)
         for problem in find_problems(wanted):
@@ -339,6 +362,6 @@ def _collection_defaults(found: Mapping[str, Found]) -> CollectionConfig:
 
 def _complain(where: str, complaint: str) -> NoReturn:
     """Raise ConfigError in the words of the file, where `where` is in those of a request."""
-    for section, field in _SECTIONS.items():
+    for section, (field, _) in _SECTIONS.items():
         where = where.replace(field, section)
     raise ConfigError(f"{where}: {complaint}")

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable
+from ipaddress import ip_address
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,8 @@ class Daemon(Service):
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._on_signal)
         capture()
+        for notice in self._config.notices:
+            log.warning("setting not used", notice=notice)
         Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
@@ -84,6 +87,8 @@ class Daemon(Service):
         else:
             _spare_the_collector()
             log.info("listening", **self._parts.addresses())
+            if not self._config.api_keys and not ip_address(self._config.host).is_loopback:
+                log.warning("reachable beyond this machine without a key", host=self._config.host)
             notify_manager("READY=1", os.environ)
             self._report(None)
 

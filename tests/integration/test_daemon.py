@@ -97,6 +97,24 @@ class Running(Daemons):
         for event in events:
             self.assertLessEqual({"time", "level", "logger", "event"}, set(event))
 
+    def warnings(self, daemon: DaemonProcess) -> list[dict[str, object]]:
+        return [event for event in daemon.log_events() if event["level"] == "warning"]
+
+    def test_settings_that_are_not_used_are_warned_of(self) -> None:
+        daemon = self.daemon(environment={"QDRANT__SERVICE__HTTPPORT": "1"}).start()
+        (warning,) = self.warnings(daemon)
+        self.assertIn("the nearest known is service.http_port", str(warning["notice"]))
+
+    def test_being_reachable_without_a_key_is_warned_of(self) -> None:
+        for environment, expected in (
+            ({}, []),
+            ({"QDRANT__SERVICE__HOST": "0.0.0.0"}, ["0.0.0.0"]),
+            ({"QDRANT__SERVICE__HOST": "0.0.0.0", "API_API_KEY": "secret"}, []),
+        ):
+            daemon = self.daemon(environment=environment).start()
+            get(f"{daemon.rest_url}/healthz")
+            self.assertEqual([event["host"] for event in self.warnings(daemon)], expected)
+
     def test_without_grpc(self) -> None:
         daemon = self.daemon("--grpc-port=none").start()
         (listening,) = [e for e in daemon.log_events() if e["event"] == "listening"]
@@ -157,6 +175,9 @@ class Refusing(Daemons):
         folder.mkdir()
         (folder / "FORMAT").write_text("something else 99")
         self.assertIn(str(folder), self.failed_start(self.daemon(data=folder)))
+        (folder / "FORMAT").rename(folder / "letters")
+        self.assertIn("not empty: it holds letters", self.failed_start(self.daemon(data=folder)))
+        self.assertEqual([entry.name for entry in folder.iterdir()], ["letters"])
 
     def test_what_is_wrong_with_the_settings_is_one_line(self) -> None:
         twistd = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "vexfs-qdrant"]

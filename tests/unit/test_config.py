@@ -53,6 +53,61 @@ class Defaults(SynchronousTestCase):
         self.assertEqual(len(names), len(set(names)))
 
 
+class Unused(WithFile):
+    """Settings that are given and not used are warned of."""
+
+    def notices(self, file: str = "", **environment: str) -> list[str]:
+        path = self.file(file)
+        config = load_config({}, environment, path)
+        self.assertEqual(config, Config(), "they change nothing")
+        return [notice.replace(path, "FILE") for notice in config.notices]
+
+    def test_unknown_keys_with_the_nearest_known_one(self) -> None:
+        for given, expected in (
+            ("service: {htp_port: 1}", "FILE: service.htp_port"),
+            ("service: {http_prot: 1}", "FILE: service.http_prot"),
+            ("storage: {storage_pth: /x}", "FILE: storage.storage_pth"),
+            ("storage: {hnsw_index: {ef_constuct: 3}}", "FILE: storage.hnsw_index.ef_constuct"),
+            ("storage: {optimizers: {indexing_treshold_kb: 1}}", "indexing_treshold_kb"),
+        ):
+            (notice,) = self.notices(given)
+            self.assertIn(f"{expected} is no setting of this server, the nearest known is ", notice)
+        (notice,) = self.notices(QDRANT__SERVICE__HTTPPORT="7")
+        self.assertEqual(
+            notice,
+            "QDRANT__SERVICE__HTTPPORT is no setting of this server, the nearest known is "
+            "service.http_port",
+        )
+        self.assertEqual(
+            self.notices("zzz: 1"), ["FILE: zzz is no setting of this server"], "nothing is near"
+        )
+
+    def test_settings_of_qdrant_without_effect_are_one_notice(self) -> None:
+        (notice,) = self.notices(
+            "telemetry_disabled: true\n"
+            "storage: {performance: {max_search_threads: 0}, snapshots_path: ./snapshots}\n"
+            "cluster: {enabled: false, p2p: {port: 6335}}\n"
+        )
+        self.assertTrue(notice.startswith("without effect in this server: "), notice)
+        for key in ("telemetry_disabled", "max_search_threads", "snapshots_path", "p2p.port"):
+            self.assertIn(key, notice)
+
+    def test_what_is_used_is_not_warned_of(self) -> None:
+        path = self.file(
+            "service: {http_port: 1, enable_tls: false, api_key: k}\n"
+            "storage: {on_disk_payload: true, hnsw_index: {m: 8, full_scan_threshold_kb: 100},"
+            " optimizers: {indexing_threshold_kb: 9, flush_interval_sec: 1},"
+            " wal: {wal_capacity_mb: 8}}\n"
+            "vexfs: {device: null, device_directories: [/mnt, /srv]}\n"
+        )
+        config = load_config({}, {"QDRANT__LOG_LEVEL": "info", "API_GRPC_PORT": "8"}, path)
+        self.assertEqual(config.notices, ())
+        self.assertEqual(config.device_directories, ("/mnt", "/srv"))
+        self.assertEqual(
+            load_config({"device-directories": "/a:/b"}, {}).device_directories, ("/a", "/b")
+        )
+
+
 class Precedence(WithFile):
     def test_each_source_wins_over_the_next(self) -> None:
         path = self.file("service: {http_port: 1, grpc_port: 2, max_request_size_mb: 3}")

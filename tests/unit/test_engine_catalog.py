@@ -262,6 +262,25 @@ class FolderTests(EngineTestCase):
             self.refused(UnknownFormat, str(format_path), text)
             self.assertEqual(format_path.read_bytes(), content)
 
+    def test_a_folder_of_something_else_is_left_as_it_is(self) -> None:
+        for name in ("notes.txt", ".hidden", "raft_state.json", "CATALOG", "format"):
+            path = Path(self.mktemp())
+            path.mkdir()
+            (path / name).write_text("precious")
+            error = self.assertRaises(UnusableDataFolder, Catalog(path).open)
+            self.assertIn(f"not empty: it holds {name}", str(error))
+            self.assertEqual([entry.name for entry in path.iterdir()], [name])
+
+    def test_a_new_folder_may_hold_what_file_systems_and_first_starts_leave(self) -> None:
+        path = Path(self.mktemp())
+        (path / "lost+found").mkdir(parents=True)
+        (path / "LOCK").touch()
+        (path / "FORMAT.new").write_text("{")
+        catalog = Catalog(path)
+        catalog.open()
+        catalog.close()
+        self.assertTrue((path / "lost+found").exists())
+
     def test_a_lost_format_file_is_not_made_up(self) -> None:
         self.catalog.close()
         (self.path / "FORMAT").unlink()

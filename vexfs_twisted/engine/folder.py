@@ -11,11 +11,13 @@ from pathlib import Path
 import orjson
 
 from .errors import DataFolderInUse, UnknownFormat, UnusableDataFolder
-from .store.files import sync_directory, write_durably
+from .store.files import DRAFT_SUFFIX, sync_directory, write_durably
 
 FORMAT_NAME = "vexfs-qdrant"
 FORMAT_VERSION = 1
 
+_FORMAT = "FORMAT"
+_LOCK = "LOCK"
 _CATALOG = "catalog"
 _COLLECTIONS = "collections"
 
@@ -48,6 +50,7 @@ class DataFolder:
         """Take the folder, and lay it out where it is new. Raises EngineStartError."""
         try:
             self._make()
+            self._refuse_foreign()
             self._take_lock()
             self._check_format()
             for directory in self._parts:
@@ -81,8 +84,26 @@ class DataFolder:
         for folder in missing:
             sync_directory(folder.parent)
 
+    def _refuse_foreign(self) -> None:
+        """Leave a folder alone that holds something, and nothing that says it is of this software.
+
+        A new folder may be the root of a file system, or what a start that was cut short has left.
+        """
+        if (self.path / _FORMAT).exists():
+            return
+        ours = {
+            _LOCK,
+            f"{_FORMAT}{DRAFT_SUFFIX}",
+            "lost+found",
+            *(part.name for part in self._parts),
+        }
+        others = sorted(entry for entry in os.listdir(self.path) if entry not in ours)
+        if others:
+            reason = f"it is no data folder of this software, and not empty: it holds {others[0]}"
+            raise UnusableDataFolder(self.path, reason)
+
     def _take_lock(self) -> None:
-        path = self.path / "LOCK"
+        path = self.path / _LOCK
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +119,7 @@ class DataFolder:
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
 
     def _check_format(self) -> None:
-        path = self.path / "FORMAT"
+        path = self.path / _FORMAT
         try:
             found = path.read_bytes()
         except FileNotFoundError:

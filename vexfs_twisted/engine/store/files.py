@@ -13,6 +13,9 @@ import lmdb
 
 from ...model.errors import StorageFull
 
+DRAFT_SUFFIX = ".new"
+"""What is appended to the name of a file until it is complete."""
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LITTLE_ROOM = 1 << 20
 
@@ -72,7 +75,7 @@ def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
 @contextmanager
 def written_durably(path: Path) -> Iterator[BinaryIO]:
     """Put a file in place at once, with what the block writes into it; nothing if it raises."""
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(path.name + DRAFT_SUFFIX)
     try:
         with open(draft, "wb") as file:
             yield file

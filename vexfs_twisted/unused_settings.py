@@ -1,0 +1,71 @@
+"""Settings that were given and are not used: misspelt ones, and those of Qdrant without effect here.
+
+The names are those of Qdrant's configuration files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+
+from .settings import Found
+
+_WITHOUT_EFFECT = frozenset(
+    {
+        "telemetry_disabled",
+        "service.max_workers",
+        "service.verify_https_client_certificate",
+        "service.static_content_dir",
+        "service.enable_static_content",
+        "service.hardware_reporting",
+        "service.slow_query_secs",
+        "service.enable_snapshot_url_recovery",
+        "service.metrics_prefix",
+        "storage.snapshots_path",
+        "storage.temp_path",
+        "storage.update_concurrency",
+        "storage.node_type",
+        "storage.shard_transfer_method",
+        "storage.max_collections",
+        "storage.handle_collection_load_errors",
+        "storage.recovery_mode",
+        "cluster.enabled",
+        "tls.cert",
+        "tls.key",
+        "tls.ca_cert",
+        "tls.cert_ttl",
+    }
+)
+
+_SECTIONS_WITHOUT_EFFECT = (
+    "logger.on_disk.",
+    "storage.snapshots_config.",
+    "storage.performance.",
+    "storage.collection.",
+    "storage.quotas.",
+    "cluster.",
+    "audit.",
+    "gpu.",
+    "inference.",
+    "feature_flags.",
+)
+
+
+def notices(found: Mapping[str, Found], used: Collection[str]) -> Iterator[str]:
+    """What to warn of, a line each: every unknown key with the nearest one, then the idle ones.
+
+    `used` are the keys that this server reads; those of `found` that it does not read are told of.
+    """
+    known = [*used, *_WITHOUT_EFFECT]
+    idle = []
+    for key, given in found.items():
+        if key in used:
+            continue
+        if key in _WITHOUT_EFFECT or key.startswith(_SECTIONS_WITHOUT_EFFECT):
+            idle.append(given.origin)
+            continue
+        nearest = get_close_matches(key, known, n=1)
+        hint = f", the nearest known is {nearest[0]}" if nearest else ""
+        yield f"{given.origin} is no setting of this server{hint}"
+    if idle:
+        yield f"without effect in this server: {', '.join(idle)}"
