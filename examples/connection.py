@@ -14,12 +14,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient
+from qdrant_client.models import VectorParams
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Let the user say where the server is."""
+def add_arguments(parser: argparse.ArgumentParser, collection: str) -> None:
+    """Let the user say where the server is, and how the collection is called."""
     parser.add_argument("--url", default="http://127.0.0.1:6333", help="where REST listens")
     parser.add_argument("--grpc-port", type=int, default=6334, help="where gRPC listens")
+    parser.add_argument(
+        "--collection",
+        default=collection,
+        help="a name that no collection has; it is deleted at the end (default: %(default)s)",
+    )
     parser.add_argument(
         "--spawn", action="store_true", help="start a server of its own in a temporary folder"
     )
@@ -34,6 +40,21 @@ def clients(arguments: argparse.Namespace) -> Iterator[dict[str, QdrantClient]]:
     else:
         with connected(arguments.url, arguments.grpc_port) as made:
             yield made
+
+
+@contextmanager
+def own_collection(client: QdrantClient, name: str, params: VectorParams) -> Iterator[str]:
+    """A new collection, which is deleted afterwards; one that exists is left alone."""
+    if client.collection_exists(name):
+        sys.exit(
+            f"the server has a collection {name} already, which is left as it is; give another "
+            "name with --collection, or use a server of your own with --spawn"
+        )
+    client.create_collection(name, vectors_config=params)
+    try:
+        yield name
+    finally:
+        client.delete_collection(name)
 
 
 @contextmanager

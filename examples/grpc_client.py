@@ -17,20 +17,24 @@ import numpy as np
 
 from vexfs_twisted.proto import qdrant_pb2, qdrant_pb2_grpc
 
-COLLECTION = "streamed"
+COLLECTION = "example-streamed"
 DIMENSION = 64
 BATCH = 100
 
 
 async def create(stub: qdrant_pb2_grpc.QdrantStub) -> None:
-    """Make a new collection, in the place of one that is left from before."""
-    await stub.DeleteCollection(qdrant_pb2.DeleteCollectionRequest(collection_name=COLLECTION))
+    """Make a new collection; one that exists is left alone."""
     params = qdrant_pb2.VectorParams()
     params.size = DIMENSION
     params.distance = qdrant_pb2.Distance.COSINE
     request = qdrant_pb2.CreateCollectionRequest(collection_name=COLLECTION)
     request.vectors.CopyFrom(params)
-    response = await stub.CreateCollection(request)
+    try:
+        response = await stub.CreateCollection(request)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+            raise
+        sys.exit(f"the server has a collection {COLLECTION} already, which is left as it is")
     assert response.result
 
 
@@ -91,10 +95,14 @@ async def main(address: str, count: int) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         stub = qdrant_pb2_grpc.QdrantStub(channel)
         await create(stub)
-        await insert(stub, count)
-        await insert_watched(stub, count)
-        await search(stub, limit=count)
-        await scroll(stub)
+        try:
+            await insert(stub, count)
+            await insert_watched(stub, count)
+            await search(stub, limit=count)
+            await scroll(stub)
+        finally:
+            request = qdrant_pb2.DeleteCollectionRequest(collection_name=COLLECTION)
+            await stub.DeleteCollection(request)
 
 
 if __name__ == "__main__":

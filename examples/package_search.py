@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from attrs import frozen
-from connection import add_arguments, clients
+from connection import add_arguments, clients, own_collection
 from qdrant_client import QdrantClient
 from qdrant_client.models import (
     Distance,
@@ -31,7 +31,7 @@ from qdrant_client.models import (
     VectorParams,
 )
 
-COLLECTION = "packages"
+COLLECTION = "example-packages"
 NEIGHBOURS = 10
 LOAD_BATCH = 1000
 QUERY_BATCH = 50
@@ -54,14 +54,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the folder that holds the packages")
     parser.add_argument("--load-over", choices=["REST", "gRPC"], default="gRPC")
-    add_arguments(parser)
+    add_arguments(parser, COLLECTION)
     arguments = parser.parse_args()
     packages = read(arguments.folder)
-    with clients(arguments) as wires:
-        load(wires[arguments.load_over], packages, arguments.load_over)
-        recalls = [ask(client, packages, name) for name, client in wires.items()]
-        show(wires["REST"], packages)
-        wires["REST"].delete_collection(COLLECTION)
+    params = VectorParams(size=packages.vectors.shape[1], distance=Distance.COSINE)
+    with (
+        clients(arguments) as wires,
+        own_collection(wires["REST"], arguments.collection, params) as collection,
+    ):
+        load(wires[arguments.load_over], collection, packages, arguments.load_over)
+        recalls = [ask(client, collection, packages, wire) for wire, client in wires.items()]
+        show(wires["REST"], collection, packages)
     return 0 if min(recalls) == 1.0 else 1
 
 
@@ -78,14 +81,11 @@ def read(folder: Path) -> Packages:
     )
 
 
-def load(client: QdrantClient, packages: Packages, wire: str) -> None:
+def load(client: QdrantClient, collection: str, packages: Packages, wire: str) -> None:
     """Store every package, in batches, each on disk before the next is sent."""
-    client.delete_collection(COLLECTION)
-    params = VectorParams(size=packages.vectors.shape[1], distance=Distance.COSINE)
-    client.create_collection(COLLECTION, vectors_config=params)
     started = perf_counter()
     client.upload_collection(
-        COLLECTION,
+        collection,
         vectors=packages.vectors,
         payload=packages.payloads,
         ids=range(len(packages.vectors)),
@@ -93,11 +93,11 @@ def load(client: QdrantClient, packages: Packages, wire: str) -> None:
         wait=True,
     )
     seconds = perf_counter() - started
-    stored = client.count(COLLECTION, exact=True).count
+    stored = client.count(collection, exact=True).count
     print(f"{wire}: stored {stored} packages in {seconds:.1f} s ({stored / seconds:.0f}/s)")
 
 
-def ask(client: QdrantClient, packages: Packages, wire: str) -> float:
+def ask(client: QdrantClient, collection: str, packages: Packages, wire: str) -> float:
     """Ask every query, one by one and in batches; the share of the nearest ten that was found."""
     requests = [
         QueryRequest(query=query.tolist(), limit=NEIGHBOURS, params=SearchParams(exact=True))
@@ -106,14 +106,14 @@ def ask(client: QdrantClient, packages: Packages, wire: str) -> float:
     started = perf_counter()
     for request in requests:
         client.query_points(
-            COLLECTION, query=request.query, limit=NEIGHBOURS, search_params=request.params
+            collection, query=request.query, limit=NEIGHBOURS, search_params=request.params
         )
     single = perf_counter() - started
     started = perf_counter()
     answers = [
         [int(point.id) for point in answer.points]
         for batch in batches(requests)
-        for answer in client.query_batch_points(COLLECTION, batch)
+        for answer in client.query_batch_points(collection, batch)
     ]
     batched = perf_counter() - started
     found = float(np.mean([recall(packages, number, ids) for number, ids in enumerate(answers)]))
@@ -147,7 +147,7 @@ def cosines(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     return np.asarray(vectors @ query / np.linalg.norm(vectors, axis=1))
 
 
-def show(client: QdrantClient, packages: Packages) -> None:
+def show(client: QdrantClient, collection: str, packages: Packages) -> None:
     """Print a few answers for people, some of them under a filter."""
     games = FieldCondition(key="section", match=MatchValue(value="games"))
     small = FieldCondition(key="installed_size", range=Range(lt=1000))
@@ -158,7 +158,7 @@ def show(client: QdrantClient, packages: Packages) -> None:
     ):
         print(f"\n{packages.query_names[number][:76]}\n  nearest, {title}:")
         answer = client.query_points(
-            COLLECTION,
+            collection,
             query=packages.queries[number].tolist(),
             query_filter=wanted,
             limit=3,

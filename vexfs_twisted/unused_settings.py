@@ -1,4 +1,4 @@
-"""Settings that were given and are not used: misspelt ones, and those of Qdrant without effect here.
+"""Settings that were given and are not used: unknown ones, and Qdrant's without effect here.
 
 The names are those of Qdrant's configuration files.
 """

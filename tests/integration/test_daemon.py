@@ -177,7 +177,7 @@ class Refusing(Daemons):
         self.assertIn(str(folder), self.failed_start(self.daemon(data=folder)))
         (folder / "FORMAT").rename(folder / "letters")
         self.assertIn("not empty: it holds letters", self.failed_start(self.daemon(data=folder)))
-        self.assertEqual([entry.name for entry in folder.iterdir()], ["letters"])
+        self.assertEqual({entry.name for entry in folder.iterdir()}, {"LOCK", "letters"})
 
     def test_what_is_wrong_with_the_settings_is_one_line(self) -> None:
         twistd = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "vexfs-qdrant"]

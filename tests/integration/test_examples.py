@@ -6,9 +6,11 @@ import re
 import sys
 from importlib.util import find_spec
 
+from qdrant_client import QdrantClient
+from qdrant_client.models import Distance, PointStruct, VectorParams
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.support import ROOT, run_command, shared_path
+from tests.support import ROOT, DaemonProcess, run_command, shared_path
 
 
 class Examples(SynchronousTestCase):
@@ -26,6 +28,29 @@ class Examples(SynchronousTestCase):
         self.assertEqual([wire for wire, _ in found], ["REST", "gRPC"])
         for _, accuracy in found:
             self.assertGreaterEqual(float(accuracy), 0.97)
+
+    def test_a_collection_that_exists_is_left_alone(self) -> None:
+        if find_spec("sklearn") is None:
+            raise SkipTest("needs scikit-learn")
+        with DaemonProcess() as daemon:
+            client = QdrantClient(daemon.rest_url)
+            self.addCleanup(client.close)
+            for name in ("example-digits", "example-streamed", "mine"):
+                client.create_collection(name, VectorParams(size=2, distance=Distance.DOT))
+                client.upsert(name, [PointStruct(id=1, vector=[1.0, 0.0])])
+            server = [f"--url={daemon.rest_url}", f"--grpc-port={daemon.grpc_port}"]
+            for command in (
+                ["digits.py", *server],
+                ["digits.py", *server, "--collection=mine"],
+                ["grpc_client.py", daemon.grpc_address, "10"],
+            ):
+                name, *arguments = command
+                path = str(ROOT / "examples" / name)
+                done = run_command([sys.executable, path, *arguments], seconds=300)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), command)
+                self.assertRegex(done.stderr, r"\Athe server has a collection \S+ already, .*\n\Z")
+            for name in ("example-digits", "example-streamed", "mine"):
+                self.assertEqual(client.count(name).count, 1, name)
 
     def test_package_search(self) -> None:
         folder = shared_path("data", "debian-packages")

@@ -91,12 +91,8 @@ class DataFolder:
         """
         if (self.path / _FORMAT).exists():
             return
-        ours = {
-            _LOCK,
-            f"{_FORMAT}{DRAFT_SUFFIX}",
-            "lost+found",
-            *(part.name for part in self._parts),
-        }
+        ours = {_LOCK, f"{_FORMAT}{DRAFT_SUFFIX}", "lost+found"}
+        ours.update(part.name for part in self._parts)
         others = sorted(entry for entry in os.listdir(self.path) if entry not in ours)
         if others:
             reason = f"it is no data folder of this software, and not empty: it holds {others[0]}"
