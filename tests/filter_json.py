@@ -32,6 +32,8 @@ from vexfs_twisted.model.filters import (
 from vexfs_twisted.model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CYCLE = 146_097 * 86_400 * 1_000_000
+"""The microseconds of 400 years, after which the calendar repeats itself."""
 
 
 def filter_to_json(condition: Filter) -> dict[str, Any]:
@@ -67,8 +69,11 @@ def condition_to_json(condition: Condition) -> dict[str, Any]:
 
 
 def spell_datetime(microseconds: int) -> str:
-    """Microseconds since 1970 UTC in RFC 3339."""
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    """Microseconds since 1970 UTC in RFC 3339, with a sign for years of other than four digits."""
+    cycles, rest = divmod(microseconds, _CYCLE)
+    moment = (_EPOCH + timedelta(microseconds=rest)).isoformat()
+    year = int(moment[:4]) + 400 * cycles
+    return f"{year:{'04' if 0 <= year <= 9999 else '+05'}}{moment[4:]}"
 
 
 def _datetime_range(found: DatetimeRange) -> dict[str, Any]:

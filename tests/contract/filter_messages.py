@@ -91,7 +91,8 @@ def _datetime_range(found: DatetimeRange) -> dict[str, Any]:
         if microseconds is not None:
             bound = getattr(message, name)
             bound.SetInParent()
-            bound.FromMicroseconds(microseconds)
+            bound.seconds, rest = divmod(microseconds, 1_000_000)
+            bound.nanos = 1000 * rest
     return {"datetime_range": message}
 
 

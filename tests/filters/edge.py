@@ -18,12 +18,23 @@ _MATCHES = {
 }
 
 
-class EdgeShard:
-    """Points without vectors in a shard of its own at `path`."""
+_KINDS = {
+    "keyword": edge.PayloadSchemaType.Keyword,
+    "integer": edge.PayloadSchemaType.Integer,
+    "float": edge.PayloadSchemaType.Float,
+    "geo": edge.PayloadSchemaType.Geo,
+    "datetime": edge.PayloadSchemaType.Datetime,
+}
 
-    def __init__(self, path: str) -> None:
+
+class EdgeShard:
+    """Points without vectors in a shard of its own at `path`, `indexes` a type under each path."""
+
+    def __init__(self, path: str, indexes: Mapping[str, str] | None = None) -> None:
         space = edge.EdgeVectorParams(size=2, distance=edge.Distance.Dot)
         self._shard = edge.EdgeShard.create(path, edge.EdgeConfig(vectors=space))
+        for field, kind in (indexes or {}).items():
+            self._shard.update(edge.UpdateOperation.create_field_index(field, _KINDS[kind]))
 
     def store(self, payloads: Sequence[Mapping[str, Json]]) -> None:
         """Replace the points 0, 1, … by points with these payloads."""
@@ -35,6 +46,16 @@ class EdgeShard:
         request = edge.ScrollRequest(limit=1000, filter=edge_filter(filter_))
         records, _ = self._shard.scroll(request)
         return [int(record.id) for record in records]
+
+    def order_values(self, key: str) -> dict[int, list[int | float]]:
+        """The values that order the points by an indexed field, under their ids."""
+        request = edge.ScrollRequest(limit=10_000, order_by=edge.OrderBy(key))
+        records, _ = self._shard.scroll(request)
+        found: dict[int, list[int | float]] = {}
+        for record in records:
+            assert record.order_value is not None
+            found.setdefault(int(record.id), []).append(record.order_value)
+        return found
 
     def close(self) -> None:
         """Close the shard."""

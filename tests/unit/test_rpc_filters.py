@@ -113,6 +113,9 @@ class PredicateTests(SynchronousTestCase):
         bounds = span(lt=(1, 1_999), gt=(-1, 999_999_999), gte=(0, 0), lte=(253_402_300_799, 0))
         expected = DatetimeRange(lt=1_000_001, gt=-1, gte=0, lte=253_402_300_799_000_000)
         self.assert_reads(expected, datetime_range=bounds)
+        bounds = span(lt=(8_210_266_876_799, 0), gte=(-8_334_601_228_800, 1_000))
+        expected = DatetimeRange(lt=8_210_266_876_799_000_000, gte=-8_334_601_228_799_999_999)
+        self.assert_reads(expected, datetime_range=bounds)
 
     def test_areas(self) -> None:
         corner, other = common.GeoPoint(lon=170, lat=10), common.GeoPoint(lon=-170, lat=-10)
@@ -206,7 +209,8 @@ class RefusalTests(SynchronousTestCase):
             (field(geo_radius=common.GeoRadius(radius=1)), BadRequest),
             (field(geo_polygon=common.GeoPolygon()), BadRequest),
             (field(datetime_range=span(lt=(0, -1))), BadInput),
-            (field(datetime_range=span(lt=(2**60, 0))), BadInput),
+            (field(datetime_range=span(lt=(8_210_266_876_800, 0))), BadInput),
+            (field(datetime_range=span(lt=(-8_334_601_228_801, 0))), BadInput),
         ):
             self.assertRaises(error, read_filter, common.Filter(should=[condition]))
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ...model.datetimes import SECONDS
 from ...model.errors import BadInput, Place, Problem, ValidationError
 from ...model.names import check_collection_name
 from ...model.validation import Bounds
@@ -18,8 +19,6 @@ from .enums import number_of
 E = TypeVar("E", bound=Enum)
 
 _TIMEOUT = Bounds(1)
-_SECONDS = range(-62_135_596_800, 253_402_300_800)
-"""The seconds since 1970 of the years 1 to 9999: what a Timestamp may hold."""
 _NANOS = range(1_000_000_000)
 
 
@@ -60,7 +59,7 @@ def read_timeout(message: Any) -> float | None:
 
 def read_timestamp(message: Timestamp) -> int:
     """The microseconds since 1970 UTC that `message` means. Raises BadInput for a malformed one."""
-    if message.seconds not in _SECONDS or message.nanos not in _NANOS:
+    if message.seconds not in SECONDS or message.nanos not in _NANOS:
         raise BadInput(f"Unable to parse timestamp: {message.seconds} s {message.nanos} ns")
     return message.seconds * 1_000_000 + message.nanos // 1000
 
