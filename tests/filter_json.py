@@ -15,6 +15,7 @@ from vexfs_twisted.model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -64,6 +65,8 @@ def condition_to_json(condition: Condition) -> dict[str, Any]:
             return {"nested": {"key": condition.key.text, "filter": inner}}
         case Slice():
             return {"slice": asdict(condition)}
+        case FieldCondition(key=key, predicate=IsNull()):
+            return {"is_null": {"key": key.text}}
         case FieldCondition(key=key, predicate=predicate):
             return {"key": key.text, **_PREDICATES[type(predicate)](predicate)}
 
@@ -105,5 +108,5 @@ _PREDICATES: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     GeoRadius: lambda found: {"geo_radius": asdict(found)},
     GeoPolygon: _polygon,
     IsEmpty: lambda _: {"is_empty": True},
-    IsNull: lambda _: {"is_null": True},
+    HoldsNull: lambda _: {"is_null": True},
 }

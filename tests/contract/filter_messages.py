@@ -14,6 +14,7 @@ from vexfs_twisted.model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -64,6 +65,8 @@ def _condition(condition: Condition) -> Any:
             return common.Condition(nested=nested)
         case Slice():
             return common.Condition(slice=common.SliceCondition(**asdict(condition)))
+        case FieldCondition(key, IsNull()):
+            return common.Condition(is_null=common.IsNullCondition(key=key.text))
         case FieldCondition(key, predicate):
             parts = _PREDICATES[type(predicate)](predicate)
             return common.Condition(field=common.FieldCondition(key=key.text, **parts))
@@ -133,5 +136,5 @@ _PREDICATES: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     GeoRadius: _radius,
     GeoPolygon: _polygon,
     IsEmpty: lambda _: {"is_empty": True},
-    IsNull: lambda _: {"is_null": True},
+    HoldsNull: lambda _: {"is_null": True},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -9,16 +10,29 @@ Json = Any
 
 WORDS = ("red", "green", "Blue", "deep blue sea", "", "x", "a red fox", "0", "ürün")
 UUIDS = ("550e8400-e29b-41d4-a716-446655440000", "550E8400-E29B-41D4-A716-446655440001")
-DATES = (
-    "2024-02-29",
-    "2024-02-29T12:30:00Z",
-    "2024-02-29 12:30",
-    "2024-03-01T00:00:00+02:00",
-    "1969-12-31T23:59:59.5Z",
-    "2030-01-01 00:00:00",
-)
-INTEGERS = (0, 1, 2, 3, -5, 7, 2**40)
-NUMBERS = (0.0, 0.5, 1.0, 2.5, -5.0, 7.25)
+DATES = {
+    "2024-02-29": 1_709_164_800_000_000,
+    "2024-02-29T12:30:00Z": 1_709_209_800_000_000,
+    "2024-02-29 12:30": 1_709_209_800_000_000,
+    "2024-03-01T00:00:00+02:00": 1_709_244_000_000_000,
+    "1969-12-31T23:59:59.5Z": -500_000,
+    "2030-01-01 00:00:00": 1_893_456_000_000_000,
+}
+"""Datetimes that everyone reads, with what they spell in microseconds since 1970."""
+
+LAX_DATES = {
+    "2024-2-29 12:30": 1_709_209_800_000_000,
+    "2024-02-29  12:30:00": 1_709_209_800_000_000,
+    "2024-02-28T23:59:60Z": 1_709_164_800_000_000,
+    "2024-02-29T22:00:00\u221202:00": 1_709_251_200_000_000,
+    "24-02-29": -61_404_739_200_000_000,
+    "-0001-01-01T00:00:00Z": -62_198_755_200_000_000,
+    "+10000-01-01T00:00:00Z": 253_402_300_800_000_000,
+}
+"""Datetimes that Qdrant reads."""
+
+INTEGERS = (0, 1, 2, 3, -5, 7, 2**40, 2**53, 2**53 + 1, 2**63 - 1, -(2**63))
+NUMBERS = (0.0, -0.0, 0.5, 1.0, 2.0, 2.5, -5.0, 7.25, 2.0**53, 1e300)
 PLACES = ((0.0, 0.0), (13.4, 52.5), (2.35, 48.85), (179.5, -16.0), (-179.5, -17.0), (-0.1, 51.5))
 KEYS = ("a", "b", "n", "t", "place", "when", "list", "objects")
 PATHS = (
@@ -38,10 +52,11 @@ POINT_IDS = range(12)
 
 
 class Cases:
-    """A stream of random JSON, the same for the same seed."""
+    """A stream of random JSON, the same for the same seed; datetimes are of those given."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, dates: Iterable[str] = (*DATES, *LAX_DATES)) -> None:
         self.random = Random(seed)
+        self._dates = tuple(dates)
 
     def payload(self) -> dict[str, Json]:
         """A payload with values that filters of this module often meet."""
@@ -69,8 +84,9 @@ class Cases:
             place = {"lon": lon, "lat": lat}
             return pick.choice((place, place, [place, {"lon": 1.0, "lat": 1.0}], None, "nowhere"))
         if key == "when":
-            return pick.choice((pick.choice(DATES), [pick.choice(DATES), "no date"], None))
-        if key == "list":
+            date = pick.choice(self._dates)
+            return pick.choice((date, [pick.choice(self._dates), "no date"], None))
+        if key == "list" or pick.random() < 0.1:
             return [self._scalar() for _ in range(pick.randint(0, 3))]
         return self._object(depth + 1) if depth < 2 and pick.random() < 0.15 else self._scalar()
 
@@ -102,7 +118,9 @@ class Cases:
         if kind < 0.26:
             return {"has_id": pick.sample(POINT_IDS, pick.randint(0, 6))}
         if kind < 0.34:
-            return {pick.choice(("is_empty", "is_null")): {"key": pick.choice(PATHS)}}
+            absence, key = pick.choice(("is_empty", "is_null")), pick.choice(PATHS)
+            of_field = {"key": key, absence: pick.random() < 0.7}
+            return pick.choice(({absence: {"key": key}}, of_field))
         return {"key": pick.choice(PATHS), **self._predicate()}
 
     def _inner_filter(self) -> dict[str, Json]:
@@ -124,9 +142,9 @@ class Cases:
             word = pick.choice(("re", "red", "e", "Blue", "deep", "zzz", "fox a"))
             return {"match": {pick.choice(("text", "prefix")): word}}
         if kind < 8:
-            return {"range": self._bounds(NUMBERS)}
+            return {"range": self._bounds(pick.choice((NUMBERS, INTEGERS)))}
         if kind == 8:
-            return {"range": self._bounds(DATES)}
+            return {"range": self._bounds(self._dates)}
         if kind == 9:
             return {"values_count": self._bounds((0, 1, 2, 3))}
         return self._area()

@@ -78,6 +78,8 @@ def edge_filter(filter_: Mapping[str, Json]) -> Any:
 def _condition(condition: Mapping[str, Json]) -> Any:
     if "has_id" in condition:
         return edge.HasIdCondition(set(condition["has_id"]))
+    if "key" in condition:
+        return edge.FieldCondition(condition["key"], **_predicate(condition))
     if "is_empty" in condition:
         return edge.IsEmptyCondition(condition["is_empty"]["key"])
     if "is_null" in condition:
@@ -85,12 +87,13 @@ def _condition(condition: Mapping[str, Json]) -> Any:
     if "nested" in condition:
         nested = condition["nested"]
         return edge.NestedCondition(nested["key"], edge_filter(nested["filter"]))
-    if "key" not in condition:
-        return edge_filter(condition)
-    return edge.FieldCondition(condition["key"], **_predicate(condition))
+    return edge_filter(condition)
 
 
 def _predicate(condition: Mapping[str, Json]) -> dict[str, Any]:
+    for absence in ("is_empty", "is_null"):
+        if absence in condition:
+            return {absence: condition[absence]}
     if "match" in condition:
         ((kind, wanted),) = condition["match"].items()
         return {"match": _MATCHES[kind](wanted)}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
+
+from .cases import DATES, LAX_DATES
 
 Json = Any
 
@@ -17,11 +19,20 @@ EARTH_RADIUS = 6_371_008.8
 _STEP = re.compile(r'"([^"]*)"|([\w-]+)|\[(\d*)\]')
 
 
-def passes(point_id: int, payload: Mapping[str, Json], filter_: Mapping[str, Json]) -> bool:
-    """Whether a point passes a filter."""
+Indexes = Mapping[str, str]
+"""The types of payload indexes, under the paths of their fields."""
+
+
+def passes(
+    point_id: int,
+    payload: Mapping[str, Json],
+    filter_: Mapping[str, Json],
+    indexes: Indexes = MappingProxyType({}),
+) -> bool:
+    """Whether a point passes a filter, given what is indexed."""
 
     def holds(condition: Json) -> bool:
-        return _condition(point_id, payload, condition)
+        return _condition(point_id, payload, condition, indexes)
 
     should = filter_.get("should") or []
     at_least = filter_.get("min_should")
@@ -33,34 +44,61 @@ def passes(point_id: int, payload: Mapping[str, Json], filter_: Mapping[str, Jso
     )
 
 
-def _condition(point_id: int, payload: Mapping[str, Json], condition: Mapping[str, Json]) -> bool:
+def _condition(
+    point_id: int, payload: Mapping[str, Json], condition: Mapping[str, Json], indexes: Indexes
+) -> bool:
     if "has_id" in condition:
         return point_id in condition["has_id"]
-    if "is_empty" in condition:
-        return all(found in (None, []) for found in _reached(payload, condition["is_empty"]["key"]))
-    if "is_null" in condition:
-        found = _reached(payload, condition["is_null"]["key"])
-        return any(value is None or (isinstance(value, list) and None in value) for value in found)
     if "nested" in condition:
-        return _nested(point_id, payload, condition["nested"])
+        return _nested(point_id, payload, condition["nested"], indexes)
+    for absence in ("is_empty", "is_null"):
+        if absence in condition:
+            return _absence(payload, absence, condition, indexes)
     if "key" not in condition:
-        return passes(point_id, payload, condition)
-    return _field(payload, condition)
+        return passes(point_id, payload, condition, indexes)
+    return _field(payload, condition, _index_of(condition["key"], indexes))
 
 
-def _nested(point_id: int, payload: Mapping[str, Json], nested: Mapping[str, Json]) -> bool:
+def _index_of(path: str, indexes: Indexes) -> str | None:
+    """The type of the index of a field, `a[]` being the same as `a`."""
+    return indexes.get(path.removesuffix("[]"))
+
+
+def _absence(
+    payload: Mapping[str, Json], absence: str, condition: Mapping[str, Json], indexes: Indexes
+) -> bool:
+    """Null or empty, as a condition of its own or as part of one on a field."""
+    if "key" in condition:
+        key, wanted, looks_into_arrays = condition["key"], condition[absence], True
+    else:
+        key, wanted = condition[absence]["key"], True
+        looks_into_arrays = _index_of(key, indexes) is not None
+    found = _reached(payload, key)
+    if absence == "is_empty":
+        holds = all(value in (None, []) for value in found)
+    else:
+        arrays = [value for value in found if isinstance(value, list)] if looks_into_arrays else []
+        holds = None in found or any(None in array for array in arrays)
+    return holds is wanted
+
+
+def _nested(
+    point_id: int, payload: Mapping[str, Json], nested: Mapping[str, Json], indexes: Indexes
+) -> bool:
     key = nested["key"].removesuffix("[]")
     # An object that stands alone is no element: so say both of Qdrant's own evaluators.
     arrays = [found for found in _reached(payload, key) if isinstance(found, list)]
     elements = [element for array in arrays for element in array]
+    base = f"{key}[]."
+    inner = {p.removeprefix(base): kind for p, kind in indexes.items() if p.startswith(base)}
     return any(
-        passes(point_id, element, nested["filter"])
+        passes(point_id, element, nested["filter"], inner)
         for element in elements
         if isinstance(element, dict)
     )
 
 
-def _field(payload: Mapping[str, Json], condition: Mapping[str, Json]) -> bool:
+def _field(payload: Mapping[str, Json], condition: Mapping[str, Json], index: str | None) -> bool:
     found = _reached(payload, condition["key"])
     if "values_count" in condition:
         counts = [_count(value) for value in found] or [0]
@@ -68,10 +106,30 @@ def _field(payload: Mapping[str, Json], condition: Mapping[str, Json]) -> bool:
     values: list[Json] = []
     for value in found:
         values += value if isinstance(value, list) else [value]
+    if index == "integer" and _is_of_numbers(condition):
+        values = [_as_integer(value) for value in values if _is_integral(value)]
     for name, test in _TESTS.items():
         if name in condition:
             return any(test(value, condition[name]) for value in values)
     raise AssertionError(condition)
+
+
+def _is_of_numbers(condition: Mapping[str, Json]) -> bool:
+    """Whether a condition is a match of integers or a range of numbers."""
+    wanted = condition.get("match", {}).values() or condition.get("range", {}).values()
+    flat = [item for value in wanted for item in (value if isinstance(value, list) else [value])]
+    return bool(flat) and all(type(item) in (int, float) for item in flat)
+
+
+def _is_integral(value: Json) -> bool:
+    """Whether an index of integers has the value, if it is a number."""
+    if type(value) not in (int, float):
+        return True
+    return value % 1 == 0 and -(2**63) <= value < 2**63
+
+
+def _as_integer(value: Json) -> Json:
+    return int(value) if type(value) is float else value
 
 
 def _reached(payload: Json, path: str) -> list[Json]:
@@ -126,12 +184,8 @@ def _range(value: Json, bounds: Mapping[str, Json]) -> bool:
     return type(value) in (int, float) and _within(value, bounds)
 
 
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(text: str) -> int | None:
+    return DATES.get(text, LAX_DATES.get(text))
 
 
 def _on_place(test: Callable[[float, float, Any], bool]) -> Callable[[Json, Any], bool]:

@@ -22,6 +22,7 @@ from vexfs_twisted.model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -96,6 +97,7 @@ predicates = st.one_of(
     st.builds(GeoPolygon, rings, st.lists(rings, max_size=1).map(tuple)),
     st.just(IsEmpty()),
     st.just(IsNull()),
+    st.just(HoldsNull()),
 )
 paths = st.sampled_from(PATHS).map(PayloadPath.parse)
 fields = st.builds(FieldCondition, paths, predicates)

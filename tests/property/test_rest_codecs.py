@@ -22,6 +22,7 @@ from vexfs_twisted.model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -102,6 +103,7 @@ def field_conditions() -> st.SearchStrategy[FieldCondition]:
         st.builds(GeoPolygon, rings, st.lists(rings, max_size=2).map(tuple)),
         st.just(IsEmpty()),
         st.just(IsNull()),
+        st.just(HoldsNull()),
     )
     return st.builds(FieldCondition, paths, predicates)
 

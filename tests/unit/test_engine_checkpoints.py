@@ -119,6 +119,21 @@ class StopTests(CheckpointCase):
         self.assertTrue(self.collection.is_checkpoint_due())
         self.assertEqual(self.answers(), before)
 
+    def test_files_of_an_older_format_are_replaced(self) -> None:
+        before = self.answers()
+        self.catalog.close()
+        kept = [file.read_bytes() for file in self.files()]
+        for file, data in zip(self.files(), kept, strict=True):
+            older = data.replace(b"vexfscolumn-4", b"vexfscolumn-3", 1)
+            self.assertNotEqual(older, data)
+            file.write_bytes(older)
+        self.catalog = Catalog(self.path)
+        self.catalog.open()
+        self.assertTrue(self.collection.is_checkpoint_due())
+        self.assertEqual(self.answers(), before)
+        self.collection.checkpoint()
+        self.assertTrue(all(f.read_bytes().startswith(b"vexfscolumn-4") for f in self.files()))
+
     def test_a_stop_leaves_files_alone_that_miss_nothing(self) -> None:
         self.reopen()
         before = [file.stat() for file in self.files()]

@@ -54,7 +54,7 @@ class FacetTests(IndexedCase):
 
     def test_integers_and_booleans(self) -> None:
         self.keep(FieldType.INTEGER, [3, 3, -1, 2.0, "3", True, 0])
-        self.assertEqual(self.facet(), [(3, 2), (-1, 1), (0, 1)])
+        self.assertEqual(self.facet(), [(3, 2), (-1, 1), (0, 1), (2, 1)])
         self.keep(FieldType.BOOL, [True, False, True, 1])
         found = self.facet()
         self.assertEqual(found, [(True, 2), (False, 1)])
@@ -76,6 +76,36 @@ class FacetTests(IndexedCase):
         write(self.collection, DeletePoints([0]), SetPayload(b'{"v":"new"}', [1]))
         write(self.collection, upsert([2, 3], None, [{"v": "new"}, {}]))
         self.assertEqual(self.facet(), [("new", 2)])
+
+    def test_floats_without_a_fraction_are_integers(self) -> None:
+        values = [42.0, 42, [42.0, 1], 42.5, [42, 42.0], -0.0, 2.0**63, 1e300, -(2.0**63)]
+        self.keep(FieldType.INTEGER, values)
+        expected = [(42, 4), (-(2**63), 1), (0, 1), (1, 1)]
+        self.assertEqual(self.facet(), expected)
+        self.assertEqual(self.collection.info().payload_schema["v"].points, 6)
+        self.collection = self.reopen().get("a")
+        self.assertEqual(self.facet(), expected)
+
+    def test_a_field_and_its_elements_are_two(self) -> None:
+        self.keep(FieldType.INTEGER, [[1, 2.0], 3])
+        elements = PayloadPath.parse("v[]")
+        self.assertRaises(BadRequest, self.collection.facet, Facet(elements))
+        order = Scroll(order_by=OrderBy(elements))
+        self.assertRaises(BadRequest, self.collection.scroll, order)
+        write(self.collection, CreateFieldIndex(elements, FieldSchema(FieldType.INTEGER)))
+        self.assertEqual(self.collection.facet(Facet(elements)), [(1, 1), (2, 1)])
+        self.assertEqual(self.facet(), [(1, 1), (2, 1), (3, 1)])
+        write(self.collection, DeleteFieldIndex(V))
+        self.assertRaises(BadRequest, self.facet)
+
+    def test_nothing_is_counted_where_there_are_no_points(self) -> None:
+        self.keep(FieldType.GEO, [])
+        for path in ("v", "v[]", "other"):
+            self.assertEqual(self.collection.facet(Facet(PayloadPath.parse(path))), [])
+        write(self.collection, upsert([1], None, [{"v": 1}]))
+        self.assertRaises(BadRequest, self.facet)
+        write(self.collection, DeletePoints([1]))
+        self.assertEqual(self.facet(), [])
 
     def test_only_indexes_that_look_values_up_count_them(self) -> None:
         for kind, options in (
@@ -108,9 +138,9 @@ class OrderTests(IndexedCase):
 
     def test_a_point_once_for_each_value_and_equal_values_by_id(self) -> None:
         self.keep(FieldType.INTEGER, [5, [7, 1], None, 5, [], "5", 5.0, 5])
-        self.assertEqual(self.ordered(), [(1, 1), (0, 5), (3, 5), (7, 5), (1, 7)])
+        self.assertEqual(self.ordered(), [(1, 1), (0, 5), (3, 5), (6, 5), (7, 5), (1, 7)])
         down = self.ordered(direction=Direction.DESC)
-        self.assertEqual(down, [(1, 7), (0, 5), (3, 5), (7, 5), (1, 1)])
+        self.assertEqual(down, [(1, 7), (0, 5), (3, 5), (6, 5), (7, 5), (1, 1)])
         self.assertEqual(self.ordered(limit=2), [(1, 1), (0, 5)])
         self.assertEqual(self.ordered(limit=2, direction=Direction.DESC), [(1, 7), (0, 5)])
 
@@ -130,6 +160,24 @@ class OrderTests(IndexedCase):
         down = self.ordered(start_from=2, direction=Direction.DESC)
         self.assertEqual(down, [(1, 2), (0, 1)])
 
+    def test_start_from_past_the_integers_that_floats_tell_apart(self) -> None:
+        large = 2**53
+        self.keep(FieldType.INTEGER, [large - 1, large, large + 1, float(large + 2)])
+        self.assertEqual(self.ordered(start_from=large + 1), [(2, large + 1), (3, large + 2)])
+        self.assertEqual(self.ordered(start_from=large + 0.0)[0], (1, large))
+        down = self.ordered(start_from=large + 1, direction=Direction.DESC)
+        self.assertEqual(down, [(2, large + 1), (1, large), (0, large - 1)])
+        self.assertEqual(self.ordered(start_from=float("nan")), [])
+        self.keep(FieldType.FLOAT, [large - 1, large + 1])
+        self.assertEqual(self.ordered(), [(0, large - 1.0), (1, large + 0.0)])
+        self.assertEqual(self.ordered(start_from=large + 1), [(1, large + 0.0)])
+
+    def test_integers_are_told_of_floats_without_a_fraction(self) -> None:
+        self.keep(FieldType.INTEGER, [42.0, 42, [42.0, 1], 42.5, [42, 42.0], -0.0, 1e300])
+        found = self.ordered()
+        self.assertEqual(found, [(5, 0), (2, 1), (0, 42), (1, 42), (2, 42), (4, 42)])
+        self.assertEqual({type(value) for _, value in found}, {int})
+
     def test_floats_take_integers_too(self) -> None:
         self.keep(FieldType.FLOAT, [1.5, 1, -2.5])
         self.assertEqual(self.ordered(), [(2, -2.5), (1, 1.0), (0, 1.5)])
@@ -138,6 +186,12 @@ class OrderTests(IndexedCase):
         self.keep(FieldType.DATETIME, ["1970-01-01T00:00:01Z", "1970-01-01", "no date"])
         self.assertEqual(self.ordered(), [(1, 0), (0, 1_000_000)])
         self.assertEqual(self.ordered(start_from=1), [(0, 1_000_000)])
+
+    def test_datetimes_of_any_year(self) -> None:
+        late, early = 253_402_300_800_000_000, -62_198_755_200_000_000
+        self.keep(FieldType.DATETIME, ["+10000-01-01T00:00:00Z", "-0001-1-1", "1970-1-1 0:0:1"])
+        self.assertEqual(self.ordered(), [(1, early), (2, 1_000_000), (0, late)])
+        self.assertEqual(self.ordered(start_from=early + 1), [(2, 1_000_000), (0, late)])
 
     def test_a_filter(self) -> None:
         self.keep(FieldType.INTEGER, [3, 2, 1])

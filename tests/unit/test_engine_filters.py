@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.engine_support import UUID_1, EngineTestCase, field, unnamed, upsert, write
+from vexfs_twisted.engine.filtering import rows
 from vexfs_twisted.model.filters import (
     Condition,
     Filter,
@@ -92,6 +94,39 @@ class MatchTests(FilterTestCase):
         self.assertEqual(self.must(field("v", Range(gt=5))), [])
         self.assertEqual(self.must(field("v", Range(gt=0, lt=5))), [10])
         self.assertEqual(self.must(field("v", Range(gte=1, lte=5))), [2, 3, 8, 10])
+
+    def test_a_range_tells_integers_apart_that_floats_do_not(self) -> None:
+        large = 1_768_907_725_507_217_522
+        self.keep([{"v": large + step} for step in (-1, 0, 1)] + [{"v": float(large)}])
+        # The float next to it is 1768907725507217408, 114 less.
+        for few_rows in (1000, -1):
+            self.patch(rows, "FEW_ROWS", few_rows)
+            for bounds, expected in (
+                (Range(gt=large), [2]),
+                (Range(gte=large), [1, 2]),
+                (Range(lt=large), [0, 3]),
+                (Range(lte=large), [0, 1, 3]),
+                (Range(gt=large - 115, lt=large), [0, 3]),
+                (Range(gt=float(large)), [0, 1, 2]),
+                (Range(gte=float(large), lte=float(large)), [3]),
+                (Range(gt=large - 114, lte=float(large)), []),
+                (Range(gt=2**64, lt=None), []),
+                (Range(lte=2**64 - 1, gt=float("-inf")), [0, 1, 2, 3]),
+                (Range(gt=float("nan")), []),
+            ):
+                self.assertEqual(self.must(field("v", bounds)), expected, bounds)
+
+    def test_bounds_next_to_each_other(self) -> None:
+        edges = [2**53, 2**53 + 1, 2**53 + 2.0, -(2**53) - 1, 2**63 - 1, 2.0**63, 2**64 - 1]
+        self.keep([{"v": value} for value in edges])
+        for few_rows in (1000, -1):
+            self.patch(rows, "FEW_ROWS", few_rows)
+            for bound in (*edges, 2.0**53, 2**53 + 2, 2**63, -(2.0**53), 2.0**64, 0.5):
+                for name in ("gt", "gte", "lt", "lte"):
+                    passes = getattr(operator, name.replace("te", "e"))
+                    expected = [n for n, value in enumerate(edges) if passes(value, bound)]
+                    predicate = Range(**{name: bound})
+                    self.assertEqual(self.must(field("v", predicate)), expected, predicate)
 
     def test_a_range_without_bounds_takes_every_number(self) -> None:
         self.assertEqual(self.must(field("v", Range())), [2, 3, 8, 10])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, unnamed, upsert, write
 from vexfs_twisted.engine.filtering import rows
 from vexfs_twisted.model.filters import (
+    Condition,
     FieldCondition,
     Filter,
+    HoldsNull,
+    IsEmpty,
+    IsNull,
     MatchAny,
     MatchExcept,
     MatchPhrase,
@@ -17,6 +22,8 @@ from vexfs_twisted.model.filters import (
     MatchTextAny,
     MatchValue,
     Nested,
+    Range,
+    ValuesCount,
 )
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
@@ -196,3 +203,138 @@ class UuidIndexTests(EngineTestCase):
         same = FieldCondition(PayloadPath.parse("v"), MatchValue(UUID_2))
         write(self.collection, DeletePoints(filter=Filter(must=(same,))))
         self.assertEqual(self.collection.count(Count()), 5)
+
+
+class ByBothCase(EngineTestCase):
+    """Points whose field `v` has one value each, asked by payloads and by columns alike."""
+
+    values: Sequence[Any] = ()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection = self.catalog.create("a", unnamed())
+        payloads = [{"v": value, "o": [{"w": value}]} for value in self.values]
+        write(self.collection, upsert(range(len(payloads)), None, payloads))
+
+    def passing(self, *conditions: Condition) -> list[Any]:
+        """The points that pass all of the conditions."""
+        found = []
+        for few_rows in (1000, -1):
+            self.patch(rows, "FEW_ROWS", few_rows)
+            page = self.collection.scroll(Scroll(limit=100, filter=Filter(must=conditions)))
+            found.append([record.id for record in page.records])
+        self.assertEqual(found[0], found[1])
+        return found[0]
+
+    def on(self, predicate: Any, path: str = "v") -> list[Any]:
+        return self.passing(FieldCondition(PayloadPath.parse(path), predicate))
+
+
+class IntegerIndexTests(ByBothCase):
+    """An index of integers holds floats without a fraction, and no other numbers."""
+
+    values = (42.0, 42, [42.0, 1], 42.5, [42.5, "x"], "42", True, 1e300, 2.0**63, -0.0, None)
+
+    def test_a_match_sees_what_the_index_holds(self) -> None:
+        both = frozenset([42, 0])
+        self.assertEqual(self.on(MatchValue(42)), [1])
+        self.assertEqual(self.on(MatchAny(both)), [1])
+        self.assertEqual(self.on(MatchExcept(both)), [0, 2, 3, 4, 5, 6, 7, 8, 9])
+        write(self.collection, index("v", FieldType.INTEGER))
+        self.assertEqual(self.on(MatchValue(42)), [0, 1, 2])
+        self.assertEqual(self.on(MatchValue(0)), [9])
+        self.assertEqual(self.on(MatchValue(2**63 - 1)), [])
+        self.assertEqual(self.on(MatchAny(both)), [0, 1, 2, 9])
+        self.assertEqual(self.on(MatchExcept(both)), [2, 4, 5, 6])
+        self.assertEqual(self.on(MatchExcept(frozenset(["x"]))), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        self.assertEqual(self.on(MatchExcept(frozenset())), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        self.assertEqual(self.on(MatchValue("42")), [5])
+        self.assertEqual(self.on(MatchValue(True)), [6])
+        write(self.collection, DeleteFieldIndex(PayloadPath.parse("v")))
+        self.assertEqual(self.on(MatchAny(both)), [1])
+
+    def test_a_range_sees_what_the_index_holds(self) -> None:
+        self.assertEqual(self.on(Range(gte=42)), [0, 1, 2, 3, 4, 7, 8])
+        self.assertEqual(self.on(Range(gte=42, lte=42)), [0, 1, 2])
+        write(self.collection, index("v", FieldType.INTEGER))
+        self.assertEqual(self.on(Range(gte=42)), [0, 1, 2])
+        self.assertEqual(self.on(Range(gte=42, lte=42)), [0, 1, 2])
+        self.assertEqual(self.on(Range(gt=-0.5, lt=0.5)), [9])
+        self.assertEqual(self.on(Range(lt=2)), [2, 9])
+
+    def test_each_capability_is_of_its_own(self) -> None:
+        write(self.collection, index("v", FieldType.INTEGER, lookup=False))
+        self.assertEqual(self.on(MatchValue(42)), [1])
+        self.assertEqual(self.on(Range(gte=42)), [0, 1, 2])
+        write(self.collection, index("v", FieldType.INTEGER, range=False))
+        self.assertEqual(self.on(MatchValue(42)), [0, 1, 2])
+        self.assertEqual(self.on(Range(gte=42)), [0, 1, 2, 3, 4, 7, 8])
+
+    def test_other_indexes_leave_numbers_alone(self) -> None:
+        for kind in (FieldType.FLOAT, FieldType.KEYWORD, FieldType.DATETIME):
+            write(self.collection, index("v", kind))
+            self.assertEqual(self.on(MatchValue(42)), [1])
+            self.assertEqual(self.on(Range(gte=42)), [0, 1, 2, 3, 4, 7, 8])
+
+    def test_counts_of_values_and_absence_are_those_of_the_payload(self) -> None:
+        for _ in range(2):
+            self.assertEqual(self.on(ValuesCount(gte=2)), [2, 4])
+            self.assertEqual(self.on(IsEmpty()), [10])
+            write(self.collection, index("v", FieldType.INTEGER))
+
+    def test_elements_of_nested_objects(self) -> None:
+        inner = FieldCondition(PayloadPath.parse("w"), MatchValue(42))
+        nested = Nested(PayloadPath.parse("o"), Filter(must=(inner,)))
+        other = FieldCondition(PayloadPath.parse("w"), Range(gt=42))
+        above = Nested(PayloadPath.parse("o"), Filter(must=(other,)))
+        self.assertEqual((self.passing(nested), self.passing(above)), ([1], [3, 4, 7, 8]))
+        write(self.collection, index("o[].w", FieldType.INTEGER))
+        self.assertEqual((self.passing(nested), self.passing(above)), ([0, 1, 2], []))
+
+    def test_updates_and_a_restart(self) -> None:
+        write(self.collection, index("v", FieldType.INTEGER))
+        self.assertEqual(self.on(MatchValue(42)), [0, 1, 2])
+        write(self.collection, SetPayload(b'{"v":42.0}', [3]), SetPayload(b'{"v":42.5}', [0, 1]))
+        self.assertEqual(self.on(MatchValue(42)), [2, 3])
+        self.collection = self.reopen().get("a")
+        self.assertEqual(self.on(MatchValue(42)), [2, 3])
+        self.assertEqual(self.collection.info().payload_schema["v"].points, 3)
+
+
+class NullTests(ByBothCase):
+    """Whether a field is null depends on its index, where it is an array; nothing else does."""
+
+    values = (None, [None, None], [1, None], [[None]], [], 1, {"x": None})
+
+    def check_all(self, itself: list[int]) -> None:
+        arrays = [0, 1, 2]
+        self.assertEqual(self.on(IsNull()), itself)
+        self.assertEqual(self.on(HoldsNull()), arrays)
+        self.assertEqual(self.on(IsNull(), "v[]"), [1, 2] if itself == [0] else [1, 2, 3])
+        self.assertEqual(self.on(HoldsNull(), "v[]"), [1, 2, 3])
+        self.assertEqual(self.on(IsEmpty()), [0, 4])
+        self.assertEqual(self.on(IsEmpty(), "v[]"), [0, 1, 4, 5, 6])
+        self.assertEqual(self.on(IsNull(), "v.x"), [6])
+        self.assertEqual(self.on(IsNull(), "missing"), [])
+
+    def test_the_table(self) -> None:
+        self.check_all([0])
+        for kind in FieldType:
+            options = {"text": TextOptions()} if kind is FieldType.TEXT else {}
+            write(self.collection, index("v", kind, **options))
+            self.check_all([0, 1, 2])
+        self.collection = self.reopen().get("a")
+        self.check_all([0, 1, 2])
+        write(self.collection, DeleteFieldIndex(PayloadPath.parse("v")))
+        self.check_all([0])
+
+    def test_an_index_of_another_field(self) -> None:
+        write(self.collection, index("o", FieldType.KEYWORD), index("v.x", FieldType.KEYWORD))
+        self.check_all([0])
+
+    def test_elements_of_nested_objects(self) -> None:
+        inner = FieldCondition(PayloadPath.parse("w"), IsNull())
+        nested = Nested(PayloadPath.parse("o"), Filter(must=(inner,)))
+        self.assertEqual(self.passing(nested), [0])
+        write(self.collection, index("o[].w", FieldType.KEYWORD))
+        self.assertEqual(self.passing(nested), [0, 1, 2])

@@ -14,6 +14,7 @@ from vexfs_twisted.model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -205,9 +206,12 @@ class Filters(SynchronousTestCase):
         self.assertEqual(only({"key": "city", "values_count": given}), expected)
 
     def test_absence_in_both_forms(self) -> None:
-        for name, predicate in (("is_empty", IsEmpty()), ("is_null", IsNull())):
+        for name, alone, predicate in (
+            ("is_empty", IsEmpty(), IsEmpty()),
+            ("is_null", IsNull(), HoldsNull()),
+        ):
+            self.assertEqual(only({name: {"key": "city"}}), FieldCondition(CITY, alone))
             condition = FieldCondition(CITY, predicate)
-            self.assertEqual(only({name: {"key": "city"}}), condition)
             self.assertEqual(only({"key": "city", name: True}), condition)
             self.assertEqual(only({"key": "city", name: False}), Filter(must_not=(condition,)))
 

@@ -19,6 +19,7 @@ from vexfs_twisted.model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -133,7 +134,7 @@ class PredicateTests(SynchronousTestCase):
         )
 
     def test_absence(self) -> None:
-        for name, predicate in (("is_empty", IsEmpty()), ("is_null", IsNull())):
+        for name, predicate in (("is_empty", IsEmpty()), ("is_null", HoldsNull())):
             absent = FieldCondition(K, predicate)
             self.assertEqual(read(field(**{name: True})), absent)
             self.assertEqual(read(field(**{name: False})), Filter(must_not=(absent,)))
@@ -143,7 +144,7 @@ class PredicateTests(SynchronousTestCase):
         expected = (
             FieldCondition(K, MatchValue("x")),
             FieldCondition(K, Range()),
-            Filter(must_not=(FieldCondition(K, IsNull()),)),
+            Filter(must_not=(FieldCondition(K, HoldsNull()),)),
         )
         self.assertEqual(read(condition), Filter(should=expected))
 
@@ -155,7 +156,7 @@ class PredicateTests(SynchronousTestCase):
 class ConditionTests(SynchronousTestCase):
     def test_each(self) -> None:
         inner = common.Filter(must_not=[field(is_null=True)])
-        means = Filter(must_not=(FieldCondition(K, IsNull()),))
+        means = Filter(must_not=(FieldCondition(K, HoldsNull()),))
         for kind, message, expected in (
             ("is_empty", common.IsEmptyCondition(key="k"), FieldCondition(K, IsEmpty())),
             ("is_null", common.IsNullCondition(key="k"), FieldCondition(K, IsNull())),
@@ -178,7 +179,7 @@ class ConditionTests(SynchronousTestCase):
             must_not=[common.Condition(has_vector=common.HasVectorCondition(has_vector="v"))],
             min_should=common.MinShould(conditions=[field(is_null=True)], min_count=2),
         )
-        null = FieldCondition(K, IsNull())
+        null = FieldCondition(K, HoldsNull())
         expected = Filter(
             must=(null,),
             should=(FieldCondition(K, IsEmpty()),),

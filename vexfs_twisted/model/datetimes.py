@@ -78,9 +78,9 @@ def parse_datetime(text: str) -> int | None:
     if _ORDINARY.fullmatch(text):
         try:
             moment = datetime.fromisoformat(text)
-            return (
-                (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _START
-            ) // _MICROSECOND
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return (moment - _START) // _MICROSECOND
         except (ValueError, OverflowError):
             pass  # It may have a second 60, or lie in the year 0.
     return _parse_any(text)

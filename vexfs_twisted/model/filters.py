@@ -69,14 +69,20 @@ TextMatch = MatchText | MatchTextAny | MatchPhrase
 Match = MatchValue | MatchAny | MatchExcept | TextMatch | MatchPrefix
 
 
+Number = int | float
+
+
 @frozen
 class Range:
-    """The payload number lies within every bound that is given."""
+    """The payload number lies within every bound that is given.
 
-    lt: float | None = None
-    gt: float | None = None
-    gte: float | None = None
-    lte: float | None = None
+    Integers and floats are compared as what they are, neither turned into the other.
+    """
+
+    lt: Number | None = None
+    gt: Number | None = None
+    gte: Number | None = None
+    lte: Number | None = None
 
 
 @frozen
@@ -106,6 +112,11 @@ class IsEmpty:
 
 @frozen
 class IsNull:
+    """The field is null; where it has an index, this is `HoldsNull`."""
+
+
+@frozen
+class HoldsNull:
     """The field is null, or an array that holds null."""
 
 
@@ -119,6 +130,7 @@ Predicate = (
     | ValuesCount
     | IsEmpty
     | IsNull
+    | HoldsNull
 )
 
 

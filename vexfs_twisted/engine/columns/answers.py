@@ -10,6 +10,7 @@ import numpy as np
 
 from ...model.filters import (
     DatetimeRange,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -24,7 +25,7 @@ from ..filtering.areas import inside
 from ..filtering.predicates import StringTest, lies_within
 from ..filtering.uuids import canonical
 from .column import Column, Mark, Part
-from .found import NOTHING, Found, Listed, Others, Stretch, any_of
+from .found import Found, Listed, Others, Stretch, any_of
 from .sorting import RowNumbers
 
 _NUMBERS = (Part.INTEGERS, Part.LARGE, Part.FLOATS)
@@ -37,6 +38,8 @@ def satisfying(column: Column, predicate: Predicate, size: int) -> Found:
     """
     parts = column.parts
     if isinstance(predicate, IsNull):
+        return _listed([parts[Part.MARKS].equal(Mark.NULL_ALONE)])
+    if isinstance(predicate, HoldsNull):
         return _listed([parts[Part.MARKS].equal(Mark.NULL)])
     if isinstance(predicate, IsEmpty):
         return Others(_listed([parts[Part.MARKS].equal(Mark.FILLED)]), size)
@@ -120,9 +123,6 @@ def _held_by(part: Part, numbers: Sequence[int]) -> list[int]:
 
 
 def _within(column: Column, predicate: Range) -> Found:
-    bounds = predicate.lt, predicate.gt, predicate.lte, predicate.gte
-    if any(bound != bound for bound in bounds):
-        return NOTHING
     parts = [column.parts[part] for part in _NUMBERS if len(column.parts[part].rows)]
     return any_of(Stretch(part, part.span(predicate)) for part in parts)
 

@@ -41,14 +41,18 @@ class Part(Enum):
 
 
 class Mark:
-    """Marks of rows: a null; an object or an array as a value; a value that is not empty."""
+    """Marks of rows: a null; an object or an array as a value; a value that is not empty.
+
+    Rows with a null that is no element of an array have NULL_ALONE beside NULL.
+    """
 
     NULL = 0
     COMPOUND = 1
     FILLED = 2
+    NULL_ALONE = 3
 
 
-_LARGEST_INTEGER = 2**63 - 1
+_PAST_INTEGERS = 2.0**63
 _BYTES_A_TERM = 64
 
 
@@ -99,6 +103,27 @@ class Column:
         parts = [self.parts[part] for part in (Part.INTEGERS, Part.LARGE, Part.FLOATS)]
         values = np.concatenate([part.values.astype(np.float64) for part in parts])
         return SortedValues.of(values, np.concatenate([part.rows for part in parts]), np.float64)
+
+    @property
+    def as_integers(self) -> Column:
+        """The column as an index of integers sees it: all numbers are integers of 64 bits.
+
+        Floats without a fraction are the integers they equal; other numbers are not there.
+        """
+        others = self.parts[Part.FLOATS], self.parts[Part.LARGE]
+        return self._as_integers if any(len(part.rows) for part in others) else self
+
+    @cached_property
+    def _as_integers(self) -> Column:
+        integers, floats = self.parts[Part.INTEGERS], self.parts[Part.FLOATS]
+        is_whole = np.trunc(floats.values) == floats.values
+        is_whole &= (floats.values >= -_PAST_INTEGERS) & (floats.values < _PAST_INTEGERS)
+        whole = floats.values[is_whole].astype(np.int64)
+        values = np.concatenate((integers.values, whole))
+        rows = np.concatenate((integers.rows, floats.rows[is_whole]))
+        parts = {part: SortedValues.of([], [], part.value) for part in (Part.LARGE, Part.FLOATS)}
+        parts[Part.INTEGERS] = SortedValues.of(values, rows, np.int64)
+        return Column(self.operation, self.next_row, self.terms, {**self.parts, **parts})
 
     def read_by(self, options: TextOptions) -> TextPostings:
         """The tokens of the strings, by the options of a text index; kept for the last options."""
@@ -179,6 +204,8 @@ class ColumnBuilder:
         for value in reached(payload, self._steps):
             count = count_of(value)
             self._put(Part.COUNTS, row, count)
+            if value is None:
+                self._put(Part.MARKS, row, Mark.NULL_ALONE)
             if isinstance(value, list):
                 for element in value:
                     self._take(row, element)
@@ -203,7 +230,7 @@ class ColumnBuilder:
             self._strings.append(value)
             self._rows[Part.STRINGS].append(row)
         elif kind is int:
-            part = Part.INTEGERS if value <= _LARGEST_INTEGER else Part.LARGE
+            part = Part.INTEGERS if value < _PAST_INTEGERS else Part.LARGE
             self._put(part, row, value)
         elif kind is float:
             self._put(Part.FLOATS, row, value)

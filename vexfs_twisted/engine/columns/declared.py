@@ -20,7 +20,6 @@ Fields = Mapping[str, FieldSchema]
 _PARTS = {
     FieldType.KEYWORD: Part.STRINGS,
     FieldType.TEXT: Part.STRINGS,
-    FieldType.INTEGER: Part.INTEGERS,
     FieldType.BOOL: Part.BOOLEANS,
     FieldType.GEO: Part.PLACES,
 }
@@ -41,8 +40,9 @@ def schemas_by_path(fields: Fields) -> dict[tuple[Step, ...], FieldSchema]:
 
 
 def schema_at(fields: Fields, steps: Sequence[Step]) -> FieldSchema | None:
-    """The index declared for the path, spelled with a closing `[]` or without."""
-    return schemas_by_path(fields).get(array_steps(steps))
+    """The index declared for that very path: one with a closing `[]` is another."""
+    schemas = (schema for text, schema in fields.items() if parsed(text).steps == tuple(steps))
+    return next(schemas, None)
 
 
 def indexed_values(column: Column, kind: FieldType) -> SortedValues:
@@ -50,6 +50,8 @@ def indexed_values(column: Column, kind: FieldType) -> SortedValues:
 
     UUIDs are codes of terms, of the first that spells each.
     """
+    if kind is FieldType.INTEGER:
+        return column.as_integers.parts[Part.INTEGERS]
     if kind is FieldType.FLOAT:
         return column.numbers
     if kind is FieldType.DATETIME:

@@ -29,7 +29,7 @@ from .column import Column, Part
 from .sorting import SortedValues
 from .text import TextPostings
 
-_FORMAT = b"vexfscolumn-3\n\0\0"
+_FORMAT = b"vexfscolumn-4\n\0\0"
 _LEAD = Struct(f"<{len(_FORMAT)}sIQ")
 _LISTED = 1 << 12
 """Strings of one list: while the JSON library reads or writes one, no other thread runs."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ...model.filters import DatetimeRange, Range, ValuesCount
+from ...model.filters import DatetimeRange, Number, Range, ValuesCount
 
 RowNumbers: TypeAlias = NDArray[np.uint32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -76,8 +76,10 @@ class SortedValues:
         return list(map(slice, starts, stops))
 
     def span(self, bounds: Bounds) -> slice:
-        """Where the values lie that are within every bound given."""
+        """Where the values lie that are within every bound given. None are within NaN."""
         start, end = 0, len(self.values)
+        if any(bound != bound for bound in (bounds.lt, bounds.gt, bounds.lte, bounds.gte)):
+            return slice(0, 0)
         if bounds.gt is not None:
             start = max(start, self._after(bounds.gt))
         if bounds.gte is not None:
@@ -97,19 +99,27 @@ class SortedValues:
             np.insert(values, places, fresh.values), np.insert(rows, places, fresh.rows)
         )
 
-    def _before(self, bound: float) -> int:
+    def _before(self, bound: Number) -> int:
         """The position of the first value not below `bound`."""
         if self.values.dtype.kind == "f":
-            return int(np.searchsorted(self.values, bound, "left"))
+            return self._float_position(bound, "left")
         return self._integer_position(bound, math.ceil)
 
-    def _after(self, bound: float) -> int:
+    def _after(self, bound: Number) -> int:
         """The position of the first value above `bound`."""
         if self.values.dtype.kind == "f":
-            return int(np.searchsorted(self.values, bound, "right"))
+            return self._float_position(bound, "right")
         return self._integer_position(bound, lambda number: math.floor(number) + 1)
 
-    def _integer_position(self, bound: float, limit_of: Any) -> int:
+    def _float_position(self, bound: Number, side: Literal["left", "right"]) -> int:
+        """The position at that side of the floats that equal `bound`."""
+        nearest = float(bound)
+        if nearest != bound:
+            # No float equals that integer: those next to it are all below it, or all above.
+            side = "left" if nearest > bound else "right"
+        return int(np.searchsorted(self.values, nearest, side))
+
+    def _integer_position(self, bound: Number, limit_of: Any) -> int:
         """The position of the first integer not below the limit; exact where floats are not."""
         if math.isinf(bound):
             return len(self.values) if bound > 0 else 0

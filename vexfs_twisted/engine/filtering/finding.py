@@ -23,6 +23,7 @@ from ..columns.moment import Moment
 from ..columns.sorting import Mask
 from ..store.bitmap import Rows
 from ..store.rowvalue import payloads_of
+from .indexed import as_indexed, sees_integers
 from .narrowing import implied
 from .payloads import IndexAt, RowCondition, nested_test
 from .predicates import PayloadTest, plain_text_test
@@ -99,7 +100,9 @@ class Finder:
         if not isinstance(predicate, TextMatch):
             if matches_uuids(index, predicate):
                 predicate = spelled_match(column, predicate)
-            return satisfying(column, predicate, self._moment.next_row)
+            elif sees_integers(index, predicate):
+                column = column.as_integers
+            return satisfying(column, as_indexed(index, predicate), self._moment.next_row)
         options = None if index is None else index.text
         if options is None:
             return matching_terms(column, plain_text_test(predicate))

@@ -19,7 +19,8 @@ from ...model.filters import (
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import EachElement, Step
 from ..text.predicates import indexed_text_test
-from .predicates import Payload, PayloadTest, payload_test, uuid_test
+from .indexed import as_indexed, sees_integers
+from .predicates import Payload, PayloadTest, integer_test, payload_test, uuid_test
 from .uuids import matches_uuids
 from .values import array_steps, elements_at, strings_at
 
@@ -111,8 +112,12 @@ class _Maker:
         if isinstance(predicate, TextMatch) and index is not None and index.text is not None:
             reads = indexed_text_test(index.text, predicate)
             return lambda _, payload: reads(strings_at(payload, steps))
-        of_path = uuid_test if matches_uuids(index, predicate) else payload_test
-        test = of_path(steps, predicate)
+        of_path = payload_test
+        if matches_uuids(index, predicate):
+            of_path = uuid_test
+        elif sees_integers(index, predicate):
+            of_path = integer_test
+        test = of_path(steps, as_indexed(index, predicate))
         return lambda _, payload: test(payload)
 
     def _of_nested(self, condition: Nested) -> Test:

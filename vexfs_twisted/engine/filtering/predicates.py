@@ -10,6 +10,7 @@ import numpy as np
 from ...model.datetimes import parse_datetime
 from ...model.filters import (
     DatetimeRange,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MatchAny,
@@ -18,6 +19,7 @@ from ...model.filters import (
     MatchPrefix,
     MatchTextAny,
     MatchValue,
+    Number,
     Predicate,
     Range,
     TextMatch,
@@ -25,6 +27,7 @@ from ...model.filters import (
 )
 from ...model.payload_path import Step
 from .areas import Area, inside, place_of
+from .indexed import integers_seen
 from .uuids import canonical, canonical_match
 from .values import reached, values_at
 
@@ -40,6 +43,8 @@ def payload_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
     if isinstance(predicate, IsEmpty):
         return lambda payload: all(map(is_empty, reached(payload, steps)))
     if isinstance(predicate, IsNull):
+        return lambda payload: any(value is None for value in reached(payload, steps))
+    if isinstance(predicate, HoldsNull):
         return lambda payload: any(map(holds_null, reached(payload, steps)))
     if isinstance(predicate, ValuesCount):
         return _count_test(steps, predicate)
@@ -51,6 +56,12 @@ def uuid_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
     """The test of a match by a uuid index."""
     passes = value_test(canonical_match(predicate))
     return lambda payload: any(passes(canonical(value)) for value in values_at(payload, steps))
+
+
+def integer_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
+    """The test of a match or a range by an index of integers."""
+    passes = value_test(predicate)
+    return lambda payload: any(map(passes, integers_seen(values_at(payload, steps))))
 
 
 def value_test(predicate: Any) -> ValueTest:
@@ -102,7 +113,7 @@ def count_of(value: Any) -> int:
     return 0 if value is None else 1
 
 
-def lies_within(bounds: Bounds, value: float) -> bool:
+def lies_within(bounds: Bounds, value: Number) -> bool:
     """Whether a number lies within every bound given."""
     return (
         (bounds.lt is None or value < bounds.lt)

@@ -22,8 +22,10 @@ _COUNTED = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.UUID, FieldType.BOOL
 def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
     """Values by the number of points that have them, descending, then by value.
 
-    Raises BadRequest where no index of the field counts values.
+    Raises BadRequest where no index of the field counts values, unless there are no points.
     """
+    if not snapshot.view.live.count:
+        return []
     schema = schema_at(snapshot.view.fields, request.key.steps)
     if schema is None or not _counts(schema):
         raise BadRequest(

@@ -71,6 +71,9 @@ def _places(
     """The places in `held` of the values that are asked for, in the direction asked for."""
     is_ascending = order.direction is Direction.ASC
     start = order.start_from
+    if start is not None and held.values.dtype.kind == "f":
+        # What such an index holds, and tells, of an integer is the float next to it.
+        start = float(start)
     span = held.span(Range(gte=start) if is_ascending else Range(lte=start))
     places = np.arange(span.start, span.stop)
     if filter_ is not None and not filter_.is_empty:

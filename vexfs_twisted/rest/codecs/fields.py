@@ -29,6 +29,11 @@ read_boolean = reader_of(bool)
 read_string = reader_of(str)
 
 
+def read_exact_number(value: Any) -> int | float:
+    """A number as it was written: an integer is not turned into the float next to it."""
+    return value if type(value) is int else read_number(value)
+
+
 def read_object(value: Any, name: str) -> dict[str, Any]:
     """`value`, which must be an object; `name` is what is expected, for the error."""
     if type(value) is not dict:

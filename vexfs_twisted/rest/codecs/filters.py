@@ -19,6 +19,7 @@ from ...model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MinShould,
@@ -142,7 +143,7 @@ def _read_field_condition(body: dict[str, Any], path: str) -> Condition:
         part = body.get(name)
         if part is not None:
             found.append(FieldCondition(key, located(name, read, part, f"{path}.{name}")))
-    for name, absence in (("is_empty", IsEmpty()), ("is_null", IsNull())):
+    for name, absence in (("is_empty", IsEmpty()), ("is_null", HoldsNull())):
         wanted = optional(body, name, read_boolean, None)
         if wanted is not None:
             condition = FieldCondition(key, absence)

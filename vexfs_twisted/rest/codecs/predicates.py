@@ -33,6 +33,7 @@ from ...model.geo import (
 from .fields import (
     Reader,
     optional,
+    read_exact_number,
     read_list,
     read_number,
     read_object,
@@ -90,7 +91,7 @@ def _read_range(value: Any, _: str) -> Range | DatetimeRange:
     bounds = _given_bounds(value, "RangeInterface")
     if any(type(bound) is str for bound in bounds.values()):
         return DatetimeRange(**_read_bounds(bounds, read_datetime))
-    return Range(**_read_bounds(bounds, read_number))
+    return Range(**_read_bounds(bounds, read_exact_number))
 
 
 def _read_values_count(value: Any, _: str) -> ValuesCount:

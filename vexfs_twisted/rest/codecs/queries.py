@@ -33,6 +33,7 @@ from .fields import (
     Reader,
     optional,
     read_boolean,
+    read_exact_number,
     read_list,
     read_number,
     read_object,
@@ -134,9 +135,7 @@ def _read_order_by(value: Any) -> OrderBy:
 def _read_start(value: Any) -> OrderValue:
     if type(value) is str:
         return read_datetime(value)
-    if type(value) is int:
-        return value
-    return read_number(value)
+    return read_exact_number(value)
 
 
 def read_query(value: Any, path: str = "internal") -> Query:

@@ -18,6 +18,7 @@ from ...model.filters import (
     Filter,
     HasId,
     HasVector,
+    HoldsNull,
     IsEmpty,
     IsNull,
     MinShould,
@@ -149,7 +150,7 @@ def _read_slice(message: common.SliceCondition, scope: _Scope) -> Slice:
     return Slice(total, index)
 
 
-_ABSENCES: Mapping[str, IsEmpty | IsNull] = {"is_empty": IsEmpty(), "is_null": IsNull()}
+_ABSENCES: Mapping[str, IsEmpty | HoldsNull] = {"is_empty": IsEmpty(), "is_null": HoldsNull()}
 
 CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
     "field": _read_field,
