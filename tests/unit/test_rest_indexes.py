@@ -34,7 +34,11 @@ class Indexes(RestPointsCase):
             {"type": "keyword", "is_tenant": True, "on_disk": False},
             {"range": False, "type": "integer"},
             {"type": "text", "tokenizer": "prefix", "stopwords": "english", "max_token_len": 9},
-            {"type": "text", "stemmer": {"type": "snowball", "language": "german"}},
+            {
+                "type": "text",
+                "tokenizer": "word",
+                "stemmer": {"type": "snowball", "language": "german"},
+            },
             {"type": "geo", "enable_hnsw": False, "memory": "cold"},
         ):
             self.create({"field_name": "a.b", "field_schema": params})

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import CollectionConfig, CollectionInfo
-from vexfs_twisted.model.errors import BadInput, BadRequest
+from vexfs_twisted.model.errors import BadInput, BadRequest, NotSupported
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
@@ -59,6 +59,7 @@ DECLARED: list[dict[str, Any]] = [
     {"type": "text", "stemmer": {"type": "snowball", "language": "german"}},
     {"type": "text", "stopwords": {"languages": ["english", "french"], "custom": ["x", "y"]}},
 ]
+WORDS = {"type": "text", "tokenizer": "word"}
 CUSTOM_WORDS = {"type": "text", "stopwords": {"custom": ["x"]}}
 
 
@@ -105,7 +106,8 @@ class DeclarationTests(SynchronousTestCase):
     def test_echo_is_what_was_declared(self) -> None:
         for declared in DECLARED:
             told = echo(read_field_schema(declared))
-            self.assertEqual(told.params.model_dump(exclude_none=True, mode="json"), declared)
+            expected = {**WORDS, **declared} if declared["type"] == "text" else declared
+            self.assertEqual(told.params.model_dump(exclude_none=True, mode="json"), expected)
             self.assertEqual((told.data_type.value, told.points), (declared["type"], 3))
 
     def test_echo_of_types_alone(self) -> None:
@@ -117,9 +119,9 @@ class DeclarationTests(SynchronousTestCase):
 
     def test_echo_of_what_messages_say_otherwise(self) -> None:
         told_otherwise: list[tuple[dict[str, Any], dict[str, Any]]] = [
-            ({"type": "text", "stopwords": "english"}, {"type": "text", "stopwords": "english"}),
+            ({**WORDS, "stopwords": "english"}, {**WORDS, "stopwords": "english"}),
             ({"type": "keyword", "prefix": False}, {"type": "keyword"}),
-            (CUSTOM_WORDS, {"type": "text", "stopwords": {"languages": [], "custom": ["x"]}}),
+            (CUSTOM_WORDS, {**WORDS, "stopwords": {"languages": [], "custom": ["x"]}}),
         ]
         for declared, expected in told_otherwise:
             told = echo(read_field_schema(declared))
@@ -170,6 +172,17 @@ class RequestTests(SynchronousTestCase):
         unknown = create(field_name="f")
         unknown.field_type = 99
         self.assertRaises(BadInput, read_create_index, unknown)
+
+    def test_what_would_change_answers_is_refused(self) -> None:
+        scoring = collections_pb2.TextIndexParams(scoring=collections_pb2.TextScoringParams())
+        request = request_of(text_index_params=scoring)
+        error = self.assertRaises(NotSupported, read_create_index, request)
+        self.assertIn("`scoring`", error.message)
+        for kind in collections_pb2.PayloadIndexParams.DESCRIPTOR.fields:
+            request = request_of()
+            getattr(request.field_index_params, kind.name).nested = "offers"
+            error = self.assertRaises(NotSupported, read_create_index, request)
+            self.assertIn("`nested`", error.message)
 
     def test_removal(self) -> None:
         request = points_pb2.DeleteFieldIndexCollection(field_name="a[].b")

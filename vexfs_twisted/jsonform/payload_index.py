@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..model.collection_params import Memory
-from ..model.errors import FormatError
+from ..model.errors import FormatError, NotSupported
 from ..model.payload_index import FieldSchema, FieldType, Stopwords, TextOptions, Tokenizer
 from .converter import describe, located, make_converter
 
@@ -31,13 +31,17 @@ _CONVERTER = make_converter()
 def read_field_schema(value: object) -> FieldSchema:
     """The index that `value` declares: the name of a type, or an object with a `type`.
 
-    The echo keeps what is known of an object, in the order given. Raises FormatError.
+    The echo keeps what is known of an object, in the order given, and tells the tokenizer of text
+    in any case. Raises FormatError, and NotSupported for what would change answers.
     """
     if type(value) is not dict:
         return _field_schema(_read_type(value), None, {})
     kind = _read_type(value.get("type"))
+    _refuse_later(kind, value)
     readers = {"type": _read_type, **_ANYWHERE, **_PARAMETERS[kind]}
     declared = {name: item for name, item in value.items() if name in readers and item is not None}
+    if kind is FieldType.TEXT:
+        declared.setdefault("tokenizer", Tokenizer.WORD.value)
     read = {name: located(name, readers[name], item) for name, item in declared.items()}
     return _field_schema(kind, declared, read)
 
@@ -45,6 +49,14 @@ def read_field_schema(value: object) -> FieldSchema:
 def field_schema_to_json(schema: FieldSchema) -> str | dict[str, Any]:
     """The declaration as it was given; `read_field_schema` is the inverse."""
     return schema.type.value if schema.declared is None else dict(schema.declared)
+
+
+def _refuse_later(kind: FieldType, value: Mapping[str, Any]) -> None:
+    """Raise NotSupported for parameters of later releases by which an index answers otherwise."""
+    names = ("nested", "scoring") if kind is FieldType.TEXT else ("nested",)
+    for name in names:
+        if value.get(name) not in (None, False):
+            raise NotSupported(f"The parameter `{name}` of payload indexes is not supported yet")
 
 
 def _read_type(value: object) -> FieldType:

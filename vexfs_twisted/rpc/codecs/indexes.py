@@ -68,6 +68,7 @@ _SCALARS = (
     "phrase_matching",
     "on_disk",
     "enable_hnsw",
+    "nested",
 )
 
 
@@ -117,6 +118,8 @@ def _read_text_params(message: collections_pb2.TextIndexParams) -> Declaration:
     declared: Declaration = {}
     if message.tokenizer != collections_pb2.TokenizerType.Unknown:
         declared["tokenizer"] = known(message.tokenizer, "tokenizer", _TOKENIZERS).value
+    if message.HasField("scoring"):
+        declared["scoring"] = True
     if message.HasField("stopwords"):
         words = message.stopwords
         sets = {"languages": list(words.languages), "custom": list(words.custom)}

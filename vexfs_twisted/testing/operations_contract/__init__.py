@@ -15,6 +15,7 @@ from .collections import CollectionsContract
 from .configuration import ConfigurationContract
 from .facets import FacetsContract
 from .filters import FiltersContract
+from .indexed import IndexedFieldsContract
 from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
@@ -35,6 +36,7 @@ TOPICS: tuple[type[ContractCase], ...] = (
     ScrollContract,
     FiltersContract,
     FacetsContract,
+    IndexedFieldsContract,
     NearestContract,
     QueriesContract,
     RefusedQueriesContract,

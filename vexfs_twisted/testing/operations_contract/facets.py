@@ -51,7 +51,7 @@ class FacetsContract(ContractCase):
     async def test_integers(self) -> None:
         largest, smallest = 2**63 - 1, -(2**63)
         await self.keep(FieldType.INTEGER, largest, [0, smallest], 0, 1.0, "1", True)
-        expected = [(int, 0, 2), (int, smallest, 1), (int, largest, 1)]
+        expected = [(int, 0, 2), (int, smallest, 1), (int, 1, 1), (int, largest, 1)]
         self.assertEqual(await self.facet(), expected)
 
     async def test_integers_of_more_than_63_bits_are_not_indexed(self) -> None:
