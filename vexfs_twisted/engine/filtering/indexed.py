@@ -36,7 +36,7 @@ def _is_of_integers(predicate: Predicate) -> bool:
     if isinstance(predicate, MatchValue):
         return type(predicate.value) is int
     if isinstance(predicate, MatchAny | MatchExcept):
-        return any(type(value) is int for value in predicate.values)
+        return type(next(iter(predicate.values), None)) is int
     return False
 
 

@@ -1,8 +1,8 @@
 """Matches on a field with a uuid index, where strings that spell one UUID are equal.
 
-This is the one match that an index changes, beside text: without it, or with a keyword index,
-strings are compared as they are, as Qdrant does. Unlike there, a list may hold UUIDs and other
-strings: each is compared as what it is, and `except` passes values that are no UUIDs.
+Without such an index, or with a keyword index, strings are compared as they are, as Qdrant does.
+Unlike there, a list may hold UUIDs and other strings: each is compared as what it is, and `except`
+passes values that are no UUIDs.
 """
 
 from __future__ import annotations
