@@ -83,7 +83,7 @@ class Starts(MirrorCase, TestCase):
             self.fail("it has started")
 
     async def test_it_is_changed_while_it_runs(self) -> None:
-        service = MirrorService(self.mirror, reactor.callFromThread)
+        service = MirrorService(self.mirror, reactor.callFromThread, directories=("/device",))
         await service.startService()
         self.assertIsNone(service.status().path)
         first = await service.use("/device")
