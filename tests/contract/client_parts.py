@@ -89,7 +89,7 @@ def error_from(text: str, kinds: Iterable[type[DomainError]]) -> DomainError:
     if validation is not None and ValidationError in kinds:
         return _validation_error(validation["place"], validation["problems"])
     for kind in kinds:
-        if kind is not ValidationError and kind.prefix and text.startswith(kind.prefix):
+        if kind is not ValidationError and text.startswith(kind.prefix):
             return kind(text.removeprefix(kind.prefix))
     raise AssertionError(f"no {[kind.__name__ for kind in kinds]} has this text: {text!r}")
 

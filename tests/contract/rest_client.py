@@ -29,6 +29,7 @@ from vexfs_twisted.model.errors import (
     Forbidden,
     InternalError,
     NotFound,
+    NotSupported,
     StorageFull,
     TimedOut,
     Unavailable,
@@ -61,6 +62,7 @@ ERRORS: Mapping[int, tuple[type[DomainError], ...]] = {
     409: (AlreadyExists,),
     422: (ValidationError,),
     500: (InternalError,),
+    501: (NotSupported,),
     503: (Unavailable,),
     507: (StorageFull,),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.jsonform.collections import (
@@ -22,7 +23,14 @@ from vexfs_twisted.model.collection import (
     changed_config,
     new_config,
 )
-from vexfs_twisted.model.errors import BadInput, DomainError, FormatError, ValidationError
+from vexfs_twisted.model.collection_params import StrictModeConfig
+from vexfs_twisted.model.errors import (
+    BadInput,
+    DomainError,
+    FormatError,
+    NotSupported,
+    ValidationError,
+)
 
 SPACE = {"size": 4, "distance": "Dot"}
 
@@ -85,14 +93,14 @@ class CreateTests(SynchronousTestCase):
             "vectors": {"image": space, "text": SPACE},
             "sparse_vectors": {"words": {"modifier": "idf"}},
             "quantization_config": binary,
-            "strict_mode_config": {"enabled": True, "max_query_limit": 7},
+            "strict_mode_config": {"enabled": False, "max_query_limit": 7},
             "metadata": {"owner": {"name": "x"}, "gone": None},
         }
         echoed = config_to_json(created(body))
         self.assertEqual(echoed["params"]["vectors"], {"image": space, "text": SPACE})
         self.assertEqual(echoed["params"]["sparse_vectors"], {"words": {"modifier": "idf"}})
         self.assertEqual(echoed["quantization_config"], binary)
-        self.assertEqual(echoed["strict_mode_config"], {"enabled": True, "max_query_limit": 7})
+        self.assertEqual(echoed["strict_mode_config"], {"enabled": False, "max_query_limit": 7})
         self.assertEqual(echoed["metadata"], {"owner": {"name": "x"}})
 
     def test_every_quantization_is_kept(self) -> None:
@@ -199,12 +207,34 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual(config.metadata, {"b": {"d": 3}, "e": "f"})
 
     def test_strict_mode_merges_and_null_unsets_nothing(self) -> None:
-        config = created({"strict_mode_config": {"enabled": True, "max_query_limit": 5}})
+        config = created({"strict_mode_config": {"enabled": False, "max_query_limit": 5}})
         config = changed(config, {"strict_mode_config": {"enabled": None, "max_timeout": 3}})
         self.assertEqual(
             config_to_json(config)["strict_mode_config"],
-            {"enabled": True, "max_query_limit": 5, "max_timeout": 3},
+            {"enabled": False, "max_query_limit": 5, "max_timeout": 3},
         )
+
+    def test_what_would_have_no_effect_is_refused(self) -> None:
+        parts: dict[str, Any]
+        for parts, name in (
+            ({"strict_mode_config": {"enabled": True}}, "strict_mode_config.enabled"),
+            ({"optimizers_config": {"prevent_unoptimized": True}}, "prevent_unoptimized"),
+        ):
+            for error in (
+                self.assertRaises(NotSupported, created, parts),
+                self.assertRaises(NotSupported, changed, created({}), parts),
+            ):
+                self.assertIn(name, error.message)
+                self.assertTrue(error.message.endswith(" is not supported yet"))
+        self.assertRaises(NotSupported, created, {"sharding_method": "custom"})
+
+    def test_what_an_older_version_took_can_still_be_changed(self) -> None:
+        strict = StrictModeConfig(enabled=True)
+        config = evolve(created({}), strict_mode_config=strict)
+        self.assertEqual(load_config(dump_config(config)), config)
+        self.assertEqual(changed(config, {"metadata": {"a": 1}}).strict_mode_config, strict)
+        config = changed(config, {"strict_mode_config": {"enabled": False}})
+        self.assertEqual(config.strict_mode_config, StrictModeConfig(enabled=False))
 
     def test_automatic_threads_unset_the_number(self) -> None:
         config = changed(created({}), {"optimizers_config": {"max_optimization_threads": 3}})

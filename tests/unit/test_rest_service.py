@@ -39,10 +39,17 @@ class ServiceEndpoints(SynchronousTestCase):
         self.assertEqual(reply.result, {"status": "disabled"})
 
     def test_cluster_operations_are_refused(self) -> None:
-        for method, path in (("POST", "/cluster/recover"), ("DELETE", "/cluster/peer/1")):
-            reply = self.client.ask(method, path)
-            self.assertEqual(reply.status, 405)
-            self.assertEqual(reply.error, "Qdrant is running in standalone mode")
+        for method, path in (
+            ("POST", "/cluster/recover"),
+            ("DELETE", "/cluster/peer/1"),
+            ("POST", "/collections/a/cluster"),
+            ("PUT", "/collections/a/shards"),
+            ("POST", "/collections/a/shards/delete"),
+        ):
+            for body in (None, {"shard_key": "k"}, b"no JSON"):
+                reply = self.client.ask(method, path, body)
+                self.assertEqual(reply.status, 405)
+                self.assertEqual(reply.error, "Qdrant is running in standalone mode")
 
     def test_the_envelope_of_a_success(self) -> None:
         answer = self.client.ask("GET", "/collections").json()

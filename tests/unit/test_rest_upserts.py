@@ -215,11 +215,11 @@ class RefusedUpserts(RestPointsCase):
             ({"image": "u", "model": "m"}, "a", "Inference"),
         ):
             reply = self.put({"points": [{"id": 1, "vector": vector}]}, collection)
-            self.assertEqual(reply.status, 400, vector)
-            self.assertRegex(reply.error, f"^Bad request: {word} .*not supported yet$")
+            self.assertEqual(reply.status, 501, vector)
+            self.assertRegex(reply.error, f"^{word} .*not supported yet$")
         for rows in ([multi], [document]):
             reply = self.put({"batch": {"ids": [1], "vectors": rows}})
-            self.assertEqual(reply.status, 400)
+            self.assertEqual(reply.status, 501)
             self.assertIn("not supported yet", reply.error)
         reply = self.put({"batch": {"ids": [1], "vectors": {"x": [sparse]}}}, "n")
         self.assertIn("Sparse vectors are not supported yet", reply.error)

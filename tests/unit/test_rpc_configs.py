@@ -63,7 +63,7 @@ CREATES: list[dict[str, Any]] = [
         },
         "hnsw_config": HNSW,
         "shard_number": 2,
-        "sharding_method": "custom",
+        "sharding_method": "auto",
         "replication_factor": 2,
         "write_consistency_factor": 1,
         "on_disk_payload": False,
@@ -81,7 +81,7 @@ CREATES: list[dict[str, Any]] = [
             "indexing_threshold": 0,
             "flush_interval_sec": 1,
             "max_optimization_threads": 2,
-            "prevent_unoptimized": True,
+            "prevent_unoptimized": False,
         },
     },
     {"optimizers_config": {"max_optimization_threads": "auto"}},
@@ -101,7 +101,7 @@ CREATES: list[dict[str, Any]] = [
     },
     {
         "strict_mode_config": {
-            "enabled": True,
+            "enabled": False,
             "max_query_limit": 10,
             "unindexed_filtering_retrieve": False,
             "search_max_oversampling": 1.5,

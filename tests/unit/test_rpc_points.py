@@ -256,7 +256,9 @@ class QueryTests(SynchronousTestCase):
     def test_queries_of_later_work(self) -> None:
         sparse = pb.VectorInput(sparse=pb.SparseVector(values=[1], indices=[1]))
         for request in (
-            pb.QueryPoints(prefetch=[pb.PrefetchQuery()]),
+            pb.QueryPoints(
+                prefetch=[pb.PrefetchQuery()], query=pb.Query(nearest=pb.VectorInput(id=number(1)))
+            ),
             pb.QueryPoints(lookup_from=pb.LookupLocation(collection_name="x")),
             pb.QueryPoints(query=pb.Query(fusion=pb.Fusion.RRF)),
             pb.QueryPoints(query=pb.Query(order_by=pb.OrderBy(key="k"))),
@@ -266,6 +268,12 @@ class QueryTests(SynchronousTestCase):
             self.assertRaises(NotSupported, read_query, request)
         sparse_search = pb.SearchPoints(limit=1, sparse_indices=pb.SparseIndices(data=[1]))
         self.assertRaises(NotSupported, read_search, sparse_search)
+
+    def test_prefetches_need_a_query(self) -> None:
+        error = self.assertRaises(
+            BadRequest, read_query, pb.QueryPoints(prefetch=[pb.PrefetchQuery()])
+        )
+        self.assertIn("A query is needed to merge the prefetches", error.message)
 
     def test_queries_that_say_nothing(self) -> None:
         for query in (pb.Query(), pb.Query(nearest=pb.VectorInput())):

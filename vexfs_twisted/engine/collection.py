@@ -13,9 +13,9 @@ from ..model.collection import (
     changed_config,
 )
 from ..model.errors import (
-    BadRequest,
     DomainError,
     Interrupted,
+    NotSupported,
     Unavailable,
     unknown_collection,
 )
@@ -276,7 +276,7 @@ class Collection:
         if isinstance(update, Upsert | UpdateVectors):
             for name in update.vectors:
                 if params.vectors[name].multivector_config is not None:
-                    raise BadRequest(f"Storing multivectors is not supported yet: {name}")
+                    raise NotSupported(f"Storing the multivector `{name}` is not supported yet")
         elif isinstance(update, SetPayload):
             check_depth(update)
 

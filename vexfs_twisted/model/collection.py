@@ -25,7 +25,7 @@ from .collection_params import (
     WalConfig,
     WalConfigDiff,
 )
-from .errors import BadInput, unknown_vector
+from .errors import BadInput, NotSupported, unknown_vector
 from .names import check_vector_name
 from .payload_index import FieldInfo
 from .validation import bounded, validate
@@ -198,9 +198,11 @@ def merged(base: T, diff: attrs.AttrsInstance | None) -> T:
 def new_config(request: CreateCollection, defaults: CollectionConfig) -> CollectionConfig:
     """The configuration that `request` asks for, over the server's `defaults`.
 
-    Raises ValidationError for values out of range and BadInput for impossible vector names.
+    Raises ValidationError for values out of range, BadInput for impossible vector names, and
+    NotSupported for what would have no effect.
     """
     validate(request)
+    _check_effect(request)
     _check_vector_names(request)
     changes = {name: v for name in _OWN_PARAMS if (v := getattr(request, name)) is not None}
     params = attrs.evolve(
@@ -221,8 +223,13 @@ def new_config(request: CreateCollection, defaults: CollectionConfig) -> Collect
 
 
 def changed_config(config: CollectionConfig, request: UpdateCollection) -> CollectionConfig:
-    """`config` after `request`. Raises ValidationError, or BadInput for an unknown vector name."""
+    """`config` after `request`.
+
+    Raises ValidationError, BadInput for an unknown vector name, and NotSupported for what would
+    have no effect.
+    """
     validate(request)
+    _check_effect(request)
     params = merged(config.params, request.params)
     vectors = _changed_vectors(params.vectors, request.vectors or {})
     sparse = _changed_sparse(params.sparse_vectors or {}, request.sparse_vectors or {})
@@ -235,6 +242,23 @@ def changed_config(config: CollectionConfig, request: UpdateCollection) -> Colle
         strict_mode_config=_merged_optional(config.strict_mode_config, request.strict_mode_config),
         metadata=_without_nulls({**(config.metadata or {}), **(request.metadata or {})}) or None,
     )
+
+
+def _check_effect(request: CreateCollection | UpdateCollection) -> None:
+    """Raise NotSupported for a setting that would be echoed, and would change no answer.
+
+    Settings that only say where and how data is held are hints, and are taken.
+    """
+    strict_mode, optimizers = request.strict_mode_config, request.optimizers_config
+    if strict_mode is not None and strict_mode.enabled:
+        raise NotSupported("Strict mode (`strict_mode_config.enabled`) is not supported yet")
+    if optimizers is not None and optimizers.prevent_unoptimized:
+        raise NotSupported(
+            "Holding back unoptimized points (`optimizers_config.prevent_unoptimized`) "
+            "is not supported yet"
+        )
+    if isinstance(request, CreateCollection) and request.sharding_method is ShardingMethod.CUSTOM:
+        raise NotSupported("Custom sharding (`sharding_method`) is not supported yet")
 
 
 def _check_vector_names(request: CreateCollection) -> None:

@@ -95,10 +95,9 @@ class Standalone(DomainError):
 
 
 class NotSupported(DomainError):
-    """A part of the interface that this server does not offer."""
+    """A part of the interface that this server does not offer. The text names it."""
 
     code = "not_supported"
-    prefix = "Bad request: "
 
 
 class TimedOut(DomainError):

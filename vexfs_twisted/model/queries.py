@@ -230,6 +230,13 @@ def check_query(query: Query) -> None:
         )
 
 
+def prefetch_without_query() -> BadRequest:
+    """The error for prefetches of which no query makes anything."""
+    return BadRequest(
+        "A query is needed to merge the prefetches. Can't have prefetches without defining a query."
+    )
+
+
 def check_query_vector(vector: Vector) -> None:
     """Raise unless the vector has numbers in it, and only finite ones."""
     if vector.size == 0:

@@ -30,6 +30,7 @@ from .endpoints import (
     search,
     service,
     status,
+    unsupported,
     updates,
     vexfs,
 )
@@ -50,6 +51,7 @@ _TOPICS = (
     updates.routes,
     search.routes,
     vexfs.routes,
+    unsupported.routes,
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT_SECONDS = b"3600"

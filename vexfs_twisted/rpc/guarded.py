@@ -16,6 +16,19 @@ Answers = Callable[[Any, Context], AsyncIterator[Any]]
 """A handler of a stream of messages, which answers with another."""
 
 _UNKNOWN = Kind("grpc", "unknown")
+_LATER = frozenset(
+    f"/qdrant.StorageRead/{name}"
+    for name in (
+        "ListFiles",
+        "FileExists",
+        "FileLength",
+        "ReadBytes",
+        "ReadBytesStream",
+        "ReadWhole",
+        "ReadBatch",
+    )
+)
+"""Methods of Qdrant whose messages are not even described here."""
 
 
 def guarded(
@@ -52,6 +65,9 @@ class UnknownMethods(grpc.GenericRpcHandler):
         path = handler_call_details.method
 
         async def refuse(messages: Any, context: Context) -> AsyncIterator[Any]:
+            if path in _LATER:
+                name = path.removeprefix("/").replace("/", ".")
+                raise NotSupported(f"The method {name} is not supported yet")
             raise NotSupported(f"There is no method {path}")
             yield
 

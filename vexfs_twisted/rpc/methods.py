@@ -16,6 +16,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from ..model.errors import NotSupported, Standalone
+from .codecs.fields import read_collection_name
 from .crossing import Operation
 from .passages import Context, kind_of, only_message
 from .wire import Wire
@@ -50,15 +51,19 @@ def message_parser(descriptor: MethodDescriptor) -> Callable[[bytes], Any]:
     return parse
 
 
-def standalone(_: Message) -> Operation[Any]:
-    """Decode a request that only a cluster could serve."""
+def standalone(message: Any) -> Operation[Any]:
+    """Decode a request about a collection that only a cluster could serve."""
+    read_collection_name(message.collection_name)
     raise Standalone
 
 
 def missing(method: MethodDescriptor) -> Method[Any, Any]:
     """The method of an RPC that is not offered: it answers UNIMPLEMENTED."""
+    has_collection = "collection_name" in method.input_type.fields_by_name
 
-    def refuse(_: Message) -> Operation[Any]:
+    def refuse(message: Any) -> Operation[Any]:
+        if has_collection:
+            read_collection_name(message.collection_name)
         raise NotSupported(f"The method {method.full_name} is not supported yet")
 
     return Method(refuse, _never)

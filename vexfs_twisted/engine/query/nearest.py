@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...model.answers import ScoredSlice
-from ...model.errors import BadRequest, DomainError, NotFound, unknown_vector, wrong_dimension
+from ...model.errors import DomainError, NotFound, NotSupported, unknown_vector, wrong_dimension
 from ...model.filters import Filter
 from ...model.queries import (
     NearestToPoint,
@@ -119,9 +119,9 @@ def _space(snapshot: Snapshot, using: str) -> VectorSpace:
         return space
     params = snapshot.view.config.params
     if using in (params.sparse_vectors or {}):
-        raise BadRequest(f"Searching sparse vectors is not supported yet: {using}")
+        raise NotSupported(f"Searching the sparse vector `{using}` is not supported yet")
     if using in params.vectors:
-        raise BadRequest(f"Searching multivectors is not supported yet: {using}")
+        raise NotSupported(f"Searching the multivector `{using}` is not supported yet")
     raise unknown_vector(using)
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from ...jsonform.converter import located
-from ...model.errors import BadRequest, FormatError, NotSupported
+from ...model.errors import FormatError, NotSupported
 from ...model.ids import PointId
 from ...model.queries import (
     ALL_PAYLOAD,
@@ -26,6 +26,7 @@ from ...model.queries import (
     Selection,
     Target,
     check_query_vector,
+    prefetch_without_query,
 )
 from ...model.validation import validate
 from ...model.vectors import UNNAMED
@@ -198,10 +199,7 @@ def _check_parts(body: dict[str, Any], has_target: bool) -> None:
     """Raise for parts that do not go together, or that only other kinds of queries have."""
     if body.get("prefetch") not in (None, []):
         if not has_target:
-            raise BadRequest(
-                "A query is needed to merge the prefetches. "
-                "Can't have prefetches without defining a query."
-            )
+            raise prefetch_without_query()
         raise NotSupported("`prefetch` is not supported yet")
     if body.get("lookup_from") is not None:
         raise NotSupported("`lookup_from` is not supported yet")

@@ -50,6 +50,20 @@ async def cluster_status(call: Call) -> object:
 
 @routes.write("POST", "/cluster/recover")
 @routes.write("DELETE", "/cluster/peer/<peer_id>")
+@routes.read("GET", "/cluster/metadata/keys")
+@routes.read("GET", "/cluster/metadata/keys/<key>")
+@routes.write("PUT", "/cluster/metadata/keys/<key>")
+@routes.write("DELETE", "/cluster/metadata/keys/<key>")
 async def cluster_only(call: Call) -> object:
     """Refuse what makes sense in a cluster only."""
+    raise Standalone()
+
+
+@routes.write("POST", "/collections/<collection>/cluster")
+@routes.write("PUT", "/collections/<collection>/shards")
+@routes.write("POST", "/collections/<collection>/shards/delete")
+async def placement(call: Call) -> object:
+    """Refuse to place shards, which makes sense in a cluster only."""
+    # Read for its check.
+    _ = call.collection
     raise Standalone()

@@ -15,6 +15,7 @@ from ...model.queries import (
     SearchParams,
     Target,
     check_query_vector,
+    prefetch_without_query,
 )
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
@@ -38,6 +39,8 @@ def read_query(message: pb.QueryPoints, path: str = "") -> Query:
     """
     target = message.query if message.HasField("query") else None
     message.ClearField("query")
+    if target is None and message.prefetch:
+        raise prefetch_without_query()
     plain = _plain(_read_plain_query, message, path)
     if target is None:
         return plain

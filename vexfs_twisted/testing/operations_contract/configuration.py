@@ -93,7 +93,7 @@ _FULL = CreateCollection(
         deleted_threshold=0.25,
         indexing_threshold=0,
         max_segment_size=5000,
-        prevent_unoptimized=True,
+        prevent_unoptimized=False,
     ),
     quantization_config=_PRODUCT,
     sparse_vectors={
@@ -158,7 +158,7 @@ class ConfigurationContract(ContractCase):
                 deleted_threshold=0.25,
                 max_segment_size=5000,
                 indexing_threshold=0,
-                prevent_unoptimized=True,
+                prevent_unoptimized=False,
             ),
             wal_config=WalConfig(wal_capacity_mb=16),
             quantization_config=_PRODUCT,

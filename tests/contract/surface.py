@@ -1,0 +1,272 @@
+"""The whole interface as a table: what works, what only a cluster has, and what comes later.
+
+Paths are those of the collection `c`, which holds the point 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+WORKS, LATER, CLUSTER = 200, 501, 405
+
+VECTOR = [0.15, 0.31, 0.76, 0.74]
+SPARSE = {"indices": [1], "values": [0.5]}
+DOCUMENT = {"text": "words", "model": "m"}
+
+_C = "/collections/c"
+_P = f"{_C}/points"
+_S = f"{_C}/shards/0"
+
+
+class Endpoint(NamedTuple):
+    """A REST endpoint, a request to it, and the status of the answer."""
+
+    method: str
+    path: str
+    status: int
+    body: Any = None
+
+
+def _later(method: str, *paths: str) -> Iterator[Endpoint]:
+    return (Endpoint(method, path, LATER) for path in paths)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/", WORKS),
+    Endpoint("GET", "/healthz", WORKS),
+    Endpoint("GET", "/livez", WORKS),
+    Endpoint("GET", "/readyz", WORKS),
+    *_later("GET", "/telemetry", "/metrics", "/dashboard", "/stacktrace", "/logger"),
+    *_later("GET", "/profiler/slow_requests", "/debugger"),
+    *_later("POST", "/logger", "/audit/logs", f"{_C}/debug", f"{_C}/truncate_unapplied_wal"),
+    *_later("PATCH", "/debugger"),
+    Endpoint("GET", "/issues", WORKS),
+    Endpoint("DELETE", "/issues", WORKS),
+    *_later("GET", "/quotas"),
+    *_later("PUT", "/quotas"),
+    Endpoint("GET", "/collections", WORKS),
+    Endpoint("PUT", "/collections/d", WORKS, {}),
+    Endpoint("GET", _C, WORKS),
+    Endpoint("PATCH", _C, WORKS, {}),
+    Endpoint("DELETE", "/collections/d", WORKS),
+    Endpoint("GET", f"{_C}/exists", WORKS),
+    Endpoint("GET", f"{_C}/optimizations", WORKS),
+    *_later("GET", f"{_C}/memory"),
+    *_later("PUT", f"{_C}/vectors/v"),
+    *_later("DELETE", f"{_C}/vectors/v"),
+    Endpoint("POST", "/collections/aliases", WORKS, {"actions": []}),
+    Endpoint("GET", "/aliases", WORKS),
+    Endpoint("GET", f"{_C}/aliases", WORKS),
+    Endpoint("PUT", f"{_C}/index", WORKS, {"field_name": "city", "field_schema": "keyword"}),
+    Endpoint("POST", f"{_C}/facet", WORKS, {"key": "city"}),
+    Endpoint("DELETE", f"{_C}/index/city", WORKS),
+    Endpoint("GET", f"{_P}/1", WORKS),
+    Endpoint("POST", _P, WORKS, {"ids": [1]}),
+    Endpoint("PUT", _P, WORKS, {"points": [{"id": 2, "vector": VECTOR}]}),
+    Endpoint("PUT", f"{_P}/vectors", WORKS, {"points": [{"id": 2, "vector": VECTOR}]}),
+    Endpoint("POST", f"{_P}/vectors/delete", WORKS, {"points": [2], "vector": [""]}),
+    Endpoint("POST", f"{_P}/payload", WORKS, {"points": [2], "payload": {"a": 1}}),
+    Endpoint("PUT", f"{_P}/payload", WORKS, {"points": [2], "payload": {"a": 1}}),
+    Endpoint("POST", f"{_P}/payload/delete", WORKS, {"points": [2], "keys": ["a"]}),
+    Endpoint("POST", f"{_P}/payload/clear", WORKS, {"points": [2]}),
+    Endpoint("POST", f"{_P}/batch", WORKS, {"operations": [{"clear_payload": {"points": [2]}}]}),
+    Endpoint("POST", f"{_P}/delete", WORKS, {"points": [2]}),
+    Endpoint("POST", f"{_P}/scroll", WORKS, {}),
+    Endpoint("POST", f"{_P}/count", WORKS, {}),
+    Endpoint("POST", f"{_P}/query", WORKS, {"query": VECTOR}),
+    Endpoint("POST", f"{_P}/query/batch", WORKS, {"searches": [{"query": VECTOR}]}),
+    Endpoint("POST", f"{_P}/search", WORKS, {"vector": VECTOR, "limit": 1}),
+    Endpoint("POST", f"{_P}/search/batch", WORKS, {"searches": []}),
+    *_later("POST", f"{_P}/query/groups", f"{_P}/search/groups"),
+    *_later("POST", f"{_P}/search/matrix/pairs", f"{_P}/search/matrix/offsets"),
+    *_later("POST", f"{_P}/recommend", f"{_P}/recommend/batch", f"{_P}/recommend/groups"),
+    *_later("POST", f"{_P}/discover", f"{_P}/discover/batch"),
+    *_later("GET", "/snapshots", "/snapshots/s", f"{_C}/snapshots", f"{_C}/snapshots/s"),
+    *_later("POST", "/snapshots", f"{_C}/snapshots", f"{_C}/snapshots/upload"),
+    *_later("DELETE", "/snapshots/s", f"{_C}/snapshots/s", f"{_S}/snapshots/s"),
+    *_later("PUT", f"{_C}/snapshots/recover", f"{_S}/snapshots/recover"),
+    *_later("GET", f"{_S}/snapshot", f"{_S}/snapshots", f"{_S}/snapshots/s"),
+    *_later("POST", f"{_S}/snapshots", f"{_S}/snapshots/upload"),
+    *_later("POST", *(f"{_S}/snapshot/partial/{x}" for x in ("create", "recover", "recover_from"))),
+    *_later("GET", f"{_S}/snapshot/partial/manifest", f"{_S}/wal", f"{_S}/recovery_point"),
+    *_later("POST", f"{_S}/points", f"{_S}/points/scroll", f"{_S}/points/count", f"{_S}/cleanup"),
+    Endpoint("GET", "/cluster", WORKS),
+    *_later("GET", "/cluster/telemetry"),
+    Endpoint("POST", "/cluster/recover", CLUSTER),
+    Endpoint("DELETE", "/cluster/peer/1", CLUSTER),
+    Endpoint("GET", "/cluster/metadata/keys", CLUSTER),
+    Endpoint("GET", "/cluster/metadata/keys/k", CLUSTER),
+    Endpoint("PUT", "/cluster/metadata/keys/k", CLUSTER, {}),
+    Endpoint("DELETE", "/cluster/metadata/keys/k", CLUSTER),
+    Endpoint("GET", f"{_C}/cluster", WORKS),
+    Endpoint("POST", f"{_C}/cluster", CLUSTER, {}),
+    Endpoint("GET", f"{_C}/shards", WORKS),
+    Endpoint("PUT", f"{_C}/shards", CLUSTER, {"shard_key": "k"}),
+    Endpoint("POST", f"{_C}/shards/delete", CLUSTER, {"shard_key": "k"}),
+)
+
+METHODS: Mapping[str, Mapping[str, int]] = {
+    "Collections": {
+        **dict.fromkeys(("Get", "List", "Create", "Update", "Delete", "UpdateAliases"), WORKS),
+        **dict.fromkeys(("ListCollectionAliases", "ListAliases", "CollectionExists"), WORKS),
+        **dict.fromkeys(("CollectionClusterInfo", "ListShardKeys"), WORKS),
+        "UpdateCollectionClusterSetup": CLUSTER,
+        "CreateShardKey": CLUSTER,
+        "DeleteShardKey": CLUSTER,
+    },
+    "Points": {
+        **dict.fromkeys(("Upsert", "Delete", "Get", "UpdateVectors", "DeleteVectors"), WORKS),
+        **dict.fromkeys(("SetPayload", "OverwritePayload", "DeletePayload"), WORKS),
+        **dict.fromkeys(("ClearPayload", "CreateFieldIndex", "DeleteFieldIndex"), WORKS),
+        **dict.fromkeys(("UpdateBatch", "Search", "SearchBatch", "Scroll", "Count"), WORKS),
+        **dict.fromkeys(("Query", "QueryBatch", "Facet"), WORKS),
+        **dict.fromkeys(("CreateVectorName", "DeleteVectorName"), LATER),
+        **dict.fromkeys(("SearchGroups", "QueryGroups", "RecommendGroups"), LATER),
+        **dict.fromkeys(("Recommend", "RecommendBatch", "Discover", "DiscoverBatch"), LATER),
+        **dict.fromkeys(("SearchMatrixPairs", "SearchMatrixOffsets"), LATER),
+    },
+    "Snapshots": dict.fromkeys(
+        ("Create", "List", "Delete", "CreateFull", "ListFull", "DeleteFull"), LATER
+    ),
+    "StorageRead": dict.fromkeys(
+        (
+            "ListFiles",
+            "FileExists",
+            "FileLength",
+            "ReadBytes",
+            "ReadBytesStream",
+            "ReadWhole",
+            "ReadBatch",
+        ),
+        LATER,
+    ),
+}
+"""The methods of each service and what becomes of a call."""
+
+
+class Form(NamedTuple):
+    """A form of a request about points: as the JSON of REST and as the fields of its message.
+
+    `request` is a key of FORMS.
+    """
+
+    status: int
+    json: Mapping[str, Any]
+    message: dict[str, Any]
+
+
+_ID = {"num": 1}
+_DENSE = {"dense": {"data": VECTOR}}
+_BY_VECTOR = {"nearest": _DENSE}
+_MULTI = {"vectors": [{"data": [1, 2]}, {"data": [3, 4]}]}
+
+
+def _query(status: int, json: Any, message: Any) -> Form:
+    return Form(status, {"query": json}, {"query": message})
+
+
+QUERIES: tuple[Form, ...] = (
+    Form(WORKS, {}, {}),
+    _query(WORKS, VECTOR, _BY_VECTOR),
+    _query(WORKS, 1, {"nearest": {"id": _ID}}),
+    _query(WORKS, {"nearest": VECTOR}, _BY_VECTOR),
+    _query(
+        LATER,
+        {"nearest": VECTOR, "mmr": {"diversity": 0.5}},
+        {"nearest_with_mmr": {"nearest": _DENSE, "mmr": {"diversity": 0.5}}},
+    ),
+    _query(LATER, {"recommend": {"positive": [1]}}, {"recommend": {"positive": [{"id": _ID}]}}),
+    _query(
+        LATER,
+        {"discover": {"target": 1, "context": []}},
+        {"discover": {"target": {"id": _ID}, "context": {}}},
+    ),
+    _query(LATER, {"context": []}, {"context": {}}),
+    _query(LATER, {"order_by": "n"}, {"order_by": {"key": "n"}}),
+    _query(LATER, {"sample": "random"}, {"sample": 0}),
+    _query(LATER, {"fusion": "rrf"}, {"fusion": 0}),
+    _query(LATER, {"rrf": {"k": 2}}, {"rrf": {"k": 2}}),
+    _query(LATER, {"formula": 1}, {"formula": {"expression": {"constant": 1}}}),
+    _query(
+        LATER,
+        {"relevance_feedback": {"target": 1, "feedback": []}},
+        {"relevance_feedback": {"target": {"id": _ID}}},
+    ),
+    _query(LATER, SPARSE, {"nearest": {"sparse": SPARSE}}),
+    _query(LATER, [[1, 2], [3, 4]], {"nearest": {"multi_dense": _MULTI}}),
+    _query(LATER, DOCUMENT, {"nearest": {"document": DOCUMENT}}),
+    Form(
+        LATER,
+        {"query": VECTOR, "prefetch": {"query": VECTOR}},
+        {"query": _BY_VECTOR, "prefetch": [{"query": _BY_VECTOR}]},
+    ),
+    Form(
+        LATER,
+        {"query": 1, "lookup_from": {"collection": "d"}},
+        {"query": {"nearest": {"id": _ID}}, "lookup_from": {"collection_name": "d"}},
+    ),
+    Form(
+        LATER,
+        {"query": VECTOR, "params": {"idf": "global"}},
+        {"query": _BY_VECTOR, "params": {"idf": {}}},
+    ),
+    Form(LATER, {"query": VECTOR, "using": "multi"}, {"query": _BY_VECTOR, "using": "multi"}),
+    Form(LATER, {"query": VECTOR, "using": "text"}, {"query": _BY_VECTOR, "using": "text"}),
+)
+"""The forms of a query, on a collection with the multivector `multi` and the sparse `text`."""
+
+
+def _point(json: Any, message: Any) -> Form:
+    return Form(
+        LATER,
+        {"points": [{"id": 3, "vector": json}]},
+        {"points": [{"id": {"num": 3}, "vectors": {"vectors": {"vectors": message}}}]},
+    )
+
+
+POINTS: tuple[Form, ...] = (
+    _point({"text": SPARSE}, {"text": {"sparse": SPARSE}}),
+    _point({"multi": [[1, 2, 3, 4]]}, {"multi": {"multi_dense": {"vectors": [{"data": VECTOR}]}}}),
+    _point({"multi": VECTOR}, {"multi": _DENSE}),
+    _point({"": DOCUMENT}, {"": {"document": DOCUMENT}}),
+)
+"""Points that are not taken yet, likewise."""
+
+_SPACES = {"": {"size": 4, "distance": "Dot"}}
+_SPACES_MESSAGE = {"params_map": {"map": {"": {"size": 4, "distance": 3}}}}
+
+
+def _configuration(status: int, json: Any, message: Any | None = None) -> Form:
+    return Form(status, json, json if message is None else message)
+
+
+CHANGES: tuple[Form, ...] = (
+    _configuration(LATER, {"strict_mode_config": {"enabled": True}}),
+    _configuration(LATER, {"strict_mode_config": {"enabled": True, "max_query_limit": 5}}),
+    _configuration(WORKS, {"strict_mode_config": {"enabled": False, "max_query_limit": 5}}),
+    _configuration(WORKS, {"strict_mode_config": {"max_query_limit": 5}}),
+    _configuration(LATER, {"optimizers_config": {"prevent_unoptimized": True}}),
+    _configuration(WORKS, {"optimizers_config": {"prevent_unoptimized": False}}),
+    _configuration(WORKS, {"optimizers_config": {"indexing_threshold": 5}}),
+)
+"""Parts of a configuration, when a collection is made and when it is changed."""
+
+CREATIONS: tuple[Form, ...] = (
+    *CHANGES,
+    _configuration(LATER, {"sharding_method": "custom"}, {"sharding_method": 1}),
+    _configuration(WORKS, {"sharding_method": "auto"}, {"sharding_method": 0}),
+    _configuration(
+        WORKS, {"sparse_vectors": {"text": {}}}, {"sparse_vectors_config": {"map": {"text": {}}}}
+    ),
+    _configuration(
+        WORKS,
+        {"vectors": {"m": _SPACES[""] | {"multivector_config": {"comparator": "max_sim"}}}},
+        {
+            "vectors_config": {
+                "params_map": {"map": {"m": {"size": 4, "distance": 3, "multivector_config": {}}}}
+            }
+        },
+    ),
+)
+"""The same for creations only."""

@@ -1,0 +1,117 @@
+"""Endpoints of the interface that are not there yet: each answers 501 and names what is missing.
+
+Keys are asked for, and names of collections checked, as on every other endpoint, so that a client
+hears of the first of its mistakes as it would where the endpoint worked.
+"""
+
+from __future__ import annotations
+
+from ...model.errors import NotSupported
+from ..call import Call
+from ..routing import Handler, Routes
+
+_COLLECTION = "/collections/<collection>"
+_POINTS = f"{_COLLECTION}/points"
+_SHARD = f"{_COLLECTION}/shards/<shard_id>"
+
+_FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("Telemetry", (("GET", "/telemetry"), ("GET", "/cluster/telemetry"))),
+    ("The export of metrics", (("GET", "/metrics"),)),
+    ("A quota on resources", (("GET", "/quotas"), ("PUT", "/quotas"))),
+    ("The web interface", (("GET", "/dashboard"),)),
+    ("Logging on request", (("GET", "/logger"), ("POST", "/logger"))),
+    ("The audit log", (("POST", "/audit/logs"),)),
+    (
+        "Looking into the running process",
+        (
+            ("GET", "/stacktrace"),
+            ("GET", "/profiler/slow_requests"),
+            ("GET", "/debugger"),
+            ("PATCH", "/debugger"),
+            ("POST", f"{_COLLECTION}/debug"),
+        ),
+    ),
+    ("The report of memory", (("GET", f"{_COLLECTION}/memory"),)),
+    ("A write-ahead log", (("POST", f"{_COLLECTION}/truncate_unapplied_wal"),)),
+    (
+        "Adding or dropping a vector of a live collection",
+        (
+            ("PUT", f"{_COLLECTION}/vectors/<vector_name>"),
+            ("DELETE", f"{_COLLECTION}/vectors/<vector_name>"),
+        ),
+    ),
+    (
+        "Grouping of results",
+        (
+            ("POST", f"{_POINTS}/query/groups"),
+            ("POST", f"{_POINTS}/search/groups"),
+            ("POST", f"{_POINTS}/recommend/groups"),
+        ),
+    ),
+    (
+        "The matrix of distances",
+        (
+            ("POST", f"{_POINTS}/search/matrix/pairs"),
+            ("POST", f"{_POINTS}/search/matrix/offsets"),
+        ),
+    ),
+    ("Recommendation", (("POST", f"{_POINTS}/recommend"), ("POST", f"{_POINTS}/recommend/batch"))),
+    ("Discovery", (("POST", f"{_POINTS}/discover"), ("POST", f"{_POINTS}/discover/batch"))),
+    (
+        "Reading a single shard",
+        (
+            ("POST", f"{_SHARD}/points"),
+            ("POST", f"{_SHARD}/points/scroll"),
+            ("POST", f"{_SHARD}/points/count"),
+            ("POST", f"{_SHARD}/cleanup"),
+            ("GET", f"{_SHARD}/wal"),
+            ("GET", f"{_SHARD}/recovery_point"),
+        ),
+    ),
+    (
+        "Taking or restoring a snapshot",
+        (
+            ("GET", "/snapshots"),
+            ("POST", "/snapshots"),
+            ("GET", "/snapshots/<snapshot_name>"),
+            ("DELETE", "/snapshots/<snapshot_name>"),
+            ("GET", f"{_SHARD}/snapshot"),
+            ("POST", f"{_SHARD}/snapshot/partial/create"),
+            ("POST", f"{_SHARD}/snapshot/partial/recover"),
+            ("POST", f"{_SHARD}/snapshot/partial/recover_from"),
+            ("GET", f"{_SHARD}/snapshot/partial/manifest"),
+            *(
+                (method, f"{owner}/snapshots{rest}")
+                for owner in (_COLLECTION, _SHARD)
+                for method, rest in (
+                    ("GET", ""),
+                    ("POST", ""),
+                    ("GET", "/<snapshot_name>"),
+                    ("DELETE", "/<snapshot_name>"),
+                    ("POST", "/upload"),
+                    ("PUT", "/recover"),
+                )
+            ),
+        ),
+    ),
+)
+"""What is missing, and the endpoints that would have it."""
+
+routes = Routes()
+
+
+def _refuse(feature: str) -> Handler:
+    """A handler that says that `feature` is missing."""
+
+    async def refuse(call: Call) -> object:
+        if "collection" in call.path:
+            # Read for its check.
+            _ = call.collection
+        raise NotSupported(f"{feature} is not supported yet")
+
+    return refuse
+
+
+for _feature, _endpoints in _FEATURES:
+    for _method, _path in _endpoints:
+        routes.read(_method, _path)(_refuse(_feature))
