@@ -323,7 +323,8 @@ class IOperations(Interface):
         """Carry out an update. It is on disk when this fires, whatever `wait` says.
 
         `wait` only chooses the status that is reported, except that with `wait` and past `timeout`
-        the answer is WAIT_TIMEOUT and the update goes on.
+        the answer is WAIT_TIMEOUT and the update goes on. A `timeout` of 0 is none, but that a
+        change of payload indexes is answered with WAIT_TIMEOUT then.
         """
 
     def update_batch(

@@ -163,6 +163,21 @@ class BadCallTests(WireCase):
         text = "Validation error in body: [timeout: value 0 invalid, must be 1 or larger]"
         await self.refused(grpc.StatusCode.INVALID_ARGUMENT, call, text)
 
+    async def test_updates_may_have_a_timeout_of_0(self) -> None:
+        points = upsert(Point(1, [1, 2, 3, 4]))
+        message = upsert_message("c", points, {"wait": True, "timeout": 0})
+        answer = await self.rpc.call("Points/Upsert", message)
+        self.assertEqual(answer.result.status, points_pb2.UpdateStatus.Completed)
+        index = points_pb2.CreateFieldIndexCollection(
+            collection_name="c", field_name="n", field_type=0, wait=True, timeout=0
+        )
+        answer = await self.rpc.call("Points/CreateFieldIndex", index)
+        self.assertEqual(answer.result.status, points_pb2.UpdateStatus.WaitTimeout)
+        create = collections_pb2.CreateCollection(collection_name="d", timeout=0)
+        call = self.rpc.call("Collections/Create", create)
+        text = "Validation error in body: [timeout: value 0 invalid, must be 1 or larger]"
+        await self.refused(grpc.StatusCode.INVALID_ARGUMENT, call, text)
+
     async def test_vectors_without_a_distance(self) -> None:
         message = collections_pb2.CreateCollection(collection_name="d")
         message.vectors_config.params.size = 4

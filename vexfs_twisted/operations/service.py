@@ -30,6 +30,7 @@ from ..model.errors import BadInput, NotFound, TimedOut
 from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_collection_name
 from ..model.optimizations import Optimizations
+from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ..model.queries import (
     Count,
     Facet,
@@ -149,9 +150,11 @@ class Operations:
         check_not_empty(update)
         written = self._storage.update(self._resolve(name), update)
         try:
-            operation_id = await with_deadline(written, timeout if wait else None, self._clock)
+            operation_id = await with_deadline(written, _limit(wait, timeout), self._clock)
         except TimedOut:
             return _LATE
+        if timeout == 0 and isinstance(update, CreateFieldIndex | DeleteFieldIndex):
+            return UpdateResult(operation_id, UpdateStatus.WAIT_TIMEOUT)
         return _done(operation_id, wait)
 
     @_deferred
@@ -162,7 +165,7 @@ class Operations:
         sound, problem = _before_an_empty_one(updates)
         written = self._storage.update_batch(self._resolve(name), sound)
         try:
-            operations = await with_deadline(written, timeout if wait else None, self._clock)
+            operations = await with_deadline(written, _limit(wait, timeout), self._clock)
             results = [_done(operation_id, wait) for operation_id in operations]
         except TimedOut:
             results = [_LATE] * len(updates)
@@ -286,6 +289,15 @@ def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], B
         except BadInput as error:
             return updates[:position], error
     return updates, None
+
+
+def _limit(wait: bool, timeout: float | None) -> float | None:
+    """How long an update is waited for, in seconds.
+
+    A limit of 0 is over before anything could be done. The commit is waited for all the same, as
+    it is without `wait`, so that a client hears of an update that is refused.
+    """
+    return timeout or None if wait else None
 
 
 def _done(operation_id: int, wait: bool) -> UpdateResult:

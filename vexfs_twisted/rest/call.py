@@ -17,9 +17,9 @@ from .parameters import (
     Arguments,
     ReportParameters,
     UpdateParameters,
+    check_timeout,
     read_read_parameters,
     read_report_parameters,
-    read_timeout,
     read_update_parameters,
 )
 
@@ -72,7 +72,7 @@ class Call:
 
     def check_timeout(self) -> None:
         """Raise for a malformed time limit. A change of collections is finished whatever it is."""
-        read_timeout(self.arguments)
+        check_timeout(self.arguments)
 
     @property
     def time_limit(self) -> int | None:

@@ -19,6 +19,7 @@ from .errors import describe_error
 from .intake import Arrival, Intake
 from .outflow import Outflow
 from .oversight import Oversight
+from .parameters import read_arguments
 from .passages import RestPassage
 from .request import ApiRequest
 from .routing import Handler, Route
@@ -71,7 +72,7 @@ class Dispatcher:
             self.operations,
             self.run_in_thread,
             path,
-            request.args,
+            read_arguments(request.uri.partition(b"?")[2]),
             self._body(request),
             self.oversight.status,
             intake,

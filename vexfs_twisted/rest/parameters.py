@@ -1,8 +1,12 @@
-"""Query strings: what updates and reads may be told beside their bodies."""
+"""Query strings: what updates and reads may be told beside their bodies.
+
+What is not a parameter of an endpoint is ignored; what is may stand once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 
@@ -10,12 +14,13 @@ from ..model.errors import Place, Problem, QueryFormatError, ValidationError
 from ..model.validation import Bounds
 
 Arguments = Mapping[bytes, list[bytes]]
-"""A parsed query string, as twisted.web gives it."""
+"""The decoded values of each name in a query string, in their order."""
 
 _ORDERINGS = ("weak", "medium", "strong")
 _CONSISTENCIES = ("majority", "quorum", "all")
 _REPORT_PARTS = ("queued", "completed", "idle_segments")
 _AT_LEAST_ONE = Bounds(1)
+_U64_END = 2**64
 _U64_DIGITS = 20
 
 
@@ -35,73 +40,107 @@ class ReportParameters:
     completed_limit: int = 16
 
 
+def read_arguments(query: bytes) -> Arguments:
+    """The arguments in a query string, which is the part of a target after its question mark.
+
+    A name without a value counts as one with an empty value, unlike in twisted.web.
+    """
+    arguments: dict[bytes, list[bytes]] = {}
+    for part in query.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            arguments.setdefault(_decoded(name), []).append(_decoded(value))
+    return arguments
+
+
+def _decoded(text: bytes) -> bytes:
+    return unquote_to_bytes(text.replace(b"+", b" "))
+
+
 def read_update_parameters(arguments: Arguments) -> UpdateParameters:
     """The parameters of an update. `ordering` is checked; one node has but one order."""
     if not arguments:
         return UpdateParameters()
-    ordering = _last(arguments, b"ordering")
+    ordering = _only(arguments, "ordering")
     if ordering is not None and ordering not in _ORDERINGS:
         expected = ", ".join(f"`{name}`" for name in _ORDERINGS)
         raise QueryFormatError(f"unknown variant `{ordering}`, expected one of {expected}")
-    return UpdateParameters(_read_wait(arguments), read_timeout(arguments))
+    return UpdateParameters(_read_wait(arguments), _read_unsigned(arguments, "timeout"))
 
 
 def read_read_parameters(arguments: Arguments) -> int | None:
     """The time limit of a read, in seconds. `consistency` is checked; one node is consistent."""
     if not arguments:
         return None
-    consistency = _last(arguments, b"consistency")
-    if consistency is not None and consistency not in _CONSISTENCIES:
-        if not _is_unsigned(consistency):
-            text = "data did not match any variant of untagged enum ReadConsistency"
-            raise QueryFormatError(text)
-        _check_positive("consistency", int(consistency))
-    return read_timeout(arguments)
+    _check_consistency(_only(arguments, "consistency"))
+    timeout = _read_unsigned(arguments, "timeout")
+    if timeout == 0:
+        raise QueryFormatError("invalid value: integer `0`, expected a nonzero u64")
+    return timeout
 
 
 def read_report_parameters(arguments: Arguments) -> ReportParameters:
     """The parameters of a report of optimizations."""
-    parts = (_last(arguments, b"with") or "").split(",")
+    parts = (_only(arguments, "with") or "").split(",")
     wanted = frozenset(part.strip() for part in parts) - {""}
     for part in sorted(wanted.difference(_REPORT_PARTS)):
         expected = ", ".join(f"`{name}`" for name in _REPORT_PARTS)
         raise QueryFormatError(f"unknown variant `{part}`, expected one of {expected}")
-    limit = _last(arguments, b"completed_limit")
-    if limit is None:
-        return ReportParameters(wanted)
-    if not _is_unsigned(limit):
-        raise QueryFormatError("invalid digit found in string")
-    return ReportParameters(wanted, int(limit))
+    limit = _read_unsigned(arguments, "completed_limit")
+    return ReportParameters(wanted) if limit is None else ReportParameters(wanted, limit)
 
 
-def read_timeout(arguments: Arguments) -> int | None:
-    """The time limit of an operation, in seconds."""
-    timeout = _last(arguments, b"timeout")
-    if timeout is None:
-        return None
-    if not _is_unsigned(timeout):
-        raise QueryFormatError("invalid digit found in string")
-    _check_positive("timeout", int(timeout))
-    return int(timeout)
+def check_timeout(arguments: Arguments) -> None:
+    """Raise for a time limit that a change of collections may not have."""
+    timeout = _read_unsigned(arguments, "timeout")
+    complaint = None if timeout is None else _AT_LEAST_ONE.complaint(timeout)
+    if complaint is not None:
+        raise ValidationError([Problem("timeout", complaint)], Place.QUERY)
+
+
+def _check_consistency(text: str | None) -> None:
+    if text in (None, "", *_CONSISTENCIES):
+        return
+    try:
+        is_sound = _unsigned(text or "") > 0
+    except QueryFormatError:
+        is_sound = False
+    if not is_sound:
+        complaint = f"failed to deserialize read consistency query parameter value '{text}'"
+        raise QueryFormatError(complaint)
 
 
 def _read_wait(arguments: Arguments) -> bool:
-    wait = _last(arguments, b"wait")
+    wait = _only(arguments, "wait")
     if wait not in (None, "true", "false"):
         raise QueryFormatError("provided string was not `true` or `false`")
     return wait == "true"
 
 
-def _last(arguments: Arguments, name: bytes) -> str | None:
-    values = arguments.get(name)
-    return values[-1].decode("utf-8", "replace") if values else None
+def _only(arguments: Arguments, name: str) -> str | None:
+    """The value of a parameter, None where it is absent."""
+    values = arguments.get(name.encode())
+    if not values:
+        return None
+    if len(values) > 1:
+        raise QueryFormatError(f"duplicate field `{name}`")
+    return values[0].decode("utf-8", "replace")
 
 
-def _is_unsigned(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _U64_DIGITS
+def _read_unsigned(arguments: Arguments, name: str) -> int | None:
+    text = _only(arguments, name)
+    return None if text is None else _unsigned(text)
 
 
-def _check_positive(name: str, value: int) -> None:
-    complaint = _AT_LEAST_ONE.complaint(value)
-    if complaint is not None:
-        raise ValidationError([Problem(name, complaint)], Place.QUERY)
+def _unsigned(text: str) -> int:
+    """The integer of 64 bits that `text` spells, which may begin with a plus sign."""
+    digits = text.removeprefix("+")
+    if not text:
+        raise QueryFormatError("cannot parse integer from empty string")
+    if not (digits.isascii() and digits.isdigit()):
+        raise QueryFormatError("invalid digit found in string")
+    digits = digits.lstrip("0")
+    # The length is looked at first: making an integer of very many digits is slow, or refused.
+    if len(digits) > _U64_DIGITS or int(digits or "0") >= _U64_END:
+        raise QueryFormatError("number too large to fit in target type")
+    return int(digits or "0")

@@ -57,6 +57,11 @@ def read_timeout(message: Any) -> float | None:
     return seconds
 
 
+def read_update_timeout(message: Any) -> float | None:
+    """The same of an update of points, which may be 0."""
+    return message.timeout if message.HasField("timeout") else None
+
+
 def read_timestamp(message: Timestamp) -> int:
     """The microseconds since 1970 UTC that `message` means. Raises BadInput for a malformed one."""
     if message.seconds not in SECONDS or message.nanos not in _NANOS:

@@ -7,7 +7,12 @@ from typing import Any
 
 from ...model.queries import FacetHit, Page, Record, ScoredPoint
 from ...model.updates import Update, UpdateResult
-from ..codecs.fields import read_collection_name, read_timeout, refuse_shard_keys
+from ..codecs.fields import (
+    read_collection_name,
+    read_timeout,
+    read_update_timeout,
+    refuse_shard_keys,
+)
 from ..codecs.ids import read_ids, write_id
 from ..codecs.indexes import read_create_index, read_delete_index
 from ..codecs.points import (
@@ -48,7 +53,7 @@ def _update(
     """The method of one kind of update, given what reads it from a request."""
 
     def decode(message: Any) -> Operation[UpdateResult]:
-        name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+        name, timeout = read_collection_name(message.collection_name), read_update_timeout(message)
         update, wait = read(message), message.wait
         return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
 
@@ -56,7 +61,7 @@ def _update(
 
 
 def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_update_timeout(message)
     updates, wait = read_batch(message), message.wait
     return lambda operations: operations.update_batch(name, updates, wait=wait, timeout=timeout)
 

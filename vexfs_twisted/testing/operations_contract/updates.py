@@ -9,6 +9,8 @@ from ...model.collection import CreateCollection
 from ...model.collection_params import Distance, VectorParams
 from ...model.errors import BadInput
 from ...model.filters import Filter
+from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldSchema, FieldType
+from ...model.payload_path import PayloadPath
 from ...model.updates import UpdateResult, UpdateStatus
 from ..values import (
     Point,
@@ -75,6 +77,30 @@ class UpsertsContract(ContractCase):
         points = upsert(Point(1, [1, 2, 3, 4]))
         result = await self.operations.update(NAME, points, wait=True, timeout=30)
         self.assertEqual(result, UpdateResult(0, UpdateStatus.COMPLETED))
+
+    async def test_a_timeout_of_0_keeps_no_error_back(self) -> None:
+        await self.create()
+        points = upsert(Point(1, [1, 2, 3, 4]))
+        result = await self.operations.update(NAME, points, wait=True, timeout=0)
+        self.assertEqual(result, UpdateResult(0, UpdateStatus.COMPLETED))
+        results = await self.operations.update_batch(NAME, [points], wait=False, timeout=0)
+        self.assertEqual(results, [UpdateResult(1, UpdateStatus.ACKNOWLEDGED)])
+        await self.refused(
+            BadInput,
+            self.operations.update(NAME, upsert(Point(1, [1, 2])), wait=True, timeout=0),
+        )
+
+    async def test_a_change_of_indexes_is_late_with_a_timeout_of_0(self) -> None:
+        await self.create()
+        field = PayloadPath.parse("n")
+        create = CreateFieldIndex(field, FieldSchema(FieldType.INTEGER))
+        for number, (update, wait) in enumerate(
+            ((create, True), (create, False), (DeleteFieldIndex(field), True))
+        ):
+            result = await self.operations.update(NAME, update, wait=wait, timeout=0)
+            self.assertEqual(result, UpdateResult(number, UpdateStatus.WAIT_TIMEOUT))
+        result = await self.operations.update(NAME, create, wait=True, timeout=30)
+        self.assertEqual(result, UpdateResult(3, UpdateStatus.COMPLETED))
 
     async def test_a_point_is_read_as_it_was_written(self) -> None:
         await self.create()
