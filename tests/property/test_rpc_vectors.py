@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from vexfs_twisted.model.errors import ValidationError
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.rpc.codecs.vectors import (
     parse_upsert,
@@ -28,7 +29,7 @@ def vectors(draw: st.DrawFn, dimensions: tuple[int, ...]) -> tuple[str, list[flo
 @st.composite
 def batches(draw: st.DrawFn) -> list[dict[str, tuple[str, list[float]]]]:
     """Points as name -> vector; often of one length and form, as real requests are."""
-    dimensions = draw(st.sampled_from([(3,), (40,), (0,), (1, 2, 3)]))
+    dimensions = draw(st.sampled_from([(3,), (40,), (0,), (0, 1), (1, 2, 3)]))
     point = st.dictionaries(st.sampled_from(["", "a", "b"]), vectors(dimensions), max_size=3)
     return draw(st.lists(point, max_size=6))
 
@@ -66,7 +67,7 @@ def sent_point(point: dict[str, tuple[str, list[float]]]) -> bytes:
     """A serialized PointStruct as a field of UpsertPoints."""
     vectors = {name: sent_vector(*vector) for name, vector in point.items()}
     if not vectors:
-        return delimited(3, b"")
+        return delimited(3, delimited(4, delimited(2, b"")))
     if vectors.keys() == {""}:
         return delimited(3, delimited(4, delimited(1, vectors[""])))
     entries = (
@@ -82,6 +83,18 @@ class ColumnTests(SynchronousTestCase):
         self, points: list[dict[str, tuple[str, list[float]]]]
     ) -> None:
         sent = b"".join(map(sent_point, points))
+        empty = [
+            (number, name)
+            for number, point in enumerate(points)
+            for name, (_, vector) in sorted(point.items())
+            if not vector
+        ]
+        if empty:
+            number, name = empty[0]
+            error = self.assertRaises(ValidationError, read_columns, parse_upsert(sent).points)
+            path = f"points[{number}].vectors{'.?' if name else ''}.vector"
+            self.assertEqual(error.message, f"[{path}: dense vector must not be empty]")
+            return
         columns = read_columns(parse_upsert(sent).points)
         self.assertEqual(columns.keys(), {name for point in points for name in point})
         for name, column in columns.items():

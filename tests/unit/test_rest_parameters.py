@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import RestClient
@@ -131,7 +133,7 @@ class QueryStrings(SynchronousTestCase):
             ("1" * 400, "number too large to fit in target type"),
         ):
             for method, path in (("PUT", "points"), ("POST", "points/count"), ("PATCH", "")):
-                body = {"points": [BERLIN]} if method == "PUT" else {}
+                body: Any = {"points": [BERLIN]} if method == "PUT" else {}
                 reply = self.client.ask(method, f"/collections/a/{path}?timeout={value}", body)
                 self.assertEqual(reply.status, 400, value)
                 self.assertEqual(reply.error, f"Deserialize error in query parameters: {text}")
@@ -142,8 +144,9 @@ class QueryStrings(SynchronousTestCase):
             self.assertEqual(self.client.operations.calls[-1][1][-1], seconds)
 
     def test_consistencies_are_checked(self) -> None:
-        for path, body in (("points/count", {}), ("points/scroll", {}), ("points/query", {})):
-            target = f"/collections/a/{path}?consistency="
+        body: dict[str, Any] = {}
+        for path in ("count", "scroll", "query"):
+            target = f"/collections/a/points/{path}?consistency="
             for value in ("1", "3", "majority", "quorum", "all", ""):
                 self.assertEqual(self.client.ask("POST", target + value, body).status, 200)
             for value in ("0", "some", "-1", "ALL", "1.5", "x"):

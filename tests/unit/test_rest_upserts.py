@@ -143,8 +143,6 @@ class RefusedUpserts(RestPointsCase):
         self.assert_refused({"points": [{"id": 1, "vector": [1, 2, 3]}]}, 400, f"{text}3")
         self.assert_refused({"points": [BERLIN, {"id": 2, "vector": [1] * 5}]}, 400, f"{text}5")
         self.assert_refused({"points": [{"id": 2, "vector": [1] * 5}, BERLIN]}, 400, f"{text}5")
-        self.assert_refused({"points": [{"id": 1, "vector": []}]}, 400, f"{text}0")
-        self.assert_refused({"points": [BERLIN, {"id": 2, "vector": []}]}, 400, f"{text}0")
         batch = {"ids": [1, 2], "vectors": [[1, 2, 3, 4], [1, 2]]}
         self.assert_refused({"batch": batch}, 400, f"{text}2")
 
@@ -202,6 +200,38 @@ class RefusedUpserts(RestPointsCase):
             reply = self.put({"points": [{"id": 1, "vector": {"x": named}}]}, "n")
             self.assertEqual(reply.status, 400, named)
             self.assertIn("points[0].vector.x: invalid type", reply.error)
+
+    def test_vectors_without_numbers(self) -> None:
+        sound: Any
+        for collection, sound, empty, path in (
+            ("a", [1, 2], [], "points[1].vector.vector"),
+            ("n", {"x": [1, 2]}, {"x": []}, "points[1].vector.?.vector"),
+            ("n", {"x": [1, 2]}, [], "points[1].vector.vector"),
+            ("n", {}, {"x": []}, "points[1].vector.?.vector"),
+        ):
+            points = [{"id": 1, "vector": sound}, {"id": 2, "vector": empty}]
+            text = f"[{path}: dense vector must not be empty]"
+            for body in ({"points": points}, {"points": [*points, points[1]]}):
+                reply = self.put(body, collection)
+                self.assertEqual(reply.status, 422, body)
+                self.assertEqual(reply.error, f"Validation error in JSON body: {text}")
+        reply = self.put({"points": [{"id": 1, "vector": []}]})
+        self.assertIn("[points[0].vector.vector: dense vector must not be empty]", reply.error)
+        vectors: Any
+        for vectors, path in (
+            ([[1, 2], []], "batch.vectors[1].vector"),
+            ([[], []], "batch.vectors[0].vector"),
+            ({"x": [[1, 2], []]}, "batch.vectors.?[1].vector"),
+        ):
+            reply = self.put({"batch": {"ids": [1, 2], "vectors": vectors}}, "n")
+            self.assertEqual(reply.status, 422, vectors)
+            self.assertIn(f"[{path}: dense vector must not be empty]", reply.error)
+
+    def test_what_does_not_parse_is_told_before_what_is_empty(self) -> None:
+        empty: Any = {"id": 1, "vector": []}
+        wrong: Any
+        for wrong in ({"id": 2, "vector": ["x"]}, {"id": 2, "vector": [1, 2], "payload": 3}):
+            self.assertEqual(self.put({"points": [empty, wrong]}).status, 400)
 
     def test_kinds_of_vectors_that_come_later(self) -> None:
         sparse, multi = {"indices": [1], "values": [0.5]}, [[1, 2], [3, 4]]

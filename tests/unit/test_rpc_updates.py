@@ -6,7 +6,13 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from vexfs_twisted.model.errors import BadInput, BadRequest, NotSupported, ValidationError
+from vexfs_twisted.model.errors import (
+    BadInput,
+    BadRequest,
+    MalformedMessage,
+    NotSupported,
+    ValidationError,
+)
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import (
@@ -35,6 +41,7 @@ from vexfs_twisted.rpc.codecs.updates import (
     write_update_result,
     write_update_results,
 )
+from vexfs_twisted.rpc.codecs.vectors import parse_upsert
 from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
@@ -113,7 +120,10 @@ class UpsertTests(SynchronousTestCase):
                         vectors=pb.Vectors(vector=dense(1, 2)),
                         payload={"a": Value(integer_value=1)},
                     ),
-                    pb.PointStruct(id=common.PointId(uuid=UUID.upper())),
+                    pb.PointStruct(
+                        id=common.PointId(uuid=UUID.upper()),
+                        vectors=pb.Vectors(vectors=pb.NamedVectors()),
+                    ),
                     pb.PointStruct(
                         id=number(2**64 - 1), vectors=pb.Vectors(vector=pb.Vector(data=[3, 4]))
                     ),
@@ -126,6 +136,15 @@ class UpsertTests(SynchronousTestCase):
         self.assertEqual(column.data.tolist(), [[1, 2], [3, 4]])
         assert column.positions is not None
         self.assertEqual(column.positions.tolist(), [0, 2])
+
+    def test_every_point_says_something_of_vectors(self) -> None:
+        sound = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=dense(1, 2)))
+        for wrong in (pb.PointStruct(id=number(2)), pb.PointStruct(vectors=pb.Vectors())):
+            for points in ([wrong], [sound, wrong], [wrong, sound]):
+                wrong.id.num = 2
+                request = pb.UpsertPoints(points=points)
+                error = self.assertRaises(MalformedMessage, read_upsert, request)
+                self.assertEqual(error.message, "Expected some vectors")
 
     def test_every_point_having_a_vector_needs_no_positions(self) -> None:
         points = [
@@ -180,6 +199,28 @@ class UpsertTests(SynchronousTestCase):
             conditional = read_upsert(request)
             self.assertEqual(conditional.update_filter, Filter())
             self.assertIs(conditional.mode, mode)
+
+    def test_vectors_without_numbers(self) -> None:
+        nothing = pb.Vector(dense=pb.DenseVector())
+        for empty, path in (
+            (pb.Vectors(vector=nothing), "vectors"),
+            (pb.Vectors(vector=pb.Vector()), "vectors"),
+            (pb.Vectors(vectors=pb.NamedVectors(vectors={"x": pb.Vector()})), "vectors.?"),
+            (pb.Vectors(vectors=pb.NamedVectors(vectors={"x": nothing})), "vectors.?"),
+        ):
+            text = f"[points[1].{path}.vector: dense vector must not be empty]"
+            sound = pb.Vectors(vector=dense(1, 2))
+            ids = (number(1), number(2))
+            pairs = tuple(zip(ids, (sound, empty), strict=True))
+            points = [pb.PointStruct(id=own, vectors=vectors) for own, vectors in pairs]
+            message = pb.UpsertPoints(points=points)
+            for form in (message, parse_upsert(message.SerializeToString())):
+                error = self.assertRaises(ValidationError, read_upsert, form)
+                self.assertEqual(error.message, text)
+            changed = [pb.PointVectors(id=own, vectors=vectors) for own, vectors in pairs]
+            update = pb.UpdatePointVectors(points=changed)
+            error = self.assertRaises(ValidationError, read_update_vectors, update)
+            self.assertEqual(error.message, text)
 
     def test_empty_shard_key_selector_is_none(self) -> None:
         request = pb.UpsertPoints(shard_key_selector=pb.ShardKeySelector())

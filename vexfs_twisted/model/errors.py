@@ -46,6 +46,12 @@ class BadRequest(DomainError):
     prefix = "Bad request: "
 
 
+class MalformedMessage(DomainError):
+    """A message of gRPC without a part that it must have; clients know the bare texts."""
+
+    code = "malformed"
+
+
 class NotFound(DomainError):
     """Something that the request names does not exist."""
 
@@ -213,6 +219,12 @@ def unknown_collection(name: str) -> NotFound:
 def unknown_vector(name: str) -> BadInput:
     """The error for a vector name that the collection does not have."""
     return BadInput(f"Not existing vector name error: {name}")
+
+
+def empty_vector(place: str = "") -> ValidationError:
+    """The error for a dense vector without numbers, which stands in `place` of the request."""
+    path = f"{place}.vector" if place else "vector"
+    return ValidationError([Problem(path, "dense vector must not be empty")])
 
 
 def wrong_dimension(expected: int, got: int) -> BadInput:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from attrs import field, frozen
 
-from .errors import BadInput, BadRequest, Problem, ValidationError
+from .errors import BadInput, BadRequest, empty_vector
 from .filters import Filter
 from .ids import PointId
 from .payload_path import PayloadPath
@@ -240,7 +240,7 @@ def prefetch_without_query() -> BadRequest:
 def check_query_vector(vector: Vector) -> None:
     """Raise unless the vector has numbers in it, and only finite ones."""
     if vector.size == 0:
-        raise ValidationError([Problem("vector", "dense vector must not be empty")])
+        raise empty_vector()
     # The square of the length is a number if all components are, short of an overflow.
     if not isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
         raise BadInput("Vector contains NaN or infinite values")

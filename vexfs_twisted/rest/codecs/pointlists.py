@@ -11,7 +11,7 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from ...jsonform.converter import describe, located
-from ...model.errors import DomainError, FormatError
+from ...model.errors import DomainError, FormatError, empty_vector
 from ...model.ids import PointId
 from ...model.updates import Upsert
 from ...model.vectors import UNNAMED, VectorColumn
@@ -53,6 +53,7 @@ class PointsDraft:
         """The upsert of all points taken, with the fields `how` beside. Raises DomainErrors."""
         if self._failed is not None:
             raise self._failed[1]
+        _refuse_empty({name: column.first_empty for name, column in self._columns.items()})
         vectors = {name: column.finish(self._count) for name, column in self._columns.items()}
         return Upsert(ids=self._ids, vectors=vectors, payloads=self._payloads, **how)
 
@@ -77,7 +78,9 @@ class PointsDraft:
         for rank, name in enumerate(self._columns):
             if name in rows:
                 self._check = (_COLUMNS, rank)
-                self._columns[name].add(rows[name].read(name, self._count), self._count)
+                found = rows[name]
+                column = found.read(name, self._count)
+                self._columns[name].add(column, self._count, found.first_empty(column))
 
 
 @define
@@ -100,17 +103,30 @@ class _Rows:
             np.array(places, dtype=np.int64),
         )
 
+    def first_empty(self, column: VectorColumn) -> int | None:
+        """At which of the points the first vector without numbers is; `column` is theirs."""
+        if 0 not in column.dimensions:
+            return None
+        row = next(row for row, vector in enumerate(self.rows) if not vector)
+        return row if self.positions is None else self.positions[row]
+
 
 @define
 class _ColumnDraft:
-    """A column that grows. Its rows are dropped once they turn out to be of several lengths."""
+    """A column that grows. Its rows are dropped once they turn out to be of several lengths.
 
+    `first_empty` is the first point whose vector has no numbers.
+    """
+
+    first_empty: int | None = None
     _data: bytearray = field(factory=bytearray)
     _positions: list[NDArray[np.int64]] = field(factory=list)
     _dimensions: dict[int, None] = field(factory=dict)
 
-    def add(self, column: VectorColumn, start: int) -> None:
-        """Take more rows; `start` is added to their positions."""
+    def add(self, column: VectorColumn, start: int, first_empty: int | None) -> None:
+        """Take more rows; `start` is added to their positions, and to the first empty one's."""
+        if self.first_empty is None and first_empty is not None:
+            self.first_empty = start + first_empty
         self._dimensions |= dict.fromkeys(column.dimensions)
         if self._is_uneven:
             self._data.clear()
@@ -169,7 +185,21 @@ def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
 
 def read_point_vectors(vectors: list[Any]) -> Mapping[str, VectorColumn]:
     """The columns of vectors that each point brings along: bare lists, or objects of them."""
-    return {name: rows.read(name, 0) for name, rows in _rows_by_name(vectors, 0).items()}
+    rows = _rows_by_name(vectors, 0)
+    columns = {name: own.read(name, 0) for name, own in rows.items()}
+    _refuse_empty({name: rows[name].first_empty(column) for name, column in columns.items()})
+    return columns
+
+
+def _refuse_empty(empty: Mapping[str, int | None]) -> None:
+    """Raise ValidationError for the first point that has a vector without numbers.
+
+    `empty` tells the first of each name. A name shows as `?` in paths, the unnamed one not at all.
+    """
+    found = [(point, name) for name, point in empty.items() if point is not None]
+    if found:
+        point, name = min(found)
+        raise empty_vector(f"points[{point}].vector{'.?' if name else ''}")
 
 
 def _rows_by_name(vectors: list[Any], start: int) -> dict[str, _Rows]:

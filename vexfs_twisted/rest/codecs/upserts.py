@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from ...jsonform.converter import located
-from ...model.errors import FormatError, Problem, ValidationError
+from ...model.errors import FormatError, Problem, ValidationError, empty_vector
 from ...model.updates import UpdateMode, UpdateVectors, Upsert
 from ...model.vectors import UNNAMED, VectorColumn
 from .fields import Reader, optional, read_list, read_object, reader_of, refuse_shard_key, required
@@ -68,8 +68,8 @@ def read_update_vectors(value: Any) -> UpdateVectors:
             raise ValidationError([Problem(f"points[{index}].vector", text)])
     return UpdateVectors(
         ids=read_point_ids(ids),
-        vectors=read_point_vectors(vectors),
         update_filter=read_optional_filter(body, "update_filter", "update_filter"),
+        vectors=read_point_vectors(vectors),
     )
 
 
@@ -91,6 +91,10 @@ def _read_batch(value: Any, how: dict[str, Any]) -> Upsert:
     _check_length("payloads", len(ids), len(located("payloads", read_list, payloads)))
     vectors = {name: _read_whole(name, rows) for name, rows in columns.items() if rows}
     check_payloads(payloads, "payloads[{}]".format)
+    for name, column in vectors.items():
+        if 0 in column.dimensions:
+            row = next(row for row, vector in enumerate(columns[name]) if not vector)
+            raise empty_vector(f"batch.vectors{'.?' if name else ''}[{row}]")
     return Upsert(
         ids=ids,
         vectors=vectors,

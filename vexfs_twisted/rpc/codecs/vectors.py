@@ -9,7 +9,7 @@ floats are read the ordinary way.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -18,7 +18,7 @@ from attrs import define, field
 from google.protobuf.internal.containers import RepeatedScalarFieldContainer
 from numpy.typing import NDArray
 
-from ...model.errors import NotSupported
+from ...model.errors import MalformedMessage, NotSupported, empty_vector
 from ...model.vectors import UNNAMED, NamedVectors, Vector, VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
@@ -40,6 +40,11 @@ class _Rows:
     vectors: list[bulk.Vector] = field(factory=list)
     positions: list[int] = field(factory=list)
 
+    def first_empty(self) -> int:
+        """The first point whose vector has no numbers; there is one."""
+        pairs = zip(self.positions, self.vectors, strict=True)
+        return next(point for point, vector in pairs if not _numbers(vector).size)
+
 
 def parse_upsert(data: bytes) -> bulk.UpsertPoints:
     """An upsert by the bulk schema, whatever encoding of the floats the client chose.
@@ -55,7 +60,11 @@ def parse_upsert(data: bytes) -> bulk.UpsertPoints:
 
 
 def read_columns(points: Sequence[Point]) -> dict[str, VectorColumn]:
-    """The vectors of `points` by name, each a column. Raises NotSupported unless all are dense."""
+    """The vectors of `points` by name, each a column.
+
+    Raises NotSupported unless all are dense, MalformedMessage for a point that says nothing of
+    vectors, and ValidationError for a vector without numbers.
+    """
     if points and not isinstance(points[0], bulk.PointStruct):
         points = list(map(_in_bulk, points))
     return _read_bulk(cast("Sequence[bulk.PointStruct]", points))
@@ -80,7 +89,23 @@ def _read_bulk(points: Sequence[bulk.PointStruct]) -> dict[str, VectorColumn]:
                 rows = names[name]
                 rows.vectors.append(named[name])
                 rows.positions.append(position)
-    return {name: _column(rows, len(points)) for name, rows in names.items() if rows.positions}
+        else:
+            raise MalformedMessage("Expected some vectors")
+    columns = {name: _column(rows, len(points)) for name, rows in names.items() if rows.positions}
+    _refuse_empty(names, columns)
+    return columns
+
+
+def _refuse_empty(names: Mapping[str, _Rows], columns: Mapping[str, VectorColumn]) -> None:
+    """Raise ValidationError for the first point that has a vector without numbers."""
+    found = [
+        (names[name].first_empty(), name)
+        for name, column in columns.items()
+        if 0 in column.dimensions
+    ]
+    if found:
+        point, name = min(found)
+        raise empty_vector(f"points[{point}].vectors{'.?' if name else ''}")
 
 
 def _in_bulk(point: Point) -> bulk.PointStruct:
@@ -96,11 +121,16 @@ def _column(rows: _Rows, points: int) -> VectorColumn:
     if data is not None:
         return VectorColumn.of(data, positions)
     # The ordinary schema knows what the bulk one keeps as unknown fields, such as single floats.
-    vectors = [read_vector(pb.Vector.FromString(v.SerializeToString())) for v in rows.vectors]
+    vectors = list(map(_numbers, rows.vectors))
     dimensions = tuple(dict.fromkeys(len(vector) for vector in vectors))
     if len(dimensions) > 1:
         return VectorColumn.uneven(dimensions)
     return VectorColumn.of(np.stack(vectors), positions)
+
+
+def _numbers(message: bulk.Vector) -> Vector:
+    """The numbers of a dense vector in any encoding."""
+    return read_vector(pb.Vector.FromString(message.SerializeToString()))
 
 
 def _packed_floats(message: bulk.Vector) -> bytes:

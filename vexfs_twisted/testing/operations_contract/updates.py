@@ -11,7 +11,7 @@ from ...model.errors import BadInput
 from ...model.filters import Filter
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldSchema, FieldType
 from ...model.payload_path import PayloadPath
-from ...model.updates import UpdateResult, UpdateStatus
+from ...model.updates import Update, UpdateResult, UpdateStatus
 from ..values import (
     Point,
     delete,
@@ -94,9 +94,12 @@ class UpsertsContract(ContractCase):
         await self.create()
         field = PayloadPath.parse("n")
         create = CreateFieldIndex(field, FieldSchema(FieldType.INTEGER))
-        for number, (update, wait) in enumerate(
-            ((create, True), (create, False), (DeleteFieldIndex(field), True))
-        ):
+        changes: list[tuple[Update, bool]] = [
+            (create, True),
+            (create, False),
+            (DeleteFieldIndex(field), True),
+        ]
+        for number, (update, wait) in enumerate(changes):
             result = await self.operations.update(NAME, update, wait=wait, timeout=0)
             self.assertEqual(result, UpdateResult(number, UpdateStatus.WAIT_TIMEOUT))
         result = await self.operations.update(NAME, create, wait=True, timeout=30)
