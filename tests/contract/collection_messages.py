@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -31,7 +30,7 @@ _ALIAS_ACTIONS = {
     DeleteAlias: "delete_alias",
     RenameAlias: "rename_alias",
 }
-_OWN_FORM = ("vectors", "sparse_vectors", "metadata")
+_OWN_FORM = ("vectors", "unnamed_in_map", "sparse_vectors", "metadata")
 
 
 def create_collection(name: str, request: CreateCollection) -> Any:
@@ -44,7 +43,7 @@ def update_collection(name: str, request: UpdateCollection) -> Any:
 
 def _filled(message: Any, request: CreateCollection | UpdateCollection) -> Any:
     fill(message, request, skip=_OWN_FORM)
-    _fill_vectors(message, request.vectors or {})
+    _fill_vectors(message, request)
     for name, params in (request.sparse_vectors or {}).items():
         place = message.sparse_vectors_config.map[name]
         place.SetInParent()
@@ -53,9 +52,11 @@ def _filled(message: Any, request: CreateCollection | UpdateCollection) -> Any:
     return message
 
 
-def _fill_vectors(message: Any, vectors: Mapping[str, Any]) -> None:
-    """The lone unnamed vector has a place of its own."""
-    if list(vectors) == [""]:
+def _fill_vectors(message: Any, request: CreateCollection | UpdateCollection) -> None:
+    """A lone unnamed vector has a place of its own, unless it was declared in a map."""
+    vectors = request.vectors or {}
+    is_mapped = isinstance(request, CreateCollection) and request.unnamed_in_map
+    if list(vectors) == [""] and not is_mapped:
         message.vectors_config.params.SetInParent()
         fill(message.vectors_config.params, vectors[""])
         return
@@ -98,7 +99,12 @@ def _read_params(message: Any) -> CollectionParams:
         dense = read_map(vectors.params_map.map, VectorParams)
     sparse = read_map(message.sparse_vectors_config.map, SparseVectorParams)
     params: CollectionParams = read(message, CollectionParams, skip=_OWN_FORM)
-    return attrs.evolve(params, vectors=dense, sparse_vectors=sparse or None)
+    return attrs.evolve(
+        params,
+        vectors=dense,
+        unnamed_in_map="" in vectors.params_map.map,
+        sparse_vectors=sparse or None,
+    )
 
 
 def read_cluster_info(message: Any) -> ClusterInfo:

@@ -80,7 +80,8 @@ def plain(value: Any) -> Any:
 
 def create_collection(request: CreateCollection) -> Json:
     body: Json = plain(request)
-    if list(request.vectors) == [""]:
+    del body["unnamed_in_map"]
+    if list(request.vectors) == [""] and not request.unnamed_in_map:
         body["vectors"] = body["vectors"][""]
     return body
 
@@ -184,6 +185,8 @@ def read_collection_info(result: Json) -> CollectionInfo:
     params = dict(config["params"])
     if "size" in params["vectors"]:
         params["vectors"] = {"": params["vectors"]}
+    else:
+        params["unnamed_in_map"] = "" in params["vectors"]
     config["params"] = params
     return CollectionInfo(
         config=_STRICT.structure(config, CollectionConfig),

@@ -146,6 +146,18 @@ class BytesTests(WireCase):
         for name in ("max_segment_size", "memmap_threshold", "max_optimization_threads"):
             self.assertIsNone(config["optimizer_config"][name])
 
+    async def test_the_two_forms_of_an_unnamed_vector(self) -> None:
+        space = {"size": 4, "distance": "Dot"}
+        for name, vectors in (("d", space), ("e", {"": space})):
+            await self.ok("PUT", f"/collections/{name}", {"vectors": vectors})
+            change = {"vectors": {"": {"on_disk": True}}}
+            await self.ok("PATCH", f"/collections/{name}", change)
+            told = (await self.ok("GET", f"/collections/{name}"))["config"]["params"]["vectors"]
+            changed = space | {"on_disk": True}
+            self.assertEqual(told, changed if name == "d" else {"": changed})
+            await self.ok("PUT", f"/collections/{name}/points", {"points": [POINT]})
+            self.assertEqual(await self.ok("GET", f"/collections/{name}/points/1"), POINT)
+
     async def test_points_come_back_in_the_form_of_their_collection(self) -> None:
         vectors = {"a": {"size": 2, "distance": "Dot"}}
         await self.ok("PUT", "/collections/d", {"vectors": vectors})

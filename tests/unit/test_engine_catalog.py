@@ -65,6 +65,13 @@ class CollectionRuleTests(EngineTestCase):
         with self.assertRaises(BadInput):
             self.catalog.create("other", unnamed())
 
+    def test_the_form_of_an_unnamed_vector_outlives_a_restart(self) -> None:
+        for name, in_map in (("alone", False), ("mapped", True)):
+            self.catalog.create(name, attrs.evolve(unnamed(), unnamed_in_map=in_map))
+        catalog = self.reopen()
+        for name, in_map in (("alone", False), ("mapped", True)):
+            self.assertIs(catalog.get(name).config.params.unnamed_in_map, in_map)
+
     def test_a_missing_collection_is_not_found(self) -> None:
         with self.assertRaises(NotFound) as caught:
             self.catalog.get("x")

@@ -8,6 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.jsonform.collections import (
+    config_from_json,
     config_to_json,
     dump_config,
     load_config,
@@ -86,6 +87,24 @@ class CreateTests(SynchronousTestCase):
             },
         )
 
+    def test_the_form_of_an_unnamed_vector_is_kept(self) -> None:
+        for vectors in (SPACE, {"": SPACE}, {}, {"": SPACE, "b": SPACE}, {"b": SPACE}):
+            config = created({"vectors": vectors, "unnamed_in_map": True})
+            self.assertEqual(config_to_json(config)["params"]["vectors"], vectors)
+            self.assertNotIn("unnamed_in_map", config_to_json(config)["params"])
+            self.assertEqual(load_config(dump_config(config)), config)
+            config = changed(config, {"metadata": {"a": 1}, "unnamed_in_map": False})
+            self.assertEqual(config_to_json(config)["params"]["vectors"], vectors)
+
+    def test_what_an_older_version_stored_is_read(self) -> None:
+        stored = config_to_json(created({"vectors": {"": SPACE}}))
+        # It wrote both forms as this one.
+        stored["params"]["vectors"] = SPACE
+        self.assertEqual(config_from_json(stored), created({"vectors": SPACE}))
+
+    def test_vectors_are_not_null(self) -> None:
+        self.assertRaises(FormatError, read_create_collection, {"vectors": None})
+
     def test_only_what_was_set_is_echoed(self) -> None:
         space = {**SPACE, "on_disk": False, "hnsw_config": {"m": 3}, "datatype": "float16"}
         binary: dict[str, Any] = {"binary": {"encoding": "two_bits"}}
@@ -123,7 +142,7 @@ class CreateTests(SynchronousTestCase):
         self.assertEqual(created(body), created({"vectors": SPACE}))
 
     def test_no_vectors_at_all(self) -> None:
-        bodies: list[dict[str, Any]] = [{}, {"vectors": {}}, {"vectors": None}]
+        bodies: list[dict[str, Any]] = [{}, {"vectors": {}}]
         for body in bodies:
             self.assertEqual(config_to_json(created(body))["params"]["vectors"], {})
 

@@ -19,6 +19,7 @@ from ..model.collection import (
 )
 from ..model.collection_params import Disabled, QuantizationConfig
 from ..model.errors import FormatError
+from ..model.vectors import UNNAMED
 from .converter import make_converter
 
 _ALIAS_ACTIONS: Mapping[str, type[AliasAction]] = {
@@ -35,7 +36,9 @@ def read_create_collection(body: object) -> CreateCollection:
         if "quantization_config" not in body and "quantization" in body:
             # The field's older name, still accepted.
             body = {**body, "quantization_config": body["quantization"]}
-        body = {**body, "vectors": _named_vectors(body.get("vectors"))}
+        if "vectors" in body and body["vectors"] is None:
+            raise FormatError("data did not match any variant of untagged enum VectorsConfig")
+        body = {**body, **_named_vectors(body.get("vectors"))}
     return _CONVERTER.structure(body, CreateCollection)
 
 
@@ -58,15 +61,16 @@ def config_to_json(config: CollectionConfig) -> dict[str, Any]:
     plain.setdefault("quantization_config", None)
     for name in _NULL_WHEN_UNSET:
         plain["optimizer_config"].setdefault(name, None)
-    vectors = plain["params"]["vectors"]
-    if list(vectors) == [""]:
-        plain["params"]["vectors"] = vectors[""]
+    params = plain["params"]
+    del params["unnamed_in_map"]
+    if config.params.is_single:
+        params["vectors"] = params["vectors"][UNNAMED]
     return plain
 
 
 def config_from_json(value: dict[str, Any]) -> CollectionConfig:
     """The inverse of `config_to_json`."""
-    params = {**value["params"], "vectors": _named_vectors(value["params"]["vectors"])}
+    params = {**value["params"], **_named_vectors(value["params"]["vectors"])}
     return _CONVERTER.structure({**value, "params": params}, CollectionConfig)
 
 
@@ -80,13 +84,17 @@ def load_config(data: bytes) -> CollectionConfig:
     return config_from_json(orjson.loads(data))
 
 
-def _named_vectors(vectors: Any) -> Any:
-    """One object with a size is the unnamed vector; anything else maps names to vectors."""
+def _named_vectors(vectors: Any) -> dict[str, Any]:
+    """The fields of dense vectors in the model.
+
+    One object with a size is the unnamed vector; anything else maps names to vectors.
+    """
     if not isinstance(vectors, dict):
-        return vectors
+        return {"vectors": vectors, "unnamed_in_map": False}
     keys = {"size", "distance"} & vectors.keys()
-    is_single = any(not isinstance(vectors[key], dict) for key in keys)
-    return {"": vectors} if is_single else vectors
+    if any(not isinstance(vectors[key], dict) for key in keys):
+        return {"vectors": {UNNAMED: vectors}, "unnamed_in_map": False}
+    return {"vectors": vectors, "unnamed_in_map": UNNAMED in vectors}
 
 
 def _read_alias_action(action: object) -> AliasAction:

@@ -29,15 +29,20 @@ from .errors import BadInput, NotSupported, unknown_vector
 from .names import check_vector_name
 from .payload_index import FieldInfo
 from .validation import bounded, validate
+from .vectors import UNNAMED
 
 JsonObject = Mapping[str, Any]
 
 
 @frozen
 class CreateCollection:
-    """A request for a new collection. `vectors` maps "" to the unnamed vector."""
+    """A request for a new collection. `vectors` maps "" to the unnamed vector.
+
+    `unnamed_in_map` says that this vector was declared under its name "", in a map.
+    """
 
     vectors: Mapping[str, VectorParams] = attrs.field(factory=dict)
+    unnamed_in_map: bool = False
     shard_number: int | None = bounded(1)
     sharding_method: ShardingMethod | None = None
     replication_factor: int | None = bounded(1)
@@ -81,9 +86,13 @@ class UpdateCollection:
 
 @frozen
 class CollectionParams:
-    """The parameters of a collection as they are stored and echoed."""
+    """The parameters of a collection as they are stored and echoed.
+
+    A lone unnamed vector is shown without its name, unless it was declared in a map.
+    """
 
     vectors: Mapping[str, VectorParams] = attrs.field(factory=dict)
+    unnamed_in_map: bool = False
     shard_number: int = 1
     sharding_method: ShardingMethod | None = None
     replication_factor: int = 1
@@ -93,6 +102,11 @@ class CollectionParams:
     on_disk_payload: bool = True
     payload: PayloadStorageParams | None = None
     sparse_vectors: Mapping[str, SparseVectorParams] | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the only dense vector is one that has no name, and was declared without one."""
+        return list(self.vectors) == [UNNAMED] and not self.unnamed_in_map
 
 
 @frozen
@@ -208,6 +222,7 @@ def new_config(request: CreateCollection, defaults: CollectionConfig) -> Collect
     params = attrs.evolve(
         defaults.params,
         vectors=dict(request.vectors),
+        unnamed_in_map=request.unnamed_in_map,
         sparse_vectors=dict(request.sparse_vectors) if request.sparse_vectors else None,
         **changes,
     )
@@ -265,7 +280,7 @@ def _check_vector_names(request: CreateCollection) -> None:
     sparse = request.sparse_vectors or {}
     for name in (*request.vectors, *sparse):
         check_vector_name(name)
-    if "" in sparse:
+    if UNNAMED in sparse:
         raise BadInput("Sparse vector name cannot be empty")
     for name in sparse:
         if name in request.vectors:

@@ -78,7 +78,7 @@ def read_create(message: pb.CreateCollection) -> CreateCollection:
     parts |= given(message, "shard_number", *_REPLICATION, "on_disk_payload")
     parts["sharding_method"] = read_enum(message, "sharding_method", SHARDING_METHODS)
     if message.HasField("vectors_config"):
-        parts["vectors"] = read_vectors(message.vectors_config)
+        parts |= read_vectors(message.vectors_config)
     if message.HasField("wal_config"):
         parts["wal_config"] = WalConfigDiff(**given(message.wal_config, *_WAL))
     if message.HasField("quantization_config"):
@@ -178,7 +178,7 @@ def _write_set(value: object, message: Message, *names: str) -> None:
 def _write_params(params: CollectionParams, message: pb.CollectionParams) -> None:
     names = ("shard_number", *_REPLICATION, *_READ_FAN_OUT, "on_disk_payload")
     write_given(params, message, *names, sharding_method=SHARDING_METHODS)
-    write_vectors_config(params.vectors, message.vectors_config)
+    write_vectors_config(params, message.vectors_config)
     if params.sparse_vectors is not None:
         write_sparse_vectors(params.sparse_vectors, message.sparse_vectors_config)
     if params.payload is not None:

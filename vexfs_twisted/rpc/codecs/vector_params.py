@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...model.collection import CollectionParams
 from ...model.collection_params import (
     Datatype,
     HnswConfig,
@@ -32,12 +33,13 @@ _HNSW = (
 )
 
 
-def read_vectors(message: pb.VectorsConfig) -> dict[str, VectorParams]:
-    """Vector spaces by name; "" is the unnamed one."""
+def read_vectors(message: pb.VectorsConfig) -> dict[str, Any]:
+    """The fields of dense vectors in the model: by name, "" being the unnamed one."""
     if message.WhichOneof("config") == "params":
-        return {UNNAMED: _read_vector(message.params)}
+        return {"vectors": {UNNAMED: _read_vector(message.params)}}
     spaces = message.params_map.map
-    return {name: _read_vector(spaces[name]) for name in spaces}
+    vectors = {name: _read_vector(spaces[name]) for name in spaces}
+    return {"vectors": vectors, "unnamed_in_map": UNNAMED in vectors}
 
 
 def read_vectors_diff(message: pb.VectorsConfigDiff) -> dict[str, VectorParamsDiff]:
@@ -103,14 +105,14 @@ def _read_sparse(message: pb.SparseVectorParams) -> SparseVectorParams:
     return SparseVectorParams(index=index, modifier=read_enum(message, "modifier", MODIFIERS))
 
 
-def write_vectors_config(vectors: Mapping[str, VectorParams], message: pb.VectorsConfig) -> None:
-    """Put vector spaces into `message`: alone when only the unnamed one is there."""
-    if len(vectors) == 1 and UNNAMED in vectors:
-        _write_vector(vectors[UNNAMED], message.params)
+def write_vectors_config(params: CollectionParams, message: pb.VectorsConfig) -> None:
+    """Put the dense vector spaces into `message`, in the form in which they were declared."""
+    if params.is_single:
+        _write_vector(params.vectors[UNNAMED], message.params)
         return
     message.params_map.SetInParent()
-    for name, params in vectors.items():
-        _write_vector(params, message.params_map.map[name])
+    for name, space in params.vectors.items():
+        _write_vector(space, message.params_map.map[name])
 
 
 def _write_vector(params: VectorParams, message: pb.VectorParams) -> None:

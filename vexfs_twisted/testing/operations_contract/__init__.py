@@ -21,10 +21,12 @@ from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
 from .streams import IncomingStreamsContract, OutgoingStreamsContract
 from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
+from .vector_forms import VectorFormsContract
 
 TOPICS: tuple[type[ContractCase], ...] = (
     CollectionsContract,
     ConfigurationContract,
+    VectorFormsContract,
     OptimizationsContract,
     AliasesContract,
     UpsertsContract,
