@@ -118,6 +118,9 @@ def _read_field(message: Any, name: str, kind: Any) -> Any:
     if attrs.has(kind):
         return read(part, kind)
     if "setting" in part.DESCRIPTOR.fields_by_name and part.HasField("setting"):
+        if kind is int:
+            # A number of threads that is automatic is None in the model.
+            return None
         return enum_member(part.DESCRIPTOR.enum_types_by_name["Setting"], part.setting, kind)
     return part.value
 

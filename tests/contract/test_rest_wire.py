@@ -143,8 +143,47 @@ class BytesTests(WireCase):
         self.assertIsNone(config["quantization_config"])
         self.assertNotIn("strict_mode_config", config)
         self.assertNotIn("metadata", config)
-        for name in ("max_segment_size", "memmap_threshold", "max_optimization_threads"):
+        for name in (
+            "max_segment_size",
+            "memmap_threshold",
+            "max_optimization_threads",
+            "prevent_unoptimized",
+        ):
             self.assertIsNone(config["optimizer_config"][name])
+
+    async def test_metadata_that_is_empty_is_told(self) -> None:
+        async def metadata() -> Any:
+            return (await self.ok("GET", "/collections/d"))["config"]["metadata"]
+
+        await self.ok("PUT", "/collections/d", UNNAMED | {"metadata": {}})
+        self.assertEqual(await metadata(), {})
+        await self.ok("PATCH", "/collections/d", {"metadata": {"a": 1}})
+        await self.ok("PATCH", "/collections/d", {"metadata": {}})
+        self.assertEqual(await metadata(), {"a": 1})
+        await self.ok("PATCH", "/collections/d", {"metadata": {"a": None}})
+        self.assertEqual(await metadata(), {})
+
+    async def test_the_parameters_of_an_index_show_what_was_left_out(self) -> None:
+        for kind, parts, told in (
+            ("integer", {}, {"lookup": None, "range": None, "is_principal": None}),
+            ("integer", {"range": False}, {"lookup": None, "range": False, "is_principal": None}),
+            ("integer", {"lookup": None, "on_disk": True}, {"lookup": None, "on_disk": True}),
+            ("float", {}, {"is_principal": None}),
+            ("datetime", {"is_principal": False}, {"is_principal": False}),
+            ("keyword", {}, {}),
+            ("bool", {"on_disk": False}, {"on_disk": False}),
+        ):
+            declared = {"type": kind, **parts}
+            body = {"field_name": "f", "field_schema": declared}
+            await self.ok("PUT", "/collections/c/index?wait=true", body)
+            info = (await self.ok("GET", "/collections/c"))["payload_schema"]["f"]
+            unset = {"lookup", "range", "is_principal"} if kind == "integer" else set()
+            expected = dict.fromkeys(unset) | told | {"type": kind}
+            self.assertEqual(info["params"], expected)
+        body = {"field_name": "f", "field_schema": "integer"}
+        await self.ok("PUT", "/collections/c/index?wait=true", body)
+        info = (await self.ok("GET", "/collections/c"))["payload_schema"]["f"]
+        self.assertNotIn("params", info)
 
     async def test_the_two_forms_of_an_unnamed_vector(self) -> None:
         space = {"size": 4, "distance": "Dot"}

@@ -77,6 +77,7 @@ class CreateTests(SynchronousTestCase):
                     "indexing_threshold": 10000,
                     "flush_interval_sec": 5,
                     "max_optimization_threads": None,
+                    "prevent_unoptimized": None,
                 },
                 "wal_config": {
                     "wal_capacity_mb": 32,
@@ -224,6 +225,17 @@ class UpdateTests(SynchronousTestCase):
         config = created({"metadata": {"a": 1, "b": {"c": 2}}})
         config = changed(config, {"metadata": {"a": None, "b": {"d": 3}, "e": "f"}})
         self.assertEqual(config.metadata, {"b": {"d": 3}, "e": "f"})
+
+    def test_metadata_that_is_empty_is_kept(self) -> None:
+        self.assertNotIn("metadata", config_to_json(created({})))
+        for config in (
+            created({"metadata": {}}),
+            created({"metadata": {"a": None}}),
+            changed(created({}), {"metadata": {}}),
+            changed(created({"metadata": {"a": 1}}), {"metadata": {"a": None}}),
+            changed(created({"metadata": {}}), {"metadata": None}),
+        ):
+            self.assertEqual(config_to_json(config)["metadata"], {})
 
     def test_strict_mode_merges_and_null_unsets_nothing(self) -> None:
         config = created({"strict_mode_config": {"enabled": False, "max_query_limit": 5}})

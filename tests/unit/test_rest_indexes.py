@@ -32,7 +32,7 @@ class Indexes(RestPointsCase):
     def test_objects_are_echoed_as_they_were_given(self) -> None:
         for params in (
             {"type": "keyword", "is_tenant": True, "on_disk": False},
-            {"range": False, "type": "integer"},
+            {"range": False, "type": "integer", "is_principal": True, "lookup": True},
             {"type": "text", "tokenizer": "prefix", "stopwords": "english", "max_token_len": 9},
             {
                 "type": "text",

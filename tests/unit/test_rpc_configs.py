@@ -22,6 +22,7 @@ from vexfs_twisted.model.collection import (
     changed_config,
     new_config,
 )
+from vexfs_twisted.model.collection_params import OptimizersConfig
 from vexfs_twisted.model.errors import BadInput, ValidationError
 from vexfs_twisted.rpc.codecs.collections import write_info
 from vexfs_twisted.rpc.codecs.configs import read_create, read_update
@@ -256,6 +257,22 @@ class MessageTests(SynchronousTestCase):
         self.assertTrue(result.optimizer_status.ok)
         self.assertFalse(result.config.HasField("quantization_config"))
         self.assertFalse(result.config.HasField("strict_mode_config"))
+
+    def test_an_unnamed_vector_in_a_map_is_echoed_in_one(self) -> None:
+        params = pb.VectorParams(size=4, distance=pb.Distance.Dot)
+        spaces = pb.VectorsConfig(params_map=pb.VectorParamsMap(map={"": params}))
+        request = pb.CreateCollection(vectors_config=spaces)
+        config = new_config(read_create(request), CollectionConfig())
+        result = write_info(CollectionInfo(config, 0, 0, 1)).result
+        self.assertEqual(result.config.params.vectors_config, spaces)
+
+    def test_a_number_of_threads_is_told_or_automatic(self) -> None:
+        for threads, variant in ((None, "setting"), (0, "value"), (3, "value")):
+            optimizer = OptimizersConfig(max_optimization_threads=threads)
+            info = CollectionInfo(CollectionConfig(optimizer_config=optimizer), 0, 0, 1)
+            told = write_info(info).result.config.optimizer_config.max_optimization_threads
+            self.assertEqual(told.WhichOneof("variant"), variant)
+            self.assertEqual(told.value, threads or 0)
 
     def test_a_failure_of_the_optimizer_is_told(self) -> None:
         info = CollectionInfo(CollectionConfig(), 0, 0, 1, optimizer_error="no room")

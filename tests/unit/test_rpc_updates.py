@@ -376,6 +376,9 @@ class ResultTests(SynchronousTestCase):
             result = write_update_result(UpdateResult(0, status)).result
             self.assertEqual((result.operation_id, result.status), (0, number_))
             self.assertTrue(result.HasField("operation_id"))
+            response = write_update_result(UpdateResult(0, status))
+            self.assertTrue(response.HasField("usage"))
+            self.assertEqual(response.usage.ByteSize(), 0)
         unknown = write_update_result(UpdateResult(None, UpdateStatus.WAIT_TIMEOUT))
         self.assertFalse(unknown.result.HasField("operation_id"))
 
@@ -384,3 +387,4 @@ class ResultTests(SynchronousTestCase):
         response = write_update_results(results)
         self.assertEqual([result.operation_id for result in response.result], [4, 5])
         self.assertEqual({result.status for result in response.result}, {2})
+        self.assertTrue(response.HasField("usage"))

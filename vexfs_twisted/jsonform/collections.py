@@ -27,7 +27,12 @@ _ALIAS_ACTIONS: Mapping[str, type[AliasAction]] = {
     "delete_alias": DeleteAlias,
     "rename_alias": RenameAlias,
 }
-_NULL_WHEN_UNSET = ("max_segment_size", "memmap_threshold", "max_optimization_threads")
+_NULL_WHEN_UNSET = (
+    "max_segment_size",
+    "memmap_threshold",
+    "max_optimization_threads",
+    "prevent_unoptimized",
+)
 
 
 def read_create_collection(body: object) -> CreateCollection:

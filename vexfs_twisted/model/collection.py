@@ -233,7 +233,7 @@ def new_config(request: CreateCollection, defaults: CollectionConfig) -> Collect
         wal_config=merged(defaults.wal_config, request.wal_config),
         quantization_config=request.quantization_config or defaults.quantization_config,
         strict_mode_config=request.strict_mode_config or defaults.strict_mode_config,
-        metadata=_without_nulls(request.metadata or {}) or None,
+        metadata=_merged_metadata(None, request.metadata),
     )
 
 
@@ -255,7 +255,7 @@ def changed_config(config: CollectionConfig, request: UpdateCollection) -> Colle
         wal_config=config.wal_config,
         quantization_config=_replaced(config.quantization_config, request.quantization_config),
         strict_mode_config=_merged_optional(config.strict_mode_config, request.strict_mode_config),
-        metadata=_without_nulls({**(config.metadata or {}), **(request.metadata or {})}) or None,
+        metadata=_merged_metadata(config.metadata, request.metadata),
     )
 
 
@@ -340,5 +340,9 @@ def _replaced(
     return None if isinstance(new, Disabled) else new
 
 
-def _without_nulls(metadata: JsonObject) -> dict[str, Any]:
-    return {key: value for key, value in metadata.items() if value is not None}
+def _merged_metadata(old: JsonObject | None, new: JsonObject | None) -> JsonObject | None:
+    """`old` with the members of `new`; a null removes one. Empty is not the same as never given."""
+    if new is None:
+        return old
+    merged_members = {**(old or {}), **new}
+    return {key: value for key, value in merged_members.items() if value is not None}

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
 from ...jsonform.collections import config_to_json
-from ...jsonform.payload_index import field_schema_to_json
 from ...model.advice import warnings_about
 from ...model.collection import Alias, ClusterInfo, CollectionInfo
-from ...model.payload_index import FieldInfo
+from ...model.payload_index import FieldInfo, FieldType
 from ...model.queries import FacetHit, Record, ScoredPoint
 from ...model.updates import UpdateResult
 from .vectors import vectors_to_json
+
+_NULL_WHEN_UNSET: Mapping[FieldType, tuple[str, ...]] = {
+    FieldType.INTEGER: ("lookup", "range", "is_principal"),
+    FieldType.FLOAT: ("is_principal",),
+    FieldType.DATETIME: ("is_principal",),
+}
+"""The parameters of an index that are shown as null where its declaration left them out."""
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
@@ -77,7 +83,10 @@ def _field_info_to_json(info: FieldInfo) -> dict[str, Any]:
     """What is told about an index; its parameters only where they were given as an object."""
     plain: dict[str, Any] = {"data_type": info.schema.type.value, "points": info.points}
     if info.schema.declared is not None:
-        plain["params"] = field_schema_to_json(info.schema)
+        declared = info.schema.declared
+        names = _NULL_WHEN_UNSET.get(info.schema.type, ())
+        unset = dict.fromkeys(name for name in names if name not in declared)
+        plain["params"] = {**declared, **unset}
     return plain
 
 

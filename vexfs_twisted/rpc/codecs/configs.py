@@ -36,6 +36,7 @@ from .vector_params import (
     write_vectors_config,
 )
 
+_AUTO = pb.MaxOptimizationThreads.Setting.Auto
 _WAL = ("wal_capacity_mb", "wal_segments_ahead", "wal_retain_closed")
 _OPTIMIZERS = (
     "deleted_threshold",
@@ -154,12 +155,17 @@ def _read_strict_mode(message: pb.StrictModeConfig) -> StrictModeConfig:
 
 
 def write_config(config: CollectionConfig, message: pb.CollectionConfig) -> None:
-    """Put the whole configuration into `message`, in place. What was never set stays unset."""
+    """Put the whole configuration into `message`, in place.
+
+    What was never set stays unset, but for the number of threads, which says that it is automatic.
+    """
     _write_params(config.params, message.params)
     write_hnsw(config.hnsw_config, message.hnsw_config)
     _write_set(config.optimizer_config, message.optimizer_config, *_OPTIMIZERS)
     threads = config.optimizer_config.max_optimization_threads
-    if threads is not None:
+    if threads is None:
+        message.optimizer_config.max_optimization_threads.setting = _AUTO
+    else:
         message.optimizer_config.max_optimization_threads.value = threads
     _write_set(config.wal_config, message.wal_config, *_WAL)
     if config.quantization_config is not None:

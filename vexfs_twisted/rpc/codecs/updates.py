@@ -174,9 +174,10 @@ OPERATIONS: Mapping[str, Callable[[Any], Update]] = {
 
 
 def write_update_result(result: UpdateResult) -> pb.PointsOperationResponse:
-    """The response to an update."""
+    """The response to an update. Usage is there, and empty: none is measured."""
     response = pb.PointsOperationResponse()
     _write_result(result, response.result)
+    response.usage.SetInParent()
     return response
 
 
@@ -185,6 +186,7 @@ def write_update_results(results: Iterable[UpdateResult]) -> pb.UpdateBatchRespo
     response = pb.UpdateBatchResponse()
     for result in results:
         _write_result(result, response.result.add())
+    response.usage.SetInParent()
     return response
 
 
