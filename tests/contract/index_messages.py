@@ -18,11 +18,11 @@ _WORDS = ("memory", "tokenizer")
 
 def fill_field_type(message: Any, schema: FieldSchema) -> None:
     """Put what `schema` declares into a request."""
+    kinds = message.DESCRIPTOR.fields_by_name["field_type"].enum_type
+    message.field_type = next(
+        kind.number for kind in kinds.values if kind.name.lower().endswith(schema.type.value)
+    )
     if schema.declared is None:
-        kinds = message.DESCRIPTOR.fields_by_name["field_type"].enum_type
-        message.field_type = next(
-            kind.number for kind in kinds.values if kind.name.lower().endswith(schema.type.value)
-        )
         return
     params = getattr(message.field_index_params, f"{schema.type.value}_index_params")
     params.SetInParent()

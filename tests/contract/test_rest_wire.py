@@ -226,13 +226,12 @@ class SpellingsTests(WireCase):
             "offset": None,
             "limit": None,
             "with_payload": None,
-            "with_vector": None,
             "shard_key": None,
             "vector": [1],
         }
         page = await self.ok("POST", "/collections/c/points/scroll", nulls)
         self.assertEqual(len(page["points"]), 1)
-        nulls |= {"query": None, "params": None, "score_threshold": None}
+        nulls |= {"query": None, "params": None, "score_threshold": None, "with_vector": None}
         hits = await self.ok("POST", "/collections/c/points/query", nulls)
         self.assertEqual(hits["points"], [{"id": 1, "version": 0, "score": 0.0}])
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import CollectionConfig, CollectionInfo
-from vexfs_twisted.model.errors import BadInput, BadRequest, NotSupported
+from vexfs_twisted.model.errors import BadInput, BadRequest, MalformedMessage, NotSupported
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
@@ -67,7 +67,9 @@ def declare(declared: dict[str, Any]) -> points_pb2.CreateFieldIndexCollection:
     """The request by which the official client declares an index."""
     model = TypeAdapter(models.PayloadSchemaParams).validate_python(declared)
     request = grpc.CreateFieldIndexCollection(
-        field_name=FIELD.text, field_index_params=RestToGrpc.convert_payload_schema_params(model)
+        field_name=FIELD.text,
+        field_type=grpc.FieldType.Value(f"FieldType{declared['type'].capitalize()}"),
+        field_index_params=RestToGrpc.convert_payload_schema_params(model),
     )
     return points_pb2.CreateFieldIndexCollection.FromString(request.SerializeToString())
 
@@ -129,9 +131,19 @@ class DeclarationTests(SynchronousTestCase):
 
 
 def request_of(**params: Any) -> points_pb2.CreateFieldIndexCollection:
-    return points_pb2.CreateFieldIndexCollection(
+    """A request for an index with parameters, of the type that their first is for."""
+    request = points_pb2.CreateFieldIndexCollection(
         field_name="f", field_index_params=collections_pb2.PayloadIndexParams(**params)
     )
+    for name in params:
+        request.field_type = type_of(name)
+    return request
+
+
+def type_of(name: str) -> Any:
+    """The type that the parameters `name` are for."""
+    kind = name.removesuffix("_index_params").capitalize()
+    return points_pb2.FieldType.Value(f"FieldType{kind}")
 
 
 class RequestTests(SynchronousTestCase):
@@ -142,16 +154,25 @@ class RequestTests(SynchronousTestCase):
         declared = {"type": "text", "stopwords": {"languages": ["english"]}}
         self.assertEqual(schema, read_field_schema(declared))
 
-    def test_parameters_say_the_type(self) -> None:
-        request = request_of(geo_index_params=collections_pb2.GeoIndexParams())
-        request.field_type = points_pb2.FieldType.FieldTypeKeyword
-        self.assertIs(read_create_index(request).schema.type, FieldType.GEO)
+    def test_parameters_are_those_of_the_type(self) -> None:
+        for kind in collections_pb2.PayloadIndexParams.DESCRIPTOR.fields:
+            request = request_of()
+            getattr(request.field_index_params, kind.name).SetInParent()
+            error = self.assertRaises(MalformedMessage, read_create_index, request)
+            self.assertIn("field_type is not set", error.message)
+            for number in points_pb2.FieldType.values():
+                request.field_type = number
+                if number == type_of(kind.name):
+                    read_create_index(request)
+                else:
+                    self.assertRaises(MalformedMessage, read_create_index, request)
 
     def test_every_kind_of_index_of_the_schema_is_read(self) -> None:
         kinds = collections_pb2.PayloadIndexParams.DESCRIPTOR.fields
         for kind in kinds:
             request = request_of()
             getattr(request.field_index_params, kind.name).SetInParent()
+            request.field_type = type_of(kind.name)
             schema = read_create_index(request).schema
             self.assertEqual(f"{schema.type.value}_index_params", kind.name)
         self.assertEqual(len(kinds), len(FieldType))

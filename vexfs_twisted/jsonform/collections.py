@@ -41,9 +41,7 @@ def read_create_collection(body: object) -> CreateCollection:
         if "quantization_config" not in body and "quantization" in body:
             # The field's older name, still accepted.
             body = {**body, "quantization_config": body["quantization"]}
-        if "vectors" in body and body["vectors"] is None:
-            raise FormatError("data did not match any variant of untagged enum VectorsConfig")
-        body = {**body, **_named_vectors(body.get("vectors"))}
+        body = {**body, **_named_vectors(body.get("vectors", {}))}
     return _CONVERTER.structure(body, CreateCollection)
 
 
@@ -95,7 +93,7 @@ def _named_vectors(vectors: Any) -> dict[str, Any]:
     One object with a size is the unnamed vector; anything else maps names to vectors.
     """
     if not isinstance(vectors, dict):
-        return {"vectors": vectors, "unnamed_in_map": False}
+        raise FormatError("data did not match any variant of untagged enum VectorsConfig")
     keys = {"size", "distance"} & vectors.keys()
     if any(not isinstance(vectors[key], dict) for key in keys):
         return {"vectors": {UNNAMED: vectors}, "unnamed_in_map": False}

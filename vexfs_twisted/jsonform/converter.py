@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from ..model.errors import FormatError
+from ..model.validation import Width
 
 T = TypeVar("T")
 
@@ -60,6 +61,17 @@ def _structure_integer(value: object, _: object) -> int:
     if value < 0 or value >= 2**64:
         raise FormatError(f"invalid value: integer `{value}`, expected an unsigned integer")
     return value
+
+
+def _is_of_width(kind: Any) -> bool:
+    return get_origin(kind) is Annotated and isinstance(kind.__metadata__[0], Width)
+
+
+def _structure_of_width(value: object, kind: Any) -> int:
+    number, bits = _structure_integer(value, None), kind.__metadata__[0].bits
+    if number >> bits:
+        raise FormatError(f"invalid value: integer `{number}`, expected u{bits}")
+    return number
 
 
 def _structure_number(value: object, _: object) -> float:
@@ -108,6 +120,10 @@ def _structure_map(converter: Converter, kind: Any) -> Callable[[object, object]
 def _structure_attrs(converter: Converter, kind: type) -> Callable[[object, object], Any]:
     attrs.resolve_types(kind)
     fields = attrs.fields(kind)
+    takes_null = {
+        field.name: field.default is attrs.NOTHING or type(None) in get_args(field.type)
+        for field in fields
+    }
 
     def structure(value: object, _: object) -> Any:
         if not isinstance(value, dict):
@@ -115,7 +131,7 @@ def _structure_attrs(converter: Converter, kind: type) -> Callable[[object, obje
         given: dict[str, Any] = {}
         for field in fields:
             item = value.get(field.name)
-            if item is not None:
+            if item is not None or (field.name in value and not takes_null[field.name]):
                 given[field.name] = located(field.name, converter.structure, item, field.type)
             elif field.default is attrs.NOTHING:
                 raise FormatError(f"missing field `{field.name}`")
@@ -134,12 +150,16 @@ def _unstructure_attrs(converter: Converter, kind: type) -> Callable[[Any], dict
 
 
 def make_converter() -> Converter:
-    """A strict converter: explicit null equals absent, unknown fields are ignored."""
+    """A strict converter: unknown fields are ignored, and null equals absent.
+
+    Where a class has a default other than None, null is refused.
+    """
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, _structure_integer)
     converter.register_structure_hook(float, _structure_number)
     converter.register_structure_hook(str, _strict(str, "a string"))
     converter.register_structure_hook(bool, _strict(bool, "a boolean"))
+    converter.register_structure_hook_func(_is_of_width, _structure_of_width)
     converter.register_structure_hook_func(
         lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _structure_enum
     )

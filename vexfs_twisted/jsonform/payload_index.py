@@ -39,7 +39,11 @@ def read_field_schema(value: object) -> FieldSchema:
     kind = _read_type(value.get("type"))
     _refuse_later(kind, value)
     readers = {"type": _read_type, **_ANYWHERE, **_PARAMETERS[kind]}
-    declared = {name: item for name, item in value.items() if name in readers and item is not None}
+    declared = {
+        name: item
+        for name, item in value.items()
+        if name in readers and (item is not None or name in _NEVER_NULL)
+    }
     if kind is FieldType.TEXT:
         declared.setdefault("tokenizer", Tokenizer.WORD.value)
     read = {name: located(name, readers[name], item) for name, item in declared.items()}
@@ -140,5 +144,6 @@ _ANYWHERE: Mapping[str, Callable[[object], Any]] = {
     "memory": _of(Memory),
     "enable_hnsw": _of(bool),
 }
+_NEVER_NULL = frozenset(("tokenizer",))
 _KEPT = frozenset(("lookup", "range", "prefix", "is_tenant", "is_principal", "memory", "on_disk"))
 """What a FieldSchema has a field for; graphs for payload values are always built."""

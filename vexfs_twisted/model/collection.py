@@ -28,7 +28,7 @@ from .collection_params import (
 from .errors import BadInput, NotSupported, unknown_vector
 from .names import check_vector_name
 from .payload_index import FieldInfo
-from .validation import bounded, validate
+from .validation import UInt32, bounded, validate
 from .vectors import UNNAMED
 
 JsonObject = Mapping[str, Any]
@@ -43,10 +43,10 @@ class CreateCollection:
 
     vectors: Mapping[str, VectorParams] = attrs.field(factory=dict)
     unnamed_in_map: bool = False
-    shard_number: int | None = bounded(1)
+    shard_number: UInt32 | None = bounded(1)
     sharding_method: ShardingMethod | None = None
-    replication_factor: int | None = bounded(1)
-    write_consistency_factor: int | None = bounded(1)
+    replication_factor: UInt32 | None = bounded(1)
+    write_consistency_factor: UInt32 | None = bounded(1)
     on_disk_payload: bool | None = None
     payload: PayloadStorageParams | None = None
     hnsw_config: HnswConfigDiff | None = None
@@ -62,9 +62,9 @@ class CreateCollection:
 class CollectionParamsDiff:
     """A change to the parameters of a collection."""
 
-    replication_factor: int | None = bounded(1)
-    write_consistency_factor: int | None = bounded(1)
-    read_fan_out_factor: int | None = bounded(0)
+    replication_factor: UInt32 | None = bounded(1)
+    write_consistency_factor: UInt32 | None = bounded(1)
+    read_fan_out_factor: UInt32 | None = bounded(0)
     read_fan_out_delay_ms: int | None = bounded(0)
     on_disk_payload: bool | None = None
     payload: PayloadStorageParams | None = None

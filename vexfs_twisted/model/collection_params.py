@@ -12,7 +12,7 @@ from typing import Literal
 import attrs
 from attrs import frozen
 
-from .validation import bounded, ruled
+from .validation import UInt8, bounded, ruled
 
 MAX_DIMENSION = 65536
 
@@ -343,4 +343,4 @@ class StrictModeConfig:
     multivector_config: Mapping[str, StrictModeMultivector] | None = None
     sparse_config: Mapping[str, StrictModeSparse] | None = None
     max_payload_index_count: int | None = bounded(0)
-    max_resident_memory_percent: int | None = bounded(1, 100)
+    max_resident_memory_percent: UInt8 | None = bounded(1, 100)

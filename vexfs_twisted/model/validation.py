@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 from attrs import frozen
 
 from .errors import Place, Problem, ValidationError
+
+
+@frozen
+class Width:
+    """The bits that the interface has for an unsigned integer."""
+
+    bits: int
+
+
+UInt8 = Annotated[int, Width(8)]
+UInt32 = Annotated[int, Width(32)]
+"""Integers that do not even parse when they are larger; others may have 64 bits."""
 
 _RULE = "rule"
 _SOUND = "sound"

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ...jsonform.converter import describe, located, make_converter
 from ...model.errors import BadInput, FormatError
+from ...model.validation import UInt32
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -24,6 +25,7 @@ def reader_of(kind: type[T]) -> Reader[T]:
 
 
 read_unsigned = reader_of(int)
+read_u32: Reader[int] = reader_of(UInt32)
 read_number = reader_of(float)
 read_boolean = reader_of(bool)
 read_string = reader_of(str)
@@ -65,6 +67,11 @@ def optional(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T 
     """A field, or `default` where it is absent or null."""
     value = body.get(name)
     return default if value is None else located(name, read, value)
+
+
+def defaulted(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T | D:
+    """A field that may be absent, and may not be null."""
+    return located(name, read, body[name]) if name in body else default
 
 
 def shallow(read: Reader[T]) -> Reader[T]:

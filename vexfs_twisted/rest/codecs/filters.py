@@ -34,6 +34,7 @@ from .fields import (
     read_list,
     read_object,
     read_string,
+    read_u32,
     read_unsigned,
     required,
 )
@@ -43,7 +44,6 @@ from .selectors import read_path
 
 _CLAUSES = ("should", "min_should", "must", "must_not")
 _MAX_DEPTH = 64
-_MAX_U32 = 2**32 - 1
 _AT_LEAST_ONE = Bounds(1)
 
 
@@ -182,21 +182,14 @@ def _read_nested(value: Any, scope: _Scope) -> Nested:
 
 def _read_slice(value: Any, scope: _Scope) -> Slice:
     body = read_object(value, "Slice")
-    total = required(body, "total", _read_u32)
-    index = required(body, "index", _read_u32)
+    total = required(body, "total", read_u32)
+    index = required(body, "index", read_u32)
     if total == 0:
         raise FormatError("total: invalid value: integer `0`, expected a nonzero u32")
     if index >= total:
         text = f"value {index} invalid, must be smaller than total ({total})"
         raise ValidationError([Problem(f"{scope.path}.index", text)])
     return Slice(total, index)
-
-
-def _read_u32(value: Any) -> int:
-    number = read_unsigned(value)
-    if number > _MAX_U32:
-        raise FormatError(f"invalid value: integer `{number}`, expected u32")
-    return number
 
 
 _CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {

@@ -32,6 +32,7 @@ from ...model.validation import validate
 from ...model.vectors import UNNAMED
 from .fields import (
     Reader,
+    defaulted,
     optional,
     read_boolean,
     read_exact_number,
@@ -103,7 +104,7 @@ def read_count(value: Any) -> Count:
     refuse_shard_key(body)
     return Count(
         filter=read_optional_filter(body, "count_request.filter"),
-        exact=optional(body, "exact", read_boolean, True),
+        exact=defaulted(body, "exact", read_boolean, True),
     )
 
 
@@ -153,7 +154,7 @@ def read_query(value: Any, path: str = "internal") -> Query:
         score_threshold=optional(body, "score_threshold", read_number, None),
         limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
         offset=optional(body, "offset", read_unsigned, 0),
-        selection=read_selection(body, NO_PAYLOAD),
+        selection=read_selection(body, NO_PAYLOAD, takes_null=True),
     )
     validate(query, path)
     return query
@@ -173,7 +174,7 @@ def read_search(value: Any, path: str = "search_request") -> Query:
         score_threshold=optional(body, "score_threshold", read_number, None),
         limit=required(body, limit_name, read_unsigned),
         offset=optional(body, "offset", read_unsigned, 0),
-        selection=read_selection(body, NO_PAYLOAD),
+        selection=read_selection(body, NO_PAYLOAD, takes_null=True),
     )
     validate(query, path)
     return query

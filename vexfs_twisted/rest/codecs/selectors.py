@@ -14,7 +14,7 @@ from ...model.queries import (
     Selection,
     VectorSelector,
 )
-from .fields import optional, read_list, read_string
+from .fields import defaulted, optional, read_list, read_string
 
 
 def read_path(value: Any) -> PayloadPath:
@@ -30,14 +30,19 @@ def read_paths(value: Any) -> tuple[PayloadPath, ...]:
     return tuple(read_path(item) for item in read_list(value))
 
 
-def read_selection(body: dict[str, Any], payload: PayloadSelector) -> Selection:
-    """The selectors in a request; `payload` is what counts where it names none."""
-    vectors = body.get("with_vector")
-    if vectors is None:
-        vectors = body.get("with_vectors")
+def read_selection(
+    body: dict[str, Any], payload: PayloadSelector, *, takes_null: bool = False
+) -> Selection:
+    """The selectors in a request; `payload` is what counts where it names none.
+
+    `takes_null`: vectors may be selected by null, which means none of them.
+    """
+    read_field = optional if takes_null else defaulted
+    vectors: VectorSelector = False
+    for name in ("with_vectors", "with_vector"):
+        vectors = read_field(body, name, _read_vector_selector, vectors)
     return Selection(
-        payload=optional(body, "with_payload", _read_payload_selector, payload),
-        vectors=False if vectors is None else _read_vector_selector(vectors),
+        payload=optional(body, "with_payload", _read_payload_selector, payload), vectors=vectors
     )
 
 
@@ -46,9 +51,9 @@ def _read_payload_selector(value: Any) -> PayloadSelector:
         return ALL_PAYLOAD if value else NO_PAYLOAD
     if type(value) is list:
         return PayloadSelector(PayloadMode.INCLUDE, read_paths(value))
-    if type(value) is dict:
+    if type(value) is dict and len(value) == 1:
         for mode in (PayloadMode.INCLUDE, PayloadMode.EXCLUDE):
-            if value.get(mode.value) is not None:
+            if mode.value in value:
                 return PayloadSelector(mode, read_paths(value[mode.value]))
     raise FormatError("data did not match any variant of untagged enum WithPayloadInterface")
 

@@ -57,9 +57,10 @@ def read_set_payload(value: Any) -> SetPayload:
 
 
 def read_overwrite_payload(value: Any) -> OverwritePayload:
-    """A replacement of whole payloads; a path means nothing here."""
+    """A replacement of whole payloads. A path means nothing here, but must be one."""
     body = read_object(value, "SetPayload")
     payload = required(body, "payload", _dump_payload)
+    optional(body, "key", read_path, None)
     return OverwritePayload(payload, *_read_points_or_filter(body))
 
 

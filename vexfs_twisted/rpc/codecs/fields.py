@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ...model.datetimes import SECONDS
-from ...model.errors import BadInput, Place, Problem, ValidationError
+from ...model.errors import BadInput, MalformedMessage, Place, Problem, ValidationError
 from ...model.names import check_collection_name
 from ...model.validation import Bounds
 from ..generated import points_pb2 as pb
@@ -55,6 +55,26 @@ def read_timeout(message: Any) -> float | None:
     if complaint is not None:
         raise ValidationError([Problem("timeout", complaint)])
     return seconds
+
+
+def read_time_limit(message: Any) -> float | None:
+    """The field `timeout` of a read, in seconds, once its `read_consistency` is found sound."""
+    check_consistency(message)
+    return read_timeout(message)
+
+
+def check_consistency(message: Any) -> None:
+    """Raise MalformedMessage for a `read_consistency` without sense; one node is consistent."""
+    if not message.HasField("read_consistency"):
+        return
+    consistency: pb.ReadConsistency = message.read_consistency
+    kind = consistency.WhichOneof("value")
+    if kind is None:
+        raise MalformedMessage("invalid read consistency message: `value` is not set")
+    if kind == "factor" and consistency.factor == 0:
+        raise MalformedMessage("invalid read consistency factor value: 0")
+    if kind == "type" and consistency.type not in pb.ReadConsistencyType.values():
+        raise MalformedMessage(f"invalid read consistency type value: {consistency.type}")
 
 
 def read_update_timeout(message: Any) -> float | None:

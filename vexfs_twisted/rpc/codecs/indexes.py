@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from ...jsonform.payload_index import read_field_schema
 from ...model.collection_params import Memory
-from ...model.errors import BadInput, BadRequest, FormatError
+from ...model.errors import BadInput, BadRequest, FormatError, MalformedMessage
 from ...model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
@@ -73,18 +73,23 @@ _SCALARS = (
 
 
 def read_create_index(message: points_pb2.CreateFieldIndexCollection) -> CreateFieldIndex:
-    """The declaration of an index. Where parameters are given, they say the type."""
+    """The declaration of an index. Parameters go with the type that they are of."""
     field = read_path(message.field_name)
-    kind = message.field_index_params.WhichOneof("index_params")
-    if kind is not None:
-        params = getattr(message.field_index_params, kind)
-        return CreateFieldIndex(field, _read_schema(_read_params(kind, params)))
     field_type = read_enum(message, "field_type", _FIELD_TYPES)
+    kind = message.field_index_params.WhichOneof("index_params")
     if field_type is None:
+        if kind is not None:
+            raise MalformedMessage("field_type is not set, though field_index_params are")
         raise BadRequest(
             "Can't auto-detect field type, please specify `field_schema` in the request"
         )
-    return CreateFieldIndex(field, _read_schema(field_type.value))
+    if kind is None:
+        return CreateFieldIndex(field, _read_schema(field_type.value))
+    declared = _read_params(kind, getattr(message.field_index_params, kind))
+    if declared["type"] != field_type.value:
+        text = f"field_type {field_type.value} has no parameters of the type {declared['type']}"
+        raise MalformedMessage(text)
+    return CreateFieldIndex(field, _read_schema(declared))
 
 
 def read_delete_index(message: points_pb2.DeleteFieldIndexCollection) -> DeleteFieldIndex:

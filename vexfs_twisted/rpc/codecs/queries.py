@@ -19,7 +19,7 @@ from ...model.queries import (
 )
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
-from .fields import given, refuse_shard_keys
+from .fields import check_consistency, given, refuse_shard_keys
 from .filters import read_optional_filter
 from .ids import read_id
 from .selections import read_selection
@@ -133,6 +133,7 @@ def read_each(messages: Iterable[Any], field: str, read: Any) -> list[Query]:
 
 
 def _common_parts(message: pb.QueryPoints | pb.SearchPoints, path: str) -> dict[str, Any]:
+    check_consistency(message)
     parts = given(message, "score_threshold", "offset")
     parts["filter"] = read_optional_filter(message, f"{path}.filter" if path else "filter")
     if message.HasField("params"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...model.errors import MalformedMessage
 from ...model.queries import (
     ALL_PAYLOAD,
     NO_PAYLOAD,
@@ -17,7 +18,10 @@ from .filters import read_paths
 
 
 def read_selection(message: Any, *, payload_by_default: bool = False) -> Selection:
-    """The fields `with_payload` and `with_vectors` of a request."""
+    """The fields `with_payload` and `with_vectors` of a request.
+
+    Raises MalformedMessage where the former is there and says nothing.
+    """
     payload = ALL_PAYLOAD if payload_by_default else NO_PAYLOAD
     if message.HasField("with_payload"):
         payload = _read_payload_selector(message.with_payload)
@@ -33,6 +37,8 @@ def _read_payload_selector(message: pb.WithPayloadSelector) -> PayloadSelector:
         return PayloadSelector(PayloadMode.INCLUDE, read_paths(message.include.fields))
     if kind == "exclude":
         return PayloadSelector(PayloadMode.EXCLUDE, read_paths(message.exclude.fields))
+    if kind is None:
+        raise MalformedMessage("No PayloadSelector")
     return ALL_PAYLOAD if message.enable else NO_PAYLOAD
 
 

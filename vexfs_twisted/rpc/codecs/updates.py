@@ -127,7 +127,8 @@ def read_clear_payload(message: pb.ClearPayloadPoints | Operation.ClearPayload) 
 
 
 def read_batch(message: pb.UpdateBatchPoints) -> list[Update]:
-    """Updates of all kinds, in order."""
+    """Updates of all kinds, in order; there must be one."""
+    _check_given(message.operations, "operations")
     operations = enumerate(message.operations)
     return [_read_operation(operation, f"operations[{i}]") for i, operation in operations]
 

@@ -9,7 +9,7 @@ from ...model.queries import FacetHit, Page, Record, ScoredPoint
 from ...model.updates import Update, UpdateResult
 from ..codecs.fields import (
     read_collection_name,
-    read_timeout,
+    read_time_limit,
     read_update_timeout,
     refuse_shard_keys,
 )
@@ -67,50 +67,50 @@ def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]
 
 
 def _get(message: pb.GetPoints) -> Operation[list[Record]]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     refuse_shard_keys(message)
     ids, selection = read_ids(message.ids), read_selection(message)
     return lambda operations: operations.retrieve(name, ids, selection, timeout=timeout)
 
 
 def _scroll(message: pb.ScrollPoints) -> Operation[Page]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     scroll = read_scroll(message)
     return lambda operations: operations.scroll(name, scroll, timeout=timeout)
 
 
 def _count(message: pb.CountPoints) -> Operation[int]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     count = read_count(message)
     return lambda operations: operations.count(name, count, timeout=timeout)
 
 
 def _facet(message: pb.FacetCounts) -> Operation[list[FacetHit]]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     facet = read_facet(message)
     return lambda operations: operations.facet(name, facet, timeout=timeout)
 
 
 def _query(message: pb.QueryPoints) -> Operation[Sequence[ScoredPoint]]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     query = read_query(message)
     return lambda operations: operations.query(name, query, timeout=timeout)
 
 
 def _query_batch(message: pb.QueryBatchPoints) -> Operation[Answers]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     queries = read_each(message.query_points, "query_points", read_query)
     return lambda operations: operations.query_batch(name, queries, timeout=timeout)
 
 
 def _search(message: pb.SearchPoints) -> Operation[Sequence[ScoredPoint]]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     query = read_search(message)
     return lambda operations: operations.query(name, query, timeout=timeout)
 
 
 def _search_batch(message: pb.SearchBatchPoints) -> Operation[Answers]:
-    name, timeout = read_collection_name(message.collection_name), read_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
     queries = read_each(message.search_points, "search_points", read_search)
     return lambda operations: operations.query_batch(name, queries, timeout=timeout)
 
