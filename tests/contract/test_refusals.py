@@ -95,6 +95,25 @@ class RestRefusals(PointsCase):
         for selector in ({"include": ["k"]}, {"include": []}, {"exclude": ["k"]}):
             await self.ok("POST", f"{POINTS}/scroll", {"with_payload": selector})
 
+    async def test_shard_keys_are_told_as_they_were_meant(self) -> None:
+        key: Any
+        for key, told in (
+            ("k", "k"),
+            (0, "0"),
+            (["a", "b"], "a"),
+            ([7], "7"),
+            ({"target": "t", "fallback": "f"}, "t"),
+            ({"target": 3, "fallback": 4, "other": 5}, "3"),
+        ):
+            for path, body in (("", {"ids": [1]}), ("/scroll", {}), ("/query", QUERY)):
+                text = await self.error(400, "POST", f"{POINTS}{path}", body | {"shard_key": key})
+                self.assertEqual(text, f"Wrong input: Shard key {told} not found")
+        for key in ({"target": "t"}, {"fallback": "f"}, True, 1.5, -1, [None], [["a"]], {}):
+            text = await self.error(400, "POST", f"{POINTS}/count", {"shard_key": key})
+            self.assertIn("data did not match any variant of untagged enum ShardKeySel", text)
+        for key in (None, []):
+            await self.ok("POST", f"{POINTS}/count", {"shard_key": key})
+
     async def test_integers_of_the_width_of_their_field(self) -> None:
         for name in ("shard_number", "replication_factor", "write_consistency_factor"):
             for number in (2**32, 2**64 - 1):
@@ -177,6 +196,18 @@ class RpcRefusals(RpcCase):
         await self.refused(
             "invalid read consistency", "Points/QueryBatch", "QueryBatchPoints", inner
         )
+
+    async def test_shard_keys_are_told_as_they_were_meant(self) -> None:
+        selector: Any
+        for selector, told in (
+            ({"shard_keys": [{"keyword": "a"}, {"keyword": "b"}]}, "a"),
+            ({"shard_keys": [{"number": 0}]}, "0"),
+            ({"shard_keys": [{"keyword": "t"}], "fallback": {"keyword": "f"}}, "t"),
+        ):
+            text = f"Shard key {told} not found"
+            parts = {"shard_key_selector": selector}
+            for name in ("Count", "Scroll", "Query"):
+                await self.refused(text, f"Points/{name}", f"{name}Points", parts)
 
     async def test_points_say_something_of_vectors(self) -> None:
         vectors: Any

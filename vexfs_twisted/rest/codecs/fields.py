@@ -98,7 +98,27 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def refuse_shard_key(body: dict[str, Any]) -> None:
-    """Raise when a shard key is named: collections here have one shard and no keys."""
-    key = body.get("shard_key")
-    if key is not None:
-        raise BadInput(f"Shard key {key} not found")
+    """Raise when a shard key is named: collections here have one shard and no keys.
+
+    Of several keys the first is told; of one with a fallback, the one that was meant.
+    """
+    selector = body.get("shard_key")
+    if selector is None:
+        return
+    keys = selector if type(selector) is list else [_target_key(selector)]
+    if not all(_is_shard_key(key) for key in keys):
+        text = "data did not match any variant of untagged enum ShardKeySelector"
+        raise FormatError(f"shard_key: {text}")
+    if keys:
+        raise BadInput(f"Shard key {keys[0]} not found")
+
+
+def _target_key(selector: Any) -> Any:
+    """The key that a selector other than a list means."""
+    if type(selector) is dict and _is_shard_key(selector.get("fallback")):
+        return selector.get("target")
+    return selector
+
+
+def _is_shard_key(key: Any) -> bool:
+    return type(key) is str or (type(key) is int and key >= 0)
