@@ -12,6 +12,7 @@ from vexfs_twisted.model.errors import BadInput, DomainError, ValidationError
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, canonical_uuid, parse_point_id, sort_key
 from vexfs_twisted.model.names import (
     check_collection_name,
+    check_new_alias,
     check_new_collection_name,
     check_vector_name,
 )
@@ -67,6 +68,16 @@ class NameTests(SynchronousTestCase):
             check_collection_name(f"a{char}")
             self.assertRaises(ValidationError, check_new_collection_name, f"a{char}")
         check_new_collection_name("päckchen 1.2-β")
+
+    def test_what_is_not_seen_only_matters_for_new_names(self) -> None:
+        for name in ("a\nb", "\u202ea", "\ufeff", ".", ".."):
+            check_collection_name(name)
+            self.assertRaises(ValidationError, check_new_collection_name, name)
+            self.assertRaises(ValidationError, check_new_alias, name, "alias_name")
+            self.assertRaises(BadInput, check_vector_name, name)
+        # Aliases with these are taken by Qdrant.
+        check_new_alias("a/b", "alias_name")
+        check_vector_name("")
 
     def test_vector_names_count_bytes(self) -> None:
         check_vector_name("é" * 100)

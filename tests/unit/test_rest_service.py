@@ -100,6 +100,17 @@ class Routing(SynchronousTestCase):
             self.assertIn(name, self.client.operations.collections)
             self.assertEqual(self.client.ask("GET", f"{target}/exists").result, {"exists": True})
 
+    def test_names_of_older_versions_stay_reachable(self) -> None:
+        self.client.ask("PUT", "/collections/a", {})
+        collections = self.client.operations.collections
+        for target, name in (("a%0Ab", "a\nb"), ("%E2%80%AEa", "\u202ea"), ("..", "..")):
+            self.assertEqual(self.client.ask("PUT", f"/collections/{target}", {}).status, 422)
+            collections[name] = collections["a"]
+            self.assertEqual(self.client.ask("GET", f"/collections/{target}").status, 200)
+            reply = self.client.ask("POST", f"/collections/{target}/points/count", {})
+            self.assertEqual(reply.status, 200)
+            self.assertIs(self.client.ask("DELETE", f"/collections/{target}").result, True)
+
     def test_an_encoded_slash_stays_within_its_segment(self) -> None:
         reply = self.client.ask("GET", "/collections/..%2F..%2Fetc%2Fpasswd")
         self.assertEqual(reply.status, 404)

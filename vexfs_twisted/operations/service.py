@@ -23,12 +23,14 @@ from ..model.collection import (
     AliasAction,
     ClusterInfo,
     CollectionInfo,
+    CreateAlias,
     CreateCollection,
+    RenameAlias,
     UpdateCollection,
 )
 from ..model.errors import BadInput, NotFound, TimedOut
 from ..model.ids import PointId
-from ..model.names import check_collection_name, check_new_collection_name
+from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.optimizations import Optimizations
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ..model.queries import (
@@ -130,6 +132,12 @@ class Operations:
     @_deferred
     async def update_aliases(self, actions: Sequence[AliasAction]) -> bool:
         """See IOperations."""
+        for position, action in enumerate(actions):
+            place = f"actions[{position}]"
+            if isinstance(action, CreateAlias):
+                check_new_alias(action.alias_name, f"{place}.create_alias.alias_name")
+            elif isinstance(action, RenameAlias):
+                check_new_alias(action.new_alias_name, f"{place}.rename_alias.new_alias_name")
         await self._storage.update_aliases(actions)
         return True
 

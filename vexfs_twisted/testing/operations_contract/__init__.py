@@ -16,6 +16,7 @@ from .configuration import ConfigurationContract
 from .facets import FacetsContract
 from .filters import FiltersContract
 from .indexed import IndexedFieldsContract
+from .names import NamesContract
 from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
@@ -25,6 +26,7 @@ from .vector_forms import VectorFormsContract
 
 TOPICS: tuple[type[ContractCase], ...] = (
     CollectionsContract,
+    NamesContract,
     ConfigurationContract,
     VectorFormsContract,
     OptimizationsContract,

@@ -16,8 +16,7 @@ from .case import NAME, ContractCase, ids_of
 _UNUSUAL_NAMES = (
     "with space",
     "gr\u00fc\u00dfe \u4e16\u754c",
-    "..",
-    ".",
+    "...",
     "100%",
     "a+b&c=d;e#f",
     "CON",
