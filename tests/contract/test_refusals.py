@@ -197,6 +197,17 @@ class RpcRefusals(RpcCase):
             "invalid read consistency", "Points/QueryBatch", "QueryBatchPoints", inner
         )
 
+    async def test_orderings_are_known(self) -> None:
+        for method, kind, parts in (
+            ("Points/Upsert", "UpsertPoints", {"points": [self.point()]}),
+            ("Points/Delete", "DeletePoints", {"points": {"points": {}}}),
+            ("Points/UpdateBatch", "UpdateBatchPoints", {"operations": [{"upsert": {}}]}),
+        ):
+            text = "cannot convert ordering: 7"
+            await self.refused(text, method, kind, parts | {"ordering": {"type": 7}})
+        ordered = {"points": [self.point()], "ordering": {"type": "Strong"}}
+        await self.call("Points/Upsert", "UpsertPoints", ordered)
+
     async def test_shard_keys_are_told_as_they_were_meant(self) -> None:
         selector: Any
         for selector, told in (

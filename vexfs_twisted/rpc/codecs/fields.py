@@ -77,8 +77,15 @@ def check_consistency(message: Any) -> None:
         raise MalformedMessage(f"invalid read consistency type value: {consistency.type}")
 
 
-def read_update_timeout(message: Any) -> float | None:
-    """The same of an update of points, which may be 0."""
+def read_update_limit(message: Any) -> float | None:
+    """The field `timeout` of an update, in seconds, once its `ordering` is found sound.
+
+    It may be 0. One node has but one order.
+    """
+    if message.HasField("ordering"):
+        kind = message.ordering.type
+        if kind not in pb.WriteOrderingType.values():
+            raise MalformedMessage(f"cannot convert ordering: {kind}")
     return message.timeout if message.HasField("timeout") else None
 
 

@@ -10,7 +10,7 @@ from ...model.updates import Update, UpdateResult
 from ..codecs.fields import (
     read_collection_name,
     read_time_limit,
-    read_update_timeout,
+    read_update_limit,
     refuse_shard_keys,
 )
 from ..codecs.ids import read_ids, write_id
@@ -53,7 +53,7 @@ def _update(
     """The method of one kind of update, given what reads it from a request."""
 
     def decode(message: Any) -> Operation[UpdateResult]:
-        name, timeout = read_collection_name(message.collection_name), read_update_timeout(message)
+        name, timeout = read_collection_name(message.collection_name), read_update_limit(message)
         update, wait = read(message), message.wait
         return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
 
@@ -61,7 +61,7 @@ def _update(
 
 
 def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]]:
-    name, timeout = read_collection_name(message.collection_name), read_update_timeout(message)
+    name, timeout = read_collection_name(message.collection_name), read_update_limit(message)
     updates, wait = read_batch(message), message.wait
     return lambda operations: operations.update_batch(name, updates, wait=wait, timeout=timeout)
 
