@@ -30,7 +30,7 @@ from vexfs_twisted.model.collection_params import (
     SparseVectorParams,
     VectorParams,
 )
-from vexfs_twisted.model.errors import BadInput, BadRequest
+from vexfs_twisted.model.errors import BadInput, NotSupported
 from vexfs_twisted.model.filters import Filter, HasId, MatchValue, Range
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -223,7 +223,7 @@ class RefusalTests(PointsTestCase):
         )
         collection = self.catalog.create("multi", CreateCollection(vectors={"m": params}))
         (outcome,) = collection.apply([upsert([1], {"m": column([1, 2, 3, 4])})])
-        self.assertIsInstance(outcome, BadRequest)
+        self.assertIsInstance(outcome, NotSupported)
 
 
 class DeleteTests(PointsTestCase):

@@ -72,7 +72,7 @@ def _complaint(name: str) -> str | None:
     if name in _DOTS:
         return f'cannot be "{name}"'
     if name.isprintable():
-        # The usual case, at a hundredth of the time. Whatever is hidden is not printable.
+        # The usual case: whatever is hidden is not printable.
         return None
     hidden = (char for char in name if category(char) in _HIDDEN and char not in _JOINERS)
     found = next(hidden, None)
