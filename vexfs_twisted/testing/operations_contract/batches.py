@@ -60,7 +60,7 @@ class BatchesContract(ContractCase):
         self.assertEqual(results, expected)
         self.assertEqual(await self.ids(), [3])
 
-    async def test_an_empty_batch(self) -> None:
+    async def test_an_empty_batch_of_updates(self) -> None:
         self.assertEqual(await self.batch(), [])
         self.assertEqual(await self.ids(), [1, 2, 3])
 
