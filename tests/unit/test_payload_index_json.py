@@ -107,7 +107,6 @@ class PayloadIndexJsonTests(SynchronousTestCase):
         """An object without one is echoed with the default, a name as the name."""
         for given, echoed in (
             ({"type": "text"}, {"type": "text", "tokenizer": "word"}),
-            ({"type": "text", "tokenizer": None}, {"type": "text", "tokenizer": "word"}),
             (
                 {"type": "text", "lowercase": False},
                 {"type": "text", "lowercase": False, "tokenizer": "word"},
@@ -118,6 +117,8 @@ class PayloadIndexJsonTests(SynchronousTestCase):
             schema = read_field_schema(given)
             self.assertEqual(field_schema_to_json(schema), echoed)
             self.assertEqual(read_field_schema(field_schema_to_json(schema)), schema)
+        null = {"type": "text", "tokenizer": None}
+        self.assertRaises(FormatError, read_field_schema, null)
 
     def test_what_would_change_answers_is_refused(self) -> None:
         """Parameters of later releases, unless they are switched off."""

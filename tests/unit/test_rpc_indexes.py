@@ -202,6 +202,7 @@ class RequestTests(SynchronousTestCase):
         for kind in collections_pb2.PayloadIndexParams.DESCRIPTOR.fields:
             request = request_of()
             getattr(request.field_index_params, kind.name).nested = "offers"
+            request.field_type = type_of(kind.name)
             error = self.assertRaises(NotSupported, read_create_index, request)
             self.assertIn("`nested`", error.message)
 
