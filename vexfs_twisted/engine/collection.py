@@ -254,12 +254,16 @@ class Collection:
             self._checkpoints.close()
             self._store.close()
 
-    def remove(self) -> None:
-        """Remove the files; reads that are under way finish."""
+    def retire(self) -> None:
+        """Write nothing behind reads and writes any more: the collection is to be deleted."""
         self._is_removed = True
         self._checkpoints.close()
         self._upkeep.halt()
-        self._store.remove()
+
+    def remove(self, path: Path) -> None:
+        """Remove the files, which lie in the directory `path` by now; reads under way finish."""
+        self.retire()
+        self._store.remove(path)
 
     def _checked(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Exception | None]:
         """The updates before the first that cannot be carried out, and what is wrong with it."""

@@ -207,13 +207,16 @@ class CollectionStore:
                 self._moments.end_all(GateClosed())
                 self._close_files()
 
-    def remove(self) -> None:
-        """Close as `close` does, and remove the directory while reads under way finish."""
+    def remove(self, path: Path) -> None:
+        """Close as `close` does, and remove the directory while reads under way finish.
+
+        `path` is where it lies since it was marked as deleted.
+        """
         with self._writing:
             self._gate.close()
             try:
-                shutil.rmtree(self._path)
-                sync_directory(self._path.parent)
+                shutil.rmtree(path)
+                sync_directory(path.parent)
             finally:
                 with self._gate.held():
                     self._moments.end_all(GateClosed())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -29,3 +30,21 @@ class UnknownFormat(EngineStartError):
 
     def __init__(self, path: Path, found: str) -> None:
         super().__init__(f"{path} has an unknown format: {found}")
+
+
+class UndecidedCollections(EngineStartError):
+    """Directories of collections, or the catalog, are not those that belong together."""
+
+    def __init__(self, path: Path, unknown: Sequence[str], missing: Mapping[str, str]) -> None:
+        parts = []
+        if unknown:
+            parts.append(
+                f"the catalog does not know {', '.join(unknown)} in {path / 'collections'}"
+            )
+        if missing:
+            lost = ", ".join(f"`{name}` ({directory})" for name, directory in missing.items())
+            parts.append(f"it misses the directories of {lost} there")
+        super().__init__(
+            f"data folder {path} is not whole: {'; '.join(parts)}. Nothing was removed: put back "
+            f"what is missing, or see `vexfs-qdrant adopt --storage-path {path}`"
+        )
