@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..model.errors import StorageFull
+from ..model.errors import StorageFull, ValidationError
+from ..model.names import check_new_collection_name
 from .collection_store import CollectionStore
 from .errors import EngineStartError, UnusableDataFolder
 from .folder import DataFolder
@@ -58,6 +59,10 @@ class Adoption:
             raise CannotAdopt(
                 f"there is a collection `{wanted}`, so {directory} needs another name"
             )
+        try:
+            check_new_collection_name(wanted)
+        except ValidationError as error:
+            raise CannotAdopt(error.message) from None
         CollectionStore(self._folder.collections_path / directory).close()
         with self._errors():
             self._inventory.adopt(directory, wanted)

@@ -82,6 +82,9 @@ class CollectionStore:
         except lmdb.Error as error:
             self._close_files()
             raise UnusableDataFolder(path, f"the tables are damaged: {error}") from error
+        except OSError as error:
+            self._close_files()
+            raise UnusableDataFolder(path, str(error)) from error
         except BaseException:
             self._close_files()
             raise
@@ -295,8 +298,11 @@ class CollectionStore:
                 form = form_of(params.datatype)
                 path = _vector_path(self._path, slot.number, form)
                 memory = placed(params.memory, params.on_disk)
-                self._files[name] = file = VectorFile.open(path, form, params.size, rows, memory)
                 present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
+                end = present.end
+                self._files[name] = file = VectorFile.open(path, form, params.size, end, memory)
+                file.fill(end)
+                file.make_room(rows)
                 spaces[name] = VectorSpace(
                     params,
                     slot.number,

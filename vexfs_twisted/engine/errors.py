@@ -36,15 +36,14 @@ class UndecidedCollections(EngineStartError):
     """Directories of collections, or the catalog, are not those that belong together."""
 
     def __init__(self, path: Path, unknown: Sequence[str], missing: Mapping[str, str]) -> None:
-        parts = []
+        problems = []
         if unknown:
-            parts.append(
-                f"the catalog does not know {', '.join(unknown)} in {path / 'collections'}"
-            )
+            problems.append(f"the catalog does not know {', '.join(unknown)}")
         if missing:
-            lost = ", ".join(f"`{name}` ({directory})" for name, directory in missing.items())
-            parts.append(f"it misses the directories of {lost} there")
+            named = ", ".join(f"{directory} `{name}`" for name, directory in missing.items())
+            problems.append(f"of the collections in the catalog there is no {named}")
         super().__init__(
-            f"data folder {path} is not whole: {'; '.join(parts)}. Nothing was removed: put back "
-            f"what is missing, or see `vexfs-qdrant adopt --storage-path {path}`"
+            f"folder {path / 'collections'} is not what the catalog says: {'; '.join(problems)}. "
+            "Nothing was removed. Put back what is missing, or see "
+            f"`vexfs-qdrant adopt --storage-path {path}`"
         )

@@ -129,7 +129,9 @@ class DataFolder:
             found = path.read_bytes()
         except FileNotFoundError:
             if any(part.exists() for part in self._parts):
-                raise UnusableDataFolder(self.path, "the file FORMAT is missing") from None
+                content = orjson.dumps(self._format(self._versions[-1])).decode()
+                reason = f"the file FORMAT is missing, in which there should be {content}"
+                raise UnusableDataFolder(self.path, reason) from None
             self._write_format(self._versions[-1])
             return
         try:
@@ -143,6 +145,8 @@ class DataFolder:
         self.version = content["version"]
 
     def _write_format(self, version: int) -> None:
-        content = {"format": self._form, "version": version}
-        write_durably(self.path / "FORMAT", orjson.dumps(content) + b"\n")
+        write_durably(self.path / "FORMAT", orjson.dumps(self._format(version)) + b"\n")
         self.version = version
+
+    def _format(self, version: int) -> dict[str, str | int]:
+        return {"format": self._form, "version": version}

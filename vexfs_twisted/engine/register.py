@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,13 @@ class Register:
             for file in self._files:
                 _make_room(file, len(data))
             sync_directory(self._files[0].parent)
-            _overwrite(self._files[0], data)
+            try:
+                _overwrite(self._files[0], data)
+            except BaseException:
+                # What is there by halves is not to count, and neither is what is there as a whole.
+                with suppress(OSError):
+                    _overwrite(self._files[0], self._files[1].read_bytes())
+                raise
         self._number, self.contents, self.is_lost = number, contents, False
         try:
             _overwrite(self._files[1], data)
@@ -113,8 +120,7 @@ def _loaded(value: Mapping[str, Any]) -> Contents:
 
 def _make_room(file: Path, size: int) -> None:
     """Make a file have room for twice as much when it must grow, so that it seldom has to."""
-    file.touch()
-    found = file.stat().st_size
+    found = file.stat().st_size if file.exists() else 0
     reserve(file, found if found >= size else max(2 * size, _LEAST_ROOM))
 
 

@@ -1,4 +1,9 @@
-"""Room that dead rows take, given back to the device."""
+"""Room that dead rows take, given back to the device, where a file may have holes.
+
+A hole is read as zeros, and on the file systems that disks have it takes no room by being read. On
+others, such as tmpfs, the first read of a page of a map gives it room, and where there is none left
+the kernel ends the process. There a file must have all the room that is ever read.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,28 @@ from numpy.typing import NDArray
 _KEEP_SIZE = 1
 _PUNCH_HOLE = 2
 _PAGE = 4096
+
+
+_STATFS_BYTES = 256
+_PLAIN = frozenset(
+    {
+        0xEF53,  # ext2, ext3, ext4
+        0x58465342,  # xfs
+        0x9123683E,  # btrfs
+        0xF2F52010,  # f2fs
+        0x2FC12FC1,  # zfs
+        0xCA451A4E,  # bcachefs
+    }
+)
+"""The file systems, as statfs(2) numbers them, on which reading a hole takes no room."""
+
+
+def may_have_holes(descriptor: int) -> bool:
+    """Whether holes in this file can be read, whatever room is left on its device."""
+    found = ctypes.create_string_buffer(_STATFS_BYTES)
+    if _function("fstatfs")(descriptor, found) != 0:
+        return False
+    return ctypes.c_long.from_buffer(found).value & 0xFFFFFFFF in _PLAIN
 
 
 def holes(is_free: NDArray[np.bool_], offset: int, row_size: int) -> Iterator[tuple[int, int]]:
@@ -36,7 +63,8 @@ def punch(descriptor: int, offset: int, size: int) -> bool:
 
     Releases the GIL. Raises OSError.
     """
-    if _fallocate()(descriptor, _PUNCH_HOLE | _KEEP_SIZE, offset, size) == 0:
+    offsets = ctypes.c_int64(offset), ctypes.c_int64(size)
+    if _function("fallocate")(descriptor, _PUNCH_HOLE | _KEEP_SIZE, *offsets) == 0:
         return True
     number = ctypes.get_errno()
     if number in (errno.EOPNOTSUPP, errno.ENOSYS):
@@ -45,7 +73,5 @@ def punch(descriptor: int, offset: int, size: int) -> bool:
 
 
 @cache
-def _fallocate() -> Any:
-    function = ctypes.CDLL(None, use_errno=True).fallocate
-    function.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    return function
+def _function(name: str) -> Any:
+    return getattr(ctypes.CDLL(None, use_errno=True), name)
