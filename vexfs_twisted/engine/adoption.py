@@ -53,12 +53,9 @@ class Adoption:
         if not wanted:
             raise CannotAdopt(f"the name of {directory} cannot be read, so one must be given")
         found, contents = self.survey(), self._inventory.contents
-        if wanted in contents.aliases:
-            raise CannotAdopt(f"`{wanted}` is an alias, so {directory} needs another name")
-        if wanted in contents.collections.keys() - found.missing.keys():
-            raise CannotAdopt(
-                f"there is a collection `{wanted}`, so {directory} needs another name"
-            )
+        taken = (contents.collections.keys() - found.missing.keys()) | contents.aliases.keys()
+        if wanted in taken:
+            raise CannotAdopt(f"the name `{wanted}` is taken, so {directory} needs another one")
         try:
             check_new_collection_name(wanted)
         except ValidationError as error:

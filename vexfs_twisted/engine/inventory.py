@@ -19,6 +19,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from ..model.collection import CollectionConfig
+from ..model.errors import StorageFull
 from .collection_store import CollectionStore
 from .errors import UndecidedCollections, UnusableDataFolder
 from .folder import FIRST_VERSION, DataFolder
@@ -228,5 +229,5 @@ class Inventory:
     def _start_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, StorageFull) as error:
             raise UnusableDataFolder(self._folder.path, str(error)) from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import asdict, evolve, field, frozen
 
+from ..model.errors import StorageFull
 from .errors import UnknownFormat, UnusableDataFolder
 from .store.files import reserve, storage_errors, sync_directory
 from .store.sealed import Damaged, OtherVersion, seal, unseal
@@ -74,7 +75,11 @@ class Register:
             self._number = newest["number"]
             self.contents = _loaded(newest)
         if sound and any(value != newest for value in found):
-            self.write(self.contents)
+            try:
+                self.write(self.contents)
+            except (OSError, StorageFull) as error:
+                # It can be read: the next write, or the next start, tries again.
+                log.warning("the register in %s cannot be written: %s", path, error)
 
     def write(self, contents: Contents) -> None:
         """Make `contents` be what is registered, durably, or nothing change. Raises StorageFull."""
@@ -101,7 +106,9 @@ class Register:
     def _read(self, file: Path) -> Any:
         """What is in a file; None where that is nothing, or not what was written."""
         try:
-            return unseal(_KIND, _VERSION, file.read_bytes())
+            data = file.read_bytes()
+            # Nothing was ever written where there is only the room for it.
+            return unseal(_KIND, _VERSION, data) if data.strip(b"\0") else None
         except FileNotFoundError:
             return None
         except OtherVersion as error:
