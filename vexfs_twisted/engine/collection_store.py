@@ -91,8 +91,7 @@ class CollectionStore:
 
     @staticmethod
     def create(path: Path, config: CollectionConfig) -> None:
-        """Make the directory `path` with an empty store in it, durable except its own entry."""
-        path.mkdir()
+        """Make an empty store in the directory `path`, all durable that is in there."""
         slots: dict[str, Slot] = {}
         for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)

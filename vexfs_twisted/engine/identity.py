@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from attrs import asdict, frozen
@@ -28,9 +29,21 @@ class Identity:
     created: float
 
 
+def write_first_identity(path: Path, identity: Identity) -> None:
+    """Have a new directory say so, durable except the entry in it. Raises OSError."""
+    with open(path / _FILE, "xb") as file:
+        file.write(_sealed(identity))
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_identity(path: Path, identity: Identity) -> None:
-    """Have the directory `path` say so, durably. Raises OSError."""
-    write_durably(path / _FILE, seal(_KIND, _VERSION, asdict(identity)))
+    """Have the directory `path` say so from now on, durably. Raises OSError."""
+    write_durably(path / _FILE, _sealed(identity))
+
+
+def _sealed(identity: Identity) -> bytes:
+    return seal(_KIND, _VERSION, asdict(identity))
 
 
 def read_identity(path: Path) -> Identity | None:

@@ -24,7 +24,7 @@ from .collection_store import CollectionStore
 from .errors import UndecidedCollections, UnusableDataFolder
 from .folder import FIRST_VERSION, DataFolder
 from .formerregister import read_former, remove_former
-from .identity import Identity, read_identity, write_identity
+from .identity import Identity, read_identity, write_first_identity, write_identity
 from .register import Contents, Entry, Register
 from .store.files import storage_errors, sync_directory
 from .store.marks import MarkedDirectories
@@ -87,8 +87,9 @@ class Inventory:
         before, begun = self.contents, self._directories.begun(entry.directory)
         with storage_errors(begun.parent):
             try:
+                begun.mkdir()
+                write_first_identity(begun, Identity(name, entry.directory, entry.created))
                 CollectionStore.create(begun, config)
-                write_identity(begun, Identity(name, entry.directory, entry.created))
                 sync_directory(begun.parent)
                 self._register.write(before.with_collection(name, entry))
             except BaseException:

@@ -88,7 +88,6 @@ class Register:
         with storage_errors(self._files[0].parent):
             for file in self._files:
                 _make_room(file, len(data))
-            sync_directory(self._files[0].parent)
             try:
                 _overwrite(self._files[0], data)
             except BaseException:
@@ -127,8 +126,11 @@ def _loaded(value: Mapping[str, Any]) -> Contents:
 
 def _make_room(file: Path, size: int) -> None:
     """Make a file have room for twice as much when it must grow, so that it seldom has to."""
-    found = file.stat().st_size if file.exists() else 0
+    is_new = not file.exists()
+    found = 0 if is_new else file.stat().st_size
     reserve(file, found if found >= size else max(2 * size, _LEAST_ROOM))
+    if is_new:
+        sync_directory(file.parent)
 
 
 def _overwrite(file: Path, data: bytes) -> None:
@@ -136,4 +138,5 @@ def _overwrite(file: Path, data: bytes) -> None:
         left = memoryview(data)
         while left:
             left = left[stream.write(left) :]
-        os.fsync(stream.fileno())
+        # Where it had the room before, the file system has nothing of its own to write.
+        os.fdatasync(stream.fileno())

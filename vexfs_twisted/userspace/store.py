@@ -64,6 +64,7 @@ class VectorStore:
         path = stores.begun(name)
         try:
             with storage_errors(path.parent):
+                path.mkdir()
                 CollectionStore.create(path, config)
                 sync_directory(path.parent)
                 return cls(stores, name, is_begun=True)
