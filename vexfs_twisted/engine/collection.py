@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import lmdb
+
 from ..model.collection import (
     CollectionConfig,
     CollectionInfo,
@@ -16,6 +18,7 @@ from ..model.errors import (
     BadRequest,
     DomainError,
     Interrupted,
+    TooMany,
     Unavailable,
     unknown_collection,
 )
@@ -46,6 +49,7 @@ from .query.facets import facet
 from .query.fields import build_fields, describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
+from .store.files import storage_errors
 from .store.gate import GateClosed
 from .store.moments import MomentLost
 from .store.view import Snapshot, View
@@ -240,8 +244,12 @@ class Collection:
         return not self._is_removed and self._checkpoints.is_due(self._store.view)
 
     def checkpoint(self) -> None:
-        """Write the columns of payload indexes that have changed since they were written."""
-        self._checkpoints.save(self._reading)
+        """Write the columns of payload indexes that have changed since they were written.
+
+        Raises StorageFull and OSError.
+        """
+        with storage_errors(self._store.path):
+            self._checkpoints.save(self._reading)
 
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way. Upkeep is given up."""
@@ -324,6 +332,8 @@ class Collection:
             raise Interrupted(
                 "the moment that was read could not be kept any longer, begin again"
             ) from None
+        except lmdb.ReadersFullError:
+            raise TooMany("as many reads of the collection are held as there may be") from None
 
 
 def _ended(outcomes: list[Outcome], problem: Exception | None) -> list[Outcome]:
