@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -33,15 +36,39 @@ _PLAIN = frozenset(
         0xCA451A4E,  # bcachefs
     }
 )
-"""The file systems, as statfs(2) numbers them, on which reading a hole takes no room."""
+"""The file systems, as statfs(2) numbers them, on which reading a hole is known to take no room."""
 
 
-def may_have_holes(descriptor: int) -> bool:
-    """Whether holes in this file can be read, whatever room is left on its device."""
+def may_have_holes(directory: Path) -> bool:
+    """Whether holes of files in a directory can be read, whatever room is left on the device.
+
+    On a file system that is not known, such as an overlay over another one, it is tried out.
+    """
     found = ctypes.create_string_buffer(_STATFS_BYTES)
-    if _function("fstatfs")(descriptor, found) != 0:
+    if _function("statfs")(os.fsencode(directory), found) != 0:
         return False
-    return ctypes.c_long.from_buffer(found).value & 0xFFFFFFFF in _PLAIN
+    return ctypes.c_long.from_buffer(found).value & 0xFFFFFFFF in _PLAIN or _is_read_for_nothing(
+        directory
+    )
+
+
+def _is_read_for_nothing(directory: Path) -> bool:
+    """Whether a hole takes no room when it is read through a map; False where it cannot be tried.
+
+    The kernel reads it on its way into a pipe, so that no room is an error and not the end.
+    """
+    source, target = os.pipe()
+    try:
+        with TemporaryFile(dir=directory) as file:
+            file.truncate(_PAGE)
+            with mmap.mmap(file.fileno(), _PAGE, access=mmap.ACCESS_READ) as mapped:
+                os.write(target, memoryview(mapped)[:1])
+            return os.fstat(file.fileno()).st_blocks == 0
+    except OSError:
+        return False
+    finally:
+        os.close(source)
+        os.close(target)
 
 
 def holes(is_free: NDArray[np.bool_], offset: int, row_size: int) -> Iterator[tuple[int, int]]:

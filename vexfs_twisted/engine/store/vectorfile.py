@@ -34,7 +34,14 @@ class VectorFile:
     """An open vector file. Written by one thread; `matrix` may be taken by any."""
 
     def __init__(
-        self, descriptor: int, form: Form, dimension: int, capacity: int, memory: Memory | None
+        self,
+        descriptor: int,
+        form: Form,
+        dimension: int,
+        capacity: int,
+        memory: Memory | None,
+        *,
+        has_holes: bool,
     ) -> None:
         self._descriptor = descriptor
         self._memory = memory
@@ -42,7 +49,7 @@ class VectorFile:
         self._width = form.width(dimension)
         self._row_size = _row_size(form, dimension)
         self._capacity = capacity
-        self._has_holes = may_have_holes(descriptor)
+        self._has_holes = has_holes
         self._filled = 0
         self._matrix = self._map()
 
@@ -77,7 +84,8 @@ class VectorFile:
             if capacity < max(rows, 1):
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
-            return cls(descriptor, form, dimension, capacity, memory)
+            has_holes = may_have_holes(path.parent)
+            return cls(descriptor, form, dimension, capacity, memory, has_holes=has_holes)
         except BaseException:
             os.close(descriptor)
             raise
