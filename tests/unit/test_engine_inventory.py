@@ -13,6 +13,7 @@ from tests.former_folder import make_former
 from vexfs_twisted.engine.adoption import Adoption, CannotAdopt
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.errors import EngineStartError, UndecidedCollections, UnknownFormat
+from vexfs_twisted.engine.formerregister import read_former
 from vexfs_twisted.engine.register import Register
 from vexfs_twisted.engine.store.sealed import seal
 from vexfs_twisted.model.collection import Alias, CreateAlias
@@ -346,6 +347,37 @@ class FormerTests(FolderCase):
         for name, directory in self.directories.items():
             self.adopt(directory.name, name)
         self.assertEqual(self.counts(), WHOLE)
+
+    def test_a_lost_register_of_it_may_be_put_back(self) -> None:
+        self.catalog.close()
+        make_former(self.path)
+        file = self.path / "catalog" / "data.mdb"
+        sound = file.read_bytes()
+        file.unlink()
+        self.refused("cannot be read")
+        file.write_bytes(sound)
+        self.assertEqual(self.counts(), WHOLE)
+        self.assertEqual(self.catalog.aliases(), [Alias("other", "a")])
+        self.assertFalse(file.exists())
+
+    def test_a_register_of_it_that_is_cut_off_is_lost(self) -> None:
+        self.catalog.close()
+        make_former(self.path)
+        catalog = self.path / "catalog"
+        whole = (catalog / "data.mdb").stat().st_size
+        for size in range(0, whole, 4096):
+            os.truncate(catalog / "data.mdb", whole - size)
+            self.assertEqual(read_former(catalog) is None, size > 0, size)
+
+    def test_no_flipped_bit_in_it_gives_a_collection_another_name(self) -> None:
+        self.catalog.close()
+        make_former(self.path)
+        catalog = self.path / "catalog"
+        data = bytearray((catalog / "data.mdb").read_bytes())
+        data[data.index(b'"name":"a"') + 8] ^= 4
+        (catalog / "data.mdb").write_bytes(data)
+        self.assertIsNone(read_former(catalog))
+        self.refused("cannot be read")
 
     def test_what_its_register_does_not_name_is_for_the_user(self) -> None:
         self.catalog.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,17 @@ def read_former(path: Path) -> Contents | None:
     except (lmdb.Error, OSError):
         return None
     try:
+        if not _is_whole(path, environment):
+            return None
         collections = {
             entry["name"]: Entry(entry["directory"], entry["created"])
-            for entry in _entries(environment, b"collections")
+            for entry in _entries(environment, b"collections", "name")
         }
         aliases = {
-            entry["alias"]: entry["collection"] for entry in _entries(environment, b"aliases")
+            entry["alias"]: entry["collection"]
+            for entry in _entries(environment, b"aliases", "alias")
         }
-    except (lmdb.Error, orjson.JSONDecodeError, KeyError, TypeError):
+    except (lmdb.Error, ValueError, KeyError, TypeError, AttributeError):
         return None
     finally:
         environment.close()
@@ -41,7 +46,18 @@ def remove_former(path: Path) -> None:
         (path / name).unlink(missing_ok=True)
 
 
-def _entries(environment: lmdb.Environment, table: bytes) -> list[dict[str, Any]]:
+def _is_whole(path: Path, environment: lmdb.Environment) -> bool:
+    """Whether the file is as long as it says; a read beyond its end would end the process."""
+    size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    return os.path.getsize(path / _FILES[0]) >= size
+
+
+def _entries(environment: lmdb.Environment, table: bytes, name: str) -> Iterator[dict[str, Any]]:
+    """The values of a table. Raises ValueError where a name is not the one it is filed under."""
     handle = environment.open_db(table, create=False)
     with environment.begin() as transaction, transaction.cursor(handle) as cursor:
-        return [orjson.loads(value) for _, value in cursor]
+        for key, value in cursor:
+            entry = orjson.loads(value)
+            if sha256(entry[name].encode()).digest() != key:
+                raise ValueError(f"{entry[name]} is not what was written")
+            yield entry

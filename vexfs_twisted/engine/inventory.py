@@ -44,7 +44,7 @@ class Inventory:
         with self._start_errors():
             self._register = Register(folder.catalog_path)
             self.was_lost = self._register.is_lost
-            if folder.version == FIRST_VERSION:
+            if folder.version == FIRST_VERSION or self.was_lost:
                 self._upgrade()
             self._finish()
 
@@ -80,6 +80,7 @@ class Inventory:
                 self._register.write(self.contents)
             for name, entry in self.contents.collections.items():
                 self._identify(name, entry)
+            remove_former(self._folder.catalog_path)
 
     def create(self, name: str, config: CollectionConfig) -> Path:
         """Make an empty collection; where it lies. Raises StorageFull and OSError."""
@@ -147,14 +148,16 @@ class Inventory:
         self._register.write(self.contents.without(name))
 
     def _upgrade(self) -> None:
-        """Make a folder of the first version one of today's."""
+        """Make a folder of the first version one of today's.
+
+        Its register stays until all agree, so that one that was damaged may be put back.
+        """
         former = read_former(self._folder.catalog_path)
         if former is not None:
             self._register.write(former)
         self.was_lost = self._register.is_lost
-        self._folder.upgraded()
-        if former is not None and not self.survey().unknown:
-            remove_former(self._folder.catalog_path)
+        if self._folder.version == FIRST_VERSION:
+            self._folder.upgraded()
 
     def _finish(self) -> None:
         """Finish what was cut off: by the mark of each directory, and by nothing else."""
@@ -175,7 +178,7 @@ class Inventory:
 
     def _tell(self, found: Survey) -> None:
         path = self._directories.path
-        if self.was_lost and found.unknown:
+        if self.was_lost and found.fitting:
             log.error(
                 "the catalog of %s is lost: it is made again from the collections in %s; "
                 "no alias is left",
