@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,9 @@ from vexfs_twisted.model.updates import Update, Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 Floats = NDArray[np.float32]
+
+# What the engine tells of is looked for where it is expected, and nowhere else shown.
+logging.getLogger("vexfs").addHandler(logging.NullHandler())
 
 EVERYTHING = Selection(ALL_PAYLOAD, vectors=True)
 """Payload and vectors, all of them."""

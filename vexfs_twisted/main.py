@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from . import probing, tap
+from . import adopting, probing, tap
 
 
 def main() -> None:
-    """Run the daemon in the foreground, or the probe of a device."""
+    """Run the daemon in the foreground, the probe of a device, or the adoption of collections."""
     arguments = sys.argv[1:]
+    if arguments[:1] == ["adopt"]:
+        sys.exit(adopting.run(arguments[1:]))
     if arguments[:1] == ["probe"]:
         sys.exit(probing.run(arguments[1:]))
     sys.exit(tap.run(arguments))

@@ -51,7 +51,8 @@ class Options(UsageOptions):
     longdesc = (
         "A Qdrant-compatible vector database server. Settings are taken from these options, then "
         "from the environment, then from the file. `vexfs-qdrant probe PATH` tells whether a VexFS "
-        "device is sound."
+        "device is sound; `vexfs-qdrant adopt` brings back collections that the catalog does not "
+        "know."
     )
     optParameters = _parameters()
     optFlags = [[name, None, text] for name, text in _switches().items()]  # noqa: RUF012

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
-from unittest import SkipTest
-
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EVERYTHING, unnamed, upsert, write
+from tests.small_device import fill, make_room, mounted
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.model.errors import StorageFull
 from vexfs_twisted.model.queries import Count, Scroll
@@ -22,17 +16,10 @@ SIZE = 256
 
 
 class FullDeviceTests(SynchronousTestCase):
-    """A small file system in memory. Mounting one takes a privileged user on Linux."""
+    """A small file system in memory."""
 
     def setUp(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
-        self.addCleanup(shutil.rmtree, self.path)
-        command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", os.fspath(self.path)]
-        try:
-            subprocess.run(command, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            raise SkipTest("needs the right to mount a file system") from None
-        self.addCleanup(subprocess.run, ["umount", "--lazy", os.fspath(self.path)], check=True)
+        self.path = mounted(self, "tmpfs", 6)
         self.catalog = Catalog(self.path / "data")
         self.catalog.open()
         self.addCleanup(lambda: self.catalog.close())
@@ -75,14 +62,11 @@ class FullDeviceTests(SynchronousTestCase):
     def test_a_collection_that_finds_no_room_is_not_made(self) -> None:
         self.catalog.create("a", unnamed(SIZE))
         self.fill("")
-        filler = self.path / "filler"
-        with self.assertRaises(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+        fill(self.path)
         with self.assertRaises(StorageFull):
             self.catalog.create("b", unnamed(SIZE))
         self.assertEqual(self.catalog.names(), ["a"])
         self.assertEqual(len(list((self.path / "data" / "collections").iterdir())), 1)
-        filler.unlink()
+        make_room(self.path)
         self.catalog.delete("a")
         write(self.catalog.create("b", unnamed(SIZE)), upsert([1]), DeletePoints([1]))

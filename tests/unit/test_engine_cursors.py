@@ -30,13 +30,21 @@ from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.query import courses
 from vexfs_twisted.engine.store import tables
 from vexfs_twisted.engine.store.moments import Moments
-from vexfs_twisted.model.errors import BadInput, BadRequest, Interrupted, NotFound, Unavailable
+from vexfs_twisted.model.errors import (
+    BadInput,
+    BadRequest,
+    Interrupted,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
 from vexfs_twisted.model.filters import Filter, HasId, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
     ALL_PAYLOAD,
+    Count,
     Direction,
     NearestToPoint,
     OrderBy,
@@ -222,6 +230,19 @@ class OneMoment(CursorCase):
         cursor.close()
         cursor.close()
         self.assertRaises(Interrupted, cursor.next, 1, PLENTY)
+
+    def test_as_many_as_there_may_be(self) -> None:
+        held: list[Cursor[Any]] = []
+        with self.assertRaises(TooMany):
+            while True:
+                held.append(self.collection.open_scroll(Scroll(limit=2)))
+        self.assertGreater(len(held), 500)
+        with self.assertRaises(TooMany):
+            self.collection.count(Count())
+        write(self.collection, DeletePoints([UUID_2]))
+        for cursor in held:
+            self.assertEqual(len(read(cursor)), 2)
+        self.collection.open_scroll(Scroll(limit=2)).close()
 
     def test_a_deleted_collection(self) -> None:
         cursor = self.collection.open_scroll(Scroll())

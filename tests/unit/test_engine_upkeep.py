@@ -12,6 +12,7 @@ import numpy as np
 
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.errors import UnusableDataFolder
 from vexfs_twisted.engine.index.graph.builder import GraphBuilder
 from vexfs_twisted.engine.store.segments import Segments
 from vexfs_twisted.engine.upkeep import upkeep
@@ -416,3 +417,46 @@ class ReportTests(UpkeepTestCase):
         told = collection.optimizations()
         self.assertEqual([s.points_count for s in told.idle_segments], [0])
         self.assertEqual(attrs.evolve(told, idle_segments=()), type(told)(queued=[], completed=[]))
+
+
+class SeldomTests(EngineTestCase):
+    """A vector that no point of a long time has had."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.collection = self.catalog.create(NAME, wanted(EAGER, "often", "seldom"))
+        self.rows = random_rows(200)
+        both = {name: VectorColumn.of(self.rows) for name in ("often", "seldom")}
+        write(self.collection, upsert(range(200), both))
+        # Its file is made for no more than 2,048 rows.
+        for start in range(200, 6200, 1000):
+            often = VectorColumn.of(random_rows(1000, start))
+            write(self.collection, upsert(range(start, start + 1000), {"often": often}))
+
+    def check(self) -> None:
+        """Each of the vectors is found, by whatever way."""
+        queries = [to_vector(row, using="seldom", limit=1) for row in self.rows]
+        found = [answer[0].id for answer in self.collection.query_batch(queries)]
+        self.assertEqual(found, list(range(200)))
+
+    def test_it_gets_a_graph_and_is_there_after_a_restart(self) -> None:
+        self.check()
+        self.collection.upkeep()
+        self.assertIsNotNone(segments(self.collection, "seldom")[0].graph)
+        self.check()
+        for _ in range(2):
+            self.collection = self.reopen().get(NAME)
+            self.check()
+            self.collection.upkeep()
+            self.check()
+
+    def test_a_file_that_was_left_shorter_is_opened(self) -> None:
+        directory = self.directory()
+        self.catalog.close()
+        (path,) = directory.glob("vectors-2.*")
+        os.truncate(path, 4096 + 200 * SIZE * 4)
+        self.collection = self.reopen().get(NAME)
+        self.check()
+        self.catalog.close()
+        os.truncate(path, 4096 + 199 * SIZE * 4)
+        self.assertRaises(UnusableDataFolder, self.reopen)

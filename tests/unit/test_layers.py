@@ -58,7 +58,8 @@ LAYERS: dict[str, set[str]] = {
     "twistd": {"config", "daemon", "logs", "output"},
     "tap": {"__init__", "config", "settings", "logs", "output", "daemon", "twistd"},
     "probing": {"__init__", "model", "interfaces", "device"},
-    "main": {"tap", "probing"},
+    "adopting": {"__init__", "config", "settings", "engine"},
+    "main": {"tap", "probing", "adopting"},
     "__main__": {"main"},
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.model.errors import NotFound, Unavailable
+from vexfs_twisted.model.errors import NotFound, StorageFull, Unavailable
 from vexfs_twisted.storage.upkeep import Upkeep
 
 
@@ -132,6 +134,20 @@ class UpkeepTests(SynchronousTestCase):
         self.upkeep.attend(kept)
         self.pool.run_one()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_full_device_is_told_of_in_a_line(self) -> None:
+        kept = Kept("a", 1)
+        kept.error = StorageFull("no room left on the device")
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.upkeep.attend(kept)
+        self.pool.run_one()
+        (event,) = [event for event in events if event.get("log_namespace") == "vexfs.storage"]
+        self.assertEqual(event["log_level"], LogLevel.warn)
+        self.assertIn("waits for room", formatEvent(event))
+        self.assertNotIn("log_failure", event)
 
     def test_what_has_failed_is_tried_again_when_it_is_due(self) -> None:
         kept = Kept("a", 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.device_calls import vectors
 from vexfs_twisted.device.uapi import InsertFlag
-from vexfs_twisted.engine.errors import DataFolderInUse
+from vexfs_twisted.engine.errors import DataFolderInUse, UnusableDataFolder
 from vexfs_twisted.model.device import DeviceMetric
 from vexfs_twisted.userspace.errors import Refusal
 from vexfs_twisted.userspace.file import VectorFile
@@ -198,3 +200,49 @@ class Shelves(SynchronousTestCase):
         self.shelf.close()
         self.refused(errno.ESTALE, insert, file, 3)
         self.refused(errno.ESTALE, lambda: file.search(vectors(1, 4), 1, DeviceMetric.EUCLIDEAN))
+
+    def test_vectors_whose_names_are_lost_get_new_ones(self) -> None:
+        insert(self.shelf.create("a", ENTRY), 3)
+        insert(self.shelf.create("b", ENTRY), 5, 100)
+        stores = {name: str(self.shelf.find(name).entry.store) for name in "ab"}
+        before = self.shelf.find("a").read(0, 1000)
+        self.shelf.close()
+        shutil.rmtree(self.path / "names")
+        for _ in range(2):
+            shelf = self.reopened()
+            self.assertEqual(shelf.names(), sorted(f"recovered-{one}" for one in stores.values()))
+            file = shelf.find(f"recovered-{stores['a']}")
+            self.assertEqual(file.read(0, 1000), before)
+            entry = file.entry
+            self.assertEqual(
+                (entry.mode, entry.uid, entry.info.dimensions), (0o600, os.getuid(), 4)
+            )
+        file = shelf.find(f"recovered-{stores['b']}")
+        insert(file, 1)
+        self.assertEqual(self.reopened().find(f"recovered-{stores['b']}").count, 6)
+        self.shelf.rename(f"recovered-{stores['b']}", "b", replace=False)
+        self.assertEqual(self.reopened().find("b").count, 6)
+
+    def test_only_marked_stores_are_removed(self) -> None:
+        insert(self.shelf.create("a", ENTRY), 3)
+        store = self.path / "stores" / str(self.shelf.find("a").entry.store)
+        self.shelf.close()
+        for mark in ("creating", "deleting"):
+            shutil.copytree(store, store.with_name(f"{'0' * 32}.{mark}"))
+        shutil.copytree(store, store.with_name("copy"))
+        (self.path / "stores" / "notes").mkdir()
+        self.assertEqual(self.reopened().names(), ["a", "recovered-copy"])
+        self.assertEqual(
+            sorted(path.name for path in store.parent.iterdir()),
+            sorted([store.name, "copy", "notes"]),
+        )
+
+    def test_a_missing_store_is_told_of(self) -> None:
+        insert(self.shelf.create("a", ENTRY), 3)
+        store = self.path / "stores" / str(self.shelf.find("a").entry.store)
+        self.shelf.close()
+        os.rename(store, self.path / "kept")
+        error = self.assertRaises(UnusableDataFolder, Shelf(self.path).open)
+        self.assertIn(store.name, str(error))
+        os.rename(self.path / "kept", store)
+        self.assertEqual(self.reopened().find("a").count, 3)

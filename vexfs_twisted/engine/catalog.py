@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from uuid import uuid4
 
 from ..model.collection import (
     Alias,
@@ -20,10 +21,12 @@ from ..model.collection import (
 )
 from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
 from .collection import Collection
-from .collection_store import CollectionStore
+from .errors import EngineStartError
 from .folder import DataFolder
-from .register import Register
-from .store.files import storage_errors, sync_directory
+from .inventory import Inventory
+from .store.files import storage_errors
+
+log = logging.getLogger("vexfs.catalog")
 
 
 class Catalog:
@@ -40,21 +43,22 @@ class Catalog:
         self._folder = DataFolder(Path(path))
         self._defaults = defaults or CollectionConfig()
         self._changing = Lock()
-        self._register: Register | None = None
+        self._inventory: Inventory | None = None
         self._collections: dict[str, Collection] = {}
         self._aliases: dict[str, str] = {}
 
     def open(self) -> None:
-        """Open the folder, made where it is missing, and all it holds. Raises EngineStartError."""
+        """Open the folder, made where it is missing, and all it holds. Raises EngineStartError.
+
+        No collection is ever removed here that nobody has deleted, nor left out without a word.
+        """
         self._folder.open()
         try:
-            self._register = register = Register(self._folder.catalog_path)
-            directories = register.collections()
-            self._folder.remove_strays(frozenset(directories.values()))
-            for name, directory in directories.items():
-                path = self._folder.collections_path / directory
-                self._collections[name] = Collection.open(name, path)
-            self._aliases = register.aliases()
+            self._inventory = inventory = Inventory(self._folder)
+            inventory.settle()
+            for name in inventory.contents.collections:
+                self._collections[name] = Collection.open(name, inventory.path(name))
+            self._aliases = dict(inventory.contents.aliases)
         except BaseException:
             self.close()
             raise
@@ -65,9 +69,7 @@ class Catalog:
             for collection in self._collections.values():
                 collection.close()
             self._collections = {}
-            if self._register is not None:
-                self._register.close()
-                self._register = None
+            self._inventory = None
             self._folder.close()
 
     def names(self) -> list[str]:
@@ -110,15 +112,24 @@ class Catalog:
 
     def delete(self, name: str) -> bool:
         """Delete a collection and the aliases that point to it; False when there is none."""
+        collection = self._collections.get(name)
+        if collection is None:
+            return False
+        collection.retire()
         with self._changing:
-            collection = self._collections.get(name)
-            if collection is None:
+            if self._collections.get(name) is not collection:
                 return False
-            aliases = {a: target for a, target in self._aliases.items() if target != name}
-            self._opened().remove(name, aliases)
-            self._aliases = aliases
+            try:
+                path = self._opened().delete(name)
+            except BaseException:
+                self._reopen(collection)
+                raise
+            self._aliases = dict(self._opened().contents.aliases)
             self._collections = {n: c for n, c in self._collections.items() if n != name}
-        collection.remove()
+        try:
+            collection.remove(path)
+        except OSError as error:
+            log.warning("%s is removed at the next start: %s", path, error)
         return True
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> None:
@@ -162,24 +173,26 @@ class Catalog:
             raise AlreadyExists(f"Collection `{alias}` already exists!")
 
     def _made(self, name: str, config: CollectionConfig) -> Collection:
-        """Build a collection in a directory of its own, and enter it in the register."""
-        directory = uuid4().hex
-        path = self._folder.collections_path / directory
-        collection: Collection | None = None
+        """Make a collection, and open it."""
+        inventory = self._opened()
+        path = inventory.create(name, config)
         try:
-            with storage_errors(path.parent):
-                CollectionStore.create(path, config)
-                sync_directory(path.parent)
-                collection = Collection.open(name, path)
-                self._opened().add(name, directory)
+            with storage_errors(path):
+                return Collection.open(name, path)
         except BaseException:
-            if collection is not None:
-                collection.close()
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(inventory.delete(name), ignore_errors=True)
             raise
-        return collection
 
-    def _opened(self) -> Register:
-        if self._register is None:
+    def _reopen(self, collection: Collection) -> None:
+        """Have a collection anew that could not be deleted."""
+        name = collection.name
+        self._collections = {n: c for n, c in self._collections.items() if n != name}
+        collection.close()
+        with suppress(EngineStartError):
+            reopened = Collection.open(name, self._opened().path(name))
+            self._collections = {**self._collections, name: reopened}
+
+    def _opened(self) -> Inventory:
+        if self._inventory is None:
             raise RuntimeError("the catalog is not open")
-        return self._register
+        return self._inventory

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import lmdb
+
 from ..model.collection import (
     CollectionConfig,
     CollectionInfo,
@@ -16,6 +18,7 @@ from ..model.errors import (
     DomainError,
     Interrupted,
     NotSupported,
+    TooMany,
     Unavailable,
     unknown_collection,
 )
@@ -46,6 +49,7 @@ from .query.facets import facet
 from .query.fields import build_fields, describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
+from .store.files import storage_errors
 from .store.gate import GateClosed
 from .store.moments import MomentLost
 from .store.view import Snapshot, View
@@ -240,8 +244,12 @@ class Collection:
         return not self._is_removed and self._checkpoints.is_due(self._store.view)
 
     def checkpoint(self) -> None:
-        """Write the columns of payload indexes that have changed since they were written."""
-        self._checkpoints.save(self._reading)
+        """Write the columns of payload indexes that have changed since they were written.
+
+        Raises StorageFull and OSError.
+        """
+        with storage_errors(self._store.path):
+            self._checkpoints.save(self._reading)
 
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way. Upkeep is given up."""
@@ -254,12 +262,16 @@ class Collection:
             self._checkpoints.close()
             self._store.close()
 
-    def remove(self) -> None:
-        """Remove the files; reads that are under way finish."""
+    def retire(self) -> None:
+        """Write nothing behind reads and writes any more: the collection is to be deleted."""
         self._is_removed = True
         self._checkpoints.close()
         self._upkeep.halt()
-        self._store.remove()
+
+    def remove(self, path: Path) -> None:
+        """Remove the files, which lie in the directory `path` by now; reads under way finish."""
+        self.retire()
+        self._store.remove(path)
 
     def _checked(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Exception | None]:
         """The updates before the first that cannot be carried out, and what is wrong with it."""
@@ -320,6 +332,8 @@ class Collection:
             raise Interrupted(
                 "the moment that was read could not be kept any longer, begin again"
             ) from None
+        except lmdb.ReadersFullError:
+            raise TooMany("as many reads of the collection are held as there may be") from None
 
 
 def _ended(outcomes: list[Outcome], problem: Exception | None) -> list[Outcome]:

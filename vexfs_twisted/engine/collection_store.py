@@ -82,14 +82,16 @@ class CollectionStore:
         except lmdb.Error as error:
             self._close_files()
             raise UnusableDataFolder(path, f"the tables are damaged: {error}") from error
+        except OSError as error:
+            self._close_files()
+            raise UnusableDataFolder(path, str(error)) from error
         except BaseException:
             self._close_files()
             raise
 
     @staticmethod
     def create(path: Path, config: CollectionConfig) -> None:
-        """Make the directory `path` with an empty store in it, durable except its own entry."""
-        path.mkdir()
+        """Make an empty store in the directory `path`, all durable that is in there."""
         slots: dict[str, Slot] = {}
         for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
@@ -207,13 +209,16 @@ class CollectionStore:
                 self._moments.end_all(GateClosed())
                 self._close_files()
 
-    def remove(self) -> None:
-        """Close as `close` does, and remove the directory while reads under way finish."""
+    def remove(self, path: Path) -> None:
+        """Close as `close` does, and remove the directory while reads under way finish.
+
+        `path` is where it lies since it was marked as deleted.
+        """
         with self._writing:
             self._gate.close()
             try:
-                shutil.rmtree(self._path)
-                sync_directory(self._path.parent)
+                shutil.rmtree(path)
+                sync_directory(path.parent)
             finally:
                 with self._gate.held():
                     self._moments.end_all(GateClosed())
@@ -292,8 +297,11 @@ class CollectionStore:
                 form = form_of(params.datatype)
                 path = _vector_path(self._path, slot.number, form)
                 memory = placed(params.memory, params.on_disk)
-                self._files[name] = file = VectorFile.open(path, form, params.size, rows, memory)
                 present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
+                end = present.end
+                self._files[name] = file = VectorFile.open(path, form, params.size, end, memory)
+                file.fill(end)
+                file.make_room(rows)
                 spaces[name] = VectorSpace(
                     params,
                     slot.number,

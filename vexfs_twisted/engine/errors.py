@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -29,3 +30,20 @@ class UnknownFormat(EngineStartError):
 
     def __init__(self, path: Path, found: str) -> None:
         super().__init__(f"{path} has an unknown format: {found}")
+
+
+class UndecidedCollections(EngineStartError):
+    """Directories of collections, or the catalog, are not those that belong together."""
+
+    def __init__(self, path: Path, unknown: Sequence[str], missing: Mapping[str, str]) -> None:
+        problems = []
+        if unknown:
+            problems.append(f"the catalog does not know {', '.join(unknown)}")
+        if missing:
+            named = ", ".join(f"{directory} `{name}`" for name, directory in missing.items())
+            problems.append(f"of the collections in the catalog there is no {named}")
+        super().__init__(
+            f"folder {path / 'collections'} is not what the catalog says: {'; '.join(problems)}. "
+            "Nothing was removed. Put back what is missing, or see "
+            f"`vexfs-qdrant adopt --storage-path {path}`"
+        )

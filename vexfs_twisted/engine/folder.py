@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -14,25 +13,37 @@ from .errors import DataFolderInUse, UnknownFormat, UnusableDataFolder
 from .store.files import DRAFT_SUFFIX, sync_directory, write_durably
 
 FORMAT_NAME = "vexfs-qdrant"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had an LMDB environment for its register, and directories that did not tell of
+themselves."""
+
+FIRST_VERSION = 1
 
 _FORMAT = "FORMAT"
 _LOCK = "LOCK"
 _CATALOG = "catalog"
 _COLLECTIONS = "collections"
+_PID_BYTES = 32
 
 
 class DataFolder:
     """The folder `path`, held by one process at a time from `open` to `close`.
 
-    `form` is what its file FORMAT must say, and `parts` are the folders that belong in it.
+    `form` and one of `versions` are what its file FORMAT must say, and `parts` are the folders that
+    belong in it. Once it is open, `version` is the one that was found; a new folder is of the last.
     """
 
     def __init__(
-        self, path: Path, form: str = FORMAT_NAME, parts: Sequence[str] = (_CATALOG, _COLLECTIONS)
+        self,
+        path: Path,
+        form: str = FORMAT_NAME,
+        parts: Sequence[str] = (_CATALOG, _COLLECTIONS),
+        versions: Sequence[int] = (FIRST_VERSION, FORMAT_VERSION),
     ) -> None:
         self.path = path
+        self.version = versions[-1]
         self._form = form
+        self._versions = tuple(versions)
         self._parts = tuple(path / part for part in parts)
         self._lock: int | None = None
 
@@ -69,11 +80,9 @@ class DataFolder:
             os.close(self._lock)
             self._lock = None
 
-    def remove_strays(self, known: Container[str]) -> None:
-        """Remove directories of collections that were not wholly made or not wholly removed."""
-        for directory in self.collections_path.iterdir():
-            if directory.name not in known:
-                shutil.rmtree(directory)
+    def upgraded(self) -> None:
+        """Note that all in the folder is of the last version by now. Raises OSError."""
+        self._write_format(self._versions[-1])
 
     def _make(self) -> None:
         """Make the folder, and those above it that are missing, durably."""
@@ -104,15 +113,15 @@ class DataFolder:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            holder = os.pread(descriptor, _PID_BYTES, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise DataFolderInUse(self.path, holder) from None
         except BaseException:
             os.close(descriptor)
             raise
         self._lock = descriptor
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        # Over what was there: a folder must open on a device that is full.
+        os.pwrite(descriptor, (b"%d\n" % os.getpid()).ljust(_PID_BYTES), 0)
 
     def _check_format(self) -> None:
         path = self.path / _FORMAT
@@ -120,9 +129,10 @@ class DataFolder:
             found = path.read_bytes()
         except FileNotFoundError:
             if any(part.exists() for part in self._parts):
-                raise UnusableDataFolder(self.path, "the file FORMAT is missing") from None
-            expected = {"format": self._form, "version": FORMAT_VERSION}
-            write_durably(path, orjson.dumps(expected) + b"\n")
+                content = orjson.dumps(self._format(self._versions[-1])).decode()
+                reason = f"the file FORMAT is missing, in which there should be {content}"
+                raise UnusableDataFolder(self.path, reason) from None
+            self._write_format(self._versions[-1])
             return
         try:
             content = orjson.loads(found)
@@ -130,5 +140,13 @@ class DataFolder:
             raise UnknownFormat(path, "not JSON") from None
         if not isinstance(content, dict) or content.get("format") != self._form:
             raise UnknownFormat(path, "not a data folder of this software")
-        if content.get("version") != FORMAT_VERSION:
+        if content.get("version") not in self._versions:
             raise UnknownFormat(path, f"version {content.get('version')}")
+        self.version = content["version"]
+
+    def _write_format(self, version: int) -> None:
+        write_durably(self.path / "FORMAT", orjson.dumps(self._format(version)) + b"\n")
+        self.version = version
+
+    def _format(self, version: int) -> dict[str, str | int]:
+        return {"format": self._form, "version": version}

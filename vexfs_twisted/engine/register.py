@@ -1,97 +1,142 @@
-"""Which collections and aliases exist: a small LMDB environment whose commits are their making."""
+"""Which collections and aliases there are, written down beside the collections themselves.
+
+The directories of the collections say what each of them is. The register says which of them there
+should be, so that one that is missing is missed, and what aliases point to. It lies in two files,
+each of which is written in place, on room that it has in advance, one after the other: a write that
+was cut off leaves one of them as it was, and a damaged one is made again from the other.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from hashlib import sha256
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from time import time
-from typing import TypeAlias
+from typing import Any
 
-import lmdb
-import orjson
+from attrs import asdict, evolve, field, frozen
 
 from ..model.errors import StorageFull
-from .errors import UnusableDataFolder
+from .errors import UnknownFormat, UnusableDataFolder
 from .store.files import reserve, storage_errors, sync_directory
+from .store.sealed import Damaged, OtherVersion, seal, unseal
 
-_MAP_SIZE = 1 << 30
-_RESERVED = 1 << 20
-_COLLECTIONS = b"collections"
-_ALIASES = b"aliases"
+_FILES = ("register-1", "register-2")
+_KIND = "vexfs-register"
+_VERSION = 1
+_LEAST_ROOM = 1 << 16
 
-_Write: TypeAlias = "lmdb.Transaction[bytes]"
+log = logging.getLogger("vexfs.catalog")
+
+
+@frozen
+class Entry:
+    """The directory of a collection, and when it was made, in seconds since 1970."""
+
+    directory: str
+    created: float
+
+
+@frozen
+class Contents:
+    """Collections by name, and the collection that each alias points to."""
+
+    collections: Mapping[str, Entry] = field(factory=dict)
+    aliases: Mapping[str, str] = field(factory=dict)
+
+    def with_collection(self, name: str, entry: Entry) -> Contents:
+        """With this collection as well."""
+        return evolve(self, collections={**self.collections, name: entry})
+
+    def without(self, name: str) -> Contents:
+        """Without a collection and the aliases that point to it."""
+        collections = {n: entry for n, entry in self.collections.items() if n != name}
+        aliases = {alias: target for alias, target in self.aliases.items() if target != name}
+        return Contents(collections, aliases)
 
 
 class Register:
-    """The names of collections with their directories, and the aliases. One writer at a time.
+    """The register in a directory. One thread at a time writes; `contents` may be read by any.
 
-    A name may be longer than a key may be, so entries lie under the hash of their name. The file
-    has room in advance, so that a collection can be deleted when there is none left on the device.
+    `is_lost`: there was none that could be read. It is empty then.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the register in the directory `path`, empty when new. Raises EngineStartError."""
-        self._path = path
+        """Read the register in the directory `path`. Raises EngineStartError."""
+        self._files = [path / name for name in _FILES]
+        self._number = 0
+        self.contents = Contents()
+        found = [self._read(file) for file in self._files]
+        sound = [value for value in found if value is not None]
+        self.is_lost = not sound
+        if sound:
+            newest = max(sound, key=lambda value: int(value["number"]))
+            self._number = newest["number"]
+            self.contents = _loaded(newest)
+        if sound and any(value != newest for value in found):
+            try:
+                self.write(self.contents)
+            except (OSError, StorageFull) as error:
+                # It can be read: the next write, or the next start, tries again.
+                log.warning("the register in %s cannot be written: %s", path, error)
+
+    def write(self, contents: Contents) -> None:
+        """Make `contents` be what is registered, durably, or nothing change. Raises StorageFull."""
+        number = self._number + 1
+        data = seal(_KIND, _VERSION, {"number": number, **asdict(contents)})
+        with storage_errors(self._files[0].parent):
+            for file in self._files:
+                _make_room(file, len(data))
+            try:
+                _overwrite(self._files[0], data)
+            except BaseException:
+                # What is there by halves is not to count, and neither is what is there as a whole.
+                with suppress(OSError):
+                    _overwrite(self._files[0], self._files[1].read_bytes())
+                raise
+        self._number, self.contents, self.is_lost = number, contents, False
         try:
-            self._environment = lmdb.open(os.fspath(path), map_size=_MAP_SIZE, max_dbs=2)
-            self._collections = self._environment.open_db(_COLLECTIONS)
-            self._aliases = self._environment.open_db(_ALIASES)
-            reserve(path / "data.mdb", _RESERVED)
-            sync_directory(path)
-        except (lmdb.Error, OSError) as error:
-            raise UnusableDataFolder(path, str(error)) from error
+            _overwrite(self._files[1], data)
+        except OSError as error:
+            # It is written once; the next write, or the next start, tries again.
+            log.warning("%s cannot be written: %s", self._files[1], error)
 
-    def collections(self) -> dict[str, str]:
-        """The directory of each collection, by name."""
-        return {entry["name"]: entry["directory"] for entry in self._entries(self._collections)}
-
-    def aliases(self) -> dict[str, str]:
-        """The collection that each alias points to."""
-        return {entry["alias"]: entry["collection"] for entry in self._entries(self._aliases)}
-
-    def add(self, name: str, directory: str) -> None:
-        """Make the collection `name` exist."""
-        entry = {"name": name, "directory": directory, "created": time()}
-        with self._writing() as transaction:
-            transaction.put(_key(name), orjson.dumps(entry), db=self._collections)
-
-    def remove(self, name: str, aliases: Mapping[str, str]) -> None:
-        """Make the collection `name` not exist, and only `aliases` be left."""
-        with self._writing() as transaction:
-            transaction.delete(_key(name), db=self._collections)
-            self._write_aliases(transaction, aliases)
-
-    def replace_aliases(self, aliases: Mapping[str, str]) -> None:
-        """Make `aliases` be all there are."""
-        with self._writing() as transaction:
-            self._write_aliases(transaction, aliases)
-
-    def close(self) -> None:
-        """Close the environment."""
-        self._environment.close()
-
-    def _entries(self, table: lmdb._Database) -> Iterator[dict[str, str]]:
-        with self._environment.begin() as transaction, transaction.cursor(table) as cursor:
-            for _, value in cursor:
-                yield orjson.loads(value)
-
-    def _write_aliases(self, transaction: _Write, aliases: Mapping[str, str]) -> None:
-        transaction.drop(self._aliases, delete=False)
-        for alias, collection in aliases.items():
-            entry = {"alias": alias, "collection": collection}
-            transaction.put(_key(alias), orjson.dumps(entry), db=self._aliases)
-
-    @contextmanager
-    def _writing(self) -> Iterator[_Write]:
+    def _read(self, file: Path) -> Any:
+        """What is in a file; None where that is nothing, or not what was written."""
         try:
-            with storage_errors(self._path), self._environment.begin(write=True) as transaction:
-                yield transaction
-        except lmdb.MapFullError as error:
-            raise StorageFull("too many collections") from error
+            data = file.read_bytes()
+            # Nothing was ever written where there is only the room for it.
+            return unseal(_KIND, _VERSION, data) if data.strip(b"\0") else None
+        except FileNotFoundError:
+            return None
+        except OtherVersion as error:
+            raise UnknownFormat(file, str(error)) from None
+        except Damaged as error:
+            log.warning("%s is damaged: %s", file, error)
+            return None
+        except OSError as error:
+            raise UnusableDataFolder(file.parent, f"{file.name}: {error.strerror}") from error
 
 
-def _key(name: str) -> bytes:
-    return sha256(name.encode()).digest()
+def _loaded(value: Mapping[str, Any]) -> Contents:
+    collections = {name: Entry(**entry) for name, entry in value["collections"].items()}
+    return Contents(collections, value["aliases"])
+
+
+def _make_room(file: Path, size: int) -> None:
+    """Make a file have room for twice as much when it must grow, so that it seldom has to."""
+    is_new = not file.exists()
+    found = 0 if is_new else file.stat().st_size
+    reserve(file, found if found >= size else max(2 * size, _LEAST_ROOM))
+    if is_new:
+        sync_directory(file.parent)
+
+
+def _overwrite(file: Path, data: bytes) -> None:
+    with open(file, "r+b", buffering=0) as stream:
+        left = memoryview(data)
+        while left:
+            left = left[stream.write(left) :]
+        # Where it had the room before, the file system has nothing of its own to write.
+        os.fdatasync(stream.fileno())

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from ..logs import get_logger
-from ..model.errors import DomainError
+from ..model.errors import DomainError, StorageFull
 from .memory import give_back_memory
 
 log = get_logger("vexfs.storage")
@@ -106,7 +106,9 @@ class Upkeep:
         A collection that was deleted meanwhile fails with a DomainError, which is no news.
         """
         del self._jobs[collection]
-        if failure.check(CancelledError, DomainError) is None:
+        if failure.check(StorageFull) is not None:
+            log.warning("upkeep waits for room on the device", collection=collection.name)
+        elif failure.check(CancelledError, DomainError) is None:
             log.error("upkeep failed", collection=collection.name, exc_info=failure.value)
         if collection.upkeep_due_in():
             self.attend(collection)

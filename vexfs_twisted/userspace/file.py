@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
+from contextlib import suppress
 from threading import RLock
-from uuid import uuid4
 
 import attrs
 import numpy as np
@@ -36,7 +36,7 @@ class VectorFile:
         self._names = names
         self._changing = changing
         self._entry = entry
-        self._store = None if entry.store is None else VectorStore(names.store_path(entry.store))
+        self._store = None if entry.store is None else VectorStore(names.stores, entry.store)
         self._opened = 0
         self._is_tightenable = True
         self.changed = names.changed(name, entry)
@@ -117,7 +117,8 @@ class VectorFile:
         """Remove all vectors, and what was set."""
         with self._changing:
             old = self._store
-            self._write(attrs.evolve(self._entry, info=FileInfo(), store=None))
+            former = None if old is None else old.name
+            self._write(attrs.evolve(self._entry, info=FileInfo(), store=None), former)
             self._store = None
             if old is not None:
                 old.remove()
@@ -132,6 +133,24 @@ class VectorFile:
         with self._changing:
             self._opened -= 1
             self._drop_unreachable()
+
+    def replace(self, other: VectorFile) -> None:
+        """Note that this file is going to take the place of another one."""
+        with self._changing:
+            if self.name is not None and other._store is not None:
+                self._names.write(self.name, self._entry, other._store.name)
+
+    def end(self) -> None:
+        """Mark the vectors as deleted; who has the file open can use it still."""
+        with self._changing:
+            if self._store is not None:
+                self._store.end()
+
+    def restore(self) -> None:
+        """Take back `end`."""
+        with self._changing:
+            if self._store is not None:
+                self._store.restore()
 
     def unnamed(self) -> None:
         """The name is gone, from the disk as well."""
@@ -151,21 +170,23 @@ class VectorFile:
             if self._store is not None:
                 return self._store
             self.check_dimensions(dimensions)
-            store = uuid4().hex
-            made = self._made(store, dimensions)
+            made = VectorStore.begin(self._names.stores, dimensions)
             info = attrs.evolve(self._entry.info, dimensions=dimensions)
             try:
-                self._write(attrs.evolve(self._entry, info=info, store=store))
+                self._write(attrs.evolve(self._entry, info=info, store=made.name))
             except BaseException:
                 made.remove()
                 raise
-            self._store = made
+            self._put(made)
             return made
 
-    def _made(self, store: str, dimensions: int) -> VectorStore:
-        path = self._names.store_path(store)
-        VectorStore.create(path, dimensions)
-        return VectorStore(path)
+    def _put(self, made: VectorStore) -> None:
+        """Use a store that the entry names."""
+        self._store = made
+        if self.name is not None:
+            # Whatever goes wrong with that, the next start makes good.
+            with suppress(OSError):
+                made.complete()
 
     def _tighten(self, old: VectorStore) -> None:
         """Move the vectors into a store without those that were overwritten.
@@ -183,14 +204,14 @@ class VectorFile:
                 log.warning("overwritten vectors stay", file=self.name, reason=str(error))
 
     def _move(self, old: VectorStore) -> None:
-        store = uuid4().hex
-        left = made = self._made(store, self._entry.info.dimensions)
+        left = made = VectorStore.begin(self._names.stores, self._entry.info.dimensions)
         try:
             old.copy_to(made)
             with self._changing:
                 if self._store is old:
-                    self._write(attrs.evolve(self._entry, store=store))
-                    self._store, left = made, old
+                    self._write(attrs.evolve(self._entry, store=made.name), old.name)
+                    self._put(made)
+                    left = old
         finally:
             # Before anybody inserts again, who must not find the one that is left.
             left.remove()
@@ -205,9 +226,9 @@ class VectorFile:
         if self._store is closed:
             raise Refusal(errno.ESTALE, "the device is being closed")
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: Entry, former: str | None = None) -> None:
         if self.name is not None and entry != self._entry:
-            self._names.write(self.name, entry)
+            self._names.write(self.name, entry, former)
         self._entry = entry
         self.changed = time.time_ns()
 

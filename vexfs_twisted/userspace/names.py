@@ -1,14 +1,13 @@
 """The names of vector files on disk: one small file each, so the file system is their register.
 
 `names/<name>` tells what there is under a name, `stores/<store>` holds its vectors. Entries are
-written in `drafts` and moved into place, so each is there whole, or as it was.
+written in `drafts` and moved into place, so each is there whole, or as it was. A store is removed
+by its own mark, or because an entry says that it is done with; one that nobody names gets a name.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Container
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,9 +18,16 @@ from attrs import frozen
 from ..engine.errors import UnknownFormat, UnusableDataFolder
 from ..engine.folder import DataFolder
 from ..engine.store.files import storage_errors, sync_directory
+from ..engine.store.marks import MarkedDirectories
+from .errors import log
+from .store import VectorStore
 
 _FORM = "vexfs-device"
+_FORM_VERSION = 1
 _VERSION = 1
+_RECOVERED = "recovered-"
+_PRIVATE = 0o600
+_FORMER = "former"
 
 
 @frozen
@@ -52,10 +58,11 @@ class Names:
     """The folder of a device. Every change is on disk when it returns. One thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._folder = DataFolder(path, _FORM, ("names", "drafts", "stores"))
+        parts = ("names", "drafts", "stores")
+        self._folder = DataFolder(path, _FORM, parts, (_FORM_VERSION,))
         self._names = path / "names"
         self._drafts = path / "drafts"
-        self._stores = path / "stores"
+        self.stores = MarkedDirectories(path / "stores")
 
     @property
     def path(self) -> Path:
@@ -66,9 +73,12 @@ class Names:
         """Take the folder, and read what is in it. Raises EngineStartError."""
         self._folder.open()
         try:
-            entries = {path.name: _read(path) for path in self._names.iterdir()}
-            _remove_strays(self._drafts, ())
-            _remove_strays(self._stores, {entry.store for entry in entries.values()})
+            read = {path.name: _read(path) for path in self._names.iterdir()}
+            for draft in self._drafts.iterdir():
+                draft.unlink()
+            entries = {name: entry for name, (entry, _) in read.items()}
+            self._finish(entries, {former for _, former in read.values()})
+            self._recover(entries)
         except OSError as error:
             self.close()
             raise UnusableDataFolder(self.path, error.strerror or str(error)) from error
@@ -81,10 +91,13 @@ class Names:
         """Let the folder go."""
         self._folder.close()
 
-    def write(self, name: str, entry: Entry) -> None:
-        """Put `entry` under `name`, in the place of what is there."""
+    def write(self, name: str, entry: Entry, former: str | None = None) -> None:
+        """Put `entry` under `name`, in the place of what is there.
+
+        `former` is a store that nobody names from now on, and that is to be removed.
+        """
         draft = self._drafts / uuid4().hex
-        content = {"version": _VERSION, **attrs.asdict(entry)}
+        content = {"version": _VERSION, **attrs.asdict(entry), _FORMER: former}
         try:
             with storage_errors(self._drafts):
                 with draft.open("xb") as file:
@@ -110,27 +123,51 @@ class Names:
         """When an entry or its vectors were last written, in nanoseconds since 1970."""
         files = [self._names / name]
         if entry.store is not None:
-            files.append(self.store_path(entry.store) / "data.mdb")
+            files.append(self.stores.whole(entry.store) / "data.mdb")
         return max(file.stat().st_mtime_ns for file in files)
 
-    def store_path(self, store: str) -> Path:
-        """Where the store of that name lies."""
-        return self._stores / store
+    def _finish(self, entries: dict[str, Entry], former: set[str | None]) -> None:
+        """Finish what was cut off, by the marks of stores and by what entries say."""
+        found = self.stores.list()
+        named = {entry.store: name for name, entry in entries.items()}
+        for store in found.ended:
+            if store in named and store not in found.whole:
+                self.remove(named[store])
+                del entries[named[store]]
+            self.stores.remove_ended(store)
+        for store in found.begun:
+            if store in named and store not in found.whole:
+                self.stores.complete(store)
+            else:
+                self.stores.remove_begun(store)
+        for store in (found.whole & former) - named.keys():
+            self.stores.end(store)
+            self.stores.remove_ended(store)
+
+    def _recover(self, entries: dict[str, Entry]) -> None:
+        """Give a name to each store that has none."""
+        named = {entry.store for entry in entries.values()}
+        for store in sorted(self.stores.list().whole - named):
+            path = self.stores.whole(store)
+            name = _RECOVERED + store
+            if name in entries or not (path / "data.mdb").exists():
+                log.warning("left alone: no file of the device", path=str(path))
+                continue
+            info = FileInfo(dimensions=VectorStore.dimensions_of(self.stores, store))
+            entry = Entry(_PRIVATE, os.getuid(), os.getgid(), info, store)
+            self.write(name, entry)
+            entries[name] = entry
+            log.warning("vectors without a name were found", path=str(path), file=name)
 
 
-def _read(path: Path) -> Entry:
+def _read(path: Path) -> tuple[Entry, str | None]:
+    """The entry in a file, and the store that is to be removed."""
     try:
         content = orjson.loads(path.read_bytes())
         version = content.pop("version")
         if version != _VERSION:
             raise UnknownFormat(path, f"version {version}")
-        return Entry(**{**content, "info": FileInfo(**content["info"])})
+        former = content.pop(_FORMER, None)
+        return Entry(**{**content, "info": FileInfo(**content["info"])}), former
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise UnknownFormat(path, f"not the entry of a vector file ({error})") from error
-
-
-def _remove_strays(folder: Path, known: Container[str | None]) -> None:
-    """Remove what a change left behind that was cut off."""
-    for path in folder.iterdir():
-        if path.name not in known:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

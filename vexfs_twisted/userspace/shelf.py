@@ -78,7 +78,12 @@ class Shelf:
         """Remove a file, whose vectors stay for those who have it open."""
         with self._changing:
             file = self.find(name)
-            self._names.remove(name)
+            file.end()
+            try:
+                self._names.remove(name)
+            except BaseException:
+                file.restore()
+                raise
             del self._files[name]
             file.unnamed()
 
@@ -93,7 +98,11 @@ class Shelf:
                 return
             if other is not None and not replace:
                 raise Refusal(errno.EEXIST, new)
+            if other is not None:
+                file.replace(other)
             self._names.rename(old, new)
+            if other is not None:
+                other.end()
             self._files[new] = self._files.pop(old)
             file.name = new
             if other is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from contextlib import AbstractContextManager
-from pathlib import Path
+from uuid import uuid4
 
 import attrs
 import numpy as np
@@ -16,6 +16,7 @@ from ..engine.index.exact import nearest
 from ..engine.norms import Matrix
 from ..engine.store.bitmap import Rows
 from ..engine.store.files import storage_errors, sync_directory
+from ..engine.store.marks import MarkedDirectories
 from ..engine.store.rowvalue import heads_of
 from ..engine.store.view import VectorSpace, View
 from ..model.collection import CollectionConfig, CreateCollection, new_config
@@ -42,25 +43,48 @@ class VectorStore:
     `insert` and `search` raise GateClosed once it is closed or removed.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the store in the directory `path`. Raises EngineStartError."""
+    def __init__(self, stores: MarkedDirectories, name: str, *, is_begun: bool = False) -> None:
+        """Open the store `name`, which may be one that is not complete. Raises EngineStartError."""
+        self.name = name
+        self._stores = stores
+        self._is_begun = is_begun
+        self._is_ended = False
+        path = stores.begun(name) if is_begun else stores.whole(name)
         self._store = CollectionStore(path)
         self._inserts = Inserts(self._store)
         self._cosines = Cosines()
         self._listed: tuple[View, Rows] | None = None
 
-    @staticmethod
-    def create(path: Path, dimensions: int) -> None:
-        """Make the directory `path` with an empty store in it, durably; nothing if it fails."""
+    @classmethod
+    def begin(cls, stores: MarkedDirectories, dimensions: int) -> VectorStore:
+        """Make an empty store, which is gone at the next start unless an entry names it."""
         vectors = {UNNAMED: VectorParams(size=dimensions, distance=Distance.EUCLID)}
-        request = CreateCollection(vectors=vectors)
+        config = new_config(CreateCollection(vectors=vectors), CollectionConfig())
+        name = uuid4().hex
+        path = stores.begun(name)
         try:
             with storage_errors(path.parent):
-                CollectionStore.create(path, new_config(request, CollectionConfig()))
+                path.mkdir()
+                CollectionStore.create(path, config)
                 sync_directory(path.parent)
+                return cls(stores, name, is_begun=True)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
+
+    @classmethod
+    def dimensions_of(cls, stores: MarkedDirectories, name: str) -> int:
+        """The length of the vectors in a store. Raises EngineStartError."""
+        store = cls(stores, name)
+        try:
+            return store.dimensions
+        finally:
+            store.close()
+
+    @property
+    def dimensions(self) -> int:
+        """The length of its vectors."""
+        return self._store.view.spaces[UNNAMED].params.size
 
     @property
     def count(self) -> int:
@@ -125,15 +149,34 @@ class VectorStore:
         """Close the files, after what is under way."""
         self._store.close()
 
+    def complete(self) -> None:
+        """An entry names it by now: it is there for good."""
+        self._stores.complete(self.name)
+        self._is_begun = False
+
+    def end(self) -> None:
+        """Mark it as one that is deleted, whenever `remove` is called; it can still be used."""
+        if not self._is_begun and not self._is_ended:
+            self._stores.end(self.name)
+            self._is_ended = True
+
+    def restore(self) -> None:
+        """Take back `end`."""
+        if self._is_ended:
+            self._stores.restore(self.name)
+            self._is_ended = False
+
     def remove(self) -> None:
         """Remove the files; searches that are under way finish."""
-        self._store.remove()
+        self.end()
+        where = self._stores.begun if self._is_begun else self._stores.ended
+        self._store.remove(where(self.name))
 
     def _row_size(self, view: View) -> int:
         return view.spaces[UNNAMED].params.size * view.spaces[UNNAMED].matrix.itemsize
 
     def _check_length(self, vectors: Matrix) -> None:
-        dimensions = self._store.view.spaces[UNNAMED].params.size
+        dimensions = self.dimensions
         if vectors.shape[1] != dimensions:
             raise Refusal(errno.EINVAL, f"{vectors.shape[1]} dimensions, not {dimensions}")
 

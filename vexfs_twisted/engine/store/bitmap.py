@@ -48,6 +48,12 @@ class Bitmap:
         grown[: len(self.bits)] = self.bits
         return Bitmap(grown, self.count)
 
+    @property
+    def end(self) -> int:
+        """The number after that of the last row of the set; 0 where there is none."""
+        used = np.flatnonzero(self.bits)
+        return int(used[-1]) * 8 + int(self.bits[used[-1]]).bit_length() if len(used) else 0
+
     def rows(self) -> Rows:
         """All rows of the set."""
         if self._is_full():

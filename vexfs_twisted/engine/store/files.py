@@ -20,11 +20,14 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LITTLE_ROOM = 1 << 20
 
 
-def reserve(path: Path, size: int) -> None:
-    """Give a file at least `size` bytes of the device, used or not."""
-    descriptor = os.open(path, os.O_RDWR)
+def reserve(path: Path, size: int, offset: int = 0) -> None:
+    """Give a file, made where it is missing, `size` bytes of the device from `offset` on.
+
+    What is there stays as it is, and what is not reads as zeros. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        os.posix_fallocate(descriptor, 0, size)
+        os.posix_fallocate(descriptor, offset, size)
     finally:
         os.close(descriptor)
 

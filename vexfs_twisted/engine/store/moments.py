@@ -24,18 +24,17 @@ class HeldMoment:
     def __init__(
         self, snapshot: Snapshot, transaction: Transaction, ended: Callable[[HeldMoment], None]
     ) -> None:
-        self._snapshot = snapshot
-        self._transaction = transaction
+        self._snapshot: Snapshot | None = snapshot
+        self._transaction: Transaction | None = transaction
         self._ended = ended
         self._lock = Lock()
-        self._is_open = True
         self._reason: Exception = MomentLost()
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
         """The moment, for the time of the block. Raises what it was ended with."""
         with self._lock:
-            if not self._is_open:
+            if self._snapshot is None:
                 raise self._reason
             yield self._snapshot
 
@@ -45,11 +44,12 @@ class HeldMoment:
         Later reads raise `reason`.
         """
         with self._lock:
-            if not self._is_open:
+            if self._transaction is None:
                 return
-            self._is_open = False
             self._reason = reason or self._reason
             self._transaction.abort()
+            # It has its place in the table of readers until nothing refers to it.
+            self._transaction = self._snapshot = None
         self._ended(self)
 
 

@@ -51,7 +51,8 @@ class SpaceDraft:
             self._file.sync()
 
     def freeze(self, rows: int) -> VectorSpace:
-        """The space after the changes."""
+        """The space after the changes, by which there are `rows` rows, with the vector or not."""
+        self._file.make_room(rows)
         return VectorSpace(
             params=self._space.params,
             slot=self.slot,

@@ -17,12 +17,15 @@ import lmdb
 from attrs import frozen
 
 from .bitmap import Rows
-from .files import sync_directory, sync_file
+from .files import reserve, sync_directory, sync_file
 from .keys import decode_rows, encode_rows
 
 FIRST_MAP_SIZE = 1 << 30
 _LARGEST_MAP_STEP = 1 << 34
 _MAX_READERS = 512
+_LOCK_BYTES = 36 << 10
+"""More than the table of so many readers takes."""
+
 _SPARE_READERS = 16
 _READAHEAD_LIMIT = 1 << 30
 
@@ -41,12 +44,15 @@ class Tables:
 
 
 def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
-    """Open the environment in the directory `path`. Raises lmdb.Error.
+    """Open the environment in the directory `path`. Raises lmdb.Error and OSError.
 
     The map starts moderate, since address space is shared by all collections, and grows on demand.
     A new environment is not durable before `sync_environment`, an old one at each commit.
     """
     size = 0 if create else os.path.getsize(path / "data.mdb")
+    # LMDB writes it through a map, and makes it with a hole where readers will be: one that finds
+    # no room on the device then ends the process.
+    reserve(path / "lock.mdb", _LOCK_BYTES)
     environment = lmdb.open(
         os.fspath(path),
         map_size=max(FIRST_MAP_SIZE, 2 * size),
@@ -67,12 +73,13 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
 def _make_whole(path: Path, environment: lmdb.Environment) -> None:
     """Make the file as long as it says it is.
 
-    Reading a map beyond the end of its file kills the process; of a file that was cut off, LMDB
-    then finds empty pages instead and says so.
+    Reading a map beyond the end of its file kills the process, and so may reading a hole; of a file
+    that was cut off, LMDB then finds empty pages instead and says so.
     """
     size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-    if os.path.getsize(path) < size:
-        os.truncate(path, size)
+    found = os.path.getsize(path)
+    if found < size:
+        reserve(path, size - found, found)
 
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:

@@ -3,7 +3,7 @@
 After a header of one page, row r lies at byte 4096 + r * its size, in the form of the file (see
 `forms`). The file says nothing about which rows count: that is in the tables. It only grows, in
 ever larger steps and sparsely, so that new maps are rare; an array handed out stays valid on the
-old map.
+old map. Before the last row that was ever written there are holes only where `holes` allows them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...model.collection_params import Memory
 from ..errors import UnknownFormat, UnusableDataFolder
 from .advice import advise
 from .forms import Form, Stored
-from .holes import holes, punch
+from .holes import holes, may_have_holes, punch
 
 HEADER_SIZE = 4096
 _MAGIC = b"VEXFSVEC"
@@ -34,7 +34,14 @@ class VectorFile:
     """An open vector file. Written by one thread; `matrix` may be taken by any."""
 
     def __init__(
-        self, descriptor: int, form: Form, dimension: int, capacity: int, memory: Memory | None
+        self,
+        descriptor: int,
+        form: Form,
+        dimension: int,
+        capacity: int,
+        memory: Memory | None,
+        *,
+        has_holes: bool,
     ) -> None:
         self._descriptor = descriptor
         self._memory = memory
@@ -42,6 +49,8 @@ class VectorFile:
         self._width = form.width(dimension)
         self._row_size = _row_size(form, dimension)
         self._capacity = capacity
+        self._has_holes = has_holes
+        self._filled = 0
         self._matrix = self._map()
 
     @classmethod
@@ -75,39 +84,65 @@ class VectorFile:
             if capacity < max(rows, 1):
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
-            return cls(descriptor, form, dimension, capacity, memory)
+            has_holes = may_have_holes(path.parent)
+            return cls(descriptor, form, dimension, capacity, memory, has_holes=has_holes)
         except BaseException:
             os.close(descriptor)
             raise
 
     @property
     def matrix(self) -> Stored:
-        """All rows there is room for, shape [capacity, width], on the newest map, read-only."""
+        """All rows there are, and more, shape [capacity, width], on the newest map, read-only."""
         return self._matrix
 
     def write(self, row: int, data: Stored) -> None:
-        """Put stored rows, shape [n, width], C-contiguous, at `row` and on; not yet synced."""
-        self._make_room(row + len(data))
+        """Put stored rows, shape [n, width], C-contiguous, at `row` and on; not yet synced.
+
+        Raises OSError.
+        """
+        self.make_room(row + len(data))
+        self.fill(row)
         left = data.data.cast("B")
         offset = HEADER_SIZE + row * self._row_size
         while left:
             written = os.pwrite(self._descriptor, left, offset)
             left = left[written:]
             offset += written
+        self._filled = max(self._filled, offset)
+
+    def make_room(self, rows: int) -> None:
+        """Have `matrix` reach to the end of the first `rows` rows. Takes no room on the device."""
+        if rows <= self._capacity:
+            return
+        size = _grown(self._capacity * self._row_size, rows, self._row_size)
+        os.ftruncate(self._descriptor, HEADER_SIZE + size)
+        self._capacity = size // self._row_size
+        self._matrix = self._map()
+
+    def fill(self, rows: int) -> None:
+        """See to it that the first `rows` rows can be read, written or not. Raises OSError."""
+        end = HEADER_SIZE + rows * self._row_size
+        if end > self._filled:
+            if not self._has_holes:
+                os.posix_fallocate(self._descriptor, self._filled, end - self._filled)
+            self._filled = end
 
     def drop_after(self, rows: int) -> None:
         """Give back what rows from number `rows` on take of the device; nobody may refer to them.
 
         The file keeps its length, with a hole at its end, and its maps stay good.
         """
+        self._filled = min(self._filled, HEADER_SIZE + rows * self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
 
     def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
-        """Give back what pages of nothing but free rows take of the device; nobody may read them.
+        """Give back what pages of nothing but free rows take of the device; nobody may want them.
 
         `is_free`, shape [rows], tells of the rows from `first` on.
         """
+        if not self._has_holes:
+            return
         offset = HEADER_SIZE + first * self._row_size
         for start, size in holes(is_free, offset, self._row_size):
             if not punch(self._descriptor, start, size):
@@ -120,14 +155,6 @@ class VectorFile:
     def close(self) -> None:
         """Close the file; arrays handed out live on."""
         os.close(self._descriptor)
-
-    def _make_room(self, rows: int) -> None:
-        if rows <= self._capacity:
-            return
-        size = _grown(self._capacity * self._row_size, rows, self._row_size)
-        os.ftruncate(self._descriptor, HEADER_SIZE + size)
-        self._capacity = size // self._row_size
-        self._matrix = self._map()
 
     def _map(self) -> Stored:
         size = HEADER_SIZE + self._capacity * self._row_size

@@ -1,0 +1,132 @@
+"""The register of collections, and what becomes of it when a bit of it flips."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.engine.errors import UnknownFormat
+from vexfs_twisted.engine.register import Contents, Entry, Register
+from vexfs_twisted.engine.store.sealed import Damaged, OtherVersion, seal, unseal
+
+LOG = "vexfs.catalog"
+logging.getLogger(LOG).addHandler(logging.NullHandler())
+
+CONTENTS = Contents({"a": Entry("1" * 32, 1.5), "日本 \n": Entry("2" * 32, 2.0)}, {"x": "a"})
+
+
+class SealedTests(SynchronousTestCase):
+    """Values that tell whether they are what was written."""
+
+    def test_what_was_sealed_is_found_whatever_follows(self) -> None:
+        values: list[Any] = [{"a": [1, "é\n", None]}, [], "", 0]
+        for value in values:
+            data = seal("vexfs-kind", 3, value)
+            self.assertEqual(unseal("vexfs-kind", 3, data), value)
+            self.assertEqual(unseal("vexfs-kind", 3, data + b"\0more"), value)
+
+    def test_every_flipped_bit_and_every_missing_end_is_seen(self) -> None:
+        data = seal("vexfs-kind", 3, {"name": "abc", "number": 12})
+        for place in range(len(data) - 1):
+            for bit in range(8):
+                changed = bytearray(data)
+                changed[place] ^= 1 << bit
+                if changed.lower() != data:
+                    self.assertRaises(Damaged, unseal, "vexfs-kind", 3, bytes(changed))
+            self.assertRaises(Damaged, unseal, "vexfs-kind", 3, data[:place])
+
+    def test_another_version_and_another_kind(self) -> None:
+        data = seal("vexfs-kind", 3, 1)
+        self.assertRaises(OtherVersion, unseal, "vexfs-kind", 4, data)
+        self.assertRaises(Damaged, unseal, "vexfs-other", 3, data)
+
+
+class RegisterTests(SynchronousTestCase):
+    """One register, opened again and again."""
+
+    def setUp(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="vexfs-register-"))
+        self.files = [self.path / "register-1", self.path / "register-2"]
+        Register(self.path).write(CONTENTS)
+
+    def test_a_new_one_is_lost_until_it_is_written(self) -> None:
+        path = Path(tempfile.mkdtemp(prefix="vexfs-register-"))
+        register = Register(path)
+        self.assertTrue(register.is_lost)
+        register.write(Contents())
+        self.assertFalse(register.is_lost)
+        self.assertFalse(Register(path).is_lost)
+
+    def test_what_was_written_is_found(self) -> None:
+        register = Register(self.path)
+        self.assertEqual(register.contents, CONTENTS)
+        register.write(register.contents.without("a"))
+        self.assertEqual(Register(self.path).contents.collections.keys(), {"日本 \n"})
+        self.assertEqual(Register(self.path).contents.aliases, {})
+
+    def test_one_flipped_bit_anywhere_loses_nothing(self) -> None:
+        for file in self.files:
+            whole = file.read_bytes()
+            used = len(whole.rstrip(b"\0"))
+            for place in [*range(used), *range(used, len(whole), 4093)]:
+                changed = bytearray(whole)
+                changed[place] ^= 1 << place % 8
+                file.write_bytes(changed)
+                register = Register(self.path)
+                self.assertEqual(register.contents, CONTENTS)
+                self.assertFalse(register.is_lost)
+            file.write_bytes(whole)
+
+    def test_a_damaged_file_is_told_of_once_and_made_again(self) -> None:
+        for file in self.files:
+            file.write_bytes(b"x" + file.read_bytes()[1:])
+            with self.assertLogs(LOG) as caught:
+                Register(self.path)
+            self.assertIn(f"{file} is damaged", caught.output[0])
+            with self.assertNoLogs(LOG):
+                self.assertEqual(Register(self.path).contents, CONTENTS)
+        self.assertEqual(*[file.read_bytes() for file in self.files])
+
+    def test_the_newer_of_two_counts(self) -> None:
+        for file in self.files:
+            whole = file.read_bytes()
+            Register(self.path).write(CONTENTS.without("a"))
+            file.write_bytes(whole)
+            self.assertEqual(Register(self.path).contents, CONTENTS.without("a"))
+            Register(self.path).write(CONTENTS)
+
+    def test_both_damaged_are_lost(self) -> None:
+        for file in self.files:
+            file.write_bytes(b"x" + file.read_bytes()[1:])
+        register = Register(self.path)
+        self.assertTrue(register.is_lost)
+        self.assertEqual(register.contents, Contents())
+
+    def test_another_version_is_refused(self) -> None:
+        self.files[0].write_bytes(seal("vexfs-register", 2, {}))
+        error = self.assertRaises(UnknownFormat, Register, self.path)
+        self.assertIn("version 2", str(error))
+
+    def test_a_write_that_fails_changes_nothing(self) -> None:
+        register = Register(self.path)
+        self.files[1].unlink()
+        self.files[1].mkdir()
+        self.assertRaises(OSError, register.write, Contents())
+        self.assertEqual(register.contents, CONTENTS)
+        self.files[1].rmdir()
+        self.assertEqual(Register(self.path).contents, CONTENTS)
+
+    def test_it_has_room_in_advance_and_grows(self) -> None:
+        self.assertGreaterEqual(self.files[0].stat().st_blocks * 512, 1 << 16)
+        many = {f"collection {number}": Entry(f"{number:032x}", 1.0) for number in range(2000)}
+        register = Register(self.path)
+        register.write(Contents(many, {}))
+        room = self.files[0].stat().st_size
+        self.assertEqual(Register(self.path).contents.collections, many)
+        register.write(Contents())
+        self.assertEqual(Register(self.path).contents, Contents())
+        self.assertEqual(self.files[0].stat().st_size, room)

@@ -1,0 +1,91 @@
+"""Bringing the catalog of a data folder and the directories in it together, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..model.errors import StorageFull, ValidationError
+from ..model.names import check_new_collection_name
+from .collection_store import CollectionStore
+from .errors import EngineStartError, UnusableDataFolder
+from .folder import DataFolder
+from .inventory import Inventory
+from .survey import Survey, Unknown
+
+
+class CannotAdopt(EngineStartError):
+    """It cannot be done as it was asked for."""
+
+
+class Adoption:
+    """A data folder that no server uses meanwhile. For one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the folder, which must be there. Raises EngineStartError."""
+        if not (path / "FORMAT").exists():
+            raise UnusableDataFolder(path, "it is no data folder")
+        self._folder = DataFolder(path)
+        self._folder.open()
+        try:
+            self._inventory = Inventory(self._folder)
+        except BaseException:
+            self._folder.close()
+            raise
+
+    @property
+    def collections(self) -> list[str]:
+        """The names of the collections in the catalog, sorted."""
+        return sorted(self._inventory.contents.collections)
+
+    def survey(self) -> Survey:
+        """What does not agree with the catalog."""
+        return self._inventory.survey()
+
+    def adopt(self, directory: str, name: str | None = None) -> str:
+        """Take in an unknown directory under its own name, or under `name`; the name it has now.
+
+        Raises CannotAdopt, and UnusableDataFolder where the tables in it do not open.
+        """
+        unknown = self._unknown(directory)
+        wanted = name or unknown.name
+        if not wanted:
+            raise CannotAdopt(f"the name of {directory} cannot be read, so one must be given")
+        found, contents = self.survey(), self._inventory.contents
+        taken = (contents.collections.keys() - found.missing.keys()) | contents.aliases.keys()
+        if wanted in taken:
+            raise CannotAdopt(f"the name `{wanted}` is taken, so {directory} needs another one")
+        try:
+            check_new_collection_name(wanted)
+        except ValidationError as error:
+            raise CannotAdopt(error.message) from None
+        CollectionStore(self._folder.collections_path / directory).close()
+        with self._errors():
+            self._inventory.adopt(directory, wanted)
+        return wanted
+
+    def forget(self, name: str) -> None:
+        """Give up a collection whose directory is missing, and its aliases. Raises CannotAdopt."""
+        if name not in self.survey().missing:
+            raise CannotAdopt(f"the catalog has no collection `{name}` whose directory is missing")
+        with self._errors():
+            self._inventory.forget(name)
+
+    def close(self) -> None:
+        """Let the folder go."""
+        self._folder.close()
+
+    def _unknown(self, directory: str) -> Unknown:
+        for unknown in self.survey().unknown:
+            if unknown.directory == directory:
+                return unknown
+        path = self._folder.collections_path / directory
+        raise CannotAdopt(f"{path} is no directory of a collection that the catalog does not know")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, StorageFull) as error:
+            raise UnusableDataFolder(self._folder.path, str(error)) from error

@@ -1,0 +1,237 @@
+"""Which collections a data folder holds: its directories and its register, kept in step.
+
+A collection exists, durably, once its directory bears no mark, and until it bears the mark of one
+that is deleted. Each change is made in an order that leaves, wherever it is cut off, what the next
+start can finish or undo by marks alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from re import fullmatch
+from time import time
+from uuid import uuid4
+
+from attrs import evolve
+
+from ..model.collection import CollectionConfig
+from ..model.errors import StorageFull
+from .collection_store import CollectionStore
+from .errors import UndecidedCollections, UnusableDataFolder
+from .folder import FIRST_VERSION, DataFolder
+from .formerregister import read_former, remove_former
+from .identity import Identity, read_identity, write_first_identity, write_identity
+from .register import Contents, Entry, Register
+from .store.files import storage_errors, sync_directory
+from .store.marks import MarkedDirectories
+from .store.sealed import Damaged
+from .survey import Survey, survey
+
+log = logging.getLogger("vexfs.catalog")
+
+
+class Inventory:
+    """The collections of an open data folder. One thread at a time."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        """Read what there is, and finish what was cut off. Raises EngineStartError."""
+        self._folder = folder
+        self._directories = MarkedDirectories(folder.collections_path)
+        with self._start_errors():
+            self._register = Register(folder.catalog_path)
+            self.was_lost = self._register.is_lost
+            if folder.version == FIRST_VERSION or self.was_lost:
+                self._upgrade()
+            self._finish()
+
+    @property
+    def contents(self) -> Contents:
+        """What is registered."""
+        return self._register.contents
+
+    def path(self, name: str) -> Path:
+        """Where the registered collection `name` lies."""
+        return self._directories.whole(self.contents.collections[name].directory)
+
+    def survey(self) -> Survey:
+        """What does not agree with the register. Raises UnknownFormat."""
+        return survey(self._directories.path, self._directories.list().whole, self.contents)
+
+    def settle(self) -> None:
+        """Take in what fits, tell of all that is odd, and have each collection know its name.
+
+        Raises UndecidedCollections, with nothing removed, where somebody has to decide.
+        """
+        with self._start_errors():
+            found = self.survey()
+            self._tell(found)
+            for unknown in found.fitting:
+                self.adopt(unknown.directory, unknown.name)
+            found = self.survey()
+            if found.doubtful or found.missing:
+                raise UndecidedCollections(
+                    self._folder.path, list(map(str, found.doubtful)), found.missing
+                )
+            if self._register.is_lost:
+                self._register.write(self.contents)
+            for name, entry in self.contents.collections.items():
+                self._identify(name, entry)
+            remove_former(self._folder.catalog_path)
+
+    def create(self, name: str, config: CollectionConfig) -> Path:
+        """Make an empty collection; where it lies. Raises StorageFull and OSError."""
+        entry = Entry(uuid4().hex, time())
+        before, begun = self.contents, self._directories.begun(entry.directory)
+        with storage_errors(begun.parent):
+            try:
+                begun.mkdir()
+                write_first_identity(begun, Identity(name, entry.directory, entry.created))
+                CollectionStore.create(begun, config)
+                sync_directory(begun.parent)
+                self._register.write(before.with_collection(name, entry))
+            except BaseException:
+                shutil.rmtree(begun, ignore_errors=True)
+                raise
+            try:
+                self._directories.complete(entry.directory)
+            except BaseException:
+                self._register.write(before)
+                shutil.rmtree(begun, ignore_errors=True)
+                raise
+        return self._directories.whole(entry.directory)
+
+    def delete(self, name: str) -> Path:
+        """Delete a collection and the aliases that point to it; where its files are to be removed.
+
+        Raises OSError, and nothing has changed.
+        """
+        directory = self.contents.collections[name].directory
+        self._directories.end(directory)
+        try:
+            self._register.write(self.contents.without(name))
+        except BaseException:
+            # Else the next start finishes what nobody has been told of.
+            with suppress(OSError):
+                self._directories.restore(directory)
+            raise
+        return self._directories.ended(directory)
+
+    def replace_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Make `aliases` be all there are. Raises StorageFull and OSError."""
+        self._register.write(evolve(self.contents, aliases=dict(aliases)))
+
+    def adopt(self, directory: str, name: str) -> None:
+        """Make an unknown directory be the collection `name`, which is free. Raises OSError.
+
+        A directory that was renamed or copied gets a name that no other has.
+        """
+        is_ours = fullmatch("[0-9a-f]{32}", directory) is not None
+        identity = self._read_identity(directory)
+        created = time() if identity is None else identity.created
+        is_moved = identity is not None and identity.directory != directory
+        new = uuid4().hex if is_moved or not is_ours else directory
+        wanted = Identity(name, new, created)
+        if identity != wanted:
+            write_identity(self._directories.whole(directory), wanted)
+        if new != directory:
+            self._directories.rename(directory, new)
+        entry = Entry(new, created)
+        # One of that name that is missing is given up by this, and so are its aliases by none.
+        self._register.write(self.contents.with_collection(name, entry))
+
+    def forget(self, name: str) -> None:
+        """Give up a registered collection that is missing, and the aliases that point to it."""
+        self._register.write(self.contents.without(name))
+
+    def _upgrade(self) -> None:
+        """Make a folder of the first version one of today's.
+
+        Its register stays until all agree, so that one that was damaged may be put back.
+        """
+        former = read_former(self._folder.catalog_path)
+        if former is not None:
+            self._register.write(former)
+        self.was_lost = self._register.is_lost
+        if self._folder.version == FIRST_VERSION:
+            self._folder.upgraded()
+
+    def _finish(self) -> None:
+        """Finish what was cut off: by the mark of each directory, and by nothing else."""
+        found = self._directories.list()
+        names = {entry.directory: name for name, entry in self.contents.collections.items()}
+        contents = self.contents
+        for directory in (found.ended & names.keys()) - found.whole:
+            contents = contents.without(names[directory])
+        if contents != self.contents:
+            self._register.write(contents)
+        for directory in found.ended:
+            self._directories.remove_ended(directory)
+        for directory in found.begun:
+            if directory in names and directory not in found.whole:
+                self._directories.complete(directory)
+            else:
+                self._directories.remove_begun(directory)
+
+    def _tell(self, found: Survey) -> None:
+        path = self._directories.path
+        if self.was_lost and found.fitting:
+            log.error(
+                "the catalog of %s is lost: it is made again from the collections in %s; "
+                "no alias is left",
+                self._folder.path,
+                path,
+            )
+        elif found.fitting:
+            log.warning(
+                "the catalog of %s is older than the collections in it; so may aliases be",
+                self._folder.path,
+            )
+        for unknown in found.fitting:
+            log.warning(
+                "collection `%s` is taken in from %s", unknown.name, path / unknown.directory
+            )
+        for copy in found.copies:
+            log.warning(
+                "%s is left alone: it is a copy of the collection `%s`; `vexfs-qdrant adopt` takes "
+                "it in under another name",
+                path / copy.directory,
+                copy.name,
+            )
+        for directory in found.foreign:
+            log.warning("%s is left alone: it holds no collection", path / directory)
+
+    def _identify(self, name: str, entry: Entry) -> None:
+        """Have the directory of a registered collection say what the register says."""
+        wanted = Identity(name, entry.directory, entry.created)
+        path = self._directories.whole(entry.directory)
+        try:
+            identity = read_identity(path)
+        except Damaged as error:
+            log.warning("the identity of %s is made again: %s", path, error)
+            identity = None
+        if identity == wanted:
+            return
+        if identity is not None:
+            log.warning("%s was `%s`, and is `%s` by the catalog", path, identity.name, name)
+        try:
+            write_identity(path, wanted)
+        except OSError as error:
+            # A device that is full must not keep it from being read.
+            log.warning("the identity of %s cannot be written: %s", path, error)
+
+    def _read_identity(self, directory: str) -> Identity | None:
+        try:
+            return read_identity(self._directories.whole(directory))
+        except Damaged:
+            return None
+
+    @contextmanager
+    def _start_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, StorageFull) as error:
+            raise UnusableDataFolder(self._folder.path, str(error)) from error
