@@ -183,7 +183,7 @@ class SpellingsTests(WireCase):
         self.assertEqual(len(page["points"]), 1)
         nulls |= {"query": None, "params": None, "score_threshold": None}
         hits = await self.ok("POST", "/collections/c/points/query", nulls)
-        self.assertEqual(hits["points"], [{"id": 1, "version": 0, "score": 0.0}])
+        self.assertEqual(hits["points"], [{"id": 1, "version": 0, "score": 1.0}])
 
     async def test_one_condition_or_a_list(self) -> None:
         condition = {"key": "city", "match": {"value": "Berlin"}}

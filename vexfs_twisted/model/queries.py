@@ -197,9 +197,10 @@ Target = NearestToVector | NearestToPoint
 
 @frozen
 class Query:
-    """One query. Without a `target` it is a scroll in the order of ids, every score 0.
+    """One query. Without a `target` it is a scroll in the order of ids, every score 1.
 
-    `limit` may be as large as 2**64 - 1. `score_threshold` keeps scores at least as good as it.
+    `limit` may be as large as 2**64 - 1. `score_threshold`, rounded to float32, keeps the scores
+    that are better than it.
     """
 
     target: Target | None = sound()

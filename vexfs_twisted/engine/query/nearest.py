@@ -168,12 +168,10 @@ def _chosen(space: VectorSpace, search: _Search, hits: Hits) -> Hits:
     if search.excluded is not None:
         hits = hits.where(hits.rows != search.excluded)
     if query.score_threshold is not None:
-        # Scores are float32, so the threshold is rounded likewise: an equal score passes.
-        threshold = np.float32(query.score_threshold)
+        # Scores are float32, so the threshold is rounded likewise. An equal score does not pass.
+        threshold = np.array(query.score_threshold).astype(np.float32)
         is_larger_nearer = space.params.distance.larger_is_nearer
-        hits = hits.where(
-            hits.scores >= threshold if is_larger_nearer else hits.scores <= threshold
-        )
+        hits = hits.where(hits.scores > threshold if is_larger_nearer else hits.scores < threshold)
     if not query.offset and len(hits.rows) <= query.limit:
         return hits
     return hits.between(query.offset, query.offset + query.limit)

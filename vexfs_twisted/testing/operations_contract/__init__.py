@@ -19,6 +19,7 @@ from .indexed import IndexedFieldsContract
 from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
+from .scores import ThresholdsContract, UnrankedContract
 from .streams import IncomingStreamsContract, OutgoingStreamsContract
 from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
 
@@ -40,6 +41,8 @@ TOPICS: tuple[type[ContractCase], ...] = (
     NearestContract,
     QueriesContract,
     RefusedQueriesContract,
+    ThresholdsContract,
+    UnrankedContract,
 )
 """The mixins, each a topic with what it starts from."""
 
@@ -73,6 +76,7 @@ __all__ = [
     "NearestContract",
     "QueriesContract",
     "RefusedUpsertsContract",
+    "ThresholdsContract",
     "UpsertsContract",
     "contract_cases",
 ]
