@@ -236,5 +236,7 @@ def check_query_vector(vector: Vector) -> None:
     if vector.size == 0:
         raise ValidationError([Problem("vector", "dense vector must not be empty")])
     # The square of the length is a number if all components are, short of an overflow.
-    if not isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
+    with np.errstate(over="ignore"):
+        square = vector.dot(vector)
+    if not isfinite(square) and not np.isfinite(vector).all():
         raise BadInput("Vector contains NaN or infinite values")

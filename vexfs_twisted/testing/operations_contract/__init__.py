@@ -19,7 +19,7 @@ from .indexed import IndexedFieldsContract
 from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
-from .scores import ThresholdsContract, UnrankedContract
+from .scores import OverflowContract, ThresholdsContract, UnrankedContract
 from .streams import IncomingStreamsContract, OutgoingStreamsContract
 from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
 
@@ -43,6 +43,7 @@ TOPICS: tuple[type[ContractCase], ...] = (
     RefusedQueriesContract,
     ThresholdsContract,
     UnrankedContract,
+    OverflowContract,
 )
 """The mixins, each a topic with what it starts from."""
 
