@@ -29,7 +29,8 @@ class RoutesTests(WireCase):
     async def test_a_path_does_not_leave_its_segment(self) -> None:
         for name in ("..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "a%2Fb", "a%00b"):
             await self.refused(422, "PUT", f"/collections/{name}", UNNAMED)
-            await self.refused(404, "GET", f"/collections/{name}")
+            await self.refused(422, "GET", f"/collections/{name}")
+            await self.refused(422, "POST", f"/collections/{name}/points/count", {})
 
     async def test_root(self) -> None:
         response = await self.ask("GET", "/")

@@ -110,9 +110,7 @@ class OutputTests(SynchronousTestCase):
     @given(
         st.dictionaries(st.sampled_from(["", "a", "b"]), st.lists(floats, max_size=300), max_size=3)
     )
-    def test_the_numbers_go_out_once(
-        self, vectors: dict[str, list[float]]
-    ) -> None:
+    def test_the_numbers_go_out_once(self, vectors: dict[str, list[float]]) -> None:
         message = pb.VectorsOutput()
         write_vectors({n: np.array(v, np.float32) for n, v in vectors.items()}, message)
         received = pb.VectorsOutput.FromString(message.SerializeToString())

@@ -30,7 +30,7 @@ from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.query import courses
 from vexfs_twisted.engine.store import tables
 from vexfs_twisted.engine.store.moments import Moments
-from vexfs_twisted.model.errors import BadInput, BadRequest, Interrupted, NotFound, Unavailable
+from vexfs_twisted.model.errors import BadInput, Interrupted, NotFound, Unavailable
 from vexfs_twisted.model.filters import Filter, HasId, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
@@ -116,7 +116,7 @@ class WholeReads(CursorCase):
     def test_scrolls_in_the_order_of_a_field(self) -> None:
         by_t = OrderBy(PayloadPath.parse("t"), Direction.DESC)
         error = self.assertRaises(
-            BadRequest, self.collection.open_scroll, Scroll(order_by=by_t, limit=UNLIMITED)
+            BadInput, self.collection.open_scroll, Scroll(order_by=by_t, limit=UNLIMITED)
         )
         self.assertIn("No range index", error.message)
         schema = FieldSchema(FieldType.INTEGER)

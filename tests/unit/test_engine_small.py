@@ -13,7 +13,6 @@ from vexfs_twisted.model.collection_params import (
     OptimizersConfigDiff,
     VectorParams,
 )
-from vexfs_twisted.model.queries import SearchParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -91,10 +90,6 @@ class SmallCollectionTests(EngineTestCase):
             self.assertEqual(collection.info().indexed_vectors_count, 60)
             self.assertFinds(collection, point, rows[point])
         self.assertIs(collection.info().status, CollectionStatus.YELLOW)
-        params = SearchParams(indexed_only=True)
-        (answer,) = collection.query_batch([to_vector(rows[0], limit=200, params=params)])
-        assert not isinstance(answer, Exception)
-        self.assertEqual({hit.id for hit in answer}, set(range(60)))
 
     def test_deleted_points(self) -> None:
         collection = self.create()

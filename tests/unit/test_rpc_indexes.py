@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import CollectionConfig, CollectionInfo
-from vexfs_twisted.model.errors import BadInput, BadRequest, NotSupported
+from vexfs_twisted.model.errors import BadInput, BadRequest, MalformedMessage, NotSupported
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
@@ -168,10 +168,10 @@ class RequestTests(SynchronousTestCase):
             self.assertNotIn("JSON", error.message)
         create = points_pb2.CreateFieldIndexCollection
         self.assertRaises(BadRequest, read_create_index, create(field_name="f"))
-        self.assertRaises(BadInput, read_create_index, create(field_name="a b"))
+        self.assertRaises(MalformedMessage, read_create_index, create(field_name="a b"))
         unknown = create(field_name="f")
         unknown.field_type = 99
-        self.assertRaises(BadInput, read_create_index, unknown)
+        self.assertRaises(MalformedMessage, read_create_index, unknown)
 
     def test_what_would_change_answers_is_refused(self) -> None:
         scoring = collections_pb2.TextIndexParams(scoring=collections_pb2.TextScoringParams())
@@ -187,4 +187,6 @@ class RequestTests(SynchronousTestCase):
     def test_removal(self) -> None:
         request = points_pb2.DeleteFieldIndexCollection(field_name="a[].b")
         self.assertEqual(read_delete_index(request), DeleteFieldIndex(FIELD))
-        self.assertRaises(BadInput, read_delete_index, points_pb2.DeleteFieldIndexCollection())
+        self.assertRaises(
+            MalformedMessage, read_delete_index, points_pb2.DeleteFieldIndexCollection()
+        )

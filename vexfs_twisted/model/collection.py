@@ -239,8 +239,10 @@ def changed_config(config: CollectionConfig, request: UpdateCollection) -> Colle
 
 def _check_vector_names(request: CreateCollection) -> None:
     sparse = request.sparse_vectors or {}
-    for name in (*request.vectors, *sparse):
+    for name in request.vectors:
         check_vector_name(name)
+    for name in sparse:
+        check_vector_name(name, "sparse")
     if "" in sparse:
         raise BadInput("Sparse vector name cannot be empty")
     for name in sparse:

@@ -46,6 +46,12 @@ class BadRequest(DomainError):
     prefix = "Bad request: "
 
 
+class MalformedMessage(DomainError):
+    """A message of gRPC without a part that it must have; clients know the bare texts."""
+
+    code = "malformed"
+
+
 class NotFound(DomainError):
     """Something that the request names does not exist."""
 
@@ -206,6 +212,11 @@ class ValidationError(DomainError):
         super().__init__(f"[{'; '.join(map(str, self.problems))}]")
 
 
+def unexplained(text: str) -> str:
+    """The text of a problem as clients know those that come without a message of their own."""
+    return f"Validation error: {text} [{{}}]"
+
+
 def unknown_collection(name: str) -> NotFound:
     """The error for a collection, or alias, that does not exist."""
     return NotFound(f"Collection `{name}` doesn't exist!")
@@ -216,6 +227,7 @@ def unknown_vector(name: str) -> BadInput:
     return BadInput(f"Not existing vector name error: {name}")
 
 
-def wrong_dimension(expected: int, got: int) -> BadInput:
+def wrong_dimension(expected: int, got: int, name: str = "") -> BadInput:
     """The error for a vector whose length is not that of its collection."""
-    return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}")
+    where = f" for vector '{name}'" if name else ""
+    return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}{where}")

@@ -17,6 +17,7 @@ STATUSES: Mapping[str, int] = {
     "bad_input": 400,
     "bad_request": 400,
     "format": 400,
+    "malformed": 400,
     "query_format": 400,
     "not_supported": 400,
     "unauthenticated": 401,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from ..model.errors import Place, Problem, QueryFormatError, ValidationError
+from ..model.errors import BadInput, Place, Problem, QueryFormatError, ValidationError
 from ..model.validation import Bounds
 
 Arguments = Mapping[bytes, list[bytes]]
@@ -64,8 +64,7 @@ def read_report_parameters(arguments: Arguments) -> ReportParameters:
     parts = (_last(arguments, b"with") or "").split(",")
     wanted = frozenset(part.strip() for part in parts) - {""}
     for part in sorted(wanted.difference(_REPORT_PARTS)):
-        expected = ", ".join(f"`{name}`" for name in _REPORT_PARTS)
-        raise QueryFormatError(f"unknown variant `{part}`, expected one of {expected}")
+        raise BadInput(f"Unknown field in 'with' parameter: {part}")
     limit = _last(arguments, b"completed_limit")
     if limit is None:
         return ReportParameters(wanted)

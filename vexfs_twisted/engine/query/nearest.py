@@ -110,7 +110,7 @@ def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     assert isinstance(target, NearestToVector)
     check_query_vector(target.vector)
     if len(target.vector) != space.params.size:
-        raise wrong_dimension(space.params.size, len(target.vector))
+        raise wrong_dimension(space.params.size, len(target.vector), query.using)
     return _Search(position, query, target.vector, None)
 
 

@@ -307,7 +307,7 @@ class RefusedQueriesContract(ContractCase):
         await self.refused(kind, batch, message)
 
     async def test_a_wrong_dimension(self) -> None:
-        message = "Wrong input: Vector dimension error: expected dim: 3, got 4"
+        message = "Wrong input: Vector dimension error: expected dim: 3, got 4 for vector 'image'"
         await self.refuse(BadInput, message, target=nearest([1, 2, 3, 4]), using="image")
 
     async def test_an_unknown_vector(self) -> None:

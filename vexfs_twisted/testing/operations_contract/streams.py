@@ -162,7 +162,7 @@ class OutgoingStreamsContract(StreamsCase):
         )
         order = OrderBy(PayloadPath.parse("n"))
         await self.refused(
-            BadRequest, self._opened(streaming.stream_scroll(NAME, Scroll(order_by=order)))
+            BadInput, self._opened(streaming.stream_scroll(NAME, Scroll(order_by=order)))
         )
 
     async def _opened(self, opening: Any) -> object:
@@ -219,7 +219,7 @@ class IncomingStreamsContract(StreamsCase):
         stream = await self.streaming.stream_upsert()
         await stream.put(NAME, plain_upsert([1]))
         await stream.put(NAME, Upsert([], {}, []))
-        await self.refused(BadInput, stream.finish(), "Wrong input: Empty update request")
+        await self.refused(BadRequest, stream.finish(), "Bad request: Empty update request")
         self.assertEqual((stream.points_written, await self.count()), (1, 1))
 
     async def test_several_collections(self) -> None:
