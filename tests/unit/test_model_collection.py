@@ -133,7 +133,7 @@ class CreateTests(SynchronousTestCase):
             "vectors.memory: `pinned` memory placement is not supported for dense vector storage": {
                 "vectors": {**SPACE, "memory": "pinned"}
             },
-            "payload.memory: pinned": {"payload": {"memory": "pinned"}},
+            "payload.memory: `pinned` memory": {"payload": {"memory": "pinned"}},
             "sparse_vectors.?.index.datatype: sparse vectors do not support": {
                 "sparse_vectors": {"s": {"index": {"datatype": "turbo4"}}}
             },

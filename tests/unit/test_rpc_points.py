@@ -316,7 +316,7 @@ class ResultTests(SynchronousTestCase):
         wrong = common.Condition(field=common.FieldCondition(key="k"))
         batch = [pb.QueryPoints(), pb.QueryPoints(filter=common.Filter(must=[wrong]))]
         error = self.assertRaises(ValidationError, read_each, batch, "query_points", read_query)
-        self.assertIn("[query_points[1].filter.must[0]: ", error.message)
+        self.assertIn("[query_points[1].filter.must[0].__all__: ", error.message)
 
     def test_scored_points(self) -> None:
         response = pb.QueryResponse()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...model.errors import BadRequest, NotFound
+from ...model.errors import BadInput, BadRequest, NotFound
 from ...model.filters import Filter
 from ...model.payload_path import PayloadPath
 from ...model.updates import (
@@ -67,7 +67,7 @@ class BatchesContract(ContractCase):
     async def test_a_wrong_vector_ends_the_batch(self) -> None:
         call = self.batch(delete(1), upsert(Point(4, [1, 2, 3])), delete(2))
         text = "Wrong input: Vector dimension error: expected dim: 4, got 3"
-        await self.refused(BadRequest, call, text)
+        await self.refused(BadInput, call, text)
         self.assertEqual(await self.ids(), [2, 3])
 
     async def test_a_missing_point_ends_the_batch(self) -> None:
