@@ -315,7 +315,7 @@ class IOperations(Interface):
         """Carry out the actions in order, all or none; fires with True."""
 
     def list_aliases(collection_name: str | None = None) -> Deferred[list[Alias]]:
-        """All aliases, or those of one collection."""
+        """All aliases, or those of one collection; none for what is no collection, as an alias."""
 
     def update(
         name: str, update: Update, wait: bool = False, timeout: float | None = None

@@ -7,12 +7,13 @@ from vexfs_twisted.testing.operations_contract import (
     TOPICS,
     NearestContract,
     QueriesContract,
+    ThresholdsContract,
     contract_cases,
 )
 
 from .mirrored import MirroredCase
 
-_SEARCHED = (NearestContract, QueriesContract)
+_SEARCHED = (NearestContract, QueriesContract, ThresholdsContract)
 
 REASONS: dict[Fault, set[str]] = {
     Fault.EIO: {"failed"},

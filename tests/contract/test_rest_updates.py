@@ -63,7 +63,7 @@ class PayloadTests(PointsCase):
             self.assertEqual(await self.error(404, method, f"{path}?wait=true", body), text)
 
     async def test_empty_requests(self) -> None:
-        text = "Wrong input: Empty update request"
+        text = "Bad request: Empty update request"
         body: Any = {"points": [], "payload": {}}
         for method, path in (("PUT", POINTS), ("POST", PAYLOAD), ("POST", f"{POINTS}/delete")):
             self.assertEqual(await self.error(400, method, path, body), text)
@@ -100,6 +100,33 @@ class VectorTests(PointsCase):
         self.assertEqual(await self.vector(2, "n"), {})
         await self.ok("POST", f"{POINTS}/vectors/delete", {"vector": [""], "points": [1]})
         self.assertEqual(await self.vector(1), {})
+
+    async def test_vectors_are_deleted_by_points_and_by_a_filter(self) -> None:
+        """Where both are given, of all of them; other updates take the points alone."""
+        none = {"must": {"key": "k", "match": {"value": "nothing"}}}
+        path = f"{POINTS}/vectors/delete"
+        for points, condition, without in (
+            ([3], NAMED, [1, 2, 3]),
+            ([1], NAMED, [1, 2]),
+            ([3], none, [3]),
+            ([], NAMED, [1, 2]),
+            ([3, 3], {}, [1, 2, 3]),
+        ):
+            await self.put_payloads(NESTED, NESTED, {})
+            body = {"vector": [""], "points": points, "filter": condition}
+            await self.ok("POST", f"{path}?wait=true", body)
+            found = [number for number in (1, 2, 3) if await self.vector(number) == {}]
+            self.assertEqual(found, without, body)
+        await self.put_payloads(NESTED, NESTED, {})
+        body = {"vector": [""], "points": [9], "filter": NAMED}
+        text = await self.error(404, "POST", path, body)
+        self.assertEqual(text, "Not found: No point with id 9 found")
+        self.assertNotIn({}, [await self.vector(number) for number in (1, 2, 3)])
+        batch = {"operations": [{"delete_vectors": {**body, "points": [3]}}]}
+        await self.ok("POST", f"{POINTS}/batch", batch)
+        self.assertEqual([await self.vector(number) for number in (1, 2, 3)], [{}, {}, {}])
+        await self.ok("POST", f"{POINTS}/payload/clear", {"points": [1], "filter": NAMED})
+        self.assertEqual([await self.payload(number) for number in (1, 2)], [{}, NESTED])
 
     async def test_errors(self) -> None:
         path = f"{POINTS}/vectors"

@@ -29,7 +29,8 @@ class RoutesTests(WireCase):
     async def test_a_path_does_not_leave_its_segment(self) -> None:
         for name in ("..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "a%2Fb", "a%00b"):
             await self.refused(422, "PUT", f"/collections/{name}", UNNAMED)
-            await self.refused(404, "GET", f"/collections/{name}")
+            await self.refused(422, "GET", f"/collections/{name}")
+            await self.refused(422, "POST", f"/collections/{name}/points/count", {})
 
     async def test_root(self) -> None:
         response = await self.ask("GET", "/")
@@ -233,7 +234,7 @@ class SpellingsTests(WireCase):
         self.assertEqual(len(page["points"]), 1)
         nulls |= {"query": None, "params": None, "score_threshold": None, "with_vector": None}
         hits = await self.ok("POST", "/collections/c/points/query", nulls)
-        self.assertEqual(hits["points"], [{"id": 1, "version": 0, "score": 0.0}])
+        self.assertEqual(hits["points"], [{"id": 1, "version": 0, "score": 1.0}])
 
     async def test_one_condition_or_a_list(self) -> None:
         condition = {"key": "city", "match": {"value": "Berlin"}}

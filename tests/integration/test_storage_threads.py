@@ -411,15 +411,15 @@ class UpkeepTests(TestCase):
     async def test_graphs_are_built_after_commits_and_changes_and_used_after_opening(self) -> None:
         storage = await self.started()
         await self.filled(storage, 200)
-        await self.until_indexed(storage, 192)
+        await self.until_indexed(storage, 200)
         links = UpdateCollection(hnsw_config=HnswConfigDiff(m=4))
         await storage.update_collection("a", links)
         while len((await storage.optimizations("a")).completed) < 2:
             await deferLater(reactor, 0.01)
-        await self.until_indexed(storage, 192)
+        await self.until_indexed(storage, 200)
         await storage.stopService()
         storage = await self.started()
-        await self.until_indexed(storage, 192)
+        await self.until_indexed(storage, 200)
         self.assertEqual(list((await storage.optimizations("a")).completed), [])
 
     async def test_rows_that_are_worth_no_graph_get_into_one_when_it_is_quiet(self) -> None:

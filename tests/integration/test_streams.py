@@ -169,6 +169,24 @@ class StreamTests(StreamCase):
         got = [point.id.num for response in call for point in response.result]
         self.assertEqual(got, [number for number in wanted if number < 300])
 
+    def test_vectors_go_out_once(self) -> None:
+        self.stub.StreamUpsertPoints(requests(0, 300))
+        search = pb.SearchPointsRequest(collection_name=NAME, vector=[1, 0, 0, 0], limit=300)
+        get = pb.GetPointsRequest(collection_name=NAME, ids=[pb.PointId(num=7)])
+        scroll = scroll_request()
+        for request, method in (
+            (search, self.stub.StreamSearchPoints),
+            (get, self.stub.StreamGetPoints),
+            (scroll, self.stub.StreamScroll),
+        ):
+            request.with_vectors.enable = True
+            points = [point for response in method(request) for point in response.result]
+            self.assertTrue(points)
+            for point in points:
+                (field,) = (field.name for field, _ in point.vectors.vector.ListFields())
+                self.assertEqual(field, "dense")
+                self.assertEqual(len(point.vectors.vector.dense.data), SIZE)
+
     def test_errors_before_the_first_batch(self) -> None:
         missing = pb.ScrollRequest(collection_name="missing")
         self.assertEqual(

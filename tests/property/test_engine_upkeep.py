@@ -17,7 +17,7 @@ from tests.property.test_engine_machine import CollectionMachine, Point, upsert_
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.store.segments import graph_file
-from vexfs_twisted.engine.upkeep import outlook, plan
+from vexfs_twisted.engine.upkeep import outlook, plan, upkeep
 from vexfs_twisted.engine.upkeep.settings import Settings
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
@@ -29,7 +29,9 @@ class Crash(Exception):
 
 
 class UpkeepMachine(CollectionMachine):
-    """The same collection, with graphs over its rows, which are a multiple of 64 each."""
+    """The same collection, with graphs over its rows; each write is followed by quiet."""
+
+    is_quiet = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +42,7 @@ class UpkeepMachine(CollectionMachine):
 
     @rule(first=st.integers(0, 140), count=st.integers(10, 150))
     def write_many(self, first: int, count: int) -> None:
-        """Use up rows: 64 of them are worth a graph."""
+        """Use up rows: any number of them is worth a graph."""
         written: list[Point] = self.many[first : first + count]
         self.write(upsert_of(written))
         self.remember(written)
@@ -59,7 +61,8 @@ class UpkeepMachine(CollectionMachine):
     @rule()
     def upkeep(self) -> None:
         super().upkeep()
-        assert self.collection.info().status is CollectionStatus.GREEN
+        is_green = self.collection.info().status is CollectionStatus.GREEN
+        assert is_green or not self.is_quiet
 
     @rule(asked=st.integers(0, 4))
     def upkeep_for_a_while(self, asked: int) -> None:
@@ -114,7 +117,6 @@ class UpkeepMachine(CollectionMachine):
         row = 0
         for segment in space.segments:
             assert row <= segment.start < segment.stop <= store.view.next_row
-            assert segment.start % 64 == segment.stop % 64 == 0
             row = segment.stop
             if segment.graph is not None:
                 nodes = segment.graph.node_mask()
@@ -124,10 +126,16 @@ class UpkeepMachine(CollectionMachine):
         assert files == {graph_file(segment.uuid) for segment in space.segments}
 
 
+class BusyMachine(UpkeepMachine):
+    """The same where it is never quiet, so that a few rows at the end have no graph."""
+
+    is_quiet = False
+
+
 class UpkeepMachineTests(SynchronousTestCase):
     """Whatever upkeep does, and whenever it ends, a collection answers like the dictionary."""
 
-    def test_with_graphs(self) -> None:
+    def setUp(self) -> None:
         def eager(*arguments: Any) -> Settings:
             found = real(*arguments)
             return attrs.evolve(found, threshold=1, vacuum_least=1, largest=256)
@@ -135,7 +143,15 @@ class UpkeepMachineTests(SynchronousTestCase):
         real = outlook.settings_of  # type: ignore[attr-defined]
         self.patch(outlook, "settings_of", eager)
         self.patch(plan, "ROWS_AT_ONCE", 64)
+
+    def run_machine(self, machine: type[UpkeepMachine], seconds: float) -> None:
+        self.patch(upkeep, "QUIET_SECONDS", seconds)
         run_state_machine_as_test(
-            UpkeepMachine,
-            settings=settings(max_examples=25, stateful_step_count=30),
+            machine, settings=settings(max_examples=15, stateful_step_count=30)
         )
+
+    def test_where_it_is_quiet(self) -> None:
+        self.run_machine(UpkeepMachine, 0)
+
+    def test_where_it_is_not(self) -> None:
+        self.run_machine(BusyMachine, 1000)

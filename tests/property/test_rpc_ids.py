@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.model.errors import BadInput
+from vexfs_twisted.model.errors import MalformedMessage
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.rpc.codecs.ids import read_id, read_ids, write_id
 from vexfs_twisted.rpc.generated.qdrant_common_pb2 import PointId as Message
@@ -36,4 +36,4 @@ class IdTests(SynchronousTestCase):
 
     def test_refusals(self) -> None:
         for message in (Message(), Message(uuid=""), Message(uuid="12"), Message(uuid="x" * 36)):
-            self.assertRaises(BadInput, read_id, message)
+            self.assertRaises(MalformedMessage, read_id, message)

@@ -45,10 +45,18 @@ class BitmapTests(SynchronousTestCase):
             chosen = np.sort(random.choice(room, count, replace=False))
             found = bitmap(*chosen.tolist(), room=room)
             self.assertEqual(found.rows().tolist(), chosen.tolist(), count)
-            for start, stop in ((0, room), (64, room - 64), (CHUNK_ROWS, 2 * CHUNK_ROWS), (64, 64)):
+            ranges = [(0, room), (64, room - 64), (CHUNK_ROWS, 2 * CHUNK_ROWS), (64, 64)]
+            ranges += [(0, 1), (63, 65), (1, 63), (70, 71), (5, 5), (room - 1, room), (3, room - 7)]
+            ranges += [(100, room + 100), (room, room + 64), (room + 64, room + 128)]
+            ranges += np.sort(random.integers(0, room, (20, 2))).tolist()
+            for start, stop in ranges:
                 wanted = chosen[(chosen >= start) & (chosen < stop)]
                 between = found.rows_between(start, stop)
                 self.assertEqual(between.tolist(), wanted.tolist(), (count, start, stop))
+                self.assertEqual(found.count_between(start, stop), len(wanted), (start, stop))
+                for number in {1, 2, len(wanted) // 2, len(wanted), len(wanted) + 1} - {0}:
+                    nth = wanted[number - 1] if number <= len(wanted) else stop
+                    self.assertEqual(found.nth_between(start, stop, number), nth, (start, stop))
 
 
 class BitmapDraftTests(SynchronousTestCase):

@@ -32,7 +32,6 @@ from vexfs_twisted.engine.store import tables
 from vexfs_twisted.engine.store.moments import Moments
 from vexfs_twisted.model.errors import (
     BadInput,
-    BadRequest,
     Interrupted,
     NotFound,
     TooMany,
@@ -124,7 +123,7 @@ class WholeReads(CursorCase):
     def test_scrolls_in_the_order_of_a_field(self) -> None:
         by_t = OrderBy(PayloadPath.parse("t"), Direction.DESC)
         error = self.assertRaises(
-            BadRequest, self.collection.open_scroll, Scroll(order_by=by_t, limit=UNLIMITED)
+            BadInput, self.collection.open_scroll, Scroll(order_by=by_t, limit=UNLIMITED)
         )
         self.assertIn("No range index", error.message)
         schema = FieldSchema(FieldType.INTEGER)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.engine_support import UUID_2, EngineTestCase, field, payload_of, unnamed, upsert, write
-from vexfs_twisted.model.errors import BadRequest
+from vexfs_twisted.model.errors import BadInput
 from vexfs_twisted.model.filters import Filter, MatchValue, Range
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
@@ -89,21 +89,21 @@ class FacetTests(IndexedCase):
     def test_a_field_and_its_elements_are_two(self) -> None:
         self.keep(FieldType.INTEGER, [[1, 2.0], 3])
         elements = PayloadPath.parse("v[]")
-        self.assertRaises(BadRequest, self.collection.facet, Facet(elements))
+        self.assertRaises(BadInput, self.collection.facet, Facet(elements))
         order = Scroll(order_by=OrderBy(elements))
-        self.assertRaises(BadRequest, self.collection.scroll, order)
+        self.assertRaises(BadInput, self.collection.scroll, order)
         write(self.collection, CreateFieldIndex(elements, FieldSchema(FieldType.INTEGER)))
         self.assertEqual(self.collection.facet(Facet(elements)), [(1, 1), (2, 1)])
         self.assertEqual(self.facet(), [(1, 1), (2, 1), (3, 1)])
         write(self.collection, DeleteFieldIndex(V))
-        self.assertRaises(BadRequest, self.facet)
+        self.assertRaises(BadInput, self.facet)
 
     def test_nothing_is_counted_where_there_are_no_points(self) -> None:
         self.keep(FieldType.GEO, [])
         for path in ("v", "v[]", "other"):
             self.assertEqual(self.collection.facet(Facet(PayloadPath.parse(path))), [])
         write(self.collection, upsert([1], None, [{"v": 1}]))
-        self.assertRaises(BadRequest, self.facet)
+        self.assertRaises(BadInput, self.facet)
         write(self.collection, DeletePoints([1]))
         self.assertEqual(self.facet(), [])
 
@@ -114,11 +114,11 @@ class FacetTests(IndexedCase):
             (FieldType.INTEGER, {"lookup": False}),
         ):
             self.keep(kind, [1], **options)
-            self.assertRaises(BadRequest, self.facet)
+            self.assertRaises(BadInput, self.facet)
         self.keep(FieldType.INTEGER, [1])
         self.assertEqual(self.facet(), [(1, 1)])
         write(self.collection, DeleteFieldIndex(V))
-        error = self.assertRaises(BadRequest, self.facet)
+        error = self.assertRaises(BadInput, self.facet)
         self.assertIn("No appropriate index for faceting: `v`", error.message)
 
 
@@ -202,5 +202,5 @@ class OrderTests(IndexedCase):
     def test_only_indexes_that_know_an_order_give_one(self) -> None:
         for kind, options in ((FieldType.KEYWORD, {}), (FieldType.INTEGER, {"range": False})):
             self.keep(kind, [1], **options)
-            error = self.assertRaises(BadRequest, self.ordered)
+            error = self.assertRaises(BadInput, self.ordered)
             self.assertIn("No range index for `order_by` key: `v`.", error.message)

@@ -18,7 +18,7 @@ from vexfs_twisted.engine.store.bitmap import Bitmap, BitmapDraft
 from vexfs_twisted.engine.store.segments import Segment, Segments, replaced
 from vexfs_twisted.engine.store.view import VectorSpace
 from vexfs_twisted.engine.upkeep.jobs import Build, Drop, Job, Reason, Verify
-from vexfs_twisted.engine.upkeep.plan import ROWS_AT_ONCE, plan
+from vexfs_twisted.engine.upkeep.plan import ROWS_AT_ONCE, SMALL, plan
 from vexfs_twisted.engine.upkeep.settings import Settings, settings_of
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.model.collection_params import (
@@ -97,20 +97,41 @@ class IndexingTests(SynchronousTestCase):
         self.assertEqual(planned(whole(99), 99), [])
         self.assertEqual(planned(Bitmap.empty(), 0), [])
 
-    def test_enough_rows_get_one_up_to_a_multiple_of_64(self) -> None:
-        self.assertEqual(shown(planned(whole(100), 100)), [(Reason.INDEXING, 0, 64)])
-        (job,) = planned(whole(1000), 1000)
-        assert isinstance(job, Build)
-        self.assertEqual((job.stop, job.fresh, job.seed), (960, 960, None))
+    def test_enough_rows_get_one_to_the_last_of_them(self) -> None:
+        for is_quiet in (True, False):
+            found = planned(whole(100), 100, is_quiet=is_quiet)
+            self.assertEqual(shown(found), [(Reason.INDEXING, 0, 100)])
+        for rows in (100, 127, 128, 129, 1000):
+            (job,) = planned(whole(rows), rows)
+            assert isinstance(job, Build)
+            self.assertEqual((job.stop, job.fresh, job.seed), (rows, rows, None))
 
-    def test_rows_that_are_left_over_wait_for_more(self) -> None:
-        self.assertEqual(planned(whole(100), 100, segment(0, 64)), [])
+    def test_few_are_enough_where_few_are_asked_for(self) -> None:
+        for rows in (1, 50, 63):
+            for is_quiet in (True, False):
+                found = planned(whole(rows), rows, threshold=1, is_quiet=is_quiet)
+                self.assertEqual(shown(found), [(Reason.INDEXING, 0, rows)])
+
+    def test_a_small_graph_grows_by_any_number_of_rows_when_it_is_quiet(self) -> None:
+        for threshold in (1, 100, 5000):
+            for fresh in (1, 36, 63):
+                for start in (50, 64, 4096):
+                    rows, own = start + fresh, segment(0, start)
+                    found = planned(whole(rows), rows, own, threshold=threshold)
+                    self.assertEqual(shown(found), [(Reason.INDEXING, 0, rows, "0")])
+                    found = planned(whole(rows), rows, own, threshold=threshold, is_quiet=False)
+                    self.assertEqual(found, [])
+
+    def test_rows_after_a_large_graph_wait_for_more(self) -> None:
+        self.assertEqual(planned(whole(4135), 4135, segment(0, 4097)), [])
+        found = planned(whole(4135), 4135, segment(0, 4097), threshold=38)
+        self.assertEqual(shown(found), [(Reason.INDEXING, 4097, 4135)])
 
     def test_dead_rows_do_not_count(self) -> None:
         self.assertEqual(planned(rows_of((901, 1000)), 1000), [])
         (job,) = planned(rows_of((0, 10), (900, 1000)), 1000)
         assert isinstance(job, Build)
-        self.assertEqual((job.start, job.stop, job.fresh), (0, 960, 70))
+        self.assertEqual((job.start, job.stop, job.fresh), (0, 1000, 110))
 
     def test_nothing_is_built_where_indexing_is_off(self) -> None:
         self.assertEqual(planned(whole(1000), 1000, threshold=None), [])
@@ -118,14 +139,14 @@ class IndexingTests(SynchronousTestCase):
     def test_a_graph_grows_by_rows_that_have_some_weight(self) -> None:
         (job,) = planned(whole(1100), 1100, segment(0, 960))
         assert isinstance(job, Build) and job.seed is not None
-        self.assertEqual((job.start, job.stop, job.fresh, job.seed.start), (0, 1088, 128, 0))
-        light = planned(whole(4096 + 100), 4096 + 100, segment(0, 4096))
-        self.assertEqual(shown(light), [(Reason.INDEXING, 4096, 4160)])
+        self.assertEqual((job.start, job.stop, job.fresh, job.seed.start), (0, 1100, 140, 0))
+        light = planned(whole(4160 + 100), 4160 + 100, segment(0, 4160))
+        self.assertEqual(shown(light), [(Reason.INDEXING, 4160, 4260)])
 
     def test_a_graph_grows_by_fewer_rows_than_are_worth_one(self) -> None:
-        own = segment(0, 1024)
-        for rows, expected in ((1024 + 511, []), (1024 + 512, [(Reason.INDEXING, 0, 1536, "0")])):
-            self.assertEqual(shown(planned(whole(rows), rows, own, threshold=5000)), expected)
+        own = segment(0, 5000)
+        for rows, expected in ((5000 + 511, []), (5000 + 512, [(Reason.INDEXING, 0, 5512, "0")])):
+            self.assertEqual(shown(planned(whole(rows), rows, own, threshold=6000)), expected)
         self.assertEqual(planned(whole(1536), 1536, threshold=5000), [], "there is none to grow")
 
     def test_a_large_graph_grows_by_few_rows_when_it_is_quiet(self) -> None:
@@ -134,7 +155,7 @@ class IndexingTests(SynchronousTestCase):
         self.assertEqual(planned(whole(rows), rows, own, is_quiet=False, wanted=wanted), [])
         self.assertEqual(
             shown(planned(whole(rows), rows, own, wanted=wanted)),
-            [(Reason.INDEXING, 0, 64_576, "0")],
+            [(Reason.INDEXING, 0, 64_600, "0")],
         )
         self.assertEqual(planned(whole(rows), rows, own, threshold=5000, largest=64_500), [])
 
@@ -142,7 +163,7 @@ class IndexingTests(SynchronousTestCase):
         grown = planned(whole(1100), 1100, segment(0, 960), largest=1024)
         self.assertEqual(shown(grown), [(Reason.INDEXING, 0, 1024, "0")])
         full = planned(whole(1100), 1100, segment(0, 960), largest=960)
-        self.assertEqual(shown(full), [(Reason.INDEXING, 960, 1088)])
+        self.assertEqual(shown(full), [(Reason.INDEXING, 960, 1100)])
 
     def test_a_graph_takes_in_so_many_rows_at_once(self) -> None:
         rows = ROWS_AT_ONCE + 1000
@@ -151,10 +172,7 @@ class IndexingTests(SynchronousTestCase):
         self.assertEqual((job.stop, job.fresh), (ROWS_AT_ONCE, ROWS_AT_ONCE))
         (job,) = planned(whole(rows), rows, largest=500)
         assert isinstance(job, Build)
-        self.assertEqual(job.stop, 448)
-
-    def test_segments_may_be_smaller_than_their_alignment(self) -> None:
-        self.assertEqual(shown(planned(whole(200), 200, largest=1)), [(Reason.INDEXING, 0, 64)])
+        self.assertEqual(job.stop, 500)
 
     def test_rows_between_segments_get_one_however_few_they_are(self) -> None:
         present = rows_of((0, 64), (100, 110), (128, 256))
@@ -162,8 +180,8 @@ class IndexingTests(SynchronousTestCase):
         self.assertEqual(shown(before), [(Reason.INDEXING, 0, 128, "0")])
         present = rows_of((10, 20), (64, 256))
         after = planned(present, 256, segment(64, 256))
-        self.assertEqual(shown(after), [(Reason.INDEXING, 0, 256, "64")])
-        many = planned(whole(1256), 1280, segment(1024, 1216))
+        self.assertEqual(shown(after), [(Reason.INDEXING, 10, 256, "64")])
+        many = planned(whole(1256), 1280, segment(1024, 1216), is_quiet=False)
         self.assertEqual(shown(many), [(Reason.INDEXING, 0, 1024)])
 
     def test_dead_rows_between_segments_are_left_alone(self) -> None:
@@ -235,21 +253,21 @@ class RenewingTests(SynchronousTestCase):
         own = segment(0, 640)
         (job,) = planned(rows_of((500, 1280)), 1280, own)
         assert isinstance(job, Build)
-        self.assertEqual((job.start, job.stop, job.segments, job.seed), (448, 1280, (own,), None))
+        self.assertEqual((job.start, job.stop, job.segments, job.seed), (500, 1280, (own,), None))
         self.assertEqual((job.first, job.fresh), (0, 640))
         large = segment(0, 9600)
         (job,) = planned(rows_of((9400, 12_800)), 12_800, large)
         assert isinstance(job, Build)
-        self.assertEqual((job.start, job.stop, job.seed), (9344, 12_800, None))
+        self.assertEqual((job.start, job.stop, job.seed), (9400, 12_800, None))
 
     def test_dead_rows_at_the_beginning_are_left_out_but_not_forgotten(self) -> None:
         (job,) = planned(rows_of((200, 640)), 640)
         assert isinstance(job, Build)
-        self.assertEqual((job.start, job.stop, job.first), (192, 640, 0))
-        own = attrs.evolve(segment(192, 640), unfreed_from=0)
+        self.assertEqual((job.start, job.stop, job.first), (200, 640, 0))
+        own = attrs.evolve(segment(200, 640), unfreed_from=0)
         _, job = planned(rows_of((200, 1280)), 1280, own)
         assert isinstance(job, Build)
-        self.assertEqual((job.start, job.stop, job.first), (192, 1280, 0))
+        self.assertEqual((job.start, job.stop, job.first), (200, 1280, 0))
 
 
 class MergingTests(SynchronousTestCase):
@@ -301,7 +319,7 @@ class SettlingTests(SynchronousTestCase):
             st.tuples(st.integers(1, 400), st.integers(0, 300), st.booleans()), max_size=8
         ),
         threshold=st.none() | st.integers(1, 300),
-        largest=st.sampled_from([1, 100, 1000, 100_000]),
+        largest=st.sampled_from([64, 100, 1000, 100_000]),
         number=st.integers(0, 4),
         least=st.sampled_from([1, 100]),
     )
@@ -323,10 +341,9 @@ class SettlingTests(SynchronousTestCase):
         )
         draft, segments, row = BitmapDraft(Bitmap.empty()), [], 0
         for live, dead, is_segment in runs:
-            row = -(-row // 64) * 64
             draft.add(np.arange(row, row + live))
             if is_segment:
-                stop = -(-(row + live + dead) // 64) * 64
+                stop = row + live + dead
                 facts = GraphFacts(row, stop, live + dead // 2, 16 + live % 2, 100, 0, 0)
                 segments.append(Segment(f"{row}", facts))
                 row = stop
@@ -346,8 +363,10 @@ class SettlingTests(SynchronousTestCase):
             self.fail(f"no end: {shown(jobs)}")
         if wanted.threshold is not None:
             last = segments[-1].stop if segments else 0
-            tail = present.with_room(rows).mask(rows)[last : rows // 64 * 64]
-            self.assertTrue(not tail.any() or tail.sum() < wanted.threshold + 64)
+            tail = present.count_between(last, rows)
+            self.assertLess(tail, wanted.threshold)
+            if segments and segments[-1].nodes <= SMALL and wanted.largest > SMALL:
+                self.assertEqual(tail, 0)
 
 
 def done(job: Job, segments: Segments, present: Bitmap, uuid: str) -> Segments:

@@ -425,9 +425,9 @@ class ScrollTests(PointsTestCase):
         self.assertEqual([record.id for record in page.records], [108_999, 117_999])
         self.assertEqual(page.next_offset, 126_999)
 
-    def test_a_query_without_a_target_is_a_scroll_that_scores_zero(self) -> None:
+    def test_a_query_without_a_target_is_a_scroll_that_scores_one(self) -> None:
         (found,) = self.collection.query_batch([Query(limit=3, offset=2)])
-        expected = [(point_id, 0.0, 0) for point_id in self.ORDER[2:5]]
+        expected = [(point_id, 1.0, 0) for point_id in self.ORDER[2:5]]
         self.assertEqual([(point.id, point.score, point.version) for point in found], expected)
         (found,) = self.collection.query_batch([Query(limit=HUGE, offset=HUGE)])
         self.assertEqual(found, [])

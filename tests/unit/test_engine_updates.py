@@ -254,7 +254,8 @@ class VectorTests(UpdatesTestCase):
         message = self.refused(BadInput, UpdateVectors([1], {"x": column([1, 2])}))
         self.assertEqual(message, "Wrong input: Not existing vector name error: x")
         message = self.refused(BadInput, UpdateVectors([1], {"a": column([1, 2, 3])}))
-        self.assertEqual(message, "Wrong input: Vector dimension error: expected dim: 2, got 3")
+        text = "Wrong input: Vector dimension error: expected dim: 2, got 3 for vector 'a'"
+        self.assertEqual(message, text)
         message = self.refused(BadInput, DeleteVectors(("x",), ids=[1]))
         self.assertEqual(message, "Wrong input: Not existing vector name error: x")
 

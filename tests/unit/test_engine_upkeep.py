@@ -70,6 +70,7 @@ class UpkeepTestCase(EngineTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.patch(upkeep, "QUIET_SECONDS", 0)
         self.rows = random_rows(200)
         self.collection = self.catalog.create(NAME, wanted())
         write(self.collection, upsert(range(200), self.rows))
@@ -102,7 +103,7 @@ class BuildingTests(UpkeepTestCase):
         self.assertEqual(self.info().indexed_vectors_count, 0)
         self.assertTrue(self.collection.is_upkeep_due())
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
         self.assertEqual(self.info().segments_count, 2)
         self.assertFalse(self.collection.is_upkeep_due())
         self.assertFindsItself(0, 100, 191, 199)
@@ -112,7 +113,7 @@ class BuildingTests(UpkeepTestCase):
         write(self.collection, upsert([7], random_rows(1)))
         self.assertTrue(self.collection.is_upkeep_due())
         self.collection.upkeep()
-        self.assertIndexed(191)
+        self.assertIndexed(200)
 
     def test_graphs_grow(self) -> None:
         self.collection.upkeep()
@@ -120,8 +121,8 @@ class BuildingTests(UpkeepTestCase):
         write(self.collection, upsert(range(200, 300), self.rows[200:]))
         self.collection.upkeep()
         (own,) = segments(self.collection)
-        self.assertEqual((own.start, own.stop, own.nodes), (0, 256, 256))
-        self.assertIndexed(256)
+        self.assertEqual((own.start, own.stop, own.nodes), (0, 300, 300))
+        self.assertIndexed(300)
         self.assertFindsItself(0, 200, 255, 299)
 
     def test_every_name_has_graphs_of_its_own(self) -> None:
@@ -131,8 +132,8 @@ class BuildingTests(UpkeepTestCase):
         collection.upkeep()
         write(collection, upsert(range(200, 400), {"one": column, "two": column}))
         collection.upkeep()
-        self.assertEqual(collection.info().indexed_vectors_count, 384 + 184)
-        self.assertEqual([s.stop for s in segments(collection, "two")], [384])
+        self.assertEqual(collection.info().indexed_vectors_count, 400 + 200)
+        self.assertEqual([s.stop for s in segments(collection, "two")], [400])
 
     def test_nothing_is_built_where_indexing_is_off(self) -> None:
         change(self.collection, indexing_threshold=0)
@@ -143,7 +144,7 @@ class BuildingTests(UpkeepTestCase):
         self.assertTrue(self.collection.is_upkeep_due())
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     def test_work_that_is_paused_shows_grey(self) -> None:
         change(self.collection, max_optimization_threads=0)
@@ -152,7 +153,7 @@ class BuildingTests(UpkeepTestCase):
         self.assertEqual(self.info().indexed_vectors_count, 0)
         change(self.collection, max_optimization_threads="auto")
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     def test_work_that_is_paused_leaves_what_is_done(self) -> None:
         self.collection.upkeep()
@@ -160,7 +161,7 @@ class BuildingTests(UpkeepTestCase):
         self.open_again()
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
 
 class StoppingTests(UpkeepTestCase):
@@ -175,7 +176,7 @@ class StoppingTests(UpkeepTestCase):
         self.assertEqual(ended.cancelled, "it was asked to stop")
         self.assertTrue(self.collection.is_upkeep_due())
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     def test_nothing_is_begun_after_closing(self) -> None:
         self.catalog.close()
@@ -198,14 +199,14 @@ class StoppingTests(UpkeepTestCase):
         self.assertTrue(self.collection.is_upkeep_due())
         self.collection.upkeep()
         self.assertIsNone(self.info().optimizer_error)
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     def test_what_fails_is_tried_again_at_once_with_other_settings(self) -> None:
         with self.no_room():
             self.assertRaises(StorageFull, self.collection.upkeep)
         links(self.collection, m=8)
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     @contextmanager
     def no_room(self) -> Iterator[None]:
@@ -235,7 +236,7 @@ class ReopeningTests(UpkeepTestCase):
         self.collection.upkeep()
         self.assertEqual(self.graph_files(), {file})
         self.assertIsNotNone(segments(self.collection)[0].graph)
-        self.assertIndexed(192)
+        self.assertIndexed(200)
         self.assertEqual(list(self.collection.optimizations().completed), [])
 
     def check_rebuilt(self) -> None:
@@ -244,12 +245,12 @@ class ReopeningTests(UpkeepTestCase):
         self.open_again()
         self.assertFindsItself(0, 100, 199)
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
         self.assertFalse(damaged & self.graph_files())
         self.assertFindsItself(0, 100, 199)
         self.open_again()
         self.collection.upkeep()
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     def test_a_graph_that_is_missing_is_built_again(self) -> None:
         self.catalog.close()
@@ -292,7 +293,7 @@ class RenewingTests(UpkeepTestCase):
         self.collection.upkeep()
         (own,) = segments(self.collection)
         self.assertEqual((own.facts.m, own.facts.ef_construct), (8, 50))
-        self.assertIndexed(192)
+        self.assertIndexed(200)
 
     def test_one_name_may_have_links_of_its_own(self) -> None:
         collection = self.catalog.create("named", wanted(EAGER, "one", "two"))
@@ -329,7 +330,7 @@ class RenewingTests(UpkeepTestCase):
         before = file.stat().st_blocks
         self.collection.upkeep()
         (own,) = segments(self.collection)
-        self.assertEqual((own.start, own.stop, own.nodes), (128, 192, 42))
+        self.assertEqual((own.start, own.stop, own.nodes), (150, 200, 50))
         self.assertEqual(before - file.stat().st_blocks, 150 * 128 // 4096 * 8)
         self.assertFindsItself(150, 191, 199)
 
@@ -364,8 +365,8 @@ class RenewingTests(UpkeepTestCase):
         self.assertEqual(len(segments(self.collection)), 3)
         change(self.collection, default_segment_number=1)
         self.collection.upkeep()
-        self.assertEqual([(s.start, s.stop) for s in segments(self.collection)], [(0, 576)])
-        self.assertIndexed(576)
+        self.assertEqual([(s.start, s.stop) for s in segments(self.collection)], [(0, 600)])
+        self.assertIndexed(600)
         self.assertFindsItself(0, 250, 450, 599)
 
 
@@ -376,7 +377,7 @@ class ReportTests(UpkeepTestCase):
         told = self.collection.optimizations()
         (queued,) = told.queued
         self.assertEqual(queued.optimizer, "indexing")
-        self.assertEqual([s.points_count for s in queued.segments], [192])
+        self.assertEqual([s.points_count for s in queued.segments], [200])
         self.assertEqual((told.running, told.idle_segments), ((), []))
 
     def test_what_is_done_is_told_the_newest_first(self) -> None:
@@ -388,10 +389,10 @@ class ReportTests(UpkeepTestCase):
         newest = told.completed[0]
         (own,) = segments(self.collection)
         self.assertEqual(newest.uuid, own.uuid)
-        self.assertEqual((newest.progress.done, newest.progress.total), (192, 192))
+        self.assertEqual((newest.progress.done, newest.progress.total), (200, 200))
         assert newest.progress.finished_at is not None
         self.assertGreaterEqual(newest.progress.finished_at, newest.progress.started_at)
-        self.assertEqual([s.points_count for s in told.idle_segments], [192, 8])
+        self.assertEqual([s.points_count for s in told.idle_segments], [200, 0])
         self.assertEqual(told.queued, [])
 
     def test_what_is_under_way_is_told_with_how_far_it_is(self) -> None:
@@ -406,7 +407,7 @@ class ReportTests(UpkeepTestCase):
         self.collection.upkeep(look)
         told, status = seen[-1]
         (running,) = told.running
-        self.assertEqual((running.optimizer, running.progress.total), ("indexing", 192))
+        self.assertEqual((running.optimizer, running.progress.total), ("indexing", 200))
         self.assertEqual(told.queued, [])
         self.assertEqual(told.idle_segments, [])
         self.assertEqual(status, CollectionStatus.YELLOW)

@@ -158,8 +158,10 @@ class CreateTests(SynchronousTestCase):
             },
             "hnsw_config.ef_construct": {"hnsw_config": {"ef_construct": 0}},
             "shard_number: value 0": {"shard_number": 0},
-            "vectors.memory: pinned": {"vectors": {**SPACE, "memory": "pinned"}},
-            "payload.memory: pinned": {"payload": {"memory": "pinned"}},
+            "vectors.memory: `pinned` memory placement is not supported for dense vector storage": {
+                "vectors": {**SPACE, "memory": "pinned"}
+            },
+            "payload.memory: `pinned` memory": {"payload": {"memory": "pinned"}},
             "sparse_vectors.?.index.datatype: sparse vectors do not support": {
                 "sparse_vectors": {"s": {"index": {"datatype": "turbo4"}}}
             },

@@ -60,14 +60,18 @@ class NameTests(SynchronousTestCase):
 
     def test_length_of_collection_names(self) -> None:
         check_collection_name("x" * 255)
-        for name in ("", "x" * 256):
-            self.assertRaises(ValidationError, check_collection_name, name)
+        for name in ("", "x" * 256, "/" * 256):
+            error = self.assertRaises(ValidationError, check_collection_name, name)
+            self.assertEqual(error.message, "[collection_name: must be from 1 to 255 characters]")
 
-    def test_forbidden_characters_only_matter_for_new_names(self) -> None:
-        for char in '<>:"/\\|?*\0\x1f':
-            check_collection_name(f"a{char}")
-            self.assertRaises(ValidationError, check_new_collection_name, f"a{char}")
-        check_new_collection_name("päckchen 1.2-β")
+    def test_the_first_forbidden_character_of_their_order_is_told(self) -> None:
+        forbidden = '<>:"/\\|?*\0\x1f'
+        for place, char in enumerate(forbidden):
+            for name in (f"a{char}", char, f"{forbidden[:place:-1]}{char}"):
+                error = self.assertRaises(ValidationError, check_collection_name, name)
+                text = f'[collection_name: collection name cannot contain "{char}" char]'
+                self.assertEqual(error.message, text)
+        check_collection_name("päckchen 1.2-β")
 
     def test_what_is_not_seen_only_matters_for_new_names(self) -> None:
         for name in ("a\nb", "\u202ea", "\ufeff", ".", ".."):
@@ -82,7 +86,10 @@ class NameTests(SynchronousTestCase):
     def test_vector_names_count_bytes(self) -> None:
         check_vector_name("é" * 100)
         self.assertRaises(BadInput, check_vector_name, "é" * 101)
-        self.assertRaises(BadInput, check_vector_name, "a/b")
+        for kind in ("dense", "sparse"):
+            error = self.assertRaises(BadInput, check_vector_name, "a/b", kind)
+            text = f'Invalid {kind} vector name `a/b`: vector name cannot contain "/" char'
+            self.assertEqual(error.message, f"Wrong input: {text}")
 
 
 class PayloadPathTests(SynchronousTestCase):

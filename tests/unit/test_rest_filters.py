@@ -108,8 +108,9 @@ class Filters(SynchronousTestCase):
         with self.assertRaises(ValidationError) as caught:
             read_filter({"must": [{"has_id": []}, {"should": {"key": "a"}}]}, "internal.filter")
         (problem,) = caught.exception.problems
-        self.assertEqual(problem.path, "internal.filter.must[1].should")
-        self.assertEqual(problem.text, "At least one field condition must be specified")
+        self.assertEqual(problem.path, "internal.filter.must[1].should[0].__all__")
+        text = "Validation error: At least one field condition must be specified [{}]"
+        self.assertEqual(problem.text, text)
 
     def test_what_is_no_filter(self) -> None:
         value: Any
@@ -186,7 +187,7 @@ class Filters(SynchronousTestCase):
         self.assert_invalid(
             {"min_should": {"conditions": [], "min_count": 0}},
             "filter.min_should.min_count",
-            "value 0 invalid, must be 1 or larger",
+            "min_count must be greater than 0",
         )
 
     def test_bounds_stay_what_they_are(self) -> None:
@@ -269,7 +270,7 @@ class Filters(SynchronousTestCase):
             ),
         ):
             value = {"must": {"key": "city", name: given}}
-            self.assert_invalid(value, f"filter.must.{name}.{place}", text)
+            self.assert_invalid(value, f"filter.must[0].{name}.{place}", text)
 
     def test_vectors_and_slices(self) -> None:
         self.assertEqual(only({"has_vector": ""}), HasVector(""))
@@ -279,7 +280,7 @@ class Filters(SynchronousTestCase):
     def test_the_index_of_a_slice_is_below_its_total(self) -> None:
         self.assert_invalid(
             {"must_not": {"slice": {"total": 4, "index": 4}}},
-            "filter.must_not.slice.index",
+            "filter.must_not[0].slice.index",
             "value 4 invalid, must be smaller than total (4)",
         )
 

@@ -96,13 +96,14 @@ class PayloadMerges(RestUpdatesCase):
             ({"payload": nested, "points": [1]}, "payload: recursion limit exceeded"),
         ):
             self.assert_no(body, 400, FORMAT + text)
-        self.assert_no({"payload": {}, "points": []}, 400, "Wrong input: Empty update request")
+        self.assert_no({"payload": {}, "points": []}, 400, "Bad request: Empty update request")
         body = {"payload": {}, "points": [1], "shard_key": "k"}
         self.assert_no(body, 400, "Wrong input: Shard key k not found")
         self.assert_no(
             {"payload": {}, "filter": {"must": {"key": "a"}}},
             422,
-            f"{INVALID}[filter.must: At least one field condition must be specified]",
+            f"{INVALID}[filter.must[0].__all__: Validation error: "
+            "At least one field condition must be specified [{}]]",
         )
         body = {"payload": {}, "points": [1]}
         text = "Not found: Collection `none` doesn't exist!"
@@ -155,7 +156,7 @@ class PayloadClearings(RestUpdatesCase):
     def test_refusals(self) -> None:
         no_selector = "data did not match any variant of untagged enum PointsSelector"
         self.assert_no({}, 400, FORMAT + no_selector)
-        self.assert_no({"points": []}, 400, "Wrong input: Empty update request")
+        self.assert_no({"points": []}, 400, "Bad request: Empty update request")
 
 
 class VectorUpdates(RestUpdatesCase):
@@ -189,7 +190,7 @@ class VectorUpdates(RestUpdatesCase):
             ),
         ):
             self.assert_no(body, 400, FORMAT + text)
-        text = f"{INVALID}[points: must be 1 characters or longer]"
+        text = f"{INVALID}[points: must specify points to update]"
         self.assert_no({"points": []}, 422, text)
         text = "Wrong input: Vector dimension error: expected dim: 4, got 3"
         self.assert_no({"points": [{"id": 1, "vector": [1, 2, 3]}]}, 400, text)
@@ -211,7 +212,7 @@ class VectorDeletions(RestUpdatesCase):
         self.assert_no({"points": [1]}, 400, f"{FORMAT}missing field `vector`")
         text = 'vector: invalid type: string "x", expected a sequence'
         self.assert_no({"vector": "x", "points": [1]}, 400, FORMAT + text)
-        text = f"{INVALID}[vector: must be 1 characters or longer]"
+        text = f"{INVALID}[vector: must specify vector names to delete]"
         self.assert_no({"vector": [], "points": [1]}, 422, text)
         text = "Wrong input: Not existing vector name error: z"
         self.assert_no({"vector": ["z"], "points": [1]}, 400, text)
@@ -274,5 +275,5 @@ class Batches(RestUpdatesCase):
         )
         self.assertNotIn("update_batch", [name for name, _ in self.client.operations.calls])
         self.assert_no(
-            {"operations": [{"delete": {"points": []}}]}, 400, "Wrong input: Empty update request"
+            {"operations": [{"delete": {"points": []}}]}, 400, "Bad request: Empty update request"
         )

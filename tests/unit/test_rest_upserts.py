@@ -255,7 +255,7 @@ class RefusedUpserts(RestPointsCase):
         self.assertIn("Sparse vectors are not supported yet", reply.error)
 
     def test_columns_of_unequal_length(self) -> None:
-        heading = "Validation error in JSON body: [batch: number of ids and "
+        heading = "Validation error in JSON body: [batch.batch: number of ids and "
         for batch, text in (
             ({"ids": [1, 2], "vectors": [[1, 2]]}, "vectors must be equal (2 != 1)]"),
             ({"ids": [1], "vectors": {"x": [], "y": [[1, 2]]}}, "vectors must be equal (1 != 0)]"),
@@ -296,7 +296,7 @@ class RefusedUpserts(RestPointsCase):
         self.assert_refused({"batch": {"ids": []}}, 400, f"{heading}batch: missing field `vectors`")
 
     def test_no_points_at_all(self) -> None:
-        text = "Wrong input: Empty update request"
+        text = "Bad request: Empty update request"
         self.assert_refused({"points": []}, 400, text)
         self.assert_refused({"batch": {"ids": [], "vectors": []}}, 400, text)
         self.assert_refused({"batch": {"ids": [], "vectors": {"x": []}}}, 400, text, "n")

@@ -23,7 +23,7 @@ from vexfs_twisted.model.collection import (
     new_config,
 )
 from vexfs_twisted.model.collection_params import OptimizersConfig
-from vexfs_twisted.model.errors import BadInput, ValidationError
+from vexfs_twisted.model.errors import MalformedMessage, ValidationError
 from vexfs_twisted.rpc.codecs.collections import write_info
 from vexfs_twisted.rpc.codecs.configs import read_create, read_update
 from vexfs_twisted.rpc.generated import collections_pb2 as pb
@@ -283,7 +283,7 @@ class MessageTests(SynchronousTestCase):
         request = pb.CreateCollection(
             vectors_config=pb.VectorsConfig(params=pb.VectorParams(size=4))
         )
-        self.assertRaises(BadInput, read_create, request)
+        self.assertRaises(MalformedMessage, read_create, request)
 
     def test_sizes_out_of_range_name_the_field(self) -> None:
         params = pb.VectorParams(size=65537, distance=pb.Distance.Dot)

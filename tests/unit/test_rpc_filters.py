@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.deep_filters import deep_filter
-from vexfs_twisted.model.errors import BadInput, BadRequest, NotSupported, ValidationError
+from vexfs_twisted.model.errors import BadInput, MalformedMessage, NotSupported, ValidationError
 from vexfs_twisted.model.filters import (
     Condition,
     DatetimeRange,
@@ -199,19 +199,22 @@ class RefusalTests(SynchronousTestCase):
         nowhere = common.GeoPoint()
         without_id = common.HasIdCondition(has_id=[common.PointId()])
         for condition, error in (
-            (common.Condition(), BadRequest),
-            (common.Condition(field=common.FieldCondition(key="a b", is_null=True)), BadInput),
-            (common.Condition(is_empty=common.IsEmptyCondition()), BadInput),
-            (common.Condition(has_id=without_id), BadInput),
-            (common.Condition(nested=common.NestedCondition(key="k")), BadRequest),
-            (field(match=common.Match()), BadRequest),
+            (common.Condition(), MalformedMessage),
+            (
+                common.Condition(field=common.FieldCondition(key="a b", is_null=True)),
+                MalformedMessage,
+            ),
+            (common.Condition(is_empty=common.IsEmptyCondition()), MalformedMessage),
+            (common.Condition(has_id=without_id), MalformedMessage),
+            (common.Condition(nested=common.NestedCondition(key="k")), MalformedMessage),
+            (field(match=common.Match()), MalformedMessage),
             (field(match=common.Match(substring="x")), NotSupported),
-            (field(geo_bounding_box=common.GeoBoundingBox(top_left=nowhere)), BadRequest),
-            (field(geo_radius=common.GeoRadius(radius=1)), BadRequest),
-            (field(geo_polygon=common.GeoPolygon()), BadRequest),
-            (field(datetime_range=span(lt=(0, -1))), BadInput),
-            (field(datetime_range=span(lt=(8_210_266_876_800, 0))), BadInput),
-            (field(datetime_range=span(lt=(-8_334_601_228_801, 0))), BadInput),
+            (field(geo_bounding_box=common.GeoBoundingBox(top_left=nowhere)), MalformedMessage),
+            (field(geo_radius=common.GeoRadius(radius=1)), MalformedMessage),
+            (field(geo_polygon=common.GeoPolygon()), MalformedMessage),
+            (field(datetime_range=span(lt=(0, -1))), MalformedMessage),
+            (field(datetime_range=span(lt=(8_210_266_876_800, 0))), MalformedMessage),
+            (field(datetime_range=span(lt=(-8_334_601_228_801, 0))), MalformedMessage),
         ):
             self.assertRaises(error, read_filter, common.Filter(should=[condition]))
 
@@ -247,20 +250,21 @@ class RefusalTests(SynchronousTestCase):
         few = common.Condition(slice=common.SliceCondition(total=2, index=2))
         none = common.Condition(slice=common.SliceCondition())
         nested = common.NestedCondition(key="k", filter=common.Filter(must_not=[field()]))
+        says_nothing = "Validation error: At least one field condition must be specified [{}]"
         for condition, expected in (
-            (field(), ": At least one field condition must be specified"),
+            (field(), f".__all__: {says_nothing}"),
             (few, ".slice.index: value 2 invalid, must be smaller than total (2)"),
             (none, ".slice.total: value 0 invalid, must be 1 or larger"),
             (
                 common.Condition(nested=nested),
-                ".nested.filter.must_not[0]: At least one field condition must be specified",
+                f".nested.filter.must_not[0].__all__: {says_nothing}",
             ),
         ):
             message = common.Filter(should=[condition])
             self.assert_out_of_range(message, f"[filter.should[0]{expected}]")
         self.assert_out_of_range(
             common.Filter(min_should=common.MinShould()),
-            "[filter.min_should.min_count: value 0 invalid, must be 1 or larger]",
+            "[filter.min_should.min_count: min_count must be greater than 0]",
         )
 
 

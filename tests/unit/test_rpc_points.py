@@ -6,9 +6,9 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import (
-    BadInput,
     BadRequest,
     DomainError,
+    MalformedMessage,
     NotSupported,
     ValidationError,
 )
@@ -109,9 +109,9 @@ class ReadTests(SynchronousTestCase):
 
     def test_orders_that_make_no_sense(self) -> None:
         for order_by, error in (
-            (pb.OrderBy(), BadInput),
-            (pb.OrderBy(key="k", start_from=pb.StartFrom()), BadRequest),
-            (start_from(datetime="yesterday"), BadInput),
+            (pb.OrderBy(), MalformedMessage),
+            (pb.OrderBy(key="k", start_from=pb.StartFrom()), MalformedMessage),
+            (start_from(datetime="yesterday"), MalformedMessage),
         ):
             self.assertRaises(error, read_scroll, pb.ScrollPoints(order_by=order_by))
 
@@ -122,7 +122,7 @@ class ReadTests(SynchronousTestCase):
         )
         expected = Facet(K, 3, Filter(must=(HasId(frozenset([1])),)), exact=True)
         self.assertEqual(read_facet(request), expected)
-        self.assertRaises(BadInput, read_facet, pb.FacetCounts())
+        self.assertRaises(MalformedMessage, read_facet, pb.FacetCounts())
         error = self.assertRaises(ValidationError, read_facet, pb.FacetCounts(key="k", limit=0))
         self.assertEqual(error.message, "[limit: value 0 invalid, must be 1 or larger]")
 
@@ -155,7 +155,7 @@ class ReadTests(SynchronousTestCase):
     def test_selector_with_a_bad_path(self) -> None:
         include = pb.PayloadIncludeSelector(fields=["a b"])
         request = pb.GetPoints(with_payload=pb.WithPayloadSelector(include=include))
-        self.assertRaises(BadInput, read_selection, request)
+        self.assertRaises(MalformedMessage, read_selection, request)
 
     def test_timeout(self) -> None:
         self.assertIsNone(read_timeout(pb.GetPoints()))
@@ -277,7 +277,7 @@ class QueryTests(SynchronousTestCase):
 
     def test_queries_that_say_nothing(self) -> None:
         for query in (pb.Query(), pb.Query(nearest=pb.VectorInput())):
-            self.assertRaises(BadRequest, read_query, pb.QueryPoints(query=query))
+            self.assertRaises(MalformedMessage, read_query, pb.QueryPoints(query=query))
 
 
 class ResultTests(SynchronousTestCase):
@@ -325,7 +325,7 @@ class ResultTests(SynchronousTestCase):
         wrong = common.Condition(field=common.FieldCondition(key="k"))
         batch = [pb.QueryPoints(), pb.QueryPoints(filter=common.Filter(must=[wrong]))]
         error = self.assertRaises(ValidationError, read_each, batch, "query_points", read_query)
-        self.assertIn("[query_points[1].filter.must[0]: ", error.message)
+        self.assertIn("[query_points[1].filter.must[0].__all__: ", error.message)
 
     def test_scored_points(self) -> None:
         response = pb.QueryResponse()

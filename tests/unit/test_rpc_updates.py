@@ -8,7 +8,6 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from vexfs_twisted.model.errors import (
     BadInput,
-    BadRequest,
     MalformedMessage,
     NotSupported,
     ValidationError,
@@ -179,9 +178,12 @@ class UpsertTests(SynchronousTestCase):
             point = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))
             self.assertRaises(NotSupported, read_upsert, pb.UpsertPoints(points=[point]))
         for request, error in (
-            (pb.UpsertPoints(points=[pb.PointStruct()]), BadInput),
-            (pb.UpsertPoints(update_filter=common.Filter(must=[common.Condition()])), BadRequest),
-            (unknown_mode(), BadInput),
+            (pb.UpsertPoints(points=[pb.PointStruct()]), MalformedMessage),
+            (
+                pb.UpsertPoints(update_filter=common.Filter(must=[common.Condition()])),
+                MalformedMessage,
+            ),
+            (unknown_mode(), MalformedMessage),
             (pb.UpsertPoints(shard_key_selector=shard_key("x")), BadInput),
         ):
             self.assertRaises(error, read_upsert, request)
@@ -242,7 +244,7 @@ class DeleteTests(SynchronousTestCase):
         self.assertEqual(read_delete(request), DeletePoints(filter=Filter()))
 
     def test_by_nothing(self) -> None:
-        self.assertRaises(BadRequest, read_delete, pb.DeletePoints())
+        self.assertRaises(MalformedMessage, read_delete, pb.DeletePoints())
 
 
 class SingleTests(SynchronousTestCase):
@@ -296,7 +298,7 @@ class SingleTests(SynchronousTestCase):
 
     def test_an_empty_key_is_no_path(self) -> None:
         request = pb.SetPayloadPoints(points_selector=by_ids(1), key="")
-        self.assertRaises(BadInput, read_set_payload, request)
+        self.assertRaises(MalformedMessage, read_set_payload, request)
 
     def test_updates_of_no_points(self) -> None:
         names = pb.VectorsSelector(names=["x"])
@@ -307,7 +309,7 @@ class SingleTests(SynchronousTestCase):
             (read_clear_payload, pb.ClearPayloadPoints()),
             (read_delete_vectors, pb.DeletePointVectors(vectors=names)),
         ):
-            self.assertRaises(BadRequest, read, request)
+            self.assertRaises(MalformedMessage, read, request)
 
 
 class BatchTests(SynchronousTestCase):
@@ -343,7 +345,7 @@ class BatchTests(SynchronousTestCase):
 
     def test_errors_say_where(self) -> None:
         unset = pb.UpdateBatchPoints(operations=[pb.PointsUpdateOperation()])
-        self.assertRaises(BadRequest, read_batch, unset)
+        self.assertRaises(MalformedMessage, read_batch, unset)
         empty = common.Condition(field=common.FieldCondition(key="a"))
         selector = pb.PointsSelector(filter=common.Filter(must=[empty]))
         deletion = pb.PointsUpdateOperation.DeletePoints(points=selector)
@@ -354,8 +356,8 @@ class BatchTests(SynchronousTestCase):
         )
         self.assertEqual(
             error.message,
-            "[operations[1].delete_points.filter.must[0]: "
-            "At least one field condition must be specified]",
+            "[operations[1].delete_points.filter.must[0].__all__: Validation error: "
+            "At least one field condition must be specified [{}]]",
         )
 
     def test_shard_keys_of_one_operation(self) -> None:

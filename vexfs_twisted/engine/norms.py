@@ -1,4 +1,4 @@
-"""Lengths of vectors, and vectors of length one."""
+"""Lengths of vectors, vectors of length one, and those that are not far longer than most."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ Matrix = NDArray[np.float32]
 _UNIT_TOLERANCE = 1e-6
 _SAFE_MINIMUM = 1e-30
 _SAFE_MAXIMUM = 1e30
+_FAR_LONGER = 1000.0
 
 
 def squared_norms(matrix: Matrix) -> NDArray[np.float64]:
@@ -39,3 +40,14 @@ def normalised(matrix: Matrix) -> Matrix:
     if divisors.max() > _SAFE_MAXIMUM or divisors.min() < 1.0 / _SAFE_MAXIMUM:
         return (matrix / divisors[:, np.newaxis]).astype(np.float32)
     return matrix / divisors.astype(np.float32)[:, np.newaxis]
+
+
+def typical(matrix: Matrix) -> Matrix:
+    """Those rows of `matrix`, shape [n, dim], that are not far longer than most.
+
+    A few that are would say all there is to say of a mean, an extent or a deviation.
+    """
+    squares = squared_norms(matrix)
+    bound = np.median(squares) * _FAR_LONGER**2
+    is_typical = squares <= bound
+    return matrix if not bound or is_typical.all() else matrix[is_typical]

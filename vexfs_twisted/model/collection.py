@@ -278,8 +278,10 @@ def _check_effect(request: CreateCollection | UpdateCollection) -> None:
 
 def _check_vector_names(request: CreateCollection) -> None:
     sparse = request.sparse_vectors or {}
-    for name in (*request.vectors, *sparse):
+    for name in request.vectors:
         check_vector_name(name)
+    for name in sparse:
+        check_vector_name(name, "sparse")
     if UNNAMED in sparse:
         raise BadInput("Sparse vector name cannot be empty")
     for name in sparse:

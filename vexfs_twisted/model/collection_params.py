@@ -12,7 +12,7 @@ from typing import Literal
 import attrs
 from attrs import frozen
 
-from .validation import UInt8, bounded, ruled
+from .validation import Rule, UInt8, bounded, ruled
 
 MAX_DIMENSION = 65536
 
@@ -247,8 +247,13 @@ class MultiVectorConfig:
     comparator: MultiVectorComparator
 
 
-def _not_pinned(memory: Memory) -> str | None:
-    return "pinned memory is not supported here" if memory is Memory.PINNED else None
+def _not_pinned(storage: str) -> Rule:
+    text = f"`pinned` memory placement is not supported for {storage} storage"
+    return lambda memory: text if memory is Memory.PINNED else None
+
+
+_not_pinned_vectors = _not_pinned("dense vector")
+_not_pinned_payloads = _not_pinned("payload")
 
 
 def _not_turbo(datatype: Datatype) -> str | None:
@@ -267,7 +272,7 @@ class VectorParams:
     on_disk: bool | None = None
     datatype: Datatype | None = None
     multivector_config: MultiVectorConfig | None = None
-    memory: Memory | None = ruled(_not_pinned)
+    memory: Memory | None = ruled(_not_pinned_vectors)
 
 
 @frozen
@@ -277,7 +282,7 @@ class VectorParamsDiff:
     hnsw_config: HnswConfigDiff | None = None
     quantization_config: QuantizationConfig | Disabled | None = None
     on_disk: bool | None = None
-    memory: Memory | None = ruled(_not_pinned)
+    memory: Memory | None = ruled(_not_pinned_vectors)
 
 
 @frozen
@@ -302,7 +307,7 @@ class SparseVectorParams:
 class PayloadStorageParams:
     """How payloads are held."""
 
-    memory: Memory | None = ruled(_not_pinned)
+    memory: Memory | None = ruled(_not_pinned_payloads)
 
 
 @frozen

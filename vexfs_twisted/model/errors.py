@@ -211,6 +211,11 @@ class ValidationError(DomainError):
         super().__init__(f"[{'; '.join(map(str, self.problems))}]")
 
 
+def unexplained(text: str) -> str:
+    """The text of a problem as clients know those that come without a message of their own."""
+    return f"Validation error: {text} [{{}}]"
+
+
 def unknown_collection(name: str) -> NotFound:
     """The error for a collection, or alias, that does not exist."""
     return NotFound(f"Collection `{name}` doesn't exist!")
@@ -227,6 +232,7 @@ def empty_vector(place: str = "") -> ValidationError:
     return ValidationError([Problem(path, "dense vector must not be empty")])
 
 
-def wrong_dimension(expected: int, got: int) -> BadInput:
+def wrong_dimension(expected: int, got: int, name: str = "") -> BadInput:
     """The error for a vector whose length is not that of its collection."""
-    return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}")
+    where = f" for vector '{name}'" if name else ""
+    return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}{where}")

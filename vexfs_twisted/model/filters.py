@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from .errors import Problem, ValidationError, unexplained
 from .geo import GeoBoundingBox, GeoPolygon, GeoRadius
 from .ids import PointId
 from .payload_path import PayloadPath
@@ -200,3 +201,14 @@ class Filter:
 
 
 Condition = FieldCondition | HasId | HasVector | Nested | Slice | Filter
+
+
+def no_field_condition(path: str) -> ValidationError:
+    """The error for a condition, at `path` of the request, that says nothing of its field."""
+    text = unexplained("At least one field condition must be specified")
+    return ValidationError([Problem(f"{path}.__all__", text)])
+
+
+def no_min_count(path: str) -> ValidationError:
+    """The error for a clause, at `path` of the request, of which none has to hold."""
+    return ValidationError([Problem(f"{path}.min_count", "min_count must be greater than 0")])

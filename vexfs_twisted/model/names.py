@@ -10,7 +10,9 @@ from unicodedata import category
 
 from .errors import BadInput, Place, Problem, ValidationError
 
-_FORBIDDEN = frozenset('<>:"/\\|?*\0\x1f')
+_FORBIDDEN = '<>:"/\\|?*\0\x1f'
+"""In the order in which they are told."""
+
 _HIDDEN = frozenset(("Cc", "Cf", "Zl", "Zp"))
 """The categories of characters that control, format or separate lines."""
 _JOINERS = frozenset("\u200c\u200d")
@@ -21,25 +23,23 @@ _MAX_VECTOR_NAME_BYTES = 200
 
 
 def check_collection_name(name: str, place: Place = Place.PATH) -> None:
-    """Raise ValidationError unless `name` has 1 to 255 characters."""
-    if not name:
-        raise ValidationError([Problem("name", "must be 1 characters or longer")], place)
-    if len(name) > _MAX_COLLECTION_NAME:
-        text = f"must be {_MAX_COLLECTION_NAME} characters or shorter"
-        raise ValidationError([Problem("name", text)], place)
+    """Raise ValidationError unless `name` may name a collection, or an alias."""
+    text = None
+    if not 0 < len(name) <= _MAX_COLLECTION_NAME:
+        text = f"must be from 1 to {_MAX_COLLECTION_NAME} characters"
+    elif (found := _forbidden_in(name)) is not None:
+        text = f'collection name cannot contain "{found}" char'
+    if text is not None:
+        raise ValidationError([Problem("collection_name", text)], place)
 
 
 def check_new_collection_name(name: str, place: Place = Place.PATH) -> None:
     """Raise ValidationError unless a collection may be created under `name`."""
     check_collection_name(name, place)
-    found = next((char for char in name if char in _FORBIDDEN), None)
-    if found is not None:
-        shown = {"\0": "NUL", "\x1f": "0x1F"}.get(found, found)
-        text = f'collection name cannot contain "{shown}" char'
-        raise ValidationError([Problem("name", text)], place)
     complaint = _complaint(name)
     if complaint is not None:
-        raise ValidationError([Problem("name", f"collection name {complaint}")], place)
+        text = f"collection name {complaint}"
+        raise ValidationError([Problem("collection_name", text)], place)
 
 
 def check_new_alias(name: str, path: str) -> None:
@@ -55,16 +55,22 @@ def check_new_alias(name: str, path: str) -> None:
         raise ValidationError([Problem(path, complaint)])
 
 
-def check_vector_name(name: str) -> None:
-    """Raise BadInput unless `name` may name a vector; "" is the unnamed one."""
+def check_vector_name(name: str, kind: str = "dense") -> None:
+    """Raise BadInput unless `name` may name a vector of the kind; "" is the unnamed one."""
+    text = None
     if len(name.encode()) > _MAX_VECTOR_NAME_BYTES:
-        raise BadInput(f"Vector name must be {_MAX_VECTOR_NAME_BYTES} bytes or shorter")
-    found = next((char for char in name if char in _FORBIDDEN), None)
-    if found is not None:
-        raise BadInput(f"Vector name cannot contain {found!r}")
-    complaint = _complaint(name)
-    if complaint is not None:
-        raise BadInput(f"Vector name {complaint}")
+        text = f"vector name must be {_MAX_VECTOR_NAME_BYTES} bytes or shorter"
+    elif (found := _forbidden_in(name)) is not None:
+        text = f'vector name cannot contain "{found}" char'
+    elif (complaint := _complaint(name)) is not None:
+        text = f"vector name {complaint}"
+    if text is not None:
+        raise BadInput(f"Invalid {kind} vector name `{name}`: {text}")
+
+
+def _forbidden_in(name: str) -> str | None:
+    """The first of the forbidden characters that is in `name`."""
+    return next((char for char in _FORBIDDEN if char in name), None)
 
 
 def _complaint(name: str) -> str | None:

@@ -197,9 +197,10 @@ Target = NearestToVector | NearestToPoint
 
 @frozen
 class Query:
-    """One query. Without a `target` it is a scroll in the order of ids, every score 0.
+    """One query. Without a `target` it is a scroll in the order of ids, every score 1.
 
-    `limit` may be as large as 2**64 - 1. `score_threshold` keeps scores at least as good as it.
+    `limit` may be as large as 2**64 - 1. `score_threshold`, rounded to float32, keeps the scores
+    that are better than it.
     """
 
     target: Target | None = sound()
@@ -242,5 +243,7 @@ def check_query_vector(vector: Vector) -> None:
     if vector.size == 0:
         raise empty_vector()
     # The square of the length is a number if all components are, short of an overflow.
-    if not isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
+    with np.errstate(over="ignore"):
+        square = vector.dot(vector)
+    if not isfinite(square) and not np.isfinite(vector).all():
         raise BadInput("Vector contains NaN or infinite values")

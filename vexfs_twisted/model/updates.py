@@ -99,7 +99,10 @@ class UpdateVectors:
 
 @frozen
 class DeleteVectors:
-    """Remove the vectors `names` of points; one that a point lacks is no error."""
+    """Remove the vectors `names` of points; one that a point lacks is no error.
+
+    Unlike other updates it concerns the points `ids` and those that pass `filter`.
+    """
 
     names: tuple[str, ...]
     ids: Sequence[PointId] | None = None
@@ -159,7 +162,7 @@ def _check_vectors(vectors: Mapping[str, VectorColumn], params: CollectionParams
             raise unknown_vector(name)
         for dimension in column.dimensions:
             if dimension != known.size:
-                raise wrong_dimension(known.size, dimension)
+                raise wrong_dimension(known.size, dimension, name)
         if not np.isfinite(column.data).all():
             raise BadInput("Vector contains NaN or infinite values")
 
@@ -171,8 +174,10 @@ def _check_names(names: Sequence[str], params: CollectionParams) -> None:
 
 
 def check_not_empty(update: Update) -> None:
-    """Raise BadInput for an update of points that names none of them: its list of ids is empty."""
+    """Raise BadRequest for an update of points that names none: its list of ids is empty."""
     if isinstance(update, CreateFieldIndex | DeleteFieldIndex):
         return
+    if isinstance(update, DeleteVectors) and update.filter is not None:
+        return
     if update.ids is not None and len(update.ids) == 0:
-        raise BadInput("Empty update request")
+        raise BadRequest("Empty update request")

@@ -28,9 +28,9 @@ from ..model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from ..model.errors import BadInput, NotFound, TimedOut
+from ..model.errors import BadRequest, NotFound, TimedOut
 from ..model.ids import PointId
-from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
+from ..model.names import check_collection_name, check_new_alias
 from ..model.optimizations import Optimizations
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ..model.queries import (
@@ -83,7 +83,7 @@ class Operations:
     @_deferred
     async def create_collection(self, name: str, request: CreateCollection) -> bool:
         """See IOperations."""
-        check_new_collection_name(name)
+        check_collection_name(name)
         await self._storage.create_collection(name, request)
         return True
 
@@ -147,8 +147,8 @@ class Operations:
         aliases = self._storage.aliases()
         if collection_name is None:
             return list(aliases)
-        name = self._resolve(collection_name)
-        return [alias for alias in aliases if alias.collection_name == name]
+        check_collection_name(collection_name)
+        return [alias for alias in aliases if alias.collection_name == collection_name]
 
     @_deferred
     async def update(
@@ -289,12 +289,12 @@ class Operations:
         return self._storage.resolve(name)
 
 
-def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], BadInput | None]:
+def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], BadRequest | None]:
     """The updates that come before the first that names no points, and its error."""
     for position, update in enumerate(updates):
         try:
             check_not_empty(update)
-        except BadInput as error:
+        except BadRequest as error:
             return updates[:position], error
     return updates, None
 

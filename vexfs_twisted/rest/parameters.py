@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 
-from ..model.errors import Place, Problem, QueryFormatError, ValidationError
+from ..model.errors import BadInput, Place, Problem, QueryFormatError, ValidationError
 from ..model.validation import Bounds
 
 Arguments = Mapping[bytes, list[bytes]]
@@ -84,8 +84,7 @@ def read_report_parameters(arguments: Arguments) -> ReportParameters:
     parts = (_only(arguments, "with") or "").split(",")
     wanted = frozenset(part.strip() for part in parts) - {""}
     for part in sorted(wanted.difference(_REPORT_PARTS)):
-        expected = ", ".join(f"`{name}`" for name in _REPORT_PARTS)
-        raise QueryFormatError(f"unknown variant `{part}`, expected one of {expected}")
+        raise BadInput(f"Unknown field in 'with' parameter: {part}")
     limit = _read_unsigned(arguments, "completed_limit")
     return ReportParameters(wanted) if limit is None else ReportParameters(wanted, limit)
 

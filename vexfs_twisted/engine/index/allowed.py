@@ -33,7 +33,7 @@ class Allowed:
 
     @property
     def room(self) -> int:
-        """A multiple of 64 that all of them are below."""
+        """A number that all of them are below."""
         return len(self._present.bits) * 8
 
     @cached_property
@@ -46,7 +46,7 @@ class Allowed:
         return self._present.rows() if self._passing is None else self._passing.numbers()
 
     def count_between(self, start: int, stop: int) -> int:
-        """How many lie from row `start` to before `stop`, multiples of 64."""
+        """How many lie from row `start` to before `stop`."""
         count = self._counts.get((start, stop))
         if count is None:
             if self._passing is None:
@@ -59,7 +59,7 @@ class Allowed:
         return count
 
     def rows_between(self, start: int, stop: int) -> Rows:
-        """Those from row `start` to before `stop`, multiples of 64, ascending."""
+        """Those from row `start` to before `stop`, ascending."""
         rows = self._parts.get((start, stop))
         if rows is None:
             rows = self._between(start, stop)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,33 +22,49 @@ _LEAST_STEP = 64
 _SPARSE = 3
 
 
+ScoresOf = Callable[[VectorSpace, Rows, Matrix], Any]
+"""Gives the scores of rows of a space against queries, shape [q, n], of any precision."""
+
+
 def by_scan(
-    space: VectorSpace, rows: Rows, queries: Matrix, limits: NDArray[np.int64]
+    space: VectorSpace,
+    rows: Rows,
+    queries: Matrix,
+    limits: NDArray[np.int64],
+    scores_of: ScoresOf | None = None,
 ) -> list[Hits]:
-    """The nearest of `rows` for each query, in memory that does not grow with either number."""
+    """The nearest of `rows` for each query, in memory that does not grow with either number.
+
+    Ranked by what `scores_of` tells, or by the kernel.
+    """
     found: list[Hits] = []
     for start in range(0, len(queries), _SCANNED_QUERIES):
         stop = start + _SCANNED_QUERIES
-        found += _scan_for_some(space, rows, queries[start:stop], limits[start:stop])
+        part, own_limits = queries[start:stop], limits[start:stop]
+        found += _scan_for_some(space, rows, part, own_limits, scores_of or scan_scores)
     return found
 
 
 def _scan_for_some(
-    space: VectorSpace, rows: Rows, queries: Matrix, limits: NDArray[np.int64]
+    space: VectorSpace,
+    rows: Rows,
+    queries: Matrix,
+    limits: NDArray[np.int64],
+    scores_of: ScoresOf,
 ) -> list[Hits]:
     distance = space.params.distance
     found = [no_hits()] * len(queries)
     for start in range(0, len(rows), _SCANNED_ROWS):
         part = rows[start : start + _SCANNED_ROWS]
-        scores = _scores(space, part, queries)
+        scores = scores_of(space, part, queries)
         for position, limit in enumerate(limits.tolist()):
             hits = best_of(distance, part, scores[position], limit)
             found[position] = merged(distance, found[position], hits, limit)
     return found
 
 
-def _scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
-    """The scores of `rows` against `queries`, shape [q, n]."""
+def scan_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
+    """The scores of `rows` against `queries`, shape [q, n], by the kernel."""
     first, span = int(rows[0]), int(rows[-1] - rows[0]) + 1
     if span > _SPARSE * len(rows):
         return _scattered_scores(space, rows, queries)

@@ -24,7 +24,7 @@ from ..store.view import Snapshot
 from .nearest import ranked
 from .ordering import ordered_rows, with_values
 from .records import check_selection, records_of, scored_of
-from .scrolling import first_rows
+from .scrolling import first_rows, unranked_scores
 
 _AHEAD = 1024
 _AHEAD_FILTERED = 16384
@@ -129,7 +129,7 @@ class _Scrolled:
 
 
 class _Unranked:
-    """Scored points in the order of ids, all scored 0."""
+    """Scored points in the order of ids, all scored alike."""
 
     def __init__(self, walk: _Walk, selection: Selection) -> None:
         self._walk = walk
@@ -140,7 +140,7 @@ class _Unranked:
 
     def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[ScoredPoint]:
         self._walk.go_on(len(rows))
-        return scored_of(snapshot, rows, values, np.zeros(len(rows), np.float32), self.selection)
+        return scored_of(snapshot, rows, values, unranked_scores(len(rows)), self.selection)
 
 
 class _Ranked:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model.errors import BadRequest
+from ...model.errors import BadInput
 from ...model.ids import canonical_uuid
 from ...model.payload_index import FieldSchema, FieldType
 from ...model.queries import Facet, FacetHit, FacetValue
@@ -22,13 +22,13 @@ _COUNTED = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.UUID, FieldType.BOOL
 def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
     """Values by the number of points that have them, descending, then by value.
 
-    Raises BadRequest where no index of the field counts values, unless there are no points.
+    Raises BadInput where no index of the field counts values, unless there are no points.
     """
     if not snapshot.view.live.count:
         return []
     schema = schema_at(snapshot.view.fields, request.key.steps)
     if schema is None or not _counts(schema):
-        raise BadRequest(
+        raise BadInput(
             f"No appropriate index for faceting: `{request.key}`. "
             "Please create one to facet on this field. Check "
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "

@@ -22,6 +22,7 @@ from ...model.queries import (
 )
 from ...model.vectors import Vector
 from ..filtering.rows import selected
+from ..index import overflow
 from ..index.aid import SearchAid
 from ..index.allowed import Allowed
 from ..index.hits import Hits
@@ -109,7 +110,7 @@ def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     assert isinstance(target, NearestToVector)
     check_query_vector(target.vector)
     if len(target.vector) != space.params.size:
-        raise wrong_dimension(space.params.size, len(target.vector))
+        raise wrong_dimension(space.params.size, len(target.vector), query.using)
     return _Search(position, query, target.vector, None)
 
 
@@ -143,6 +144,9 @@ def _run(
     allowed = _allowed(snapshot, space, group.filter)
     limits = np.array([_reach(search, allowed.count) for search in searches])
     route = route_of(snapshot.view.config, space.params, group.params)
+    doubtful = overflow.may_overflow(space, vectors)
+    if doubtful is not None:
+        return overflow.nearest(space, allowed, vectors, limits, route, doubtful)
     if aid is not None and route.may_be_aided and allowed.count and not allowed.is_filtered:
         found = aid.nearest(snapshot.view, group.using, vectors, limits)
         if found is not None:
@@ -168,12 +172,11 @@ def _chosen(space: VectorSpace, search: _Search, hits: Hits) -> Hits:
     if search.excluded is not None:
         hits = hits.where(hits.rows != search.excluded)
     if query.score_threshold is not None:
-        # Scores are float32, so the threshold is rounded likewise: an equal score passes.
-        threshold = np.float32(query.score_threshold)
+        # Scores are float32, so the threshold is rounded likewise. An equal score does not pass.
+        with np.errstate(over="ignore"):
+            threshold = np.float32(query.score_threshold)
         is_larger_nearer = space.params.distance.larger_is_nearer
-        hits = hits.where(
-            hits.scores >= threshold if is_larger_nearer else hits.scores <= threshold
-        )
+        hits = hits.where(hits.scores > threshold if is_larger_nearer else hits.scores < threshold)
     if not query.offset and len(hits.rows) <= query.limit:
         return hits
     return hits.between(query.offset, query.offset + query.limit)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.errors import BadRequest
+from ...model.errors import BadInput
 from ...model.filters import Filter, Range
 from ...model.payload_index import FieldSchema, FieldType
 from ...model.queries import Direction, OrderBy, Page, Record, Scroll
@@ -26,7 +26,7 @@ _ORDERED = (FieldType.INTEGER, FieldType.FLOAT, FieldType.DATETIME)
 def scroll_ordered(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Page:
     """A page in that order: a point once for each of its values, equal values by id.
 
-    Raises BadRequest where no index of the field knows an order.
+    Raises BadInput where no index of the field knows an order.
     """
     rows, values = ordered_rows(snapshot, request, order)
     return Page(with_values(fetch_records(snapshot, rows, request.selection), values), None)
@@ -51,7 +51,7 @@ def with_values(records: Sequence[Record], values: NDArray[Any]) -> list[Record]
 def _values(snapshot: Snapshot, order: OrderBy) -> SortedValues:
     schema = schema_at(snapshot.view.fields, order.key.steps)
     if schema is None or not _has_order(schema):
-        raise BadRequest(
+        raise BadInput(
             f"No range index for `order_by` key: `{order.key}`. "
             "Please create one to use `order_by`. Check "
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "

@@ -13,6 +13,7 @@ from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
 from ..columns.rowset import RowSet
 from ..filtering.rows import RowFilter, count_rows
+from ..index.kernels import Scores
 from ..store.bitmap import Rows
 from ..store.keys import decode_id, decode_rows, encode_id, encode_ids
 from ..store.rowvalue import key_of
@@ -77,10 +78,15 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 
 
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
-    """The answer to a query without a target: points in the order of their ids, all scored 0."""
+    """The answer to a query without a target: points in the order of their ids, all scored 1."""
     check_selection(query.selection, snapshot)
     rows = first_rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
-    return fetch_scored(snapshot, rows, np.zeros(len(rows), np.float32), query.selection)
+    return fetch_scored(snapshot, rows, unranked_scores(len(rows)), query.selection)
+
+
+def unranked_scores(count: int) -> Scores:
+    """The scores of points that are in no order but that of their ids."""
+    return np.ones(count, dtype=np.float32)
 
 
 def count(snapshot: Snapshot, request: Count) -> int:

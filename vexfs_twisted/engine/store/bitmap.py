@@ -16,6 +16,8 @@ Rows = NDArray[np.int64]
 CHUNK_ROWS = 4096
 CHUNK_BYTES = CHUNK_ROWS // 8
 
+_WORD = 64
+
 _MANY_WORDS = 1 << 10
 """Of so many words of 64 bits it is worth knowing which are empty, before they are unpacked."""
 
@@ -61,8 +63,13 @@ class Bitmap:
         return _rows_in(self.bits)
 
     def rows_between(self, start: int, stop: int) -> Rows:
-        """The rows of the set from `start` to before `stop`, multiples of 64."""
-        return _rows_in(self.bits[start // 8 : stop // 8]) + start
+        """The rows of the set from `start` to before `stop`."""
+        first = start // _WORD
+        rows = _rows_in(self._words(start, stop).view(np.uint8)) + first * _WORD
+        if start % _WORD or stop % _WORD:
+            begin, end = np.searchsorted(rows, (start, stop)).tolist()
+            return rows[begin:end]
+        return rows
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
         """Which of `rows`, in any order and of those there is room for, are in the set."""
@@ -74,9 +81,41 @@ class Bitmap:
         return np.unpackbits(self.bits, count=rows, bitorder="little").view(np.bool_)
 
     def count_between(self, start: int, stop: int) -> int:
-        """How many rows from `start` up to `stop`, multiples of 64, are in the set."""
-        words = self.bits[start // 8 : stop // 8].view(np.uint64)
-        return int(np.bitwise_count(words).sum(dtype=np.int64))
+        """How many rows from `start` to before `stop` are in the set."""
+        if start >= stop:
+            return 0
+        words = self._words(start, stop)
+        return int(np.bitwise_count(words).sum(dtype=np.int64)) - self._beside(words, start, stop)
+
+    def nth_between(self, start: int, stop: int, number: int) -> int:
+        """The row of the set that is the `number`-th, from 1, of those from `start` on.
+
+        `stop` where it would not come before that.
+        """
+        words = self._words(start, stop)
+        counts = np.cumsum(np.bitwise_count(words), dtype=np.int64)
+        number += self._beside(words[:1], start, start - start % _WORD + _WORD)
+        place = int(np.searchsorted(counts, number))
+        if place == len(words):
+            return stop
+        before = int(counts[place - 1]) if place else 0
+        within = int(_set_bits(words[place : place + 1].view(np.uint8))[number - before - 1])
+        return min((start // _WORD + place) * _WORD + within, stop)
+
+    def _words(self, start: int, stop: int) -> NDArray[np.uint64]:
+        """The bits of rows from `start` to before `stop`, and of others in their words of 64."""
+        return self.bits.view(np.uint64)[start // _WORD : -(-stop // _WORD)]
+
+    @staticmethod
+    def _beside(words: NDArray[np.uint64], start: int, stop: int) -> int:
+        """How many bits of `words`, those of a range, are of rows before or behind it."""
+        if not len(words):
+            return 0
+        first, last = start // _WORD, stop // _WORD
+        count = (int(words[0]) & ((1 << start % _WORD) - 1)).bit_count()
+        if stop % _WORD and len(words) > last - first:
+            count += (int(words[last - first]) >> stop % _WORD).bit_count()
+        return count
 
     def _is_full(self) -> bool:
         """Whether the rows of the set are the first ones, as until something is deleted."""

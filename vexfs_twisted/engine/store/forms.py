@@ -132,6 +132,8 @@ class Turbo4:
 
     def stored(self, data: Matrix) -> Stored:
         """The nearest levels."""
+        # Levels are computed in float32, so neither they nor their distance may come near its end.
+        data = np.clip(data, -_LARGEST_FLOAT / 4, _LARGEST_FLOAT / 4)
         wide = data.astype(np.float64)
         low = wide.min(axis=1, keepdims=True)
         step = (wide.max(axis=1, keepdims=True) - low) / self._LEVELS

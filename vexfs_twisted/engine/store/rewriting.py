@@ -5,6 +5,8 @@ The points keep their rows, so no vector is written.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...model.updates import DeleteVectors, PayloadUpdate
 from ..payload_edits import edit_of
 from .pointsdraft import PointsDraft
@@ -22,6 +24,8 @@ def edit_payloads(points: PointsDraft, update: PayloadUpdate, operation: int) ->
 def delete_vectors(points: PointsDraft, update: DeleteVectors, operation: int) -> None:
     """Take vectors away. Raises NotFound when one of the points named is missing."""
     rows = points.chosen(update.ids, update.filter)
+    if update.ids is not None and update.filter is not None:
+        rows = np.union1d(rows, points.select(update.filter))
     for name in update.names:
         if name in points.spaces:
             points.spaces[name].present.discard(rows)

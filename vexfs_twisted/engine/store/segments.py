@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ..index.graph.graph import Graph
     from ..index.quantization.coded import CodedGraph
 
-ALIGNMENT = 64
-"""A segment begins and ends at a multiple of this many rows."""
-
 _VERSION = 1
 _SEGMENTS = b"segments"
 _IN_MEMORY = frozenset({"graph", "coded"})

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-import numpy as np
 from attrs import frozen
 
-from ..store.segments import ALIGNMENT, Segment, Segments
+from ..store.segments import Segment, Segments
 from ..store.view import VectorSpace
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import Settings
@@ -26,7 +25,13 @@ WEIGHT = 32
 """A graph is grown by rows of which it has at most so many times as many."""
 
 LEAST_GROWTH = 512
-"""By fewer rows at the end no graph is grown: they are searched one by one as fast."""
+"""By fewer rows at the end no large graph is grown: they are searched one by one as fast."""
+
+SMALL = 4096
+"""A graph of no more rows is grown by any number of them: it takes a moment."""
+
+LEAST_LINKED = 64
+"""Fewer rows at the end wait until no others are being written, where there is a graph by now."""
 
 
 def plan(space: VectorSpace, rows: int, settings: Settings, *, is_quiet: bool = True) -> list[Job]:
@@ -50,15 +55,11 @@ def plan(space: VectorSpace, rows: int, settings: Settings, *, is_quiet: bool = 
 
 @frozen
 class _Range:
-    """Rows between segments, or after them all. `count` of them have a vector.
-
-    `stop` is aligned, and of the rows before it `aligned` have a vector.
-    """
+    """Rows between segments, or after them all. `count` of them have a vector."""
 
     start: int
     stop: int
     count: int
-    aligned: int
     is_tail: bool
 
 
@@ -92,7 +93,7 @@ class _Planner:
     def index(self) -> None:
         """Rows that have no graph, where there are enough for one or there is one to grow."""
         for range_ in self._ranges():
-            if not range_.aligned:
+            if not range_.count or self._may_wait(range_):
                 continue
             is_enough = range_.count >= (self._settings.threshold or 0)
             seed = self._large_seed(range_) if is_enough else self._seed(range_)
@@ -162,13 +163,15 @@ class _Planner:
         for segment in self._segments:
             if segment.start > start:
                 count = self._count(start, segment.start)
-                yield _Range(start, segment.start, count, count, is_tail=False)
+                yield _Range(start, segment.start, count, is_tail=False)
             start = segment.stop
-        stop = self._rows // ALIGNMENT * ALIGNMENT
-        end = -(-self._rows // ALIGNMENT) * ALIGNMENT
-        if stop > start:
-            count, aligned = self._count(start, end), self._count(start, stop)
-            yield _Range(start, stop, count, aligned, is_tail=True)
+        if self._rows > start:
+            yield _Range(start, self._rows, self._count(start, self._rows), is_tail=True)
+
+    def _may_wait(self, range_: _Range) -> bool:
+        """Whether there will soon be more of so few rows, which then cost one job together."""
+        is_few = range_.is_tail and range_.count < LEAST_LINKED
+        return is_few and bool(self._segments) and not self._is_quiet
 
     def _is_as_wanted(self, segment: Segment) -> bool:
         wanted = (self._settings.m, self._settings.ef_construct)
@@ -197,7 +200,8 @@ class _Planner:
                 room = self._settings.largest - weight
                 number = self._settings.segment_number
                 if room <= 0 or number == 0:
-                    is_worth_it = min(range_.count, room) * WEIGHT >= weight
+                    added = min(range_.count, room)
+                    is_worth_it = added * WEIGHT >= weight or (weight <= SMALL and room > 0)
                 else:
                     is_worth_it = number == 1 or weight * number < self._present.count
                 return segment if is_worth_it else None
@@ -210,8 +214,9 @@ class _Planner:
             weight = self._weight(segment)
             has_room = weight + range_.count <= self._settings.largest
             if is_beside and has_room and self._may_seed(segment):
-                is_light = range_.count * WEIGHT < weight and not self._is_quiet
-                if not range_.is_tail or (range_.count >= LEAST_GROWTH and not is_light):
+                is_heavy = self._is_quiet or range_.count * WEIGHT >= weight
+                is_worth_it = range_.count >= LEAST_GROWTH or weight <= SMALL
+                if not range_.is_tail or (is_heavy and is_worth_it):
                     return segment
         return None
 
@@ -227,7 +232,7 @@ class _Planner:
         kept = None if self._is_littered(seed) else seed
         if seed.start == range_.stop:
             rows = range_.start, seed.stop
-            return self._building(Reason.INDEXING, rows, (seed,), kept, range_.aligned)
+            return self._building(Reason.INDEXING, rows, (seed,), kept, range_.count)
         room = self._settings.largest - self._weight(seed)
         stop = self._cut(range_, min(ROWS_AT_ONCE, room))
         fresh = self._count(range_.start, stop)
@@ -243,17 +248,14 @@ class _Planner:
     ) -> Build:
         """The job for rows from one up to another, without the dead ones at their beginning."""
         first, stop = rows
-        words = self._present.bits[first // 8 : stop // 8].view(np.uint64)
-        start = first + int(np.flatnonzero(words)[0]) * ALIGNMENT
+        start = self._present.nth_between(first, stop, 1)
         if seed is not None:
             start = min(start, seed.start)
         unfreed = [s.unfreed_from for s in segments if s.unfreed_from is not None]
         return Build(reason, start, stop, segments, seed, fresh, min([first, *unfreed]))
 
     def _cut(self, range_: _Range, limit: int) -> int:
-        """Where the range has had `limit` rows with a vector, or just before, but not none."""
-        words = self._present.bits[range_.start // 8 : range_.stop // 8].view(np.uint64)
-        counts = np.cumsum(np.bitwise_count(words), dtype=np.int64)
-        least = int(np.searchsorted(counts, 0, side="right")) + 1
-        blocks = int(np.searchsorted(counts, limit, side="right"))
-        return range_.start + max(blocks, least) * ALIGNMENT
+        """Where the range has had `limit` rows with a vector."""
+        if range_.count <= limit:
+            return range_.stop
+        return self._present.nth_between(range_.start, range_.stop, limit) + 1

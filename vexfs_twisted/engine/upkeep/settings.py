@@ -20,6 +20,9 @@ _KILOBYTE = 1024
 _LARGEST_PER_THREAD = 256_000 * _KILOBYTE
 _LEAST_LARGEST = 512_000 * _KILOBYTE
 
+LEAST_LARGEST_ROWS = 64
+"""So many rows any graph may have, however small segments are to be."""
+
 _BITS = {Datatype.FLOAT32: 32, Datatype.FLOAT16: 16, Datatype.UINT8: 8, Datatype.TURBO4: 4}
 
 
@@ -63,7 +66,7 @@ def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> S
     quantization = params.quantization_config or config.quantization_config
     return Settings(
         threshold=-(-threshold // size) if threshold else None,
-        largest=max(largest // size, 1),
+        largest=max(largest // size, LEAST_LARGEST_ROWS),
         segment_number=optimizer.default_segment_number,
         deleted_threshold=optimizer.deleted_threshold,
         vacuum_least=optimizer.vacuum_min_vector_number,

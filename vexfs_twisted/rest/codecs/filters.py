@@ -25,8 +25,9 @@ from ...model.filters import (
     MinShould,
     Nested,
     Slice,
+    no_field_condition,
+    no_min_count,
 )
-from ...model.validation import Bounds
 from .fields import (
     optional,
     present,
@@ -44,7 +45,6 @@ from .selectors import read_path
 
 _CLAUSES = ("should", "min_should", "must", "must_not")
 _MAX_DEPTH = 64
-_AT_LEAST_ONE = Bounds(1)
 
 
 @frozen
@@ -104,9 +104,8 @@ def _read_min_should(value: Any, scope: _Scope) -> MinShould:
     body = read_object(value, "MinShould")
     required(body, "conditions", read_list)
     min_count = required(body, "min_count", read_unsigned)
-    complaint = _AT_LEAST_ONE.complaint(min_count)
-    if complaint is not None:
-        raise ValidationError([Problem(f"{scope.path}.min_count", complaint)])
+    if not min_count:
+        raise no_min_count(scope.path)
     return MinShould(_read_clause(body, "conditions", scope), min_count)
 
 
@@ -115,7 +114,8 @@ def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condit
     if value is None:
         return ()
     if type(value) is not list:
-        return (located(name, _read_condition, value, scope.at(name)),)
+        # One condition may stand for a list of it, and is the first of that to whoever validates.
+        return (located(name, _read_condition, value, scope.at(f"{name}[0]")),)
     found = []
     for index, item in enumerate(value):
         place = f"{name}[{index}]"
@@ -149,8 +149,7 @@ def _read_field_condition(body: dict[str, Any], path: str) -> Condition:
             condition = FieldCondition(key, absence)
             found.append(condition if wanted else Filter(must_not=(condition,)))
     if not found:
-        text = "At least one field condition must be specified"
-        raise ValidationError([Problem(path, text)])
+        raise no_field_condition(path)
     # A field condition that says several things holds where any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 

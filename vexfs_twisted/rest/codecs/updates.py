@@ -135,7 +135,7 @@ def _dump_payload(value: Any) -> bytes:
 def _read_names(value: Any) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(map(read_string, read_list(value))))
     if not names:
-        raise ValidationError([Problem("vector", "must be 1 characters or longer")])
+        raise ValidationError([Problem("vector", "must specify vector names to delete")])
     return names
 
 

@@ -60,7 +60,7 @@ def read_update_vectors(value: Any) -> UpdateVectors:
     refuse_shard_key(body)
     points = required(body, "points", read_list)
     if not points:
-        raise ValidationError([Problem("points", "must be 1 characters or longer")])
+        raise ValidationError([Problem("points", "must specify points to update")])
     ids, vectors = take_points(points, "PointVectors")
     for index, vector in enumerate(vectors):
         if vector in ({}, []):
@@ -111,4 +111,4 @@ def _read_whole(name: str, rows: list[Any]) -> VectorColumn:
 def _check_length(what: str, expected: int, got: int) -> None:
     if got != expected:
         text = f"number of ids and {what} must be equal ({expected} != {got})"
-        raise ValidationError([Problem("batch", text)])
+        raise ValidationError([Problem("batch.batch", text)])

@@ -14,7 +14,7 @@ from ...model.collection import (
     DeleteAlias,
     RenameAlias,
 )
-from ...model.errors import BadRequest
+from ...model.errors import MalformedMessage
 from ..generated import collections_pb2 as pb
 from .configs import write_config
 from .indexes import write_field_info
@@ -92,7 +92,7 @@ def _read_alias_action(message: pb.AliasOperations) -> AliasAction:
         return RenameAlias(rename.old_alias_name, rename.new_alias_name)
     if kind == "delete_alias":
         return DeleteAlias(message.delete_alias.alias_name)
-    raise BadRequest("Alias action is not set")
+    raise MalformedMessage("Alias action is not set")
 
 
 def write_aliases(aliases: Iterable[Alias]) -> pb.ListAliasesResponse:

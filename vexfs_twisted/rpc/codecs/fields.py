@@ -28,15 +28,15 @@ def given(message: Message, *names: str) -> dict[str, Any]:
 
 
 def read_enum(message: Message, name: str, members: Mapping[int, E]) -> E | None:
-    """The member that the field `name` holds, None when unset. Raises BadInput for one unknown."""
+    """The member that the field `name` holds, None when unset. Raises MalformedMessage."""
     return known(getattr(message, name), name, members) if message.HasField(name) else None
 
 
 def known(number: int, name: str, members: Mapping[int, E]) -> E:
-    """The member that `number` stands for. Raises BadInput when there is none."""
+    """The member that `number` stands for. Raises MalformedMessage when there is none."""
     member = members.get(number)
     if member is None:
-        raise BadInput(f"Unknown value {number} of {name}")
+        raise MalformedMessage(f"Unknown value {number} of {name}")
     return member
 
 
@@ -90,9 +90,9 @@ def read_update_limit(message: Any) -> float | None:
 
 
 def read_timestamp(message: Timestamp) -> int:
-    """The microseconds since 1970 UTC that `message` means. Raises BadInput for a malformed one."""
+    """The microseconds since 1970 UTC that `message` means. Raises MalformedMessage."""
     if message.seconds not in SECONDS or message.nanos not in _NANOS:
-        raise BadInput(f"Unable to parse timestamp: {message.seconds} s {message.nanos} ns")
+        raise MalformedMessage(f"Unable to parse timestamp: {message.seconds} s {message.nanos} ns")
     return message.seconds * 1_000_000 + message.nanos // 1000
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import frozen
 from google.protobuf.message import Message
 
-from ...model.errors import BadInput, BadRequest, Problem, ValidationError
+from ...model.errors import BadInput, MalformedMessage, Problem, ValidationError
 from ...model.filters import (
     Condition,
     FieldCondition,
@@ -24,6 +24,8 @@ from ...model.filters import (
     MinShould,
     Nested,
     Slice,
+    no_field_condition,
+    no_min_count,
 )
 from ...model.payload_path import PayloadPath
 from ...model.validation import Bounds
@@ -74,7 +76,8 @@ def _read_filter(message: common.Filter, scope: _Scope) -> Filter:
 
 
 def _read_min_should(message: common.MinShould, scope: _Scope) -> MinShould:
-    _check_at_least_one(message.min_count, f"{scope.path}.min_count")
+    if not message.min_count:
+        raise no_min_count(scope.path)
     return MinShould(_read_all(message.conditions, "conditions", scope), message.min_count)
 
 
@@ -96,7 +99,7 @@ def _read_all(
 def _read_condition(message: common.Condition, scope: _Scope) -> Condition:
     kind = message.WhichOneof("condition_one_of")
     if kind is None:
-        raise BadRequest("Condition is not set")
+        raise MalformedMessage("Malformed Condition type")
     return CONDITIONS[kind](getattr(message, kind), scope)
 
 
@@ -114,8 +117,7 @@ def _read_field(message: common.FieldCondition, scope: _Scope) -> Condition:
             is_wanted = getattr(message, name)
             found.append(condition if is_wanted else Filter(must_not=(condition,)))
     if not found:
-        text = "At least one field condition must be specified"
-        raise ValidationError([Problem(scope.path, text)])
+        raise no_field_condition(scope.path)
     # Several predicates in one condition are alternatives.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
@@ -136,7 +138,7 @@ def _read_absence(predicate: IsEmpty | IsNull) -> Callable[[Any, _Scope], FieldC
 
 def _read_nested(message: common.NestedCondition, scope: _Scope) -> Nested:
     if not message.HasField("filter"):
-        raise BadRequest("Malformed NestedCondition: no filter")
+        raise MalformedMessage("Malformed NestedCondition: no filter")
     inner = _Scope(f"{scope.path}.nested.filter", is_nested=True)
     return Nested(read_path(message.key), _read_filter(message.filter, inner))
 
@@ -166,11 +168,11 @@ CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
 
 
 def read_path(text: str) -> PayloadPath:
-    """The payload path that `text` spells. Raises BadInput when it spells none."""
+    """The payload path that `text` spells. Raises MalformedMessage when it spells none."""
     try:
         return PayloadPath.parse(text)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+    except ValueError:
+        raise MalformedMessage(f"Failed to parse json path: {text}") from None
 
 
 def read_paths(texts: Iterable[str]) -> tuple[PayloadPath, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...model.errors import BadInput
+from ...model.errors import MalformedMessage
 from ...model.ids import PointId, canonical_uuid
 from ..generated import qdrant_common_pb2 as common
 
 
 def read_id(message: common.PointId) -> PointId:
-    """The id that `message` holds. Raises BadInput when it holds none, or no UUID."""
+    """The id that `message` holds. Raises MalformedMessage when it holds none, or no UUID."""
     number = message.num
     if number:
         return number
@@ -18,10 +18,10 @@ def read_id(message: common.PointId) -> PointId:
     if kind == "num":
         return 0
     if kind is None:
-        raise BadInput("No point id given")
+        raise MalformedMessage("No ID options provided")
     uuid = canonical_uuid(message.uuid)
     if uuid is None:
-        raise BadInput(f"Unable to parse UUID: {message.uuid}")
+        raise MalformedMessage(f"Unable to parse UUID: {message.uuid}")
     return uuid
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from ...model.errors import BadInput
+from ...model.errors import MalformedMessage
 from ..generated.json_with_int_pb2 import NULL_VALUE, Value
 
 EMPTY = b"{}"
@@ -27,7 +27,7 @@ def is_int64(number: int) -> bool:
 
 
 def read_object(fields: Mapping[str, Value]) -> dict[str, Any]:
-    """The JSON object that a map of values means. Raises BadInput for a number JSON lacks."""
+    """The JSON object that a map of values means; a number JSON lacks raises MalformedMessage."""
     # Iterating over keys and looking up is the fast way through a protobuf map.
     json_object = {}
     for key in fields:
@@ -68,7 +68,7 @@ def _read(value: Value) -> Any:
 
 def _read_double(number: float) -> float:
     if not isfinite(number):
-        raise BadInput(f"cannot convert {number} to a JSON number")
+        raise MalformedMessage(f"cannot convert {number} to a JSON number")
     return number
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 from ...model.datetimes import parse_datetime
-from ...model.errors import BadInput, BadRequest
+from ...model.errors import MalformedMessage
 from ...model.queries import (
     Count,
     Direction,
@@ -80,10 +80,10 @@ def _read_start(message: pb.StartFrom) -> OrderValue:
     if kind == "timestamp":
         return read_timestamp(message.timestamp)
     if kind is None:
-        raise BadRequest("No value to start from")
+        raise MalformedMessage("No value to start from")
     moment = parse_datetime(message.datetime)
     if moment is None:
-        raise BadInput(f"Unable to parse datetime: {message.datetime}")
+        raise MalformedMessage(f"Unable to parse datetime: {message.datetime}")
     return moment
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from ...model.errors import BadRequest, NotSupported
+from ...model.errors import MalformedMessage, NotSupported
 from ...model.filters import (
     DatetimeRange,
     Match,
@@ -34,7 +34,7 @@ _BOUNDS = ("lt", "gt", "gte", "lte")
 def _read_match(message: common.Match, _: str) -> Match:
     kind = message.WhichOneof("match_value")
     if kind is None:
-        raise BadRequest("Match condition is not set")
+        raise MalformedMessage("Malformed Match condition")
     read = MATCHES.get(kind)
     if read is None:
         raise NotSupported(f"The match kind `{kind}` is not supported yet")
@@ -98,7 +98,7 @@ def _read_polygon(message: common.GeoPolygon, path: str) -> GeoPolygon:
 def _part(message: Message, name: str, _: type[M]) -> M:
     """The message in the field `name`, which must be there."""
     if not message.HasField(name):
-        raise BadRequest(f"Malformed {message.DESCRIPTOR.name}: no {name}")
+        raise MalformedMessage(f"Malformed {message.DESCRIPTOR.name}: no {name}")
     part: M = getattr(message, name)
     return part
 

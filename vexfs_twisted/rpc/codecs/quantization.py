@@ -12,7 +12,7 @@ from ...model.collection_params import (
     ScalarQuantization,
     TurboQuantization,
 )
-from ...model.errors import BadRequest
+from ...model.errors import MalformedMessage
 from ..generated import collections_pb2 as pb
 from .enums import (
     BINARY_ENCODINGS,
@@ -37,7 +37,7 @@ def read_quantization(message: pb.QuantizationConfig) -> QuantizationConfig:
         return QuantizationConfig(binary=_read_binary(message.binary))
     if kind == "turboquant":
         return QuantizationConfig(turbo=_read_turbo(message.turboquant))
-    raise BadRequest("Unable to convert quantization config: no kind is set")
+    raise MalformedMessage("Unable to convert quantization config: no kind is set")
 
 
 def read_quantization_diff(message: pb.QuantizationConfigDiff) -> QuantizationConfig | Disabled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...model.errors import BadRequest, NotSupported
+from ...model.errors import MalformedMessage, NotSupported
 from ...model.queries import (
     Acorn,
     NearestToPoint,
@@ -61,7 +61,7 @@ def _read_target(message: pb.Query) -> Target:
     if kind == "nearest":
         return _read_nearest(message.nearest)
     if kind is None:
-        raise BadRequest("Query variant is missing")
+        raise MalformedMessage("Query variant is missing")
     raise NotSupported(f"The query kind `{kind}` is not supported yet")
 
 
@@ -72,7 +72,7 @@ def _read_nearest(message: pb.VectorInput) -> Target:
     if kind == "id":
         return NearestToPoint(read_id(message.id))
     if kind is None:
-        raise BadRequest("Vector input variant is missing")
+        raise MalformedMessage("VectorInput variant is missing")
     raise unsupported_vector(kind)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ...model.errors import BadRequest, Problem, ValidationError
+from ...model.errors import MalformedMessage, Problem, ValidationError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.updates import (
@@ -44,6 +44,12 @@ _MODES = {
     pb.UpdateMode.InsertOnly: UpdateMode.INSERT_ONLY,
     pb.UpdateMode.UpdateOnly: UpdateMode.UPDATE_ONLY,
 }
+_NO_SELECTOR = {
+    "points": "PointsSelector is missing",
+    "points_selector": "points_selector is expected",
+}
+"""What is said of an update without a selector, by the field where that should be."""
+
 _STATUSES: Mapping[UpdateStatus, int] = {
     UpdateStatus.ACKNOWLEDGED: pb.UpdateStatus.Acknowledged,
     UpdateStatus.COMPLETED: pb.UpdateStatus.Completed,
@@ -70,7 +76,8 @@ def read_update_vectors(message: pb.UpdatePointVectors | Operation.UpdateVectors
     """New vectors for points that exist."""
     refuse_shard_keys(message)
     points = message.points
-    _check_given(points, "points")
+    if not points:
+        raise ValidationError([Problem("points", "must specify points to update")])
     for index, point in enumerate(points):
         vectors = point.vectors
         kind = vectors.WhichOneof("vectors_options")
@@ -88,20 +95,22 @@ def read_delete_vectors(message: pb.DeletePointVectors | Operation.DeleteVectors
     """A removal of vectors, by their names."""
     refuse_shard_keys(message)
     names = tuple(dict.fromkeys(message.vectors.names))
-    _check_given(names, "vectors.names")
-    return DeleteVectors(names, *_read_points(message.points_selector))
+    if not names:
+        text = "must specify vector names to delete"
+        raise ValidationError([Problem("vectors.names", text)])
+    return DeleteVectors(names, *_read_points(message, "points_selector"))
 
 
 def read_delete(message: pb.DeletePoints | Operation.DeletePoints) -> DeletePoints:
     """A removal of points."""
     refuse_shard_keys(message)
-    return DeletePoints(*_read_points(message.points))
+    return DeletePoints(*_read_points(message, "points"))
 
 
 def read_set_payload(message: pb.SetPayloadPoints | Operation.SetPayload) -> SetPayload:
     """A merge into payloads, at the top or below a path."""
     refuse_shard_keys(message)
-    chosen = _read_points(message.points_selector)
+    chosen = _read_points(message, "points_selector")
     key = read_path(message.key) if message.HasField("key") else None
     return SetPayload(read_payload(message.payload), *chosen, key)
 
@@ -111,24 +120,27 @@ def read_overwrite_payload(
 ) -> OverwritePayload:
     """A replacement of whole payloads; a path means nothing here."""
     refuse_shard_keys(message)
-    return OverwritePayload(read_payload(message.payload), *_read_points(message.points_selector))
+    return OverwritePayload(
+        read_payload(message.payload), *_read_points(message, "points_selector")
+    )
 
 
 def read_delete_payload(message: pb.DeletePayloadPoints | Operation.DeletePayload) -> DeletePayload:
     """A removal of what some paths select from payloads."""
     refuse_shard_keys(message)
-    return DeletePayload(read_paths(message.keys), *_read_points(message.points_selector))
+    return DeletePayload(read_paths(message.keys), *_read_points(message, "points_selector"))
 
 
 def read_clear_payload(message: pb.ClearPayloadPoints | Operation.ClearPayload) -> ClearPayload:
     """A removal of whole payloads."""
     refuse_shard_keys(message)
-    return ClearPayload(*_read_points(message.points))
+    return ClearPayload(*_read_points(message, "points"))
 
 
 def read_batch(message: pb.UpdateBatchPoints) -> list[Update]:
     """Updates of all kinds, in order; there must be one."""
-    _check_given(message.operations, "operations")
+    if not message.operations:
+        raise ValidationError([Problem("operations", "must be 1 characters or longer")])
     operations = enumerate(message.operations)
     return [_read_operation(operation, f"operations[{i}]") for i, operation in operations]
 
@@ -136,7 +148,7 @@ def read_batch(message: pb.UpdateBatchPoints) -> list[Update]:
 def _read_operation(message: Operation, place: str) -> Update:
     kind = message.WhichOneof("operation")
     if kind is None:
-        raise BadRequest(f"{place}: the operation is not set")
+        raise MalformedMessage(f"{place}: the operation is not set")
     try:
         return OPERATIONS[kind](getattr(message, kind))
     except ValidationError as error:
@@ -145,29 +157,31 @@ def _read_operation(message: Operation, place: str) -> Update:
         raise ValidationError(problems) from None
 
 
-def _check_given(items: Sequence[object], path: str) -> None:
-    if not items:
-        raise ValidationError([Problem(path, "must be 1 characters or longer")])
+def _read_points(message: Any, field: str) -> Chosen:
+    """The points that the selector in a field of an update chooses."""
+    if not message.HasField(field):
+        raise MalformedMessage(_NO_SELECTOR[field])
+    return _read_selector(getattr(message, field))
 
 
-def _read_points(selector: pb.PointsSelector) -> Chosen:
+def _read_selector(selector: pb.PointsSelector) -> Chosen:
     kind = selector.WhichOneof("points_selector_one_of")
     if kind == "points":
         return read_ids(selector.points.ids), None
     if kind == "filter":
         return None, read_filter(selector.filter)
-    raise BadRequest("PointsSelector is expected")
+    raise MalformedMessage("Malformed PointsSelector type")
 
 
 OPERATIONS: Mapping[str, Callable[[Any], Update]] = {
     "upsert": read_upsert,
     "delete_points": read_delete,
-    "delete_deprecated": lambda selector: DeletePoints(*_read_points(selector)),
+    "delete_deprecated": lambda selector: DeletePoints(*_read_selector(selector)),
     "set_payload": read_set_payload,
     "overwrite_payload": read_overwrite_payload,
     "delete_payload": read_delete_payload,
     "clear_payload": read_clear_payload,
-    "clear_payload_deprecated": lambda selector: ClearPayload(*_read_points(selector)),
+    "clear_payload_deprecated": lambda selector: ClearPayload(*_read_selector(selector)),
     "update_vectors": read_update_vectors,
     "delete_vectors": read_delete_vectors,
 }

@@ -25,7 +25,7 @@ from ..generated import points_pb2 as pb
 
 _FLOAT_SIZE = 4
 _DATA = b"\x0a"
-"""Tag of `VectorOutput.data` and of `DenseVector.data`: field 1, length-delimited."""
+"""Tag of `DenseVector.data`: field 1, length-delimited."""
 _DENSE = b"\xaa\x06"
 """Tag of `VectorOutput.dense`: field 101, length-delimited."""
 
@@ -190,17 +190,16 @@ def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> Vector:
 
 
 @lru_cache(maxsize=64)
-def _heads(size: int) -> tuple[bytes, bytes]:
-    """What stands before `size` bytes of floats in `VectorOutput.data`, and in its `dense.data`."""
+def _head(size: int) -> bytes:
+    """What stands before `size` bytes of floats in `VectorOutput.dense`."""
     data = _DATA + _as_varint(size)
-    return data, _DENSE + _as_varint(len(data) + size) + data
+    return _DENSE + _as_varint(len(data) + size) + data
 
 
 def _write_vector(vector: Vector, message: pb.VectorOutput) -> None:
-    """Put a vector into `message` twice: `dense` is what clients read now, `data` what they did."""
+    """Put a vector into `message` as `dense`; the older fields stay empty."""
     floats = vector.astype("<f4", copy=False).tobytes()
-    data, dense = _heads(len(floats))
-    message.MergeFromString(b"".join((data, floats, dense, floats)))
+    message.MergeFromString(_head(len(floats)) + floats)
 
 
 def write_vectors(vectors: NamedVectors, message: pb.VectorsOutput) -> None:

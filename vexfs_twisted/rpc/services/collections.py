@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model.collection import Alias, ClusterInfo, CollectionInfo
 from ...model.errors import Place
-from ...model.names import check_new_collection_name
+from ...model.names import check_collection_name
 from ..codecs.collections import (
     read_alias_actions,
     write_aliases,
@@ -42,7 +42,7 @@ def _exists(message: pb.CollectionExistsRequest) -> Operation[bool]:
 def _create(message: pb.CreateCollection) -> Operation[bool]:
     read_timeout(message)
     name = message.collection_name
-    check_new_collection_name(name, Place.BODY)
+    check_collection_name(name, Place.BODY)
     request = read_create(message)
     return lambda operations: operations.create_collection(name, request)
 

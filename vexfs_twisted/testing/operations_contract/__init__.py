@@ -20,6 +20,7 @@ from .names import NamesContract
 from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
+from .scores import OverflowContract, ThresholdsContract, UnrankedContract
 from .streams import IncomingStreamsContract, OutgoingStreamsContract
 from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
 from .vector_forms import VectorFormsContract
@@ -44,6 +45,9 @@ TOPICS: tuple[type[ContractCase], ...] = (
     NearestContract,
     QueriesContract,
     RefusedQueriesContract,
+    ThresholdsContract,
+    UnrankedContract,
+    OverflowContract,
 )
 """The mixins, each a topic with what it starts from."""
 
@@ -77,6 +81,7 @@ __all__ = [
     "NearestContract",
     "QueriesContract",
     "RefusedUpsertsContract",
+    "ThresholdsContract",
     "UpsertsContract",
     "contract_cases",
 ]

@@ -45,6 +45,14 @@ class AliasesContract(ContractCase):
         await self.create(name="third")
         self.assertEqual(await self.aliases("third"), {})
 
+    async def test_what_is_no_collection_has_none(self) -> None:
+        await self.create()
+        await self.change(CreateAlias(NAME, "other"))
+        for name in ("missing", "other"):
+            self.assertEqual(await self.operations.list_aliases(name), [])
+        await self.operations.delete_collection(NAME)
+        self.assertEqual(await self.operations.list_aliases(NAME), [])
+
     async def test_aliases_are_no_collections(self) -> None:
         await self.create()
         await self.change(CreateAlias(NAME, "other"))
@@ -63,7 +71,6 @@ class AliasesContract(ContractCase):
         self.assertEqual((await operations.cluster_info("other")).points_count, 1)
         self.assertEqual(ids_of(await self.retrieve(1, name="other")), [1])
         self.assertEqual(await self.count(name="other"), 1)
-        self.assertEqual(await self.aliases("other"), {"other": NAME})
 
     async def test_a_write_by_alias_is_read_by_name(self) -> None:
         await self.create()

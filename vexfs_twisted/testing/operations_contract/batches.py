@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...model.errors import BadInput, NotFound
+from ...model.errors import BadInput, BadRequest, NotFound
 from ...model.filters import Filter
 from ...model.payload_path import PayloadPath
 from ...model.updates import (
@@ -18,7 +18,7 @@ from ...model.updates import (
 from ..values import Point, delete, delete_where, equals, must, upsert
 from .case import NAME, ContractCase, ids_of
 
-_EMPTY = "Wrong input: Empty update request"
+_EMPTY = "Bad request: Empty update request"
 
 
 class BatchesContract(ContractCase):
@@ -83,14 +83,14 @@ class BatchesContract(ContractCase):
             (True, delete_where(must(equals("n", 7))), SetPayload(b'{"a":1}', ids=[])),
         ):
             call = self.batch(first, empty, delete_where(Filter()), wait=wait)
-            await self.refused(BadInput, call, _EMPTY)
+            await self.refused(BadRequest, call, _EMPTY)
         self.assertEqual(await self.ids(), [3])
 
     async def test_the_first_error_is_told(self) -> None:
-        await self.refused(BadInput, self.batch(delete(), ClearPayload(ids=[9])), _EMPTY)
+        await self.refused(BadRequest, self.batch(delete(), ClearPayload(ids=[9])), _EMPTY)
         call = self.batch(ClearPayload(ids=[9]), delete())
         await self.refused(NotFound, call, "Not found: No point with id 9 found")
 
     async def test_updates_that_were_not_tried_take_no_operation_id(self) -> None:
-        await self.refused(BadInput, self.batch(delete(1), delete(), delete(2)), _EMPTY)
+        await self.refused(BadRequest, self.batch(delete(1), delete(), delete(2)), _EMPTY)
         self.assertEqual((await self.update(delete(3))).operation_id, 2)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from twisted.internet.defer import DeferredList, gatherResults
 
-from ...model.collection import CollectionStatus, CreateCollection
+from ...model.collection import CollectionStatus, CreateCollection, UpdateCollection
 from ...model.collection_params import Distance, VectorParams
 from ...model.errors import AlreadyExists, NotFound, ValidationError
 from ...model.queries import Count, Query, Scroll, Selection
@@ -116,7 +116,6 @@ class CollectionsContract(ContractCase):
         calls: list[Awaitable[object]] = [
             self.operations.collection_info("x"),
             self.operations.cluster_info("x"),
-            self.operations.list_aliases("x"),
             self.operations.update("x", upsert(Point(1, [1, 2, 3, 4]))),
             self.operations.update("x", delete(1)),
             self.operations.retrieve("x", [1], Selection()),
@@ -137,10 +136,26 @@ class CollectionsContract(ContractCase):
         for name in _UNUSUAL_NAMES:
             self.assertIs(await self.operations.delete_collection(name), True)
 
-    async def test_forbidden_characters_in_a_new_name(self) -> None:
-        for character in '<>:"\\|?*\x1f':
+    async def test_forbidden_characters_are_refused_in_every_call(self) -> None:
+        for character in '<>:"/\\|?*\x1f':
             name = f"a{character}b"
-            await self.refused(ValidationError, self.operations.create_collection(name, unnamed()))
+            calls: list[Awaitable[object]] = [
+                self.operations.create_collection(name, unnamed()),
+                self.operations.update_collection(name, UpdateCollection()),
+                self.operations.delete_collection(name),
+                self.operations.collection_exists(name),
+                self.operations.collection_info(name),
+                self.operations.cluster_info(name),
+                self.operations.list_aliases(name),
+                self.operations.update(name, delete(1)),
+                self.operations.retrieve(name, [1], Selection()),
+                self.operations.count(name, Count()),
+                self.operations.query(name, Query()),
+                self.operations.query_batch(name, [Query()]),
+            ]
+            text = f'[collection_name: collection name cannot contain "{character}" char]'
+            for call in calls:
+                await self.refused(ValidationError, call, text)
         self.assertEqual(await self.operations.list_collections(), [])
 
     async def test_a_name_that_is_too_long(self) -> None:
@@ -153,7 +168,8 @@ class CollectionsContract(ContractCase):
         ]
         for call in calls:
             error = await self.refused(ValidationError, call)
-            self.assertIn("255 characters or shorter", error.message)
+            text = "[collection_name: must be from 1 to 255 characters]"
+            self.assertEqual(error.message, text)
 
     async def test_a_collection_needs_no_vectors(self) -> None:
         await self.create(CreateCollection())

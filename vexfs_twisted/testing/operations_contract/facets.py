@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.errors import BadRequest, NotFound
+from ...model.errors import BadInput, NotFound
 from ...model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from ...model.payload_path import PayloadPath
 from ...model.queries import Facet, FacetValue
@@ -69,7 +69,7 @@ class FacetsContract(ContractCase):
 
     async def test_without_an_index_that_looks_values_up(self) -> None:
         await self.keep(FieldType.FLOAT, 1.5)
-        error = await self.refused(BadRequest, self.facet())
+        error = await self.refused(BadInput, self.facet())
         self.assertIn("No appropriate index for faceting: `v`.", error.message)
         call = self.operations.facet("missing", Facet(_V))
         await self.refused(NotFound, call)

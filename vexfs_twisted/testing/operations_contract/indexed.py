@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.errors import BadRequest
+from ...model.errors import BadInput
 from ...model.filters import (
     DatetimeRange,
     FieldCondition,
@@ -147,7 +147,7 @@ class IndexedFieldsContract(ContractCase):
         elements = PayloadPath.parse("v[]")
         await self.keep(["a", "b"], "a")
         await self.index(FieldType.KEYWORD)
-        error = await self.refused(BadRequest, self.operations.facet(NAME, Facet(elements)))
+        error = await self.refused(BadInput, self.operations.facet(NAME, Facet(elements)))
         self.assertIn("No appropriate index for faceting: `v[]`", error.message)
         await self.index(FieldType.KEYWORD, elements)
         hits = await self.operations.facet(NAME, Facet(elements))
@@ -158,6 +158,6 @@ class IndexedFieldsContract(ContractCase):
             facet = Facet(PayloadPath.parse(path))
             self.assertEqual(await self.operations.facet(NAME, facet), [])
         await self.keep("a")
-        await self.refused(BadRequest, self.operations.facet(NAME, Facet(_V)))
+        await self.refused(BadInput, self.operations.facet(NAME, Facet(_V)))
         await self.update(delete(0))
         self.assertEqual(await self.operations.facet(NAME, Facet(_V)), [])

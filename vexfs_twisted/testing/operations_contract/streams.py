@@ -100,6 +100,22 @@ class OutgoingStreamsContract(StreamsCase):
         self.assertEqual(len(found), _COUNT - 3)
         self.assert_same(found, answer)
 
+    async def test_a_query_with_a_threshold(self) -> None:
+        """A score must be better than the threshold: all points have a 1 in their third place."""
+        target = NearestToVector(vector([0, 1, 4, 0]))
+        for threshold, remainders in ((3.5, range(5)), (4.0, range(1, 5)), (7.0, [4]), (8.0, [])):
+            query = Query(target, limit=10_000, score_threshold=threshold, selection=EVERYTHING)
+            found = await self.read(await self.streaming.stream_query(NAME, query))
+            self.assertEqual(len(found), len(remainders) * _COUNT // 5)
+            self.assert_same(found, await self.operations.query(NAME, query))
+
+    async def test_points_that_are_in_no_order_but_that_of_their_ids(self) -> None:
+        for filter_ in (None, must(within("n", gte=100))):
+            query = Query(filter=filter_, offset=5, limit=UNLIMITED - 5)
+            found = await self.read(await self.streaming.stream_query(NAME, query))
+            self.assert_scores(found, [1.0] * (_COUNT - 5 if filter_ is None else 145))
+            self.assert_same(found, await self.operations.query(NAME, query))
+
     async def test_points_in_the_order_of_the_ids_asked_for(self) -> None:
         ids: list[PointId] = [*range(_COUNT, 0, -1), _UUID, 5]
         found = await self.read(await self.streaming.stream_retrieve(NAME, ids, EVERYTHING))
@@ -146,7 +162,7 @@ class OutgoingStreamsContract(StreamsCase):
         )
         order = OrderBy(PayloadPath.parse("n"))
         await self.refused(
-            BadRequest, self._opened(streaming.stream_scroll(NAME, Scroll(order_by=order)))
+            BadInput, self._opened(streaming.stream_scroll(NAME, Scroll(order_by=order)))
         )
 
     async def _opened(self, opening: Any) -> object:
@@ -203,7 +219,7 @@ class IncomingStreamsContract(StreamsCase):
         stream = await self.streaming.stream_upsert()
         await stream.put(NAME, plain_upsert([1]))
         await stream.put(NAME, Upsert([], {}, []))
-        await self.refused(BadInput, stream.finish(), "Wrong input: Empty update request")
+        await self.refused(BadRequest, stream.finish(), "Bad request: Empty update request")
         self.assertEqual((stream.points_written, await self.count()), (1, 1))
 
     async def test_several_collections(self) -> None:

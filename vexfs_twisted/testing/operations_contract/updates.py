@@ -7,7 +7,7 @@ from twisted.internet.defer import DeferredList, gatherResults
 
 from ...model.collection import CreateCollection
 from ...model.collection_params import Distance, VectorParams
-from ...model.errors import BadInput
+from ...model.errors import BadInput, BadRequest
 from ...model.filters import Filter
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldSchema, FieldType
 from ...model.payload_path import PayloadPath
@@ -306,7 +306,7 @@ class RefusedUpsertsContract(ContractCase):
 
     async def test_named_vector_of_a_wrong_dimension(self) -> None:
         await self.refuse(
-            "Wrong input: Vector dimension error: expected dim: 2, got 3",
+            "Wrong input: Vector dimension error: expected dim: 2, got 3 for vector 'text'",
             Point(2, {"image": [1, 2, 3], "text": [1, 2]}),
             Point(3, {"image": [1, 2, 3], "text": [1, 2, 3]}),
         )
@@ -349,8 +349,8 @@ class DeletionsContract(ContractCase):
         self.assertEqual(await self.count(), 9)
 
     async def test_no_ids(self) -> None:
-        await self.refused(BadInput, self.update(delete()), "Wrong input: Empty update request")
-        await self.refused(BadInput, self.update(upsert()), "Wrong input: Empty update request")
+        await self.refused(BadRequest, self.update(delete()), "Bad request: Empty update request")
+        await self.refused(BadRequest, self.update(upsert()), "Bad request: Empty update request")
         self.assertEqual(await self.count(), 10)
 
     async def test_by_filter(self) -> None:

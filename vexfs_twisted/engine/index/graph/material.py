@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
-from ...norms import normalised
+from ...norms import normalised, typical
 from ..kernels import Matrix
 from .coarse import Scale, pad
 from .native import empty_coarse_storage, empty_storage
@@ -37,12 +37,16 @@ class Material:
 
         The copies are coarse if they will do, or must be. Those for absolute differences never are.
         """
+        usual = typical(sample)
         if distance is not Distance.MANHATTAN:
+            # Copies of what is far longer are cut off: it is far from all else, but by products
+            # it may be the nearest.
+            sample = sample if distance is Distance.DOT else usual
             scale = Scale.of(sample)
             if must_be_coarse or scale.is_fine_for(distance, sample):
                 return cls(distance, scale, scale.steps)
         with np.errstate(over="ignore", invalid="ignore"):
-            noise = np.nan_to_num(sample.std(axis=0), posinf=0) * np.float32(_FINEST)
+            noise = np.nan_to_num(usual.std(axis=0), posinf=0) * np.float32(_FINEST)
         return cls(distance, None, noise)
 
     def storage(self) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import VectorParams
+from ...norms import typical
 from ...store.bitmap import Rows
 from ..kernels import Matrix, faiss, threads_of_faiss
 from .codes import Codes
@@ -83,7 +84,7 @@ class Encoder:
         most = max(_SAMPLED_ELEMENTS // width, _LEAST_SAMPLED_ROWS)
         count = min(len(rows), _SAMPLED_ROWS, most)
         sample = np.random.default_rng(len(rows)).choice(rows, count, replace=False)
-        vectors = self._kind.widened(self._read(np.sort(sample)))
+        vectors = self._kind.bounded(typical(self._read(np.sort(sample))))
         return self._kind.learn(vectors, self._should_stop)
 
     def _blocks(
@@ -105,7 +106,7 @@ class Encoder:
             yield block
 
     def _encoded(self, storage: Any, rows: Rows) -> Bytes:
-        vectors = self._kind.widened(self._read(rows))
+        vectors = self._kind.bounded(self._read(rows))
         codes = np.empty((len(rows), storage.sa_code_size()), dtype=np.uint8)
         storage.sa_encode_c(len(rows), faiss.swig_ptr(vectors), faiss.swig_ptr(codes))
         return codes

@@ -39,6 +39,7 @@ _METRICS = {
 _QUANTILE = 0.99
 _LEARNED_ELEMENTS = 1 << 20
 _LEAST_LEARNED_ROWS = 64
+_LONGEST = 2.0**60
 
 
 @frozen
@@ -69,6 +70,17 @@ class Kind:
         if self.width(dimension) == dimension:
             return np.ascontiguousarray(data)
         return np.pad(data, ((0, 0), (0, self.width(dimension) - dimension)))
+
+    def bounded(self, data: Matrix) -> Matrix:
+        """The same, to be learned from or encoded: cut off where distances would overflow.
+
+        A vector whose distance to every centroid is infinite has no code, and faiss ends the
+        process over it.
+        """
+        bound = np.float32(_LONGEST / np.sqrt(self.width(data.shape[1])))
+        if max(data.max(initial=0), -data.min(initial=0)) > bound:
+            data = np.clip(data, -bound, bound)
+        return self.widened(data)
 
     def storage(self, params: VectorParams) -> Any:
         """A faiss index for codes of such vectors, that has learned nothing yet."""
