@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from ..interfaces import IStreamOperations, ServerStatus
 from ..model.names import check_collection_name
-from .bodies import THREAD_FROM_BYTES, Body
+from .bodies import THREAD_FROM_BYTES, parse
 from .outflow import HeldRows, RowSource, RowsPart
 from .parameters import (
     Arguments,
@@ -52,16 +52,16 @@ class RunInThread(Protocol):
 class Call:
     """A request on its way through a handler. Used in the reactor thread only.
 
-    `intake` has the body where it was decoded while it arrived.
+    `body` is a small one; `intake` has a larger one, or one that was packed.
     """
 
     operations: IStreamOperations
     run_in_thread: RunInThread
     path: Mapping[str, str]
     arguments: Arguments
-    body: Body
+    body: bytes
     status: ServerStatus
-    intake: Intake[Any] | None = None
+    intake: Intake | None = None
 
     @property
     def collection(self) -> str:
@@ -90,16 +90,10 @@ class Call:
         return read_report_parameters(self.arguments)
 
     async def read(self, read: Callable[[Any], T]) -> T:
-        """The body, decoded by `read`; a large one in a thread.
-
-        One that was decoded while it arrived is what the decoder of the endpoint has made of it.
-        """
+        """The body, decoded by `read`; in a thread what was large enough to be taken there."""
         if self.intake is not None:
-            update: T = await self.intake.finish()
-            return update
-        if self.body.is_large:
-            return await self.run_in_thread(self.body.decode, read)
-        return self.body.decode(read)
+            return await self.intake.finish(read)
+        return read(parse(self.body))
 
     async def rows(
         self, rows: Sequence[R], encode: Callable[[R], Any]

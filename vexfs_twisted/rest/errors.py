@@ -32,6 +32,7 @@ STATUSES: Mapping[str, int] = {
     "rate_limited": 429,
     "internal": 500,
     "unavailable": 503,
+    "overloaded": 503,
     "interrupted": 503,
     "storage_full": 507,
 }

@@ -11,10 +11,11 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from ...jsonform.converter import describe, located
-from ...model.errors import DomainError, FormatError
+from ...model.errors import DomainError, FormatError, Problem, ValidationError
 from ...model.ids import PointId
-from ...model.updates import Upsert
+from ...model.updates import UpdateVectors, Upsert
 from ...model.vectors import UNNAMED, VectorColumn
+from .gathering import Gathered
 from .ids import read_id, read_ids
 from .vectors import Label, is_inference, no_inference, read_column
 
@@ -34,7 +35,7 @@ class PointsDraft:
 
     def __init__(self) -> None:
         self._ids: list[PointId] = []
-        self._columns: dict[str, _ColumnDraft] = {}
+        self._columns: dict[str, ColumnDraft] = {}
         self._payloads: list[bytes] = []
         self._count = 0
         self._check = (_OBJECTS, 0)
@@ -49,35 +50,90 @@ class PointsDraft:
                 self._failed = (self._check, error)
         self._count += len(points)
 
+    def __len__(self) -> int:
+        return self._count
+
     def upsert(self, how: Mapping[str, Any]) -> Upsert:
         """The upsert of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        return Upsert(ids=self._ids, vectors=self._vectors(), payloads=self._payloads, **how)
+
+    def _vectors(self) -> Mapping[str, VectorColumn]:
         if self._failed is not None:
             raise self._failed[1]
-        vectors = {name: column.finish(self._count) for name, column in self._columns.items()}
-        return Upsert(ids=self._ids, vectors=vectors, payloads=self._payloads, **how)
+        return {name: column.finish(self._count) for name, column in self._columns.items()}
 
     def _add(self, points: list[Any]) -> None:
         start = self._count
-        self._check = (_OBJECTS, 0)
-        ids, vectors = take_points(points, "PointStruct", start)
-        self._check = (_IDS, 0)
-        self._ids += read_point_ids(ids, start)
-        self._check = (_VECTORS, 0)
-        self._add_vectors(vectors)
+        self._add_ids_and_vectors(points, "PointStruct")
         self._check = (_PAYLOADS, 0)
         payloads = [point.get("payload") for point in points]
         check_payloads(payloads, lambda index: f"points[{start + index}].payload")
         self._check = (_NESTING, 0)
         self._payloads += dump_payloads(payloads)
 
+    def _add_ids_and_vectors(self, points: list[Any], kind: str) -> None:
+        start = self._count
+        self._check = (_OBJECTS, 0)
+        ids, vectors = take_points(points, kind, start)
+        self._check_vectors(vectors)
+        self._check = (_IDS, 0)
+        self._ids += read_point_ids(ids, start)
+        self._check = (_VECTORS, 0)
+        self._add_vectors(vectors)
+
+    def _check_vectors(self, vectors: list[Any]) -> None:
+        """Raise for vectors that say nothing, where they must."""
+
     def _add_vectors(self, vectors: list[Any]) -> None:
         rows = _rows_by_name(vectors, self._count)
         for name in rows:
-            self._columns.setdefault(name, _ColumnDraft())
+            self._columns.setdefault(name, ColumnDraft())
         for rank, name in enumerate(self._columns):
             if name in rows:
                 self._check = (_COLUMNS, rank)
                 self._columns[name].add(rows[name].read(name, self._count), self._count)
+
+
+class PointVectorsDraft(PointsDraft):
+    """New vectors for points that exist, taken in the same way. Each must have one at least."""
+
+    def update(self, how: Mapping[str, Any]) -> UpdateVectors:
+        """The update of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        return UpdateVectors(ids=self._ids, vectors=self._vectors(), **how)
+
+    def _add(self, points: list[Any]) -> None:
+        self._add_ids_and_vectors(points, "PointVectors")
+
+    def _check_vectors(self, vectors: list[Any]) -> None:
+        for index, vector in enumerate(vectors, self._count):
+            if vector in ({}, []):
+                text = "must specify vectors to update for point"
+                raise ValidationError([Problem(f"points[{index}].vector", text)])
+
+
+class RowsDraft:
+    """The vectors of one name, as rows of a column that grows. `place` is where they stand."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._rows = Gathered(self._read)
+        self._column = ColumnDraft()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, rows: list[Any]) -> None:
+        """Take the rows that follow those before."""
+        self._rows.add(rows)
+
+    def column(self) -> VectorColumn:
+        """The whole column, of one row at least. Raises DomainErrors."""
+        self._rows.parts()
+        return self._column.finish(len(self._rows))
+
+    def _read(self, rows: list[Any], start: int) -> None:
+        column = read_column(rows, lambda row: f"{self._place}[{start + row}]")
+        self._column.add(column, start)
 
 
 @define
@@ -102,7 +158,7 @@ class _Rows:
 
 
 @define
-class _ColumnDraft:
+class ColumnDraft:
     """A column that grows. Its rows are dropped once they turn out to be of several lengths."""
 
     _data: bytearray = field(factory=bytearray)
@@ -165,11 +221,6 @@ def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
         for index, value in enumerate(ids, start):
             located(f"points[{index}].id", read_id, value)
         raise
-
-
-def read_point_vectors(vectors: list[Any]) -> Mapping[str, VectorColumn]:
-    """The columns of vectors that each point brings along: bare lists, or objects of them."""
-    return {name: rows.read(name, 0) for name, rows in _rows_by_name(vectors, 0).items()}
 
 
 def _rows_by_name(vectors: list[Any], start: int) -> dict[str, _Rows]:
