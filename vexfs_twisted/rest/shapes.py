@@ -25,7 +25,10 @@ class Gatherer(Protocol):
     """Takes the elements of a long array, some at a time, and stands for it in its object."""
 
     def add(self, elements: list[Any]) -> None:
-        """Take the elements that follow those before. Errors are kept until they are asked for."""
+        """Take the elements that follow those before.
+
+        Errors are kept until they are asked for, but raised where much follows them.
+        """
 
 
 @frozen

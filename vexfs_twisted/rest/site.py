@@ -23,6 +23,7 @@ from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .budget import BodyBudget
 from .call import RunInThread
+from .channel import StrictChannel
 from .dispatch import Dispatcher
 from .endpoints import (
     aliases,
@@ -36,6 +37,7 @@ from .endpoints import (
     vexfs,
 )
 from .intake import Arrival, Intake
+from .notices import Notices
 from .oversight import Oversight
 from .passages import RestPassage, refuse
 from .reception import Reception
@@ -68,7 +70,7 @@ def make_site(
     clock: IReactorTime,
     run_in_thread: RunInThread,
     oversight: Oversight | None = None,
-) -> Site:
+) -> ApiSite:
     """The site that answers the REST API by `operations`.
 
     `clock` times out idle connections. `run_in_thread` runs what would hold up the reactor: the
@@ -92,6 +94,9 @@ class ApiSite(Site):
         self._reception = reception
         self.settings = reception.settings
         self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
+        self.notices = Notices(clock)
+        # In place of the channel that would also take HTTP/2, which needs TLS.
+        self.protocol = StrictChannel  # type: ignore[assignment]
 
     def admit(
         self, request: ApiRequest, length: int | None, headers: Headers

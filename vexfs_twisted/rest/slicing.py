@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from attrs import define, frozen
 
-from ..model.errors import FormatError
+from ..model.errors import DomainError, FormatError
 from .bodies import parse
 from .shapes import MAX_HELD, Gatherer, RawArray, Shape
 from .structure import Marks, Structure
@@ -64,7 +64,7 @@ class SlicedReader:
         self._held = 0
         self._is_object = self._is_scalar = False
         self._value: Any = None
-        self._broken: FormatError | None = None
+        self._broken: DomainError | None = None
 
     def feed(self, text: bytes) -> None:
         """Take the next piece, of a size that may be parsed at once. Errors are kept."""
@@ -72,13 +72,13 @@ class SlicedReader:
             return
         try:
             self._feed(text)
-        except FormatError as error:
+        except DomainError as error:
             self._broken = error
             self._frames.clear()
             self._pending.clear()
 
     def finish(self) -> Any:
-        """The value, once the text is complete. Raises FormatError."""
+        """The value, once the text is complete. Raises DomainErrors."""
         if self._broken is not None:
             raise self._broken
         if self._frames:

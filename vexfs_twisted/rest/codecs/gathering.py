@@ -10,8 +10,9 @@ from .fields import read_list
 
 T = TypeVar("T")
 
-MAX_ELEMENTS = 262_144
-"""How many searches or operations a body may have: each becomes several objects."""
+MAX_ELEMENTS = 65_536
+"""How many searches or operations a body may have: each becomes several objects. And after so many
+elements behind a mistake nothing is read any more, to find out if there are others."""
 
 
 class Gathered(Generic[T]):
@@ -25,21 +26,25 @@ class Gathered(Generic[T]):
         self._limit = limit
         self._parts: list[T] = []
         self._failed: DomainError | None = None
+        self._failed_at = 0
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, elements: list[Any]) -> None:
-        """Take the elements that follow those before."""
+        """See Gatherer."""
         if elements and self._failed is None:
             try:
                 self._check(self._count + len(elements))
                 self._parts.append(self._read(elements, self._count))
             except DomainError as error:
                 self._failed = error
+                self._failed_at = self._count
                 self._parts.clear()
         self._count += len(elements)
+        if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
+            raise self._failed
 
     def parts(self) -> list[T]:
         """What was made of them, in order. Raises DomainErrors."""

@@ -15,7 +15,7 @@ from ...model.errors import DomainError, FormatError, Problem, ValidationError
 from ...model.ids import PointId
 from ...model.updates import UpdateVectors, Upsert
 from ...model.vectors import UNNAMED, VectorColumn
-from .gathering import Gathered
+from .gathering import MAX_ELEMENTS, Gathered
 from .ids import read_id, read_ids
 from .vectors import Label, is_inference, no_inference, read_column
 
@@ -40,15 +40,20 @@ class PointsDraft:
         self._count = 0
         self._check = (_OBJECTS, 0)
         self._failed: tuple[tuple[int, int], DomainError] | None = None
+        self._failed_at = 0
 
     def add(self, points: list[Any]) -> None:
         """Take the points that follow those before."""
         try:
             self._add(points)
         except DomainError as error:
+            if self._failed is None:
+                self._failed_at = self._count
             if self._failed is None or self._check < self._failed[0]:
                 self._failed = (self._check, error)
         self._count += len(points)
+        if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
+            raise self._failed[1]
 
     def __len__(self) -> int:
         return self._count
@@ -134,6 +139,8 @@ class RowsDraft:
     def _read(self, rows: list[Any], start: int) -> None:
         column = read_column(rows, lambda row: f"{self._place}[{start + row}]")
         self._column.add(column, start)
+        if self._column.is_uneven and start > MAX_ELEMENTS:
+            raise FormatError(f"{self._place}: the vectors are of several lengths, or of none")
 
 
 @define
@@ -168,7 +175,7 @@ class ColumnDraft:
     def add(self, column: VectorColumn, start: int) -> None:
         """Take more rows; `start` is added to their positions."""
         self._dimensions |= dict.fromkeys(column.dimensions)
-        if self._is_uneven:
+        if self.is_uneven:
             self._data.clear()
             self._positions.clear()
             return
@@ -180,7 +187,7 @@ class ColumnDraft:
 
     def finish(self, points: int) -> VectorColumn:
         """The whole column, for so many points."""
-        if self._is_uneven:
+        if self.is_uneven:
             return VectorColumn.uneven(tuple(self._dimensions))
         (dimension,) = self._dimensions
         data = np.frombuffer(self._data, dtype=np.float32).reshape(-1, dimension)
@@ -189,7 +196,8 @@ class ColumnDraft:
         )
 
     @property
-    def _is_uneven(self) -> bool:
+    def is_uneven(self) -> bool:
+        """Whether there are rows of several lengths, or of none."""
         return len(self._dimensions) != 1 or 0 in self._dimensions
 
 
