@@ -131,6 +131,7 @@ class SlicedCase(SynchronousTestCase):
         # So that slices end inside of arrays of numbers, and dense ones are halved.
         self.patch(slicing, "PENDING_BYTES", 4)
         self.patch(slicing, "DENSE_BRACKETS", 6)
+        self.patch(slicing, "KEPT_BYTES", 12)
 
 
 class SlicedUpserts(SlicedCase):

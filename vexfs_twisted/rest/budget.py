@@ -21,6 +21,8 @@ PATIENCE = 5
 ROOM_BYTES = 256 * 1024
 """How much room there must be for each request that goes on."""
 
+_NO_ROOM = "the bodies of other requests leave no room for this one"
+
 
 class Holder(Protocol):
     """A request whose body is counted."""
@@ -73,7 +75,7 @@ class BodyBudget:
             return
         if lease not in self._waiting:
             if len(self._waiting) >= self._max_waiting:
-                raise Overloaded("the bodies of other requests leave no room for this one")
+                raise Overloaded(_NO_ROOM)
             self._waiting[lease] = None
             if self._check is None:
                 self._check = self._clock.callLater(CHECK_S, self._look)
@@ -111,16 +113,18 @@ class BodyBudget:
 
     def _look(self) -> None:
         self._check = self._clock.callLater(CHECK_S, self._look) if self._waiting else None
-        for lease in list(self._arriving):
+        expired: list[tuple[Lease, DomainError]] = []
+        for lease in self._arriving:
             if lease in self._waiting:
                 lease.looks += 1
                 if lease.looks >= PATIENCE:
-                    lease.holder.expire(
-                        Overloaded("the bodies of other requests left no room for this one")
-                    )
-            elif lease.seen is not None and lease.size - lease.seen < LEAST_BYTES:
-                lease.holder.expire(TimedOut("the body comes too slowly, and others wait"))
+                    expired.append((lease, Overloaded(_NO_ROOM)))
+                continue
+            if lease.seen is not None and lease.size - lease.seen < LEAST_BYTES:
+                expired.append((lease, TimedOut("the body comes too slowly, and others wait")))
             lease.seen = lease.size
+        for lease, error in expired:
+            lease.holder.expire(error)
 
 
 class Lease:
@@ -152,6 +156,7 @@ class Lease:
 
     def wake(self) -> None:
         """There is room."""
+        self.seen, self.looks = None, 0
         woken, self._woken = self._woken, None
         if woken is not None:
             woken.callback(None)

@@ -36,6 +36,10 @@ _PIECE_BYTES = 256 * 1024
 LARGE_BYTES = 4 * 1024 * 1024
 """Arrays of roughly this size and more are written piece by piece, as their client reads them."""
 
+INLINE_LISTS = 64
+"""The answers of a batch of so many queries are written in the reactor thread, if they are small.
+"""
+
 STREAM_FROM_POINTS = 10_000
 """Reads that ask for more points than this take them from a stream."""
 
@@ -103,6 +107,18 @@ class Call:
             return self._part(HeldRows(rows, _rows_in(_PIECE_BYTES, rows)), encode)
         return orjson.Fragment(await self._encoded(rows, encode))
 
+    async def lists(
+        self, lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
+    ) -> list[orjson.Fragment | RowsPart[R]]:
+        """Several arrays of points; where there are many, all are written in a thread."""
+        if len(lists) <= INLINE_LISTS:
+            return [await self.rows(rows, encode) for rows in lists]
+        written = await self.run_in_thread(encode_lists, lists, encode)
+        return [
+            await self.rows(rows, encode) if text is None else orjson.Fragment(text)
+            for rows, text in written
+        ]
+
     async def stream(
         self, source: RowSource[R], encode: Callable[[R], Any]
     ) -> orjson.Fragment | RowsPart[R]:
@@ -140,6 +156,16 @@ def encode_rows(
     blocks = (rows[start : start + size] for start in range(0, len(rows), size))
     pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
     return b"[" + b",".join(pieces) + b"]"
+
+
+def encode_lists(
+    lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
+) -> list[tuple[Sequence[R], bytes | None]]:
+    """Each of the lists with its JSON array, but for large ones. In any thread."""
+    return [
+        (rows, None if _estimated_size(rows) >= LARGE_BYTES else encode_rows(rows, encode))
+        for rows in lists
+    ]
 
 
 def _rows_in(size: int, rows: Sequence[Any]) -> int:

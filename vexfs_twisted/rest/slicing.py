@@ -20,6 +20,9 @@ DENSE_BRACKETS = 16_384
 PENDING_BYTES = 1024
 """Numbers and strings of so many bytes are not left to be read with what follows them."""
 
+KEPT_BYTES = 32 * 1024
+"""The last element of a slice that is not complete, and no larger, is read with the next slice."""
+
 _SPACE = b" \t\r\n"
 
 # What no client can guess cannot come from one.
@@ -37,9 +40,12 @@ class _Place:
 
     def after(self, text: bytes) -> _Place:
         """The place behind `text`, which may end within a character: its first byte counts."""
-        lines = text.count(b"\n")
-        tail = np.frombuffer(text, dtype=np.uint8)[text.rfind(b"\n") + 1 :]
-        column = int(np.count_nonzero((tail & 0xC0) != 0x80))
+        # Asked for first, for that is the faster by far, and most texts have one line.
+        lines = text.count(b"\n") if b"\n" in text else 0
+        tail = text[text.rindex(b"\n") + 1 :] if lines else text
+        column = len(tail)
+        if not tail.isascii():
+            column = int(np.count_nonzero((np.frombuffer(tail, dtype=np.uint8) & 0xC0) != 0x80))
         return _Place(self.line + lines, column if lines else self.column + column)
 
 
@@ -63,6 +69,7 @@ class SlicedReader:
         self._place = _Place()
         self._held = 0
         self._is_object = self._is_scalar = False
+        self._is_kept = False
         self._value: Any = None
         self._broken: DomainError | None = None
 
@@ -92,15 +99,22 @@ class SlicedReader:
             text = self._begin(text)
             if not self._is_object:
                 return
+        if self._is_kept:
+            self._structure.state = (len(self._frames), False, False)
+            text = self._piece(text)
+            self._is_kept = False
+        self._slice(text, KEPT_BYTES)
+
+    def _slice(self, text: bytes, keep: int) -> None:
         before = self._structure.state
         marks = self._structure.scan(text)
         if len(marks.positions) > DENSE_BRACKETS:
             self._structure.state = before
             middle = len(text) // 2
-            self._feed(text[:middle])
-            self._feed(text[middle:])
+            self._slice(text[:middle], 0)
+            self._slice(text[middle:], 0)
         else:
-            self._walk(text, marks)
+            self._walk(text, marks, keep)
 
     def _begin(self, text: bytes) -> bytes:
         """Look for the bracket of the object; what follows it, or the bracket and that."""
@@ -119,8 +133,11 @@ class SlicedReader:
             self._pending += start
         return b""
 
-    def _walk(self, text: bytes, marks: Marks) -> None:
-        """Take what the piece closes, what it opens and leaves open, and what is between."""
+    def _walk(self, text: bytes, marks: Marks, keep: int) -> None:
+        """Take what the piece closes, what it opens and leaves open, and what is between.
+
+        What it leaves open is kept as text if it is no more than `keep` bytes.
+        """
         if marks.deepest > self._shape.max_depth:
             raise FormatError("recursion limit exceeded")
         if not self._frames and self._value is None:
@@ -138,17 +155,26 @@ class SlicedReader:
         if not self._frames:
             self._end(text[position:])
             return
-        for opening in marks.left_open(len(self._frames)):
-            self._open(text[position : opening + 1], marks.count_opening(position, opening + 1))
-            position = opening + 1
-        cut = marks.last_closing(len(self._frames), position)
-        cut = position if cut is None else cut + 1
-        if len(self._pending) + len(text) - cut > PENDING_BYTES:
+        left_open = marks.left_open(len(self._frames))
+        cut = self._cut(marks, position)
+        if left_open and len(self._pending) + len(text) - cut > keep:
+            for opening in left_open:
+                self._open(text[position : opening + 1], marks.count_opening(position, opening + 1))
+                position = opening + 1
+            left_open = []
+            cut = self._cut(marks, position)
+        self._is_kept = bool(left_open)
+        if not left_open and len(self._pending) + len(text) - cut > PENDING_BYTES:
             comma = marks.last_comma(cut)
             cut = cut if comma is None else comma
         if cut > position:
             self._take(text[position:cut], marks.count_opening(position, cut))
         self._pending += text[cut:]
+
+    def _cut(self, marks: Marks, position: int) -> int:
+        """Where the last element of the innermost frame ends that has brackets and is complete."""
+        closing = marks.last_closing(len(self._frames), position)
+        return position if closing is None else closing + 1
 
     def _take(self, text: bytes, opened: int) -> None:
         """Members of the innermost frame that are complete."""

@@ -85,14 +85,32 @@ class Structure:
         self.state = (0, False, False)
         """How many brackets are open where the last piece ended, whether that is inside of a
         string, and behind a backslash there. It may be set back, to scan a piece again."""
+        self._codes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self._is_mark = self._is_quote = np.empty(0, dtype=bool)
+
+    def _marks(self, found: NDArray[np.uint8]) -> Positions:
+        """Where brackets, quotes and backslashes are.
+
+        The arrays for that are kept: they are too large for memory that is at hand.
+        """
+        size = len(found)
+        if size > len(self._codes):
+            self._codes = np.empty(size, dtype=np.uint8)
+            self._is_mark, self._is_quote = np.empty((2, size), dtype=bool)
+        codes, is_mark, is_quote = self._codes[:size], self._is_mark[:size], self._is_quote[:size]
+        np.bitwise_or(found, _CASE, out=codes)
+        np.subtract(codes, _OPENING, out=codes)
+        np.less_equal(codes, _CLOSING - _OPENING, out=is_mark)
+        np.equal(found, _QUOTE, out=is_quote)
+        np.logical_or(is_mark, is_quote, out=is_mark)
+        marks: Positions = is_mark.nonzero()[0]
+        return marks
 
     def scan(self, text: bytes) -> Marks:
         """The brackets of the next piece."""
         depth, is_inside, is_escaped = self.state
         found: NDArray[Any] = np.frombuffer(text, dtype=np.uint8)
-        is_mark = (found | _CASE) - _OPENING <= _CLOSING - _OPENING
-        is_mark |= found == _QUOTE
-        marks = is_mark.nonzero()[0]
+        marks = self._marks(found)
         codes = found[marks]
         quotes = codes == _QUOTE
         escaped, ends_escaped = _escaped(marks, codes, len(text), is_escaped)

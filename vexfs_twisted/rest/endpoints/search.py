@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...model.queries import Query
@@ -52,8 +52,8 @@ async def _answer(call: Call, read: Callable[[Any], Query]) -> object:
     return await call.rows(points, scored_point_to_json)
 
 
-async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> list[object]:
+async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> Sequence[object]:
     timeout = call.time_limit
     requests = await call.read(read)
     answers = await call.operations.query_batch(call.collection, requests, timeout)
-    return [await call.rows(points, scored_point_to_json) for points in answers]
+    return await call.lists(answers, scored_point_to_json)
