@@ -135,6 +135,18 @@ class Budgets(SynchronousTestCase):
         self.assertEqual([type(error) for error in waiting.told], [Overloaded])
         self.assertEqual(busy.told, [])
 
+    def test_nor_with_a_complete_body(self) -> None:
+        busy, packed = self.reader(), self.reader(scale=1000, most=60)
+        busy.lease.add(101)
+        packed.lease.add(2)
+        waiting = self.ready(packed)
+        for _ in range(PATIENCE):
+            self.assertNoResult(waiting)
+            busy.lease.add(LEAST_BYTES)
+            self.clock.advance(CHECK_S)
+        self.failureResultOf(waiting, Overloaded)
+        self.assertEqual(packed.told, [])
+
     def test_whoever_leaves_leaves_nothing(self) -> None:
         first, second = self.reader(), self.reader()
         first.lease.add(101)

@@ -101,10 +101,9 @@ class BodyBudget:
     def _wake(self) -> None:
         room = self._limit - self.used
         for lease in list(self._waiting):
-            if room < ROOM_BYTES and next(iter(self._arriving)) is not lease:
-                continue
-            room -= ROOM_BYTES
-            if lease in self._waiting:
+            is_first = next(iter(self._arriving), None) is lease
+            if lease in self._waiting and (is_first or room >= ROOM_BYTES):
+                room -= ROOM_BYTES
                 del self._waiting[lease]
                 lease.wake()
         if not self._waiting and self._check is not None:
@@ -124,7 +123,7 @@ class BodyBudget:
                 expired.append((lease, TimedOut("the body comes too slowly, and others wait")))
             lease.seen = lease.size
         for lease, error in expired:
-            lease.holder.expire(error)
+            lease.expire(error)
 
 
 class Lease:
@@ -148,7 +147,7 @@ class Lease:
         self._budget.take(self, size)
 
     async def ready(self) -> None:
-        """Wait, with a complete body, until what it says may be held."""
+        """Wait, with a complete body, until what it says may be held. Raises Overloaded."""
         if self._budget.is_waiting(self):
             self._woken = Deferred()
             await self._woken
@@ -162,6 +161,14 @@ class Lease:
             woken.callback(None)
         else:
             self.holder.resume()
+
+    def expire(self, error: DomainError) -> None:
+        """The body is given up, whether it is complete or not."""
+        woken, self._woken = self._woken, None
+        if woken is not None:
+            woken.errback(error)
+        else:
+            self.holder.expire(error)
 
     def release(self) -> None:
         """Give back what was counted. After the first time this is harmless."""

@@ -24,6 +24,11 @@ WAITING_BYTES = 4 * 1024 * 1024
 """How much may wait for a thread. Past it nothing more is read from the client."""
 
 
+_THREADS = "threads"
+ROOM = "room"
+"""Why nothing is read: threads lag behind, or other bodies leave no room."""
+
+
 class Decoder(Protocol):
     """Decodes a body piece by piece. Used in codec threads, in one at a time."""
 
@@ -79,11 +84,12 @@ class Intake:
         self._size += len(data)
         self._work()
         if self._size > WAITING_BYTES:
-            self._gate.shut("threads")
+            self._gate.shut(_THREADS)
 
     async def finish(self, read: Callable[[Any], T]) -> T:
         """What `read` makes of the body, which is complete. Raises DomainErrors."""
-        self._gate.open("threads")
+        self._gate.open(_THREADS)
+        self._gate.open(ROOM)
         await self._lease.ready()
         if self._is_working:
             self._idle = Deferred()
@@ -98,7 +104,8 @@ class Intake:
         """Drop what is held; the client may be gone. After the end this is harmless."""
         self._decoder = None
         self._take_waiting()
-        self._gate.open("threads")
+        self._gate.open(_THREADS)
+        self._gate.open(ROOM)
         self._lease.release()
 
     def _work(self) -> None:
@@ -113,7 +120,7 @@ class Intake:
         if self._idle is not None:
             self._idle.callback(None)
         elif self._decoder is not None:
-            self._gate.open("threads")
+            self._gate.open(_THREADS)
             self._work()
 
     def _broke(self, failure: Failure) -> None:

@@ -13,7 +13,7 @@ from .bodies import declared_too_large, is_packed
 from .budget import BodyBudget
 from .call import RunInThread
 from .decoding import BodyDecoder
-from .intake import Arrival, Intake
+from .intake import Arrival, Gate, Intake
 from .passages import RestPassage
 from .routing import Route
 from .settings import RestSettings
@@ -57,12 +57,12 @@ class Reception:
             return passage.answer_to(error, 0.0, headers)
         return Arrival(passage, route)
 
-    def intake(self, request: ApiRequest, shape: Shape) -> Intake:
+    def intake(self, request: ApiRequest, shape: Shape, gate: Gate) -> Intake:
         """What takes a larger body of a request, or a packed one, to its decoder."""
         encoding, limit = _encoding(request), self.settings.max_body_bytes
         lease = self.budget.lease(request, *((_GZIP_RATIO, limit) if is_packed(encoding) else ()))
         decoder = BodyDecoder(encoding, limit, shape)
-        return Intake(decoder, self.run_in_thread, request.gate, lease)
+        return Intake(decoder, self.run_in_thread, gate, lease)
 
 
 def _encoding(request: ApiRequest) -> bytes | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +14,7 @@ from twisted.web.server import Request
 from ..model.errors import DomainError, Overloaded
 from .answers import JSON, TEXT, Answer, Headers, error_answer
 from .bodies import THREAD_FROM_BYTES, found_too_large
-from .intake import Arrival, Gate
+from .intake import ROOM, Arrival, Gate
 from .shapes import Shape
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ class ApiRequest(Request):
         self._received = 0
         self._dropped: int | None = None
         self._arrival: Arrival | None = None
+        self._gate: Gate | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
@@ -62,7 +62,7 @@ class ApiRequest(Request):
 
     def take_arrival(self) -> Arrival | None:
         """The call, where there was a body to wait for; it is complete now."""
-        arrival, self._arrival = self._arrival, None
+        arrival, self._arrival, self._gate = self._arrival, None, None
         return arrival
 
     def gotLength(self, length: int | None) -> None:
@@ -100,27 +100,25 @@ class ApiRequest(Request):
                 return
             self._body.write(data)
             if self._received > SMALL_BYTES or self.getHeader(b"Content-Encoding") is not None:
-                arrival.intake = self._site.intake(self, shape)
+                self._gate = Gate(IPushProducer(self.transport))
+                arrival.intake = self._site.intake(self, shape, self._gate)
                 arrival.intake.take(self.take_body())
         except Overloaded as error:
             self._refuse(error)
 
     def pause(self) -> None:
         """See Holder."""
-        self.gate.shut("room")
+        if self._gate is not None:
+            self._gate.shut(ROOM)
 
     def resume(self) -> None:
         """See Holder."""
-        self.gate.open("room")
+        if self._gate is not None:
+            self._gate.open(ROOM)
 
     def expire(self, error: DomainError) -> None:
         """See Holder."""
         self._refuse(error)
-
-    @cached_property
-    def gate(self) -> Gate:
-        """Through which the body comes."""
-        return Gate(IPushProducer(self.transport))
 
     def _drop(self, data: bytes) -> None:
         assert self._dropped is not None
@@ -140,8 +138,6 @@ class ApiRequest(Request):
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The body is complete: process the request, or end one that was refused."""
         if self._dropped is None:
-            if self._arrival is not None and self._arrival.intake is not None:
-                self.gate.open("room")
             super().requestReceived(command, path, version)
             return
         self.method, self.uri, self.clientproto = command, path, version
@@ -165,7 +161,6 @@ class ApiRequest(Request):
             self.channel.persistent = False
         self.clientproto = b"HTTP/1.1"
         self.write(self.prepare(answer))
-        self.gate.open("room")
 
     def prepare(self, answer: Answer) -> bytes:
         """Set status and headers of `answer`; returns the body, which is still to be written."""

@@ -36,7 +36,7 @@ from .endpoints import (
     updates,
     vexfs,
 )
-from .intake import Arrival, Intake
+from .intake import Arrival, Gate, Intake
 from .notices import Notices
 from .oversight import Oversight
 from .passages import RestPassage, refuse
@@ -113,9 +113,9 @@ class ApiSite(Site):
             return self._api.refuse(request, error, headers)
         return self._reception.admit(route, request, length, headers)
 
-    def intake(self, request: ApiRequest, shape: Shape) -> Intake:
+    def intake(self, request: ApiRequest, shape: Shape, gate: Gate) -> Intake:
         """What takes a larger body of a request, or a packed one, to where it is decoded."""
-        return self._reception.intake(request, shape)
+        return self._reception.intake(request, shape, gate)
 
     def log(self, request: Request) -> None:
         """Write nothing: calls are logged where they pass the interceptors."""

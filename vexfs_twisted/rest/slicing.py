@@ -225,8 +225,10 @@ class SlicedReader:
         self._held += opened
         if frame.add(value) and frame.is_relieved:
             self._held = frame.held_before
-        if self._held > self._shape.max_held or frame.size > MAX_HELD:
+        if self._held > self._shape.max_held:
             raise FormatError(f"more than {self._shape.max_held} arrays and objects, too many")
+        if frame.size > MAX_HELD:
+            raise FormatError(f"more than {MAX_HELD} members of an object, too many")
 
     def _parse(self, head: bytes, piece: bytes, tail: bytes) -> Any:
         """Members as an array or an object of their own, whose first may stand for those before."""
