@@ -88,6 +88,33 @@ class Config:
             help="largest REST body in MiB",
         ),
     )
+    max_bodies_mb: int = _setting(
+        256,
+        Setting(
+            "service.max_bodies_mb",
+            whole_number(1),
+            option="max-bodies-mb",
+            help="what all REST bodies under way may hold together in MiB",
+        ),
+    )
+    max_connections: int = _setting(
+        4096,
+        Setting(
+            "service.max_connections",
+            whole_number(1),
+            option="max-connections",
+            help="how many REST connections may be open at a time",
+        ),
+    )
+    max_client_connections: int = _setting(
+        1024,
+        Setting(
+            "service.max_client_connections",
+            whole_number(1),
+            option="max-client-connections",
+            help="how many of them one address may have",
+        ),
+    )
     api_key: str | None = _setting(
         None, Setting("service.api_key", secret, ("API_API_KEY",)), is_secret=True
     )
@@ -229,6 +256,11 @@ class Config:
     def max_request_size(self) -> int:
         """The largest REST body in bytes."""
         return self.max_request_size_mb * MEBIBYTE
+
+    @property
+    def max_bodies(self) -> int:
+        """What all REST bodies under way may hold together, in bytes."""
+        return self.max_bodies_mb * MEBIBYTE
 
     @property
     def stream_memory(self) -> int:

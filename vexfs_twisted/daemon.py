@@ -17,7 +17,7 @@ from twisted.internet.error import CannotListenError
 from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
-from .logs import get_logger
+from .logs import get_logger, hide
 from .model.device import DeviceError
 from .model.errors import DomainError
 from .output import capture
@@ -50,6 +50,7 @@ class Daemon(Service):
     name = "vexfs-qdrant"
 
     def __init__(self, config: Config, reactor: Any, report: Report) -> None:
+        hide(config.api_keys)
         self._config = config
         self._reactor = reactor
         self._report = report

@@ -69,8 +69,9 @@ class Call(NamedTuple):
 
     `given_id` is the id that the client gave, if it is fit to be sent back, and `number` makes one
     otherwise. `peer` is the client's address without its port. `header` looks a header, or
-    metadata, up by its name in lower case. `target` is the path that was asked for, where `method`
-    is only its template. `progress` is there for streams.
+    metadata, up by its name in lower case; what comes more than once is one value, with commas
+    between. `target` is the path that was asked for, where `method` is only its template.
+    `progress` is there for streams.
     """
 
     kind: Kind

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import Lock
@@ -43,6 +44,31 @@ class _Threshold:
     """The least rank of level that structlog's events need to be published at all."""
 
     rank = 0
+
+
+class _Secrets:
+    """What must not be written, whatever the line that it stands in."""
+
+    pattern: re.Pattern[str] | None = None
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Write stars in place of these texts, and of whatever is called an API key in a query."""
+    spelled = ["".join(map(_spellings, secret)) for secret in secrets]
+    keys = [r"(?<=api-key=)[^&\s\"']+", r"(?<=api_key=)[^&\s\"']+"]
+    _Secrets.pattern = re.compile("|".join(spelled + keys), re.IGNORECASE)
+
+
+def _spellings(character: str) -> str:
+    """A character as it is, as paths may spell it, and behind a backslash."""
+    return rf"(?:\\?{re.escape(character)}|%{ord(character):02x})"
+
+
+def _without_secrets(line: str) -> str:
+    return line if _Secrets.pattern is None else _Secrets.pattern.sub("***", line)
+
+
+hide(())
 
 
 class _Tail:
@@ -211,7 +237,7 @@ class _StreamObserver:
     def __call__(self, event: LogEvent) -> None:
         if _RANKS[_level(event)] < self._rank:
             return
-        line = self._render(event) + "\n"
+        line = _without_secrets(self._render(event)) + "\n"
         with self._lock:
             self._stream.write(line)
             self._stream.flush()

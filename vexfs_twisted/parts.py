@@ -11,7 +11,6 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.web.server import Site
 
 from .config import Config
 from .engine.catalog import Catalog
@@ -22,7 +21,7 @@ from .operations.service import Operations
 from .rest.oversight import Oversight
 from .rest.server import RestService
 from .rest.settings import RestSettings
-from .rest.site import make_site
+from .rest.site import ApiSite, make_site
 from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
@@ -116,13 +115,19 @@ def _interceptors(config: Config, performance: Performance) -> Iterator[Intercep
 
 
 def _rest_settings(config: Config) -> RestSettings:
-    return RestSettings(max_body_bytes=config.max_request_size, cors=config.cors)
+    return RestSettings(
+        max_body_bytes=config.max_request_size,
+        bodies_bytes=config.max_bodies,
+        max_connections=config.max_connections,
+        max_client_connections=config.max_client_connections,
+        cors=config.cors,
+    )
 
 
-def _rest(config: Config, site: Site, reactor: Any) -> RestService:
+def _rest(config: Config, site: ApiSite, reactor: Any) -> RestService:
     kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
     endpoint = kind(reactor, config.http_port, _BACKLOG, config.host)
-    return RestService(endpoint, site, reactor)
+    return RestService(endpoint, site, reactor, site.settings)
 
 
 def _rpc(

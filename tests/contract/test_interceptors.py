@@ -31,6 +31,8 @@ KEY = "s3cret-key"
 OTHER_KEY = "s3cret-other"
 MISSING = "Must provide an API key or an Authorization bearer token"
 WRONG = "Invalid API key or JWT"
+DIFFER = "The API key and the Authorization bearer token differ"
+Metadata = tuple[tuple[str, str], ...]
 RIGHT: tuple[dict[str, str], ...] = (
     {"api-key": KEY},
     {"api-key": OTHER_KEY},
@@ -44,9 +46,17 @@ REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"api-key": KEY.upper()}, WRONG),
     ({"authorization": "Bearer wrong"}, WRONG),
     ({"api-key": "wrong", "authorization": f"Bearer {KEY}"}, WRONG),
+    ({"api-key": KEY, "authorization": f"Bearer {OTHER_KEY}"}, DIFFER),
+    ({"api-key": KEY, "authorization": "Bearer wrong"}, DIFFER),
+)
+TWICE: tuple[Metadata, ...] = (
+    (("api-key", KEY), ("api-key", KEY)),
+    (("api-key", KEY), ("api-key", "wrong")),
+    (("api-key", "wrong"), ("api-key", KEY)),
+    (("authorization", f"Bearer {KEY}"), ("authorization", f"Bearer {KEY}")),
+    (("authorization", "Bearer wrong"), ("authorization", f"Bearer {KEY}")),
 )
 LIST = collections_pb2.ListCollectionsRequest()
-Metadata = tuple[tuple[str, str], ...]
 
 
 def messages(count: int = 1) -> Iterator[Any]:
@@ -213,6 +223,33 @@ class Keys(WholeServer):
             error = await self.refused(deferToThread(next, call))
             self.assertIs(error.code(), grpc.StatusCode.UNAUTHENTICATED)
 
+    async def test_a_key_that_is_given_twice_is_none(self) -> None:
+        connection = await connect(reactor, self.http.port)
+        for headers in TWICE:
+            lines = tuple(f"{name}: {value}" for name, value in headers)
+            connection.send(request("GET", "/collections", headers=lines))
+            (reply,) = await connection.replies(1)
+            self.assertEqual((reply.status, reply.body), (401, WRONG.encode()), headers)
+            error = await self.refused(self.rpc.call("Collections/List", LIST, metadata=headers))
+            self.assertIs(error.code(), grpc.StatusCode.UNAUTHENTICATED)
+            self.assertEqual(error.details(), WRONG)
+        connection.disconnect()
+
+    async def test_a_body_without_a_key_is_answered_by_its_head(self) -> None:
+        for method, path in (
+            ("PUT", "/collections/c/points"),
+            ("POST", "/collections/c/points/count"),
+            ("POST", "/nowhere"),
+            ("DELETE", "/collections"),
+        ):
+            for size in ("Content-Length: 31000000", "Transfer-Encoding: chunked"):
+                connection = await connect(reactor, self.http.port)
+                connection.send(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{size}\r\n\r\n".encode())
+                (reply,) = await connection.replies(1)
+                self.assertEqual((reply.status, reply.body), (401, MISSING.encode()), path)
+                self.assertEqual(reply.headers["connection"], "close")
+                connection.disconnect()
+
     async def test_reflection_needs_a_key(self) -> None:
         method: Any = self.rpc.channel.stream_stream(
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -234,8 +271,15 @@ class Keys(WholeServer):
         text = io.StringIO()
         observer = logs.stream_observer(text, "text", "debug")
         self.patch(logs._Threshold, "rank", 0)
+        self.addCleanup(logs.hide, ())
+        logs.hide([KEY, OTHER_KEY])
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
+        for path in (f"/collections/{KEY}", f"/{OTHER_KEY}", f"/?api-key={KEY}", "/s3cret%2dkey"):
+            await self.get(path)
+            await self.get(path, RIGHT[0])
+            call = self.rpc.call_raw(f"/qdrant.Nothing{path}", b"", metadata=(("api-key", KEY),))
+            await self.refused(call)
         for headers in (*RIGHT, *(headers for headers, _ in REFUSED)):
             body = b'{"points": [{"id": 1, "vector": "s3cret", "payload": {"a": "s3cret"}}]}'
             await self.http.request("PUT", "/collections/c/points", body, headers)

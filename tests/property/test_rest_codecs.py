@@ -41,7 +41,7 @@ from vexfs_twisted.model.filters import (
 from vexfs_twisted.model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record, ScoredPoint
-from vexfs_twisted.rest.bodies import Body
+from vexfs_twisted.rest.bodies import parse
 from vexfs_twisted.rest.call import encode_rows
 from vexfs_twisted.rest.codecs.filters import read_filter
 from vexfs_twisted.rest.codecs.ids import id_in_path, read_ids
@@ -134,7 +134,7 @@ def slices() -> st.SearchStrategy[Slice]:
 
 def decode(read: Any, value: Any) -> Any:
     """`value` through JSON text and `read`."""
-    return Body(json.dumps(value).encode(), None, 2**30).decode(read)
+    return read(parse(json.dumps(value).encode()))
 
 
 class Codecs(SynchronousTestCase):

@@ -187,7 +187,7 @@ class Threads(SynchronousTestCase):
         body = points_body(3000)
         self.assertGreater(len(json.dumps(body)), 64 * 1024)
         self.client.ask("PUT", "/collections/a/points", body)
-        self.assertEqual(self.handed_over, ["decode"])
+        self.assertEqual(self.handed_over, ["finish"])
         self.assertEqual(len(self.client.operations.collections["a"].points), 3000)
 
     def test_errors_of_a_large_body_arrive(self) -> None:
@@ -196,7 +196,7 @@ class Threads(SynchronousTestCase):
         reply = self.client.ask("PUT", "/collections/a/points", body)
         self.assertEqual(reply.status, 400)
         self.assertIn("points[2999].vector: invalid type", reply.error)
-        self.assertEqual(self.handed_over, ["decode"])
+        self.assertEqual(self.handed_over, ["finish"])
 
     def test_large_results_are_written_in_a_thread_and_are_the_same(self) -> None:
         points = points_body(3000)["points"]
@@ -210,7 +210,7 @@ class Threads(SynchronousTestCase):
     def test_packed_bodies_are_unpacked_in_a_thread_however_small(self) -> None:
         packed = gzip.compress(b"{}")
         self.client.ask("POST", COUNT, packed, {"Content-Encoding": "gzip"})
-        self.assertEqual(self.handed_over, ["decode"])
+        self.assertEqual(self.handed_over, ["finish"])
 
 
 class WaitingOperations(MemoryOperations):

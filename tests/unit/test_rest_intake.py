@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Connection, Reply, RestClient, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.interception import Call, Chain
-from vexfs_twisted.model.errors import FormatError, Unauthenticated, Unavailable
+from vexfs_twisted.model.errors import DomainError, FormatError, Unauthenticated, Unavailable
 from vexfs_twisted.rest import decoding, intake, request
-from vexfs_twisted.rest.intake import Intake
+from vexfs_twisted.rest.budget import BodyBudget
+from vexfs_twisted.rest.intake import Gate, Intake
 from vexfs_twisted.rest.oversight import Oversight
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
@@ -58,9 +60,26 @@ class Joined:
             raise self.error
         self.pieces += pieces
 
-    def finish(self, pieces: Sequence[bytes]) -> bytes:
+    def finish(self, pieces: Sequence[bytes], read: Callable[[Any], Any]) -> Any:
         self.feed(pieces)
-        return b"".join(self.pieces)
+        return read(b"".join(self.pieces))
+
+
+class Reader:
+    """A request as the budget sees it: whether it is read, and what it was told."""
+
+    def __init__(self) -> None:
+        self.is_paused = False
+        self.told: list[DomainError] = []
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
+
+    def expire(self, error: DomainError) -> None:
+        self.told.append(error)
 
 
 class BackPressure(SynchronousTestCase):
@@ -70,10 +89,14 @@ class BackPressure(SynchronousTestCase):
         self.threads = Threads()
         self.decoder = Joined()
         self.source = StringTransport()
-        self.intake = Intake(self.decoder, self.threads.run, self.source)
+        self.intake = self.make(self.threads.run)
+
+    def make(self, run: Callable[..., Deferred[Any]]) -> Intake:
+        lease = BodyBudget(10**9, 0, Clock()).lease(Reader())
+        return Intake(self.decoder, run, Gate(self.source), lease)
 
     def finish(self) -> Deferred[bytes]:
-        return Deferred.fromCoroutine(self.intake.finish())
+        return Deferred.fromCoroutine(self.intake.finish(bytes))
 
     def test_a_thread_is_asked_once_it_is_worth_it_and_one_at_a_time(self) -> None:
         self.intake.take(b"123456789")
@@ -121,9 +144,9 @@ class BackPressure(SynchronousTestCase):
         self.failureResultOf(self.finish(), FormatError)
 
     def test_threads_that_have_stopped(self) -> None:
-        stopped = Intake(self.decoder, lambda *_: fail(Unavailable("stopping")), self.source)
+        stopped = self.make(lambda *_: fail(Unavailable("stopping")))
         stopped.take(b"x" * 10)
-        self.failureResultOf(Deferred.fromCoroutine(stopped.finish()), Unavailable)
+        self.failureResultOf(Deferred.fromCoroutine(stopped.finish(bytes)), Unavailable)
 
     def test_after_the_close_nothing_is_held_or_done(self) -> None:
         self.intake.take(b"x" * 10)
@@ -154,8 +177,7 @@ class Log:
 
 class Requests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(request, "INTAKE_BYTES", 2 * STEP)
-        self.patch(request, "PACKED_INTAKE_BYTES", STEP)
+        self.patch(request, "SMALL_BYTES", 2 * STEP)
         self.patch(intake, "WORTH_BYTES", STEP)
         self.patch(intake, "WAITING_BYTES", 4 * STEP)
         self.patch(decoding, "STEP_BYTES", STEP)
@@ -170,8 +192,7 @@ class Requests(SynchronousTestCase):
         self.operations.calls.clear()
         settings = RestSettings(max_body_bytes=limit)
         oversight = Oversight(Chain([self.log]))
-        reactor: Any = None
-        site = make_site(self.operations, settings, reactor, self.threads.run, oversight)
+        site = make_site(self.operations, settings, Clock(), self.threads.run, oversight)
         site.timeOut = None
         self.connection = Connection(site)
 

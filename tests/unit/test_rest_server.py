@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from tests.rest_harness import inline, parse_replies
+from tests.rest_operations import MemoryOperations
+from vexfs_twisted import logs
 from vexfs_twisted.rest.server import STALL_S, STOP_GRACE, RestService
+from vexfs_twisted.rest.settings import RestSettings
+from vexfs_twisted.rest.site import make_site
 
 
 class Held(Resource):
@@ -39,12 +47,16 @@ class Connection(StringTransport):
     """A transport that tells its protocol when it is closed, as a socket does."""
 
     protocol: Any
+    client = "192.0.2.1"
 
     def loseConnection(self) -> None:
         self._close(ConnectionDone())
 
     def abortConnection(self) -> None:
         self._close(ConnectionAborted())
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", self.client, 1234)
 
     def _close(self, reason: Exception) -> None:
         if self.connected:
@@ -154,3 +166,68 @@ class Stopping(SynchronousTestCase):
             self.held.answer()
         self.assertTrue(connection.connected)
         self.assertEqual(connection.value().count(b"done"), 2)
+
+
+class Caps(SynchronousTestCase):
+    """Connections beyond what may be open, altogether or of one client."""
+
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        settings = RestSettings(max_connections=4, max_client_connections=3)
+        site = make_site(MemoryOperations(), settings, self.reactor, inline)
+        endpoint = TCP4ServerEndpoint(self.reactor, 6333)
+        self.service = RestService(endpoint, site, self.reactor, settings)
+        self.successResultOf(self.service.startService())
+        self.text = io.StringIO()
+        observer = logs.stream_observer(self.text, "text", "info")
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def connect(self, client: str) -> Connection:
+        connection = Connection()
+        connection.client = client
+        connection.protocol = self.reactor.tcpServers[0][1].buildProtocol(None)
+        connection.protocol.makeConnection(connection)
+        return connection
+
+    def refused(self, client: str) -> str:
+        connection = self.connect(client)
+        (reply,) = parse_replies(connection.value(), "GET")
+        self.assertEqual(reply.status, 503)
+        self.assertFalse(connection.connected)
+        return reply.error
+
+    def test_of_one_client(self) -> None:
+        open_ones = [self.connect("192.0.2.1") for _ in range(3)]
+        self.assertIn("one client may have 3 connections", self.refused("192.0.2.1"))
+        self.assertTrue(self.connect("192.0.2.2").connected)
+        open_ones[0].loseConnection()
+        self.assertTrue(self.connect("192.0.2.1").connected)
+
+    def test_altogether(self) -> None:
+        open_ones = [self.connect(f"192.0.2.{number}") for number in range(4)]
+        self.assertIn("4 connections are open", self.refused("192.0.2.9"))
+        open_ones[3].abortConnection()
+        self.assertTrue(self.connect("192.0.2.9").connected)
+
+    def test_clients_that_open_a_connection_for_each_call(self) -> None:
+        for _ in range(100):
+            connection = self.connect("127.0.0.1")
+            connection.protocol.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            self.assertIn(b"healthz check passed", connection.value())
+            connection.loseConnection()
+        self.assertEqual(self.text.getvalue(), "")
+
+    def test_the_log_is_told_once_a_minute(self) -> None:
+        for _ in range(3):
+            self.connect("192.0.2.1")
+        for _ in range(20):
+            self.refused("192.0.2.1")
+        (line,) = self.text.getvalue().splitlines()
+        self.assertIn("connection refused: one client may have 3 connections open", line)
+        self.assertIn("peer=192.0.2.1", line)
+
+    def test_a_stop_waits_for_none_that_was_refused(self) -> None:
+        for _ in range(5):
+            self.connect("192.0.2.1")
+        self.successResultOf(self.service.stopService())

@@ -64,7 +64,8 @@ class Keys(SynchronousTestCase):
                 {"authorization": f"Bearer {key}"},
                 {"authorization": f"bearer {key}"},
                 {"authorization": f"BEARER  {key} "},
-                {"api-key": key, "authorization": "Bearer wrong"},
+                {"api-key": key, "authorization": f"Bearer {key}"},
+                {"api-key": key, "authorization": "Basic wrong"},
                 {"api-key": "", "authorization": f"Bearer {key}"},
             ):
                 for kind in (UNARY, STREAM):
@@ -79,10 +80,19 @@ class Keys(SynchronousTestCase):
             {"api-key": "righ"},
             {"api-key": "r\u00efght"},
             {"api-key": "wrong", "authorization": "Bearer right"},
+            {"api-key": "right, right"},
+            {"api-key": "right, wrong"},
+            {"authorization": "Bearer right, Bearer right"},
             {"authorization": "Bearer "},
             {"authorization": "Bearer wrong"},
         ):
             self.assertEqual(self.check(headers), WRONG, headers)
+
+    def test_two_keys_that_differ(self) -> None:
+        differ = "The API key and the Authorization bearer token differ"
+        for token in ("wrong", "other", ""):
+            headers = {"api-key": "right", "authorization": f"Bearer {token}"}
+            self.assertEqual(self.check(headers), differ, token)
 
     def test_no_key(self) -> None:
         for headers in (

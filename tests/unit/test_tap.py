@@ -141,6 +141,31 @@ class Lines(SynchronousTestCase):
     def events(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.lines()]
 
+    def test_keys_are_not_written_in_whatever_line_and_spelling(self) -> None:
+        self.addCleanup(logs.hide, ())
+        logs.hide(['k"ey/1 +', "other-key"])
+        for form in ("text", "json"):
+            self.observe(form)
+        log = logs.get_logger("vexfs.test", path='/c/k"ey/1 +')
+        log.info("of k%22ey%2f1%20%2B and K%22EY%2F1 +", key='k"ey/1 +')
+        try:
+            raise ValueError("no other-key")
+        except ValueError as error:
+            log.error("failed", exc_info=error)
+        Logger(namespace="other").warn("plain {word}", word="OTHER-KEY")
+        log.info("asked", path="/collections?api-key=unknown&x=1", other="?API_KEY=zzz%20yyy")
+        written = self.stream.getvalue()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(written.count("ValueError: no ***"), 2)
+        for spelled in ("ey/1", "ey%2", "other-k", "unknown", "zzz", "yyy"):
+            self.assertNotIn(spelled, written.lower())
+        self.assertIn("?api-key=***&x=1", written)
+
+    def test_without_keys_lines_are_written_as_they_are(self) -> None:
+        self.observe("text")
+        logs.get_logger("vexfs.test").info("key api-key apikey=1", path="/collections/api-key")
+        self.assertIn("key api-key apikey=1 path=/collections/api-key", self.lines()[0])
+
     def test_json_is_one_object_a_line_whatever_is_logged(self) -> None:
         self.observe("json")
         log = logs.get_logger("vexfs.test", request="r1")

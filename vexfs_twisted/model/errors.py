@@ -120,6 +120,14 @@ class Unavailable(DomainError):
     prefix = "Service unavailable: "
 
 
+class Overloaded(DomainError):
+    """The server holds as much for others as it may."""
+
+    code = "overloaded"
+    prefix = "Service unavailable: "
+    retry_after = 1
+
+
 class TooMany(DomainError):
     """The server does as much of this at a time as it may."""
 

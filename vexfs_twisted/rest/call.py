@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from ..interfaces import IStreamOperations, ServerStatus
 from ..model.names import check_collection_name
-from .bodies import THREAD_FROM_BYTES, Body
+from .bodies import THREAD_FROM_BYTES, parse
 from .outflow import HeldRows, RowSource, RowsPart
 from .parameters import (
     Arguments,
@@ -36,6 +36,10 @@ _PIECE_BYTES = 256 * 1024
 LARGE_BYTES = 4 * 1024 * 1024
 """Arrays of roughly this size and more are written piece by piece, as their client reads them."""
 
+INLINE_LISTS = 64
+"""The answers of a batch of so many queries are written in the reactor thread, if they are small.
+"""
+
 STREAM_FROM_POINTS = 10_000
 """Reads that ask for more points than this take them from a stream."""
 
@@ -52,16 +56,16 @@ class RunInThread(Protocol):
 class Call:
     """A request on its way through a handler. Used in the reactor thread only.
 
-    `intake` has the body where it was decoded while it arrived.
+    `body` is a small one; `intake` has a larger one, or one that was packed.
     """
 
     operations: IStreamOperations
     run_in_thread: RunInThread
     path: Mapping[str, str]
     arguments: Arguments
-    body: Body
+    body: bytes
     status: ServerStatus
-    intake: Intake[Any] | None = None
+    intake: Intake | None = None
 
     @property
     def collection(self) -> str:
@@ -90,16 +94,10 @@ class Call:
         return read_report_parameters(self.arguments)
 
     async def read(self, read: Callable[[Any], T]) -> T:
-        """The body, decoded by `read`; a large one in a thread.
-
-        One that was decoded while it arrived is what the decoder of the endpoint has made of it.
-        """
+        """The body, decoded by `read`; in a thread what was large enough to be taken there."""
         if self.intake is not None:
-            update: T = await self.intake.finish()
-            return update
-        if self.body.is_large:
-            return await self.run_in_thread(self.body.decode, read)
-        return self.body.decode(read)
+            return await self.intake.finish(read)
+        return read(parse(self.body))
 
     async def rows(
         self, rows: Sequence[R], encode: Callable[[R], Any]
@@ -108,6 +106,18 @@ class Call:
         if _estimated_size(rows) >= LARGE_BYTES:
             return self._part(HeldRows(rows, _rows_in(_PIECE_BYTES, rows)), encode)
         return orjson.Fragment(await self._encoded(rows, encode))
+
+    async def lists(
+        self, lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
+    ) -> list[orjson.Fragment | RowsPart[R]]:
+        """Several arrays of points; where there are many, all are written in a thread."""
+        if len(lists) <= INLINE_LISTS:
+            return [await self.rows(rows, encode) for rows in lists]
+        written = await self.run_in_thread(encode_lists, lists, encode)
+        return [
+            await self.rows(rows, encode) if text is None else orjson.Fragment(text)
+            for rows, text in written
+        ]
 
     async def stream(
         self, source: RowSource[R], encode: Callable[[R], Any]
@@ -146,6 +156,16 @@ def encode_rows(
     blocks = (rows[start : start + size] for start in range(0, len(rows), size))
     pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
     return b"[" + b",".join(pieces) + b"]"
+
+
+def encode_lists(
+    lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
+) -> list[tuple[Sequence[R], bytes | None]]:
+    """Each of the lists with its JSON array, but for large ones. In any thread."""
+    return [
+        (rows, None if _estimated_size(rows) >= LARGE_BYTES else encode_rows(rows, encode))
+        for rows in lists
+    ]
 
 
 def _rows_in(size: int, rows: Sequence[Any]) -> int:

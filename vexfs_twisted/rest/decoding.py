@@ -1,30 +1,35 @@
-"""A body on its way from arriving bytes to an update, in a codec thread."""
+"""A body on its way from arriving bytes to what it says, in a codec thread."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from ..model.errors import DomainError
-from ..model.updates import Upsert
 from .bodies import GZIP_WINDOW, damaged, found_too_large, incomplete, is_packed
-from .cutting import PointsCutter
+from .shapes import Shape
+from .slicing import SlicedReader
 
-STEP_BYTES = 512 * 1024
+T = TypeVar("T")
+
+STEP_BYTES = 256 * 1024
 """How much is parsed at once. orjson holds the GIL for as long as it takes, some milliseconds."""
 
 
-class UpsertDecoder:
-    """Decodes the body of an upsert piece by piece. In one thread at a time.
+class BodyDecoder:
+    """Decodes a body piece by piece. In one thread at a time.
 
     `encoding` is the body's Content-Encoding; `limit` bounds what it may unpack to, in bytes.
     Errors are kept until the end, for the client is answered when it has sent everything; one of
     the packing comes before one of what is packed, as if it had been unpacked first.
+
+    Raises BadRequest for an encoding that is not known.
     """
 
-    def __init__(self, encoding: bytes | None, limit: int) -> None:
+    def __init__(self, encoding: bytes | None, limit: int, shape: Shape) -> None:
         self._unpacker = _Gunzip(limit) if is_packed(encoding) else _Plain()
-        self._cutter = PointsCutter()
+        self._reader: SlicedReader | None = SlicedReader(shape)
         self._broken: DomainError | None = None
 
     def feed(self, pieces: Sequence[bytes]) -> None:
@@ -32,22 +37,25 @@ class UpsertDecoder:
         if self._broken is None:
             self._take(self._unpacker.feed(b"".join(pieces)))
 
-    def finish(self, pieces: Sequence[bytes]) -> Upsert:
-        """Take the last pieces; the upsert. Raises DomainErrors."""
+    def finish(self, pieces: Sequence[bytes], read: Callable[[Any], T]) -> T:
+        """Take the last pieces; what `read` makes of the whole. Raises DomainErrors."""
         self.feed(pieces)
         if self._broken is None:
             self._take(self._unpacker.finish())
         if self._broken is not None:
             raise self._broken
-        return self._cutter.finish()
+        assert self._reader is not None
+        reader, self._reader = self._reader, None
+        return read(reader.finish())
 
     def _take(self, unpacked: Iterator[bytes]) -> None:
+        assert self._reader is not None
         try:
             for text in unpacked:
-                self._cutter.feed(text)
+                self._reader.feed(text)
         except DomainError as error:
             self._broken = error
-            self._cutter = PointsCutter()
+            self._reader = None
 
 
 class _Plain:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer
 
 from ..interfaces import IStreamOperations
 from ..logs import bound, get_logger
-from ..model.errors import DomainError
 from .answers import Answer, result_answer
-from .bodies import Body
 from .call import Call, RunInThread
 from .errors import describe_error
-from .intake import Arrival, Intake
 from .outflow import Outflow
 from .oversight import Oversight
 from .parameters import read_arguments
 from .passages import RestPassage
 from .request import ApiRequest
 from .routing import Handler, Route
-from .settings import RestSettings
 
 T = TypeVar("T")
 
@@ -35,7 +30,6 @@ class Dispatcher:
     """Takes requests to their handlers."""
 
     operations: IStreamOperations
-    settings: RestSettings
     run_in_thread: RunInThread
     oversight: Oversight
 
@@ -45,41 +39,26 @@ class Dispatcher:
         Klein cancels the Deferred when the client goes away. That ends a read; a write goes on.
         """
         arrival = request.take_arrival()
-        passage = self._passage(route, request) if arrival is None else arrival.passage
-        call = self._call(request, path, None if arrival is None else arrival.intake)
+        if arrival is None:
+            passage, intake = self._passage(route, request), None
+        else:
+            passage, intake = arrival.passage, arrival.intake
+        call = Call(
+            self.operations,
+            self.run_in_thread,
+            path,
+            read_arguments(request.uri.partition(b"?")[2]),
+            request.take_body(),
+            self.oversight.status,
+            intake,
+        )
         answering = Deferred.fromCoroutine(_respond(route.handler, call, passage, request))
         if route.is_write:
             answering = _shielded(answering)
         return answering.addCallback(lambda answer: request.prepare(answer) if answer else b"")
 
-    def expect(self, route: Route, request: ApiRequest) -> Arrival | None:
-        """A request whose body is still arriving, if it can be decoded while it does."""
-        if route.make_decoder is None:
-            return None
-        try:
-            decoder = route.make_decoder(_encoding(request), self.settings.max_body_bytes)
-        except DomainError:
-            # It will be told once the body is complete, as it is for others.
-            return None
-        intake = Intake(decoder, self.run_in_thread, IPushProducer(request.transport))
-        return Arrival(self._passage(route, request), intake)
-
     def _passage(self, route: Route, request: ApiRequest) -> RestPassage:
         return RestPassage(self.oversight.chain, route.kind, request)
-
-    def _call(self, request: ApiRequest, path: dict[str, str], intake: Intake[Any] | None) -> Call:
-        return Call(
-            self.operations,
-            self.run_in_thread,
-            path,
-            read_arguments(request.uri.partition(b"?")[2]),
-            self._body(request),
-            self.oversight.status,
-            intake,
-        )
-
-    def _body(self, request: ApiRequest) -> Body:
-        return Body(request.take_body(), _encoding(request), self.settings.max_body_bytes)
 
 
 async def _respond(
@@ -122,11 +101,6 @@ async def _break_off(request: ApiRequest, error: Exception, request_id: str) -> 
         # Cancelled when it is: whoever rendered this request watches its connection.
         await Deferred()
     raise CancelledError
-
-
-def _encoding(request: ApiRequest) -> bytes | None:
-    encoding = request.getHeader(b"Content-Encoding")
-    return encoding.lower() if encoding else None
 
 
 def _shielded(work: Deferred[T]) -> Deferred[T]:

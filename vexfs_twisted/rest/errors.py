@@ -33,6 +33,7 @@ STATUSES: Mapping[str, int] = {
     "internal": 500,
     "not_supported": 501,
     "unavailable": 503,
+    "overloaded": 503,
     "interrupted": 503,
     "storage_full": 507,
 }

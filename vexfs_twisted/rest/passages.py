@@ -36,8 +36,8 @@ class RestPassage(Passage):
 
     def __init__(self, chain: Chain, kind: Kind, request: Request) -> None:
         def header(name: str) -> str | None:
-            value = request.getHeader(name.encode())
-            return None if value is None else value.decode("latin-1")
+            values = request.requestHeaders.getRawHeaders(name.encode())
+            return None if not values else b", ".join(values).decode("latin-1")
 
         peer = str(getattr(request.getClientAddress(), "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")

@@ -6,16 +6,16 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import CancelledError
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from ..model.errors import PayloadTooLarge
+from ..model.errors import DomainError, Overloaded
 from .answers import JSON, TEXT, Answer, Headers, error_answer
-from .bodies import declared_too_large, found_too_large
-from .intake import Arrival
-from .passages import refuse
+from .bodies import THREAD_FROM_BYTES, found_too_large
+from .intake import ROOM, Arrival, Gate
+from .shapes import Shape
 
 if TYPE_CHECKING:
     from .site import ApiSite
@@ -23,25 +23,23 @@ if TYPE_CHECKING:
 LINGER_BYTES = 256 * 1024 * 1024
 """How much of a refused body is read and dropped, so that a client still sending can hear why."""
 
-INTAKE_BYTES = 4 * 1024 * 1024
+SMALL_BYTES = THREAD_FROM_BYTES
 """Bodies of more than this are decoded while they arrive."""
-
-PACKED_INTAKE_BYTES = 256 * 1024
-"""The same for packed bodies, of which nobody knows what is in them."""
 
 _CLOSE: Headers = ((b"Connection", b"close"),)
 
 
 class ApiRequest(Request):
-    """A request that is answered with 413 as soon as its body is, or says it is, too large.
+    """A request that is let through, or refused, as soon as its head is there.
 
-    A large body that its endpoint can decode piece by piece is decoded while it arrives, once the
-    call was let through; a client that is refused there is answered early, too.
+    Whoever may not call, a path or a method that is not there, a body that is or turns out too
+    large: all of that is answered at once. A small body that comes all the same is dropped, and the
+    connection goes on. Of a large one no more than is on its way is dropped, and the answer says
+    that the connection will close: closing with bytes unread would reset the connection and could
+    destroy the answer.
 
-    An early answer leaves at once and says that the connection will close. What the client still
-    sends is dropped: closing with bytes unread would reset the connection and could destroy the
-    answer. Other bodies are held in memory; twisted.web would put larger ones into files, with
-    blocking writes.
+    Small bodies are held as text; all others, and those that are packed, are decoded in a thread
+    while they arrive, and counted together.
     """
 
     defaultContentType = TEXT
@@ -50,10 +48,10 @@ class ApiRequest(Request):
         super().__init__(channel, *args)
         self._site: ApiSite = channel.site  # type: ignore[attr-defined]
         self._body = BytesIO()
-        self._intake_from = INTAKE_BYTES
         self._received = 0
         self._dropped: int | None = None
         self._arrival: Arrival | None = None
+        self._gate: Gate | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
@@ -63,18 +61,26 @@ class ApiRequest(Request):
         return data
 
     def take_arrival(self) -> Arrival | None:
-        """The call, where its body was decoded while it arrived; the body is complete now."""
-        arrival, self._arrival = self._arrival, None
+        """The call, where there was a body to wait for; it is complete now."""
+        arrival, self._arrival, self._gate = self._arrival, None, None
         return arrival
 
     def gotLength(self, length: int | None) -> None:
         """The headers are complete; `length` is what they declare, None for chunks."""
         self.content = self._body
-        limit = self._site.settings.max_body_bytes
-        if self.getHeader(b"Content-Encoding") is not None:
-            self._intake_from = PACKED_INTAKE_BYTES
-        if length is not None and length > limit:
-            self._refuse(declared_too_large(length, limit))
+        if length == 0:
+            return
+        # Until the body is complete only the channel knows what the request is for.
+        channel: Any = self.channel
+        self.method, self.uri = channel._command, channel._path
+        self.path = self.uri.partition(b"?")[0]
+        limit = min(SMALL_BYTES, self._site.settings.max_body_bytes)
+        is_short = length is not None and length <= limit
+        admitted = self._site.admit(self, length, () if is_short else _CLOSE)
+        if isinstance(admitted, Answer):
+            self._answer_early(admitted, is_last=not is_short)
+        else:
+            self._arrival = admitted
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -84,34 +90,35 @@ class ApiRequest(Request):
             self._refuse(found_too_large(limit))
         if self._dropped is not None:
             self._drop(data)
-        elif self._arrival is not None:
-            self._arrival.intake.take(data)
-        else:
-            self._body.write(data)
-            if self._received > self._intake_from:
-                self._expect_more()
+        elif self._arrival is not None and self._arrival.route.body is not None:
+            self._take(data, self._arrival, self._arrival.route.body)
 
-    def _expect_more(self) -> None:
-        """The body is a large one: from here on it is decoded while it arrives, if it can be.
-
-        Whoever may not call is told so now, before anything is decoded.
-        """
-        # Asked once: the limit is checked before.
-        self._intake_from = self._site.settings.max_body_bytes
-        # Until the body is complete only the channel knows what the request is for.
-        channel: Any = self.channel
-        self.method, self.uri = channel._command, channel._path
-        self.path = self.uri.partition(b"?")[0]
-        arrival = self._site.expect(self)
-        if arrival is None:
-            return
+    def _take(self, data: bytes, arrival: Arrival, shape: Shape) -> None:
         try:
-            arrival.passage.begin()
-        except Exception as error:
-            self._answer_early(arrival.passage.answer_to(error, 0.0, _CLOSE))
-            return
-        self._arrival = arrival
-        arrival.intake.take(self.take_body())
+            if arrival.intake is not None:
+                arrival.intake.take(data)
+                return
+            self._body.write(data)
+            if self._received > SMALL_BYTES or self.getHeader(b"Content-Encoding") is not None:
+                self._gate = Gate(IPushProducer(self.transport))
+                arrival.intake = self._site.intake(self, shape, self._gate)
+                arrival.intake.take(self.take_body())
+        except Overloaded as error:
+            self._refuse(error)
+
+    def pause(self) -> None:
+        """See Holder."""
+        if self._gate is not None:
+            self._gate.shut(ROOM)
+
+    def resume(self) -> None:
+        """See Holder."""
+        if self._gate is not None:
+            self._gate.open(ROOM)
+
+    def expire(self, error: DomainError) -> None:
+        """See Holder."""
+        self._refuse(error)
 
     def _drop(self, data: bytes) -> None:
         assert self._dropped is not None
@@ -137,22 +144,21 @@ class ApiRequest(Request):
         self.path = path.partition(b"?")[0]
         self.finish()
 
-    def _refuse(self, error: PayloadTooLarge) -> None:
+    def _refuse(self, error: DomainError) -> None:
+        """Give up a body that has been let through so far."""
         arrival = self.take_arrival()
-        if arrival is None:
-            answer = refuse(self._site.chain, self, error, _CLOSE)
-        else:
+        if arrival is not None:
             arrival.fail(error)
-            answer = arrival.passage.answer_to(error, 0.0, _CLOSE)
-        self._answer_early(answer)
+            self._answer_early(arrival.passage.answer_to(error, 0.0, _CLOSE), is_last=True)
 
-    def _answer_early(self, answer: Answer) -> None:
+    def _answer_early(self, answer: Answer, is_last: bool) -> None:
         """Answer, and drop what is still to come."""
         self._dropped = 0
-        self._body.truncate(0)
+        self.take_body()
         # A client that waits for leave to send its body must not be given it.
         self.requestHeaders.removeHeader(b"Expect")
-        self.channel.persistent = False
+        if is_last:
+            self.channel.persistent = False
         self.clientproto = b"HTTP/1.1"
         self.write(self.prepare(answer))
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
 from attrs import frozen
 
 from ..interception import Kind
 from .call import Call
-from .intake import Decoder
+from .shapes import Shape
 
 Handler = Callable[[Call], Awaitable[object]]
 """Answers a call with a result that goes into the envelope, or with a whole Answer."""
-
-
-MakeDecoder = Callable[[bytes | None, int], Decoder[Any]]
-"""Makes what decodes a body while it arrives, of its encoding and of what it may unpack to."""
 
 
 @frozen
 class Route:
     """An endpoint. `is_write` says that it is carried out even when its client is gone.
 
-    With `make_decoder` a large body is decoded while it arrives.
+    `body` is what its body may look like; without it, whatever comes as one is dropped.
     """
 
     method: str
@@ -31,7 +26,7 @@ class Route:
     handler: Handler
     is_write: bool
     kind: Kind
-    make_decoder: MakeDecoder | None = None
+    body: Shape | None = None
 
 
 class Routes:
@@ -47,45 +42,38 @@ class Routes:
         return iter(self._routes)
 
     def read(
-        self, method: str, path: str, *, is_open: bool = False
+        self, method: str, path: str, body: Shape | None = None, *, is_open: bool = False
     ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes nothing; it is cancelled when its client goes away.
 
         `is_open`: no key is asked for.
         """
-        return self._declare(method, path, is_write=False, is_open=is_open)
+        return self._declare(method, path, body, is_write=False, is_open=is_open)
 
     def write(
-        self,
-        method: str,
-        path: str,
-        make_decoder: MakeDecoder | None = None,
-        *,
-        is_local: bool = False,
+        self, method: str, path: str, body: Shape | None = None, *, is_local: bool = False
     ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes something; once begun it is finished.
 
         `is_local`: where the server has no key, only programs on its own machine may call.
         """
-        return self._declare(
-            method, path, is_write=True, is_local=is_local, make_decoder=make_decoder
-        )
+        return self._declare(method, path, body, is_write=True, is_local=is_local)
 
     def _declare(
         self,
         method: str,
         path: str,
+        body: Shape | None,
         *,
         is_write: bool,
         is_open: bool = False,
         is_local: bool = False,
-        make_decoder: MakeDecoder | None = None,
     ) -> Callable[[Handler], Handler]:
         template = path.replace("<", "{").replace(">", "}")
         kind = Kind("rest", f"{method} {template}", is_open=is_open, is_local=is_local)
 
         def decorate(handler: Handler) -> Handler:
-            self._routes.append(Route(method, path, handler, is_write, kind, make_decoder))
+            self._routes.append(Route(method, path, handler, is_write, kind, body))
             return handler
 
         return decorate

@@ -7,10 +7,13 @@ from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint, ISy
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import Request
 from twisted.web.server import Site
 
 from ..lifecycle import EndpointService, has_unread
+from .channel import StrictChannel
+from .connections import Connections
+from .settings import RestSettings
 
 STOP_GRACE = 10.0
 """Seconds that requests under way get to finish when the server stops."""
@@ -23,8 +26,11 @@ _ARRIVAL_TURNS = 100
 """How many turns of the reactor a stop waits, at most, for what had arrived before it."""
 
 
-class _Channel(HTTPChannel):
-    """A connection that the service knows of, and that can be closed after its last answer."""
+class _Channel(StrictChannel):
+    """A connection that the service knows of, and that can be closed after its last answer.
+
+    One that is too many is told so, and closed, before anything is read from it.
+    """
 
     service: RestService
 
@@ -33,13 +39,23 @@ class _Channel(HTTPChannel):
         self.closed: Deferred[None] = Deferred()
         self._pieces = 0
         self._pieces_seen = 0
+        self._client: str | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.service.channels.add(self)
+        complaint = self.service.connections.complaint(self._peer)
+        if complaint is None:
+            self._client = self._peer
+            self.service.connections.enter(self._client)
+        else:
+            self._site.notices.full(self._peer, complaint)
+            self._refuse(503, f"Service unavailable: {complaint}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
+        if self._client is not None:
+            self.service.connections.leave(self._client)
         self.service.channels.discard(self)
         self.closed.callback(None)
 
@@ -84,13 +100,20 @@ class RestService(EndpointService):
 
     name = "rest"
 
-    def __init__(self, endpoint: IStreamServerEndpoint, site: Site, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        site: Site,
+        clock: IReactorTime,
+        settings: RestSettings | None = None,
+    ) -> None:
         super().__init__(endpoint, site)
         self.channels: set[_Channel] = set()
+        settings = settings or RestSettings()
+        self.connections = Connections(settings.max_connections, settings.max_client_connections)
         self.is_stopping = False
         self._clock = clock
         site.noisy = False
-        # In place of the channel that would also take HTTP/2, which needs TLS.
         site.protocol = self._channel  # type: ignore[method-assign,assignment]
 
     def _channel(self) -> _Channel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
@@ -20,7 +21,9 @@ from ..interception import Kind
 from ..interfaces import IStreamOperations
 from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
+from .budget import BodyBudget
 from .call import RunInThread
+from .channel import StrictChannel
 from .dispatch import Dispatcher
 from .endpoints import (
     aliases,
@@ -34,12 +37,15 @@ from .endpoints import (
     updates,
     vexfs,
 )
-from .intake import Arrival
+from .intake import Arrival, Gate, Intake
+from .notices import Notices
 from .oversight import Oversight
 from .passages import RestPassage, refuse
+from .reception import Reception
 from .request import ApiRequest
 from .routing import Route
 from .settings import RestSettings
+from .shapes import Shape
 
 _TOPICS = (
     service.routes,
@@ -55,6 +61,7 @@ _TOPICS = (
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT_SECONDS = b"3600"
+_ROUTES_KEPT = 1024
 _PREFLIGHT = Kind("rest", "OPTIONS", is_open=True)
 _ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)
 
@@ -65,33 +72,52 @@ def make_site(
     clock: IReactorTime,
     run_in_thread: RunInThread,
     oversight: Oversight | None = None,
-) -> Site:
+) -> ApiSite:
     """The site that answers the REST API by `operations`.
 
     `clock` times out idle connections. `run_in_thread` runs what would hold up the reactor: the
     decoding and encoding of large bodies.
     """
-    dispatcher = Dispatcher(operations, settings, run_in_thread, oversight or Oversight())
-    return ApiSite(ApiResource(dispatcher), dispatcher, clock)
+    watched = oversight or Oversight()
+    budget = BodyBudget(settings.bodies_bytes, settings.max_waiting_bodies, clock)
+    reception = Reception(watched.chain, settings, run_in_thread, budget)
+    dispatcher = Dispatcher(operations, run_in_thread, watched)
+    return ApiSite(ApiResource(dispatcher, settings), reception, clock)
 
 
 class ApiSite(Site):
     """A site of API requests. `common_headers` go with every answer."""
 
-    def __init__(self, resource: ApiResource, dispatcher: Dispatcher, clock: IReactorTime) -> None:
+    def __init__(self, resource: ApiResource, reception: Reception, clock: IReactorTime) -> None:
         super().__init__(
             resource, requestFactory=ApiRequest, parsePOSTFormSubmission=False, reactor=clock
         )
-        self._find_route = resource.find_route
-        self._dispatcher = dispatcher
-        self.settings = dispatcher.settings
-        self.chain = dispatcher.oversight.chain
+        self._api = resource
+        self._reception = reception
+        self.settings = reception.settings
         self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
+        self.notices = Notices(clock)
+        # In place of the channel that would also take HTTP/2, which needs TLS.
+        self.protocol = StrictChannel  # type: ignore[assignment]
 
-    def expect(self, request: ApiRequest) -> Arrival | None:
-        """A request whose body is still arriving, if it can be decoded while it does."""
-        route = self._find_route(request.method, request.path)
-        return None if route is None else self._dispatcher.expect(route, request)
+    def admit(
+        self, request: ApiRequest, length: int | None, headers: Headers
+    ) -> Arrival | Answer | None:
+        """Let a request through whose body is still to come, or answer it, with `headers` more.
+
+        None for one that is answered by its head, whatever its body.
+        """
+        if self._api.is_preflight(request):
+            return None
+        try:
+            route = self._api.find_route(request.method, request.path)
+        except (HTTPException, UnicodeDecodeError) as error:
+            return self._api.refuse(request, error, headers)
+        return self._reception.admit(route, request, length, headers)
+
+    def intake(self, request: ApiRequest, shape: Shape, gate: Gate) -> Intake:
+        """What takes a larger body of a request, or a packed one, to where it is decoded."""
+        return self._reception.intake(request, shape, gate)
 
     def log(self, request: Request) -> None:
         """Write nothing: calls are logged where they pass the interceptors."""
@@ -102,7 +128,7 @@ class ApiResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, settings: RestSettings) -> None:
         super().__init__()
         klein = Klein()
         klein.url_map.converters["default"] = _Segment
@@ -113,38 +139,45 @@ class ApiResource(Resource):
         klein.handle_errors(Exception)(self._answer_failure)  # type: ignore[arg-type]
         self._klein = klein.resource()
         self._chain = dispatcher.oversight.chain
-        self._answers_preflights = dispatcher.settings.cors
+        self._answers_preflights = settings.cors
+        # There are few paths beside those of single points, which come without a body.
+        self.find_route = lru_cache(_ROUTES_KEPT)(self._find_route)
 
-    def find_route(self, method: bytes, path: bytes) -> Route | None:
-        """The endpoint of a method and a path, None where there is none."""
-        try:
-            segments = _plain_segments([*map(unquote_to_bytes, path.split(b"/"))])
-            info, verb = b"/".join(segments).decode(), method.decode()
-            name, _ = self._map.match(info, verb)
-        except (HTTPException, UnicodeDecodeError):
-            return None
+    def _find_route(self, method: bytes, path: bytes) -> Route:
+        """The endpoint of a method and a path. Raises HTTPException or UnicodeDecodeError."""
+        segments = _plain_segments([*map(unquote_to_bytes, path.split(b"/"))])
+        name, _ = self._map.match(b"/".join(segments).decode(), method.decode())
         return self._routes[name]
+
+    def is_preflight(self, request: ApiRequest) -> bool:
+        """Whether a request only asks if a page may call."""
+        return request.method == b"OPTIONS" and self._answers_preflights
 
     def render(self, request: ApiRequest) -> Any:
         """Answer a request, whatever its method and path."""
-        if request.method == b"OPTIONS" and self._answers_preflights:
+        if self.is_preflight(request):
             return request.prepare(self._preflight(request))
         try:
             request.postpath = _plain_segments(request.postpath or [])
-        except UnicodeDecodeError:
-            error = BadRequest("the path is not UTF-8")
-            return request.prepare(refuse(self._chain, request, error))
+        except UnicodeDecodeError as error:
+            return request.prepare(self.refuse(request, error))
         return self._klein.render(request)
+
+    def refuse(self, request: ApiRequest, error: Exception, headers: Headers = ()) -> Answer:
+        """The answer to a request that comes to no endpoint."""
+        if isinstance(error, UnicodeDecodeError):
+            error = BadRequest("the path is not UTF-8")
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            allowed = (b"Allow", ", ".join(sorted(error.valid_methods)).encode())
+            headers = (*headers, allowed)
+        return refuse(self._chain, request, error, headers)
 
     def _answer_failure(self, request: ApiRequest, failure: Failure) -> bytes:
         """Answer what no handler has caught: a path or a method that is not there, mostly."""
         error = failure.value or Exception("no reason given")
         if not isinstance(error, HTTPException):
             return request.prepare(error_answer(error, 0.0))
-        headers: Headers = ()
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            headers = ((b"Allow", ", ".join(sorted(error.valid_methods)).encode()),)
-        return request.prepare(refuse(self._chain, request, error, headers))
+        return request.prepare(self.refuse(request, error))
 
     def _preflight(self, request: ApiRequest) -> Answer:
         """What a browser asks, without a key, before it lets a page call."""

@@ -10,33 +10,67 @@ from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]
 
-_QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
+_QUOTE, _BACKSLASH, _COMMA = b'"'[0], b"\\"[0], b","[0]
 _OPENING, _CLOSING = b"{"[0], b"}"[0]
 _CASE = 0x20
 """The bit in which square brackets differ from curly ones, and a backslash from a bar."""
 
 
 @frozen
-class Brackets:
-    """The brackets outside of strings in a piece of text, in order.
+class Marks:
+    """The brackets outside of strings in a piece of text, in order, and its quotes.
 
-    All three are of shape [n]: where in the piece they are, their codes, and how many are open
-    after each.
+    `positions`, `is_opening` and `depths` are of shape [n]: where in the piece the brackets are,
+    of which kind, and how many are open after each. `quotes` are those that begin and end strings.
     """
 
+    text: NDArray[np.uint8]
     positions: Positions
-    codes: NDArray[np.uint8]
+    is_opening: NDArray[np.bool]
     depths: Positions
+    quotes: Positions
+    begins_inside: bool
 
-    def opening(self, code: bytes, depth: int) -> Positions:
-        """Where the brackets `code` are that open to `depth`."""
-        found: Positions = self.positions[(self.codes == code[0]) & (self.depths == depth)]
+    @property
+    def deepest(self) -> int:
+        """How many brackets are open at the most."""
+        return int(self.depths.max()) if len(self.depths) else 0
+
+    def first_closing(self, depth: int, start: int) -> int | None:
+        """Where, from `start` on, a bracket first closes down to `depth`."""
+        return _first(self._closing(depth), start)
+
+    def last_closing(self, depth: int, start: int) -> int | None:
+        """Where, from `start` on, a bracket last closes down to `depth`."""
+        found = self._closing(depth)
+        return int(found[-1]) if len(found) and found[-1] >= start else None
+
+    def left_open(self, depth: int) -> list[int]:
+        """Where the brackets are that open above `depth` and do not close, the outermost first.
+
+        Those that are open up to there must not close in the piece, or not any more.
+        """
+        found: list[int] = []
+        last = int(self.depths[-1]) if len(self.depths) else depth
+        for level in range(depth + 1, last + 1):
+            opened = np.flatnonzero(self.is_opening & (self.depths == level))
+            found.append(int(self.positions[opened[-1]]))
         return found
 
-    def closing(self, depth: int) -> Positions:
-        """Where brackets of either kind close down to `depth`."""
-        is_closing = (self.codes | _CASE) == _CLOSING
-        found: Positions = self.positions[is_closing & (self.depths == depth)]
+    def count_opening(self, start: int, end: int) -> int:
+        """How many brackets open from `start` to before `end`."""
+        first, last = self.positions.searchsorted((start, end))
+        return int(np.count_nonzero(self.is_opening[first:last]))
+
+    def last_comma(self, start: int) -> int | None:
+        """Where, from `start` on, the last comma outside of strings is."""
+        commas = np.flatnonzero(self.text[start:] == _COMMA) + start
+        before = self.quotes.searchsorted(commas) + self.begins_inside
+        outside = commas[before & 1 == 0]
+        return int(outside[-1]) if len(outside) else None
+
+    def _closing(self, depth: int) -> Positions:
+        found: Positions = self.positions[~self.is_opening & (self.depths == depth)]
         return found
 
 
@@ -48,42 +82,67 @@ class Structure:
     """
 
     def __init__(self) -> None:
-        self._depth = 0
-        self._is_inside = False
-        self._is_escaped = False
+        self.state = (0, False, False)
+        """How many brackets are open where the last piece ended, whether that is inside of a
+        string, and behind a backslash there. It may be set back, to scan a piece again."""
+        self._codes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self._is_mark = self._is_quote = np.empty(0, dtype=bool)
 
-    def scan(self, text: bytes) -> Brackets:
+    def _marks(self, found: NDArray[np.uint8]) -> Positions:
+        """Where brackets, quotes and backslashes are.
+
+        The arrays for that are kept: they are too large for memory that is at hand.
+        """
+        size = len(found)
+        if size > len(self._codes):
+            self._codes = np.empty(size, dtype=np.uint8)
+            self._is_mark, self._is_quote = np.empty((2, size), dtype=bool)
+        codes, is_mark, is_quote = self._codes[:size], self._is_mark[:size], self._is_quote[:size]
+        np.bitwise_or(found, _CASE, out=codes)
+        np.subtract(codes, _OPENING, out=codes)
+        np.less_equal(codes, _CLOSING - _OPENING, out=is_mark)
+        np.equal(found, _QUOTE, out=is_quote)
+        np.logical_or(is_mark, is_quote, out=is_mark)
+        marks: Positions = is_mark.nonzero()[0]
+        return marks
+
+    def scan(self, text: bytes) -> Marks:
         """The brackets of the next piece."""
+        depth, is_inside, is_escaped = self.state
         found: NDArray[Any] = np.frombuffer(text, dtype=np.uint8)
-        is_mark = (found | _CASE) - _OPENING <= _CLOSING - _OPENING
-        is_mark |= found == _QUOTE
-        marks = is_mark.nonzero()[0]
+        marks = self._marks(found)
         codes = found[marks]
         quotes = codes == _QUOTE
-        quotes &= ~self._escaped(marks, codes, len(text))
-        inside = (np.cumsum(quotes) + self._is_inside) & 1
-        if len(inside):
-            self._is_inside = bool(inside[-1])
+        escaped, ends_escaped = _escaped(marks, codes, len(text), is_escaped)
+        quotes &= ~escaped
+        inside = (np.cumsum(quotes) + is_inside) & 1
         is_bracket = ((codes | _CASE == _OPENING) | (codes | _CASE == _CLOSING)) & (inside == 0)
-        codes = codes[is_bracket]
-        depths = self._depth + np.cumsum(np.where(codes | _CASE == _OPENING, 1, -1))
-        if len(depths):
-            self._depth = int(depths[-1])
-        return Brackets(marks[is_bracket], codes, depths)
+        is_opening = codes[is_bracket] | _CASE == _OPENING
+        depths = depth + np.cumsum(np.where(is_opening, 1, -1))
+        ends_inside = bool(inside[-1]) if len(inside) else is_inside
+        self.state = (int(depths[-1]) if len(depths) else depth, ends_inside, ends_escaped)
+        return Marks(found, marks[is_bracket], is_opening, depths, marks[quotes], is_inside)
 
-    def _escaped(self, marks: Positions, codes: NDArray[np.uint8], length: int) -> NDArray[np.bool]:
-        """Which of the marks follow a backslash that escapes them."""
-        slashes = marks[codes == _BACKSLASH]
-        escaped = np.zeros(length + 1, dtype=bool) if len(slashes) or self._is_escaped else None
-        if escaped is None:
-            return np.zeros(len(marks), dtype=bool)
-        escaped[0] = self._is_escaped
-        if self._is_escaped and len(slashes) and slashes[0] == 0:
-            slashes = slashes[1:]
-        # Of backslashes in a row every other one escapes what follows it, beginning with the first.
-        order = np.arange(len(slashes))
-        begins = np.diff(slashes, prepend=-2) != 1
-        first = np.maximum.accumulate(np.where(begins, order, 0))
-        escaped[slashes[(order - first) % 2 == 0] + 1] = True
-        self._is_escaped = bool(escaped[length])
-        return escaped[marks]
+
+def _escaped(
+    marks: Positions, codes: NDArray[np.uint8], length: int, is_escaped: bool
+) -> tuple[NDArray[np.bool], bool]:
+    """Which of the marks follow a backslash that escapes them, and whether what comes next does."""
+    slashes = marks[codes == _BACKSLASH]
+    if not len(slashes) and not is_escaped:
+        return np.zeros(len(marks), dtype=bool), False
+    escaped = np.zeros(length + 1, dtype=bool)
+    escaped[0] = is_escaped
+    if is_escaped and len(slashes) and slashes[0] == 0:
+        slashes = slashes[1:]
+    # Of backslashes in a row every other one escapes what follows it, beginning with the first.
+    order = np.arange(len(slashes))
+    begins = np.diff(slashes, prepend=-2) != 1
+    first = np.maximum.accumulate(np.where(begins, order, 0))
+    escaped[slashes[(order - first) % 2 == 0] + 1] = True
+    return escaped[marks], bool(escaped[length])
+
+
+def _first(positions: Positions, start: int) -> int | None:
+    index = int(positions.searchsorted(start))
+    return int(positions[index]) if index < len(positions) else None

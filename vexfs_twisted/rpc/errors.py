@@ -33,6 +33,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "not_supported": StatusCode.UNIMPLEMENTED,
     "timeout": StatusCode.DEADLINE_EXCEEDED,
     "unavailable": StatusCode.UNAVAILABLE,
+    "overloaded": StatusCode.UNAVAILABLE,
     "too_many": StatusCode.RESOURCE_EXHAUSTED,
     "rate_limited": StatusCode.RESOURCE_EXHAUSTED,
     "interrupted": StatusCode.ABORTED,

@@ -97,11 +97,11 @@ class _Headers:
         self._items = items or ()
 
     def find(self, name: str) -> str | None:
-        """The first value under a name, where it is a text."""
-        for key, value in self._items:
-            if key == name:
-                return value if isinstance(value, str) else None
-        return None
+        """The value under a name, where it is a text; several come in one, between commas."""
+        values = [value for key, value in self._items if key == name]
+        if not values or not isinstance(values[0], str):
+            return None
+        return values[0] if len(values) == 1 else ", ".join(map(str, values))
 
 
 @lru_cache(maxsize=4096)

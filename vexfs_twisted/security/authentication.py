@@ -14,9 +14,10 @@ _SCHEME = "bearer "
 class Authentication:
     """Lets calls through that carry one of the keys, which are all worth the same.
 
-    The key comes in `api-key`, or in `authorization` as a bearer token; where both are there, the
-    former counts. What takes no key is open: the kinds of calls say so themselves. Stateless, so
-    usable from any thread.
+    The key comes in `api-key`, or in `authorization` as a bearer token; where both are there, they
+    must be the same. A header that comes twice is no key: a proxy may have looked at the other one.
+    What takes no key is open: the kinds of calls say so themselves. Stateless, so usable from any
+    thread.
 
     What a key allows beyond everything is for an interceptor, or the operations, to say: this one
     only asks whether it is known.
@@ -29,11 +30,14 @@ class Authentication:
         """Raise Unauthenticated for a call without a key, or with a wrong one."""
         if call.kind.is_open:
             return
-        given = call.header("api-key") or _bearer_token(call.header("authorization"))
+        key, token = call.header("api-key"), _bearer_token(call.header("authorization"))
+        given = key or token
         if given is None:
             raise Unauthenticated("Must provide an API key or an Authorization bearer token")
         if not self._knows(given.encode("utf-8", "replace")):
             raise Unauthenticated("Invalid API key or JWT")
+        if token is not None and token != given:
+            raise Unauthenticated("The API key and the Authorization bearer token differ")
 
     def after(self, call: Call, outcome: str, seconds: float) -> None:
         """Nothing is kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ...jsonform.converter import describe, located, make_converter
@@ -17,6 +17,7 @@ Reader = Callable[[Any], T]
 
 _CONVERTER = make_converter()
 _MAX_NESTING = 128
+_SLICE_VALUES = 100_000
 
 
 def reader_of(kind: type[T]) -> Reader[T]:
@@ -48,6 +49,20 @@ def read_list(value: Any) -> list[Any]:
     if type(value) is not list:
         raise FormatError(f"invalid type: {describe(value)}, expected a sequence")
     return value
+
+
+def in_slices(values: list[T]) -> Iterator[list[T]]:
+    """A list in parts: what goes through all of it in one call holds the GIL for as long."""
+    for start in range(0, len(values), _SLICE_VALUES):
+        yield values[start : start + _SLICE_VALUES]
+
+
+def set_of(values: list[T]) -> frozenset[T]:
+    """The values as a set, made in slices."""
+    found: set[T] = set()
+    for part in in_slices(values):
+        found.update(part)
+    return frozenset(found)
 
 
 def required(body: dict[str, Any], name: str, read: Reader[T]) -> T:

@@ -38,6 +38,7 @@ from .fields import (
     read_u32,
     read_unsigned,
     required,
+    set_of,
 )
 from .ids import read_ids
 from .predicates import PREDICATES
@@ -157,7 +158,7 @@ def _read_field_condition(body: dict[str, Any], path: str) -> Condition:
 def _read_has_id(value: Any, scope: _Scope) -> HasId:
     if scope.is_nested:
         raise BadInput("`has_id` is not allowed inside of `nested`: its points have no ids there")
-    return HasId(frozenset(read_ids(value)))
+    return HasId(set_of(read_ids(value)))
 
 
 def _read_has_vector(value: Any, _: _Scope) -> HasVector:

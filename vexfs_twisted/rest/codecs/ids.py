@@ -7,7 +7,7 @@ from typing import Any
 from ...jsonform.converter import describe
 from ...model.errors import BadInput, FormatError
 from ...model.ids import PointId, canonical_uuid, parse_point_id
-from .fields import read_list
+from .fields import in_slices, read_list
 
 
 def read_id(value: Any) -> PointId:
@@ -28,9 +28,13 @@ def read_id(value: Any) -> PointId:
 def read_ids(value: Any) -> list[PointId]:
     """A list of point ids. Lists of integers only, the common case, are checked in bulk."""
     values = read_list(value)
-    if values and set(map(type, values)) == {int} and min(values) >= 0:
+    if all(map(_are_integers, in_slices(values))):
         return values
     return [read_id(item) for item in values]
+
+
+def _are_integers(values: list[Any]) -> bool:
+    return set(map(type, values)) == {int} and min(values) >= 0
 
 
 def id_in_path(segment: str) -> PointId:

@@ -11,10 +11,11 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from ...jsonform.converter import describe, located
-from ...model.errors import DomainError, FormatError, empty_vector
+from ...model.errors import DomainError, FormatError, Problem, ValidationError, empty_vector
 from ...model.ids import PointId
-from ...model.updates import Upsert
+from ...model.updates import UpdateVectors, Upsert
 from ...model.vectors import UNNAMED, VectorColumn
+from .gathering import MAX_ELEMENTS, Gathered
 from .ids import read_id, read_ids
 from .vectors import Label, is_inference, no_inference, read_column
 
@@ -34,53 +35,120 @@ class PointsDraft:
 
     def __init__(self) -> None:
         self._ids: list[PointId] = []
-        self._columns: dict[str, _ColumnDraft] = {}
+        self._columns: dict[str, ColumnDraft] = {}
         self._payloads: list[bytes] = []
         self._count = 0
         self._check = (_OBJECTS, 0)
         self._failed: tuple[tuple[int, int], DomainError] | None = None
+        self._failed_at = 0
 
     def add(self, points: list[Any]) -> None:
         """Take the points that follow those before."""
         try:
             self._add(points)
         except DomainError as error:
+            if self._failed is None:
+                self._failed_at = self._count
             if self._failed is None or self._check < self._failed[0]:
                 self._failed = (self._check, error)
         self._count += len(points)
+        if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
+            raise self._failed[1]
+
+    def __len__(self) -> int:
+        return self._count
 
     def upsert(self, how: Mapping[str, Any]) -> Upsert:
         """The upsert of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        return Upsert(ids=self._ids, vectors=self._vectors(), payloads=self._payloads, **how)
+
+    def _vectors(self) -> Mapping[str, VectorColumn]:
         if self._failed is not None:
             raise self._failed[1]
         _refuse_empty({name: column.first_empty for name, column in self._columns.items()})
-        vectors = {name: column.finish(self._count) for name, column in self._columns.items()}
-        return Upsert(ids=self._ids, vectors=vectors, payloads=self._payloads, **how)
+        return {name: column.finish(self._count) for name, column in self._columns.items()}
 
     def _add(self, points: list[Any]) -> None:
         start = self._count
-        self._check = (_OBJECTS, 0)
-        ids, vectors = take_points(points, "PointStruct", start)
-        self._check = (_IDS, 0)
-        self._ids += read_point_ids(ids, start)
-        self._check = (_VECTORS, 0)
-        self._add_vectors(vectors)
+        self._add_ids_and_vectors(points, "PointStruct")
         self._check = (_PAYLOADS, 0)
         payloads = [point.get("payload") for point in points]
         check_payloads(payloads, lambda index: f"points[{start + index}].payload")
         self._check = (_NESTING, 0)
         self._payloads += dump_payloads(payloads)
 
+    def _add_ids_and_vectors(self, points: list[Any], kind: str) -> None:
+        start = self._count
+        self._check = (_OBJECTS, 0)
+        ids, vectors = take_points(points, kind, start)
+        self._check_vectors(vectors)
+        self._check = (_IDS, 0)
+        self._ids += read_point_ids(ids, start)
+        self._check = (_VECTORS, 0)
+        self._add_vectors(vectors)
+
+    def _check_vectors(self, vectors: list[Any]) -> None:
+        """Raise for vectors that say nothing, where they must."""
+
     def _add_vectors(self, vectors: list[Any]) -> None:
         rows = _rows_by_name(vectors, self._count)
         for name in rows:
-            self._columns.setdefault(name, _ColumnDraft())
+            self._columns.setdefault(name, ColumnDraft())
         for rank, name in enumerate(self._columns):
             if name in rows:
                 self._check = (_COLUMNS, rank)
                 found = rows[name]
                 column = found.read(name, self._count)
                 self._columns[name].add(column, self._count, found.first_empty(column))
+
+
+class PointVectorsDraft(PointsDraft):
+    """New vectors for points that exist, taken in the same way. Each must have one at least."""
+
+    def update(self, how: Mapping[str, Any]) -> UpdateVectors:
+        """The update of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        return UpdateVectors(ids=self._ids, vectors=self._vectors(), **how)
+
+    def _add(self, points: list[Any]) -> None:
+        self._add_ids_and_vectors(points, "PointVectors")
+
+    def _check_vectors(self, vectors: list[Any]) -> None:
+        for index, vector in enumerate(vectors, self._count):
+            if vector in ({}, []):
+                text = "must specify vectors to update for point"
+                raise ValidationError([Problem(f"points[{index}].vector", text)])
+
+
+class RowsDraft:
+    """The vectors of one name, as rows of a column that grows. `place` is where they stand."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._rows = Gathered(self._read)
+        self._column = ColumnDraft()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, rows: list[Any]) -> None:
+        """Take the rows that follow those before."""
+        self._rows.add(rows)
+
+    @property
+    def first_empty(self) -> int | None:
+        """The first row without numbers, once the column was read."""
+        return self._column.first_empty
+
+    def column(self) -> VectorColumn:
+        """The whole column, of one row at least. Raises DomainErrors."""
+        self._rows.parts()
+        return self._column.finish(len(self._rows))
+
+    def _read(self, rows: list[Any], start: int) -> None:
+        column = read_column(rows, lambda row: f"{self._place}[{start + row}]")
+        self._column.add(column, start, _first_empty(rows, column))
+        if self._column.is_uneven and start > MAX_ELEMENTS:
+            raise FormatError(f"{self._place}: the vectors are of several lengths, or of none")
 
 
 @define
@@ -105,14 +173,12 @@ class _Rows:
 
     def first_empty(self, column: VectorColumn) -> int | None:
         """At which of the points the first vector without numbers is; `column` is theirs."""
-        if 0 not in column.dimensions:
-            return None
-        row = next(row for row, vector in enumerate(self.rows) if not vector)
-        return row if self.positions is None else self.positions[row]
+        row = _first_empty(self.rows, column)
+        return row if row is None or self.positions is None else self.positions[row]
 
 
 @define
-class _ColumnDraft:
+class ColumnDraft:
     """A column that grows. Its rows are dropped once they turn out to be of several lengths.
 
     `first_empty` is the first point whose vector has no numbers.
@@ -123,12 +189,12 @@ class _ColumnDraft:
     _positions: list[NDArray[np.int64]] = field(factory=list)
     _dimensions: dict[int, None] = field(factory=dict)
 
-    def add(self, column: VectorColumn, start: int, first_empty: int | None) -> None:
+    def add(self, column: VectorColumn, start: int, first_empty: int | None = None) -> None:
         """Take more rows; `start` is added to their positions, and to the first empty one's."""
         if self.first_empty is None and first_empty is not None:
             self.first_empty = start + first_empty
         self._dimensions |= dict.fromkeys(column.dimensions)
-        if self._is_uneven:
+        if self.is_uneven:
             self._data.clear()
             self._positions.clear()
             return
@@ -140,7 +206,7 @@ class _ColumnDraft:
 
     def finish(self, points: int) -> VectorColumn:
         """The whole column, for so many points."""
-        if self._is_uneven:
+        if self.is_uneven:
             return VectorColumn.uneven(tuple(self._dimensions))
         (dimension,) = self._dimensions
         data = np.frombuffer(self._data, dtype=np.float32).reshape(-1, dimension)
@@ -149,7 +215,8 @@ class _ColumnDraft:
         )
 
     @property
-    def _is_uneven(self) -> bool:
+    def is_uneven(self) -> bool:
+        """Whether there are rows of several lengths, or of none."""
         return len(self._dimensions) != 1 or 0 in self._dimensions
 
 
@@ -183,12 +250,11 @@ def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
         raise
 
 
-def read_point_vectors(vectors: list[Any]) -> Mapping[str, VectorColumn]:
-    """The columns of vectors that each point brings along: bare lists, or objects of them."""
-    rows = _rows_by_name(vectors, 0)
-    columns = {name: own.read(name, 0) for name, own in rows.items()}
-    _refuse_empty({name: rows[name].first_empty(column) for name, column in columns.items()})
-    return columns
+def _first_empty(rows: list[Any], column: VectorColumn) -> int | None:
+    """The first of the rows without numbers; `column` is what they were read as."""
+    if 0 not in column.dimensions:
+        return None
+    return next(row for row, vector in enumerate(rows) if not vector)
 
 
 def _refuse_empty(empty: Mapping[str, int | None]) -> None:

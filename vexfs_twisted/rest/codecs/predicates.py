@@ -39,6 +39,7 @@ from .fields import (
     read_object,
     read_unsigned,
     required,
+    set_of,
 )
 
 _BOUNDS = ("lt", "gt", "gte", "lte")
@@ -70,9 +71,9 @@ def _read_match_value(value: Any) -> MatchValue:
 def _read_values(value: Any) -> frozenset[str] | frozenset[int]:
     if type(value) is list:
         if all(type(item) is str for item in value):
-            return frozenset(value)
+            return set_of(value)
         if all(type(item) is int and item in _I64 for item in value):
-            return frozenset(value)
+            return set_of(value)
     raise _no_match()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import chain
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -36,7 +38,6 @@ from .fields import (
     optional,
     read_boolean,
     read_exact_number,
-    read_list,
     read_number,
     read_object,
     read_string,
@@ -46,6 +47,7 @@ from .fields import (
     required,
 )
 from .filters import read_optional_filter
+from .gathering import MAX_ELEMENTS, Gathered, gathered
 from .ids import read_id, read_ids
 from .predicates import read_datetime
 from .selectors import read_path, read_selection
@@ -182,18 +184,41 @@ def read_search(value: Any, path: str = "search_request") -> Query:
 
 def read_query_batch(value: Any) -> list[Query]:
     """Several queries."""
-    searches = _read_searches(value, "QueryRequestBatch")
-    return [read_query(item, f"searches[{i}].internal") for i, item in enumerate(searches)]
+    return _read_searches(value, "QueryRequestBatch", gather_queries)
+
+
+def gather_queries() -> Gathered[list[Query]]:
+    """Takes the queries of a batch."""
+
+    def read(queries: list[Any], start: int) -> list[Query]:
+        numbered = enumerate(queries, start)
+        return [read_query(item, f"searches[{i}].internal") for i, item in numbered]
+
+    return Gathered(read, MAX_ELEMENTS)
 
 
 def read_search_batch(value: Any) -> list[Query]:
     """Several searches."""
-    searches = _read_searches(value, "SearchRequestBatch")
-    return [read_search(item, f"searches[{i}].search_request") for i, item in enumerate(searches)]
+    return _read_searches(value, "SearchRequestBatch", gather_searches)
 
 
-def _read_searches(value: Any, name: str) -> list[Any]:
-    return required(read_object(value, name), "searches", read_list)
+def gather_searches() -> Gathered[list[Query]]:
+    """Takes the searches of a batch."""
+
+    def read(searches: list[Any], start: int) -> list[Query]:
+        numbered = enumerate(searches, start)
+        return [read_search(item, f"searches[{i}].search_request") for i, item in numbered]
+
+    return Gathered(read, MAX_ELEMENTS)
+
+
+def _read_searches(
+    value: Any, name: str, gather: Callable[[], Gathered[list[Query]]]
+) -> list[Query]:
+    def read(searches: Any) -> Gathered[list[Query]]:
+        return gathered(searches, Gathered, gather)
+
+    return list(chain.from_iterable(required(read_object(value, name), "searches", read).parts()))
 
 
 def _check_parts(body: dict[str, Any], has_target: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -30,6 +31,7 @@ from .fields import (
     required,
 )
 from .filters import read_optional_filter
+from .gathering import MAX_ELEMENTS, Gathered, gathered
 from .ids import read_ids
 from .selectors import read_path, read_paths
 from .upserts import read_update_vectors, read_upsert
@@ -81,8 +83,22 @@ def read_delete_vectors(value: Any) -> DeleteVectors:
 def read_update_batch(value: Any) -> list[Update]:
     """Updates of all kinds, in order."""
     body = read_object(value, "UpdateOperations")
-    operations = required(body, "operations", read_list)
-    return [_read_operation(item, f"operations[{i}]") for i, item in enumerate(operations)]
+    operations = required(body, "operations", _read_operations)
+    return list(chain.from_iterable(operations.parts()))
+
+
+def gather_operations() -> Gathered[list[Update]]:
+    """Takes the operations of a batch."""
+
+    def read(operations: list[Any], start: int) -> list[Update]:
+        numbered = enumerate(operations, start)
+        return [_read_operation(item, f"operations[{index}]") for index, item in numbered]
+
+    return Gathered(read, MAX_ELEMENTS)
+
+
+def _read_operations(value: Any) -> Gathered[list[Update]]:
+    return gathered(value, Gathered, gather_operations)
 
 
 def _read_operation(value: Any, place: str) -> Update:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
-
-from attrs import frozen
 
 from ...jsonform.converter import located
 from ...model.errors import FormatError, Problem, ValidationError, empty_vector
 from ...model.updates import UpdateMode, UpdateVectors, Upsert
-from ...model.vectors import UNNAMED, VectorColumn
-from .fields import Reader, optional, read_list, read_object, reader_of, refuse_shard_key, required
+from ...model.vectors import UNNAMED
+from .fields import Reader, optional, read_object, reader_of, refuse_shard_key, required
 from .filters import read_optional_filter
+from .gathering import Gathered, gathered
 from .ids import read_ids
 from .pointlists import (
     PointsDraft,
+    PointVectorsDraft,
+    RowsDraft,
     check_payloads,
     dump_payloads,
-    read_point_ids,
-    read_point_vectors,
-    take_points,
 )
-from .vectors import read_column
 
 _read_mode: Reader[UpdateMode] = reader_of(UpdateMode)
 
 
-@frozen
-class Streamed:
-    """Points that were cut out of a body while it arrived, and the value that stands for them."""
-
-    points: PointsDraft
-    mark: list[str]
-
-
-def read_upsert(value: Any, streamed: Streamed | None = None) -> Upsert:
+def read_upsert(value: Any) -> Upsert:
     """An upsert, as a list of points or by columns."""
     body = read_object(value, "PointInsertOperations")
     refuse_shard_key(body)
@@ -45,12 +35,8 @@ def read_upsert(value: Any, streamed: Streamed | None = None) -> Upsert:
     if body.get("batch") is not None:
         return located("batch", _read_batch, body["batch"], how)
     points = body.get("points")
-    if streamed is not None and points == streamed.mark:
-        return streamed.points.upsert(how)
     if points is not None:
-        draft = PointsDraft()
-        draft.add(read_list(points))
-        return draft.upsert(how)
+        return gathered(points, PointsDraft, PointsDraft).upsert(how)
     raise FormatError("data did not match any variant of untagged enum PointInsertOperations")
 
 
@@ -58,19 +44,15 @@ def read_update_vectors(value: Any) -> UpdateVectors:
     """New vectors for points that exist, as a list of points."""
     body = read_object(value, "UpdateVectors")
     refuse_shard_key(body)
-    points = required(body, "points", read_list)
-    if not points:
+    points = required(body, "points", _read_point_vectors)
+    if not len(points):
         raise ValidationError([Problem("points", "must specify points to update")])
-    ids, vectors = take_points(points, "PointVectors")
-    for index, vector in enumerate(vectors):
-        if vector in ({}, []):
-            text = "must specify vectors to update for point"
-            raise ValidationError([Problem(f"points[{index}].vector", text)])
-    return UpdateVectors(
-        ids=read_point_ids(ids),
-        update_filter=read_optional_filter(body, "update_filter", "update_filter"),
-        vectors=read_point_vectors(vectors),
-    )
+    how = {"update_filter": read_optional_filter(body, "update_filter", "update_filter")}
+    return points.update(how)
+
+
+def _read_point_vectors(value: Any) -> PointVectorsDraft:
+    return gathered(value, PointVectorsDraft, PointVectorsDraft)
 
 
 def _read_batch(value: Any, how: dict[str, Any]) -> Upsert:
@@ -80,32 +62,44 @@ def _read_batch(value: Any, how: dict[str, Any]) -> Upsert:
         raise FormatError("missing field `vectors`")
     named = body["vectors"]
     columns = {
-        name: located(f"vectors.{name}", read_list, rows)
+        name: located(f"vectors.{name}", _read_rows, rows, name)
         for name, rows in (named if type(named) is dict else {UNNAMED: named}).items()
     }
     for rows in columns.values():
         _check_length("vectors", len(ids), len(rows))
-    payloads = body.get("payloads")
-    if payloads is None:
-        payloads = [None] * len(ids)
-    _check_length("payloads", len(ids), len(located("payloads", read_list, payloads)))
-    vectors = {name: _read_whole(name, rows) for name, rows in columns.items() if rows}
-    check_payloads(payloads, "payloads[{}]".format)
-    for name, column in vectors.items():
-        if 0 in column.dimensions:
-            row = next(row for row, vector in enumerate(columns[name]) if not vector)
-            raise empty_vector(f"batch.vectors{'.?' if name else ''}[{row}]")
+    payloads = _read_payloads([None] * len(ids))
+    if body.get("payloads") is not None:
+        payloads = located("payloads", _read_payloads, body["payloads"])
+    _check_length("payloads", len(ids), len(payloads))
+    vectors = {name: rows.column() for name, rows in columns.items() if len(rows)}
+    for name, rows in columns.items():
+        if rows.first_empty is not None:
+            raise empty_vector(f"batch.vectors{'.?' if name else ''}[{rows.first_empty}]")
     return Upsert(
         ids=ids,
         vectors=vectors,
-        payloads=dump_payloads(payloads),
+        payloads=list(chain.from_iterable(payloads.parts())),
         **how,
     )
 
 
-def _read_whole(name: str, rows: list[Any]) -> VectorColumn:
+def _read_rows(value: Any, name: str) -> RowsDraft:
     place = f"vectors.{name}" if name else "vectors"
-    return read_column(rows, lambda row: f"{place}[{row}]")
+    return gathered(value, RowsDraft, lambda: RowsDraft(place))
+
+
+def gather_payloads() -> Gathered[list[bytes]]:
+    """Takes the payloads of points that come by columns."""
+    return Gathered(_dump_some)
+
+
+def _read_payloads(value: Any) -> Gathered[list[bytes]]:
+    return gathered(value, Gathered, gather_payloads)
+
+
+def _dump_some(payloads: list[Any], start: int) -> list[bytes]:
+    check_payloads(payloads, lambda index: f"payloads[{start + index}]")
+    return dump_payloads(payloads)
 
 
 def _check_length(what: str, expected: int, got: int) -> None:

@@ -6,11 +6,12 @@ from ...jsonform.collections import read_alias_actions
 from ..call import Call
 from ..codecs.results import aliases_to_json
 from ..routing import Routes
+from ..shapes import SMALL
 
 routes = Routes()
 
 
-@routes.write("POST", "/collections/aliases")
+@routes.write("POST", "/collections/aliases", SMALL)
 async def change(call: Call) -> object:
     """Create, delete and rename aliases."""
     call.check_timeout()

@@ -9,6 +9,7 @@ from ..codecs.fields import shallow
 from ..codecs.optimizations import optimizations_to_json
 from ..codecs.results import cluster_info_to_json, info_to_json
 from ..routing import Routes
+from ..shapes import SMALL
 
 routes = Routes()
 
@@ -20,7 +21,7 @@ async def list_collections(call: Call) -> object:
     return {"collections": [{"name": name} for name in names]}
 
 
-@routes.write("PUT", "/collections/<collection>")
+@routes.write("PUT", "/collections/<collection>", SMALL)
 async def create(call: Call) -> object:
     """Create a collection."""
     call.check_timeout()
@@ -43,7 +44,7 @@ async def optimizations(call: Call) -> object:
     return optimizations_to_json(told, parameters.parts, parameters.completed_limit)
 
 
-@routes.write("PATCH", "/collections/<collection>")
+@routes.write("PATCH", "/collections/<collection>", SMALL)
 async def update(call: Call) -> object:
     """Change the configuration of a collection."""
     call.check_timeout()

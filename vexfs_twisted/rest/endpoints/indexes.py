@@ -10,11 +10,12 @@ from ..codecs.fields import shallow
 from ..codecs.indexes import read_create_index
 from ..codecs.results import update_result_to_json
 from ..routing import Routes
+from ..shapes import SMALL
 
 routes = Routes()
 
 
-@routes.write("PUT", "/collections/<collection>/index")
+@routes.write("PUT", "/collections/<collection>/index", SMALL)
 async def create(call: Call) -> object:
     """Index a field of payloads."""
     how = call.update_parameters

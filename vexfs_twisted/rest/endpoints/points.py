@@ -14,6 +14,7 @@ from ..codecs.queries import read_count, read_facet, read_retrieve, read_scroll
 from ..codecs.results import facet_to_json, record_to_json
 from ..outflow import LatePart, StreamedRows, opened
 from ..routing import Routes
+from ..shapes import PLAIN
 
 routes = Routes()
 
@@ -31,7 +32,7 @@ async def get(call: Call) -> object:
     return record_to_json(records[0])
 
 
-@routes.read("POST", "/collections/<collection>/points")
+@routes.read("POST", "/collections/<collection>/points", PLAIN)
 async def retrieve(call: Call) -> object:
     """Several points."""
     timeout = call.time_limit
@@ -44,7 +45,7 @@ async def retrieve(call: Call) -> object:
     return await call.rows(await call.operations.retrieve(*arguments), record_to_json)
 
 
-@routes.read("POST", "/collections/<collection>/points/scroll")
+@routes.read("POST", "/collections/<collection>/points/scroll", PLAIN)
 async def scroll(call: Call) -> object:
     """A page of points."""
     timeout = call.time_limit
@@ -72,7 +73,7 @@ async def _streamed_page(call: Call, rows: StreamedRows[Record]) -> object:
     }
 
 
-@routes.read("POST", "/collections/<collection>/points/count")
+@routes.read("POST", "/collections/<collection>/points/count", PLAIN)
 async def count(call: Call) -> object:
     """The number of points that pass a filter."""
     timeout = call.time_limit
@@ -80,7 +81,7 @@ async def count(call: Call) -> object:
     return {"count": await call.operations.count(call.collection, request, timeout)}
 
 
-@routes.read("POST", "/collections/<collection>/facet")
+@routes.read("POST", "/collections/<collection>/facet", PLAIN)
 async def facet(call: Call) -> object:
     """The most frequent values of a payload field."""
     timeout = call.time_limit

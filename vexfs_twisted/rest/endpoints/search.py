@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...model.queries import Query
 from ..call import STREAM_FROM_POINTS, Call
 from ..codecs.queries import read_query, read_query_batch, read_search, read_search_batch
 from ..codecs.results import scored_point_to_json
+from ..codecs.shapes import QUERY_BATCH, SEARCH_BATCH
 from ..outflow import StreamedRows, opened
 from ..routing import Routes
+from ..shapes import PLAIN
 
 routes = Routes()
 
 
-@routes.read("POST", "/collections/<collection>/points/query")
+@routes.read("POST", "/collections/<collection>/points/query", PLAIN)
 async def query(call: Call) -> object:
     """The answer to one query."""
     return {"points": await _answer(call, read_query)}
 
 
-@routes.read("POST", "/collections/<collection>/points/query/batch")
+@routes.read("POST", "/collections/<collection>/points/query/batch", QUERY_BATCH)
 async def query_batch(call: Call) -> object:
     """The answers to several queries, in order."""
     return [{"points": points} for points in await _answer_batch(call, read_query_batch)]
 
 
-@routes.read("POST", "/collections/<collection>/points/search")
+@routes.read("POST", "/collections/<collection>/points/search", PLAIN)
 async def search(call: Call) -> object:
     """The answer to one search."""
     return await _answer(call, read_search)
 
 
-@routes.read("POST", "/collections/<collection>/points/search/batch")
+@routes.read("POST", "/collections/<collection>/points/search/batch", SEARCH_BATCH)
 async def search_batch(call: Call) -> object:
     """The answers to several searches, in order."""
     return await _answer_batch(call, read_search_batch)
@@ -50,8 +52,8 @@ async def _answer(call: Call, read: Callable[[Any], Query]) -> object:
     return await call.rows(points, scored_point_to_json)
 
 
-async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> list[object]:
+async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> Sequence[object]:
     timeout = call.time_limit
     requests = await call.read(read)
     answers = await call.operations.query_batch(call.collection, requests, timeout)
-    return [await call.rows(points, scored_point_to_json) for points in answers]
+    return await call.lists(answers, scored_point_to_json)

@@ -8,6 +8,7 @@ from typing import Any
 from ...model.updates import Update
 from ..call import Call
 from ..codecs.results import update_result_to_json
+from ..codecs.shapes import PAYLOAD_UPDATE, UPDATE_BATCH, UPDATE_VECTORS, UPSERT
 from ..codecs.updates import (
     read_clear_payload,
     read_delete,
@@ -18,19 +19,20 @@ from ..codecs.updates import (
     read_update_batch,
 )
 from ..codecs.upserts import read_update_vectors, read_upsert
-from ..decoding import UpsertDecoder
 from ..routing import Handler, Routes
+from ..shapes import PLAIN, Shape
 
 _POINTS = "/collections/<collection>/points"
 
-_UPDATES: tuple[tuple[str, str, Callable[[Any], Update]], ...] = (
-    ("POST", f"{_POINTS}/delete", read_delete),
-    ("PUT", f"{_POINTS}/vectors", read_update_vectors),
-    ("POST", f"{_POINTS}/vectors/delete", read_delete_vectors),
-    ("POST", f"{_POINTS}/payload", read_set_payload),
-    ("PUT", f"{_POINTS}/payload", read_overwrite_payload),
-    ("POST", f"{_POINTS}/payload/delete", read_delete_payload),
-    ("POST", f"{_POINTS}/payload/clear", read_clear_payload),
+_UPDATES: tuple[tuple[str, str, Callable[[Any], Update], Shape], ...] = (
+    ("PUT", _POINTS, read_upsert, UPSERT),
+    ("POST", f"{_POINTS}/delete", read_delete, PLAIN),
+    ("PUT", f"{_POINTS}/vectors", read_update_vectors, UPDATE_VECTORS),
+    ("POST", f"{_POINTS}/vectors/delete", read_delete_vectors, PLAIN),
+    ("POST", f"{_POINTS}/payload", read_set_payload, PAYLOAD_UPDATE),
+    ("PUT", f"{_POINTS}/payload", read_overwrite_payload, PAYLOAD_UPDATE),
+    ("POST", f"{_POINTS}/payload/delete", read_delete_payload, PLAIN),
+    ("POST", f"{_POINTS}/payload/clear", read_clear_payload, PLAIN),
 )
 
 routes = Routes()
@@ -48,12 +50,11 @@ def _update(read: Callable[[Any], Update]) -> Handler:
     return update
 
 
-routes.write("PUT", _POINTS, UpsertDecoder)(_update(read_upsert))
-for _method, _path, _read in _UPDATES:
-    routes.write(_method, _path)(_update(_read))
+for _method, _path, _read, _body in _UPDATES:
+    routes.write(_method, _path, _body)(_update(_read))
 
 
-@routes.write("POST", f"{_POINTS}/batch")
+@routes.write("POST", f"{_POINTS}/batch", UPDATE_BATCH)
 async def batch(call: Call) -> object:
     """Carry out updates one after another."""
     how = call.update_parameters

@@ -11,6 +11,7 @@ from ...model.status import CallFigures, DeviceCalls, DeviceStatus
 from ..call import Call
 from ..codecs.fields import optional, read_object, read_string
 from ..routing import Routes
+from ..shapes import SMALL
 
 routes = Routes()
 
@@ -32,7 +33,7 @@ async def stats(call: Call) -> object:
     }
 
 
-@routes.write("POST", "/vexfs/device", is_local=True)
+@routes.write("POST", "/vexfs/device", SMALL, is_local=True)
 async def use_device(call: Call) -> object:
     """Use the device at `path`, or none where it is null; DeviceRejected where it is not sound."""
     path = await call.read(_read_path)

@@ -1,0 +1,198 @@
+"""A connection that takes HTTP/1.1 as it is written down, and so much of it at a time."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from twisted.internet.interfaces import IDelayedCall, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from .answers import JSON
+
+if TYPE_CHECKING:
+    from .site import ApiSite
+
+REQUESTS_A_TURN = 16
+"""How many requests that came together are taken before other connections have their turn."""
+
+MAX_HEAD_BYTES = 16 * 1024
+"""How long a request line may be, and all the headers behind it."""
+
+_MAX_LENGTH_LINE = 64
+_TLS_RECORD = b"\x16"
+
+
+class StrictChannel(HTTPChannel):
+    """A connection of a client that is refused as soon as its requests are not sound.
+
+    What proxies and servers read in different ways is not read at all: headers that are folded, or
+    that say twice how long a body is, a host that is missing or given twice, chunks in HTTP/1.0.
+    """
+
+    # Both are looked after here, each with a status of its own.
+    MAX_LENGTH = MAX_HEAD_BYTES
+    totalHeadersSize = 4 * MAX_HEAD_BYTES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_new = True
+        self._is_in_head = False
+        self._is_refused = False
+        self._head_bytes = 0
+        self._taken = 0
+        self._next_turn: IDelayedCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the transport has read in one turn."""
+        if self._is_refused:
+            return
+        if self._is_new:
+            self._is_new = False
+            if data[:1] == _TLS_RECORD:
+                self._site.notices.tls(self._peer)
+                self._refuse(400, "This port takes HTTP: TLS is not on here")
+                return
+        self._taken = 0
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of a request's head."""
+        if self._is_refused:
+            return
+        if not self._is_in_head:
+            self._is_in_head = bool(line)
+            self._head_bytes = 0
+        elif line[:1] in (b" ", b"\t"):
+            self._refuse(400, "A header is folded into several lines")
+            return
+        else:
+            self._head_bytes += len(line)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, f"The headers are larger than {MAX_HEAD_BYTES} bytes")
+                return
+        super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is too long to be one."""
+        if self._is_in_head:
+            self._refuse(431, f"A header is larger than {MAX_HEAD_BYTES} bytes")
+        else:
+            self._refuse(414, f"The request line is longer than {MAX_HEAD_BYTES} bytes")
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a whole header; whether it is sound."""
+        if line[:15].lower() == b"content-length:" and len(line) > _MAX_LENGTH_LINE:
+            self._refuse(400, "The length of the body is no length")
+            return False
+        if self._receivedHeaderCount >= self.maxHeaders:
+            self._refuse(431, f"There are more than {self.maxHeaders} headers")
+            return False
+        is_sound: bool = super().headerReceived(line)
+        return is_sound
+
+    def allHeadersReceived(self) -> None:
+        """The head is complete: go on with the body, unless something is wrong with it."""
+        complaint = self._complaint()
+        if complaint is None:
+            super().allHeadersReceived()
+        else:
+            self._refuse(400, complaint)
+
+    def _complaint(self) -> str | None:
+        headers = self.requests[-1].requestHeaders
+        is_current = self._version == b"HTTP/1.1"
+        hosts = len(headers.getRawHeaders(b"Host") or ())
+        if hosts > 1 or (is_current and not hosts):
+            return "There must be one Host header"
+        codings = headers.getRawHeaders(b"Transfer-Encoding")
+        if codings is not None:
+            if not is_current:
+                return "HTTP/1.0 has no Transfer-Encoding"
+            if [coding.lower() for coding in codings] != [b"chunked"]:
+                return "The Transfer-Encoding may be chunked, and be said once"
+            if headers.hasHeader(b"Content-Length"):
+                return "There are Content-Length and Transfer-Encoding"
+        return None
+
+    def allContentReceived(self) -> None:
+        """The request is complete."""
+        if not self._is_refused:
+            self._is_in_head = False
+            super().allContentReceived()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take a piece of a body, or of what follows the request under way."""
+        if not self._is_refused:
+            super().rawDataReceived(data)
+
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """Take the next request, after an answer; `extra` is what has come of it by now.
+
+        After many in one turn it waits for the next, with all that has come and comes.
+        """
+        self._taken += 1
+        if self._taken < REQUESTS_A_TURN:
+            self.line_mode = 1
+            if extra:
+                super().dataReceived(extra)
+            return
+        self._handlingRequest = True
+        self._dataBuffer = [extra] if extra else []
+        self._networkProducer.pauseProducing()
+        self._next_turn = self.callLater(0, self._take_on)
+
+    def _take_on(self) -> None:
+        self._next_turn = None
+        self._taken = 0
+        self._handlingRequest = False
+        if not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+        extra = b"".join(self._dataBuffer)
+        self._dataBuffer = []
+        self.line_mode = 1
+        super().dataReceived(extra)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        super().connectionLost(reason)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self._refuse(400, "This is no HTTP/1.1")
+
+    def _refuse(self, status: int, text: str) -> None:
+        """Say what is wrong, and close the connection."""
+        if self._is_refused:
+            return
+        self._is_refused = True
+        cast(ITransport, self.transport).write(refusal(status, text))
+        self.loseConnection()
+
+    @property
+    def _site(self) -> ApiSite:
+        site: Any = self.site  # type: ignore[attr-defined]
+        return cast("ApiSite", site)
+
+    @property
+    def _peer(self) -> str:
+        return str(getattr(self.getPeer(), "host", ""))
+
+
+def refusal(status: int, text: str) -> bytes:
+    """A whole answer, in the shape that every error has, to what is no request."""
+    body = orjson.dumps({"status": {"error": text}, "time": 0.0})
+    lines = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {JSON.decode()}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode() + body

@@ -1,0 +1,38 @@
+"""Lines in the log about what clients do that may come in floods: one a minute of each kind."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..logs import get_logger
+
+log = get_logger("vexfs.rest")
+
+INTERVAL_S = 60.0
+
+
+class Notices:
+    """Tells the log, and how many times it has not been told since. In the reactor thread."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._told: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def tls(self, peer: str) -> None:
+        """A client begins a TLS handshake."""
+        self._tell("TLS is not on here, a client that wants it was sent away", peer)
+
+    def full(self, peer: str, reason: str) -> None:
+        """A connection was one too many."""
+        self._tell(f"connection refused: {reason}", peer)
+
+    def _tell(self, event: str, peer: str) -> None:
+        now = self._clock.seconds()
+        told = self._told.get(event)
+        if told is not None and now - told < INTERVAL_S:
+            self._left_out[event] = self._left_out.get(event, 0) + 1
+            return
+        self._told[event] = now
+        left_out = self._left_out.pop(event, 0)
+        log.warning(event, peer=peer, **({"left_out": left_out} if left_out else {}))
