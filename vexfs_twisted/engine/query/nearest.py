@@ -21,6 +21,7 @@ from ...model.queries import (
     check_query_vector,
 )
 from ...model.vectors import Vector
+from ..bounds import STOPS, UNBOUNDED, BoundsOfEach
 from ..filtering.rows import selected
 from ..index.aid import SearchAid
 from ..index.allowed import Allowed
@@ -29,10 +30,12 @@ from ..index.route import route_of
 from ..index.search import nearest
 from ..store.keys import encode_id
 from ..store.view import Snapshot, VectorSpace
-from .records import check_selection, fetch_columns, fetch_scored
+from .records import check_selection, expect_points, fetch_columns, fetch_scored
 from .scrolling import scroll_scored
 
-Answer = Sequence[ScoredPoint] | DomainError
+Answer = Sequence[ScoredPoint] | Exception
+
+_ERRORS = (DomainError, *STOPS)
 
 
 class _Search(NamedTuple):
@@ -56,11 +59,15 @@ class _Group(NamedTuple):
 
 
 def answer(
-    snapshot: Snapshot, queries: Sequence[Query], aid: SearchAid | None = None
+    snapshot: Snapshot,
+    queries: Sequence[Query],
+    aid: SearchAid | None = None,
+    bounds: BoundsOfEach = UNBOUNDED,
 ) -> list[Answer]:
     """The answer to each of `queries`, or the error that a client caused with it.
 
-    `aid` is asked before the engine where it may be.
+    `aid` is asked before the engine where it may be. `bounds` are those of each query: one that is
+    stopped is answered by what has stopped it.
     """
     answers: list[Answer] = [()] * len(queries)
     groups: dict[_Group, list[_Search]] = {}
@@ -68,24 +75,43 @@ def answer(
         try:
             check_selection(query.selection, snapshot)
             if query.target is None:
-                answers[position] = scroll_scored(snapshot, query)
+                with bounds.of([position]):
+                    answers[position] = scroll_scored(snapshot, query)
                 continue
             search = _prepared(snapshot, position, query)
             group = _Group(query.using, query.filter, query.params)
             groups.setdefault(group, []).append(search)
-        except DomainError as error:
+        except _ERRORS as error:
             answers[position] = error
     found: dict[Selection, list[tuple[int, Hits]]] = {}
     for group, searches in groups.items():
         space = snapshot.view.spaces[group.using]
-        for search, hits in zip(searches, _run(snapshot, group, searches, aid), strict=True):
+        positions = [search.position for search in searches]
+        try:
+            with bounds.of(positions):
+                each = _run(snapshot, group, searches, aid)
+        except STOPS as error:
+            _put(answers, positions, error)
+            continue
+        for search, hits in zip(searches, each, strict=True):
             chosen = _chosen(space, search, hits)
             found.setdefault(search.query.selection, []).append((search.position, chosen))
     for selection, positioned in found.items():
-        points = _fetched(snapshot, selection, [hits for _, hits in positioned])
-        for (position, _), own in zip(positioned, points, strict=True):
+        positions = [position for position, _ in positioned]
+        try:
+            with bounds.of(positions):
+                points = _fetched(snapshot, selection, [hits for _, hits in positioned])
+        except STOPS as error:
+            _put(answers, positions, error)
+            continue
+        for position, own in zip(positions, points, strict=True):
             answers[position] = own
     return answers
+
+
+def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> None:
+    for position in positions:
+        answers[position] = error
 
 
 def ranked(snapshot: Snapshot, query: Query, aid: SearchAid | None = None) -> Hits:
@@ -142,6 +168,8 @@ def _run(
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
     allowed = _allowed(snapshot, space, group.filter)
     limits = np.array([_reach(search, allowed.count) for search in searches])
+    # Those that are put together mostly want the same of their points.
+    expect_points(int(limits.sum()), searches[0].query.selection)
     route = route_of(snapshot.view.config, space.params, group.params)
     if aid is not None and route.may_be_aided and allowed.count and not allowed.is_filtered:
         found = aid.nearest(snapshot.view, group.using, vectors, limits)

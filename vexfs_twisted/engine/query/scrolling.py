@@ -11,6 +11,7 @@ from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..bounds import checkpoint, in_slices
 from ..columns.rowset import RowSet
 from ..filtering.rows import RowFilter, count_rows
 from ..store.bitmap import Rows
@@ -18,10 +19,12 @@ from ..store.keys import decode_id, decode_rows, encode_id, encode_ids
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
 from .ordering import scroll_ordered
-from .records import check_selection, fetch_records, fetch_scored
+from .records import check_selection, expect_points, fetch_records, fetch_scored
 
 _FIRST_BATCH = 64
 _LARGEST_BATCH = 4096
+_SLICE = 4096
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 STEP = 4
 """To walk to the next id takes as long as to look at the ids of so many rows that pass."""
 
@@ -52,7 +55,9 @@ def _fetch(
         check_selection(selection, snapshot)
     except DomainError as error:
         return error
-    rows = snapshot.tables.find_rows(encode_ids(ids))
+    expect_points(len(ids), selection)
+    parts = [snapshot.tables.find_rows(encode_ids(some)) for some in in_slices(ids, _SLICE)]
+    rows = np.concatenate([_NO_ROWS, *parts])
     return {record.id: record for record in fetch_records(snapshot, rows, selection)}
 
 
@@ -70,6 +75,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
+    expect_points(min(request.limit, snapshot.view.live.count), request.selection)
     rows = first_rows(snapshot, request.filter, start, request.limit + 1)
     records = fetch_records(snapshot, rows[: request.limit], request.selection)
     following = snapshot.tables.values(rows[request.limit :])
@@ -79,6 +85,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     """The answer to a query without a target: points in the order of their ids, all scored 0."""
     check_selection(query.selection, snapshot)
+    expect_points(min(query.limit, snapshot.view.live.count), query.selection)
     rows = first_rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
     return fetch_scored(snapshot, rows, np.zeros(len(rows), np.float32), query.selection)
 
@@ -129,6 +136,7 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
     entries = snapshot.tables.scan(start)
     size = max(min(limit, _LARGEST_BATCH), _FIRST_BATCH)
     while len(found) < limit:
+        checkpoint()
         passing = filtering.passing()
         if passing is not None and not snapshot.is_draft:
             return _picked_by_id(snapshot, passing, start, limit)

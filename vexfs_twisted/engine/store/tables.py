@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TypeAlias
 
 import lmdb
 from attrs import frozen
 
+from ..bounds import checkpoint, in_slices
 from .bitmap import Rows
 from .files import sync_directory, sync_file
 from .keys import decode_rows, encode_rows
@@ -25,6 +26,8 @@ _LARGEST_MAP_STEP = 1 << 34
 _MAX_READERS = 512
 _SPARE_READERS = 16
 _READAHEAD_LIMIT = 1 << 30
+_SLICE = 64
+_PAGE = 1024
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 
@@ -131,7 +134,9 @@ class TableReader:
     def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
         # A cursor's getmulti lets go of the interpreter three times a key, each time to whoever
         # is waiting for it; this does once, and takes less time besides.
-        return map(self._transaction.get, keys, repeat(None), repeat(table))
+        get = self._transaction.get
+        parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
+        return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
 
     def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
         """The values of the first of `rows`, all live, up to the one that brings them to `size`.
@@ -156,4 +161,12 @@ class TableReader:
 
     def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """The first `limit` of `scan`."""
-        return list(islice(self.scan(start), limit))
+        entries = self.scan(start)
+        found = list(islice(entries, min(limit, _PAGE)))
+        while len(found) < limit:
+            checkpoint()
+            more = list(islice(entries, min(limit - len(found), _PAGE)))
+            if not more:
+                break
+            found += more
+        return found
