@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.engine_support import unnamed, upsert
+from vexfs_twisted.engine.bounds import Outgrown
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.upkeep import upkeep
@@ -360,6 +361,46 @@ class CoalescerTests(PoolTestCase):
         await self.pool.stop()
         for _ in range(2):
             await self.assertFailure(reads.submit(1, Allowance()), Unavailable)
+
+    async def test_a_read_that_grew_too_long_goes_to_the_queue_of_long_ones(self) -> None:
+        self.gate.set()
+        long = self.coalescer(at_once=1)
+
+        def short_ones(requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+            return [Outgrown() if number > 9 else number for number in requests]
+
+        reads = Coalescer(short_ones, self.pool, 1, long=long)
+        answers = [reads.submit(number, Allowance()) for number in (1, 20, 2, 30)]
+        self.assertEqual(await gatherResults(answers), [1, 400, 2, 900])
+        self.assertEqual(sorted(number for call in self.calls for number in call), [20, 30])
+
+    async def test_only_reads_of_one_kind_are_put_together(self) -> None:
+        reads = Coalescer(self.read_each, self.pool, 1, kind_of=lambda number: number % 3)
+        first = reads.submit(0, Allowance())
+        await self.pool.run(self.until, lambda: not reads._waiting)
+        others = [reads.submit(number, Allowance()) for number in range(1, 10)]
+        self.gate.set()
+        self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(10)])
+        self.assertEqual(self.calls, [[0], [1, 4, 7], [2, 5, 8], [3, 6, 9]])
+
+    async def test_kinds_are_answered_by_as_many_threads_as_may_be(self) -> None:
+        both = [Event(), Event()]
+
+        def wait(requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+            both[requests[0]].set()
+            return [both[1 - requests[0]].wait(30)]
+
+        reads = Coalescer(wait, self.pool, 2, kind_of=lambda number: number)
+        answers = [reads.submit(number, Allowance()) for number in range(2)]
+        self.assertEqual(await gatherResults(answers), [True, True])
+
+    async def test_cancelling_a_read_cancels_its_allowance(self) -> None:
+        reads, allowance = self.coalescer(at_once=1), Allowance()
+        doomed = reads.submit(2, allowance)
+        doomed.cancel()
+        await self.assertFailure(doomed, CancelledError)
+        self.assertTrue(allowance.is_cancelled)
+        self.gate.set()
 
 
 class UpkeepTests(TestCase):

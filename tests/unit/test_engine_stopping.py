@@ -347,8 +347,8 @@ class NativeScans(Filled):
         self.assertLessEqual(max(sizes), most)
 
     def test_one_query_over_all_rows(self) -> None:
-        self.patch(scan, "_CACHED_BYTES", 64 * 100)
-        self.assert_calls(1, scan, "score_block", 16 * 1600)
+        self.patch(scan, "_CACHED_BYTES", 64 * 64)
+        self.assert_calls(1, scan, "score_block", 16 * 64 * 16)
 
     def test_a_few_queries_over_all_rows(self) -> None:
         self.patch(scan, "_CACHED_BYTES", 64 * 100)
