@@ -31,7 +31,14 @@ _WAIT_S = 0.02
 _LATE = 10
 """A read that waits for the processor or the disk for so many times its share is no short one."""
 
-_thread = local()
+
+class _Thread(local):
+    """What a thread is bounded by; an attribute of the class costs those least that have none."""
+
+    bounds: Bounds | None = None
+
+
+_thread = _Thread()
 
 
 class Outgrown(Exception):
@@ -67,7 +74,7 @@ class Bounds:
             self._share = sum(allowance.short_work for allowance in self._allowances)
             self._look_at = now + self._share
         self.check()
-        self._outer: Bounds | None = getattr(_thread, "bounds", None)
+        self._outer = _thread.bounds
         _thread.bounds = self
 
     def __exit__(
@@ -77,7 +84,7 @@ class Bounds:
         trace: TracebackType | None,
     ) -> None:
         _thread.bounds = self._outer
-        if self._is_short:
+        if self._is_short and monotonic() - self._begun > _YIELD_S:
             each = (thread_time() - self._worked) / len(self._allowances)
             for allowance in self._allowances:
                 allowance.short_work = max(allowance.short_work - each, 0.0)
@@ -138,14 +145,14 @@ def checkpoint() -> None:
     TimedOut past its deadline, Cancelled when nobody waits for it, Outgrown where it takes too long
     for where it runs.
     """
-    bounds: Bounds | None = getattr(_thread, "bounds", None)
+    bounds = _thread.bounds
     if bounds is not None:
         bounds.check()
 
 
 def expect(seconds: float) -> None:
     """The same, before work that takes about so long."""
-    bounds: Bounds | None = getattr(_thread, "bounds", None)
+    bounds = _thread.bounds
     if bounds is not None:
         bounds.check()
         bounds.expect(seconds)

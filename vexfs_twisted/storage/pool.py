@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from ..bursts import BurstQueue
-from ..model.errors import Unavailable
+from ..engine.bounds import STOPS
+from ..model.errors import DomainError, Unavailable
 
 T = TypeVar("T")
 
@@ -55,6 +56,9 @@ class _Job:
         function, args = call
         try:
             self.outcome = function(*args)
+        except (DomainError, *STOPS) as error:
+            # Where it was raised is of no interest, and all that was at hand there would be kept.
+            self.outcome = Failure(error.with_traceback(None))
         except Exception:
             self.outcome = Failure()
 

@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from ...model.filters import Filter, HasId, HasVector, Slice
+from ...model.ids import PointId
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import Step
 from ..bounds import checkpoint, expect, in_slices
@@ -18,6 +19,7 @@ from ..columns.rowset import RowSet
 from ..store.bitmap import Bitmap, Rows
 from ..store.keys import encode_ids
 from ..store.rowvalue import key_of, payload_of
+from ..store.tables import TableReader
 from ..store.view import Snapshot
 from .finding import Finder, paths_of
 from .merging import merged
@@ -31,7 +33,6 @@ FEW_ROWS = 1000
 """As many rows are tested by their payloads before columns are built to test all at once."""
 
 _BATCH = 1024
-_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 _ROW_S = 4e-6
 _CONDITION_S = 4e-7
@@ -65,6 +66,13 @@ def selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
         return passing if is_whole else passing & RowSet.of_bitmap(among, size)
     candidates = among.rows() if named is None else named[among.has(named)]
     return RowSet.of_numbers(candidates[rows.tested(candidates)], size)
+
+
+def found_rows(tables: TableReader, ids: Sequence[PointId]) -> Rows:
+    """The rows of the points that exist among `ids`, in their order."""
+    if len(ids) <= _BATCH:
+        return tables.find_rows(encode_ids(ids))
+    return np.concatenate([tables.find_rows(encode_ids(some)) for some in in_slices(ids, _BATCH)])
 
 
 class RowFilter:
@@ -171,7 +179,6 @@ class RowFilter:
         if rows is None:
             ids, tables = list(condition.ids), self._snapshot.tables
             expect(len(ids) * _ID_S)
-            parts = [tables.find_rows(encode_ids(some)) for some in in_slices(ids, _BATCH)]
-            rows = np.sort(np.concatenate([_NO_ROWS, *parts]))
+            rows = np.sort(found_rows(tables, ids))
             self._named[condition] = rows
         return rows

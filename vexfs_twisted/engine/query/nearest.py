@@ -35,6 +35,7 @@ from .scrolling import scroll_scored
 
 Answer = Sequence[ScoredPoint] | Exception
 
+_FEW_POINTS = 100
 _ERRORS = (DomainError, *STOPS)
 
 
@@ -70,6 +71,28 @@ def answer(
     stopped is answered by what has stopped it.
     """
     answers: list[Answer] = [()] * len(queries)
+    found: dict[Selection, list[tuple[int, Hits]]] = {}
+    for group, searches in _grouped(snapshot, queries, answers, bounds).items():
+        space = snapshot.view.spaces[group.using]
+        positions = [search.position for search in searches]
+        try:
+            with bounds.of(positions):
+                nearest_of_each = _run(snapshot, group, searches, aid)
+        except STOPS as error:
+            _put(answers, positions, error)
+            continue
+        for search, hits in zip(searches, nearest_of_each, strict=True):
+            chosen = _chosen(space, search, hits)
+            found.setdefault(search.query.selection, []).append((search.position, chosen))
+    for selection, positioned in found.items():
+        _fetch(snapshot, selection, positioned, answers, bounds)
+    return answers
+
+
+def _grouped(
+    snapshot: Snapshot, queries: Sequence[Query], answers: list[Answer], bounds: BoundsOfEach
+) -> dict[_Group, list[_Search]]:
+    """The searches that are to be done, by what they share; the other queries are answered."""
     groups: dict[_Group, list[_Search]] = {}
     for position, query in enumerate(queries):
         try:
@@ -82,34 +105,37 @@ def answer(
             group = _Group(query.using, query.filter, query.params)
             groups.setdefault(group, []).append(search)
         except _ERRORS as error:
-            answers[position] = error
-    found: dict[Selection, list[tuple[int, Hits]]] = {}
-    for group, searches in groups.items():
-        space = snapshot.view.spaces[group.using]
-        positions = [search.position for search in searches]
-        try:
-            with bounds.of(positions):
-                each = _run(snapshot, group, searches, aid)
-        except STOPS as error:
-            _put(answers, positions, error)
-            continue
-        for search, hits in zip(searches, each, strict=True):
-            chosen = _chosen(space, search, hits)
-            found.setdefault(search.query.selection, []).append((search.position, chosen))
-    for selection, positioned in found.items():
-        positions = [position for position, _ in positioned]
-        try:
-            with bounds.of(positions):
-                points = _fetched(snapshot, selection, [hits for _, hits in positioned])
-        except STOPS as error:
-            _put(answers, positions, error)
-            continue
-        for position, own in zip(positions, points, strict=True):
-            answers[position] = own
-    return answers
+            _put(answers, [position], error)
+    return groups
+
+
+def _fetch(
+    snapshot: Snapshot,
+    selection: Selection,
+    positioned: Sequence[tuple[int, Hits]],
+    answers: list[Answer],
+    bounds: BoundsOfEach,
+) -> None:
+    """Put the points of the hits of queries that select the same into their places."""
+    positions = [position for position, _ in positioned]
+    hits = [own for _, own in positioned]
+    if sum(len(own.rows) for own in hits) <= _FEW_POINTS:
+        # They are fetched in less time than it takes to set bounds.
+        bounds = UNBOUNDED
+    try:
+        with bounds.of(positions):
+            points = _fetched(snapshot, selection, hits)
+    except STOPS as error:
+        _put(answers, positions, error)
+        return
+    for position, own in zip(positions, points, strict=True):
+        answers[position] = own
 
 
 def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> None:
+    # With its traceback it would hold the frame that holds the answers, and so itself, and the
+    # moment that was read, which is one of few.
+    error.with_traceback(None)
     for position in positions:
         answers[position] = error
 

@@ -47,6 +47,8 @@ def expect_points(count: int, selection: Selection) -> None:
 
 def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[Record]:
     """The records of live `rows`, in their order."""
+    if len(rows) <= _SLICE:
+        return records_of(snapshot, rows, snapshot.tables.values(rows), selection)
     found: list[Record] = []
     for some in in_slices(rows, _SLICE):
         found += records_of(snapshot, some, snapshot.tables.values(some), selection)
@@ -71,6 +73,8 @@ def fetch_scored(
     columns = fetch_columns(snapshot, rows, scores, selection)
     if columns is not None:
         return list(ScoredSlice(columns, 0, len(rows)))
+    if len(rows) <= _SLICE:
+        return scored_of(snapshot, rows, snapshot.tables.values(rows), scores, selection)
     found: list[ScoredPoint] = []
     for some in in_slices(rows, _SLICE):
         own = scores[len(found) : len(found) + len(some)]

@@ -11,11 +11,11 @@ from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
-from ..bounds import checkpoint, in_slices
+from ..bounds import checkpoint
 from ..columns.rowset import RowSet
-from ..filtering.rows import RowFilter, count_rows
+from ..filtering.rows import RowFilter, count_rows, found_rows
 from ..store.bitmap import Rows
-from ..store.keys import decode_id, decode_rows, encode_id, encode_ids
+from ..store.keys import decode_id, decode_rows, encode_id
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
 from .ordering import scroll_ordered
@@ -23,8 +23,6 @@ from .records import check_selection, expect_points, fetch_records, fetch_scored
 
 _FIRST_BATCH = 64
 _LARGEST_BATCH = 4096
-_SLICE = 4096
-_NO_ROWS = np.zeros(0, dtype=np.int64)
 STEP = 4
 """To walk to the next id takes as long as to look at the ids of so many rows that pass."""
 
@@ -56,8 +54,7 @@ def _fetch(
     except DomainError as error:
         return error
     expect_points(len(ids), selection)
-    parts = [snapshot.tables.find_rows(encode_ids(some)) for some in in_slices(ids, _SLICE)]
-    rows = np.concatenate([_NO_ROWS, *parts])
+    rows = found_rows(snapshot.tables, ids)
     return {record.id: record for record in fetch_records(snapshot, rows, selection)}
 
 

@@ -103,6 +103,10 @@ class TableReader:
         self._transaction = transaction
         self._tables = tables
 
+    def release(self) -> None:
+        """Let go of the transaction, which is over. Nothing is read any more."""
+        del self._transaction
+
     def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The id key and the row key of each point that exists among `keys`, in their order."""
         found = zip(keys, self._get_each(keys, self._tables.points), strict=True)
