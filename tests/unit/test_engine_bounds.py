@@ -106,6 +106,14 @@ class BoundsTests(SynchronousTestCase):
         with each.of([2]):
             expect(SHORT_S / 2)
 
+    def test_many_small_parts_of_a_batch_come_to_a_long_one(self) -> None:
+        allowance = Allowance()
+        each = BoundsOfEach([allowance], is_short=True)
+        with self.assertRaises(Outgrown):
+            while True:
+                with each.of([0]):
+                    checkpoint()
+
     def test_bounds_within_bounds_give_way_to_those_around(self) -> None:
         outer, inner = Allowance(), Allowance()
         with Bounds([outer], is_short=False):

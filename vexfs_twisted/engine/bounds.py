@@ -84,8 +84,12 @@ class Bounds:
         trace: TracebackType | None,
     ) -> None:
         _thread.bounds = self._outer
-        if self._is_short and monotonic() - self._begun > _YIELD_S:
-            each = (thread_time() - self._worked) / len(self._allowances)
+        if self._is_short:
+            worked = monotonic() - self._begun
+            if worked > _YIELD_S:
+                # Of a moment it is all the same, and this costs more to ask for.
+                worked = thread_time() - self._worked
+            each = worked / len(self._allowances)
             for allowance in self._allowances:
                 allowance.short_work = max(allowance.short_work - each, 0.0)
 
