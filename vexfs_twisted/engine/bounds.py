@@ -26,6 +26,7 @@ T = TypeVar("T")
 D = TypeVar("D", bound=np.generic)
 
 _YIELD_S = 0.001
+_MOMENT_S = 0.001
 _WAIT_S = 0.02
 
 _LATE = 10
@@ -86,7 +87,7 @@ class Bounds:
         _thread.bounds = self._outer
         if self._is_short:
             worked = monotonic() - self._begun
-            if worked > _YIELD_S:
+            if worked > _MOMENT_S:
                 # Of a moment it is all the same, and this costs more to ask for.
                 worked = thread_time() - self._worked
             each = worked / len(self._allowances)

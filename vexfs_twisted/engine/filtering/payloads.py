@@ -29,7 +29,7 @@ Test: TypeAlias = Callable[[int, Payload], bool]
 """Whether a payload passes, given its position in the batch that is tested."""
 
 _MANY = 16
-"""Among so many conditions, each is a place to stop at: its values may be many."""
+"""After so many conditions there is a place to stop at: their values may be many."""
 
 RowCondition = HasId | HasVector | Slice
 """A condition that no payload is needed for."""
@@ -86,7 +86,9 @@ class _Maker:
     def _all(self, conditions: Sequence[Condition]) -> list[Test]:
         """Tests of the conditions, the cheap ones first."""
         tests = [self._of_condition(condition) for condition in sorted(conditions, key=_cost)]
-        return tests if len(tests) < _MANY else [_interruptible(test) for test in tests]
+        for place in range(_MANY, len(tests), _MANY):
+            tests[place] = _interruptible(tests[place])
+        return tests
 
     def _at_least(self, wanted: MinShould) -> Test:
         tests = self._all(wanted.conditions)
