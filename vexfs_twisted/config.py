@@ -184,6 +184,15 @@ class Config:
             help="folder that holds the data; it is made when missing",
         ),
     )
+    read_timeout_s: int = _setting(
+        60,
+        Setting(
+            "storage.performance.search_timeout_sec",
+            whole_number(1),
+            option="read-timeout",
+            help="seconds that a read may take whose client gives no time limit",
+        ),
+    )
     device: str | None = _setting(
         None,
         Setting(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from .model.allowance import Allowance
 from .model.collection import (
     Alias,
     AliasAction,
@@ -201,7 +202,9 @@ class IVectorDevice(Interface):
 class IStorage(Interface):
     """Collections by their real names, and their points.
 
-    A method that is given the name of no collection raises NotFound at once.
+    A method that is given the name of no collection raises NotFound at once. A read has the time of
+    its `allowance`, or as long as it takes: past that it fails with TimedOut, soon after its
+    Deferred or its allowance was cancelled it stops, and short reads do not wait for long ones.
     """
 
     def resolve(name: str) -> str:
@@ -225,7 +228,7 @@ class IStorage(Interface):
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[None]:
         """Carry out the actions in order; none takes effect when one fails."""
 
-    def collection_info(name: str) -> Deferred[CollectionInfo]:
+    def collection_info(name: str, allowance: Allowance | None = None) -> Deferred[CollectionInfo]:
         """Describe a collection."""
 
     def optimizations(name: str) -> Deferred[Optimizations]:
@@ -246,35 +249,51 @@ class IStorage(Interface):
         Fires with the operation ids and, where one has failed, its error last.
         """
 
-    def retrieve(name: str, ids: Sequence[PointId], selection: Selection) -> Deferred[list[Record]]:
+    def retrieve(
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        allowance: Allowance | None = None,
+    ) -> Deferred[list[Record]]:
         """The points that exist among `ids`, in the order asked for, each once."""
 
     def open_retrieve(
-        name: str, ids: Sequence[PointId], selection: Selection
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        allowance: Allowance | None = None,
     ) -> Deferred[BatchCursor[Record]]:
         """A cursor over what `retrieve` answers.
 
         Like those of the other cursors, the Deferred is not to be cancelled: a cursor must be
-        closed. A few threads serve all cursors, and leave the others to reads that are answered
-        whole.
+        closed. Its allowance is for all that is read by it. A few threads serve all cursors, and
+        leave the others to reads that are answered whole.
         """
 
-    def open_scroll(name: str, request: Scroll) -> Deferred[BatchCursor[Record]]:
+    def open_scroll(
+        name: str, request: Scroll, allowance: Allowance | None = None
+    ) -> Deferred[BatchCursor[Record]]:
         """A cursor over all points of a scroll, up to its limit."""
 
-    def open_query(name: str, query: Query) -> Deferred[BatchCursor[ScoredPoint]]:
+    def open_query(
+        name: str, query: Query, allowance: Allowance | None = None
+    ) -> Deferred[BatchCursor[ScoredPoint]]:
         """A cursor over the answer to a query: ranked at once, fetched as it is read."""
 
-    def scroll(name: str, request: Scroll) -> Deferred[Page]:
+    def scroll(name: str, request: Scroll, allowance: Allowance | None = None) -> Deferred[Page]:
         """A page of points in the order of their ids."""
 
-    def count(name: str, request: Count) -> Deferred[int]:
+    def count(name: str, request: Count, allowance: Allowance | None = None) -> Deferred[int]:
         """The exact number of points that pass a filter."""
 
-    def facet(name: str, request: Facet) -> Deferred[list[FacetHit]]:
+    def facet(
+        name: str, request: Facet, allowance: Allowance | None = None
+    ) -> Deferred[list[FacetHit]]:
         """The most frequent values of a payload field, by count descending, then by value."""
 
-    def query_batch(name: str, queries: Sequence[Query]) -> Deferred[list[Sequence[ScoredPoint]]]:
+    def query_batch(
+        name: str, queries: Sequence[Query], allowance: Allowance | None = None
+    ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """The answers to several queries, all on one moment of the collection."""
 
 
@@ -284,7 +303,8 @@ class IOperations(Interface):
     Requests are well formed: a wire has run `model.validation.validate` on what it read, with the
     paths its clients know.
 
-    `timeout` is in seconds; past it a read fails with TimedOut.
+    `timeout` is in seconds; past it a read fails with TimedOut. Without one, a read has the time
+    that the server gives each.
     """
 
     def create_collection(name: str, request: CreateCollection) -> Deferred[bool]:

@@ -71,7 +71,7 @@ def build(config: Config, reactor: Any) -> Parts:
         mirror, call_in_reactor, config.device, config.require_device, config.device_directories
     )
     streams = Streams(reactor, _stream_settings(config))
-    operations = Operations(storage, reactor, streams)
+    operations = Operations(storage, reactor, streams, config.read_timeout_s)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
     performance = Performance()
     chain = Chain(_interceptors(config, performance))

@@ -17,10 +17,12 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.engine_support import unnamed, upsert
+from vexfs_twisted.engine.bounds import Outgrown
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.upkeep import upkeep
 from vexfs_twisted.interfaces import BatchCursor
+from vexfs_twisted.model.allowance import Allowance
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import BadInput, Unavailable
@@ -31,6 +33,7 @@ from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
+from vexfs_twisted.storage.lanes import Lanes
 from vexfs_twisted.storage.pool import WorkerPool
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
@@ -102,6 +105,15 @@ class WorkerPoolTests(PoolTestCase):
 
     async def test_threads_carry_the_name_of_their_pool(self) -> None:
         self.assertIn("tested", await self.pool.run(lambda: current_thread().name))
+
+
+class LanesTestCase(TestCase):
+    """Running lanes of two threads each."""
+
+    def setUp(self) -> None:
+        self.lanes = Lanes(2, reactor.callFromThread)  # type: ignore[attr-defined]
+        self.lanes.start()
+        self.addCleanup(self.lanes.stop)
 
 
 class RecordingCollection:
@@ -230,23 +242,23 @@ class StoredCursor(Cursor[Record]):
         self.is_closed.set()
 
 
-class CursorTests(PoolTestCase):
+class CursorTests(LanesTestCase):
     """Cursors are read in the threads that other reads leave."""
 
     def setUp(self) -> None:
         super().setUp()
         self.gate = Event()
-        self.cursors = Cursors(self.pool)
+        self.cursors = Cursors(self.lanes)
 
     async def opened(self) -> tuple[BatchCursor[Record], StoredCursor]:
         """A cursor and what is behind it."""
         behind = StoredCursor(self.gate)
-        return await self.cursors.open(lambda: behind), behind
+        return await self.cursors.open(Allowance(), lambda: behind), behind
 
     async def test_one_thread_is_left_to_other_reads(self) -> None:
         pairs = [await self.opened() for _ in range(3)]
         reads = [cursor.next(number, 10) for number, (cursor, _) in enumerate(pairs)]
-        self.assertEqual(await self.pool.run(divmod, 7, 2), (3, 1))
+        self.assertEqual(await self.lanes.short.run(divmod, 7, 2), (3, 1))
         for read in reads:
             self.assertNoResult(read)
         self.gate.set()
@@ -257,14 +269,14 @@ class CursorTests(PoolTestCase):
         pairs = [await self.opened() for _ in range(2)]
         reading = pairs[0][0].next(1, 10)
         pairs[1][0].close()
-        await self.pool.run(pairs[1][1].is_closed.wait, 30)
+        await self.lanes.short.run(pairs[1][1].is_closed.wait, 30)
         self.assertNoResult(reading)
         self.gate.set()
         await reading
 
     async def test_closing_after_the_stop_is_left_to_the_engine(self) -> None:
         cursor, behind = await self.opened()
-        await self.pool.stop()
+        await self.lanes.stop()
         cursor.close()
         self.assertFalse(behind.is_closed.is_set())
         await self.assertFailure(cursor.next(1, 1), Unavailable)
@@ -273,7 +285,7 @@ class CursorTests(PoolTestCase):
         def refuse() -> StoredCursor:
             raise BadInput("wrong")
 
-        await self.assertFailure(self.cursors.open(refuse), BadInput)
+        await self.assertFailure(self.cursors.open(Allowance(), refuse), BadInput)
         self.gate.set()
         cursor, _ = await self.opened()
         self.assertIsNotNone(await cursor.next(1, 1))
@@ -287,7 +299,7 @@ class CoalescerTests(PoolTestCase):
         self.gate = Event()
         self.calls: list[list[int]] = []
 
-    def read_each(self, requests: Sequence[int]) -> list[int | Exception]:
+    def read_each(self, requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
         """Wait for the gate, then answer squares; there is none of a negative number here."""
         self.gate.wait(30)
         self.calls.append(list(requests))
@@ -298,9 +310,9 @@ class CoalescerTests(PoolTestCase):
 
     async def test_what_waits_while_a_thread_works_is_one_call(self) -> None:
         reads = self.coalescer(at_once=1)
-        first = reads.submit(0)
+        first = reads.submit(0, Allowance())
         await self.pool.run(self.until, lambda: not reads._waiting)
-        others = [reads.submit(number) for number in range(1, 20)]
+        others = [reads.submit(number, Allowance()) for number in range(1, 20)]
         self.gate.set()
         self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(20)])
         self.assertEqual(self.calls, [[0], list(range(1, 20))])
@@ -314,16 +326,16 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         reads = self.coalescer(at_once=2)
         for _ in range(200):
-            answers = [reads.submit(number) for number in range(5)]
+            answers = [reads.submit(number, Allowance()) for number in range(5)]
             self.assertEqual(await answers.pop(0), 0)
-            answers += [reads.submit(number) for number in range(5)]
+            answers += [reads.submit(number, Allowance()) for number in range(5)]
             squares = [n**2 for n in range(5)]
             self.assertEqual(await gatherResults(answers), squares[1:] + squares)
 
     async def test_one_error_is_the_answer_to_one_read(self) -> None:
         self.gate.set()
         reads = self.coalescer(at_once=1)
-        good, bad, last = (reads.submit(number) for number in (2, -2, 3))
+        good, bad, last = (reads.submit(number, Allowance()) for number in (2, -2, 3))
         self.assertEqual((await good, await last), (4, 9))
         await self.assertFailure(bad, BadInput)
 
@@ -331,12 +343,12 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         reads = self.coalescer(at_once=1)
         broken: Any = "no number"
-        await self.assertFailure(reads.submit(broken), TypeError)
-        self.assertEqual(await reads.submit(4), 16)
+        await self.assertFailure(reads.submit(broken, Allowance()), TypeError)
+        self.assertEqual(await reads.submit(4, Allowance()), 16)
 
     async def test_a_cancelled_read_is_dropped(self) -> None:
         reads = self.coalescer(at_once=1)
-        first, doomed, last = (reads.submit(number) for number in (1, 2, 3))
+        first, doomed, last = (reads.submit(number, Allowance()) for number in (1, 2, 3))
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)
         self.gate.set()
@@ -348,7 +360,47 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         await self.pool.stop()
         for _ in range(2):
-            await self.assertFailure(reads.submit(1), Unavailable)
+            await self.assertFailure(reads.submit(1, Allowance()), Unavailable)
+
+    async def test_a_read_that_grew_too_long_goes_to_the_queue_of_long_ones(self) -> None:
+        self.gate.set()
+        long = self.coalescer(at_once=1)
+
+        def short_ones(requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+            return [Outgrown() if number > 9 else number for number in requests]
+
+        reads = Coalescer(short_ones, self.pool, 1, long=long)
+        answers = [reads.submit(number, Allowance()) for number in (1, 20, 2, 30)]
+        self.assertEqual(await gatherResults(answers), [1, 400, 2, 900])
+        self.assertEqual(sorted(number for call in self.calls for number in call), [20, 30])
+
+    async def test_only_reads_of_one_kind_are_put_together(self) -> None:
+        reads = Coalescer(self.read_each, self.pool, 1, kind_of=lambda number: number % 3)
+        first = reads.submit(0, Allowance())
+        await self.pool.run(self.until, lambda: not reads._waiting)
+        others = [reads.submit(number, Allowance()) for number in range(1, 10)]
+        self.gate.set()
+        self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(10)])
+        self.assertEqual(self.calls, [[0], [1, 4, 7], [2, 5, 8], [3, 6, 9]])
+
+    async def test_kinds_are_answered_by_as_many_threads_as_may_be(self) -> None:
+        both = [Event(), Event()]
+
+        def wait(requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+            both[requests[0]].set()
+            return [both[1 - requests[0]].wait(30)]
+
+        reads = Coalescer(wait, self.pool, 2, kind_of=lambda number: number)
+        answers = [reads.submit(number, Allowance()) for number in range(2)]
+        self.assertEqual(await gatherResults(answers), [True, True])
+
+    async def test_cancelling_a_read_cancels_its_allowance(self) -> None:
+        reads, allowance = self.coalescer(at_once=1), Allowance()
+        doomed = reads.submit(2, allowance)
+        doomed.cancel()
+        await self.assertFailure(doomed, CancelledError)
+        self.assertTrue(allowance.is_cancelled)
+        self.gate.set()
 
 
 class UpkeepTests(TestCase):

@@ -11,9 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.engine.columns.column import Column, ColumnBuilder, Part
 from vexfs_twisted.model.payload_index import TextOptions
-from vexfs_twisted.model.payload_path import PayloadPath
 
-STEPS = PayloadPath.parse("v").steps
 OPTIONS = TextOptions()
 
 words = st.sampled_from("abcdef").flatmap(lambda a: st.sampled_from([a, f"{a} x", f"x {a}"]))
@@ -29,9 +27,9 @@ stored = st.dictionaries(st.integers(0, 15), values)
 
 def built(values: dict[int, Any], operation: int) -> Column:
     """The column of just these rows."""
-    builder = ColumnBuilder(STEPS)
+    builder = ColumnBuilder()
     for row, value in values.items():
-        builder.add(row, {"v": value})
+        builder.reach(row, value)
     return builder.build(operation, 16)
 
 

@@ -38,6 +38,7 @@ from ..model.queries import (
 )
 from ..model.streams import P
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
+from .bounds import UNBOUNDED, BoundsOfEach
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
@@ -182,18 +183,21 @@ class Collection:
         """The answers to `queries`, all on one moment. Raises the first error among them."""
         answers: list[Sequence[ScoredPoint]] = []
         for found in self.query_each(queries):
-            if isinstance(found, DomainError):
+            if isinstance(found, Exception):
                 raise found
             answers.append(found)
         return answers
 
-    def query_each(self, queries: Sequence[Query]) -> list[Sequence[ScoredPoint] | DomainError]:
+    def query_each(
+        self, queries: Sequence[Query], bounds: BoundsOfEach = UNBOUNDED
+    ) -> list[Sequence[ScoredPoint] | Exception]:
         """The answer to each query or its own error, all on one moment.
 
-        For queries of several clients that are put together: one bad query fails alone.
+        For queries of several clients that are put together: one bad query fails alone, and so
+        does one that its bounds stop.
         """
         with self._reading() as snapshot:
-            return list(answer(snapshot, queries, self.aid))
+            return answer(snapshot, queries, self.aid, bounds)
 
     def open_retrieve(self, ids: Sequence[PointId], selection: Selection) -> Cursor[Record]:
         """A cursor over what `retrieve` answers."""

@@ -346,7 +346,8 @@ class Reading:
                 view = self._views.get(transaction.id())
                 if view is not None:
                     self._transaction = transaction
-                    return Snapshot(view, TableReader(transaction, self._tables))
+                    self._reader = TableReader(transaction, self._tables)
+                    return Snapshot(view, self._reader)
                 # Two commits came between the lines above, and the view is gone by now.
                 transaction.abort()
         except BaseException:
@@ -366,8 +367,11 @@ class Reading:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if self._transaction is not None:
-                self._transaction.abort()
+            transaction, self._transaction = self._transaction, None
+            if transaction is not None:
+                transaction.abort()
+                # An error keeps what its frames hold, and there are few transactions.
+                self._reader.release()
         finally:
             self._gate.leave()
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from ..model.errors import TimedOut
+from ..model.allowance import timed_out
 
 T = TypeVar("T")
 
@@ -18,9 +18,9 @@ def with_deadline(work: Deferred[T], timeout: float | None, clock: IReactorTime)
     if timeout is None:
         return work
 
-    def timed_out(result: T | Failure, seconds: float) -> T | Failure:
+    def explained(result: T | Failure, seconds: float) -> T | Failure:
         if isinstance(result, Failure) and result.check(CancelledError):
-            raise TimedOut(f"the operation did not finish within {seconds:g} seconds")
+            raise timed_out(seconds)
         return result
 
-    return work.addTimeout(timeout, clock, onTimeoutCancel=timed_out)
+    return work.addTimeout(timeout, clock, onTimeoutCancel=explained)

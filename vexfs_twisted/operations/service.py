@@ -18,6 +18,7 @@ from ..interfaces import (
     Outcome,
     OutgoingStream,
 )
+from ..model.allowance import Allowance
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -74,9 +75,15 @@ class Operations:
     """See IStreamOperations. Every method is called in the reactor thread."""
 
     def __init__(
-        self, storage: IStorage, clock: IReactorTime, streams: Streams | None = None
+        self,
+        storage: IStorage,
+        clock: IReactorTime,
+        streams: Streams | None = None,
+        read_seconds: float | None = None,
     ) -> None:
+        """`read_seconds` is the time of reads whose callers give none, and of steps of streams."""
         self._storage = storage
+        self._read_seconds = read_seconds
         self._clock = clock
         self._streams = streams or Streams(clock)
 
@@ -116,7 +123,8 @@ class Operations:
     @_deferred
     async def collection_info(self, name: str) -> CollectionInfo:
         """See IOperations."""
-        return await self._storage.collection_info(self._resolve(name))
+        real = self._resolve(name)
+        return await self._read(lambda own: self._storage.collection_info(real, own), None)
 
     @_deferred
     async def optimizations(self, name: str) -> Optimizations:
@@ -126,7 +134,8 @@ class Operations:
     @_deferred
     async def cluster_info(self, name: str) -> ClusterInfo:
         """See IOperations."""
-        points = await self._storage.count(self._resolve(name), Count())
+        real = self._resolve(name)
+        points = await self._read(lambda own: self._storage.count(real, Count(), own), None)
         return ClusterInfo(peer_id=_PEER_ID, shard_count=_SHARDS, points_count=points)
 
     @_deferred
@@ -190,29 +199,31 @@ class Operations:
         timeout: float | None = None,
     ) -> list[Record]:
         """See IOperations."""
-        reading = self._storage.retrieve(self._resolve(name), ids, selection)
-        return await with_deadline(reading, timeout, self._clock)
+        real = self._resolve(name)
+        return await self._read(
+            lambda own: self._storage.retrieve(real, ids, selection, own), timeout
+        )
 
     @_deferred
     async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
         """See IOperations."""
         check_scroll(request)
-        reading = self._storage.scroll(self._resolve(name), request)
-        return await with_deadline(reading, timeout, self._clock)
+        real = self._resolve(name)
+        return await self._read(lambda own: self._storage.scroll(real, request, own), timeout)
 
     @_deferred
     async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
         """See IOperations."""
-        reading = self._storage.count(self._resolve(name), request)
-        return await with_deadline(reading, timeout, self._clock)
+        real = self._resolve(name)
+        return await self._read(lambda own: self._storage.count(real, request, own), timeout)
 
     @_deferred
     async def facet(
         self, name: str, request: Facet, timeout: float | None = None
     ) -> list[FacetHit]:
         """See IOperations."""
-        reading = self._storage.facet(self._resolve(name), request)
-        return await with_deadline(reading, timeout, self._clock)
+        real = self._resolve(name)
+        return await self._read(lambda own: self._storage.facet(real, request, own), timeout)
 
     @_deferred
     async def query(
@@ -220,8 +231,7 @@ class Operations:
     ) -> Sequence[ScoredPoint]:
         """See IOperations."""
         check_query(query)
-        reading = self._storage.query_batch(self._resolve(name), [query])
-        return (await with_deadline(reading, timeout, self._clock))[0]
+        return (await self._query(name, [query], timeout))[0]
 
     @_deferred
     async def query_batch(
@@ -230,8 +240,7 @@ class Operations:
         """See IOperations."""
         for query in queries:
             check_query(query)
-        reading = self._storage.query_batch(self._resolve(name), queries)
-        return await with_deadline(reading, timeout, self._clock)
+        return await self._query(name, queries, timeout)
 
     @_deferred
     async def stream_scroll(
@@ -240,8 +249,9 @@ class Operations:
         """See IStreamOperations."""
         check_scroll(request)
         real = self._resolve(name)
+        own = Allowance(timeout, self._read_seconds)
         return await self._streams.outgoing(
-            lambda: self._storage.open_scroll(real, request), timeout
+            lambda: self._storage.open_scroll(real, request, own), timeout, own
         )
 
     @_deferred
@@ -251,7 +261,10 @@ class Operations:
         """See IStreamOperations."""
         check_query(query)
         real = self._resolve(name)
-        return await self._streams.outgoing(lambda: self._storage.open_query(real, query), timeout)
+        own = Allowance(timeout, self._read_seconds)
+        return await self._streams.outgoing(
+            lambda: self._storage.open_query(real, query, own), timeout, own
+        )
 
     @_deferred
     async def stream_retrieve(
@@ -263,8 +276,9 @@ class Operations:
     ) -> OutgoingStream[Record]:
         """See IStreamOperations."""
         real = self._resolve(name)
+        own = Allowance(timeout, self._read_seconds)
         return await self._streams.outgoing(
-            lambda: self._storage.open_retrieve(real, ids, selection), timeout
+            lambda: self._storage.open_retrieve(real, ids, selection, own), timeout, own
         )
 
     @_deferred
@@ -283,6 +297,19 @@ class Operations:
             isinstance(outcome, Exception) for outcome in outcomes
         )
         return [*outcomes, problem] if problem is not None and is_done else outcomes
+
+    def _query(
+        self, name: str, queries: Sequence[Query], timeout: float | None
+    ) -> Deferred[list[Sequence[ScoredPoint]]]:
+        real = self._resolve(name)
+        return self._read(lambda own: self._storage.query_batch(real, queries, own), timeout)
+
+    def _read(
+        self, begin: Callable[[Allowance], Deferred[T]], timeout: float | None
+    ) -> Deferred[T]:
+        """What `begin` reads, within the time that the caller gives it or the server does."""
+        seconds = self._read_seconds if timeout is None else timeout
+        return with_deadline(begin(Allowance(seconds)), seconds, self._clock)
 
     def _resolve(self, name: str) -> str:
         check_collection_name(name)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Generic, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ..engine.bounds import Outgrown
+from ..model.allowance import Allowance
 from .pool import WorkerPool
 
 Request = TypeVar("Request")
@@ -17,17 +20,22 @@ Result = TypeVar("Result")
 
 
 class _Read(Generic[Request, Result]):
-    """One read that waits."""
+    """One read that waits. `request` is None once it is cancelled."""
 
-    __slots__ = ("deferred", "is_cancelled", "request")
+    __slots__ = ("allowance", "deferred", "request")
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.is_cancelled = False
+    def __init__(self, request: Request, allowance: Allowance) -> None:
+        self.request: Request | None = request
+        self.allowance = allowance
         self.deferred: Deferred[Result] = Deferred(self._cancel)
 
     def _cancel(self, _: Deferred[Result]) -> None:
-        self.is_cancelled = True
+        self.request = None
+        self.allowance.cancel()
+
+
+Work: TypeAlias = Callable[[Sequence[Request], Sequence[Allowance]], Sequence[Result | Exception]]
+"""Answers each request, within its allowance, with a result or with an exception."""
 
 
 class Coalescer(Generic[Request, Result]):
@@ -37,33 +45,43 @@ class Coalescer(Generic[Request, Result]):
     `read_each`; nothing ever waits for more to come. One hand-over to the thread and back, one
     transaction and one native search serve many requests, which under load is most of their cost.
 
-    `at_once` bounds the threads that work for this queue at the same time. `submit` is called in
-    the reactor thread; `read_each` runs in the pool and answers each request with a result or with
-    an exception.
+    `at_once` bounds the threads that work for this queue at the same time. A read that is answered
+    by Outgrown goes to the queue `long`, if there is one. With `kind_of`, only reads of the same
+    kind are put together. `submit` is called in the reactor thread; `read_each` and `kind_of` run
+    in the pool.
     """
 
     def __init__(
         self,
-        read_each: Callable[[Sequence[Request]], Sequence[Result | Exception]],
+        read_each: Work[Request, Result],
         pool: WorkerPool,
         at_once: int,
+        long: Coalescer[Request, Result] | None = None,
+        kind_of: Callable[[Request], int] | None = None,
     ) -> None:
         self._read_each = read_each
         self._pool = pool
         self._spare = at_once
+        self._long = long
+        self._kind_of = kind_of
         self._waiting: deque[_Read[Request, Result]] = deque()
         self._is_called = False
+        self._choosing = Lock()
 
-    def submit(self, request: Request) -> Deferred[Result]:
-        """The answer to `request`. Cancelling drops it."""
-        read: _Read[Request, Result] = _Read(request)
+    def submit(self, request: Request, allowance: Allowance) -> Deferred[Result]:
+        """The answer to `request`. Cancelling drops it, and cancels its allowance."""
+        read: _Read[Request, Result] = _Read(request, allowance)
+        self._enqueue(read)
+        return read.deferred
+
+    def _enqueue(self, read: _Read[Request, Result]) -> None:
         self._waiting.append(read)
         self._call_thread()
-        return read.deferred
 
     def _call_thread(self) -> None:
         """Call for a thread, unless one is on its way or as many are at work as may be."""
-        if self._is_called or not self._spare or not self._waiting:
+        # Where a thread takes one kind only, the one on its way may leave what is waiting.
+        if (self._is_called and self._kind_of is None) or not self._spare:
             return
         self._is_called = True
         self._spare -= 1
@@ -74,11 +92,28 @@ class Coalescer(Generic[Request, Result]):
         """Take and answer what is waiting, in a thread."""
         # Before the queue is emptied: what is put in after this calls for a thread of its own.
         self._is_called = False
-        reads = [read for read in self._take() if not read.is_cancelled]
+        with self._choosing:
+            chosen = self._choose()
+        if not chosen:
+            return [], []
+        reads = [read for read, _ in chosen]
         try:
-            return reads, self._read_each([read.request for read in reads])
+            allowances = [read.allowance for read in reads]
+            return reads, self._read_each([request for _, request in chosen], allowances)
         except Exception as error:
             return reads, [error] * len(reads)
+
+    def _choose(self) -> list[tuple[_Read[Request, Result], Request]]:
+        """All reads that wait, or those of the kind of the first; the others wait on in order."""
+        # Each is asked for its request once: its client may be gone in the next moment.
+        pairs = [(read, read.request) for read in self._take()]
+        waiting = [(read, request) for read, request in pairs if request is not None]
+        if self._kind_of is None or len(waiting) < 2:
+            return waiting
+        kinds = [self._kind_of(request) for _, request in waiting]
+        each = list(zip(kinds, waiting, strict=True))
+        self._waiting.extendleft([pair[0] for kind, pair in each if kind != kinds[0]][::-1])
+        return [pair for kind, pair in each if kind == kinds[0]]
 
     def _take(self) -> Iterator[_Read[Request, Result]]:
         with suppress(IndexError):
@@ -90,18 +125,21 @@ class Coalescer(Generic[Request, Result]):
     ) -> None:
         self._spare += 1
         for read, result in zip(*done, strict=True):
-            if read.is_cancelled:
+            if read.request is None:
                 continue
-            if isinstance(result, Exception):
+            if isinstance(result, Outgrown) and self._long is not None:
+                self._long._enqueue(read)
+            elif isinstance(result, Exception):
                 read.deferred.errback(Failure(result))
             else:
                 read.deferred.callback(result)
-        self._call_thread()
+        if self._waiting:
+            self._call_thread()
 
     def _refuse(self, failure: Failure) -> None:
         """Fail everything that waits: the pool takes no more calls."""
         self._spare += 1
         self._is_called = False
         for read in self._take():
-            if not read.is_cancelled:
+            if read.request is not None:
                 read.deferred.errback(failure)

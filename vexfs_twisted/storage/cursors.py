@@ -10,54 +10,60 @@ from twisted.python.failure import Failure
 
 from ..engine.cursor import Cursor
 from ..interfaces import BatchCursor
+from ..model.allowance import Allowance
 from ..model.errors import Unavailable
 from ..model.streams import Batch, P
-from .pool import WorkerPool
+from .lanes import Lanes
 
 T = TypeVar("T")
 A = ParamSpec("A")
 
 
 class Cursors:
-    """Opens and reads cursors in a pool, one call in the order of the others.
+    """Opens and reads cursors in the threads of reads, one call in the order of the others.
 
-    They leave at least one thread of the pool to reads that are answered whole, and so to clients
-    who wait for one answer while others read without end.
+    They leave at least one thread to reads that are answered whole, and so to clients who wait for
+    one answer while others read without end.
     """
 
-    def __init__(self, readers: WorkerPool) -> None:
+    def __init__(self, readers: Lanes) -> None:
         self._readers = readers
-        self._lanes = DeferredSemaphore(max(1, readers.size - 1))
+        self._turns = DeferredSemaphore(max(1, readers.size - 1))
 
     def open(
-        self, begin: Callable[A, Cursor[P]], *args: A.args, **kwargs: A.kwargs
+        self,
+        allowance: Allowance,
+        begin: Callable[A, Cursor[P]],
+        *args: A.args,
+        **kwargs: A.kwargs,
     ) -> Deferred[BatchCursor[P]]:
         """The cursor that `begin` makes in a thread. The Deferred is not to be cancelled."""
 
         def opened(cursor: Cursor[P]) -> BatchCursor[P]:
-            return _StoredCursor(self, cursor)
+            return _StoredCursor(self, cursor, allowance)
 
-        return self.run(lambda: begin(*args, **kwargs)).addCallback(opened)
+        return self.run(allowance, lambda: begin(*args, **kwargs)).addCallback(opened)
 
-    def run(self, function: Callable[[], T]) -> Deferred[T]:
-        """Call `function` in a thread, after the calls that have come before."""
-        return self._lanes.run(self._readers.run, function)
+    def run(self, allowance: Allowance, function: Callable[[], T]) -> Deferred[T]:
+        """Call `function` in a thread, a step of a read, after the calls that have come before."""
+        return self._turns.run(lambda: self._readers.run(allowance.step(), function))
 
     def close(self, cursor: Cursor[P]) -> None:
         """Close a cursor in a thread, before what waits; the engine closes those that are left."""
-        self._readers.run(cursor.close).addErrback(_ignore_stop)
+        self._readers.short.run(cursor.close).addErrback(_ignore_stop)
 
 
 class _StoredCursor(Generic[P]):
     """See BatchCursor."""
 
-    def __init__(self, cursors: Cursors, cursor: Cursor[P]) -> None:
+    def __init__(self, cursors: Cursors, cursor: Cursor[P], allowance: Allowance) -> None:
         self._cursors = cursors
         self._cursor = cursor
+        self._allowance = allowance
 
     def next(self, points: int, size: int) -> Deferred[Batch[P] | None]:
         """See BatchCursor."""
-        return self._cursors.run(lambda: self._cursor.next(points, size))
+        return self._cursors.run(self._allowance, lambda: self._cursor.next(points, size))
 
     def close(self) -> None:
         """See BatchCursor."""

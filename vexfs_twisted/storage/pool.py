@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from ..bursts import BurstQueue
-from ..model.errors import Unavailable
+from ..engine.bounds import STOPS
+from ..model.errors import DomainError, Unavailable
 
 T = TypeVar("T")
 
@@ -26,24 +27,38 @@ CallInReactor = Callable[..., object]
 class _Job:
     """One call on its way through a worker."""
 
-    __slots__ = ("args", "cancelled", "deferred", "function", "outcome")
+    __slots__ = ("call", "cancelled", "deferred", "on_cancel", "outcome")
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.function = function
-        self.args = args
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        on_cancel: Callable[[], object] | None,
+    ) -> None:
+        self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = function, args
+        self.on_cancel = on_cancel
         self.cancelled = False
         self.outcome: Any = None
         self.deferred: Deferred[Any] = Deferred(self._cancel)
 
     def _cancel(self, _: Deferred[Any]) -> None:
         self.cancelled = True
+        # It may wait for long, and then what it was given would.
+        self.call = None
+        if self.on_cancel is not None:
+            self.on_cancel()
 
     def run(self) -> None:
         """Call the function, in a worker thread. A job cancelled by now is skipped."""
-        if self.cancelled:
+        call = self.call
+        if call is None:
             return
+        function, args = call
         try:
-            self.outcome = self.function(*self.args)
+            self.outcome = function(*args)
+        except (DomainError, *STOPS) as error:
+            # Where it was raised is of no interest, and all that was at hand there would be kept.
+            self.outcome = Failure(error.with_traceback(None))
         except Exception:
             self.outcome = Failure()
 
@@ -84,14 +99,20 @@ class WorkerPool:
                 self._queue.put(None)
         return self._stopped
 
-    def run(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def run(
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        on_cancel: Callable[[], object] | None = None,
+    ) -> Deferred[T]:
         """Call `function` in a worker. Cancelling skips a call not begun, else drops its result.
 
-        Fails with Unavailable when the pool is not running.
+        `on_cancel` is called then, in the reactor thread. Fails with Unavailable when the pool is
+        not running.
         """
         if not self._accepting:
             return fail(Unavailable("the server is stopping"))
-        job = _Job(function, args)
+        job = _Job(function, args, on_cancel)
         self._queue.put(job)
         return job.deferred
 

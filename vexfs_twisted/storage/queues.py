@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, islice
 
+from ..engine.bounds import BoundsOfEach
 from ..engine.collection import Collection
 from ..engine.query.scrolling import Retrieve
+from ..model.allowance import Allowance
 from ..model.queries import Query, Record, ScoredPoint
 from .coalescer import Coalescer
+from .lanes import Lanes
 from .pool import WorkerPool
 from .writer import CollectionWriter
 
@@ -25,7 +29,7 @@ class CollectionQueues:
     def __init__(
         self,
         collection: Collection,
-        readers: WorkerPool,
+        readers: Lanes,
         committers: WorkerPool,
         after_commit: Callable[[], object],
     ) -> None:
@@ -33,16 +37,35 @@ class CollectionQueues:
         self.writer = CollectionWriter(collection, committers, after_commit)
         # Reading records is Python for the most part, which two threads do no faster than one.
         self.retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
-            collection.retrieve_each, readers, at_once=1
+            self._retrieve_each, readers.short, at_once=1
+        )
+        long: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
+            partial(self._query_each, False), readers.long, at_once=readers.size, kind_of=_kind_of
         )
         self.queries: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
-            self._query_each, readers, at_once=readers.size
+            partial(self._query_each, True), readers.short, at_once=readers.size, long=long
         )
 
-    def _query_each(self, batches: Sequence[QueryBatch]) -> list[QueryAnswers | Exception]:
+    def _retrieve_each(
+        self, requests: Sequence[Retrieve], _: Sequence[Allowance]
+    ) -> Sequence[list[Record] | Exception]:
+        # They are too short to be stopped.
+        return self.collection.retrieve_each(requests)
+
+    def _query_each(
+        self, is_short: bool, batches: Sequence[QueryBatch], allowances: Sequence[Allowance]
+    ) -> list[QueryAnswers | Exception]:
         """Answer whole batches by one call; a batch fails with the first error in it."""
-        answers = iter(self.collection.query_each(list(chain.from_iterable(batches))))
+        pairs = zip(batches, allowances, strict=True)
+        own = [allowance for batch, allowance in pairs for _ in batch]
+        bounds = BoundsOfEach(own, is_short=is_short)
+        answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
         return [_whole(list(islice(answers, len(batch)))) for batch in batches]
+
+
+def _kind_of(batch: QueryBatch) -> int:
+    """The same number for batches whose searches can be done together."""
+    return hash(frozenset((query.using, query.filter, query.params) for query in batch))
 
 
 def _whole(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:

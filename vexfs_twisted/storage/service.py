@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import attrs
@@ -15,6 +16,7 @@ from zope.interface import implementer
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
 from ..interfaces import BatchCursor, IStorage, Outcome
+from ..model.allowance import Allowance
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -37,6 +39,7 @@ from ..model.queries import (
 )
 from ..model.updates import Update
 from .cursors import Cursors
+from .lanes import Lanes
 from .mirror.mirror import Mirror
 from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
@@ -48,6 +51,9 @@ T = TypeVar("T")
 _WRITER_THREADS = 2
 _UPKEEP_THREADS = 1
 
+_MOST_TOGETHER = 100
+"""More points than these, of one read by ids, are not fetched along with those of others."""
+
 
 def _reader_threads() -> int:
     return max(2, os.cpu_count() or 1)
@@ -57,11 +63,12 @@ def _reader_threads() -> int:
 class StorageService(Service):
     """IStorage over the embedded engine.
 
-    Reads run in a pool of their own, so a commit that waits for the disk holds up no search. Writes
-    of one collection go through its CollectionWriter, one group at a time. Configuration changes
-    run in the writers' pool; the collection's own lock orders them with its updates. Once it is
-    open, and after every commit and change of its configuration, a collection gets the upkeep that
-    is due. `mirror`, if there is one, is told of the same, and of deletions.
+    Reads run in threads of their own, so a commit that waits for the disk holds up no search, and
+    long ones run apart from short ones. Writes of one collection go through its CollectionWriter,
+    one group at a time. Configuration changes run in the writers' pool; the collection's own lock
+    orders them with its updates. Once it is open, and after every commit and change of its
+    configuration, a collection gets the upkeep that is due. `mirror`, if there is one, is told of
+    the same, and of deletions.
 
     Threads and files exist only between startService and stopService.
     """
@@ -77,7 +84,7 @@ class StorageService(Service):
     ) -> None:
         self._catalog = catalog
         self._mirror = mirror
-        self._readers = WorkerPool("reader", _reader_threads(), call_in_reactor)
+        self._readers = Lanes(_reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
         self._cursors = Cursors(self._readers)
@@ -146,19 +153,20 @@ class StorageService(Service):
         """See IStorage."""
         return self._committers.run(self._catalog.update_aliases, actions)
 
-    def collection_info(self, name: str) -> Deferred[CollectionInfo]:
+    def collection_info(
+        self, name: str, allowance: Allowance | None = None
+    ) -> Deferred[CollectionInfo]:
         """See IStorage."""
-        collection = self._catalog.get(name)
         waiting = self._queues_of(name).writer.queue_length
 
         def with_queue(info: CollectionInfo) -> CollectionInfo:
             return attrs.evolve(info, update_queue_length=waiting)
 
-        return self._readers.run(collection.info).addCallback(with_queue)
+        return self._read(name, allowance, Collection.info).addCallback(with_queue)
 
     def optimizations(self, name: str) -> Deferred[Optimizations]:
         """See IStorage."""
-        return self._read(name, Collection.optimizations)
+        return self._read(name, None, Collection.optimizations)
 
     def update(self, name: str, update: Update) -> Deferred[int]:
         """See IStorage."""
@@ -173,42 +181,63 @@ class StorageService(Service):
         return self._queues_of(name).writer.submit_each(updates)
 
     def retrieve(
-        self, name: str, ids: Sequence[PointId], selection: Selection
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        allowance: Allowance | None = None,
     ) -> Deferred[list[Record]]:
         """See IStorage."""
-        return self._queues_of(name).retrieves.submit((ids, selection))
+        if len(ids) > _MOST_TOGETHER:
+            return self._read(name, allowance, Collection.retrieve, ids, selection)
+        return self._queues_of(name).retrieves.submit((ids, selection), allowance or Allowance())
 
-    def scroll(self, name: str, request: Scroll) -> Deferred[Page]:
+    def scroll(
+        self, name: str, request: Scroll, allowance: Allowance | None = None
+    ) -> Deferred[Page]:
         """See IStorage."""
-        return self._read(name, Collection.scroll, request)
+        return self._read(name, allowance, Collection.scroll, request)
 
     def open_retrieve(
-        self, name: str, ids: Sequence[PointId], selection: Selection
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        selection: Selection,
+        allowance: Allowance | None = None,
     ) -> Deferred[BatchCursor[Record]]:
         """See IStorage."""
-        return self._cursors.open(self._catalog.get(name).open_retrieve, ids, selection)
+        begin = self._catalog.get(name).open_retrieve
+        return self._cursors.open(allowance or Allowance(), begin, ids, selection)
 
-    def open_scroll(self, name: str, request: Scroll) -> Deferred[BatchCursor[Record]]:
+    def open_scroll(
+        self, name: str, request: Scroll, allowance: Allowance | None = None
+    ) -> Deferred[BatchCursor[Record]]:
         """See IStorage."""
-        return self._cursors.open(self._catalog.get(name).open_scroll, request)
+        begin = self._catalog.get(name).open_scroll
+        return self._cursors.open(allowance or Allowance(), begin, request)
 
-    def open_query(self, name: str, query: Query) -> Deferred[BatchCursor[ScoredPoint]]:
+    def open_query(
+        self, name: str, query: Query, allowance: Allowance | None = None
+    ) -> Deferred[BatchCursor[ScoredPoint]]:
         """See IStorage."""
-        return self._cursors.open(self._catalog.get(name).open_query, query)
+        begin = self._catalog.get(name).open_query
+        return self._cursors.open(allowance or Allowance(), begin, query)
 
-    def count(self, name: str, request: Count) -> Deferred[int]:
+    def count(self, name: str, request: Count, allowance: Allowance | None = None) -> Deferred[int]:
         """See IStorage."""
-        return self._read(name, Collection.count, request)
+        return self._read(name, allowance, Collection.count, request)
 
-    def facet(self, name: str, request: Facet) -> Deferred[list[FacetHit]]:
+    def facet(
+        self, name: str, request: Facet, allowance: Allowance | None = None
+    ) -> Deferred[list[FacetHit]]:
         """See IStorage."""
-        return self._read(name, Collection.facet, request)
+        return self._read(name, allowance, Collection.facet, request)
 
     def query_batch(
-        self, name: str, queries: Sequence[Query]
+        self, name: str, queries: Sequence[Query], allowance: Allowance | None = None
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """See IStorage."""
-        return self._queues_of(name).queries.submit(queries)
+        return self._queues_of(name).queries.submit(queries, allowance or Allowance())
 
     def _attend(self, collection: Collection) -> None:
         """Something was written to the collection."""
@@ -228,11 +257,13 @@ class StorageService(Service):
     def _read(
         self,
         name: str,
+        allowance: Allowance | None,
         method: Callable[Concatenate[Collection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Deferred[T]:
-        return self._readers.run(method, self._catalog.get(name), *args, **kwargs)
+        call = partial(method, self._catalog.get(name), *args, **kwargs)
+        return self._readers.run(allowance or Allowance(), call)
 
     def _queues_of(self, name: str) -> CollectionQueues:
         collection = self._catalog.get(name)

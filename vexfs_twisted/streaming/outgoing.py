@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 
 from ..interfaces import BatchCursor
+from ..model.allowance import Allowance
 from ..model.streams import Batch, P
 from .bell import Bell
 from .budget import ByteBudget, Credit
@@ -23,16 +24,22 @@ class Outgoing(Generic[P]):
     """See OutgoingStream. Belongs to the reactor thread.
 
     `steps` is the work, which whoever schedules it runs to its end. One read is under way at a
-    time, and none is begun before its memory has been granted. `over` fires when the work is done
-    and nobody will take any more.
+    time, none is begun before its memory has been granted, and one that is under way when the
+    stream is closed is stopped by the `allowance` that its cursor has. `over` fires when the
+    work is done and nobody will take any more.
     """
 
     def __init__(
-        self, open_cursor: OpenCursor[P], budget: ByteBudget, settings: StreamSettings
+        self,
+        open_cursor: OpenCursor[P],
+        budget: ByteBudget,
+        settings: StreamSettings,
+        allowance: Allowance | None = None,
     ) -> None:
         self.opened: Deferred[Outgoing[P]] = Deferred(lambda _: self.close())
         self.over: Deferred[None] = Deferred()
         self._open_cursor = open_cursor
+        self._allowance = allowance or Allowance()
         self._budget = budget
         self._settings = settings
         self._cursor: BatchCursor[P] | None = None
@@ -67,6 +74,7 @@ class Outgoing(Generic[P]):
             return
         self._is_over = True
         self._end = Failure(reason)
+        self._allowance.cancel()
         self._give_back_lent()
         while self._outbox:
             self._outbox.popleft()[1].release()

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
+from ..model.allowance import Allowance
 from ..model.errors import TimedOut, TooMany, Unavailable
 from ..model.status import StreamsStatus
 from ..model.streams import P
@@ -55,16 +56,20 @@ class Streams(Service):
         )
 
     def outgoing(
-        self, open_cursor: OpenCursor[P], timeout: float | None = None
+        self,
+        open_cursor: OpenCursor[P],
+        timeout: float | None = None,
+        allowance: Allowance | None = None,
     ) -> Deferred[Outgoing[P]]:
         """A stream of what the cursor reads; fires once the cursor is open.
 
+        `allowance` is that of the cursor, and is cancelled when the stream is closed.
         Fails as `open_cursor` does, with TooMany, and with Unavailable when the server stops.
         """
         refusal = self._refusal()
         if refusal is not None:
             return fail(refusal)
-        stream = Outgoing(open_cursor, self._budget, self.settings)
+        stream = Outgoing(open_cursor, self._budget, self.settings, allowance)
         self._begin(stream, timeout)
         return stream.opened
 

@@ -21,6 +21,7 @@ from ...model.filters import (
     Range,
     ValuesCount,
 )
+from ..bounds import in_slices
 from ..filtering.areas import inside
 from ..filtering.predicates import StringTest, lies_within
 from ..filtering.uuids import canonical
@@ -28,6 +29,7 @@ from .column import Column, Mark, Part
 from .found import Found, Listed, Others, Stretch, any_of
 from .sorting import RowNumbers
 
+_SLICE = 1024
 _NUMBERS = (Part.INTEGERS, Part.LARGE, Part.FLOATS)
 
 
@@ -54,10 +56,11 @@ def satisfying(column: Column, predicate: Predicate, size: int) -> Found:
 
 def matching_terms(column: Column, test: StringTest) -> Found:
     """The rows that have a string which passes `test`."""
-    terms = column.terms
-    found = np.fromiter(map(test, terms), dtype=np.bool_, count=len(terms))
+    found: list[bool] = []
+    for terms in in_slices(column.terms, _SLICE):
+        found += map(test, terms)
     strings = column.parts[Part.STRINGS]
-    return Listed([strings.rows[found[strings.values]]])
+    return Listed([strings.rows[np.array(found, dtype=np.bool_)[strings.values]]])
 
 
 def spelled_match(column: Column, predicate: Any) -> MatchAny | MatchExcept:

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from math import inf
 from threading import Lock
 
 import numpy as np
-import orjson
 from attrs import frozen
 
-from ...model.payload_path import Step
+from ..bounds import PatientLock, checkpoint
 from ..store.bitmap import Rows
-from ..store.rowvalue import payload_of
-from .column import Column, ColumnBuilder
+from .building import Steps, TooLarge, build_columns
+from .column import Column
 from .heads import HeadCache
 from .moment import Moment
 from .rowids import RowIdCache
 
-Steps = tuple[Step, ...]
-
 BUDGET = 1 << 28
-"""How many bytes the columns of one collection may take, beside those of declared indexes."""
+"""How many bytes the columns of one collection may take, beside those of declared indexes.
+
+Those that are made for one filter may take as much while it is answered, or `BYTES_A_ROW` for each
+row of a large collection.
+"""
+
+BYTES_A_ROW = 100
+
+MOST_COLUMNS = 4096
+"""How many columns of one collection are kept, beside those of declared indexes."""
 
 FEW_FRESH = 1000
 """As many rows that a column does not know, or two in a hundred, are tested one by one."""
 
-_BATCH = 4096
 _FEW_PERCENT = 2
 _MANY_GONE = 16
+_RATHER_TESTED = 4
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -55,7 +62,7 @@ class Columns:
         self._columns: OrderedDict[Steps, Column] = OrderedDict()
         self._pinned: frozenset[Steps] = frozenset()
         self._lock = Lock()
-        self._building = Lock()
+        self._building = PatientLock()
 
     def pin(self, paths: Collection[Steps]) -> None:
         """Keep the columns of these paths, and of no others, whatever they take."""
@@ -69,17 +76,23 @@ class Columns:
     def at(self, paths: Collection[Steps], moment: Moment) -> Current | None:
         """The columns of the paths, for that moment; None when there are none to be had.
 
-        That is when newer ones have taken their place, and in a draft, which builds none.
+        That is when newer ones have taken their place, where they would take too much memory, and
+        in a draft, which builds none.
         """
         found = self._usable(paths, moment)
         if found is not None and len(found) == len(paths):
             fresh = self._fresh(found, moment)
             if moment.is_draft or not self._is_behind(found, fresh, moment):
                 return Current(found, fresh)
+            if len(fresh) <= _RATHER_TESTED * _few(moment) and self._building.is_taken():
+                return Current(found, fresh)
         if moment.is_draft:
             return None
         with self._building:
-            found = self._made(paths, moment, is_complete=False)
+            try:
+                found = self._made(paths, moment, is_complete=False)
+            except TooLarge:
+                return None
             return None if found is None else Current(found, self._fresh(found, moment))
 
     def complete(self, paths: Collection[Steps], moment: Moment) -> Mapping[Steps, Column] | None:
@@ -100,11 +113,11 @@ class Columns:
         with self._building:
             found = self._usable(paths, moment)
             if found is None:
-                return self._built(paths, moment, moment.live.rows())
+                return build_columns(paths, moment, moment.live.rows())
             behind = {p: c for p, c in found.items() if c.operation != moment.operation}
             changed = self._folded(behind, moment)
             missing = [path for path in paths if path not in found]
-            changed |= self._built(missing, moment, moment.live.rows())
+            changed |= build_columns(missing, moment, moment.live.rows())
             self._keep(changed)
             return {**found, **changed}
 
@@ -115,7 +128,7 @@ class Columns:
     def _made(
         self, paths: Collection[Steps], moment: Moment, is_complete: bool
     ) -> dict[Steps, Column] | None:
-        """The columns of the paths, with few rows left to test, or none."""
+        """The columns of the paths, with few rows left to test, or none. Raises TooLarge."""
         found = self._usable(paths, moment)
         if found is None:
             return None
@@ -124,7 +137,10 @@ class Columns:
             found = self._folded(found, moment)
             self._keep(found)
         missing = [path for path in paths if path not in found]
-        built = self._built(missing, moment, moment.live.rows())
+        most: float = max(self._budget, BYTES_A_ROW * moment.live.count)
+        if is_complete or self._pinned.issuperset(missing):
+            most = inf
+        built = build_columns(missing, moment, moment.live.rows(), most)
         self._keep(built)
         return {**found, **built}
 
@@ -157,7 +173,7 @@ class Columns:
 
         They should too where those are few among many that came and went: all are gone through.
         """
-        few = max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+        few = _few(moment)
         first = min((column.next_row for column in found.values()), default=moment.next_row)
         return len(fresh) > few or moment.next_row - first > _MANY_GONE * few
 
@@ -165,26 +181,13 @@ class Columns:
         if not found:
             return {}
         rows = self._fresh(found, moment)
-        added = self._built(list(found), moment, rows)
+        added = build_columns(list(found), moment, rows)
         live = moment.live_mask()
-        return {path: column.folded(live, added[path], rows) for path, column in found.items()}
-
-    def _built(self, paths: Collection[Steps], moment: Moment, rows: Rows) -> dict[Steps, Column]:
-        """Columns of just `rows`, live, in one pass over their payloads."""
-        if not paths:
-            return {}
-        builders = {path: ColumnBuilder(path) for path in paths}
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
-            values = moment.tables.values(batch)
-            for row, value in zip(batch.tolist(), values, strict=True):
-                payload = orjson.loads(payload_of(value))
-                for builder in builders.values():
-                    builder.add(row, payload)
-        return {
-            path: builder.build(moment.operation, moment.next_row)
-            for path, builder in builders.items()
-        }
+        folded: dict[Steps, Column] = {}
+        for path, column in found.items():
+            checkpoint()
+            folded[path] = column.folded(live, added[path], rows)
+        return folded
 
     def _keep(self, columns: Mapping[Steps, Column]) -> None:
         """Keep columns, and let the least used go that there is no room for."""
@@ -193,8 +196,15 @@ class Columns:
                 self._columns[path] = column
                 self._columns.move_to_end(path)
             free = [path for path in self._columns if path not in self._pinned]
-            taken = sum(self._columns[path].nbytes for path in free)
-            for path in free[:-1]:
-                if taken <= self._budget:
+            sizes = [self._columns[path].nbytes for path in free]
+            taken, count = sum(sizes), len(free)
+            for path, size in zip(free[:-1], sizes, strict=False):
+                if taken <= self._budget and count <= MOST_COLUMNS:
                     break
-                taken -= self._columns.pop(path).nbytes
+                del self._columns[path]
+                taken, count = taken - size, count - 1
+
+
+def _few(moment: Moment) -> int:
+    """How many rows that columns do not know are few among those of a moment."""
+    return max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)

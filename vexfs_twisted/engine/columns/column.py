@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from attrs import define, field
+from numpy.typing import NDArray
 
 from ...model.datetimes import parse_datetime
 from ...model.ids import canonical_uuid
 from ...model.payload_index import TextOptions
-from ...model.payload_path import Step
+from ..bounds import in_slices
 from ..filtering.areas import place_of
 from ..filtering.predicates import count_of
-from ..filtering.values import reached
 from .sorting import Mask, SortedValues
 from .text import TextPostings
 
@@ -53,7 +53,12 @@ class Mark:
 
 
 _PAST_INTEGERS = 2.0**63
+_SLICE = 1024
 _BYTES_A_TERM = 64
+_BYTES_A_COLUMN = 2048
+_EMPTY = {part: SortedValues.of([], [], part.value) for part in Part}
+
+_Pairs = tuple[NDArray[Any], NDArray[np.uint32]]
 
 
 @define(eq=False, slots=False)
@@ -70,16 +75,25 @@ class Column:
     parts: Mapping[Part, SortedValues] = field(repr=False)
     _read: TextPostings | None = field(default=None, repr=False)
 
-    @cached_property
+    @property
     def nbytes(self) -> int:
-        """About what the column takes in memory."""
+        """About what the column takes in memory, with what was made of it by now."""
+        made = self.__dict__
+        derived: int = sum(made[name].nbytes for name in ("moments", "numbers") if name in made)
+        read = self._read
+        return self._own_bytes + derived + (0 if read is None else read.nbytes)
+
+    @cached_property
+    def _own_bytes(self) -> int:
         arrays = sum(part.nbytes for part in self.parts.values())
-        return arrays + sum(map(len, self.terms)) + _BYTES_A_TERM * len(self.terms)
+        text = sum(map(len, self.terms)) + _BYTES_A_TERM * len(self.terms)
+        return _BYTES_A_COLUMN + arrays + text
 
     @cached_property
     def moments(self) -> SortedValues:
         """The strings that are datetimes, as microseconds since 1970 UTC."""
-        parsed = [parse_datetime(term) for term in self.terms]
+        slices = in_slices(self.terms, _SLICE)
+        parsed = [parse_datetime(term) for some in slices for term in some]
         is_moment = np.array([moment is not None for moment in parsed], dtype=np.bool_)
         of_term = np.array([moment or 0 for moment in parsed], dtype=np.int64)
         strings = self.parts[Part.STRINGS]
@@ -91,10 +105,11 @@ class Column:
     def odd_uuids(self) -> Mapping[str, Sequence[str]]:
         """The terms that spell UUIDs otherwise than canonically, under the canonical form."""
         found: dict[str, list[str]] = {}
-        for term in self.terms:
-            uuid = canonical_uuid(term)
-            if uuid is not None and uuid != term:
-                found.setdefault(uuid, []).append(term)
+        for some in in_slices(self.terms, _SLICE):
+            for term in some:
+                uuid = canonical_uuid(term)
+                if uuid is not None and uuid != term:
+                    found.setdefault(uuid, []).append(term)
         return found
 
     @cached_property
@@ -191,44 +206,74 @@ def _used_terms(column: Column) -> tuple[Sequence[str], Any]:
 
 
 class ColumnBuilder:
-    """Gathers what a path selects, payload by payload."""
+    """Gathers what a path selects, payload by payload in the order of rows.
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._steps = steps
-        self._strings: list[str] = []
-        self._values: dict[Part, list[Any]] = {part: [] for part in Part}
-        self._rows: dict[Part, list[int]] = {part: [] for part in Part}
+    What is gathered is `loose` until it is packed, which takes a fraction of the memory.
+    """
 
-    def add(self, row: int, payload: Any) -> None:
-        """Take in the payload of a row."""
-        for value in reached(payload, self._steps):
-            count = count_of(value)
-            self._put(Part.COUNTS, row, count)
-            if value is None:
-                self._put(Part.MARKS, row, Mark.NULL_ALONE)
-            if isinstance(value, list):
-                for element in value:
-                    self._take(row, element)
-            else:
-                self._take(row, value)
-            if count:
-                self._put(Part.MARKS, row, Mark.FILLED)
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._term_bytes = 0
+        self._loose: dict[Part, tuple[list[Any], list[int]]] = {part: ([], []) for part in Part}
+        self._packed: dict[Part, list[_Pairs]] = {}
+
+    @property
+    def loose(self) -> int:
+        """How many pairs are not packed."""
+        return sum(len(rows) for _, rows in self._loose.values())
+
+    @property
+    def nbytes(self) -> int:
+        """About what the column will take of what is packed."""
+        pieces = [piece for pieces in self._packed.values() for piece in pieces]
+        arrays = sum(values.nbytes + 2 * rows.nbytes for values, rows in pieces)
+        return arrays + self._term_bytes + _BYTES_A_TERM * len(self._codes)
+
+    def reach(self, row: int, value: Any) -> None:
+        """Take in a value that the path reaches in the payload of a row."""
+        count = count_of(value)
+        self._put(Part.COUNTS, row, count)
+        if value is None:
+            self._put(Part.MARKS, row, Mark.NULL_ALONE)
+        if isinstance(value, list):
+            for element in value:
+                self._take(row, element)
+        else:
+            self._take(row, value)
+        if count:
+            self._put(Part.MARKS, row, Mark.FILLED)
+
+    def pack(self) -> None:
+        """Put what is loose into arrays."""
+        for part, (values, rows) in self._loose.items():
+            if rows:
+                pair = np.array(values, dtype=part.value), np.array(rows, dtype=np.uint32)
+                self._packed.setdefault(part, []).append(pair)
+                self._loose[part] = [], []
 
     def build(self, operation: int, next_row: int) -> Column:
-        """The column of all that was added, at the moment given."""
-        terms = sorted(set(self._strings))
-        code_of = {term: code for code, term in enumerate(terms)}
-        self._values[Part.STRINGS] = [code_of[term] for term in self._strings]
-        parts = {
-            part: SortedValues.of(self._values[part], self._rows[part], part.value) for part in Part
-        }
+        """The column of all that was taken in, at the moment given."""
+        self.pack()
+        terms = sorted(self._codes)
+        parts = {part: self._sorted(part, terms) for part in Part}
         return Column(operation, next_row, terms, parts)
+
+    def _sorted(self, part: Part, terms: Sequence[str]) -> SortedValues:
+        pieces = self._packed.pop(part, [])
+        if not pieces:
+            return _EMPTY[part]
+        values, rows = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        if part is Part.STRINGS:
+            # From numbers in the order in which terms were met to places among them.
+            places = np.empty(len(terms), dtype=np.uint32)
+            places[[self._codes[term] for term in terms]] = np.arange(len(terms))
+            values = places[values]
+        return SortedValues.of(values, rows, part.value)
 
     def _take(self, row: int, value: Any) -> None:
         kind = type(value)
         if kind is str:
-            self._strings.append(value)
-            self._rows[Part.STRINGS].append(row)
+            self._put(Part.STRINGS, row, self._code_of(value))
         elif kind is int:
             part = Part.INTEGERS if value < _PAST_INTEGERS else Part.LARGE
             self._put(part, row, value)
@@ -244,6 +289,14 @@ class ColumnBuilder:
             if place is not None:
                 self._put(Part.PLACES, row, complex(*place))
 
+    def _code_of(self, term: str) -> int:
+        code = self._codes.get(term)
+        if code is None:
+            code = self._codes[term] = len(self._codes)
+            self._term_bytes += len(term)
+        return code
+
     def _put(self, part: Part, row: int, value: Any) -> None:
-        self._values[part].append(value)
-        self._rows[part].append(row)
+        values, rows = self._loose[part]
+        values.append(value)
+        rows.append(row)

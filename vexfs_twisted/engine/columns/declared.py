@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
 from ...model.ids import canonical_uuid
 from ...model.payload_index import FieldSchema, FieldType
 from ...model.payload_path import PayloadPath, Step
+from ..bounds import in_slices
 from ..filtering.values import array_steps
 from .column import Column, Part
 from .sorting import SortedValues
+
+_SLICE = 1024
 
 Fields = Mapping[str, FieldSchema]
 """The declared indexes under their paths as spelled."""
@@ -69,7 +73,8 @@ def points_with_values(column: Column, kind: FieldType) -> int:
 def _uuids(column: Column) -> SortedValues:
     first: dict[str, int] = {}
     codes = np.full(len(column.terms), -1, dtype=np.int64)
-    for code, term in enumerate(column.terms):
+    every = chain.from_iterable(in_slices(column.terms, _SLICE))
+    for code, term in enumerate(every):
         uuid = canonical_uuid(term)
         if uuid is not None:
             codes[code] = first.setdefault(uuid, code)

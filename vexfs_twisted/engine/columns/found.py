@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from attrs import frozen
 
+from ..bounds import checkpoint
 from ..store.bitmap import Bitmap, Rows
 from .rowset import RowSet
 from .sorting import Mask, Places, RowNumbers, SortedValues
@@ -176,6 +177,7 @@ class AllOf(_Several):
     def of(self, rows: RowSet) -> RowSet:
         """Those of `rows` that satisfy every condition; each is held against what is left."""
         for found in self._in_turn():
+            checkpoint()
             rows = found.of(rows)
         return rows
 
@@ -194,6 +196,7 @@ class AnyOf(_Several):
         first, *others = self._in_turn()
         joined = first.of(rows)
         for found in others:
+            checkpoint()
             joined |= found.of(rows - joined if found.is_slow else rows)
         return joined
 
@@ -213,6 +216,7 @@ class AtLeast(_Several):
         """Those of `rows` that satisfy so many."""
         counts = np.zeros(rows.size, dtype=np.uint32)
         for found in self.each:
+            checkpoint()
             counts += found.of(rows).mask()
         return RowSet.of_mask(counts >= self.least)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from ..bounds import PatientLock, expect
 from ..store.bitmap import Rows
 from ..store.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
 from ..store.rowvalue import key_of
@@ -25,6 +26,7 @@ Keys = NDArray[np.bytes_]
 _NARROW = f"S{INTEGER_KEY_SIZE}"
 _WIDE = f"S{UUID_KEY_SIZE}"
 _LEAST_ROOM = 4096
+_KEY_S = 1e-6
 
 
 @frozen
@@ -133,7 +135,7 @@ class RowIdCache:
 
     def __init__(self) -> None:
         self._known = RowIds.none(0)
-        self._lock = Lock()
+        self._lock = PatientLock()
 
     def at(self, moment: Moment) -> RowIds:
         """The ids of all live rows of a committed moment."""
@@ -149,6 +151,7 @@ def _followed(known: RowIds, moment: Moment) -> RowIds:
     """The ids that are `known`, and those of the live rows that the moment has beside."""
     rows = moment.live.rows()
     fresh = rows[rows.searchsorted(known.size) :]
+    expect(len(fresh) * _KEY_S)
     return known.extended(moment, rows, fresh, _keys_of(moment.tables, fresh, len(rows)))
 
 
@@ -157,7 +160,7 @@ def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:
     if 2 * len(fresh) < live_count:
         return list(map(key_of, tables.values(fresh)))
     # Of most rows, the table of points tells without reading their payloads.
-    pairs = list(tables.scan())
+    pairs = tables.page(b"", sys.maxsize)
     rows = decode_rows([row for _, row in pairs])
     order = np.argsort(rows)[len(rows) - len(fresh) :]
     return [pairs[place][0] for place in order.tolist()]

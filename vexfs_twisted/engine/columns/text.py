@@ -18,6 +18,7 @@ from .found import NOTHING, Found, Listed, Tested, all_of, any_of
 from .sorting import Mask, SortedValues
 
 _ROW_BITS = np.uint64(32)
+_BYTES_A_TOKEN = 128
 
 
 @frozen(eq=False)
@@ -44,6 +45,11 @@ class TextPostings:
         tokens = batch.ids[np.repeat(starts, counts) + np.arange(counts.sum())]
         rows = np.repeat(strings.rows, counts)
         return cls(options, terms, strings, numbers, _sorted_pairs(tokens, rows))
+
+    @property
+    def nbytes(self) -> int:
+        """About what the tokens take in memory, beside the strings."""
+        return self.postings.nbytes + _BYTES_A_TOKEN * len(self.vocabulary)
 
     def folded(
         self, keep: Mask, fresh: TextPostings, terms: Sequence[str], strings: SortedValues

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
+from ..bounds import checkpoint
 
 EARTH_RADIUS = 6_371_008.8
 """Metres: the mean radius as of the IUGG."""
@@ -73,6 +74,7 @@ def _in_ring(ring: tuple[GeoPoint, ...], lon: Degrees, lat: Degrees, *, on_borde
     found = np.zeros(len(lon), dtype=np.bool_)
     border = np.zeros(len(lon), dtype=np.bool_)
     for start, end in pairwise(ring):
+        checkpoint()
         side = (end.lon - start.lon) * (lat - start.lat) - (end.lat - start.lat) * (lon - start.lon)
         border |= (
             (side == 0)

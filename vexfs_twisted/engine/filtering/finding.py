@@ -15,8 +15,9 @@ from ...model.filters import (
     Nested,
     TextMatch,
 )
+from ..bounds import checkpoint, in_slices
 from ..columns.answers import matching_terms, satisfying, spelled_match
-from ..columns.cache import Steps
+from ..columns.building import Steps
 from ..columns.column import Column
 from ..columns.found import NOTHING, AtLeast, Found, Others, Tested, all_of, any_of
 from ..columns.moment import Moment
@@ -35,9 +36,10 @@ OnRows = Callable[[RowCondition], Found]
 _BATCH = 1024
 
 
-def paths_of(filter_: Filter) -> frozenset[Steps]:
-    """The paths of the columns that the filter needs."""
-    return frozenset(_paths(filter_))
+def paths_of(filter_: Filter) -> tuple[frozenset[Steps], int]:
+    """The paths of the columns that the filter needs, and how many conditions are on them."""
+    each = list(_paths(filter_))
+    return frozenset(each), len(each)
 
 
 def _paths(filter_: Filter) -> Iterator[Steps]:
@@ -86,6 +88,7 @@ class Finder:
         return Others(found, self._moment.next_row)
 
     def _of(self, condition: Condition) -> Found:
+        checkpoint()
         if isinstance(condition, FieldCondition):
             return self._of_field(condition)
         if isinstance(condition, Filter):
@@ -116,7 +119,8 @@ class Finder:
     def _tested(self, test: PayloadTest, rows: Rows) -> Mask:
         """Which of live `rows` pass a test of their payloads."""
         passed: list[bool] = []
-        for start in range(0, len(rows), _BATCH):
-            values = self._moment.tables.values(rows[start : start + _BATCH])
-            passed.extend(test(orjson.loads(payload)) for payload in payloads_of(values))
+        for some in in_slices(rows, _BATCH):
+            for payload in payloads_of(self._moment.tables.values(some)):
+                checkpoint()
+                passed.append(test(orjson.loads(payload)))
         return np.array(passed, dtype=np.bool_)

@@ -18,6 +18,7 @@ from ...model.filters import (
 )
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import EachElement, Step
+from ..bounds import checkpoint
 from ..text.predicates import indexed_text_test
 from .indexed import as_indexed, sees_integers
 from .predicates import Payload, PayloadTest, integer_test, payload_test, uuid_test
@@ -26,6 +27,9 @@ from .values import array_steps, elements_at, strings_at
 
 Test: TypeAlias = Callable[[int, Payload], bool]
 """Whether a payload passes, given its position in the batch that is tested."""
+
+_MANY = 16
+"""After so many conditions there is a place to stop at: their values may be many."""
 
 RowCondition = HasId | HasVector | Slice
 """A condition that no payload is needed for."""
@@ -81,7 +85,10 @@ class _Maker:
 
     def _all(self, conditions: Sequence[Condition]) -> list[Test]:
         """Tests of the conditions, the cheap ones first."""
-        return [self._of_condition(condition) for condition in sorted(conditions, key=_cost)]
+        tests = [self._of_condition(condition) for condition in sorted(conditions, key=_cost)]
+        for place in range(_MANY, len(tests), _MANY):
+            tests[place] = _interruptible(tests[place])
+        return tests
 
     def _at_least(self, wanted: MinShould) -> Test:
         tests = self._all(wanted.conditions)
@@ -123,10 +130,20 @@ class _Maker:
     def _of_nested(self, condition: Nested) -> Test:
         steps = array_steps(condition.key.steps)
         base = (*self._base, *steps, EachElement())
-        test = _Maker(_for_no_row, self._index_at, base).of_filter(condition.filter)
+        test = _interruptible(_Maker(_for_no_row, self._index_at, base).of_filter(condition.filter))
         return lambda position, payload: any(
             test(position, element) for element in elements_at(payload, steps)
         )
+
+
+def _interruptible(test: Test) -> Test:
+    """The same test, at which a read may be stopped."""
+
+    def checked(position: int, payload: Payload) -> bool:
+        checkpoint()
+        return test(position, payload)
+
+    return checked
 
 
 def _for_no_row(condition: RowCondition) -> Callable[[int], bool]:

@@ -14,6 +14,7 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
+from ..bounds import checkpoint
 from ..store.bitmap import Rows
 from ..store.segments import Segment
 from ..store.view import VectorSpace
@@ -104,6 +105,7 @@ def follow(space: VectorSpace, allowed: Allowed, queries: Matrix, beam: Beam) ->
     left = np.arange(len(queries))
     dimension = space.params.size
     while True:
+        checkpoint()
         table.fill(left[is_sound], found.where(is_sound))
         left, counts = left[~is_sound], counts[~is_sound]
         if not len(left):

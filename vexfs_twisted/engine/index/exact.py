@@ -12,8 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bounds import expect
 from ..store.bitmap import Rows
 from ..store.view import VectorSpace
+from .costs import scan_cost, threads_for
 from .hits import Hits, no_hits
 from .kernels import Matrix
 from .products import by_products, can_multiply
@@ -32,6 +34,8 @@ def nearest(
     """
     if not len(rows):
         return [no_hits()] * len(queries)
+    scanning = scan_cost(len(rows), space.params.size, len(queries))
+    expect(scanning * len(queries) / threads_for(len(queries)) * 1e-9)
     if len(queries) < _LEAST_BATCH:
         return by_scan(space, rows, queries, limits)
     found: list[Hits | None] = [None] * len(queries)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
+from ..bounds import checkpoint
 from ..norms import squared_norms
 from ..store.bitmap import Rows
 from ..store.view import VectorSpace
@@ -90,6 +91,7 @@ def _true_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> NDArray[np.
     for query, own in zip(queries.astype(np.float64), scores, strict=True):
         beyond = np.flatnonzero(~np.isfinite(own))
         for start in range(0, len(beyond), step):
+            checkpoint()
             places = beyond[start : start + step]
             vectors = space.floats(rows[places]).astype(np.float64)
             own[places] = _scores(space.params.distance, query, vectors)

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
+from ..bounds import in_slices
 from ..norms import squared_norms
 from ..store.bitmap import Rows
 from ..store.view import VectorSpace
+from .costs import threads_for
 from .hits import Hits, badness_of
 from .kernels import Matrix, Scores, approximate_nearest
 from .pairs import is_read_in_place, score_pairs
@@ -18,6 +20,11 @@ from .pairs import is_read_in_place, score_pairs
 _SPARE_CANDIDATES = 16
 _GATHERED_BYTES = 8 << 20
 _LONG_RUN = 4096
+_LEAST_RUN = 16_384
+_QUERIES = 256
+_PRODUCTS = 2_000_000_000
+"""So many products of components are made in one native call: some tens of milliseconds."""
+
 _ROUNDING = 2.0**-24
 _SAFE_SQUARE = 1e30
 
@@ -78,10 +85,15 @@ def _candidates(
     """
     distance = space.params.distance
     found: list[tuple[Scores, NDArray[np.int64]]] = []
-    for part in _parts(rows, space.params.size, has_views=is_read_in_place(space)):
-        block = _block(space, part)
-        products, places = approximate_nearest(distance, queries, block, min(wanted, len(part)))
-        found.append((products, part[places]))
+    each = min(len(queries), _QUERIES)
+    longest = max(_LEAST_RUN, _PRODUCTS * threads_for(len(queries)) // (each * space.params.size))
+    for part in _parts(rows, space.params.size, longest, has_views=is_read_in_place(space)):
+        block, limit = _block(space, part), min(wanted, len(part))
+        nearest = [
+            approximate_nearest(distance, some, block, limit) for some in in_slices(queries, each)
+        ]
+        places = np.concatenate([places for _, places in nearest])
+        found.append((np.concatenate([products for products, _ in nearest]), part[places]))
     products = np.concatenate([products for products, _ in found], axis=1)
     candidates = np.concatenate([candidates for _, candidates in found], axis=1)
     badness = badness_of(distance, products)
@@ -90,8 +102,8 @@ def _candidates(
     return np.take_along_axis(candidates, chosen, axis=1), farthest
 
 
-def _parts(rows: Rows, dimension: int, *, has_views: bool) -> Iterator[Rows]:
-    """`rows` in parts: long runs of consecutive rows whole, what lies between in pieces.
+def _parts(rows: Rows, dimension: int, longest: int, *, has_views: bool) -> Iterator[Rows]:
+    """`rows` in parts: long runs of consecutive rows as far as that, what lies between in pieces.
 
     Where there are no views of rows, all is in pieces.
     """
@@ -99,7 +111,9 @@ def _parts(rows: Rows, dimension: int, *, has_views: bool) -> Iterator[Rows]:
     lengths = np.diff(starts)
     is_long = (lengths >= _LONG_RUN) & has_views
     for start, length in zip(starts[:-1][is_long], lengths[is_long], strict=True):
-        yield rows[start : start + length]
+        run = rows[start : start + length]
+        pieces = -(-length // longest)
+        yield from np.array_split(run, pieces) if pieces > 1 else (run,)
     scattered = rows[~np.repeat(is_long, lengths)]
     step = max(_LONG_RUN // 4, _GATHERED_BYTES // (4 * dimension))
     for start in range(0, len(scattered), step):

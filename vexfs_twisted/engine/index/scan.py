@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
+from ..bounds import checkpoint
 from ..store.bitmap import Rows
 from ..store.view import VectorSpace
 from .hits import Hits, best_of, merged, no_hits
@@ -18,6 +19,9 @@ from .pairs import is_read_in_place, score_pairs
 _SCANNED_ROWS = 1 << 18
 _SCANNED_QUERIES = 16
 _CACHED_BYTES = 2 << 20
+_UNCACHED = 16
+"""So much more is read at a time for one query, to which it is all the same."""
+
 _LEAST_STEP = 64
 _SPARSE = 3
 
@@ -55,6 +59,7 @@ def _scan_for_some(
     distance = space.params.distance
     found = [no_hits()] * len(queries)
     for start in range(0, len(rows), _SCANNED_ROWS):
+        checkpoint()
         part = rows[start : start + _SCANNED_ROWS]
         scores = scores_of(space, part, queries)
         for position, limit in enumerate(limits.tolist()):
@@ -75,12 +80,15 @@ def scan_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
 
 def _range_scores(space: VectorSpace, start: int, stop: int, queries: Matrix) -> Scores:
     distance = space.params.distance
-    if len(queries) == 1 and is_read_in_place(space):
-        return score_block(distance, queries, space.floats(slice(start, stop)))
     # Rows that are in the cache for the first query are there for the others.
-    scores = np.empty((len(queries), stop - start), dtype=np.float32)
     step = _step(space)
+    if len(queries) == 1 and is_read_in_place(space):
+        step *= _UNCACHED
+        if stop - start <= step:
+            return score_block(distance, queries, space.floats(slice(start, stop)))
+    scores = np.empty((len(queries), stop - start), dtype=np.float32)
     for place in range(0, stop - start, step):
+        checkpoint()
         block = space.floats(slice(start + place, min(start + place + step, stop)))
         scores[:, place : place + step] = score_block(distance, queries, block)
     return scores
@@ -90,6 +98,7 @@ def _scattered_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores
     scores = np.empty((len(queries), len(rows)), dtype=np.float32)
     step = _step(space)
     for start in range(0, len(rows), step):
+        checkpoint()
         part = rows[start : start + step]
         if space.params.distance is Distance.MANHATTAN or not is_read_in_place(space):
             own = score_block(space.params.distance, queries, space.floats(part))

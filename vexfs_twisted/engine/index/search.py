@@ -10,6 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from ..bounds import checkpoint, expect
 from ..store.bitmap import Rows
 from ..store.segments import unindexed
 from ..store.view import VectorSpace
@@ -27,6 +28,7 @@ Limits = NDArray[np.int64]
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 _NARROWEST = 64
 _MOST_CANDIDATES = 1 << 20
+_CALL_NS = 50e6
 
 _FEW_SCANNED = 128
 """So few rows are all taken for candidates: to choose among them costs more than to score them."""
@@ -39,10 +41,13 @@ class _Plan:
     beams: list[Beam]
     scanned: Rows
 
-    def at_once(self) -> int:
-        """How many queries are searched together, so that memory is bounded."""
+    def at_once(self, cost: float, threads: int) -> int:
+        """How many queries are searched together, so that memory and native calls are bounded.
+
+        `cost`: nanoseconds that a query takes of one thread.
+        """
         widest = max((beam.ef for beam in self.beams), default=1)
-        return max(_MOST_CANDIDATES // widest, 1)
+        return max(min(_MOST_CANDIDATES // widest, int(_CALL_NS * threads / cost)), 1)
 
 
 def nearest(
@@ -84,8 +89,12 @@ def _together(
     if not plan.beams and not 0 < len(plan.scanned) <= _FEW_SCANNED:
         return exact.nearest(space, plan.scanned, queries, np.minimum(limits, len(plan.scanned)))
     found: list[Hits] = []
-    step = plan.at_once()
+    threads = threads_for(len(queries))
+    cost = sum(beam.cost(space.params.size) for beam in plan.beams) or 1.0
+    expect(cost * len(queries) / threads * 1e-9)
+    step = plan.at_once(cost, threads)
     for start in range(0, len(queries), step):
+        checkpoint()
         part = slice(start, start + step)
         found += _searched(space, allowed, queries[part], limits[part], plan)
     return found

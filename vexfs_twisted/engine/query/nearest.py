@@ -21,6 +21,7 @@ from ...model.queries import (
     check_query_vector,
 )
 from ...model.vectors import Vector
+from ..bounds import STOPS, UNBOUNDED, BoundsOfEach
 from ..filtering.rows import selected
 from ..index import overflow
 from ..index.aid import SearchAid
@@ -30,10 +31,13 @@ from ..index.route import route_of
 from ..index.search import nearest
 from ..store.keys import encode_id
 from ..store.view import Snapshot, VectorSpace
-from .records import check_selection, fetch_columns, fetch_scored
+from .records import check_selection, expect_points, fetch_columns, fetch_scored
 from .scrolling import scroll_scored
 
-Answer = Sequence[ScoredPoint] | DomainError
+Answer = Sequence[ScoredPoint] | Exception
+
+_FEW_POINTS = 100
+_ERRORS = (DomainError, *STOPS)
 
 
 class _Search(NamedTuple):
@@ -57,36 +61,84 @@ class _Group(NamedTuple):
 
 
 def answer(
-    snapshot: Snapshot, queries: Sequence[Query], aid: SearchAid | None = None
+    snapshot: Snapshot,
+    queries: Sequence[Query],
+    aid: SearchAid | None = None,
+    bounds: BoundsOfEach = UNBOUNDED,
 ) -> list[Answer]:
     """The answer to each of `queries`, or the error that a client caused with it.
 
-    `aid` is asked before the engine where it may be.
+    `aid` is asked before the engine where it may be. `bounds` are those of each query: one that is
+    stopped is answered by what has stopped it.
     """
     answers: list[Answer] = [()] * len(queries)
+    found: dict[Selection, list[tuple[int, Hits]]] = {}
+    for group, searches in _grouped(snapshot, queries, answers, bounds).items():
+        space = snapshot.view.spaces[group.using]
+        positions = [search.position for search in searches]
+        try:
+            with bounds.of(positions):
+                nearest_of_each = _run(snapshot, group, searches, aid)
+        except STOPS as error:
+            _put(answers, positions, error)
+            continue
+        for search, hits in zip(searches, nearest_of_each, strict=True):
+            chosen = _chosen(space, search, hits)
+            found.setdefault(search.query.selection, []).append((search.position, chosen))
+    for selection, positioned in found.items():
+        _fetch(snapshot, selection, positioned, answers, bounds)
+    return answers
+
+
+def _grouped(
+    snapshot: Snapshot, queries: Sequence[Query], answers: list[Answer], bounds: BoundsOfEach
+) -> dict[_Group, list[_Search]]:
+    """The searches that are to be done, by what they share; the other queries are answered."""
     groups: dict[_Group, list[_Search]] = {}
     for position, query in enumerate(queries):
         try:
             check_selection(query.selection, snapshot)
             if query.target is None:
-                answers[position] = scroll_scored(snapshot, query)
+                with bounds.of([position]):
+                    answers[position] = scroll_scored(snapshot, query)
                 continue
             search = _prepared(snapshot, position, query)
             group = _Group(query.using, query.filter, query.params)
             groups.setdefault(group, []).append(search)
-        except DomainError as error:
-            answers[position] = error
-    found: dict[Selection, list[tuple[int, Hits]]] = {}
-    for group, searches in groups.items():
-        space = snapshot.view.spaces[group.using]
-        for search, hits in zip(searches, _run(snapshot, group, searches, aid), strict=True):
-            chosen = _chosen(space, search, hits)
-            found.setdefault(search.query.selection, []).append((search.position, chosen))
-    for selection, positioned in found.items():
-        points = _fetched(snapshot, selection, [hits for _, hits in positioned])
-        for (position, _), own in zip(positioned, points, strict=True):
-            answers[position] = own
-    return answers
+        except _ERRORS as error:
+            _put(answers, [position], error)
+    return groups
+
+
+def _fetch(
+    snapshot: Snapshot,
+    selection: Selection,
+    positioned: Sequence[tuple[int, Hits]],
+    answers: list[Answer],
+    bounds: BoundsOfEach,
+) -> None:
+    """Put the points of the hits of queries that select the same into their places."""
+    positions = [position for position, _ in positioned]
+    hits = [own for _, own in positioned]
+    if sum(len(own.rows) for own in hits) <= _FEW_POINTS:
+        # They are fetched in less time than it takes to set bounds.
+        bounds = UNBOUNDED
+    try:
+        with bounds.of(positions):
+            points = _fetched(snapshot, selection, hits)
+    except STOPS as error:
+        _put(answers, positions, error)
+        return
+    for position, own in zip(positions, points, strict=True):
+        answers[position] = own
+
+
+def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> None:
+    # With its traceback it would hold the frame that holds the answers, and so itself, and the
+    # moment that was read, which is one of few.
+    error.with_traceback(None)
+    for position in positions:
+        answers[position] = error
 
 
 def ranked(snapshot: Snapshot, query: Query, aid: SearchAid | None = None) -> Hits:
@@ -143,6 +195,8 @@ def _run(
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
     allowed = _allowed(snapshot, space, group.filter)
     limits = np.array([_reach(search, allowed.count) for search in searches])
+    # Those that are put together mostly want the same of their points.
+    expect_points(int(limits.sum()), searches[0].query.selection)
     route = route_of(snapshot.view.config, space.params, group.params)
     doubtful = overflow.may_overflow(space, vectors)
     if doubtful is not None:

@@ -12,14 +12,18 @@ from ...model.errors import BadInput
 from ...model.filters import Filter, Range
 from ...model.payload_index import FieldSchema, FieldType
 from ...model.queries import Direction, OrderBy, Page, Record, Scroll
+from ..bounds import expect, in_slices
 from ..columns.declared import indexed_values, schema_at
 from ..columns.sorting import SortedValues
 from ..filtering.rows import passing_mask
 from ..store.bitmap import Rows
+from ..store.keys import UUID_KEY_SIZE
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
-from .records import fetch_records
+from .records import expect_points, fetch_records
 
+_KEY_S = 1.5e-6
+_SLICE = 1024
 _ORDERED = (FieldType.INTEGER, FieldType.FLOAT, FieldType.DATETIME)
 
 
@@ -34,7 +38,7 @@ def scroll_ordered(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Page:
 
 def ordered_rows(snapshot: Snapshot, request: Scroll, order: OrderBy) -> tuple[Rows, NDArray[Any]]:
     """The rows of the page in that order, and the value that puts each where it stands."""
-    held = _values(snapshot, order)
+    held = _values(snapshot, request, order)
     places = _places(snapshot, held, order, request.filter)
     places = _first(snapshot, held, places, request.limit)
     return held.rows[places].astype(np.int64), held.values[places]
@@ -48,7 +52,7 @@ def with_values(records: Sequence[Record], values: NDArray[Any]) -> list[Record]
     ]
 
 
-def _values(snapshot: Snapshot, order: OrderBy) -> SortedValues:
+def _values(snapshot: Snapshot, request: Scroll, order: OrderBy) -> SortedValues:
     schema = schema_at(snapshot.view.fields, order.key.steps)
     if schema is None or not _has_order(schema):
         raise BadInput(
@@ -57,6 +61,7 @@ def _values(snapshot: Snapshot, order: OrderBy) -> SortedValues:
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
             "to see which payload schemas support Range conditions"
         )
+    expect_points(min(request.limit, snapshot.view.live.count), request.selection)
     column = snapshot.view.columns.exact(order.key.steps, snapshot.moment)
     return indexed_values(column, schema.type)
 
@@ -92,7 +97,14 @@ def _first(
         places, values = places[: tied[-1] + 1], values[: tied[-1] + 1]
     is_new = np.ones(len(values), dtype=np.int64)
     is_new[1:] = values[1:] != values[:-1]
-    ranks = np.cumsum(is_new).tolist()
-    keys = map(key_of, snapshot.tables.values(held.rows[places].astype(np.int64)))
-    ordered = sorted(zip(ranks, keys, places.tolist(), strict=True))[:limit]
-    return np.array([place for _, _, place in ordered], dtype=np.int64)
+    # Bytes that are padded with zeros sort as keys do, and arrays of them let other threads run.
+    keys = np.array(_keys(snapshot, held.rows[places].astype(np.int64)), dtype=f"S{UUID_KEY_SIZE}")
+    return places[np.lexsort((places, keys, np.cumsum(is_new)))[:limit]]
+
+
+def _keys(snapshot: Snapshot, rows: Rows) -> list[bytes]:
+    """The id keys of `rows`, some of which may come more than once."""
+    expect(len(rows) * _KEY_S)
+    return [
+        key_of(value) for some in in_slices(rows, _SLICE) for value in snapshot.tables.values(some)
+    ]

@@ -10,6 +10,7 @@ from ...model.answers import ScoredColumns, ScoredSlice
 from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.vectors import NamedVectors, Vector
+from ..bounds import expect, in_slices
 from ..index.kernels import Scores
 from ..store.bitmap import Rows
 from ..store.rowvalue import heads_of, payloads_of
@@ -26,15 +27,32 @@ _VECTOR_SIZE = 256
 
 _COMPONENT_SIZE = 4
 
+_POINT_S = 5e-6
+_ID_S = 1e-6
+"""About what it takes to fetch a point, and its id alone."""
+
+_SLICE = 1024
+
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
     """Raise BadInput when vectors are asked for that the collection does not have."""
     _selected_spaces(selection, snapshot)
 
 
+def expect_points(count: int, selection: Selection) -> None:
+    """Stop a short read that is about to fetch too many points for one."""
+    is_whole = selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE
+    expect(count * (_POINT_S if is_whole else _ID_S))
+
+
 def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[Record]:
     """The records of live `rows`, in their order."""
-    return records_of(snapshot, rows, snapshot.tables.values(rows), selection)
+    if len(rows) <= _SLICE:
+        return records_of(snapshot, rows, snapshot.tables.values(rows), selection)
+    found: list[Record] = []
+    for some in in_slices(rows, _SLICE):
+        found += records_of(snapshot, some, snapshot.tables.values(some), selection)
+    return found
 
 
 def records_of(
@@ -55,7 +73,13 @@ def fetch_scored(
     columns = fetch_columns(snapshot, rows, scores, selection)
     if columns is not None:
         return list(ScoredSlice(columns, 0, len(rows)))
-    return scored_of(snapshot, rows, snapshot.tables.values(rows), scores, selection)
+    if len(rows) <= _SLICE:
+        return scored_of(snapshot, rows, snapshot.tables.values(rows), scores, selection)
+    found: list[ScoredPoint] = []
+    for some in in_slices(rows, _SLICE):
+        own = scores[len(found) : len(found) + len(some)]
+        found += scored_of(snapshot, some, snapshot.tables.values(some), own, selection)
+    return found
 
 
 def scored_of(

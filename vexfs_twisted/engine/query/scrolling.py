@@ -11,15 +11,16 @@ from ...model.errors import DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ..bounds import checkpoint
 from ..columns.rowset import RowSet
-from ..filtering.rows import RowFilter, count_rows
+from ..filtering.rows import RowFilter, count_rows, found_rows
 from ..index.kernels import Scores
 from ..store.bitmap import Rows
-from ..store.keys import decode_id, decode_rows, encode_id, encode_ids
+from ..store.keys import decode_id, decode_rows, encode_id
 from ..store.rowvalue import key_of
 from ..store.view import Snapshot
 from .ordering import scroll_ordered
-from .records import check_selection, fetch_records, fetch_scored
+from .records import check_selection, expect_points, fetch_records, fetch_scored
 
 _FIRST_BATCH = 64
 _LARGEST_BATCH = 4096
@@ -53,7 +54,8 @@ def _fetch(
         check_selection(selection, snapshot)
     except DomainError as error:
         return error
-    rows = snapshot.tables.find_rows(encode_ids(ids))
+    expect_points(len(ids), selection)
+    rows = found_rows(snapshot.tables, ids)
     return {record.id: record for record in fetch_records(snapshot, rows, selection)}
 
 
@@ -71,6 +73,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
+    expect_points(min(request.limit, snapshot.view.live.count), request.selection)
     rows = first_rows(snapshot, request.filter, start, request.limit + 1)
     records = fetch_records(snapshot, rows[: request.limit], request.selection)
     following = snapshot.tables.values(rows[request.limit :])
@@ -80,6 +83,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     """The answer to a query without a target: points in the order of their ids, all scored 1."""
     check_selection(query.selection, snapshot)
+    expect_points(min(query.limit, snapshot.view.live.count), query.selection)
     rows = first_rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
     return fetch_scored(snapshot, rows, unranked_scores(len(rows)), query.selection)
 
@@ -135,6 +139,7 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
     entries = snapshot.tables.scan(start)
     size = max(min(limit, _LARGEST_BATCH), _FIRST_BATCH)
     while len(found) < limit:
+        checkpoint()
         passing = filtering.passing()
         if passing is not None and not snapshot.is_draft:
             return _picked_by_id(snapshot, passing, start, limit)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TypeAlias
 
 import lmdb
 from attrs import frozen
 
+from ..bounds import checkpoint, in_slices
 from .bitmap import Rows
 from .files import reserve, sync_directory, sync_file
 from .keys import decode_rows, encode_rows
@@ -28,6 +29,8 @@ _LOCK_BYTES = 36 << 10
 
 _SPARE_READERS = 16
 _READAHEAD_LIMIT = 1 << 30
+_SLICE = 64
+_PAGE = 1024
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 
@@ -107,6 +110,10 @@ class TableReader:
         self._transaction = transaction
         self._tables = tables
 
+    def release(self) -> None:
+        """Let go of the transaction, which is over. Nothing is read any more."""
+        del self._transaction
+
     def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The id key and the row key of each point that exists among `keys`, in their order."""
         found = zip(keys, self._get_each(keys, self._tables.points), strict=True)
@@ -138,7 +145,9 @@ class TableReader:
     def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
         # A cursor's getmulti lets go of the interpreter three times a key, each time to whoever
         # is waiting for it; this does once, and takes less time besides.
-        return map(self._transaction.get, keys, repeat(None), repeat(table))
+        get = self._transaction.get
+        parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
+        return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
 
     def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
         """The values of the first of `rows`, all live, up to the one that brings them to `size`.
@@ -163,4 +172,12 @@ class TableReader:
 
     def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """The first `limit` of `scan`."""
-        return list(islice(self.scan(start), limit))
+        entries = self.scan(start)
+        found = list(islice(entries, min(limit, _PAGE)))
+        while len(found) < limit:
+            checkpoint()
+            more = list(islice(entries, min(limit - len(found), _PAGE)))
+            if not more:
+                break
+            found += more
+        return found

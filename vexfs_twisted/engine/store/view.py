@@ -10,7 +10,8 @@ from attrs import field, frozen
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
 from ...model.payload_index import FieldSchema
-from ..columns.cache import Columns, Steps
+from ..columns.building import Steps
+from ..columns.cache import Columns
 from ..columns.declared import schemas_by_path
 from ..columns.moment import Moment
 from ..index.allowed import Allowed

@@ -8,8 +8,11 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from ..bounds import checkpoint, in_slices
 from .forms import Tokens
 from .words import Cutter
+
+_SLICE = 1024
 
 
 @frozen
@@ -39,13 +42,15 @@ def batch(texts: Iterable[str], cut: Cutter, forms: Mapping[str, Tokens]) -> Tok
     words: list[str] = []
     ends = [0]
     for text in texts:
+        checkpoint()
         words += cut(text)
         ends.append(len(words))
     word_numbers = _Numbers()
     word_ids = np.fromiter(map(word_numbers.__getitem__, words), np.int64, len(words))
     vocabulary = _Numbers()
     # What the tokens of each distinct word are, one word after the other.
-    tokens_of = [[vocabulary[token] for token in forms[word]] for word in word_numbers]
+    distinct = in_slices(list(word_numbers), _SLICE)
+    tokens_of = [[vocabulary[token] for token in forms[word]] for some in distinct for word in some]
     counts = np.fromiter(map(len, tokens_of), np.int64, len(tokens_of))
     flat = np.fromiter((token for tokens in tokens_of for token in tokens), np.int32, counts.sum())
     starts = np.cumsum(counts) - counts

@@ -1,0 +1,61 @@
+"""Threads for reads: some for short ones, and as many for those that turn out to be long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..engine.bounds import Bounds, Outgrown
+from ..model.allowance import Allowance
+from .pool import CallInReactor, WorkerPool
+
+T = TypeVar("T")
+
+
+class Lanes:
+    """Two pools of `size` threads, so that long reads never keep short ones waiting.
+
+    Every read begins in a short lane. One that takes more work than a short read may, or is about
+    to, is left there and begins again in a long lane, behind those that wait for one. All methods
+    are called in the reactor thread.
+    """
+
+    def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
+        self.size = size
+        self.short = WorkerPool("reader", size, call_in_reactor)
+        self.long = WorkerPool("long-reader", size, call_in_reactor)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self.short.start()
+        self.long.start()
+
+    def stop(self) -> Deferred[None]:
+        """Take no more reads; fires when all that were taken are answered and the threads ended."""
+        return self.short.stop().addCallback(lambda _: self.long.stop())
+
+    def run(self, allowance: Allowance, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `function`, which may be called twice, within the bounds of a read.
+
+        Cancelling the Deferred cancels the allowance.
+        """
+        read = self.short.run(
+            _bounded, allowance, True, function, *args, on_cancel=allowance.cancel
+        )
+        return read.addErrback(self._again, allowance, function, *args)
+
+    def _again(
+        self, failure: Failure, allowance: Allowance, function: Callable[..., T], *args: Any
+    ) -> Deferred[T]:
+        failure.trap(Outgrown)
+        return self.long.run(
+            _bounded, allowance, False, function, *args, on_cancel=allowance.cancel
+        )
+
+
+def _bounded(allowance: Allowance, is_short: bool, function: Callable[..., T], *args: Any) -> T:
+    with Bounds([allowance], is_short=is_short):
+        return function(*args)
