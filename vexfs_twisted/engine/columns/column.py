@@ -80,6 +80,8 @@ class Column:
         """About what the column takes in memory, with what was made of it by now."""
         made = self.__dict__
         derived: int = sum(made[name].nbytes for name in ("moments", "numbers") if name in made)
+        if "_as_integers" in made:
+            derived += made["_as_integers"].parts[Part.INTEGERS].nbytes
         read = self._read
         return self._own_bytes + derived + (0 if read is None else read.nbytes)
 
