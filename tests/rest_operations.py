@@ -33,7 +33,7 @@ from vexfs_twisted.model.collection import (
 from vexfs_twisted.model.errors import AlreadyExists, NotFound, unknown_collection
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId, sort_key
-from vexfs_twisted.model.names import check_collection_name
+from vexfs_twisted.model.names import check_new_collection_name
 from vexfs_twisted.model.optimizations import Optimizations
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldInfo
 from vexfs_twisted.model.queries import (
@@ -122,7 +122,7 @@ class MemoryOperations:
         return maybeDeferred(self._create, name, request)
 
     def _create(self, name: str, request: CreateCollection) -> bool:
-        check_collection_name(name)
+        check_new_collection_name(name)
         if name in self.collections:
             raise AlreadyExists(f"Collection `{name}` already exists!")
         self.collections[name] = Kept(new_config(request, CollectionConfig()))

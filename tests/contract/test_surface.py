@@ -188,7 +188,7 @@ class RpcSurface(RpcCase):
             message = message_factory.GetMessageClass(kind)()
             code, details = await self.outcome(f"Points/{method}", message)
             self.assertIs(code, grpc.StatusCode.INVALID_ARGUMENT)
-            self.assertIn("must be 1 characters or longer", details)
+            self.assertIn("must be from 1 to 255 characters", details)
 
     async def make_forms(self) -> None:
         request = collections_pb2.CreateCollection(collection_name="forms")

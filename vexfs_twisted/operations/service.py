@@ -31,7 +31,7 @@ from ..model.collection import (
 )
 from ..model.errors import BadRequest, NotFound, TimedOut
 from ..model.ids import PointId
-from ..model.names import check_collection_name, check_new_alias
+from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.optimizations import Optimizations
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ..model.queries import (
@@ -90,7 +90,7 @@ class Operations:
     @_deferred
     async def create_collection(self, name: str, request: CreateCollection) -> bool:
         """See IOperations."""
-        check_collection_name(name)
+        check_new_collection_name(name)
         await self._storage.create_collection(name, request)
         return True
 

@@ -79,12 +79,12 @@ class NamesContract(ContractCase):
                 ValidationError, self.operations.create_collection(name, unnamed())
             )
             self.assertEqual(
-                error.message, f'[name: collection name cannot contain "{shown}" char]'
+                error.message, f'[collection_name: collection name cannot contain "{shown}" char]'
             )
         error = await self.refused(
             ValidationError, self.operations.create_collection("..", unnamed())
         )
-        self.assertEqual(error.message, '[name: collection name cannot be ".."]')
+        self.assertEqual(error.message, '[collection_name: collection name cannot be ".."]')
 
     async def test_they_may_be_asked_for(self) -> None:
         for name in _REFUSED:
