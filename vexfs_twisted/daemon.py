@@ -14,6 +14,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
+from . import allocator
 from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
@@ -75,6 +76,7 @@ class Daemon(Service):
         Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
+        allocator.set_up()
         try:
             # Not before: grpc and faiss must not be loaded in a process that is still to fork.
             from .parts import build

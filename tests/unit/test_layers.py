@@ -18,6 +18,7 @@ LAYERS: dict[str, set[str]] = {
     "__init__": set(),
     "model": set(),
     "bursts": set(),
+    "allocator": set(),
     "settings": set(),
     "unused_settings": {"settings"},
     "logs": set(),
@@ -33,7 +34,8 @@ LAYERS: dict[str, set[str]] = {
     "device": {"model", "interfaces"},
     "streaming": {"model", "interfaces"},
     "userspace": {"__init__", "model", "engine", "device", "logs", "lifecycle"},
-    "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"},
+    "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"}
+    | {"allocator"},
     "operations": {"model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle"} | {"interception"},
     "rpc": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle", "bursts"}
@@ -54,7 +56,7 @@ LAYERS: dict[str, set[str]] = {
         "rest",
         "rpc",
     },
-    "daemon": {"model", "config", "lifecycle", "logs", "output", "engine", "parts"},
+    "daemon": {"allocator", "model", "config", "lifecycle", "logs", "output", "engine", "parts"},
     "twistd": {"config", "daemon", "logs", "output"},
     "tap": {"__init__", "config", "settings", "logs", "output", "daemon", "twistd"},
     "probing": {"__init__", "model", "interfaces", "device"},

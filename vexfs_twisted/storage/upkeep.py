@@ -10,9 +10,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from ..allocator import trim
 from ..logs import get_logger
 from ..model.errors import DomainError, StorageFull
-from .memory import give_back_memory
 
 log = get_logger("vexfs.storage")
 
@@ -119,4 +119,4 @@ def _take_step(collection: KeepsUp) -> None:
         collection.upkeep_step()
     finally:
         # Of what it took nothing is used any more, and graphs take much.
-        give_back_memory()
+        trim()
