@@ -14,7 +14,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
-from . import allocator
+from . import allocator, descriptors
 from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
@@ -77,6 +77,7 @@ class Daemon(Service):
 
     async def _start(self) -> None:
         allocator.set_up()
+        descriptors.raise_limit()
         try:
             # Not before: grpc and faiss must not be loaded in a process that is still to fork.
             from .parts import build

@@ -19,6 +19,7 @@ LAYERS: dict[str, set[str]] = {
     "model": set(),
     "bursts": set(),
     "allocator": set(),
+    "descriptors": set(),
     "settings": set(),
     "unused_settings": {"settings"},
     "logs": set(),
@@ -56,7 +57,8 @@ LAYERS: dict[str, set[str]] = {
         "rest",
         "rpc",
     },
-    "daemon": {"allocator", "model", "config", "lifecycle", "logs", "output", "engine", "parts"},
+    "daemon": {"allocator", "descriptors", "model", "config", "lifecycle", "logs", "output"}
+    | {"engine", "parts"},
     "twistd": {"config", "daemon", "logs", "output"},
     "tap": {"__init__", "config", "settings", "logs", "output", "daemon", "twistd"},
     "probing": {"__init__", "model", "interfaces", "device"},

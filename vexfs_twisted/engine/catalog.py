@@ -87,6 +87,10 @@ class Catalog:
             raise unknown_collection(name)
         return collection
 
+    def has(self, collection: Collection) -> bool:
+        """Whether this very collection exists, and not one of its name or none."""
+        return self._collections.get(collection.name) is collection
+
     def resolve(self, name: str) -> str:
         """The real name of the collection that `name`, real or an alias, stands for.
 

@@ -57,6 +57,14 @@ class Checkpoints:
         view.columns.pin([parsed(text).steps for text in view.fields])
         self._kept = kept
 
+    def is_current(self, view: View) -> bool:
+        """Whether the files stand for this very view. Answers from memory at once."""
+        wanted = {
+            text: _Standing(view.next_operation, view.next_row, schema)
+            for text, schema in view.fields.items()
+        }
+        return self._kept == wanted
+
     def is_due(self, view: View) -> bool:
         """Whether so much has changed that a checkpoint is worth it. Answers from memory at once.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import lmdb
 
+import lmdb
+
 from ..model.collection import (
     CollectionConfig,
     CollectionInfo,
@@ -260,8 +262,10 @@ class Collection:
         self._upkeep.halt()
         try:
             # Where there is no room for them, the next start reads more payloads.
-            with suppress(OSError, DomainError):
-                self._checkpoints.save(self._reading)
+            with suppress(OSError, lmdb.Error, DomainError):
+                # Else tables that are closed would be opened for nothing.
+                if not self._checkpoints.is_current(self._store.view):
+                    self._checkpoints.save(self._reading)
         finally:
             self._checkpoints.close()
             self._store.close()

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
 from ..interfaces import BatchCursor, IStorage, Outcome
@@ -24,6 +25,7 @@ from ..model.collection import (
     CreateCollection,
     UpdateCollection,
 )
+from ..model.errors import NotFound
 from ..model.ids import PointId
 from ..model.optimizations import Optimizations
 from ..model.queries import (
@@ -147,7 +149,15 @@ class StorageService(Service):
     def delete_collection(self, name: str) -> Deferred[bool]:
         """See IStorage."""
         self._queues.pop(name, None)
-        return self._committers.run(self._delete, name)
+
+        def forget(is_deleted: bool) -> bool:
+            # Somebody may have asked for them meanwhile, or made a collection of the same name.
+            queues = self._queues.get(name)
+            if queues is not None and not self._catalog.has(queues.collection):
+                del self._queues[name]
+            return is_deleted
+
+        return self._committers.run(self._delete, name).addCallback(forget)
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
         """See IStorage."""
@@ -247,11 +257,15 @@ class StorageService(Service):
 
     def _delete(self, name: str) -> bool:
         """Delete a collection, and what a device has of it. In a thread."""
-        if self._mirror is None or name not in self._catalog.names():
-            return self._catalog.delete(name)
-        collection = self._catalog.get(name)
+        try:
+            collection = self._catalog.get(name)
+        except NotFound:
+            return False
         is_deleted = self._catalog.delete(name)
-        self._mirror.forget(collection)
+        if self._mirror is not None:
+            self._mirror.forget(collection)
+        # Its columns and bitmaps may have taken much.
+        trim()
         return is_deleted
 
     def _read(

@@ -1,0 +1,29 @@
+"""How many files and connections this process may have open."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import suppress
+
+_NR_OPEN = "/proc/sys/fs/nr_open"
+
+
+def raise_limit() -> int:
+    """Raise the soft limit of open files to the hard one, as far as that goes; the limit now.
+
+    The soft one is 1,024 for the sake of programs that use select(2), which this is none of.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _largest() if hard == resource.RLIM_INFINITY else hard
+    if wanted is not None and soft != resource.RLIM_INFINITY and soft < wanted:
+        # A system that does not let us has its reasons; then there is less room.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _largest() -> int | None:
+    """The largest limit that the kernel takes; None where it does not tell."""
+    with suppress(OSError, ValueError), open(_NR_OPEN) as file:
+        return int(file.read())
+    return None
