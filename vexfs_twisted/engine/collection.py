@@ -8,8 +8,6 @@ from pathlib import Path
 
 import lmdb
 
-import lmdb
-
 from ..model.collection import (
     CollectionConfig,
     CollectionInfo,
