@@ -24,9 +24,9 @@ class Adoption:
 
     def __init__(self, path: Path) -> None:
         """Open the folder, which must be there. Raises EngineStartError."""
-        if not (path / "FORMAT").exists():
-            raise UnusableDataFolder(path, "it is no data folder")
         self._folder = DataFolder(path)
+        if not self._folder.is_there:
+            raise UnusableDataFolder(path, "it is no data folder")
         self._folder.open()
         try:
             self._inventory = Inventory(self._folder)

@@ -57,6 +57,11 @@ class DataFolder:
         """Where every collection has a directory."""
         return self.path / _COLLECTIONS
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it is a data folder by now."""
+        return (self.path / _FORMAT).exists()
+
     def open(self) -> None:
         """Take the folder, and lay it out where it is new. Raises EngineStartError."""
         try:
@@ -98,7 +103,7 @@ class DataFolder:
 
         A new folder may be the root of a file system, or what a start that was cut short has left.
         """
-        if (self.path / _FORMAT).exists():
+        if self.is_there:
             return
         ours = {_LOCK, f"{_FORMAT}{DRAFT_SUFFIX}", "lost+found"}
         ours.update(part.name for part in self._parts)
@@ -145,7 +150,7 @@ class DataFolder:
         self.version = content["version"]
 
     def _write_format(self, version: int) -> None:
-        write_durably(self.path / "FORMAT", orjson.dumps(self._format(version)) + b"\n")
+        write_durably(self.path / _FORMAT, orjson.dumps(self._format(version)) + b"\n")
         self.version = version
 
     def _format(self, version: int) -> dict[str, str | int]:
