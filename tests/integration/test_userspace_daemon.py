@@ -154,10 +154,12 @@ class Refusals(SynchronousTestCase):
         self.device.start()
         self.device.stop()
         (self.device.data / "drafts" / "half").touch()
-        (self.device.data / "stores" / "half").mkdir()
+        for name in ("half.creating", "half.deleting", "unmarked"):
+            (self.device.data / "stores" / name).mkdir()
         self.device.start()
-        for folder in ("drafts", "stores"):
-            self.assertEqual(os.listdir(self.device.data / folder), [])
+        self.assertEqual(os.listdir(self.device.data / "drafts"), [])
+        self.assertEqual(os.listdir(self.device.data / "stores"), ["unmarked"])
+        self.assertIn("left alone", self.device.log_text())
 
     def test_the_command_tells_its_options(self) -> None:
         self.assertIn("--data", self.command("--help").stdout)

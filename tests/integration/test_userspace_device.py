@@ -374,7 +374,10 @@ class Files(DeviceCase):
             file.insert(calls.vectors(9, 4))
             (own,) = set(stores.iterdir()) - before
             self.path.unlink()
+            self.assertFalse(own.exists())
+            own = own.with_name(f"{own.name}.deleting")
             self.assertTrue(own.exists())
+            self.assertEqual(file.count(), 9)
         # The kernel tells of the last close when it has the time.
         deadline = time.monotonic() + 30
         while own.exists() and time.monotonic() < deadline:
