@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.model.errors import BadInput
+from vexfs_twisted.model.errors import MalformedMessage
 from vexfs_twisted.rpc.codecs.payloads import read_payload, write_payload
 from vexfs_twisted.rpc.generated.json_with_int_pb2 import Struct, Value
 
@@ -69,7 +69,7 @@ class PayloadTests(SynchronousTestCase):
     def test_numbers_that_json_lacks(self) -> None:
         for number in (math.nan, math.inf, -math.inf):
             message = Struct(fields={"k": Value(double_value=number)})
-            self.assertRaises(BadInput, read_payload, message.fields)
+            self.assertRaises(MalformedMessage, read_payload, message.fields)
 
     def test_empty_containers_stay_what_they_are(self) -> None:
         payload = b'{"list":[],"object":{},"nested":[{},[]]}'
