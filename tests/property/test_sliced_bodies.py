@@ -135,12 +135,12 @@ class SlicedCase(SynchronousTestCase):
 
 
 class SlicedUpserts(SlicedCase):
-    @settings(max_examples=80)
+    @settings(max_examples=150)
     @given(texts(), cuts)
     def test_json_comes_to_the_same(self, text: bytes, sizes: list[int]) -> None:
         self.assertEqual(streamed(text, sizes), outcome(text))
 
-    @settings(max_examples=80)
+    @settings(max_examples=150)
     @given(damaged(), cuts)
     def test_damaged_json_comes_to_the_same(self, text: bytes, sizes: list[int]) -> None:
         expected = outcome(text)

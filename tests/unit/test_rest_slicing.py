@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.rest import slicing
+from vexfs_twisted.rest.bodies import parse
 from vexfs_twisted.rest.codecs.gathering import MAX_ELEMENTS
 from vexfs_twisted.rest.codecs.ids import read_ids
 from vexfs_twisted.rest.codecs.queries import read_count, read_query_batch
@@ -118,6 +119,27 @@ class Bombs(SlicedCase):
             for depth in (301, 5000, 200_000):
                 body = b'{"x":' + opening * depth + b"1" + closing * depth + b"}"
                 self.assertEqual(self.decode(body, PLAIN, read_count), "format")
+
+
+class Mistakes(SlicedCase):
+    """What is no JSON is told as if the body had been parsed at once."""
+
+    def test_where_something_stands_that_must_not(self) -> None:
+        self.patch(slicing, "KEPT_BYTES", 0)
+        self.patch(slicing, "PENDING_BYTES", 0)
+        for wrong in (
+            *(b"{{", b"{[", b'{"a"{', b'{"a":1{', b'{"a":[1[', b'{"a":[]{', b'{"a":{},['),
+            *(b'{"a":1,,', b'{"a":[1,\n,', b'{"a":[1,]', b'{"a":1,}', b'{"a":1,\n]', b"{,"),
+        ):
+            for start in (b"", b"\n  ", b'{"b":[1,2],"c":'):
+                text = start + wrong + b"1" * 9
+                for size in (1, 3, len(text)):
+                    decoder = BodyDecoder(None, LIMIT, PLAIN)
+                    for place in range(0, len(text), size):
+                        decoder.feed([text[place : place + size]])
+                    told = self.assertRaises(DomainError, decoder.finish, [], read_count)
+                    expected = self.assertRaises(DomainError, parse, text)
+                    self.assertEqual(told.message, expected.message, (text, size))
 
 
 class LargeAndSound(SlicedCase):

@@ -168,7 +168,8 @@ class SlicedReader:
             comma = marks.last_comma(cut)
             cut = cut if comma is None else comma
         if cut > position:
-            self._take(text[position:cut], marks.count_opening(position, cut))
+            opened = marks.count_opening(position, cut)
+            self._take(text[position:cut], opened, text[cut : cut + 1])
         self._pending += text[cut:]
 
     def _cut(self, marks: Marks, position: int) -> int:
@@ -176,18 +177,18 @@ class SlicedReader:
         closing = marks.last_closing(len(self._frames), position)
         return position if closing is None else closing + 1
 
-    def _take(self, text: bytes, opened: int) -> None:
+    def _take(self, text: bytes, opened: int, following: bytes) -> None:
         """Members of the innermost frame that are complete."""
         frame = self._frames[-1]
         piece = self._piece(text)
-        self._add(frame, self._parse(frame.head, piece, frame.tail), opened)
+        self._add(frame, self._parse(frame.head, piece, frame.tail, following), opened)
         self._place = self._place.after(piece)
 
     def _open(self, text: bytes, opened: int) -> None:
         """Members that are complete, and at last the bracket of one that is not."""
         frame = self._frames[-1]
         piece = self._piece(text)
-        value = self._parse(frame.head, piece[:-1], _MARK_TEXT + frame.tail)
+        value = self._parse(frame.head, piece[:-1], _MARK_TEXT + frame.tail, piece[-1:])
         key = _take_marked(value)
         self._add(frame, value, opened)
         frame.has_members = True
@@ -230,11 +231,16 @@ class SlicedReader:
         if frame.size > MAX_HELD:
             raise FormatError(f"more than {MAX_HELD} members of an object, too many")
 
-    def _parse(self, head: bytes, piece: bytes, tail: bytes) -> Any:
-        """Members as an array or an object of their own, whose first may stand for those before."""
+    def _parse(self, head: bytes, piece: bytes, tail: bytes, following: bytes = b"") -> Any:
+        """Members as an array or an object of their own, whose first may stand for those before.
+
+        Where `tail` is not what follows in the text, a mistake is told as it is there.
+        """
         try:
             value = orjson.loads(b"".join((head, piece, tail)))
         except orjson.JSONDecodeError as error:
+            if following:
+                self._parse(head, piece + following, b"")
             raise self._error_in_piece(error, len(head)) from None
         if len(head) > 1:
             if type(value) is list:
