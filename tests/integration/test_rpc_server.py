@@ -33,9 +33,13 @@ PATIENCE = 20.0
 MEGABYTE = 1_000_000
 
 COUNT = pb.CountPoints(collection_name="c").SerializeToString()
+WITHOUT_VECTORS = pb.Vectors(vectors=pb.NamedVectors())
 UPSERT = pb.UpsertPoints(
-    collection_name="c", points=[pb.PointStruct(id=common.PointId(num=1))]
+    collection_name="c",
+    points=[pb.PointStruct(id=common.PointId(num=1), vectors=WITHOUT_VECTORS)],
 ).SerializeToString()
+# In every message that names a collection its name is the first field.
+NAME = COUNT
 
 
 class ScriptedOperations:
@@ -137,7 +141,9 @@ class CallTests(ServerTestCase):
         """40 MB, ten times what grpc takes unless told otherwise."""
         await self.serve()
         point = pb.PointStruct(
-            id=common.PointId(num=1), payload={"k": Value(string_value="x" * 40_000_000)}
+            id=common.PointId(num=1),
+            payload={"k": Value(string_value="x" * 40_000_000)},
+            vectors=WITHOUT_VECTORS,
         )
         request = pb.UpsertPoints(collection_name="c", points=[point])
         large = self.begin("/qdrant.Points/Upsert", request.SerializeToString())
@@ -282,7 +288,7 @@ class RefusalTests(ServerTestCase):
         for method in ("UpdateCollectionClusterSetup", "CreateShardKey", "DeleteShardKey"):
             await self.check(
                 f"/qdrant.Collections/{method}",
-                b"",
+                NAME,
                 grpc.StatusCode.UNIMPLEMENTED,
                 "Qdrant is running in standalone mode",
             )
@@ -293,7 +299,7 @@ class RefusalTests(ServerTestCase):
             refusal = await self.refusal(method, b"")
             self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
         for method in ("qdrant.Points/QueryGroups", "qdrant.Snapshots/Create"):
-            refusal = await self.refusal(f"/{method}", b"")
+            refusal = await self.refusal(f"/{method}", NAME)
             self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
             self.assertIn(method.replace("/", "."), refusal.details())
 
