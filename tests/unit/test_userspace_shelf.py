@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,10 @@ class Shelves(SynchronousTestCase):
         self.assertEqual(sorted(found.ids.tolist()), list(range(2**40, 2**40 + 5)))
 
     def test_overwritten_vectors_give_back_their_room(self) -> None:
+        # LMDB lets go of the interpreter at each put, and would wait a whole turn of the thread
+        # that searches to get it back.
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.0001)
         file = self.shelf.create("a", ENTRY)
         data = vectors(3000, 256)
         ids = np.arange(3000, dtype=np.uint64) + 2**63
