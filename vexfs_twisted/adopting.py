@@ -8,17 +8,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import NoReturn
 
-from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from . import __version__
 from .config import load_config
 from .engine.adoption import Adoption
 from .engine.errors import EngineStartError
 from .engine.survey import Survey
 from .settings import ConfigError
+from .subcommands import SubcommandOptions
 
 
 class Status(IntEnum):
@@ -29,7 +27,7 @@ class Status(IntEnum):
     CANNOT = 2
 
 
-class Options(UsageOptions):
+class Options(SubcommandOptions):
     """The command line of the adoption."""
 
     synopsis = "Usage: vexfs-qdrant adopt [options] [DIRECTORY [NAME]]"
@@ -47,11 +45,6 @@ class Options(UsageOptions):
     optFlags = [["all", None, "take in all whose own names are free"]]  # noqa: RUF012
     directory: str | None = None
     name: str | None = None
-
-    def opt_version(self) -> NoReturn:
-        """Show the version and exit."""
-        sys.stdout.write(f"vexfs-qdrant {__version__}\n")
-        sys.exit(0)
 
     def parseArgs(self, directory: str | None = None, name: str | None = None) -> None:
         """Take the directory and the name."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
-from typing import NoReturn
 
-from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from . import __version__
 from .device.figures import BATCH, DIMENSIONS, NEIGHBOURS, Figures, measure
 from .device.kernel import SoleFileDevice, open_device
 from .device.probe import SLOW_SECONDS, probe
 from .interfaces import IVectorDevice
 from .model.device import DeviceError, ProbeReport
+from .subcommands import SubcommandOptions
 
 
 class Status(IntEnum):
@@ -26,7 +24,7 @@ class Status(IntEnum):
     CANNOT_BE_ASKED = 2
 
 
-class Options(UsageOptions):
+class Options(SubcommandOptions):
     """The command line of the probe."""
 
     synopsis = "Usage: vexfs-qdrant probe [options] PATH"
@@ -40,13 +38,6 @@ class Options(UsageOptions):
     ]
     optFlags = [["no-figures", None, "do not measure the calls per second of a sound device"]]  # noqa: RUF012
     path: str
-
-    opt_h = UsageOptions.opt_help
-
-    def opt_version(self) -> NoReturn:
-        """Show the version and exit."""
-        sys.stdout.write(f"vexfs-qdrant {__version__}\n")
-        sys.exit(0)
 
     def parseArgs(self, *words: str) -> None:
         """Take the path, and nothing else."""

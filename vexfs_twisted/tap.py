@@ -64,7 +64,11 @@ class Options(UsageOptions):
         """The first lines of the help. Under twistd, what precedes the options is twistd's."""
         if self.parent is not None:
             return super().getSynopsis()
-        return "Usage: vexfs-qdrant [options]\n       vexfs-qdrant probe [options] PATH"
+        return (
+            "Usage: vexfs-qdrant [options]\n"
+            "       vexfs-qdrant probe [options] PATH\n"
+            "       vexfs-qdrant adopt [options] [DIRECTORY [NAME]]"
+        )
 
     def parseArgs(self, *words: str) -> None:
         """There are only options: the first word that is none is named."""

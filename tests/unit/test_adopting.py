@@ -112,6 +112,7 @@ class Command(EngineTestCase):
         done = run_command(command, environment=environment)
         self.assertEqual((done.returncode, done.stderr), (1, ""))
         self.assertIn("`a` (it can be taken in under its own name)", done.stdout)
-        done = run_command([*command, "--help"])
-        self.assertEqual(done.returncode, 0)
-        self.assertIn("Usage: vexfs-qdrant adopt [options] [DIRECTORY [NAME]]", done.stdout)
+        for option in ("--help", "-h"):
+            done = run_command([*command, option])
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("Usage: vexfs-qdrant adopt [options] [DIRECTORY [NAME]]", done.stdout)

@@ -61,8 +61,9 @@ LAYERS: dict[str, set[str]] = {
     | {"engine", "parts"},
     "twistd": {"config", "daemon", "logs", "output"},
     "tap": {"__init__", "config", "settings", "logs", "output", "daemon", "twistd"},
-    "probing": {"__init__", "model", "interfaces", "device"},
-    "adopting": {"__init__", "config", "settings", "engine"},
+    "probing": {"model", "interfaces", "device", "subcommands"},
+    "subcommands": {"__init__"},
+    "adopting": {"config", "settings", "engine", "subcommands"},
     "main": {"tap", "probing", "adopting"},
     "__main__": {"main"},
 }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from ..model.errors import StorageFull, ValidationError
+from ..model.errors import ValidationError
 from ..model.names import check_new_collection_name
 from .collection_store import CollectionStore
 from .errors import EngineStartError, UnusableDataFolder
@@ -61,7 +59,7 @@ class Adoption:
         except ValidationError as error:
             raise CannotAdopt(error.message) from None
         CollectionStore(self._folder.collections_path / directory).close()
-        with self._errors():
+        with self._folder.errors():
             self._inventory.adopt(directory, wanted)
         return wanted
 
@@ -69,7 +67,7 @@ class Adoption:
         """Give up a collection whose directory is missing, and its aliases. Raises CannotAdopt."""
         if name not in self.survey().missing:
             raise CannotAdopt(f"the catalog has no collection `{name}` whose directory is missing")
-        with self._errors():
+        with self._folder.errors():
             self._inventory.forget(name)
 
     def close(self) -> None:
@@ -82,10 +80,3 @@ class Adoption:
                 return unknown
         path = self._folder.collections_path / directory
         raise CannotAdopt(f"{path} is no directory of a collection that the catalog does not know")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, StorageFull) as error:
-            raise UnusableDataFolder(self._folder.path, str(error)) from error

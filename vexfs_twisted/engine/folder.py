@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 
+from ..model.errors import StorageFull
 from .errors import DataFolderInUse, UnknownFormat, UnusableDataFolder
 from .store.files import DRAFT_SUFFIX, sync_directory, write_durably
 
@@ -78,6 +80,14 @@ class DataFolder:
         except BaseException:
             self.close()
             raise
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn errors of the file system into UnusableDataFolder."""
+        try:
+            yield
+        except (OSError, StorageFull) as error:
+            raise UnusableDataFolder(self.path, str(error)) from error
 
     def close(self) -> None:
         """Let the folder go."""

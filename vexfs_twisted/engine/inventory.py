@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from re import fullmatch
 from time import time
@@ -19,9 +19,8 @@ from uuid import uuid4
 from attrs import evolve
 
 from ..model.collection import CollectionConfig
-from ..model.errors import StorageFull
 from .collection_store import CollectionStore
-from .errors import UndecidedCollections, UnusableDataFolder
+from .errors import UndecidedCollections
 from .folder import FIRST_VERSION, DataFolder
 from .formerregister import read_former, remove_former
 from .identity import Identity, read_identity, write_first_identity, write_identity
@@ -41,7 +40,7 @@ class Inventory:
         """Read what there is, and finish what was cut off. Raises EngineStartError."""
         self._folder = folder
         self._directories = MarkedDirectories(folder.collections_path)
-        with self._start_errors():
+        with self._folder.errors():
             self._register = Register(folder.catalog_path)
             self.was_lost = self._register.is_lost
             if folder.version == FIRST_VERSION or self.was_lost:
@@ -66,7 +65,7 @@ class Inventory:
 
         Raises UndecidedCollections, with nothing removed, where somebody has to decide.
         """
-        with self._start_errors():
+        with self._folder.errors():
             found = self.survey()
             self._tell(found)
             for unknown in found.fitting:
@@ -228,10 +227,3 @@ class Inventory:
             return read_identity(self._directories.whole(directory))
         except Damaged:
             return None
-
-    @contextmanager
-    def _start_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, StorageFull) as error:
-            raise UnusableDataFolder(self._folder.path, str(error)) from error

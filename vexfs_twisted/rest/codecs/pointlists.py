@@ -189,7 +189,7 @@ class ColumnDraft:
     _positions: list[NDArray[np.int64]] = field(factory=list)
     _dimensions: dict[int, None] = field(factory=dict)
 
-    def add(self, column: VectorColumn, start: int, first_empty: int | None = None) -> None:
+    def add(self, column: VectorColumn, start: int, first_empty: int | None) -> None:
         """Take more rows; `start` is added to their positions, and to the first empty one's."""
         if self.first_empty is None and first_empty is not None:
             self.first_empty = start + first_empty
