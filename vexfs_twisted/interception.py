@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 from attrs import define, frozen
 
 from .model.errors import DomainError
+from .model.exhaustion import exhausted
 
 REQUEST_ID = "x-request-id"
 """The header, or key of metadata, in which the id of a call comes and goes back."""
@@ -167,7 +168,10 @@ class Passage:
 
 def outcome_of(error: BaseException) -> str:
     """How a call ends that has raised `error`."""
-    return error.code if isinstance(error, DomainError) else INTERNAL
+    if isinstance(error, DomainError):
+        return error.code
+    found = exhausted(error)
+    return INTERNAL if found is None else found.code
 
 
 def id_from(given: str | None) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
 import numpy as np
 
 from tests.engine_support import EngineTestCase, upsert, write
 from vexfs_twisted.engine.store.advice import advise, placed
+from vexfs_twisted.engine.store.filemap import FileMap
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,
@@ -51,8 +51,8 @@ class AdviceTests(EngineTestCase):
         path = Path(self.mktemp())
         path.write_bytes(bytes(3 * 4096))
         with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        array = np.frombuffer(mapped, np.uint8, offset=4096).reshape(2, -1)[1:]
+            mapped = FileMap(file.fileno(), 3 * 4096)
+        array = mapped.array(np.uint8, offset=4096).reshape(2, -1)[1:]
         advise(array, None)
         self.assertNotIn(RANDOM, flags(path))
         advise(array, Memory.COLD)

@@ -31,16 +31,18 @@ LAYERS: dict[str, set[str]] = {
     "lifecycle": {"logs"},
     "output": {"logs"},
     "config": {"settings", "unused_settings", "jsonform", "model"},
+    "exhaustion": {"model", "logs"},
     "engine": {"model", "interfaces", "jsonform"},
     "device": {"model", "interfaces"},
     "streaming": {"model", "interfaces"},
     "userspace": {"__init__", "model", "engine", "device", "logs", "lifecycle"},
     "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"}
-    | {"allocator"},
+    | {"allocator", "exhaustion"},
     "operations": {"model", "interfaces", "logs", "storage", "streaming"},
-    "rest": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle"} | {"interception"},
+    "rest": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle"}
+    | {"interception", "exhaustion"},
     "rpc": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle", "bursts"}
-    | {"interception"},
+    | {"interception", "exhaustion"},
     "testing": {"model", "interfaces"},
     "proto": {"rpc"},
     "parts": {

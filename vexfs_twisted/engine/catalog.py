@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
+
+import lmdb
 
 from ..model.collection import (
     Alias,
@@ -25,8 +28,11 @@ from .errors import EngineStartError
 from .folder import DataFolder
 from .inventory import Inventory
 from .store.files import storage_errors
+from .store.openfiles import OpenFiles, descriptors_for_collections
 
 log = logging.getLogger("vexfs.catalog")
+
+T = TypeVar("T")
 
 
 class Catalog:
@@ -34,11 +40,14 @@ class Catalog:
 
     `names`, `aliases`, `get` and `resolve` answer from memory at once. The others wait for the
     disk, and for each other. `defaults` is what new collections take where their request says
-    nothing.
+    nothing. Without `open_files` collections hold as many open as the process may have.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], defaults: CollectionConfig | None = None
+        self,
+        path: str | os.PathLike[str],
+        defaults: CollectionConfig | None = None,
+        open_files: OpenFiles | None = None,
     ) -> None:
         self._folder = DataFolder(Path(path))
         self._defaults = defaults or CollectionConfig()
@@ -46,6 +55,7 @@ class Catalog:
         self._inventory: Inventory | None = None
         self._collections: dict[str, Collection] = {}
         self._aliases: dict[str, str] = {}
+        self._open_files = open_files or OpenFiles(descriptors_for_collections())
 
     def open(self) -> None:
         """Open the folder, made where it is missing, and all it holds. Raises EngineStartError.
@@ -57,7 +67,7 @@ class Catalog:
             self._inventory = inventory = Inventory(self._folder)
             inventory.settle()
             for name in inventory.contents.collections:
-                self._collections[name] = Collection.open(name, inventory.path(name))
+                self._collections[name] = self._open(name)
             self._aliases = dict(inventory.contents.aliases)
         except BaseException:
             self.close()
@@ -124,7 +134,7 @@ class Catalog:
             if self._collections.get(name) is not collection:
                 return False
             try:
-                path = self._opened().delete(name)
+                path = self._relieved(lambda: self._opened().delete(name))
             except BaseException:
                 self._reopen(collection)
                 raise
@@ -146,7 +156,7 @@ class Catalog:
             aliases = dict(self._aliases)
             for action in actions:
                 self._act(aliases, action)
-            self._opened().replace_aliases(aliases)
+            self._relieved(lambda: self._opened().replace_aliases(aliases))
             self._aliases = aliases
 
     def _act(self, aliases: dict[str, str], action: AliasAction) -> None:
@@ -179,22 +189,33 @@ class Catalog:
     def _made(self, name: str, config: CollectionConfig) -> Collection:
         """Make a collection, and open it."""
         inventory = self._opened()
-        path = inventory.create(name, config)
+        path = self._relieved(lambda: inventory.create(name, config))
         try:
             with storage_errors(path):
-                return Collection.open(name, path)
+                return self._relieved(lambda: self._open(name))
         except BaseException:
-            shutil.rmtree(inventory.delete(name), ignore_errors=True)
+            ended = self._relieved(lambda: inventory.delete(name))
+            shutil.rmtree(ended, ignore_errors=True)
             raise
 
     def _reopen(self, collection: Collection) -> None:
-        """Have a collection anew that could not be deleted."""
+        """Have a collection anew that could not be deleted; a closed one where that fails, too."""
         name = collection.name
-        self._collections = {n: c for n, c in self._collections.items() if n != name}
         collection.close()
         with suppress(EngineStartError):
-            reopened = Collection.open(name, self._opened().path(name))
-            self._collections = {**self._collections, name: reopened}
+            self._collections = {**self._collections, name: self._open(name)}
+
+    def _open(self, name: str) -> Collection:
+        return Collection.open(name, self._opened().path(name), self._open_files)
+
+    def _relieved(self, function: Callable[[], T]) -> T:
+        """What the function answers, at a second try where it is for descriptors that it fails."""
+        try:
+            return function()
+        except (OSError, lmdb.Error, EngineStartError) as error:
+            if not self._open_files.relieves(error):
+                raise
+        return function()
 
     def _opened(self) -> Inventory:
         if self._inventory is None:

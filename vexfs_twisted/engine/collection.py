@@ -53,6 +53,7 @@ from .query.scrolling import Retrieve, count, retrieve_each, scroll
 from .store.files import storage_errors
 from .store.gate import GateClosed
 from .store.moments import MomentLost
+from .store.openfiles import OpenFiles
 from .store.view import Snapshot, View
 from .upkeep.outlook import indexed_count, report, segment_count, status, tasks
 from .upkeep.upkeep import Upkeep
@@ -77,9 +78,12 @@ class Collection:
         self._is_removed = False
 
     @classmethod
-    def open(cls, name: str, path: Path) -> Collection:
-        """Open the collection in the directory `path`. Raises EngineStartError."""
-        store = CollectionStore(path)
+    def open(cls, name: str, path: Path, open_files: OpenFiles | None = None) -> Collection:
+        """Open the collection in the directory `path`. Raises EngineStartError.
+
+        Its files are among the `open_files`.
+        """
+        store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
         checkpoints.load(store.view)
         return cls(name, store, checkpoints)
@@ -301,9 +305,17 @@ class Collection:
     def _commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         try:
             with self._errors():
-                return self._store.commit(sequences)
+                done = self._store.commit(sequences)
         except DomainError as error:
             return [[error] for _ in sequences]
+        if self._is_removed:
+            done = [list(map(self._of_removed, outcomes)) for outcomes in done]
+        return done
+
+    def _of_removed(self, outcome: Outcome) -> Outcome:
+        """What became of an update while the collection was being removed."""
+        is_gone = isinstance(outcome, OSError | lmdb.Error)
+        return unknown_collection(self.name) if is_gone else outcome
 
     def _build_indexes(self) -> None:
         """Make all declared indexes, which further ones are then made from."""
@@ -338,6 +350,11 @@ class Collection:
             raise Interrupted(
                 "the moment that was read could not be kept any longer, begin again"
             ) from None
+        except (OSError, lmdb.Error):
+            # Tables are opened where they lay, and they lie elsewhere once they are to be removed.
+            if self._is_removed:
+                raise unknown_collection(self.name) from None
+            raise
         except lmdb.ReadersFullError:
             raise TooMany("as many reads of the collection are held as there may be") from None
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 
 import attrs
@@ -20,12 +18,13 @@ from ..model.errors import StorageFull
 from ..model.updates import Update
 from .draft import Draft, Outcome
 from .errors import UnusableDataFolder
+from .store.access import Access, OpenTables
 from .store.advice import placed
 from .store.bits import LIVE_SLOT, read_bitmap
-from .store.files import storage_errors, sync_directory
+from .store.files import remove_directory, storage_errors
 from .store.forms import Form, form_of
-from .store.gate import Gate, GateClosed
-from .store.moments import HeldMoment, MomentLost, Moments
+from .store.moments import HeldMoment, MomentLost
+from .store.openfiles import OpenFiles
 from .store.segments import Segments, read_segments, remove_strays, write_segments
 from .store.state import (
     Slot,
@@ -33,13 +32,11 @@ from .store.state import (
     read_config,
     read_fields,
     read_state,
-    upgrade,
     write_config,
     write_state,
 )
 from .store.tables import (
     TableReader,
-    Tables,
     Transaction,
     grow_map,
     open_environment,
@@ -58,35 +55,29 @@ PATIENCE_S = 5.0
 class CollectionStore:
     """The files of one collection. Any thread may read; writers take turns.
 
+    What has descriptors is opened when it is needed, and closed again while it is idle as
+    `open_files` says; the view and what it shows of the vectors stays.
+
     LMDB is the truth. A view is filed under the number of the transaction that made it before that
     transaction commits, so a reader finds the view that belongs to what its own transaction sees.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
-        self._gate = Gate()
-        self._moments = Moments()
-        self._writing = Lock()
         self._files: dict[str, VectorFile] = {}
+        self._access = Access(path, self._let_go, open_files or OpenFiles())
         try:
-            self._environment = open_environment(path)
+            with self._access.turn:
+                self._views = Views(*self._read_view(self._access.open()))
+                self._access.take(len(self._files))
+                segments = (space.segments for space in self.view.spaces.values())
+                remove_strays(path, chain.from_iterable(segments))
         except (lmdb.Error, OSError) as error:
+            self._abandon()
             raise UnusableDataFolder(path, f"the tables do not open: {error}") from error
-        try:
-            upgrade(self._environment, path)
-            self._tables = open_tables(self._environment)
-            self._views = Views(*self._read_view())
-            segments = (space.segments for space in self.view.spaces.values())
-            remove_strays(path, chain.from_iterable(segments))
-        except lmdb.Error as error:
-            self._close_files()
-            raise UnusableDataFolder(path, f"the tables are damaged: {error}") from error
-        except OSError as error:
-            self._close_files()
-            raise UnusableDataFolder(path, str(error)) from error
         except BaseException:
-            self._close_files()
+            self._abandon()
             raise
 
     @staticmethod
@@ -119,7 +110,7 @@ class CollectionStore:
 
     def read(self) -> Reading:
         """A context in which one thread reads one moment. Must not be nested in a thread."""
-        return Reading(self._gate, self._environment, self._tables, self._views)
+        return Reading(self._access, self._views)
 
     def hold(self) -> HeldMoment:
         """The moment now, for as long as its reader wants it. Raises GateClosed after `close`.
@@ -129,7 +120,7 @@ class CollectionStore:
         """
         reading = self.read()
         with reading as snapshot:
-            return self._moments.hold(snapshot, reading.take_transaction())
+            return self._access.moments.hold(snapshot, reading.take_transaction())
 
     def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         """Carry out sequences of checked updates in one transaction.
@@ -138,8 +129,7 @@ class CollectionStore:
         When something unexpected breaks, every update is tried in a transaction of its own, so
         that only the sequence that breaks fails. Raises GateClosed after `close`.
         """
-        with self._writing:
-            self._gate.check_open()
+        with self._access.writing():
             try:
                 return self._commit_together(sequences)
             except StorageFull as error:
@@ -149,12 +139,11 @@ class CollectionStore:
 
     def change_config(self, change: Callable[[CollectionConfig], CollectionConfig]) -> None:
         """Replace the configuration durably. Raises GateClosed after `close`."""
-        with self._writing:
-            self._gate.check_open()
+        with self._access.writing() as opened:
             config = change(self.view.config)
 
             def write(transaction: Transaction) -> View:
-                write_config(transaction, self._tables, config)
+                write_config(transaction, opened.tables, config)
                 spaces = {
                     name: attrs.evolve(space, params=config.params.vectors[name])
                     for name, space in self.view.spaces.items()
@@ -169,13 +158,12 @@ class CollectionStore:
         It is given the newest view, which stays so until the commit. Files of segments that are
         gone are removed; who maps them still reads them. Raises GateClosed after `close`.
         """
-        with self._writing:
-            self._gate.check_open()
+        with self._access.writing() as opened:
             before = self.view
             after = _with_segments(before, change(before))
 
             def write(transaction: Transaction) -> View:
-                write_segments(transaction, self._tables, _segments_of(after))
+                write_segments(transaction, opened.tables, _segments_of(after))
                 return after
 
             self._publish(write)
@@ -184,51 +172,49 @@ class CollectionStore:
 
     def trust_segments(self, change: Callable[[View], Mapping[str, Segments]]) -> None:
         """Let readers see the same segments with other things at hand, which no commit notes."""
-        with self._writing:
-            self._gate.check_open()
+        with self._access.turn:
+            self._access.gate.check_open()
             self._views.swap(_with_segments(self.view, change(self.view)))
 
     def alive_views(self) -> list[View]:
         """All views that somebody may be reading."""
-        with self._writing:
+        with self._access.turn:
             return self._views.alive()
 
     def give_back(self, name: str, first: int, is_free: NDArray[np.bool_]) -> None:
         """Give back the room of free rows among those from `first` on, which no view may read."""
-        self._gate.enter()
+        self._access.gate.enter()
         try:
             self._files[name].give_back(first, is_free)
         finally:
-            self._gate.leave()
+            self._access.gate.leave()
 
     def close(self) -> None:
         """Close all files, after the reads that are under way. Later reads raise GateClosed."""
-        with self._writing:
-            self._gate.close()
-            with self._gate.held():
-                self._moments.end_all(GateClosed())
-                self._close_files()
+        with self._access.turn:
+            self._end()
 
     def remove(self, path: Path) -> None:
         """Close as `close` does, and remove the directory while reads under way finish.
 
         `path` is where it lies since it was marked as deleted.
         """
-        with self._writing:
-            self._gate.close()
+        with self._access.turn:
+            self._access.gate.close()
             try:
-                shutil.rmtree(path)
-                sync_directory(path.parent)
-            finally:
-                with self._gate.held():
-                    self._moments.end_all(GateClosed())
-                    self._close_files()
+                remove_directory(path)
+            except OSError:
+                self._end()
+                # That may have been for want of the descriptors which are free now.
+                remove_directory(path)
+            else:
+                self._end()
 
     def _commit_together(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         outcomes: list[list[Outcome]] = []
 
         def write(transaction: Transaction) -> View:
-            draft = Draft(self.view, transaction, self._tables, self._files)
+            draft = Draft(self.view, transaction, self._access.opened.tables, self._files)
             outcomes[:] = map(draft.apply, sequences)
             return draft.finish()
 
@@ -258,17 +244,21 @@ class CollectionStore:
                 return
             except lmdb.MapFullError:
                 # Before the gate is held, so that other reads go on meanwhile.
-                self._moments.wait(PATIENCE_S)
-                with self._gate.held():
-                    self._moments.end_all(MomentLost())
-                    grow_map(self._environment)
+                access = self._access
+                access.moments.wait(PATIENCE_S)
+                with access.gate.held():
+                    access.moments.end_all(MomentLost)
+                    grow_map(access.opened.environment)
+            except OSError as error:
+                if not self._access.open_files.relieves(error):
+                    raise
             except StorageFull:
                 for file in self._files.values():
                     file.drop_after(self.view.next_row)
                 raise
 
     def _publish_once(self, write: Callable[[Transaction], View]) -> None:
-        transaction = self._environment.begin(write=True)
+        transaction = self._access.opened.environment.begin(write=True)
         try:
             view = write(transaction)
             number = transaction.id()
@@ -283,11 +273,12 @@ class CollectionStore:
             raise
         self._views.publish(number, view)
 
-    def _read_view(self) -> tuple[int, View]:
-        with self._environment.begin() as transaction:
-            config = read_config(transaction, self._tables, self._path)
-            state = read_state(transaction, self._tables)
-            segments = read_segments(transaction, self._tables, self._path)
+    def _read_view(self, opened: OpenTables) -> tuple[int, View]:
+        tables = opened.tables
+        with opened.environment.begin() as transaction:
+            config = read_config(transaction, tables, self._path)
+            state = read_state(transaction, tables)
+            segments = read_segments(transaction, tables, self._path)
             spaces: dict[str, VectorSpace] = {}
             rows = state.next_row
             for name, params in config.params.vectors.items():
@@ -297,7 +288,7 @@ class CollectionStore:
                 form = form_of(params.datatype)
                 path = _vector_path(self._path, slot.number, form)
                 memory = placed(params.memory, params.on_disk)
-                present = read_bitmap(transaction, self._tables, slot.number).with_room(rows)
+                present = read_bitmap(transaction, tables, slot.number).with_room(rows)
                 end = present.end
                 self._files[name] = file = VectorFile.open(path, form, params.size, end, memory)
                 file.fill(end)
@@ -310,14 +301,29 @@ class CollectionStore:
                     slot.norm_bound,
                     segments.get(name, ()),
                 )
-            live = read_bitmap(transaction, self._tables, LIVE_SLOT).with_room(rows)
-            fields = read_fields(transaction, self._tables)
-            touches = read_touches(transaction, self._tables, state.touches_begin)
+            live = read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows)
+            fields = read_fields(transaction, tables)
+            touches = read_touches(transaction, tables, state.touches_begin)
             view = View(config, rows, state.next_operation, live, spaces, fields, touches)
             return transaction.id(), view
 
+    def _let_go(self) -> None:
+        """Close what has descriptors beside the tables. Nobody uses it."""
+        for file in self._files.values():
+            file.let_go()
+
+    def _end(self) -> None:
+        """Close everything for good, and let go of what the view shows. By who has the turn."""
+        self._access.end()
+        self._views.release()
+        self._close_files()
+
+    def _abandon(self) -> None:
+        """Close what has been opened of a store that cannot be."""
+        self._access.end()
+        self._close_files()
+
     def _close_files(self) -> None:
-        self._environment.close()
         for file in self._files.values():
             file.close()
 
@@ -325,33 +331,25 @@ class CollectionStore:
 class Reading:
     """The time in which a thread reads one moment of a collection."""
 
-    def __init__(
-        self,
-        gate: Gate,
-        environment: lmdb.Environment,
-        tables: Tables,
-        views: Views,
-    ) -> None:
-        self._gate = gate
-        self._environment = environment
-        self._tables = tables
+    def __init__(self, access: Access, views: Views) -> None:
+        self._access = access
         self._views = views
         self._transaction: Transaction | None = None
 
     def __enter__(self) -> Snapshot:
-        self._gate.enter()
+        opened = self._access.enter()
         try:
             while True:
-                transaction = self._environment.begin()
+                transaction = opened.environment.begin()
                 view = self._views.get(transaction.id())
                 if view is not None:
                     self._transaction = transaction
-                    self._reader = TableReader(transaction, self._tables)
+                    self._reader = TableReader(transaction, opened.tables)
                     return Snapshot(view, self._reader)
                 # Two commits came between the lines above, and the view is gone by now.
                 transaction.abort()
         except BaseException:
-            self._gate.leave()
+            self._access.leave()
             raise
 
     def take_transaction(self) -> Transaction:
@@ -373,7 +371,7 @@ class Reading:
                 # An error keeps what its frames hold, and there are few transactions.
                 self._reader.release()
         finally:
-            self._gate.leave()
+            self._access.leave()
 
 
 def _dense(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:

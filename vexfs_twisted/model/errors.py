@@ -128,6 +128,14 @@ class Overloaded(DomainError):
     retry_after = 1
 
 
+class Exhausted(DomainError):
+    """A limit of the system on open files or memory maps is reached."""
+
+    code = "exhausted"
+    prefix = "Service unavailable: "
+    retry_after = 1
+
+
 class TooMany(DomainError):
     """The server does as much of this at a time as it may."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from attrs import frozen
 
+from ..exhaustion import explained
 from ..model.errors import DomainError, Unauthenticated
 from .errors import describe_error
 from .outflow import LargeAnswer, dump
@@ -47,6 +48,7 @@ def text_answer(text: str) -> Answer:
 
 def error_answer(error: BaseException, seconds: float, headers: Headers = ()) -> Answer:
     """The error in its envelope, with its status; what asks for a key is plain text."""
+    error = explained(error)
     status, text = describe_error(error)
     if isinstance(error, Unauthenticated):
         return Answer(status, text.encode(), TEXT, (*headers, _CHALLENGE))

@@ -8,6 +8,7 @@ from uuid import uuid4
 from twisted.internet.defer import CancelledError
 from werkzeug.exceptions import HTTPException
 
+from ..exhaustion import explained
 from ..logs import get_logger
 from ..model.errors import DomainError, InternalError, Place, Unavailable, ValidationError
 
@@ -34,6 +35,7 @@ STATUSES: Mapping[str, int] = {
     "not_supported": 501,
     "unavailable": 503,
     "overloaded": 503,
+    "exhausted": 503,
     "interrupted": 503,
     "storage_full": 507,
 }
@@ -48,6 +50,7 @@ _PLACES = {Place.BODY: "JSON body", Place.QUERY: "query parameters", Place.PATH:
 
 def describe_error(error: BaseException) -> tuple[int, str]:
     """The status and the text for what a request raised. What nobody foresaw is logged."""
+    error = explained(error)
     if isinstance(error, ValidationError):
         text = f"Validation error in {_PLACES[error.place]}: {error.message}"
         return STATUSES[error.code], text

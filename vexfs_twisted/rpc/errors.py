@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from twisted.internet.defer import CancelledError
 
+from ..exhaustion import explained
 from ..logs import get_logger
 from ..model.errors import DomainError, InternalError, Unavailable, ValidationError
 
@@ -34,6 +35,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "timeout": StatusCode.DEADLINE_EXCEEDED,
     "unavailable": StatusCode.UNAVAILABLE,
     "overloaded": StatusCode.UNAVAILABLE,
+    "exhausted": StatusCode.UNAVAILABLE,
     "too_many": StatusCode.RESOURCE_EXHAUSTED,
     "rate_limited": StatusCode.RESOURCE_EXHAUSTED,
     "interrupted": StatusCode.ABORTED,
@@ -54,8 +56,9 @@ class Status:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-def status_of(error: Exception, method: str) -> Status:
+def status_of(error: BaseException, method: str) -> Status:
     """The status for what the call of `method` raised. What nobody foresaw is logged."""
+    error = explained(error)
     if isinstance(error, ValidationError):
         return _status(error, f"Validation error in body: {error.message}")
     if isinstance(error, DomainError):

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from ..allocator import trim
+from ..exhaustion import explained
 from ..logs import get_logger
 from ..model.errors import DomainError, StorageFull
 
@@ -106,10 +107,11 @@ class Upkeep:
         A collection that was deleted meanwhile fails with a DomainError, which is no news.
         """
         del self._jobs[collection]
-        if failure.check(StorageFull) is not None:
+        error = failure.value
+        if isinstance(error, StorageFull):
             log.warning("upkeep waits for room on the device", collection=collection.name)
-        elif failure.check(CancelledError, DomainError) is None:
-            log.error("upkeep failed", collection=collection.name, exc_info=failure.value)
+        elif error is not None and not isinstance(explained(error), CancelledError | DomainError):
+            log.error("upkeep failed", collection=collection.name, exc_info=error)
         if collection.upkeep_due_in():
             self.attend(collection)
 

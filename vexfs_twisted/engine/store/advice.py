@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...model.collection_params import Memory
+from .filemap import map_of
 
 _ADVICE = {
     Memory.COLD: mmap.MADV_RANDOM,
@@ -35,10 +36,8 @@ def advise(mapped: NDArray[Any], memory: Memory | None) -> None:
     """
     if memory is None:
         return
-    base: Any = mapped
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = base.obj if isinstance(base, memoryview) else base.base
-    if base is not None:
+    found = map_of(mapped)
+    if found is not None:
         # Advice that a kernel or a file system does not take changes nothing.
         with suppress(OSError):
-            base.madvise(_ADVICE[memory])
+            found.advise(_ADVICE[memory])

@@ -7,7 +7,6 @@ stands for the whole file.
 
 from __future__ import annotations
 
-import mmap
 import os
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,6 +16,9 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 import orjson
 from attrs import frozen
+
+from ...model.exhaustion import is_exhausted
+from .filemap import FileMap
 
 PAGE = 4096
 
@@ -53,21 +55,24 @@ class DerivedFormat:
         file.write(_LEAD.pack(self.name, checksum, len(encoded)) + encoded)
         return checksum
 
-    def map(self, path: Path, read: Callable[..., H]) -> tuple[H, int, mmap.mmap]:
+    def map(self, path: Path, read: Callable[..., H]) -> tuple[H, int, FileMap]:
         """The head, which `read` makes of its fields, its checksum, and a map of the whole file.
 
-        Raises the error of a damaged file unless the head is what was written, and the size right.
+        Raises the error of a damaged file unless the head is what was written, and the size right,
+        and OSError where that cannot be told.
         """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            if is_exhausted(error):
+                raise
             raise self.damaged(path, str(error.strerror)) from error
         try:
             fields, checksum = self._read_head(path, os.pread(descriptor, PAGE, 0))
             head = read(**fields)
             if os.fstat(descriptor).st_size != head.size:
                 raise self._damage(path, "size is not what was written")
-            return head, checksum, mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+            return head, checksum, FileMap(descriptor, head.size)
         finally:
             os.close(descriptor)
 

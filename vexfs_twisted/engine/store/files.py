@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,6 +59,14 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_directory(path: Path) -> None:
+    """Remove a directory durably; what is gone already is no error."""
+    with suppress(FileNotFoundError):
+        while path.exists():
+            shutil.rmtree(path)
+    sync_directory(path.parent)
 
 
 def sync_file(path: Path) -> None:

@@ -50,9 +50,19 @@ class Gate:
         try:
             yield
         finally:
-            with self._condition:
-                self._is_held = False
-                self._condition.notify_all()
+            self._open_again()
+
+    @contextmanager
+    def held_if_empty(self) -> Iterator[bool]:
+        """Hold the gate for the time of the block, if nobody is inside nor holds it; whether so."""
+        with self._condition:
+            is_ours = not (self._inside or self._is_held)
+            self._is_held |= is_ours
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                self._open_again()
 
     def check_open(self) -> None:
         """Raise GateClosed when the gate has been closed; for those who enter by another lock."""
@@ -64,3 +74,8 @@ class Gate:
         """Let nobody in any more; those inside finish."""
         with self._condition:
             self._is_closed = True
+
+    def _open_again(self) -> None:
+        with self._condition:
+            self._is_held = False
+            self._condition.notify_all()

@@ -28,7 +28,7 @@ class HeldMoment:
         self._transaction: Transaction | None = transaction
         self._ended = ended
         self._lock = Lock()
-        self._reason: Exception = MomentLost()
+        self._reason: type[Exception] = MomentLost
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
@@ -38,7 +38,7 @@ class HeldMoment:
                 raise self._reason
             yield self._snapshot
 
-    def end(self, reason: Exception | None = None) -> None:
+    def end(self, reason: type[Exception] | None = None) -> None:
         """Give the moment up, after the read that is under way; twice is harmless.
 
         Later reads raise `reason`.
@@ -67,12 +67,17 @@ class Moments:
             self._held.add(moment)
         return moment
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no moment is held."""
+        return not self._held
+
     def wait(self, seconds: float) -> None:
         """Wait until no moment is held, or for so long."""
         with self._condition:
             self._condition.wait_for(lambda: not self._held, seconds)
 
-    def end_all(self, reason: Exception) -> None:
+    def end_all(self, reason: type[Exception]) -> None:
         """End every moment that is held. None may be begun meanwhile."""
         with self._condition:
             held = list(self._held)

@@ -8,10 +8,10 @@ old map. Before the last row that was ever written there are holes only where `h
 
 from __future__ import annotations
 
-import mmap
 import os
 from pathlib import Path
 from struct import Struct
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...model.collection_params import Memory
 from ..errors import UnknownFormat, UnusableDataFolder
 from .advice import advise
+from .filemap import FileMap
 from .forms import Form, Stored
 from .holes import holes, may_have_holes, punch
 
@@ -31,11 +32,14 @@ _LARGEST_STEP = 1 << 30
 
 
 class VectorFile:
-    """An open vector file. Written by one thread; `matrix` may be taken by any."""
+    """An open vector file. Written by one thread; `matrix` may be taken by any.
+
+    It has a descriptor once it is written to, until `let_go`.
+    """
 
     def __init__(
         self,
-        descriptor: int,
+        path: Path,
         form: Form,
         dimension: int,
         capacity: int,
@@ -43,7 +47,9 @@ class VectorFile:
         *,
         has_holes: bool,
     ) -> None:
-        self._descriptor = descriptor
+        self._path = path
+        self._opening = Lock()
+        self._opened: int | None = None
         self._memory = memory
         self._form = form
         self._width = form.width(dimension)
@@ -51,7 +57,7 @@ class VectorFile:
         self._capacity = capacity
         self._has_holes = has_holes
         self._filled = 0
-        self._matrix = self._map()
+        self._matrix = self._nothing()
 
     @classmethod
     def create(cls, path: Path, form: Form, dimension: int) -> None:
@@ -74,7 +80,7 @@ class VectorFile:
         missing or too short.
         """
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
         try:
@@ -85,10 +91,11 @@ class VectorFile:
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
             has_holes = may_have_holes(path.parent)
-            return cls(descriptor, form, dimension, capacity, memory, has_holes=has_holes)
-        except BaseException:
+            file = cls(path, form, dimension, capacity, memory, has_holes=has_holes)
+            file._map(descriptor, capacity)
+            return file
+        finally:
             os.close(descriptor)
-            raise
 
     @property
     def matrix(self) -> Stored:
@@ -116,8 +123,7 @@ class VectorFile:
             return
         size = _grown(self._capacity * self._row_size, rows, self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + size)
-        self._capacity = size // self._row_size
-        self._matrix = self._map()
+        self._map(self._descriptor, size // self._row_size)
 
     def fill(self, rows: int) -> None:
         """See to it that the first `rows` rows can be read, written or not. Raises OSError."""
@@ -152,16 +158,34 @@ class VectorFile:
         """Wait until everything written is on disk."""
         os.fdatasync(self._descriptor)
 
-    def close(self) -> None:
-        """Close the file; arrays handed out live on."""
-        os.close(self._descriptor)
+    def let_go(self) -> None:
+        """Close the descriptor until it is needed again. Nobody may be writing."""
+        with self._opening:
+            if self._opened is not None:
+                os.close(self._opened)
+                self._opened = None
 
-    def _map(self) -> Stored:
-        size = HEADER_SIZE + self._capacity * self._row_size
-        mapped = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
-        flat = np.frombuffer(mapped, dtype=self._form.item, offset=HEADER_SIZE)
+    def close(self) -> None:
+        """Close the file, not to be used any more; arrays handed out live on."""
+        self.let_go()
+        self._matrix = self._nothing()
+
+    @property
+    def _descriptor(self) -> int:
+        with self._opening:
+            if self._opened is None:
+                self._opened = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            return self._opened
+
+    def _map(self, descriptor: int, capacity: int) -> None:
+        mapped = FileMap(descriptor, HEADER_SIZE + capacity * self._row_size)
+        flat = mapped.array(self._form.item, offset=HEADER_SIZE)
         advise(flat, self._memory)
-        return flat.reshape(self._capacity, self._width)
+        self._matrix = flat.reshape(capacity, self._width)
+        self._capacity = capacity
+
+    def _nothing(self) -> Stored:
+        return np.empty((0, self._width), dtype=self._form.item)
 
 
 def _row_size(form: Form, dimension: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
@@ -73,6 +73,16 @@ class View:
     fields: Mapping[str, FieldSchema]
     touches: TouchLog
     columns: Columns = field(factory=Columns, eq=False)
+
+    def without_vectors(self) -> View:
+        """What is left of the view once its files are closed: as if no point had a vector."""
+        empty = Bitmap.empty().with_room(self.next_row)
+        spaces = {
+            # A copy of no rows: a slice would keep the map.
+            name: evolve(space, present=empty, matrix=space.matrix[:0].copy(), segments=())
+            for name, space in self.spaces.items()
+        }
+        return evolve(self, spaces=spaces, columns=Columns())
 
     @cached_property
     def schemas(self) -> Mapping[Steps, FieldSchema]:

@@ -46,6 +46,11 @@ class Views:
         self._filed[self._number] = view
         self._know(view)
 
+    def release(self) -> None:
+        """Show nothing of the vectors any more; who reads an earlier view has it for as long."""
+        self.newest = self.newest.without_vectors()
+        self._filed = {}
+
     def alive(self) -> list[View]:
         """All views that somebody may be reading, the newest among them."""
         # Whoever looks for the one before the newest from here on begins again. The dictionary

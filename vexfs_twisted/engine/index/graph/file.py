@@ -150,20 +150,20 @@ def map_graph(path: Path) -> GraphFile:
     head, checksum, mapped = _FORMAT.map(path, _Head)
     layout = _Layout.of(head)
     count, width = head.stop - head.start, head.width
-    levels = np.frombuffer(mapped, np.uint8, count, layout.levels)
-    scale = np.frombuffer(mapped, _FLOAT, 2 * width, layout.scale)
+    levels = mapped.array(np.uint8, count, layout.levels)
+    scale = mapped.array(_FLOAT, 2 * width, layout.scale)
     links = Links(
         head.links_m,
         head.entry,
         levels,
-        np.frombuffer(mapped, _SLOT, head.slots, layout.neighbors),
+        mapped.array(_SLOT, head.slots, layout.neighbors),
     )
     checksums = (_checksum(levels), _checksum(scale))
     if checksums != (head.levels_checksum, head.scale_checksum) or not _are_sound(links):
         raise DamagedGraph(path, "its levels are not what was written")
     coarse = None
     if width:
-        codes = np.frombuffer(mapped, np.uint8, count * width, layout.codes)
+        codes = mapped.array(np.uint8, count * width, layout.codes)
         coarse = Coarse(Scale(scale[:width], scale[width:]), codes.reshape(count, width))
     return GraphFile(
         path, _facts(head, checksum), links, coarse, head.neighbors_checksum, head.codes_checksum

@@ -119,10 +119,10 @@ def map_codes(path: Path, dimension: int) -> MappedCodes:
     Raises DamagedCodes.
     """
     head, checksum, mapped = _FORMAT.map(path, _Head)
-    learned = np.frombuffer(mapped, "<f4", head.learned, PAGE)
+    learned = mapped.array("<f4", head.learned, PAGE)
     if head.dimension != dimension or zlib.crc32(learned.data) != head.learned_checksum:
         raise DamagedCodes(path, "what they were made with is not what was written")
-    codes = np.frombuffer(mapped, np.uint8, offset=head.codes_offset)
+    codes = mapped.array(np.uint8, offset=head.codes_offset)
     return MappedCodes(path, _facts(head, checksum), learned, codes, head.codes_checksum)
 
 

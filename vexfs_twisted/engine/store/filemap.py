@@ -1,0 +1,86 @@
+"""Files mapped read-only, each for as long as an array lies on it.
+
+In place of the mmap of the standard library, which keeps a descriptor open for every map.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+_FAILED = ctypes.c_void_p(-1).value
+
+
+class FileMap:
+    """The first `size` bytes of a file, which must be as long, mapped and shared.
+
+    The map holds no descriptor. It ends with the last array that lies on it, so reading one never
+    faults but where the file was cut off meanwhile.
+    """
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        """Map the file; the descriptor is not needed any more then. Raises OSError."""
+        self._size = size
+        self._unmap = _libc().munmap
+        self._address = _libc().mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+        if self._address == _FAILED:
+            self._address = None
+            raise _last_error()
+
+    def __del__(self) -> None:
+        if self._address is not None:
+            self._unmap(self._address, self._size)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """What numpy makes a read-only array of that keeps the map; see its array interface."""
+        return {
+            "version": 3,
+            "shape": (self._size,),
+            "typestr": "|u1",
+            "data": (self._address, True),
+        }
+
+    def array(self, dtype: DTypeLike, count: int = -1, offset: int = 0) -> NDArray[Any]:
+        """`count` values from byte `offset` on, all of them for -1, on the map, read-only."""
+        item = np.dtype(dtype)
+        whole = np.asarray(self)[offset:]
+        nbytes = len(whole) // item.itemsize * item.itemsize if count < 0 else count * item.itemsize
+        if nbytes > len(whole):
+            raise ValueError(f"{count} values from byte {offset} on end beyond the map")
+        return whole[:nbytes].view(item)
+
+    def advise(self, advice: int) -> None:
+        """Tell the kernel what to count on; see madvise(2). Raises OSError."""
+        if _libc().madvise(self._address, self._size, advice) != 0:
+            raise _last_error()
+
+
+def map_of(array: NDArray[Any]) -> FileMap | None:
+    """The map that an array lies on, if it lies on one."""
+    base: Any = array
+    while base is not None and not isinstance(base, FileMap):
+        base = getattr(base, "base", None)
+    return base
+
+
+def _last_error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
+
+
+@cache
+def _libc() -> Any:
+    library = ctypes.CDLL(None, use_errno=True)
+    size, number, address = ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p
+    library.mmap.restype = address
+    library.mmap.argtypes = [address, size, number, number, number, ctypes.c_int64]
+    library.munmap.argtypes = [address, size]
+    library.madvise.argtypes = [address, size, number]
+    return library
