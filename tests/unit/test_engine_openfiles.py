@@ -24,6 +24,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.held_files import open_below
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.errors import UnusableDataFolder
@@ -41,19 +42,6 @@ from vexfs_twisted.model.streams import Batch
 MANY = 12
 BOUND = 12
 """Descriptors: those of three collections."""
-
-
-def descriptors_below(path: Path) -> list[str]:
-    """The files below a directory that this process has open, by descriptor."""
-    found = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{number}")
-        except FileNotFoundError:
-            continue
-        if target.startswith(f"{path}/"):
-            found.append(target)
-    return found
 
 
 class Files:
@@ -134,12 +122,12 @@ class ManyCollections(EngineTestCase):
         return made
 
     def tables_open(self) -> int:
-        names = (Path(path).name for path in descriptors_below(self.path / "collections"))
+        names = (Path(path).name for path in open_below(self.path / "collections"))
         return sum(name == "lock.mdb" for name in names)
 
     def is_open(self, collection: Collection) -> bool:
         home = self.path / "collections" / collection.directory
-        return bool(descriptors_below(home))
+        return bool(open_below(home))
 
     def test_all_of_them_work_and_few_are_open(self) -> None:
         for number, collection in enumerate(self.make()):
@@ -147,7 +135,7 @@ class ManyCollections(EngineTestCase):
             (found,) = collection.query_batch([query])
             self.assertEqual(found[0].score, number)
             self.assertEqual(payload_of(found[0]), {"n": number})
-            self.assertLessEqual(len(descriptors_below(self.path / "collections")), BOUND + 4)
+            self.assertLessEqual(len(open_below(self.path / "collections")), BOUND + 4)
 
     def test_all_are_there_after_a_start(self) -> None:
         self.make()
@@ -262,7 +250,7 @@ class ManyCollections(EngineTestCase):
         self.in_threads(8, read)
         self.assertEqual(failures, [])
         home = self.path / "collections" / first.directory
-        self.assertEqual(len(descriptors_below(home)), 3)
+        self.assertEqual(len(open_below(home)), 3)
 
     def test_any_number_of_threads_on_more_than_may_be_open(self) -> None:
         made = self.make()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import lmdb
 
@@ -20,6 +21,7 @@ from ..model.errors import (
     NotSupported,
     TooMany,
     Unavailable,
+    as_value,
     unknown_collection,
 )
 from ..model.ids import PointId
@@ -57,6 +59,8 @@ from .store.openfiles import OpenFiles
 from .store.view import Snapshot, View
 from .upkeep.outlook import indexed_count, report, segment_count, status, tasks
 from .upkeep.upkeep import Upkeep
+
+T = TypeVar("T")
 
 
 class Collection:
@@ -158,10 +162,8 @@ class Collection:
 
     def retrieve(self, ids: Sequence[PointId], selection: Selection) -> list[Record]:
         """The points that exist among `ids`, in the order asked for, each once."""
-        found = self.retrieve_each([(ids, selection)])[0]
-        if isinstance(found, DomainError):
-            raise found
-        return found
+        (found,) = self.retrieve_each([(ids, selection)])
+        return _sound(found)
 
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
         """The answer to each request as of `retrieve`, or its own error, all on one moment."""
@@ -185,12 +187,7 @@ class Collection:
 
     def query_batch(self, queries: Sequence[Query]) -> list[Sequence[ScoredPoint]]:
         """The answers to `queries`, all on one moment. Raises the first error among them."""
-        answers: list[Sequence[ScoredPoint]] = []
-        for found in self.query_each(queries):
-            if isinstance(found, Exception):
-                raise found
-            answers.append(found)
-        return answers
+        return list(map(_sound, self.query_each(queries)))
 
     def query_each(
         self, queries: Sequence[Query], bounds: BoundsOfEach = UNBOUNDED
@@ -289,7 +286,7 @@ class Collection:
             try:
                 self._check(update)
             except Exception as error:
-                return updates[:position], error
+                return updates[:position], as_value(error)
         return updates, None
 
     def _check(self, update: Update) -> None:
@@ -307,7 +304,7 @@ class Collection:
             with self._errors():
                 done = self._store.commit(sequences)
         except DomainError as error:
-            return [[error] for _ in sequences]
+            return [[as_value(error)] for _ in sequences]
         if self._is_removed:
             done = [list(map(self._of_removed, outcomes)) for outcomes in done]
         return done
@@ -350,13 +347,24 @@ class Collection:
             raise Interrupted(
                 "the moment that was read could not be kept any longer, begin again"
             ) from None
+        except lmdb.ReadersFullError:
+            raise TooMany("as many reads of the collection are held as there may be") from None
         except (OSError, lmdb.Error):
             # Tables are opened where they lay, and they lie elsewhere once they are to be removed.
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise
-        except lmdb.ReadersFullError:
-            raise TooMany("as many reads of the collection are held as there may be") from None
+
+
+def _sound(answer: T | Exception) -> T:
+    """The answer, if it is not an error to be raised."""
+    if isinstance(answer, Exception):
+        try:
+            raise answer
+        finally:
+            # The traceback has this frame.
+            del answer
+    return answer
 
 
 def _ended(outcomes: list[Outcome], problem: Exception | None) -> list[Outcome]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..model.collection import CollectionConfig
 from ..model.collection_params import VectorParams
-from ..model.errors import StorageFull
+from ..model.errors import StorageFull, as_value
 from ..model.updates import Update
 from .draft import Draft, Outcome
 from .errors import UnusableDataFolder
@@ -133,7 +133,7 @@ class CollectionStore:
             try:
                 return self._commit_together(sequences)
             except StorageFull as error:
-                return [[error] for _ in sequences]
+                return [[as_value(error)] for _ in sequences]
             except Exception:
                 return [self._commit_singly(sequence) for sequence in sequences]
 
@@ -233,7 +233,7 @@ class CollectionStore:
         try:
             return self._commit_together([[update]])[0][0]
         except Exception as error:
-            return error
+            return as_value(error)
 
     def _publish(self, write: Callable[[Transaction], View]) -> None:
         """Run `write` in a transaction, commit it, and let readers see the view it returns."""

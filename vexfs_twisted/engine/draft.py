@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ..model.errors import DomainError
+from ..model.errors import DomainError, as_value
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ..model.updates import DeletePoints, DeleteVectors, Update, UpdateVectors, Upsert
 from .store.placing import update_vectors, upsert
@@ -53,7 +53,7 @@ class Draft:
             try:
                 self._carry_out(update, self._next_operation)
             except DomainError as error:
-                outcomes.append(error)
+                outcomes.append(as_value(error))
                 break
             outcomes.append(self._next_operation)
             self._next_operation += 1

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import asdict, frozen
 
 from .device import Finding
+
+X = TypeVar("X", bound=BaseException)
 
 
 class DomainError(Exception):
@@ -230,6 +232,18 @@ class ValidationError(DomainError):
 def unexplained(text: str) -> str:
     """The text of a problem as clients know those that come without a message of their own."""
     return f"Validation error: {text} [{{}}]"
+
+
+def as_value(error: X) -> X:
+    """The error as a value that is kept beside others and told later.
+
+    A DomainError lets go of the frames that it has come through. They lead back to whoever keeps
+    it, so that all that these frames have seen, such as a view of a collection with the files it
+    maps, would stay until the garbage collector comes.
+    """
+    if isinstance(error, DomainError):
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 def unknown_collection(name: str) -> NotFound:

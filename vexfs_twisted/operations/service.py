@@ -29,7 +29,7 @@ from ..model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from ..model.errors import BadRequest, NotFound, TimedOut
+from ..model.errors import BadRequest, NotFound, TimedOut, as_value
 from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.optimizations import Optimizations
@@ -322,7 +322,7 @@ def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], B
         try:
             check_not_empty(update)
         except BadRequest as error:
-            return updates[:position], error
+            return updates[:position], as_value(error)
     return updates, None
 
 

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from ..engine.bounds import Outgrown
 from ..model.allowance import Allowance
+from ..model.errors import as_value
 from .pool import WorkerPool
 
 Request = TypeVar("Request")
@@ -101,7 +102,7 @@ class Coalescer(Generic[Request, Result]):
             allowances = [read.allowance for read in reads]
             return reads, self._read_each([request for _, request in chosen], allowances)
         except Exception as error:
-            return reads, [error] * len(reads)
+            return reads, [as_value(error)] * len(reads)
 
     def _choose(self) -> list[tuple[_Read[Request, Result], Request]]:
         """All reads that wait, or those of the kind of the first; the others wait on in order."""

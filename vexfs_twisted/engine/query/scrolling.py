@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from ...model.errors import DomainError
+from ...model.errors import DomainError, as_value
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
@@ -53,7 +53,7 @@ def _fetch(
     try:
         check_selection(selection, snapshot)
     except DomainError as error:
-        return error
+        return as_value(error)
     expect_points(len(ids), selection)
     rows = found_rows(snapshot.tables, ids)
     return {record.id: record for record in fetch_records(snapshot, rows, selection)}
