@@ -20,6 +20,7 @@ from .names import NamesContract
 from .optimizations import OptimizationsContract
 from .queries import NearestContract, QueriesContract, RefusedQueriesContract
 from .reads import CountContract, RetrieveContract, ScrollContract
+from .release import ReleaseContract, StreamReleaseContract
 from .scores import OverflowContract, ThresholdsContract, UnrankedContract
 from .streams import IncomingStreamsContract, OutgoingStreamsContract
 from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
@@ -48,10 +49,15 @@ TOPICS: tuple[type[ContractCase], ...] = (
     ThresholdsContract,
     UnrankedContract,
     OverflowContract,
+    ReleaseContract,
 )
 """The mixins, each a topic with what it starts from."""
 
-STREAM_TOPICS: tuple[type[ContractCase], ...] = (OutgoingStreamsContract, IncomingStreamsContract)
+STREAM_TOPICS: tuple[type[ContractCase], ...] = (
+    OutgoingStreamsContract,
+    IncomingStreamsContract,
+    StreamReleaseContract,
+)
 """The topics for providers of IStreamOperations."""
 
 
