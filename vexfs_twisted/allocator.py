@@ -9,14 +9,14 @@ import ctypes
 from functools import cache
 from typing import Any
 
-MAPPED_FROM = 2 << 20
+MAPPED_FROM = 1 << 20
 """Blocks of so many bytes and more get pages of their own, which go back once they are free.
 
 By itself glibc raises this to the size of the largest such block that was freed, up to 32 MiB, and
-then takes such blocks from its heaps. An LMDB environment has one of 2 MiB that is empty for the
-most part: from a heap it is zeroed, so that it takes memory, and what lies behind it keeps the heap
-from shrinking once it is free. Smaller blocks are left in the heaps, where memory is used again
-without the system's clearing it.
+then takes such blocks from its heaps. An LMDB environment has one of 2 MiB and one of 1 MiB that
+are empty for the most part: from a heap the larger is zeroed, so that it takes memory, and what
+lies behind them keeps the heap from shrinking once they are free. Smaller blocks are left in the
+heaps, where memory is used again without the system's clearing it.
 """
 
 _TRIMMED_FROM = 8 << 20

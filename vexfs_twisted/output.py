@@ -17,11 +17,15 @@ from threading import Thread
 from typing import TextIO
 
 from .logs import get_logger
+from .seldom import Seldom
 
 _GRPC_LINE = re.compile(r"(?P<level>[IWEF])\d{4} [\d:.]+\s+\d+ (?P<place>[^\s\]]+)\] (?P<text>.*)")
 """The lines of absl's log: level, month and day, time, thread, file and line, text."""
 
 _GRPC_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
+
+_repeats = Seldom(60.0)
+"""Which lines of grpc are told again: one that cannot accept says so every second."""
 
 _LINE_BYTES = 8192
 """A longer line is logged in parts of this size."""
@@ -93,6 +97,6 @@ def _log(line: bytes, write: Write) -> None:
     match = _GRPC_LINE.fullmatch(text)
     if match is None:
         write(text)
-    else:
+    elif _repeats.is_time((match["place"], match["text"])):
         level = _GRPC_LEVELS[match["level"]]
         getattr(get_logger("grpc"), level)(match["text"], place=match["place"])
