@@ -308,21 +308,25 @@ class ManyCollections(EngineTestCase):
 class NoDescriptors(EngineTestCase):
     """The process has no descriptor left."""
 
-    def exhaust(self, spare: int = 0) -> None:
-        """Take all descriptors but so many, until the end of the test."""
+    def exhaust(self) -> Callable[[], None]:
+        """Take all descriptors until the end of the test, or until what is answered is called."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         highest = max(map(int, os.listdir("/proc/self/fd")))
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
         taken: list[int] = []
-        self.addCleanup(lambda: list(map(os.close, taken)))
+
+        def free() -> None:
+            while taken:
+                os.close(taken.pop())
+
+        self.addCleanup(free)
         try:
             while True:
                 taken.append(os.open("/dev/null", os.O_RDONLY))
         except OSError as error:
             self.assertEqual(error.errno, errno.EMFILE)
-        for _ in range(spare):
-            os.close(taken.pop())
+        return free
 
     def test_idle_collections_make_room_for_a_new_one(self) -> None:
         for number in range(6):
@@ -355,15 +359,25 @@ class NoDescriptors(EngineTestCase):
         self.assertEqual(self.catalog.names(), ["a"])
 
     def test_a_deletion_is_done(self) -> None:
-        first, second = [self.catalog.create(name, unnamed()) for name in "ab"]
+        first, _ = [self.catalog.create(name, unnamed()) for name in "ab"]
         self.exhaust()
         self.assertTrue(self.catalog.delete("a"))
-        self.assertFalse((self.path / "collections" / first.directory).exists())
-        # No descriptor of its own that could be closed.
-        self.assertTrue(second._store._access.close_idle())
-        self.exhaust()
-        self.assertTrue(self.catalog.delete("b"))
-        self.assertEqual(self.catalog.names(), [])
+        self.assertEqual(self.catalog.names(), ["b"])
+        self.assertEqual(self.directory().name, self.catalog.get("b").directory)
+        self.assertNotEqual(self.catalog.get("b").directory, first.directory)
+
+    def test_a_deletion_that_cannot_be_noted_changes_nothing(self) -> None:
+        collection = self.catalog.create("a", unnamed())
+        write(collection, upsert([1], floats([1, 0, 0, 0])))
+        self.assertTrue(collection._store._access.close_idle())
+        free = self.exhaust()
+        self.assertIsNotNone(exhausted(self.assertRaises(OSError, self.catalog.delete, "a")))
+        free()
+        collection = self.catalog.get("a")
+        write(collection, upsert([2], floats([1, 0, 0, 0])))
+        self.assertEqual(collection.count(Count()), 2)
+        self.assertEqual(self.reopen().get("a").count(Count()), 2)
+        self.assertTrue(self.catalog.delete("a"))
 
     def test_no_graph_is_given_up(self) -> None:
         request = CreateCollection(

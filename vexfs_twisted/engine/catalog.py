@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -136,7 +135,8 @@ class Catalog:
             try:
                 path = self._relieved(lambda: self._opened().delete(name))
             except BaseException:
-                self._reopen(collection)
+                # It exists as before.
+                self._collections = {**self._collections, name: collection.renewed()}
                 raise
             self._aliases = dict(self._opened().contents.aliases)
             self._collections = {n: c for n, c in self._collections.items() if n != name}
@@ -197,13 +197,6 @@ class Catalog:
             ended = self._relieved(lambda: inventory.delete(name))
             shutil.rmtree(ended, ignore_errors=True)
             raise
-
-    def _reopen(self, collection: Collection) -> None:
-        """Have a collection anew that could not be deleted; a closed one where that fails, too."""
-        name = collection.name
-        collection.close()
-        with suppress(EngineStartError):
-            self._collections = {**self._collections, name: self._open(name)}
 
     def _open(self, name: str) -> Collection:
         return Collection.open(name, self._opened().path(name), self._open_files)

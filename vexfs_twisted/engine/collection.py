@@ -275,6 +275,12 @@ class Collection:
         self._checkpoints.close()
         self._upkeep.halt()
 
+    def renewed(self) -> Collection:
+        """The collection after `retire`, where it is not to be deleted after all. Opens nothing."""
+        checkpoints = Checkpoints(self._store.path)
+        checkpoints.load(self._store.view)
+        return Collection(self.name, self._store, checkpoints)
+
     def remove(self, path: Path) -> None:
         """Remove the files, which lie in the directory `path` by now; reads under way finish."""
         self.retire()

@@ -52,19 +52,31 @@ def _has_no_room(path: Path) -> bool:
     return found.f_bavail * found.f_frsize < _LITTLE_ROOM
 
 
-def sync_directory(path: Path) -> None:
-    """Make the entries of a directory durable."""
+@contextmanager
+def synced_directory(path: Path) -> Iterator[None]:
+    """Make what the block does to the entries of a directory durable.
+
+    Whatever that takes is there before the block begins: it does not fail for want of a descriptor
+    when all is done.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        yield
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
+def sync_directory(path: Path) -> None:
+    """Make the entries of a directory durable."""
+    with synced_directory(path):
+        pass
+
+
 def remove_directory(path: Path) -> None:
     """Remove a directory durably; what is gone already is no error."""
-    with suppress(FileNotFoundError):
-        while path.exists():
+    while path.exists():
+        with suppress(FileNotFoundError):
             shutil.rmtree(path)
     sync_directory(path.parent)
 
@@ -88,13 +100,13 @@ def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
 def written_durably(path: Path) -> Iterator[BinaryIO]:
     """Put a file in place at once, with what the block writes into it; nothing if it raises."""
     draft = path.with_name(path.name + DRAFT_SUFFIX)
-    try:
-        with open(draft, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+    with synced_directory(path.parent):
+        try:
+            with open(draft, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise

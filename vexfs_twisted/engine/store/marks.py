@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from .files import sync_directory
+from .files import sync_directory, synced_directory
 
 _BEGUN = ".creating"
 _ENDED = ".deleting"
@@ -83,5 +83,5 @@ class MarkedDirectories:
         sync_directory(self.path)
 
     def _move(self, source: Path, target: Path) -> None:
-        os.rename(source, target)
-        sync_directory(self.path)
+        with synced_directory(self.path):
+            os.rename(source, target)

@@ -34,7 +34,7 @@ _LARGEST_STEP = 1 << 30
 class VectorFile:
     """An open vector file. Written by one thread; `matrix` may be taken by any.
 
-    It has a descriptor once it is written to, until `let_go`.
+    It has a descriptor until `let_go`, and again once it is written to.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class VectorFile:
         missing or too short.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
         try:
@@ -93,9 +93,11 @@ class VectorFile:
             has_holes = may_have_holes(path.parent)
             file = cls(path, form, dimension, capacity, memory, has_holes=has_holes)
             file._map(descriptor, capacity)
+            file._opened = descriptor
             return file
-        finally:
+        except BaseException:
             os.close(descriptor)
+            raise
 
     @property
     def matrix(self) -> Stored:
