@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from contextlib import suppress
 
 _NR_OPEN = "/proc/sys/fs/nr_open"
@@ -20,6 +21,16 @@ def raise_limit() -> int:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def for_connections() -> int:
+    """How many connections to REST may be open: a fourth of all files that may.
+
+    Collections take five in eight at most, see `engine.store.openfiles`. What is left is for gRPC,
+    which counts none, for files that are being written, and for the process itself.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if most == resource.RLIM_INFINITY else max(most // 4, 1)
 
 
 def _largest() -> int | None:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 
 from .config import Config
+from .descriptors import for_connections
 from .engine.catalog import Catalog
 from .interception import Chain, Interceptor
 from .interfaces import IStreamOperations
@@ -118,7 +119,7 @@ def _rest_settings(config: Config) -> RestSettings:
     return RestSettings(
         max_body_bytes=config.max_request_size,
         bodies_bytes=config.max_bodies,
-        max_connections=config.max_connections,
+        max_connections=min(config.max_connections, for_connections()),
         max_client_connections=config.max_client_connections,
         cors=config.cors,
     )

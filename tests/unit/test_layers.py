@@ -52,6 +52,7 @@ LAYERS: dict[str, set[str]] = {
         "security",
         "telemetry",
         "config",
+        "descriptors",
         "lifecycle",
         "engine",
         "storage",
