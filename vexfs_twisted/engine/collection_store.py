@@ -244,11 +244,10 @@ class CollectionStore:
                 return
             except lmdb.MapFullError:
                 # Before the gate is held, so that other reads go on meanwhile.
-                access = self._access
-                access.moments.wait(PATIENCE_S)
-                with access.gate.held():
-                    access.moments.end_all(MomentLost)
-                    grow_map(access.opened.environment)
+                self._access.moments.wait(PATIENCE_S)
+                with self._access.gate.held():
+                    self._access.moments.end_all(MomentLost)
+                    grow_map(self._access.opened.environment)
             except OSError as error:
                 if not self._access.open_files.relieves(error):
                     raise
