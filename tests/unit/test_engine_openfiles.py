@@ -214,6 +214,19 @@ class ManyCollections(EngineTestCase):
             other.count(Count())
         self.assertFalse(self.is_open(first))
 
+    def test_room_given_back_leaves_nothing_open(self) -> None:
+        first, *rest = self.make()
+        rows = 4096
+        write(first, upsert(range(2, rows + 1), np.ones((rows - 1, 4), np.float32)))
+        for other in rest:
+            other.count(Count())
+        self.assertFalse(self.is_open(first))
+        first._store.give_back("", 0, np.ones(rows, np.bool_))
+        self.assertTrue(self.is_open(first))
+        for other in rest:
+            other.count(Count())
+        self.assertFalse(self.is_open(first))
+
     def test_deleting_and_closing_what_is_not_open(self) -> None:
         first, second, *_ = self.make()
         self.assertFalse(self.is_open(first))

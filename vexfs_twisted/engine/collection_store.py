@@ -73,11 +73,10 @@ class CollectionStore:
                 self._access.take(len(self._files))
                 segments = (space.segments for space in self.view.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
-        except (lmdb.Error, OSError) as error:
+        except BaseException as error:
             self._abandon()
-            raise UnusableDataFolder(path, f"the tables do not open: {error}") from error
-        except BaseException:
-            self._abandon()
+            if isinstance(error, lmdb.Error | OSError):
+                raise UnusableDataFolder(path, f"the tables do not open: {error}") from error
             raise
 
     @staticmethod
@@ -183,11 +182,9 @@ class CollectionStore:
 
     def give_back(self, name: str, first: int, is_free: NDArray[np.bool_]) -> None:
         """Give back the room of free rows among those from `first` on, which no view may read."""
-        self._access.gate.enter()
-        try:
+        # Its descriptor is closed with the tables, which are open and counted for a reader.
+        with self.read():
             self._files[name].give_back(first, is_free)
-        finally:
-            self._access.gate.leave()
 
     def close(self) -> None:
         """Close all files, after the reads that are under way. Later reads raise GateClosed."""
@@ -237,6 +234,7 @@ class CollectionStore:
 
     def _publish(self, write: Callable[[Transaction], View]) -> None:
         """Run `write` in a transaction, commit it, and let readers see the view it returns."""
+        is_relieved = False
         while True:
             try:
                 with storage_errors(self._path):
@@ -249,8 +247,10 @@ class CollectionStore:
                     self._access.moments.end_all(MomentLost)
                     grow_map(self._access.opened.environment)
             except OSError as error:
-                if not self._access.open_files.relieves(error):
+                # Once: others may open files as fast as these are closed.
+                if is_relieved or not self._access.open_files.relieves(error):
                     raise
+                is_relieved = True
             except StorageFull:
                 for file in self._files.values():
                     file.drop_after(self.view.next_row)
