@@ -130,7 +130,7 @@ class Config:
     )
     cors: bool = _setting(True, Setting("service.enable_cors", flag))
     grpc_max_message_size: int | None = _setting(
-        None,
+        512 * MEBIBYTE,
         Setting(
             "grpc.max_message_size",
             or_none(whole_number(1, 2**31 - 1)),

@@ -204,7 +204,8 @@ class IStorage(Interface):
 
     A method that is given the name of no collection raises NotFound at once. A read has the time of
     its `allowance`, or as long as it takes: past that it fails with TimedOut, soon after its
-    Deferred or its allowance was cancelled it stops, and short reads do not wait for long ones.
+    Deferred or its allowance was cancelled it stops, and short reads do not wait for long ones. One
+    that needs more bytes than its allowance has fails with model.answers.AnswerTooLarge.
     """
 
     def resolve(name: str) -> str:

@@ -12,6 +12,8 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 
+from .allocator import trim
+from .answering import Rooms
 from .config import Config
 from .descriptors import for_connections
 from .engine.catalog import Catalog
@@ -32,11 +34,14 @@ from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.pool import CallInReactor, WorkerPool
 from .storage.service import StorageService
+from .streaming.budget import ByteBudget
+from .streaming.rooms import AnswerRooms
 from .streaming.service import Streams
 from .streaming.settings import StreamSettings
 from .telemetry.calllog import CallLog
 from .telemetry.performance import Performance
 from .telemetry.status import Holdings, Status
+from .trimming import Trimming
 
 _CODEC_THREADS = 2
 
@@ -71,21 +76,26 @@ def build(config: Config, reactor: Any) -> Parts:
     device = MirrorService(
         mirror, call_in_reactor, config.device, config.require_device, config.device_directories
     )
-    streams = Streams(reactor, _stream_settings(config))
-    operations = Operations(storage, reactor, streams, config.read_timeout_s)
     codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
+    trimming = Trimming(reactor, codecs.run, trim)
+    streams = Streams(reactor, _stream_settings(config), trimming.freed)
+    operations = Operations(storage, reactor, streams, config.read_timeout_s)
+    # Half for each wire, so that clients of one cannot keep those of the other waiting.
+    rest_rooms, rpc_rooms = (
+        AnswerRooms(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
+        for _ in range(2)
+    )
     performance = Performance()
     chain = Chain(_interceptors(config, performance))
-    rpc = _rpc(config, operations, call_in_reactor, chain)
+    rpc = _rpc(config, operations, call_in_reactor, chain, rpc_rooms)
     holdings = Holdings(storage, device, monotonic)
     status = Status(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
-    site = make_site(
-        operations, _rest_settings(config), reactor, codecs.run, Oversight(chain, status)
-    )
+    oversight = Oversight(chain, status, rest_rooms)
+    site = make_site(operations, _rest_settings(config), reactor, codecs.run, oversight)
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
     # The last to start is the first to stop: streams end while their wires still listen.
-    children = [PoolService(codecs), storage, device, *wires, streams]
+    children = [PoolService(codecs), trimming, storage, device, *wires, streams]
     return Parts(SequentialService(children), rest, rpc, config.host)
 
 
@@ -132,7 +142,11 @@ def _rest(config: Config, site: ApiSite, reactor: Any) -> RestService:
 
 
 def _rpc(
-    config: Config, operations: IStreamOperations, call_in_reactor: CallInReactor, chain: Chain
+    config: Config,
+    operations: IStreamOperations,
+    call_in_reactor: CallInReactor,
+    chain: Chain,
+    rooms: Rooms,
 ) -> RpcService | None:
     if config.grpc_port is None:
         return None
@@ -143,7 +157,7 @@ def _rpc(
         keepalive_time_ms=config.grpc_keepalive_time_ms,
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
     )
-    return RpcService(operations, settings, call_in_reactor, chain)
+    return RpcService(operations, settings, call_in_reactor, chain, rooms)
 
 
 def _stream_settings(config: Config) -> StreamSettings:

@@ -40,7 +40,7 @@ class Defaults(SynchronousTestCase):
         )
         self.assertEqual(config.storage_path, "./vexfs-data")
         self.assertEqual(config.max_request_size, 32 * 1024 * 1024)
-        self.assertIsNone(config.grpc_max_message_size)
+        self.assertEqual(config.grpc_max_message_size, 512 * 1024 * 1024)
         self.assertEqual(config.collections, CollectionConfig())
 
     def test_other_variables_mean_nothing(self) -> None:

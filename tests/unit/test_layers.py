@@ -19,8 +19,10 @@ LAYERS: dict[str, set[str]] = {
     "model": set(),
     "bursts": set(),
     "allocator": set(),
+    "answering": set(),
     "descriptors": set(),
     "seldom": set(),
+    "tracebacks": set(),
     "settings": set(),
     "unused_settings": {"settings"},
     "logs": set(),
@@ -35,18 +37,22 @@ LAYERS: dict[str, set[str]] = {
     "exhaustion": {"model", "logs", "seldom"},
     "engine": {"model", "interfaces", "jsonform"},
     "device": {"model", "interfaces"},
-    "streaming": {"model", "interfaces"},
+    "streaming": {"answering", "model", "interfaces"},
     "userspace": {"__init__", "model", "engine", "device", "logs", "lifecycle"},
     "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"}
     | {"allocator", "exhaustion"},
-    "operations": {"model", "interfaces", "logs", "storage", "streaming"},
-    "rest": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"interception", "exhaustion"},
-    "rpc": {"__init__", "model", "interfaces", "jsonform", "logs", "lifecycle", "bursts"}
-    | {"interception", "exhaustion"},
+    "operations": {"answering", "model", "interfaces", "logs", "storage", "streaming"},
+    "rest": {"__init__", "answering", "model", "interfaces", "jsonform", "logs", "lifecycle"}
+    | {"interception", "exhaustion", "tracebacks"},
+    "rpc": {"__init__", "answering", "model", "interfaces", "jsonform", "logs", "lifecycle"}
+    | {"bursts", "interception", "exhaustion", "tracebacks"},
     "testing": {"model", "interfaces"},
     "proto": {"rpc"},
+    "trimming": set(),
     "parts": {
+        "allocator",
+        "answering",
+        "trimming",
         "interfaces",
         "interception",
         "security",

@@ -73,3 +73,39 @@ class Budget(SynchronousTestCase):
         held.release()
         self.assertEqual(self.successResultOf(later[0]).size, 10)
         self.assertEqual(self.budget.used, 60)
+
+    def test_a_claim_of_any_size_is_granted_to_one_who_is_alone(self) -> None:
+        held = self.taken(10)
+        huge, after = self.budget.take_all(1000), self.budget.take_all(1)
+        self.assertNoResult(huge)
+        held.release()
+        credit = self.successResultOf(huge)
+        self.assertEqual((credit.size, self.budget.used), (1000, 1000))
+        self.assertTrue(self.budget.is_waited_for)
+        self.assertNoResult(after)
+        credit.settle(100)
+        self.assertNoResult(after)
+        credit.settle(99)
+        self.assertEqual(self.successResultOf(after).size, 1)
+        self.assertFalse(self.budget.is_waited_for)
+
+    def test_a_claim_within_the_limit_need_not_be_alone(self) -> None:
+        self.taken(30)
+        self.assertEqual(self.successResultOf(self.budget.take_all(70)).size, 70)
+
+    def test_what_is_there_already_counts_at_once(self) -> None:
+        credit = self.budget.charge(150)
+        waiting = self.budget.take(1)
+        self.assertNoResult(waiting)
+        credit.release()
+        self.successResultOf(waiting)
+
+    def test_what_is_given_back_is_told(self) -> None:
+        told: list[int] = []
+        budget = ByteBudget(100, told.append)
+        credit = budget.charge(80)
+        credit.settle(90)
+        credit.settle(20)
+        credit.release()
+        credit.release()
+        self.assertEqual(told, [70, 20])

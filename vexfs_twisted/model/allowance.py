@@ -1,4 +1,4 @@
-"""How long a read may go on: until its deadline, and for as long as its client waits."""
+"""What a read may take: time, for as long as its client waits, and memory."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ class Cancelled(Exception):
 
 
 class Allowance:
-    """The time that one read has, and whether its client still waits for it.
+    """The time and memory that one read has, and whether its client still waits for it.
 
     Made in the reactor thread where a read begins, and passed on to the loops that do the work, in
     whichever thread. Any thread may cancel and look. `seconds` None is no deadline. A read that
     goes on step by step has `step_seconds` for each of its steps.
 
+    `size` is how many bytes of points the read may fetch; None is no bound.
+
     `short_work` is what is left of `SHORT_S` to the thread that does the work now.
     """
 
-    __slots__ = ("_deadline", "_parent", "_step_seconds", "is_cancelled", "seconds", "short_work")
+    __slots__ = (
+        "_deadline",
+        "_parent",
+        "_step_seconds",
+        "is_cancelled",
+        "seconds",
+        "short_work",
+        "size",
+    )
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class Allowance:
     ) -> None:
         self.seconds = seconds
         self.is_cancelled = False
+        self.size: int | None = None
         self.short_work = SHORT_S
         self._deadline = inf if seconds is None else monotonic() + seconds
         self._step_seconds = step_seconds

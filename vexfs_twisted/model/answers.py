@@ -56,3 +56,14 @@ class ScoredSlice(Sequence[ScoredPoint]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class AnswerTooLarge(Exception):
+    """A read was begun within too few bytes: it is to begin again. Never told to a client.
+
+    `size` is about what its answer takes, and more than it had.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size

@@ -199,6 +199,12 @@ class PayloadTooLarge(DomainError):
     code = "payload_too_large"
 
 
+class MessageTooLarge(DomainError):
+    """A message that is, or unpacks to, more than the server takes."""
+
+    code = "message_too_large"
+
+
 class Place(Enum):
     """The part of a request in which a value was found wanting."""
 

@@ -50,6 +50,7 @@ from ..model.queries import (
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from ..streaming.service import Streams
 from .deadlines import with_deadline
+from .rooms import in_room, size_of_answers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -201,7 +202,9 @@ class Operations:
         """See IOperations."""
         real = self._resolve(name)
         return await self._read(
-            lambda own: self._storage.retrieve(real, ids, selection, own), timeout
+            lambda own: self._storage.retrieve(real, ids, selection, own),
+            timeout,
+            lambda records: size_of_answers([records], selection),
         )
 
     @_deferred
@@ -209,7 +212,11 @@ class Operations:
         """See IOperations."""
         check_scroll(request)
         real = self._resolve(name)
-        return await self._read(lambda own: self._storage.scroll(real, request, own), timeout)
+        return await self._read(
+            lambda own: self._storage.scroll(real, request, own),
+            timeout,
+            lambda page: size_of_answers([page.records], request.selection),
+        )
 
     @_deferred
     async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
@@ -302,14 +309,27 @@ class Operations:
         self, name: str, queries: Sequence[Query], timeout: float | None
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         real = self._resolve(name)
-        return self._read(lambda own: self._storage.query_batch(real, queries, own), timeout)
+        selection = queries[0].selection if queries else Selection()
+        return self._read(
+            lambda own: self._storage.query_batch(real, queries, own),
+            timeout,
+            lambda answers: size_of_answers(answers, selection),
+        )
 
     def _read(
-        self, begin: Callable[[Allowance], Deferred[T]], timeout: float | None
+        self,
+        begin: Callable[[Allowance], Deferred[T]],
+        timeout: float | None,
+        size_of: Callable[[T], int] | None = None,
     ) -> Deferred[T]:
-        """What `begin` reads, within the time that the caller gives it or the server does."""
+        """What `begin` reads, within the time that the caller gives it or the server does.
+
+        `size_of` tells the bytes of an answer that may be large.
+        """
         seconds = self._read_seconds if timeout is None else timeout
-        return with_deadline(begin(Allowance(seconds)), seconds, self._clock)
+        allowance = Allowance(seconds)
+        reading = begin(allowance) if size_of is None else in_room(begin, allowance, size_of)
+        return with_deadline(reading, seconds, self._clock)
 
     def _resolve(self, name: str) -> str:
         check_collection_name(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -41,14 +42,22 @@ class BodyBudget:
     """Counts the bytes of bodies, from when they come until their requests are answered.
 
     Past `limit` only the request that came first is read on, so that there is always one that gets
-    done; the others wait, `max_waiting` of them. Belongs to the reactor thread.
+    done; the others wait, `max_waiting` of them. `freed` is told of what is held no longer. Belongs
+    to the reactor thread.
     """
 
-    def __init__(self, limit: int, max_waiting: int, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        limit: int,
+        max_waiting: int,
+        clock: IReactorTime,
+        freed: Callable[[int], object] | None = None,
+    ) -> None:
         self.used = 0
         self._limit = limit
         self._max_waiting = max_waiting
         self._clock = clock
+        self._freed = freed
         self._arriving: dict[Lease, None] = {}
         self._waiting: dict[Lease, None] = {}
         self._check: IDelayedCall | None = None
@@ -93,6 +102,8 @@ class BodyBudget:
     def give_back(self, lease: Lease) -> None:
         """What was counted for a body is held no longer."""
         self.used -= lease.size
+        if self._freed is not None:
+            self._freed(lease.size)
         lease.size = 0
         self._arriving.pop(lease, None)
         self._waiting.pop(lease, None)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
+from twisted.python.failure import Failure
 
+from ..answering import CURRENT
 from ..interfaces import IStreamOperations
 from ..logs import bound, get_logger
+from ..tracebacks import let_go
 from .answers import Answer, result_answer
 from .call import Call, RunInThread
 from .errors import describe_error
@@ -24,6 +29,9 @@ T = TypeVar("T")
 
 log = get_logger("vexfs.rest")
 
+_COPIES = 1
+"""How often the content of an answer is in memory: what is large is encoded piece by piece."""
+
 
 @frozen
 class Dispatcher:
@@ -32,6 +40,7 @@ class Dispatcher:
     operations: IStreamOperations
     run_in_thread: RunInThread
     oversight: Oversight
+    clock: IReactorTime
 
     def dispatch(self, route: Route, request: ApiRequest, path: dict[str, str]) -> Deferred[bytes]:
         """Carry out a request; fires with the body of its answer, whose headers are set by then.
@@ -52,43 +61,68 @@ class Dispatcher:
             self.oversight.status,
             intake,
         )
-        answering = Deferred.fromCoroutine(_respond(route.handler, call, passage, request))
+        answering = Deferred.fromCoroutine(self._respond(route.handler, call, passage, request))
+        answering.addErrback(self._forget)
         if route.is_write:
             answering = _shielded(answering)
         return answering.addCallback(lambda answer: request.prepare(answer) if answer else b"")
+
+    async def _respond(
+        self, handler: Handler, call: Call, passage: RestPassage, request: ApiRequest
+    ) -> Answer | None:
+        """What `handler` answers to `call`, in its envelope; errors become answers, too.
+
+        None for an answer that has been written. Only a cancellation is raised: there is nobody to
+        answer to.
+        """
+        started = perf_counter()
+        room = self.oversight.rooms.room(_COPIES)
+        CURRENT.set(room)
+        request.answered_in(room)
+        try:
+            with passage:
+                result = await handler(call)
+                if isinstance(result, Answer):
+                    return result
+                answer = result_answer(result, perf_counter() - started)
+                del result
+                if isinstance(answer, Answer):
+                    room.hold(len(answer.body))
+                if room.is_used:
+                    room.sending(partial(_give_up, request.transport, passage.call.request_id))
+                if isinstance(answer, Answer):
+                    return answer
+                await Outflow(request).send(answer)
+                return None
+        except Exception as error:
+            self._let_go(error)
+            if request.startedWriting:
+                await _break_off(request, error, passage.call.request_id)
+            if isinstance(error, CancelledError):
+                raise
+            return passage.answer_to(error, perf_counter() - started)
+        finally:
+            if call.intake is not None:
+                call.intake.close()
+
+    def _forget(self, failure: Failure) -> Failure:
+        if failure.value is not None:
+            self._let_go(failure.value)
+        return failure
+
+    def _let_go(self, error: BaseException) -> None:
+        """Let go of an error in the next turn, when all frames of this one have returned."""
+        self.clock.callLater(0, let_go, error)
 
     def _passage(self, route: Route, request: ApiRequest) -> RestPassage:
         return RestPassage(self.oversight.chain, route.kind, request)
 
 
-async def _respond(
-    handler: Handler, call: Call, passage: RestPassage, request: ApiRequest
-) -> Answer | None:
-    """What `handler` answers to `call`, in its envelope; errors become answers, too.
-
-    None for an answer that has been written. Only a cancellation is raised: there is nobody to
-    answer to.
-    """
-    started = perf_counter()
-    try:
-        with passage:
-            result = await handler(call)
-            if isinstance(result, Answer):
-                return result
-            answer = result_answer(result, perf_counter() - started)
-            if isinstance(answer, Answer):
-                return answer
-            await Outflow(request).send(answer)
-            return None
-    except Exception as error:
-        if request.startedWriting:
-            await _break_off(request, error, passage.call.request_id)
-        if isinstance(error, CancelledError):
-            raise
-        return passage.answer_to(error, perf_counter() - started)
-    finally:
-        if call.intake is not None:
-            call.intake.close()
+def _give_up(transport: ITransport | None, request_id: str) -> None:
+    """Break off an answer that its client does not read while others wait for the memory."""
+    with bound(request_id=request_id):
+        log.warning("answer given up", reason="its client does not read it, and others wait")
+    cast(ITCPTransport, transport).abortConnection()
 
 
 async def _break_off(request: ApiRequest, error: Exception, request_id: str) -> None:

@@ -28,6 +28,7 @@ STATUSES: Mapping[str, int] = {
     "already_exists": 409,
     "device_rejected": 409,
     "payload_too_large": 413,
+    "message_too_large": 413,
     "validation": 422,
     "too_many": 429,
     "rate_limited": 429,

@@ -87,6 +87,7 @@ class HeldRows(Generic[R]):
 
     def close(self) -> None:
         """See RowSource."""
+        self._rows = ()
         if self._following is not None:
             self._following.close()
 
@@ -187,6 +188,9 @@ class Outflow:
                 part.close()
             if not self._request.is_lost:
                 self._request.unregisterProducer()
+            else:
+                # The two would keep each other.
+                self._request.producer = None
 
     async def _send(self, answer: LargeAnswer) -> None:
         *texts, last = answer.texts

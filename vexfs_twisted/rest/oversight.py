@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ..answering import UNBOUNDED, Rooms
 from ..interception import Chain
 from ..interfaces import ServerStatus
 from ..model.errors import NotFound
@@ -27,7 +28,11 @@ class _Unknown:
 
 @frozen
 class Oversight:
-    """What every call passes, and what tells clients about the server as a whole."""
+    """What every call passes, and what tells clients about the server as a whole.
+
+    `rooms` bound the memory of answers.
+    """
 
     chain: Chain = Chain()
     status: ServerStatus = _Unknown()
+    rooms: Rooms = UNBOUNDED

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
+from ..answering import Room
 from ..model.errors import DomainError, Overloaded
 from .answers import JSON, TEXT, Answer, Headers, error_answer
 from .bodies import THREAD_FROM_BYTES, found_too_large
@@ -52,6 +53,7 @@ class ApiRequest(Request):
         self._dropped: int | None = None
         self._arrival: Arrival | None = None
         self._gate: Gate | None = None
+        self._room: Room | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
@@ -59,6 +61,16 @@ class ApiRequest(Request):
         data = self._body.getvalue()
         self.content = self._body = BytesIO()
         return data
+
+    def answered_in(self, room: Room) -> None:
+        """The memory that the answer takes, which is given back once it is out."""
+        self._room = room
+
+    def is_out(self) -> None:
+        """Nothing of the answer is left here, or nobody will read it."""
+        room, self._room = self._room, None
+        if room is not None:
+            room.release()
 
     def take_arrival(self) -> Arrival | None:
         """The call, where there was a body to wait for; it is complete now."""
@@ -134,6 +146,20 @@ class ApiRequest(Request):
         if arrival is not None:
             arrival.fail(CancelledError())
         super().connectionLost(reason)
+        self._drop_transport()
+        self.is_out()
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        super().finish()
+        self._drop_transport()
+
+    def _drop_transport(self) -> None:
+        """Let go of the transport, which holds what it could not send when its client was lost.
+
+        Klein keeps requests in a cycle, and so in memory until the garbage collector comes.
+        """
+        self.transport = None
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The body is complete: process the request, or end one that was refused."""

@@ -13,6 +13,7 @@ from twisted.web.server import Site
 from ..lifecycle import EndpointService, has_unread
 from .channel import StrictChannel
 from .connections import Connections
+from .request import ApiRequest
 from .settings import RestSettings
 
 STOP_GRACE = 10.0
@@ -26,10 +27,16 @@ _ARRIVAL_TURNS = 100
 """How many turns of the reactor a stop waits, at most, for what had arrived before it."""
 
 
+_AHEAD_BYTES = 16 * 1024
+"""How much is read of what a client sends while its request is answered."""
+
+
 class _Channel(StrictChannel):
     """A connection that the service knows of, and that can be closed after its last answer.
 
-    One that is too many is told so, and closed, before anything is read from it.
+    One that is too many is told so, and closed, before anything is read from it. The next of
+    several requests that a client sends ahead is taken once the transport has room again after the
+    answer before it. Until then no more is read than twisted.web reads ahead.
     """
 
     service: RestService
@@ -40,6 +47,9 @@ class _Channel(StrictChannel):
         self._pieces = 0
         self._pieces_seen = 0
         self._client: str | None = None
+        self._has_room = True
+        self._waiting: Request | None = None
+        self._last: Request | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -53,20 +63,57 @@ class _Channel(StrictChannel):
             self._refuse(503, f"Service unavailable: {complaint}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._waiting is not None:
+            self.requests.remove(self._waiting)
         super().connectionLost(reason)
         if self._client is not None:
             self.service.connections.leave(self._client)
         self.service.channels.discard(self)
+        # What could not be sent is in there, and a request may be kept longer than its connection.
+        self.transport = None
+        self._networkProducer = None  # type: ignore[assignment]
+        for request in (self._waiting, self._last):
+            if request is not None:
+                _is_out(request)
         self.closed.callback(None)
 
     def dataReceived(self, data: bytes) -> None:
         self._pieces += 1
         super().dataReceived(data)
 
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take a piece of a body, or what comes while a request is answered."""
+        super().rawDataReceived(data)
+        if self._handlingRequest and sum(map(len, self._dataBuffer)) > _AHEAD_BYTES:
+            # twisted.web does so only while the transport has room.
+            self._networkProducer.pauseProducing()
+
     def requestDone(self, request: Request) -> None:
+        """The answer is complete, and out unless the transport has no room."""
         if self.service.is_stopping:
             self.persistent = False
-        super().requestDone(request)
+        if self._has_room:
+            super().requestDone(request)
+            _is_out(request)
+        elif self.persistent:
+            self._waiting = request
+        else:
+            # The connection closes once it is out.
+            self._last = request
+            super().requestDone(request)
+
+    def pauseProducing(self) -> None:
+        """The transport has no room."""
+        self._has_room = False
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The transport has room again: an answer that is complete is out."""
+        self._has_room = True
+        super().resumeProducing()
+        request, self._waiting = self._waiting, None
+        if request is not None:
+            self.requestDone(request)
 
     @property
     def has_arrivals(self) -> bool:
@@ -88,6 +135,12 @@ class _Channel(StrictChannel):
         if is_arriving and self._pieces == self._pieces_seen:
             self.forceAbortClient()
         self._pieces_seen = self._pieces
+
+
+def _is_out(request: Request) -> None:
+    """Nothing of its answer is held any more."""
+    if isinstance(request, ApiRequest):
+        request.is_out()
 
 
 class RestService(EndpointService):

@@ -75,13 +75,15 @@ def make_site(
 ) -> ApiSite:
     """The site that answers the REST API by `operations`.
 
-    `clock` times out idle connections. `run_in_thread` runs what would hold up the reactor: the
-    decoding and encoding of large bodies.
+    `clock` times out idle connections, and tells turns of the reactor apart. `run_in_thread` runs
+    what would hold up the reactor: the decoding and encoding of large bodies.
     """
     watched = oversight or Oversight()
-    budget = BodyBudget(settings.bodies_bytes, settings.max_waiting_bodies, clock)
+    budget = BodyBudget(
+        settings.bodies_bytes, settings.max_waiting_bodies, clock, watched.rooms.freed
+    )
     reception = Reception(watched.chain, settings, run_in_thread, budget)
-    dispatcher = Dispatcher(operations, run_in_thread, watched)
+    dispatcher = Dispatcher(operations, run_in_thread, watched, clock)
     return ApiSite(ApiResource(dispatcher, settings), reception, clock)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ..answering import CURRENT, Room
 from ..bursts import BurstQueue
 from ..interfaces import IStreamOperations
 
@@ -28,11 +29,14 @@ CallInReactor = Callable[..., object]
 class _Call(Generic[T]):
     """One call on its way. `future` belongs to the event loop, `deferred` to the reactor."""
 
-    __slots__ = ("deferred", "future", "is_dropped", "operation")
+    __slots__ = ("deferred", "future", "is_dropped", "operation", "room")
 
-    def __init__(self, operation: Operation[T], future: asyncio.Future[T]) -> None:
-        self.operation = operation
-        self.future = future
+    def __init__(
+        self, operation: Operation[T], future: asyncio.Future[T], room: Room | None
+    ) -> None:
+        self.operation: Operation[T] | None = operation
+        self.future: asyncio.Future[T] | None = future
+        self.room = room
         self.deferred: Deferred[T] | None = None
         self.is_dropped = False
 
@@ -52,21 +56,29 @@ class Crossing:
         self._calls: BurstQueue[_Call[Any]] = BurstQueue(self._wake_reactor)
         self._answers: BurstQueue[tuple[_Call[Any], Any]] = BurstQueue(self._wake_loop)
 
-    async def carry(self, operation: Operation[T], *, is_write: bool) -> T:
+    async def carry(
+        self, operation: Operation[T], *, is_write: bool, room: Room | None = None
+    ) -> T:
         """The result of `operation`, begun in the reactor thread. Awaited in the event loop.
 
         When the awaiting task is cancelled, a read is dropped, and a write is finished unheard.
+        `room` is what the answer may take.
         """
-        call = _Call(operation, self._loop.create_future())
+        future: asyncio.Future[T] = self._loop.create_future()
+        call = _Call(operation, future, room)
         self._calls.put(call)
         try:
-            return cast(T, await call.future)
+            return await future
         except asyncio.CancelledError:
             if not is_write:
                 call.is_dropped = True
                 # Crosses a second time, so that its Deferred is cancelled where it belongs.
                 self._calls.put(call)
             raise
+        finally:
+            # An error that is raised here refers to this frame, and the future to the error.
+            call.future = None
+            del future
 
     def tell(self, function: Callable[[], object]) -> None:
         """Have `function` called in the reactor thread; nobody waits for it."""
@@ -80,12 +92,18 @@ class Crossing:
                 call.deferred.cancel()
 
     def _begin(self, call: _Call[Any]) -> None:
+        operation, call.operation = call.operation, None
+        assert operation is not None
+        # For the time of this call: what it begins goes on in a context of its own.
+        CURRENT.set(call.room)
         try:
-            call.deferred = call.operation(self._operations)
+            call.deferred = operation(self._operations)
         except Exception as error:
             self._answers.put((call, error))
         else:
             call.deferred.addBoth(self._answer, call)
+        finally:
+            CURRENT.set(None)
 
     def _answer(self, result: object, call: _Call[Any]) -> None:
         self._answers.put((call, result.value if isinstance(result, Failure) else result))
@@ -102,9 +120,10 @@ class Crossing:
 
     def _deliver(self) -> None:
         for call, result in self._answers.take():
-            if call.future.done():
+            future = call.future
+            if future is None or future.done():
                 continue
             if isinstance(result, BaseException):
-                call.future.set_exception(result)
+                future.set_exception(result)
             else:
-                call.future.set_result(result)
+                future.set_result(result)

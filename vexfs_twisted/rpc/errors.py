@@ -25,6 +25,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "malformed": StatusCode.INVALID_ARGUMENT,
     "query_format": StatusCode.INVALID_ARGUMENT,
     "payload_too_large": StatusCode.OUT_OF_RANGE,
+    "message_too_large": StatusCode.RESOURCE_EXHAUSTED,
     "not_found": StatusCode.NOT_FOUND,
     "already_exists": StatusCode.ALREADY_EXISTS,
     "device_rejected": StatusCode.FAILED_PRECONDITION,

@@ -5,7 +5,9 @@ Names and message types come from the descriptor of its service.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -15,11 +17,20 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
+from ..answering import Room
 from ..model.errors import NotSupported, Standalone
 from .codecs.fields import read_collection_name
 from .crossing import Operation
-from .passages import Context, kind_of, only_message
+from .passages import Context, kind_of
+from .receiving import checked
 from .wire import Wire
+
+_COPIES = 4
+"""How often the content of an answer is in memory while it is encoded: as it was read, as message
+objects, as bytes of ours and of grpc."""
+
+_COPIES_SENT = 2
+"""How often it is while it is on its way."""
 
 T = TypeVar("T")
 Request = TypeVar("Request", bound=Message)
@@ -80,6 +91,7 @@ def unary_handler(
     parse = method.parse or message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
     kind = kind_of(descriptor, is_open=method.is_open)
+    patience = wire.settings.message_wait
 
     def decode(data: bytes) -> Operation[Any]:
         return method.decode(parse(data))
@@ -94,21 +106,51 @@ def unary_handler(
             return response.SerializeToString()  # type: ignore[no-any-return]
 
         passage = wire.passage(kind, context)
+        room = wire.rooms.room(_COPIES)
+        data = b""
         try:
             with passage:
-                data = await only_message(context)
+                data = checked(await wire.arrivals.next(context, patience), context)
                 started = perf_counter()
                 with wire.calls:
                     operation = await wire.decode(decode, data)
-                    result = await wire.crossing.carry(operation, is_write=method.is_write)
+                    # A write may wait long, and has no use for the message any more.
+                    data = b""
+                    carrying = wire.crossing.carry(operation, is_write=method.is_write, room=room)
+                    del operation
+                    result = await carrying
                     weight = method.weigh(result) if method.weigh is not None else 0
                     answer = await wire.encode(encode, result, weight)
+                    del result
         except Exception as error:
-            status = passage.status_of(error)
+            status = wire.failed(passage, error)
+        except BaseException:
+            wire.crossing.tell(room.release)
+            raise
         else:
+            if room.is_used:
+                _hold(room, len(answer), wire)
             return answer
-        # Outside of the try: abort raises, and must not be taken for an error of the call.
-        return await context.abort(status.code, status.details, status.metadata)
+        if room.is_used:
+            wire.crossing.tell(room.release)
+        # Outside of the try: abort raises, and must not be taken for an error of the call. What it
+        # raises refers to this frame, and the context to what it raises.
+        ending = context.abort(status.code, status.details, status.metadata)
+        del _, context, data
+        return await ending
 
     # To grpc it is a stream of messages, of which one is read.
     return grpc.stream_unary_rpc_method_handler(handle)
+
+
+def _hold(room: Room, size: int, wire: Wire) -> None:
+    """Let the room of an answer be held until grpc is done with the call.
+
+    A client that does not read cannot be given up: grpc.aio has no way to reset a call whose answer
+    it has taken. It is over when its client is gone, or does not answer the pings of keepalive.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    wire.crossing.tell(partial(room.hold, _COPIES_SENT * size))
+    # Not of the context: what it calls back keeps it in a cycle.
+    task.add_done_callback(lambda _: wire.crossing.tell(room.release))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
@@ -26,7 +26,7 @@ from ..interception import (
     outcome_of,
 )
 from ..logs import bound
-from ..model.errors import BadRequest, FormatError, Unavailable
+from ..model.errors import FormatError, Unavailable
 from .errors import Status, status_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -72,20 +72,6 @@ class RpcPassage(Passage):
         with bound(request_id=request_id):
             status = status_of(error, self.call.kind.method)
         return evolve(status, metadata=(*status.metadata, (REQUEST_ID, request_id)))
-
-
-async def only_message(context: Context) -> bytes:
-    """The message of a call that has one. Raises BadRequest where none comes.
-
-    Handlers read it themselves, for grpc would read it before it calls them: a call that is refused
-    must not cost the memory of a message, which may be of any size.
-    """
-    message: Any = await context.read()
-    if message is not grpc.aio.EOF:
-        return cast(bytes, message)
-    if context.cancelled():
-        raise asyncio.CancelledError
-    raise BadRequest("the call has no message")
 
 
 class _Headers:

@@ -18,6 +18,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 
+from ..answering import UNBOUNDED, Rooms
 from ..interception import Chain
 from ..interfaces import IStreamOperations
 from ..logs import get_logger
@@ -52,11 +53,13 @@ class RpcService(Service):
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
         chain: Chain | None = None,
+        rooms: Rooms = UNBOUNDED,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         self._chain = chain or Chain()
+        self._rooms = rooms
         self._run: _Run | None = None
 
     @property
@@ -82,7 +85,9 @@ class RpcService(Service):
     def startService(self) -> Deferred[None]:
         """Listen. Fails with CannotListenError where the address cannot be had."""
         super().startService()
-        self._run = _Run(self._operations, self._settings, self._call_in_reactor, self._chain)
+        self._run = _Run(
+            self._operations, self._settings, self._call_in_reactor, self._chain, self._rooms
+        )
         return self._run.start()
 
     def stopService(self) -> Deferred[None]:
@@ -104,11 +109,13 @@ class _Run:
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
         chain: Chain,
+        rooms: Rooms,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         self._chain = chain
+        self._rooms = rooms
         self.port = 0
         self.listening_since = 0.0
         self._ask_to_stop: Callable[[], object] = lambda: None
@@ -153,7 +160,8 @@ class _Run:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
-        wire = Wire(Crossing(self._operations, loop, self._call_in_reactor), self._chain)
+        crossing = Crossing(self._operations, loop, self._call_in_reactor)
+        wire = Wire(crossing, self._chain, self._settings, self._rooms)
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers(handlers(wire))
         server.add_generic_rpc_handlers(reflection.handlers(public_services(), wire))

@@ -6,6 +6,8 @@ from attrs import frozen
 
 UNLIMITED = -1
 
+MEBIBYTE = 1024 * 1024
+
 # The level whose algorithm is gzip. A level, unlike an algorithm, is only applied for clients that
 # say they take it.
 _GZIP = 1
@@ -23,14 +25,25 @@ _PING_TOLERANCE = (
 class RpcSettings:
     """Settings of the gRPC server. Port 0 lets the system choose.
 
-    `max_message_size` in bytes; None is no bound. `stop_grace`: seconds that calls under way get
-    to finish when the server stops. `gzip`: answers are compressed for clients that take it, which
-    costs time where the network is fast. Requests may always be compressed.
+    `max_message_size` in bytes; None is no bound. What a compressed message unpacks to is also
+    bounded by `max_unpacked_size`, for a few bytes may say a lot. `message_wait`: how many seconds
+    a call may take to send its message, `probe_wait` those of the services that tell about the
+    server. `max_calls` are those of one connection at the same time, `max_watches` and
+    `max_reflections` the streams of health and of reflection that all clients may have open.
+    `stop_grace`: seconds that calls under way get to finish when the server stops. `gzip`: answers
+    are compressed for clients that take it, which costs time where the network is fast. Requests
+    may always be compressed.
     """
 
     host: str = "127.0.0.1"
     port: int = 6334
-    max_message_size: int | None = None
+    max_message_size: int | None = 512 * MEBIBYTE
+    max_unpacked_size: int = 64 * MEBIBYTE
+    message_wait: float = 120.0
+    probe_wait: float = 10.0
+    max_calls: int = 1000
+    max_watches: int = 100
+    max_reflections: int = 100
     keepalive_time_ms: int = 30_000
     keepalive_timeout_ms: int = 5_000
     stop_grace: float = 10.0
@@ -41,6 +54,12 @@ class RpcSettings:
         """Host and port as gRPC spells them: an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def unpacked_limit(self) -> int:
+        """The most bytes that a compressed message may unpack to."""
+        size = self.max_message_size
+        return self.max_unpacked_size if size is None else min(size, self.max_unpacked_size)
+
     def channel_options(self) -> list[tuple[str, int]]:
         """The options of a grpc server."""
         size = UNLIMITED if self.max_message_size is None else self.max_message_size
@@ -49,6 +68,9 @@ class RpcSettings:
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", size),
+            ("grpc.max_concurrent_streams", self.max_calls),
+            # What is compressed comes as it is, and is unpacked by us: see receiving.
+            ("grpc.per_message_decompression", 0),
             ("grpc.keepalive_time_ms", self.keepalive_time_ms),
             ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
             *_PING_TOLERANCE,

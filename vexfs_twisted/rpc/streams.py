@@ -25,7 +25,8 @@ from ..model.updates import Upsert
 from .crossing import Crossing, Operation
 from .errors import Status
 from .methods import message_parser
-from .passages import RpcPassage, kind_of, only_message
+from .passages import RpcPassage, kind_of
+from .receiving import checked
 from .wire import Wire
 
 
@@ -132,6 +133,7 @@ class _Opened(Generic[Stream]):
 async def _ended(
     context: _Context,
     passage: RpcPassage,
+    wire: Wire,
     work: Callable[[], Awaitable[None]],
     written: Callable[[], int],
 ) -> None:
@@ -139,7 +141,7 @@ async def _ended(
     try:
         await work()
     except Exception as error:
-        status = _with_progress(passage.status_of(error), written())
+        status = _with_progress(wire.failed(passage, error), written())
     else:
         return
     # Outside of the try: abort raises, and must not be taken for an error of the stream.
@@ -176,7 +178,8 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
 
         async def work() -> None:
             with passage, wire.streams:
-                data = await only_message(context)
+                message = await wire.arrivals.next(context, wire.settings.message_wait)
+                data = checked(message, context)
                 operation = await wire.decode(lambda data: method.decode(parse(data)), data)
                 async with _Opened(wire.crossing, operation) as stream:
                     while (batch := await _carried(wire, stream.take)) is not None:
@@ -184,7 +187,7 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
                         await context.write(await wire.encode(encode, points, len(points)))
                         passage.count(len(points))
 
-        await _ended(context, passage, work, _nothing_written)
+        await _ended(context, passage, wire, work, _nothing_written)
 
     return handle
 
@@ -206,7 +209,7 @@ def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire)
                 async with _Opened(wire.crossing, _upsert(acknowledge=False)) as stream:
                     response = answer(await writing.write_all(stream))
 
-        await _ended(context, passage, work, writing.points_written)
+        await _ended(context, passage, wire, work, writing.points_written)
         response.time = perf_counter() - started
         return cast(bytes, response.SerializeToString())
 
@@ -233,7 +236,7 @@ def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: W
                             message = acknowledge(own, writing.age_of_oldest())
                             await context.write(message.SerializeToString())
 
-        await _ended(context, passage, work, writing.points_written)
+        await _ended(context, passage, wire, work, writing.points_written)
 
     return handle
 

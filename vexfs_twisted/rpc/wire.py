@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
+from ..answering import UNBOUNDED, Rooms
 from ..interception import Chain, Kind
 from ..model.errors import Unavailable
+from ..tracebacks import let_go
 from .crossing import Crossing
+from .errors import Status
 from .passages import Context, RpcPassage
+from .receiving import Arrivals, is_packed, unpack
+from .settings import RpcSettings
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 INLINE_BYTES = 64 * 1024
 """Requests below this size are decoded in the event loop: half a millisecond at most."""
+
+LARGE_BYTES = 4 * 1024 * 1024
+"""When a message of so many bytes has been decoded, the memory that it took is worth a word."""
 
 INLINE_POINTS = 200
 """Results below this many points are encoded in the event loop."""
@@ -67,8 +76,17 @@ class Wire:
     meanwhile. Belongs to the event loop.
     """
 
-    def __init__(self, crossing: Crossing, chain: Chain) -> None:
+    def __init__(
+        self,
+        crossing: Crossing,
+        chain: Chain,
+        settings: RpcSettings | None = None,
+        rooms: Rooms = UNBOUNDED,
+    ) -> None:
         self.crossing = crossing
+        self.settings = settings or RpcSettings()
+        self.rooms = rooms
+        self.arrivals = Arrivals()
         self._chain = chain
         self.calls = InFlight()
         self.streams = InFlight()
@@ -78,11 +96,38 @@ class Wire:
         """The passage of a call that is about to begin, through the interceptors."""
         return RpcPassage(self._chain, kind, context, target)
 
+    def failed(self, passage: RpcPassage, error: Exception) -> Status:
+        """The status of a call whose work has failed; what only the error holds is let go of."""
+        status = passage.status_of(error)
+        # In the reactor thread, where the frames have returned by then that the error came through.
+        self.crossing.tell(partial(let_go, error))
+        return status
+
     async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
-        """`decode(data)`, in a thread if the data is large."""
+        """`decode(data)`, in a thread if the data is large, or compressed and so of any size."""
+        if is_packed(data):
+            return await self._in_thread(partial(self._unpack_and_decode, decode), data)
         if len(data) < INLINE_BYTES:
             return decode(data)
-        return await self._in_thread(decode, data)
+        try:
+            return await self._in_thread(decode, data)
+        finally:
+            self._freed(len(data))
+
+    def _unpack_and_decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
+        """Both at once: what is unpacked does not wait for the thread. In the thread."""
+        limit = self.settings.unpacked_limit
+        size = limit
+        try:
+            unpacked = unpack(data, limit)
+            size = len(unpacked)
+            return decode(unpacked)
+        finally:
+            self._freed(size)
+
+    def _freed(self, size: int) -> None:
+        if size >= LARGE_BYTES:
+            self.crossing.tell(partial(self.rooms.freed, size))
 
     async def encode(self, encode: Callable[[A], bytes], result: A, weight: int) -> bytes:
         """`encode(result)`, in a thread if it holds many points."""

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..engine.bounds import Bounds, Outgrown
+from ..engine.portions import Portion
 from ..model.allowance import Allowance
 from .pool import CallInReactor, WorkerPool
 
@@ -57,5 +58,5 @@ class Lanes:
 
 
 def _bounded(allowance: Allowance, is_short: bool, function: Callable[..., T], *args: Any) -> T:
-    with Bounds([allowance], is_short=is_short):
+    with Bounds([allowance], is_short=is_short), Portion(allowance.size):
         return function(*args)

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from ..bursts import BurstQueue
 from ..engine.bounds import STOPS
+from ..model.answers import AnswerTooLarge
 from ..model.errors import DomainError, Unavailable
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class _Job:
         function, args = call
         try:
             self.outcome = function(*args)
-        except (DomainError, *STOPS) as error:
+        except (DomainError, AnswerTooLarge, *STOPS) as error:
             # Where it was raised is of no interest, and all that was at hand there would be kept.
             self.outcome = Failure(error.with_traceback(None))
         except Exception:
@@ -64,8 +65,10 @@ class _Job:
 
     def answer(self) -> None:
         """Fire the Deferred, in the reactor thread."""
+        # A Failure leads back to this job, by the frame in which it was made.
+        outcome, self.outcome = self.outcome, None
         if not self.cancelled:
-            self.deferred.callback(self.outcome)
+            self.deferred.callback(outcome)
 
 
 class WorkerPool:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, islice
+from typing import TypeVar
 
 from ..engine.bounds import BoundsOfEach
 from ..engine.collection import Collection
+from ..engine.portions import Portion
 from ..engine.query.scrolling import Retrieve
 from ..model.allowance import Allowance
+from ..model.answers import AnswerTooLarge
 from ..model.queries import Query, Record, ScoredPoint
-from .coalescer import Coalescer
+from .coalescer import Coalescer, Work
 from .lanes import Lanes
 from .pool import WorkerPool
 from .writer import CollectionWriter
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
 
 QueryBatch = Sequence[Query]
 QueryAnswers = list[Sequence[ScoredPoint]]
@@ -37,13 +44,19 @@ class CollectionQueues:
         self.writer = CollectionWriter(collection, committers, after_commit)
         # Reading records is Python for the most part, which two threads do no faster than one.
         self.retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
-            self._retrieve_each, readers.short, at_once=1
+            partial(within, self._retrieve_each), readers.short, at_once=1
         )
         long: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
-            partial(self._query_each, False), readers.long, at_once=readers.size, kind_of=_kind_of
+            partial(within, partial(self._query_each, False)),
+            readers.long,
+            at_once=readers.size,
+            kind_of=_kind_of,
         )
         self.queries: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
-            partial(self._query_each, True), readers.short, at_once=readers.size, long=long
+            partial(within, partial(self._query_each, True)),
+            readers.short,
+            at_once=readers.size,
+            long=long,
         )
 
     def _retrieve_each(
@@ -66,6 +79,28 @@ class CollectionQueues:
 def _kind_of(batch: QueryBatch) -> int:
     """The same number for batches whose searches can be done together."""
     return hash(frozenset((query.using, query.filter, query.params) for query in batch))
+
+
+def within(
+    read_each: Work[Request, Result], requests: Sequence[Request], allowances: Sequence[Allowance]
+) -> Sequence[Result | Exception]:
+    """The answers to reads by one call, within what they may fetch together.
+
+    Where that is too little each is read alone, and answered by AnswerTooLarge if need be.
+    """
+    try:
+        with Portion(_sum([allowance.size for allowance in allowances])):
+            return read_each(requests, allowances)
+    except AnswerTooLarge as error:
+        if len(requests) == 1:
+            return [AnswerTooLarge(error.size)]
+    pairs = zip(requests, allowances, strict=True)
+    return [within(read_each, [request], [own])[0] for request, own in pairs]
+
+
+def _sum(sizes: Sequence[int | None]) -> int | None:
+    bounded = [size for size in sizes if size is not None]
+    return sum(bounded) if len(bounded) == len(sizes) else None
 
 
 def _whole(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:

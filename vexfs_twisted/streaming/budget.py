@@ -39,11 +39,12 @@ class ByteBudget:
     """A number of bytes that are handed out as credit. Belongs to the reactor thread.
 
     Nobody is granted anything before those who asked earlier, so a large claim is not starved by
-    small ones.
+    small ones. `freed` is told of bytes that are given back.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, freed: Callable[[int], object] | None = None) -> None:
         self.limit = limit
+        self.freed = freed or _ignore
         self._used = 0
         self._claims: deque[_Claim] = deque()
         self._is_granting = False
@@ -58,12 +59,26 @@ class ByteBudget:
         """The largest claim; more is granted as this much, so that it is granted at all."""
         return self.limit // 2
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for credit."""
+        return bool(self._claims)
+
     def take(self, size: int) -> Deferred[Credit]:
         """Credit of `size` bytes, once there is as much. Cancelling gives the claim up."""
-        claim = _Claim(min(size, self.most), self._forget)
+        return self.take_all(min(size, self.most))
+
+    def take_all(self, size: int) -> Deferred[Credit]:
+        """The same for a claim of any size: more than the limit is granted to one who is alone."""
+        claim = _Claim(size, self._forget)
         self._claims.append(claim)
         self._grant()
         return claim.deferred
+
+    def charge(self, size: int) -> Credit:
+        """Credit of `size` bytes at once, for what is there already."""
+        self._used += size
+        return Credit(size, self._change)
 
     def _forget(self, claim: _Claim) -> None:
         self._claims.remove(claim)
@@ -72,6 +87,7 @@ class ByteBudget:
     def _change(self, by: int) -> None:
         self._used += by
         if by < 0:
+            self.freed(-by)
             self._grant()
 
     def _grant(self) -> None:
@@ -79,8 +95,15 @@ class ByteBudget:
         if self._is_granting:
             return
         self._is_granting = True
-        while self._claims and self._used + self._claims[0].size <= self.limit:
+        while self._claims and self._has_room(self._claims[0].size):
             claim = self._claims.popleft()
             self._used += claim.size
             claim.deferred.callback(Credit(claim.size, self._change))
         self._is_granting = False
+
+    def _has_room(self, size: int) -> bool:
+        return self._used + size <= self.limit or not self._used
+
+
+def _ignore(_: int) -> None:
+    """Nobody wants to know of it."""

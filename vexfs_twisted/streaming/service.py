@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,10 +35,15 @@ class Streams(Service):
 
     name = "streams"
 
-    def __init__(self, clock: IReactorTime, settings: StreamSettings | None = None) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        settings: StreamSettings | None = None,
+        freed: Callable[[int], object] | None = None,
+    ) -> None:
         self.settings = settings or StreamSettings()
         self._clock = clock
-        self._budget = ByteBudget(self.settings.budget_bytes)
+        self._budget = ByteBudget(self.settings.budget_bytes, freed)
         self._cooperator = Cooperator(scheduler=partial(clock.callLater, 0))
         self._open: set[AnyStream] = set()
         self._is_stopping = False

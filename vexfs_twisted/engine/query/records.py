@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
 
@@ -10,8 +10,9 @@ from ...model.answers import ScoredColumns, ScoredSlice
 from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.vectors import NamedVectors, Vector
-from ..bounds import expect, in_slices
+from ..bounds import checkpoint, expect
 from ..index.kernels import Scores
+from ..portions import current
 from ..store.bitmap import Rows
 from ..store.rowvalue import heads_of, payloads_of
 from ..store.view import Snapshot, VectorSpace
@@ -31,7 +32,10 @@ _POINT_S = 5e-6
 _ID_S = 1e-6
 """About what it takes to fetch a point, and its id alone."""
 
-_SLICE = 1024
+_STEP_ROWS = 1024
+_STEP_BYTES = 8 << 20
+"""How many rows are taken from the tables at a time, and of how many bytes: each is copied once
+more, and most of it may be a payload that is not asked for."""
 
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
@@ -47,11 +51,11 @@ def expect_points(count: int, selection: Selection) -> None:
 
 def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[Record]:
     """The records of live `rows`, in their order."""
-    if len(rows) <= _SLICE:
-        return records_of(snapshot, rows, snapshot.tables.values(rows), selection)
     found: list[Record] = []
-    for some in in_slices(rows, _SLICE):
-        found += records_of(snapshot, some, snapshot.tables.values(some), selection)
+    for some, values in _in_steps(snapshot, rows, selection):
+        more = records_of(snapshot, some, values, selection)
+        found += more
+        _count(snapshot, more, len(found), len(rows), selection)
     return found
 
 
@@ -73,12 +77,12 @@ def fetch_scored(
     columns = fetch_columns(snapshot, rows, scores, selection)
     if columns is not None:
         return list(ScoredSlice(columns, 0, len(rows)))
-    if len(rows) <= _SLICE:
-        return scored_of(snapshot, rows, snapshot.tables.values(rows), scores, selection)
     found: list[ScoredPoint] = []
-    for some in in_slices(rows, _SLICE):
+    for some, values in _in_steps(snapshot, rows, selection):
         own = scores[len(found) : len(found) + len(some)]
-        found += scored_of(snapshot, some, snapshot.tables.values(some), own, selection)
+        more = scored_of(snapshot, some, values, own, selection)
+        found += more
+        _count(snapshot, more, len(found), len(rows), selection)
     return found
 
 
@@ -113,6 +117,37 @@ def size_beside_payload(snapshot: Snapshot, selection: Selection) -> int:
     spaces = _selected_spaces(selection, snapshot).values()
     vectors = sum(_VECTOR_SIZE + space.params.size * _COMPONENT_SIZE for space in spaces)
     return _POINT_SIZE + vectors
+
+
+def _in_steps(
+    snapshot: Snapshot, rows: Rows, selection: Selection
+) -> Iterator[tuple[Rows, list[bytes]]]:
+    """The rows and their table values, some at a time."""
+    portion = current()
+    left = None if portion is None else portion.left
+    is_kept = left is not None and selection.payload.mode is PayloadMode.ALL
+    step = min(_STEP_BYTES, left + 1) if is_kept and left is not None else _STEP_BYTES
+    while len(rows):
+        checkpoint()
+        values = snapshot.tables.values_until(rows[:_STEP_ROWS], step)
+        yield rows[: len(values)], values
+        rows = rows[len(values) :]
+
+
+def _count(
+    snapshot: Snapshot,
+    points: Sequence[Record | ScoredPoint],
+    done: int,
+    count: int,
+    selection: Selection,
+) -> None:
+    """Count what `points` take, by which `done` of `count` are fetched, if that is bounded."""
+    portion = current()
+    if portion is not None and portion.left is not None:
+        size = len(points) * size_beside_payload(snapshot, selection)
+        if selection.payload.mode is not PayloadMode.NONE:
+            size += sum([len(point.payload or b"") for point in points])
+        portion.take(size, done, count)
 
 
 def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes | None]:

@@ -164,6 +164,20 @@ class TableReader:
                     break
         return values
 
+    def values_until(self, rows: Rows, size: int) -> list[bytes]:
+        """The values of the first of `rows`, all live, up to the one that brings them to `size`.
+
+        For rows that are mostly wanted all: `values_within` is for those that are mostly not.
+        """
+        values: list[bytes] = []
+        for value in self._get_each(encode_rows(rows), self._tables.rows):
+            assert value is not None
+            values.append(value)
+            size -= len(value)
+            if size <= 0:
+                break
+        return values
+
     def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The id key and row key of every point from the id key `start` on, in the order of ids."""
         with self._transaction.cursor(self._tables.points) as cursor:

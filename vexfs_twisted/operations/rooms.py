@@ -1,0 +1,72 @@
+"""Reads within the memory that the answer of their call may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from ..answering import CURRENT, Room
+from ..model.allowance import Allowance
+from ..model.answers import AnswerTooLarge
+from ..model.queries import NO_PAYLOAD, Record, ScoredPoint, Selection
+
+T = TypeVar("T")
+
+Read = Callable[[Allowance], "Deferred[T]"]
+"""Begins a read, perhaps again, within an allowance."""
+
+Points = Sequence[Record] | Sequence[ScoredPoint]
+
+_BARE = Selection(NO_PAYLOAD, vectors=False)
+_BYTES_PER_POINT = 256
+_BYTES_PER_COMPONENT = 4
+
+
+def in_room(read: Read[T], allowance: Allowance, size_of: Callable[[T], int]) -> Deferred[T]:
+    """What `read` answers, in the room of the call that is being carried out.
+
+    It begins with what may be fetched without asking. If that is too little it waits for what it
+    needs, and begins again. The time of its allowance goes on meanwhile.
+    """
+    room = CURRENT.get()
+    if room is None:
+        return read(allowance)
+    unasked = allowance.size = room.allowance
+
+    def count(answer: T) -> T:
+        room.fetched(min(size_of(answer), unasked))
+        return answer
+
+    def begin_again(failure: Failure) -> Deferred[T]:
+        error = failure.value
+        if not isinstance(error, AnswerTooLarge):
+            return fail(failure)
+        return Deferred.fromCoroutine(_once_there_is_room(room, read, allowance, error.size))
+
+    return read(allowance).addCallbacks(count, begin_again)
+
+
+def size_of_answers(answers: Sequence[Points], selection: Selection) -> int:
+    """About the bytes that lists of points of one selection take, told by the first point."""
+    count = sum(map(len, answers))
+    each = _BYTES_PER_POINT
+    if count and selection != _BARE:
+        first = next(points[0] for points in answers if len(points))
+        each += len(first.payload or b"")
+        if first.vectors is not None:
+            components = sum(vector.size for vector in first.vectors.values())
+            each += _BYTES_PER_COMPONENT * components
+    return count * each
+
+
+async def _once_there_is_room(room: Room, read: Read[T], allowance: Allowance, size: int) -> T:
+    while True:
+        await room.claim(size)
+        allowance.size = size
+        try:
+            return await read(allowance)
+        except AnswerTooLarge as error:
+            size = error.size

@@ -1,0 +1,159 @@
+"""The memory of whole answers: counted until they are out, and waited for where it is used up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from .budget import ByteBudget, Credit
+
+SMALL = 64 * 1024
+"""Answers of less are not counted: what calls there may be is bounded by other means."""
+
+UNASKED = 1024 * 1024
+"""What a read may fetch without asking while less than half of the budget is used."""
+
+PATIENCE_S = 30.0
+"""Others who wait for its memory let an answer be on its way for so long, and more if it is large:
+a second for each of `SLOWEST` bytes."""
+
+SLOWEST = 1024 * 1024
+
+
+class AnswerRooms:
+    """Makes the rooms of all answers, which share `budget`. See Rooms.
+
+    A read begins with an allowance. One that needs more begins again when it has been granted what
+    it needs, in the order asked for. So what counts at once is at most the budget, what is read
+    unasked by the threads there are, and one answer that is larger than the budget, which is
+    granted when nobody else holds anything.
+
+    A wire that can end an answer which its client does not read says so by `sending`. When one has
+    been on its way for long and others wait, it is ended.
+    """
+
+    def __init__(self, budget: ByteBudget, clock: IReactorTime) -> None:
+        self.budget = budget
+        self._clock = clock
+        self._on_their_way: dict[AnswerRoom, tuple[float, Callable[[], object]]] = {}
+        self._timer: IDelayedCall | None = None
+
+    def room(self, copies: int) -> AnswerRoom:
+        """See Rooms."""
+        return AnswerRoom(self, copies)
+
+    def freed(self, size: int) -> None:
+        """See Rooms."""
+        self.budget.freed(size)
+
+    @property
+    def unasked(self) -> int:
+        """What a read that begins now may fetch without asking."""
+        budget = self.budget
+        is_scarce = budget.is_waited_for or 2 * budget.used > budget.limit
+        return SMALL if is_scarce else UNASKED
+
+    def claim(self, size: int) -> Deferred[Credit]:
+        """Credit of `size` bytes, however many they are."""
+        claim = self.budget.take_all(size)
+        self._watch()
+        return claim
+
+    def sending(self, room: AnswerRoom, size: int, give_up: Callable[[], object]) -> None:
+        """The answer in `room` is on its way."""
+        due = self._clock.seconds() + PATIENCE_S + size / SLOWEST
+        self._on_their_way[room] = due, give_up
+        self._watch()
+
+    def arrived(self, room: AnswerRoom) -> None:
+        """The answer in `room` is out, or was given up."""
+        self._on_their_way.pop(room, None)
+        if self._timer is not None and not (self._on_their_way and self.budget.is_waited_for):
+            timer, self._timer = self._timer, None
+            timer.cancel()
+
+    def _watch(self) -> None:
+        """Look again when the first of the answers is late, if somebody waits."""
+        if self._timer is None and self._on_their_way and self.budget.is_waited_for:
+            first = min(due for due, _ in self._on_their_way.values())
+            delay = max(0.0, first - self._clock.seconds())
+            self._timer = self._clock.callLater(delay, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        for room, (due, give_up) in list(self._on_their_way.items()):
+            if due <= now and self.budget.is_waited_for:
+                self._on_their_way.pop(room, None)
+                give_up()
+        self._watch()
+
+
+class AnswerRoom:
+    """See Room."""
+
+    __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_rooms")
+
+    def __init__(self, rooms: AnswerRooms, copies: int) -> None:
+        self._rooms = rooms
+        self._copies = copies
+        self._credit: Credit | None = None
+        self._claim: Deferred[Credit] | None = None
+        self._is_closed = False
+
+    @property
+    def is_used(self) -> bool:
+        """See Room."""
+        return self._credit is not None
+
+    @property
+    def allowance(self) -> int:
+        """See Room."""
+        return self._rooms.unasked
+
+    def claim(self, size: int) -> Deferred[None]:
+        """See Room."""
+        if self._is_closed:
+            return fail(CancelledError())
+        self._give_back()
+        self._claim = claim = self._rooms.claim(size * self._copies)
+        return claim.addBoth(self._claimed)
+
+    def _claimed(self, credit: Credit | Failure) -> Failure | None:
+        self._claim = None
+        if isinstance(credit, Failure):
+            return credit
+        self._credit = credit
+        return None
+
+    def fetched(self, size: int) -> None:
+        """See Room."""
+        self.hold(size * self._copies)
+
+    def hold(self, size: int) -> None:
+        """See Room."""
+        if self._credit is not None:
+            self._credit.settle(size)
+        elif size >= SMALL and not self._is_closed:
+            self._credit = self._rooms.budget.charge(size)
+
+    def sending(self, give_up: Callable[[], object]) -> None:
+        """See Room."""
+        if self._credit is not None:
+            self._rooms.sending(self, self._credit.size, give_up)
+
+    def release(self) -> None:
+        """See Room."""
+        self._is_closed = True
+        if self._claim is not None:
+            self._claim.cancel()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        credit, self._credit = self._credit, None
+        if credit is not None:
+            self._rooms.arrived(self)
+            credit.release()
