@@ -1,19 +1,24 @@
-"""Methods that are not ours, or nobody's, behind the same interceptors as ours."""
+"""Methods that are not of our services, or of nobody's, behind the same interceptors as ours."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 import grpc
+from google.protobuf.message import DecodeError, Message
 
 from ..interception import Kind
-from ..model.errors import NotSupported
+from ..model.errors import FormatError, NotSupported, TooMany
 from .passages import Context
+from .receiving import checked
 from .wire import Wire
 
-Answers = Callable[[Any, Context], AsyncIterator[Any]]
-"""A handler of a stream of messages, which answers with another."""
+M = TypeVar("M", bound=Message)
+
+Answers = Callable[[Context], AsyncIterator[Message]]
+"""What answers a call with messages; it reads those of the client itself."""
 
 _UNKNOWN = Kind("grpc", "unknown")
 _LATER = frozenset(
@@ -34,14 +39,14 @@ _LATER = frozenset(
 def guarded(
     kind: Kind, answers: Answers, wire: Wire, target: str = ""
 ) -> Callable[[Any, Context], Awaitable[None]]:
-    """The same handler, whose calls pass the interceptors."""
+    """The handler of a stream of messages, whose calls pass the interceptors."""
 
-    async def handle(messages: Any, context: Context) -> None:
+    async def handle(_: Any, context: Context) -> None:
         passage = wire.passage(kind, context, target)
         try:
             with passage:
-                async for answer in answers(messages, context):
-                    await context.write(answer)
+                async for answer in answers(context):
+                    await context.write(answer.SerializeToString())
         except Exception as error:
             status = passage.status_of(error)
         else:
@@ -50,6 +55,56 @@ def guarded(
         await context.abort(status.code, status.details, status.metadata)
 
     return handle
+
+
+class Requests(Generic[M]):
+    """Reads the messages of clients, of one type, that are small and come at once."""
+
+    def __init__(self, type_: type[M], wire: Wire) -> None:
+        self._type = type_
+        self._wire = wire
+        self._patience = wire.settings.probe_wait
+
+    async def only(self, context: Context) -> M:
+        """The message of a call that has one. Raises DomainErrors."""
+        message = await self._wire.arrivals.next(context, self._patience)
+        return await self._decoded(checked(message, context))
+
+    async def all(self, context: Context) -> AsyncIterator[M]:
+        """The messages of a stream. Raises DomainErrors."""
+        while (data := await self._wire.arrivals.next(context, self._patience)) is not None:
+            yield await self._decoded(data)
+
+    async def _decoded(self, data: bytes) -> M:
+        try:
+            return await self._wire.decode(self._type.FromString, data)
+        except DecodeError:
+            raise FormatError(f"the message is no {self._type.DESCRIPTOR.full_name}") from None
+
+
+class Places:
+    """A context manager: one of so many places for streams of a kind. Belongs to the event loop.
+
+    Entering raises TooMany when all are taken.
+    """
+
+    def __init__(self, count: int, what: str) -> None:
+        self._count = count
+        self._what = what
+        self.taken = 0
+
+    def __enter__(self) -> None:
+        if self.taken >= self._count:
+            raise TooMany(f"{self._count} {self._what} are open, as many as may be")
+        self.taken += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.taken -= 1
 
 
 class UnknownMethods(grpc.GenericRpcHandler):
@@ -64,7 +119,7 @@ class UnknownMethods(grpc.GenericRpcHandler):
         """The handler of one call."""
         path = handler_call_details.method
 
-        async def refuse(messages: Any, context: Context) -> AsyncIterator[Any]:
+        async def refuse(_: Context) -> AsyncIterator[Message]:
             if path in _LATER:
                 name = path.removeprefix("/").replace("/", ".")
                 raise NotSupported(f"The method {name} is not supported yet")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
 from ..interception import Kind
-from .guarded import guarded
+from .guarded import Places, Requests, guarded
+from .passages import Context
 from .pool import POOL
 from .wire import Wire
 
@@ -42,22 +44,21 @@ class _Symbols:
 def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpcHandler]:
     """Handlers that list exactly `public_services`, full names."""
     servicer = reflection.ReflectionServicer(public_services, pool=cast(Any, _Symbols()))
+    # An async generator, whatever its stubs say.
+    answers_to: Any = servicer.ServerReflectionInfo
+    requests = Requests(reflection_pb2.ServerReflectionRequest, wire)
+    places = Places(wire.settings.max_reflections, "streams of reflection")
+
+    async def answers(context: Context) -> AsyncIterator[Message]:
+        with places:
+            async for answer in answers_to(requests.all(context), context):
+                yield answer
+
+    def handler(name: str) -> grpc.RpcMethodHandler[Any, Any]:
+        kind = Kind("grpc", name, is_stream=True)
+        return grpc.stream_stream_rpc_method_handler(guarded(kind, answers, wire))
+
     return [
-        grpc.method_handlers_generic_handler(
-            service, {_METHOD: _handler(servicer, f"{service}/{_METHOD}", wire)}
-        )
+        grpc.method_handlers_generic_handler(service, {_METHOD: handler(f"{service}/{_METHOD}")})
         for service in _SERVICES
     ]
-
-
-def _handler(
-    servicer: reflection.ReflectionServicer, name: str, wire: Wire
-) -> grpc.RpcMethodHandler[Any, Any]:
-    kind = Kind("grpc", name, is_stream=True)
-    # An async generator, whatever its stubs say.
-    answers: Any = servicer.ServerReflectionInfo
-    return grpc.stream_stream_rpc_method_handler(
-        guarded(kind, answers, wire),
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )

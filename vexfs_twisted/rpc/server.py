@@ -12,8 +12,6 @@ from time import monotonic
 
 import grpc
 from attrs import evolve
-from grpc_health.v1.health import aio as health
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
@@ -25,6 +23,7 @@ from ..logs import get_logger
 from . import reflection
 from .crossing import CallInReactor, Crossing
 from .guarded import UnknownMethods
+from .health import Health
 from .services import handlers, public_services
 from .settings import RpcSettings
 from .wire import Wire
@@ -165,8 +164,8 @@ class _Run:
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers(handlers(wire))
         server.add_generic_rpc_handlers(reflection.handlers(public_services(), wire))
-        healthy = health.HealthServicer()
-        add_HealthServicer_to_server(healthy, server)
+        health = Health(wire)
+        server.add_generic_rpc_handlers([health.handlers()])
         server.add_generic_rpc_handlers([UnknownMethods(wire)])
         try:
             port = _listen(server, self._settings)
@@ -174,7 +173,7 @@ class _Run:
             ask_to_stop = partial(loop.call_soon_threadsafe, stopping.set)
             self._call_in_reactor(self._listening, port, ask_to_stop)
             await stopping.wait()
-            await healthy.enter_graceful_shutdown()
+            health.stop()
             await self._drain(server, wire)
         finally:
             wire.close()

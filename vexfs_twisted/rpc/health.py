@@ -1,0 +1,92 @@
+"""The health service of gRPC, as grpc/health/v1/health.proto lays it down, over our own wire.
+
+That of grpcio decodes, waits and watches outside of the interceptors, without a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+
+from ..interception import Kind
+from ..model.errors import NotFound
+from .guarded import Answers, Places, Requests, guarded
+from .passages import Context
+from .wire import Wire
+
+SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+_Status = health_pb2.HealthCheckResponse
+
+# Later than the stubs of these messages.
+_ListRequest: Any = health_pb2.HealthListRequest  # type: ignore[attr-defined]
+_ListResponse: Any = health_pb2.HealthListResponse  # type: ignore[attr-defined]
+
+
+class Health:
+    """Tells that the server serves, until it stops. Belongs to the event loop.
+
+    No key is asked for: whoever looks after the server may have none. The one service whose health
+    is known is the server as a whole, which has the empty name.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._requests = Requests(health_pb2.HealthCheckRequest, wire)
+        self._lists = Requests(_ListRequest, wire)
+        self._wire = wire
+        self._watches = Places(wire.settings.max_watches, "watches of health")
+        self._stopping = asyncio.Event()
+
+    @property
+    def watches(self) -> int:
+        """How many watches are open."""
+        return self._watches.taken
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """The handlers of its methods."""
+        methods: Mapping[str, tuple[Answers, bool]] = {
+            "Check": (self._check, False),
+            "List": (self._list, False),
+            "Watch": (self._watch, True),
+        }
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            name: grpc.stream_stream_rpc_method_handler(
+                guarded(Kind("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire)
+            )
+            for name, (answers, is_stream) in methods.items()
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+    def stop(self) -> None:
+        """Tell everybody that the server serves no longer, and end all watches."""
+        self._stopping.set()
+
+    def _statuses(self) -> Mapping[str, int]:
+        is_over = self._stopping.is_set()
+        return {"": _Status.NOT_SERVING if is_over else _Status.SERVING}
+
+    async def _check(self, context: Context) -> AsyncIterator[Message]:
+        request = await self._requests.only(context)
+        status = self._statuses().get(request.service)
+        if status is None:
+            raise NotFound(f"no service of the name `{request.service}` is known here")
+        yield _Status(status=status)
+
+    async def _list(self, context: Context) -> AsyncIterator[Message]:
+        await self._lists.only(context)
+        told = {name: _Status(status=status) for name, status in self._statuses().items()}
+        yield _ListResponse(statuses=told)
+
+    async def _watch(self, context: Context) -> AsyncIterator[Message]:
+        with self._watches:
+            request = await self._requests.only(context)
+            known = self._statuses().get(request.service)
+            yield _Status(status=_Status.SERVICE_UNKNOWN if known is None else known)
+            await self._stopping.wait()
+            if known == _Status.SERVING:
+                yield _Status(status=_Status.NOT_SERVING)
