@@ -27,16 +27,7 @@ from tests.support import DaemonProcess
 
 from .callers import Caller, GrpcMethod, Pace
 from .corpus import Case, Corpus, clustered_corpus, real_corpus
-from .engines import (
-    COLLECTION,
-    SECONDS,
-    Ours,
-    Peer,
-    bytes_on_disk,
-    load_ours,
-    load_peer,
-    memory_of,
-)
+from .engines import COLLECTION, SECONDS, Ours, Peer, bytes_on_disk, load_ours, load_peer, memory_of
 
 SECTIONS = ("load", "plain", "rest", "filters", "calls", "sizes")
 EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vexfs_twisted.interception import Call, Kind, Progress
+from vexfs_twisted.middleware import CallInfo, Method, StreamProgress
 
-UNARY = Kind("grpc", "qdrant.Points/Get")
-STREAM = Kind("grpc", "qdrant.Qdrant/StreamScroll", is_stream=True)
-OPEN = Kind("rest", "GET /healthz", is_open=True)
+UNARY = Method("grpc", "qdrant.Points/Get")
+STREAM = Method("grpc", "qdrant.Qdrant/StreamScroll", is_stream=True)
+OPEN = Method("rest", "GET /healthz", is_open=True)
 
 
 def call(
-    kind: Kind = UNARY,
+    kind: Method = UNARY,
     headers: Mapping[str, str] | None = None,
     peer: str = "192.0.2.1",
     target: str = "",
-) -> Call:
+) -> CallInfo:
     """A call with these headers."""
-    progress = Progress() if kind.is_stream else None
-    return Call(kind, "id-1", 1, peer, (headers or {}).get, target, progress)
+    progress = StreamProgress() if kind.is_stream else None
+    return CallInfo(kind, "id-1", 1, peer, (headers or {}).get, target, progress)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import inf
 
-from vexfs_twisted.model.allowance import Allowance
+from vexfs_twisted.model.read_context import ReadContext
 
 
-class CountedAllowance(Allowance):
+class CountedAllowance(ReadContext):
     """An allowance that is looked at so many times before it is cancelled."""
 
     def __init__(self, most: float = inf) -> None:

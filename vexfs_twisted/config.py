@@ -21,7 +21,7 @@ from .model.errors import DomainError, FormatError
 from .model.validation import find_problems
 from .settings import (
     ConfigError,
-    Found,
+    FoundSetting,
     Setting,
     address,
     flag,
@@ -330,18 +330,18 @@ def _used_keys() -> frozenset[str]:
     return frozenset(keys)
 
 
-def _from_options(options: Mapping[str, str]) -> dict[str, Found]:
+def _from_options(options: Mapping[str, str]) -> dict[str, FoundSetting]:
     keys = {setting.option: setting.key for _, setting, _ in settings()}
-    return {keys[name]: Found(value, f"--{name}") for name, value in options.items()}
+    return {keys[name]: FoundSetting(value, f"--{name}") for name, value in options.items()}
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
+def _from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]:
     """Values by key; a variable of the older adapter wins over one of Qdrant's."""
     found = from_environment(environment)
     for _, setting, _ in settings():
         for variable in setting.variables:
             if environment.get(variable):
-                found[setting.key] = Found(environment[variable], variable)
+                found[setting.key] = FoundSetting(environment[variable], variable)
     return found
 
 
@@ -349,7 +349,7 @@ _KEYS = ("service.read_only_api_key",)
 _SWITCHES = ("service.jwt_rbac", "service.enable_tls")
 
 
-def _refuse_unprotected(found: Mapping[str, Found]) -> None:
+def _refuse_unprotected(found: Mapping[str, FoundSetting]) -> None:
     """A server that ran open although protection was asked for would be a trap."""
     asked = [found[key] for key in _KEYS if key in found and found[key].value not in (None, "")]
     asked += [found[key] for key in _SWITCHES if key in found and _is_on(found[key])]
@@ -360,7 +360,7 @@ def _refuse_unprotected(found: Mapping[str, Found]) -> None:
         )
 
 
-def _is_on(given: Found) -> bool:
+def _is_on(given: FoundSetting) -> bool:
     try:
         return given.value is not None and flag(given.value)
     except ValueError as error:
@@ -379,7 +379,7 @@ _UNIT = "_kb"
 _MEASURED = ("_threshold", "_size")
 
 
-def _collection_defaults(found: Mapping[str, Found]) -> CollectionConfig:
+def _collection_defaults(found: Mapping[str, FoundSetting]) -> CollectionConfig:
     """What a new collection has by default: Qdrant's values under those that are set."""
     request: dict[str, Any] = {"vectors": {}}
     for key, given in found.items():

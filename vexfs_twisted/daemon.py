@@ -14,17 +14,17 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
-from . import allocator, descriptors
+from . import allocator, file_limit
 from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
 from .logs import get_logger, hide
 from .model.device import DeviceError
 from .model.errors import DomainError
-from .output import capture
+from .stdio_log import capture
 
 if TYPE_CHECKING:
-    from .parts import Parts
+    from .composition import Components
 
 log = get_logger("vexfs.daemon")
 
@@ -55,7 +55,7 @@ class Daemon(Service):
         self._config = config
         self._reactor = reactor
         self._report = report
-        self._parts: Parts | None = None
+        self._parts: Components | None = None
         self._is_ending = False
 
     def startService(self) -> None:
@@ -77,10 +77,10 @@ class Daemon(Service):
 
     async def _start(self) -> None:
         allocator.set_up()
-        descriptors.raise_limit()
+        file_limit.raise_limit()
         try:
             # Not before: grpc and faiss must not be loaded in a process that is still to fork.
-            from .parts import build
+            from .composition import build
 
             self._parts = build(self._config, self._reactor)
             await self._parts.service.startService()

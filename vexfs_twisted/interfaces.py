@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from .model.allowance import Allowance
 from .model.collection import (
     Alias,
     AliasAction,
@@ -42,6 +41,7 @@ from .model.queries import (
     Scroll,
     Selection,
 )
+from .model.read_context import ReadContext
 from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
@@ -229,7 +229,9 @@ class IStorage(Interface):
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[None]:
         """Carry out the actions in order; none takes effect when one fails."""
 
-    def collection_info(name: str, allowance: Allowance | None = None) -> Deferred[CollectionInfo]:
+    def collection_info(
+        name: str, allowance: ReadContext | None = None
+    ) -> Deferred[CollectionInfo]:
         """Describe a collection."""
 
     def optimizations(name: str) -> Deferred[Optimizations]:
@@ -254,7 +256,7 @@ class IStorage(Interface):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: Allowance | None = None,
+        allowance: ReadContext | None = None,
     ) -> Deferred[list[Record]]:
         """The points that exist among `ids`, in the order asked for, each once."""
 
@@ -262,7 +264,7 @@ class IStorage(Interface):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: Allowance | None = None,
+        allowance: ReadContext | None = None,
     ) -> Deferred[BatchCursor[Record]]:
         """A cursor over what `retrieve` answers.
 
@@ -272,28 +274,28 @@ class IStorage(Interface):
         """
 
     def open_scroll(
-        name: str, request: Scroll, allowance: Allowance | None = None
+        name: str, request: Scroll, allowance: ReadContext | None = None
     ) -> Deferred[BatchCursor[Record]]:
         """A cursor over all points of a scroll, up to its limit."""
 
     def open_query(
-        name: str, query: Query, allowance: Allowance | None = None
+        name: str, query: Query, allowance: ReadContext | None = None
     ) -> Deferred[BatchCursor[ScoredPoint]]:
         """A cursor over the answer to a query: ranked at once, fetched as it is read."""
 
-    def scroll(name: str, request: Scroll, allowance: Allowance | None = None) -> Deferred[Page]:
+    def scroll(name: str, request: Scroll, allowance: ReadContext | None = None) -> Deferred[Page]:
         """A page of points in the order of their ids."""
 
-    def count(name: str, request: Count, allowance: Allowance | None = None) -> Deferred[int]:
+    def count(name: str, request: Count, allowance: ReadContext | None = None) -> Deferred[int]:
         """The exact number of points that pass a filter."""
 
     def facet(
-        name: str, request: Facet, allowance: Allowance | None = None
+        name: str, request: Facet, allowance: ReadContext | None = None
     ) -> Deferred[list[FacetHit]]:
         """The most frequent values of a payload field, by count descending, then by value."""
 
     def query_batch(
-        name: str, queries: Sequence[Query], allowance: Allowance | None = None
+        name: str, queries: Sequence[Query], allowance: ReadContext | None = None
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """The answers to several queries, all on one moment of the collection."""
 

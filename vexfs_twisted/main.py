@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from . import adopting, probing, tap
+from . import adopt_command, probe_command, tap
 
 
 def main() -> None:
     """Run the daemon in the foreground, the probe of a device, or the adoption of collections."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["adopt"]:
-        sys.exit(adopting.run(arguments[1:]))
+        sys.exit(adopt_command.run(arguments[1:]))
     if arguments[:1] == ["probe"]:
-        sys.exit(probing.run(arguments[1:]))
+        sys.exit(probe_command.run(arguments[1:]))
     sys.exit(tap.run(arguments))

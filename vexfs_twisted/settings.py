@@ -18,7 +18,7 @@ class ConfigError(Exception):
 
 
 @frozen
-class Found:
+class FoundSetting:
     """A value as it was given, and where."""
 
     value: Any
@@ -133,16 +133,16 @@ def secret(value: Any) -> str | None:
     return value
 
 
-def from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
+def from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]:
     """Values of QDRANT__SECTION__KEY by key. Variables that are set and empty count as unset."""
     return {
-        name.removeprefix(_PREFIX).replace("__", ".").lower(): Found(value, name)
+        name.removeprefix(_PREFIX).replace("__", ".").lower(): FoundSetting(value, name)
         for name, value in environment.items()
         if name.startswith(_PREFIX) and value
     }
 
 
-def from_file(path: str) -> dict[str, Found]:
+def from_file(path: str) -> dict[str, FoundSetting]:
     """Values of a YAML file by key: nested names are joined with dots."""
     try:
         content = yaml.safe_load(Path(path).read_bytes())
@@ -160,13 +160,13 @@ def from_file(path: str) -> dict[str, Found]:
     return dict(_flat(content, "", path))
 
 
-def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[str, Found]]:
+def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[str, FoundSetting]]:
     for name, value in section.items():
         key = f"{prefix}{name}"
         if isinstance(value, dict):
             yield from _flat(value, f"{key}.", path)
         else:
-            yield key, Found(value, f"{path}: {key}")
+            yield key, FoundSetting(value, f"{path}: {key}")
 
 
 def scalar(value: Any) -> Any:

@@ -13,8 +13,8 @@ from twisted.python.usage import UsageError
 
 from . import QDRANT_VERSION, __version__, logs
 from .config import Config, load_config, settings
-from .output import terminal
 from .settings import ConfigError
+from .stdio_log import terminal
 
 _CONFIG_PATH = "config-path"
 

@@ -24,7 +24,7 @@ from twisted.python.logfile import LogFile
 from .config import Config
 from .daemon import Daemon
 from .logs import stream_observer
-from .output import terminal
+from .stdio_log import terminal
 
 TwistdOptions = MutableMapping[str, Any]
 

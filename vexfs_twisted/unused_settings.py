@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
-from .settings import Found
+from .settings import FoundSetting
 
 _WITHOUT_EFFECT = frozenset(
     {
@@ -51,7 +51,7 @@ _SECTIONS_WITHOUT_EFFECT = (
 )
 
 
-def notices(found: Mapping[str, Found], used: Collection[str]) -> Iterator[str]:
+def notices(found: Mapping[str, FoundSetting], used: Collection[str]) -> Iterator[str]:
     """What to warn of, a line each: every unknown key with the nearest one, then the idle ones.
 
     `used` are the keys that this server reads; those of `found` that it does not read are told of.

@@ -6,6 +6,15 @@ from typing import Any
 
 import attrs
 
+from tests.contract.generic_messages import (
+    fill,
+    fill_payload,
+    read,
+    read_enum,
+    read_map,
+    read_payload,
+)
+from tests.contract.index_messages import read_field_info
 from vexfs_twisted.model.collection import (
     AliasAction,
     ClusterInfo,
@@ -21,9 +30,6 @@ from vexfs_twisted.model.collection import (
 )
 from vexfs_twisted.model.collection_params import SparseVectorParams, VectorParams
 from vexfs_twisted.rpc.generated import collections_pb2
-
-from .generic_messages import fill, fill_payload, read, read_enum, read_map, read_payload
-from .index_messages import read_field_info
 
 _ALIAS_ACTIONS = {
     CreateAlias: "create_alias",

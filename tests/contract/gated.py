@@ -13,6 +13,9 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
+from tests.contract.providers import reactor
+from tests.contract.rest_client import HttpClient
+from tests.contract.rpc_client import RpcClient
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IStorage
 from vexfs_twisted.model.queries import Count
@@ -24,10 +27,6 @@ from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.testing.values import Point, unnamed, upsert
-
-from .providers import reactor
-from .rest_client import HttpClient
-from .rpc_client import RpcClient
 
 _PATIENCE = 20.0
 

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from cattrs import Converter
 
+from tests.contract.client_parts import dump_payload, named_vectors, rows_of
 from tests.filter_json import filter_to_json
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import (
@@ -50,8 +51,6 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
-
-from .client_parts import dump_payload, named_vectors, rows_of
 
 Json = dict[str, Any]
 

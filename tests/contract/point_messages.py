@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.contract.client_parts import dump_payload, named_vectors
+from tests.contract.filter_messages import filter_message, point_id
+from tests.contract.generic_messages import enum_number, fill, read_enum, read_payload
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import (
@@ -23,10 +26,6 @@ from vexfs_twisted.model.queries import (
 )
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus
 from vexfs_twisted.rpc.generated import points_pb2
-
-from .client_parts import dump_payload, named_vectors
-from .filter_messages import filter_message, point_id
-from .generic_messages import enum_number, fill, read_enum, read_payload
 
 
 def read_point_id(message: Any) -> PointId:

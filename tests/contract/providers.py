@@ -11,20 +11,19 @@ from twisted.internet import reactor as _reactor
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
+from tests.contract import model_json
+from tests.contract.rest_client import HttpClient, RestOperations
+from tests.contract.rpc_client import RpcClient, RpcOperations
 from tests.openapi import check_answer
 from tests.support import shared_path
+from vexfs_twisted.composition import build
 from vexfs_twisted.config import Config
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.operations.service import Operations
-from vexfs_twisted.parts import build
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService
-
-from . import model_json
-from .rest_client import HttpClient, RestOperations
-from .rpc_client import RpcClient, RpcOperations
 
 reactor: Any = _reactor
 

@@ -14,6 +14,9 @@ from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, read
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
+from tests.contract import model_json
+from tests.contract.client_parts import REFUSALS, deferred, error_from
+from tests.contract.update_json import batch_operation, update_call
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.collection import (
     Alias,
@@ -49,10 +52,6 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.updates import Update, UpdateResult, Upsert
-
-from . import model_json
-from .client_parts import REFUSALS, deferred, error_from
-from .update_json import batch_operation, update_call
 
 ERRORS: Mapping[int, tuple[type[DomainError], ...]] = {
     400: REFUSALS,

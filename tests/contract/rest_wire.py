@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .providers import RestCase, check_response
-from .rest_client import HttpClient, Response
+from tests.contract.providers import RestCase, check_response
+from tests.contract.rest_client import HttpClient, Response
 
 UNNAMED = {"vectors": {"size": 4, "distance": "Dot"}}
 POINT = {"id": 1, "vector": [0.15, 0.31, 0.76, 0.74], "payload": {"city": "Berlin"}}

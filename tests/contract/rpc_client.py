@@ -10,6 +10,8 @@ from google.protobuf import message_factory
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from tests.contract import collection_messages, point_messages, update_messages
+from tests.contract.client_parts import REFUSALS, deferred, error_from
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.collection import (
     Alias,
@@ -46,17 +48,10 @@ from vexfs_twisted.model.queries import (
 )
 from vexfs_twisted.model.updates import Update, UpdateResult
 from vexfs_twisted.rpc.generated import collections_pb2 as pb
-from vexfs_twisted.rpc.generated import (  # noqa: F401  (registers the services)
-    collections_service_pb2,
+from vexfs_twisted.rpc.generated import (
     points_pb2,
-    points_service_pb2,
-    qdrant_pb2,
-    snapshots_service_pb2,
 )
 from vexfs_twisted.rpc.pool import POOL
-
-from . import collection_messages, point_messages, update_messages
-from .client_parts import REFUSALS, deferred, error_from
 
 ERRORS: Mapping[grpc.StatusCode, tuple[type[DomainError], ...]] = {
     grpc.StatusCode.INVALID_ARGUMENT: (*REFUSALS, ValidationError),

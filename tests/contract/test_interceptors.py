@@ -15,17 +15,16 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from tests.contract.providers import check_response, reactor
+from tests.contract.raw_http import connect, request
+from tests.contract.rest_client import HttpClient, Response
+from tests.contract.rpc_client import RpcClient
 from vexfs_twisted import logs
+from vexfs_twisted.composition import build
 from vexfs_twisted.config import Config
-from vexfs_twisted.parts import build
 from vexfs_twisted.proto import qdrant_pb2 as pb
 from vexfs_twisted.proto.qdrant_pb2_grpc import QdrantStub
 from vexfs_twisted.rpc.generated import collections_pb2, qdrant_pb2
-
-from .providers import check_response, reactor
-from .raw_http import connect, request
-from .rest_client import HttpClient, Response
-from .rpc_client import RpcClient
 
 KEY = "s3cret-key"
 OTHER_KEY = "s3cret-other"

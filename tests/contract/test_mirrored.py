@@ -1,5 +1,6 @@
 """The contract with a device attached, sound or going wrong in each way: the same answers."""
 
+from tests.contract.mirrored import MirroredCase
 from tests.mirror_support import IMPATIENT, SETTINGS
 from vexfs_twisted.testing.device import Fault
 from vexfs_twisted.testing.operations_contract import (
@@ -10,8 +11,6 @@ from vexfs_twisted.testing.operations_contract import (
     ThresholdsContract,
     contract_cases,
 )
-
-from .mirrored import MirroredCase
 
 _SEARCHED = (NearestContract, QueriesContract, ThresholdsContract)
 

@@ -7,12 +7,11 @@ from typing import Any
 import grpc
 from google.protobuf import json_format
 
+from tests.contract.providers import RpcCase
+from tests.contract.rest_wire import POINT, UNNAMED, PointsCase
+from tests.contract.rpc_client import RpcClient
 from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import points_pb2 as pb
-
-from .providers import RpcCase
-from .rest_wire import POINT, UNNAMED, PointsCase
-from .rpc_client import RpcClient
 
 COLLECTION = "/collections/c"
 POINTS = f"{COLLECTION}/points"

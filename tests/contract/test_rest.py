@@ -1,13 +1,12 @@
 """The contract of IOperations over REST; every answer is held against the API's description."""
 
+from tests.contract.model_json import upsert_columns
+from tests.contract.providers import RestCase
 from vexfs_twisted.testing.operations_contract import (
     RefusedUpsertsContract,
     UpsertsContract,
     contract_cases,
 )
-
-from .model_json import upsert_columns
-from .providers import RestCase
 
 
 class ColumnsCase(RestCase):

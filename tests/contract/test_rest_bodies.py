@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from .providers import RestCase, check_response, reactor
-from .raw_http import connect, request
-from .rest_wire import POINT, UNNAMED, UUID, WireCase
+from tests.contract.providers import RestCase, check_response, reactor
+from tests.contract.raw_http import connect, request
+from tests.contract.rest_wire import POINT, UNNAMED, UUID, WireCase
 
 
 class BadBodyTests(WireCase):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 from twisted.internet.defer import Deferred, gatherResults
 
-from .gated import GatedCase
-from .providers import check_response, reactor
-from .raw_http import connect, request
-from .rest_wire import POINT, UNNAMED, WireCase
+from tests.contract.gated import GatedCase
+from tests.contract.providers import check_response, reactor
+from tests.contract.raw_http import connect, request
+from tests.contract.rest_wire import POINT, UNNAMED, WireCase
 
 
 class ConnectionsTests(WireCase):

@@ -8,6 +8,8 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from tests.contract.providers import RestCase, check_response
+from tests.contract.rest_client import HttpClient, RestOperations
 from tests.device_support import shared_device
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.testing.operations_contract import (
@@ -15,9 +17,6 @@ from vexfs_twisted.testing.operations_contract import (
     QueriesContract,
     contract_cases,
 )
-
-from .providers import RestCase, check_response
-from .rest_client import HttpClient, RestOperations
 
 reactor: Any = _reactor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from .rest_wire import POINTS, PointsCase
+from tests.contract.rest_wire import POINTS, PointsCase
 
 
 class FilterTests(PointsCase):

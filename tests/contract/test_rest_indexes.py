@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.contract.rest_wire import POINTS, PointsCase
 from vexfs_twisted.rest.errors import STATUSES
-
-from .rest_wire import POINTS, PointsCase
 
 SCROLL = f"{POINTS}/scroll"
 

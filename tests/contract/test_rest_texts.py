@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .rest_wire import POINTS, WireCase
-from .texts import EMPTY, LONG, NO_FACET, NO_ORDER, PINNED, SAYS_NOTHING, SLASH, TOO_LONG
+from tests.contract.rest_wire import POINTS, WireCase
+from tests.contract.texts import (
+    EMPTY,
+    LONG,
+    NO_FACET,
+    NO_ORDER,
+    PINNED,
+    SAYS_NOTHING,
+    SLASH,
+    TOO_LONG,
+)
 
 IN_BODY = "Validation error in JSON body: "
 UNEQUAL = "number of ids and vectors must be equal"

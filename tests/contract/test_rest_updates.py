@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rest_wire import NESTED, POINT, POINTS, PointsCase
+from tests.contract.rest_wire import NESTED, POINT, POINTS, PointsCase
 
 PAYLOAD = f"{POINTS}/payload"
 ONE = {"points": [1]}

@@ -7,10 +7,9 @@ from typing import Any
 
 import orjson
 
+from tests.contract.rest_wire import POINT, UNNAMED, UUID, WireCase
 from tests.openapi import check_answer
 from tests.support import shared_path
-
-from .rest_wire import POINT, UNNAMED, UUID, WireCase
 
 
 class RoutesTests(WireCase):

@@ -17,16 +17,15 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from tests.contract.providers import reactor
+from tests.contract.rpc_client import RpcClient
+from tests.contract.test_interceptors import KEY, WholeServer
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
 from vexfs_twisted.proto import qdrant_pb2 as pb
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
-
-from .providers import reactor
-from .rpc_client import RpcClient
-from .test_interceptors import KEY, WholeServer
 
 MEBIBYTE = 1 << 20
 HEALTH = "/grpc.health.v1.Health"

@@ -7,16 +7,20 @@ from typing import Any
 
 import grpc
 
-from vexfs_twisted.rpc.generated import (
-    collections_pb2,
-    points_pb2,
-    qdrant_common_pb2,
+from tests.contract.providers import RpcCase
+from tests.contract.rpc_client import RpcClient, RpcOperations
+from tests.contract.texts import (
+    EMPTY,
+    LONG,
+    NO_FACET,
+    NO_ORDER,
+    PINNED,
+    SAYS_NOTHING,
+    SLASH,
+    TOO_LONG,
 )
+from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2
 from vexfs_twisted.testing.values import Point, unnamed, upsert
-
-from .providers import RpcCase
-from .rpc_client import RpcClient, RpcOperations
-from .texts import EMPTY, LONG, NO_FACET, NO_ORDER, PINNED, SAYS_NOTHING, SLASH, TOO_LONG
 
 
 def _filter(**clauses: Any) -> Any:

@@ -11,6 +11,11 @@ from grpc_reflection.v1alpha import reflection_pb2
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
+from tests.contract.filter_messages import point_id
+from tests.contract.gated import GatedCase
+from tests.contract.providers import RpcCase, reactor
+from tests.contract.rpc_client import RpcClient, RpcOperations
+from tests.contract.update_messages import update_call
 from tests.deep_filters import deep_count
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
@@ -19,12 +24,6 @@ from vexfs_twisted.model.queries import Count, Selection
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
 from vexfs_twisted.testing.values import Point, equals, must_not, should, unnamed, upsert
-
-from .filter_messages import point_id
-from .gated import GatedCase
-from .providers import RpcCase, reactor
-from .rpc_client import RpcClient, RpcOperations
-from .update_messages import update_call
 
 COUNT = points_pb2.CountPoints(collection_name="c", exact=True)
 SERVICES = {

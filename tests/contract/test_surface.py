@@ -9,15 +9,11 @@ from typing import Any
 import grpc
 from google.protobuf import json_format, message_factory
 
-from tests.support import shared_path
-from vexfs_twisted.rpc.generated import collections_pb2, points_pb2
-from vexfs_twisted.rpc.pool import POOL
-
-from .providers import RpcCase
-from .rest_wire import POINT
-from .rest_wire import WireCase as RestWireCase
-from .rpc_client import RpcClient
-from .surface import (
+from tests.contract.providers import RpcCase
+from tests.contract.rest_wire import POINT
+from tests.contract.rest_wire import WireCase as RestWireCase
+from tests.contract.rpc_client import RpcClient
+from tests.contract.surface import (
     CHANGES,
     CLUSTER,
     CREATIONS,
@@ -29,6 +25,9 @@ from .surface import (
     WORKS,
     Form,
 )
+from tests.support import shared_path
+from vexfs_twisted.rpc.generated import collections_pb2, points_pb2
+from vexfs_twisted.rpc.pool import POOL
 
 NOT_YET = r"not supported yet$"
 STANDALONE = "Qdrant is running in standalone mode"

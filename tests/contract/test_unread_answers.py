@@ -12,10 +12,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from vexfs_twisted.streaming import rooms
-
-from .providers import reactor
-from .test_interceptors import WholeServer
+from tests.contract.providers import reactor
+from tests.contract.test_interceptors import WholeServer
+from vexfs_twisted.streaming import reservations
 
 MEBIBYTE = 1 << 20
 POINTS = 8
@@ -74,8 +73,8 @@ class UnreadAnswers(WholeServer):
         return client.lost
 
     async def test_they_are_ended_when_others_wait(self) -> None:
-        self.patch(rooms, "PATIENCE_S", 0.0)
-        self.patch(rooms, "SLOWEST", 1 << 60)
+        self.patch(reservations, "PATIENCE_S", 0.0)
+        self.patch(reservations, "SLOWEST", 1 << 60)
         unread = [await self.scroll() for _ in range(3)]
         reader = await self.scroll()
         reader.read()
@@ -87,8 +86,8 @@ class UnreadAnswers(WholeServer):
         self.assertLess(min(client.received for client in unread), POINTS * MEBIBYTE)
 
     async def test_they_are_left_where_nobody_waits(self) -> None:
-        self.patch(rooms, "PATIENCE_S", 0.0)
-        self.patch(rooms, "SLOWEST", 1 << 60)
+        self.patch(reservations, "PATIENCE_S", 0.0)
+        self.patch(reservations, "SLOWEST", 1 << 60)
         client = await self.scroll()
         # Small answers need no room.
         for _ in range(20):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
+from tests.contract.client_parts import rows_of
 from tests.filter_json import filter_to_json
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from vexfs_twisted.model.updates import (
@@ -22,8 +23,6 @@ from vexfs_twisted.model.updates import (
     UpdateVectors,
     Upsert,
 )
-
-from .client_parts import rows_of
 
 Json = dict[str, Any]
 UpsertJson = Callable[[Upsert], Json]

@@ -7,6 +7,10 @@ from typing import Any
 
 import orjson
 
+from tests.contract.client_parts import rows_of
+from tests.contract.filter_messages import filter_message, point_id
+from tests.contract.generic_messages import enum_number, fill_payload
+from tests.contract.index_messages import fill_field_type
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from vexfs_twisted.model.updates import (
     ClearPayload,
@@ -20,11 +24,6 @@ from vexfs_twisted.model.updates import (
     Upsert,
 )
 from vexfs_twisted.rpc.generated import points_pb2 as pb
-
-from .client_parts import rows_of
-from .filter_messages import filter_message, point_id
-from .generic_messages import enum_number, fill_payload
-from .index_messages import fill_field_type
 
 _Operation = pb.PointsUpdateOperation
 _KINDS: Mapping[type, tuple[str, type[Any], str]] = {

@@ -9,7 +9,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from .cases import DATES, LAX_DATES
+from tests.filters.cases import DATES, LAX_DATES
 
 Json = Any
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .test_official_client import ClientCase
+from tests.integration.test_official_client import ClientCase
 
 if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import models

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .test_official_client import ClientCase
+from tests.integration.test_official_client import ClientCase
 
 if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import models
 
-    from . import client_support as support
+    from tests.integration import client_support as support
 
     _NAMED = models.Filter(
         must=[models.FieldCondition(key="color", match=models.MatchAny(any=["red", "blue"]))]

@@ -16,7 +16,7 @@ if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import AsyncQdrantClient, QdrantClient, models
     from qdrant_client.http.exceptions import UnexpectedResponse
 
-    from . import client_support as support
+    from tests.integration import client_support as support
 
     SKIP = None
 else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import QdrantClient, models
     from qdrant_client.http.exceptions import ResponseHandlingException
 
-    from . import client_support as support
+    from tests.integration import client_support as support
 
     SKIP = None
 else:

@@ -22,13 +22,13 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.upkeep import upkeep
 from vexfs_twisted.interfaces import BatchCursor
-from vexfs_twisted.model.allowance import Allowance
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import BadInput, Unavailable
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record
+from vexfs_twisted.model.read_context import ReadContext
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
@@ -253,7 +253,7 @@ class CursorTests(LanesTestCase):
     async def opened(self) -> tuple[BatchCursor[Record], StoredCursor]:
         """A cursor and what is behind it."""
         behind = StoredCursor(self.gate)
-        return await self.cursors.open(Allowance(), lambda: behind), behind
+        return await self.cursors.open(ReadContext(), lambda: behind), behind
 
     async def test_one_thread_is_left_to_other_reads(self) -> None:
         pairs = [await self.opened() for _ in range(3)]
@@ -285,7 +285,7 @@ class CursorTests(LanesTestCase):
         def refuse() -> StoredCursor:
             raise BadInput("wrong")
 
-        await self.assertFailure(self.cursors.open(Allowance(), refuse), BadInput)
+        await self.assertFailure(self.cursors.open(ReadContext(), refuse), BadInput)
         self.gate.set()
         cursor, _ = await self.opened()
         self.assertIsNotNone(await cursor.next(1, 1))
@@ -299,7 +299,7 @@ class CoalescerTests(PoolTestCase):
         self.gate = Event()
         self.calls: list[list[int]] = []
 
-    def read_each(self, requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+    def read_each(self, requests: Sequence[int], _: Sequence[ReadContext]) -> list[int | Exception]:
         """Wait for the gate, then answer squares; there is none of a negative number here."""
         self.gate.wait(30)
         self.calls.append(list(requests))
@@ -310,9 +310,9 @@ class CoalescerTests(PoolTestCase):
 
     async def test_what_waits_while_a_thread_works_is_one_call(self) -> None:
         reads = self.coalescer(at_once=1)
-        first = reads.submit(0, Allowance())
+        first = reads.submit(0, ReadContext())
         await self.pool.run(self.until, lambda: not reads._waiting)
-        others = [reads.submit(number, Allowance()) for number in range(1, 20)]
+        others = [reads.submit(number, ReadContext()) for number in range(1, 20)]
         self.gate.set()
         self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(20)])
         self.assertEqual(self.calls, [[0], list(range(1, 20))])
@@ -326,16 +326,16 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         reads = self.coalescer(at_once=2)
         for _ in range(200):
-            answers = [reads.submit(number, Allowance()) for number in range(5)]
+            answers = [reads.submit(number, ReadContext()) for number in range(5)]
             self.assertEqual(await answers.pop(0), 0)
-            answers += [reads.submit(number, Allowance()) for number in range(5)]
+            answers += [reads.submit(number, ReadContext()) for number in range(5)]
             squares = [n**2 for n in range(5)]
             self.assertEqual(await gatherResults(answers), squares[1:] + squares)
 
     async def test_one_error_is_the_answer_to_one_read(self) -> None:
         self.gate.set()
         reads = self.coalescer(at_once=1)
-        good, bad, last = (reads.submit(number, Allowance()) for number in (2, -2, 3))
+        good, bad, last = (reads.submit(number, ReadContext()) for number in (2, -2, 3))
         self.assertEqual((await good, await last), (4, 9))
         await self.assertFailure(bad, BadInput)
 
@@ -343,12 +343,12 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         reads = self.coalescer(at_once=1)
         broken: Any = "no number"
-        await self.assertFailure(reads.submit(broken, Allowance()), TypeError)
-        self.assertEqual(await reads.submit(4, Allowance()), 16)
+        await self.assertFailure(reads.submit(broken, ReadContext()), TypeError)
+        self.assertEqual(await reads.submit(4, ReadContext()), 16)
 
     async def test_a_cancelled_read_is_dropped(self) -> None:
         reads = self.coalescer(at_once=1)
-        first, doomed, last = (reads.submit(number, Allowance()) for number in (1, 2, 3))
+        first, doomed, last = (reads.submit(number, ReadContext()) for number in (1, 2, 3))
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)
         self.gate.set()
@@ -360,25 +360,25 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         await self.pool.stop()
         for _ in range(2):
-            await self.assertFailure(reads.submit(1, Allowance()), Unavailable)
+            await self.assertFailure(reads.submit(1, ReadContext()), Unavailable)
 
     async def test_a_read_that_grew_too_long_goes_to_the_queue_of_long_ones(self) -> None:
         self.gate.set()
         long = self.coalescer(at_once=1)
 
-        def short_ones(requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+        def short_ones(requests: Sequence[int], _: Sequence[ReadContext]) -> list[int | Exception]:
             return [Outgrown() if number > 9 else number for number in requests]
 
         reads = Coalescer(short_ones, self.pool, 1, long=long)
-        answers = [reads.submit(number, Allowance()) for number in (1, 20, 2, 30)]
+        answers = [reads.submit(number, ReadContext()) for number in (1, 20, 2, 30)]
         self.assertEqual(await gatherResults(answers), [1, 400, 2, 900])
         self.assertEqual(sorted(number for call in self.calls for number in call), [20, 30])
 
     async def test_only_reads_of_one_kind_are_put_together(self) -> None:
         reads = Coalescer(self.read_each, self.pool, 1, kind_of=lambda number: number % 3)
-        first = reads.submit(0, Allowance())
+        first = reads.submit(0, ReadContext())
         await self.pool.run(self.until, lambda: not reads._waiting)
-        others = [reads.submit(number, Allowance()) for number in range(1, 10)]
+        others = [reads.submit(number, ReadContext()) for number in range(1, 10)]
         self.gate.set()
         self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(10)])
         self.assertEqual(self.calls, [[0], [1, 4, 7], [2, 5, 8], [3, 6, 9]])
@@ -386,16 +386,16 @@ class CoalescerTests(PoolTestCase):
     async def test_kinds_are_answered_by_as_many_threads_as_may_be(self) -> None:
         both = [Event(), Event()]
 
-        def wait(requests: Sequence[int], _: Sequence[Allowance]) -> list[int | Exception]:
+        def wait(requests: Sequence[int], _: Sequence[ReadContext]) -> list[int | Exception]:
             both[requests[0]].set()
             return [both[1 - requests[0]].wait(30)]
 
         reads = Coalescer(wait, self.pool, 2, kind_of=lambda number: number)
-        answers = [reads.submit(number, Allowance()) for number in range(2)]
+        answers = [reads.submit(number, ReadContext()) for number in range(2)]
         self.assertEqual(await gatherResults(answers), [True, True])
 
     async def test_cancelling_a_read_cancels_its_allowance(self) -> None:
-        reads, allowance = self.coalescer(at_once=1), Allowance()
+        reads, allowance = self.coalescer(at_once=1), ReadContext()
         doomed = reads.submit(2, allowance)
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)

@@ -30,7 +30,7 @@ def numbers_in(rows: RowSet) -> set[int]:
 
 
 @st.composite
-def row_sets(draw: st.DrawFn, size: int) -> tuple[RowSet, set[int]]:
+def any_row_sets(draw: st.DrawFn, size: int) -> tuple[RowSet, set[int]]:
     """A set of rows in one of its forms, and the numbers in it."""
     rows = draw(st.sets(st.integers(0, size - 1), max_size=draw(st.sampled_from([1, 4, 40]))))
     if draw(st.booleans()):
@@ -52,7 +52,7 @@ def row_sets(draw: st.DrawFn, size: int) -> tuple[RowSet, set[int]]:
 class RowSetTests(SynchronousTestCase):
     @given(st.data(), sizes)
     def test_a_set_tells_its_rows(self, data: st.DataObject, size: int) -> None:
-        rows, expected = data.draw(row_sets(size))
+        rows, expected = data.draw(any_row_sets(size))
         probed = data.draw(st.lists(st.integers(0, size - 1), max_size=5))
         is_in = rows.has(np.array(probed, dtype=np.int64)).tolist()
         self.assertEqual(is_in, [number in expected for number in probed])
@@ -63,15 +63,15 @@ class RowSetTests(SynchronousTestCase):
     @given(st.data(), sizes, st.integers(0, 1500), st.integers(0, 50))
     def test_the_first_rows(self, data: st.DataObject, size: int, start: int, limit: int) -> None:
         self.patch(rowset, "FIRST_LOOK", 2)
-        rows, expected = data.draw(row_sets(size))
+        rows, expected = data.draw(any_row_sets(size))
         first = sorted(number for number in expected if number >= start)[:limit]
         self.assertEqual(rows.first(start, limit).tolist(), first)
         self.assertEqual(numbers_in(rows), expected)
 
     @given(st.data(), sizes)
     def test_sets_compute_as_sets(self, data: st.DataObject, size: int) -> None:
-        a, numbers_a = data.draw(row_sets(size))
-        b, numbers_b = data.draw(row_sets(size))
+        a, numbers_a = data.draw(any_row_sets(size))
+        b, numbers_b = data.draw(any_row_sets(size))
         self.assertEqual(numbers_in(a & b), numbers_a & numbers_b)
         self.assertEqual(numbers_in(a | b), numbers_a | numbers_b)
         self.assertEqual(numbers_in(a - b), numbers_a - numbers_b)
@@ -87,8 +87,8 @@ class RowSetTests(SynchronousTestCase):
 class FoundTests(SynchronousTestCase):
     @given(st.data(), sizes)
     def test_conditions_find_what_sets_do(self, data: st.DataObject, size: int) -> None:
-        within, numbers = data.draw(row_sets(size))
-        drawn = data.draw(st.lists(row_sets(size), min_size=1, max_size=4))
+        within, numbers = data.draw(any_row_sets(size))
+        drawn = data.draw(st.lists(any_row_sets(size), min_size=1, max_size=4))
         sets = [rows for _, rows in drawn]
         each: list[Found] = [
             Listed([rows.numbers()], is_ordered=data.draw(st.booleans())) for rows, _ in drawn
@@ -109,7 +109,7 @@ class FoundTests(SynchronousTestCase):
         pairs = [(data.draw(st.integers(0, 9)), row) for row in sorted(rows) for _ in range(values)]
         held = SortedValues.of([v for v, _ in pairs], [row for _, row in pairs], np.int64)
         low, high = data.draw(st.integers(-1, 10)), data.draw(st.integers(-1, 10))
-        within, numbers = data.draw(row_sets(size))
+        within, numbers = data.draw(any_row_sets(size))
         found = Stretch(held, held.span(Range(gte=low, lt=high))).of(within)
         expected = {row for value, row in pairs if low <= value < high}
         self.assertEqual(numbers_in(found), numbers & expected)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.model.answers import ScoredColumns, ScoredSlice
+from vexfs_twisted.model.scored_points import ScoredColumns, ScoredSlice
 from vexfs_twisted.rpc.codecs.scored import write_answers
 from vexfs_twisted.rpc.generated import bulk_pb2 as bulk
 from vexfs_twisted.rpc.generated import points_pb2 as pb

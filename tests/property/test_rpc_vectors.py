@@ -7,12 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import ValidationError
 from vexfs_twisted.model.vectors import VectorColumn
-from vexfs_twisted.rpc.codecs.vectors import (
-    parse_upsert,
-    read_columns,
-    read_vector,
-    write_vectors,
-)
+from vexfs_twisted.rpc.codecs.vectors import parse_upsert, read_columns, read_vector, write_vectors
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 
 FORMS = ("dense", "data", "both", "single", "pieces")

@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from tests.support import SCRIPTS, run_command
-from vexfs_twisted.adopting import run
+from vexfs_twisted.adopt_command import run
 from vexfs_twisted.model.queries import Count
 
 

@@ -6,19 +6,19 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.answering import CURRENT, UNBOUNDED
-from vexfs_twisted.model.allowance import Allowance
-from vexfs_twisted.model.answers import AnswerTooLarge
 from vexfs_twisted.model.errors import NotFound
-from vexfs_twisted.operations.rooms import in_room
+from vexfs_twisted.model.read_context import ReadContext
+from vexfs_twisted.model.scored_points import AnswerTooLarge
+from vexfs_twisted.operations.reservations import within_reservation
+from vexfs_twisted.reservations import CURRENT, UNBOUNDED
 from vexfs_twisted.streaming.budget import ByteBudget
-from vexfs_twisted.streaming.rooms import (
+from vexfs_twisted.streaming.reservations import (
     PATIENCE_S,
     SLOWEST,
     SMALL,
     UNASKED,
-    AnswerRoom,
-    AnswerRooms,
+    AnswerReservation,
+    AnswerReservations,
 )
 
 MEBIBYTE = 1 << 20
@@ -29,15 +29,15 @@ class RoomsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.budget = ByteBudget(LIMIT)
-        self.rooms = AnswerRooms(self.budget, self.clock)
-        self.given_up: list[AnswerRoom] = []
+        self.rooms = AnswerReservations(self.budget, self.clock)
+        self.given_up: list[AnswerReservation] = []
 
-    def held(self, size: int) -> AnswerRoom:
+    def held(self, size: int) -> AnswerReservation:
         room = self.rooms.room(1)
         self.successResultOf(room.claim(size))
         return room
 
-    def send(self, room: AnswerRoom) -> None:
+    def send(self, room: AnswerReservation) -> None:
         room.sending(lambda: self.given_up.append(room))
 
 
@@ -163,7 +163,7 @@ class Reads(RoomsCase):
         self.begun: list[int | None] = []
         self.needs = [MEBIBYTE // 2]
 
-    def read(self, allowance: Allowance) -> Deferred[int]:
+    def read(self, allowance: ReadContext) -> Deferred[int]:
         within = allowance.size
         self.begun.append(within)
         needed = self.needs[min(len(self.begun), len(self.needs)) - 1]
@@ -171,17 +171,18 @@ class Reads(RoomsCase):
             return fail(AnswerTooLarge(needed))
         return succeed(needed)
 
-    def begin(self, room: AnswerRoom) -> Deferred[int]:
+    def begin(self, room: AnswerReservation) -> Deferred[int]:
         token = CURRENT.set(room)
         try:
-            return in_room(self.read, Allowance(), lambda size: size)
+            return within_reservation(self.read, ReadContext(), lambda size: size)
         finally:
             CURRENT.reset(token)
 
     def test_without_a_room_there_is_no_bound(self) -> None:
         self.needs = [LIMIT]
         self.assertEqual(
-            self.successResultOf(in_room(self.read, Allowance(), lambda size: size)), LIMIT
+            self.successResultOf(within_reservation(self.read, ReadContext(), lambda size: size)),
+            LIMIT,
         )
         self.assertEqual(self.begun, [None])
 
@@ -220,8 +221,8 @@ class Reads(RoomsCase):
         room = self.rooms.room(1)
         token = CURRENT.set(room)
         self.addCleanup(CURRENT.reset, token)
-        reading: Deferred[int] = in_room(
-            lambda _: fail(NotFound("no")), Allowance(), lambda size: size
+        reading: Deferred[int] = within_reservation(
+            lambda _: fail(NotFound("no")), ReadContext(), lambda size: size
         )
         self.failureResultOf(reading, NotFound)
         self.assertFalse(room.is_used)
@@ -231,5 +232,5 @@ class Reads(RoomsCase):
         token = CURRENT.set(room)
         self.addCleanup(CURRENT.reset, token)
         self.needs = [LIMIT]
-        self.successResultOf(in_room(self.read, Allowance(), lambda size: size))
+        self.successResultOf(within_reservation(self.read, ReadContext(), lambda size: size))
         self.assertEqual(len(self.begun), 1)

@@ -6,7 +6,7 @@ from collections import deque
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.bursts import BurstQueue
+from vexfs_twisted.wakeup import WakeupQueue
 
 
 class BurstQueueTests(SynchronousTestCase):
@@ -14,7 +14,7 @@ class BurstQueueTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.wakes = 0
-        self.queue: BurstQueue[int] = BurstQueue(self.wake)
+        self.queue: WakeupQueue[int] = WakeupQueue(self.wake)
 
     def wake(self) -> None:
         self.wakes += 1
@@ -39,7 +39,7 @@ class BurstQueueTests(SynchronousTestCase):
                 self.queue.put(2)
 
         taken: list[int] = []
-        self.queue = BurstQueue(put_more)
+        self.queue = WakeupQueue(put_more)
         self.queue.put(1)
         self.assertEqual(taken, [1])
         self.assertEqual(self.queue.take(), deque([2]))

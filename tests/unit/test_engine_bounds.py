@@ -17,15 +17,15 @@ from vexfs_twisted.engine.bounds import (
     expect,
     in_slices,
 )
-from vexfs_twisted.model.allowance import SHORT_S, Allowance, Cancelled
 from vexfs_twisted.model.errors import TimedOut
+from vexfs_twisted.model.read_context import SHORT_S, Cancelled, ReadContext
 
 
 class AllowanceTests(SynchronousTestCase):
     """What ends an allowance, and how that is told."""
 
     def test_without_a_deadline_it_ends_when_it_is_cancelled(self) -> None:
-        allowance = Allowance()
+        allowance = ReadContext()
         self.assertFalse(allowance.is_over(1e300))
         allowance.cancel()
         allowance.cancel()
@@ -33,7 +33,7 @@ class AllowanceTests(SynchronousTestCase):
         self.assertIsInstance(allowance.end(), Cancelled)
 
     def test_a_deadline_is_told_in_words(self) -> None:
-        allowance = Allowance(0)
+        allowance = ReadContext(0)
         self.assertTrue(allowance.is_over(inf))
         self.assertIsInstance(allowance.end(), TimedOut)
         self.assertEqual(
@@ -41,16 +41,16 @@ class AllowanceTests(SynchronousTestCase):
         )
 
     def test_a_step_ends_with_the_whole_and_by_itself(self) -> None:
-        whole = Allowance(None, step_seconds=0)
+        whole = ReadContext(None, step_seconds=0)
         self.assertFalse(whole.is_over(1e300))
         self.assertTrue(whole.step().is_over(1e300))
-        free = Allowance()
+        free = ReadContext()
         step = free.step()
         self.assertFalse(step.is_over(1e300))
         free.cancel()
         self.assertTrue(step.is_over(0))
         self.assertIsInstance(step.end(), Cancelled)
-        late = Allowance(0, step_seconds=1000)
+        late = ReadContext(0, step_seconds=1000)
         self.assertIn("within 0 seconds", str(late.step().end()))
 
 
@@ -63,17 +63,17 @@ class BoundsTests(SynchronousTestCase):
         self.assertEqual(list(in_slices([1, 2, 3], 2)), [[1, 2], [3]])
 
     def test_a_cancelled_read_does_not_begin(self) -> None:
-        allowance = Allowance()
+        allowance = ReadContext()
         allowance.cancel()
         self.assertRaises(Cancelled, Bounds([allowance], is_short=False).__enter__)
         checkpoint()
 
     def test_a_deadline_stops_at_the_next_checkpoint(self) -> None:
-        with self.assertRaises(TimedOut), Bounds([Allowance(0)], is_short=True):
+        with self.assertRaises(TimedOut), Bounds([ReadContext(0)], is_short=True):
             self.fail("it was over before")
 
     def test_work_for_several_goes_on_while_one_wants_it(self) -> None:
-        each = [Allowance(), Allowance()]
+        each = [ReadContext(), ReadContext()]
         with Bounds(each, is_short=True):
             each[0].cancel()
             checkpoint()
@@ -81,22 +81,22 @@ class BoundsTests(SynchronousTestCase):
             self.assertRaises(Cancelled, checkpoint)
 
     def test_what_is_expected_to_take_long_is_no_short_read(self) -> None:
-        with Bounds([Allowance()], is_short=True):
+        with Bounds([ReadContext()], is_short=True):
             expect(SHORT_S / 2)
             self.assertRaises(Outgrown, expect, SHORT_S * 2)
-        with Bounds([Allowance(), Allowance(), Allowance()], is_short=True):
+        with Bounds([ReadContext(), ReadContext(), ReadContext()], is_short=True):
             expect(SHORT_S * 2)
-        with Bounds([Allowance()], is_short=False):
+        with Bounds([ReadContext()], is_short=False):
             expect(1e9)
 
     def test_what_takes_long_is_no_short_read(self) -> None:
-        with Bounds([Allowance()], is_short=True), self.assertRaises(Outgrown):
+        with Bounds([ReadContext()], is_short=True), self.assertRaises(Outgrown):
             while True:
                 checkpoint()
 
     def test_queries_of_a_batch_share_what_they_have(self) -> None:
-        allowance = Allowance()
-        each = BoundsOfEach([allowance, allowance, Allowance()], is_short=True)
+        allowance = ReadContext()
+        each = BoundsOfEach([allowance, allowance, ReadContext()], is_short=True)
         with self.assertRaises(Outgrown), each.of([0]):
             while True:
                 checkpoint()
@@ -107,7 +107,7 @@ class BoundsTests(SynchronousTestCase):
             expect(SHORT_S / 2)
 
     def test_many_small_parts_of_a_batch_come_to_a_long_one(self) -> None:
-        allowance = Allowance()
+        allowance = ReadContext()
         each = BoundsOfEach([allowance], is_short=True)
         with self.assertRaises(Outgrown):
             while True:
@@ -115,7 +115,7 @@ class BoundsTests(SynchronousTestCase):
                     checkpoint()
 
     def test_bounds_within_bounds_give_way_to_those_around(self) -> None:
-        outer, inner = Allowance(), Allowance()
+        outer, inner = ReadContext(), ReadContext()
         with Bounds([outer], is_short=False):
             with Bounds([inner], is_short=False):
                 inner.cancel()
@@ -125,7 +125,7 @@ class BoundsTests(SynchronousTestCase):
             self.assertRaises(Cancelled, checkpoint)
 
     def test_other_threads_have_their_own(self) -> None:
-        allowance, passed = Allowance(), Event()
+        allowance, passed = ReadContext(), Event()
 
         def work() -> None:
             checkpoint()
@@ -142,7 +142,7 @@ class BoundsTests(SynchronousTestCase):
         lock = PatientLock()
         with lock:
             self.assertTrue(lock.is_taken())
-            with Bounds([Allowance()], is_short=True):
+            with Bounds([ReadContext()], is_short=True):
                 self.assertRaises(Outgrown, lock.__enter__)
             with Bounds([CountedAllowance(5)], is_short=False):
                 self.assertRaises(Cancelled, lock.__enter__)

@@ -30,13 +30,7 @@ from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.query import courses
 from vexfs_twisted.engine.store import tables
 from vexfs_twisted.engine.store.moments import Moments
-from vexfs_twisted.model.errors import (
-    BadInput,
-    Interrupted,
-    NotFound,
-    TooMany,
-    Unavailable,
-)
+from vexfs_twisted.model.errors import BadInput, Interrupted, NotFound, TooMany, Unavailable
 from vexfs_twisted.model.filters import Filter, HasId, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType

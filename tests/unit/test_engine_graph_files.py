@@ -9,14 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.graph_support import (
-    COARSE,
-    OPTIONS,
-    GraphTestCase,
-    Rows,
-    random_vectors,
-    true_distances,
-)
+from tests.graph_support import COARSE, OPTIONS, GraphTestCase, Rows, random_vectors, true_distances
 from vexfs_twisted.engine.index.graph import trial
 from vexfs_twisted.engine.index.graph.builder import Copies
 from vexfs_twisted.engine.index.graph.eligible import can_link, copies_for

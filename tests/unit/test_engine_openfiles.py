@@ -32,12 +32,12 @@ from vexfs_twisted.engine.store.openfiles import OpenFiles, descriptors_for_coll
 from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound
-from vexfs_twisted.model.exhaustion import exhausted
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Scroll
 from vexfs_twisted.model.streams import Batch
+from vexfs_twisted.model.system_limits import exhausted
 
 MANY = 12
 BOUND = 12

@@ -16,8 +16,6 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.portions import Portion, current
 from vexfs_twisted.engine.query import records
-from vexfs_twisted.model.allowance import Allowance
-from vexfs_twisted.model.answers import AnswerTooLarge
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
     ALL_PAYLOAD,
@@ -27,6 +25,8 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
 )
+from vexfs_twisted.model.read_context import ReadContext
+from vexfs_twisted.model.scored_points import AnswerTooLarge
 from vexfs_twisted.storage.queues import within
 
 SIZE = 50_000
@@ -117,11 +117,11 @@ class Portions(EngineTestCase):
     def together(self, calls: list[int], *reads: tuple[Sequence[int], int | None]) -> list[Any]:
         """What comes of reads of ids, each with so many bytes, that are put together."""
 
-        def read_each(requests: Sequence[Any], _: Sequence[Allowance]) -> Any:
+        def read_each(requests: Sequence[Any], _: Sequence[ReadContext]) -> Any:
             calls.append(len(requests))
             return self.collection.retrieve_each(requests)
 
-        allowances = [Allowance() for _ in reads]
+        allowances = [ReadContext() for _ in reads]
         for allowance, (_, size) in zip(allowances, reads, strict=True):
             allowance.size = size
         return list(within(read_each, [(ids, PAYLOADS) for ids, _ in reads], allowances))

@@ -8,11 +8,7 @@ from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, writ
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.upkeep import upkeep
 from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
-from vexfs_twisted.model.collection_params import (
-    Distance,
-    OptimizersConfigDiff,
-    VectorParams,
-)
+from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff, VectorParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 

@@ -18,7 +18,6 @@ from vexfs_twisted.engine.columns.column import ColumnBuilder
 from vexfs_twisted.engine.filtering import rows
 from vexfs_twisted.engine.index import pairs, products, scan
 from vexfs_twisted.engine.store.tables import TableReader
-from vexfs_twisted.model.allowance import Cancelled
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.filters import (
     Condition,
@@ -46,6 +45,7 @@ from vexfs_twisted.model.queries import (
     Scroll,
     SearchParams,
 )
+from vexfs_twisted.model.read_context import Cancelled
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 

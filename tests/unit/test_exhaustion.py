@@ -12,17 +12,17 @@ from grpc import StatusCode
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted import exhaustion
-from vexfs_twisted.descriptors import raise_limit
+from vexfs_twisted import limit_log
 from vexfs_twisted.engine.errors import UnusableDataFolder
-from vexfs_twisted.exhaustion import explained
-from vexfs_twisted.interception import INTERNAL, outcome_of
-from vexfs_twisted.model import exhaustion as limits
+from vexfs_twisted.file_limit import raise_limit
+from vexfs_twisted.limit_log import explained
+from vexfs_twisted.middleware import INTERNAL, outcome_of
+from vexfs_twisted.model import system_limits as limits
 from vexfs_twisted.model.errors import Exhausted, NotFound
-from vexfs_twisted.model.exhaustion import exhausted
+from vexfs_twisted.model.system_limits import exhausted
 from vexfs_twisted.rest.answers import error_answer
 from vexfs_twisted.rpc.errors import status_of
-from vexfs_twisted.seldom import Seldom
+from vexfs_twisted.throttle import Throttle
 
 
 def no_descriptor() -> OSError:
@@ -47,7 +47,7 @@ class Explained(SynchronousTestCase):
     """Which limit was reached."""
 
     def setUp(self) -> None:
-        self.patch(exhaustion, "_seldom", Seldom(60))
+        self.patch(limit_log, "_seldom", Throttle(60))
 
     def test_whatever_the_error_is(self) -> None:
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -102,7 +102,7 @@ class Explained(SynchronousTestCase):
 class SeldomTests(SynchronousTestCase):
     def test_each_thing_once_in_a_while(self) -> None:
         now = [0.0]
-        seldom = Seldom(60, lambda: now[0])
+        seldom = Throttle(60, lambda: now[0])
         told = []
         for now[0] in range(0, 200, 10):
             told += [(now[0], thing) for thing in "ab" if seldom.is_time(thing)]
@@ -110,7 +110,7 @@ class SeldomTests(SynchronousTestCase):
         self.assertEqual(told, expected)
 
     def test_no_end_of_different_things(self) -> None:
-        seldom = Seldom(60, lambda: 0.0)
+        seldom = Throttle(60, lambda: 0.0)
         self.assertTrue(all(seldom.is_time(number) for number in range(10_000)))
         self.assertLess(len(seldom._told), 1000)
 

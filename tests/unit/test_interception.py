@@ -5,7 +5,14 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import STREAM, call
-from vexfs_twisted.interception import CANCELLED, Call, Chain, Passage, id_from, next_number
+from vexfs_twisted.middleware import (
+    CANCELLED,
+    CallContext,
+    CallInfo,
+    MiddlewareChain,
+    id_from,
+    next_number,
+)
 from vexfs_twisted.model.errors import NotFound, Unauthenticated
 
 
@@ -17,12 +24,12 @@ class Recorder:
         self.events = events
         self.refuses = refuses
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         self.events.append(f"{self.name} before")
         if self.refuses is not None:
             raise self.refuses
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         assert seconds >= 0
         self.events.append(f"{self.name} after {outcome}")
 
@@ -31,12 +38,12 @@ class Order(SynchronousTestCase):
     def setUp(self) -> None:
         self.events: list[str] = []
 
-    def passage(self, *refusals: Exception | None) -> Passage:
-        chain = Chain(
+    def passage(self, *refusals: Exception | None) -> CallContext:
+        chain = MiddlewareChain(
             Recorder(name, self.events, refusal)
             for name, refusal in zip("abc", refusals or (None,) * 3, strict=True)
         )
-        return Passage(chain, call())
+        return CallContext(chain, call())
 
     def test_the_first_is_the_outermost(self) -> None:
         with self.passage():
@@ -66,7 +73,7 @@ class Order(SynchronousTestCase):
             self.assertEqual(self.events[-1], f"a after {outcome}")
 
     def test_a_chain_of_nothing(self) -> None:
-        with Passage(Chain(), call()):
+        with CallContext(MiddlewareChain(), call()):
             self.events.append("work")
         self.assertEqual(self.events, ["work"])
 
@@ -79,9 +86,9 @@ class Order(SynchronousTestCase):
 class Streams(SynchronousTestCase):
     def test_messages_and_points_are_counted(self) -> None:
         seen = call(STREAM)
-        with Passage(Chain(), seen) as _:
+        with CallContext(MiddlewareChain(), seen) as _:
             pass
-        passage = Passage(Chain(), seen)
+        passage = CallContext(MiddlewareChain(), seen)
         with passage:
             passage.count(3)
             passage.count(0)
@@ -89,7 +96,7 @@ class Streams(SynchronousTestCase):
         self.assertEqual((seen.progress.messages, seen.progress.points), (2, 3))
 
     def test_other_calls_have_nothing_to_count(self) -> None:
-        passage = Passage(Chain(), call())
+        passage = CallContext(MiddlewareChain(), call())
         passage.count(3)
         self.assertIsNone(passage.call.progress)
 

@@ -15,7 +15,7 @@ from vexfs_twisted.device.figures import measure
 from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.device import DeviceDenied
-from vexfs_twisted.probing import run
+from vexfs_twisted.probe_command import run
 from vexfs_twisted.testing.device import Fault, MemoryDevice
 from vexfs_twisted.testing.made_up import MadeUpDevice
 

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Connection, Reply, RestClient, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
-from vexfs_twisted.interception import Call, Chain
+from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import DomainError, FormatError, Unauthenticated, Unavailable
 from vexfs_twisted.rest import decoding, intake, request
 from vexfs_twisted.rest.budget import BodyBudget
@@ -166,12 +166,12 @@ class Log:
         self.begun: list[str] = []
         self.ended: list[tuple[str, str]] = []
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         self.begun.append(call.kind.method)
         if self.refusal is not None:
             raise self.refusal
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         self.ended.append((call.kind.method, outcome))
 
 
@@ -191,7 +191,7 @@ class Requests(SynchronousTestCase):
         client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         self.operations.calls.clear()
         settings = RestSettings(max_body_bytes=limit)
-        oversight = Oversight(Chain([self.log]))
+        oversight = Oversight(MiddlewareChain([self.log]))
         site = make_site(self.operations, settings, Clock(), self.threads.run, oversight)
         site.timeOut = None
         self.connection = Connection(site)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Connection, Reply, inline, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
-from vexfs_twisted.interception import Call, Chain
+from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import DomainError, RateLimited, Unauthenticated
 from vexfs_twisted.rest import budget, request
 from vexfs_twisted.rest.oversight import Oversight
@@ -31,12 +31,12 @@ class Door:
         self.begun: list[str] = []
         self.ended: list[str] = []
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         self.begun.append(call.kind.method)
         if self.refusal is not None:
             raise self.refusal
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         self.ended.append(outcome)
 
 
@@ -58,7 +58,7 @@ class ReceptionCase(SynchronousTestCase):
         def run(function: Callable[..., Any], *args: Any) -> Any:
             return self.run(function, *args)
 
-        oversight = Oversight(Chain([self.door]))
+        oversight = Oversight(MiddlewareChain([self.door]))
         given = RestSettings(max_body_bytes=100 * SMALL, **settings)
         self.site = make_site(self.operations, given, self.clock, run, oversight)
 

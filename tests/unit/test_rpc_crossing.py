@@ -8,8 +8,8 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.interception import Chain
 from vexfs_twisted.interfaces import IStreamOperations
+from vexfs_twisted.middleware import MiddlewareChain
 from vexfs_twisted.model.errors import NotFound, Unavailable
 from vexfs_twisted.rpc.crossing import Crossing, Operation
 from vexfs_twisted.rpc.wire import INLINE_BYTES, INLINE_POINTS, InFlight, Wire
@@ -156,7 +156,7 @@ class CrossingTests(SynchronousTestCase):
 class WireTests(SynchronousTestCase):
     def run_on_wire(self, use: Callable[[Wire], Any]) -> Any:
         async def run() -> Any:
-            wire = Wire(cast(Crossing, object()), Chain())
+            wire = Wire(cast(Crossing, object()), MiddlewareChain())
             try:
                 return await use(wire)
             finally:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.interception import Chain
+from vexfs_twisted.middleware import MiddlewareChain
 from vexfs_twisted.rpc import reflection
 from vexfs_twisted.rpc.crossing import Crossing
 from vexfs_twisted.rpc.handlers import handlers_of
@@ -17,7 +17,7 @@ from vexfs_twisted.rpc.wire import Wire
 class TableTests(SynchronousTestCase):
     def wire(self) -> Wire:
         nothing: Any = None
-        wire = Wire(cast(Crossing, nothing), Chain())
+        wire = Wire(cast(Crossing, nothing), MiddlewareChain())
         self.addCleanup(wire.close)
         return wire
 

@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import STREAM, UNARY
-from vexfs_twisted.interception import Chain, Kind
+from vexfs_twisted.middleware import Method, MiddlewareChain
 from vexfs_twisted.model.errors import NotFound, RateLimited
 from vexfs_twisted.rpc.passages import RpcPassage, address_of
 
@@ -35,9 +35,9 @@ class StandInContext:
 
 
 class Passages(SynchronousTestCase):
-    def passage(self, context: StandInContext, kind: Kind = UNARY) -> RpcPassage:
+    def passage(self, context: StandInContext, kind: Method = UNARY) -> RpcPassage:
         stand_in: Any = context
-        return RpcPassage(Chain(), kind, stand_in)
+        return RpcPassage(MiddlewareChain(), kind, stand_in)
 
     def test_addresses(self) -> None:
         for peer, address in (

@@ -6,12 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from vexfs_twisted.model.errors import (
-    BadInput,
-    MalformedMessage,
-    NotSupported,
-    ValidationError,
-)
+from vexfs_twisted.model.errors import BadInput, MalformedMessage, NotSupported, ValidationError
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import (

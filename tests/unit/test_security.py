@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import OPEN, STREAM, UNARY, call
-from vexfs_twisted.interception import Kind
+from vexfs_twisted.middleware import Method
 from vexfs_twisted.model.errors import Forbidden, RateLimited, Unauthenticated
 from vexfs_twisted.security.authentication import Authentication
 from vexfs_twisted.security.limits import RateLimit
@@ -16,12 +16,12 @@ MISSING = "Must provide an API key or an Authorization bearer token"
 WRONG = "Invalid API key or JWT"
 
 
-LOCAL = Kind("rest", "POST /vexfs/device", is_local=True)
+LOCAL = Method("rest", "POST /vexfs/device", is_local=True)
 
 
 class OnThisMachine(SynchronousTestCase):
     def is_let_through(
-        self, peer: str, kind: Kind = LOCAL, headers: dict[str, str] | None = None
+        self, peer: str, kind: Method = LOCAL, headers: dict[str, str] | None = None
     ) -> bool:
         try:
             LocalCallers().before(call(kind, headers, peer))
@@ -49,7 +49,7 @@ class Keys(SynchronousTestCase):
     def setUp(self) -> None:
         self.authentication = Authentication(["right", "other"])
 
-    def check(self, headers: dict[str, str], kind: Kind = UNARY) -> str | None:
+    def check(self, headers: dict[str, str], kind: Method = UNARY) -> str | None:
         """What a call with these headers is refused with."""
         try:
             self.authentication.before(call(kind, headers))

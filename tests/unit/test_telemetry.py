@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import OPEN, STREAM, UNARY, call
 from vexfs_twisted import logs
-from vexfs_twisted.interception import CANCELLED, OK, Call
+from vexfs_twisted.middleware import CANCELLED, OK, CallInfo
 from vexfs_twisted.telemetry.calllog import MAX_FAILURES_PER_S, CallLog
 from vexfs_twisted.telemetry.histogram import Histogram
 from vexfs_twisted.telemetry.performance import Performance
@@ -50,7 +50,7 @@ class Figures(SynchronousTestCase):
     def setUp(self) -> None:
         self.performance = Performance()
 
-    def pass_through(self, seen: Call, outcome: str, seconds: float = 0.001) -> None:
+    def pass_through(self, seen: CallInfo, outcome: str, seconds: float = 0.001) -> None:
         self.performance.before(seen)
         self.performance.after(seen, outcome, seconds)
 
@@ -114,7 +114,7 @@ class Lines(SynchronousTestCase):
         self.text.seek(0)
         return [event for event in map(orjson.loads, lines) if event["logger"] == "vexfs.calls"]
 
-    def pass_through(self, seen: Call, outcome: str = OK) -> None:
+    def pass_through(self, seen: CallInfo, outcome: str = OK) -> None:
         self.log.before(seen)
         self.log.after(seen, outcome, 0.0125)
 

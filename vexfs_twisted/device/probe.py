@@ -29,13 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..interfaces import IVectorDevice, IVectorFile
-from ..model.device import (
-    BadAnswer,
-    DeviceError,
-    DeviceMetric,
-    Finding,
-    ProbeReport,
-)
+from ..model.device import BadAnswer, DeviceError, DeviceMetric, Finding, ProbeReport
 from .judging import Answer, Stored, judge, judge_growth
 
 T = TypeVar("T")

@@ -19,8 +19,8 @@ from typing import Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.allowance import Allowance, Cancelled
 from ..model.errors import TimedOut
+from ..model.read_context import Cancelled, ReadContext
 
 T = TypeVar("T")
 D = TypeVar("D", bound=np.generic)
@@ -60,7 +60,7 @@ class Bounds:
 
     __slots__ = ("_allowances", "_begun", "_is_short", "_look_at", "_outer", "_share", "_worked")
 
-    def __init__(self, allowances: Sequence[Allowance], *, is_short: bool) -> None:
+    def __init__(self, allowances: Sequence[ReadContext], *, is_short: bool) -> None:
         self._allowances = allowances
         self._is_short = is_short
 
@@ -127,7 +127,7 @@ class BoundsOfEach:
     Queries of one batch have the same one.
     """
 
-    def __init__(self, allowances: Sequence[Allowance] = (), *, is_short: bool = False) -> None:
+    def __init__(self, allowances: Sequence[ReadContext] = (), *, is_short: bool = False) -> None:
         self._allowances = allowances
         self._is_short = is_short
 

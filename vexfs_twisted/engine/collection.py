@@ -9,12 +9,7 @@ from typing import TypeVar
 
 import lmdb
 
-from ..model.collection import (
-    CollectionConfig,
-    CollectionInfo,
-    UpdateCollection,
-    changed_config,
-)
+from ..model.collection import CollectionConfig, CollectionInfo, UpdateCollection, changed_config
 from ..model.errors import (
     DomainError,
     Interrupted,

@@ -9,13 +9,7 @@ import orjson
 
 from ..model.errors import BadInput
 from ..model.payload_path import EachElement, Key, PayloadPath, Step
-from ..model.updates import (
-    ClearPayload,
-    DeletePayload,
-    OverwritePayload,
-    PayloadUpdate,
-    SetPayload,
-)
+from ..model.updates import ClearPayload, DeletePayload, OverwritePayload, PayloadUpdate, SetPayload
 
 Payload = dict[str, Any]
 Edit = Callable[[bytes], bytes]

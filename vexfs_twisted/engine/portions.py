@@ -9,7 +9,7 @@ from __future__ import annotations
 from threading import local
 from types import TracebackType
 
-from ..model.answers import AnswerTooLarge
+from ..model.scored_points import AnswerTooLarge
 
 _thread = local()
 

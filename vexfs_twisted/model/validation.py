@@ -32,7 +32,7 @@ _SOUND = "sound"
 
 
 @frozen
-class Bounds:
+class ValueRange:
     """The closed interval a number must lie in; `maximum` None means it is open upwards."""
 
     minimum: float
@@ -52,7 +52,7 @@ Rule = Callable[[Any], str | None]
 
 def bounded(minimum: float, maximum: float | None = None, *, default: Any = None) -> Any:
     """An attrs field whose number must lie within the bounds. None is always allowed."""
-    return attrs.field(default=default, metadata={_RULE: Bounds(minimum, maximum).complaint})
+    return attrs.field(default=default, metadata={_RULE: ValueRange(minimum, maximum).complaint})
 
 
 def ruled(rule: Rule, *, default: Any = None) -> Any:

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from ..model.allowance import timed_out
+from ..model.read_context import timed_out
 
 T = TypeVar("T")
 

@@ -11,14 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import (
-    IncomingStream,
-    IStorage,
-    IStreamOperations,
-    Outcome,
-    OutgoingStream,
-)
-from ..model.allowance import Allowance
+from ..interfaces import IncomingStream, IStorage, IStreamOperations, Outcome, OutgoingStream
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -47,10 +40,11 @@ from ..model.queries import (
     check_query,
     check_scroll,
 )
+from ..model.read_context import ReadContext
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from ..streaming.service import Streams
 from .deadlines import with_deadline
-from .rooms import in_room, size_of_answers
+from .reservations import size_of_answers, within_reservation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -256,7 +250,7 @@ class Operations:
         """See IStreamOperations."""
         check_scroll(request)
         real = self._resolve(name)
-        own = Allowance(timeout, self._read_seconds)
+        own = ReadContext(timeout, self._read_seconds)
         return await self._streams.outgoing(
             lambda: self._storage.open_scroll(real, request, own), timeout, own
         )
@@ -268,7 +262,7 @@ class Operations:
         """See IStreamOperations."""
         check_query(query)
         real = self._resolve(name)
-        own = Allowance(timeout, self._read_seconds)
+        own = ReadContext(timeout, self._read_seconds)
         return await self._streams.outgoing(
             lambda: self._storage.open_query(real, query, own), timeout, own
         )
@@ -283,7 +277,7 @@ class Operations:
     ) -> OutgoingStream[Record]:
         """See IStreamOperations."""
         real = self._resolve(name)
-        own = Allowance(timeout, self._read_seconds)
+        own = ReadContext(timeout, self._read_seconds)
         return await self._streams.outgoing(
             lambda: self._storage.open_retrieve(real, ids, selection, own), timeout, own
         )
@@ -318,7 +312,7 @@ class Operations:
 
     def _read(
         self,
-        begin: Callable[[Allowance], Deferred[T]],
+        begin: Callable[[ReadContext], Deferred[T]],
         timeout: float | None,
         size_of: Callable[[T], int] | None = None,
     ) -> Deferred[T]:
@@ -327,8 +321,10 @@ class Operations:
         `size_of` tells the bytes of an answer that may be large.
         """
         seconds = self._read_seconds if timeout is None else timeout
-        allowance = Allowance(seconds)
-        reading = begin(allowance) if size_of is None else in_room(begin, allowance, size_of)
+        allowance = ReadContext(seconds)
+        reading = (
+            begin(allowance) if size_of is None else within_reservation(begin, allowance, size_of)
+        )
         return with_deadline(reading, seconds, self._clock)
 
     def _resolve(self, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from ..exhaustion import explained
+from ..limit_log import explained
 from ..model.errors import DomainError, Unauthenticated
 from .errors import describe_error
 from .outflow import LargeAnswer, dump

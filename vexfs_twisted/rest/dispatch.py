@@ -11,9 +11,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
 from twisted.python.failure import Failure
 
-from ..answering import CURRENT
 from ..interfaces import IStreamOperations
 from ..logs import bound, get_logger
+from ..reservations import CURRENT
 from ..tracebacks import let_go
 from .answers import Answer, result_answer
 from .call import Call, RunInThread

@@ -8,7 +8,7 @@ from uuid import uuid4
 from twisted.internet.defer import CancelledError
 from werkzeug.exceptions import HTTPException
 
-from ..exhaustion import explained
+from ..limit_log import explained
 from ..logs import get_logger
 from ..model.errors import DomainError, InternalError, Place, Unavailable, ValidationError
 

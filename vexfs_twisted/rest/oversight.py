@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ..answering import UNBOUNDED, Rooms
-from ..interception import Chain
 from ..interfaces import ServerStatus
+from ..middleware import MiddlewareChain
 from ..model.errors import NotFound
 from ..model.status import DeviceStatus, ServerStats
+from ..reservations import UNBOUNDED, Reservations
 
 
 class _Unknown:
@@ -33,6 +33,6 @@ class Oversight:
     `rooms` bound the memory of answers.
     """
 
-    chain: Chain = Chain()
+    chain: MiddlewareChain = MiddlewareChain()
     status: ServerStatus = _Unknown()
-    rooms: Rooms = UNBOUNDED
+    rooms: Reservations = UNBOUNDED

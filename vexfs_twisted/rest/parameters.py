@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from attrs import frozen
 
 from ..model.errors import BadInput, Place, Problem, QueryFormatError, ValidationError
-from ..model.validation import Bounds
+from ..model.validation import ValueRange
 
 Arguments = Mapping[bytes, list[bytes]]
 """The decoded values of each name in a query string, in their order."""
@@ -19,7 +19,7 @@ Arguments = Mapping[bytes, list[bytes]]
 _ORDERINGS = ("weak", "medium", "strong")
 _CONSISTENCIES = ("majority", "quorum", "all")
 _REPORT_PARTS = ("queued", "completed", "idle_segments")
-_AT_LEAST_ONE = Bounds(1)
+_AT_LEAST_ONE = ValueRange(1)
 _U64_END = 2**64
 _U64_DIGITS = 20
 

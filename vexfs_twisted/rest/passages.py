@@ -6,26 +6,26 @@ from twisted.internet.defer import CancelledError
 from twisted.web.http import Request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from ..interception import (
+from ..logs import bound
+from ..middleware import (
     CANCELLED,
     REQUEST_ID,
-    Call,
-    Chain,
-    Kind,
-    Passage,
+    CallContext,
+    CallInfo,
+    Method,
+    MiddlewareChain,
     id_from,
     next_number,
     outcome_of,
 )
-from ..logs import bound
 from ..model import errors
 from .answers import Answer, Headers, error_answer
 
 _HEADER = REQUEST_ID.encode()
-_UNROUTED = Kind("rest", "unrouted")
+_UNROUTED = Method("rest", "unrouted")
 
 
-class RestPassage(Passage):
+class RestPassage(CallContext):
     """The passage of one request. Belongs to the reactor thread.
 
     The id of the call goes back to the client in a header. It is entered once: `begin` is for a
@@ -34,14 +34,14 @@ class RestPassage(Passage):
 
     __slots__ = ("_is_begun",)
 
-    def __init__(self, chain: Chain, kind: Kind, request: Request) -> None:
+    def __init__(self, chain: MiddlewareChain, kind: Method, request: Request) -> None:
         def header(name: str) -> str | None:
             values = request.requestHeaders.getRawHeaders(name.encode())
             return None if not values else b", ".join(values).decode("latin-1")
 
         peer = str(getattr(request.getClientAddress(), "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
-        call = Call(kind, id_from(header(REQUEST_ID)), next_number(), peer, header, target)
+        call = CallInfo(kind, id_from(header(REQUEST_ID)), next_number(), peer, header, target)
         request.responseHeaders.setRawHeaders(_HEADER, [call.request_id.encode()])
         super().__init__(chain, call)
         self._is_begun = False
@@ -60,7 +60,7 @@ class RestPassage(Passage):
         self.__exit__(type(error), error, None)
 
     def outcome_of(self, error: BaseException) -> str:
-        """See Passage. A request is cancelled when its client is gone."""
+        """See CallContext. A request is cancelled when its client is gone."""
         if isinstance(error, CancelledError):
             return CANCELLED
         if isinstance(error, HTTPException):
@@ -74,7 +74,9 @@ class RestPassage(Passage):
             return error_answer(error, seconds, headers)
 
 
-def refuse(chain: Chain, request: Request, error: Exception, headers: Headers = ()) -> Answer:
+def refuse(
+    chain: MiddlewareChain, request: Request, error: Exception, headers: Headers = ()
+) -> Answer:
     """The answer to a request that comes to no endpoint, or what an interceptor says to it."""
     passage = RestPassage(chain, _UNROUTED, request)
     try:

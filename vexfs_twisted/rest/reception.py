@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from ..interception import Chain
+from ..middleware import MiddlewareChain
 from ..model.errors import DomainError
 from .answers import Answer, Headers
 from .bodies import declared_too_large, is_packed
@@ -30,7 +30,7 @@ _GZIP_RATIO = 1032
 class Reception:
     """Lets requests in by their heads, and has their bodies decoded. In the reactor thread."""
 
-    chain: Chain
+    chain: MiddlewareChain
     settings: RestSettings
     run_in_thread: RunInThread
     budget: BodyBudget

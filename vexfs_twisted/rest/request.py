@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from ..answering import Room
 from ..model.errors import DomainError, Overloaded
+from ..reservations import Reservation
 from .answers import JSON, TEXT, Answer, Headers, error_answer
 from .bodies import THREAD_FROM_BYTES, found_too_large
 from .intake import ROOM, Arrival, Gate
@@ -53,7 +53,7 @@ class ApiRequest(Request):
         self._dropped: int | None = None
         self._arrival: Arrival | None = None
         self._gate: Gate | None = None
-        self._room: Room | None = None
+        self._room: Reservation | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
@@ -62,7 +62,7 @@ class ApiRequest(Request):
         self.content = self._body = BytesIO()
         return data
 
-    def answered_in(self, room: Room) -> None:
+    def answered_in(self, room: Reservation) -> None:
         """The memory that the answer takes, which is given back once it is out."""
         self._room = room
 

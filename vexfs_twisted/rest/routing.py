@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from attrs import frozen
 
-from ..interception import Kind
+from ..middleware import Method
 from .call import Call
 from .shapes import Shape
 
@@ -25,7 +25,7 @@ class Route:
     path: str
     handler: Handler
     is_write: bool
-    kind: Kind
+    kind: Method
     body: Shape | None = None
 
 
@@ -70,7 +70,7 @@ class Routes:
         is_local: bool = False,
     ) -> Callable[[Handler], Handler]:
         template = path.replace("<", "{").replace(">", "}")
-        kind = Kind("rest", f"{method} {template}", is_open=is_open, is_local=is_local)
+        kind = Method("rest", f"{method} {template}", is_open=is_open, is_local=is_local)
 
         def decorate(handler: Handler) -> Handler:
             self._routes.append(Route(method, path, handler, is_write, kind, body))

@@ -17,8 +17,8 @@ from twisted.web.server import Site
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import UnicodeConverter
 
-from ..interception import Kind
 from ..interfaces import IStreamOperations
+from ..middleware import Method
 from ..model.errors import BadRequest
 from .answers import TEXT, Answer, Headers, error_answer
 from .budget import BodyBudget
@@ -62,7 +62,7 @@ _TOPICS = (
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT_SECONDS = b"3600"
 _ROUTES_KEPT = 1024
-_PREFLIGHT = Kind("rest", "OPTIONS", is_open=True)
+_PREFLIGHT = Method("rest", "OPTIONS", is_open=True)
 _ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)
 
 

@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..answering import CURRENT, Room
-from ..bursts import BurstQueue
 from ..interfaces import IStreamOperations
+from ..reservations import CURRENT, Reservation
+from ..wakeup import WakeupQueue
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class _Call(Generic[T]):
     __slots__ = ("deferred", "future", "is_dropped", "operation", "room")
 
     def __init__(
-        self, operation: Operation[T], future: asyncio.Future[T], room: Room | None
+        self, operation: Operation[T], future: asyncio.Future[T], room: Reservation | None
     ) -> None:
         self.operation: Operation[T] | None = operation
         self.future: asyncio.Future[T] | None = future
@@ -53,11 +53,11 @@ class Crossing:
         self._operations = operations
         self._loop = loop
         self._call_in_reactor = call_in_reactor
-        self._calls: BurstQueue[_Call[Any]] = BurstQueue(self._wake_reactor)
-        self._answers: BurstQueue[tuple[_Call[Any], Any]] = BurstQueue(self._wake_loop)
+        self._calls: WakeupQueue[_Call[Any]] = WakeupQueue(self._wake_reactor)
+        self._answers: WakeupQueue[tuple[_Call[Any], Any]] = WakeupQueue(self._wake_loop)
 
     async def carry(
-        self, operation: Operation[T], *, is_write: bool, room: Room | None = None
+        self, operation: Operation[T], *, is_write: bool, room: Reservation | None = None
     ) -> T:
         """The result of `operation`, begun in the reactor thread. Awaited in the event loop.
 

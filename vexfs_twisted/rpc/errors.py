@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from twisted.internet.defer import CancelledError
 
-from ..exhaustion import explained
+from ..limit_log import explained
 from ..logs import get_logger
 from ..model.errors import DomainError, InternalError, Unavailable, ValidationError
 

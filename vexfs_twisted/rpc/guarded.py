@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ..interception import Kind
+from ..middleware import Method
 from ..model.errors import FormatError, NotSupported, TooMany
 from .passages import Context
 from .receiving import checked
@@ -20,7 +20,7 @@ M = TypeVar("M", bound=Message)
 Answers = Callable[[Context], AsyncIterator[Message]]
 """What answers a call with messages; it reads those of the client itself."""
 
-_UNKNOWN = Kind("grpc", "unknown")
+_UNKNOWN = Method("grpc", "unknown")
 _LATER = frozenset(
     f"/qdrant.StorageRead/{name}"
     for name in (
@@ -37,7 +37,7 @@ _LATER = frozenset(
 
 
 def guarded(
-    kind: Kind, answers: Answers, wire: Wire, target: str = ""
+    kind: Method, answers: Answers, wire: Wire, target: str = ""
 ) -> Callable[[Any, Context], Awaitable[None]]:
     """The handler of a stream of messages, whose calls pass the interceptors."""
 

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 
-from ..interception import Kind
+from ..middleware import Method
 from ..model.errors import NotFound
 from .guarded import Answers, Places, Requests, guarded
 from .passages import Context
@@ -56,7 +56,7 @@ class Health:
         }
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             name: grpc.stream_stream_rpc_method_handler(
-                guarded(Kind("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire)
+                guarded(Method("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire)
             )
             for name, (answers, is_stream) in methods.items()
         }

@@ -17,8 +17,8 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from ..answering import Room
 from ..model.errors import NotSupported, Standalone
+from ..reservations import Reservation
 from .codecs.fields import read_collection_name
 from .crossing import Operation
 from .passages import Context, kind_of
@@ -143,7 +143,7 @@ def unary_handler(
     return grpc.stream_unary_rpc_method_handler(handle)
 
 
-def _hold(room: Room, size: int, wire: Wire) -> None:
+def _hold(room: Reservation, size: int, wire: Wire) -> None:
     """Let the room of an answer be held until grpc is done with the call.
 
     A client that does not read cannot be given up: grpc.aio has no way to reset a call whose answer

@@ -13,33 +13,33 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
 from twisted.internet.defer import CancelledError
 
-from ..interception import (
+from ..logs import bound
+from ..middleware import (
     CANCELLED,
     REQUEST_ID,
-    Call,
-    Chain,
-    Kind,
-    Passage,
-    Progress,
+    CallContext,
+    CallInfo,
+    Method,
+    MiddlewareChain,
+    StreamProgress,
     id_from,
     next_number,
     outcome_of,
 )
-from ..logs import bound
 from ..model.errors import FormatError, Unavailable
 from .errors import Status, status_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-def kind_of(method: MethodDescriptor, *, is_open: bool = False) -> Kind:
+def kind_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
     """The kind of the calls of a method."""
     name = f"{method.containing_service.full_name}/{method.name}"
     is_stream = method.client_streaming or method.server_streaming
-    return Kind("grpc", name, is_stream, is_open)
+    return Method("grpc", name, is_stream, is_open)
 
 
-class RpcPassage(Passage):
+class RpcPassage(CallContext):
     """The passage of one gRPC call. Belongs to the event loop.
 
     The id of the call goes back to the client as trailing metadata, where the client gave it, and
@@ -48,18 +48,20 @@ class RpcPassage(Passage):
 
     __slots__ = ()
 
-    def __init__(self, chain: Chain, kind: Kind, context: Context, target: str = "") -> None:
+    def __init__(
+        self, chain: MiddlewareChain, kind: Method, context: Context, target: str = ""
+    ) -> None:
         headers = _Headers(context.invocation_metadata())
         given_id = id_from(headers.find(REQUEST_ID))
-        progress = Progress() if kind.is_stream else None
+        progress = StreamProgress() if kind.is_stream else None
         peer = address_of(context.peer())
-        call = Call(kind, given_id, next_number(), peer, headers.find, target, progress)
+        call = CallInfo(kind, given_id, next_number(), peer, headers.find, target, progress)
         if given_id is not None or progress is not None:
             context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         super().__init__(chain, call)
 
     def outcome_of(self, error: BaseException) -> str:
-        """See Passage. A task is cancelled when its client is gone, or has lost patience."""
+        """See CallContext. A task is cancelled when its client is gone, or has lost patience."""
         if isinstance(error, asyncio.CancelledError):
             return CANCELLED
         if isinstance(error, CancelledError):

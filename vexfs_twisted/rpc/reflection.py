@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
-from ..interception import Kind
+from ..middleware import Method
 from .guarded import Places, Requests, guarded
 from .passages import Context
 from .pool import POOL
@@ -55,7 +55,7 @@ def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpc
                 yield answer
 
     def handler(name: str) -> grpc.RpcMethodHandler[Any, Any]:
-        kind = Kind("grpc", name, is_stream=True)
+        kind = Method("grpc", name, is_stream=True)
         return grpc.stream_stream_rpc_method_handler(guarded(kind, answers, wire))
 
     return [

@@ -16,10 +16,10 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 
-from ..answering import UNBOUNDED, Rooms
-from ..interception import Chain
 from ..interfaces import IStreamOperations
 from ..logs import get_logger
+from ..middleware import MiddlewareChain
+from ..reservations import UNBOUNDED, Reservations
 from . import reflection
 from .crossing import CallInReactor, Crossing
 from .guarded import UnknownMethods
@@ -51,13 +51,13 @@ class RpcService(Service):
         operations: IStreamOperations,
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
-        chain: Chain | None = None,
-        rooms: Rooms = UNBOUNDED,
+        chain: MiddlewareChain | None = None,
+        rooms: Reservations = UNBOUNDED,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
-        self._chain = chain or Chain()
+        self._chain = chain or MiddlewareChain()
         self._rooms = rooms
         self._run: _Run | None = None
 
@@ -107,8 +107,8 @@ class _Run:
         operations: IStreamOperations,
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
-        chain: Chain,
-        rooms: Rooms,
+        chain: MiddlewareChain,
+        rooms: Reservations,
     ) -> None:
         self._operations = operations
         self._settings = settings

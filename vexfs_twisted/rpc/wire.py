@@ -9,9 +9,9 @@ from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
-from ..answering import UNBOUNDED, Rooms
-from ..interception import Chain, Kind
+from ..middleware import Method, MiddlewareChain
 from ..model.errors import Unavailable
+from ..reservations import UNBOUNDED, Reservations
 from ..tracebacks import let_go
 from .crossing import Crossing
 from .errors import Status
@@ -79,9 +79,9 @@ class Wire:
     def __init__(
         self,
         crossing: Crossing,
-        chain: Chain,
+        chain: MiddlewareChain,
         settings: RpcSettings | None = None,
-        rooms: Rooms = UNBOUNDED,
+        rooms: Reservations = UNBOUNDED,
     ) -> None:
         self.crossing = crossing
         self.settings = settings or RpcSettings()
@@ -92,7 +92,7 @@ class Wire:
         self.streams = InFlight()
         self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
 
-    def passage(self, kind: Kind, context: Context, target: str = "") -> RpcPassage:
+    def passage(self, kind: Method, context: Context, target: str = "") -> RpcPassage:
         """The passage of a call that is about to begin, through the interceptors."""
         return RpcPassage(self._chain, kind, context, target)
 

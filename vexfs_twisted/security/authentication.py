@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hmac import compare_digest
 
-from ..interception import Call
+from ..middleware import CallInfo
 from ..model.errors import Unauthenticated
 
 _SCHEME = "bearer "
@@ -26,7 +26,7 @@ class Authentication:
     def __init__(self, keys: Iterable[str]) -> None:
         self._keys = [key.encode() for key in keys]
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         """Raise Unauthenticated for a call without a key, or with a wrong one."""
         if call.kind.is_open:
             return
@@ -39,7 +39,7 @@ class Authentication:
         if token is not None and token != given:
             raise Unauthenticated("The API key and the Authorization bearer token differ")
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """Nothing is kept."""
 
     def _knows(self, given: bytes) -> bool:

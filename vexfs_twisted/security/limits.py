@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import ceil
 from threading import Lock
 
-from ..interception import Call
+from ..middleware import CallInfo
 from ..model.errors import RateLimited
 
 BURST_S = 1.0
@@ -45,7 +45,7 @@ class RateLimit:
         """How many clients are remembered."""
         return len(self._full_at)
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         """Take a token, or raise RateLimited where the client's bucket is empty."""
         client = call.peer
         with self._lock:
@@ -65,7 +65,7 @@ class RateLimit:
                 return
         raise RateLimited(f"a client may make {self.per_second} calls a second", max(1, ceil(wait)))
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """A token that was taken is not given back."""
 
     def _make_room(self, now: float) -> None:

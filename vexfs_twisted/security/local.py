@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
-from ..interception import Call
+from ..middleware import CallInfo
 from ..model.errors import Forbidden
 
 _FROM_ELSEWHERE = ("origin", "forwarded", "x-forwarded-for")
@@ -18,7 +18,7 @@ class LocalCallers:
     so usable from any thread. A server with keys asks for those instead.
     """
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         """Raise Forbidden for a local call that may come from another machine or from a page."""
         if not call.kind.is_local:
             return
@@ -28,7 +28,7 @@ class LocalCallers:
                 "without an API key this is only for programs on the server's own machine"
             )
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """Nothing is kept."""
 
 

@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..engine.bounds import Outgrown
-from ..model.allowance import Allowance
 from ..model.errors import as_value
+from ..model.read_context import ReadContext
 from .pool import WorkerPool
 
 Request = TypeVar("Request")
@@ -25,7 +25,7 @@ class _Read(Generic[Request, Result]):
 
     __slots__ = ("allowance", "deferred", "request")
 
-    def __init__(self, request: Request, allowance: Allowance) -> None:
+    def __init__(self, request: Request, allowance: ReadContext) -> None:
         self.request: Request | None = request
         self.allowance = allowance
         self.deferred: Deferred[Result] = Deferred(self._cancel)
@@ -35,7 +35,7 @@ class _Read(Generic[Request, Result]):
         self.allowance.cancel()
 
 
-Work: TypeAlias = Callable[[Sequence[Request], Sequence[Allowance]], Sequence[Result | Exception]]
+Work: TypeAlias = Callable[[Sequence[Request], Sequence[ReadContext]], Sequence[Result | Exception]]
 """Answers each request, within its allowance, with a result or with an exception."""
 
 
@@ -69,7 +69,7 @@ class Coalescer(Generic[Request, Result]):
         self._is_called = False
         self._choosing = Lock()
 
-    def submit(self, request: Request, allowance: Allowance) -> Deferred[Result]:
+    def submit(self, request: Request, allowance: ReadContext) -> Deferred[Result]:
         """The answer to `request`. Cancelling drops it, and cancels its allowance."""
         read: _Read[Request, Result] = _Read(request, allowance)
         self._enqueue(read)

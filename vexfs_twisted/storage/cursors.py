@@ -10,8 +10,8 @@ from twisted.python.failure import Failure
 
 from ..engine.cursor import Cursor
 from ..interfaces import BatchCursor
-from ..model.allowance import Allowance
 from ..model.errors import Unavailable
+from ..model.read_context import ReadContext
 from ..model.streams import Batch, P
 from .lanes import Lanes
 
@@ -32,7 +32,7 @@ class Cursors:
 
     def open(
         self,
-        allowance: Allowance,
+        allowance: ReadContext,
         begin: Callable[A, Cursor[P]],
         *args: A.args,
         **kwargs: A.kwargs,
@@ -44,7 +44,7 @@ class Cursors:
 
         return self.run(allowance, lambda: begin(*args, **kwargs)).addCallback(opened)
 
-    def run(self, allowance: Allowance, function: Callable[[], T]) -> Deferred[T]:
+    def run(self, allowance: ReadContext, function: Callable[[], T]) -> Deferred[T]:
         """Call `function` in a thread, a step of a read, after the calls that have come before."""
         return self._turns.run(lambda: self._readers.run(allowance.step(), function))
 
@@ -56,7 +56,7 @@ class Cursors:
 class _StoredCursor(Generic[P]):
     """See BatchCursor."""
 
-    def __init__(self, cursors: Cursors, cursor: Cursor[P], allowance: Allowance) -> None:
+    def __init__(self, cursors: Cursors, cursor: Cursor[P], allowance: ReadContext) -> None:
         self._cursors = cursors
         self._cursor = cursor
         self._allowance = allowance

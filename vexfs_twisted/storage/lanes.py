@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from ..engine.bounds import Bounds, Outgrown
 from ..engine.portions import Portion
-from ..model.allowance import Allowance
+from ..model.read_context import ReadContext
 from .pool import CallInReactor, WorkerPool
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Lanes:
         """Take no more reads; fires when all that were taken are answered and the threads ended."""
         return self.short.stop().addCallback(lambda _: self.long.stop())
 
-    def run(self, allowance: Allowance, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def run(self, allowance: ReadContext, function: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `function`, which may be called twice, within the bounds of a read.
 
         Cancelling the Deferred cancels the allowance.
@@ -49,7 +49,7 @@ class Lanes:
         return read.addErrback(self._again, allowance, function, *args)
 
     def _again(
-        self, failure: Failure, allowance: Allowance, function: Callable[..., T], *args: Any
+        self, failure: Failure, allowance: ReadContext, function: Callable[..., T], *args: Any
     ) -> Deferred[T]:
         failure.trap(Outgrown)
         return self.long.run(
@@ -57,6 +57,6 @@ class Lanes:
         )
 
 
-def _bounded(allowance: Allowance, is_short: bool, function: Callable[..., T], *args: Any) -> T:
+def _bounded(allowance: ReadContext, is_short: bool, function: Callable[..., T], *args: Any) -> T:
     with Bounds([allowance], is_short=is_short), Portion(allowance.size):
         return function(*args)

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from ..bursts import BurstQueue
 from ..engine.bounds import STOPS
-from ..model.answers import AnswerTooLarge
 from ..model.errors import DomainError, Unavailable
+from ..model.scored_points import AnswerTooLarge
+from ..wakeup import WakeupQueue
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class WorkerPool:
         self._name = name
         self.size = size
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._done: BurstQueue[_Job | None] = BurstQueue(lambda: call_in_reactor(self._answer))
+        self._done: WakeupQueue[_Job | None] = WakeupQueue(lambda: call_in_reactor(self._answer))
         self._accepting = False
         self._running = 0
         self._stopped: Deferred[None] = Deferred()

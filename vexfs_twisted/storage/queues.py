@@ -11,9 +11,9 @@ from ..engine.bounds import BoundsOfEach
 from ..engine.collection import Collection
 from ..engine.portions import Portion
 from ..engine.query.scrolling import Retrieve
-from ..model.allowance import Allowance
-from ..model.answers import AnswerTooLarge
 from ..model.queries import Query, Record, ScoredPoint
+from ..model.read_context import ReadContext
+from ..model.scored_points import AnswerTooLarge
 from .coalescer import Coalescer, Work
 from .lanes import Lanes
 from .pool import WorkerPool
@@ -60,13 +60,13 @@ class CollectionQueues:
         )
 
     def _retrieve_each(
-        self, requests: Sequence[Retrieve], _: Sequence[Allowance]
+        self, requests: Sequence[Retrieve], _: Sequence[ReadContext]
     ) -> Sequence[list[Record] | Exception]:
         # They are too short to be stopped.
         return self.collection.retrieve_each(requests)
 
     def _query_each(
-        self, is_short: bool, batches: Sequence[QueryBatch], allowances: Sequence[Allowance]
+        self, is_short: bool, batches: Sequence[QueryBatch], allowances: Sequence[ReadContext]
     ) -> list[QueryAnswers | Exception]:
         """Answer whole batches by one call; a batch fails with the first error in it."""
         pairs = zip(batches, allowances, strict=True)
@@ -82,7 +82,7 @@ def _kind_of(batch: QueryBatch) -> int:
 
 
 def within(
-    read_each: Work[Request, Result], requests: Sequence[Request], allowances: Sequence[Allowance]
+    read_each: Work[Request, Result], requests: Sequence[Request], allowances: Sequence[ReadContext]
 ) -> Sequence[Result | Exception]:
     """The answers to reads by one call, within what they may fetch together.
 

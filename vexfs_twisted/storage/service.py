@@ -17,7 +17,6 @@ from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
 from ..interfaces import BatchCursor, IStorage, Outcome
-from ..model.allowance import Allowance
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -39,6 +38,7 @@ from ..model.queries import (
     Scroll,
     Selection,
 )
+from ..model.read_context import ReadContext
 from ..model.updates import Update
 from .cursors import Cursors
 from .lanes import Lanes
@@ -164,7 +164,7 @@ class StorageService(Service):
         return self._committers.run(self._catalog.update_aliases, actions)
 
     def collection_info(
-        self, name: str, allowance: Allowance | None = None
+        self, name: str, allowance: ReadContext | None = None
     ) -> Deferred[CollectionInfo]:
         """See IStorage."""
         waiting = self._queues_of(name).writer.queue_length
@@ -195,15 +195,15 @@ class StorageService(Service):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: Allowance | None = None,
+        allowance: ReadContext | None = None,
     ) -> Deferred[list[Record]]:
         """See IStorage."""
         if len(ids) > _MOST_TOGETHER:
             return self._read(name, allowance, Collection.retrieve, ids, selection)
-        return self._queues_of(name).retrieves.submit((ids, selection), allowance or Allowance())
+        return self._queues_of(name).retrieves.submit((ids, selection), allowance or ReadContext())
 
     def scroll(
-        self, name: str, request: Scroll, allowance: Allowance | None = None
+        self, name: str, request: Scroll, allowance: ReadContext | None = None
     ) -> Deferred[Page]:
         """See IStorage."""
         return self._read(name, allowance, Collection.scroll, request)
@@ -213,41 +213,43 @@ class StorageService(Service):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: Allowance | None = None,
+        allowance: ReadContext | None = None,
     ) -> Deferred[BatchCursor[Record]]:
         """See IStorage."""
         begin = self._catalog.get(name).open_retrieve
-        return self._cursors.open(allowance or Allowance(), begin, ids, selection)
+        return self._cursors.open(allowance or ReadContext(), begin, ids, selection)
 
     def open_scroll(
-        self, name: str, request: Scroll, allowance: Allowance | None = None
+        self, name: str, request: Scroll, allowance: ReadContext | None = None
     ) -> Deferred[BatchCursor[Record]]:
         """See IStorage."""
         begin = self._catalog.get(name).open_scroll
-        return self._cursors.open(allowance or Allowance(), begin, request)
+        return self._cursors.open(allowance or ReadContext(), begin, request)
 
     def open_query(
-        self, name: str, query: Query, allowance: Allowance | None = None
+        self, name: str, query: Query, allowance: ReadContext | None = None
     ) -> Deferred[BatchCursor[ScoredPoint]]:
         """See IStorage."""
         begin = self._catalog.get(name).open_query
-        return self._cursors.open(allowance or Allowance(), begin, query)
+        return self._cursors.open(allowance or ReadContext(), begin, query)
 
-    def count(self, name: str, request: Count, allowance: Allowance | None = None) -> Deferred[int]:
+    def count(
+        self, name: str, request: Count, allowance: ReadContext | None = None
+    ) -> Deferred[int]:
         """See IStorage."""
         return self._read(name, allowance, Collection.count, request)
 
     def facet(
-        self, name: str, request: Facet, allowance: Allowance | None = None
+        self, name: str, request: Facet, allowance: ReadContext | None = None
     ) -> Deferred[list[FacetHit]]:
         """See IStorage."""
         return self._read(name, allowance, Collection.facet, request)
 
     def query_batch(
-        self, name: str, queries: Sequence[Query], allowance: Allowance | None = None
+        self, name: str, queries: Sequence[Query], allowance: ReadContext | None = None
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """See IStorage."""
-        return self._queues_of(name).queries.submit(queries, allowance or Allowance())
+        return self._queues_of(name).queries.submit(queries, allowance or ReadContext())
 
     def _attend(self, collection: Collection) -> None:
         """Something was written to the collection."""
@@ -271,13 +273,13 @@ class StorageService(Service):
     def _read(
         self,
         name: str,
-        allowance: Allowance | None,
+        allowance: ReadContext | None,
         method: Callable[Concatenate[Collection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Deferred[T]:
         call = partial(method, self._catalog.get(name), *args, **kwargs)
-        return self._readers.run(allowance or Allowance(), call)
+        return self._readers.run(allowance or ReadContext(), call)
 
     def _queues_of(self, name: str) -> CollectionQueues:
         collection = self._catalog.get(name)

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from ..allocator import trim
-from ..exhaustion import explained
+from ..limit_log import explained
 from ..logs import get_logger
 from ..model.errors import DomainError, StorageFull
 

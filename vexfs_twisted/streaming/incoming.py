@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 from ..interfaces import Outcome
 from ..model.streams import Acknowledgement
 from ..model.updates import Upsert
-from .bell import Bell
 from .budget import ByteBudget, Credit
 from .regrouping import Message, Run, RunDraft, size_of
 from .settings import StreamSettings
+from .signal import Signal
 
 Write = Callable[[str, Sequence[Upsert]], "Deferred[list[Outcome]]"]
 """Carries out upserts of one collection in one commit, up to the first error."""
@@ -67,7 +67,7 @@ class Incoming:
         self._putting: Deferred[None] | None = None
         self._finished: Deferred[int] | None = None
         self._hearing: Deferred[Sequence[Acknowledgement]] | None = None
-        self._bell = Bell()
+        self._bell = Signal()
 
     def put(self, name: str, update: Upsert) -> Deferred[None]:
         """See IncomingStream."""

@@ -10,11 +10,11 @@ from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 
 from ..interfaces import BatchCursor
-from ..model.allowance import Allowance
+from ..model.read_context import ReadContext
 from ..model.streams import Batch, P
-from .bell import Bell
 from .budget import ByteBudget, Credit
 from .settings import StreamSettings
+from .signal import Signal
 
 OpenCursor = Callable[[], "Deferred[BatchCursor[P]]"]
 """Begins the read."""
@@ -34,12 +34,12 @@ class Outgoing(Generic[P]):
         open_cursor: OpenCursor[P],
         budget: ByteBudget,
         settings: StreamSettings,
-        allowance: Allowance | None = None,
+        allowance: ReadContext | None = None,
     ) -> None:
         self.opened: Deferred[Outgoing[P]] = Deferred(lambda _: self.close())
         self.over: Deferred[None] = Deferred()
         self._open_cursor = open_cursor
-        self._allowance = allowance or Allowance()
+        self._allowance = allowance or ReadContext()
         self._budget = budget
         self._settings = settings
         self._cursor: BatchCursor[P] | None = None
@@ -51,7 +51,7 @@ class Outgoing(Generic[P]):
         self._end: Failure | None = None
         self._is_read = False
         self._is_over = False
-        self._bell = Bell()
+        self._bell = Signal()
 
     def take(self) -> Deferred[Batch[P] | None]:
         """See OutgoingStream."""

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
-from ..model.allowance import Allowance
 from ..model.errors import TimedOut, TooMany, Unavailable
+from ..model.read_context import ReadContext
 from ..model.status import StreamsStatus
 from ..model.streams import P
 from .budget import ByteBudget
@@ -64,7 +64,7 @@ class Streams(Service):
         self,
         open_cursor: OpenCursor[P],
         timeout: float | None = None,
-        allowance: Allowance | None = None,
+        allowance: ReadContext | None = None,
     ) -> Deferred[Outgoing[P]]:
         """A stream of what the cursor reads; fires once the cursor is open.
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from ..interception import CANCELLED, INTERNAL, OK, Call
 from ..logs import get_logger, is_logged
+from ..middleware import CANCELLED, INTERNAL, OK, CallInfo
 
 log = get_logger("vexfs.calls")
 
@@ -34,12 +34,12 @@ class CallLog:
         self._written = 0
         self._left_out = 0
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         """Tell of a stream that begins, at the lowest level."""
         if call.progress is not None and is_logged("debug"):
             log.debug("stream began", **_fields(call))
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """Tell of a call that has ended."""
         level = self._level_of(outcome)
         if not is_logged(level):
@@ -74,7 +74,7 @@ class CallLog:
             return left_out
 
 
-def _fields(call: Call) -> dict[str, Any]:
+def _fields(call: CallInfo) -> dict[str, Any]:
     fields = {"wire": call.kind.wire, "method": call.kind.method}
     if call.target:
         fields["path"] = call.target

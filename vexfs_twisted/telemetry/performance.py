@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from threading import Lock
 
-from ..interception import CANCELLED, OK, Call, Kind
+from ..middleware import CANCELLED, OK, CallInfo, Method
 from ..model.status import CallFigures
 from .histogram import Histogram
 
@@ -48,16 +48,16 @@ class Performance:
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
-        self._ended: deque[tuple[Kind, str, float]] = deque()
+        self._ended: deque[tuple[Method, str, float]] = deque()
         self._lock = Lock()
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         """Count an open stream. Other calls are over too soon for anyone to see them."""
         if call.progress is not None:
             with self._lock:
                 self._record(call.kind).open += 1
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """Count a call that has ended."""
         self._ended.append((call.kind, outcome, seconds))
         if len(self._ended) >= _AT_ONCE:
@@ -84,7 +84,7 @@ class Performance:
             if kind.is_stream:
                 record.open -= 1
 
-    def _record(self, kind: Kind) -> _Record:
+    def _record(self, kind: Method) -> _Record:
         record = self._records.get(kind.method)
         if record is None:
             record = self._records[kind.method] = _Record(kind.wire)

@@ -70,7 +70,7 @@ class Holdings:
 
 
 @frozen
-class Status:
+class StatusReport:
     """See ServerStatus. Belongs to the reactor thread. `rpc` None is no gRPC."""
 
     rpc: _Listener | None

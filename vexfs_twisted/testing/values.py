@@ -23,13 +23,7 @@ from ..model.filters import (
 )
 from ..model.ids import PointId
 from ..model.payload_path import PayloadPath
-from ..model.queries import (
-    ALL_PAYLOAD,
-    NearestToVector,
-    PayloadMode,
-    PayloadSelector,
-    Selection,
-)
+from ..model.queries import ALL_PAYLOAD, NearestToVector, PayloadMode, PayloadSelector, Selection
 from ..model.updates import DeletePoints, Upsert
 from ..model.vectors import UNNAMED, Vector, VectorColumn
 

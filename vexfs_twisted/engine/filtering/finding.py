@@ -8,13 +8,7 @@ from functools import partial
 import numpy as np
 import orjson
 
-from ...model.filters import (
-    Condition,
-    FieldCondition,
-    Filter,
-    Nested,
-    TextMatch,
-)
+from ...model.filters import Condition, FieldCondition, Filter, Nested, TextMatch
 from ..bounds import checkpoint, in_slices
 from ..columns.answers import matching_terms, satisfying, spelled_match
 from ..columns.building import Steps

@@ -6,14 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from attrs import evolve
 
-from ...model.filters import (
-    Condition,
-    FieldCondition,
-    Filter,
-    MatchAny,
-    MatchValue,
-    Nested,
-)
+from ...model.filters import Condition, FieldCondition, Filter, MatchAny, MatchValue, Nested
 from ...model.payload_path import PayloadPath
 
 MANY = 8

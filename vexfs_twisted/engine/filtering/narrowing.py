@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...model.filters import (
-    Condition,
-    FieldCondition,
-    Filter,
-    IsEmpty,
-    Nested,
-    ValuesCount,
-)
+from ...model.filters import Condition, FieldCondition, Filter, IsEmpty, Nested, ValuesCount
 from ...model.payload_path import EachElement, PayloadPath, Step
 from .predicates import lies_within
 from .values import array_steps

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...model.answers import ScoredSlice
 from ...model.errors import DomainError, NotFound, NotSupported, unknown_vector, wrong_dimension
 from ...model.filters import Filter
 from ...model.queries import (
@@ -20,6 +19,7 @@ from ...model.queries import (
     Selection,
     check_query_vector,
 )
+from ...model.scored_points import ScoredSlice
 from ...model.vectors import Vector
 from ..bounds import STOPS, UNBOUNDED, BoundsOfEach
 from ..filtering.rows import selected

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
 
-from ...model.answers import ScoredColumns, ScoredSlice
 from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
+from ...model.scored_points import ScoredColumns, ScoredSlice
 from ...model.vectors import NamedVectors, Vector
 from ..bounds import checkpoint, expect
 from ..index.kernels import Scores

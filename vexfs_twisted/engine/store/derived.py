@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import orjson
 from attrs import frozen
 
-from ...model.exhaustion import is_exhausted
+from ...model.system_limits import is_exhausted
 from .filemap import FileMap
 
 PAGE = 4096

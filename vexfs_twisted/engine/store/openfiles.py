@@ -7,7 +7,7 @@ import sys
 from threading import Lock
 from typing import Protocol
 
-from ...model.exhaustion import is_exhausted, map_limit
+from ...model.system_limits import is_exhausted, map_limit
 
 _ENDLESS = 1 << 20
 

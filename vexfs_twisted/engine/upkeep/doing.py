@@ -12,14 +12,7 @@ from ..collection_store import CollectionStore
 from ..index.graph.errors import DamagedGraph
 from ..index.graph.graph import Graph
 from ..store.advice import advise
-from ..store.segments import (
-    Segment,
-    Segments,
-    graph_file,
-    new_uuid,
-    remove_files,
-    replaced,
-)
+from ..store.segments import Segment, Segments, graph_file, new_uuid, remove_files, replaced
 from ..store.view import View
 from .building import Building, ShouldStop
 from .coding import codes_at_hand, with_codes

@@ -22,14 +22,7 @@ from ...model.filters import (
     Range,
     ValuesCount,
 )
-from ...model.geo import (
-    GeoBoundingBox,
-    GeoPoint,
-    GeoPolygon,
-    GeoRadius,
-    check_ring,
-    geo_point,
-)
+from ...model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius, check_ring, geo_point
 from .fields import (
     Reader,
     optional,

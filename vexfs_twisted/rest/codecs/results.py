@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 
 from ...jsonform.collections import config_to_json
-from ...model.advice import warnings_about
 from ...model.collection import Alias, ClusterInfo, CollectionInfo
+from ...model.config_warnings import warnings_about
 from ...model.payload_index import FieldInfo, FieldType
 from ...model.queries import FacetHit, Record, ScoredPoint
 from ...model.updates import UpdateResult

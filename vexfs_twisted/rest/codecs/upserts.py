@@ -13,13 +13,7 @@ from .fields import Reader, optional, read_object, reader_of, refuse_shard_key, 
 from .filters import read_optional_filter
 from .gathering import Gathered, gathered
 from .ids import read_ids
-from .pointlists import (
-    PointsDraft,
-    PointVectorsDraft,
-    RowsDraft,
-    check_payloads,
-    dump_payloads,
-)
+from .pointlists import PointsDraft, PointVectorsDraft, RowsDraft, check_payloads, dump_payloads
 
 _read_mode: Reader[UpdateMode] = reader_of(UpdateMode)
 

@@ -12,13 +12,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ...model.datetimes import SECONDS
 from ...model.errors import BadInput, MalformedMessage, Place, Problem, ValidationError
 from ...model.names import check_collection_name
-from ...model.validation import Bounds
+from ...model.validation import ValueRange
 from ..generated import points_pb2 as pb
 from .enums import number_of
 
 E = TypeVar("E", bound=Enum)
 
-_TIMEOUT = Bounds(1)
+_TIMEOUT = ValueRange(1)
 _NANOS = range(1_000_000_000)
 
 

@@ -28,12 +28,12 @@ from ...model.filters import (
     no_min_count,
 )
 from ...model.payload_path import PayloadPath
-from ...model.validation import Bounds
+from ...model.validation import ValueRange
 from ..generated import qdrant_common_pb2 as common
 from .ids import read_ids
 from .predicates import PREDICATES
 
-_AT_LEAST_ONE = Bounds(1)
+_AT_LEAST_ONE = ValueRange(1)
 
 
 @frozen

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.answers import ScoredColumns, ScoredSlice
 from ...model.queries import ScoredPoint
+from ...model.scored_points import ScoredColumns, ScoredSlice
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 from .points import write_scored

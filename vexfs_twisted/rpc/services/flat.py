@@ -16,13 +16,7 @@ from ...model.queries import Page, Record, ScoredPoint
 from ...model.streams import Acknowledgement
 from ...model.updates import Upsert
 from ..codecs.fields import read_collection_name, refuse_shard_keys
-from ..codecs.flat import (
-    read_create,
-    read_search,
-    read_search_batch,
-    read_whole_scroll,
-    restated,
-)
+from ..codecs.flat import read_create, read_search, read_search_batch, read_whole_scroll, restated
 from ..codecs.ids import read_ids
 from ..codecs.queries import read_search as read_query
 from ..codecs.selections import read_selection

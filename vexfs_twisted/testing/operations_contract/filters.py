@@ -6,18 +6,7 @@ from typing import Any
 
 from ...model.filters import Filter
 from ...model.ids import PointId
-from ..values import (
-    Point,
-    any_of,
-    equals,
-    has_id,
-    must,
-    must_not,
-    nearest,
-    none_of,
-    should,
-    within,
-)
+from ..values import Point, any_of, equals, has_id, must, must_not, nearest, none_of, should, within
 from .case import ContractCase, ids_of
 from .updates import UUID_A, UUID_B
 

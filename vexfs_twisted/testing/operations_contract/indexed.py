@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.errors import BadInput
-from ...model.filters import (
-    DatetimeRange,
-    FieldCondition,
-    HoldsNull,
-    IsEmpty,
-    IsNull,
-    Predicate,
-)
+from ...model.filters import DatetimeRange, FieldCondition, HoldsNull, IsEmpty, IsNull, Predicate
 from ...model.ids import PointId
 from ...model.payload_index import (
     CreateFieldIndex,

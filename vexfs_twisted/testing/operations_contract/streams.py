@@ -11,14 +11,7 @@ from ...interfaces import IncomingStream, IStreamOperations, OutgoingStream
 from ...model.errors import BadInput, BadRequest, DomainError, NotFound
 from ...model.ids import PointId
 from ...model.payload_path import PayloadPath
-from ...model.queries import (
-    NearestToVector,
-    OrderBy,
-    Query,
-    Record,
-    ScoredPoint,
-    Scroll,
-)
+from ...model.queries import NearestToVector, OrderBy, Query, Record, ScoredPoint, Scroll
 from ...model.streams import UNLIMITED, Acknowledgement
 from ...model.updates import DeletePoints, Upsert
 from ..values import EVERYTHING, Point, must, plain_upsert, upsert, vector, within

@@ -9,7 +9,7 @@ from time import monotonic
 _MOST = 256
 
 
-class Seldom:
+class Throttle:
     """Says yes to each thing once in so many seconds of `clock`. From any thread."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:

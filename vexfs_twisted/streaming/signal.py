@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 
-class Bell:
+class Signal:
     """Wakes the one who waits when it rings."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from .model.device import DeviceError, ProbeReport
 from .subcommands import SubcommandOptions
 
 
-class Status(IntEnum):
+class ExitStatus(IntEnum):
     """What the process ends with."""
 
     SOUND = 0
@@ -24,7 +24,7 @@ class Status(IntEnum):
     CANNOT_BE_ASKED = 2
 
 
-class Options(SubcommandOptions):
+class ProbeOptions(SubcommandOptions):
     """The command line of the probe."""
 
     synopsis = "Usage: vexfs-qdrant probe [options] PATH"
@@ -50,12 +50,12 @@ class Options(SubcommandOptions):
 
 def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = open_device) -> int:
     """Run the command: the report goes to standard output, and the exit status is answered."""
-    options = Options()
+    options = ProbeOptions()
     try:
         options.parseOptions(list(arguments))
     except UsageError as error:
         sys.stderr.write(f"vexfs-qdrant probe: {error}\n")
-        return Status.CANNOT_BE_ASKED
+        return ExitStatus.CANNOT_BE_ASKED
     try:
         device = find_device(options.path)
         try:
@@ -64,17 +64,17 @@ def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = 
             device.close()
     except DeviceError as error:
         sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {error}\n")
-        return Status.CANNOT_BE_ASKED
+        return ExitStatus.CANNOT_BE_ASKED
 
 
-def _ask(device: IVectorDevice, options: Options) -> Status:
+def _ask(device: IVectorDevice, options: ProbeOptions) -> ExitStatus:
     if isinstance(device, SoleFileDevice):
         held = device.held()
         if held:
             # A probe would empty it, and nobody who asks whether a device is sound expects that.
             text = f"it holds {held} vectors, which a probe would replace; give an empty one"
             sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {text}\n")
-            return Status.CANNOT_BE_ASKED
+            return ExitStatus.CANNOT_BE_ASKED
     report = probe(device, slow=options["slow"])
     _print(report_lines(device, report))
     if report.is_sound and not options["no-figures"]:
@@ -82,7 +82,7 @@ def _ask(device: IVectorDevice, options: Options) -> Status:
             _print(figure_lines(measure(device)))
         except DeviceError as error:
             _print([f"figures    none: {error}"])
-    return Status.SOUND if report.is_sound else Status.UNSOUND
+    return ExitStatus.SOUND if report.is_sound else ExitStatus.UNSOUND
 
 
 def report_lines(device: IVectorDevice, report: ProbeReport) -> Iterator[str]:

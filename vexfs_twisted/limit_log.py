@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .logs import get_logger
-from .model.exhaustion import exhausted
-from .seldom import Seldom
+from .model.system_limits import exhausted
+from .throttle import Throttle
 
 log = get_logger("vexfs.limits")
 
@@ -12,7 +12,7 @@ SECONDS = 60.0
 """For so long after a line the log has no other of the limit, which every call may meet."""
 
 
-_seldom = Seldom(SECONDS)
+_seldom = Throttle(SECONDS)
 
 
 def explained(error: BaseException) -> BaseException:

@@ -23,7 +23,7 @@ a second for each of `SLOWEST` bytes."""
 SLOWEST = 1024 * 1024
 
 
-class AnswerRooms:
+class AnswerReservations:
     """Makes the rooms of all answers, which share `budget`. See Rooms.
 
     A read begins with an allowance. One that needs more begins again when it has been granted what
@@ -38,12 +38,12 @@ class AnswerRooms:
     def __init__(self, budget: ByteBudget, clock: IReactorTime) -> None:
         self.budget = budget
         self._clock = clock
-        self._on_their_way: dict[AnswerRoom, tuple[float, Callable[[], object]]] = {}
+        self._on_their_way: dict[AnswerReservation, tuple[float, Callable[[], object]]] = {}
         self._timer: IDelayedCall | None = None
 
-    def room(self, copies: int) -> AnswerRoom:
+    def room(self, copies: int) -> AnswerReservation:
         """See Rooms."""
-        return AnswerRoom(self, copies)
+        return AnswerReservation(self, copies)
 
     def freed(self, size: int) -> None:
         """See Rooms."""
@@ -62,13 +62,13 @@ class AnswerRooms:
         self._watch()
         return claim
 
-    def sending(self, room: AnswerRoom, size: int, give_up: Callable[[], object]) -> None:
+    def sending(self, room: AnswerReservation, size: int, give_up: Callable[[], object]) -> None:
         """The answer in `room` is on its way."""
         due = self._clock.seconds() + PATIENCE_S + size / SLOWEST
         self._on_their_way[room] = due, give_up
         self._watch()
 
-    def arrived(self, room: AnswerRoom) -> None:
+    def arrived(self, room: AnswerReservation) -> None:
         """The answer in `room` is out, or was given up."""
         self._on_their_way.pop(room, None)
         if self._timer is not None and not (self._on_their_way and self.budget.is_waited_for):
@@ -92,12 +92,12 @@ class AnswerRooms:
         self._watch()
 
 
-class AnswerRoom:
+class AnswerReservation:
     """See Room."""
 
     __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_rooms")
 
-    def __init__(self, rooms: AnswerRooms, copies: int) -> None:
+    def __init__(self, rooms: AnswerReservations, copies: int) -> None:
         self._rooms = rooms
         self._copies = copies
         self._credit: Credit | None = None

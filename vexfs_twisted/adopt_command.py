@@ -19,7 +19,7 @@ from .settings import ConfigError
 from .subcommands import SubcommandOptions
 
 
-class Status(IntEnum):
+class ExitStatus(IntEnum):
     """What the process ends with."""
 
     WHOLE = 0
@@ -27,7 +27,7 @@ class Status(IntEnum):
     CANNOT = 2
 
 
-class Options(SubcommandOptions):
+class AdoptOptions(SubcommandOptions):
     """The command line of the adoption."""
 
     synopsis = "Usage: vexfs-qdrant adopt [options] [DIRECTORY [NAME]]"
@@ -59,7 +59,7 @@ class Options(SubcommandOptions):
 def run(arguments: Sequence[str]) -> int:
     """Run the command: what it finds goes to standard output, and the exit status is answered."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    options = Options()
+    options = AdoptOptions()
     try:
         options.parseOptions(list(arguments))
         adoption = Adoption(options.path())
@@ -69,10 +69,10 @@ def run(arguments: Sequence[str]) -> int:
             adoption.close()
     except (UsageError, ConfigError, EngineStartError) as error:
         sys.stderr.write(f"vexfs-qdrant adopt: {error}\n")
-        return Status.CANNOT
+        return ExitStatus.CANNOT
 
 
-def _work(adoption: Adoption, options: Options) -> Status:
+def _work(adoption: Adoption, options: AdoptOptions) -> ExitStatus:
     if options["forget"] is not None:
         adoption.forget(options["forget"])
         sys.stdout.write(f"given up   `{options['forget']}`\n")
@@ -85,7 +85,7 @@ def _work(adoption: Adoption, options: Options) -> Status:
     sys.stdout.write(f"known      {len(adoption.collections)} collections\n")
     for line in survey_lines(found):
         sys.stdout.write(f"{line}\n")
-    return Status.NOT_WHOLE if found.missing or found.unknown else Status.WHOLE
+    return ExitStatus.NOT_WHOLE if found.missing or found.unknown else ExitStatus.WHOLE
 
 
 def survey_lines(found: Survey) -> Iterator[str]:

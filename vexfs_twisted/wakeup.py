@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class BurstQueue(Generic[T]):
+class WakeupQueue(Generic[T]):
     """A queue from any threads to one receiver.
 
     `put` calls `wake` only when the receiver is not already awake; the receiver answers a wake with

@@ -15,7 +15,7 @@ class Cancelled(Exception):
     """Nobody waits for the read any more. Never told to a client."""
 
 
-class Allowance:
+class ReadContext:
     """The time and memory that one read has, and whether its client still waits for it.
 
     Made in the reactor thread where a read begins, and passed on to the loops that do the work, in
@@ -41,7 +41,7 @@ class Allowance:
         self,
         seconds: float | None = None,
         step_seconds: float | None = None,
-        parent: Allowance | None = None,
+        parent: ReadContext | None = None,
     ) -> None:
         self.seconds = seconds
         self.is_cancelled = False
@@ -55,9 +55,9 @@ class Allowance:
         """The client does not wait any more. Twice is harmless."""
         self.is_cancelled = True
 
-    def step(self) -> Allowance:
+    def step(self) -> ReadContext:
         """The allowance of the next step, which begins now and ends with this one at the latest."""
-        return Allowance(self._step_seconds, parent=self)
+        return ReadContext(self._step_seconds, parent=self)
 
     def is_over(self, now: float) -> bool:
         """Whether the read is to stop, at the time `now` of the monotonic clock."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, succeed
 
 
-class Room(Protocol):
+class Reservation(Protocol):
     """The memory of one answer. Methods are called in the reactor thread."""
 
     @property
@@ -44,17 +44,17 @@ class Room(Protocol):
         """Give back what is held, and what is claimed later. Twice is harmless."""
 
 
-class Rooms(Protocol):
+class Reservations(Protocol):
     """Makes rooms."""
 
-    def room(self, copies: int) -> Room:
+    def room(self, copies: int) -> Reservation:
         """A room for an answer that a wire has `copies` of while it encodes it. Any thread."""
 
     def freed(self, size: int) -> None:
         """`size` bytes are free again that were no answer's. In the reactor thread."""
 
 
-CURRENT: ContextVar[Room | None] = ContextVar("room", default=None)
+CURRENT: ContextVar[Reservation | None] = ContextVar("room", default=None)
 """The room of the answer that is being made."""
 
 
@@ -80,7 +80,7 @@ class _Unbounded:
     def release(self) -> None:
         """Nothing is held."""
 
-    def room(self, copies: int) -> Room:
+    def room(self, copies: int) -> Reservation:
         """Itself."""
         return self
 
@@ -89,4 +89,4 @@ class _Unbounded:
 
 
 UNBOUNDED = _Unbounded()
-"""Rooms without a bound."""
+"""Reservations without a bound."""

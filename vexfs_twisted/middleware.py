@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from attrs import define, frozen
 
 from .model.errors import DomainError
-from .model.exhaustion import exhausted
+from .model.system_limits import exhausted
 
 REQUEST_ID = "x-request-id"
 """The header, or key of metadata, in which the id of a call comes and goes back."""
@@ -37,7 +37,7 @@ next_number = count(1).__next__
 
 
 @frozen
-class Kind:
+class Method:
     """What calls of one method have in common.
 
     `method` is a gRPC method's full name, or an HTTP method and the template of its path: there are
@@ -53,7 +53,7 @@ class Kind:
 
 
 @define
-class Progress:
+class StreamProgress:
     """What has gone through a stream so far."""
 
     messages: int = 0
@@ -65,7 +65,7 @@ class Progress:
         self.points += points
 
 
-class Call(NamedTuple):
+class CallInfo(NamedTuple):
     """One call or stream, as interceptors see it.
 
     `given_id` is the id that the client gave, if it is fit to be sent back, and `number` makes one
@@ -75,13 +75,13 @@ class Call(NamedTuple):
     `progress` is there for streams.
     """
 
-    kind: Kind
+    kind: Method
     given_id: str | None
     number: int
     peer: str
     header: Callable[[str], str | None]
     target: str = ""
-    progress: Progress | None = None
+    progress: StreamProgress | None = None
 
     @property
     def request_id(self) -> str:
@@ -89,28 +89,28 @@ class Call(NamedTuple):
         return self.given_id or f"{_PROCESS}-{self.number:x}"
 
 
-class Interceptor(Protocol):
+class Middleware(Protocol):
     """One thing that is done about every call."""
 
-    def before(self, call: Call) -> None:
+    def before(self, call: CallInfo) -> None:
         """A call is about to begin. Raising a DomainError refuses it."""
 
-    def after(self, call: Call, outcome: str, seconds: float) -> None:
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """A call that was let through has ended, perhaps refused by a later interceptor.
 
         `outcome` is OK, CANCELLED, or the code of the domain error that was answered.
         """
 
 
-class Chain:
+class MiddlewareChain:
     """Interceptors in their order, the first being the outermost. Usable from any thread."""
 
-    def __init__(self, interceptors: Iterable[Interceptor] = ()) -> None:
+    def __init__(self, interceptors: Iterable[Middleware] = ()) -> None:
         self.interceptors = tuple(interceptors)
         self._inwards = tuple(interceptor.before for interceptor in self.interceptors)
         self._outwards = tuple(interceptor.after for interceptor in reversed(self.interceptors))
 
-    def begin(self, call: Call) -> None:
+    def begin(self, call: CallInfo) -> None:
         """Let a call through, or raise what refuses it. Then its end has been told already."""
         passed = 0
         try:
@@ -121,17 +121,17 @@ class Chain:
             self._tell(passed, call, outcome_of(error), 0.0)
             raise
 
-    def end(self, call: Call, outcome: str, seconds: float) -> None:
+    def end(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """A call that was let through has ended."""
         for after in self._outwards:
             after(call, outcome, seconds)
 
-    def _tell(self, passed: int, call: Call, outcome: str, seconds: float) -> None:
+    def _tell(self, passed: int, call: CallInfo, outcome: str, seconds: float) -> None:
         for after in self._outwards[len(self._outwards) - passed :]:
             after(call, outcome, seconds)
 
 
-class Passage:
+class CallContext:
     """A context manager: one call on its way through a chain, timed.
 
     Entering it raises what refuses the call.
@@ -139,7 +139,7 @@ class Passage:
 
     __slots__ = ("_chain", "_started", "call")
 
-    def __init__(self, chain: Chain, call: Call) -> None:
+    def __init__(self, chain: MiddlewareChain, call: CallInfo) -> None:
         self.call = call
         self._chain = chain
         self._started = perf_counter()

@@ -8,14 +8,14 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from ..answering import CURRENT, Room
-from ..model.allowance import Allowance
-from ..model.answers import AnswerTooLarge
 from ..model.queries import NO_PAYLOAD, Record, ScoredPoint, Selection
+from ..model.read_context import ReadContext
+from ..model.scored_points import AnswerTooLarge
+from ..reservations import CURRENT, Reservation
 
 T = TypeVar("T")
 
-Read = Callable[[Allowance], "Deferred[T]"]
+Read = Callable[[ReadContext], "Deferred[T]"]
 """Begins a read, perhaps again, within an allowance."""
 
 Points = Sequence[Record] | Sequence[ScoredPoint]
@@ -25,7 +25,9 @@ _BYTES_PER_POINT = 256
 _BYTES_PER_COMPONENT = 4
 
 
-def in_room(read: Read[T], allowance: Allowance, size_of: Callable[[T], int]) -> Deferred[T]:
+def within_reservation(
+    read: Read[T], allowance: ReadContext, size_of: Callable[[T], int]
+) -> Deferred[T]:
     """What `read` answers, in the room of the call that is being carried out.
 
     It begins with what may be fetched without asking. If that is too little it waits for what it
@@ -62,7 +64,9 @@ def size_of_answers(answers: Sequence[Points], selection: Selection) -> int:
     return count * each
 
 
-async def _once_there_is_room(room: Room, read: Read[T], allowance: Allowance, size: int) -> T:
+async def _once_there_is_room(
+    room: Reservation, read: Read[T], allowance: ReadContext, size: int
+) -> T:
     while True:
         await room.claim(size)
         allowance.size = size

@@ -13,14 +13,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 
 from .allocator import trim
-from .answering import Rooms
 from .config import Config
-from .descriptors import for_connections
 from .engine.catalog import Catalog
-from .interception import Chain, Interceptor
+from .file_limit import for_connections
 from .interfaces import IStreamOperations
 from .lifecycle import SequentialService
+from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
+from .reservations import Reservations
 from .rest.oversight import Oversight
 from .rest.server import RestService
 from .rest.settings import RestSettings
@@ -35,12 +35,12 @@ from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.pool import CallInReactor, WorkerPool
 from .storage.service import StorageService
 from .streaming.budget import ByteBudget
-from .streaming.rooms import AnswerRooms
+from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
 from .streaming.settings import StreamSettings
 from .telemetry.calllog import CallLog
 from .telemetry.performance import Performance
-from .telemetry.status import Holdings, Status
+from .telemetry.status import Holdings, StatusReport
 from .trimming import Trimming
 
 _CODEC_THREADS = 2
@@ -51,7 +51,7 @@ _BACKLOG = 1024
 
 
 @frozen
-class Parts:
+class Components:
     """The service that starts and stops the server, and what is told about it."""
 
     service: SequentialService
@@ -67,7 +67,7 @@ class Parts:
         return {"rest": f"http://{host_and_port(self.host, rest.port)}", "grpc": grpc}
 
 
-def build(config: Config, reactor: Any) -> Parts:
+def build(config: Config, reactor: Any) -> Components:
     """Make the parts; nothing is opened before the service starts."""
     call_in_reactor: CallInReactor = reactor.callFromThread
     catalog = Catalog(config.storage_path, config.collections)
@@ -82,21 +82,21 @@ def build(config: Config, reactor: Any) -> Parts:
     operations = Operations(storage, reactor, streams, config.read_timeout_s)
     # Half for each wire, so that clients of one cannot keep those of the other waiting.
     rest_rooms, rpc_rooms = (
-        AnswerRooms(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
+        AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
         for _ in range(2)
     )
     performance = Performance()
-    chain = Chain(_interceptors(config, performance))
+    chain = MiddlewareChain(_interceptors(config, performance))
     rpc = _rpc(config, operations, call_in_reactor, chain, rpc_rooms)
     holdings = Holdings(storage, device, monotonic)
-    status = Status(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
+    status = StatusReport(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
     oversight = Oversight(chain, status, rest_rooms)
     site = make_site(operations, _rest_settings(config), reactor, codecs.run, oversight)
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
     # The last to start is the first to stop: streams end while their wires still listen.
     children = [PoolService(codecs), trimming, storage, device, *wires, streams]
-    return Parts(SequentialService(children), rest, rpc, config.host)
+    return Components(SequentialService(children), rest, rpc, config.host)
 
 
 class PoolService(Service):
@@ -116,7 +116,7 @@ class PoolService(Service):
         return self._pool.stop()
 
 
-def _interceptors(config: Config, performance: Performance) -> Iterator[Interceptor]:
+def _interceptors(config: Config, performance: Performance) -> Iterator[Middleware]:
     """What every call passes, the outermost first; what is switched off is left out."""
     yield CallLog(config.log_calls, monotonic)
     yield performance
@@ -145,8 +145,8 @@ def _rpc(
     config: Config,
     operations: IStreamOperations,
     call_in_reactor: CallInReactor,
-    chain: Chain,
-    rooms: Rooms,
+    chain: MiddlewareChain,
+    rooms: Reservations,
 ) -> RpcService | None:
     if config.grpc_port is None:
         return None

@@ -17,14 +17,14 @@ from threading import Thread
 from typing import TextIO
 
 from .logs import get_logger
-from .seldom import Seldom
+from .throttle import Throttle
 
 _GRPC_LINE = re.compile(r"(?P<level>[IWEF])\d{4} [\d:.]+\s+\d+ (?P<place>[^\s\]]+)\] (?P<text>.*)")
 """The lines of absl's log: level, month and day, time, thread, file and line, text."""
 
 _GRPC_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
 
-_repeats = Seldom(60.0)
+_repeats = Throttle(60.0)
 """Which lines of grpc are told again: one that cannot accept says so every second."""
 
 _LINE_BYTES = 8192
