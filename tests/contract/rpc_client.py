@@ -47,11 +47,9 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.updates import Update, UpdateResult
+from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import collections_pb2 as pb
-from vexfs_twisted.rpc.generated import (
-    points_pb2,
-)
-from vexfs_twisted.rpc.pool import POOL
+from vexfs_twisted.rpc.generated import points_pb2
 
 ERRORS: Mapping[grpc.StatusCode, tuple[type[DomainError], ...]] = {
     grpc.StatusCode.INVALID_ARGUMENT: (*REFUSALS, ValidationError),

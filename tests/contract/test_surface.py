@@ -26,8 +26,8 @@ from tests.contract.surface import (
     Form,
 )
 from tests.support import shared_path
+from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2
-from vexfs_twisted.rpc.pool import POOL
 
 NOT_YET = r"not supported yet$"
 STANDALONE = "Qdrant is running in standalone mode"

@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from vexfs_twisted.interfaces import IStreamOperations
 from vexfs_twisted.middleware import MiddlewareChain
 from vexfs_twisted.model.errors import NotFound, Unavailable
-from vexfs_twisted.rpc.crossing import Crossing, Operation
+from vexfs_twisted.rpc.bridge import Bridge, Operation
 from vexfs_twisted.rpc.wire import INLINE_BYTES, INLINE_POINTS, InFlight, Wire
 
 
-class Bridge:
+class TwoLoops:
     """A crossing between an event loop and a reactor that run only when told to."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Bridge:
         self.wakes: list[Callable[[], None]] = []
         # The operations that these tests carry need nothing of an IStreamOperations.
         operations = cast(IStreamOperations, object())
-        self.crossing = Crossing(operations, self.loop, self.wakes.append)
+        self.crossing = Bridge(operations, self.loop, self.wakes.append)
 
     def carry(self, operation: Operation[Any], *, is_write: bool = False) -> asyncio.Task[Any]:
         task = self.loop.create_task(self.crossing.carry(operation, is_write=is_write))
@@ -47,7 +47,7 @@ class Bridge:
 
 class CrossingTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.bridge = Bridge()
+        self.bridge = TwoLoops()
         self.addCleanup(self.bridge.loop.close)
 
     def test_results_come_back(self) -> None:
@@ -156,7 +156,7 @@ class CrossingTests(SynchronousTestCase):
 class WireTests(SynchronousTestCase):
     def run_on_wire(self, use: Callable[[Wire], Any]) -> Any:
         async def run() -> Any:
-            wire = Wire(cast(Crossing, object()), MiddlewareChain())
+            wire = Wire(cast(Bridge, object()), MiddlewareChain())
             try:
                 return await use(wire)
             finally:

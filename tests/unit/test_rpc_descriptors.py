@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import (
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from vexfs_twisted.rpc import generated
-from vexfs_twisted.rpc.pool import POOL
+from vexfs_twisted.rpc.descriptor_pool import POOL
 
 # The release whose descriptors proto/ follows.
 RELEASE = "1.20."

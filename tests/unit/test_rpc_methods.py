@@ -6,10 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.middleware import MiddlewareChain
 from vexfs_twisted.rpc import reflection
-from vexfs_twisted.rpc.crossing import Crossing
+from vexfs_twisted.rpc.bridge import Bridge
+from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.handlers import handlers_of
-from vexfs_twisted.rpc.methods import Method
-from vexfs_twisted.rpc.pool import POOL
+from vexfs_twisted.rpc.methods import RpcMethod
 from vexfs_twisted.rpc.services import public_services
 from vexfs_twisted.rpc.wire import Wire
 
@@ -17,13 +17,13 @@ from vexfs_twisted.rpc.wire import Wire
 class TableTests(SynchronousTestCase):
     def wire(self) -> Wire:
         nothing: Any = None
-        wire = Wire(cast(Crossing, nothing), MiddlewareChain())
+        wire = Wire(cast(Bridge, nothing), MiddlewareChain())
         self.addCleanup(wire.close)
         return wire
 
     def test_a_name_that_the_service_lacks_is_an_error(self) -> None:
         nothing: Any = None
-        table: dict[str, Method[Any, Any]] = {"Nothing": Method(nothing, nothing)}
+        table: dict[str, RpcMethod[Any, Any]] = {"Nothing": RpcMethod(nothing, nothing)}
         service = POOL.FindServiceByName("qdrant.Points")
         self.assertRaises(LookupError, handlers_of, service, table, self.wire())
 

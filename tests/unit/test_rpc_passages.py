@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.interceptors import STREAM, UNARY
 from vexfs_twisted.middleware import Method, MiddlewareChain
 from vexfs_twisted.model.errors import NotFound, RateLimited
-from vexfs_twisted.rpc.passages import RpcPassage, address_of
+from vexfs_twisted.rpc.call_context import RpcCallContext, address_of
 
 
 class StandInContext:
@@ -35,9 +35,9 @@ class StandInContext:
 
 
 class Passages(SynchronousTestCase):
-    def passage(self, context: StandInContext, kind: Method = UNARY) -> RpcPassage:
+    def passage(self, context: StandInContext, kind: Method = UNARY) -> RpcCallContext:
         stand_in: Any = context
-        return RpcPassage(MiddlewareChain(), kind, stand_in)
+        return RpcCallContext(MiddlewareChain(), kind, stand_in)
 
     def test_addresses(self) -> None:
         for peer, address in (

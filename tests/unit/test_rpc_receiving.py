@@ -9,9 +9,9 @@ import zlib
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import BadRequest, MessageTooLarge
+from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import points_pb2
-from vexfs_twisted.rpc.pool import POOL
-from vexfs_twisted.rpc.receiving import is_packed, unpack
+from vexfs_twisted.rpc.message_reader import is_compressed_message, unpack
 from vexfs_twisted.rpc.services import public_services
 
 LIMIT = 1 << 20
@@ -21,12 +21,12 @@ MESSAGE = points_pb2.CountPoints(collection_name="c" * 200, exact=True).Serializ
 class Packed(SynchronousTestCase):
     def test_both_encodings(self) -> None:
         for packed in (gzip.compress(MESSAGE), zlib.compress(MESSAGE), zlib.compress(MESSAGE, 1)):
-            self.assertTrue(is_packed(packed))
+            self.assertTrue(is_compressed_message(packed))
             self.assertEqual(unpack(packed, LIMIT), MESSAGE)
 
     def test_plain_messages(self) -> None:
         for plain in (b"", b"x", MESSAGE, b"\x1f", b"\x0a\x01\x78\x9c"):
-            self.assertFalse(is_packed(plain), plain)
+            self.assertFalse(is_compressed_message(plain), plain)
 
     def test_no_request_begins_like_a_packed_one(self) -> None:
         """A 15th field that is a number comes first only where no field before it is needed."""
@@ -39,7 +39,7 @@ class Packed(SynchronousTestCase):
 
     def test_what_only_looks_packed_is_left_to_its_parser(self) -> None:
         data = b"\x78\x9c\xff\xff"
-        self.assertTrue(is_packed(data))
+        self.assertTrue(is_compressed_message(data))
         self.assertEqual(unpack(data, LIMIT), data)
 
     def test_the_limit(self) -> None:

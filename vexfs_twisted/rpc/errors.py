@@ -49,7 +49,7 @@ _MAX_DETAILS_BYTES = 2000
 
 
 @frozen
-class Status:
+class RpcStatus:
     """How a call ends that does not succeed."""
 
     code: grpc.StatusCode
@@ -57,7 +57,7 @@ class Status:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-def status_of(error: BaseException, method: str) -> Status:
+def status_of(error: BaseException, method: str) -> RpcStatus:
     """The status for what the call of `method` raised. What nobody foresaw is logged."""
     error = explained(error)
     if isinstance(error, ValidationError):
@@ -66,7 +66,7 @@ def status_of(error: BaseException, method: str) -> Status:
         return _status(error, error.message)
     if isinstance(error, DecodeError):
         # INTERNAL is what gRPC lays down for a request that does not parse.
-        return Status(StatusCode.INTERNAL, f"failed to decode Protobuf message: {error}")
+        return RpcStatus(StatusCode.INTERNAL, f"failed to decode Protobuf message: {error}")
     if isinstance(error, CancelledError):
         return status_of(Unavailable("the operation was cancelled"), method)
     incident = uuid4().hex[:16]
@@ -74,10 +74,10 @@ def status_of(error: BaseException, method: str) -> Status:
     return status_of(InternalError(f"unexpected error, incident {incident}"), method)
 
 
-def _status(error: DomainError, details: str) -> Status:
+def _status(error: DomainError, details: str) -> RpcStatus:
     seconds = error.retry_after
     metadata = () if seconds is None else (("retry-after", str(seconds)),)
-    return Status(STATUS_CODES[error.code], _shortened(details), metadata)
+    return RpcStatus(STATUS_CODES[error.code], _shortened(details), metadata)
 
 
 def _shortened(details: str) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from .methods import Method, missing, unary_handler
+from .methods import RpcMethod, missing, unary_handler
 from .streams import StreamMethod, stream_handler
 from .wire import Wire
 
-AnyMethod = Method[Any, Any] | StreamMethod
+AnyMethod = RpcMethod[Any, Any] | StreamMethod
 
 
 def handlers_of(
@@ -36,6 +36,6 @@ def handlers_of(
 def _handler(
     descriptor: MethodDescriptor, method: AnyMethod, wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
-    if isinstance(method, Method):
+    if isinstance(method, RpcMethod):
         return unary_handler(descriptor, method, wire)
     return stream_handler(descriptor, method, wire)

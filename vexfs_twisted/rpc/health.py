@@ -15,8 +15,8 @@ from grpc_health.v1 import health_pb2
 
 from ..middleware import Method
 from ..model.errors import NotFound
-from .guarded import Answers, Places, Requests, guarded
-from .passages import Context
+from .call_context import Context
+from .middleware import Answers, RequestReader, StreamLimit, with_middleware
 from .wire import Wire
 
 SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -36,10 +36,10 @@ class Health:
     """
 
     def __init__(self, wire: Wire) -> None:
-        self._requests = Requests(health_pb2.HealthCheckRequest, wire)
-        self._lists = Requests(_ListRequest, wire)
+        self._requests = RequestReader(health_pb2.HealthCheckRequest, wire)
+        self._lists = RequestReader(_ListRequest, wire)
         self._wire = wire
-        self._watches = Places(wire.settings.max_watches, "watches of health")
+        self._watches = StreamLimit(wire.settings.max_watches, "watches of health")
         self._stopping = asyncio.Event()
 
     @property
@@ -56,7 +56,9 @@ class Health:
         }
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             name: grpc.stream_stream_rpc_method_handler(
-                guarded(Method("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire)
+                with_middleware(
+                    Method("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire
+                )
             )
             for name, (answers, is_stream) in methods.items()
         }

@@ -19,10 +19,10 @@ from google.protobuf.message import Message
 
 from ..model.errors import NotSupported, Standalone
 from ..reservations import Reservation
+from .bridge import Operation
+from .call_context import Context, method_of
 from .codecs.fields import read_collection_name
-from .crossing import Operation
-from .passages import Context, kind_of
-from .receiving import checked
+from .message_reader import checked
 from .wire import Wire
 
 _COPIES = 4
@@ -37,7 +37,7 @@ Request = TypeVar("Request", bound=Message)
 
 
 @frozen
-class Method(Generic[Request, T]):
+class RpcMethod(Generic[Request, T]):
     """One RPC that this server offers.
 
     `decode` turns a request into an operation, and raises DomainError for one that is wrong.
@@ -68,7 +68,7 @@ def standalone(message: Any) -> Operation[Any]:
     raise Standalone
 
 
-def missing(method: MethodDescriptor) -> Method[Any, Any]:
+def missing(method: MethodDescriptor) -> RpcMethod[Any, Any]:
     """The method of an RPC that is not offered: it answers UNIMPLEMENTED."""
     has_collection = "collection_name" in method.input_type.fields_by_name
 
@@ -77,7 +77,7 @@ def missing(method: MethodDescriptor) -> Method[Any, Any]:
             read_collection_name(message.collection_name)
         raise NotSupported(f"The method {method.full_name} is not supported yet")
 
-    return Method(refuse, _never)
+    return RpcMethod(refuse, _never)
 
 
 def _never(_: object) -> Message:
@@ -85,12 +85,12 @@ def _never(_: object) -> Message:
 
 
 def unary_handler(
-    descriptor: MethodDescriptor, method: Method[Any, Any], wire: Wire
+    descriptor: MethodDescriptor, method: RpcMethod[Any, Any], wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     """The handler of a method that takes one request and answers once."""
     parse = method.parse or message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
-    kind = kind_of(descriptor, is_open=method.is_open)
+    kind = method_of(descriptor, is_open=method.is_open)
     patience = wire.settings.message_wait
 
     def decode(data: bytes) -> Operation[Any]:

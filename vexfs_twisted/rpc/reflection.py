@@ -13,9 +13,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
 from ..middleware import Method
-from .guarded import Places, Requests, guarded
-from .passages import Context
-from .pool import POOL
+from .call_context import Context
+from .descriptor_pool import POOL
+from .middleware import RequestReader, StreamLimit, with_middleware
 from .wire import Wire
 
 # The health service is listed too, so its description must be found where ours are.
@@ -46,8 +46,8 @@ def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpc
     servicer = reflection.ReflectionServicer(public_services, pool=cast(Any, _Symbols()))
     # An async generator, whatever its stubs say.
     answers_to: Any = servicer.ServerReflectionInfo
-    requests = Requests(reflection_pb2.ServerReflectionRequest, wire)
-    places = Places(wire.settings.max_reflections, "streams of reflection")
+    requests = RequestReader(reflection_pb2.ServerReflectionRequest, wire)
+    places = StreamLimit(wire.settings.max_reflections, "streams of reflection")
 
     async def answers(context: Context) -> AsyncIterator[Message]:
         with places:
@@ -56,7 +56,7 @@ def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpc
 
     def handler(name: str) -> grpc.RpcMethodHandler[Any, Any]:
         kind = Method("grpc", name, is_stream=True)
-        return grpc.stream_stream_rpc_method_handler(guarded(kind, answers, wire))
+        return grpc.stream_stream_rpc_method_handler(with_middleware(kind, answers, wire))
 
     return [
         grpc.method_handlers_generic_handler(service, {_METHOD: handler(f"{service}/{_METHOD}")})

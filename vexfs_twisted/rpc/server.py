@@ -21,9 +21,9 @@ from ..logs import get_logger
 from ..middleware import MiddlewareChain
 from ..reservations import UNBOUNDED, Reservations
 from . import reflection
-from .crossing import CallInReactor, Crossing
-from .guarded import UnknownMethods
+from .bridge import Bridge, CallInReactor
 from .health import Health
+from .middleware import UnknownMethods
 from .services import handlers, public_services
 from .settings import RpcSettings
 from .wire import Wire
@@ -159,7 +159,7 @@ class _Run:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
-        crossing = Crossing(self._operations, loop, self._call_in_reactor)
+        crossing = Bridge(self._operations, loop, self._call_in_reactor)
         wire = Wire(crossing, self._chain, self._settings, self._rooms)
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers(handlers(wire))

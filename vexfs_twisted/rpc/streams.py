@@ -22,11 +22,11 @@ from twisted.internet.defer import Deferred
 from ..interfaces import IncomingStream, IStreamOperations, OutgoingStream
 from ..model.streams import Acknowledgement
 from ..model.updates import Upsert
-from .crossing import Crossing, Operation
-from .errors import Status
+from .bridge import Bridge, Operation
+from .call_context import RpcCallContext, method_of
+from .errors import RpcStatus
+from .message_reader import checked
 from .methods import message_parser
-from .passages import RpcPassage, kind_of
-from .receiving import checked
 from .wire import Wire
 
 
@@ -110,7 +110,7 @@ class _Hold(Generic[Stream]):
 class _Opened(Generic[Stream]):
     """An async context: a stream open in the reactor thread, used from the event loop."""
 
-    def __init__(self, crossing: Crossing, operation: Operation[Stream]) -> None:
+    def __init__(self, crossing: Bridge, operation: Operation[Stream]) -> None:
         self._crossing = crossing
         self._operation = operation
         self._hold: _Hold[Stream] = _Hold()
@@ -132,7 +132,7 @@ class _Opened(Generic[Stream]):
 
 async def _ended(
     context: _Context,
-    passage: RpcPassage,
+    passage: RpcCallContext,
     wire: Wire,
     work: Callable[[], Awaitable[None]],
     written: Callable[[], int],
@@ -148,7 +148,7 @@ async def _ended(
     await context.abort(status.code, status.details, status.metadata)
 
 
-def _with_progress(status: Status, written: int) -> Status:
+def _with_progress(status: RpcStatus, written: int) -> RpcStatus:
     if not written:
         return status
     details = f"{status.details} ({written} points of the stream are on disk)"
@@ -164,7 +164,7 @@ def _nothing_written() -> int:
 def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) -> Any:
     parse = message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
-    kind = kind_of(descriptor)
+    kind = method_of(descriptor)
 
     async def handle(_: object, context: _Context) -> None:
         started = perf_counter()
@@ -195,7 +195,7 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
 def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire) -> Any:
     assert method.answer is not None
     answer = method.answer
-    kind = kind_of(descriptor)
+    kind = method_of(descriptor)
 
     async def handle(messages: _Messages, context: _Context) -> bytes:
         started = perf_counter()
@@ -219,7 +219,7 @@ def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire)
 def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire) -> Any:
     assert method.acknowledge is not None
     acknowledge = method.acknowledge
-    kind = kind_of(descriptor)
+    kind = method_of(descriptor)
 
     async def handle(messages: _Messages, context: _Context) -> None:
         passage = wire.passage(kind, context)
@@ -282,7 +282,7 @@ class _Writing:
     """The messages of one client on their way into a stream. Belongs to the event loop."""
 
     def __init__(
-        self, method: IncomingMethod, wire: Wire, messages: _Messages, passage: RpcPassage
+        self, method: IncomingMethod, wire: Wire, messages: _Messages, passage: RpcCallContext
     ) -> None:
         self._method = method
         self._wire = wire

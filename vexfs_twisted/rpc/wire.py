@@ -13,10 +13,10 @@ from ..middleware import Method, MiddlewareChain
 from ..model.errors import Unavailable
 from ..reservations import UNBOUNDED, Reservations
 from ..tracebacks import let_go
-from .crossing import Crossing
-from .errors import Status
-from .passages import Context, RpcPassage
-from .receiving import Arrivals, is_packed, unpack
+from .bridge import Bridge
+from .call_context import Context, RpcCallContext
+from .errors import RpcStatus
+from .message_reader import MessageReader, is_compressed_message, unpack
 from .settings import RpcSettings
 
 A = TypeVar("A")
@@ -78,7 +78,7 @@ class Wire:
 
     def __init__(
         self,
-        crossing: Crossing,
+        crossing: Bridge,
         chain: MiddlewareChain,
         settings: RpcSettings | None = None,
         rooms: Reservations = UNBOUNDED,
@@ -86,17 +86,17 @@ class Wire:
         self.crossing = crossing
         self.settings = settings or RpcSettings()
         self.rooms = rooms
-        self.arrivals = Arrivals()
+        self.arrivals = MessageReader()
         self._chain = chain
         self.calls = InFlight()
         self.streams = InFlight()
         self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
 
-    def passage(self, kind: Method, context: Context, target: str = "") -> RpcPassage:
+    def passage(self, kind: Method, context: Context, target: str = "") -> RpcCallContext:
         """The passage of a call that is about to begin, through the interceptors."""
-        return RpcPassage(self._chain, kind, context, target)
+        return RpcCallContext(self._chain, kind, context, target)
 
-    def failed(self, passage: RpcPassage, error: Exception) -> Status:
+    def failed(self, passage: RpcCallContext, error: Exception) -> RpcStatus:
         """The status of a call whose work has failed; what only the error holds is let go of."""
         status = passage.status_of(error)
         # In the reactor thread, where the frames have returned by then that the error came through.
@@ -105,7 +105,7 @@ class Wire:
 
     async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
         """`decode(data)`, in a thread if the data is large, or compressed and so of any size."""
-        if is_packed(data):
+        if is_compressed_message(data):
             return await self._in_thread(partial(self._unpack_and_decode, decode), data)
         if len(data) < INLINE_BYTES:
             return decode(data)

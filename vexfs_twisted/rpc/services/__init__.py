@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import grpc
 from grpc_health.v1 import health_pb2
 
+from ..descriptor_pool import POOL
 from ..handlers import AnyMethod, handlers_of
-from ..pool import POOL
 from ..wire import Wire
 from .collections import COLLECTIONS
 from .flat import FLAT

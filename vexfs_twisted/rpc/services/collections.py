@@ -8,6 +8,7 @@ from typing import Any
 from ...model.collection import Alias, ClusterInfo, CollectionInfo
 from ...model.errors import Place
 from ...model.names import check_collection_name
+from ..bridge import Operation
 from ..codecs.collections import (
     read_alias_actions,
     write_aliases,
@@ -20,9 +21,8 @@ from ..codecs.collections import (
 )
 from ..codecs.configs import read_create, read_update
 from ..codecs.fields import read_collection_name, read_timeout
-from ..crossing import Operation
 from ..generated import collections_pb2 as pb
-from ..methods import Method, standalone
+from ..methods import RpcMethod, standalone
 
 
 def _get(message: pb.GetCollectionInfoRequest) -> Operation[CollectionInfo]:
@@ -86,19 +86,19 @@ def _list_shard_keys(message: pb.ListShardKeysRequest) -> Operation[CollectionIn
     return lambda operations: operations.collection_info(name)
 
 
-COLLECTIONS: Mapping[str, Method[Any, Any]] = {
-    "Get": Method(_get, write_info),
-    "List": Method(_list, write_names),
-    "CollectionExists": Method(_exists, write_exists),
-    "Create": Method(_create, write_done, is_write=True),
-    "Update": Method(_update, write_done, is_write=True),
-    "Delete": Method(_delete, write_done, is_write=True),
-    "UpdateAliases": Method(_update_aliases, write_done, is_write=True),
-    "ListAliases": Method(_list_aliases, write_aliases),
-    "ListCollectionAliases": Method(_list_collection_aliases, write_aliases),
-    "CollectionClusterInfo": Method(_cluster_info, write_cluster_info),
-    "ListShardKeys": Method(_list_shard_keys, write_no_shard_keys),
-    "UpdateCollectionClusterSetup": Method(standalone, write_done),
-    "CreateShardKey": Method(standalone, write_done),
-    "DeleteShardKey": Method(standalone, write_done),
+COLLECTIONS: Mapping[str, RpcMethod[Any, Any]] = {
+    "Get": RpcMethod(_get, write_info),
+    "List": RpcMethod(_list, write_names),
+    "CollectionExists": RpcMethod(_exists, write_exists),
+    "Create": RpcMethod(_create, write_done, is_write=True),
+    "Update": RpcMethod(_update, write_done, is_write=True),
+    "Delete": RpcMethod(_delete, write_done, is_write=True),
+    "UpdateAliases": RpcMethod(_update_aliases, write_done, is_write=True),
+    "ListAliases": RpcMethod(_list_aliases, write_aliases),
+    "ListCollectionAliases": RpcMethod(_list_collection_aliases, write_aliases),
+    "CollectionClusterInfo": RpcMethod(_cluster_info, write_cluster_info),
+    "ListShardKeys": RpcMethod(_list_shard_keys, write_no_shard_keys),
+    "UpdateCollectionClusterSetup": RpcMethod(standalone, write_done),
+    "CreateShardKey": RpcMethod(standalone, write_done),
+    "DeleteShardKey": RpcMethod(standalone, write_done),
 }

@@ -15,6 +15,7 @@ from ...interfaces import OutgoingStream
 from ...model.queries import Page, Record, ScoredPoint
 from ...model.streams import Acknowledgement
 from ...model.updates import Upsert
+from ..bridge import Operation
 from ..codecs.fields import read_collection_name, refuse_shard_keys
 from ..codecs.flat import read_create, read_search, read_search_batch, read_whole_scroll, restated
 from ..codecs.ids import read_ids
@@ -22,18 +23,19 @@ from ..codecs.queries import read_search as read_query
 from ..codecs.selections import read_selection
 from ..codecs.updates import read_upsert
 from ..codecs.vectors import parse_upsert
-from ..crossing import Operation
 from ..generated import bulk_pb2 as bulk
 from ..generated import collections_pb2 as collections
 from ..generated import flat_pb2 as flat
 from ..generated import points_pb2 as points
-from ..methods import Method
+from ..methods import RpcMethod
 from ..streams import IncomingMethod, OutgoingMethod, StreamMethod
 from .collections import COLLECTIONS
 from .points import POINTS
 
 
-def _as(method: Method[Any, Any], read: Callable[[Any], Any] | None = None) -> Method[Any, Any]:
+def _as(
+    method: RpcMethod[Any, Any], read: Callable[[Any], Any] | None = None
+) -> RpcMethod[Any, Any]:
     """`method` for requests that `read` restates; without it they are the same on the wire."""
     if read is None:
         return method
@@ -78,7 +80,7 @@ def _acknowledged(own: Acknowledgement, seconds: float) -> flat.UpsertAck:
     )
 
 
-FLAT: Mapping[str, Method[Any, Any] | StreamMethod] = {
+FLAT: Mapping[str, RpcMethod[Any, Any] | StreamMethod] = {
     "CreateCollection": _as(COLLECTIONS["Create"], read_create),
     "DeleteCollection": _as(COLLECTIONS["Delete"], restated(collections.DeleteCollection)),
     "GetCollectionInfo": _as(COLLECTIONS["Get"]),

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...model.queries import FacetHit, Page, Record, ScoredPoint
 from ...model.updates import Update, UpdateResult
+from ..bridge import Operation
 from ..codecs.fields import (
     read_collection_name,
     read_time_limit,
@@ -40,16 +41,15 @@ from ..codecs.updates import (
     write_update_results,
 )
 from ..codecs.vectors import parse_upsert
-from ..crossing import Operation
 from ..generated import points_pb2 as pb
-from ..methods import Method
+from ..methods import RpcMethod
 
 Answers = list[Sequence[ScoredPoint]]
 
 
 def _update(
     read: Callable[[Any], Update], parse: Callable[[bytes], Any] | None = None
-) -> Method[Any, UpdateResult]:
+) -> RpcMethod[Any, UpdateResult]:
     """The method of one kind of update, given what reads it from a request."""
 
     def decode(message: Any) -> Operation[UpdateResult]:
@@ -57,7 +57,7 @@ def _update(
         update, wait = read(message), message.wait
         return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
 
-    return Method(decode, write_update_result, is_write=True, parse=parse)
+    return RpcMethod(decode, write_update_result, is_write=True, parse=parse)
 
 
 def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]]:
@@ -153,7 +153,7 @@ def _weigh_answers(answers: Answers) -> int:
     return sum(map(len, answers))
 
 
-POINTS: Mapping[str, Method[Any, Any]] = {
+POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "Upsert": _update(read_upsert, parse_upsert),
     "Delete": _update(read_delete),
     "UpdateVectors": _update(read_update_vectors),
@@ -164,13 +164,13 @@ POINTS: Mapping[str, Method[Any, Any]] = {
     "ClearPayload": _update(read_clear_payload),
     "CreateFieldIndex": _update(read_create_index),
     "DeleteFieldIndex": _update(read_delete_index),
-    "UpdateBatch": Method(_update_batch, write_update_results, is_write=True),
-    "Get": Method(_get, _records, weigh=len),
-    "Scroll": Method(_scroll, _page, weigh=_weigh_page),
-    "Count": Method(_count, _counted),
-    "Facet": Method(_facet, write_facet),
-    "Query": Method(_query, _queried, weigh=len),
-    "QueryBatch": Method(_query_batch, write_answers, weigh=_weigh_answers),
-    "Search": Method(_search, _searched, weigh=len),
-    "SearchBatch": Method(_search_batch, write_answers, weigh=_weigh_answers),
+    "UpdateBatch": RpcMethod(_update_batch, write_update_results, is_write=True),
+    "Get": RpcMethod(_get, _records, weigh=len),
+    "Scroll": RpcMethod(_scroll, _page, weigh=_weigh_page),
+    "Count": RpcMethod(_count, _counted),
+    "Facet": RpcMethod(_facet, write_facet),
+    "Query": RpcMethod(_query, _queried, weigh=len),
+    "QueryBatch": RpcMethod(_query_batch, write_answers, weigh=_weigh_answers),
+    "Search": RpcMethod(_search, _searched, weigh=len),
+    "SearchBatch": RpcMethod(_search_batch, write_answers, weigh=_weigh_answers),
 }

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.defer import succeed
 
 from ... import QDRANT_COMMIT, QDRANT_TITLE, QDRANT_VERSION
-from ..crossing import Operation
+from ..bridge import Operation
 from ..generated import qdrant_pb2 as pb
-from ..methods import Method
+from ..methods import RpcMethod
 
 
 def _health_check(_: pb.HealthCheckRequest) -> Operation[None]:
@@ -21,6 +21,6 @@ def _reply(_: None) -> pb.HealthCheckReply:
     return pb.HealthCheckReply(title=QDRANT_TITLE, version=QDRANT_VERSION, commit=QDRANT_COMMIT)
 
 
-QDRANT: Mapping[str, Method[Any, Any]] = {
-    "HealthCheck": Method(_health_check, _reply, is_open=True)
+QDRANT: Mapping[str, RpcMethod[Any, Any]] = {
+    "HealthCheck": RpcMethod(_health_check, _reply, is_open=True)
 }

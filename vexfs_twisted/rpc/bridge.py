@@ -26,7 +26,7 @@ CallInReactor = Callable[..., object]
 """`reactor.callFromThread`: runs a function in the reactor thread."""
 
 
-class _Call(Generic[T]):
+class _BridgedCall(Generic[T]):
     """One call on its way. `future` belongs to the event loop, `deferred` to the reactor."""
 
     __slots__ = ("deferred", "future", "is_dropped", "operation", "room")
@@ -41,7 +41,7 @@ class _Call(Generic[T]):
         self.is_dropped = False
 
 
-class Crossing:
+class Bridge:
     """The bridge between one event loop and the reactor."""
 
     def __init__(
@@ -53,8 +53,8 @@ class Crossing:
         self._operations = operations
         self._loop = loop
         self._call_in_reactor = call_in_reactor
-        self._calls: WakeupQueue[_Call[Any]] = WakeupQueue(self._wake_reactor)
-        self._answers: WakeupQueue[tuple[_Call[Any], Any]] = WakeupQueue(self._wake_loop)
+        self._calls: WakeupQueue[_BridgedCall[Any]] = WakeupQueue(self._wake_reactor)
+        self._answers: WakeupQueue[tuple[_BridgedCall[Any], Any]] = WakeupQueue(self._wake_loop)
 
     async def carry(
         self, operation: Operation[T], *, is_write: bool, room: Reservation | None = None
@@ -65,7 +65,7 @@ class Crossing:
         `room` is what the answer may take.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        call = _Call(operation, future, room)
+        call = _BridgedCall(operation, future, room)
         self._calls.put(call)
         try:
             return await future
@@ -91,7 +91,7 @@ class Crossing:
             elif call.deferred is not None:
                 call.deferred.cancel()
 
-    def _begin(self, call: _Call[Any]) -> None:
+    def _begin(self, call: _BridgedCall[Any]) -> None:
         operation, call.operation = call.operation, None
         assert operation is not None
         # For the time of this call: what it begins goes on in a context of its own.
@@ -105,7 +105,7 @@ class Crossing:
         finally:
             CURRENT.set(None)
 
-    def _answer(self, result: object, call: _Call[Any]) -> None:
+    def _answer(self, result: object, call: _BridgedCall[Any]) -> None:
         self._answers.put((call, result.value if isinstance(result, Failure) else result))
 
     def _wake_reactor(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import grpc
 
 from ..model.errors import BadRequest, MessageTooLarge, TimedOut
-from .passages import Context
+from .call_context import Context
 
 _GZIP = b"\x1f\x8b"
 _DEFLATE = 0x78
@@ -26,7 +26,7 @@ _LOOK_S = 0.5
 """How often it is looked whether a message is late."""
 
 
-def is_packed(data: bytes) -> bool:
+def is_compressed_message(data: bytes) -> bool:
     """Whether a message is packed by gzip, or by zlib, which gRPC calls deflate.
 
     What grpc knows of it from the frame it does not pass on, but no message begins like that:
@@ -57,7 +57,7 @@ def unpack(data: bytes, limit: int) -> bytes:
     return unpacked
 
 
-class Arrivals:
+class MessageReader:
     """The messages that are waited for. Belongs to the event loop.
 
     One timer looks at all of them: a timer for each would cost every call.

@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError, Message
 
 from ..middleware import Method
 from ..model.errors import FormatError, NotSupported, TooMany
-from .passages import Context
-from .receiving import checked
+from .call_context import Context
+from .message_reader import checked
 from .wire import Wire
 
 M = TypeVar("M", bound=Message)
@@ -36,7 +36,7 @@ _LATER = frozenset(
 """Methods of Qdrant whose messages are not even described here."""
 
 
-def guarded(
+def with_middleware(
     kind: Method, answers: Answers, wire: Wire, target: str = ""
 ) -> Callable[[Any, Context], Awaitable[None]]:
     """The handler of a stream of messages, whose calls pass the interceptors."""
@@ -57,7 +57,7 @@ def guarded(
     return handle
 
 
-class Requests(Generic[M]):
+class RequestReader(Generic[M]):
     """Reads the messages of clients, of one type, that are small and come at once."""
 
     def __init__(self, type_: type[M], wire: Wire) -> None:
@@ -82,7 +82,7 @@ class Requests(Generic[M]):
             raise FormatError(f"the message is no {self._type.DESCRIPTOR.full_name}") from None
 
 
-class Places:
+class StreamLimit:
     """A context manager: one of so many places for streams of a kind. Belongs to the event loop.
 
     Entering raises TooMany when all are taken.
@@ -126,4 +126,6 @@ class UnknownMethods(grpc.GenericRpcHandler):
             raise NotSupported(f"There is no method {path}")
             yield
 
-        return grpc.stream_stream_rpc_method_handler(guarded(_UNKNOWN, refuse, self._wire, path))
+        return grpc.stream_stream_rpc_method_handler(
+            with_middleware(_UNKNOWN, refuse, self._wire, path)
+        )

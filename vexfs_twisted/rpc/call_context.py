@@ -27,19 +27,19 @@ from ..middleware import (
     outcome_of,
 )
 from ..model.errors import FormatError, Unavailable
-from .errors import Status, status_of
+from .errors import RpcStatus, status_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-def kind_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
+def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
     """The kind of the calls of a method."""
     name = f"{method.containing_service.full_name}/{method.name}"
     is_stream = method.client_streaming or method.server_streaming
     return Method("grpc", name, is_stream, is_open)
 
 
-class RpcPassage(CallContext):
+class RpcCallContext(CallContext):
     """The passage of one gRPC call. Belongs to the event loop.
 
     The id of the call goes back to the client as trailing metadata, where the client gave it, and
@@ -68,7 +68,7 @@ class RpcPassage(CallContext):
             return Unavailable.code
         return FormatError.code if isinstance(error, DecodeError) else outcome_of(error)
 
-    def status_of(self, error: Exception) -> Status:
+    def status_of(self, error: Exception) -> RpcStatus:
         """How the call ends that has raised `error`."""
         request_id = self.call.request_id
         with bound(request_id=request_id):
