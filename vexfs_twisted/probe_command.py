@@ -8,9 +8,9 @@ from enum import IntEnum
 
 from twisted.python.usage import UsageError
 
-from .device.figures import BATCH, DIMENSIONS, NEIGHBOURS, Figures, measure
 from .device.kernel import SoleFileDevice, open_device
 from .device.probe import SLOW_SECONDS, probe
+from .device.throughput import BATCH, DIMENSIONS, NEIGHBOURS, Throughput, measure
 from .interfaces import IVectorDevice
 from .model.device import DeviceError, ProbeReport
 from .subcommands import SubcommandOptions
@@ -94,7 +94,7 @@ def report_lines(device: IVectorDevice, report: ProbeReport) -> Iterator[str]:
     yield f"calls      {report.calls}, the slowest {report.slowest * 1000:.3g} ms"
 
 
-def figure_lines(figures: Figures) -> Iterator[str]:
+def figure_lines(figures: Throughput) -> Iterator[str]:
     """The figures in words."""
     yield f"inserts    {figures.inserts:,.0f} vectors/s, {DIMENSIONS} dimensions, {BATCH} a call"
     yield f"searches   {figures.searches:,.0f} /s, {NEIGHBOURS} of {figures.vectors:,} vectors"

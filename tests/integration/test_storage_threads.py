@@ -33,8 +33,8 @@ from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
-from vexfs_twisted.storage.lanes import Lanes
 from vexfs_twisted.storage.pool import WorkerPool
+from vexfs_twisted.storage.read_pools import ReadPools
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
 
@@ -111,7 +111,7 @@ class LanesTestCase(TestCase):
     """Running lanes of two threads each."""
 
     def setUp(self) -> None:
-        self.lanes = Lanes(2, reactor.callFromThread)  # type: ignore[attr-defined]
+        self.lanes = ReadPools(2, reactor.callFromThread)  # type: ignore[attr-defined]
         self.lanes.start()
         self.addCleanup(self.lanes.stop)
 

@@ -27,7 +27,7 @@ from vexfs_twisted.model.queries import (
 )
 from vexfs_twisted.model.read_context import ReadContext
 from vexfs_twisted.model.scored_points import AnswerTooLarge
-from vexfs_twisted.storage.queues import within
+from vexfs_twisted.storage.queues import within_quota
 
 SIZE = 50_000
 COUNT = 20
@@ -124,7 +124,7 @@ class Portions(EngineTestCase):
         allowances = [ReadContext() for _ in reads]
         for allowance, (_, size) in zip(allowances, reads, strict=True):
             allowance.size = size
-        return list(within(read_each, [(ids, PAYLOADS) for ids, _ in reads], allowances))
+        return list(within_quota(read_each, [(ids, PAYLOADS) for ids, _ in reads], allowances))
 
     def test_reads_that_are_put_together_share_their_portions(self) -> None:
         calls: list[int] = []

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tests.mirror_support import MirrorCase
 from vexfs_twisted.model.device import DeviceGone, DeviceUnsound
 from vexfs_twisted.rest.endpoints import vexfs
-from vexfs_twisted.storage.mirror.calls import Calls, DeviceHangs
+from vexfs_twisted.storage.mirror.calls import DeviceCallQueue, DeviceHangs
 from vexfs_twisted.storage.mirror.service import MirrorService
 from vexfs_twisted.testing.device import Fault, MemoryDevice
 
@@ -20,7 +20,7 @@ reactor: Any = _reactor
 
 class TimedCalls(SynchronousTestCase):
     def setUp(self) -> None:
-        self.calls = Calls(2)
+        self.calls = DeviceCallQueue(2)
         self.addCleanup(self.calls.close)
 
     def test_results_and_errors_are_the_callers(self) -> None:

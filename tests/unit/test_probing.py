@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import SCRIPTS, run_command
-from vexfs_twisted.device.figures import measure
 from vexfs_twisted.device.kernel import open_device
+from vexfs_twisted.device.throughput import measure
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.device import DeviceDenied
 from vexfs_twisted.probe_command import run

@@ -1,4 +1,4 @@
-"""Upkeep of collections in the background, with a pool that runs its calls on demand."""
+"""OptimizerQueue of collections in the background, with a pool that runs its calls on demand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import NotFound, StorageFull, Unavailable
-from vexfs_twisted.storage.upkeep import Upkeep
+from vexfs_twisted.storage.optimizer import OptimizerQueue
 
 
 class Hand:
@@ -83,7 +83,7 @@ class UpkeepTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.pool = Hand()
         self.clock = Clock()
-        self.upkeep = Upkeep(self.pool, self.clock)
+        self.upkeep = OptimizerQueue(self.pool, self.clock)
         self.upkeep.start()
 
     def test_what_is_not_due_is_not_done(self) -> None:

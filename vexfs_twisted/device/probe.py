@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ..interfaces import IVectorDevice, IVectorFile
 from ..model.device import BadAnswer, DeviceError, DeviceMetric, Finding, ProbeReport
-from .judging import Answer, Stored, judge, judge_growth
+from .verification import DeviceAnswer, Stored, judge, judge_growth
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -111,7 +111,7 @@ class _Probe:
 
     def _insert_and_ask(
         self, file: IVectorFile, batch: Stored, stored: Stored, queries: NDArray[np.float32]
-    ) -> list[Answer]:
+    ) -> list[DeviceAnswer]:
         """Insert a batch, search in all ways, and find what is wrong where `stored` is in."""
         self._timed(file.insert, batch.ids, batch.vectors)
         meta = self._timed(file.meta)
@@ -124,7 +124,7 @@ class _Probe:
             for number, query in enumerate(queries):
                 for k in (1, 7, 2 * _BATCH + 5):
                     found = self._timed(file.search, query, k, metric)
-                    answers.append(Answer(metric, number, k, found))
+                    answers.append(DeviceAnswer(metric, number, k, found))
         for finding in judge(stored, queries, answers):
             self._find(finding)
         return answers

@@ -13,7 +13,7 @@ from ..interfaces import BatchCursor
 from ..model.errors import Unavailable
 from ..model.read_context import ReadContext
 from ..model.streams import Batch, P
-from .lanes import Lanes
+from .read_pools import ReadPools
 
 T = TypeVar("T")
 A = ParamSpec("A")
@@ -26,7 +26,7 @@ class Cursors:
     one answer while others read without end.
     """
 
-    def __init__(self, readers: Lanes) -> None:
+    def __init__(self, readers: ReadPools) -> None:
         self._readers = readers
         self._turns = DeferredSemaphore(max(1, readers.size - 1))
 

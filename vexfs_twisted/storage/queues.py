@@ -15,8 +15,8 @@ from ..model.queries import Query, Record, ScoredPoint
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
 from .coalescer import Coalescer, Work
-from .lanes import Lanes
 from .pool import WorkerPool
+from .read_pools import ReadPools
 from .writer import CollectionWriter
 
 Request = TypeVar("Request")
@@ -36,7 +36,7 @@ class CollectionQueues:
     def __init__(
         self,
         collection: Collection,
-        readers: Lanes,
+        readers: ReadPools,
         committers: WorkerPool,
         after_commit: Callable[[], object],
     ) -> None:
@@ -44,16 +44,16 @@ class CollectionQueues:
         self.writer = CollectionWriter(collection, committers, after_commit)
         # Reading records is Python for the most part, which two threads do no faster than one.
         self.retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
-            partial(within, self._retrieve_each), readers.short, at_once=1
+            partial(within_quota, self._retrieve_each), readers.short, at_once=1
         )
         long: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
-            partial(within, partial(self._query_each, False)),
+            partial(within_quota, partial(self._query_each, False)),
             readers.long,
             at_once=readers.size,
             kind_of=_kind_of,
         )
         self.queries: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
-            partial(within, partial(self._query_each, True)),
+            partial(within_quota, partial(self._query_each, True)),
             readers.short,
             at_once=readers.size,
             long=long,
@@ -81,7 +81,7 @@ def _kind_of(batch: QueryBatch) -> int:
     return hash(frozenset((query.using, query.filter, query.params) for query in batch))
 
 
-def within(
+def within_quota(
     read_each: Work[Request, Result], requests: Sequence[Request], allowances: Sequence[ReadContext]
 ) -> Sequence[Result | Exception]:
     """The answers to reads by one call, within what they may fetch together.
@@ -95,7 +95,7 @@ def within(
         if len(requests) == 1:
             return [AnswerTooLarge(error.size)]
     pairs = zip(requests, allowances, strict=True)
-    return [within(read_each, [request], [own])[0] for request, own in pairs]
+    return [within_quota(read_each, [request], [own])[0] for request, own in pairs]
 
 
 def _sum(sizes: Sequence[int | None]) -> int | None:

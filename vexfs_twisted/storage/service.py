@@ -41,11 +41,11 @@ from ..model.queries import (
 from ..model.read_context import ReadContext
 from ..model.updates import Update
 from .cursors import Cursors
-from .lanes import Lanes
 from .mirror.mirror import Mirror
+from .optimizer import OptimizerQueue
 from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
-from .upkeep import Upkeep
+from .read_pools import ReadPools
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,9 +86,9 @@ class StorageService(Service):
     ) -> None:
         self._catalog = catalog
         self._mirror = mirror
-        self._readers = Lanes(_reader_threads(), call_in_reactor)
+        self._readers = ReadPools(_reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
-        self._upkeep = Upkeep(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
+        self._upkeep = OptimizerQueue(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
         self._cursors = Cursors(self._readers)
         self._queues: dict[str, CollectionQueues] = {}
 

@@ -1,4 +1,4 @@
-"""Calls of a device that are given up when they take too long."""
+"""DeviceCallQueue of a device that are given up when they take too long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DeviceHangs(DeviceError):
     code = "hangs"
 
 
-class _Call:
+class _DeviceCall:
     """One call on its way through a thread."""
 
     __slots__ = ("args", "ended", "error", "function", "result")
@@ -46,7 +46,7 @@ class _Call:
             self.ended.release()
 
 
-class _Record:
+class _CallRecord:
     """The calls of one kind so far. Latencies are those of the last ones, in seconds."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _Record:
         )
 
 
-class Calls:
+class DeviceCallQueue:
     """Makes the calls of one device in a few threads of their own, and counts them.
 
     A call that hangs costs its caller the time that it gave, and keeps a thread for as long as it
@@ -77,8 +77,8 @@ class Calls:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._waiting: SimpleQueue[_Call | None] = SimpleQueue()
-        self._records: dict[str, _Record] = {}
+        self._waiting: SimpleQueue[_DeviceCall | None] = SimpleQueue()
+        self._records: dict[str, _CallRecord] = {}
         self._lock = Lock()
         self._is_closed = False
         for number in range(threads):
@@ -91,7 +91,7 @@ class Calls:
         """
         if self._is_closed:
             raise DeviceGone(f"{kind}: the device is given up")
-        call = _Call(function, args)
+        call = _DeviceCall(function, args)
         started = perf_counter()
         self._waiting.put(call)
         has_ended = call.ended.acquire(timeout=max(seconds, 0.0))
@@ -126,7 +126,7 @@ class Calls:
 
     def _count(self, kind: str, took: float, has_failed: bool) -> None:
         with self._lock:
-            record = self._records.setdefault(kind, _Record())
+            record = self._records.setdefault(kind, _CallRecord())
             record.count += 1
             record.errors += has_failed
             record.slowest = max(record.slowest, took)

@@ -10,9 +10,9 @@ from ...engine.store.view import VectorSpace, View
 from ...interfaces import IVectorFile
 from ...model.collection_params import Datatype, Distance, VectorParams
 from ...model.device import DeviceMetric
-from .calls import Calls
+from .calls import DeviceCallQueue
+from .health_check import DeviceUnreliable
 from .settings import MirrorSettings
-from .watch import Distrusted
 
 METRICS = {
     # Vectors and queries of Cosine have length one by then, so their product is the cosine.
@@ -47,7 +47,7 @@ class MirrorFile:
     deleted, and what a search comes to is nobody's fault.
     """
 
-    def __init__(self, file: IVectorFile, calls: Calls, settings: MirrorSettings) -> None:
+    def __init__(self, file: IVectorFile, calls: DeviceCallQueue, settings: MirrorSettings) -> None:
         self.file = file
         self.count = 0
         self.sent = 0
@@ -73,7 +73,7 @@ class MirrorFile:
         return 0
 
     def step(self, view: View, space: VectorSpace) -> bool:
-        """Send the next batch of rows; whether there are more. Raises DeviceError, Distrusted."""
+        """Send the next batch of rows; whether there are more. Raises DeviceError, DeviceUnreliable."""
         first = self.row
         stop, rows = self._next(view, space, first)
         if len(rows):
@@ -85,7 +85,7 @@ class MirrorFile:
             told = self._calls.run("meta", seconds, self.file.meta).vector_count
             if told != self.count + len(rows):
                 text = f"{told} vectors are told of where {self.count + len(rows)} were inserted"
-                raise Distrusted("wrong_count", text)
+                raise DeviceUnreliable("wrong_count", text)
             self.count = told
         known = self._reached[1 - _REMEMBERED :]
         self._reached = (*known, Reached(view.next_operation, stop))

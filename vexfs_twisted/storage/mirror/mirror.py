@@ -18,11 +18,11 @@ from ...logs import get_logger
 from ...model.device import DeviceKind, Finding
 from ...model.errors import NotFound
 from ...model.status import DeviceStatus
-from .aid import Trust
-from .calls import Calls
-from .feed import Feeder
+from .accelerator import Trust
+from .calls import DeviceCallQueue
+from .health_check import HealthCheck, finding_of
+from .replicator import Replicator
 from .settings import MirrorSettings
-from .watch import Watch, finding_of
 
 log = get_logger("vexfs.device")
 
@@ -74,7 +74,7 @@ class Mirror:
             if self._holds_alone(path):
                 finding = Finding("in_use", "it is in use, and a probe would empty it")
                 return self._refused(path, None, finding)
-            calls = Calls(_THREADS)
+            calls = DeviceCallQueue(_THREADS)
             try:
                 device = calls.run("open", self._settings.call_seconds, self._open_device, path)
             except Exception as error:
@@ -141,7 +141,7 @@ class Mirror:
             attached.feeder.attend(collection)
         log.info("device attached", path=attached.path, kind=attached.kind.value)
 
-    def _leftovers(self, calls: Calls, device: IVectorDevice) -> tuple[str, ...]:
+    def _leftovers(self, calls: DeviceCallQueue, device: IVectorDevice) -> tuple[str, ...]:
         """The files of our collections that a run before this one has not removed."""
         ours = {collection.directory for collection in self._collections()}
         found = calls.run("list", self._settings.call_seconds, device.list_files)
@@ -167,7 +167,7 @@ class _Attachment:
     """One device, from the time that it was found sound."""
 
     def __init__(
-        self, path: str, device: IVectorDevice, calls: Calls, settings: MirrorSettings
+        self, path: str, device: IVectorDevice, calls: DeviceCallQueue, settings: MirrorSettings
     ) -> None:
         self.path = path
         self.kind = device.kind
@@ -176,7 +176,9 @@ class _Attachment:
         self._ending = Lock()
         self._ended: Finding | None = None
         self._calls = calls
-        self.feeder = Feeder(device, Trust(calls, Watch(settings), settings, self.give_up))
+        self.feeder = Replicator(
+            device, Trust(calls, HealthCheck(settings), settings, self.give_up)
+        )
 
     @property
     def has_ended(self) -> bool:

@@ -16,7 +16,7 @@ from .pool import CallInReactor, WorkerPool
 T = TypeVar("T")
 
 
-class Lanes:
+class ReadPools:
     """Two pools of `size` threads, so that long reads never keep short ones waiting.
 
     Every read begins in a short lane. One that takes more work than a short read may, or is about

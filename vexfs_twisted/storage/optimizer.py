@@ -1,4 +1,4 @@
-"""Upkeep: what is done for collections in the background, one thing at a time."""
+"""OptimizerQueue: what is done for collections in the background, one thing at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..model.errors import DomainError, StorageFull
 log = get_logger("vexfs.storage")
 
 
-class KeepsUp(Protocol):
+class Optimizable(Protocol):
     """The part of a collection that keeps itself in order."""
 
     name: str
@@ -46,7 +46,7 @@ class RunsCalls(Protocol):
         """Call the function in a thread. Cancelling skips a call not begun, else its answer."""
 
 
-class Upkeep:
+class OptimizerQueue:
     """Has the upkeep of collections done in a pool of its own, out of the way of reads and commits.
 
     The pool says how many collections are seen to at a time; of one, never more than one call is
@@ -57,8 +57,8 @@ class Upkeep:
     def __init__(self, pool: RunsCalls, clock: IReactorTime) -> None:
         self._pool = pool
         self._clock = clock
-        self._jobs: dict[KeepsUp, Deferred[None]] = {}
-        self._timers: dict[KeepsUp, IDelayedCall] = {}
+        self._jobs: dict[Optimizable, Deferred[None]] = {}
+        self._timers: dict[Optimizable, IDelayedCall] = {}
         self._is_running = False
 
     def start(self) -> None:
@@ -66,7 +66,7 @@ class Upkeep:
         self._is_running = True
         self._pool.start()
 
-    def attend(self, collection: KeepsUp) -> None:
+    def attend(self, collection: Optimizable) -> None:
         """Have done for the collection what is due, if it is not being done, or once it is due."""
         if not self._is_running or collection in self._jobs:
             return
@@ -92,16 +92,16 @@ class Upkeep:
             job.cancel()
         return self._pool.stop()
 
-    def _forget(self, collection: KeepsUp) -> None:
+    def _forget(self, collection: Optimizable) -> None:
         timer = self._timers.pop(collection, None)
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _ended(self, _: None, collection: KeepsUp) -> None:
+    def _ended(self, _: None, collection: Optimizable) -> None:
         del self._jobs[collection]
         self.attend(collection)
 
-    def _failed(self, failure: Failure, collection: KeepsUp) -> None:
+    def _failed(self, failure: Failure, collection: Optimizable) -> None:
         """Leave it until it is due later, or the collection is attended to again.
 
         A collection that was deleted meanwhile fails with a DomainError, which is no news.
@@ -116,7 +116,7 @@ class Upkeep:
             self.attend(collection)
 
 
-def _take_step(collection: KeepsUp) -> None:
+def _take_step(collection: Optimizable) -> None:
     try:
         collection.upkeep_step()
     finally:

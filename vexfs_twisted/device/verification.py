@@ -33,7 +33,7 @@ class Stored:
 
 
 @frozen(eq=False)
-class Answer:
+class DeviceAnswer:
     """What came back to the search of `k` neighbours of the query of that number."""
 
     metric: DeviceMetric
@@ -49,7 +49,7 @@ class Answer:
 class _Scored:
     """An answer that names nothing but rows of the file, with these rows."""
 
-    answer: Answer
+    answer: DeviceAnswer
     rows: NDArray[np.int64]
 
     def fits(self, truth: Truth) -> bool:
@@ -85,7 +85,7 @@ def true_scores(
 
 
 def judge(
-    stored: Stored, queries: NDArray[np.float32], answers: Sequence[Answer]
+    stored: Stored, queries: NDArray[np.float32], answers: Sequence[DeviceAnswer]
 ) -> Iterator[Finding]:
     """What is wrong with the answers, where exactly `stored` is in the file."""
     yield from _judge_ids(stored, answers)
@@ -105,14 +105,16 @@ def judge(
         yield from _judge_metric(metric, truths, known, judge_scores=metric not in constant)
 
 
-def judge_growth(before: Sequence[Answer], after: Sequence[Answer]) -> Iterator[Finding]:
+def judge_growth(
+    before: Sequence[DeviceAnswer], after: Sequence[DeviceAnswer]
+) -> Iterator[Finding]:
     """What answers tell that came before and after vectors were added that change them all."""
     pairs = zip(before, after, strict=True)
     if all(_are_same(earlier.found, later.found) for earlier, later in pairs):
         yield Finding("stores_nothing", "no answer changed when more vectors were inserted")
 
 
-def _judge_ids(stored: Stored, answers: Sequence[Answer]) -> Iterator[Finding]:
+def _judge_ids(stored: Stored, answers: Sequence[DeviceAnswer]) -> Iterator[Finding]:
     rows = [stored.rows_of(answer.found.ids) for answer in answers]
     if all((part < 0).all() for part in rows):
         yield Finding("stores_nothing", "no answer names any of the ids that were inserted")
@@ -127,7 +129,7 @@ def _judge_ids(stored: Stored, answers: Sequence[Answer]) -> Iterator[Finding]:
         yield Finding("repeated_ids", f"{_share(repeated, answers)} name an id twice")
 
 
-def _judge_counts(stored: Stored, answers: Sequence[Answer]) -> Iterator[Finding]:
+def _judge_counts(stored: Stored, answers: Sequence[DeviceAnswer]) -> Iterator[Finding]:
     wrong = [one for one in answers if len(one.found.ids) != min(one.k, len(stored.ids))]
     if wrong:
         text = "{} have a wrong number of neighbours, such as {} where {} of {} were asked for"
@@ -136,7 +138,7 @@ def _judge_counts(stored: Stored, answers: Sequence[Answer]) -> Iterator[Finding
         yield Finding("wrong_count", text.format(share, found, wanted, len(stored.ids)))
 
 
-def _constant_metrics(answers: Sequence[Answer]) -> Iterator[DeviceMetric]:
+def _constant_metrics(answers: Sequence[DeviceAnswer]) -> Iterator[DeviceMetric]:
     """The metrics by which all queries have the same scores."""
     for metric, group in groupby(answers, lambda answer: answer.metric):
         scores: dict[int, set[bytes]] = {}

@@ -17,10 +17,10 @@ from ...engine.index.pairs import score_pairs
 from ...engine.store.bitmap import Rows
 from ...engine.store.view import VectorSpace, View
 from ...model.device import Neighbours
-from .calls import Calls
+from .calls import DeviceCallQueue
 from .file import METRICS, MirrorFile, live_below, rows_from
+from .health_check import DeviceUnreliable, HealthCheck
 from .settings import MirrorSettings
-from .watch import Distrusted, Watch
 
 Limits = NDArray[np.int64]
 
@@ -35,8 +35,8 @@ class Trust:
     `give_up` is told why it must not be asked any more.
     """
 
-    calls: Calls
-    watch: Watch
+    calls: DeviceCallQueue
+    watch: HealthCheck
     settings: MirrorSettings
     give_up: Callable[[Exception], None]
 
@@ -64,7 +64,7 @@ class _Short(Exception):
     """The device cannot name as many rows that count, for good reason."""
 
 
-class DeviceAid:
+class DeviceAccelerator:
     """SearchAid for one collection, over the files that mirror its vectors, by vector name."""
 
     def __init__(self, files: Mapping[str, MirrorFile], trust: Trust) -> None:
@@ -169,5 +169,5 @@ def _reason(part: _Part, k: int) -> Exception:
     """Why so few rows are named that count, where `k` were asked for."""
     file = part.file
     if k == part.count == file.count and file.sent == file.row and not file.is_retired:
-        return Distrusted("wrong_count", "vectors that were inserted are not found")
+        return DeviceUnreliable("wrong_count", "vectors that were inserted are not found")
     return _Short()

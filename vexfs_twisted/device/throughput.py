@@ -22,7 +22,7 @@ _MAX_BATCHES = 50
 
 
 @frozen
-class Figures:
+class Throughput:
     """Vectors inserted (in batches of BATCH), searches, and metadata calls per second.
 
     Searches are by Euclidean distance for NEIGHBOURS among the `vectors` that were inserted, of
@@ -39,7 +39,7 @@ class Figures:
 
 def measure(
     device: IVectorDevice, clock: Callable[[], float] = time.perf_counter, seconds: float = SECONDS
-) -> Figures:
+) -> Throughput:
     """Measure a sound device in a vector file of its own, about `seconds` for each figure. Blocks.
 
     The published kernel module keeps the memory of every insert for good and logs a line a call, so
@@ -63,7 +63,7 @@ def measure(
     return figures
 
 
-def _measure(file: IVectorFile, clock: Callable[[], float], seconds: float) -> Figures:
+def _measure(file: IVectorFile, clock: Callable[[], float], seconds: float) -> Throughput:
     random = np.random.default_rng(1)
     vectors = random.standard_normal((BATCH, DIMENSIONS)).astype(np.float32)
     ids = np.arange(_MAX_BATCHES * BATCH, dtype=np.uint64).reshape(_MAX_BATCHES, BATCH)
@@ -79,7 +79,7 @@ def _measure(file: IVectorFile, clock: Callable[[], float], seconds: float) -> F
         seconds,
     )
     _, metadata = _rate(lambda _: file.meta(), clock, seconds)
-    return Figures(batches * BATCH, inserts * BATCH, searches, metadata)
+    return Throughput(batches * BATCH, inserts * BATCH, searches, metadata)
 
 
 def _rate(

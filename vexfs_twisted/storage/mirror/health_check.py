@@ -21,7 +21,7 @@ _LEAST_RECALL = 0.9
 _TOLERANCE = 1e-3
 
 
-class Distrusted(Exception):
+class DeviceUnreliable(Exception):
     """What a device did cannot be. `finding` says it with a stable code."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -31,14 +31,14 @@ class Distrusted(Exception):
 
 def finding_of(error: Exception) -> Finding:
     """Why a device is given up that has led to `error`."""
-    if isinstance(error, Distrusted):
+    if isinstance(error, DeviceUnreliable):
         return error.finding
     code = error.code if isinstance(error, DeviceError) else "failed"
     return Finding(code, str(error) or type(error).__name__)
 
 
-class Watch:
-    """Holds the answers of one device to what must be, and raises Distrusted. Any thread may call.
+class HealthCheck:
+    """Holds the answers of one device to what must be, and raises DeviceUnreliable. Any thread may call.
 
     Scores are float32 summed up in some order, so they are compared with a margin, a thousandth of
     the longest vector times the query's length, or twice that of their sum for distances, which
@@ -62,7 +62,7 @@ class Watch:
         if times and seconds > self._settings.slow_seconds:
             usual = median(times)
             if usual > self._settings.slow_seconds:
-                raise Distrusted("slow", f"half of the searches took {usual:.3g} s or more")
+                raise DeviceUnreliable("slow", f"half of the searches took {usual:.3g} s or more")
         return turn == 0
 
     def answer(self, found: Neighbours, k: int, least: int, known: int) -> None:
@@ -70,13 +70,13 @@ class Watch:
         ids = found.ids
         if len(ids) != len(found.scores) or not min(k, least) <= len(ids) <= k:
             text = f"{len(ids)} neighbours, where {k} of {least} vectors were asked for"
-            raise Distrusted("wrong_count", text)
+            raise DeviceUnreliable("wrong_count", text)
         if not len(ids):
             return
         if int(ids.max()) >= known:
-            raise Distrusted("unknown_ids", f"the id {int(ids.max())} was never inserted")
+            raise DeviceUnreliable("unknown_ids", f"the id {int(ids.max())} was never inserted")
         if len(np.unique(ids)) != len(ids):
-            raise Distrusted("repeated_ids", "an id is named twice in one answer")
+            raise DeviceUnreliable("repeated_ids", "an id is named twice in one answer")
 
     def scores(
         self, space: VectorSpace, query: Matrix, found: Neighbours, own: tuple[Scores, Scores]
@@ -88,11 +88,13 @@ class Watch:
         usual = np.isfinite(true)
         difference = np.abs(told[usual].astype(np.float64) - true[usual])
         if not bool((difference <= margin).all()):
-            raise Distrusted("wrong_scores", "scores are not those of the vectors that are named")
+            raise DeviceUnreliable(
+                "wrong_scores", "scores are not those of the vectors that are named"
+            )
         badness = badness_of(space.params.distance, found.scores).astype(np.float64)
         usual = badness[np.isfinite(badness)]
         if bool((np.diff(usual) < -margin).any()):
-            raise Distrusted("wrong_order", "neighbours are not nearest first")
+            raise DeviceUnreliable("wrong_order", "neighbours are not nearest first")
 
     def check(self, space: VectorSpace, query: Matrix, found: Hits, exact: Hits) -> None:
         """What came of an answer, beside the exact answer to the same search."""
@@ -106,7 +108,7 @@ class Watch:
             rights, wanted = (sum(numbers) for numbers in zip(*self._checks, strict=True))
         if rights < _LEAST_RECALL * wanted:
             text = f"of {wanted} nearest neighbours only {rights} were found"
-            raise Distrusted("wrong_neighbours", text)
+            raise DeviceUnreliable("wrong_neighbours", text)
 
 
 def _margin(space: VectorSpace, query: Matrix) -> float:

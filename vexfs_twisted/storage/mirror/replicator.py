@@ -10,7 +10,7 @@ from ...engine.collection import Collection
 from ...engine.store.view import VectorSpace
 from ...interfaces import IVectorDevice
 from ...model.device import DeviceFull
-from .aid import DeviceAid, Trust
+from .accelerator import DeviceAccelerator, Trust
 from .file import MirrorFile, can_mirror
 
 
@@ -23,10 +23,10 @@ class _Mirrored:
     def __init__(self, trust: Trust) -> None:
         self.files: dict[str, MirrorFile] = {}
         self.left_out: set[str] = set()
-        self.aid = DeviceAid(self.files, trust)
+        self.aid = DeviceAccelerator(self.files, trust)
 
 
-class Feeder:
+class Replicator:
     """Keeps the vector files of a device in step with the collections that it is told of.
 
     One thread sends one batch of one collection after the other, from the mapped vector files. It
