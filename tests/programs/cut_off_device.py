@@ -14,27 +14,27 @@ import numpy as np
 
 from tests.device_calls import vectors
 from tests.programs.cut_off import cuts
+from vexfs_device import store
+from vexfs_device.directory import Directory
+from vexfs_device.inserts import Insert
+from vexfs_device.registry import RegistryEntry
 from vexfs_twisted.device.uapi import InsertFlag
-from vexfs_twisted.userspace import store
-from vexfs_twisted.userspace.inserts import Insert
-from vexfs_twisted.userspace.names import Entry
-from vexfs_twisted.userspace.shelf import Shelf
 
 # Else it takes 16 MiB of overwritten vectors to have them moved.
 store._SPARED_BYTES = 0
 
-ENTRY = Entry(0o600, 1, 2)
+ENTRY = RegistryEntry(0o600, 1, 2)
 Found = dict[str, bytes]
 
 
-def opened(path: Path) -> Shelf:
+def opened(path: Path) -> Directory:
     """The shelf of a folder, open."""
-    shelf = Shelf(path)
+    shelf = Directory(path)
     shelf.open()
     return shelf
 
 
-def put(shelf: Shelf, name: str, count: int, seed: int) -> None:
+def put(shelf: Directory, name: str, count: int, seed: int) -> None:
     """Insert vectors under the ids from 0 on, over those that are there."""
     ids = np.arange(count, dtype=np.uint64)
     data = vectors(count, 4, seed=seed)
@@ -50,7 +50,7 @@ def found(path: Path) -> Found:
         shelf.close()
 
 
-def run(home: Path, change: Callable[[Shelf], object]) -> None:
+def run(home: Path, change: Callable[[Directory], object]) -> None:
     """Cut a change off before each step: all is as it was then, or as it is after the change."""
     shelf = opened(home / "whole")
     for name, count in (("a", 3), ("b", 5)):
@@ -92,7 +92,7 @@ def replacement(home: Path) -> None:
 def tightening(home: Path) -> None:
     """A file whose vectors are overwritten, and moved into a store without the old ones."""
 
-    def change(shelf: Shelf) -> None:
+    def change(shelf: Directory) -> None:
         former = shelf.find("a").entry.store
         # One more than there are, so that fewer than half of all are still in use.
         put(shelf, "a", 4, seed=9)

@@ -12,10 +12,10 @@ from threading import Event, Thread
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.userspace.budget import Budget
-from vexfs_twisted.userspace.errors import Refusal, answering
-from vexfs_twisted.userspace.memory import CallerMemory
-from vexfs_twisted.userspace.mount import MountError, checked_mountpoint
+from vexfs_device.budget import Budget
+from vexfs_device.caller_memory import CallerMemory
+from vexfs_device.errors import Refusal, answering
+from vexfs_device.mount import MountError, checked_mountpoint
 
 NO_PROCESS = 2**22 + 1  # More than the kernel ever counts to.
 

@@ -15,19 +15,19 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.device_calls import vectors
+from vexfs_device.directory import Directory
+from vexfs_device.errors import Refusal
+from vexfs_device.file import DeviceFile
+from vexfs_device.inserts import Insert
+from vexfs_device.registry import FileInfo, RegistryEntry
 from vexfs_twisted.device.uapi import InsertFlag
 from vexfs_twisted.engine.errors import DataFolderInUse, UnusableDataFolder
 from vexfs_twisted.model.device import DeviceMetric
-from vexfs_twisted.userspace.errors import Refusal
-from vexfs_twisted.userspace.file import VectorFile
-from vexfs_twisted.userspace.inserts import Insert
-from vexfs_twisted.userspace.names import Entry, FileInfo
-from vexfs_twisted.userspace.shelf import Shelf
 
-ENTRY = Entry(0o600, 1, 2)
+ENTRY = RegistryEntry(0o600, 1, 2)
 
 
-def insert(file: VectorFile, count: int, start: int | None = None, flags: int = 1) -> None:
+def insert(file: DeviceFile, count: int, start: int | None = None, flags: int = 1) -> None:
     ids = None if start is None else np.arange(start, start + count, dtype=np.uint64)
     file.insert(Insert(ids, vectors(count, 4, seed=start or 0), InsertFlag(flags)))
 
@@ -37,13 +37,13 @@ class Shelves(SynchronousTestCase):
         self.path = Path(tempfile.mkdtemp()) / "data"
         self.shelf = self.opened()
 
-    def opened(self) -> Shelf:
-        shelf = Shelf(self.path)
+    def opened(self) -> Directory:
+        shelf = Directory(self.path)
         shelf.open()
         self.addCleanup(shelf.close)
         return shelf
 
-    def reopened(self) -> Shelf:
+    def reopened(self) -> Directory:
         self.shelf.close()
         self.shelf = self.opened()
         return self.shelf
@@ -53,7 +53,7 @@ class Shelves(SynchronousTestCase):
         self.assertEqual(error.errno, number)
 
     def test_one_process_at_a_time(self) -> None:
-        self.assertRaises(DataFolderInUse, Shelf(self.path).open)
+        self.assertRaises(DataFolderInUse, Directory(self.path).open)
 
     def test_names_of_any_kind_are_kept(self) -> None:
         names = sorted(["a", "é" * 127, "x" * 255, ".new", "a b\n", "名前"])
@@ -74,7 +74,7 @@ class Shelves(SynchronousTestCase):
         file.set_info(FileInfo(9, 8, 7, 6))
         file.set_owner(0o644, 5, 4)
         again = self.reopened().find("a")
-        self.assertEqual(again.entry, Entry(0o644, 5, 4, FileInfo(9, 8, 7, 6)))
+        self.assertEqual(again.entry, RegistryEntry(0o644, 5, 4, FileInfo(9, 8, 7, 6)))
 
     def test_a_rename_onto_another_drops_that_one(self) -> None:
         insert(self.shelf.create("a", ENTRY), 3)
@@ -247,7 +247,7 @@ class Shelves(SynchronousTestCase):
         store = self.path / "stores" / str(self.shelf.find("a").entry.store)
         self.shelf.close()
         os.rename(store, self.path / "kept")
-        error = self.assertRaises(UnusableDataFolder, Shelf(self.path).open)
+        error = self.assertRaises(UnusableDataFolder, Directory(self.path).open)
         self.assertIn(store.name, str(error))
         os.rename(self.path / "kept", store)
         self.assertEqual(self.reopened().find("a").count, 3)

@@ -15,10 +15,11 @@ import attrs
 import orjson
 from attrs import frozen
 
-from ..engine.errors import UnknownFormat, UnusableDataFolder
-from ..engine.folder import DataFolder
-from ..engine.store.files import storage_errors, sync_directory
-from ..engine.store.marks import MarkedDirectories
+from vexfs_twisted.engine.errors import UnknownFormat, UnusableDataFolder
+from vexfs_twisted.engine.folder import DataFolder
+from vexfs_twisted.engine.store.files import storage_errors, sync_directory
+from vexfs_twisted.engine.store.marks import MarkedDirectories
+
 from .errors import log
 from .store import VectorStore
 
@@ -44,7 +45,7 @@ class FileInfo:
 
 
 @frozen
-class Entry:
+class RegistryEntry:
     """What there is under a name: to whom the file belongs, and the store of its vectors."""
 
     mode: int
@@ -54,7 +55,7 @@ class Entry:
     store: str | None = None
 
 
-class Names:
+class Registry:
     """The folder of a device. Every change is on disk when it returns. One thread at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -69,7 +70,7 @@ class Names:
         """The folder."""
         return self._folder.path
 
-    def open(self) -> dict[str, Entry]:
+    def open(self) -> dict[str, RegistryEntry]:
         """Take the folder, and read what is in it. Raises EngineStartError."""
         self._folder.open()
         try:
@@ -91,7 +92,7 @@ class Names:
         """Let the folder go."""
         self._folder.close()
 
-    def write(self, name: str, entry: Entry, former: str | None = None) -> None:
+    def write(self, name: str, entry: RegistryEntry, former: str | None = None) -> None:
         """Put `entry` under `name`, in the place of what is there.
 
         `former` is a store that nobody names from now on, and that is to be removed.
@@ -119,14 +120,14 @@ class Names:
         (self._names / name).unlink()
         sync_directory(self._names)
 
-    def changed(self, name: str, entry: Entry) -> int:
+    def changed(self, name: str, entry: RegistryEntry) -> int:
         """When an entry or its vectors were last written, in nanoseconds since 1970."""
         files = [self._names / name]
         if entry.store is not None:
             files.append(self.stores.whole(entry.store) / "data.mdb")
         return max(file.stat().st_mtime_ns for file in files)
 
-    def _finish(self, entries: dict[str, Entry], former: set[str | None]) -> None:
+    def _finish(self, entries: dict[str, RegistryEntry], former: set[str | None]) -> None:
         """Finish what was cut off, by the marks of stores and by what entries say."""
         found = self.stores.list()
         named = {entry.store: name for name, entry in entries.items()}
@@ -144,7 +145,7 @@ class Names:
             self.stores.end(store)
             self.stores.remove_ended(store)
 
-    def _recover(self, entries: dict[str, Entry]) -> None:
+    def _recover(self, entries: dict[str, RegistryEntry]) -> None:
         """Give a name to each store that has none."""
         named = {entry.store for entry in entries.values()}
         for store in sorted(self.stores.list().whole - named):
@@ -154,13 +155,13 @@ class Names:
                 log.warning("left alone: no file of the device", path=str(path))
                 continue
             info = FileInfo(dimensions=VectorStore.dimensions_of(self.stores, store))
-            entry = Entry(_PRIVATE, os.getuid(), os.getgid(), info, store)
+            entry = RegistryEntry(_PRIVATE, os.getuid(), os.getgid(), info, store)
             self.write(name, entry)
             entries[name] = entry
             log.warning("vectors without a name were found", path=str(path), file=name)
 
 
-def _read(path: Path) -> tuple[Entry, str | None]:
+def _read(path: Path) -> tuple[RegistryEntry, str | None]:
     """The entry in a file, and the store that is to be removed."""
     try:
         content = orjson.loads(path.read_bytes())
@@ -168,6 +169,6 @@ def _read(path: Path) -> tuple[Entry, str | None]:
         if version != _VERSION:
             raise UnknownFormat(path, f"version {version}")
         former = content.pop(_FORMER, None)
-        return Entry(**{**content, "info": FileInfo(**content["info"])}), former
+        return RegistryEntry(**{**content, "info": FileInfo(**content["info"])}), former
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise UnknownFormat(path, f"not the entry of a vector file ({error})") from error

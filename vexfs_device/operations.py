@@ -15,12 +15,12 @@ from itertools import count
 
 from attrs import frozen
 
-from .calls import Caller, Calls
+from .caller_memory import CallerMemory
+from .directory import Directory
 from .errors import Refusal, answering
-from .file import VectorFile
-from .memory import CallerMemory
-from .names import Entry
-from .shelf import Shelf
+from .file import DeviceFile
+from .ioctls import Caller, Ioctls
+from .registry import RegistryEntry
 
 Attributes = dict[str, int]
 Context = Callable[[], tuple[int, int, int]]
@@ -38,12 +38,12 @@ _LONGEST_NAME = 255
 class _Handle:
     """A vector file as somebody has it open."""
 
-    file: VectorFile
+    file: DeviceFile
     may_read: bool
     may_write: bool
 
 
-class Operations:
+class FileOperations:
     """One mounted directory.
 
     `root` is what the mount point was before, and is kept: whoever could make files there can make
@@ -56,7 +56,7 @@ class Operations:
     flag_nopath = True
 
     def __init__(
-        self, shelf: Shelf, calls: Calls, root: os.stat_result, on_mounted: Callable[[], None]
+        self, shelf: Directory, calls: Ioctls, root: os.stat_result, on_mounted: Callable[[], None]
     ) -> None:
         self._shelf = shelf
         self._calls = calls
@@ -110,7 +110,7 @@ class Operations:
         """Make a file, or find that another was quicker, and open it."""
         user, group, _ = self._context()
         try:
-            file = self._shelf.create(_name(path), Entry(stat.S_IMODE(mode), user, group))
+            file = self._shelf.create(_name(path), RegistryEntry(stat.S_IMODE(mode), user, group))
         except Refusal as refusal:
             if refusal.errno != errno.EEXIST or flags & os.O_EXCL:
                 raise
@@ -207,7 +207,7 @@ class Operations:
         """There is one directory."""
         raise Refusal(errno.EPERM, "no directories")
 
-    def _open(self, file: VectorFile, flags: int) -> int:
+    def _open(self, file: DeviceFile, flags: int) -> int:
         mode = flags & os.O_ACCMODE
         if flags & os.O_TRUNC and mode != os.O_RDONLY:
             file.empty()
@@ -216,14 +216,14 @@ class Operations:
         self._handles[number] = _Handle(file, mode != os.O_WRONLY, mode != os.O_RDONLY)
         return number
 
-    def _file(self, path: str | None, fh: int | None) -> VectorFile:
+    def _file(self, path: str | None, fh: int | None) -> DeviceFile:
         if fh is not None:
             return self._handles[fh].file
         if path is None:
             raise Refusal(errno.ENOENT, "a file without a name")
         return self._shelf.find(_name(path))
 
-    def _settable(self, path: str | None) -> VectorFile:
+    def _settable(self, path: str | None) -> DeviceFile:
         if path == _ROOT:
             raise Refusal(errno.EPERM, "the directory belongs to the mount")
         return self._file(path, None)

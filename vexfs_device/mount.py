@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from .operations import Operations
+from .operations import FileOperations
 
 _DEVICE = Path("/dev/fuse")
 _NOREPLACE = 1  # RENAME_NOREPLACE of renameat2(2)
@@ -67,7 +67,7 @@ def checked_mountpoint(mountpoint: Path, data: Path) -> os.stat_result:
     return found
 
 
-def serve(operations: Operations, mountpoint: Path, *, allow_other: bool) -> None:
+def serve(operations: FileOperations, mountpoint: Path, *, allow_other: bool) -> None:
     """Mount, and answer until SIGTERM, SIGINT or an unmount. Raises MountError.
 
     Runs in the main thread, whose signal handlers libfuse replaces; the operations run in its own

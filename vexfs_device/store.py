@@ -10,19 +10,20 @@ from uuid import uuid4
 import attrs
 import numpy as np
 
-from ..device.uapi import InsertFlag
-from ..engine.collection_store import CollectionStore
-from ..engine.index.exact import nearest
-from ..engine.norms import Matrix
-from ..engine.store.bitmap import Rows
-from ..engine.store.files import storage_errors, sync_directory
-from ..engine.store.marks import MarkedDirectories
-from ..engine.store.rowvalue import heads_of
-from ..engine.store.view import VectorSpace, View
-from ..model.collection import CollectionConfig, CreateCollection, new_config
-from ..model.collection_params import Distance, VectorParams
-from ..model.device import DeviceMetric, Neighbours
-from ..model.vectors import UNNAMED
+from vexfs_twisted.device.uapi import InsertFlag
+from vexfs_twisted.engine.collection_store import CollectionStore
+from vexfs_twisted.engine.index.exact import nearest
+from vexfs_twisted.engine.norms import Matrix
+from vexfs_twisted.engine.store.bitmap import Rows
+from vexfs_twisted.engine.store.files import storage_errors, sync_directory
+from vexfs_twisted.engine.store.marks import MarkedDirectories
+from vexfs_twisted.engine.store.rowvalue import heads_of
+from vexfs_twisted.engine.store.view import VectorSpace, View
+from vexfs_twisted.model.collection import CollectionConfig, CreateCollection, new_config
+from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.device import DeviceMetric, Neighbours
+from vexfs_twisted.model.vectors import UNNAMED
+
 from .cosine import Cosines
 from .errors import Refusal
 from .inserts import Insert, Inserts

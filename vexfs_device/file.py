@@ -10,27 +10,28 @@ from threading import RLock
 import attrs
 import numpy as np
 
-from ..device.uapi import MAX_DIMENSIONS
-from ..engine.norms import Matrix
-from ..engine.store.gate import GateClosed
-from ..model.device import DeviceMetric, Neighbours
+from vexfs_twisted.device.uapi import MAX_DIMENSIONS
+from vexfs_twisted.engine.norms import Matrix
+from vexfs_twisted.engine.store.gate import GateClosed
+from vexfs_twisted.model.device import DeviceMetric, Neighbours
+
 from .errors import Refusal, log
 from .inserts import Insert
-from .names import Entry, FileInfo, Names
+from .registry import FileInfo, Registry, RegistryEntry
 from .store import VectorStore
 
 _ITEM_SIZE = 4
 _MOST_VECTORS = (1 << 32) - 1
 
 
-class VectorFile:
+class DeviceFile:
     """A file by its name, or without one once it is deleted. Any thread may call.
 
     `changing` is held while a name or what is under it changes; all files of a device share it.
     A deleted file stays usable until the last who has it open lets go, as files do.
     """
 
-    def __init__(self, names: Names, changing: RLock, name: str, entry: Entry) -> None:
+    def __init__(self, names: Registry, changing: RLock, name: str, entry: RegistryEntry) -> None:
         """Open what is under `name`. Raises EngineStartError."""
         self.name: str | None = name
         self._names = names
@@ -42,7 +43,7 @@ class VectorFile:
         self.changed = names.changed(name, entry)
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> RegistryEntry:
         """What there is under its name."""
         return self._entry
 
@@ -134,7 +135,7 @@ class VectorFile:
             self._opened -= 1
             self._drop_unreachable()
 
-    def replace(self, other: VectorFile) -> None:
+    def replace(self, other: DeviceFile) -> None:
         """Note that this file is going to take the place of another one."""
         with self._changing:
             if self.name is not None and other._store is not None:
@@ -226,7 +227,7 @@ class VectorFile:
         if self._store is closed:
             raise Refusal(errno.ESTALE, "the device is being closed")
 
-    def _write(self, entry: Entry, former: str | None = None) -> None:
+    def _write(self, entry: RegistryEntry, former: str | None = None) -> None:
         if self.name is not None and entry != self._entry:
             self._names.write(self.name, entry, former)
         self._entry = entry
@@ -238,5 +239,5 @@ class VectorFile:
             self._store = None
 
 
-def _wrong_dimensions(given: int, entry: Entry) -> Refusal:
+def _wrong_dimensions(given: int, entry: RegistryEntry) -> Refusal:
     return Refusal(errno.EINVAL, f"{given} dimensions, the file has {entry.info.dimensions}")

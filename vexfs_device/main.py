@@ -11,14 +11,15 @@ from pathlib import Path
 
 from twisted.logger import globalLogBeginner
 
-from .. import __version__, logs
-from ..engine.errors import EngineStartError
-from ..lifecycle import notify_manager
+from vexfs_twisted import __version__, logs
+from vexfs_twisted.engine.errors import EngineStartError
+from vexfs_twisted.lifecycle import notify_manager
+
 from .budget import Budget
-from .calls import Calls
+from .directory import Directory
+from .ioctls import Ioctls
 from .mount import MountError, binding, checked_mountpoint, serve
-from .operations import Operations
-from .shelf import Shelf
+from .operations import FileOperations
 
 _MEGABYTE = 1 << 20
 
@@ -75,10 +76,10 @@ def _run(options: argparse.Namespace) -> None:
     binding()
     root = checked_mountpoint(options.mountpoint, options.data)
     _raise_descriptor_limit()
-    shelf = Shelf(options.data)
+    shelf = Directory(options.data)
     shelf.open()
     try:
-        calls = Calls(Budget(options.max_request_mb * _MEGABYTE))
+        calls = Ioctls(Budget(options.max_request_mb * _MEGABYTE))
 
         def tell() -> None:
             log.info(
@@ -89,7 +90,7 @@ def _run(options: argparse.Namespace) -> None:
             )
             notify_manager("READY=1", os.environ)
 
-        operations = Operations(shelf, calls, root, tell)
+        operations = FileOperations(shelf, calls, root, tell)
         serve(operations, options.mountpoint, allow_other=options.allow_other)
         notify_manager("STOPPING=1", os.environ)
     finally:

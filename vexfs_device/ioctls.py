@@ -8,7 +8,7 @@ import errno
 import numpy as np
 from attrs import frozen
 
-from ..device.uapi import (
+from vexfs_twisted.device.uapi import (
     BATCH_INSERT,
     GET_VECTOR_META,
     MAX_DIMENSIONS,
@@ -23,13 +23,14 @@ from ..device.uapi import (
     VectorFileInfo,
     VectorSearchRequest,
 )
-from ..model.device import DeviceMetric
+from vexfs_twisted.model.device import DeviceMetric
+
 from .budget import Budget
+from .caller_memory import CallerMemory
 from .errors import Refusal
-from .file import VectorFile
+from .file import DeviceFile
 from .inserts import Insert
-from .memory import CallerMemory
-from .names import FileInfo
+from .registry import FileInfo
 
 MAX_NEIGHBOURS = 1_000_000
 """The most that one VECTOR_SEARCH answers."""
@@ -51,7 +52,7 @@ class Caller:
     may_write: bool
 
 
-class Calls:
+class Ioctls:
     """Carries out ioctls. Any thread may call.
 
     What an argument points to is copied before it is looked at, so a caller that changes it
@@ -62,7 +63,7 @@ class Calls:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
 
-    def run(self, file: VectorFile, number: int, argument: int, caller: Caller) -> None:
+    def run(self, file: DeviceFile, number: int, argument: int, caller: Caller) -> None:
         """Carry out the ioctl `number` on `file`.
 
         `argument` is the address of a buffer of ours as large as the number says, in and out.
@@ -85,7 +86,7 @@ class Calls:
         else:
             raise Refusal(errno.ENOTTY, f"no ioctl of a vector file: {number:#x}")
 
-    def _insert(self, file: VectorFile, request: BatchInsertRequest, memory: CallerMemory) -> None:
+    def _insert(self, file: DeviceFile, request: BatchInsertRequest, memory: CallerMemory) -> None:
         count, dimensions = request.vector_count, request.dimensions
         _check("vectors", count, MAX_INSERT_COUNT)
         _check("dimensions", dimensions, MAX_DIMENSIONS)
@@ -102,7 +103,7 @@ class Calls:
                 memory.read(request.vector_ids, ids)
             file.insert(Insert(ids, vectors, InsertFlag(request.flags)))
 
-    def _search(self, file: VectorFile, request: VectorSearchRequest, memory: CallerMemory) -> None:
+    def _search(self, file: DeviceFile, request: VectorSearchRequest, memory: CallerMemory) -> None:
         _check("dimensions", request.dimensions, MAX_DIMENSIONS)
         _check("neighbours", request.k, MAX_NEIGHBOURS)
         try:
@@ -138,7 +139,7 @@ def _checked_info(given: VectorFileInfo) -> FileInfo:
     return FileInfo(given.dimensions, given.data_offset, given.index_offset, given.alignment_bytes)
 
 
-def _told_info(file: VectorFile) -> VectorFileInfo:
+def _told_info(file: DeviceFile) -> VectorFileInfo:
     info = file.entry.info
     return VectorFileInfo(
         dimensions=info.dimensions,

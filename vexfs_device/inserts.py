@@ -10,13 +10,14 @@ from threading import Lock
 import numpy as np
 from attrs import define, frozen
 
-from ..device.uapi import InsertFlag
-from ..engine.collection_store import CollectionStore
-from ..engine.norms import Matrix
-from ..engine.store.keys import decode_id, encode_ids
-from ..model.device import Ids
-from ..model.updates import Upsert
-from ..model.vectors import UNNAMED, VectorColumn
+from vexfs_twisted.device.uapi import InsertFlag
+from vexfs_twisted.engine.collection_store import CollectionStore
+from vexfs_twisted.engine.norms import Matrix
+from vexfs_twisted.engine.store.keys import decode_id, encode_ids
+from vexfs_twisted.model.device import Ids
+from vexfs_twisted.model.updates import Upsert
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
+
 from .errors import Refusal
 
 _IDS = 1 << 64

@@ -7,12 +7,12 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.index.hits import Hits, best_of, merged, no_hits
-from ..engine.index.kernels import score_block
-from ..engine.norms import Matrix, normalised, squared_norms
-from ..engine.store.bitmap import Rows
-from ..engine.store.view import VectorSpace
-from ..model.collection_params import Distance
+from vexfs_twisted.engine.index.hits import Hits, best_of, merged, no_hits
+from vexfs_twisted.engine.index.kernels import score_block
+from vexfs_twisted.engine.norms import Matrix, normalised, squared_norms
+from vexfs_twisted.engine.store.bitmap import Rows
+from vexfs_twisted.engine.store.view import VectorSpace
+from vexfs_twisted.model.collection_params import Distance
 
 _STEP = 1 << 18
 _LEAST_LENGTH = 1e-15

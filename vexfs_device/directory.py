@@ -7,22 +7,22 @@ from pathlib import Path
 from threading import RLock
 
 from .errors import Refusal
-from .file import VectorFile
-from .names import Entry, Names
+from .file import DeviceFile
+from .registry import Registry, RegistryEntry
 
 _LONGEST_NAME = 255
 
 
-class Shelf:
+class Directory:
     """The vector files of the data folder `path`. Any thread may call.
 
-    Every change is on disk when it returns. Names are those of files: text of 1 to 255 bytes.
+    Every change is on disk when it returns. Registry are those of files: text of 1 to 255 bytes.
     """
 
     def __init__(self, path: Path) -> None:
-        self._names = Names(path)
+        self._names = Registry(path)
         self._changing = RLock()
-        self._files: dict[str, VectorFile] = {}
+        self._files: dict[str, DeviceFile] = {}
 
     @property
     def path(self) -> Path:
@@ -34,7 +34,7 @@ class Shelf:
         entries = self._names.open()
         try:
             for name, entry in entries.items():
-                self._files[name] = VectorFile(self._names, self._changing, name, entry)
+                self._files[name] = DeviceFile(self._names, self._changing, name, entry)
         except BaseException:
             self.close()
             raise
@@ -52,14 +52,14 @@ class Shelf:
         with self._changing:
             return sorted(self._files)
 
-    def find(self, name: str) -> VectorFile:
+    def find(self, name: str) -> DeviceFile:
         """The file of that name. Refuses with ENOENT where there is none."""
         file = self._files.get(name)
         if file is None:
             raise Refusal(errno.ENOENT, name)
         return file
 
-    def create(self, name: str, entry: Entry) -> VectorFile:
+    def create(self, name: str, entry: RegistryEntry) -> DeviceFile:
         """Make an empty file. Refuses with EEXIST where the name is taken."""
         try:
             size = len(name.encode())
@@ -71,7 +71,7 @@ class Shelf:
             if name in self._files:
                 raise Refusal(errno.EEXIST, name)
             self._names.write(name, entry)
-            self._files[name] = file = VectorFile(self._names, self._changing, name, entry)
+            self._files[name] = file = DeviceFile(self._names, self._changing, name, entry)
             return file
 
     def delete(self, name: str) -> None:

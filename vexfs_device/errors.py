@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from ..engine.store.gate import GateClosed
-from ..logs import get_logger
-from ..model.errors import DomainError, StorageFull
+from vexfs_twisted.engine.store.gate import GateClosed
+from vexfs_twisted.logs import get_logger
+from vexfs_twisted.model.errors import DomainError, StorageFull
 
 log = get_logger("vexfs.userspace")
 
