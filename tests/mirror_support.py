@@ -9,11 +9,11 @@ from typing import Any
 import attrs
 
 from tests.engine_support import EngineTestCase
+from tests.suites.device import MemoryDevice
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.storage.mirror.mirror import Mirror
 from vexfs_twisted.storage.mirror.settings import MirrorSettings
-from vexfs_twisted.testing.device import MemoryDevice
 
 SETTINGS = MirrorSettings(search_seconds=10.0, call_seconds=10.0, check_every=1, rebuilt_from=8)
 """A check of every search, and time enough for a machine that has much to do."""

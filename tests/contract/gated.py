@@ -16,6 +16,7 @@ from zope.interface import directlyProvides
 from tests.contract.providers import reactor
 from tests.contract.rest_client import HttpClient
 from tests.contract.rpc_client import RpcClient
+from tests.suites.values import Point, unnamed, upsert
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IStorage
 from vexfs_twisted.model.queries import Count
@@ -26,7 +27,6 @@ from vexfs_twisted.rest.site import make_site
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService
-from vexfs_twisted.testing.values import Point, unnamed, upsert
 
 _PATIENCE = 20.0
 

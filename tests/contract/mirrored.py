@@ -11,12 +11,12 @@ from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
 from tests.mirror_support import SETTINGS, wait_until_settled
+from tests.suites.device import Fault, MemoryDevice
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IOperations, IStreamOperations
 from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.storage.mirror.mirror import Mirror
 from vexfs_twisted.storage.service import StorageService
-from vexfs_twisted.testing.device import Fault, MemoryDevice
 
 reactor: Any = _reactor
 

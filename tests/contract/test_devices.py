@@ -5,12 +5,12 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.device_support import shared_device
+from tests.suites.device import MemoryDevice
+from tests.suites.device_contract import DeviceContract
 from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.device.probe import probe
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.device import DeviceKind
-from vexfs_twisted.testing.device import MemoryDevice
-from vexfs_twisted.testing.device_contract import DeviceContract
 
 
 class MemoryDeviceTests(DeviceContract, SynchronousTestCase):

@@ -2,8 +2,8 @@
 
 from tests.contract.mirrored import MirroredCase
 from tests.mirror_support import IMPATIENT, SETTINGS
-from vexfs_twisted.testing.device import Fault
-from vexfs_twisted.testing.operations_contract import (
+from tests.suites.device import Fault
+from tests.suites.operations_contract import (
     STREAM_TOPICS,
     TOPICS,
     NearestContract,

@@ -9,9 +9,9 @@ import numpy as np
 from tests.contract.providers import RpcCase
 from tests.contract.rest_wire import WireCase
 from tests.contract.rpc_client import RpcClient, RpcOperations
+from tests.suites.values import Point, unnamed, upsert
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.rpc.generated import points_pb2
-from vexfs_twisted.testing.values import Point, unnamed, upsert
 
 LARGEST = 3.4028235e38
 ROWS = [[1.0, 0.0], [0.0, 1.0], [3.0, 0.0]]

@@ -1,6 +1,6 @@
 """The contract of IStreamOperations on the operations themselves."""
 
 from tests.contract.providers import DirectCase
-from vexfs_twisted.testing.operations_contract import STREAM_TOPICS, TOPICS, contract_cases
+from tests.suites.operations_contract import STREAM_TOPICS, TOPICS, contract_cases
 
 globals().update(contract_cases(DirectCase, __name__, [*TOPICS, *STREAM_TOPICS]))

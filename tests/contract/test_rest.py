@@ -2,11 +2,7 @@
 
 from tests.contract.model_json import upsert_columns
 from tests.contract.providers import RestCase
-from vexfs_twisted.testing.operations_contract import (
-    RefusedUpsertsContract,
-    UpsertsContract,
-    contract_cases,
-)
+from tests.suites.operations_contract import RefusedUpsertsContract, UpsertsContract, contract_cases
 
 
 class ColumnsCase(RestCase):

@@ -11,12 +11,8 @@ from twisted.internet.task import deferLater
 from tests.contract.providers import RestCase, check_response
 from tests.contract.rest_client import HttpClient, RestOperations
 from tests.device_support import shared_device
+from tests.suites.operations_contract import NearestContract, QueriesContract, contract_cases
 from vexfs_twisted.interfaces import IOperations
-from vexfs_twisted.testing.operations_contract import (
-    NearestContract,
-    QueriesContract,
-    contract_cases,
-)
 
 reactor: Any = _reactor
 

@@ -19,8 +19,8 @@ from tests.contract.texts import (
     SLASH,
     TOO_LONG,
 )
+from tests.suites.values import Point, unnamed, upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2
-from vexfs_twisted.testing.values import Point, unnamed, upsert
 
 
 def _filter(**clauses: Any) -> Any:

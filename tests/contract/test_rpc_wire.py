@@ -17,13 +17,13 @@ from tests.contract.providers import RpcCase, reactor
 from tests.contract.rpc_client import RpcClient, RpcOperations
 from tests.contract.update_messages import update_call
 from tests.deep_filters import deep_count
+from tests.suites.values import Point, equals, must_not, should, unnamed, upsert
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Selection
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
-from vexfs_twisted.testing.values import Point, equals, must_not, should, unnamed, upsert
 
 COUNT = points_pb2.CountPoints(collection_name="c", exact=True)
 SERVICES = {

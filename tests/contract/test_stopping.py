@@ -13,6 +13,7 @@ from tests.contract.gated import GatedCase
 from tests.contract.providers import reactor
 from tests.contract.raw_http import connect, request
 from tests.long_reads import LongReads
+from tests.suites.values import Point, nearest, upsert
 from vexfs_twisted.engine.bounds import Outgrown
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.errors import TimedOut
@@ -20,7 +21,6 @@ from vexfs_twisted.model.queries import Count, Query, Scroll
 from vexfs_twisted.model.read_context import Cancelled
 from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.rpc.generated import flat_pb2, points_pb2
-from vexfs_twisted.testing.values import Point, nearest, upsert
 
 COUNT = points_pb2.CountPoints(collection_name="c")
 COUNT_REQUEST = request("POST", "/collections/c/points/count", b"{}")

@@ -16,6 +16,7 @@ from threading import Thread
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.device_support import UserspaceDevice, shared_device
+from tests.suites.device_contract import ids_from, some_vectors
 from tests.support import ROOT, SCRIPTS, run_command
 from vexfs_twisted.device import kernel_file
 from vexfs_twisted.device.kernel import SoleFileDevice, open_device
@@ -30,7 +31,6 @@ from vexfs_twisted.model.device import (
     Neighbours,
     NoSuchFile,
 )
-from vexfs_twisted.testing.device_contract import ids_from, some_vectors
 
 
 class WithDevice(SynchronousTestCase):

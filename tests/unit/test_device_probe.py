@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.suites.device import Fault, MemoryDevice
+from tests.suites.made_up import MadeUpDevice
 from vexfs_twisted.device.probe import probe
 from vexfs_twisted.interfaces import IVectorFile
 from vexfs_twisted.model.device import (
@@ -22,8 +24,6 @@ from vexfs_twisted.model.device import (
     Neighbours,
     ProbeReport,
 )
-from vexfs_twisted.testing.device import Fault, MemoryDevice
-from vexfs_twisted.testing.made_up import MadeUpDevice
 
 
 def codes(report: ProbeReport) -> set[str]:

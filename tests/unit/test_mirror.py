@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.engine_support import Floats, field, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase, wait_until
+from tests.suites.device import Fault, MemoryDevice
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
@@ -18,7 +19,6 @@ from vexfs_twisted.model.queries import ScoredPoint, SearchParams
 from vexfs_twisted.model.status import DeviceStatus
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
-from vexfs_twisted.testing.device import Fault, MemoryDevice
 
 DIM = 6
 

@@ -9,11 +9,11 @@ from twisted.internet import reactor as _reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.mirror_support import MirrorCase
+from tests.suites.device import Fault, MemoryDevice
 from vexfs_twisted.model.device import DeviceGone, DeviceUnsound
 from vexfs_twisted.rest.endpoints import vexfs
 from vexfs_twisted.storage.mirror.calls import DeviceCallQueue, DeviceHangs
 from vexfs_twisted.storage.mirror.service import MirrorService
-from vexfs_twisted.testing.device import Fault, MemoryDevice
 
 reactor: Any = _reactor
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.suites.device import Fault, MemoryDevice
+from tests.suites.made_up import MadeUpDevice
 from tests.support import SCRIPTS, run_command
 from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.device.throughput import measure
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.device import DeviceDenied
 from vexfs_twisted.probe_command import run
-from vexfs_twisted.testing.device import Fault, MemoryDevice
-from vexfs_twisted.testing.made_up import MadeUpDevice
 
 
 class _Keeps(MemoryDevice):

@@ -6,10 +6,10 @@ from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.suites.device import Fault, MemoryDevice
+from tests.suites.device_contract import ids_from, some_vectors
 from vexfs_twisted.interfaces import IVectorFile
 from vexfs_twisted.model.device import DeviceFailed, DeviceMetric, FileMeta, Neighbours
-from vexfs_twisted.testing.device import Fault, MemoryDevice
-from vexfs_twisted.testing.device_contract import ids_from, some_vectors
 
 
 class Faults(SynchronousTestCase):

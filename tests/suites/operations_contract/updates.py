@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 from twisted.internet.defer import DeferredList, gatherResults
 
-from ...model.collection import CreateCollection
-from ...model.collection_params import Distance, VectorParams
-from ...model.errors import BadInput, BadRequest
-from ...model.filters import Filter
-from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldSchema, FieldType
-from ...model.payload_path import PayloadPath
-from ...model.updates import Update, UpdateResult, UpdateStatus
-from ..values import (
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.values import (
     Point,
     delete,
     delete_where,
@@ -24,7 +18,18 @@ from ..values import (
     unnamed,
     upsert,
 )
-from .case import NAME, ContractCase, ids_of
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.errors import BadInput, BadRequest
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.payload_index import (
+    CreateFieldIndex,
+    DeleteFieldIndex,
+    FieldSchema,
+    FieldType,
+)
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.updates import Update, UpdateResult, UpdateStatus
 
 UUID_A = "0b2bd1a5-5b0d-4c5e-8f0a-6c1f3f6a0a01"
 UUID_B = "f9c1f2d4-0c8e-4d55-9f1c-2a7b8f3f0b02"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ...model.errors import BadInput, BadRequest, NotFound
-from ...model.filters import Filter
-from ...model.payload_path import PayloadPath
-from ...model.updates import (
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.values import Point, delete, delete_where, equals, must, upsert
+from vexfs_twisted.model.errors import BadInput, BadRequest, NotFound
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePayload,
     DeleteVectors,
@@ -15,8 +17,6 @@ from ...model.updates import (
     UpdateResult,
     UpdateStatus,
 )
-from ..values import Point, delete, delete_where, equals, must, upsert
-from .case import NAME, ContractCase, ids_of
 
 _EMPTY = "Bad request: Empty update request"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...model.collection import CreateCollection
-from ...model.collection_params import Datatype, Distance, VectorParams
-from ...model.ids import PointId
-from ...model.queries import NearestToPoint, Query, ScoredPoint, SearchParams
-from ..values import Point, has_id, must, nearest, unnamed
-from .case import NAME, ContractCase, ids_of
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.values import Point, has_id, must, nearest, unnamed
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.queries import NearestToPoint, Query, ScoredPoint, SearchParams
 
 Rows = dict[int, list[float]]
 """The vectors of points by their ids."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.errors import BadInput, NotFound
-from ...model.payload_index import CreateFieldIndex, FieldSchema, FieldType
-from ...model.payload_path import PayloadPath
-from ...model.queries import Facet, FacetValue
-from ..values import Point, delete, equals, must
-from .case import NAME, ContractCase
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import Point, delete, equals, must
+from vexfs_twisted.model.errors import BadInput, NotFound
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Facet, FacetValue
 
 _V = PayloadPath.parse("v")
 

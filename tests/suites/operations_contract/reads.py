@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.filters import Filter
-from ...model.ids import PointId
-from ...model.queries import ALL_PAYLOAD, Selection
-from ..values import (
+from tests.suites.operations_contract.case import ContractCase, ids_of
+from tests.suites.operations_contract.updates import NAMED
+from tests.suites.values import (
     EVERYTHING,
     WITH_PAYLOAD,
     WITH_VECTORS,
@@ -22,8 +21,9 @@ from ..values import (
     plain_upsert,
     within,
 )
-from .case import ContractCase, ids_of
-from .updates import NAMED
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Selection
 
 _UUIDS = [f"{n:08x}-0000-4000-8000-000000000000" for n in (1, 0x10, 0xABC, 0xFFFFFFFF)]
 

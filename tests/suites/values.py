@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from ..model.collection import CreateCollection
-from ..model.collection_params import Distance, VectorParams
-from ..model.filters import (
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.filters import (
     Condition,
     FieldCondition,
     Filter,
@@ -21,11 +21,17 @@ from ..model.filters import (
     Range,
     Scalar,
 )
-from ..model.ids import PointId
-from ..model.payload_path import PayloadPath
-from ..model.queries import ALL_PAYLOAD, NearestToVector, PayloadMode, PayloadSelector, Selection
-from ..model.updates import DeletePoints, Upsert
-from ..model.vectors import UNNAMED, Vector, VectorColumn
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import (
+    ALL_PAYLOAD,
+    NearestToVector,
+    PayloadMode,
+    PayloadSelector,
+    Selection,
+)
+from vexfs_twisted.model.updates import DeletePoints, Upsert
+from vexfs_twisted.model.vectors import UNNAMED, Vector, VectorColumn
 
 Numbers = Sequence[float]
 

@@ -11,8 +11,8 @@ from attrs import evolve
 from numpy.typing import NDArray
 from zope.interface import implementer
 
-from ..interfaces import IVectorDevice, IVectorFile
-from ..model.device import (
+from vexfs_twisted.interfaces import IVectorDevice, IVectorFile
+from vexfs_twisted.model.device import (
     DeviceDenied,
     DeviceKind,
     DeviceMetric,

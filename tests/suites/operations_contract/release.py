@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from ...interfaces import IStreamOperations, OutgoingStream
-from ...model.collection import CollectionStatus
-from ...model.collection_params import (
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import EVERYTHING, Point, equals, must, nearest, unnamed, upsert
+from vexfs_twisted.interfaces import IStreamOperations, OutgoingStream
+from vexfs_twisted.model.collection import CollectionStatus
+from vexfs_twisted.model.collection_params import (
     OptimizersConfigDiff,
     QuantizationConfig,
     ScalarQuantization,
     ScalarType,
 )
-from ...model.errors import DomainError
-from ...model.payload_index import CreateFieldIndex, FieldSchema, FieldType
-from ...model.payload_path import PayloadPath
-from ...model.queries import Count, Facet, NearestToPoint, Query, Scroll, Selection
-from ...model.streams import UNLIMITED
-from ...model.updates import Upsert
-from ...model.vectors import UNNAMED, VectorColumn
-from ..values import EVERYTHING, Point, equals, must, nearest, unnamed, upsert
-from .case import NAME, ContractCase
+from vexfs_twisted.model.errors import DomainError
+from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Count, Facet, NearestToPoint, Query, Scroll, Selection
+from vexfs_twisted.model.streams import UNLIMITED
+from vexfs_twisted.model.updates import Upsert
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 _SIZE = 256
 _POINTS = 100

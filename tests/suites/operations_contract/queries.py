@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from twisted.internet.defer import gatherResults
 
-from ...model.collection import CreateCollection
-from ...model.collection_params import Distance, VectorParams
-from ...model.errors import BadInput, BadRequest, NotFound
-from ...model.queries import NearestToPoint, Query, SearchParams, Selection
-from ..values import (
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.operations_contract.updates import NAMED, UUID_A
+from tests.suites.values import (
     EVERYTHING,
     WITH_PAYLOAD,
     Point,
@@ -26,8 +24,10 @@ from ..values import (
     upsert,
     within,
 )
-from .case import NAME, ContractCase, ids_of
-from .updates import NAMED, UUID_A
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.errors import BadInput, BadRequest, NotFound
+from vexfs_twisted.model.queries import NearestToPoint, Query, SearchParams, Selection
 
 VECTORS = {
     1: [0.05, 0.61, 0.76, 0.74],

@@ -8,23 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .aliases import AliasesContract
-from .batches import BatchesContract
-from .case import ContractCase
-from .collections import CollectionsContract
-from .configuration import ConfigurationContract
-from .facets import FacetsContract
-from .filters import FiltersContract
-from .indexed import IndexedFieldsContract
-from .names import NamesContract
-from .optimizations import OptimizationsContract
-from .queries import NearestContract, QueriesContract, RefusedQueriesContract
-from .reads import CountContract, RetrieveContract, ScrollContract
-from .release import ReleaseContract, StreamReleaseContract
-from .scores import OverflowContract, ThresholdsContract, UnrankedContract
-from .streams import IncomingStreamsContract, OutgoingStreamsContract
-from .updates import DeletionsContract, RefusedUpsertsContract, UpsertsContract
-from .vector_forms import VectorFormsContract
+from tests.suites.operations_contract.aliases import AliasesContract
+from tests.suites.operations_contract.batches import BatchesContract
+from tests.suites.operations_contract.case import ContractCase
+from tests.suites.operations_contract.collections import CollectionsContract
+from tests.suites.operations_contract.configuration import ConfigurationContract
+from tests.suites.operations_contract.facets import FacetsContract
+from tests.suites.operations_contract.filters import FiltersContract
+from tests.suites.operations_contract.indexed import IndexedFieldsContract
+from tests.suites.operations_contract.names import NamesContract
+from tests.suites.operations_contract.optimizations import OptimizationsContract
+from tests.suites.operations_contract.queries import (
+    NearestContract,
+    QueriesContract,
+    RefusedQueriesContract,
+)
+from tests.suites.operations_contract.reads import CountContract, RetrieveContract, ScrollContract
+from tests.suites.operations_contract.release import ReleaseContract, StreamReleaseContract
+from tests.suites.operations_contract.scores import (
+    OverflowContract,
+    ThresholdsContract,
+    UnrankedContract,
+)
+from tests.suites.operations_contract.streams import (
+    IncomingStreamsContract,
+    OutgoingStreamsContract,
+)
+from tests.suites.operations_contract.updates import (
+    DeletionsContract,
+    RefusedUpsertsContract,
+    UpsertsContract,
+)
+from tests.suites.operations_contract.vector_forms import VectorFormsContract
 
 TOPICS: tuple[type[ContractCase], ...] = (
     CollectionsContract,

@@ -7,14 +7,14 @@ from time import monotonic
 
 import numpy as np
 
-from ...model.collection import CollectionInfo, CollectionStatus, UpdateCollection
-from ...model.collection_params import HnswConfigDiff, OptimizersConfigDiff
-from ...model.errors import NotFound
-from ...model.optimizations import Optimizations
-from ...model.updates import Upsert
-from ...model.vectors import UNNAMED, VectorColumn
-from ..values import Point, delete, nearest, unnamed
-from .case import NAME, ContractCase
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import Point, delete, nearest, unnamed
+from vexfs_twisted.model.collection import CollectionInfo, CollectionStatus, UpdateCollection
+from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
+from vexfs_twisted.model.errors import NotFound
+from vexfs_twisted.model.optimizations import Optimizations
+from vexfs_twisted.model.updates import Upsert
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 _SIZE = 256
 """Of this size a vector takes a kilobyte, in which thresholds are."""

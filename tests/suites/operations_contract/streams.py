@@ -7,15 +7,15 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 
-from ...interfaces import IncomingStream, IStreamOperations, OutgoingStream
-from ...model.errors import BadInput, BadRequest, DomainError, NotFound
-from ...model.ids import PointId
-from ...model.payload_path import PayloadPath
-from ...model.queries import NearestToVector, OrderBy, Query, Record, ScoredPoint, Scroll
-from ...model.streams import UNLIMITED, Acknowledgement
-from ...model.updates import DeletePoints, Upsert
-from ..values import EVERYTHING, Point, must, plain_upsert, upsert, vector, within
-from .case import NAME, ContractCase, ids_of
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.values import EVERYTHING, Point, must, plain_upsert, upsert, vector, within
+from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, OutgoingStream
+from vexfs_twisted.model.errors import BadInput, BadRequest, DomainError, NotFound
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import NearestToVector, OrderBy, Query, Record, ScoredPoint, Scroll
+from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement
+from vexfs_twisted.model.updates import DeletePoints, Upsert
 
 _COUNT = 250
 _UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.errors import BadInput
-from ...model.filters import DatetimeRange, FieldCondition, HoldsNull, IsEmpty, IsNull, Predicate
-from ...model.ids import PointId
-from ...model.payload_index import (
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import Point, any_of, delete, equals, must, none_of, within
+from vexfs_twisted.model.errors import BadInput
+from vexfs_twisted.model.filters import (
+    DatetimeRange,
+    FieldCondition,
+    HoldsNull,
+    IsEmpty,
+    IsNull,
+    Predicate,
+)
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
     DeleteFieldIndex,
     FieldSchema,
     FieldType,
     TextOptions,
 )
-from ...model.payload_path import PayloadPath
-from ...model.queries import Facet, OrderBy, OrderValue
-from ..values import Point, any_of, delete, equals, must, none_of, within
-from .case import NAME, ContractCase
+from vexfs_twisted.model.payload_path import PayloadPath
+from vexfs_twisted.model.queries import Facet, OrderBy, OrderValue
 
 _V = PayloadPath.parse("v")
 

@@ -6,12 +6,12 @@ from collections.abc import Awaitable
 
 from twisted.internet.defer import DeferredList, gatherResults
 
-from ...model.collection import CollectionStatus, CreateCollection, UpdateCollection
-from ...model.collection_params import Distance, VectorParams
-from ...model.errors import AlreadyExists, NotFound, ValidationError
-from ...model.queries import Count, Query, Scroll, Selection
-from ..values import Point, delete, unnamed, upsert
-from .case import NAME, ContractCase, ids_of
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.values import Point, delete, unnamed, upsert
+from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.errors import AlreadyExists, NotFound, ValidationError
+from vexfs_twisted.model.queries import Count, Query, Scroll, Selection
 
 _UNUSUAL_NAMES = (
     "with space",

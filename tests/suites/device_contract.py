@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..interfaces import IVectorDevice, IVectorFile
-from ..model.device import (
+from tests.suites.device import score
+from vexfs_twisted.interfaces import IVectorDevice, IVectorFile
+from vexfs_twisted.model.device import (
     DeviceError,
     DeviceGone,
     DeviceMetric,
@@ -22,7 +23,6 @@ from ..model.device import (
     Neighbours,
     NoSuchFile,
 )
-from .device import score
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase

@@ -9,14 +9,14 @@ import numpy as np
 import orjson
 from twisted.trial.unittest import SkipTest
 
-from ...interfaces import IOperations
-from ...model.collection import CreateCollection
-from ...model.errors import DomainError
-from ...model.filters import Filter
-from ...model.ids import PointId
-from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
-from ...model.updates import Update, UpdateResult
-from ..values import EVERYTHING, Point, unnamed, upsert
+from tests.suites.values import EVERYTHING, Point, unnamed, upsert
+from vexfs_twisted.interfaces import IOperations
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.errors import DomainError
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from vexfs_twisted.model.updates import Update, UpdateResult
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase

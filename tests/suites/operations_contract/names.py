@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...model.collection import CreateAlias, CreateCollection, RenameAlias
-from ...model.collection_params import Distance, SparseVectorParams, VectorParams
-from ...model.errors import BadInput, ValidationError
-from ..values import unnamed
-from .case import NAME, ContractCase
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import unnamed
+from vexfs_twisted.model.collection import CreateAlias, CreateCollection, RenameAlias
+from vexfs_twisted.model.collection_params import Distance, SparseVectorParams, VectorParams
+from vexfs_twisted.model.errors import BadInput, ValidationError
 
 _REFUSED = (
     ".",

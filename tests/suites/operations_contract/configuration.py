@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import attrs
 
-from ...model.collection import (
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import Point, unnamed
+from vexfs_twisted.model.collection import (
     CollectionConfig,
     CollectionParams,
     CollectionParamsDiff,
     CreateCollection,
     UpdateCollection,
 )
-from ...model.collection_params import (
+from vexfs_twisted.model.collection_params import (
     BinaryEncoding,
     BinaryQuantization,
     BinaryQueryEncoding,
@@ -45,9 +47,7 @@ from ...model.collection_params import (
     WalConfig,
     WalConfigDiff,
 )
-from ...model.errors import BadInput, ValidationError
-from ..values import Point, unnamed
-from .case import NAME, ContractCase
+from vexfs_twisted.model.errors import BadInput, ValidationError
 
 _SCALAR = QuantizationConfig(scalar=ScalarQuantization(ScalarType.INT8, 0.5, True))
 _PRODUCT = QuantizationConfig(product=ProductQuantization(CompressionRatio.X32))

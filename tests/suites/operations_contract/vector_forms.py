@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ...model.collection import CollectionParams, CreateCollection, UpdateCollection
-from ...model.collection_params import Distance, HnswConfigDiff, VectorParams, VectorParamsDiff
-from ...model.queries import Selection
-from ...model.updates import DeleteVectors
-from ..values import Point, nearest, unnamed
-from .case import NAME, ContractCase
+from tests.suites.operations_contract.case import NAME, ContractCase
+from tests.suites.values import Point, nearest, unnamed
+from vexfs_twisted.model.collection import CollectionParams, CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    HnswConfigDiff,
+    VectorParams,
+    VectorParamsDiff,
+)
+from vexfs_twisted.model.queries import Selection
+from vexfs_twisted.model.updates import DeleteVectors
 
 _NAMED = VectorParams(Distance.COSINE, 2)
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.filters import Filter
-from ...model.ids import PointId
-from ..values import Point, any_of, equals, has_id, must, must_not, nearest, none_of, should, within
-from .case import ContractCase, ids_of
-from .updates import UUID_A, UUID_B
+from tests.suites.operations_contract.case import ContractCase, ids_of
+from tests.suites.operations_contract.updates import UUID_A, UUID_B
+from tests.suites.values import (
+    Point,
+    any_of,
+    equals,
+    has_id,
+    must,
+    must_not,
+    nearest,
+    none_of,
+    should,
+    within,
+)
+from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.ids import PointId
 
 _PAYLOADS: dict[PointId, dict[str, Any]] = {
     1: {"city": "Berlin", "n": 5, "ok": True},

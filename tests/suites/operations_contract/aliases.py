@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...model.collection import (
+from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
+from tests.suites.values import Point, delete, unnamed, upsert
+from vexfs_twisted.model.collection import (
     Alias,
     AliasAction,
     CreateAlias,
@@ -10,9 +12,7 @@ from ...model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from ...model.errors import AlreadyExists, BadInput, NotFound
-from ..values import Point, delete, unnamed, upsert
-from .case import NAME, ContractCase, ids_of
+from vexfs_twisted.model.errors import AlreadyExists, BadInput, NotFound
 
 
 class AliasesContract(ContractCase):

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from zope.interface import implementer
 
-from ..interfaces import IVectorDevice, IVectorFile
-from ..model.device import (
+from vexfs_twisted.interfaces import IVectorDevice, IVectorFile
+from vexfs_twisted.model.device import (
     DeviceFailed,
     DeviceGone,
     DeviceKind,
