@@ -9,14 +9,14 @@ from pathlib import Path
 import lmdb
 import orjson
 
-from vexfs_twisted.engine.register import Register
+from vexfs_twisted.engine.catalog_files import CatalogFiles
 
 
 def make_former(path: Path) -> None:
     """Make a closed data folder one of the first format: its catalog was an LMDB environment, and
     the directories of collections did not tell of themselves."""
     catalog = path / "catalog"
-    contents = Register(catalog).contents
+    contents = CatalogFiles(catalog).contents
     for file in catalog.iterdir():
         file.unlink()
     with lmdb.open(os.fspath(catalog), map_size=1 << 30, max_dbs=2) as environment:

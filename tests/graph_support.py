@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.index.graph.builder import Copies, GraphBuilder, GraphOptions
-from vexfs_twisted.engine.index.graph.graph import Graph
-from vexfs_twisted.engine.index.graph.native import Elements
+from vexfs_twisted.engine.vector_index.graph.builder import Copies, GraphBuilder, GraphOptions
+from vexfs_twisted.engine.vector_index.graph.graph import Graph
+from vexfs_twisted.engine.vector_index.graph.native import Elements
 from vexfs_twisted.model.collection_params import Datatype, Distance
 
 OPTIONS = GraphOptions(m=8, ef_construct=50, copies=Copies.NEVER)

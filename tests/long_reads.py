@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event, current_thread
 from time import sleep
 
-from vexfs_twisted.engine.bounds import checkpoint, expect
+from vexfs_twisted.engine.read_bounds import checkpoint, expect
 
 
 class LongReads:

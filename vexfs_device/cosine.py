@@ -7,11 +7,11 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from vexfs_twisted.engine.index.hits import Hits, best_of, merged, no_hits
-from vexfs_twisted.engine.index.kernels import score_block
-from vexfs_twisted.engine.norms import Matrix, normalised, squared_norms
-from vexfs_twisted.engine.store.bitmap import Rows
-from vexfs_twisted.engine.store.view import VectorSpace
+from vexfs_twisted.engine.mvcc.state import VectorSpace
+from vexfs_twisted.engine.storage.bitmap import Rows
+from vexfs_twisted.engine.vector_index.hits import Hits, best_of, merged_hits, no_hits
+from vexfs_twisted.engine.vector_index.kernels import score_block
+from vexfs_twisted.engine.vectors.norms import Matrix, normalised, squared_norms
 from vexfs_twisted.model.collection_params import Distance
 
 _STEP = 1 << 18
@@ -42,7 +42,7 @@ class Cosines:
         for start in range(0, len(rows), _STEP):
             part = rows[start : start + _STEP]
             scores = self._scores(space.matrix, part, unit)
-            found = merged(
+            found = merged_hits(
                 Distance.COSINE, found, best_of(Distance.COSINE, part, scores, limit), limit
             )
         return found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from vexfs_twisted.engine.store.gate import GateClosed
+from vexfs_twisted.engine.storage.latch import LatchClosed
 from vexfs_twisted.logs import get_logger
 from vexfs_twisted.model.errors import DomainError, StorageFull
 
@@ -54,7 +54,7 @@ def answering(operation: Callable[P, T]) -> Callable[P, T]:
 def _number_of(error: Exception) -> int:
     if isinstance(error, StorageFull) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
         return errno.ENOSPC
-    if isinstance(error, GateClosed):
+    if isinstance(error, LatchClosed):
         return errno.ESTALE
     if isinstance(error, DomainError):
         return errno.EINVAL

@@ -11,8 +11,8 @@ import attrs
 import numpy as np
 
 from vexfs_twisted.device.uapi import MAX_DIMENSIONS
-from vexfs_twisted.engine.norms import Matrix
-from vexfs_twisted.engine.store.gate import GateClosed
+from vexfs_twisted.engine.storage.latch import LatchClosed
+from vexfs_twisted.engine.vectors.norms import Matrix
 from vexfs_twisted.model.device import DeviceMetric, Neighbours
 
 from .errors import Refusal, log
@@ -85,7 +85,7 @@ class DeviceFile:
             try:
                 store.insert(insert)
                 break
-            except GateClosed:
+            except LatchClosed:
                 self._check_emptied(store)
         self.changed = time.time_ns()
         if store.is_loose and self._is_tightenable:
@@ -97,7 +97,7 @@ class DeviceFile:
         while store := self._store:
             try:
                 return store.search(query, k, metric)
-            except GateClosed:
+            except LatchClosed:
                 self._check_emptied(store)
         return Neighbours(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.float32))
 

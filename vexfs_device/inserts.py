@@ -12,8 +12,8 @@ from attrs import define, frozen
 
 from vexfs_twisted.device.uapi import InsertFlag
 from vexfs_twisted.engine.collection_store import CollectionStore
-from vexfs_twisted.engine.norms import Matrix
-from vexfs_twisted.engine.store.keys import decode_id, encode_ids
+from vexfs_twisted.engine.storage.keys import decode_id, encode_ids
+from vexfs_twisted.engine.vectors.norms import Matrix
 from vexfs_twisted.model.device import Ids
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn

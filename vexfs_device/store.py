@@ -12,13 +12,13 @@ import numpy as np
 
 from vexfs_twisted.device.uapi import InsertFlag
 from vexfs_twisted.engine.collection_store import CollectionStore
-from vexfs_twisted.engine.index.exact import nearest
-from vexfs_twisted.engine.norms import Matrix
-from vexfs_twisted.engine.store.bitmap import Rows
-from vexfs_twisted.engine.store.files import storage_errors, sync_directory
-from vexfs_twisted.engine.store.marks import MarkedDirectories
-from vexfs_twisted.engine.store.rowvalue import heads_of
-from vexfs_twisted.engine.store.view import VectorSpace, View
+from vexfs_twisted.engine.mvcc.state import CollectionState, VectorSpace
+from vexfs_twisted.engine.storage.bitmap import Rows
+from vexfs_twisted.engine.storage.directories import MarkedDirectories
+from vexfs_twisted.engine.storage.files import storage_errors, sync_directory
+from vexfs_twisted.engine.storage.row_values import heads_of
+from vexfs_twisted.engine.vector_index.exact import search_exact
+from vexfs_twisted.engine.vectors.norms import Matrix
 from vexfs_twisted.model.collection import CollectionConfig, CreateCollection, new_config
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.device import DeviceMetric, Neighbours
@@ -54,7 +54,7 @@ class VectorStore:
         self._store = CollectionStore(path)
         self._inserts = Inserts(self._store)
         self._cosines = Cosines()
-        self._listed: tuple[View, Rows] | None = None
+        self._listed: tuple[CollectionState, Rows] | None = None
 
     @classmethod
     def begin(cls, stores: MarkedDirectories, dimensions: int) -> VectorStore:
@@ -85,19 +85,19 @@ class VectorStore:
     @property
     def dimensions(self) -> int:
         """The length of its vectors."""
-        return self._store.view.spaces[UNNAMED].params.size
+        return self._store.state.spaces[UNNAMED].params.size
 
     @property
     def count(self) -> int:
         """How many ids have a vector."""
-        return self._store.view.live.count
+        return self._store.state.live.count
 
     @property
     def is_loose(self) -> bool:
         """Whether vectors that were overwritten take more room than all others, and much of it."""
-        view = self._store.view
-        loose = view.next_row - view.live.count
-        return loose > view.live.count and loose * self._row_size(view) > _SPARED_BYTES
+        state = self._store.state
+        loose = state.next_row - state.live.count
+        return loose > state.live.count and loose * self._row_size(state) > _SPARED_BYTES
 
     def insert(self, insert: Insert) -> None:
         """Store vectors, as `Inserts.run` says."""
@@ -108,23 +108,23 @@ class VectorStore:
         """The k vectors nearest to `query`, shape [1, dim]; all when there are fewer. Exact."""
         self._check_length(query)
         with self._store.read() as snapshot:
-            space = snapshot.view.spaces[UNNAMED]
+            space = snapshot.state.spaces[UNNAMED]
             rows = space.present.rows()
             limit = min(k, len(rows))
             if metric is DeviceMetric.COSINE:
                 hits = self._cosines.nearest(space, rows, query, limit)
             else:
                 measured = _measured_by(space, _DISTANCES[metric])
-                hits = nearest(measured, rows, query, np.array([limit]))[0]
+                hits = search_exact(measured, rows, query, np.array([limit]))[0]
             _, ids = heads_of(snapshot.tables.values(hits.rows))
         return Neighbours(np.array(ids, dtype=np.uint64), hits.scores)
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes of the vectors, row after row in the order they were written, from `offset` on."""
-        view = self._store.view
-        space = view.spaces[UNNAMED]
-        rows = self._rows(view)
-        row_size = self._row_size(view)
+        state = self._store.state
+        space = state.spaces[UNNAMED]
+        rows = self._rows(state)
+        row_size = self._row_size(state)
         first = offset // row_size
         block = space.matrix[rows[first : -(-(offset + size) // row_size)]]
         start = offset - first * row_size
@@ -137,9 +137,9 @@ class VectorStore:
     def copy_to(self, target: VectorStore) -> None:
         """Insert all vectors into an empty store, in the order they are read in."""
         with self._store.read() as snapshot:
-            space = snapshot.view.spaces[UNNAMED]
+            space = snapshot.state.spaces[UNNAMED]
             rows = space.present.rows()
-            step = max(1, _COPIED_BYTES // self._row_size(snapshot.view))
+            step = max(1, _COPIED_BYTES // self._row_size(snapshot.state))
             for start in range(0, len(rows), step):
                 part = rows[start : start + step]
                 _, ids = heads_of(snapshot.tables.values(part))
@@ -173,19 +173,19 @@ class VectorStore:
         where = self._stores.begun if self._is_begun else self._stores.ended
         self._store.remove(where(self.name))
 
-    def _row_size(self, view: View) -> int:
-        return view.spaces[UNNAMED].params.size * view.spaces[UNNAMED].matrix.itemsize
+    def _row_size(self, state: CollectionState) -> int:
+        return state.spaces[UNNAMED].params.size * state.spaces[UNNAMED].matrix.itemsize
 
     def _check_length(self, vectors: Matrix) -> None:
         dimensions = self.dimensions
         if vectors.shape[1] != dimensions:
             raise Refusal(errno.EINVAL, f"{vectors.shape[1]} dimensions, not {dimensions}")
 
-    def _rows(self, view: View) -> Rows:
+    def _rows(self, state: CollectionState) -> Rows:
         """The rows of all vectors. Reads of a whole file come in pieces, so they are kept."""
         listed = self._listed
-        if listed is None or listed[0] is not view:
-            self._listed = listed = (view, view.spaces[UNNAMED].present.rows())
+        if listed is None or listed[0] is not state:
+            self._listed = listed = (state, state.spaces[UNNAMED].present.rows())
         return listed[1]
 
 

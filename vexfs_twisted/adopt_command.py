@@ -13,8 +13,8 @@ from twisted.python.usage import UsageError
 
 from .config import load_config
 from .engine.adoption import Adoption
+from .engine.catalog_survey import Survey
 from .engine.errors import EngineStartError
-from .engine.survey import Survey
 from .settings import ConfigError
 from .subcommands import SubcommandOptions
 

@@ -14,8 +14,8 @@ from tests.contract.providers import reactor
 from tests.contract.raw_http import connect, request
 from tests.long_reads import LongReads
 from tests.suites.values import Point, nearest, upsert
-from vexfs_twisted.engine.bounds import Outgrown
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.read_bounds import Outgrown
 from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.queries import Count, Query, Scroll
 from vexfs_twisted.model.read_context import Cancelled

@@ -23,7 +23,7 @@ from tests.server_process import clean_environment
 from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.store.segments import graph_file
+from vexfs_twisted.engine.vector_index.segments import graph_file
 from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue
 from vexfs_twisted.model.ids import PointId
@@ -235,7 +235,7 @@ class KillTests(SynchronousTestCase):
         """Nothing is left of graphs that were not finished."""
         store = collection._store
         files = {path.name for path in store.path.glob("graph-*")}
-        segments = store.view.spaces[""].segments
+        segments = store.state.spaces[""].segments
         self.graphs_found += len(files)
         self.assertEqual(files, {graph_file(segment.uuid) for segment in segments})
 

@@ -19,7 +19,7 @@ from tests.engine_support import (
     write,
 )
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.store import tables
+from vexfs_twisted.engine.storage import tables
 from vexfs_twisted.model.collection import UpdateCollection
 from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound

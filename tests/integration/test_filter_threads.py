@@ -21,8 +21,8 @@ from tests.engine_support import (
     upsert,
     write,
 )
-from vexfs_twisted.engine.columns import cache
-from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.filtering import row_filter
+from vexfs_twisted.engine.payload_index import cache
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.payload_index import (
@@ -163,13 +163,13 @@ class FilterThreadTests(EngineTestCase):
         self.collection = self.catalog.create("a", unnamed())
         write(self.collection, points(STEADY, 0))
         self.filters = [read_filter({"must": condition}) for condition in CONDITIONS]
-        self.patch(rows, "FEW_ROWS", 10**6)
+        self.patch(row_filter, "FEW_ROWS", 10**6)
         self.expected = [self.find(filter_) for filter_ in self.filters]
         for condition, found in zip(CONDITIONS, self.expected, strict=True):
             self.assertTrue(0 < len(found) < len(STEADY), condition)
         write(self.collection, points(MOVING, 1))
         # Filters go by columns from here on, and columns are folded at most writes.
-        self.patch(rows, "FEW_ROWS", -1)
+        self.patch(row_filter, "FEW_ROWS", -1)
         self.patch(cache, "FEW_FRESH", 8)
         self.pool = ThreadPoolExecutor(7)
         self.addCleanup(self.pool.shutdown)
@@ -259,7 +259,7 @@ class FilterThreadTests(EngineTestCase):
         answers = [self.find(filter_) for filter_ in self.filters]
         self.collection = self.reopen().get("a")
         for few_rows in (10**6, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             self.assertEqual([self.find(filter_) for filter_ in self.filters], answers)
 
     def test_without_indexes(self) -> None:

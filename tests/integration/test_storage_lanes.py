@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 from tests.integration.test_storage_threads import LanesTestCase
 from tests.long_reads import LongReads
-from vexfs_twisted.engine.bounds import Outgrown
+from vexfs_twisted.engine.read_bounds import Outgrown
 from vexfs_twisted.model.errors import TimedOut, Unavailable
 from vexfs_twisted.model.read_context import Cancelled, ReadContext
 

@@ -17,10 +17,10 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.engine_support import unnamed, upsert
-from vexfs_twisted.engine.bounds import Outgrown
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.cursor import Cursor
-from vexfs_twisted.engine.upkeep import upkeep
+from vexfs_twisted.engine.optimizer import optimizer
+from vexfs_twisted.engine.read_bounds import Outgrown
 from vexfs_twisted.interfaces import BatchCursor
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
@@ -475,7 +475,7 @@ class UpkeepTests(TestCase):
         self.assertEqual(list((await storage.optimizations("a")).completed), [])
 
     async def test_rows_that_are_worth_no_graph_get_into_one_when_it_is_quiet(self) -> None:
-        self.patch(upkeep, "QUIET_SECONDS", 0.1)
+        self.patch(optimizer, "QUIET_SECONDS", 0.1)
         storage = await self.started()
         await self.filled(storage, 64 * 1000)
         await self.until_indexed(storage, 64 * 1000)

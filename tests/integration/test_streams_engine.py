@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from tests.engine_support import EVERYTHING, unnamed
 from vexfs_twisted.engine import collection_store
 from vexfs_twisted.engine.catalog import Catalog
-from vexfs_twisted.engine.store import tables
+from vexfs_twisted.engine.storage import tables
 from vexfs_twisted.interfaces import OutgoingStream
 from vexfs_twisted.lifecycle import SequentialService
 from vexfs_twisted.model.errors import Interrupted, TimedOut, TooMany, Unavailable

@@ -10,7 +10,12 @@ import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.index.quantization import Codes, CodesOptions, Encoder, kind_of
+from vexfs_twisted.engine.vector_index.quantization import (
+    Codes,
+    CodesOptions,
+    Encoder,
+    code_kind_of,
+)
 from vexfs_twisted.model.collection_params import (
     Distance,
     QuantizationConfig,
@@ -35,7 +40,7 @@ class ErrorTests(SynchronousTestCase):
         scale = source.uniform(0.01, 50)
         data = (scale * source.uniform(-3, 5, shape)).astype(np.float32)
         params = VectorParams(Distance.EUCLID, shape[1])
-        kind = kind_of(params, config)
+        kind = code_kind_of(params, config)
         assert kind is not None
         with TemporaryDirectory() as folder:
             path = Path(folder, "codes")

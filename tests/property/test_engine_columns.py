@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import UUID_1, UUID_2, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
-from vexfs_twisted.engine.columns import cache
-from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.filtering import row_filter
+from vexfs_twisted.engine.payload_index import cache
 from vexfs_twisted.model.filters import (
     DatetimeRange,
     FieldCondition,
@@ -152,7 +152,7 @@ class ColumnFilterTests(SynchronousTestCase):
         self.collection = self.catalog.create("a", unnamed())
 
     def passing(self, filter_: Filter, few_rows: int) -> list[Any]:
-        self.patch(rows, "FEW_ROWS", few_rows)
+        self.patch(row_filter, "FEW_ROWS", few_rows)
         page = self.collection.scroll(Scroll(limit=100, filter=filter_))
         found = [record.id for record in page.records]
         self.assertEqual(self.collection.count(Count(filter_)), len(found))
@@ -183,7 +183,7 @@ class ColumnFilterTests(SynchronousTestCase):
         write(self.collection, everything, upsert(IDS[: len(stored)], None, stored))
         self.check(tried)
         for change in changes:
-            self.patch(rows, "FEW_ROWS", -1)
+            self.patch(row_filter, "FEW_ROWS", -1)
             write(self.collection, change)
             self.check(tried)
         if reopens:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import field, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
-from vexfs_twisted.engine.filtering import merging
+from vexfs_twisted.engine.filtering import rewrite
 from vexfs_twisted.model.filters import (
     Condition,
     FieldCondition,
@@ -129,7 +129,7 @@ class NaiveFilterTests(SynchronousTestCase):
         self.catalog.open()
         self.addCleanup(self.catalog.close)
         self.collection = self.catalog.create("a", unnamed())
-        self.patch(merging, "MANY", 2)
+        self.patch(rewrite, "MANY", 2)
 
     @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(st.lists(payloads, max_size=10), st.lists(filters, min_size=1, max_size=6))

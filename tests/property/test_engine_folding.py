@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.columns.column import Column, ColumnBuilder, Part
+from vexfs_twisted.engine.payload_index.column import Column, ColumnBuilder, ColumnPart
 from vexfs_twisted.model.payload_index import TextOptions
 
 OPTIONS = TextOptions()
@@ -42,7 +42,7 @@ def shown(column: Column) -> dict[str, list[tuple[Any, int]]]:
         assert held.values.dtype == np.dtype(part.value), part
         assert held.rows.dtype == np.dtype(np.uint32), part
         pairs[part.name] = list(zip(held.values.tolist(), held.rows.tolist(), strict=True))
-    pairs["STRINGS"] = [(terms[code], row) for code, row in pairs[Part.STRINGS.name]]
+    pairs["STRINGS"] = [(terms[code], row) for code, row in pairs[ColumnPart.STRINGS.name]]
     read = column.read_by(OPTIONS)
     names = {number: token for token, number in read.vocabulary.items()}
     numbers = zip(read.postings.values.tolist(), read.postings.rows.tolist(), strict=True)

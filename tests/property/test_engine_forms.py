@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
-from vexfs_twisted.engine.store.forms import form_of
+from vexfs_twisted.engine.vectors.encodings import encoding_of
 from vexfs_twisted.model.collection_params import Datatype
 
 HUGE = 2.0**127
@@ -23,7 +23,7 @@ def matrices(largest: float) -> st.SearchStrategy[Floats]:
 
 
 def kept(datatype: Datatype, data: Floats) -> Floats:
-    form = form_of(datatype)
+    form = encoding_of(datatype)
     stored = form.stored(data)
     assert stored.dtype == form.item
     assert stored.shape == (len(data), form.width(data.shape[1]))
@@ -45,7 +45,7 @@ class FormTests(SynchronousTestCase):
     def test_every_finite_half_is_read_exactly(self) -> None:
         halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
         rows = halves[np.isfinite(halves)].reshape(-1, 32)
-        read = form_of(Datatype.FLOAT16).floats(rows, 32)
+        read = encoding_of(Datatype.FLOAT16).floats(rows, 32)
         self.assertEqual(read.tobytes(), rows.astype(np.float32).tobytes())
 
     @given(matrices(HUGE))

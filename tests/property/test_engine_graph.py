@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.index.graph import Copies, Graph, GraphBuilder, GraphOptions
-from vexfs_twisted.engine.index.graph.links import NO_ENTRY, Links, slot_offsets
+from vexfs_twisted.engine.vector_index.graph import Copies, Graph, GraphBuilder, GraphOptions
+from vexfs_twisted.engine.vector_index.graph.links import NO_ENTRY, Links, slot_offsets
 from vexfs_twisted.model.collection_params import Distance
 
 Rows = NDArray[np.int64]

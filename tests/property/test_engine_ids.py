@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.store.keys import decode_id, encode_id, encode_ids
+from vexfs_twisted.engine.storage.keys import decode_id, encode_id, encode_ids
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId, sort_key
 
 point_ids = st.integers(0, MAX_INTEGER_ID) | st.uuids().map(str)

@@ -34,9 +34,9 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.columns import cache as columns
-from vexfs_twisted.engine.filtering import rows as filtering
-from vexfs_twisted.engine.store import touches
+from vexfs_twisted.engine.filtering import row_filter as filtering
+from vexfs_twisted.engine.payload_index import cache as columns
+from vexfs_twisted.engine.storage import payload_changelog
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
@@ -418,8 +418,8 @@ class CollectionMachineTests(SynchronousTestCase):
         """
         self.patch(filtering, "FEW_ROWS", 0)
         self.patch(columns, "FEW_FRESH", 3)
-        self.patch(touches, "_MOST_ENTRIES", 6)
-        self.patch(touches, "_MOST_ROWS", 60)
+        self.patch(payload_changelog, "_MOST_ENTRIES", 6)
+        self.patch(payload_changelog, "_MOST_ROWS", 60)
         self.run_machine(max_examples=60)
 
     def run_machine(self, max_examples: int) -> None:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import field, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
-from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.query import scrolling
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.ids import PointId, sort_key
@@ -43,7 +43,7 @@ class RowIdTests(SynchronousTestCase):
         self.catalog.open()
         self.addCleanup(self.catalog.close)
         # Whatever passes is found by columns, and put in order by the ids of rows.
-        self.patch(rows, "FEW_ROWS", -1)
+        self.patch(row_filter, "FEW_ROWS", -1)
 
     @settings(max_examples=60)
     @given(

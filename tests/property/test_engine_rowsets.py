@@ -7,11 +7,19 @@ import numpy as np
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.columns import rowset
-from vexfs_twisted.engine.columns.found import AllOf, AnyOf, AtLeast, Found, Listed, Others, Stretch
-from vexfs_twisted.engine.columns.rowset import RowSet
-from vexfs_twisted.engine.columns.sorting import SortedValues
-from vexfs_twisted.engine.store.bitmap import Bitmap
+from vexfs_twisted.engine.payload_index.postings import (
+    AtLeastOf,
+    Complement,
+    Intersection,
+    ListedRows,
+    Postings,
+    Union,
+    ValueSpan,
+)
+from vexfs_twisted.engine.payload_index.sorted_values import SortedValues
+from vexfs_twisted.engine.storage import row_sets
+from vexfs_twisted.engine.storage.bitmap import Bitmap
+from vexfs_twisted.engine.storage.row_sets import RowSet
 from vexfs_twisted.model.filters import Range
 
 sizes = st.sampled_from([1, 7, 300, 1500])
@@ -62,7 +70,7 @@ class RowSetTests(SynchronousTestCase):
 
     @given(st.data(), sizes, st.integers(0, 1500), st.integers(0, 50))
     def test_the_first_rows(self, data: st.DataObject, size: int, start: int, limit: int) -> None:
-        self.patch(rowset, "FIRST_LOOK", 2)
+        self.patch(row_sets, "FIRST_LOOK", 2)
         rows, expected = data.draw(any_row_sets(size))
         first = sorted(number for number in expected if number >= start)[:limit]
         self.assertEqual(rows.first(start, limit).tolist(), first)
@@ -90,18 +98,18 @@ class FoundTests(SynchronousTestCase):
         within, numbers = data.draw(any_row_sets(size))
         drawn = data.draw(st.lists(any_row_sets(size), min_size=1, max_size=4))
         sets = [rows for _, rows in drawn]
-        each: list[Found] = [
-            Listed([rows.numbers()], is_ordered=data.draw(st.booleans())) for rows, _ in drawn
+        each: list[Postings] = [
+            ListedRows([rows.numbers()], is_ordered=data.draw(st.booleans())) for rows, _ in drawn
         ]
-        self.assertEqual(numbers_in(AllOf(each).of(within)), numbers.intersection(*sets))
+        self.assertEqual(numbers_in(Intersection(each).of(within)), numbers.intersection(*sets))
         self.assertEqual(
-            numbers_in(AnyOf(each).of(within)),
+            numbers_in(Union(each).of(within)),
             {row for row in numbers if any(row in rows for rows in sets)},
         )
-        self.assertEqual(numbers_in(Others(each[0], size).of(within)), numbers - sets[0])
+        self.assertEqual(numbers_in(Complement(each[0], size).of(within)), numbers - sets[0])
         least = data.draw(st.integers(1, 5))
         often = {row for row in numbers if sum(row in rows for rows in sets) >= least}
-        self.assertEqual(numbers_in(AtLeast(each, least).of(within)), often)
+        self.assertEqual(numbers_in(AtLeastOf(each, least).of(within)), often)
 
     @given(st.data(), sizes, st.integers(1, 3))
     def test_a_stretch_of_values(self, data: st.DataObject, size: int, values: int) -> None:
@@ -110,6 +118,6 @@ class FoundTests(SynchronousTestCase):
         held = SortedValues.of([v for v, _ in pairs], [row for _, row in pairs], np.int64)
         low, high = data.draw(st.integers(-1, 10)), data.draw(st.integers(-1, 10))
         within, numbers = data.draw(any_row_sets(size))
-        found = Stretch(held, held.span(Range(gte=low, lt=high))).of(within)
+        found = ValueSpan(held, held.span(Range(gte=low, lt=high))).of(within)
         expected = {row for value, row in pairs if low <= value < high}
         self.assertEqual(numbers_in(found), numbers & expected)

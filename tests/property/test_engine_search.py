@@ -10,15 +10,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
 from tests.index_support import clustered, space_with_graphs
-from vexfs_twisted.engine.columns.rowset import RowSet
-from vexfs_twisted.engine.index import beams, exact, search
-from vexfs_twisted.engine.index.allowed import Allowed
-from vexfs_twisted.engine.index.hits import Hits
-from vexfs_twisted.engine.index.pairs import score_pairs
-from vexfs_twisted.engine.index.route import Route
-from vexfs_twisted.engine.index.search import nearest
-from vexfs_twisted.engine.store.bitmap import Rows
-from vexfs_twisted.engine.store.view import VectorSpace
+from vexfs_twisted.engine.mvcc.state import VectorSpace
+from vexfs_twisted.engine.storage.bitmap import Rows
+from vexfs_twisted.engine.storage.row_sets import RowSet
+from vexfs_twisted.engine.vector_index import exact, graph_search, search
+from vexfs_twisted.engine.vector_index.candidates import CandidateSet
+from vexfs_twisted.engine.vector_index.hits import Hits
+from vexfs_twisted.engine.vector_index.pairs import score_pairs
+from vexfs_twisted.engine.vector_index.search import search_space
+from vexfs_twisted.engine.vector_index.search_parameters import ResolvedParameters
 from vexfs_twisted.model.collection_params import Distance
 
 ROWS = 700
@@ -35,19 +35,19 @@ class Case:
     is_filtered: bool
     limits: list[int]
 
-    def searched(self, route: Route) -> list[Hits]:
+    def searched(self, route: ResolvedParameters) -> list[Hits]:
         """The answers by that route."""
-        return nearest(self.space, self.marked(), self.queries, self.reached(), route)
+        return search_space(self.space, self.marked(), self.queries, self.reached(), route)
 
     def scanned(self) -> list[Hits]:
         """The answers without any graph."""
-        return exact.nearest(self.space, self.allowed, self.queries, self.reached())
+        return exact.search_exact(self.space, self.allowed, self.queries, self.reached())
 
-    def marked(self) -> Allowed:
+    def marked(self) -> CandidateSet:
         """What may be found, as a search is told."""
         if not self.is_filtered:
             return self.space.everything
-        return Allowed(self.space.present, RowSet.gathered([self.allowed], ROWS))
+        return CandidateSet(self.space.present, RowSet.gathered([self.allowed], ROWS))
 
     def reached(self) -> np.ndarray:
         """The limits, at most as many as there are rows."""
@@ -94,9 +94,9 @@ class GraphsAreCheap(SynchronousTestCase):
     @given(cases(), st.sampled_from([None, 1, 16, 200]), st.booleans())
     def test_answers_are_complete_and_true(self, case: Case, ef: int | None, is_dear: bool) -> None:
         # With dear scans, starved queries are searched again and again before they are scanned.
-        self.patch(beams, "scan_cost", lambda *_: 1e12 if is_dear else 0.0)
+        self.patch(graph_search, "scan_cost", lambda *_: 1e12 if is_dear else 0.0)
         allowed = set(case.allowed.tolist())
-        found = case.searched(Route(ef))
+        found = case.searched(ResolvedParameters(ef))
         for query, limit, hits in zip(case.queries, case.reached(), found, strict=True):
             rows = hits.rows.tolist()
             self.assertEqual(len(rows), limit)
@@ -110,14 +110,16 @@ class GraphsAreCheap(SynchronousTestCase):
     @settings(max_examples=30)
     @given(cases())
     def test_all_effort_finds_the_nearest(self, case: Case) -> None:
-        for own, true in zip(case.searched(Route(ROWS)), case.scanned(), strict=True):
+        for own, true in zip(case.searched(ResolvedParameters(ROWS)), case.scanned(), strict=True):
             self.assertEqual(own.rows.tolist(), true.rows.tolist())
             self.assertEqual(own.scores.tobytes(), true.scores.tobytes())
 
     @settings(max_examples=20)
     @given(cases())
     def test_exact_is_exact(self, case: Case) -> None:
-        for own, true in zip(case.searched(Route(exact=True)), case.scanned(), strict=True):
+        for own, true in zip(
+            case.searched(ResolvedParameters(exact=True)), case.scanned(), strict=True
+        ):
             self.assertEqual(own.rows.tolist(), true.rows.tolist())
             self.assertEqual(own.scores.tobytes(), true.scores.tobytes())
 
@@ -130,7 +132,7 @@ class GraphsAreCheap(SynchronousTestCase):
         outside = case.space.present.count - int(inside[case.space.present.rows()].sum())
         for most in (0, ROWS):
             for limit, hits in zip(
-                case.reached(), case.searched(Route(most_unindexed=most)), strict=True
+                case.reached(), case.searched(ResolvedParameters(most_unindexed=most)), strict=True
             ):
                 if most < outside:
                     limit = min(limit, int(inside[case.allowed].sum()))

@@ -16,9 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.property.test_engine_machine import CollectionMachine, Point, upsert_of
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
-from vexfs_twisted.engine.store.segments import graph_file
-from vexfs_twisted.engine.upkeep import outlook, plan, upkeep
-from vexfs_twisted.engine.upkeep.settings import Settings
+from vexfs_twisted.engine.optimizer import optimizer, plan, report
+from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
+from vexfs_twisted.engine.vector_index.segments import graph_file
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.vectors import UNNAMED
@@ -59,7 +59,7 @@ class UpkeepMachine(CollectionMachine):
         self.upkeep()
 
     @rule()
-    def upkeep(self) -> None:
+    def optimizer(self) -> None:
         super().upkeep()
         is_green = self.collection.info().status is CollectionStatus.GREEN
         assert is_green or not self.is_quiet
@@ -113,10 +113,10 @@ class UpkeepMachine(CollectionMachine):
     @invariant()
     def segments_are_sound(self) -> None:
         store = self.collection._store
-        space = store.view.spaces[UNNAMED]
+        space = store.state.spaces[UNNAMED]
         row = 0
         for segment in space.segments:
-            assert row <= segment.start < segment.stop <= store.view.next_row
+            assert row <= segment.start < segment.stop <= store.state.next_row
             row = segment.stop
             if segment.graph is not None:
                 nodes = segment.graph.node_mask()
@@ -136,16 +136,16 @@ class UpkeepMachineTests(SynchronousTestCase):
     """Whatever upkeep does, and whenever it ends, a collection answers like the dictionary."""
 
     def setUp(self) -> None:
-        def eager(*arguments: Any) -> Settings:
+        def eager(*arguments: Any) -> OptimizerSettings:
             found = real(*arguments)
             return attrs.evolve(found, threshold=1, vacuum_least=1, largest=256)
 
-        real = outlook.settings_of  # type: ignore[attr-defined]
-        self.patch(outlook, "settings_of", eager)
+        real = report.settings_of  # type: ignore[attr-defined]
+        self.patch(report, "settings_of", eager)
         self.patch(plan, "ROWS_AT_ONCE", 64)
 
     def run_machine(self, machine: type[UpkeepMachine], seconds: float) -> None:
-        self.patch(upkeep, "QUIET_SECONDS", seconds)
+        self.patch(optimizer, "QUIET_SECONDS", seconds)
         run_state_machine_as_test(
             machine, settings=settings(max_examples=15, stateful_step_count=30)
         )

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.payload_edits import edit_of
+from vexfs_twisted.engine.writes.payload_edits import edit_of
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import (
     ClearPayload,

@@ -13,9 +13,9 @@ import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from vexfs_twisted.engine.columns.rowset import RowSet
-from vexfs_twisted.engine.columns.sorting import SortedValues
-from vexfs_twisted.engine.columns.text import TextPostings
+from vexfs_twisted.engine.payload_index.sorted_values import SortedValues
+from vexfs_twisted.engine.payload_index.text_postings import TextPostings
+from vexfs_twisted.engine.storage.row_sets import RowSet
 from vexfs_twisted.engine.text.predicates import indexed_text_test
 from vexfs_twisted.model.filters import MatchPhrase, MatchText, MatchTextAny, TextMatch
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer

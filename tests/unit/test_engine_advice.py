@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.engine_support import EngineTestCase, upsert, write
-from vexfs_twisted.engine.store.advice import advise, placed
-from vexfs_twisted.engine.store.filemap import FileMap
+from vexfs_twisted.engine.storage.file_map import FileMap
+from vexfs_twisted.engine.storage.map_advice import advise, memory_placement
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,
@@ -42,10 +42,10 @@ class AdviceTests(EngineTestCase):
     """Advice follows what is configured."""
 
     def test_what_is_set_for_memory_counts_before_on_disk(self) -> None:
-        self.assertIs(placed(Memory.CACHED, on_disk=True), Memory.CACHED)
-        self.assertIs(placed(None, on_disk=True), Memory.COLD)
-        self.assertIsNone(placed(None, on_disk=False))
-        self.assertIsNone(placed(None, on_disk=None))
+        self.assertIs(memory_placement(Memory.CACHED, on_disk=True), Memory.CACHED)
+        self.assertIs(memory_placement(None, on_disk=True), Memory.COLD)
+        self.assertIsNone(memory_placement(None, on_disk=False))
+        self.assertIsNone(memory_placement(None, on_disk=None))
 
     def test_every_array_on_a_map_will_do(self) -> None:
         path = Path(self.mktemp())

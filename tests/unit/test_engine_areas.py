@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.filtering.areas import EARTH_RADIUS, Area, inside, place_of
+from vexfs_twisted.engine.predicates.geo import EARTH_RADIUS, Area, is_inside, place_of
 from vexfs_twisted.model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
 
 Place = tuple[float, float]
@@ -33,7 +33,7 @@ places = st.tuples(longitudes, latitudes)
 def found(area: Area, *tried: Place) -> list[bool]:
     """Which of the places lie in the area."""
     lon, lat = np.array(tried, dtype=np.float64).T
-    mask: list[bool] = inside(area, lon, lat).tolist()
+    mask: list[bool] = is_inside(area, lon, lat).tolist()
     return mask
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.store.bitmap import CHUNK_BYTES, CHUNK_ROWS, Bitmap, BitmapDraft, Rows
+from vexfs_twisted.engine.storage.bitmap import CHUNK_BYTES, CHUNK_ROWS, Bitmap, BitmapBuilder, Rows
 
 
 def rows(*numbers: int) -> Rows:
@@ -13,7 +13,7 @@ def rows(*numbers: int) -> Rows:
 
 
 def bitmap(*numbers: int, room: int = CHUNK_ROWS) -> Bitmap:
-    draft = BitmapDraft(Bitmap.empty())
+    draft = BitmapBuilder(Bitmap.empty())
     draft.add(rows(*numbers))
     return draft.freeze(room)
 
@@ -64,7 +64,7 @@ class BitmapDraftTests(SynchronousTestCase):
 
     def test_the_set_it_began_with_stays_as_it_was(self) -> None:
         base = bitmap(1, 2, 3)
-        draft = BitmapDraft(base)
+        draft = BitmapBuilder(base)
         draft.add(rows(4))
         draft.discard(rows(1))
         draft.add(rows(100_000))
@@ -74,14 +74,14 @@ class BitmapDraftTests(SynchronousTestCase):
         self.assertEqual(changed.count, 4)
 
     def test_rows_that_are_not_in_are_not_counted_out(self) -> None:
-        draft = BitmapDraft(bitmap(1))
+        draft = BitmapBuilder(bitmap(1))
         draft.discard(rows(2, 3, 100_000))
         draft.discard(rows())
         self.assertEqual(draft.freeze(0).count, 1)
         self.assertEqual(draft.touched_chunks(), [])
 
     def test_only_chunks_that_changed_are_touched(self) -> None:
-        draft = BitmapDraft(bitmap(1, 5000, 9000))
+        draft = BitmapBuilder(bitmap(1, 5000, 9000))
         draft.discard(rows(5000))
         draft.add(rows(3 * CHUNK_ROWS))
         chunks = dict(draft.touched_chunks())
@@ -90,11 +90,11 @@ class BitmapDraftTests(SynchronousTestCase):
         self.assertEqual(chunks[3], b"\x01".ljust(CHUNK_BYTES, b"\x00"))
 
     def test_clearing_touches_every_chunk_that_was_used(self) -> None:
-        draft = BitmapDraft(bitmap(1, 9000))
+        draft = BitmapBuilder(bitmap(1, 9000))
         draft.clear()
         self.assertEqual([chunk for chunk, _ in draft.touched_chunks()], [0, 2])
         self.assertEqual(draft.freeze(0).rows().tolist(), [])
 
     def test_an_untouched_set_is_shared_and_not_copied(self) -> None:
         base = bitmap(1)
-        self.assertIs(BitmapDraft(base).freeze(CHUNK_ROWS).bits, base.bits)
+        self.assertIs(BitmapBuilder(base).freeze(CHUNK_ROWS).bits, base.bits)

@@ -8,11 +8,11 @@ from threading import Event, Thread
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.stopping import CountedAllowance
-from vexfs_twisted.engine.bounds import (
-    Bounds,
-    BoundsOfEach,
+from vexfs_twisted.engine.read_bounds import (
     Outgrown,
     PatientLock,
+    ReadBounds,
+    ReadBoundsOfEach,
     checkpoint,
     expect,
     in_slices,
@@ -65,38 +65,38 @@ class BoundsTests(SynchronousTestCase):
     def test_a_cancelled_read_does_not_begin(self) -> None:
         allowance = ReadContext()
         allowance.cancel()
-        self.assertRaises(Cancelled, Bounds([allowance], is_short=False).__enter__)
+        self.assertRaises(Cancelled, ReadBounds([allowance], is_short=False).__enter__)
         checkpoint()
 
     def test_a_deadline_stops_at_the_next_checkpoint(self) -> None:
-        with self.assertRaises(TimedOut), Bounds([ReadContext(0)], is_short=True):
+        with self.assertRaises(TimedOut), ReadBounds([ReadContext(0)], is_short=True):
             self.fail("it was over before")
 
     def test_work_for_several_goes_on_while_one_wants_it(self) -> None:
         each = [ReadContext(), ReadContext()]
-        with Bounds(each, is_short=True):
+        with ReadBounds(each, is_short=True):
             each[0].cancel()
             checkpoint()
             each[1].cancel()
             self.assertRaises(Cancelled, checkpoint)
 
     def test_what_is_expected_to_take_long_is_no_short_read(self) -> None:
-        with Bounds([ReadContext()], is_short=True):
+        with ReadBounds([ReadContext()], is_short=True):
             expect(SHORT_S / 2)
             self.assertRaises(Outgrown, expect, SHORT_S * 2)
-        with Bounds([ReadContext(), ReadContext(), ReadContext()], is_short=True):
+        with ReadBounds([ReadContext(), ReadContext(), ReadContext()], is_short=True):
             expect(SHORT_S * 2)
-        with Bounds([ReadContext()], is_short=False):
+        with ReadBounds([ReadContext()], is_short=False):
             expect(1e9)
 
     def test_what_takes_long_is_no_short_read(self) -> None:
-        with Bounds([ReadContext()], is_short=True), self.assertRaises(Outgrown):
+        with ReadBounds([ReadContext()], is_short=True), self.assertRaises(Outgrown):
             while True:
                 checkpoint()
 
     def test_queries_of_a_batch_share_what_they_have(self) -> None:
         allowance = ReadContext()
-        each = BoundsOfEach([allowance, allowance, ReadContext()], is_short=True)
+        each = ReadBoundsOfEach([allowance, allowance, ReadContext()], is_short=True)
         with self.assertRaises(Outgrown), each.of([0]):
             while True:
                 checkpoint()
@@ -108,7 +108,7 @@ class BoundsTests(SynchronousTestCase):
 
     def test_many_small_parts_of_a_batch_come_to_a_long_one(self) -> None:
         allowance = ReadContext()
-        each = BoundsOfEach([allowance], is_short=True)
+        each = ReadBoundsOfEach([allowance], is_short=True)
         with self.assertRaises(Outgrown):
             while True:
                 with each.of([0]):
@@ -116,8 +116,8 @@ class BoundsTests(SynchronousTestCase):
 
     def test_bounds_within_bounds_give_way_to_those_around(self) -> None:
         outer, inner = ReadContext(), ReadContext()
-        with Bounds([outer], is_short=False):
-            with Bounds([inner], is_short=False):
+        with ReadBounds([outer], is_short=False):
+            with ReadBounds([inner], is_short=False):
                 inner.cancel()
                 self.assertRaises(Cancelled, checkpoint)
             checkpoint()
@@ -131,7 +131,7 @@ class BoundsTests(SynchronousTestCase):
             checkpoint()
             passed.set()
 
-        with Bounds([allowance], is_short=False):
+        with ReadBounds([allowance], is_short=False):
             allowance.cancel()
             thread = Thread(target=work)
             thread.start()
@@ -142,8 +142,8 @@ class BoundsTests(SynchronousTestCase):
         lock = PatientLock()
         with lock:
             self.assertTrue(lock.is_taken())
-            with Bounds([ReadContext()], is_short=True):
+            with ReadBounds([ReadContext()], is_short=True):
                 self.assertRaises(Outgrown, lock.__enter__)
-            with Bounds([CountedAllowance(5)], is_short=False):
+            with ReadBounds([CountedAllowance(5)], is_short=False):
                 self.assertRaises(Cancelled, lock.__enter__)
         self.assertFalse(lock.is_taken())

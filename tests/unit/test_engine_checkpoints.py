@@ -15,10 +15,10 @@ from tests.engine_support import EngineTestCase, unnamed, upsert, write
 from vexfs_twisted.engine import checkpoints
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.columns import cache
-from vexfs_twisted.engine.filtering import rows
-from vexfs_twisted.engine.store import touches
-from vexfs_twisted.engine.store.tables import TableReader
+from vexfs_twisted.engine.filtering import row_filter
+from vexfs_twisted.engine.payload_index import cache
+from vexfs_twisted.engine.storage import payload_changelog
+from vexfs_twisted.engine.storage.tables import TableReader
 from vexfs_twisted.engine.text.batch import TokenBatch
 from vexfs_twisted.engine.text.reader import TextReader
 from vexfs_twisted.jsonform.payload_index import read_field_schema
@@ -49,7 +49,7 @@ class CheckpointCase(EngineTestCase):
         payloads = [{"v": n % 3, "k": f"x{n}"} for n in range(POINTS)]
         write(collection, upsert(range(POINTS), None, payloads))
         write(collection, index("v", FieldType.INTEGER), index("k", FieldType.KEYWORD))
-        self.patch(rows, "FEW_ROWS", -1)
+        self.patch(row_filter, "FEW_ROWS", -1)
         self.patch(checkpoints, "LEAST_CHANGES", 5)
 
     @property
@@ -185,7 +185,7 @@ class CrashTests(CheckpointCase):
         self.assertEqual(self.ones(), 13 + 4)
 
     def test_a_file_older_than_what_is_remembered_is_of_no_use(self) -> None:
-        self.patch(touches, "_MOST_ROWS", 3)
+        self.patch(payload_changelog, "_MOST_ROWS", 3)
         for point in range(0, 15, 3):
             write(self.collection, SetPayload(b'{"v":1}', [point]))
         self.crash()

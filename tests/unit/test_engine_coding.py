@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.norms import normalised
-from vexfs_twisted.engine.store.segments import Segment
+from vexfs_twisted.engine.vector_index.segments import Segment
+from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import (
     BinaryQuantization,
@@ -69,7 +69,7 @@ class CodingTestCase(EngineTestCase):
         return self.collection
 
     def segment(self) -> Segment:
-        (segment,) = self.collection._store.view.spaces[UNNAMED].segments
+        (segment,) = self.collection._store.state.spaces[UNNAMED].segments
         return segment
 
     def kind(self) -> str | None:

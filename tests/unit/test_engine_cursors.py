@@ -27,9 +27,9 @@ from tests.engine_support import (
 from vexfs_twisted.engine import collection_store
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.cursor import Cursor
-from vexfs_twisted.engine.query import courses
-from vexfs_twisted.engine.store import tables
-from vexfs_twisted.engine.store.moments import Moments
+from vexfs_twisted.engine.mvcc.pinned import PinnedSnapshots
+from vexfs_twisted.engine.query import cursor_sources
+from vexfs_twisted.engine.storage import tables
 from vexfs_twisted.model.errors import BadInput, Interrupted, NotFound, TooMany, Unavailable
 from vexfs_twisted.model.filters import Filter, HasId, Range
 from vexfs_twisted.model.ids import PointId
@@ -82,8 +82,8 @@ class WholeReads(CursorCase):
     def setUp(self) -> None:
         super().setUp()
         # Small pieces, so that few points make many.
-        self.patch(courses, "_AHEAD", 16)
-        self.patch(courses, "_AHEAD_FILTERED", 24)
+        self.patch(cursor_sources, "_AHEAD", 16)
+        self.patch(cursor_sources, "_AHEAD_FILTERED", 24)
         self.fill(100)
 
     def assert_scrolls(self, **options: Any) -> None:
@@ -203,7 +203,7 @@ class Sizes(CursorCase):
 class OneMoment(CursorCase):
     def setUp(self) -> None:
         super().setUp()
-        self.patch(courses, "_AHEAD", 16)
+        self.patch(cursor_sources, "_AHEAD", 16)
         self.fill(50)
 
     def test_later_updates_are_not_seen(self) -> None:
@@ -271,13 +271,13 @@ class Growth(CursorCase):
     def growing(self) -> Callable[[], None]:
         """Grow in a thread, which has come to wait for cursors; what is returned waits for it."""
         is_waiting = Event()
-        wait = Moments.wait
+        wait = PinnedSnapshots.wait
 
-        def waited(moments: Moments, seconds: float) -> None:
+        def waited(moments: PinnedSnapshots, seconds: float) -> None:
             is_waiting.set()
             wait(moments, seconds)
 
-        self.patch(Moments, "wait", waited)
+        self.patch(PinnedSnapshots, "wait", waited)
         pool = ThreadPoolExecutor(1)
         self.addCleanup(pool.shutdown)
         growth = pool.submit(self.grow, self.collection)

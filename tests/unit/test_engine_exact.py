@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
-from vexfs_twisted.engine.index.exact import nearest
-from vexfs_twisted.engine.index.hits import Hits
-from vexfs_twisted.engine.index.kernels import score_block, score_rows
-from vexfs_twisted.engine.norms import normalised, squared_norms
-from vexfs_twisted.engine.store.bitmap import Bitmap, Rows
-from vexfs_twisted.engine.store.view import VectorSpace
+from vexfs_twisted.engine.mvcc.state import VectorSpace
+from vexfs_twisted.engine.storage.bitmap import Bitmap, Rows
+from vexfs_twisted.engine.vector_index.exact import search_exact
+from vexfs_twisted.engine.vector_index.hits import Hits
+from vexfs_twisted.engine.vector_index.kernels import score_block, score_rows
+from vexfs_twisted.engine.vectors.norms import normalised, squared_norms
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 
 EVERY_DISTANCE = tuple(Distance)
@@ -41,7 +41,7 @@ def true_scores(distance: Distance, query: Floats, matrix: Floats) -> NDArray[np
 
 def search(space: VectorSpace, queries: Floats, limit: int, rows: Rows | None = None) -> list[Hits]:
     rows = np.arange(len(space.matrix)) if rows is None else rows
-    return nearest(space, rows, queries, np.full(len(queries), min(limit, len(rows))))
+    return search_exact(space, rows, queries, np.full(len(queries), min(limit, len(rows))))
 
 
 class ExactSearchTests(SynchronousTestCase):
@@ -93,7 +93,7 @@ class ExactSearchTests(SynchronousTestCase):
         matrix, queries = random_matrix(9, 4000, 16), random_matrix(10, 30, 16)
         limits = np.array([1, 4000, 10, 600, 3] * 6)
         space = space_of(Distance.EUCLID, matrix)
-        found = nearest(space, np.arange(4000), queries, limits)
+        found = search_exact(space, np.arange(4000), queries, limits)
         for query, limit, hits in zip(queries, limits.tolist(), found, strict=True):
             (alone,) = search(space, query[np.newaxis], limit)
             np.testing.assert_array_equal(hits.rows, alone.rows)

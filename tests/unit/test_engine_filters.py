@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.engine_support import UUID_1, EngineTestCase, field, unnamed, upsert, write
-from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.model.filters import (
     Condition,
     Filter,
@@ -100,7 +100,7 @@ class MatchTests(FilterTestCase):
         self.keep([{"v": large + step} for step in (-1, 0, 1)] + [{"v": float(large)}])
         # The float next to it is 1768907725507217408, 114 less.
         for few_rows in (1000, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             for bounds, expected in (
                 (Range(gt=large), [2]),
                 (Range(gte=large), [1, 2]),
@@ -120,7 +120,7 @@ class MatchTests(FilterTestCase):
         edges = [2**53, 2**53 + 1, 2**53 + 2.0, -(2**53) - 1, 2**63 - 1, 2.0**63, 2**64 - 1]
         self.keep([{"v": value} for value in edges])
         for few_rows in (1000, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             for bound in (*edges, 2.0**53, 2**53 + 2, 2**63, -(2.0**53), 2.0**64, 0.5):
                 for name in ("gt", "gte", "lt", "lte"):
                     passes = getattr(operator, name.replace("te", "e"))

@@ -14,11 +14,11 @@ from tests.graph_support import (
     stored,
     true_distances,
 )
-from vexfs_twisted.engine.index.graph.builder import GraphOptions
-from vexfs_twisted.engine.index.graph.eligible import is_read_in_place
-from vexfs_twisted.engine.index.graph.graph import Graph
-from vexfs_twisted.engine.index.kernels import faiss, threads_of_faiss
-from vexfs_twisted.engine.norms import normalised
+from vexfs_twisted.engine.vector_index.graph.builder import GraphOptions
+from vexfs_twisted.engine.vector_index.graph.eligible import has_graph_in_place
+from vexfs_twisted.engine.vector_index.graph.graph import Graph
+from vexfs_twisted.engine.vector_index.kernels import faiss, threads_of_faiss
+from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 
 
@@ -28,7 +28,7 @@ class SearchTests(GraphTestCase):
     def test_every_distance_and_type(self) -> None:
         for distance in Distance:
             for dtype in DATATYPES:
-                if is_read_in_place(VectorParams(distance, 24, datatype=DATATYPES[dtype])):
+                if has_graph_in_place(VectorParams(distance, 24, datatype=DATATYPES[dtype])):
                     self.check(distance, dtype)
 
     def check(self, distance: Distance, dtype: np.dtype) -> None:

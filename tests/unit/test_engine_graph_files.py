@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.graph_support import COARSE, OPTIONS, GraphTestCase, Rows, random_vectors, true_distances
-from vexfs_twisted.engine.index.graph import trial
-from vexfs_twisted.engine.index.graph.builder import Copies
-from vexfs_twisted.engine.index.graph.eligible import can_link, copies_for
-from vexfs_twisted.engine.index.graph.errors import DamagedGraph, GraphsUnavailable
-from vexfs_twisted.engine.index.graph.file import GraphFacts
-from vexfs_twisted.engine.index.graph.graph import Graph
-from vexfs_twisted.engine.index.graph.native import Elements, borrowed_storage
-from vexfs_twisted.engine.norms import normalised
+from vexfs_twisted.engine.vector_index.graph import trial
+from vexfs_twisted.engine.vector_index.graph.builder import Copies
+from vexfs_twisted.engine.vector_index.graph.eligible import can_link, copies_for
+from vexfs_twisted.engine.vector_index.graph.errors import DamagedGraph, GraphsUnavailable
+from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
+from vexfs_twisted.engine.vector_index.graph.graph import Graph
+from vexfs_twisted.engine.vector_index.graph.native import Elements, borrowed_storage
+from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
 
 

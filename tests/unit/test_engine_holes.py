@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.store import holes as holes_module
-from vexfs_twisted.engine.store.forms import Float32
-from vexfs_twisted.engine.store.holes import holes, may_have_holes, punch
-from vexfs_twisted.engine.store.vectorfile import VectorFile
+from vexfs_twisted.engine.storage import hole_punching as holes_module
+from vexfs_twisted.engine.storage.hole_punching import holes, may_have_holes, punch
+from vexfs_twisted.engine.vectors.encodings import Float32
+from vexfs_twisted.engine.vectors.vector_file import VectorFile
 
 PAGE = 4096
 SHARED_MEMORY = Path("/dev/shm")

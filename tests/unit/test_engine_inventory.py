@@ -12,10 +12,10 @@ from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from tests.former_folder import make_former
 from vexfs_twisted.engine.adoption import Adoption, CannotAdopt
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.catalog_files import CatalogFiles
 from vexfs_twisted.engine.errors import EngineStartError, UndecidedCollections, UnknownFormat
-from vexfs_twisted.engine.formerregister import read_former
-from vexfs_twisted.engine.register import Register
-from vexfs_twisted.engine.store.sealed import seal
+from vexfs_twisted.engine.former_catalog import read_former
+from vexfs_twisted.engine.storage.checksummed import seal
 from vexfs_twisted.model.collection import Alias, CreateAlias
 from vexfs_twisted.model.queries import Count
 
@@ -381,7 +381,7 @@ class FormerTests(FolderCase):
 
     def test_what_its_register_does_not_name_is_for_the_user(self) -> None:
         self.catalog.close()
-        register = Register(self.path / "catalog")
+        register = CatalogFiles(self.path / "catalog")
         register.write(register.contents.without("b"))
         make_former(self.path)
         self.refused(self.directories["b"].name)

@@ -8,14 +8,14 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import UUID_1, UUID_2
-from vexfs_twisted.engine.store.keys import (
+from vexfs_twisted.engine.storage.keys import (
     decode_id,
     decode_rows,
     encode_id,
     encode_ids,
     encode_rows,
 )
-from vexfs_twisted.engine.store.rowvalue import encode_values, heads_of, key_of, payload_of
+from vexfs_twisted.engine.storage.row_values import encode_values, heads_of, key_of, payload_of
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 
 

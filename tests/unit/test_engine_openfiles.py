@@ -28,7 +28,7 @@ from tests.held_files import open_below
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.errors import UnusableDataFolder
-from vexfs_twisted.engine.store.openfiles import OpenFiles, descriptors_for_collections
+from vexfs_twisted.engine.storage.open_files import OpenFiles, descriptors_for_collections
 from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound
@@ -175,12 +175,12 @@ class ManyCollections(EngineTestCase):
         data = np.random.default_rng(1).standard_normal((640, 8), dtype=np.float32)
         write(collection, upsert(range(640), data))
         collection.upkeep()
-        (segment,) = collection.view.spaces[""].segments
+        (segment,) = collection.state.spaces[""].segments
         self.make()
         self.assertFalse(self.is_open(collection))
         (found,) = collection.query_batch([to_vector(data[7], limit=1)])
         self.assertEqual(found[0].id, int(np.argmax(data @ data[7])))
-        self.assertIs(collection.view.spaces[""].segments[0], segment)
+        self.assertIs(collection.state.spaces[""].segments[0], segment)
         write(collection, upsert([640], data[:1]))
         self.assertEqual(collection.count(Count()), 641)
 
@@ -192,11 +192,11 @@ class ManyCollections(EngineTestCase):
         write(collection, upsert(range(30), np.ones((30, 4), np.float32), payloads))
         request = Count(Filter(must=(field("k", MatchValue("v1")),)))
         self.assertEqual(collection.count(request), 10)
-        kept = collection.view.columns
+        kept = collection.state.columns
         self.make()
         self.assertFalse(self.is_open(collection))
         self.assertEqual(collection.count(request), 10)
-        self.assertIs(collection.view.columns, kept)
+        self.assertIs(collection.state.columns, kept)
         write(collection, upsert([1], floats([1, 1, 1, 1]), [{"k": "v2"}]))
         self.assertEqual(collection.count(request), 9)
 
@@ -402,11 +402,11 @@ class NoDescriptors(EngineTestCase):
         write(collection, upsert(range(640), data))
         collection.upkeep()
         collection = self.reopen().get("graph")
-        (segment,) = collection.view.spaces[""].segments
+        (segment,) = collection.state.spaces[""].segments
         self.exhaust()
         error = self.assertRaises(OSError, collection.upkeep)
         self.assertIsNotNone(exhausted(error))
-        self.assertEqual(collection.view.spaces[""].segments, (segment,))
+        self.assertEqual(collection.state.spaces[""].segments, (segment,))
 
 
 def points_of(batch: Batch[Any] | None) -> Any:

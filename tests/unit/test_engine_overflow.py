@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.index.graph import Graph
+from vexfs_twisted.engine.vector_index.graph import Graph
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
     BinaryQuantization,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, unnamed, upsert, write
-from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.model.filters import (
     Condition,
     FieldCondition,
@@ -105,7 +105,7 @@ class TextIndexTests(EngineTestCase):
         path = PayloadPath.parse("t")
 
         def passing(predicate: Any, few_rows: int) -> list[Any]:
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             filter_ = Filter(must=(FieldCondition(path, predicate),))
             return [record.id for record in collection.scroll(Scroll(filter=filter_)).records]
 
@@ -140,7 +140,7 @@ class UuidIndexTests(EngineTestCase):
         """The points that pass on the field, by payloads and by columns."""
         found = []
         for few_rows in (1000, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             filter_ = Filter(must=(FieldCondition(PayloadPath.parse("v"), predicate),))
             page = self.collection.scroll(Scroll(limit=100, filter=filter_))
             found.append([record.id for record in page.records])
@@ -192,7 +192,7 @@ class UuidIndexTests(EngineTestCase):
             return self.collection.count(Count(Filter(must=(nested,))))
 
         for few_rows in (1000, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             write(self.collection, index("o[].v", FieldType.UUID))
             self.assertEqual(count(), 7)
             write(self.collection, DeleteFieldIndex(PayloadPath.parse("o[].v")))
@@ -220,7 +220,7 @@ class ByBothCase(EngineTestCase):
         """The points that pass all of the conditions."""
         found = []
         for few_rows in (1000, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             page = self.collection.scroll(Scroll(limit=100, filter=Filter(must=conditions)))
             found.append([record.id for record in page.records])
         self.assertEqual(found[0], found[1])

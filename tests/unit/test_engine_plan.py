@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.index.graph.file import GraphFacts
-from vexfs_twisted.engine.index.graph.graph import Graph
-from vexfs_twisted.engine.store.bitmap import Bitmap, BitmapDraft
-from vexfs_twisted.engine.store.segments import Segment, Segments, replaced
-from vexfs_twisted.engine.store.view import VectorSpace
-from vexfs_twisted.engine.upkeep.jobs import Build, Drop, Job, Reason, Verify
-from vexfs_twisted.engine.upkeep.plan import ROWS_AT_ONCE, SMALL, plan
-from vexfs_twisted.engine.upkeep.settings import Settings, settings_of
+from vexfs_twisted.engine.mvcc.state import VectorSpace
+from vexfs_twisted.engine.optimizer.jobs import Build, Drop, Job, Reason, Verify
+from vexfs_twisted.engine.optimizer.plan import ROWS_AT_ONCE, SMALL, plan
+from vexfs_twisted.engine.optimizer.settings import OptimizerSettings, settings_of
+from vexfs_twisted.engine.storage.bitmap import Bitmap, BitmapBuilder
+from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
+from vexfs_twisted.engine.vector_index.graph.graph import Graph
+from vexfs_twisted.engine.vector_index.segments import Segment, Segments, with_replaced
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.model.collection_params import (
     Datatype,
@@ -35,7 +35,7 @@ from vexfs_twisted.model.collection_params import (
 
 PARAMS = VectorParams(Distance.EUCLID, 256)
 GRAPH = cast(Graph, object())
-WANTED = Settings(
+WANTED = OptimizerSettings(
     threshold=100,
     largest=10_000,
     segment_number=0,
@@ -50,7 +50,7 @@ WANTED = Settings(
 
 
 def rows_of(*ranges: tuple[int, int]) -> Bitmap:
-    draft = BitmapDraft(Bitmap.empty())
+    draft = BitmapBuilder(Bitmap.empty())
     for start, stop in ranges:
         draft.add(np.arange(start, stop))
     return draft.freeze(0)
@@ -68,7 +68,7 @@ def planned(
     present: Bitmap,
     rows: int,
     *segments: Segment,
-    wanted: Settings = WANTED,
+    wanted: OptimizerSettings = WANTED,
     is_quiet: bool = True,
     **changes: Any,
 ) -> list[Job]:
@@ -339,7 +339,7 @@ class SettlingTests(SynchronousTestCase):
             segment_number=number,
             vacuum_least=least,
         )
-        draft, segments, row = BitmapDraft(Bitmap.empty()), [], 0
+        draft, segments, row = BitmapBuilder(Bitmap.empty()), [], 0
         for live, dead, is_segment in runs:
             draft.add(np.arange(row, row + live))
             if is_segment:
@@ -351,7 +351,9 @@ class SettlingTests(SynchronousTestCase):
         present = draft.freeze(row)
         self.settle(present, row, tuple(segments), wanted)
 
-    def settle(self, present: Bitmap, rows: int, segments: Segments, wanted: Settings) -> None:
+    def settle(
+        self, present: Bitmap, rows: int, segments: Segments, wanted: OptimizerSettings
+    ) -> None:
         for number in range(500):
             jobs = planned(present, rows, *segments, wanted=wanted)
             if not jobs:
@@ -373,16 +375,16 @@ def done(job: Job, segments: Segments, present: Bitmap, uuid: str) -> Segments:
     """The segments after a job."""
     gone = [s.uuid for s in job.segments]
     if isinstance(job, Drop):
-        return replaced(segments, gone)
+        return with_replaced(segments, gone)
     if not isinstance(job, Build):
         (own,) = job.segments
         unfreed = own.unfreed_from if isinstance(job, Verify) else None
-        return replaced(segments, gone, attrs.evolve(own, graph=GRAPH, unfreed_from=unfreed))
+        return with_replaced(segments, gone, attrs.evolve(own, graph=GRAPH, unfreed_from=unfreed))
     nodes = present.count_between(job.start, job.stop)
     if job.seed is not None:
         nodes += job.seed.nodes - job.seed.live(present)
     facts = GraphFacts(job.start, job.stop, nodes, 16, 100, 0, 0)
-    return replaced(segments, gone, Segment(uuid, facts, job.first, graph=GRAPH))
+    return with_replaced(segments, gone, Segment(uuid, facts, job.first, graph=GRAPH))
 
 
 class SettingsTests(SynchronousTestCase):

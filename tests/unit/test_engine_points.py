@@ -21,7 +21,7 @@ from tests.engine_support import (
     write,
 )
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.store import tables as tables_module
+from vexfs_twisted.engine.storage import tables as tables_module
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,

@@ -14,7 +14,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
-from vexfs_twisted.engine.portions import Portion, current
+from vexfs_twisted.engine.memory_quota import MemoryQuota, current
 from vexfs_twisted.engine.query import records
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
@@ -61,17 +61,17 @@ class Portions(EngineTestCase):
     def test_enough_is_enough(self) -> None:
         for read in self.reads(EVERYTHING):
             expected = read()
-            with Portion(COUNT * (SIZE + 1000)):
+            with MemoryQuota(COUNT * (SIZE + 1000)):
                 self.assertEqual(str(read()), str(expected))
             self.assertIsNone(current())
 
     def test_too_little(self) -> None:
         for read in self.reads(PAYLOADS):
-            with Portion(SIZE * 3):
+            with MemoryQuota(SIZE * 3):
                 error = self.assertRaises(AnswerTooLarge, read)
             self.assertGreaterEqual(error.size, COUNT * SIZE)
             self.assertLess(error.size, 2 * COUNT * SIZE)
-            with Portion(error.size):
+            with MemoryQuota(error.size):
                 self.assertEqual(len(read()), COUNT)
 
     def test_more_is_asked_for_each_time(self) -> None:
@@ -81,7 +81,7 @@ class Portions(EngineTestCase):
         size, attempts = 1000, 0
         while True:
             try:
-                with Portion(size):
+                with MemoryQuota(size):
                     self.assertEqual(len(read()), COUNT)
                 break
             except AnswerTooLarge as error:
@@ -92,7 +92,7 @@ class Portions(EngineTestCase):
     def test_what_is_not_returned_does_not_count(self) -> None:
         for selection in (Selection(), NAMES):
             for read in self.reads(selection):
-                with Portion(COUNT * 500):
+                with MemoryQuota(COUNT * 500):
                     self.assertEqual(len(read()), COUNT)
 
     def test_payloads_that_are_not_returned_are_not_gathered(self) -> None:
@@ -111,7 +111,7 @@ class Portions(EngineTestCase):
 
     def test_no_bound(self) -> None:
         for read in self.reads(PAYLOADS):
-            with Portion(None):
+            with MemoryQuota(None):
                 self.assertEqual(len(read()), COUNT)
 
     def together(self, calls: list[int], *reads: tuple[Sequence[int], int | None]) -> list[Any]:

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
-from vexfs_twisted.engine.index.graph import Graph, GraphBuilder, GraphOptions
-from vexfs_twisted.engine.index.quantization import (
+from vexfs_twisted.engine.vector_index.graph import Graph, GraphBuilder, GraphOptions
+from vexfs_twisted.engine.vector_index.quantization import (
     CodedGraph,
     Codes,
     CodesFacts,
     CodesOptions,
     DamagedCodes,
     Encoder,
+    code_kind_of,
     codes_options,
-    kind_of,
 )
-from vexfs_twisted.engine.norms import normalised
+from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection_params import (
     BinaryEncoding,
     BinaryQuantization,
@@ -128,7 +128,7 @@ class CodesTestCase(SynchronousTestCase):
         start: int = 0,
         earlier: Codes | None = None,
     ) -> CodesFacts:
-        kind = kind_of(params, config)
+        kind = code_kind_of(params, config)
         assert kind is not None
         is_coded = np.arange(start, len(data)) % 5 > 0
         encoder = Encoder(kind, params, data.__getitem__, 1, lambda: False)
@@ -139,7 +139,7 @@ class CodesTestCase(SynchronousTestCase):
     def open(
         self, params: VectorParams, config: QuantizationConfig, facts: CodesFacts | None = None
     ) -> Codes:
-        kind = kind_of(params, config)
+        kind = code_kind_of(params, config)
         assert kind is not None
         return Codes.open(self.path, facts, params, kind, codes_options(config))
 
@@ -250,20 +250,20 @@ class KindTests(SynchronousTestCase):
     """Which codes are made."""
 
     def test_none_where_none_are_configured(self) -> None:
-        self.assertIsNone(kind_of(VectorParams(Distance.DOT, 64), None))
+        self.assertIsNone(code_kind_of(VectorParams(Distance.DOT, 64), None))
 
     def test_none_for_manhattan(self) -> None:
-        self.assertIsNone(kind_of(VectorParams(Distance.MANHATTAN, 64), scalar()))
+        self.assertIsNone(code_kind_of(VectorParams(Distance.MANHATTAN, 64), scalar()))
 
     def test_none_that_would_be_no_shorter_than_the_vectors(self) -> None:
         params = VectorParams(Distance.DOT, 64, datatype=Datatype.UINT8)
-        self.assertIsNone(kind_of(params, scalar()))
-        self.assertIsNotNone(kind_of(params, turbo()))
-        self.assertIsNone(kind_of(VectorParams(Distance.DOT, 2), binary()))
+        self.assertIsNone(code_kind_of(params, scalar()))
+        self.assertIsNotNone(code_kind_of(params, turbo()))
+        self.assertIsNone(code_kind_of(VectorParams(Distance.DOT, 2), binary()))
 
     def test_names_tell_codes_apart(self) -> None:
         params = VectorParams(Distance.DOT, 64)
-        kinds = [kind_of(params, config) for config, _, _, _ in EVERY_KIND]
+        kinds = [code_kind_of(params, config) for config, _, _, _ in EVERY_KIND]
         names = {kind.name for kind in kinds if kind is not None}
         self.assertEqual(len(names), 2 + 5 + 2 + 1)
 
@@ -271,7 +271,7 @@ class KindTests(SynchronousTestCase):
         params = VectorParams(Distance.DOT, 64)
         pinned = ScalarQuantization(ScalarType.INT8, always_ram=True)
         config = QuantizationConfig(scalar=pinned)
-        self.assertEqual(kind_of(params, config), kind_of(params, scalar()))
+        self.assertEqual(code_kind_of(params, config), code_kind_of(params, scalar()))
         self.assertEqual(codes_options(config), CodesOptions(Memory.PINNED))
 
 
@@ -345,7 +345,7 @@ class FileTests(CodesTestCase):
     def test_encoding_stops_when_told_and_leaves_nothing(self) -> None:
         self.path.unlink()
         for config in (scalar(), product(CompressionRatio.X8)):
-            kind = kind_of(self.params, config)
+            kind = code_kind_of(self.params, config)
             assert kind is not None
             data = self.vectors(Distance.DOT)
             is_coded = np.ones(ROWS, dtype=bool)
@@ -377,7 +377,7 @@ class TakingOverTests(CodesTestCase):
             codes.verify()
             self.assertEqual(codes.learned.tobytes(), earlier.learned.tobytes())
             self.assertEqual(codes.rows[640:1920].tobytes(), earlier.rows.tobytes())
-            kind = kind_of(self.params, config)
+            kind = code_kind_of(self.params, config)
             assert kind is not None
             storage = kind.storage(self.params)
             kind.teach(storage, earlier.learned)

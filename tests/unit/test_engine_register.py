@@ -9,14 +9,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from vexfs_twisted.engine.catalog_files import CatalogContents, CatalogEntry, CatalogFiles
 from vexfs_twisted.engine.errors import UnknownFormat
-from vexfs_twisted.engine.register import Contents, Entry, Register
-from vexfs_twisted.engine.store.sealed import Damaged, OtherVersion, seal, unseal
+from vexfs_twisted.engine.storage.checksummed import Damaged, OtherVersion, seal, unseal
 
 LOG = "vexfs.catalog"
 logging.getLogger(LOG).addHandler(logging.NullHandler())
 
-CONTENTS = Contents({"a": Entry("1" * 32, 1.5), "日本 \n": Entry("2" * 32, 2.0)}, {"x": "a"})
+CONTENTS = CatalogContents(
+    {"a": CatalogEntry("1" * 32, 1.5), "日本 \n": CatalogEntry("2" * 32, 2.0)}, {"x": "a"}
+)
 
 
 class SealedTests(SynchronousTestCase):
@@ -51,22 +53,22 @@ class RegisterTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="vexfs-register-"))
         self.files = [self.path / "register-1", self.path / "register-2"]
-        Register(self.path).write(CONTENTS)
+        CatalogFiles(self.path).write(CONTENTS)
 
     def test_a_new_one_is_lost_until_it_is_written(self) -> None:
         path = Path(tempfile.mkdtemp(prefix="vexfs-register-"))
-        register = Register(path)
+        register = CatalogFiles(path)
         self.assertTrue(register.is_lost)
-        register.write(Contents())
+        register.write(CatalogContents())
         self.assertFalse(register.is_lost)
-        self.assertFalse(Register(path).is_lost)
+        self.assertFalse(CatalogFiles(path).is_lost)
 
     def test_what_was_written_is_found(self) -> None:
-        register = Register(self.path)
+        register = CatalogFiles(self.path)
         self.assertEqual(register.contents, CONTENTS)
         register.write(register.contents.without("a"))
-        self.assertEqual(Register(self.path).contents.collections.keys(), {"日本 \n"})
-        self.assertEqual(Register(self.path).contents.aliases, {})
+        self.assertEqual(CatalogFiles(self.path).contents.collections.keys(), {"日本 \n"})
+        self.assertEqual(CatalogFiles(self.path).contents.aliases, {})
 
     def test_one_flipped_bit_anywhere_loses_nothing(self) -> None:
         for file in self.files:
@@ -76,7 +78,7 @@ class RegisterTests(SynchronousTestCase):
                 changed = bytearray(whole)
                 changed[place] ^= 1 << place % 8
                 file.write_bytes(changed)
-                register = Register(self.path)
+                register = CatalogFiles(self.path)
                 self.assertEqual(register.contents, CONTENTS)
                 self.assertFalse(register.is_lost)
             file.write_bytes(whole)
@@ -85,48 +87,50 @@ class RegisterTests(SynchronousTestCase):
         for file in self.files:
             file.write_bytes(b"x" + file.read_bytes()[1:])
             with self.assertLogs(LOG) as caught:
-                Register(self.path)
+                CatalogFiles(self.path)
             self.assertIn(f"{file} is damaged", caught.output[0])
             with self.assertNoLogs(LOG):
-                self.assertEqual(Register(self.path).contents, CONTENTS)
+                self.assertEqual(CatalogFiles(self.path).contents, CONTENTS)
         self.assertEqual(*[file.read_bytes() for file in self.files])
 
     def test_the_newer_of_two_counts(self) -> None:
         for file in self.files:
             whole = file.read_bytes()
-            Register(self.path).write(CONTENTS.without("a"))
+            CatalogFiles(self.path).write(CONTENTS.without("a"))
             file.write_bytes(whole)
-            self.assertEqual(Register(self.path).contents, CONTENTS.without("a"))
-            Register(self.path).write(CONTENTS)
+            self.assertEqual(CatalogFiles(self.path).contents, CONTENTS.without("a"))
+            CatalogFiles(self.path).write(CONTENTS)
 
     def test_both_damaged_are_lost(self) -> None:
         for file in self.files:
             file.write_bytes(b"x" + file.read_bytes()[1:])
-        register = Register(self.path)
+        register = CatalogFiles(self.path)
         self.assertTrue(register.is_lost)
-        self.assertEqual(register.contents, Contents())
+        self.assertEqual(register.contents, CatalogContents())
 
     def test_another_version_is_refused(self) -> None:
         self.files[0].write_bytes(seal("vexfs-register", 2, {}))
-        error = self.assertRaises(UnknownFormat, Register, self.path)
+        error = self.assertRaises(UnknownFormat, CatalogFiles, self.path)
         self.assertIn("version 2", str(error))
 
     def test_a_write_that_fails_changes_nothing(self) -> None:
-        register = Register(self.path)
+        register = CatalogFiles(self.path)
         self.files[1].unlink()
         self.files[1].mkdir()
-        self.assertRaises(OSError, register.write, Contents())
+        self.assertRaises(OSError, register.write, CatalogContents())
         self.assertEqual(register.contents, CONTENTS)
         self.files[1].rmdir()
-        self.assertEqual(Register(self.path).contents, CONTENTS)
+        self.assertEqual(CatalogFiles(self.path).contents, CONTENTS)
 
     def test_it_has_room_in_advance_and_grows(self) -> None:
         self.assertGreaterEqual(self.files[0].stat().st_blocks * 512, 1 << 16)
-        many = {f"collection {number}": Entry(f"{number:032x}", 1.0) for number in range(2000)}
-        register = Register(self.path)
-        register.write(Contents(many, {}))
+        many = {
+            f"collection {number}": CatalogEntry(f"{number:032x}", 1.0) for number in range(2000)
+        }
+        register = CatalogFiles(self.path)
+        register.write(CatalogContents(many, {}))
         room = self.files[0].stat().st_size
-        self.assertEqual(Register(self.path).contents.collections, many)
-        register.write(Contents())
-        self.assertEqual(Register(self.path).contents, Contents())
+        self.assertEqual(CatalogFiles(self.path).contents.collections, many)
+        register.write(CatalogContents())
+        self.assertEqual(CatalogFiles(self.path).contents, CatalogContents())
         self.assertEqual(self.files[0].stat().st_size, room)

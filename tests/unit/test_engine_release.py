@@ -167,7 +167,7 @@ class Deletion(ReleaseCase):
             with self.collection._store.read() as snapshot:
                 inside.set()
                 leave.wait(30)
-                found.append(float(snapshot.view.spaces["other"].matrix[:ROWS].sum()))
+                found.append(float(snapshot.state.spaces["other"].matrix[:ROWS].sum()))
 
         reader = Thread(target=read)
         deleter = Thread(target=self.catalog.delete, args=("files",))
@@ -184,12 +184,12 @@ class Deletion(ReleaseCase):
         self.assertEqual(self.held(), [])
 
     def test_a_view_that_is_kept_keeps_its_maps_alone(self) -> None:
-        view = self.collection.view
+        state = self.collection.state
         self.catalog.delete("files")
         kinds = {name.rsplit("/", 1)[1].split("-")[0] for name in self.held()}
         self.assertEqual(kinds, {"vectors", "graph", "codes"})
-        self.assertEqual(view.spaces["other"].matrix[:ROWS].shape, (ROWS, 8))
-        del view
+        self.assertEqual(state.spaces["other"].matrix[:ROWS].shape, (ROWS, 8))
+        del state
         self.assertEqual(self.held(), [])
 
     def test_the_catalog_closed(self) -> None:

@@ -7,7 +7,7 @@ import os
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.columns.rowarrays import rows_of_zeros
+from vexfs_twisted.engine.storage.row_arrays import rows_of_zeros
 
 ROWS = 20_000_000
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, field, unnamed, upsert, write
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.columns.rowids import RowIdCache
-from vexfs_twisted.engine.columns.rowset import RowSet
+from vexfs_twisted.engine.mvcc.state import Snapshot
+from vexfs_twisted.engine.payload_index.row_ids import RowIdCache
 from vexfs_twisted.engine.query import scrolling
-from vexfs_twisted.engine.store.keys import decode_id
-from vexfs_twisted.engine.store.rowvalue import key_of
-from vexfs_twisted.engine.store.view import Snapshot
+from vexfs_twisted.engine.storage.keys import decode_id
+from vexfs_twisted.engine.storage.row_sets import RowSet
+from vexfs_twisted.engine.storage.row_values import key_of
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 from vexfs_twisted.model.queries import Scroll

@@ -13,17 +13,17 @@ import orjson
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.errors import UnknownFormat
-from vexfs_twisted.engine.index.graph.file import GraphFacts
-from vexfs_twisted.engine.index.graph.graph import Graph
-from vexfs_twisted.engine.store.segments import (
+from vexfs_twisted.engine.mvcc.state import CollectionState
+from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
+from vexfs_twisted.engine.vector_index.graph.graph import Graph
+from vexfs_twisted.engine.vector_index.segments import (
     Segment,
     Segments,
     graph_file,
     new_uuid,
-    replaced,
     unindexed,
+    with_replaced,
 )
-from vexfs_twisted.engine.store.view import View
 
 
 def segment(start: int, stop: int, *, nodes: int = 0) -> Segment:
@@ -36,14 +36,14 @@ class ListTests(EngineTestCase):
     def test_a_new_segment_takes_the_place_of_old_ones(self) -> None:
         first, second, third = segment(0, 64), segment(64, 128), segment(256, 320)
         merged = segment(0, 128)
-        segments = replaced((first, second, third), [first.uuid, second.uuid], merged)
+        segments = with_replaced((first, second, third), [first.uuid, second.uuid], merged)
         self.assertEqual(segments, (merged, third))
-        self.assertEqual(replaced(segments, [merged.uuid]), (third,))
+        self.assertEqual(with_replaced(segments, [merged.uuid]), (third,))
 
     def test_they_stay_in_the_order_of_their_rows(self) -> None:
         segments: Segments = ()
         for start in (128, 0, 64):
-            segments = replaced(segments, (), segment(start, start + 64))
+            segments = with_replaced(segments, (), segment(start, start + 64))
         self.assertTrue(all(one.stop == two.start for one, two in pairwise(segments)))
 
     def test_rows_without_a_graph_at_hand_are_unindexed(self) -> None:
@@ -75,13 +75,13 @@ class StoreTests(EngineTestCase):
     def change(self, *segments: Segment) -> None:
         for own in segments:
             (self.directory() / graph_file(own.uuid)).touch()
-        self.store.change_segments(lambda view: {"": segments})
+        self.store.change_segments(lambda state: {"": segments})
 
     def files(self) -> set[str]:
         return {path.name for path in self.directory().glob("graph-*")}
 
     def segments(self) -> Segments:
-        return self.store.view.spaces[""].segments
+        return self.store.state.spaces[""].segments
 
     def test_a_new_collection_has_none(self) -> None:
         self.assertEqual(self.segments(), ())
@@ -99,15 +99,15 @@ class StoreTests(EngineTestCase):
         self.store.commit([[upsert([1], floats([9, 9]))]])
         self.store.change_config(lambda config: config)
         self.assertEqual(self.segments(), (own,))
-        self.assertEqual(own.live(self.store.view.spaces[""].present), 63)
+        self.assertEqual(own.live(self.store.state.spaces[""].present), 63)
 
     def test_a_read_keeps_the_segments_it_has_begun_with(self) -> None:
         own = segment(0, 64)
         with self.store.read() as snapshot:
             self.change(own)
-            self.assertEqual(snapshot.view.spaces[""].segments, ())
+            self.assertEqual(snapshot.state.spaces[""].segments, ())
         with self.store.read() as snapshot:
-            self.assertEqual(snapshot.view.spaces[""].segments, (own,))
+            self.assertEqual(snapshot.state.spaces[""].segments, (own,))
 
     def test_files_of_segments_that_are_gone_are_removed(self) -> None:
         first, second = segment(0, 64), segment(64, 128)
@@ -127,11 +127,11 @@ class StoreTests(EngineTestCase):
     def test_trust_makes_no_commit(self) -> None:
         own = segment(0, 64)
         self.change(own)
-        before = self.store.view
-        self.store.trust_segments(lambda view: {"": (attrs.evolve(own, unfreed_from=0),)})
+        before = self.store.state
+        self.store.trust_segments(lambda state: {"": (attrs.evolve(own, unfreed_from=0),)})
         self.assertEqual(self.segments()[0].unfreed_from, 0)
         with self.store.read() as snapshot:
-            self.assertIs(snapshot.view, self.store.view)
+            self.assertIs(snapshot.state, self.store.state)
         self.assertIsNone(before.spaces[""].segments[0].unfreed_from)
         self.open_again()
         self.assertIsNone(self.segments()[0].unfreed_from)
@@ -147,13 +147,13 @@ class StoreTests(EngineTestCase):
         self.open()
 
     def test_views_are_alive_while_somebody_reads_them(self) -> None:
-        def others() -> list[View]:
-            return [view for view in self.store.alive_views() if view is not self.store.view]
+        def others() -> list[CollectionState]:
+            return [state for state in self.store.states_in_use() if state is not self.store.state]
 
         with self.store.read() as snapshot:
             self.change(segment(0, 64))
             self.change(segment(64, 128))
-            self.assertEqual([view is snapshot.view for view in others()], [True])
+            self.assertEqual([state is snapshot.state for state in others()], [True])
         del snapshot
         self.assertEqual(others(), [])
 

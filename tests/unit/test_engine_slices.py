@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, unnamed, upsert, write
-from vexfs_twisted.engine.filtering import rows
+from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.filtering.slices import slice_of
-from vexfs_twisted.engine.store.keys import encode_ids
+from vexfs_twisted.engine.storage.keys import encode_ids
 from vexfs_twisted.model.filters import Filter, Slice
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Scroll
@@ -110,7 +110,7 @@ class PartitionTests(EngineTestCase):
         ids: list[PointId] = [*range(60), *(str(UUID(int=n << 90 | n)) for n in range(40))]
         write(collection, upsert(ids))
         for few_rows in (1000, -1):
-            self.patch(rows, "FEW_ROWS", few_rows)
+            self.patch(row_filter, "FEW_ROWS", few_rows)
             for total in (1, 3, 7):
                 parts: list[list[PointId]] = []
                 for part in range(total):

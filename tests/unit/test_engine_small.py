@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.upkeep import upkeep
+from vexfs_twisted.engine.optimizer import optimizer
 from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff, VectorParams
 from vexfs_twisted.model.updates import DeletePoints
@@ -25,7 +25,7 @@ class SmallCollectionTests(EngineTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(upkeep, "QUIET_SECONDS", 0)
+        self.patch(optimizer, "QUIET_SECONDS", 0)
 
     def create(self, *names: str, threshold: int = 1) -> Collection:
         vectors = {name: VectorParams(Distance.EUCLID, SIZE) for name in names or (UNNAMED,)}
@@ -55,7 +55,7 @@ class SmallCollectionTests(EngineTestCase):
 
     def test_at_once_while_others_are_written(self) -> None:
         """The first graph does not wait until it is quiet."""
-        self.patch(upkeep, "QUIET_SECONDS", 1000)
+        self.patch(optimizer, "QUIET_SECONDS", 1000)
         collection = self.create()
         write(collection, upsert(range(50), random_rows(50)))
         self.assertSettled(collection, 50)
@@ -70,7 +70,7 @@ class SmallCollectionTests(EngineTestCase):
             write(collection, upsert(range(count, count + step), rows[count : count + step]))
             count += step
             self.assertSettled(collection, count)
-        self.assertEqual(len(collection._store.view.spaces[UNNAMED].segments), 1)
+        self.assertEqual(len(collection._store.state.spaces[UNNAMED].segments), 1)
         for point in range(130):
             self.assertFinds(collection, point, rows[point])
 
@@ -79,7 +79,7 @@ class SmallCollectionTests(EngineTestCase):
         rows = random_rows(110)
         write(collection, upsert(range(60), rows[:60]))
         self.assertSettled(collection, 60)
-        self.patch(upkeep, "QUIET_SECONDS", 1000)
+        self.patch(optimizer, "QUIET_SECONDS", 1000)
         for point in range(60, 110):
             write(collection, upsert([point], rows[point : point + 1]))
             collection.upkeep()

@@ -11,13 +11,13 @@ import numpy as np
 
 from tests.engine_support import EVERYTHING, EngineTestCase, field, to_vector, unnamed, upsert
 from tests.stopping import CountedAllowance
-from vexfs_twisted.engine.bounds import Bounds
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.columns import building, cache
-from vexfs_twisted.engine.columns.column import ColumnBuilder
-from vexfs_twisted.engine.filtering import rows
-from vexfs_twisted.engine.index import pairs, products, scan
-from vexfs_twisted.engine.store.tables import TableReader
+from vexfs_twisted.engine.filtering import row_filter
+from vexfs_twisted.engine.payload_index import builder, cache
+from vexfs_twisted.engine.payload_index.column import ColumnBuilder
+from vexfs_twisted.engine.read_bounds import ReadBounds
+from vexfs_twisted.engine.storage.tables import TableReader
+from vexfs_twisted.engine.vector_index import pairs, products, scan
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.filters import (
     Condition,
@@ -178,7 +178,7 @@ class Filled(EngineTestCase):
     def looks(self, read: Read) -> tuple[int, Any]:
         """How many times a read looks whether it should go on, and its answer."""
         allowance = CountedAllowance()
-        with Bounds([allowance], is_short=False):
+        with ReadBounds([allowance], is_short=False):
             answer = read(self.collection)
         return allowance.looks, answer
 
@@ -194,7 +194,7 @@ class EveryReadStops(Filled):
         for share in (0.0, 0.5, 0.99):
             self.reopened()
             allowance = CountedAllowance(int(share * count))
-            with self.assertRaises(Cancelled, msg=name), Bounds([allowance], is_short=False):
+            with self.assertRaises(Cancelled, msg=name), ReadBounds([allowance], is_short=False):
                 read(self.collection)
             # Each group of a batch is asked once by itself.
             self.assertLessEqual(allowance.looks, int(share * count) + 2, name)
@@ -215,7 +215,7 @@ class EveryReadStops(Filled):
 
     def test_filters_by_payloads_alone(self) -> None:
         self.patch(cache, "BYTES_A_ROW", 0)
-        self.patch(cache.Columns.__init__, "__defaults__", (0,))
+        self.patch(cache.ColumnCache.__init__, "__defaults__", (0,))
         for name in ("known keys", "deep paths", "nested", "text", "some ids"):
             own = FILTERS[name]
             self.assert_stops(name, count_of(own))
@@ -225,7 +225,7 @@ class EveryReadStops(Filled):
         count, _ = self.looks(lambda own: own.count(Count(FILTERS["unknown keys"])))
         self.assertGreater(count, POINTS + KEYS)
         self.reopened()
-        with patch.object(rows, "FEW_ROWS", POINTS + 1):
+        with patch.object(row_filter, "FEW_ROWS", POINTS + 1):
             count, _ = self.looks(lambda own: own.count(Count(FILTERS["nested"])))
         self.assertGreater(count, 2 * POINTS)
 
@@ -257,10 +257,10 @@ class ColumnsInOnePass(Filled):
         texts = ("list", "list[]", "list[].v", "list[0].w1[].c", "list[1]", "k1.v", "k1", "n.x")
         paths = [PayloadPath.parse(text).steps for text in texts]
         with self.collection._reading() as snapshot:
-            live = snapshot.view.live.rows()
-            together = building.build_columns(paths, snapshot.moment, live)
+            live = snapshot.state.live.rows()
+            together = builder.build_columns(paths, snapshot.moment, live)
             for path in paths:
-                alone = building.build_columns([path], snapshot.moment, live)[path]
+                alone = builder.build_columns([path], snapshot.moment, live)[path]
                 for part, held in alone.parts.items():
                     found = together[path].parts[part]
                     self.assertEqual(held.values.tolist(), found.values.tolist(), (path, part))
@@ -278,7 +278,7 @@ class ColumnsInOnePass(Filled):
         expected = {}
         for name in ("known keys", "text", "counts"):
             expected[name] = self.collection.count(Count(FILTERS[name]))
-        self.patch(building, "_MOST_LOOSE", 50)
+        self.patch(builder, "_MOST_LOOSE", 50)
         self.reopened()
         for name, count in expected.items():
             self.assertEqual(self.collection.count(Count(FILTERS[name])), count)
@@ -287,7 +287,7 @@ class ColumnsInOnePass(Filled):
         expected = self.collection.count(Count(FILTERS["known keys"]))
         self.assertGreater(expected, 0)
         self.reopened()
-        columns = self.collection.view.columns
+        columns = self.collection.state.columns
         columns._budget = 10_000
         with patch.object(cache, "BYTES_A_ROW", 1):
             self.assertEqual(self.collection.count(Count(FILTERS["known keys"])), expected)
@@ -298,14 +298,14 @@ class ColumnsInOnePass(Filled):
         for start in range(0, 100, 10):
             keys = conditions(lambda n, start=start: is_one(f"x{start + n}"), 10)  # type: ignore[misc]
             self.collection.count(Count(Filter(should=keys)))
-        kept = self.collection.view.columns._columns
-        own = [path for path in kept if path not in self.collection.view.columns._pinned]
+        kept = self.collection.state.columns._columns
+        own = [path for path in kept if path not in self.collection.state.columns._pinned]
         self.assertEqual(len(own), 20)
 
     def test_what_is_made_of_a_column_counts(self) -> None:
         self.collection.count(Count(FILTERS["text"]))
         (column,) = (
-            column for path, column in self.collection.view.columns._columns.items()
+            column for path, column in self.collection.state.columns._columns.items()
             if path == PayloadPath.parse("word").steps
         )  # fmt: skip
         before = column.nbytes
@@ -314,7 +314,7 @@ class ColumnsInOnePass(Filled):
         self.assertEqual(column.nbytes, before)
         days = self.collection.count(Count(FILTERS["dates"]))
         self.assertEqual(days, POINTS)
-        held = self.collection.view.columns._columns[PayloadPath.parse("day").steps]
+        held = self.collection.state.columns._columns[PayloadPath.parse("day").steps]
         own = held.nbytes - held._own_bytes
         self.assertEqual(own, held.moments.nbytes)
 

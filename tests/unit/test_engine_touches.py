@@ -12,22 +12,25 @@ import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.store import touches
-from vexfs_twisted.engine.store.bitmap import Rows
-from vexfs_twisted.engine.store.tables import open_environment, open_tables
-from vexfs_twisted.engine.store.touches import Touch, TouchLog
-from vexfs_twisted.engine.store.touchtable import read_touches, write_touches
+from vexfs_twisted.engine.storage import payload_changelog
+from vexfs_twisted.engine.storage.bitmap import Rows
+from vexfs_twisted.engine.storage.payload_changelog import PayloadChange, PayloadChangelog
+from vexfs_twisted.engine.storage.payload_changelog_table import (
+    read_payload_changes,
+    write_payload_changes,
+)
+from vexfs_twisted.engine.storage.tables import open_environment, open_tables
 
 
-def touch(operation: int, *rows: int) -> Touch:
+def touch(operation: int, *rows: int) -> PayloadChange:
     """A touch of some rows."""
-    return Touch(operation, np.array(rows, dtype=np.int64))
+    return PayloadChange(operation, np.array(rows, dtype=np.int64))
 
 
-def log_of(begin: int, *touches: Touch) -> TouchLog:
+def log_of(begin: int, *payload_changelog: PayloadChange) -> PayloadChangelog:
     """A log of some touches."""
-    log = TouchLog(begin)
-    for each in touches:
+    log = PayloadChangelog(begin)
+    for each in payload_changelog:
         log = log.extended(each)
     return log
 
@@ -35,7 +38,7 @@ def log_of(begin: int, *touches: Touch) -> TouchLog:
 class TouchLogTests(SynchronousTestCase):
     """What a log tells, and what it forgets."""
 
-    def since(self, log: TouchLog, operation: int) -> list[int] | None:
+    def since(self, log: PayloadChangelog, operation: int) -> list[int] | None:
         rows = log.since(operation)
         return None if rows is None else rows.tolist()
 
@@ -65,10 +68,10 @@ class TouchLogTests(SynchronousTestCase):
 
     def test_the_rows_that_are_kept_are_bounded(self) -> None:
         rows = np.arange(600_000)
-        log = log_of(0, Touch(0, rows), touch(1, 3), Touch(2, rows))
+        log = log_of(0, PayloadChange(0, rows), touch(1, 3), PayloadChange(2, rows))
         self.assertIsNone(self.since(log, 0))
         self.assertEqual(len(log.touches), 2)
-        log = log.extended(Touch(3, np.arange(3_000_000)))
+        log = log.extended(PayloadChange(3, np.arange(3_000_000)))
         self.assertIsNone(self.since(log, 3))
         self.assertEqual(self.since(log, 4), [])
 
@@ -91,25 +94,25 @@ class TouchTableTests(SynchronousTestCase):
     def test_each_commit_leaves_its_log(
         self, commits: list[list[Rows]], most_entries: int, most_rows: int
     ) -> None:
-        self.patch(touches, "_MOST_ENTRIES", most_entries)
-        self.patch(touches, "_MOST_ROWS", most_rows)
+        self.patch(payload_changelog, "_MOST_ENTRIES", most_entries)
+        self.patch(payload_changelog, "_MOST_ROWS", most_rows)
         path = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
         self.addCleanup(shutil.rmtree, path)
         environment = open_environment(path, create=True)
         self.addCleanup(environment.close)
         tables = open_tables(environment, create=True)
-        log, operations = TouchLog(7), count(7)
+        log, operations = PayloadChangelog(7), count(7)
         for commit in commits:
             before = log
             for rows in commit:
-                log = log.extended(Touch(next(operations), rows))
+                log = log.extended(PayloadChange(next(operations), rows))
             with environment.begin(write=True) as transaction:
-                write_touches(transaction, tables, before, log)
+                write_payload_changes(transaction, tables, before, log)
             with environment.begin() as transaction:
-                found = read_touches(transaction, tables, log.begin)
+                found = read_payload_changes(transaction, tables, log.begin)
             self.assertEqual(shown(found), shown(log))
 
 
-def shown(log: TouchLog) -> tuple[int, list[tuple[int, list[int]]]]:
+def shown(log: PayloadChangelog) -> tuple[int, list[tuple[int, list[int]]]]:
     """A log as plain values."""
     return log.begin, [(touch.operation, touch.rows.tolist()) for touch in log.touches]

@@ -162,11 +162,11 @@ class PayloadTests(UpdatesTestCase):
         files = sorted(self.directory().glob("vectors-*"))
         before = [(file.stat().st_mtime_ns, file.read_bytes()) for file in files]
         vectors = self.vectors()
-        view = self.collection._store.view
+        state = self.collection._store.state
         write(self.collection, set_payload({"m": 1}, filter=Filter()))
         self.assertEqual([(f.stat().st_mtime_ns, f.read_bytes()) for f in files], before)
         self.assertEqual(self.vectors(), vectors)
-        self.assertEqual(self.collection._store.view.next_row, view.next_row)
+        self.assertEqual(self.collection._store.state.next_row, state.next_row)
 
     def test_the_version_is_that_of_the_last_change(self) -> None:
         write(self.collection, set_payload({"m": 1}, ids=[2]), ClearPayload(ids=[3]))
@@ -174,9 +174,9 @@ class PayloadTests(UpdatesTestCase):
 
     def test_a_read_under_way_keeps_its_moment(self) -> None:
         with self.collection._store.read() as snapshot:
-            before = snapshot.tables.values(snapshot.view.live.rows())
+            before = snapshot.tables.values(snapshot.state.live.rows())
             write(self.collection, ClearPayload(filter=Filter()))
-            self.assertEqual(snapshot.tables.values(snapshot.view.live.rows()), before)
+            self.assertEqual(snapshot.tables.values(snapshot.state.live.rows()), before)
 
     def test_many_points_take_several_batches(self) -> None:
         ids = range(10, 9010)
@@ -374,7 +374,7 @@ class FieldIndexTests(UpdatesTestCase):
     """Declaring payload indexes."""
 
     def declared(self) -> dict[str, FieldSchema]:
-        return dict(self.collection._store.view.fields)
+        return dict(self.collection._store.state.fields)
 
     def test_declarations_are_kept_replaced_and_dropped(self) -> None:
         path, other = PayloadPath.parse("n"), PayloadPath.parse("a[].b")

@@ -13,9 +13,9 @@ import numpy as np
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.errors import UnusableDataFolder
-from vexfs_twisted.engine.index.graph.builder import GraphBuilder
-from vexfs_twisted.engine.store.segments import Segments
-from vexfs_twisted.engine.upkeep import upkeep
+from vexfs_twisted.engine.optimizer import optimizer
+from vexfs_twisted.engine.vector_index.graph.builder import GraphBuilder
+from vexfs_twisted.engine.vector_index.segments import Segments
 from vexfs_twisted.model.collection import (
     CollectionInfo,
     CollectionStatus,
@@ -62,7 +62,7 @@ def links(collection: Collection, m: int, ef_construct: int | None = None) -> No
 
 
 def segments(collection: Collection, name: str = UNNAMED) -> Segments:
-    return collection._store.view.spaces[name].segments
+    return collection._store.state.spaces[name].segments
 
 
 class UpkeepTestCase(EngineTestCase):
@@ -70,7 +70,7 @@ class UpkeepTestCase(EngineTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(upkeep, "QUIET_SECONDS", 0)
+        self.patch(optimizer, "QUIET_SECONDS", 0)
         self.rows = random_rows(200)
         self.collection = self.catalog.create(NAME, wanted())
         write(self.collection, upsert(range(200), self.rows))
@@ -185,7 +185,7 @@ class StoppingTests(UpkeepTestCase):
 
     def test_what_fails_is_told_and_tried_again_later(self) -> None:
         now = [0.0]
-        work = upkeep.Upkeep(self.collection._store, lambda: now[0])
+        work = optimizer.Optimizer(self.collection._store, lambda: now[0])
         self.collection._upkeep = work
         with self.no_room():
             self.assertRaises(StorageFull, self.collection.upkeep)
@@ -195,7 +195,7 @@ class StoppingTests(UpkeepTestCase):
         self.assertEqual(ended.error, self.info().optimizer_error)
         self.assertEqual(self.graph_files(), set())
         self.assertFalse(self.collection.is_upkeep_due())
-        now[0] += upkeep.REST_SECONDS
+        now[0] += optimizer.REST_SECONDS
         self.assertTrue(self.collection.is_upkeep_due())
         self.collection.upkeep()
         self.assertIsNone(self.info().optimizer_error)
@@ -342,7 +342,7 @@ class RenewingTests(UpkeepTestCase):
             write(self.collection, upsert([0], self.rows[:1]))
             self.collection.upkeep()
             self.assertEqual([s.unfreed_from for s in segments(self.collection)], [0])
-            np.testing.assert_array_equal(snapshot.view.spaces[UNNAMED].matrix[:200], self.rows)
+            np.testing.assert_array_equal(snapshot.state.spaces[UNNAMED].matrix[:200], self.rows)
         del snapshot
         self.assertEqual(self.info().status, CollectionStatus.GREEN)
         write(self.collection, upsert([0], self.rows[:1]))

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
 from vexfs_twisted.engine.errors import UnknownFormat, UnusableDataFolder
-from vexfs_twisted.engine.store.forms import form_of
-from vexfs_twisted.engine.store.vectorfile import HEADER_SIZE, VectorFile
+from vexfs_twisted.engine.vectors.encodings import encoding_of
+from vexfs_twisted.engine.vectors.vector_file import HEADER_SIZE, VectorFile
 
 
 def random_rows(count: int, dimension: int) -> Floats:
@@ -24,10 +24,10 @@ class VectorFileTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        VectorFile.create(self.path, form_of(None), 5)
+        VectorFile.create(self.path, encoding_of(None), 5)
 
     def open(self, rows: int = 0) -> VectorFile:
-        file = VectorFile.open(self.path, form_of(None), 5, rows)
+        file = VectorFile.open(self.path, encoding_of(None), 5, rows)
         self.addCleanup(file.close)
         return file
 
@@ -38,7 +38,7 @@ class VectorFileTests(SynchronousTestCase):
 
     def test_rows_are_there_after_opening_again(self) -> None:
         data = random_rows(100_000, 5)
-        file = VectorFile.open(self.path, form_of(None), 5, 0)
+        file = VectorFile.open(self.path, encoding_of(None), 5, 0)
         file.write(0, data)
         file.sync()
         file.close()
@@ -77,11 +77,11 @@ class UnusableVectorFileTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        VectorFile.create(self.path, form_of(None), 5)
+        VectorFile.create(self.path, encoding_of(None), 5)
 
     def refused(self, kind: type[Exception], text: str, rows: int = 0) -> None:
         with self.assertRaises(kind) as caught:
-            VectorFile.open(self.path, form_of(None), 5, rows)
+            VectorFile.open(self.path, encoding_of(None), 5, rows)
         self.assertIn(self.path.name, str(caught.exception))
         self.assertIn(text, str(caught.exception))
 

@@ -185,7 +185,7 @@ class Staleness(WithPoints):
         self.attach()
         query = 10 * self.vectors[0]
         write(self.collection, upsert([900], query[np.newaxis]))
-        old = self.collection.view
+        old = self.collection.state
         write(self.collection, DeletePoints([900]))
         self.settle(self.collection)
         assert self.collection.aid is not None

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.payload_edits import check_depth, edit_of
+from vexfs_twisted.engine.writes.payload_edits import check_depth, edit_of
 from vexfs_twisted.model.errors import BadInput
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import (

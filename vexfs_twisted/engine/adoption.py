@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ..model.errors import ValidationError
 from ..model.names import check_new_collection_name
+from .catalog_survey import Survey, Unknown
 from .collection_store import CollectionStore
+from .data_folder import DataFolder
 from .errors import EngineStartError, UnusableDataFolder
-from .folder import DataFolder
 from .inventory import Inventory
-from .survey import Survey, Unknown
 
 
 class CannotAdopt(EngineStartError):

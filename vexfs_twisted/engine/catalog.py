@@ -23,11 +23,11 @@ from ..model.collection import (
 )
 from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
 from .collection import Collection
+from .data_folder import DataFolder
 from .errors import EngineStartError
-from .folder import DataFolder
 from .inventory import Inventory
-from .store.files import storage_errors
-from .store.openfiles import OpenFiles, descriptors_for_collections
+from .storage.files import storage_errors
+from .storage.open_files import OpenFiles, descriptors_for_collections
 
 log = logging.getLogger("vexfs.catalog")
 

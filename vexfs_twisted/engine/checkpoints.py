@@ -10,10 +10,10 @@ from threading import Lock
 from attrs import frozen
 
 from ..model.payload_index import FieldSchema
-from .columns.column import Column
-from .columns.declared import parsed
-from .columns.files import column_file, column_files, load_column, save_column
-from .store.view import Snapshot, View
+from .mvcc.state import CollectionState, Snapshot
+from .payload_index.column import Column
+from .payload_index.files import column_file, column_files, load_column, save_column
+from .payload_index.schemas import parsed
 
 LEAST_CHANGES = 10_000
 """A checkpoint is due when more rows than that have changed, and more than one in ten."""
@@ -45,37 +45,37 @@ class Checkpoints:
         self._is_closed = False
         self._saving = Lock()
 
-    def load(self, view: View) -> None:
+    def load(self, state: CollectionState) -> None:
         """Take in the columns of the declared indexes as far as there are files of use."""
         kept: dict[str, _Standing] = {}
-        for text, schema in view.fields.items():
+        for text, schema in state.fields.items():
             path = parsed(text)
             column = load_column(column_file(self._directory, path), schema)
-            if column is not None and _is_of_use(column, view):
-                view.columns.put(path.steps, column)
+            if column is not None and _is_of_use(column, state):
+                state.columns.put(path.steps, column)
                 kept[text] = _Standing(column.operation, column.next_row, schema)
-        view.columns.pin([parsed(text).steps for text in view.fields])
+        state.columns.pin([parsed(text).steps for text in state.fields])
         self._kept = kept
 
-    def is_current(self, view: View) -> bool:
+    def is_current(self, state: CollectionState) -> bool:
         """Whether the files stand for this very view. Answers from memory at once."""
         wanted = {
-            text: _Standing(view.next_operation, view.next_row, schema)
-            for text, schema in view.fields.items()
+            text: _Standing(state.next_operation, state.next_row, schema)
+            for text, schema in state.fields.items()
         }
         return self._kept == wanted
 
-    def is_due(self, view: View) -> bool:
+    def is_due(self, state: CollectionState) -> bool:
         """Whether so much has changed that a checkpoint is worth it. Answers from memory at once.
 
         After one that failed that is so only when as much has changed again.
         """
         if self._failed is not None:
-            return _is_far(view, self._failed)
+            return _is_far(state, self._failed)
         kept = self._kept
-        if {text: standing.schema for text, standing in kept.items()} != view.fields:
+        if {text: standing.schema for text, standing in kept.items()} != state.fields:
             return True
-        return any(_is_far(view, standing) for standing in kept.values())
+        return any(_is_far(state, standing) for standing in kept.values())
 
     def save(self, reading: Callable[[], AbstractContextManager[Snapshot]]) -> None:
         """Write the columns that have changed since they were written, and drop other files.
@@ -87,20 +87,20 @@ class Checkpoints:
             if self._is_closed:
                 return
             with reading() as snapshot:
-                view = snapshot.view
+                state = snapshot.state
                 behind = {
                     text: parsed(text).steps
-                    for text in view.fields
+                    for text in state.fields
                     if self._is_behind(text, snapshot)
                 }
-                columns = view.columns.complete(behind.values(), snapshot.moment)
+                columns = state.columns.complete(behind.values(), snapshot.moment)
             if columns is None:
                 # Commits and reads have overtaken this one, so that it is due again.
                 return
             try:
-                self._write(view, {text: columns[steps] for text, steps in behind.items()})
+                self._write(state, {text: columns[steps] for text, steps in behind.items()})
             except OSError:
-                self._failed = _Standing(view.next_operation, view.next_row)
+                self._failed = _Standing(state.next_operation, state.next_row)
                 raise
             self._failed = None
 
@@ -112,17 +112,17 @@ class Checkpoints:
 
     def _is_behind(self, text: str, snapshot: Snapshot) -> bool:
         kept = self._kept.get(text)
-        if kept is None or kept.schema != snapshot.view.fields[text]:
+        if kept is None or kept.schema != snapshot.state.fields[text]:
             return True
         changed = snapshot.moment.changed_since(kept.operation, kept.next_row)
         return changed is None or len(changed) > 0
 
-    def _write(self, view: View, columns: Mapping[str, Column]) -> None:
-        kept = {text: standing for text, standing in self._kept.items() if text in view.fields}
+    def _write(self, state: CollectionState, columns: Mapping[str, Column]) -> None:
+        kept = {text: standing for text, standing in self._kept.items() if text in state.fields}
         for text, column in columns.items():
             if self._is_closed:
                 return
-            schema = view.fields[text]
+            schema = state.fields[text]
             save_column(column_file(self._directory, parsed(text)), column, schema)
             kept[text] = _Standing(column.operation, column.next_row, schema)
             self._kept = dict(kept)
@@ -132,14 +132,14 @@ class Checkpoints:
             file.unlink()
 
 
-def _is_of_use(column: Column, view: View) -> bool:
-    is_followed = view.touches.begin <= column.operation <= view.next_operation
-    return is_followed and column.next_row <= view.next_row
+def _is_of_use(column: Column, state: CollectionState) -> bool:
+    is_followed = state.touches.begin <= column.operation <= state.next_operation
+    return is_followed and column.next_row <= state.next_row
 
 
-def _is_far(view: View, standing: _Standing) -> bool:
-    touched = view.touches.most_since(standing.operation)
+def _is_far(state: CollectionState, standing: _Standing) -> bool:
+    touched = state.touches.most_since(standing.operation)
     if touched is None:
         return True
-    changes = view.next_row - standing.next_row + touched
-    return changes > max(LEAST_CHANGES, view.live.count * _PERCENT // 100)
+    changes = state.next_row - standing.next_row + touched
+    return changes > max(LEAST_CHANGES, state.live.count * _PERCENT // 100)

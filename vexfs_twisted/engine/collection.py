@@ -35,25 +35,25 @@ from ..model.queries import (
 )
 from ..model.streams import P
 from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
-from .bounds import UNBOUNDED, BoundsOfEach
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
-from .draft import Outcome
-from .index.aid import SearchAid
-from .payload_edits import check_depth
-from .query.courses import Course, query_course, retrieve_course, scroll_course
+from .mvcc.pinned import SnapshotLost
+from .mvcc.state import CollectionState, Snapshot
+from .optimizer.optimizer import Optimizer
+from .optimizer.report import indexed_count, report, segment_count, status, tasks
+from .query.cursor_sources import CursorSource, query_source, retrieve_source, scroll_source
 from .query.facets import facet
 from .query.fields import build_fields, describe_fields
 from .query.nearest import answer
 from .query.scrolling import Retrieve, count, retrieve_each, scroll
-from .store.files import storage_errors
-from .store.gate import GateClosed
-from .store.moments import MomentLost
-from .store.openfiles import OpenFiles
-from .store.view import Snapshot, View
-from .upkeep.outlook import indexed_count, report, segment_count, status, tasks
-from .upkeep.upkeep import Upkeep
+from .read_bounds import UNBOUNDED, ReadBoundsOfEach
+from .storage.files import storage_errors
+from .storage.latch import LatchClosed
+from .storage.open_files import OpenFiles
+from .vector_index.accelerator import SearchAccelerator
+from .writes.payload_edits import check_depth
+from .writes.write_batch import Outcome
 
 T = TypeVar("T")
 
@@ -70,10 +70,10 @@ class Collection:
 
     def __init__(self, name: str, store: CollectionStore, checkpoints: Checkpoints) -> None:
         self.name = name
-        self.aid: SearchAid | None = None
+        self.aid: SearchAccelerator | None = None
         self._store = store
         self._checkpoints = checkpoints
-        self._upkeep = Upkeep(store)
+        self._upkeep = Optimizer(store)
         self._is_removed = False
 
     @classmethod
@@ -84,18 +84,18 @@ class Collection:
         """
         store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
-        checkpoints.load(store.view)
+        checkpoints.load(store.state)
         return cls(name, store, checkpoints)
 
     @property
     def config(self) -> CollectionConfig:
         """The configuration now, from memory at once."""
-        return self._store.view.config
+        return self._store.state.config
 
     @property
-    def view(self) -> View:
+    def state(self) -> CollectionState:
         """The newest view, from memory at once; its arrays stay good for as long as it is held."""
-        return self._store.view
+        return self._store.state
 
     @property
     def directory(self) -> str:
@@ -104,26 +104,26 @@ class Collection:
 
     def info(self) -> CollectionInfo:
         """The description of the collection now."""
-        view = self._store.view
+        state = self._store.state
         schema: dict[str, FieldInfo] = {}
-        if view.fields:
+        if state.fields:
             with self._reading() as snapshot:
-                view = snapshot.view
+                state = snapshot.state
                 schema = describe_fields(snapshot)
         journal = self._upkeep.journal
         return CollectionInfo(
-            config=view.config,
-            points_count=view.live.count,
-            indexed_vectors_count=indexed_count(view),
-            segments_count=segment_count(view),
-            status=status(tasks(view), is_running=journal.running is not None),
+            config=state.config,
+            points_count=state.live.count,
+            indexed_vectors_count=indexed_count(state),
+            segments_count=segment_count(state),
+            status=status(tasks(state), is_running=journal.running is not None),
             optimizer_error=journal.problem,
             payload_schema=schema,
         )
 
     def optimizations(self) -> Optimizations:
         """What is done behind reads and writes, what waits, and what has been done."""
-        return report(self._store.view, self._upkeep.journal, self._store.path)
+        return report(self._store.state, self._upkeep.journal, self._store.path)
 
     def update_config(self, request: UpdateCollection) -> None:
         """Change the configuration durably. Raises ValidationError or BadInput."""
@@ -185,7 +185,7 @@ class Collection:
         return list(map(_sound, self.query_each(queries)))
 
     def query_each(
-        self, queries: Sequence[Query], bounds: BoundsOfEach = UNBOUNDED
+        self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
     ) -> list[Sequence[ScoredPoint] | Exception]:
         """The answer to each query or its own error, all on one moment.
 
@@ -197,15 +197,15 @@ class Collection:
 
     def open_retrieve(self, ids: Sequence[PointId], selection: Selection) -> Cursor[Record]:
         """A cursor over what `retrieve` answers."""
-        return self._cursor(lambda snapshot: retrieve_course(snapshot, ids, selection))
+        return self._cursor(lambda snapshot: retrieve_source(snapshot, ids, selection))
 
     def open_scroll(self, request: Scroll) -> Cursor[Record]:
         """A cursor over the points of a scroll up to its limit, as far as its pages go."""
-        return self._cursor(lambda snapshot: scroll_course(snapshot, request))
+        return self._cursor(lambda snapshot: scroll_source(snapshot, request))
 
     def open_query(self, query: Query) -> Cursor[ScoredPoint]:
         """A cursor over the answer to a query, which is ranked before this returns."""
-        return self._cursor(lambda snapshot: query_course(snapshot, query, self.aid))
+        return self._cursor(lambda snapshot: query_source(snapshot, query, self.aid))
 
     def is_upkeep_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""
@@ -241,7 +241,7 @@ class Collection:
 
     def is_checkpoint_due(self) -> bool:
         """Whether `checkpoint` is worth it. Answers from memory at once."""
-        return not self._is_removed and self._checkpoints.is_due(self._store.view)
+        return not self._is_removed and self._checkpoints.is_due(self._store.state)
 
     def checkpoint(self) -> None:
         """Write the columns of payload indexes that have changed since they were written.
@@ -252,13 +252,13 @@ class Collection:
             self._checkpoints.save(self._reading)
 
     def close(self) -> None:
-        """Close the files, after the reads and writes that are under way. Upkeep is given up."""
+        """Close the files, after the reads and writes that are under way. Optimizer is given up."""
         self._upkeep.halt()
         try:
             # Where there is no room for them, the next start reads more payloads.
             with suppress(OSError, lmdb.Error, DomainError):
                 # Else tables that are closed would be opened for nothing.
-                if not self._checkpoints.is_current(self._store.view):
+                if not self._checkpoints.is_current(self._store.state):
                     self._checkpoints.save(self._reading)
         finally:
             self._checkpoints.close()
@@ -273,7 +273,7 @@ class Collection:
     def renewed(self) -> Collection:
         """The collection after `retire`, where it is not to be deleted after all. Opens nothing."""
         checkpoints = Checkpoints(self._store.path)
-        checkpoints.load(self._store.view)
+        checkpoints.load(self._store.state)
         return Collection(self.name, self._store, checkpoints)
 
     def remove(self, path: Path) -> None:
@@ -320,7 +320,7 @@ class Collection:
         with self._reading() as snapshot:
             build_fields(snapshot)
 
-    def _cursor(self, begin: Callable[[Snapshot], Course[P]]) -> Cursor[P]:
+    def _cursor(self, begin: Callable[[Snapshot], CursorSource[P]]) -> Cursor[P]:
         with self._errors():
             moment = self._store.hold()
             try:
@@ -340,11 +340,11 @@ class Collection:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except GateClosed:
+        except LatchClosed:
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise Unavailable("the collection is closed") from None
-        except MomentLost:
+        except SnapshotLost:
             raise Interrupted(
                 "the moment that was read could not be kept any longer, begin again"
             ) from None

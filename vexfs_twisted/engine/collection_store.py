@@ -16,26 +16,26 @@ from ..model.collection import CollectionConfig
 from ..model.collection_params import VectorParams
 from ..model.errors import StorageFull, as_value
 from ..model.updates import Update
-from .draft import Draft, Outcome
 from .errors import UnusableDataFolder
-from .store.access import Access, OpenTables
-from .store.advice import placed
-from .store.bits import LIVE_SLOT, read_bitmap
-from .store.files import remove_directory, storage_errors
-from .store.forms import Form, form_of
-from .store.moments import HeldMoment, MomentLost
-from .store.openfiles import OpenFiles
-from .store.segments import Segments, read_segments, remove_strays, write_segments
-from .store.state import (
+from .mvcc.pinned import PinnedSnapshot, SnapshotLost
+from .mvcc.published import PublishedStates
+from .mvcc.state import CollectionState, Snapshot, VectorSpace
+from .mvcc.table_access import OpenTables, TableAccess
+from .storage.bitmap_table import LIVE_SLOT, read_bitmap
+from .storage.counters import (
+    Counters,
     Slot,
-    State,
     read_config,
+    read_counters,
     read_fields,
-    read_state,
     write_config,
-    write_state,
+    write_counters,
 )
-from .store.tables import (
+from .storage.files import remove_directory, storage_errors
+from .storage.map_advice import memory_placement
+from .storage.open_files import OpenFiles
+from .storage.payload_changelog_table import read_payload_changes
+from .storage.tables import (
     TableReader,
     Transaction,
     grow_map,
@@ -43,10 +43,10 @@ from .store.tables import (
     open_tables,
     sync_environment,
 )
-from .store.touchtable import read_touches
-from .store.vectorfile import VectorFile
-from .store.view import Snapshot, VectorSpace, View
-from .store.views import Views
+from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
+from .vectors.encodings import Encoding, encoding_of
+from .vectors.vector_file import VectorFile
+from .writes.write_batch import Outcome, WriteBatch
 
 PATIENCE_S = 5.0
 """How long a commit that needs more room waits for held moments to end by themselves."""
@@ -66,12 +66,12 @@ class CollectionStore:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
         self._files: dict[str, VectorFile] = {}
-        self._access = Access(path, self._let_go, open_files or OpenFiles())
+        self._access = TableAccess(path, self._let_go, open_files or OpenFiles())
         try:
             with self._access.turn:
-                self._views = Views(*self._read_view(self._access.open()))
+                self._states = PublishedStates(*self._read_state(self._access.open()))
                 self._access.take(len(self._files))
-                segments = (space.segments for space in self.view.spaces.values())
+                segments = (space.segments for space in self.state.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
         except BaseException as error:
             self._abandon()
@@ -85,14 +85,14 @@ class CollectionStore:
         slots: dict[str, Slot] = {}
         for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
-            form = form_of(params.datatype)
+            form = encoding_of(params.datatype)
             VectorFile.create(_vector_path(path, number, form), form, params.size)
         environment = open_environment(path, create=True)
         try:
             tables = open_tables(environment, create=True)
             with environment.begin(write=True) as transaction:
                 write_config(transaction, tables, config)
-                write_state(transaction, tables, State(slots=slots))
+                write_counters(transaction, tables, Counters(slots=slots))
         finally:
             environment.close()
         sync_environment(path)
@@ -103,18 +103,18 @@ class CollectionStore:
         return self._path
 
     @property
-    def view(self) -> View:
+    def state(self) -> CollectionState:
         """The newest view. For reads that need no tables."""
-        return self._views.newest
+        return self._states.newest
 
-    def read(self) -> Reading:
+    def read(self) -> SnapshotRead:
         """A context in which one thread reads one moment. Must not be nested in a thread."""
-        return Reading(self._access, self._views)
+        return SnapshotRead(self._access, self._states)
 
-    def hold(self) -> HeldMoment:
+    def hold(self) -> PinnedSnapshot:
         """The moment now, for as long as its reader wants it. Raises GateClosed after `close`.
 
-        It is lost, and its reads raise MomentLost, when the tables must grow and it has not been
+        It is lost, and its reads raise SnapshotLost, when the tables must grow and it has not been
         ended after PATIENCE_S.
         """
         reading = self.read()
@@ -124,7 +124,7 @@ class CollectionStore:
     def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         """Carry out sequences of checked updates in one transaction.
 
-        Answers for each sequence what `Draft.apply` does: a sequence ends with its first error.
+        Answers for each sequence what `WriteBatch.apply` does: a sequence ends with its first error.
         When something unexpected breaks, every update is tried in a transaction of its own, so
         that only the sequence that breaks fails. Raises GateClosed after `close`.
         """
@@ -139,29 +139,29 @@ class CollectionStore:
     def change_config(self, change: Callable[[CollectionConfig], CollectionConfig]) -> None:
         """Replace the configuration durably. Raises GateClosed after `close`."""
         with self._access.writing() as opened:
-            config = change(self.view.config)
+            config = change(self.state.config)
 
-            def write(transaction: Transaction) -> View:
+            def write(transaction: Transaction) -> CollectionState:
                 write_config(transaction, opened.tables, config)
                 spaces = {
                     name: attrs.evolve(space, params=config.params.vectors[name])
-                    for name, space in self.view.spaces.items()
+                    for name, space in self.state.spaces.items()
                 }
-                return attrs.evolve(self.view, config=config, spaces=spaces)
+                return attrs.evolve(self.state, config=config, spaces=spaces)
 
             self._publish(write)
 
-    def change_segments(self, change: Callable[[View], Mapping[str, Segments]]) -> None:
+    def change_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
         """Replace the segments of the vector names that `change` answers with, durably.
 
         It is given the newest view, which stays so until the commit. Files of segments that are
         gone are removed; who maps them still reads them. Raises GateClosed after `close`.
         """
         with self._access.writing() as opened:
-            before = self.view
+            before = self.state
             after = _with_segments(before, change(before))
 
-            def write(transaction: Transaction) -> View:
+            def write(transaction: Transaction) -> CollectionState:
                 write_segments(transaction, opened.tables, _segments_of(after))
                 return after
 
@@ -169,16 +169,16 @@ class CollectionStore:
             for name in _files_of(before) - _files_of(after):
                 (self._path / name).unlink(missing_ok=True)
 
-    def trust_segments(self, change: Callable[[View], Mapping[str, Segments]]) -> None:
+    def trust_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
         """Let readers see the same segments with other things at hand, which no commit notes."""
         with self._access.turn:
             self._access.gate.check_open()
-            self._views.swap(_with_segments(self.view, change(self.view)))
+            self._states.swap(_with_segments(self.state, change(self.state)))
 
-    def alive_views(self) -> list[View]:
+    def states_in_use(self) -> list[CollectionState]:
         """All views that somebody may be reading."""
         with self._access.turn:
-            return self._views.alive()
+            return self._states.alive()
 
     def give_back(self, name: str, first: int, is_free: NDArray[np.bool_]) -> None:
         """Give back the room of free rows among those from `first` on, which no view may read."""
@@ -210,8 +210,8 @@ class CollectionStore:
     def _commit_together(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         outcomes: list[list[Outcome]] = []
 
-        def write(transaction: Transaction) -> View:
-            draft = Draft(self.view, transaction, self._access.opened.tables, self._files)
+        def write(transaction: Transaction) -> CollectionState:
+            draft = WriteBatch(self.state, transaction, self._access.opened.tables, self._files)
             outcomes[:] = map(draft.apply, sequences)
             return draft.finish()
 
@@ -232,7 +232,7 @@ class CollectionStore:
         except Exception as error:
             return as_value(error)
 
-    def _publish(self, write: Callable[[Transaction], View]) -> None:
+    def _publish(self, write: Callable[[Transaction], CollectionState]) -> None:
         """Run `write` in a transaction, commit it, and let readers see the view it returns."""
         is_relieved = False
         while True:
@@ -244,7 +244,7 @@ class CollectionStore:
                 # Before the gate is held, so that other reads go on meanwhile.
                 self._access.moments.wait(PATIENCE_S)
                 with self._access.gate.held():
-                    self._access.moments.end_all(MomentLost)
+                    self._access.moments.end_all(SnapshotLost)
                     grow_map(self._access.opened.environment)
             except OSError as error:
                 # Once: others may open files as fast as these are closed.
@@ -253,40 +253,40 @@ class CollectionStore:
                 is_relieved = True
             except StorageFull:
                 for file in self._files.values():
-                    file.drop_after(self.view.next_row)
+                    file.drop_after(self.state.next_row)
                 raise
 
-    def _publish_once(self, write: Callable[[Transaction], View]) -> None:
+    def _publish_once(self, write: Callable[[Transaction], CollectionState]) -> None:
         transaction = self._access.opened.environment.begin(write=True)
         try:
-            view = write(transaction)
+            state = write(transaction)
             number = transaction.id()
-            self._views.file(number, view)
+            self._states.file(number, state)
             try:
                 transaction.commit()
             except BaseException:
-                self._views.withdraw(number)
+                self._states.withdraw(number)
                 raise
         except BaseException:
             transaction.abort()
             raise
-        self._views.publish(number, view)
+        self._states.publish(number, state)
 
-    def _read_view(self, opened: OpenTables) -> tuple[int, View]:
+    def _read_state(self, opened: OpenTables) -> tuple[int, CollectionState]:
         tables = opened.tables
         with opened.environment.begin() as transaction:
             config = read_config(transaction, tables, self._path)
-            state = read_state(transaction, tables)
+            counters = read_counters(transaction, tables)
             segments = read_segments(transaction, tables, self._path)
             spaces: dict[str, VectorSpace] = {}
-            rows = state.next_row
+            rows = counters.next_row
             for name, params in config.params.vectors.items():
-                slot = state.slots.get(name)
+                slot = counters.slots.get(name)
                 if slot is None:
                     continue
-                form = form_of(params.datatype)
+                form = encoding_of(params.datatype)
                 path = _vector_path(self._path, slot.number, form)
-                memory = placed(params.memory, params.on_disk)
+                memory = memory_placement(params.memory, params.on_disk)
                 present = read_bitmap(transaction, tables, slot.number).with_room(rows)
                 end = present.end
                 self._files[name] = file = VectorFile.open(path, form, params.size, end, memory)
@@ -302,9 +302,11 @@ class CollectionStore:
                 )
             live = read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows)
             fields = read_fields(transaction, tables)
-            touches = read_touches(transaction, tables, state.touches_begin)
-            view = View(config, rows, state.next_operation, live, spaces, fields, touches)
-            return transaction.id(), view
+            touches = read_payload_changes(transaction, tables, counters.touches_begin)
+            state = CollectionState(
+                config, rows, counters.next_operation, live, spaces, fields, touches
+            )
+            return transaction.id(), state
 
     def _let_go(self) -> None:
         """Close what has descriptors beside the tables. Nobody uses it."""
@@ -314,7 +316,7 @@ class CollectionStore:
     def _end(self) -> None:
         """Close everything for good, and let go of what the view shows. By who has the turn."""
         self._access.end()
-        self._views.release()
+        self._states.release()
         self._close_files()
 
     def _abandon(self) -> None:
@@ -327,12 +329,12 @@ class CollectionStore:
             file.close()
 
 
-class Reading:
+class SnapshotRead:
     """The time in which a thread reads one moment of a collection."""
 
-    def __init__(self, access: Access, views: Views) -> None:
+    def __init__(self, access: TableAccess, states: PublishedStates) -> None:
         self._access = access
-        self._views = views
+        self._states = states
         self._transaction: Transaction | None = None
 
     def __enter__(self) -> Snapshot:
@@ -340,11 +342,11 @@ class Reading:
         try:
             while True:
                 transaction = opened.environment.begin()
-                view = self._views.get(transaction.id())
-                if view is not None:
+                state = self._states.get(transaction.id())
+                if state is not None:
                     self._transaction = transaction
                     self._reader = TableReader(transaction, opened.tables)
-                    return Snapshot(view, self._reader)
+                    return Snapshot(state, self._reader)
                 # Two commits came between the lines above, and the view is gone by now.
                 transaction.abort()
         except BaseException:
@@ -380,21 +382,21 @@ def _dense(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
             yield name, params
 
 
-def _with_segments(view: View, segments: Mapping[str, Segments]) -> View:
+def _with_segments(state: CollectionState, segments: Mapping[str, Segments]) -> CollectionState:
     changed = {
-        name: attrs.evolve(view.spaces[name], segments=own) for name, own in segments.items()
+        name: attrs.evolve(state.spaces[name], segments=own) for name, own in segments.items()
     }
-    return attrs.evolve(view, spaces={**view.spaces, **changed})
+    return attrs.evolve(state, spaces={**state.spaces, **changed})
 
 
-def _segments_of(view: View) -> dict[str, Segments]:
-    return {name: space.segments for name, space in view.spaces.items()}
+def _segments_of(state: CollectionState) -> dict[str, Segments]:
+    return {name: space.segments for name, space in state.spaces.items()}
 
 
-def _files_of(view: View) -> set[str]:
-    segments = chain.from_iterable(_segments_of(view).values())
+def _files_of(state: CollectionState) -> set[str]:
+    segments = chain.from_iterable(_segments_of(state).values())
     return {name for segment in segments for name in segment.files}
 
 
-def _vector_path(directory: Path, slot: int, form: Form) -> Path:
+def _vector_path(directory: Path, slot: int, form: Encoding) -> Path:
     return directory / f"vectors-{slot}.{form.suffix}"

@@ -8,9 +8,9 @@ from typing import Generic
 
 from ..model.queries import PayloadMode
 from ..model.streams import Batch, P
-from .query.courses import Course
+from .mvcc.pinned import PinnedSnapshot
+from .query.cursor_sources import CursorSource
 from .query.records import size_beside_payload
-from .store.moments import HeldMoment
 
 Errors = Callable[[], AbstractContextManager[None]]
 """A context that turns what the store raises into domain errors."""
@@ -25,7 +25,7 @@ class Cursor(Generic[P]):
     up.
     """
 
-    def __init__(self, moment: HeldMoment, course: Course[P], errors: Errors) -> None:
+    def __init__(self, moment: PinnedSnapshot, course: CursorSource[P], errors: Errors) -> None:
         self._moment = moment
         self._course = course
         self._errors = errors

@@ -19,16 +19,16 @@ from uuid import uuid4
 from attrs import evolve
 
 from ..model.collection import CollectionConfig
+from .catalog_files import CatalogContents, CatalogEntry, CatalogFiles
+from .catalog_survey import Survey, survey
+from .collection_identity import Identity, read_identity, write_first_identity, write_identity
 from .collection_store import CollectionStore
+from .data_folder import FIRST_VERSION, DataFolder
 from .errors import UndecidedCollections
-from .folder import FIRST_VERSION, DataFolder
-from .formerregister import read_former, remove_former
-from .identity import Identity, read_identity, write_first_identity, write_identity
-from .register import Contents, Entry, Register
-from .store.files import storage_errors, sync_directory
-from .store.marks import MarkedDirectories
-from .store.sealed import Damaged
-from .survey import Survey, survey
+from .former_catalog import read_former, remove_former
+from .storage.checksummed import Damaged
+from .storage.directories import MarkedDirectories
+from .storage.files import storage_errors, sync_directory
 
 log = logging.getLogger("vexfs.catalog")
 
@@ -41,14 +41,14 @@ class Inventory:
         self._folder = folder
         self._directories = MarkedDirectories(folder.collections_path)
         with self._folder.errors():
-            self._register = Register(folder.catalog_path)
+            self._register = CatalogFiles(folder.catalog_path)
             self.was_lost = self._register.is_lost
             if folder.version == FIRST_VERSION or self.was_lost:
                 self._upgrade()
             self._finish()
 
     @property
-    def contents(self) -> Contents:
+    def contents(self) -> CatalogContents:
         """What is registered."""
         return self._register.contents
 
@@ -83,7 +83,7 @@ class Inventory:
 
     def create(self, name: str, config: CollectionConfig) -> Path:
         """Make an empty collection; where it lies. Raises StorageFull and OSError."""
-        entry = Entry(uuid4().hex, time())
+        entry = CatalogEntry(uuid4().hex, time())
         before, begun = self.contents, self._directories.begun(entry.directory)
         with storage_errors(begun.parent):
             try:
@@ -138,7 +138,7 @@ class Inventory:
             write_identity(self._directories.whole(directory), wanted)
         if new != directory:
             self._directories.rename(directory, new)
-        entry = Entry(new, created)
+        entry = CatalogEntry(new, created)
         # One of that name that is missing is given up by this, and so are its aliases by none.
         self._register.write(self.contents.with_collection(name, entry))
 
@@ -203,7 +203,7 @@ class Inventory:
         for directory in found.foreign:
             log.warning("%s is left alone: it holds no collection", path / directory)
 
-    def _identify(self, name: str, entry: Entry) -> None:
+    def _identify(self, name: str, entry: CatalogEntry) -> None:
         """Have the directory of a registered collection say what the register says."""
         wanted = Identity(name, entry.directory, entry.created)
         path = self._directories.whole(entry.directory)

@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..engine.bounds import Outgrown
+from ..engine.read_bounds import Outgrown
 from ..model.errors import as_value
 from ..model.read_context import ReadContext
 from .pool import WorkerPool

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from ..engine.bounds import STOPS
+from ..engine.read_bounds import STOPS
 from ..model.errors import DomainError, Unavailable
 from ..model.scored_points import AnswerTooLarge
 from ..wakeup import WakeupQueue

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from ..engine.bounds import BoundsOfEach
 from ..engine.collection import Collection
-from ..engine.portions import Portion
+from ..engine.memory_quota import MemoryQuota
 from ..engine.query.scrolling import Retrieve
+from ..engine.read_bounds import ReadBoundsOfEach
 from ..model.queries import Query, Record, ScoredPoint
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
@@ -71,7 +71,7 @@ class CollectionQueues:
         """Answer whole batches by one call; a batch fails with the first error in it."""
         pairs = zip(batches, allowances, strict=True)
         own = [allowance for batch, allowance in pairs for _ in batch]
-        bounds = BoundsOfEach(own, is_short=is_short)
+        bounds = ReadBoundsOfEach(own, is_short=is_short)
         answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
         return [_whole(list(islice(answers, len(batch)))) for batch in batches]
 
@@ -89,7 +89,7 @@ def within_quota(
     Where that is too little each is read alone, and answered by AnswerTooLarge if need be.
     """
     try:
-        with Portion(_sum([allowance.size for allowance in allowances])):
+        with MemoryQuota(_sum([allowance.size for allowance in allowances])):
             return read_each(requests, allowances)
     except AnswerTooLarge as error:
         if len(requests) == 1:

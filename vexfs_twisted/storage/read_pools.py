@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..engine.bounds import Bounds, Outgrown
-from ..engine.portions import Portion
+from ..engine.memory_quota import MemoryQuota
+from ..engine.read_bounds import Outgrown, ReadBounds
 from ..model.read_context import ReadContext
 from .pool import CallInReactor, WorkerPool
 
@@ -58,5 +58,5 @@ class ReadPools:
 
 
 def _bounded(allowance: ReadContext, is_short: bool, function: Callable[..., T], *args: Any) -> T:
-    with Bounds([allowance], is_short=is_short), Portion(allowance.size):
+    with ReadBounds([allowance], is_short=is_short), MemoryQuota(allowance.size):
         return function(*args)

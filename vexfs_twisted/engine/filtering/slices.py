@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.keys import INTEGER_KEY_SIZE
+from ..storage.keys import INTEGER_KEY_SIZE
 
 Words = NDArray[np.uint64]
 

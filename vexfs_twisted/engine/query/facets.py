@@ -12,11 +12,11 @@ from ...model.errors import BadInput
 from ...model.ids import canonical_uuid
 from ...model.payload_index import FieldSchema, FieldType
 from ...model.queries import Facet, FacetHit, FacetValue
-from ..bounds import checkpoint, expect
-from ..columns.column import Column
-from ..columns.declared import indexed_values, schema_at
-from ..filtering.rows import passing_mask
-from ..store.view import Snapshot
+from ..filtering.row_filter import passing_mask
+from ..mvcc.state import Snapshot
+from ..payload_index.column import Column
+from ..payload_index.schemas import indexed_values, schema_at
+from ..read_bounds import checkpoint, expect
 
 _VALUE_S = 2e-8
 _COUNTED = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.UUID, FieldType.BOOL)
@@ -27,9 +27,9 @@ def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
 
     Raises BadInput where no index of the field counts values, unless there are no points.
     """
-    if not snapshot.view.live.count:
+    if not snapshot.state.live.count:
         return []
-    schema = schema_at(snapshot.view.fields, request.key.steps)
+    schema = schema_at(snapshot.state.fields, request.key.steps)
     if schema is None or not _counts(schema):
         raise BadInput(
             f"No appropriate index for faceting: `{request.key}`. "
@@ -37,7 +37,7 @@ def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
             "to see which payload schemas support Match conditions"
         )
-    column = snapshot.view.columns.exact(request.key.steps, snapshot.moment)
+    column = snapshot.state.columns.exact(request.key.steps, snapshot.moment)
     held = indexed_values(column, schema.type)
     values = held.values
     expect(len(values) * _VALUE_S)

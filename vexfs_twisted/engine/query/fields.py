@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...model.payload_index import FieldInfo
-from ..columns.column import Column
-from ..columns.declared import parsed, points_with_values
-from ..store.view import Snapshot
+from ..mvcc.state import Snapshot
+from ..payload_index.column import Column
+from ..payload_index.schemas import parsed, points_with_values
 
 
 def build_fields(snapshot: Snapshot) -> None:
     """Make the declared indexes, texts read, so that no query has to wait for it."""
     columns = _columns(snapshot)
-    for text, schema in snapshot.view.fields.items():
+    for text, schema in snapshot.state.fields.items():
         if schema.text is not None:
             columns[text].read_by(schema.text)
 
@@ -23,14 +23,14 @@ def describe_fields(snapshot: Snapshot) -> dict[str, FieldInfo]:
     columns = _columns(snapshot)
     return {
         text: FieldInfo(schema, points_with_values(columns[text], schema.type))
-        for text, schema in snapshot.view.fields.items()
+        for text, schema in snapshot.state.fields.items()
     }
 
 
 def _columns(snapshot: Snapshot) -> Mapping[str, Column]:
     """The columns of the declared indexes, which are kept from now on."""
-    view = snapshot.view
-    paths = {text: parsed(text).steps for text in view.fields}
-    view.columns.pin(paths.values())
-    columns = view.columns.exact_each(paths.values(), snapshot.moment)
+    state = snapshot.state
+    paths = {text: parsed(text).steps for text in state.fields}
+    state.columns.pin(paths.values())
+    columns = state.columns.exact_each(paths.values(), snapshot.moment)
     return {text: columns[steps] for text, steps in paths.items()}

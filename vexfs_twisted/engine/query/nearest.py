@@ -21,16 +21,16 @@ from ...model.queries import (
 )
 from ...model.scored_points import ScoredSlice
 from ...model.vectors import Vector
-from ..bounds import STOPS, UNBOUNDED, BoundsOfEach
-from ..filtering.rows import selected
-from ..index import overflow
-from ..index.aid import SearchAid
-from ..index.allowed import Allowed
-from ..index.hits import Hits
-from ..index.route import route_of
-from ..index.search import nearest
-from ..store.keys import encode_id
-from ..store.view import Snapshot, VectorSpace
+from ..filtering.row_filter import selected
+from ..mvcc.state import Snapshot, VectorSpace
+from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
+from ..storage.keys import encode_id
+from ..vector_index import overflow
+from ..vector_index.accelerator import SearchAccelerator
+from ..vector_index.candidates import CandidateSet
+from ..vector_index.hits import Hits
+from ..vector_index.search import search_space
+from ..vector_index.search_parameters import resolved_parameters
 from .records import check_selection, expect_points, fetch_columns, fetch_scored
 from .scrolling import scroll_scored
 
@@ -63,8 +63,8 @@ class _Group(NamedTuple):
 def answer(
     snapshot: Snapshot,
     queries: Sequence[Query],
-    aid: SearchAid | None = None,
-    bounds: BoundsOfEach = UNBOUNDED,
+    aid: SearchAccelerator | None = None,
+    bounds: ReadBoundsOfEach = UNBOUNDED,
 ) -> list[Answer]:
     """The answer to each of `queries`, or the error that a client caused with it.
 
@@ -74,7 +74,7 @@ def answer(
     answers: list[Answer] = [()] * len(queries)
     found: dict[Selection, list[tuple[int, Hits]]] = {}
     for group, searches in _grouped(snapshot, queries, answers, bounds).items():
-        space = snapshot.view.spaces[group.using]
+        space = snapshot.state.spaces[group.using]
         positions = [search.position for search in searches]
         try:
             with bounds.of(positions):
@@ -91,7 +91,7 @@ def answer(
 
 
 def _grouped(
-    snapshot: Snapshot, queries: Sequence[Query], answers: list[Answer], bounds: BoundsOfEach
+    snapshot: Snapshot, queries: Sequence[Query], answers: list[Answer], bounds: ReadBoundsOfEach
 ) -> dict[_Group, list[_Search]]:
     """The searches that are to be done, by what they share; the other queries are answered."""
     groups: dict[_Group, list[_Search]] = {}
@@ -115,7 +115,7 @@ def _fetch(
     selection: Selection,
     positioned: Sequence[tuple[int, Hits]],
     answers: list[Answer],
-    bounds: BoundsOfEach,
+    bounds: ReadBoundsOfEach,
 ) -> None:
     """Put the points of the hits of queries that select the same into their places."""
     positions = [position for position, _ in positioned]
@@ -141,13 +141,13 @@ def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> N
         answers[position] = error
 
 
-def ranked(snapshot: Snapshot, query: Query, aid: SearchAid | None = None) -> Hits:
+def ranked_points(snapshot: Snapshot, query: Query, aid: SearchAccelerator | None = None) -> Hits:
     """What answers one query that has a target: its rows and scores, of which nothing is fetched.
 
     Raises the error that a client caused with it.
     """
     search = _prepared(snapshot, 0, query)
-    space = snapshot.view.spaces[query.using]
+    space = snapshot.state.spaces[query.using]
     group = _Group(query.using, query.filter, query.params)
     (hits,) = _run(snapshot, group, [search], aid)
     return _chosen(space, search, hits)
@@ -167,10 +167,10 @@ def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
 
 
 def _space(snapshot: Snapshot, using: str) -> VectorSpace:
-    space = snapshot.view.spaces.get(using)
+    space = snapshot.state.spaces.get(using)
     if space is not None:
         return space
-    params = snapshot.view.config.params
+    params = snapshot.state.config.params
     if using in (params.sparse_vectors or {}):
         raise NotSupported(f"Searching the sparse vector `{using}` is not supported yet")
     if using in params.vectors:
@@ -188,30 +188,30 @@ def _row_of(snapshot: Snapshot, target: NearestToPoint, using: str, space: Vecto
 
 
 def _run(
-    snapshot: Snapshot, group: _Group, searches: Sequence[_Search], aid: SearchAid | None
+    snapshot: Snapshot, group: _Group, searches: Sequence[_Search], aid: SearchAccelerator | None
 ) -> list[Hits]:
     """The nearest rows of each search, as many as it may need."""
-    space = snapshot.view.spaces[group.using]
+    space = snapshot.state.spaces[group.using]
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
     allowed = _allowed(snapshot, space, group.filter)
     limits = np.array([_reach(search, allowed.count) for search in searches])
     # Those that are put together mostly want the same of their points.
     expect_points(int(limits.sum()), searches[0].query.selection)
-    route = route_of(snapshot.view.config, space.params, group.params)
+    route = resolved_parameters(snapshot.state.config, space.params, group.params)
     doubtful = overflow.may_overflow(space, vectors)
     if doubtful is not None:
-        return overflow.nearest(space, allowed, vectors, limits, route, doubtful)
+        return overflow.search_overflowing(space, allowed, vectors, limits, route, doubtful)
     if aid is not None and route.may_be_aided and allowed.count and not allowed.is_filtered:
-        found = aid.nearest(snapshot.view, group.using, vectors, limits)
+        found = aid.nearest(snapshot.state, group.using, vectors, limits)
         if found is not None:
             return found
-    return nearest(space, allowed, vectors, limits, route)
+    return search_space(space, allowed, vectors, limits, route)
 
 
-def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> Allowed:
+def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> CandidateSet:
     if filter_ is None or filter_.is_empty:
         return space.everything
-    return Allowed(space.present, selected(filter_, snapshot, space.present))
+    return CandidateSet(space.present, selected(filter_, snapshot, space.present))
 
 
 def _reach(search: _Search, count: int) -> int:

@@ -12,14 +12,14 @@ from ...model.errors import BadInput
 from ...model.filters import Filter, Range
 from ...model.payload_index import FieldSchema, FieldType
 from ...model.queries import Direction, OrderBy, Page, Record, Scroll
-from ..bounds import expect, in_slices
-from ..columns.declared import indexed_values, schema_at
-from ..columns.sorting import SortedValues
-from ..filtering.rows import passing_mask
-from ..store.bitmap import Rows
-from ..store.keys import UUID_KEY_SIZE
-from ..store.rowvalue import key_of
-from ..store.view import Snapshot
+from ..filtering.row_filter import passing_mask
+from ..mvcc.state import Snapshot
+from ..payload_index.schemas import indexed_values, schema_at
+from ..payload_index.sorted_values import SortedValues
+from ..read_bounds import expect, in_slices
+from ..storage.bitmap import Rows
+from ..storage.keys import UUID_KEY_SIZE
+from ..storage.row_values import key_of
 from .records import expect_points, fetch_records
 
 _KEY_S = 1.5e-6
@@ -53,7 +53,7 @@ def with_values(records: Sequence[Record], values: NDArray[Any]) -> list[Record]
 
 
 def _values(snapshot: Snapshot, request: Scroll, order: OrderBy) -> SortedValues:
-    schema = schema_at(snapshot.view.fields, order.key.steps)
+    schema = schema_at(snapshot.state.fields, order.key.steps)
     if schema is None or not _has_order(schema):
         raise BadInput(
             f"No range index for `order_by` key: `{order.key}`. "
@@ -61,8 +61,8 @@ def _values(snapshot: Snapshot, request: Scroll, order: OrderBy) -> SortedValues
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
             "to see which payload schemas support Range conditions"
         )
-    expect_points(min(request.limit, snapshot.view.live.count), request.selection)
-    column = snapshot.view.columns.exact(order.key.steps, snapshot.moment)
+    expect_points(min(request.limit, snapshot.state.live.count), request.selection)
+    column = snapshot.state.columns.exact(order.key.steps, snapshot.moment)
     return indexed_values(column, schema.type)
 
 

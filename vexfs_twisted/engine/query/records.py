@@ -10,12 +10,12 @@ from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.scored_points import ScoredColumns, ScoredSlice
 from ...model.vectors import NamedVectors, Vector
-from ..bounds import checkpoint, expect
-from ..index.kernels import Scores
-from ..portions import current
-from ..store.bitmap import Rows
-from ..store.rowvalue import heads_of, payloads_of
-from ..store.view import Snapshot, VectorSpace
+from ..memory_quota import current
+from ..mvcc.state import Snapshot, VectorSpace
+from ..read_bounds import checkpoint, expect
+from ..storage.bitmap import Rows
+from ..storage.row_values import heads_of, payloads_of
+from ..vector_index.kernels import Scores
 from .payloads import payload_selection
 
 # What `_make` does, without a frame of Python for each of them.
@@ -107,8 +107,8 @@ def fetch_columns(
     """The same in columns; None where they do not hold what is selected, or not such ids."""
     if selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE:
         return None
-    view = snapshot.view
-    heads = view.columns.heads.of(snapshot.moment, rows)
+    state = snapshot.state
+    heads = state.columns.heads.of(snapshot.moment, rows)
     return None if heads is None else ScoredColumns(*heads, scores)
 
 
@@ -174,11 +174,11 @@ def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[N
 def _selected_spaces(selection: Selection, snapshot: Snapshot) -> dict[str, VectorSpace]:
     if selection.vectors is False:
         return {}
-    view = snapshot.view
+    state = snapshot.state
     if selection.vectors is True:
-        return dict(view.spaces)
-    params = view.config.params
+        return dict(state.spaces)
+    params = state.config.params
     for name in selection.vectors:
         if name not in params.vectors and name not in (params.sparse_vectors or {}):
             raise unknown_vector(name)
-    return {name: view.spaces[name] for name in selection.vectors if name in view.spaces}
+    return {name: state.spaces[name] for name in selection.vectors if name in state.spaces}

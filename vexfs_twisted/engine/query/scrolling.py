@@ -11,14 +11,14 @@ from ...model.errors import DomainError, as_value
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
-from ..bounds import checkpoint
-from ..columns.rowset import RowSet
-from ..filtering.rows import RowFilter, count_rows, found_rows
-from ..index.kernels import Scores
-from ..store.bitmap import Rows
-from ..store.keys import decode_id, decode_rows, encode_id
-from ..store.rowvalue import key_of
-from ..store.view import Snapshot
+from ..filtering.row_filter import RowFilter, count_rows, found_rows
+from ..mvcc.state import Snapshot
+from ..read_bounds import checkpoint
+from ..storage.bitmap import Rows
+from ..storage.keys import decode_id, decode_rows, encode_id
+from ..storage.row_sets import RowSet
+from ..storage.row_values import key_of
+from ..vector_index.kernels import Scores
 from .ordering import scroll_ordered
 from .records import check_selection, expect_points, fetch_records, fetch_scored
 
@@ -73,7 +73,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
     start = b"" if request.offset is None else encode_id(request.offset)
-    expect_points(min(request.limit, snapshot.view.live.count), request.selection)
+    expect_points(min(request.limit, snapshot.state.live.count), request.selection)
     rows = first_rows(snapshot, request.filter, start, request.limit + 1)
     records = fetch_records(snapshot, rows[: request.limit], request.selection)
     following = snapshot.tables.values(rows[request.limit :])
@@ -83,7 +83,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
     """The answer to a query without a target: points in the order of their ids, all scored 1."""
     check_selection(query.selection, snapshot)
-    expect_points(min(query.limit, snapshot.view.live.count), query.selection)
+    expect_points(min(query.limit, snapshot.state.live.count), query.selection)
     rows = first_rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
     return fetch_scored(snapshot, rows, unranked_scores(len(rows)), query.selection)
 
@@ -96,13 +96,13 @@ def unranked_scores(count: int) -> Scores:
 def count(snapshot: Snapshot, request: Count) -> int:
     """The exact number of points that pass the filter."""
     if request.filter is None or request.filter.is_empty:
-        return snapshot.view.live.count
+        return snapshot.state.live.count
     return count_rows(request.filter, snapshot)
 
 
 def first_rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> Rows:
     """The rows of the first `limit` points from the id key `start` on that pass the filter."""
-    limit = min(limit, snapshot.view.live.count)
+    limit = min(limit, snapshot.state.live.count)
     if filter_ is None or filter_.is_empty:
         return _rows_of(snapshot.tables.page(start, limit))
     filtering = RowFilter(filter_, snapshot)
@@ -121,10 +121,10 @@ def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
 
 def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
     """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
-    view = snapshot.view
-    ids = view.columns.row_ids.at(snapshot.moment)
+    state = snapshot.state
+    ids = state.columns.row_ids.at(snapshot.moment)
     # As far as a walk should have to go that meets twice as many of the rows as are wanted.
-    distance = 2 * limit * view.live.count // max(len(rows), 1)
+    distance = 2 * limit * state.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):
         met = _rows_of(snapshot.tables.page(start, distance))
         found = met[rows.has(met)]

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from ..bounds import checkpoint, in_slices
+from ..read_bounds import checkpoint, in_slices
 from .forms import Tokens
 from .words import Cutter
 

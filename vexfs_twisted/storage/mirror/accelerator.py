@@ -9,13 +9,13 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from ...engine.index import exact
-from ...engine.index.costs import threads_for
-from ...engine.index.hits import Hits, best_of, merged, no_hits
-from ...engine.index.kernels import Matrix, threads_of_faiss
-from ...engine.index.pairs import score_pairs
-from ...engine.store.bitmap import Rows
-from ...engine.store.view import VectorSpace, View
+from ...engine.mvcc.state import CollectionState, VectorSpace
+from ...engine.storage.bitmap import Rows
+from ...engine.vector_index import exact
+from ...engine.vector_index.costs import threads_for
+from ...engine.vector_index.hits import Hits, best_of, merged_hits, no_hits
+from ...engine.vector_index.kernels import Matrix, threads_of_faiss
+from ...engine.vector_index.pairs import score_pairs
 from ...model.device import Neighbours
 from .calls import DeviceCallQueue
 from .file import METRICS, MirrorFile, live_below, rows_from
@@ -71,10 +71,12 @@ class DeviceAccelerator:
         self._files = files
         self._trust = trust
 
-    def nearest(self, view: View, name: str, queries: Matrix, limits: Limits) -> list[Hits] | None:
+    def nearest(
+        self, state: CollectionState, name: str, queries: Matrix, limits: Limits
+    ) -> list[Hits] | None:
         """See SearchAid. What goes wrong has the device given up, and the engine asked."""
         file = self._files.get(name)
-        part = None if file is None else self._part(view, view.spaces[name], file)
+        part = None if file is None else self._part(state, state.spaces[name], file)
         if part is None:
             return None
         try:
@@ -87,8 +89,8 @@ class DeviceAccelerator:
                 self._trust.give_up(error)
             return None
 
-    def _part(self, view: View, space: VectorSpace, file: MirrorFile) -> _Part | None:
-        row = file.row_for(view)
+    def _part(self, state: CollectionState, space: VectorSpace, file: MirrorFile) -> _Part | None:
+        row = file.row_for(state)
         live = live_below(space, row) if row else 0
         if not live or space.present.count - live > self._trust.settings.most_unmirrored:
             return None
@@ -96,7 +98,9 @@ class DeviceAccelerator:
 
     def _found(self, part: _Part, queries: Matrix, limits: Limits) -> list[Hits]:
         ends = perf_counter() + self._trust.settings.search_seconds
-        tails = exact.nearest(part.space, part.tail, queries, np.minimum(limits, len(part.tail)))
+        tails = exact.search_exact(
+            part.space, part.tail, queries, np.minimum(limits, len(part.tail))
+        )
         return [
             self._one(part, query, limit, tail, ends)
             for query, limit, tail in zip(queries, limits.tolist(), tails, strict=True)
@@ -114,10 +118,10 @@ class DeviceAccelerator:
         if len(named.rows) < wanted:
             raise _reason(part, k)
         own = best_of(distance, *named, limit)
-        hits = merged(distance, own, tail, limit)
+        hits = merged_hits(distance, own, tail, limit)
         if is_checked:
             everything = part.space.everything.rows()
-            (true,) = exact.nearest(
+            (true,) = exact.search_exact(
                 part.space, everything, query[np.newaxis], np.array([limit], dtype=np.int64)
             )
             self._trust.watch.check(part.space, query, hits, true)

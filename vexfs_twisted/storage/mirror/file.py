@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
-from ...engine.store.bitmap import Rows
-from ...engine.store.view import VectorSpace, View
+from ...engine.mvcc.state import CollectionState, VectorSpace
+from ...engine.storage.bitmap import Rows
 from ...interfaces import IVectorFile
 from ...model.collection_params import Datatype, Distance, VectorParams
 from ...model.device import DeviceMetric
@@ -61,21 +61,21 @@ class MirrorFile:
         """All rows below this one are dealt with."""
         return self._reached[-1].row if self._reached else 0
 
-    def row_for(self, view: View) -> int:
+    def row_for(self, state: CollectionState) -> int:
         """Below which row the file has all that is present in `view`.
 
         A row that died before it was sent is not in the file, but an older view still has it. So
         each mark counts only for views that are as new as the one that it was made by.
         """
         for reached in reversed(self._reached):
-            if reached.operation <= view.next_operation:
-                return min(reached.row, view.next_row)
+            if reached.operation <= state.next_operation:
+                return min(reached.row, state.next_row)
         return 0
 
-    def step(self, view: View, space: VectorSpace) -> bool:
+    def step(self, state: CollectionState, space: VectorSpace) -> bool:
         """Send the next batch of rows; whether there are more. Raises DeviceError, DeviceUnreliable."""
         first = self.row
-        stop, rows = self._next(view, space, first)
+        stop, rows = self._next(state, space, first)
         if len(rows):
             self.sent = stop
             ids = rows.astype(np.uint64)
@@ -88,25 +88,25 @@ class MirrorFile:
                 raise DeviceUnreliable("wrong_count", text)
             self.count = told
         known = self._reached[1 - _REMEMBERED :]
-        self._reached = (*known, Reached(view.next_operation, stop))
-        return stop < view.next_row
+        self._reached = (*known, Reached(state.next_operation, stop))
+        return stop < state.next_row
 
     def is_stale(self, space: VectorSpace) -> bool:
         """Whether most of it is dead, and so much that it is worth making the file anew."""
         dead = self.count - live_below(space, self.row)
         return dead >= self._settings.rebuilt_from and 2 * dead > self.count
 
-    def _next(self, view: View, space: VectorSpace, first: int) -> tuple[int, Rows]:
+    def _next(self, state: CollectionState, space: VectorSpace, first: int) -> tuple[int, Rows]:
         """Up to where rows are dealt with next, and those of them that have a vector."""
         at_most = max(1, self._settings.batch_bytes // (4 * space.params.size))
         start = first // _WORD * _WORD
-        end = min(start + _SPAN_ROWS, -(-view.next_row // _WORD) * _WORD)
+        end = min(start + _SPAN_ROWS, -(-state.next_row // _WORD) * _WORD)
         rows = space.present.rows_between(start, end)
         rows = rows[rows >= first]
         if len(rows) > at_most:
             rows = rows[:at_most]
             return int(rows[-1]) + 1, rows
-        return min(end, view.next_row), rows
+        return min(end, state.next_row), rows
 
 
 def rows_from(space: VectorSpace, row: int) -> Rows:

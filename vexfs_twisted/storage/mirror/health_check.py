@@ -8,9 +8,9 @@ from threading import Lock
 
 import numpy as np
 
-from ...engine.index.hits import Hits, badness_of
-from ...engine.index.kernels import Matrix, Scores
-from ...engine.store.view import VectorSpace
+from ...engine.mvcc.state import VectorSpace
+from ...engine.vector_index.hits import Hits, badness_of
+from ...engine.vector_index.kernels import Matrix, Scores
 from ...model.collection_params import Distance
 from ...model.device import DeviceError, Finding, Neighbours
 from .settings import MirrorSettings

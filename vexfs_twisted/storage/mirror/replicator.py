@@ -7,7 +7,7 @@ from threading import Condition, Thread
 from weakref import WeakSet
 
 from ...engine.collection import Collection
-from ...engine.store.view import VectorSpace
+from ...engine.mvcc.state import VectorSpace
 from ...interfaces import IVectorDevice
 from ...model.device import DeviceFull
 from .accelerator import DeviceAccelerator, Trust
@@ -89,15 +89,15 @@ class Replicator:
     def waiting(self, collection: Collection) -> int:
         """How many rows of the collection are still to be sent, or looked at."""
         own = self._mirrored.get(collection)
-        view = collection.view
+        state = collection.state
         waiting = 0
-        for name, space in view.spaces.items():
+        for name, space in state.spaces.items():
             if can_mirror(space.params) and not (own and name in own.left_out):
                 file = own.files.get(name) if own else None
                 if file is not None:
-                    waiting += max(0, view.next_row - file.row)
+                    waiting += max(0, state.next_row - file.row)
                 elif space.present.count:
-                    waiting += view.next_row
+                    waiting += state.next_row
         return waiting
 
     def _work(self) -> None:
@@ -132,18 +132,18 @@ class Replicator:
 
     def _step(self, collection: Collection) -> bool:
         """Send a batch of each vector of the collection; whether there is more to send."""
-        view = collection.view
+        state = collection.state
         own = self._mirrored.get(collection)
         if own is None:
             own = self._mirrored[collection] = _Mirrored(self._trust)
         is_behind = False
-        for name, space in view.spaces.items():
+        for name, space in state.spaces.items():
             if not can_mirror(space.params) or name in own.left_out:
                 continue
             try:
                 file = self._file(collection, own, name, space)
-                if file is not None and file.row < view.next_row:
-                    is_behind |= file.step(view, space)
+                if file is not None and file.row < state.next_row:
+                    is_behind |= file.step(state, space)
             except DeviceFull:
                 own.left_out.add(name)
                 self._retire(own, name)

@@ -1,0 +1,122 @@
+"""What the register of a data folder and the directories in it say of each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+
+from attrs import frozen
+
+from .catalog_files import CatalogContents
+from .collection_identity import Identity, read_identity
+from .storage.checksummed import Damaged
+
+TABLES = "data.mdb"
+"""The file without which a directory holds no collection."""
+
+
+class Standing(Enum):
+    """What may be done about a directory that the register does not name."""
+
+    OWN = "it can be taken in under its own name"
+    TAKEN = "its name is taken"
+    COPY = "it is a copy of another one"
+    NAMELESS = "its name cannot be read"
+
+
+@frozen
+class Unknown:
+    """A directory that holds tables and that the register does not name."""
+
+    directory: str
+    identity: Identity | None
+    standing: Standing
+
+    def __str__(self) -> str:
+        shown = self.directory if self.identity is None else f"{self.directory} `{self.name}`"
+        return f"{shown} ({self.standing.value})"
+
+    @property
+    def name(self) -> str:
+        """Its own name, nothing where it cannot be read."""
+        return "" if self.identity is None else self.identity.name
+
+
+@frozen
+class Survey:
+    """What does not agree. `missing` maps names of collections to directories that are not there.
+
+    `foreign` are directories that hold no tables.
+    """
+
+    missing: Mapping[str, str]
+    unknown: tuple[Unknown, ...]
+    foreign: tuple[str, ...]
+
+    @property
+    def fitting(self) -> list[Unknown]:
+        """The unknown directories that can be taken in without a question."""
+        return [one for one in self.unknown if one.standing is Standing.OWN]
+
+    @property
+    def copies(self) -> list[Unknown]:
+        """Those without which nothing is missed."""
+        return [one for one in self.unknown if one.standing is Standing.COPY]
+
+    @property
+    def doubtful(self) -> list[Unknown]:
+        """Those which somebody has to decide about."""
+        return [one for one in self.unknown if one.standing in (Standing.TAKEN, Standing.NAMELESS)]
+
+
+def survey(path: Path, whole: Iterable[str], contents: CatalogContents) -> Survey:
+    """Compare the directories `whole` in the directory `path` with the register.
+
+    Raises UnknownFormat for an identity of another version.
+    """
+    there = frozenset(whole)
+    named = {entry.directory for entry in contents.collections.values()}
+    missing = {
+        name: entry.directory
+        for name, entry in sorted(contents.collections.items())
+        if entry.directory not in there
+    }
+    strangers = sorted(there - named)
+    holding = [directory for directory in strangers if (path / directory / TABLES).exists()]
+    identities = {directory: _identity(path / directory) for directory in holding}
+    claims = Counter(
+        identity.name
+        for directory, identity in identities.items()
+        if identity is not None and not _is_copy(directory, identity, there)
+    )
+    # A name is free as well when what it was of is gone.
+    taken = (contents.collections.keys() - missing.keys()) | contents.aliases.keys()
+    taken |= {name for name, count in claims.items() if count > 1}
+    unknown = tuple(
+        Unknown(directory, identity, _standing(directory, identity, there, taken))
+        for directory, identity in identities.items()
+    )
+    return Survey(missing, unknown, tuple(sorted(set(strangers) - set(holding))))
+
+
+def _standing(
+    directory: str, identity: Identity | None, there: frozenset[str], taken: set[str]
+) -> Standing:
+    if identity is None:
+        return Standing.NAMELESS
+    if _is_copy(directory, identity, there):
+        return Standing.COPY
+    return Standing.TAKEN if identity.name in taken else Standing.OWN
+
+
+def _is_copy(directory: str, identity: Identity, there: frozenset[str]) -> bool:
+    return identity.directory != directory and identity.directory in there
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        return read_identity(path)
+    except Damaged:
+        return None

@@ -1,0 +1,157 @@
+"""Filters as functions of one payload, and of what is known of its row beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from ...model.filters import (
+    Condition,
+    FieldCondition,
+    Filter,
+    HasId,
+    HasVector,
+    MinShould,
+    Nested,
+    Slice,
+    TextMatch,
+)
+from ...model.payload_index import FieldSchema
+from ...model.payload_path import EachElement, Step
+from ..predicates.paths import array_steps, elements_at, strings_at
+from ..predicates.uuids import matches_uuids
+from ..predicates.value_tests import Payload, PayloadTest, integer_test, payload_test, uuid_test
+from ..read_bounds import checkpoint
+from ..text.predicates import indexed_text_test
+from .index_semantics import as_indexed, sees_integers
+
+Test: TypeAlias = Callable[[int, Payload], bool]
+"""Whether a payload passes, given its position in the batch that is tested."""
+
+_MANY = 16
+"""After so many conditions there is a place to stop at: their values may be many."""
+
+RowCondition = HasId | HasVector | Slice
+"""A condition that no payload is needed for."""
+
+RowTest = Callable[[RowCondition], Callable[[int], bool]]
+"""Whether the row at a position of the batch passes a condition on rows."""
+
+IndexAt = Callable[[Sequence[Step]], FieldSchema | None]
+"""The index that is declared for a path, which says how text and UUIDs are compared."""
+
+
+def filter_test(filter_: Filter, on_rows: RowTest, index_at: IndexAt) -> Test:
+    """The test that `filter_` spells."""
+    maker = _Maker(on_rows, index_at, ())
+    return maker.of_filter(filter_)
+
+
+def nested_test(condition: Nested, index_at: IndexAt) -> PayloadTest:
+    """The test of payloads that a nested condition spells, for which rows do not matter."""
+    test = filter_test(Filter(must=(condition,)), _for_no_row, index_at)
+    return lambda payload: test(0, payload)
+
+
+class _Maker:
+    """Makes tests of conditions on the payload, or on the elements of the array at `base`."""
+
+    def __init__(self, on_rows: RowTest, index_at: IndexAt, base: tuple[Step, ...]) -> None:
+        self._on_rows = on_rows
+        self._index_at = index_at
+        self._base = base
+
+    def of_filter(self, filter_: Filter) -> Test:
+        must = self._all(filter_.must)
+        should = self._all(filter_.should)
+        must_not = self._all(filter_.must_not)
+        at_least = None if filter_.min_should is None else self._at_least(filter_.min_should)
+
+        def test(position: int, payload: Payload) -> bool:
+            for passes in must:
+                if not passes(position, payload):
+                    return False
+            for passes in must_not:
+                if passes(position, payload):
+                    return False
+            if at_least is not None and not at_least(position, payload):
+                return False
+            for passes in should:
+                if passes(position, payload):
+                    return True
+            return not should
+
+        return test
+
+    def _all(self, conditions: Sequence[Condition]) -> list[Test]:
+        """Tests of the conditions, the cheap ones first."""
+        tests = [self._of_condition(condition) for condition in sorted(conditions, key=_cost)]
+        for place in range(_MANY, len(tests), _MANY):
+            tests[place] = _interruptible(tests[place])
+        return tests
+
+    def _at_least(self, wanted: MinShould) -> Test:
+        tests = self._all(wanted.conditions)
+
+        def test(position: int, payload: Payload) -> bool:
+            missing = wanted.min_count
+            for passes in tests:
+                if missing <= 0:
+                    break
+                missing -= passes(position, payload)
+            return missing <= 0
+
+        return test
+
+    def _of_condition(self, condition: Condition) -> Test:
+        if isinstance(condition, Filter):
+            return self.of_filter(condition)
+        if isinstance(condition, Nested):
+            return self._of_nested(condition)
+        if isinstance(condition, FieldCondition):
+            return self._of_field(condition)
+        on_row = self._on_rows(condition)
+        return lambda position, _: on_row(position)
+
+    def _of_field(self, condition: FieldCondition) -> Test:
+        steps, predicate = condition.key.steps, condition.predicate
+        index = self._index_at((*self._base, *steps))
+        if isinstance(predicate, TextMatch) and index is not None and index.text is not None:
+            reads = indexed_text_test(index.text, predicate)
+            return lambda _, payload: reads(strings_at(payload, steps))
+        of_path = payload_test
+        if matches_uuids(index, predicate):
+            of_path = uuid_test
+        elif sees_integers(index, predicate):
+            of_path = integer_test
+        test = of_path(steps, as_indexed(index, predicate))
+        return lambda _, payload: test(payload)
+
+    def _of_nested(self, condition: Nested) -> Test:
+        steps = array_steps(condition.key.steps)
+        base = (*self._base, *steps, EachElement())
+        test = _interruptible(_Maker(_for_no_row, self._index_at, base).of_filter(condition.filter))
+        return lambda position, payload: any(
+            test(position, element) for element in elements_at(payload, steps)
+        )
+
+
+def _interruptible(test: Test) -> Test:
+    """The same test, at which a read may be stopped."""
+
+    def checked(position: int, payload: Payload) -> bool:
+        checkpoint()
+        return test(position, payload)
+
+    return checked
+
+
+def _for_no_row(condition: RowCondition) -> Callable[[int], bool]:
+    """The test of conditions on rows for elements of arrays, which are no points."""
+    return lambda position: False
+
+
+def _cost(condition: Condition) -> int:
+    if isinstance(condition, FieldCondition):
+        return 1
+    return 2 if isinstance(condition, Filter | Nested) else 0

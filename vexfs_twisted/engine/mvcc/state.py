@@ -1,0 +1,112 @@
+"""What reads see: one moment of a collection, immutable, shared by any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from attrs import evolve, field, frozen
+
+from ...model.collection import CollectionConfig
+from ...model.collection_params import VectorParams
+from ...model.payload_index import FieldSchema
+from ..payload_index.builder import Steps
+from ..payload_index.cache import ColumnCache
+from ..payload_index.row_snapshot import RowSnapshot
+from ..payload_index.schemas import schemas_by_path
+from ..storage.bitmap import Bitmap, Rows
+from ..storage.payload_changelog import PayloadChangelog
+from ..storage.tables import TableReader
+from ..vector_index.candidates import CandidateSet
+from ..vector_index.segments import Segments
+from ..vectors.codec import to_compared, to_query, to_shown
+from ..vectors.encodings import Matrix, Stored
+
+
+@frozen
+class VectorSpace:
+    """The vectors of one name.
+
+    `matrix` has shape [capacity, width] and holds rows as they are stored; only those in `present`
+    mean anything, and each of them belongs to a live point. None is longer than `norm_bound`.
+    Rows of no segment have no graph.
+    """
+
+    params: VectorParams
+    slot: int
+    present: Bitmap
+    matrix: Stored = field(eq=False)
+    norm_bound: float
+    segments: Segments = ()
+
+    @cached_property
+    def everything(self) -> CandidateSet:
+        """All rows, for a search."""
+        return CandidateSet(self.present)
+
+    def floats(self, where: Rows | slice) -> Matrix:
+        """The vectors of rows as they are compared, [n, dim]: a view where one will do."""
+        return to_compared(self.params, self.matrix[where])
+
+    def shown(self, where: Rows | slice) -> Matrix:
+        """The vectors of rows as they are returned, [n, dim]: a view where one will do."""
+        return to_shown(self.params, self.matrix[where])
+
+    def queries(self, given: Matrix) -> Matrix:
+        """Queries, shape [q, dim], as they are compared."""
+        return to_query(self.params, given)
+
+
+@frozen
+class CollectionState:
+    """A moment of a collection. `spaces` maps the names of the dense vectors.
+
+    `fields` are the declared payload indexes under their paths as spelled; `touches` tells of
+    payloads that changed in rows that are older; `columns` is what all moments share.
+    """
+
+    config: CollectionConfig
+    next_row: int
+    next_operation: int
+    live: Bitmap
+    spaces: Mapping[str, VectorSpace]
+    fields: Mapping[str, FieldSchema]
+    touches: PayloadChangelog
+    columns: ColumnCache = field(factory=ColumnCache, eq=False)
+
+    def without_vectors(self) -> CollectionState:
+        """What is left of the view once its files are closed: as if no point had a vector."""
+        empty = Bitmap.empty().with_room(self.next_row)
+        spaces = {
+            # A copy of no rows: a slice would keep the map.
+            name: evolve(space, present=empty, matrix=space.matrix[:0].copy(), segments=())
+            for name, space in self.spaces.items()
+        }
+        return evolve(self, spaces=spaces, columns=ColumnCache())
+
+    @cached_property
+    def schemas(self) -> Mapping[Steps, FieldSchema]:
+        """The declared indexes under the steps of their paths, as `schemas_by_path` tells them."""
+        return schemas_by_path(self.fields)
+
+
+@frozen
+class Snapshot:
+    """A view and the tables as of the same commit, or of a draft. Used by one thread."""
+
+    state: CollectionState
+    tables: TableReader
+    is_draft: bool = False
+
+    @property
+    def moment(self) -> RowSnapshot:
+        """The moment that columns must answer for."""
+        state = self.state
+        return RowSnapshot(
+            state.next_operation,
+            state.next_row,
+            state.live,
+            state.touches,
+            self.tables,
+            self.is_draft,
+        )

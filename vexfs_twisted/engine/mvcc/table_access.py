@@ -1,0 +1,151 @@
+"""Who uses the tables of one collection, and whether they are open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+import lmdb
+from attrs import frozen
+
+from ..storage.counters import upgrade
+from ..storage.latch import Latch, LatchClosed
+from ..storage.open_files import OpenFiles
+from ..storage.tables import Tables, open_environment, open_tables
+from .pinned import PinnedSnapshots
+
+_OF_TABLES = 3
+"""Descriptors of an environment: the data, the data once more for commits, and the lock file."""
+
+
+@frozen
+class OpenTables:
+    """The tables of a collection while they are open."""
+
+    environment: lmdb.Environment
+    tables: Tables
+
+
+class TableAccess:
+    """The tables in the directory `path`, opened when they are needed. Any thread may call.
+
+    Readers pass the gate, writers take turns. Nobody being inside, no writer having its turn and no
+    moment being held, `open_files` may close the tables and have `let_go` close what else has
+    descriptors; whoever comes next opens them again. Who comes meanwhile waits for that opening.
+    """
+
+    def __init__(self, path: Path, let_go: Callable[[], None], open_files: OpenFiles) -> None:
+        self.gate = Latch()
+        self.turn = Lock()
+        self.moments = PinnedSnapshots()
+        self.descriptors = _OF_TABLES
+        self.last_used = 0.0
+        self._path = path
+        self._let_go = let_go
+        self.open_files = open_files
+        self._changing = Lock()
+        self._opened: OpenTables | None = None
+
+    @property
+    def opened(self) -> OpenTables:
+        """The tables, for one that keeps them open by its turn or by being inside."""
+        opened = self._opened
+        assert opened is not None
+        return opened
+
+    def take(self, descriptors: int) -> None:
+        """Count so many descriptors beside those of the tables, which are open."""
+        self.descriptors = _OF_TABLES + descriptors
+        self.open_files.opened(self)
+
+    def open(self) -> OpenTables:
+        """Open the tables unless they are open.
+
+        Raises UnknownFormat, lmdb.Error or OSError, and LatchClosed after `close`.
+        """
+        with self._changing:
+            if self._opened is None:
+                self.gate.check_open()
+                self.open_files.make_room(self.descriptors)
+                self._opened = self._made()
+                self.last_used = monotonic()
+                self.open_files.opened(self)
+            return self._opened
+
+    def enter(self) -> OpenTables:
+        """Go in to read, after waiting for whoever holds the gate. Raises LatchClosed."""
+        while True:
+            self.gate.enter()
+            opened = self._opened
+            if opened is not None:
+                self.last_used = monotonic()
+                return opened
+            self.gate.leave()
+            self.open()
+
+    def leave(self) -> None:
+        """Go out again."""
+        self.gate.leave()
+
+    @contextmanager
+    def writing(self) -> Iterator[OpenTables]:
+        """The turn of one writer, for the time of the block. Raises LatchClosed."""
+        with self.turn:
+            self.gate.check_open()
+            opened = self.open()
+            self.last_used = monotonic()
+            yield opened
+
+    def close_idle(self) -> bool:
+        """Close the tables if nobody uses them; whether they were open and are closed now."""
+        if not self.turn.acquire(blocking=False):
+            return False
+        try:
+            # Whoever opens them waits for nobody that might wait for this.
+            if not self._changing.acquire(blocking=False):
+                return False
+            try:
+                with self.gate.held_if_empty() as is_held:
+                    is_idle = is_held and self._opened is not None and self.moments.is_empty
+                    if is_idle:
+                        self._close_tables()
+                    return is_idle
+            finally:
+                self._changing.release()
+        finally:
+            self.turn.release()
+
+    def end(self) -> None:
+        """Close the tables for good, after the reads that are under way. By who has the turn."""
+        self.gate.close()
+        with self.gate.held():
+            self.moments.end_all(LatchClosed)
+            with self._changing:
+                self._close_tables()
+
+    def _made(self) -> OpenTables:
+        try:
+            return self._made_once()
+        except (lmdb.Error, OSError) as error:
+            if not self.open_files.relieves(error):
+                raise
+        return self._made_once()
+
+    def _made_once(self) -> OpenTables:
+        environment = open_environment(self._path)
+        try:
+            upgrade(environment, self._path)
+            return OpenTables(environment, open_tables(environment))
+        except BaseException:
+            environment.close()
+            raise
+
+    def _close_tables(self) -> None:
+        if self._opened is not None:
+            self._opened.environment.close()
+            self._opened = None
+            self.open_files.closed(self)
+        self._let_go()

@@ -1,0 +1,88 @@
+"""Graphs built over rows of a view, while reads and writes go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..mvcc.state import VectorSpace
+from ..storage.bitmap import Rows
+from ..storage.map_advice import advise
+from ..vector_index.graph.builder import GraphBuilder, GraphOptions
+from ..vector_index.graph.eligible import copies_for
+from ..vector_index.graph.graph import Graph
+from ..vector_index.segments import Segment, graph_file
+from .jobs import Build
+from .settings import OptimizerSettings
+
+_ROWS_AT_ONCE = 1 << 14
+_ROWS_MIXED = 1 << 16
+
+Advance = Callable[[int], None]
+"""Takes note of rows that have been linked."""
+
+
+ShouldStop = Callable[[], bool]
+
+
+class Stopped(Exception):
+    """Work was given up because somebody asked for it. Nothing of it is left."""
+
+    def __init__(self) -> None:
+        super().__init__("it was asked to stop")
+
+
+class Building:
+    """One graph on its way. `should_stop` is asked about every 0.15 seconds."""
+
+    def __init__(
+        self, job: Build, space: VectorSpace, settings: OptimizerSettings, should_stop: ShouldStop
+    ) -> None:
+        self._job = job
+        self._space = space
+        self._should_stop = should_stop
+        self._memory = settings.graph_memory
+        copies = copies_for(space.params, has_codes=settings.codes is not None)
+        options = GraphOptions(settings.m, settings.ef_construct, settings.threads, copies)
+        self._builder = GraphBuilder(space.params.distance, space.floats, options)
+
+    def save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
+        """Build the graph and make its file durable. Raises Stopped, GraphError or StorageFull.
+
+        The file is one of no segment until the segment is committed.
+        """
+        job, rows = self._job, self._rows()
+        self._builder.learn(rows)
+        if job.seed is not None:
+            assert job.seed.graph is not None
+            self._builder.seed(job.seed.graph)
+            rows = rows[(rows < job.seed.start) | (rows >= job.seed.stop)]
+        for part in _mixed(rows):
+            if not self._builder.add(part, self._should_stop):
+                raise Stopped
+            advance(len(part))
+        path = directory / graph_file(uuid)
+        facts = self._builder.save(path, job.start, job.stop)
+        graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
+        advise(graph.links.neighbors, self._memory)
+        is_full = facts.nodes == job.stop - job.first
+        return Segment(uuid, facts, None if is_full else job.first, graph)
+
+    def _rows(self) -> Rows:
+        """The rows that have a vector."""
+        return self._space.present.rows_between(self._job.start, self._job.stop)
+
+
+def _mixed(rows: Rows) -> Iterator[Rows]:
+    """All of `rows` in parts: those of a stretch of the vector file in a random order.
+
+    What is stored together is often alike, and when alike nodes come one after the other they link
+    to each other rather than to what is around them. A stretch, so that few pages of the file are
+    read at a time.
+    """
+    for start in range(0, len(rows), _ROWS_MIXED):
+        stretch = np.random.default_rng(start).permutation(rows[start : start + _ROWS_MIXED])
+        for first in range(0, len(stretch), _ROWS_AT_ONCE):
+            yield stretch[first : first + _ROWS_AT_ONCE]

@@ -1,0 +1,136 @@
+"""How each kind of work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import sleep
+
+import attrs
+import numpy as np
+
+from ..collection_store import CollectionStore
+from ..mvcc.state import CollectionState
+from ..storage.map_advice import advise
+from ..vector_index.graph.errors import DamagedGraph
+from ..vector_index.graph.graph import Graph
+from ..vector_index.segments import (
+    Segment,
+    Segments,
+    graph_file,
+    new_uuid,
+    remove_files,
+    with_replaced,
+)
+from .building import Building, ShouldStop
+from .coding import codes_at_hand, with_codes
+from .jobs import Build, Drop, Encode, Verify
+from .journal import Journal
+from .report import Task, involved
+
+_LOOKS = 5
+_SECONDS_A_LOOK = 0.05
+
+
+def execute(task: Task, store: CollectionStore, journal: Journal, should_stop: ShouldStop) -> bool:
+    """Do the job of a task; False if it must wait for readers of what has gone.
+
+    Raises Stopped, and whatever goes wrong, after which nothing is changed.
+    """
+    job = task.job
+    if isinstance(job, Build):
+        _build(task, job, store, journal, should_stop)
+    elif isinstance(job, Encode):
+        _encode(task, job, store, journal, should_stop)
+    elif isinstance(job, Verify):
+        _verify(task, job.segment, store)
+    elif isinstance(job, Drop):
+        store.change_segments(_replacing(task, job.segments))
+    else:
+        return _punch(task, job.segment, store, should_stop)
+    return True
+
+
+def _build(
+    task: Task, job: Build, store: CollectionStore, journal: Journal, should_stop: ShouldStop
+) -> None:
+    uuid = new_uuid()
+    present = task.space.present
+    total = job.fresh + sum(s.live(present) for s in job.segments if s is not job.seed)
+    with journal.noting(uuid, job.reason.value, involved(task, store.path), total):
+        building = Building(job, task.space, task.settings, should_stop)
+        try:
+            built = building.save(store.path, uuid, journal.advance)
+            segment = with_codes(
+                built, task.space, task.settings, store.path, should_stop, job.seed
+            )
+            store.change_segments(_replacing(task, job.segments, segment))
+        except BaseException:
+            remove_files(store.path, uuid)
+            raise
+
+
+def _encode(
+    task: Task, job: Encode, store: CollectionStore, journal: Journal, should_stop: ShouldStop
+) -> None:
+    segment = job.segment
+    with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
+        coded = with_codes(segment, task.space, task.settings, store.path, should_stop)
+        try:
+            store.change_segments(_replacing(task, (segment,), coded))
+        except BaseException:
+            for name in set(coded.files) - set(segment.files):
+                (store.path / name).unlink(missing_ok=True)
+            raise
+        journal.advance(segment.nodes)
+
+
+def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
+    """Have the graph of a segment at hand, or the segment no more."""
+    path = store.path / graph_file(segment.uuid)
+    try:
+        distance = task.space.params.distance
+        graph = Graph.open(path, segment.facts, distance, task.space.matrix)
+        graph.verify()
+        advise(graph.links.neighbors, task.settings.graph_memory)
+    except DamagedGraph:
+        store.change_segments(_replacing(task, (segment,)))
+        return
+    found = codes_at_hand(attrs.evolve(segment, graph=graph), task.space, task.settings, store.path)
+    is_known = found.codes == segment.codes
+    publish = store.trust_segments if is_known else store.change_segments
+    publish(_replacing(task, (segment,), found))
+
+
+def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
+    """Give back the room of rows that are not in the graph; False while somebody may read them."""
+    assert segment.graph is not None and segment.unfreed_from is not None
+    is_free = np.ones(segment.stop - segment.unfreed_from, dtype=np.bool_)
+    is_free[segment.start - segment.unfreed_from :] = ~segment.graph.node_mask()
+    for _ in range(_LOOKS):
+        # Whoever knows the segment reads no row of the range but its nodes.
+        if all(_knows(state, task, segment) for state in store.states_in_use()):
+            store.give_back(task.name, segment.unfreed_from, is_free)
+            freed = attrs.evolve(segment, unfreed_from=None)
+            store.change_segments(_replacing(task, (segment,), freed))
+            return True
+        if should_stop():
+            break
+        sleep(_SECONDS_A_LOOK)
+    return False
+
+
+def _knows(state: CollectionState, task: Task, segment: Segment) -> bool:
+    space = state.spaces.get(task.name)
+    return space is not None and any(own.uuid == segment.uuid for own in space.segments)
+
+
+def _replacing(
+    task: Task, old: Segments, new: Segment | None = None
+) -> Callable[[CollectionState], Mapping[str, Segments]]:
+    """The change that puts `new` in the place of `old`."""
+    gone = [segment.uuid for segment in old]
+
+    def change(state: CollectionState) -> Mapping[str, Segments]:
+        return {task.name: with_replaced(state.spaces[task.name].segments, gone, new)}
+
+    return change

@@ -1,0 +1,121 @@
+"""The upkeep of one collection: what is due is done, one job after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Lock
+from time import monotonic
+from weakref import ref
+
+from ..collection_store import CollectionStore
+from ..mvcc.state import CollectionState
+from .building import ShouldStop, Stopped
+from .execution import execute
+from .jobs import Punch
+from .journal import Journal
+from .report import Task, tasks
+
+REST_SECONDS = 30.0
+"""For so long nothing is tried again after something has failed."""
+
+QUIET_SECONDS = 1.0
+"""After so long without a write it is quiet."""
+
+
+class Optimizer:
+    """Does the work of one collection. One thread at a time works, any may ask."""
+
+    def __init__(self, store: CollectionStore, clock: Callable[[], float] = monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._working = Lock()
+        self._halted = Event()
+        self._waits_until = 0.0
+        # Not the view itself: as long as anybody has it, what it shows cannot be removed.
+        self._settled: Callable[[], CollectionState | None] = lambda: None
+        self._is_settled_for_quiet = True
+        self._last_write = (-1, 0.0)
+        self._postponed: set[str] = set()
+        self.journal = Journal()
+
+    def is_due(self) -> bool:
+        """Whether something may have come up since all was done. Answers at once."""
+        return self.due_in() == 0
+
+    def due_in(self) -> float | None:
+        """In how many seconds something will be due as things are; None for never. At once."""
+        if self._halted.is_set():
+            return None
+        now, state = self._clock(), self._store.state
+        if state.next_operation != self._last_write[0]:
+            self._last_write = (state.next_operation, now)
+            self._postponed = set()
+        until = self._waits_until
+        if state is self._settled():
+            if self._is_settled_for_quiet:
+                return None
+            until = max(until, self._last_write[1] + QUIET_SECONDS)
+        return max(until - now, 0.0)
+
+    def work(self, should_stop: ShouldStop = lambda: False, *, at_most: int | None = None) -> None:
+        """Do what is due, unless `should_stop`, asked about every 0.15 seconds, says so.
+
+        That is all of it, or `at_most` so many jobs. Raises what goes wrong, after which nothing
+        is due for a while.
+        """
+        with self._working:
+            done = 0
+            while done != at_most and self.is_due() and not should_stop():
+                state = self._store.state
+                is_quiet = self._clock() >= self._last_write[1] + QUIET_SECONDS
+                task = self._next(state, is_quiet=is_quiet)
+                if task is None:
+                    self._settle(state, is_quiet=is_quiet)
+                    return
+                try:
+                    is_done = execute(task, self._store, self.journal, self._any_stop(should_stop))
+                except Stopped:
+                    return
+                except Exception:
+                    self._waits_until = self._clock() + REST_SECONDS
+                    raise
+                done += 1
+                if not is_done:
+                    self._postponed = self._postponed.union(s.uuid for s in task.job.segments)
+
+    def wake(self) -> None:
+        """Try at once what has failed."""
+        self._waits_until = 0.0
+
+    def stop(self) -> None:
+        """Begin nothing any more, and give up soon what is under way. Returns at once."""
+        self._halted.set()
+
+    def halt(self) -> None:
+        """Do nothing any more; returns when what is under way has been given up."""
+        self.stop()
+        with self._working:
+            return
+
+    def _next(self, state: CollectionState, *, is_quiet: bool) -> Task | None:
+        for task in tasks(state, is_quiet=is_quiet):
+            job = task.job
+            is_postponed = isinstance(job, Punch) and job.segment.uuid in self._postponed
+            if not task.is_paused and not is_postponed:
+                return task
+        return None
+
+    def _settle(self, state: CollectionState, *, is_quiet: bool) -> None:
+        """Take note that nothing is left to do, or nothing before it is quiet."""
+        self._is_settled_for_quiet = is_quiet or self._next(state, is_quiet=True) is None
+        self._settled = ref(state)
+
+    def _any_stop(self, should_stop: ShouldStop) -> ShouldStop:
+        """Whether there is any reason to give up building."""
+
+        def answer() -> bool:
+            config = self._store.state.config.optimizer_config
+            is_paused = config.max_optimization_threads == 0
+            return is_paused or self._halted.is_set() or should_stop()
+
+        return answer

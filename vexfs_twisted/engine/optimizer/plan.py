@@ -1,0 +1,263 @@
+"""What is to be done for one vector space, from how it is and how it should be.
+
+Rows without a graph get one when there are enough of them, by growing the last graph where that is
+worth its price and by a graph of their own elsewhere. Growing a graph copies what it has, so a
+large one takes in small ones only when they have some weight beside it; what a row costs over time
+then stays near the price of linking it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from attrs import frozen
+
+from ..mvcc.state import VectorSpace
+from ..vector_index.segments import Segment, Segments
+from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
+from .settings import OptimizerSettings
+
+ROWS_AT_ONCE = 1 << 17
+"""As many rows a job links at most, beside those of its seed: searches get them the sooner."""
+
+WEIGHT = 32
+"""A graph is grown by rows of which it has at most so many times as many."""
+
+LEAST_GROWTH = 512
+"""By fewer rows at the end no large graph is grown: they are searched one by one as fast."""
+
+SMALL = 4096
+"""A graph of no more rows is grown by any number of them: it takes a moment."""
+
+LEAST_LINKED = 64
+"""Fewer rows at the end wait until no others are being written, where there is a graph by now."""
+
+
+def plan(
+    space: VectorSpace, rows: int, settings: OptimizerSettings, *, is_quiet: bool = True
+) -> list[Job]:
+    """The work there is on the first `rows` rows, the most urgent first.
+
+    After each job all is planned anew; what comes after the first is an outlook. `is_quiet`: no
+    rows are being written, so that it is time for what more rows would soon make worth more.
+    """
+    planner = _Planner(space, rows, settings, is_quiet=is_quiet)
+    planner.drop()
+    planner.verify()
+    planner.punch()
+    if settings.builds:
+        planner.index()
+    planner.renew()
+    if settings.builds:
+        planner.merge()
+    planner.encode()
+    return planner.jobs
+
+
+@frozen
+class _Range:
+    """Rows between segments, or after them all. `count` of them have a vector."""
+
+    start: int
+    stop: int
+    count: int
+    is_tail: bool
+
+
+class _Planner:
+    """The making of one plan. A segment is in one job at most, beside that of its holes."""
+
+    def __init__(
+        self, space: VectorSpace, rows: int, settings: OptimizerSettings, *, is_quiet: bool
+    ) -> None:
+        self._present = space.present.with_room(rows)
+        self._segments = space.segments
+        self._rows = rows
+        self._settings = settings
+        self._is_quiet = is_quiet
+        self._taken: set[str] = set()
+        self.jobs: list[Job] = []
+
+    def drop(self) -> None:
+        """Segments that nothing is found in, and all where no graph is wanted."""
+        unwanted = not self._settings.m
+        useless = tuple(s for s in self._segments if unwanted or not self._live(s))
+        if useless:
+            self._add(Drop(useless))
+
+    def verify(self) -> None:
+        """Segments that nobody has looked at since the start."""
+        for segment in self._left():
+            if segment.graph is None:
+                self._add(Verify(segment))
+
+    def index(self) -> None:
+        """Rows that have no graph, where there are enough for one or there is one to grow."""
+        for range_ in self._ranges():
+            if not range_.count or self._may_wait(range_):
+                continue
+            is_enough = range_.count >= (self._settings.threshold or 0)
+            seed = self._large_seed(range_) if is_enough else self._seed(range_)
+            if seed is not None or is_enough:
+                self._add(self._grown(range_, seed))
+
+    def renew(self) -> None:
+        """Graphs that were built otherwise than is wanted now, or of which too much has died."""
+        for segment in self._left():
+            if not self._is_as_wanted(segment):
+                reason = Reason.CONFIG
+            elif self._is_littered(segment):
+                reason = Reason.VACUUM
+            else:
+                continue
+            self._add(self._building(reason, (segment.start, segment.stop), (segment,), None, 0))
+
+    def merge(self) -> None:
+        """The two neighbors that are cheapest to merge, where there are more than wanted."""
+        number = self._settings.segment_number
+        if 0 < number >= len(self._segments):
+            return
+        pairs = []
+        for pair in pairwise(self._segments):
+            small, large = sorted(pair, key=lambda segment: segment.nodes)
+            if any(s.uuid in self._taken or not self._may_seed(s) for s in pair):
+                continue
+            fresh = self._live(small) + self._count(pair[0].stop, pair[1].start)
+            if large.nodes + fresh > self._settings.largest:
+                continue
+            if number or fresh * WEIGHT >= large.nodes:
+                pairs.append((fresh, pair, large))
+        if pairs:
+            fresh, pair, large = min(pairs, key=lambda found: found[0])
+            between = self._count(pair[0].stop, pair[1].start)
+            rows = pair[0].start, pair[1].stop
+            self._add(self._building(Reason.MERGE, rows, pair, large, between))
+
+    def encode(self) -> None:
+        """Segments whose codes are not what is wanted."""
+        wanted = None if self._settings.codes is None else self._settings.codes.name
+        for segment in self._left():
+            if (None if segment.codes is None else segment.codes.kind) != wanted:
+                self._add(Encode(segment))
+
+    def punch(self) -> None:
+        """Segments whose dead rows still take room."""
+        # Before all that takes long, since rows may die as fast as others are linked.
+        left = self._left()
+        self.jobs += [Punch(segment) for segment in left if segment.unfreed_from is not None]
+
+    def _add(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._taken.update(segment.uuid for segment in job.segments)
+
+    def _left(self) -> list[Segment]:
+        return [segment for segment in self._segments if segment.uuid not in self._taken]
+
+    def _live(self, segment: Segment) -> int:
+        return segment.live(self._present)
+
+    def _count(self, start: int, stop: int) -> int:
+        return self._present.count_between(start, stop)
+
+    def _ranges(self) -> Iterator[_Range]:
+        start = 0
+        for segment in self._segments:
+            if segment.start > start:
+                count = self._count(start, segment.start)
+                yield _Range(start, segment.start, count, is_tail=False)
+            start = segment.stop
+        if self._rows > start:
+            yield _Range(start, self._rows, self._count(start, self._rows), is_tail=True)
+
+    def _may_wait(self, range_: _Range) -> bool:
+        """Whether there will soon be more of so few rows, which then cost one job together."""
+        is_few = range_.is_tail and range_.count < LEAST_LINKED
+        return is_few and bool(self._segments) and not self._is_quiet
+
+    def _is_as_wanted(self, segment: Segment) -> bool:
+        wanted = (self._settings.m, self._settings.ef_construct)
+        return (segment.facts.m, segment.facts.ef_construct) == wanted
+
+    def _may_seed(self, segment: Segment) -> bool:
+        return segment.graph is not None and self._is_as_wanted(segment)
+
+    def _is_littered(self, segment: Segment) -> bool:
+        """Whether too much of a graph has died."""
+        dead = segment.nodes - self._live(segment)
+        return (
+            segment.nodes >= self._settings.vacuum_least
+            and dead > self._settings.deleted_threshold * segment.nodes
+        )
+
+    def _weight(self, segment: Segment) -> int:
+        """How many rows of a segment come into one that takes its place."""
+        return self._live(segment) if self._is_littered(segment) else segment.nodes
+
+    def _large_seed(self, range_: _Range) -> Segment | None:
+        """The segment before a range of enough rows that should take them in."""
+        for segment in self._left():
+            if segment.stop == range_.start and self._may_seed(segment):
+                weight = self._weight(segment)
+                room = self._settings.largest - weight
+                number = self._settings.segment_number
+                if room <= 0 or number == 0:
+                    added = min(range_.count, room)
+                    is_worth_it = added * WEIGHT >= weight or (weight <= SMALL and room > 0)
+                else:
+                    is_worth_it = number == 1 or weight * number < self._present.count
+                return segment if is_worth_it else None
+        return None
+
+    def _seed(self, range_: _Range) -> Segment | None:
+        """The segment beside a range of too few rows that should take in all of them."""
+        for segment in self._left():
+            is_beside = range_.start == segment.stop or range_.stop == segment.start
+            weight = self._weight(segment)
+            has_room = weight + range_.count <= self._settings.largest
+            if is_beside and has_room and self._may_seed(segment):
+                is_heavy = self._is_quiet or range_.count * WEIGHT >= weight
+                is_worth_it = range_.count >= LEAST_GROWTH or weight <= SMALL
+                if not range_.is_tail or (is_heavy and is_worth_it):
+                    return segment
+        return None
+
+    def _grown(self, range_: _Range, seed: Segment | None) -> Build:
+        """One graph over the range, or as much of it as one job takes, and its seed.
+
+        Of a seed in which too much has died, only the live rows are taken.
+        """
+        if seed is None:
+            stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest))
+            fresh = self._count(range_.start, stop)
+            return self._building(Reason.INDEXING, (range_.start, stop), (), None, fresh)
+        kept = None if self._is_littered(seed) else seed
+        if seed.start == range_.stop:
+            rows = range_.start, seed.stop
+            return self._building(Reason.INDEXING, rows, (seed,), kept, range_.count)
+        room = self._settings.largest - self._weight(seed)
+        stop = self._cut(range_, min(ROWS_AT_ONCE, room))
+        fresh = self._count(range_.start, stop)
+        return self._building(Reason.INDEXING, (seed.start, stop), (seed,), kept, fresh)
+
+    def _building(
+        self,
+        reason: Reason,
+        rows: tuple[int, int],
+        segments: Segments,
+        seed: Segment | None,
+        fresh: int,
+    ) -> Build:
+        """The job for rows from one up to another, without the dead ones at their beginning."""
+        first, stop = rows
+        start = self._present.nth_between(first, stop, 1)
+        if seed is not None:
+            start = min(start, seed.start)
+        unfreed = [s.unfreed_from for s in segments if s.unfreed_from is not None]
+        return Build(reason, start, stop, segments, seed, fresh, min([first, *unfreed]))
+
+    def _cut(self, range_: _Range, limit: int) -> int:
+        """Where the range has had `limit` rows with a vector."""
+        if range_.count <= limit:
+            return range_.stop
+        return self._present.nth_between(range_.start, range_.stop, limit) + 1

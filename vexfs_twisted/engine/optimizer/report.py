@@ -1,0 +1,125 @@
+"""All work there is in a collection, and what is told about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from attrs import frozen
+
+from ...model.collection import CollectionStatus
+from ...model.optimizations import Optimizations, PendingOptimization, SegmentSummary
+from ..mvcc.state import CollectionState, VectorSpace
+from .jobs import Build, Encode, Job, Punch, Reason
+from .journal import Journal
+from .plan import plan
+from .settings import OptimizerSettings, settings_of
+
+_URGENCY = (
+    Reason.REMOVAL,
+    Reason.VERIFICATION,
+    Reason.HOLES,
+    Reason.INDEXING,
+    Reason.CONFIG,
+    Reason.VACUUM,
+    Reason.MERGE,
+)
+
+
+@frozen
+class Task:
+    """A job on the vectors `name`, as they are in `space` and shall be by `settings`."""
+
+    name: str
+    space: VectorSpace
+    settings: OptimizerSettings
+    job: Job
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the job waits for the configuration to let it go on."""
+        return self.settings.is_paused and isinstance(self.job, Build | Encode)
+
+
+def tasks(state: CollectionState, *, is_quiet: bool = True) -> list[Task]:
+    """All that is to be done, the most urgent first; some of it only while it `is_quiet`."""
+    cores = os.cpu_count() or 1
+    found: list[Task] = []
+    for name, space in state.spaces.items():
+        settings = settings_of(state.config, space.params, cores)
+        jobs = plan(space, state.next_row, settings, is_quiet=is_quiet)
+        found += [Task(name, space, settings, job) for job in jobs]
+    return sorted(found, key=lambda task: _URGENCY.index(task.job.reason))
+
+
+def status(waiting: Iterable[Task], *, is_running: bool) -> CollectionStatus:
+    """How far the work has come. Room that could be given back does not count."""
+    counted = [task for task in waiting if not isinstance(task.job, Punch)]
+    if is_running or any(not task.is_paused for task in counted):
+        return CollectionStatus.YELLOW
+    return CollectionStatus.GREY if counted else CollectionStatus.GREEN
+
+
+def indexed_count(state: CollectionState) -> int:
+    """How many vectors of all names are in a graph and live."""
+    return sum(
+        segment.live(space.present) for space in state.spaces.values() for segment in space.segments
+    )
+
+
+def segment_count(state: CollectionState) -> int:
+    """How many segments there are: those with a graph, and the one of all other rows."""
+    return 1 + sum(len(space.segments) for space in state.spaces.values())
+
+
+def report(state: CollectionState, journal: Journal, home: Path) -> Optimizations:
+    """All that is told about the work on the collection in the directory `home`."""
+    running = journal.running
+    busy = {segment.uuid for segment in running.segments} if running is not None else set()
+    queued = []
+    for task in tasks(state):
+        if isinstance(task.job, Build | Encode):
+            segments = involved(task, home)
+            if not busy.intersection(segment.uuid for segment in segments):
+                queued.append(PendingOptimization(task.job.reason.value, segments))
+    busy.update(segment.uuid for waiting in queued for segment in waiting.segments)
+    return Optimizations(
+        running=() if running is None else (running,),
+        queued=queued,
+        completed=journal.completed(),
+        idle_segments=[told for told in _all_segments(state, home) if told.uuid not in busy],
+    )
+
+
+def involved(task: Task, home: Path) -> list[SegmentSummary]:
+    """The segments that a task is about, and the rows in none with their number."""
+    job, present = task.job, task.space.present
+    told = [SegmentSummary(s.uuid, s.live(present)) for s in job.segments]
+    if isinstance(job, Build) and job.fresh:
+        told.append(SegmentSummary(_rest_uuid(home), job.fresh))
+    return told
+
+
+def _all_segments(state: CollectionState, home: Path) -> Iterator[SegmentSummary]:
+    for space in state.spaces.values():
+        for segment in space.segments:
+            yield SegmentSummary(segment.uuid, segment.live(space.present))
+    yield SegmentSummary(_rest_uuid(home), _unindexed_count(state))
+
+
+def _rest_uuid(home: Path) -> str:
+    """What the rows without a graph are called as if they were a segment, the same at any time."""
+    return str(uuid5(NAMESPACE_URL, home.name))
+
+
+def _unindexed_count(state: CollectionState) -> int:
+    """How many live points have a vector, or all of them, in no graph."""
+    if not state.spaces:
+        return state.live.count
+    counts = [
+        state.live.count - sum(s.live(state.live) for s in space.segments)
+        for space in state.spaces.values()
+    ]
+    return max(counts)

@@ -1,0 +1,80 @@
+"""What the configuration asks of the upkeep of one vector space."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ...model.collection import CollectionConfig, merged
+from ...model.collection_params import (
+    Datatype,
+    HnswConfig,
+    Memory,
+    QuantizationConfig,
+    VectorParams,
+)
+from ..storage.map_advice import memory_placement
+from ..vector_index.graph.eligible import can_link
+from ..vector_index.quantization import CodeKind, code_kind_of
+
+_KILOBYTE = 1024
+_LARGEST_PER_THREAD = 256_000 * _KILOBYTE
+_LEAST_LARGEST = 512_000 * _KILOBYTE
+
+LEAST_LARGEST_ROWS = 64
+"""So many rows any graph may have, however small segments are to be."""
+
+_BITS = {Datatype.FLOAT32: 32, Datatype.FLOAT16: 16, Datatype.UINT8: 8, Datatype.TURBO4: 4}
+
+
+@frozen
+class OptimizerSettings:
+    """Sizes are in rows. `threshold` None: no new graph is built; `m` 0: none is kept.
+
+    `codes` are made for every graph, as `quantization` asks; None: there are none. Graphs are kept
+    in `graph_memory`.
+    """
+
+    threshold: int | None
+    largest: int
+    segment_number: int
+    deleted_threshold: float
+    vacuum_least: int
+    m: int
+    ef_construct: int
+    threads: int
+    quantization: QuantizationConfig | None
+    is_paused: bool
+    codes: CodeKind | None = None
+    graph_memory: Memory | None = None
+
+    @property
+    def builds(self) -> bool:
+        """Whether rows without a graph may get one."""
+        return self.threshold is not None and self.m > 0
+
+
+def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> OptimizerSettings:
+    """What holds for the vectors `params` of a collection, on a machine with so many cores."""
+    hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
+    optimizer = config.optimizer_config
+    threads = min(hnsw.max_indexing_threads or cores, cores)
+    largest = max(threads * _LARGEST_PER_THREAD, _LEAST_LARGEST)
+    if optimizer.max_segment_size is not None:
+        largest = optimizer.max_segment_size * _KILOBYTE
+    size = max(params.size * _BITS[params.datatype or Datatype.FLOAT32] // 8, 1)
+    threshold = optimizer.indexing_threshold * _KILOBYTE
+    quantization = params.quantization_config or config.quantization_config
+    return OptimizerSettings(
+        threshold=-(-threshold // size) if threshold else None,
+        largest=max(largest // size, LEAST_LARGEST_ROWS),
+        segment_number=optimizer.default_segment_number,
+        deleted_threshold=optimizer.deleted_threshold,
+        vacuum_least=optimizer.vacuum_min_vector_number,
+        m=hnsw.m if can_link(params) else 0,
+        ef_construct=hnsw.ef_construct,
+        threads=threads,
+        quantization=quantization,
+        is_paused=optimizer.max_optimization_threads == 0,
+        codes=code_kind_of(params, quantization),
+        graph_memory=memory_placement(hnsw.memory, hnsw.on_disk),
+    )

@@ -1,0 +1,140 @@
+"""Columns on disk, so that opening a collection need not read all payloads again.
+
+A file is derived: one that is damaged or of another version is not used. It stands for the moment
+its column was made for, which the collection may have left behind. Layout: the format, a checksum
+of all that follows, the size of the head, the head as JSON, and what the head describes, one after
+another: the terms, lists of them as JSON, and the arrays. With a text index the tokens follow and
+the arrays of their postings, under a stamp of how the text was read.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from struct import Struct
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from ...model.payload_index import FieldSchema
+from ...model.payload_path import PayloadPath
+from ..storage.files import write_durably
+from ..text.stamp import reading_stamp
+from .column import Column, ColumnPart
+from .sorted_values import SortedValues
+from .text_postings import TextPostings
+
+_FORMAT = b"vexfscolumn-4\n\0\0"
+_LEAD = Struct(f"<{len(_FORMAT)}sIQ")
+_LISTED = 1 << 12
+"""Strings of one list: while the JSON library reads or writes one, no other thread runs."""
+
+Piece = bytes | memoryview
+
+
+def column_files(directory: Path) -> set[Path]:
+    """All files of columns that there are, wholly written or not."""
+    return set(directory.glob("column-*.bin*"))
+
+
+def column_file(directory: Path, path: PayloadPath) -> Path:
+    """Where the column of a path lies."""
+    name = blake2b(path.text.encode(), digest_size=16).hexdigest()
+    return directory / f"column-{name}.bin"
+
+
+def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
+    """Write the column of an index durably in the place of what the file held."""
+    pairs = [column.parts[part] for part in ColumnPart]
+    terms = _lists(column.terms)
+    head: dict[str, Any] = {
+        "operation": column.operation,
+        "next_row": column.next_row,
+        "terms": list(map(len, terms)),
+        "lengths": [len(values.rows) for values in pairs],
+    }
+    body: list[Piece] = [*terms, *chain.from_iterable(map(_arrays, pairs))]
+    if schema.text is not None:
+        read = column.read_by(schema.text)
+        tokens = _lists(sorted(read.vocabulary, key=read.vocabulary.__getitem__))
+        head["stamp"] = reading_stamp(schema)
+        head["tokens"] = list(map(len, tokens))
+        head["postings"] = len(read.postings.rows)
+        body += [*tokens, *_arrays(read.postings)]
+    packed = orjson.dumps(head)
+    body.insert(0, packed)
+    checksum = 0
+    for piece in body:
+        checksum = zlib.crc32(piece, checksum)
+    write_durably(file, _LEAD.pack(_FORMAT, checksum, len(packed)), *body)
+
+
+def load_column(file: Path, schema: FieldSchema) -> Column | None:
+    """The column in the file, for an index; None when there is none that is sound.
+
+    For a text index the tokens must have been read as that index reads them now.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    if len(data) < _LEAD.size:
+        return None
+    found, checksum, size = _LEAD.unpack_from(data)
+    body = memoryview(data)[_LEAD.size :]
+    if found != _FORMAT or zlib.crc32(body) != checksum:
+        return None
+    head = orjson.loads(body[:size])
+    if schema.text is not None and head.get("stamp") != reading_stamp(schema):
+        return None
+    rest = _Rest(data, _LEAD.size + size)
+    terms = rest.strings(head["terms"])
+    lengths = zip(ColumnPart, head["lengths"], strict=True)
+    parts = {part: rest.pairs(part.value, length) for part, length in lengths}
+    read: TextPostings | None = None
+    if schema.text is not None:
+        numbers = {token: number for number, token in enumerate(rest.strings(head["tokens"]))}
+        postings = rest.pairs("u4", head["postings"])
+        read = TextPostings(schema.text, terms, parts[ColumnPart.STRINGS], numbers, postings)
+    return Column(head["operation"], head["next_row"], terms, parts, read)
+
+
+def _lists(strings: Sequence[str]) -> list[bytes]:
+    starts = range(0, len(strings), _LISTED)
+    return [orjson.dumps(strings[start : start + _LISTED]) for start in starts]
+
+
+def _arrays(pairs: SortedValues) -> Iterator[Piece]:
+    for array in (pairs.values, pairs.rows):
+        yield np.ascontiguousarray(array).data
+
+
+class _Rest:
+    """Reads what follows the head of a file, one thing after another."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data = memoryview(data)
+        self._start = start
+
+    def strings(self, sizes: Sequence[int]) -> list[str]:
+        """The strings of lists of so many bytes."""
+        return [string for size in sizes for string in orjson.loads(self._next(size))]
+
+    def pairs(self, kind: str, length: int) -> SortedValues:
+        """As many pairs, of values of that dtype."""
+        values = self._array(np.dtype(kind), length)
+        return SortedValues(values, self._array(np.dtype(np.uint32), length))
+
+    def _array(self, kind: np.dtype[Any], length: int) -> NDArray[Any]:
+        # A copy is aligned, which what lies in the file need not be.
+        return np.frombuffer(self._next(length * kind.itemsize), kind).copy()
+
+    def _next(self, size: int) -> memoryview:
+        start = self._start
+        self._start += size
+        return self._data[start : self._start]

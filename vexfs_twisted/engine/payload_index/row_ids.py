@@ -1,0 +1,168 @@
+"""The ids of rows in memory, so that rows found by columns are put in the order of ids at once."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from attrs import evolve, field, frozen
+from numpy.typing import NDArray
+
+from ..read_bounds import PatientLock, expect
+from ..storage.bitmap import Rows
+from ..storage.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
+from ..storage.row_arrays import rows_of_zeros
+from ..storage.row_sets import RowSet
+from ..storage.row_values import key_of
+from ..storage.tables import TableReader
+from .row_snapshot import RowSnapshot
+
+Keys = NDArray[np.bytes_]
+"""Id keys, shape [rows]. Padded with zeros they sort as the keys themselves do."""
+
+_NARROW = f"S{INTEGER_KEY_SIZE}"
+_WIDE = f"S{UUID_KEY_SIZE}"
+_LEAST_ROOM = 4096
+_KEY_S = 1e-6
+
+
+@frozen
+class RowIds:
+    """The id keys of the rows below `size` that were live right before operation `begin` or later.
+
+    For other rows `keys` holds anything; its end is room for rows to come, shared with the `RowIds`
+    that follow these. The ids of the live rows below `ordered` ascend with the rows, as they do
+    where points are added in the order of their ids: among those the first rows have the first ids.
+    """
+
+    keys: Keys = field(eq=False)
+    size: int
+    ordered: int
+    begin: int
+
+    @classmethod
+    def none(cls, begin: int) -> RowIds:
+        """Those of no rows."""
+        return cls(np.zeros(0, dtype=_NARROW), 0, 0, begin)
+
+    def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
+        """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
+        first = rows.first(self._row_of(rows, start) if start else 0, limit)
+        chosen = first[: first.searchsorted(self.ordered)]
+        if self.ordered >= rows.size:
+            return chosen
+        numbers = rows.numbers()
+        others = numbers[numbers.searchsorted(self.ordered) :]
+        return self._least(np.concatenate((chosen, others)), start, limit)
+
+    def _row_of(self, rows: RowSet, start: bytes) -> int:
+        """The first of `rows` below `ordered` from the id key `start` on, or where others start."""
+        numbers = rows.numbers()
+        end = int(numbers.searchsorted(self.ordered))
+        place = bisect_left(numbers, start, 0, end, key=self._key)
+        return int(numbers[place]) if place < end else self.ordered
+
+    def extended(
+        self, moment: RowSnapshot, rows: Rows, fresh: Rows, keys: Sequence[bytes]
+    ) -> RowIds:
+        """These and the id keys of `fresh`, which are the last of the live `rows` of a moment."""
+        is_wide = not self._is_narrow or any(len(key) == UUID_KEY_SIZE for key in keys)
+        ids = evolve(self, size=moment.next_row)
+        if ids.size > len(self.keys) or (is_wide and self._is_narrow):
+            ids = evolve(ids, keys=self._moved(rows, ids.size, is_wide), begin=moment.operation)
+        ids.keys[fresh] = keys
+        if self.ordered < self.size:
+            return ids
+        rows = rows[max(len(rows) - len(fresh) - 1, 0) :]
+        order = ids._order(rows)
+        falls = np.flatnonzero(order[1:] <= order[:-1])
+        return evolve(ids, ordered=int(rows[falls[0] + 1]) if len(falls) else ids.size)
+
+    def _moved(self, rows: Rows, size: int, is_wide: bool) -> Keys:
+        """The keys of those of `rows` that are known here, with room for more than `size` rows.
+
+        Rows that are dead take no memory any more: the system gives none before it is written to.
+        """
+        room = size + max(2 * len(rows), _LEAST_ROOM)
+        keys: Keys = rows_of_zeros(room, _WIDE if is_wide else _NARROW)
+        known = rows[: rows.searchsorted(self.size)]
+        keys[known] = self.keys[known]
+        return keys
+
+    def _key(self, row: int) -> bytes:
+        return self.keys[row : row + 1].tobytes()
+
+    def _least(self, rows: Rows, start: bytes, limit: int) -> Rows:
+        """What `first` tells, of rows whose ids are in any order."""
+        keys = self._order(rows)
+        if start:
+            reached = self._reached(keys, start)
+            rows, keys = rows[reached], keys[reached]
+        if limit < len(rows):
+            least = np.argpartition(keys, limit)[:limit]
+            rows, keys = rows[least], keys[least]
+        return rows[np.argsort(keys)]
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.keys.dtype.itemsize == INTEGER_KEY_SIZE
+
+    def _order(self, rows: Rows) -> NDArray[Any]:
+        """What sorts as the ids of `rows` do: the numbers themselves where all are integers."""
+        found = self.keys[rows]
+        if not self._is_narrow:
+            return found
+        numbers = found.view(np.uint8).reshape(len(rows), INTEGER_KEY_SIZE)[:, 1:]
+        return np.ascontiguousarray(numbers).view(">u8").ravel().astype(np.uint64)
+
+    def _reached(self, keys: NDArray[Any], start: bytes) -> NDArray[np.bool_]:
+        """Which of `keys`, as `_order` has them, are not before the id key `start`."""
+        if not self._is_narrow:
+            return np.asarray(keys >= start, dtype=np.bool_)
+        if start[0]:
+            # A UUID, which comes after every integer.
+            return np.zeros(len(keys), dtype=np.bool_)
+        return np.asarray(keys >= np.uint64(int.from_bytes(start[1:], "big")), dtype=np.bool_)
+
+
+class RowIdCache:
+    """The ids of the rows of one collection, kept up to date. Any thread may use it.
+
+    A row keeps its id for as long as it is live, so newer ids serve an older moment too, unless
+    they have left out what was dead by then.
+    """
+
+    def __init__(self) -> None:
+        self._known = RowIds.none(0)
+        self._lock = PatientLock()
+
+    def at(self, moment: RowSnapshot) -> RowIds:
+        """The ids of all live rows of a committed moment."""
+        with self._lock:
+            if moment.operation < self._known.begin:
+                return _followed(RowIds.none(0), moment)
+            if self._known.size < moment.next_row:
+                self._known = _followed(self._known, moment)
+            return self._known
+
+
+def _followed(known: RowIds, moment: RowSnapshot) -> RowIds:
+    """The ids that are `known`, and those of the live rows that the moment has beside."""
+    rows = moment.live.rows()
+    fresh = rows[rows.searchsorted(known.size) :]
+    expect(len(fresh) * _KEY_S)
+    return known.extended(moment, rows, fresh, _keys_of(moment.tables, fresh, len(rows)))
+
+
+def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:
+    """The id keys of `fresh`, which are the last of the live rows."""
+    if 2 * len(fresh) < live_count:
+        return list(map(key_of, tables.values(fresh)))
+    # Of most rows, the table of points tells without reading their payloads.
+    pairs = tables.page(b"", sys.maxsize)
+    rows = decode_rows([row for _, row in pairs])
+    order = np.argsort(rows)[len(rows) - len(fresh) :]
+    return [pairs[place][0] for place in order.tolist()]

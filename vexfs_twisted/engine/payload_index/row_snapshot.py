@@ -1,0 +1,42 @@
+"""What a read or a write asks of columns: for which moment they must answer."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import field, frozen
+
+from ..storage.bitmap import Bitmap, Rows
+from ..storage.payload_changelog import PayloadChangelog
+from ..storage.tables import TableReader
+from .sorted_values import Mask
+
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
+
+@frozen
+class RowSnapshot:
+    """The rows as a read sees them, or a write that is under way, a draft."""
+
+    operation: int
+    next_row: int
+    live: Bitmap
+    touches: PayloadChangelog
+    tables: TableReader = field(eq=False)
+    is_draft: bool = False
+
+    def live_mask(self) -> Mask:
+        """Which rows are live, shape [next_row]."""
+        return self.live.mask(self.next_row)
+
+    def changed_since(self, operation: int, next_row: int) -> Rows | None:
+        """The live rows, ascending, that are not as before `operation`, when `next_row` was next.
+
+        None when that is not known any more.
+        """
+        if operation == self.operation and not self.is_draft:
+            return _NO_ROWS
+        touched = self.touches.since(operation)
+        if touched is None:
+            return None
+        rows = np.concatenate((touched[touched < next_row], np.arange(next_row, self.next_row)))
+        return rows[self.live.has(rows)]

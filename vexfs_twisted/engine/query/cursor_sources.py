@@ -1,0 +1,198 @@
+"""Courses: which rows a stream reads next, and what becomes of them.
+
+Each holds what is left of one read, compactly, and is used in the moment that it was made in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ...model.queries import Query, Record, ScoredPoint, Scroll, Selection
+from ...model.streams import P
+from ..mvcc.state import Snapshot
+from ..storage.bitmap import Rows
+from ..storage.keys import encode_id, encode_ids
+from ..storage.row_values import key_of
+from ..vector_index.accelerator import SearchAccelerator
+from ..vector_index.hits import Hits
+from .nearest import ranked_points
+from .ordering import ordered_rows, with_values
+from .records import check_selection, records_of, scored_of
+from .scrolling import first_rows, unranked_scores
+
+_AHEAD = 1024
+_AHEAD_FILTERED = 16384
+"""How many rows are looked up at a time. To filter, all rows may have to be looked at again."""
+
+
+class CursorSource(Protocol[P]):
+    """What a stream reads, in order."""
+
+    selection: Selection
+
+    def ahead(self, snapshot: Snapshot, count: int) -> Rows:
+        """Rows that come next, at most `count` of them; none at the end."""
+
+    def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[P]:
+        """Go past the first of those rows, and answer their points, given their table values."""
+
+
+def scroll_source(snapshot: Snapshot, request: Scroll) -> CursorSource[Record]:
+    """All points of a scroll up to its limit, in its order."""
+    check_selection(request.selection, snapshot)
+    if request.order_by is not None:
+        found = ordered_rows(snapshot, request, request.order_by)
+        return _Ordered(*found, request.selection)
+    start = b"" if request.offset is None else encode_id(request.offset)
+    walk = _Walk(request.filter, start, request.limit)
+    return _Scrolled(walk, request.selection)
+
+
+def query_source(
+    snapshot: Snapshot, query: Query, aid: SearchAccelerator | None = None
+) -> CursorSource[ScoredPoint]:
+    """The answer to a query. It is ranked now; the points are fetched as they are asked for."""
+    check_selection(query.selection, snapshot)
+    if query.target is not None:
+        return _Ranked(ranked_points(snapshot, query, aid), query.selection)
+    walk = _Walk(query.filter, b"", query.offset + query.limit)
+    walk.skip(snapshot, query.offset)
+    return _Unranked(walk, query.selection)
+
+
+def retrieve_source(
+    snapshot: Snapshot, ids: Sequence[PointId], selection: Selection
+) -> CursorSource[Record]:
+    """The points that exist among `ids`, in the order asked for, each once."""
+    check_selection(selection, snapshot)
+    return _Named(list(dict.fromkeys(ids)), selection)
+
+
+class _Walk:
+    """Rows in the order of ids, looked up piece by piece."""
+
+    def __init__(self, filter_: Filter | None, start: bytes, limit: int) -> None:
+        self._filter = filter_
+        self._start = start
+        self._left = limit
+        self._rows: Rows = np.zeros(0, dtype=np.int64)
+        is_plain = filter_ is None or filter_.is_empty
+        self._piece = _AHEAD if is_plain else _AHEAD_FILTERED
+
+    def ahead(self, snapshot: Snapshot, count: int) -> Rows:
+        """At most `count` rows that come next; none at the end."""
+        while len(self._rows) < count and self._left:
+            self._look_up(snapshot)
+        return self._rows[:count]
+
+    def go_on(self, count: int) -> None:
+        """Go past the first `count` rows."""
+        self._rows = self._rows[count:]
+
+    def skip(self, snapshot: Snapshot, count: int) -> None:
+        """Go past `count` rows that were not looked at."""
+        while count and len(rows := self.ahead(snapshot, min(count, self._piece))):
+            self.go_on(len(rows))
+            count -= len(rows)
+
+    def _look_up(self, snapshot: Snapshot) -> None:
+        wanted = min(self._piece, self._left)
+        found = first_rows(snapshot, self._filter, self._start, wanted + 1)
+        self._rows = np.concatenate([self._rows, found[:wanted]])
+        if len(found) > wanted:
+            (following,) = snapshot.tables.values(found[wanted:])
+            self._start = key_of(following)
+            self._left -= wanted
+        else:
+            self._left = 0
+
+
+class _Scrolled:
+    """Records in the order of ids."""
+
+    def __init__(self, walk: _Walk, selection: Selection) -> None:
+        self._walk = walk
+        self.selection = selection
+
+    def ahead(self, snapshot: Snapshot, count: int) -> Rows:
+        return self._walk.ahead(snapshot, count)
+
+    def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[Record]:
+        self._walk.go_on(len(rows))
+        return records_of(snapshot, rows, values, self.selection)
+
+
+class _Unranked:
+    """Scored points in the order of ids, all scored alike."""
+
+    def __init__(self, walk: _Walk, selection: Selection) -> None:
+        self._walk = walk
+        self.selection = selection
+
+    def ahead(self, snapshot: Snapshot, count: int) -> Rows:
+        return self._walk.ahead(snapshot, count)
+
+    def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[ScoredPoint]:
+        self._walk.go_on(len(rows))
+        return scored_of(snapshot, rows, values, unranked_scores(len(rows)), self.selection)
+
+
+class _Ranked:
+    """Scored points, the best first."""
+
+    def __init__(self, hits: Hits, selection: Selection) -> None:
+        self._hits = hits
+        self.selection = selection
+
+    def ahead(self, _: Snapshot, count: int) -> Rows:
+        return self._hits.rows[:count]
+
+    def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[ScoredPoint]:
+        scores = self._hits.scores[: len(rows)]
+        self._hits = self._hits.between(len(rows), len(self._hits.rows))
+        return scored_of(snapshot, rows, values, scores, self.selection)
+
+
+class _Ordered:
+    """Records in the order of a payload field."""
+
+    def __init__(self, rows: Rows, order: NDArray[Any], selection: Selection) -> None:
+        self._rows = rows
+        self._order = order
+        self.selection = selection
+
+    def ahead(self, _: Snapshot, count: int) -> Rows:
+        return self._rows[:count]
+
+    def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[Record]:
+        order, self._order = self._order[: len(rows)], self._order[len(rows) :]
+        self._rows = self._rows[len(rows) :]
+        return with_values(records_of(snapshot, rows, values, self.selection), order)
+
+
+class _Named:
+    """Records of given ids."""
+
+    def __init__(self, ids: Sequence[PointId], selection: Selection) -> None:
+        self._ids = ids
+        self._next = 0
+        self._rows: Rows = np.zeros(0, dtype=np.int64)
+        self.selection = selection
+
+    def ahead(self, snapshot: Snapshot, count: int) -> Rows:
+        while len(self._rows) < count and self._next < len(self._ids):
+            ids = self._ids[self._next : self._next + _AHEAD]
+            found = snapshot.tables.find_rows(encode_ids(ids))
+            self._rows = np.concatenate([self._rows, found])
+            self._next += len(ids)
+        return self._rows[:count]
+
+    def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[Record]:
+        self._rows = self._rows[len(rows) :]
+        return records_of(snapshot, rows, values, self.selection)

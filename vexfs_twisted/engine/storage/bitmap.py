@@ -1,0 +1,206 @@
+"""Sets of rows as packed bits, least significant bit first, as faiss reads them.
+
+A `Bitmap` is a value that many threads share; a `BitmapBuilder` collects the changes of one
+transaction, copies the bits at the first of them, and remembers which chunks to write back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+"""Row numbers, shape [n], ascending unless said otherwise."""
+
+CHUNK_ROWS = 4096
+CHUNK_BYTES = CHUNK_ROWS // 8
+
+_WORD = 64
+
+_MANY_WORDS = 1 << 10
+"""Of so many words of 64 bits it is worth knowing which are empty, before they are unpacked."""
+
+_SPARSE = 4
+"""If one word in so many has bits, only such words are unpacked."""
+
+
+@frozen
+class Bitmap:
+    """An immutable set of rows. `bits` is uint8, whole chunks long; `count` is how many are in."""
+
+    bits: NDArray[np.uint8] = field(eq=False)
+    count: int
+
+    @classmethod
+    def empty(cls) -> Bitmap:
+        """The set without rows, and without room for any."""
+        return cls(np.zeros(0, dtype=np.uint8), 0)
+
+    @classmethod
+    def of_bits(cls, bits: NDArray[np.uint8]) -> Bitmap:
+        """The set that `bits` spell."""
+        return cls(bits, int(np.bitwise_count(bits).sum(dtype=np.int64)))
+
+    def with_room(self, rows: int) -> Bitmap:
+        """The same set with room for `rows` rows at least."""
+        if len(self.bits) * 8 >= rows:
+            return self
+        grown = np.zeros(-(-rows // CHUNK_ROWS) * CHUNK_BYTES, dtype=np.uint8)
+        grown[: len(self.bits)] = self.bits
+        return Bitmap(grown, self.count)
+
+    @property
+    def end(self) -> int:
+        """The number after that of the last row of the set; 0 where there is none."""
+        used = np.flatnonzero(self.bits)
+        return int(used[-1]) * 8 + int(self.bits[used[-1]]).bit_length() if len(used) else 0
+
+    def rows(self) -> Rows:
+        """All rows of the set."""
+        if self._is_full():
+            return np.arange(self.count)
+        return _rows_in(self.bits)
+
+    def rows_between(self, start: int, stop: int) -> Rows:
+        """The rows of the set from `start` to before `stop`."""
+        first = start // _WORD
+        rows = _rows_in(self._words(start, stop).view(np.uint8)) + first * _WORD
+        if start % _WORD or stop % _WORD:
+            begin, end = np.searchsorted(rows, (start, stop)).tolist()
+            return rows[begin:end]
+        return rows
+
+    def has(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of `rows`, in any order and of those there is room for, are in the set."""
+        shifted: NDArray[np.uint8] = self.bits[rows >> 3] >> (rows & 7).astype(np.uint8)
+        return (shifted & 1).astype(np.bool_)
+
+    def mask(self, rows: int) -> NDArray[np.bool_]:
+        """Which of the first `rows` rows, for which there is room, are in the set."""
+        return np.unpackbits(self.bits, count=rows, bitorder="little").view(np.bool_)
+
+    def count_between(self, start: int, stop: int) -> int:
+        """How many rows from `start` to before `stop` are in the set."""
+        if start >= stop:
+            return 0
+        words = self._words(start, stop)
+        return int(np.bitwise_count(words).sum(dtype=np.int64)) - self._beside(words, start, stop)
+
+    def nth_between(self, start: int, stop: int, number: int) -> int:
+        """The row of the set that is the `number`-th, from 1, of those from `start` on.
+
+        `stop` where it would not come before that.
+        """
+        words = self._words(start, stop)
+        counts = np.cumsum(np.bitwise_count(words), dtype=np.int64)
+        number += self._beside(words[:1], start, start - start % _WORD + _WORD)
+        place = int(np.searchsorted(counts, number))
+        if place == len(words):
+            return stop
+        before = int(counts[place - 1]) if place else 0
+        within = int(_set_bits(words[place : place + 1].view(np.uint8))[number - before - 1])
+        return min((start // _WORD + place) * _WORD + within, stop)
+
+    def _words(self, start: int, stop: int) -> NDArray[np.uint64]:
+        """The bits of rows from `start` to before `stop`, and of others in their words of 64."""
+        return self.bits.view(np.uint64)[start // _WORD : -(-stop // _WORD)]
+
+    @staticmethod
+    def _beside(words: NDArray[np.uint64], start: int, stop: int) -> int:
+        """How many bits of `words`, those of a range, are of rows before or behind it."""
+        if not len(words):
+            return 0
+        first, last = start // _WORD, stop // _WORD
+        count = (int(words[0]) & ((1 << start % _WORD) - 1)).bit_count()
+        if stop % _WORD and len(words) > last - first:
+            count += (int(words[last - first]) >> stop % _WORD).bit_count()
+        return count
+
+    def _is_full(self) -> bool:
+        """Whether the rows of the set are the first ones, as until something is deleted."""
+        whole = self.count // 8
+        rest = np.arange(whole * 8, self.count)
+        return bool((self.bits[:whole] == 0xFF).all()) and bool(self.has(rest).all())
+
+
+class BitmapBuilder:
+    """The changes of one transaction to a bitmap. Used by the one writer alone."""
+
+    def __init__(self, base: Bitmap) -> None:
+        self._base = base
+        self._bits = base.bits
+        self._count = base.count
+        self._touched: set[int] = set()
+
+    def add(self, rows: Rows) -> None:
+        """Put in `rows`, distinct and not in the set yet, in any order."""
+        if len(rows):
+            self._own(int(rows.max()) + 1)
+            np.bitwise_or.at(self._bits, rows >> 3, _masks(rows))
+            self._count += len(rows)
+            self._touch(rows)
+
+    def discard(self, rows: Rows) -> None:
+        """Take out those of `rows`, distinct, that are in the set."""
+        found = rows[self.has(rows)]
+        if len(found):
+            self._own(0)
+            np.bitwise_and.at(self._bits, found >> 3, ~_masks(found))
+            self._count -= len(found)
+            self._touch(found)
+
+    def has(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of `rows`, in any order, are in the set by now."""
+        now = Bitmap(self._bits, self._count)
+        return now.with_room(int(rows.max(initial=-1)) + 1).has(rows)
+
+    def clear(self) -> None:
+        """Take out every row."""
+        used = np.flatnonzero(self._bits.reshape(-1, CHUNK_BYTES).any(axis=1))
+        self._touched.update(used.tolist())
+        self._bits = np.zeros_like(self._bits)
+        self._count = 0
+
+    def freeze(self, rows: int) -> Bitmap:
+        """The set after the changes, with room for `rows` rows at least."""
+        return Bitmap(self._bits, self._count).with_room(rows)
+
+    def touched_chunks(self) -> list[tuple[int, bytes]]:
+        """The number and the bits of each chunk that changed, ascending."""
+        return [
+            (chunk, self._bits[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES].tobytes())
+            for chunk in sorted(self._touched)
+        ]
+
+    def _own(self, rows: int) -> None:
+        """Have bits that nobody else sees, with room for `rows` rows at least."""
+        self._bits = Bitmap(self._bits, self._count).with_room(rows).bits
+        if self._bits is self._base.bits:
+            self._bits = self._bits.copy()
+
+    def _touch(self, rows: Rows) -> None:
+        self._touched.update(np.unique(rows // CHUNK_ROWS).tolist())
+
+
+def _rows_in(bits: NDArray[np.uint8]) -> Rows:
+    """The rows that `bits`, whole words of 64 from row 0 on, spell."""
+    words = bits.view(np.uint64)
+    if len(words) >= _MANY_WORDS:
+        # Where points are overwritten, rows come and go, and few are left of long ranges.
+        used = np.flatnonzero(words != 0)
+        if _SPARSE * len(used) <= len(words):
+            within = _set_bits(words[used].view(np.uint8))
+            rows: Rows = used[within >> 6] * 64 + (within & 63)
+            return rows
+    return _set_bits(bits)
+
+
+def _set_bits(bits: NDArray[np.uint8]) -> Rows:
+    # As truth values, they are gone through ten times as fast as numbers.
+    return np.flatnonzero(np.unpackbits(bits, bitorder="little").view(np.bool_))
+
+
+def _masks(rows: Rows) -> NDArray[np.uint8]:
+    masks: NDArray[np.uint8] = np.left_shift(1, rows & 7).astype(np.uint8)
+    return masks

@@ -1,0 +1,39 @@
+"""Bitmaps in their table: one value a chunk, under the slot and the number of the chunk."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+import numpy as np
+
+from .bitmap import CHUNK_BYTES, Bitmap, BitmapBuilder
+from .tables import Tables, Transaction
+
+LIVE_SLOT = 0
+"""The slot of the bitmap of all live rows; the vectors have the slots after it."""
+
+_KEY = Struct(">HQ")
+
+
+def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
+    """The bitmap of `slot`; chunks that were never written are empty."""
+    chunks: dict[int, bytes] = {}
+    with transaction.cursor(tables.bits) as cursor:
+        if cursor.set_range(_KEY.pack(slot, 0)):
+            for key, value in cursor.iternext():
+                found, chunk = _KEY.unpack(key)
+                if found != slot:
+                    break
+                chunks[chunk] = value
+    bits = np.zeros((max(chunks, default=-1) + 1, CHUNK_BYTES), dtype=np.uint8)
+    for chunk, value in chunks.items():
+        bits[chunk] = np.frombuffer(value, dtype=np.uint8)
+    return Bitmap.of_bits(bits.ravel())
+
+
+def write_changes(
+    transaction: Transaction, tables: Tables, slot: int, draft: BitmapBuilder
+) -> None:
+    """Write the chunks back that `draft` has touched."""
+    for chunk, data in draft.touched_chunks():
+        transaction.put(_KEY.pack(slot, chunk), data, db=tables.bits)

@@ -1,0 +1,105 @@
+"""The small persistent facts of a collection: format, configuration, counters, indexed fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+import lmdb
+import orjson
+from attrs import frozen
+
+from ...jsonform.collections import dump_config, load_config
+from ...jsonform.payload_index import field_schema_to_json, read_field_schema
+from ...model.collection import CollectionConfig
+from ...model.payload_index import FieldSchema
+from ..errors import UnknownFormat
+from .tables import Tables, Transaction
+
+FORMAT_VERSION = 2
+"""Version 1 had no log of touches."""
+
+_FORMAT = b"format"
+_CONFIG = b"config"
+_STATE = b"state"
+_FIELDS = b"fields"
+
+
+@frozen
+class Slot:
+    """Where the vectors of one name lie. `norm_bound`: no vector was ever longer than that."""
+
+    number: int
+    norm_bound: float = 0.0
+
+
+@frozen
+class Counters:
+    """The counters of a collection. Row numbers and operation ids are never given out twice.
+
+    The log of touches is complete from operation `touches_begin` on.
+    """
+
+    next_row: int = 0
+    next_operation: int = 0
+    slots: Mapping[str, Slot] = attrs.field(factory=dict)
+    touches_begin: int = 0
+
+
+def upgrade(environment: lmdb.Environment, path: Path) -> None:
+    """Make the tables those of today's format. Raises UnknownFormat for one that is not known."""
+    meta = environment.open_db(b"meta", create=False)
+    with environment.begin() as transaction:
+        found = transaction.get(_FORMAT, db=meta)
+    if found == b"%d" % FORMAT_VERSION:
+        return
+    if found != b"1":
+        shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
+        raise UnknownFormat(path, shown)
+    with environment.begin(write=True) as transaction:
+        environment.open_db(b"touches", transaction)
+        counters = orjson.loads(transaction.get(_STATE, b"{}", db=meta))
+        counters["touches_begin"] = counters["next_operation"]
+        transaction.put(_STATE, orjson.dumps(counters), db=meta)
+        transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=meta)
+
+
+def read_config(transaction: Transaction, tables: Tables, path: Path) -> CollectionConfig:
+    """The stored configuration. Raises UnknownFormat where there is none."""
+    data = transaction.get(_CONFIG, db=tables.meta)
+    if data is None:
+        raise UnknownFormat(path, "no configuration")
+    return load_config(data)
+
+
+def write_config(transaction: Transaction, tables: Tables, config: CollectionConfig) -> None:
+    """Store the configuration and the version of the format."""
+    transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=tables.meta)
+    transaction.put(_CONFIG, dump_config(config), db=tables.meta)
+
+
+def read_counters(transaction: Transaction, tables: Tables) -> Counters:
+    """The stored counters."""
+    plain = orjson.loads(transaction.get(_STATE, b"{}", db=tables.meta))
+    slots = {name: Slot(**slot) for name, slot in plain.pop("slots", {}).items()}
+    return Counters(**plain, slots=slots)
+
+
+def write_counters(transaction: Transaction, tables: Tables, counters: Counters) -> None:
+    """Store the counters."""
+    transaction.put(_STATE, orjson.dumps(attrs.asdict(counters)), db=tables.meta)
+
+
+def read_fields(transaction: Transaction, tables: Tables) -> dict[str, FieldSchema]:
+    """The stored declarations of payload indexes."""
+    plain = orjson.loads(transaction.get(_FIELDS, b"{}", db=tables.meta))
+    return {path: read_field_schema(declared) for path, declared in plain.items()}
+
+
+def write_fields(
+    transaction: Transaction, tables: Tables, fields: Mapping[str, FieldSchema]
+) -> None:
+    """Store the declarations of payload indexes."""
+    plain = {path: field_schema_to_json(schema) for path, schema in fields.items()}
+    transaction.put(_FIELDS, orjson.dumps(plain), db=tables.meta)

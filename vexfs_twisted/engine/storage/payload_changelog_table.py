@@ -1,0 +1,53 @@
+"""The log of touches in its table, so that files made from payloads can be followed after a crash.
+
+Every commit leaves in the table just the touches of its view's log: under the operation, eight
+big-endian bytes, the rows. Layout of those: the first row, eight bytes; the size of a gap in bytes,
+one; the gaps between each row and the next, in integers of that size. All little-endian.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+import numpy as np
+
+from .bitmap import Rows
+from .payload_changelog import PayloadChange, PayloadChangelog
+from .tables import Tables, Transaction
+
+_KEY = Struct(">Q")
+_HEAD = Struct("<QB")
+
+
+def read_payload_changes(transaction: Transaction, tables: Tables, begin: int) -> PayloadChangelog:
+    """The stored log, which is complete from operation `begin` on."""
+    with transaction.cursor(tables.touches) as cursor:
+        touches = [PayloadChange(_KEY.unpack(key)[0], _decoded(value)) for key, value in cursor]
+    return PayloadChangelog(begin, tuple(touches))
+
+
+def write_payload_changes(
+    transaction: Transaction, tables: Tables, before: PayloadChangelog, after: PayloadChangelog
+) -> None:
+    """Put the log `after` in the place of the log `before`, which is in the table."""
+    if after is before:
+        return
+    known = {touch.operation: touch for touch in before.touches}
+    for touch in after.touches:
+        if known.pop(touch.operation, None) is not touch:
+            value = _encoded(touch.rows)
+            transaction.put(_KEY.pack(touch.operation), value, db=tables.touches)
+    for operation in known:
+        transaction.delete(_KEY.pack(operation), db=tables.touches)
+
+
+def _encoded(rows: Rows) -> bytes:
+    gaps = np.diff(rows)
+    kind = np.min_scalar_type(gaps.max(initial=0)).newbyteorder("<")
+    return _HEAD.pack(rows[0], kind.itemsize) + gaps.astype(kind).tobytes()
+
+
+def _decoded(value: bytes) -> Rows:
+    first, size = _HEAD.unpack_from(value)
+    gaps = np.frombuffer(value, f"<u{size}", offset=_HEAD.size)
+    return np.cumsum(np.concatenate(([first], gaps)), dtype=np.int64)

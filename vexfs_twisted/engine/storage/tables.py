@@ -1,0 +1,197 @@
+"""The LMDB environment of a collection: its tables, and how they are read in a transaction.
+
+`meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
+key of its row; `rows` maps the key of a row to a value of `rowvalue`; `bits` holds the chunks of
+the bitmaps; `touches` says which rows had their payload changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import TypeAlias
+
+import lmdb
+from attrs import frozen
+
+from ..read_bounds import checkpoint, in_slices
+from .bitmap import Rows
+from .files import reserve, sync_directory, sync_file
+from .keys import decode_rows, encode_rows
+
+FIRST_MAP_SIZE = 1 << 30
+_LARGEST_MAP_STEP = 1 << 34
+_MAX_READERS = 512
+_LOCK_BYTES = 36 << 10
+"""More than the table of so many readers takes."""
+
+_SPARE_READERS = 16
+_READAHEAD_LIMIT = 1 << 30
+_SLICE = 64
+_PAGE = 1024
+
+Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+
+
+@frozen
+class Tables:
+    """The handles of the tables of one environment."""
+
+    meta: lmdb._Database
+    points: lmdb._Database
+    rows: lmdb._Database
+    bits: lmdb._Database
+    touches: lmdb._Database
+
+
+def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
+    """Open the environment in the directory `path`. Raises lmdb.Error and OSError.
+
+    The map starts moderate, since address space is shared by all collections, and grows on demand.
+    A new environment is not durable before `sync_environment`, an old one at each commit.
+    """
+    size = 0 if create else os.path.getsize(path / "data.mdb")
+    # LMDB writes it through a map, and makes it with a hole where readers will be: one that finds
+    # no room on the device then ends the process.
+    reserve(path / "lock.mdb", _LOCK_BYTES)
+    environment = lmdb.open(
+        os.fspath(path),
+        map_size=max(FIRST_MAP_SIZE, 2 * size),
+        max_dbs=5,
+        max_readers=_MAX_READERS,
+        max_spare_txns=_SPARE_READERS,
+        create=create,
+        sync=not create,
+        # Read-ahead helps while a file fits in memory and hurts after.
+        readahead=size < _READAHEAD_LIMIT,
+        # Pages are not wiped before use: nothing but our own data was in that memory.
+        meminit=False,
+    )
+    _make_whole(path / "data.mdb", environment)
+    return environment
+
+
+def _make_whole(path: Path, environment: lmdb.Environment) -> None:
+    """Make the file as long as it says it is.
+
+    Reading a map beyond the end of its file kills the process, and so may reading a hole; of a file
+    that was cut off, LMDB then finds empty pages instead and says so.
+    """
+    size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    found = os.path.getsize(path)
+    if found < size:
+        reserve(path, size - found, found)
+
+
+def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
+    """The handles of all tables. Raises lmdb.Error when one is missing."""
+    names = (b"meta", b"points", b"rows", b"bits", b"touches")
+    return Tables(*(environment.open_db(name, create=create) for name in names))
+
+
+def grow_map(environment: lmdb.Environment) -> None:
+    """Make room for more data. No transaction of this process may be open."""
+    size = environment.info()["map_size"]
+    environment.set_mapsize(size + min(size, _LARGEST_MAP_STEP))
+
+
+def sync_environment(path: Path) -> None:
+    """Make a new environment's files durable, and their entries in the directory `path`."""
+    sync_file(path / "data.mdb")
+    sync_directory(path)
+
+
+class TableReader:
+    """Reads of the points and rows in one transaction. Used by one thread at a time."""
+
+    def __init__(self, transaction: Transaction, tables: Tables) -> None:
+        self._transaction = transaction
+        self._tables = tables
+
+    def release(self) -> None:
+        """Let go of the transaction, which is over. Nothing is read any more."""
+        del self._transaction
+
+    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """The id key and the row key of each point that exists among `keys`, in their order."""
+        found = zip(keys, self._get_each(keys, self._tables.points), strict=True)
+        return [(key, row_key) for key, row_key in found if row_key is not None]
+
+    def find_rows(self, keys: Sequence[bytes]) -> Rows:
+        """The rows of the points that exist among the id keys `keys`, in their order."""
+        return decode_rows([row_key for _, row_key in self.find(keys)])
+
+    def find_row(self, key: bytes) -> int | None:
+        """The row of the point with the id key `key`."""
+        found = self._transaction.get(key, db=self._tables.points)
+        return None if found is None else int.from_bytes(found, "big")
+
+    def last_key(self) -> bytes | None:
+        """The key of the last id in their order; None where there is no point."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            return cursor.key() if cursor.last() else None
+
+    def values(self, rows: Rows) -> list[bytes]:
+        """The values of `rows`, all of them live, in their order."""
+        return self.values_at(encode_rows(rows))
+
+    def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
+        """The values of the live rows that have the keys `row_keys`, in their order."""
+        values = self._get_each(row_keys, self._tables.rows)
+        return [value for value in values if value is not None]
+
+    def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
+        # A cursor's getmulti lets go of the interpreter three times a key, each time to whoever
+        # is waiting for it; this does once, and takes less time besides.
+        get = self._transaction.get
+        parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
+        return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
+
+    def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
+        """The values of the first of `rows`, all live, up to the one that brings them to `size`.
+
+        Sizes are in bytes; each row counts `extra` more than its value.
+        """
+        values: list[bytes] = []
+        with self._transaction.cursor(self._tables.rows) as cursor:
+            for key in encode_rows(rows):
+                cursor.set_key(key)
+                values.append(cursor.value())
+                size -= len(values[-1]) + extra
+                if size <= 0:
+                    break
+        return values
+
+    def values_until(self, rows: Rows, size: int) -> list[bytes]:
+        """The values of the first of `rows`, all live, up to the one that brings them to `size`.
+
+        For rows that are mostly wanted all: `values_within` is for those that are mostly not.
+        """
+        values: list[bytes] = []
+        for value in self._get_each(encode_rows(rows), self._tables.rows):
+            assert value is not None
+            values.append(value)
+            size -= len(value)
+            if size <= 0:
+                break
+        return values
+
+    def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The id key and row key of every point from the id key `start` on, in the order of ids."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            if cursor.set_range(start) if start else cursor.first():
+                yield from cursor.iternext()
+
+    def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """The first `limit` of `scan`."""
+        entries = self.scan(start)
+        found = list(islice(entries, min(limit, _PAGE)))
+        while len(found) < limit:
+            checkpoint()
+            more = list(islice(entries, min(limit - len(found), _PAGE)))
+            if not more:
+                break
+            found += more
+        return found

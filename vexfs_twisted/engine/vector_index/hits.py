@@ -1,0 +1,125 @@
+"""The best of scored rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import Distance
+from ..storage.bitmap import Rows
+from .kernels import Scores
+
+_GROUP = 64
+
+
+class Hits(NamedTuple):
+    """The nearest rows of one query and their scores, the best first, equal ones by row."""
+
+    rows: Rows
+    scores: Scores
+
+    def where(self, mask: NDArray[np.bool_]) -> Hits:
+        """The hits that `mask`, shape [n], keeps."""
+        return Hits(self.rows[mask], self.scores[mask])
+
+    def between(self, start: int, stop: int) -> Hits:
+        """The hits from place `start` to before `stop`."""
+        return Hits(self.rows[start:stop], self.scores[start:stop])
+
+
+def no_hits() -> Hits:
+    """The answer of a search that finds nothing."""
+    return Hits(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+
+
+def badness_of(distance: Distance, scores: Scores) -> Scores:
+    """Scores turned so that smaller is nearer."""
+    return -scores if distance.larger_is_nearer else scores
+
+
+def best_of(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
+    """The best `limit` of scored rows, in order; a score that is not a number is the worst."""
+    badness = badness_of(distance, scores)
+    if limit < len(rows):
+        chosen = np.flatnonzero(~(badness > _bound(badness, limit)))
+        rows, scores, badness = rows[chosen], scores[chosen], badness[chosen]
+    order = np.lexsort((rows, badness))[:limit]
+    return Hits(rows[order], scores[order])
+
+
+def merged_hits(distance: Distance, old: Hits, new: Hits, limit: int) -> Hits:
+    """The best `limit` of both."""
+    if not len(old.rows):
+        return new
+    rows = np.concatenate([old.rows, new.rows])
+    return best_of(distance, rows, np.concatenate([old.scores, new.scores]), limit)
+
+
+def _bound(badness: Scores, limit: int) -> np.float32:
+    """A value that at least `limit` of `badness` do not exceed, and few others."""
+    groups = len(badness) // _GROUP
+    if limit < groups:
+        # The least of each group suffice: `limit` of them lie below the bound already.
+        badness = np.fmin.reduce(badness[: groups * _GROUP].reshape(groups, _GROUP), axis=1)
+    bound: np.float32 = np.partition(badness, limit - 1)[limit - 1]
+    return bound
+
+
+class HitTable(NamedTuple):
+    """Hits of several queries side by side: shapes [q, n], -1 for the row where there is none."""
+
+    rows: NDArray[np.int64]
+    scores: Scores
+
+    @classmethod
+    def of(cls, found: Sequence[Hits]) -> HitTable:
+        """The hits of each query."""
+        table = cls.empty(len(found), max((len(own.rows) for own in found), default=0))
+        for place, own in enumerate(found):
+            table.rows[place, : len(own.rows)] = own.rows
+            table.scores[place, : len(own.rows)] = own.scores
+        return table
+
+    @classmethod
+    def empty(cls, queries: int, width: int) -> HitTable:
+        """A table without hits, to be filled."""
+        rows = np.full((queries, width), -1, dtype=np.int64)
+        return cls(rows, np.zeros((queries, width), dtype=np.float32))
+
+    def where(self, mask: NDArray[np.bool_]) -> HitTable:
+        """The hits of the queries that `mask`, shape [q], keeps."""
+        return HitTable(self.rows[mask], self.scores[mask])
+
+    def fill(self, places: NDArray[np.int64], part: HitTable) -> None:
+        """Put the hits of some queries, for which there is room, in their places."""
+        width = part.rows.shape[1]
+        self.rows[places, :width] = part.rows
+        self.scores[places, :width] = part.scores
+
+
+def ranked_hits(
+    distance: Distance, tables: Sequence[HitTable], limits: NDArray[np.int64]
+) -> list[Hits]:
+    """The best hits of each query over all tables, in order, as many as its limit."""
+    if len(tables) == 1:
+        rows, scores = tables[0]
+    else:
+        rows = np.concatenate([table.rows for table in tables], axis=1)
+        scores = np.concatenate([table.scores for table in tables], axis=1)
+    is_none = rows < 0
+    badness = badness_of(distance, scores)
+    if is_none.any():
+        order = np.lexsort((rows, badness, is_none), axis=1)
+    else:
+        order = np.lexsort((rows, badness), axis=1)
+    every = np.arange(len(rows))[:, np.newaxis]
+    order = order[:, : int(limits.max(initial=0))]
+    rows, scores = rows[every, order], scores[every, order]
+    counts = np.minimum(is_none.shape[1] - np.add.reduce(is_none, axis=1), limits).tolist()
+    return [
+        Hits(own_rows[:count], own_scores[:count])
+        for own_rows, own_scores, count in zip(rows, scores, counts, strict=True)
+    ]

@@ -1,0 +1,114 @@
+"""Scores beyond what float32 holds, and searches that may come upon them.
+
+The kernels compute in float32, in which the square of a component is infinite from about 2e19 on,
+and the sum of an infinite and a negative infinite product is no number. Whether that may happen is
+told by the lengths of a query and of the longest vector, which nearly always says no. Where it
+happens, the scores are computed again in double precision, which no sum of products of float32
+overflows; the answer is ranked by those, and a score that is no float32 even so is the largest one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import Distance
+from ..mvcc.state import VectorSpace
+from ..read_bounds import checkpoint
+from ..storage.bitmap import Rows
+from ..vectors.norms import squared_norms
+from .candidates import CandidateSet
+from .hits import Hits, no_hits
+from .kernels import Matrix
+from .scan import by_scan, scan_scores
+from .search import Limits
+from .search import search_space as search
+from .search_parameters import ResolvedParameters
+
+_SAFE = 2.0**126
+_SAFE_SQUARE = 2.0**124
+_LARGEST = float(np.finfo(np.float32).max)
+_BLOCK_BYTES = 8 << 20
+
+
+def may_overflow(space: VectorSpace, queries: Matrix) -> NDArray[np.bool_] | None:
+    """Which of `queries`, shape [q, dim], may have scores beyond float32; None: none of them."""
+    bound = space.norm_bound
+    with np.errstate(over="ignore"):
+        is_short = np.vdot(queries, queries) < _SAFE_SQUARE
+    if is_short and bound * bound < _SAFE_SQUARE:
+        return None
+    norms = np.sqrt(squared_norms(queries))
+    if space.params.distance is Distance.DOT:
+        largest = norms * bound
+    elif space.params.distance is Distance.MANHATTAN:
+        largest = (norms + bound) * np.sqrt(space.params.size)
+    else:
+        largest = np.square(norms + bound)
+    doubtful: NDArray[np.bool_] = largest >= _SAFE
+    return doubtful if doubtful.any() else None
+
+
+def search_overflowing(
+    space: VectorSpace,
+    allowed: CandidateSet,
+    queries: Matrix,
+    limits: Limits,
+    route: ResolvedParameters,
+    doubtful: NDArray[np.bool_],
+) -> list[Hits]:
+    """As `search.nearest`, where the scores of the `doubtful` queries may be beyond float32."""
+    found = [no_hits()] * len(queries)
+    # A distance that overflows is infinite, and so is behind all others. A product may be no
+    # number, and then is not found at all.
+    is_product = space.params.distance is Distance.DOT
+    tried = np.flatnonzero(~doubtful) if is_product else np.arange(len(queries))
+    if len(tried):
+        with np.errstate(over="ignore"):
+            hits = search(space, allowed, queries[tried], limits[tried], route)
+        for place, own in zip(tried.tolist(), hits, strict=True):
+            found[place] = own
+    for place in np.flatnonzero(doubtful).tolist():
+        if is_product or not np.isfinite(found[place].scores).all():
+            one = slice(place, place + 1)
+            found[place] = _by_true_scores(space, allowed.rows(), queries[one], limits[one])
+    return found
+
+
+def _by_true_scores(space: VectorSpace, rows: Rows, query: Matrix, limit: Limits) -> Hits:
+    """The nearest of `rows` to one query, shape [1, dim]."""
+    if not len(rows):
+        return no_hits()
+    (hits,) = by_scan(space, rows, query, limit, _true_scores)
+    return Hits(hits.rows, np.clip(hits.scores, -_LARGEST, _LARGEST).astype(np.float32))
+
+
+def _true_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> NDArray[np.float64]:
+    """The scores of `rows`, shape [q, n]: those of the kernel wherever they are finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = scan_scores(space, rows, queries).astype(np.float64)
+    step = max(1, _BLOCK_BYTES // (8 * space.params.size))
+    for query, own in zip(queries.astype(np.float64), scores, strict=True):
+        beyond = np.flatnonzero(~np.isfinite(own))
+        for start in range(0, len(beyond), step):
+            checkpoint()
+            places = beyond[start : start + step]
+            vectors = space.floats(rows[places]).astype(np.float64)
+            own[places] = _scores(space.params.distance, query, vectors)
+    return scores
+
+
+def _scores(
+    distance: Distance, query: NDArray[np.float64], vectors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The scores of `vectors`, shape [n, dim], which are overwritten, against one query, [dim]."""
+    scores: NDArray[np.float64]
+    if distance.larger_is_nearer:
+        scores = vectors @ query
+        return scores
+    np.subtract(vectors, query, out=vectors)
+    if distance is Distance.MANHATTAN:
+        scores = np.abs(vectors, out=vectors).sum(axis=1)
+    else:
+        scores = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return scores

@@ -1,0 +1,130 @@
+"""Making the codes of a range of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....model.collection_params import VectorParams
+from ...storage.bitmap import Rows
+from ...vectors.norms import typical
+from ..kernels import Matrix, faiss, threads_of_faiss
+from .codes import Codes
+from .file import Bytes, CodesFacts, save_codes
+from .kinds import CodeKind, Learned, ShouldStop
+
+Read = Callable[[Rows], Matrix]
+"""Gives the vectors of rows as they are compared, shape [n, dim]."""
+
+_SAMPLED_ROWS = 10_000
+_SAMPLED_ELEMENTS = 1 << 23
+_LEAST_SAMPLED_ROWS = 256
+_BLOCK_ELEMENTS = 1 << 20
+
+
+class _Stopped(Exception):
+    """Encoding was told to stop."""
+
+
+class Encoder:
+    """The encoding of vectors of one kind, by so many threads. For one thread.
+
+    `read` gives them; `should_stop` is asked several times a second.
+    """
+
+    def __init__(
+        self,
+        kind: CodeKind,
+        params: VectorParams,
+        read: Read,
+        threads: int,
+        should_stop: ShouldStop,
+    ) -> None:
+        self._kind = kind
+        self._params = params
+        self._read = read
+        self._threads = threads
+        self._should_stop = should_stop
+
+    def write(
+        self, path: Path, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None = None
+    ) -> CodesFacts | None:
+        """Encode vectors of the rows from `start` on, and write the codes durably.
+
+        `is_coded`, shape [rows], tells which of them have one: at least one does. Codes of the same
+        kind that there are by now, of all vectors in their own range, are taken over if they are
+        most of them. Returns None, and leaves nothing behind, if it was stopped. Raises
+        StorageFull.
+        """
+        if earlier is not None and not self._is_most(earlier, start, is_coded):
+            earlier = None
+        with threads_of_faiss(self._threads):
+            rows = np.flatnonzero(is_coded) + start
+            learned = self._learned(rows) if earlier is None else earlier.learned
+            if learned is None:
+                return None
+            storage = self._kind.storage(self._params)
+            self._kind.teach(storage, learned)
+            blocks = self._blocks(storage, start, is_coded, earlier)
+            limits = (start, start + len(is_coded))
+            try:
+                return save_codes(path, limits, self._kind.name, self._params.size, learned, blocks)
+            except _Stopped:
+                return None
+
+    def _is_most(self, earlier: Codes, start: int, is_coded: NDArray[np.bool_]) -> bool:
+        """Whether what was learned then tells enough of the vectors there are now."""
+        facts = earlier.facts
+        if facts.kind != self._kind.name:
+            return False
+        own = is_coded[max(facts.start - start, 0) : max(facts.stop - start, 0)]
+        return bool(2 * np.count_nonzero(own) >= np.count_nonzero(is_coded))
+
+    def _learned(self, rows: Rows) -> Learned | None:
+        width = self._kind.width(self._params.size)
+        most = max(_SAMPLED_ELEMENTS // width, _LEAST_SAMPLED_ROWS)
+        count = min(len(rows), _SAMPLED_ROWS, most)
+        sample = np.random.default_rng(len(rows)).choice(rows, count, replace=False)
+        vectors = self._kind.bounded(typical(self._read(np.sort(sample))))
+        return self._kind.learn(vectors, self._should_stop)
+
+    def _blocks(
+        self, storage: Any, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None
+    ) -> Iterator[Bytes]:
+        """The codes of all rows, in blocks."""
+        size = storage.sa_code_size()
+        step = max(_BLOCK_ELEMENTS // storage.d, 1)
+        for first in range(start, start + len(is_coded), step):
+            if self._should_stop():
+                raise _Stopped
+            chosen = is_coded[first - start : first - start + step].copy()
+            block = np.zeros((len(chosen), size), dtype=np.uint8)
+            if earlier is not None:
+                _take_over(earlier, first, block, chosen)
+            places = np.flatnonzero(chosen)
+            if len(places):
+                block[places] = self._encoded(storage, places + first)
+            yield block
+
+    def _encoded(self, storage: Any, rows: Rows) -> Bytes:
+        vectors = self._kind.bounded(self._read(rows))
+        codes = np.empty((len(rows), storage.sa_code_size()), dtype=np.uint8)
+        storage.sa_encode_c(len(rows), faiss.swig_ptr(vectors), faiss.swig_ptr(codes))
+        return codes
+
+
+def _take_over(earlier: Codes, first: int, block: Bytes, is_left: NDArray[np.bool_]) -> None:
+    """Put the codes that there are into a block of those of the rows from `first` on.
+
+    `is_left`, shape [rows of the block], tells which are still to be made.
+    """
+    facts = earlier.facts
+    begin, end = max(first, facts.start), min(first + len(block), facts.stop)
+    if begin < end:
+        own = earlier.rows[begin - facts.start : end - facts.start]
+        block[begin - first : end - first] = own
+        is_left[begin - first : end - first] = False

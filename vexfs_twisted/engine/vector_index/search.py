@@ -1,0 +1,155 @@
+"""Search of a vector space: graphs where they are the cheaper way, scans where they are not.
+
+Every answer is complete: never shorter than wanted while there are allowed rows left, whatever a
+graph has missed. Every score in it is the kernel's, whichever way its row was found.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ..mvcc.state import VectorSpace
+from ..read_bounds import checkpoint, expect
+from ..storage.bitmap import Rows
+from . import exact
+from .candidates import CandidateSet
+from .costs import scan_cost, threads_for
+from .graph_search import GraphSearch, graph_search_of, search_graph
+from .hits import Hits, HitTable, no_hits, ranked_hits
+from .kernels import Matrix, threads_of_faiss
+from .pairs import score_pairs
+from .search_parameters import ResolvedParameters
+from .segments import unindexed
+
+Limits = NDArray[np.int64]
+
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+_NARROWEST = 64
+_MOST_CANDIDATES = 1 << 20
+_CALL_NS = 50e6
+
+_FEW_SCANNED = 128
+"""So few rows are all taken for candidates: to choose among them costs more than to score them."""
+
+
+@frozen
+class _Plan:
+    """The graphs to search, and the rows to scan, ascending."""
+
+    beams: list[GraphSearch]
+    scanned: Rows
+
+    def at_once(self, cost: float, threads: int) -> int:
+        """How many queries are searched together, so that memory and native calls are bounded.
+
+        `cost`: nanoseconds that a query takes of one thread.
+        """
+        widest = max((beam.ef for beam in self.beams), default=1)
+        return max(min(_MOST_CANDIDATES // widest, int(_CALL_NS * threads / cost)), 1)
+
+
+def search_space(
+    space: VectorSpace,
+    allowed: CandidateSet,
+    queries: Matrix,
+    limits: Limits,
+    route: ResolvedParameters,
+) -> list[Hits]:
+    """For each of `queries`, shape [q, dim], the nearest of the `allowed` rows.
+
+    As many as its limit, which is at most as many as there are.
+    """
+    with threads_of_faiss(threads_for(len(queries))):
+        if route.exact:
+            return exact.search_exact(space, allowed.rows(), queries, limits)
+        classes = _classes(limits)
+        if classes is None:
+            return _together(space, allowed, queries, limits, route)
+        found = [no_hits()] * len(queries)
+        for places in classes:
+            hits = _together(space, allowed, queries[places], limits[places], route)
+            for place, own in zip(places.tolist(), hits, strict=True):
+                found[place] = own
+        return found
+
+
+def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
+    """The places of limits that are alike enough to be searched for together; None: all are."""
+    if limits.max() <= _NARROWEST:
+        return None
+    widths = np.ceil(np.log2(np.maximum(limits, _NARROWEST)))
+    kinds = np.unique(widths)
+    if len(kinds) == 1:
+        return None
+    return [np.flatnonzero(widths == kind) for kind in kinds]
+
+
+def _together(
+    space: VectorSpace,
+    allowed: CandidateSet,
+    queries: Matrix,
+    limits: Limits,
+    route: ResolvedParameters,
+) -> list[Hits]:
+    plan = _planned(space, allowed, len(queries), int(limits.max()), route)
+    if not plan.beams and not 0 < len(plan.scanned) <= _FEW_SCANNED:
+        return exact.search_exact(
+            space, plan.scanned, queries, np.minimum(limits, len(plan.scanned))
+        )
+    found: list[Hits] = []
+    threads = threads_for(len(queries))
+    cost = sum(beam.cost(space.params.size) for beam in plan.beams) or 1.0
+    expect(cost * len(queries) / threads * 1e-9)
+    step = plan.at_once(cost, threads)
+    for start in range(0, len(queries), step):
+        checkpoint()
+        part = slice(start, start + step)
+        found += _searched(space, allowed, queries[part], limits[part], plan)
+    return found
+
+
+def _searched(
+    space: VectorSpace, allowed: CandidateSet, queries: Matrix, limits: Limits, plan: _Plan
+) -> list[Hits]:
+    """What the beams of a plan hold for each query, or the few rows it scans, or both."""
+    tables = [search_graph(space, allowed, queries, beam) for beam in plan.beams]
+    if 0 < len(plan.scanned) <= _FEW_SCANNED:
+        tables.append(_all_of(space, queries, plan.scanned))
+    elif len(plan.scanned):
+        own_limits = np.minimum(limits, len(plan.scanned))
+        tables.append(HitTable.of(exact.search_exact(space, plan.scanned, queries, own_limits)))
+    return ranked_hits(space.params.distance, tables, limits)
+
+
+def _all_of(space: VectorSpace, queries: Matrix, rows: Rows) -> HitTable:
+    """All of a few rows, scored for every query."""
+    pairs = np.broadcast_to(rows, (len(queries), len(rows)))
+    return HitTable(pairs, score_pairs(space, queries, pairs))
+
+
+def _planned(
+    space: VectorSpace, allowed: CandidateSet, queries: int, wanted: int, route: ResolvedParameters
+) -> _Plan:
+    """How so many queries for the nearest `wanted` rows each are best answered together."""
+    ranges = list(unindexed(space.segments, allowed.room))
+    if sum(stop - start for start, stop in ranges) > route.most_unindexed and (
+        sum(space.present.count_between(*range_) for range_ in ranges) > route.most_unindexed
+    ):
+        ranges = []
+    beams: list[GraphSearch] = []
+    for segment in space.segments:
+        count = allowed.count_between(segment.start, segment.stop)
+        if segment.graph is None or not count:
+            continue
+        beam = graph_search_of(segment, segment.graph, count, wanted, route)
+        scanning = scan_cost(count, space.params.size, queries)
+        is_few = allowed.is_filtered and count < route.scanned_below
+        # A beam of all nodes is no wider than what links lead to, and a scan is true and cheaper.
+        if is_few or beam.ef == segment.nodes or scanning <= beam.cost(space.params.size):
+            ranges.append((segment.start, segment.stop))
+        else:
+            beams.append(beam)
+    parts = [allowed.rows_between(*range_) for range_ in sorted(ranges)]
+    return _Plan(beams, parts[0] if len(parts) == 1 else np.concatenate([_NO_ROWS, *parts]))

@@ -1,0 +1,213 @@
+"""A flat file of vectors, one row after another, mapped read-only by those who read.
+
+After a header of one page, row r lies at byte 4096 + r * its size, in the form of the file (see
+`forms`). The file says nothing about which rows count: that is in the tables. It only grows, in
+ever larger steps and sparsely, so that new maps are rare; an array handed out stays valid on the
+old map. Before the last row that was ever written there are holes only where `holes` allows them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from struct import Struct
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import Memory
+from ..errors import UnknownFormat, UnusableDataFolder
+from ..storage.file_map import FileMap
+from ..storage.hole_punching import holes, may_have_holes, punch
+from ..storage.map_advice import advise
+from .encodings import Encoding, Stored
+
+HEADER_SIZE = 4096
+_MAGIC = b"VEXFSVEC"
+_VERSION = 1
+_HEADER = Struct("<8sIII")
+_FIRST_STEP = 1 << 18
+_LARGEST_STEP = 1 << 30
+
+
+class VectorFile:
+    """An open vector file. Written by one thread; `matrix` may be taken by any.
+
+    It has a descriptor until `let_go`, and again once it is written to.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        form: Encoding,
+        dimension: int,
+        capacity: int,
+        memory: Memory | None,
+        *,
+        has_holes: bool,
+    ) -> None:
+        self._path = path
+        self._opening = Lock()
+        self._opened: int | None = None
+        self._memory = memory
+        self._form = form
+        self._width = form.width(dimension)
+        self._row_size = _row_size(form, dimension)
+        self._capacity = capacity
+        self._has_holes = has_holes
+        self._filled = 0
+        self._matrix = self._nothing()
+
+    @classmethod
+    def create(cls, path: Path, form: Encoding, dimension: int) -> None:
+        """Write a file without rows and sync it; its directory entry is left to the caller."""
+        with open(path, "xb") as file:
+            header = _HEADER.pack(_MAGIC, _VERSION, dimension, form.number)
+            file.write(header.ljust(HEADER_SIZE, b"\0"))
+            file.truncate(HEADER_SIZE + _grown(0, 1, _row_size(form, dimension)))
+            file.flush()
+            os.fsync(file.fileno())
+
+    @classmethod
+    def open(
+        cls, path: Path, form: Encoding, dimension: int, rows: int, memory: Memory | None = None
+    ) -> VectorFile:
+        """Open the file that must hold `rows` rows of `dimension` in this form.
+
+        `memory` is where it is to be kept; where that is None, the kernel decides. Raises
+        UnknownFormat for a header of something else and UnusableDataFolder for a file that is
+        missing or too short.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
+        try:
+            _check_header(path, os.pread(descriptor, HEADER_SIZE, 0), form, dimension)
+            body = os.fstat(descriptor).st_size - HEADER_SIZE
+            capacity = body // _row_size(form, dimension)
+            if capacity < max(rows, 1):
+                reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
+                raise UnusableDataFolder(path.parent, reason)
+            has_holes = may_have_holes(path.parent)
+            file = cls(path, form, dimension, capacity, memory, has_holes=has_holes)
+            file._map(descriptor, capacity)
+            file._opened = descriptor
+            return file
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    @property
+    def matrix(self) -> Stored:
+        """All rows there are, and more, shape [capacity, width], on the newest map, read-only."""
+        return self._matrix
+
+    def write(self, row: int, data: Stored) -> None:
+        """Put stored rows, shape [n, width], C-contiguous, at `row` and on; not yet synced.
+
+        Raises OSError.
+        """
+        self.make_room(row + len(data))
+        self.fill(row)
+        left = data.data.cast("B")
+        offset = HEADER_SIZE + row * self._row_size
+        while left:
+            written = os.pwrite(self._descriptor, left, offset)
+            left = left[written:]
+            offset += written
+        self._filled = max(self._filled, offset)
+
+    def make_room(self, rows: int) -> None:
+        """Have `matrix` reach to the end of the first `rows` rows. Takes no room on the device."""
+        if rows <= self._capacity:
+            return
+        size = _grown(self._capacity * self._row_size, rows, self._row_size)
+        os.ftruncate(self._descriptor, HEADER_SIZE + size)
+        self._map(self._descriptor, size // self._row_size)
+
+    def fill(self, rows: int) -> None:
+        """See to it that the first `rows` rows can be read, written or not. Raises OSError."""
+        end = HEADER_SIZE + rows * self._row_size
+        if end > self._filled:
+            if not self._has_holes:
+                os.posix_fallocate(self._descriptor, self._filled, end - self._filled)
+            self._filled = end
+
+    def drop_after(self, rows: int) -> None:
+        """Give back what rows from number `rows` on take of the device; nobody may refer to them.
+
+        The file keeps its length, with a hole at its end, and its maps stay good.
+        """
+        self._filled = min(self._filled, HEADER_SIZE + rows * self._row_size)
+        os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
+        os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
+
+    def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
+        """Give back what pages of nothing but free rows take of the device; nobody may want them.
+
+        `is_free`, shape [rows], tells of the rows from `first` on.
+        """
+        if not self._has_holes:
+            return
+        offset = HEADER_SIZE + first * self._row_size
+        for start, size in holes(is_free, offset, self._row_size):
+            if not punch(self._descriptor, start, size):
+                return
+
+    def sync(self) -> None:
+        """Wait until everything written is on disk."""
+        os.fdatasync(self._descriptor)
+
+    def let_go(self) -> None:
+        """Close the descriptor until it is needed again. Nobody may be writing."""
+        with self._opening:
+            if self._opened is not None:
+                os.close(self._opened)
+                self._opened = None
+
+    def close(self) -> None:
+        """Close the file, not to be used any more; arrays handed out live on."""
+        self.let_go()
+        self._matrix = self._nothing()
+
+    @property
+    def _descriptor(self) -> int:
+        with self._opening:
+            if self._opened is None:
+                self._opened = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            return self._opened
+
+    def _map(self, descriptor: int, capacity: int) -> None:
+        mapped = FileMap(descriptor, HEADER_SIZE + capacity * self._row_size)
+        flat = mapped.array(self._form.item, offset=HEADER_SIZE)
+        advise(flat, self._memory)
+        self._matrix = flat.reshape(capacity, self._width)
+        self._capacity = capacity
+
+    def _nothing(self) -> Stored:
+        return np.empty((0, self._width), dtype=self._form.item)
+
+
+def _row_size(form: Encoding, dimension: int) -> int:
+    """The bytes of a row."""
+    return form.width(dimension) * form.item.itemsize
+
+
+def _grown(size: int, rows: int, row_size: int) -> int:
+    """The next size in bytes, whole rows, that has room for `rows`."""
+    step = min(max(size, _FIRST_STEP), _LARGEST_STEP)
+    return -(-max(size + step, rows * row_size) // row_size) * row_size
+
+
+def _check_header(path: Path, header: bytes, form: Encoding, dimension: int) -> None:
+    if len(header) < HEADER_SIZE:
+        raise UnusableDataFolder(path.parent, f"{path.name} is truncated: its header is missing")
+    magic, version, found, kind = _HEADER.unpack_from(header)
+    if magic != _MAGIC:
+        raise UnknownFormat(path, "not a vector file")
+    if version != _VERSION or kind != form.number:
+        raise UnknownFormat(path, f"vector file version {version}, data type {kind}")
+    if found != dimension:
+        raise UnknownFormat(path, f"vectors of dimension {found}, not {dimension}")

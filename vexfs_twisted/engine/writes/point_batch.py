@@ -1,0 +1,166 @@
+"""The points of a collection while a group of updates is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.errors import NotFound
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ..filtering.row_filter import RowFilter, select_rows
+from ..mvcc.state import CollectionState, Snapshot
+from ..storage.bitmap import BitmapBuilder, Rows
+from ..storage.bitmap_table import LIVE_SLOT, write_changes
+from ..storage.keys import decode_rows, encode_ids, encode_rows
+from ..storage.payload_changelog import PayloadChange
+from ..storage.payload_changelog_table import write_payload_changes
+from ..storage.row_values import encode_values, key_of
+from ..storage.tables import TableReader, Tables, Transaction
+from ..vectors.vector_file import VectorFile
+from .vector_batch import VectorBatch
+
+Found = Sequence[tuple[bytes, bytes]]
+"""Points that exist: the key of the id and the key of the row of each."""
+
+_BATCH = 4096
+
+
+class PointBatch:
+    """The next moment of the points and their vectors. Used by the one writer alone."""
+
+    def __init__(
+        self,
+        state: CollectionState,
+        transaction: Transaction,
+        tables: Tables,
+        files: Mapping[str, VectorFile],
+    ) -> None:
+        self._state = state
+        self._transaction = transaction
+        self._tables = tables
+        self._touches = state.touches
+        self._live = BitmapBuilder(state.live)
+        self.next_row = state.next_row
+        self.reader = TableReader(transaction, tables)
+        self.spaces = {
+            name: VectorBatch(space, files[name]) for name, space in state.spaces.items()
+        }
+
+    def find_all(self, ids: Sequence[PointId]) -> Found:
+        """The points of distinct `ids`, in their order. Raises NotFound when one is missing."""
+        keys = encode_ids(ids)
+        found = self.reader.find(keys)
+        if len(found) < len(keys):
+            existing = {key for key, _ in found}
+            missing = next(i for i, key in zip(ids, keys, strict=True) if key not in existing)
+            raise NotFound(f"No point with id {missing} found")
+        return found
+
+    def chosen(self, ids: Sequence[PointId] | None, filter_: Filter | None) -> Rows:
+        """The rows, ascending, of the points `ids` or, where it is None, of those that pass.
+
+        Raises NotFound when one of `ids` is missing.
+        """
+        if ids is not None:
+            found = self.find_all(list(dict.fromkeys(ids)))
+            return np.sort(decode_rows([row_key for _, row_key in found]))
+        return self.select(filter_ or Filter())
+
+    def select(self, filter_: Filter) -> Rows:
+        """The rows that pass `filter_`, ascending."""
+        snapshot = self._snapshot()
+        live = snapshot.state.live
+        return live.rows() if filter_.is_empty else select_rows(filter_, snapshot, live)
+
+    def passing(self, filter_: Filter, rows: Rows) -> NDArray[np.bool_]:
+        """Which of `rows`, live and in any order, pass `filter_`."""
+        return RowFilter(filter_, self._snapshot()).mask(rows)
+
+    def append(self, version: int, keys: Sequence[bytes], payloads: Sequence[bytes]) -> Rows:
+        """Give the points of distinct `keys` new rows, without vectors yet, and return those.
+
+        Rows that they had are left to `drop_rows`.
+        """
+        rows = np.arange(self.next_row, self.next_row + len(keys))
+        row_keys = encode_rows(rows)
+        with self._transaction.cursor(self._tables.points) as cursor:
+            # In the order of keys, neighbours share pages of the tree.
+            cursor.putmulti(sorted(zip(keys, row_keys, strict=True)))
+        values = encode_values(version, keys, payloads)
+        with self._transaction.cursor(self._tables.rows) as cursor:
+            cursor.putmulti(zip(row_keys, values, strict=True), append=True)
+        self.next_row += len(keys)
+        self._live.add(rows)
+        return rows
+
+    def rewrite(self, rows: Rows, change: Callable[[bytes], bytes]) -> None:
+        """Put in the place of the values of live `rows` what `change` makes of them."""
+        for start in range(0, len(rows), _BATCH):
+            row_keys = encode_rows(rows[start : start + _BATCH])
+            values = map(change, self.reader.values_at(row_keys))
+            with self._transaction.cursor(self._tables.rows) as cursor:
+                cursor.putmulti(zip(row_keys, values, strict=True))
+
+    def drop_rows(self, found: Found) -> None:
+        """Drop the rows of the points `found`, but not the points."""
+        if not found:
+            return
+        for _, row_key in found:
+            self._transaction.delete(row_key, db=self._tables.rows)
+        rows = decode_rows([row_key for _, row_key in found])
+        self._live.discard(rows)
+        for space in self.spaces.values():
+            space.present.discard(rows)
+
+    def delete(self, ids: Sequence[PointId]) -> None:
+        """Remove those of the points `ids` that exist."""
+        self._delete(self.reader.find(encode_ids(list(dict.fromkeys(ids)))))
+
+    def delete_rows(self, rows: Rows) -> None:
+        """Remove the points of live `rows`."""
+        keys = map(key_of, self.reader.values(rows))
+        self._delete(list(zip(keys, encode_rows(rows), strict=True)))
+
+    def clear(self) -> None:
+        """Remove all points."""
+        self._transaction.drop(self._tables.points, delete=False)
+        self._transaction.drop(self._tables.rows, delete=False)
+        self._live.clear()
+        for space in self.spaces.values():
+            space.present.clear()
+
+    def touch(self, operation: int, rows: Rows) -> None:
+        """Note that `operation` has changed the payloads of `rows`, distinct and in any order."""
+        if len(rows):
+            self._touches = self._touches.extended(PayloadChange(operation, np.sort(rows)))
+
+    def finish(self) -> None:
+        """Sync the vectors, and write the bitmaps and the log of touches."""
+        write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
+        write_payload_changes(self._transaction, self._tables, self._state.touches, self._touches)
+        for space in self.spaces.values():
+            write_changes(self._transaction, self._tables, space.slot, space.present)
+            space.sync()
+
+    def freeze(self) -> CollectionState:
+        """The view with the points as they are by now, good until they change again."""
+        rows = self.next_row
+        return attrs.evolve(
+            self._state,
+            next_row=rows,
+            live=self._live.freeze(rows),
+            spaces={name: space.freeze(rows) for name, space in self.spaces.items()},
+            touches=self._touches,
+        )
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.freeze(), self.reader, is_draft=True)
+
+    def _delete(self, found: Found) -> None:
+        self.drop_rows(found)
+        for key, _ in found:
+            self._transaction.delete(key, db=self._tables.points)

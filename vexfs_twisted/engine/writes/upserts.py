@@ -1,0 +1,112 @@
+"""Updates that give points new rows, for the vectors they come with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ...model.updates import UpdateMode, UpdateVectors, Upsert
+from ...model.vectors import VectorColumn
+from ..storage.bitmap import Rows
+from ..storage.keys import decode_rows, encode_ids
+from ..storage.row_values import payload_of
+from ..vectors.encodings import Matrix
+from .point_batch import Found, PointBatch
+
+
+def upsert(points: PointBatch, update: Upsert, operation: int) -> None:
+    """Write whole points."""
+    keys = encode_ids(update.ids)
+    payloads: Sequence[bytes] = update.payloads
+    kept = _last_of_each(keys)
+    found: Found = points.reader.find(keys if kept is None else [keys[place] for place in kept])
+    if update.update_filter is not None or update.mode is not UpdateMode.UPSERT:
+        found, kept = _permitted(points, update, keys, found, kept)
+    if kept is not None:
+        keys = [keys[place] for place in kept]
+        payloads = [payloads[place] for place in kept]
+    points.drop_rows(found)
+    rows = points.append(operation, keys, payloads)
+    targets = rows
+    if kept is not None:
+        targets = np.full(len(update.ids), -1, dtype=np.int64)
+        targets[np.asarray(kept, dtype=np.int64)] = rows
+    for name, column in update.vectors.items():
+        points.spaces[name].write(*_assigned(column, targets))
+
+
+def update_vectors(points: PointBatch, update: UpdateVectors, operation: int) -> None:
+    """Replace vectors of points. Raises NotFound when one of the points is missing."""
+    numbers = {point_id: number for number, point_id in enumerate(dict.fromkeys(update.ids))}
+    found = points.find_all(list(numbers))
+    targets = np.array([numbers[point_id] for point_id in update.ids], dtype=np.int64)
+    if update.update_filter is not None:
+        mask = points.passing(update.update_filter, _rows_of(found))
+        found = [entry for entry, passes in zip(found, mask, strict=True) if passes]
+        targets = np.where(mask, np.cumsum(mask) - 1, -1)[targets]
+    _move(points, found, update.vectors, targets, operation)
+
+
+def _move(
+    points: PointBatch,
+    found: Found,
+    vectors: Mapping[str, VectorColumn],
+    targets: Rows,
+    operation: int,
+) -> None:
+    """Give the points `found` new rows, with what they have except for the new `vectors`.
+
+    `targets` says for each point of the request which of `found` it is; -1 is none of them.
+    """
+    old = _rows_of(found)
+    payloads = list(map(payload_of, points.reader.values(old)))
+    new = points.append(operation, [key for key, _ in found], payloads)
+    for name, space in points.spaces.items():
+        column = vectors.get(name)
+        space.rewrite(old, new, None if column is None else _assigned(column, targets))
+    points.drop_rows(found)
+
+
+def _permitted(
+    points: PointBatch,
+    update: Upsert,
+    keys: Sequence[bytes],
+    found: Found,
+    kept: Sequence[int] | None,
+) -> tuple[Found, Sequence[int]]:
+    """Those of the points `found`, and of the places `kept`, that the conditions let write."""
+    existing = {key for key, _ in found}
+    replaceable: Found = found
+    if update.mode is UpdateMode.INSERT_ONLY:
+        replaceable = []
+    elif update.update_filter is not None:
+        mask = points.passing(update.update_filter, _rows_of(found))
+        replaceable = [entry for entry, passes in zip(found, mask, strict=True) if passes]
+    writable = {key for key, _ in replaceable}
+    if update.mode is not UpdateMode.UPDATE_ONLY:
+        writable |= {key for key in keys if key not in existing}
+    places = range(len(keys)) if kept is None else kept
+    return replaceable, [place for place in places if keys[place] in writable]
+
+
+def _rows_of(found: Found) -> Rows:
+    return decode_rows([row_key for _, row_key in found])
+
+
+def _last_of_each(keys: Sequence[bytes]) -> Sequence[int] | None:
+    """The ascending positions of the last of equal keys; None when all differ."""
+    last = dict(zip(keys, range(len(keys)), strict=True))
+    return None if len(last) == len(keys) else sorted(last.values())
+
+
+def _assigned(column: VectorColumn, targets: Rows) -> tuple[Rows, Matrix]:
+    """The targets of the vectors of a column, and those vectors.
+
+    `targets` holds one number a point of the request; the vectors of points with -1 are left out.
+    """
+    assigned = targets if column.positions is None else targets[column.positions]
+    chosen = assigned >= 0
+    if chosen.all():
+        return assigned, column.data
+    return assigned[chosen], column.data[chosen]
