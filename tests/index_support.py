@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.engine_support import Floats
-from vexfs_twisted.engine.mvcc.state import VectorSpace
 from vexfs_twisted.engine.storage.bitmap import Bitmap, Rows
 from vexfs_twisted.engine.vector_index.graph import Graph, GraphBuilder, GraphOptions
 from vexfs_twisted.engine.vector_index.segments import Segment
+from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.engine.vectors.norms import normalised, squared_norms
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 

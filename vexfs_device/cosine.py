@@ -7,10 +7,10 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from vexfs_twisted.engine.mvcc.state import VectorSpace
 from vexfs_twisted.engine.storage.bitmap import Rows
 from vexfs_twisted.engine.vector_index.hits import Hits, best_of, merged_hits, no_hits
 from vexfs_twisted.engine.vector_index.kernels import score_block
+from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.engine.vectors.norms import Matrix, normalised, squared_norms
 from vexfs_twisted.model.collection_params import Distance
 

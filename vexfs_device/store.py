@@ -12,12 +12,13 @@ import numpy as np
 
 from vexfs_twisted.device.uapi import InsertFlag
 from vexfs_twisted.engine.collection_store import CollectionStore
-from vexfs_twisted.engine.mvcc.state import CollectionState, VectorSpace
+from vexfs_twisted.engine.mvcc.state import CollectionState
 from vexfs_twisted.engine.storage.bitmap import Rows
 from vexfs_twisted.engine.storage.directories import MarkedDirectories
 from vexfs_twisted.engine.storage.files import storage_errors, sync_directory
 from vexfs_twisted.engine.storage.row_values import heads_of
 from vexfs_twisted.engine.vector_index.exact import search_exact
+from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.engine.vectors.norms import Matrix
 from vexfs_twisted.model.collection import CollectionConfig, CreateCollection, new_config
 from vexfs_twisted.model.collection_params import Distance, VectorParams

@@ -10,7 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
 from tests.index_support import clustered, space_with_graphs
-from vexfs_twisted.engine.mvcc.state import VectorSpace
 from vexfs_twisted.engine.storage.bitmap import Rows
 from vexfs_twisted.engine.storage.row_sets import RowSet
 from vexfs_twisted.engine.vector_index import exact, graph_search, search
@@ -19,6 +18,7 @@ from vexfs_twisted.engine.vector_index.hits import Hits
 from vexfs_twisted.engine.vector_index.pairs import score_pairs
 from vexfs_twisted.engine.vector_index.search import search_space
 from vexfs_twisted.engine.vector_index.search_parameters import ResolvedParameters
+from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.model.collection_params import Distance
 
 ROWS = 700

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import Floats
-from vexfs_twisted.engine.mvcc.state import VectorSpace
 from vexfs_twisted.engine.storage.bitmap import Bitmap, Rows
 from vexfs_twisted.engine.vector_index.exact import search_exact
 from vexfs_twisted.engine.vector_index.hits import Hits
 from vexfs_twisted.engine.vector_index.kernels import score_block, score_rows
+from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.engine.vectors.norms import normalised, squared_norms
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.mvcc.state import VectorSpace
 from vexfs_twisted.engine.optimizer.jobs import Build, Drop, Job, Reason, Verify
 from vexfs_twisted.engine.optimizer.plan import ROWS_AT_ONCE, SMALL, plan
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings, settings_of
@@ -20,6 +19,7 @@ from vexfs_twisted.engine.storage.bitmap import Bitmap, BitmapBuilder
 from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
 from vexfs_twisted.engine.vector_index.graph.graph import Graph
 from vexfs_twisted.engine.vector_index.segments import Segment, Segments, with_replaced
+from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.model.collection_params import (
     Datatype,

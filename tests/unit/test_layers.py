@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,53 +12,52 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support import ROOT
 
 PACKAGE = "vexfs_twisted"
+ENGINE_FOLDER = "vexfs_twisted/engine"
 
 # What each layer may import of the others, beside itself. A single module is a layer of its own.
 LAYERS: dict[str, set[str]] = {
     "__init__": set(),
     "model": set(),
-    "bursts": set(),
+    "wakeup": set(),
     "allocator": set(),
-    "answering": set(),
-    "descriptors": set(),
-    "seldom": set(),
+    "reservations": set(),
+    "file_limit": set(),
+    "throttle": set(),
     "tracebacks": set(),
     "settings": set(),
     "unused_settings": {"settings"},
     "logs": set(),
     "jsonform": {"model"},
     "interfaces": {"model"},
-    "interception": {"model"},
-    "security": {"model", "interception"},
-    "telemetry": {"model", "interception", "logs"},
+    "middleware": {"model"},
+    "security": {"model", "middleware"},
+    "telemetry": {"model", "middleware", "logs"},
     "lifecycle": {"logs"},
-    "output": {"logs", "seldom"},
+    "stdio_log": {"logs", "throttle"},
     "config": {"settings", "unused_settings", "jsonform", "model"},
-    "exhaustion": {"model", "logs", "seldom"},
+    "limit_log": {"model", "logs", "throttle"},
     "engine": {"model", "interfaces", "jsonform"},
     "device": {"model", "interfaces"},
-    "streaming": {"answering", "model", "interfaces"},
-    "userspace": {"__init__", "model", "engine", "device", "logs", "lifecycle"},
-    "storage": {"model", "interfaces", "bursts", "logs", "engine", "device", "streaming"}
-    | {"allocator", "exhaustion"},
-    "operations": {"answering", "model", "interfaces", "logs", "storage", "streaming"},
-    "rest": {"__init__", "answering", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"interception", "exhaustion", "tracebacks"},
-    "rpc": {"__init__", "answering", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"bursts", "interception", "exhaustion", "tracebacks"},
-    "testing": {"model", "interfaces"},
+    "streaming": {"reservations", "model", "interfaces"},
+    "storage": {"model", "interfaces", "wakeup", "logs", "engine", "device", "streaming"}
+    | {"allocator", "limit_log"},
+    "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
+    "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
+    | {"middleware", "limit_log", "tracebacks"},
+    "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
+    | {"wakeup", "middleware", "limit_log", "tracebacks"},
     "proto": {"rpc"},
     "trimming": set(),
-    "parts": {
+    "composition": {
         "allocator",
-        "answering",
+        "reservations",
         "trimming",
         "interfaces",
-        "interception",
+        "middleware",
         "security",
         "telemetry",
         "config",
-        "descriptors",
+        "file_limit",
         "lifecycle",
         "engine",
         "storage",
@@ -67,16 +66,53 @@ LAYERS: dict[str, set[str]] = {
         "rest",
         "rpc",
     },
-    "daemon": {"allocator", "descriptors", "model", "config", "lifecycle", "logs", "output"}
-    | {"engine", "parts"},
-    "twistd": {"config", "daemon", "logs", "output"},
-    "tap": {"__init__", "config", "settings", "logs", "output", "daemon", "twistd"},
-    "probing": {"model", "interfaces", "device", "subcommands"},
+    "daemon": {"allocator", "file_limit", "model", "config", "lifecycle", "logs", "stdio_log"}
+    | {"engine", "composition"},
+    "twistd": {"config", "daemon", "logs", "stdio_log"},
+    "tap": {"__init__", "config", "settings", "logs", "stdio_log", "daemon", "twistd"},
+    "probe_command": {"model", "interfaces", "device", "subcommands"},
     "subcommands": {"__init__"},
-    "adopting": {"config", "settings", "engine", "subcommands"},
-    "main": {"tap", "probing", "adopting"},
+    "adopt_command": {"config", "settings", "engine", "subcommands"},
+    "main": {"tap", "probe_command", "adopt_command"},
     "__main__": {"main"},
 }
+
+# The same of the packages and modules of the engine.
+ENGINE: dict[str, set[str]] = {
+    "__init__": set(),
+    "errors": set(),
+    "read_bounds": set(),
+    "memory_quota": set(),
+    "storage": {"errors", "read_bounds"},
+    "vectors": {"errors", "storage"},
+    "predicates": {"read_bounds"},
+    "text": {"read_bounds"},
+    "payload_index": {"read_bounds", "storage", "predicates", "text"},
+    "vector_index": {"errors", "read_bounds", "storage", "vectors"},
+    "mvcc": {"storage", "payload_index", "vector_index"},
+    "filtering": {"read_bounds", "storage", "predicates", "text", "payload_index", "mvcc"},
+    "writes": {"storage", "vectors", "vector_index", "mvcc", "filtering"},
+    "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
+    | {"filtering"},
+    "checkpoints": {"payload_index", "mvcc"},
+    "collection_store": {"errors", "storage", "vectors", "vector_index", "mvcc", "writes"},
+    "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
+    "cursor": {"mvcc", "query"},
+    "collection": {"read_bounds", "storage", "vector_index", "mvcc", "writes", "query"}
+    | {"checkpoints", "collection_store", "cursor", "optimizer"},
+    "data_folder": {"errors", "storage"},
+    "catalog_files": {"errors", "storage"},
+    "former_catalog": {"catalog_files"},
+    "collection_identity": {"errors", "storage"},
+    "catalog_survey": {"storage", "catalog_files", "collection_identity"},
+    "inventory": {"errors", "storage", "data_folder", "catalog_files", "former_catalog"}
+    | {"collection_identity", "catalog_survey", "collection_store"},
+    "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
+    "catalog": {"errors", "storage", "data_folder", "inventory", "collection"},
+}
+
+# What the userspace device, a package of its own, may import of the server's.
+DEVICE = {"__init__", "model", "engine", "device", "logs", "lifecycle"}
 
 # Libraries that only some layers may import.
 BOUND: dict[str, set[str]] = {
@@ -88,7 +124,7 @@ BOUND: dict[str, set[str]] = {
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},
     "lmdb": {"engine"},
-    "mfusepy": {"userspace"},
+    "mfusepy": set(),
     "yaml": {"settings"},
     "twisted.internet.reactor": {"tap"},
 }
@@ -104,9 +140,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    """Every module of the package, with the layer it is in."""
-    root = ROOT / PACKAGE
+def modules(folder: str = PACKAGE) -> Iterator[tuple[str, Path]]:
+    """Every module below a folder of the project, with the layer it is in."""
+    root = ROOT / folder
     for path in sorted(root.rglob("*.py")):
         yield path.relative_to(root).with_suffix("").parts[0], path
 
@@ -118,7 +154,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def imported_by(source: str, path: Path) -> Iterator[str]:
     """The full names that `source` at `path` imports: of `from a import b` both a and a.b."""
-    package = [PACKAGE, *path.relative_to(ROOT / PACKAGE).parent.parts]
+    package = list(path.relative_to(ROOT).parent.parts)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -131,31 +167,88 @@ def imported_by(source: str, path: Path) -> Iterator[str]:
                 yield f"{origin}.{alias.name}"
 
 
-def layers_of(names: Iterator[str]) -> set[str]:
-    """The layers of ours among imported names; a name of the package itself is `__init__`."""
+def layers_of(
+    names: Iterator[str], package: str = PACKAGE, layers: Mapping[str, set[str]] = LAYERS
+) -> set[str]:
+    """The layers of `package` among imported names; a name of the package itself is `__init__`."""
     found: set[str] = set()
     for name in names:
-        first, *rest = name.split(".")
-        if first == PACKAGE and rest:
-            found.add(rest[0] if rest[0] in LAYERS else "__init__")
+        if name.startswith(f"{package}."):
+            first = name.removeprefix(f"{package}.").partition(".")[0]
+            found.add(first if first in layers else "__init__")
     return found
+
+
+def wrong_imports(folder: str, layers: Mapping[str, set[str]]) -> list[str]:
+    """The imports below a folder of the project that its layers do not allow."""
+    return [
+        f"{path.relative_to(ROOT)} imports {used}"
+        for layer, path in modules(folder)
+        for used in sorted(
+            layers_of(imported(path), folder.replace("/", "."), layers)
+            - layers.get(layer, set())
+            - {layer}
+        )
+    ]
+
+
+def in_order(layers: Mapping[str, set[str]]) -> set[str]:
+    """The layers that can be built one on another."""
+    done: set[str] = set()
+    while ready := {name for name, needs in layers.items() if needs <= done} - done:
+        done |= ready
+    return done
+
+
+def cycles() -> list[list[str]]:
+    """The sets of modules of the server that import each other, directly or not."""
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for _, path in modules()
+    }
+    needs = {name: set(imported(path)) & set(paths) - {name} for name, path in paths.items()}
+    reached = {name: set(found) for name, found in needs.items()}
+    while True:
+        grown = {
+            name: found.union(*(reached[other] for other in found))
+            for name, found in reached.items()
+        }
+        if grown == reached:
+            break
+        reached = grown
+    circles = {
+        tuple(sorted(other for other in found if name in reached[other]))
+        for name, found in reached.items()
+        if name in found
+    }
+    return sorted(map(list, circles))
 
 
 class Layers(SynchronousTestCase):
     def test_every_module_is_in_a_known_layer(self) -> None:
         self.assertEqual({layer for layer, _ in modules()} - set(LAYERS), set())
+        self.assertEqual({layer for layer, _ in modules(ENGINE_FOLDER)} - set(ENGINE), set())
 
     def test_no_two_layers_import_each_other(self) -> None:
-        done: set[str] = set()
-        while ready := {name for name, needs in LAYERS.items() if needs <= done} - done:
-            done |= ready
-        self.assertEqual(set(LAYERS) - done, set())
+        self.assertEqual(set(LAYERS) - in_order(LAYERS), set())
+        self.assertEqual(set(ENGINE) - in_order(ENGINE), set())
 
     def test_imports_go_one_way(self) -> None:
+        self.assertEqual(wrong_imports(PACKAGE, LAYERS), [])
+
+    def test_imports_of_the_engine_go_one_way(self) -> None:
+        self.assertEqual(wrong_imports(ENGINE_FOLDER, ENGINE), [])
+
+    def test_no_modules_import_each_other(self) -> None:
+        # Those of the REST interface do, for their types.
+        found = [circle for circle in cycles() if not circle[0].startswith("vexfs_twisted.rest.")]
+        self.assertEqual(found, [])
+
+    def test_the_userspace_device_imports_little_of_the_server(self) -> None:
         wrong = [
             f"{path.relative_to(ROOT)} imports {used}"
-            for layer, path in modules()
-            for used in sorted(layers_of(imported(path)) - LAYERS.get(layer, set()) - {layer})
+            for _, path in modules("vexfs_device")
+            for used in sorted(layers_of(imported(path)) - DEVICE)
         ]
         self.assertEqual(wrong, [])
 

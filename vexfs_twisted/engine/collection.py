@@ -42,6 +42,7 @@ from .mvcc.pinned import SnapshotLost
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.optimizer import Optimizer
 from .optimizer.report import indexed_count, report, segment_count, status, tasks
+from .query.accelerator import SearchAccelerator
 from .query.cursor_sources import CursorSource, query_source, retrieve_source, scroll_source
 from .query.facets import facet
 from .query.fields import build_fields, describe_fields
@@ -51,7 +52,6 @@ from .read_bounds import UNBOUNDED, ReadBoundsOfEach
 from .storage.files import storage_errors
 from .storage.latch import LatchClosed
 from .storage.open_files import OpenFiles
-from .vector_index.accelerator import SearchAccelerator
 from .writes.payload_edits import check_depth
 from .writes.write_batch import Outcome
 

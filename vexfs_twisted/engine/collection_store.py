@@ -19,7 +19,7 @@ from ..model.updates import Update
 from .errors import UnusableDataFolder
 from .mvcc.pinned import PinnedSnapshot, SnapshotLost
 from .mvcc.published import PublishedStates
-from .mvcc.state import CollectionState, Snapshot, VectorSpace
+from .mvcc.state import CollectionState, Snapshot
 from .mvcc.table_access import OpenTables, TableAccess
 from .storage.bitmap_table import LIVE_SLOT, read_bitmap
 from .storage.counters import (
@@ -44,6 +44,7 @@ from .storage.tables import (
     sync_environment,
 )
 from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
+from .vector_index.space import VectorSpace
 from .vectors.encodings import Encoding, encoding_of
 from .vectors.vector_file import VectorFile
 from .writes.write_batch import Outcome, WriteBatch
@@ -124,7 +125,8 @@ class CollectionStore:
     def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         """Carry out sequences of checked updates in one transaction.
 
-        Answers for each sequence what `WriteBatch.apply` does: a sequence ends with its first error.
+        Answers for each sequence what `WriteBatch.apply` does: a sequence ends with its first
+        error.
         When something unexpected breaks, every update is tried in a transaction of its own, so
         that only the sequence that breaks fails. Raises GateClosed after `close`.
         """

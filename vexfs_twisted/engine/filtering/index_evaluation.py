@@ -22,13 +22,13 @@ from ..payload_index.postings import (
     union,
 )
 from ..payload_index.row_snapshot import RowSnapshot
-from ..payload_index.sorted_values import Mask
+from ..predicates.index_semantics import as_indexed, sees_integers
 from ..predicates.uuids import matches_uuids
 from ..predicates.value_tests import PayloadTest, plain_text_test
 from ..read_bounds import checkpoint, in_slices
 from ..storage.bitmap import Rows
+from ..storage.row_sets import Mask
 from ..storage.row_values import payloads_of
-from .index_semantics import as_indexed, sees_integers
 from .nested_bounds import nested_bound
 from .payload_tests import IndexAt, RowCondition, nested_test
 

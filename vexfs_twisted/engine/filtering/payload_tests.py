@@ -18,12 +18,12 @@ from ...model.filters import (
 )
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import EachElement, Step
+from ..predicates.index_semantics import as_indexed, sees_integers
 from ..predicates.paths import array_steps, elements_at, strings_at
 from ..predicates.uuids import matches_uuids
 from ..predicates.value_tests import Payload, PayloadTest, integer_test, payload_test, uuid_test
 from ..read_bounds import checkpoint
 from ..text.predicates import indexed_text_test
-from .index_semantics import as_indexed, sees_integers
 
 Test: TypeAlias = Callable[[int, Payload], bool]
 """Whether a payload passes, given its position in the batch that is tested."""

@@ -1,4 +1,4 @@
-"""The views of a collection: those that a reader may find, and those that are still looked at."""
+"""The states of a collection: those that a reader may find, and those that are still looked at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .state import CollectionState
 
 
 class PublishedStates:
-    """PublishedStates by the number of the transaction that made each. Changed by the one writer alone.
+    """States by the number of the transaction that made each. Changed by the one writer alone.
 
     The newest two are filed: a reader whose transaction has begun by then finds what it sees, and
     one that comes too late begins again.

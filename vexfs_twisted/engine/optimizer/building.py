@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..mvcc.state import VectorSpace
 from ..storage.bitmap import Rows
 from ..storage.map_advice import advise
 from ..vector_index.graph.builder import GraphBuilder, GraphOptions
 from ..vector_index.graph.eligible import copies_for
 from ..vector_index.graph.graph import Graph
 from ..vector_index.segments import Segment, graph_file
+from ..vector_index.space import VectorSpace
 from .jobs import Build
 from .settings import OptimizerSettings
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ..mvcc.state import VectorSpace
 from ..vector_index.quantization import (
     CodedGraph,
     CodeKind,
@@ -17,6 +16,7 @@ from ..vector_index.quantization import (
     codes_options,
 )
 from ..vector_index.segments import Segment, codes_file
+from ..vector_index.space import VectorSpace
 from .building import ShouldStop, Stopped
 from .settings import OptimizerSettings
 

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from ..mvcc.state import VectorSpace
 from ..vector_index.segments import Segment, Segments
+from ..vector_index.space import VectorSpace
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import OptimizerSettings
 

@@ -11,7 +11,8 @@ from attrs import frozen
 
 from ...model.collection import CollectionStatus
 from ...model.optimizations import Optimizations, PendingOptimization, SegmentSummary
-from ..mvcc.state import CollectionState, VectorSpace
+from ..mvcc.state import CollectionState
+from ..vector_index.space import VectorSpace
 from .jobs import Build, Encode, Job, Punch, Reason
 from .journal import Journal
 from .plan import plan

@@ -18,7 +18,8 @@ from ...model.payload_index import TextOptions
 from ..predicates.geo import place_of
 from ..predicates.value_tests import count_of
 from ..read_bounds import in_slices
-from .sorted_values import Mask, SortedValues
+from ..storage.row_sets import Mask
+from .sorted_values import SortedValues
 from .text_postings import TextPostings
 
 

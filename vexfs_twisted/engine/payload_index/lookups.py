@@ -25,9 +25,9 @@ from ..predicates.geo import is_inside
 from ..predicates.uuids import canonical
 from ..predicates.value_tests import StringTest, lies_within
 from ..read_bounds import in_slices
+from ..storage.row_sets import RowNumbers
 from .column import Column, ColumnPart, ColumnVersion
 from .postings import Complement, ListedRows, Postings, ValueSpan, union
-from .sorted_values import RowNumbers
 
 _SLICE = 1024
 _NUMBERS = (ColumnPart.INTEGERS, ColumnPart.LARGE, ColumnPart.FLOATS)

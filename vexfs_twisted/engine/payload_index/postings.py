@@ -15,8 +15,8 @@ from attrs import frozen
 
 from ..read_bounds import checkpoint
 from ..storage.bitmap import Bitmap, Rows
-from ..storage.row_sets import RowSet
-from .sorted_values import Mask, Places, RowNumbers, SortedValues
+from ..storage.row_sets import Mask, RowNumbers, RowSet
+from .sorted_values import Places, SortedValues
 
 _DENSE = 8
 """Rows that are at least one in so many are made a mask of, though they are in order already."""

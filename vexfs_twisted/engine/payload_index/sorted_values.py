@@ -12,9 +12,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ...model.filters import DatetimeRange, Number, Range, ValuesCount
+from ..storage.row_sets import Mask, RowNumbers
 
-RowNumbers: TypeAlias = NDArray[np.uint32]
-Mask: TypeAlias = NDArray[np.bool_]
 Places: TypeAlias = NDArray[np.uint32]
 Bounds = Range | DatetimeRange | ValuesCount
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
 from ...model.payload_index import TextOptions
 from ..storage.bitmap import Rows
+from ..storage.row_sets import Mask
 from ..text.predicates import has_phrase, reader_of
 from .postings import NOTHING, ListedRows, Postings, TestedRows, intersection, union
-from .sorted_values import Mask, SortedValues
+from .sorted_values import SortedValues
 
 _ROW_BITS = np.uint64(32)
 _BYTES_A_TOKEN = 128

@@ -26,8 +26,8 @@ from ...model.filters import (
     ValuesCount,
 )
 from ...model.payload_path import Step
-from ..filtering.index_semantics import integers_seen
 from .geo import Area, is_inside, place_of
+from .index_semantics import integers_seen
 from .paths import reached, values_at
 from .uuids import canonical, canonical_match
 

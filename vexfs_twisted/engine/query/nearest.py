@@ -22,15 +22,16 @@ from ...model.queries import (
 from ...model.scored_points import ScoredSlice
 from ...model.vectors import Vector
 from ..filtering.row_filter import selected
-from ..mvcc.state import Snapshot, VectorSpace
+from ..mvcc.state import Snapshot
 from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
 from ..storage.keys import encode_id
 from ..vector_index import overflow
-from ..vector_index.accelerator import SearchAccelerator
 from ..vector_index.candidates import CandidateSet
 from ..vector_index.hits import Hits
 from ..vector_index.search import search_space
 from ..vector_index.search_parameters import resolved_parameters
+from ..vector_index.space import VectorSpace
+from .accelerator import SearchAccelerator
 from .records import check_selection, expect_points, fetch_columns, fetch_scored
 from .scrolling import scroll_scored
 

@@ -11,11 +11,12 @@ from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.scored_points import ScoredColumns, ScoredSlice
 from ...model.vectors import NamedVectors, Vector
 from ..memory_quota import current
-from ..mvcc.state import Snapshot, VectorSpace
+from ..mvcc.state import Snapshot
 from ..read_bounds import checkpoint, expect
 from ..storage.bitmap import Rows
 from ..storage.row_values import heads_of, payloads_of
 from ..vector_index.kernels import Scores
+from ..vector_index.space import VectorSpace
 from .payloads import payload_selection
 
 # What `_make` does, without a frame of Python for each of them.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..payload_index.sorted_values import Mask, RowNumbers
 from .bitmap import Bitmap, Rows
+
+RowNumbers: TypeAlias = NDArray[np.uint32]
+Mask: TypeAlias = NDArray[np.bool_]
 
 _SPARSE = 64
 """A set with fewer than one row in so many is kept as numbers."""

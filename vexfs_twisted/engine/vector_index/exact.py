@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mvcc.state import VectorSpace
 from ..read_bounds import expect
 from ..storage.bitmap import Rows
 from .costs import scan_cost, threads_for
@@ -20,6 +19,7 @@ from .hits import Hits, no_hits
 from .kernels import Matrix
 from .products import by_products, can_multiply
 from .scan import by_scan
+from .space import VectorSpace
 
 _LEAST_BATCH = 12
 _LARGEST_BATCH_LIMIT = 512

@@ -14,7 +14,6 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from ..mvcc.state import VectorSpace
 from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
 from . import exact
@@ -27,6 +26,7 @@ from .pairs import score_pairs
 from .quantization.coded import CodedGraph
 from .search_parameters import ResolvedParameters
 from .segments import Segment
+from .space import VectorSpace
 
 _SPARE = 8
 """More candidates than wanted, since graphs round otherwise than the kernel of scores does."""

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
-from ..mvcc.state import VectorSpace
 from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
 from ..vectors.norms import squared_norms
@@ -24,6 +23,7 @@ from .scan import by_scan, scan_scores
 from .search import Limits
 from .search import search_space as search
 from .search_parameters import ResolvedParameters
+from .space import VectorSpace
 
 _SAFE = 2.0**126
 _SAFE_SQUARE = 2.0**124

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...model.collection_params import Datatype, Distance
-from ..mvcc.state import VectorSpace
 from ..read_bounds import checkpoint
 from .kernels import Matrix, RowMatrix, Scores, score_block, score_rows
+from .space import VectorSpace
 
 _GATHERED_BYTES = 2 << 20
 _COMPONENTS = 50_000_000

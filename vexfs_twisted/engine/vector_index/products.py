@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
-from ..mvcc.state import VectorSpace
 from ..read_bounds import in_slices
 from ..storage.bitmap import Rows
 from ..vectors.norms import squared_norms
@@ -16,6 +15,7 @@ from .costs import threads_for
 from .hits import Hits, badness_of
 from .kernels import Matrix, Scores, approximate_nearest
 from .pairs import is_read_in_place, score_pairs
+from .space import VectorSpace
 
 _SPARE_CANDIDATES = 16
 _GATHERED_BYTES = 8 << 20

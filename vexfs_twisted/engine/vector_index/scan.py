@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
-from ..mvcc.state import VectorSpace
 from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
 from .hits import Hits, best_of, merged_hits, no_hits
 from .kernels import Matrix, Scores, score_block
 from .pairs import is_read_in_place, score_pairs
+from .space import VectorSpace
 
 _SCANNED_ROWS = 1 << 18
 _SCANNED_QUERIES = 16

@@ -10,7 +10,6 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ..mvcc.state import VectorSpace
 from ..read_bounds import checkpoint, expect
 from ..storage.bitmap import Rows
 from . import exact
@@ -22,6 +21,7 @@ from .kernels import Matrix, threads_of_faiss
 from .pairs import score_pairs
 from .search_parameters import ResolvedParameters
 from .segments import unindexed
+from .space import VectorSpace
 
 Limits = NDArray[np.int64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..mvcc.state import VectorSpace
 from ..storage.bitmap import BitmapBuilder, Rows
+from ..vector_index.space import VectorSpace
 from ..vectors.codec import to_compared, to_stored
 from ..vectors.encodings import Matrix, Stored
 from ..vectors.norms import squared_norms

@@ -9,13 +9,14 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from ...engine.mvcc.state import CollectionState, VectorSpace
+from ...engine.mvcc.state import CollectionState
 from ...engine.storage.bitmap import Rows
 from ...engine.vector_index import exact
 from ...engine.vector_index.costs import threads_for
 from ...engine.vector_index.hits import Hits, best_of, merged_hits, no_hits
 from ...engine.vector_index.kernels import Matrix, threads_of_faiss
 from ...engine.vector_index.pairs import score_pairs
+from ...engine.vector_index.space import VectorSpace
 from ...model.device import Neighbours
 from .calls import DeviceCallQueue
 from .file import METRICS, MirrorFile, live_below, rows_from

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
-from ...engine.mvcc.state import CollectionState, VectorSpace
+from ...engine.mvcc.state import CollectionState
 from ...engine.storage.bitmap import Rows
+from ...engine.vector_index.space import VectorSpace
 from ...interfaces import IVectorFile
 from ...model.collection_params import Datatype, Distance, VectorParams
 from ...model.device import DeviceMetric
@@ -73,7 +74,10 @@ class MirrorFile:
         return 0
 
     def step(self, state: CollectionState, space: VectorSpace) -> bool:
-        """Send the next batch of rows; whether there are more. Raises DeviceError, DeviceUnreliable."""
+        """Send the next batch of rows; whether there are more.
+
+        Raises DeviceError, DeviceUnreliable.
+        """
         first = self.row
         stop, rows = self._next(state, space, first)
         if len(rows):

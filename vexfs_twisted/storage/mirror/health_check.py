@@ -8,9 +8,9 @@ from threading import Lock
 
 import numpy as np
 
-from ...engine.mvcc.state import VectorSpace
 from ...engine.vector_index.hits import Hits, badness_of
 from ...engine.vector_index.kernels import Matrix, Scores
+from ...engine.vector_index.space import VectorSpace
 from ...model.collection_params import Distance
 from ...model.device import DeviceError, Finding, Neighbours
 from .settings import MirrorSettings
@@ -38,7 +38,9 @@ def finding_of(error: Exception) -> Finding:
 
 
 class HealthCheck:
-    """Holds the answers of one device to what must be, and raises DeviceUnreliable. Any thread may call.
+    """Compares the answers of one device with what must be. Any thread may call.
+
+    Raises DeviceUnreliable.
 
     Scores are float32 summed up in some order, so they are compared with a margin, a thousandth of
     the longest vector times the query's length, or twice that of their sum for distances, which

@@ -7,7 +7,7 @@ from threading import Condition, Thread
 from weakref import WeakSet
 
 from ...engine.collection import Collection
-from ...engine.mvcc.state import VectorSpace
+from ...engine.vector_index.space import VectorSpace
 from ...interfaces import IVectorDevice
 from ...model.device import DeviceFull
 from .accelerator import DeviceAccelerator, Trust

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..mvcc.state import CollectionState
-from .hits import Hits
-from .kernels import Matrix
+from ..vector_index.hits import Hits
+from ..vector_index.kernels import Matrix
 
 
 class SearchAccelerator(Protocol):
