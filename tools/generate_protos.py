@@ -4,7 +4,7 @@
 status is 1 when the checked-in code is not what the schemas give. Needs grpcio-tools.
 
 protoc only parses. The modules are ours: each holds its serialized descriptor and enters it into
-the private pool (see rpc/pool.py), where those that protoc writes insist on the default one.
+the private pool (see rpc/descriptor_pool.py), where those that protoc writes insist on the default one.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ def render_module(file: FileDescriptorProto) -> str:
     # An imported schema must be in the pool first; the module itself needs none of its names.
     lines = [HEADER.format(file=file.name), "\n"]
     lines += [f"import {PACKAGE}.{name}  # noqa: F401\n" for name in imports]
-    lines += ["from vexfs_twisted.rpc import pool\n"]
-    lines += ["\nDESCRIPTOR = pool.add_file(\n", f'    "{file.name}",\n']
+    lines += ["from vexfs_twisted.rpc import descriptor_pool\n"]
+    lines += ["\nDESCRIPTOR = descriptor_pool.add_file(\n", f'    "{file.name}",\n']
     for part in parts(file):
         lines += bytes_literal(part)
     lines[-1] = lines[-1].replace("\n", ",\n")
-    lines += [")\n", "pool.publish(DESCRIPTOR, globals())\n"]
+    lines += [")\n", "descriptor_pool.publish(DESCRIPTOR, globals())\n"]
     return "".join(lines)
 
 

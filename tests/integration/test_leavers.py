@@ -32,7 +32,7 @@ SECONDS = 60.0
 LEFT = 40 * MEBIBYTE
 """How much more than before may be held when all are gone; all answers would be 600 MiB."""
 
-MOST = 220 * MEBIBYTE
+MOST = 400 * MEBIBYTE
 """How much more than before may be held meanwhile: the budget, what is read and encoded by the
 threads at once, and what is about to be given back."""
 

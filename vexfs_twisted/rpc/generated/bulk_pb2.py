@@ -3,9 +3,9 @@
 import vexfs_twisted.rpc.generated.json_with_int_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.points_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.qdrant_common_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "bulk.proto",
     b"\x0a\x0abulk.proto\x12\x0avexfs.bulk\x1a\x13json_with_int.proto\x1a\x0cpoints.proto\x1a\x13"
     b"qdrant_common.protob\x06proto3"
@@ -41,4 +41,4 @@ DESCRIPTOR = pool.add_file(
     b"\x22'\x0a\x07Answers\x12\x0e\x0a\x06result\x18\x01 \x03(\x0c\x12\x0c\x0a\x04time\x18\x02 \x01"
     b"(\x01",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

@@ -2,9 +2,9 @@
 
 import vexfs_twisted.rpc.generated.json_with_int_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.qdrant_common_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "collections.proto",
     b"\x0a\x11collections.proto\x12\x06qdrant\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13json"
     b"_with_int.proto\x1a\x13qdrant_common.protoB\x15\xaa\x02\x12Qdrant.Client.Grpcb\x06proto3"
@@ -464,4 +464,4 @@ DESCRIPTOR = pool.add_file(
     b"*a\x0a\x13ShardTransferMethod\x12\x11\x0a\x0dStreamRecords\x10\x00\x12\x0c\x0a\x08Snapshot"
     b"\x10\x01\x12\x0c\x0a\x08WalDelta\x10\x02\x12\x1b\x0a\x17ReshardingStreamRecords\x10\x03",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

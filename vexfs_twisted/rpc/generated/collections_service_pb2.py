@@ -1,9 +1,9 @@
 """collections_service.proto, in our pool. Written by tools/generate_protos.py: do not edit."""
 
 import vexfs_twisted.rpc.generated.collections_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "collections_service.proto",
     b"\x0a\x19collections_service.proto\x12\x06qdrant\x1a\x11collections.protoB\x15\xaa\x02\x12Q"
     b"drant.Client.Grpcb\x06proto3"
@@ -24,4 +24,4 @@ DESCRIPTOR = pool.add_file(
     b"ShardKey\x12\x1d.qdrant.DeleteShardKeyRequest\x1a\x1e.qdrant.DeleteShardKeyResponse\x12L\x0a"
     b"\x0dListShardKeys\x12\x1c.qdrant.ListShardKeysRequest\x1a\x1d.qdrant.ListShardKeysResponse",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

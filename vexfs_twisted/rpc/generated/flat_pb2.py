@@ -3,9 +3,9 @@
 import vexfs_twisted.rpc.generated.collections_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.points_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.qdrant_common_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "flat.proto",
     b"\x0a\x0aflat.proto\x12\x06qdrant\x1a\x11collections.proto\x1a\x0cpoints.proto\x1a\x13qdran"
     b"t_common.protob\x06proto3"
@@ -92,4 +92,4 @@ DESCRIPTOR = pool.add_file(
     b" \x01(\x04\x12\x14\x0a\x0coperation_id\x18\x03 \x01(\x04\x12\x0c\x0a\x04time\x18\x04 \x01("
     b"\x01",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

@@ -1,8 +1,8 @@
 """json_with_int.proto, in our pool. Written by tools/generate_protos.py: do not edit."""
 
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "json_with_int.proto",
     b"\x0a\x13json_with_int.proto\x12\x06qdrantB\x15\xaa\x02\x12Qdrant.Client.Grpcb\x06proto3"
     b"\x22r\x0a\x06Struct\x12*\x0a\x06fields\x18\x01 \x03(\x0b2\x1a.qdrant.Struct.FieldsEntry\x1a"
@@ -16,4 +16,4 @@ DESCRIPTOR = pool.add_file(
     b"\x22*\x0a\x09ListValue\x12\x1d\x0a\x06values\x18\x01 \x03(\x0b2\x0d.qdrant.Value"
     b"*\x1b\x0a\x09NullValue\x12\x0e\x0a\x0aNULL_VALUE\x10\x00",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

@@ -3,9 +3,9 @@
 import vexfs_twisted.rpc.generated.collections_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.json_with_int_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.qdrant_common_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "points.proto",
     b"\x0a\x0cpoints.proto\x12\x06qdrant\x1a\x11collections.proto\x1a\x1fgoogle/protobuf/timesta"
     b"mp.proto\x1a\x13json_with_int.proto\x1a\x13qdrant_common.protoB\x15\xaa\x02\x12Qdrant.Clie"
@@ -636,4 +636,4 @@ DESCRIPTOR = pool.add_file(
     b"*\x1b\x0a\x06Fusion\x12\x07\x0a\x03RRF\x10\x00\x12\x08\x0a\x04DBSF\x10\x01"
     b"*\x14\x0a\x06Sample\x12\x0a\x0a\x06Random\x10\x00",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

@@ -1,9 +1,9 @@
 """points_service.proto, in our pool. Written by tools/generate_protos.py: do not edit."""
 
 import vexfs_twisted.rpc.generated.points_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "points_service.proto",
     b"\x0a\x14points_service.proto\x12\x06qdrant\x1a\x0cpoints.protoB\x15\xaa\x02\x12Qdrant.Clie"
     b"nt.Grpcb\x06proto3"
@@ -41,4 +41,4 @@ DESCRIPTOR = pool.add_file(
     b"Points\x1a!.qdrant.SearchMatrixPairsResponse\x12V\x0a\x13SearchMatrixOffsets\x12\x1a.qdran"
     b"t.SearchMatrixPoints\x1a#.qdrant.SearchMatrixOffsetsResponse",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

@@ -1,8 +1,8 @@
 """qdrant_common.proto, in our pool. Written by tools/generate_protos.py: do not edit."""
 
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "qdrant_common.proto",
     b"\x0a\x13qdrant_common.proto\x12\x06qdrant\x1a\x1fgoogle/protobuf/timestamp.protoB\x1dB\x06"
     b"Common\xaa\x02\x12Qdrant.Client.Grpcb\x06proto3"
@@ -70,4 +70,4 @@ DESCRIPTOR = pool.add_file(
     b"\x12\x10\x0a\x03lte\x18\x04 \x01(\x04H\x03\x88\x01\x01B\x05\x0a\x03_ltB\x05\x0a\x03_gtB\x06"
     b"\x0a\x04_gteB\x06\x0a\x04_lte",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

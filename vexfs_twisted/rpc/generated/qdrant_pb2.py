@@ -6,9 +6,9 @@ import vexfs_twisted.rpc.generated.flat_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.points_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.points_service_pb2  # noqa: F401
 import vexfs_twisted.rpc.generated.snapshots_service_pb2  # noqa: F401
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "qdrant.proto",
     b"\x0a\x0cqdrant.proto\x12\x06qdrant\x1a\x11collections.proto\x1a\x19collections_service.pro"
     b"to\x1a\x0aflat.proto\x1a\x0cpoints.proto\x1a\x14points_service.proto\x1a\x17snapshots_serv"
@@ -39,4 +39,4 @@ DESCRIPTOR = pool.add_file(
     b"\x1f.qdrant.PointsOperationResponse(\x01\x12B\x0a\x0cStreamUpsert\x12\x1b.qdrant.UpsertPoi"
     b"ntsRequest\x1a\x11.qdrant.UpsertAck(\x010\x01",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())

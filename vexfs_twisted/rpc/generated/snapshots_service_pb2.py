@@ -1,8 +1,8 @@
 """snapshots_service.proto, in our pool. Written by tools/generate_protos.py: do not edit."""
 
-from vexfs_twisted.rpc import pool
+from vexfs_twisted.rpc import descriptor_pool
 
-DESCRIPTOR = pool.add_file(
+DESCRIPTOR = descriptor_pool.add_file(
     "snapshots_service.proto",
     b"\x0a\x17snapshots_service.proto\x12\x06qdrant\x1a\x1fgoogle/protobuf/timestamp.protoB\x15\xaa"
     b"\x02\x12Qdrant.Client.Grpcb\x06proto3"
@@ -30,4 +30,4 @@ DESCRIPTOR = pool.add_file(
     b"Request\x1a\x1d.qdrant.ListSnapshotsResponse\x12O\x0a\x0aDeleteFull\x12!.qdrant.DeleteFull"
     b"SnapshotRequest\x1a\x1e.qdrant.DeleteSnapshotResponse",
 )
-pool.publish(DESCRIPTOR, globals())
+descriptor_pool.publish(DESCRIPTOR, globals())
