@@ -4,7 +4,8 @@
 status is 1 when the checked-in code is not what the schemas give. Needs grpcio-tools.
 
 protoc only parses. The modules are ours: each holds its serialized descriptor and enters it into
-the private pool (see rpc/descriptor_pool.py), where those that protoc writes insist on the default one.
+the private pool (see rpc/descriptor_pool.py), where those that protoc writes insist on the default
+one.
 """
 
 from __future__ import annotations
