@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.contract.providers import reactor
 from tests.contract.rpc_client import RpcClient
-from tests.contract.test_interceptors import KEY, WholeServer
+from tests.contract.test_middleware import KEY, WholeServer
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
 from vexfs_twisted.proto import qdrant_pb2 as pb

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.contract.providers import reactor
-from tests.contract.test_interceptors import WholeServer
+from tests.contract.test_middleware import WholeServer
 from vexfs_twisted.streaming import reservations
 
 MEBIBYTE = 1 << 20

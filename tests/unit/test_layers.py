@@ -108,7 +108,7 @@ ENGINE: dict[str, set[str]] = {
     "inventory": {"errors", "storage", "data_folder", "catalog_files", "former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
-    "catalog": {"errors", "storage", "data_folder", "inventory", "collection"},
+    "catalog": {"errors", "storage", "query", "data_folder", "inventory", "collection"},
 }
 
 # What the userspace device, a package of its own, may import of the server's.

@@ -9,6 +9,7 @@ import numpy as np
 from tests.engine_support import Floats, field, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase, wait_until
 from tests.suites.device import Fault, MemoryDevice
+from vexfs_twisted.engine.query.accelerator import SearchAccelerator
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
@@ -44,6 +45,10 @@ class WithPoints(MirrorCase):
         self.collection = self.catalog.create("c", unnamed(DIM, self.distance))
         self.vectors = some(self.count)
         write(self.collection, upsert(range(self.count), self.vectors))
+
+    def accelerator(self) -> SearchAccelerator | None:
+        """What searches of the collection ask before the engine."""
+        return self.catalog.accelerators.get(self.collection.directory)
 
     def exact(self, query: Floats, **options: object) -> Sequence[ScoredPoint]:
         """What the engine answers by itself."""
@@ -188,10 +193,11 @@ class Staleness(WithPoints):
         old = self.collection.state
         write(self.collection, DeletePoints([900]))
         self.settle(self.collection)
-        assert self.collection.aid is not None
+        accelerator = self.accelerator()
+        assert accelerator is not None
         space = old.spaces[UNNAMED]
         queries = space.queries(query[np.newaxis])
-        found = self.collection.aid.nearest(old, UNNAMED, queries, np.array([3]))
+        found = accelerator.nearest(old, UNNAMED, queries, np.array([3]))
         assert found is not None
         self.assertEqual(int(found[0].rows[0]), self.count)
 
@@ -275,7 +281,7 @@ class Feeding(WithPoints):
         self.assertFalse(status.attached)
         assert status.detached is not None
         self.assertEqual(status.detached.code, "released")
-        self.assertIsNone(self.collection.aid)
+        self.assertIsNone(self.accelerator())
         self.assertEqual(held.calls["delete"], 2)
 
     def test_files_of_an_earlier_run_are_removed_and_those_of_others_stay(self) -> None:
@@ -381,7 +387,7 @@ class Distrust(WithPoints):
         self.assertFalse(status.attached)
         assert status.detached is not None
         self.assertEqual(status.detached.code, code, status.detached.text)
-        self.assertIsNone(self.collection.aid)
+        self.assertIsNone(self.accelerator())
         before = self.searches()
         self.ask(query, limit=10)
         self.assertEqual(self.searches(), before)

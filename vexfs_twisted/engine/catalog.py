@@ -26,6 +26,7 @@ from .collection import Collection
 from .data_folder import DataFolder
 from .errors import EngineStartError
 from .inventory import Inventory
+from .query.accelerator import Accelerators
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 
@@ -39,7 +40,8 @@ class Catalog:
 
     `names`, `aliases`, `get` and `resolve` answer from memory at once. The others wait for the
     disk, and for each other. `defaults` is what new collections take where their request says
-    nothing. Without `open_files` collections hold as many open as the process may have.
+    nothing. Without `open_files` collections hold as many open as the process may have. Searches of
+    each collection ask the accelerator that is put for its directory in `accelerators`.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Catalog:
         self._collections: dict[str, Collection] = {}
         self._aliases: dict[str, str] = {}
         self._open_files = open_files or OpenFiles(descriptors_for_collections())
+        self.accelerators = Accelerators()
 
     def open(self) -> None:
         """Open the folder, made where it is missing, and all it holds. Raises EngineStartError.
@@ -199,7 +202,8 @@ class Catalog:
             raise
 
     def _open(self, name: str) -> Collection:
-        return Collection.open(name, self._opened().path(name), self._open_files)
+        path = self._opened().path(name)
+        return Collection.open(name, path, self._open_files, self.accelerators)
 
     def _relieved(self, function: Callable[[], T]) -> T:
         """What the function answers, at a second try where it is for descriptors that it fails."""

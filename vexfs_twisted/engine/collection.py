@@ -1,4 +1,4 @@
-"""One collection: what may be asked of it, and of what it tells."""
+"""The public API of a collection: reads, updates, configuration, and what the optimizer reports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from .mvcc.pinned import SnapshotLost
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.optimizer import Optimizer
 from .optimizer.report import indexed_count, report, segment_count, status, tasks
-from .query.accelerator import SearchAccelerator
+from .query.accelerator import Accelerators
 from .query.cursor_sources import CursorSource, query_source, retrieve_source, scroll_source
 from .query.facets import facet
 from .query.fields import build_fields, describe_fields
@@ -61,31 +61,44 @@ T = TypeVar("T")
 class Collection:
     """An open collection. Reads run in any number of threads while one writes.
 
-    A read sees one moment, from its start to its end. Every method that does not say otherwise
+    A read sees one snapshot, from its start to its end. Every method that does not say otherwise
     blocks on the disk, and raises NotFound once the collection has been deleted and Unavailable
     once it has been closed.
 
-    `aid`, where it is not None, is asked before the engine for the nearest rows of all.
+    The accelerator that `accelerators` has of its directory, if any, is asked before the engine for
+    the nearest rows of all.
     """
 
-    def __init__(self, name: str, store: CollectionStore, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: CollectionStore,
+        checkpoints: Checkpoints,
+        accelerators: Accelerators,
+    ) -> None:
         self.name = name
-        self.aid: SearchAccelerator | None = None
         self._store = store
+        self._accelerators = accelerators
         self._checkpoints = checkpoints
         self._upkeep = Optimizer(store)
         self._is_removed = False
 
     @classmethod
-    def open(cls, name: str, path: Path, open_files: OpenFiles | None = None) -> Collection:
+    def open(
+        cls,
+        name: str,
+        path: Path,
+        open_files: OpenFiles | None = None,
+        accelerators: Accelerators | None = None,
+    ) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError.
 
-        Its files are among the `open_files`.
+        Its files are among the `open_files`, and its accelerator among the `accelerators`.
         """
         store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
         checkpoints.load(store.state)
-        return cls(name, store, checkpoints)
+        return cls(name, store, checkpoints, accelerators or Accelerators())
 
     @property
     def config(self) -> CollectionConfig:
@@ -193,7 +206,7 @@ class Collection:
         does one that its bounds stop.
         """
         with self._reading() as snapshot:
-            return answer(snapshot, queries, self.aid, bounds)
+            return answer(snapshot, queries, self._accelerators.get(self.directory), bounds)
 
     def open_retrieve(self, ids: Sequence[PointId], selection: Selection) -> Cursor[Record]:
         """A cursor over what `retrieve` answers."""
@@ -205,7 +218,8 @@ class Collection:
 
     def open_query(self, query: Query) -> Cursor[ScoredPoint]:
         """A cursor over the answer to a query, which is ranked before this returns."""
-        return self._cursor(lambda snapshot: query_source(snapshot, query, self.aid))
+        accelerator = self._accelerators.get(self.directory)
+        return self._cursor(lambda snapshot: query_source(snapshot, query, accelerator))
 
     def is_upkeep_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""
@@ -274,7 +288,7 @@ class Collection:
         """The collection after `retire`, where it is not to be deleted after all. Opens nothing."""
         checkpoints = Checkpoints(self._store.path)
         checkpoints.load(self._store.state)
-        return Collection(self.name, self._store, checkpoints)
+        return Collection(self.name, self._store, checkpoints, self._accelerators)
 
     def remove(self, path: Path) -> None:
         """Remove the files, which lie in the directory `path` by now; reads under way finish."""

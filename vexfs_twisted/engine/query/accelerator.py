@@ -1,7 +1,8 @@
-"""What may find the nearest rows of a collection in the engine's place."""
+"""Accelerators: what may find the nearest rows of a collection in the engine's place."""
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -24,3 +25,26 @@ class SearchAccelerator(Protocol):
         Answers as many rows as the limit, with the scores of `score_pairs`, or None where the
         engine has to be asked. Any reader's thread may call, and nothing is ever raised.
         """
+
+
+class Accelerators:
+    """The accelerators that there are now, by the directories of their collections. Any thread."""
+
+    def __init__(self) -> None:
+        self._changing = Lock()
+        self._found: dict[str, SearchAccelerator] = {}
+
+    def get(self, directory: str) -> SearchAccelerator | None:
+        """That of a collection, if it has one."""
+        return self._found.get(directory)
+
+    def put(self, directory: str, accelerator: SearchAccelerator) -> None:
+        """Have searches of a collection ask the accelerator before the engine."""
+        with self._changing:
+            self._found[directory] = accelerator
+
+    def remove(self, directory: str, accelerator: SearchAccelerator) -> None:
+        """Have searches of a collection not ask the accelerator any more, unless it is another."""
+        with self._changing:
+            if self._found.get(directory) is accelerator:
+                del self._found[directory]

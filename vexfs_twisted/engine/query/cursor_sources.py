@@ -55,12 +55,12 @@ def scroll_source(snapshot: Snapshot, request: Scroll) -> CursorSource[Record]:
 
 
 def query_source(
-    snapshot: Snapshot, query: Query, aid: SearchAccelerator | None = None
+    snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None = None
 ) -> CursorSource[ScoredPoint]:
     """The answer to a query. It is ranked now; the points are fetched as they are asked for."""
     check_selection(query.selection, snapshot)
     if query.target is not None:
-        return _Ranked(ranked_points(snapshot, query, aid), query.selection)
+        return _Ranked(ranked_points(snapshot, query, accelerator), query.selection)
     walk = _Walk(query.filter, b"", query.offset + query.limit)
     walk.skip(snapshot, query.offset)
     return _Unranked(walk, query.selection)

@@ -64,13 +64,13 @@ class _Group(NamedTuple):
 def answer(
     snapshot: Snapshot,
     queries: Sequence[Query],
-    aid: SearchAccelerator | None = None,
+    accelerator: SearchAccelerator | None = None,
     bounds: ReadBoundsOfEach = UNBOUNDED,
 ) -> list[Answer]:
     """The answer to each of `queries`, or the error that a client caused with it.
 
-    `aid` is asked before the engine where it may be. `bounds` are those of each query: one that is
-    stopped is answered by what has stopped it.
+    `accelerator` is asked before the engine where it may be. `bounds` are those of each query: one
+    that is stopped is answered by what has stopped it.
     """
     answers: list[Answer] = [()] * len(queries)
     found: dict[Selection, list[tuple[int, Hits]]] = {}
@@ -79,7 +79,7 @@ def answer(
         positions = [search.position for search in searches]
         try:
             with bounds.of(positions):
-                nearest_of_each = _run(snapshot, group, searches, aid)
+                nearest_of_each = _run(snapshot, group, searches, accelerator)
         except STOPS as error:
             _put(answers, positions, error)
             continue
@@ -142,7 +142,9 @@ def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> N
         answers[position] = error
 
 
-def ranked_points(snapshot: Snapshot, query: Query, aid: SearchAccelerator | None = None) -> Hits:
+def ranked_points(
+    snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None = None
+) -> Hits:
     """What answers one query that has a target: its rows and scores, of which nothing is fetched.
 
     Raises the error that a client caused with it.
@@ -150,7 +152,7 @@ def ranked_points(snapshot: Snapshot, query: Query, aid: SearchAccelerator | Non
     search = _prepared(snapshot, 0, query)
     space = snapshot.state.spaces[query.using]
     group = _Group(query.using, query.filter, query.params)
-    (hits,) = _run(snapshot, group, [search], aid)
+    (hits,) = _run(snapshot, group, [search], accelerator)
     return _chosen(space, search, hits)
 
 
@@ -189,7 +191,10 @@ def _row_of(snapshot: Snapshot, target: NearestToPoint, using: str, space: Vecto
 
 
 def _run(
-    snapshot: Snapshot, group: _Group, searches: Sequence[_Search], aid: SearchAccelerator | None
+    snapshot: Snapshot,
+    group: _Group,
+    searches: Sequence[_Search],
+    accelerator: SearchAccelerator | None,
 ) -> list[Hits]:
     """The nearest rows of each search, as many as it may need."""
     space = snapshot.state.spaces[group.using]
@@ -202,8 +207,13 @@ def _run(
     doubtful = overflow.may_overflow(space, vectors)
     if doubtful is not None:
         return overflow.search_overflowing(space, allowed, vectors, limits, route, doubtful)
-    if aid is not None and route.may_be_aided and allowed.count and not allowed.is_filtered:
-        found = aid.nearest(snapshot.state, group.using, vectors, limits)
+    if (
+        accelerator is not None
+        and route.may_be_accelerated
+        and allowed.count
+        and not allowed.is_filtered
+    ):
+        found = accelerator.nearest(snapshot.state, group.using, vectors, limits)
         if found is not None:
             return found
     return search_space(space, allowed, vectors, limits, route)

@@ -40,7 +40,7 @@ class ResolvedParameters:
     oversampling: float | None = None
 
     @property
-    def may_be_aided(self) -> bool:
+    def may_be_accelerated(self) -> bool:
         """Whether rows and scores are the same wherever candidates come from, but for recall."""
         return not self.exact and self.rescores and self.most_unindexed == _UNBOUNDED
 

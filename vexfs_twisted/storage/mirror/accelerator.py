@@ -66,7 +66,7 @@ class _Short(Exception):
 
 
 class DeviceAccelerator:
-    """SearchAid for one collection, over the files that mirror its vectors, by vector name."""
+    """A SearchAccelerator of one collection, over the files that mirror its vectors, by name."""
 
     def __init__(self, files: Mapping[str, MirrorFile], trust: Trust) -> None:
         self._files = files
@@ -75,7 +75,7 @@ class DeviceAccelerator:
     def nearest(
         self, state: CollectionState, name: str, queries: Matrix, limits: Limits
     ) -> list[Hits] | None:
-        """See SearchAid. What goes wrong has the device given up, and the engine asked."""
+        """See SearchAccelerator. What goes wrong has the device given up, and the engine asked."""
         file = self._files.get(name)
         part = None if file is None else self._part(state, state.spaces[name], file)
         if part is None:

@@ -13,6 +13,7 @@ import attrs
 
 from ...device.probe import probe
 from ...engine.collection import Collection
+from ...engine.query.accelerator import Accelerators
 from ...interfaces import IVectorDevice
 from ...logs import get_logger
 from ...model.device import DeviceKind, Finding
@@ -41,6 +42,10 @@ class HasCollections(Protocol):
 
     def get(self, name: str) -> Collection:
         """A collection. Raises NotFound."""
+
+    @property
+    def accelerators(self) -> Accelerators:
+        """Those that searches of its collections ask."""
 
 
 class Mirror:
@@ -92,7 +97,9 @@ class Mirror:
                 device.close()
                 calls.close()
                 return self._refused(path, device.kind.value, *findings)
-            self._begin(_Attachment(path, device, calls, self._settings), leftovers)
+            accelerators = self._catalog.accelerators
+            attached = _Attachment(path, device, calls, self._settings, accelerators)
+            self._begin(attached, leftovers)
             return self.status()
 
     def detach(self) -> DeviceStatus:
@@ -106,12 +113,12 @@ class Mirror:
     def attend(self, collection: Collection) -> None:
         """Something may have been written to the collection."""
         if (attached := self._attached) is not None:
-            attached.feeder.attend(collection)
+            attached.replicator.attend(collection)
 
     def forget(self, collection: Collection) -> None:
         """The collection is deleted."""
         if (attached := self._attached) is not None:
-            attached.feeder.forget(collection)
+            attached.replicator.forget(collection)
 
     def status(self) -> DeviceStatus:
         """What is to be told of the device."""
@@ -136,9 +143,9 @@ class Mirror:
     def _begin(self, attached: _Attachment, leftovers: tuple[str, ...]) -> None:
         # Before the collections are listed: one that is deleted meanwhile is told of in time.
         self._attached = attached
-        attached.feeder.start(leftovers)
+        attached.replicator.start(leftovers)
         for collection in self._collections():
-            attached.feeder.attend(collection)
+            attached.replicator.attend(collection)
         log.info("device attached", path=attached.path, kind=attached.kind.value)
 
     def _leftovers(self, calls: DeviceCallQueue, device: IVectorDevice) -> tuple[str, ...]:
@@ -167,7 +174,12 @@ class _Attachment:
     """One device, from the time that it was found sound."""
 
     def __init__(
-        self, path: str, device: IVectorDevice, calls: DeviceCallQueue, settings: MirrorSettings
+        self,
+        path: str,
+        device: IVectorDevice,
+        calls: DeviceCallQueue,
+        settings: MirrorSettings,
+        accelerators: Accelerators,
     ) -> None:
         self.path = path
         self.kind = device.kind
@@ -176,9 +188,8 @@ class _Attachment:
         self._ending = Lock()
         self._ended: Finding | None = None
         self._calls = calls
-        self.feeder = Replicator(
-            device, Trust(calls, HealthCheck(settings), settings, self.give_up)
-        )
+        trust = Trust(calls, HealthCheck(settings), settings, self.give_up)
+        self.replicator = Replicator(device, trust, accelerators)
 
     @property
     def has_ended(self) -> bool:
@@ -197,12 +208,12 @@ class _Attachment:
         """Let go of the device on request, and wait until its files are removed."""
         if self._end(Finding(DeviceStatus.RELEASED, "it was detached on request")):
             log.info("device detached", path=self.path, reason="on request")
-            self.feeder.join(self._settings.call_seconds)
+            self.replicator.join(self._settings.call_seconds)
             self._calls.close()
 
     def status(self, collections: Iterable[Collection]) -> DeviceStatus:
         """What is to be told of it, with what waits of these collections."""
-        files = self.feeder.files()
+        files = self.replicator.files()
         return DeviceStatus(
             path=self.path,
             kind=self.kind.value,
@@ -212,8 +223,8 @@ class _Attachment:
             calls=self._calls.figures(),
             files=len(files),
             vectors=sum(file.count for file in files),
-            waiting=sum(map(self.feeder.waiting, collections)) if self._ended is None else 0,
-            left_out=tuple(self.feeder.left_out()),
+            waiting=sum(map(self.replicator.waiting, collections)) if self._ended is None else 0,
+            left_out=tuple(self.replicator.left_out()),
         )
 
     def _end(self, reason: Finding) -> bool:
@@ -222,5 +233,5 @@ class _Attachment:
             if self._ended is not None:
                 return False
             self._ended = reason
-        self.feeder.stop()
+        self.replicator.stop()
         return True

@@ -7,6 +7,7 @@ from threading import Condition, Thread
 from weakref import WeakSet
 
 from ...engine.collection import Collection
+from ...engine.query.accelerator import Accelerators
 from ...engine.vector_index.space import VectorSpace
 from ...interfaces import IVectorDevice
 from ...model.device import DeviceFull
@@ -23,7 +24,7 @@ class _Mirrored:
     def __init__(self, trust: Trust) -> None:
         self.files: dict[str, MirrorFile] = {}
         self.left_out: set[str] = set()
-        self.aid = DeviceAccelerator(self.files, trust)
+        self.accelerator = DeviceAccelerator(self.files, trust)
 
 
 class Replicator:
@@ -34,8 +35,9 @@ class Replicator:
     may be called from any thread and return at once.
     """
 
-    def __init__(self, device: IVectorDevice, trust: Trust) -> None:
+    def __init__(self, device: IVectorDevice, trust: Trust, accelerators: Accelerators) -> None:
         self._device = device
+        self._accelerators = accelerators
         self._trust = trust
         self._changed = Condition()
         self._due: dict[Collection, None] = {}
@@ -147,8 +149,10 @@ class Replicator:
             except DeviceFull:
                 own.left_out.add(name)
                 self._retire(own, name)
-        if own.files and collection.aid is None and not self._is_stopping:
-            collection.aid = own.aid
+        with self._changed:
+            # Not after `stop`, which has withdrawn them.
+            if own.files and not self._is_stopping:
+                self._accelerators.put(collection.directory, own.accelerator)
         return is_behind
 
     def _file(
@@ -171,7 +175,7 @@ class Replicator:
     def _remove(self, collection: Collection) -> None:
         own = self._mirrored.pop(collection, None)
         if own is not None:
-            collection.aid = None
+            self._accelerators.remove(collection.directory, own.accelerator)
             for name in list(own.files):
                 self._retire(own, name)
 
@@ -188,5 +192,5 @@ class Replicator:
 
     def _withdraw(self) -> None:
         """Have no search ask the device any more."""
-        for collection in list(self._mirrored):
-            collection.aid = None
+        for collection, own in list(self._mirrored.items()):
+            self._accelerators.remove(collection.directory, own.accelerator)
