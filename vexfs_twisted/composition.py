@@ -81,16 +81,16 @@ def build(config: Config, reactor: Any) -> Components:
     streams = Streams(reactor, _stream_settings(config), trimming.freed)
     operations = Operations(storage, reactor, streams, config.read_timeout_s)
     # Half for each wire, so that clients of one cannot keep those of the other waiting.
-    rest_rooms, rpc_rooms = (
+    rest_reservations, rpc_reservations = (
         AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
         for _ in range(2)
     )
     performance = Performance()
     chain = MiddlewareChain(_interceptors(config, performance))
-    rpc = _rpc(config, operations, call_in_reactor, chain, rpc_rooms)
+    rpc = _rpc(config, operations, call_in_reactor, chain, rpc_reservations)
     holdings = Holdings(storage, device, monotonic)
     status = StatusReport(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
-    oversight = Oversight(chain, status, rest_rooms)
+    oversight = Oversight(chain, status, rest_reservations)
     site = make_site(operations, _rest_settings(config), reactor, codecs.run, oversight)
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
@@ -146,7 +146,7 @@ def _rpc(
     operations: IStreamOperations,
     call_in_reactor: CallInReactor,
     chain: MiddlewareChain,
-    rooms: Reservations,
+    reservations: Reservations,
 ) -> RpcService | None:
     if config.grpc_port is None:
         return None
@@ -157,7 +157,7 @@ def _rpc(
         keepalive_time_ms=config.grpc_keepalive_time_ms,
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
     )
-    return RpcService(operations, settings, call_in_reactor, chain, rooms)
+    return RpcService(operations, settings, call_in_reactor, chain, reservations)
 
 
 def _stream_settings(config: Config) -> StreamSettings:

@@ -203,9 +203,9 @@ class IStorage(Interface):
     """Collections by their real names, and their points.
 
     A method that is given the name of no collection raises NotFound at once. A read has the time of
-    its `allowance`, or as long as it takes: past that it fails with TimedOut, soon after its
-    Deferred or its allowance was cancelled it stops, and short reads do not wait for long ones. One
-    that needs more bytes than its allowance has fails with model.answers.AnswerTooLarge.
+    its `context`, or as long as it takes: past that it fails with TimedOut, soon after its Deferred
+    or its context was cancelled it stops, and short reads do not wait for long ones. One that needs
+    more bytes than its context has fails with model.scored_points.AnswerTooLarge.
     """
 
     def resolve(name: str) -> str:
@@ -229,9 +229,7 @@ class IStorage(Interface):
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[None]:
         """Carry out the actions in order; none takes effect when one fails."""
 
-    def collection_info(
-        name: str, allowance: ReadContext | None = None
-    ) -> Deferred[CollectionInfo]:
+    def collection_info(name: str, context: ReadContext | None = None) -> Deferred[CollectionInfo]:
         """Describe a collection."""
 
     def optimizations(name: str) -> Deferred[Optimizations]:
@@ -256,7 +254,7 @@ class IStorage(Interface):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: ReadContext | None = None,
+        context: ReadContext | None = None,
     ) -> Deferred[list[Record]]:
         """The points that exist among `ids`, in the order asked for, each once."""
 
@@ -264,7 +262,7 @@ class IStorage(Interface):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: ReadContext | None = None,
+        context: ReadContext | None = None,
     ) -> Deferred[BatchCursor[Record]]:
         """A cursor over what `retrieve` answers.
 
@@ -274,28 +272,28 @@ class IStorage(Interface):
         """
 
     def open_scroll(
-        name: str, request: Scroll, allowance: ReadContext | None = None
+        name: str, request: Scroll, context: ReadContext | None = None
     ) -> Deferred[BatchCursor[Record]]:
         """A cursor over all points of a scroll, up to its limit."""
 
     def open_query(
-        name: str, query: Query, allowance: ReadContext | None = None
+        name: str, query: Query, context: ReadContext | None = None
     ) -> Deferred[BatchCursor[ScoredPoint]]:
         """A cursor over the answer to a query: ranked at once, fetched as it is read."""
 
-    def scroll(name: str, request: Scroll, allowance: ReadContext | None = None) -> Deferred[Page]:
+    def scroll(name: str, request: Scroll, context: ReadContext | None = None) -> Deferred[Page]:
         """A page of points in the order of their ids."""
 
-    def count(name: str, request: Count, allowance: ReadContext | None = None) -> Deferred[int]:
+    def count(name: str, request: Count, context: ReadContext | None = None) -> Deferred[int]:
         """The exact number of points that pass a filter."""
 
     def facet(
-        name: str, request: Facet, allowance: ReadContext | None = None
+        name: str, request: Facet, context: ReadContext | None = None
     ) -> Deferred[list[FacetHit]]:
         """The most frequent values of a payload field, by count descending, then by value."""
 
     def query_batch(
-        name: str, queries: Sequence[Query], allowance: ReadContext | None = None
+        name: str, queries: Sequence[Query], context: ReadContext | None = None
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """The answers to several queries, all on one moment of the collection."""
 

@@ -1,10 +1,10 @@
 """What every call passes before it is carried out, whichever wire it came by.
 
-An interceptor is told of a call before it begins and after it has ended; before, it may refuse it.
+An middleware is told of a call before it begins and after it has ended; before, it may refuse it.
 A chain of them has an order, and both wires take their calls and streams through the same chain.
 
 Thread affinity: gRPC calls pass in the event loop's thread, REST calls in the reactor's. What an
-interceptor keeps is guarded by a lock of its own.
+middleware keeps is guarded by a lock of its own.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class StreamProgress:
 
 
 class CallInfo(NamedTuple):
-    """One call or stream, as interceptors see it.
+    """One call or stream, as middleware see it.
 
     `given_id` is the id that the client gave, if it is fit to be sent back, and `number` makes one
     otherwise. `peer` is the client's address without its port. `header` looks a header, or
@@ -96,7 +96,7 @@ class Middleware(Protocol):
         """A call is about to begin. Raising a DomainError refuses it."""
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """A call that was let through has ended, perhaps refused by a later interceptor.
+        """A call that was let through has ended, perhaps refused by a later middleware.
 
         `outcome` is OK, CANCELLED, or the code of the domain error that was answered.
         """

@@ -1,7 +1,7 @@
 """The memory that one whole answer may take, as wires and reads see it.
 
-A wire makes a room for each call and begins the call's work with the room in `CURRENT`, which goes
-with the work wherever it is awaited. Reads take their memory from it, and the wire gives it back
+A wire makes a reservation for each call and begins the call's work with it in `CURRENT`, which goes
+with the work wherever it is awaited. Reads take their memory from it, and the wire releases it
 once the answer is out or nobody waits for it.
 """
 
@@ -22,7 +22,7 @@ class Reservation(Protocol):
         """Whether memory is held: small answers hold none. From any thread."""
 
     @property
-    def allowance(self) -> int:
+    def free_bytes(self) -> int:
         """How many bytes a read may fetch without asking."""
 
     def claim(self, size: int) -> Deferred[None]:
@@ -45,24 +45,24 @@ class Reservation(Protocol):
 
 
 class Reservations(Protocol):
-    """Makes rooms."""
+    """Makes reservations."""
 
-    def room(self, copies: int) -> Reservation:
-        """A room for an answer that a wire has `copies` of while it encodes it. Any thread."""
+    def reservation(self, copies: int) -> Reservation:
+        """A reservation for an answer of which a wire has `copies` while it encodes it. Any thread."""
 
     def freed(self, size: int) -> None:
         """`size` bytes are free again that were no answer's. In the reactor thread."""
 
 
-CURRENT: ContextVar[Reservation | None] = ContextVar("room", default=None)
-"""The room of the answer that is being made."""
+CURRENT: ContextVar[Reservation | None] = ContextVar("reservation", default=None)
+"""The reservation of the answer that is being made."""
 
 
 class _Unbounded:
-    """The room of every answer where nobody counts."""
+    """The reservation of every answer where memory is not bounded."""
 
     is_used = False
-    allowance = 2**63
+    free_bytes = 2**63
 
     def claim(self, size: int) -> Deferred[None]:
         """Granted at once."""
@@ -80,7 +80,7 @@ class _Unbounded:
     def release(self) -> None:
         """Nothing is held."""
 
-    def room(self, copies: int) -> Reservation:
+    def reservation(self, copies: int) -> Reservation:
         """Itself."""
         return self
 

@@ -69,11 +69,11 @@ class LanesTests(LanesTestCase):
         await self.assertFailure(answer, TimedOut)
 
     async def test_a_read_that_is_cancelled_among_the_short_ones_goes_no_further(self) -> None:
-        allowance = ReadContext()
-        answer = self.lanes.run(allowance, self.reads.read)
+        context = ReadContext()
+        answer = self.lanes.run(context, self.reads.read)
         answer.cancel()
         await self.assertFailure(answer, CancelledError)
-        self.assertTrue(allowance.is_cancelled)
+        self.assertTrue(context.is_cancelled)
         await self.until(lambda: self.reads.running == 0)
         self.assertNotIn("long-reader", [name for name, _ in self.reads.ends])
 

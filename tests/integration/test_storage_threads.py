@@ -395,11 +395,11 @@ class CoalescerTests(PoolTestCase):
         self.assertEqual(await gatherResults(answers), [True, True])
 
     async def test_cancelling_a_read_cancels_its_allowance(self) -> None:
-        reads, allowance = self.coalescer(at_once=1), ReadContext()
-        doomed = reads.submit(2, allowance)
+        reads, context = self.coalescer(at_once=1), ReadContext()
+        doomed = reads.submit(2, context)
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)
-        self.assertTrue(allowance.is_cancelled)
+        self.assertTrue(context.is_cancelled)
         self.gate.set()
 
 

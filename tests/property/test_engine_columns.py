@@ -75,7 +75,7 @@ payloads = st.dictionaries(st.sampled_from(KEYS), values)
 numbers = (
     st.none() | floats | integers | st.sampled_from([2.0**53, -1e300, float("inf"), float("nan")])
 )
-moments = st.none() | st.sampled_from([-(2**55), -60_000_000, 0, 1_422_748_800_000_000, 2**57])
+datetimes = st.none() | st.sampled_from([-(2**55), -60_000_000, 0, 1_422_748_800_000_000, 2**57])
 counts = st.none() | st.integers(0, 3)
 points = st.builds(
     GeoPoint,
@@ -92,7 +92,7 @@ predicates = st.one_of(
     st.builds(MatchPhrase, strings),
     st.builds(MatchPrefix, strings),
     st.builds(Range, numbers, numbers, numbers, numbers),
-    st.builds(DatetimeRange, moments, moments, moments, moments),
+    st.builds(DatetimeRange, datetimes, datetimes, datetimes, datetimes),
     st.builds(ValuesCount, counts, counts, counts, counts),
     st.builds(GeoBoundingBox, points, points),
     st.builds(GeoRadius, points, st.sampled_from([0.0, 1e6, 2e7])),

@@ -23,11 +23,11 @@ def matrices(largest: float) -> st.SearchStrategy[Floats]:
 
 
 def kept(datatype: Datatype, data: Floats) -> Floats:
-    form = encoding_of(datatype)
-    stored = form.stored(data)
-    assert stored.dtype == form.item
-    assert stored.shape == (len(data), form.width(data.shape[1]))
-    return form.floats(stored, data.shape[1])
+    encoding = encoding_of(datatype)
+    stored = encoding.stored(data)
+    assert stored.dtype == encoding.item
+    assert stored.shape == (len(data), encoding.width(data.shape[1]))
+    return encoding.floats(stored, data.shape[1])
 
 
 class FormTests(SynchronousTestCase):

@@ -295,7 +295,7 @@ class CollectionMachine(RuleBasedStateMachine):
         """Have the columns of indexes on disk as they are now; a later crash finds them old."""
         self.collection.checkpoint()
         self.collection.upkeep()
-        assert not self.collection.is_upkeep_due()
+        assert not self.collection.is_optimizer_due()
 
     @rule()
     def reopen(self) -> None:

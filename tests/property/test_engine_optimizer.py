@@ -65,7 +65,7 @@ class UpkeepMachine(CollectionMachine):
         assert is_green or not self.is_quiet
 
     @rule(asked=st.integers(0, 4))
-    def upkeep_for_a_while(self, asked: int) -> None:
+    def optimize_for_a_while(self, asked: int) -> None:
         answers = iter([False] * asked)
         self.collection.upkeep(lambda: next(answers, True))
 

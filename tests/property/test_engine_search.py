@@ -31,27 +31,27 @@ class Case:
 
     space: VectorSpace
     queries: Floats
-    allowed: Rows
+    candidates: Rows
     is_filtered: bool
     limits: list[int]
 
-    def searched(self, route: ResolvedParameters) -> list[Hits]:
+    def searched(self, parameters: ResolvedParameters) -> list[Hits]:
         """The answers by that route."""
-        return search_space(self.space, self.marked(), self.queries, self.reached(), route)
+        return search_space(self.space, self.marked(), self.queries, self.reached(), parameters)
 
     def scanned(self) -> list[Hits]:
         """The answers without any graph."""
-        return exact.search_exact(self.space, self.allowed, self.queries, self.reached())
+        return exact.search_exact(self.space, self.candidates, self.queries, self.reached())
 
     def marked(self) -> CandidateSet:
         """What may be found, as a search is told."""
         if not self.is_filtered:
             return self.space.everything
-        return CandidateSet(self.space.present, RowSet.gathered([self.allowed], ROWS))
+        return CandidateSet(self.space.present, RowSet.gathered([self.candidates], ROWS))
 
     def reached(self) -> np.ndarray:
         """The limits, at most as many as there are rows."""
-        return np.minimum(np.array(self.limits), len(self.allowed))
+        return np.minimum(np.array(self.limits), len(self.candidates))
 
 
 def passing(rows: Rows, matrix: Floats, kind: str, share: float, seed: int) -> Rows:
@@ -73,15 +73,15 @@ def cases(draw: st.DrawFn) -> Case:
     distance = draw(st.sampled_from(list(Distance)))
     kind = draw(st.sampled_from(["none", "random", "side"]))
     space = space_with_graphs(distance, matrix, ranges, present, nodes=linked)
-    allowed = present
+    candidates = present
     if kind != "none":
         share = draw(st.sampled_from([0.9, 0.5, 0.1, 0.01]))
-        allowed = passing(present, matrix, kind, share, seed)
+        candidates = passing(present, matrix, kind, share, seed)
     count = draw(st.sampled_from([1, 3, 40]))
     queries = space.queries(clustered(seed + 1, count, DIMENSION))
     limits = draw(st.lists(st.sampled_from([1, 10, 100, ROWS, 2**62]), min_size=1, max_size=3))
     chosen = [limits[place % len(limits)] for place in range(count)]
-    return Case(space, queries, allowed, kind != "none", chosen)
+    return Case(space, queries, candidates, kind != "none", chosen)
 
 
 class GraphsAreCheap(SynchronousTestCase):
@@ -95,13 +95,13 @@ class GraphsAreCheap(SynchronousTestCase):
     def test_answers_are_complete_and_true(self, case: Case, ef: int | None, is_dear: bool) -> None:
         # With dear scans, starved queries are searched again and again before they are scanned.
         self.patch(graph_search, "scan_cost", lambda *_: 1e12 if is_dear else 0.0)
-        allowed = set(case.allowed.tolist())
+        candidates = set(case.candidates.tolist())
         found = case.searched(ResolvedParameters(ef))
         for query, limit, hits in zip(case.queries, case.reached(), found, strict=True):
             rows = hits.rows.tolist()
             self.assertEqual(len(rows), limit)
             self.assertEqual(len(set(rows)), limit)
-            self.assertLessEqual(set(rows), allowed)
+            self.assertLessEqual(set(rows), candidates)
             truth = score_pairs(case.space, query[np.newaxis], hits.rows[np.newaxis])[0]
             self.assertEqual(hits.scores.tobytes(), truth.tobytes())
             badness = -truth if case.space.params.distance.larger_is_nearer else truth
@@ -135,6 +135,6 @@ class GraphsAreCheap(SynchronousTestCase):
                 case.reached(), case.searched(ResolvedParameters(most_unindexed=most)), strict=True
             ):
                 if most < outside:
-                    limit = min(limit, int(inside[case.allowed].sum()))
+                    limit = min(limit, int(inside[case.candidates].sum()))
                     self.assertTrue(inside[hits.rows].all())
                 self.assertEqual(len(hits.rows), limit)

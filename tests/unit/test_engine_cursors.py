@@ -273,9 +273,9 @@ class Growth(CursorCase):
         is_waiting = Event()
         wait = PinnedSnapshots.wait
 
-        def waited(moments: PinnedSnapshots, seconds: float) -> None:
+        def waited(pinned: PinnedSnapshots, seconds: float) -> None:
             is_waiting.set()
-            wait(moments, seconds)
+            wait(pinned, seconds)
 
         self.patch(PinnedSnapshots, "wait", waited)
         pool = ThreadPoolExecutor(1)

@@ -121,10 +121,10 @@ class Portions(EngineTestCase):
             calls.append(len(requests))
             return self.collection.retrieve_each(requests)
 
-        allowances = [ReadContext() for _ in reads]
-        for allowance, (_, size) in zip(allowances, reads, strict=True):
-            allowance.size = size
-        return list(within_quota(read_each, [(ids, PAYLOADS) for ids, _ in reads], allowances))
+        contexts = [ReadContext() for _ in reads]
+        for context, (_, size) in zip(contexts, reads, strict=True):
+            context.size = size
+        return list(within_quota(read_each, [(ids, PAYLOADS) for ids, _ in reads], contexts))
 
     def test_reads_that_are_put_together_share_their_portions(self) -> None:
         calls: list[int] = []

@@ -150,7 +150,7 @@ class ManyCollections(EngineTestCase):
         self.assertEqual(first.config.params.vectors[""].size, 4)
         self.assertEqual(first.info().points_count, 1)
         first.optimizations()
-        first.upkeep_due_in()
+        first.optimizer_due_in()
         self.assertFalse(self.is_open(first))
 
     def test_writes_and_settings_open_what_they_need(self) -> None:

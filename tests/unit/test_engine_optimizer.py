@@ -101,17 +101,17 @@ class BuildingTests(UpkeepTestCase):
     def test_rows_get_a_graph(self) -> None:
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.assertEqual(self.info().indexed_vectors_count, 0)
-        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertTrue(self.collection.is_optimizer_due())
         self.collection.upkeep()
         self.assertIndexed(200)
         self.assertEqual(self.info().segments_count, 2)
-        self.assertFalse(self.collection.is_upkeep_due())
+        self.assertFalse(self.collection.is_optimizer_due())
         self.assertFindsItself(0, 100, 191, 199)
 
     def test_a_write_makes_upkeep_due(self) -> None:
         self.collection.upkeep()
         write(self.collection, upsert([7], random_rows(1)))
-        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertTrue(self.collection.is_optimizer_due())
         self.collection.upkeep()
         self.assertIndexed(200)
 
@@ -141,7 +141,7 @@ class BuildingTests(UpkeepTestCase):
         self.assertIndexed(0)
         self.assertEqual(self.info().segments_count, 1)
         change(self.collection, indexing_threshold=8)
-        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertTrue(self.collection.is_optimizer_due())
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.collection.upkeep()
         self.assertIndexed(200)
@@ -174,19 +174,19 @@ class StoppingTests(UpkeepTestCase):
         self.assertEqual(self.graph_files(), set())
         (ended,) = self.collection.optimizations().completed
         self.assertEqual(ended.cancelled, "it was asked to stop")
-        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertTrue(self.collection.is_optimizer_due())
         self.collection.upkeep()
         self.assertIndexed(200)
 
     def test_nothing_is_begun_after_closing(self) -> None:
         self.catalog.close()
-        self.assertFalse(self.collection.is_upkeep_due())
+        self.assertFalse(self.collection.is_optimizer_due())
         self.collection.upkeep()
 
     def test_what_fails_is_told_and_tried_again_later(self) -> None:
         now = [0.0]
         work = optimizer.Optimizer(self.collection._store, lambda: now[0])
-        self.collection._upkeep = work
+        self.collection._optimizer = work
         with self.no_room():
             self.assertRaises(StorageFull, self.collection.upkeep)
         self.assertEqual(self.info().optimizer_error, "Storage is full: no room")
@@ -194,9 +194,9 @@ class StoppingTests(UpkeepTestCase):
         (ended,) = self.collection.optimizations().completed
         self.assertEqual(ended.error, self.info().optimizer_error)
         self.assertEqual(self.graph_files(), set())
-        self.assertFalse(self.collection.is_upkeep_due())
+        self.assertFalse(self.collection.is_optimizer_due())
         now[0] += optimizer.REST_SECONDS
-        self.assertTrue(self.collection.is_upkeep_due())
+        self.assertTrue(self.collection.is_optimizer_due())
         self.collection.upkeep()
         self.assertIsNone(self.info().optimizer_error)
         self.assertIndexed(200)

@@ -25,19 +25,19 @@ class AllowanceTests(SynchronousTestCase):
     """What ends an allowance, and how that is told."""
 
     def test_without_a_deadline_it_ends_when_it_is_cancelled(self) -> None:
-        allowance = ReadContext()
-        self.assertFalse(allowance.is_over(1e300))
-        allowance.cancel()
-        allowance.cancel()
-        self.assertTrue(allowance.is_over(0))
-        self.assertIsInstance(allowance.end(), Cancelled)
+        context = ReadContext()
+        self.assertFalse(context.is_over(1e300))
+        context.cancel()
+        context.cancel()
+        self.assertTrue(context.is_over(0))
+        self.assertIsInstance(context.end(), Cancelled)
 
     def test_a_deadline_is_told_in_words(self) -> None:
-        allowance = ReadContext(0)
-        self.assertTrue(allowance.is_over(inf))
-        self.assertIsInstance(allowance.end(), TimedOut)
+        context = ReadContext(0)
+        self.assertTrue(context.is_over(inf))
+        self.assertIsInstance(context.end(), TimedOut)
         self.assertEqual(
-            str(allowance.end()), "Timeout error: the operation did not finish within 0 seconds"
+            str(context.end()), "Timeout error: the operation did not finish within 0 seconds"
         )
 
     def test_a_step_ends_with_the_whole_and_by_itself(self) -> None:
@@ -63,9 +63,9 @@ class BoundsTests(SynchronousTestCase):
         self.assertEqual(list(in_slices([1, 2, 3], 2)), [[1, 2], [3]])
 
     def test_a_cancelled_read_does_not_begin(self) -> None:
-        allowance = ReadContext()
-        allowance.cancel()
-        self.assertRaises(Cancelled, ReadBounds([allowance], is_short=False).__enter__)
+        context = ReadContext()
+        context.cancel()
+        self.assertRaises(Cancelled, ReadBounds([context], is_short=False).__enter__)
         checkpoint()
 
     def test_a_deadline_stops_at_the_next_checkpoint(self) -> None:
@@ -95,20 +95,20 @@ class BoundsTests(SynchronousTestCase):
                 checkpoint()
 
     def test_queries_of_a_batch_share_what_they_have(self) -> None:
-        allowance = ReadContext()
-        each = ReadBoundsOfEach([allowance, allowance, ReadContext()], is_short=True)
+        context = ReadContext()
+        each = ReadBoundsOfEach([context, context, ReadContext()], is_short=True)
         with self.assertRaises(Outgrown), each.of([0]):
             while True:
                 checkpoint()
-        self.assertEqual(allowance.short_work, 0)
+        self.assertEqual(context.short_work, 0)
         with self.assertRaises(Outgrown), each.of([1]):
             expect(1e-6)
         with each.of([2]):
             expect(SHORT_S / 2)
 
     def test_many_small_parts_of_a_batch_come_to_a_long_one(self) -> None:
-        allowance = ReadContext()
-        each = ReadBoundsOfEach([allowance], is_short=True)
+        context = ReadContext()
+        each = ReadBoundsOfEach([context], is_short=True)
         with self.assertRaises(Outgrown):
             while True:
                 with each.of([0]):
@@ -125,14 +125,14 @@ class BoundsTests(SynchronousTestCase):
             self.assertRaises(Cancelled, checkpoint)
 
     def test_other_threads_have_their_own(self) -> None:
-        allowance, passed = ReadContext(), Event()
+        context, passed = ReadContext(), Event()
 
         def work() -> None:
             checkpoint()
             passed.set()
 
-        with ReadBounds([allowance], is_short=False):
-            allowance.cancel()
+        with ReadBounds([context], is_short=False):
+            context.cancel()
             thread = Thread(target=work)
             thread.start()
             thread.join()

@@ -22,7 +22,7 @@ MANY = 3000
 
 def in_order(cache: RowIdCache, snapshot: Snapshot) -> list[PointId]:
     """The ids of all live rows as they are put in order."""
-    moment = snapshot.moment
+    moment = snapshot.rows
     rows = RowSet.of_bitmap(moment.live, moment.next_row)
     found = cache.at(moment).first(rows, b"", len(rows))
     return [decode_id(key_of(value)) for value in snapshot.tables.values(found)]

@@ -39,7 +39,7 @@ class SmallCollectionTests(EngineTestCase):
         info = collection.info()
         self.assertEqual(info.indexed_vectors_count, indexed)
         self.assertIs(info.status, CollectionStatus.GREEN)
-        self.assertFalse(collection.is_upkeep_due())
+        self.assertFalse(collection.is_optimizer_due())
 
     def assertFinds(self, collection: Collection, point: int, vector: Floats) -> None:
         (answer,) = collection.query_batch([to_vector(vector, limit=1)])

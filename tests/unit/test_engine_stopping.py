@@ -177,10 +177,10 @@ class Filled(EngineTestCase):
 
     def looks(self, read: Read) -> tuple[int, Any]:
         """How many times a read looks whether it should go on, and its answer."""
-        allowance = CountedAllowance()
-        with ReadBounds([allowance], is_short=False):
+        context = CountedAllowance()
+        with ReadBounds([context], is_short=False):
             answer = read(self.collection)
-        return allowance.looks, answer
+        return context.looks, answer
 
 
 class EveryReadStops(Filled):
@@ -193,11 +193,11 @@ class EveryReadStops(Filled):
         self.assertGreater(count, 2, f"{name} cannot be stopped")
         for share in (0.0, 0.5, 0.99):
             self.reopened()
-            allowance = CountedAllowance(int(share * count))
-            with self.assertRaises(Cancelled, msg=name), ReadBounds([allowance], is_short=False):
+            context = CountedAllowance(int(share * count))
+            with self.assertRaises(Cancelled, msg=name), ReadBounds([context], is_short=False):
                 read(self.collection)
             # Each group of a batch is asked once by itself.
-            self.assertLessEqual(allowance.looks, int(share * count) + 2, name)
+            self.assertLessEqual(context.looks, int(share * count) + 2, name)
             self.assertEqual(shown(read(self.collection)), shown(expected), name)
 
     def test_filters_that_are_counted(self) -> None:
@@ -258,9 +258,9 @@ class ColumnsInOnePass(Filled):
         paths = [PayloadPath.parse(text).steps for text in texts]
         with self.collection._reading() as snapshot:
             live = snapshot.state.live.rows()
-            together = builder.build_columns(paths, snapshot.moment, live)
+            together = builder.build_columns(paths, snapshot.rows, live)
             for path in paths:
-                alone = builder.build_columns([path], snapshot.moment, live)[path]
+                alone = builder.build_columns([path], snapshot.rows, live)[path]
                 for part, held in alone.parts.items():
                     found = together[path].parts[part]
                     self.assertEqual(held.values.tolist(), found.values.tolist(), (path, part))
@@ -309,14 +309,14 @@ class ColumnsInOnePass(Filled):
             if path == PayloadPath.parse("word").steps
         )  # fmt: skip
         before = column.nbytes
-        self.assertEqual(len(column.moments.rows), 0)
+        self.assertEqual(len(column.datetimes.rows), 0)
         self.assertEqual(len(column.numbers.rows), 0)
         self.assertEqual(column.nbytes, before)
         days = self.collection.count(Count(FILTERS["dates"]))
         self.assertEqual(days, POINTS)
         held = self.collection.state.columns._columns[PayloadPath.parse("day").steps]
         own = held.nbytes - held._own_bytes
-        self.assertEqual(own, held.moments.nbytes)
+        self.assertEqual(own, held.datetimes.nbytes)
 
 
 class NativeScans(Filled):

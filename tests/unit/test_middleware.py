@@ -38,7 +38,7 @@ class Order(SynchronousTestCase):
     def setUp(self) -> None:
         self.events: list[str] = []
 
-    def passage(self, *refusals: Exception | None) -> CallContext:
+    def call_context(self, *refusals: Exception | None) -> CallContext:
         chain = MiddlewareChain(
             Recorder(name, self.events, refusal)
             for name, refusal in zip("abc", refusals or (None,) * 3, strict=True)
@@ -46,7 +46,7 @@ class Order(SynchronousTestCase):
         return CallContext(chain, call())
 
     def test_the_first_is_the_outermost(self) -> None:
-        with self.passage():
+        with self.call_context():
             self.events.append("work")
         before = ["a before", "b before", "c before"]
         after = ["c after ok", "b after ok", "a after ok"]
@@ -54,21 +54,24 @@ class Order(SynchronousTestCase):
 
     def test_a_refusal_is_told_to_those_before_it_only(self) -> None:
         refusal = Unauthenticated("no key")
-        passage = self.passage(None, refusal, None)
-        with self.assertRaises(Unauthenticated) as caught, passage:
+        call_context = self.call_context(None, refusal, None)
+        with self.assertRaises(Unauthenticated) as caught, call_context:
             self.events.append("work")
         self.assertIs(caught.exception, refusal)
         self.assertEqual(self.events, ["a before", "b before", "a after unauthenticated"])
 
     def test_nobody_is_told_of_what_the_first_refuses(self) -> None:
-        with self.assertRaises(Unauthenticated), self.passage(Unauthenticated("no"), None, None):
+        with (
+            self.assertRaises(Unauthenticated),
+            self.call_context(Unauthenticated("no"), None, None),
+        ):
             self.fail("the call was refused")
         self.assertEqual(self.events, ["a before"])
 
     def test_errors_of_the_work_are_told_by_their_codes(self) -> None:
         for error, outcome in ((NotFound("x"), "not_found"), (ZeroDivisionError(), "internal")):
             self.events.clear()
-            with self.assertRaises(type(error)), self.passage():
+            with self.assertRaises(type(error)), self.call_context():
                 raise error
             self.assertEqual(self.events[-1], f"a after {outcome}")
 
@@ -78,7 +81,10 @@ class Order(SynchronousTestCase):
         self.assertEqual(self.events, ["work"])
 
     def test_a_fault_of_an_interceptor_is_an_internal_error(self) -> None:
-        with self.assertRaises(ZeroDivisionError), self.passage(None, ZeroDivisionError(), None):
+        with (
+            self.assertRaises(ZeroDivisionError),
+            self.call_context(None, ZeroDivisionError(), None),
+        ):
             self.fail("the call was refused")
         self.assertEqual(self.events[-1], "a after internal")
 
@@ -88,17 +94,17 @@ class Streams(SynchronousTestCase):
         seen = call(STREAM)
         with CallContext(MiddlewareChain(), seen) as _:
             pass
-        passage = CallContext(MiddlewareChain(), seen)
-        with passage:
-            passage.count(3)
-            passage.count(0)
+        call_context = CallContext(MiddlewareChain(), seen)
+        with call_context:
+            call_context.count(3)
+            call_context.count(0)
         assert seen.progress is not None
         self.assertEqual((seen.progress.messages, seen.progress.points), (2, 3))
 
     def test_other_calls_have_nothing_to_count(self) -> None:
-        passage = CallContext(MiddlewareChain(), call())
-        passage.count(3)
-        self.assertIsNone(passage.call.progress)
+        call_context = CallContext(MiddlewareChain(), call())
+        call_context.count(3)
+        self.assertIsNone(call_context.call.progress)
 
 
 class RequestIds(SynchronousTestCase):

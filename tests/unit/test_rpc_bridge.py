@@ -23,10 +23,10 @@ class TwoLoops:
         self.wakes: list[Callable[[], None]] = []
         # The operations that these tests carry need nothing of an IStreamOperations.
         operations = cast(IStreamOperations, object())
-        self.crossing = Bridge(operations, self.loop, self.wakes.append)
+        self.bridge = Bridge(operations, self.loop, self.wakes.append)
 
     def carry(self, operation: Operation[Any], *, is_write: bool = False) -> asyncio.Task[Any]:
-        task = self.loop.create_task(self.crossing.carry(operation, is_write=is_write))
+        task = self.loop.create_task(self.bridge.carry(operation, is_write=is_write))
         self.spin_loop()
         return task
 

@@ -35,7 +35,7 @@ class StandInContext:
 
 
 class Passages(SynchronousTestCase):
-    def passage(self, context: StandInContext, kind: Method = UNARY) -> RpcCallContext:
+    def call_context(self, context: StandInContext, kind: Method = UNARY) -> RpcCallContext:
         stand_in: Any = context
         return RpcCallContext(MiddlewareChain(), kind, stand_in)
 
@@ -50,10 +50,10 @@ class Passages(SynchronousTestCase):
             self.assertEqual(address_of(peer), address, peer)
 
     def test_metadata(self) -> None:
-        call = self.passage(StandInContext(("a", "1"), ("b", b"2"), ("a", "3"))).call
+        call = self.call_context(StandInContext(("a", "1"), ("b", b"2"), ("a", "3"))).call
         self.assertEqual(call.peer, "192.0.2.7")
         self.assertEqual([call.header(name) for name in "abc"], ["1, 3", None, None])
-        self.assertIsNone(self.passage(StandInContext()).call.header("a"))
+        self.assertIsNone(self.call_context(StandInContext()).call.header("a"))
 
     def test_an_id_goes_back_where_it_was_given_and_with_streams(self) -> None:
         given, plain, stream = (
@@ -61,28 +61,28 @@ class Passages(SynchronousTestCase):
             StandInContext(),
             StandInContext(),
         )
-        self.passage(given)
+        self.call_context(given)
         self.assertEqual(given.trailing, (("x-request-id", "a"),))
-        self.passage(plain)
+        self.call_context(plain)
         self.assertEqual(plain.trailing, ())
-        made = self.passage(stream, STREAM).call.request_id
+        made = self.call_context(stream, STREAM).call.request_id
         self.assertEqual(stream.trailing, (("x-request-id", made),))
 
     def test_a_failure_has_its_id_and_what_else_there_is_to_tell(self) -> None:
-        passage = self.passage(StandInContext(("x-request-id", "a")))
-        status = passage.status_of(RateLimited("x", 3))
+        call_context = self.call_context(StandInContext(("x-request-id", "a")))
+        status = call_context.status_of(RateLimited("x", 3))
         self.assertIs(status.code, grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.assertEqual(status.metadata, (("retry-after", "3"), ("x-request-id", "a")))
 
     def test_a_fault_is_logged_under_the_id(self) -> None:
         with capturedLogs() as events:
-            self.passage(StandInContext(("x-request-id", "a"))).status_of(ZeroDivisionError())
+            self.call_context(StandInContext(("x-request-id", "a"))).status_of(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         (fields,) = [event["vexfs_fields"] for event in events if "vexfs_fields" in event]
         self.assertEqual((fields["request_id"], fields["method"]), ("a", UNARY.method))
 
     def test_outcomes(self) -> None:
-        passage = self.passage(StandInContext())
+        call_context = self.call_context(StandInContext())
         for error, outcome in (
             (asyncio.CancelledError(), "cancelled"),
             (CancelledError(), "unavailable"),
@@ -90,4 +90,4 @@ class Passages(SynchronousTestCase):
             (NotFound("x"), "not_found"),
             (ZeroDivisionError(), "internal"),
         ):
-            self.assertEqual(passage.outcome_of(error), outcome)
+            self.assertEqual(call_context.outcome_of(error), outcome)

@@ -62,15 +62,15 @@ class Kept:
         self.seconds = 0.0
         self.is_stopped = False
 
-    def upkeep_due_in(self) -> float | None:
+    def optimizer_due_in(self) -> float | None:
         """Whether upkeep is needed once more, and when."""
         return self.seconds if self.done < self.due else None
 
-    def stop_upkeep(self) -> None:
+    def stop_optimizer(self) -> None:
         """Take note."""
         self.is_stopped = True
 
-    def upkeep_step(self) -> None:
+    def optimizer_step(self) -> None:
         """Count, or break."""
         if self.error is not None:
             raise self.error

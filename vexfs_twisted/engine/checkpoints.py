@@ -23,7 +23,7 @@ _PERCENT = 10
 
 @frozen
 class _Standing:
-    """What a file stands for: the moment before `operation`, when `next_row` was next, an index."""
+    """What a file was written for: an index, before `operation`, when `next_row` was next."""
 
     operation: int
     next_row: int
@@ -33,7 +33,7 @@ class _Standing:
 class Checkpoints:
     """The files of the columns of one collection. Any thread may use it.
 
-    A file may stand for an earlier moment than the tables. The rows that are new since or were
+    A file may stand for an earlier snapshot than the tables. The rows that are new since or were
     touched since are read again, and no others; where it is not known which those are, the file is
     of no use. So a checkpoint needs no transaction, and a crash at any time does no harm.
     """
@@ -58,7 +58,7 @@ class Checkpoints:
         self._kept = kept
 
     def is_current(self, state: CollectionState) -> bool:
-        """Whether the files stand for this very view. Answers from memory at once."""
+        """Whether the files stand for this very state. Answers from memory at once."""
         wanted = {
             text: _Standing(state.next_operation, state.next_row, schema)
             for text, schema in state.fields.items()
@@ -93,7 +93,7 @@ class Checkpoints:
                     for text in state.fields
                     if self._is_behind(text, snapshot)
                 }
-                columns = state.columns.complete(behind.values(), snapshot.moment)
+                columns = state.columns.complete(behind.values(), snapshot.rows)
             if columns is None:
                 # Commits and reads have overtaken this one, so that it is due again.
                 return
@@ -114,7 +114,7 @@ class Checkpoints:
         kept = self._kept.get(text)
         if kept is None or kept.schema != snapshot.state.fields[text]:
             return True
-        changed = snapshot.moment.changed_since(kept.operation, kept.next_row)
+        changed = snapshot.rows.changed_since(kept.operation, kept.next_row)
         return changed is None or len(changed) > 0
 
     def _write(self, state: CollectionState, columns: Mapping[str, Column]) -> None:

@@ -80,7 +80,7 @@ class Collection:
         self._store = store
         self._accelerators = accelerators
         self._checkpoints = checkpoints
-        self._upkeep = Optimizer(store)
+        self._optimizer = Optimizer(store)
         self._is_removed = False
 
     @classmethod
@@ -107,7 +107,7 @@ class Collection:
 
     @property
     def state(self) -> CollectionState:
-        """The newest view, from memory at once; its arrays stay good for as long as it is held."""
+        """The newest state, from memory at once; its arrays stay good for as long as it is held."""
         return self._store.state
 
     @property
@@ -123,7 +123,7 @@ class Collection:
             with self._reading() as snapshot:
                 state = snapshot.state
                 schema = describe_fields(snapshot)
-        journal = self._upkeep.journal
+        journal = self._optimizer.journal
         return CollectionInfo(
             config=state.config,
             points_count=state.live.count,
@@ -136,11 +136,11 @@ class Collection:
 
     def optimizations(self) -> Optimizations:
         """What is done behind reads and writes, what waits, and what has been done."""
-        return report(self._store.state, self._upkeep.journal, self._store.path)
+        return report(self._store.state, self._optimizer.journal, self._store.path)
 
     def update_config(self, request: UpdateCollection) -> None:
         """Change the configuration durably. Raises ValidationError or BadInput."""
-        self._upkeep.wake()
+        self._optimizer.wake()
         with self._errors():
             self._store.change_config(lambda config: changed_config(config, request))
 
@@ -174,7 +174,7 @@ class Collection:
         return _sound(found)
 
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
-        """The answer to each request as of `retrieve`, or its own error, all on one moment."""
+        """The answer to each request as of `retrieve`, or its own error, all on one snapshot."""
         with self._reading() as snapshot:
             return retrieve_each(snapshot, requests)
 
@@ -194,13 +194,13 @@ class Collection:
             return facet(snapshot, request)
 
     def query_batch(self, queries: Sequence[Query]) -> list[Sequence[ScoredPoint]]:
-        """The answers to `queries`, all on one moment. Raises the first error among them."""
+        """The answers to `queries`, all on one snapshot. Raises the first error among them."""
         return list(map(_sound, self.query_each(queries)))
 
     def query_each(
         self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
     ) -> list[Sequence[ScoredPoint] | Exception]:
-        """The answer to each query or its own error, all on one moment.
+        """The answer to each query or its own error, all on one snapshot.
 
         For queries of several clients that are put together: one bad query fails alone, and so
         does one that its bounds stop.
@@ -221,9 +221,9 @@ class Collection:
         accelerator = self._accelerators.get(self.directory)
         return self._cursor(lambda snapshot: query_source(snapshot, query, accelerator))
 
-    def is_upkeep_due(self) -> bool:
+    def is_optimizer_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""
-        return self.upkeep_due_in() == 0
+        return self.optimizer_due_in() == 0
 
     def upkeep(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Do all that is due of what makes reads and the next opening faster.
@@ -235,23 +235,23 @@ class Collection:
         if self.is_checkpoint_due():
             self.checkpoint()
         with self._errors():
-            self._upkeep.work(should_stop)
+            self._optimizer.work(should_stop)
 
-    def upkeep_due_in(self) -> float | None:
+    def optimizer_due_in(self) -> float | None:
         """In how many seconds something will be due as things are; None for never. At once."""
-        return 0.0 if self.is_checkpoint_due() else self._upkeep.due_in()
+        return 0.0 if self.is_checkpoint_due() else self._optimizer.due_in()
 
-    def upkeep_step(self) -> None:
+    def optimizer_step(self) -> None:
         """Do one of the things that `upkeep` does, the most urgent."""
         if self.is_checkpoint_due():
             self.checkpoint()
             return
         with self._errors():
-            self._upkeep.work(at_most=1)
+            self._optimizer.work(at_most=1)
 
-    def stop_upkeep(self) -> None:
+    def stop_optimizer(self) -> None:
         """Have upkeep that is under way end soon, and none begin. Returns at once."""
-        self._upkeep.stop()
+        self._optimizer.stop()
 
     def is_checkpoint_due(self) -> bool:
         """Whether `checkpoint` is worth it. Answers from memory at once."""
@@ -267,7 +267,7 @@ class Collection:
 
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way. Optimizer is given up."""
-        self._upkeep.halt()
+        self._optimizer.halt()
         try:
             # Where there is no room for them, the next start reads more payloads.
             with suppress(OSError, lmdb.Error, DomainError):
@@ -282,7 +282,7 @@ class Collection:
         """Write nothing behind reads and writes any more: the collection is to be deleted."""
         self._is_removed = True
         self._checkpoints.close()
-        self._upkeep.halt()
+        self._optimizer.halt()
 
     def renewed(self) -> Collection:
         """The collection after `retire`, where it is not to be deleted after all. Opens nothing."""
@@ -336,14 +336,14 @@ class Collection:
 
     def _cursor(self, begin: Callable[[Snapshot], CursorSource[P]]) -> Cursor[P]:
         with self._errors():
-            moment = self._store.hold()
+            pinned = self._store.pin()
             try:
-                with moment.reading() as snapshot:
-                    course = begin(snapshot)
+                with pinned.reading() as snapshot:
+                    source = begin(snapshot)
             except BaseException:
-                moment.end()
+                pinned.end()
                 raise
-        return Cursor(moment, course, self._errors)
+        return Cursor(pinned, source, self._errors)
 
     @contextmanager
     def _reading(self) -> Iterator[Snapshot]:

@@ -1,4 +1,4 @@
-"""A collection on disk: opening it, reading one moment of it, and committing the next."""
+"""A collection on disk: opening it, reading one snapshot of it, and committing the next."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class CollectionStore:
     """The files of one collection. Any thread may read; writers take turns.
 
     What has descriptors is opened when it is needed, and closed again while it is idle as
-    `open_files` says; the view and what it shows of the vectors stays.
+    `open_files` says; the state and what it shows of the vectors stays.
 
-    LMDB is the truth. A view is filed under the number of the transaction that made it before that
-    transaction commits, so a reader finds the view that belongs to what its own transaction sees.
+    LMDB is the truth. A state is filed under the number of the transaction that made it before that
+    transaction commits, so a reader finds the state that belongs to what its own transaction sees.
     """
 
     def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
@@ -86,8 +86,8 @@ class CollectionStore:
         slots: dict[str, Slot] = {}
         for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
-            form = encoding_of(params.datatype)
-            VectorFile.create(_vector_path(path, number, form), form, params.size)
+            encoding = encoding_of(params.datatype)
+            VectorFile.create(_vector_path(path, number, encoding), encoding, params.size)
         environment = open_environment(path, create=True)
         try:
             tables = open_tables(environment, create=True)
@@ -105,22 +105,22 @@ class CollectionStore:
 
     @property
     def state(self) -> CollectionState:
-        """The newest view. For reads that need no tables."""
+        """The newest state. For reads that need no tables."""
         return self._states.newest
 
     def read(self) -> SnapshotRead:
-        """A context in which one thread reads one moment. Must not be nested in a thread."""
+        """A context in which one thread reads one snapshot. Must not be nested in a thread."""
         return SnapshotRead(self._access, self._states)
 
-    def hold(self) -> PinnedSnapshot:
-        """The moment now, for as long as its reader wants it. Raises GateClosed after `close`.
+    def pin(self) -> PinnedSnapshot:
+        """The snapshot now, for as long as its reader wants it. Raises GateClosed after `close`.
 
         It is lost, and its reads raise SnapshotLost, when the tables must grow and it has not been
         ended after PATIENCE_S.
         """
         reading = self.read()
         with reading as snapshot:
-            return self._access.moments.hold(snapshot, reading.take_transaction())
+            return self._access.pinned.pin(snapshot, reading.take_transaction())
 
     def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
         """Carry out sequences of checked updates in one transaction.
@@ -156,7 +156,7 @@ class CollectionStore:
     def change_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
         """Replace the segments of the vector names that `change` answers with, durably.
 
-        It is given the newest view, which stays so until the commit. Files of segments that are
+        It is given the newest state, which stays so until the commit. Files of segments that are
         gone are removed; who maps them still reads them. Raises GateClosed after `close`.
         """
         with self._access.writing() as opened:
@@ -174,16 +174,16 @@ class CollectionStore:
     def trust_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
         """Let readers see the same segments with other things at hand, which no commit notes."""
         with self._access.turn:
-            self._access.gate.check_open()
+            self._access.latch.check_open()
             self._states.swap(_with_segments(self.state, change(self.state)))
 
     def states_in_use(self) -> list[CollectionState]:
-        """All views that somebody may be reading."""
+        """All states that somebody may be reading."""
         with self._access.turn:
             return self._states.alive()
 
     def give_back(self, name: str, first: int, is_free: NDArray[np.bool_]) -> None:
-        """Give back the room of free rows among those from `first` on, which no view may read."""
+        """Give back the room of free rows among those from `first` on, which no state may read."""
         # Its descriptor is closed with the tables, which are open and counted for a reader.
         with self.read():
             self._files[name].give_back(first, is_free)
@@ -199,7 +199,7 @@ class CollectionStore:
         `path` is where it lies since it was marked as deleted.
         """
         with self._access.turn:
-            self._access.gate.close()
+            self._access.latch.close()
             try:
                 remove_directory(path)
             except OSError:
@@ -213,9 +213,9 @@ class CollectionStore:
         outcomes: list[list[Outcome]] = []
 
         def write(transaction: Transaction) -> CollectionState:
-            draft = WriteBatch(self.state, transaction, self._access.opened.tables, self._files)
-            outcomes[:] = map(draft.apply, sequences)
-            return draft.finish()
+            batch = WriteBatch(self.state, transaction, self._access.opened.tables, self._files)
+            outcomes[:] = map(batch.apply, sequences)
+            return batch.finish()
 
         self._publish(write)
         return outcomes
@@ -235,7 +235,7 @@ class CollectionStore:
             return as_value(error)
 
     def _publish(self, write: Callable[[Transaction], CollectionState]) -> None:
-        """Run `write` in a transaction, commit it, and let readers see the view it returns."""
+        """Run `write` in a transaction, commit it, and let readers see the state it returns."""
         is_relieved = False
         while True:
             try:
@@ -243,10 +243,10 @@ class CollectionStore:
                     self._publish_once(write)
                 return
             except lmdb.MapFullError:
-                # Before the gate is held, so that other reads go on meanwhile.
-                self._access.moments.wait(PATIENCE_S)
-                with self._access.gate.held():
-                    self._access.moments.end_all(SnapshotLost)
+                # Before the latch is held, so that other reads go on meanwhile.
+                self._access.pinned.wait(PATIENCE_S)
+                with self._access.latch.held():
+                    self._access.pinned.end_all(SnapshotLost)
                     grow_map(self._access.opened.environment)
             except OSError as error:
                 # Once: others may open files as fast as these are closed.
@@ -286,12 +286,12 @@ class CollectionStore:
                 slot = counters.slots.get(name)
                 if slot is None:
                     continue
-                form = encoding_of(params.datatype)
-                path = _vector_path(self._path, slot.number, form)
+                encoding = encoding_of(params.datatype)
+                path = _vector_path(self._path, slot.number, encoding)
                 memory = memory_placement(params.memory, params.on_disk)
                 present = read_bitmap(transaction, tables, slot.number).with_room(rows)
                 end = present.end
-                self._files[name] = file = VectorFile.open(path, form, params.size, end, memory)
+                self._files[name] = file = VectorFile.open(path, encoding, params.size, end, memory)
                 file.fill(end)
                 file.make_room(rows)
                 spaces[name] = VectorSpace(
@@ -316,7 +316,7 @@ class CollectionStore:
             file.let_go()
 
     def _end(self) -> None:
-        """Close everything for good, and let go of what the view shows. By who has the turn."""
+        """Close everything for good, and let go of what the state shows. By who has the turn."""
         self._access.end()
         self._states.release()
         self._close_files()
@@ -332,7 +332,7 @@ class CollectionStore:
 
 
 class SnapshotRead:
-    """The time in which a thread reads one moment of a collection."""
+    """The time in which a thread reads one snapshot of a collection."""
 
     def __init__(self, access: TableAccess, states: PublishedStates) -> None:
         self._access = access
@@ -349,7 +349,7 @@ class SnapshotRead:
                     self._transaction = transaction
                     self._reader = TableReader(transaction, opened.tables)
                     return Snapshot(state, self._reader)
-                # Two commits came between the lines above, and the view is gone by now.
+                # Two commits came between the lines above, and the state is gone by now.
                 transaction.abort()
         except BaseException:
             self._access.leave()
@@ -400,5 +400,5 @@ def _files_of(state: CollectionState) -> set[str]:
     return {name for segment in segments for name in segment.files}
 
 
-def _vector_path(directory: Path, slot: int, form: Encoding) -> Path:
-    return directory / f"vectors-{slot}.{form.suffix}"
+def _vector_path(directory: Path, slot: int, encoding: Encoding) -> Path:
+    return directory / f"vectors-{slot}.{encoding.suffix}"

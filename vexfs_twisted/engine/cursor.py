@@ -17,17 +17,17 @@ Errors = Callable[[], AbstractContextManager[None]]
 
 
 class Cursor(Generic[P]):
-    """A read that goes on from batch to batch, all on the moment that it began in.
+    """A read that goes on from batch to batch, all on the snapshot that it began in.
 
     Any thread may call, one at a time. While it is open its moment takes room: rows that updates
     have replaced since then are kept for it. `next` raises NotFound once the collection has been
-    deleted, Unavailable once it has been closed, and Interrupted when the moment had to be given
+    deleted, Unavailable once it has been closed, and Interrupted when the snapshot had to be given
     up.
     """
 
-    def __init__(self, moment: PinnedSnapshot, course: CursorSource[P], errors: Errors) -> None:
-        self._moment = moment
-        self._course = course
+    def __init__(self, snapshot: PinnedSnapshot, source: CursorSource[P], errors: Errors) -> None:
+        self._snapshot = snapshot
+        self._source = source
         self._errors = errors
 
     def next(self, points: int, size: int) -> Batch[P] | None:
@@ -35,19 +35,19 @@ class Cursor(Generic[P]):
 
         The batch ends with the point that brings it to `size` bytes.
         """
-        course = self._course
-        with self._errors(), self._moment.reading() as snapshot:
-            rows = course.ahead(snapshot, points)
+        source = self._source
+        with self._errors(), self._snapshot.reading() as snapshot:
+            rows = source.ahead(snapshot, points)
             if not len(rows):
                 return None
-            extra = size_beside_payload(snapshot, course.selection)
+            extra = size_beside_payload(snapshot, source.selection)
             values = snapshot.tables.values_within(rows, size, extra)
-            read = course.pass_by(snapshot, rows[: len(values)], values)
+            read = source.pass_by(snapshot, rows[: len(values)], values)
             taken = extra * len(read)
-            if course.selection.payload.mode is not PayloadMode.NONE:
+            if source.selection.payload.mode is not PayloadMode.NONE:
                 taken += sum(len(point.payload or b"") for point in read)
             return Batch(read, taken)
 
     def close(self) -> None:
-        """Give up the moment, after a read that is under way; twice is harmless."""
-        self._moment.end()
+        """Give up the snapshot, after a read that is under way; twice is harmless."""
+        self._snapshot.end()

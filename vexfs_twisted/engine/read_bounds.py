@@ -51,7 +51,7 @@ STOPS = (TimedOut, Cancelled, Outgrown)
 
 
 class ReadBounds:
-    """A context that bounds what its thread does, for the reads of `allowances`, at least one.
+    """A context that bounds what its thread does, for the reads of `contexts`, at least one.
 
     The work stops when no read wants it any more. With `is_short`, it also stops when it takes, or
     is expected to take, more time than is left to those reads; else it lets other threads run now
@@ -60,8 +60,8 @@ class ReadBounds:
 
     __slots__ = ("_allowances", "_begun", "_is_short", "_look_at", "_outer", "_share", "_worked")
 
-    def __init__(self, allowances: Sequence[ReadContext], *, is_short: bool) -> None:
-        self._allowances = allowances
+    def __init__(self, contexts: Sequence[ReadContext], *, is_short: bool) -> None:
+        self._allowances = contexts
         self._is_short = is_short
 
     def __enter__(self) -> None:
@@ -72,7 +72,7 @@ class ReadBounds:
         self._look_at = now + _YIELD_S
         if self._is_short:
             self._worked = thread_time()
-            self._share = sum(allowance.short_work for allowance in self._allowances)
+            self._share = sum(context.short_work for context in self._allowances)
             self._look_at = now + self._share
         self.check()
         self._outer = _thread.bounds
@@ -91,14 +91,14 @@ class ReadBounds:
                 # Of a moment it is all the same, and this costs more to ask for.
                 worked = thread_time() - self._worked
             each = worked / len(self._allowances)
-            for allowance in self._allowances:
-                allowance.short_work = max(allowance.short_work - each, 0.0)
+            for context in self._allowances:
+                context.short_work = max(context.short_work - each, 0.0)
 
     def check(self) -> None:
         """Raise if the work is to stop."""
         now = monotonic()
-        for allowance in self._allowances:
-            if not allowance.is_over(now):
+        for context in self._allowances:
+            if not context.is_over(now):
                 break
         else:
             raise self._allowances[0].end()
@@ -122,13 +122,13 @@ class ReadBounds:
 
 
 class ReadBoundsOfEach:
-    """The bounds of queries that are answered together: an allowance for each, or none at all.
+    """The bounds of queries that are answered together: a read context for each, or none at all.
 
     Queries of one batch have the same one.
     """
 
-    def __init__(self, allowances: Sequence[ReadContext] = (), *, is_short: bool = False) -> None:
-        self._allowances = allowances
+    def __init__(self, contexts: Sequence[ReadContext] = (), *, is_short: bool = False) -> None:
+        self._allowances = contexts
         self._is_short = is_short
 
     def of(self, positions: Sequence[int]) -> AbstractContextManager[None]:

@@ -16,7 +16,7 @@ from ..reservations import CURRENT, Reservation
 T = TypeVar("T")
 
 Read = Callable[[ReadContext], "Deferred[T]"]
-"""Begins a read, perhaps again, within an allowance."""
+"""Begins a read, perhaps again, within a read context."""
 
 Points = Sequence[Record] | Sequence[ScoredPoint]
 
@@ -26,29 +26,29 @@ _BYTES_PER_COMPONENT = 4
 
 
 def within_reservation(
-    read: Read[T], allowance: ReadContext, size_of: Callable[[T], int]
+    read: Read[T], context: ReadContext, size_of: Callable[[T], int]
 ) -> Deferred[T]:
-    """What `read` answers, in the room of the call that is being carried out.
+    """What `read` answers, within the reservation of the call that is being carried out.
 
     It begins with what may be fetched without asking. If that is too little it waits for what it
-    needs, and begins again. The time of its allowance goes on meanwhile.
+    needs, and begins again. The time of its read context goes on meanwhile.
     """
-    room = CURRENT.get()
-    if room is None:
-        return read(allowance)
-    unasked = allowance.size = room.allowance
+    reservation = CURRENT.get()
+    if reservation is None:
+        return read(context)
+    unasked = context.size = reservation.free_bytes
 
     def count(answer: T) -> T:
-        room.fetched(min(size_of(answer), unasked))
+        reservation.fetched(min(size_of(answer), unasked))
         return answer
 
     def begin_again(failure: Failure) -> Deferred[T]:
         error = failure.value
         if not isinstance(error, AnswerTooLarge):
             return fail(failure)
-        return Deferred.fromCoroutine(_once_there_is_room(room, read, allowance, error.size))
+        return Deferred.fromCoroutine(_once_granted(reservation, read, context, error.size))
 
-    return read(allowance).addCallbacks(count, begin_again)
+    return read(context).addCallbacks(count, begin_again)
 
 
 def size_of_answers(answers: Sequence[Points], selection: Selection) -> int:
@@ -64,13 +64,13 @@ def size_of_answers(answers: Sequence[Points], selection: Selection) -> int:
     return count * each
 
 
-async def _once_there_is_room(
-    room: Reservation, read: Read[T], allowance: ReadContext, size: int
+async def _once_granted(
+    reservation: Reservation, read: Read[T], context: ReadContext, size: int
 ) -> T:
     while True:
-        await room.claim(size)
-        allowance.size = size
+        await reservation.claim(size)
+        context.size = size
         try:
-            return await read(allowance)
+            return await read(context)
         except AnswerTooLarge as error:
             size = error.size

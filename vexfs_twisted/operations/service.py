@@ -321,10 +321,8 @@ class Operations:
         `size_of` tells the bytes of an answer that may be large.
         """
         seconds = self._read_seconds if timeout is None else timeout
-        allowance = ReadContext(seconds)
-        reading = (
-            begin(allowance) if size_of is None else within_reservation(begin, allowance, size_of)
-        )
+        context = ReadContext(seconds)
+        reading = begin(context) if size_of is None else within_reservation(begin, context, size_of)
         return with_deadline(reading, seconds, self._clock)
 
     def _resolve(self, name: str) -> str:

@@ -49,9 +49,9 @@ class Dispatcher:
         """
         arrival = request.take_arrival()
         if arrival is None:
-            passage, intake = self._passage(route, request), None
+            call_context, intake = self._call_context(route, request), None
         else:
-            passage, intake = arrival.passage, arrival.intake
+            call_context, intake = arrival.call_context, arrival.intake
         call = Call(
             self.operations,
             self.run_in_thread,
@@ -61,14 +61,16 @@ class Dispatcher:
             self.oversight.status,
             intake,
         )
-        answering = Deferred.fromCoroutine(self._respond(route.handler, call, passage, request))
+        answering = Deferred.fromCoroutine(
+            self._respond(route.handler, call, call_context, request)
+        )
         answering.addErrback(self._forget)
         if route.is_write:
             answering = _shielded(answering)
         return answering.addCallback(lambda answer: request.prepare(answer) if answer else b"")
 
     async def _respond(
-        self, handler: Handler, call: Call, passage: RestPassage, request: ApiRequest
+        self, handler: Handler, call: Call, call_context: RestPassage, request: ApiRequest
     ) -> Answer | None:
         """What `handler` answers to `call`, in its envelope; errors become answers, too.
 
@@ -76,20 +78,22 @@ class Dispatcher:
         answer to.
         """
         started = perf_counter()
-        room = self.oversight.rooms.room(_COPIES)
-        CURRENT.set(room)
-        request.answered_in(room)
+        reservation = self.oversight.reservations.reservation(_COPIES)
+        CURRENT.set(reservation)
+        request.answered_in(reservation)
         try:
-            with passage:
+            with call_context:
                 result = await handler(call)
                 if isinstance(result, Answer):
                     return result
                 answer = result_answer(result, perf_counter() - started)
                 del result
                 if isinstance(answer, Answer):
-                    room.hold(len(answer.body))
-                if room.is_used:
-                    room.sending(partial(_give_up, request.transport, passage.call.request_id))
+                    reservation.hold(len(answer.body))
+                if reservation.is_used:
+                    reservation.sending(
+                        partial(_give_up, request.transport, call_context.call.request_id)
+                    )
                 if isinstance(answer, Answer):
                     return answer
                 await Outflow(request).send(answer)
@@ -97,10 +101,10 @@ class Dispatcher:
         except Exception as error:
             self._let_go(error)
             if request.startedWriting:
-                await _break_off(request, error, passage.call.request_id)
+                await _break_off(request, error, call_context.call.request_id)
             if isinstance(error, CancelledError):
                 raise
-            return passage.answer_to(error, perf_counter() - started)
+            return call_context.answer_to(error, perf_counter() - started)
         finally:
             if call.intake is not None:
                 call.intake.close()
@@ -114,7 +118,7 @@ class Dispatcher:
         """Let go of an error in the next turn, when all frames of this one have returned."""
         self.clock.callLater(0, let_go, error)
 
-    def _passage(self, route: Route, request: ApiRequest) -> RestPassage:
+    def _call_context(self, route: Route, request: ApiRequest) -> RestPassage:
         return RestPassage(self.oversight.chain, route.kind, request)
 
 

@@ -136,12 +136,12 @@ class Intake:
 class Arrival:
     """A call whose body is still arriving: it was let through, by its head."""
 
-    passage: RestPassage
+    call_context: RestPassage
     route: Route
     intake: Intake | None = None
 
     def fail(self, error: BaseException) -> None:
         """The call ends before its body does."""
-        self.passage.fail(error)
+        self.call_context.fail(error)
         if self.intake is not None:
             self.intake.close()

@@ -30,9 +30,9 @@ class _Unknown:
 class Oversight:
     """What every call passes, and what tells clients about the server as a whole.
 
-    `rooms` bound the memory of answers.
+    `reservations` bound the memory of answers.
     """
 
     chain: MiddlewareChain = MiddlewareChain()
     status: ServerStatus = _Unknown()
-    rooms: Reservations = UNBOUNDED
+    reservations: Reservations = UNBOUNDED

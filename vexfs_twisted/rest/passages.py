@@ -1,4 +1,4 @@
-"""How REST calls pass the interceptors: what is known of a call, and how its end is told."""
+"""How REST calls pass the middleware: what is known of a call, and how its end is told."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNROUTED = Method("rest", "unrouted")
 
 
 class RestPassage(CallContext):
-    """The passage of one request. Belongs to the reactor thread.
+    """The call context of one request. Belongs to the reactor thread.
 
     The id of the call goes back to the client in a header. It is entered once: `begin` is for a
     request that is let through before it is complete.
@@ -77,10 +77,10 @@ class RestPassage(CallContext):
 def refuse(
     chain: MiddlewareChain, request: Request, error: Exception, headers: Headers = ()
 ) -> Answer:
-    """The answer to a request that comes to no endpoint, or what an interceptor says to it."""
-    passage = RestPassage(chain, _UNROUTED, request)
+    """The answer to a request that comes to no endpoint, or what an middleware says to it."""
+    call_context = RestPassage(chain, _UNROUTED, request)
     try:
-        with passage:
+        with call_context:
             raise error
     except Exception as raised:
-        return passage.answer_to(raised, 0.0, headers)
+        return call_context.answer_to(raised, 0.0, headers)

@@ -42,20 +42,20 @@ class Reception:
 
         `length` is how long the body says it is.
         """
-        passage = RestPassage(self.chain, route.kind, request)
+        call_context = RestPassage(self.chain, route.kind, request)
         limit = self.settings.max_body_bytes
         try:
-            passage.begin()
+            call_context.begin()
         except Exception as error:
-            return passage.answer_to(error, 0.0, headers)
+            return call_context.answer_to(error, 0.0, headers)
         try:
             if length is not None and length > limit:
                 raise declared_too_large(length, limit)
             is_packed(_encoding(request))
         except DomainError as error:
-            passage.fail(error)
-            return passage.answer_to(error, 0.0, headers)
-        return Arrival(passage, route)
+            call_context.fail(error)
+            return call_context.answer_to(error, 0.0, headers)
+        return Arrival(call_context, route)
 
     def intake(self, request: ApiRequest, shape: Shape, gate: Gate) -> Intake:
         """What takes a larger body of a request, or a packed one, to its decoder."""

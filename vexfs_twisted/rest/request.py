@@ -53,7 +53,7 @@ class ApiRequest(Request):
         self._dropped: int | None = None
         self._arrival: Arrival | None = None
         self._gate: Gate | None = None
-        self._room: Reservation | None = None
+        self._reservation: Reservation | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
@@ -62,15 +62,15 @@ class ApiRequest(Request):
         self.content = self._body = BytesIO()
         return data
 
-    def answered_in(self, room: Reservation) -> None:
+    def answered_in(self, reservation: Reservation) -> None:
         """The memory that the answer takes, which is given back once it is out."""
-        self._room = room
+        self._reservation = reservation
 
     def is_out(self) -> None:
         """Nothing of the answer is left here, or nobody will read it."""
-        room, self._room = self._room, None
-        if room is not None:
-            room.release()
+        reservation, self._reservation = self._reservation, None
+        if reservation is not None:
+            reservation.release()
 
     def take_arrival(self) -> Arrival | None:
         """The call, where there was a body to wait for; it is complete now."""
@@ -175,7 +175,7 @@ class ApiRequest(Request):
         arrival = self.take_arrival()
         if arrival is not None:
             arrival.fail(error)
-            self._answer_early(arrival.passage.answer_to(error, 0.0, _CLOSE), is_last=True)
+            self._answer_early(arrival.call_context.answer_to(error, 0.0, _CLOSE), is_last=True)
 
     def _answer_early(self, answer: Answer, is_last: bool) -> None:
         """Answer, and drop what is still to come."""

@@ -80,7 +80,7 @@ def make_site(
     """
     watched = oversight or Oversight()
     budget = BodyBudget(
-        settings.bodies_bytes, settings.max_waiting_bodies, clock, watched.rooms.freed
+        settings.bodies_bytes, settings.max_waiting_bodies, clock, watched.reservations.freed
     )
     reception = Reception(watched.chain, settings, run_in_thread, budget)
     dispatcher = Dispatcher(operations, run_in_thread, watched, clock)
@@ -122,7 +122,7 @@ class ApiSite(Site):
         return self._reception.intake(request, shape, gate)
 
     def log(self, request: Request) -> None:
-        """Write nothing: calls are logged where they pass the interceptors."""
+        """Write nothing: calls are logged where they pass the middleware."""
 
 
 class ApiResource(Resource):
@@ -183,12 +183,12 @@ class ApiResource(Resource):
 
     def _preflight(self, request: ApiRequest) -> Answer:
         """What a browser asks, without a key, before it lets a page call."""
-        passage = RestPassage(self._chain, _PREFLIGHT, request)
+        call_context = RestPassage(self._chain, _PREFLIGHT, request)
         try:
-            with passage:
+            with call_context:
                 return _preflight_answer(request)
         except Exception as error:
-            return passage.answer_to(error, 0.0)
+            return call_context.answer_to(error, 0.0)
 
 
 class _Segment(UnicodeConverter):

@@ -29,14 +29,14 @@ CallInReactor = Callable[..., object]
 class _BridgedCall(Generic[T]):
     """One call on its way. `future` belongs to the event loop, `deferred` to the reactor."""
 
-    __slots__ = ("deferred", "future", "is_dropped", "operation", "room")
+    __slots__ = ("deferred", "future", "is_dropped", "operation", "reservation")
 
     def __init__(
-        self, operation: Operation[T], future: asyncio.Future[T], room: Reservation | None
+        self, operation: Operation[T], future: asyncio.Future[T], reservation: Reservation | None
     ) -> None:
         self.operation: Operation[T] | None = operation
         self.future: asyncio.Future[T] | None = future
-        self.room = room
+        self.reservation = reservation
         self.deferred: Deferred[T] | None = None
         self.is_dropped = False
 
@@ -57,15 +57,15 @@ class Bridge:
         self._answers: WakeupQueue[tuple[_BridgedCall[Any], Any]] = WakeupQueue(self._wake_loop)
 
     async def carry(
-        self, operation: Operation[T], *, is_write: bool, room: Reservation | None = None
+        self, operation: Operation[T], *, is_write: bool, reservation: Reservation | None = None
     ) -> T:
         """The result of `operation`, begun in the reactor thread. Awaited in the event loop.
 
         When the awaiting task is cancelled, a read is dropped, and a write is finished unheard.
-        `room` is what the answer may take.
+        `reservation` is what the answer may take.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        call = _BridgedCall(operation, future, room)
+        call = _BridgedCall(operation, future, reservation)
         self._calls.put(call)
         try:
             return await future
@@ -95,7 +95,7 @@ class Bridge:
         operation, call.operation = call.operation, None
         assert operation is not None
         # For the time of this call: what it begins goes on in a context of its own.
-        CURRENT.set(call.room)
+        CURRENT.set(call.reservation)
         try:
             call.deferred = operation(self._operations)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""How gRPC calls pass the interceptors: what is known of a call, and how its end is told."""
+"""How gRPC calls pass the middleware: what is known of a call, and how its end is told."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
 
 
 class RpcCallContext(CallContext):
-    """The passage of one gRPC call. Belongs to the event loop.
+    """The call context of one gRPC call. Belongs to the event loop.
 
     The id of the call goes back to the client as trailing metadata, where the client gave it, and
     of every stream and every failure.

@@ -1,6 +1,6 @@
 """The health service of gRPC, as grpc/health/v1/health.proto lays it down, over our own wire.
 
-That of grpcio decodes, waits and watches outside of the interceptors, without a bound.
+That of grpcio decodes, waits and watches outside of the middleware, without a bound.
 """
 
 from __future__ import annotations

@@ -105,34 +105,36 @@ def unary_handler(
                 response.time = perf_counter() - started
             return response.SerializeToString()  # type: ignore[no-any-return]
 
-        passage = wire.passage(kind, context)
-        room = wire.rooms.room(_COPIES)
+        call_context = wire.call_context(kind, context)
+        reservation = wire.reservations.reservation(_COPIES)
         data = b""
         try:
-            with passage:
+            with call_context:
                 data = checked(await wire.arrivals.next(context, patience), context)
                 started = perf_counter()
                 with wire.calls:
                     operation = await wire.decode(decode, data)
                     # A write may wait long, and has no use for the message any more.
                     data = b""
-                    carrying = wire.crossing.carry(operation, is_write=method.is_write, room=room)
+                    carrying = wire.bridge.carry(
+                        operation, is_write=method.is_write, reservation=reservation
+                    )
                     del operation
                     result = await carrying
                     weight = method.weigh(result) if method.weigh is not None else 0
                     answer = await wire.encode(encode, result, weight)
                     del result
         except Exception as error:
-            status = wire.failed(passage, error)
+            status = wire.failed(call_context, error)
         except BaseException:
-            wire.crossing.tell(room.release)
+            wire.bridge.tell(reservation.release)
             raise
         else:
-            if room.is_used:
-                _hold(room, len(answer), wire)
+            if reservation.is_used:
+                _hold(reservation, len(answer), wire)
             return answer
-        if room.is_used:
-            wire.crossing.tell(room.release)
+        if reservation.is_used:
+            wire.bridge.tell(reservation.release)
         # Outside of the try: abort raises, and must not be taken for an error of the call. What it
         # raises refers to this frame, and the context to what it raises.
         ending = context.abort(status.code, status.details, status.metadata)
@@ -143,14 +145,14 @@ def unary_handler(
     return grpc.stream_unary_rpc_method_handler(handle)
 
 
-def _hold(room: Reservation, size: int, wire: Wire) -> None:
-    """Let the room of an answer be held until grpc is done with the call.
+def _hold(reservation: Reservation, size: int, wire: Wire) -> None:
+    """Keep the reservation of an answer until grpc is done with the call.
 
     A client that does not read cannot be given up: grpc.aio has no way to reset a call whose answer
     it has taken. It is over when its client is gone, or does not answer the pings of keepalive.
     """
     task = asyncio.current_task()
     assert task is not None
-    wire.crossing.tell(partial(room.hold, _COPIES_SENT * size))
+    wire.bridge.tell(partial(reservation.hold, _COPIES_SENT * size))
     # Not of the context: what it calls back keeps it in a cycle.
-    task.add_done_callback(lambda _: wire.crossing.tell(room.release))
+    task.add_done_callback(lambda _: wire.bridge.tell(reservation.release))

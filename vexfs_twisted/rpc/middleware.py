@@ -1,4 +1,4 @@
-"""Methods that are not of our services, or of nobody's, behind the same interceptors as ours."""
+"""Methods that are not of our services, or of nobody's, behind the same middleware as ours."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _LATER = frozenset(
 def with_middleware(
     kind: Method, answers: Answers, wire: Wire, target: str = ""
 ) -> Callable[[Any, Context], Awaitable[None]]:
-    """The handler of a stream of messages, whose calls pass the interceptors."""
+    """The handler of a stream of messages, whose calls pass the middleware."""
 
     async def handle(_: Any, context: Context) -> None:
-        passage = wire.passage(kind, context, target)
+        call_context = wire.call_context(kind, context, target)
         try:
-            with passage:
+            with call_context:
                 async for answer in answers(context):
                     await context.write(answer.SerializeToString())
         except Exception as error:
-            status = passage.status_of(error)
+            status = call_context.status_of(error)
         else:
             return
         # Outside of the try: abort raises, and must not be taken for an error of the call.

@@ -52,13 +52,13 @@ class RpcService(Service):
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
         chain: MiddlewareChain | None = None,
-        rooms: Reservations = UNBOUNDED,
+        reservations: Reservations = UNBOUNDED,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         self._chain = chain or MiddlewareChain()
-        self._rooms = rooms
+        self._reservations = reservations
         self._run: _Run | None = None
 
     @property
@@ -85,7 +85,7 @@ class RpcService(Service):
         """Listen. Fails with CannotListenError where the address cannot be had."""
         super().startService()
         self._run = _Run(
-            self._operations, self._settings, self._call_in_reactor, self._chain, self._rooms
+            self._operations, self._settings, self._call_in_reactor, self._chain, self._reservations
         )
         return self._run.start()
 
@@ -108,13 +108,13 @@ class _Run:
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
         chain: MiddlewareChain,
-        rooms: Reservations,
+        reservations: Reservations,
     ) -> None:
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         self._chain = chain
-        self._rooms = rooms
+        self._reservations = reservations
         self.port = 0
         self.listening_since = 0.0
         self._ask_to_stop: Callable[[], object] = lambda: None
@@ -159,8 +159,8 @@ class _Run:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
-        crossing = Bridge(self._operations, loop, self._call_in_reactor)
-        wire = Wire(crossing, self._chain, self._settings, self._rooms)
+        bridge = Bridge(self._operations, loop, self._call_in_reactor)
+        wire = Wire(bridge, self._chain, self._settings, self._reservations)
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers(handlers(wire))
         server.add_generic_rpc_handlers(reflection.handlers(public_services(), wire))

@@ -110,8 +110,8 @@ class _Hold(Generic[Stream]):
 class _Opened(Generic[Stream]):
     """An async context: a stream open in the reactor thread, used from the event loop."""
 
-    def __init__(self, crossing: Bridge, operation: Operation[Stream]) -> None:
-        self._crossing = crossing
+    def __init__(self, bridge: Bridge, operation: Operation[Stream]) -> None:
+        self._crossing = bridge
         self._operation = operation
         self._hold: _Hold[Stream] = _Hold()
 
@@ -132,7 +132,7 @@ class _Opened(Generic[Stream]):
 
 async def _ended(
     context: _Context,
-    passage: RpcCallContext,
+    call_context: RpcCallContext,
     wire: Wire,
     work: Callable[[], Awaitable[None]],
     written: Callable[[], int],
@@ -141,7 +141,7 @@ async def _ended(
     try:
         await work()
     except Exception as error:
-        status = _with_progress(wire.failed(passage, error), written())
+        status = _with_progress(wire.failed(call_context, error), written())
     else:
         return
     # Outside of the try: abort raises, and must not be taken for an error of the stream.
@@ -168,7 +168,7 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
 
     async def handle(_: object, context: _Context) -> None:
         started = perf_counter()
-        passage = wire.passage(kind, context)
+        call_context = wire.call_context(kind, context)
 
         def encode(points: Any) -> bytes:
             response: Any = method.encode(points)
@@ -177,17 +177,17 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
             return cast(bytes, response.SerializeToString())
 
         async def work() -> None:
-            with passage, wire.streams:
+            with call_context, wire.streams:
                 message = await wire.arrivals.next(context, wire.settings.message_wait)
                 data = checked(message, context)
                 operation = await wire.decode(lambda data: method.decode(parse(data)), data)
-                async with _Opened(wire.crossing, operation) as stream:
+                async with _Opened(wire.bridge, operation) as stream:
                     while (batch := await _carried(wire, stream.take)) is not None:
                         points = batch.points
                         await context.write(await wire.encode(encode, points, len(points)))
-                        passage.count(len(points))
+                        call_context.count(len(points))
 
-        await _ended(context, passage, wire, work, _nothing_written)
+        await _ended(context, call_context, wire, work, _nothing_written)
 
     return handle
 
@@ -199,17 +199,17 @@ def _gathering(descriptor: MethodDescriptor, method: IncomingMethod, wire: Wire)
 
     async def handle(messages: _Messages, context: _Context) -> bytes:
         started = perf_counter()
-        passage = wire.passage(kind, context)
-        writing = _Writing(method, wire, messages, passage)
+        call_context = wire.call_context(kind, context)
+        writing = _Writing(method, wire, messages, call_context)
         response: Any = None
 
         async def work() -> None:
             nonlocal response
-            with passage, wire.streams:
-                async with _Opened(wire.crossing, _upsert(acknowledge=False)) as stream:
+            with call_context, wire.streams:
+                async with _Opened(wire.bridge, _upsert(acknowledge=False)) as stream:
                     response = answer(await writing.write_all(stream))
 
-        await _ended(context, passage, wire, work, writing.points_written)
+        await _ended(context, call_context, wire, work, writing.points_written)
         response.time = perf_counter() - started
         return cast(bytes, response.SerializeToString())
 
@@ -222,13 +222,13 @@ def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: W
     kind = method_of(descriptor)
 
     async def handle(messages: _Messages, context: _Context) -> None:
-        passage = wire.passage(kind, context)
-        writing = _Writing(method, wire, messages, passage)
+        call_context = wire.call_context(kind, context)
+        writing = _Writing(method, wire, messages, call_context)
 
         async def work() -> None:
-            with passage, wire.streams:
+            with call_context, wire.streams:
                 async with (
-                    _Opened(wire.crossing, _upsert(acknowledge=True)) as stream,
+                    _Opened(wire.bridge, _upsert(acknowledge=True)) as stream,
                     writing.in_background(stream),
                 ):
                     while acknowledged := await _carried(wire, stream.acknowledged):
@@ -236,7 +236,7 @@ def _acknowledging(descriptor: MethodDescriptor, method: IncomingMethod, wire: W
                             message = acknowledge(own, writing.age_of_oldest())
                             await context.write(message.SerializeToString())
 
-        await _ended(context, passage, wire, work, writing.points_written)
+        await _ended(context, call_context, wire, work, writing.points_written)
 
     return handle
 
@@ -247,7 +247,7 @@ def _upsert(*, acknowledge: bool) -> Operation[IncomingStream]:
 
 async def _carried(wire: Wire, method: Callable[[], Deferred[T]]) -> T:
     """The result of a stream's method, called in the reactor thread. Cancelling closes it."""
-    return await wire.crossing.carry(lambda _: method(), is_write=False)
+    return await wire.bridge.carry(lambda _: method(), is_write=False)
 
 
 class _Background:
@@ -282,12 +282,12 @@ class _Writing:
     """The messages of one client on their way into a stream. Belongs to the event loop."""
 
     def __init__(
-        self, method: IncomingMethod, wire: Wire, messages: _Messages, passage: RpcCallContext
+        self, method: IncomingMethod, wire: Wire, messages: _Messages, call_context: RpcCallContext
     ) -> None:
         self._method = method
         self._wire = wire
         self._messages = messages
-        self._passage = passage
+        self._call_context = call_context
         self._stream: IncomingStream | None = None
         self._received: deque[float] = deque()
 
@@ -304,7 +304,7 @@ class _Writing:
 
     def in_background(self, stream: IncomingStream) -> _Background:
         """Write all messages while the acknowledgements are waited for."""
-        return _Background(self.write_all(stream), lambda: self._wire.crossing.tell(stream.close))
+        return _Background(self.write_all(stream), lambda: self._wire.bridge.tell(stream.close))
 
     async def write_all(self, stream: IncomingStream) -> int:
         """Put all messages into the stream and finish it; the number of points written.

@@ -78,29 +78,29 @@ class Wire:
 
     def __init__(
         self,
-        crossing: Bridge,
+        bridge: Bridge,
         chain: MiddlewareChain,
         settings: RpcSettings | None = None,
-        rooms: Reservations = UNBOUNDED,
+        reservations: Reservations = UNBOUNDED,
     ) -> None:
-        self.crossing = crossing
+        self.bridge = bridge
         self.settings = settings or RpcSettings()
-        self.rooms = rooms
+        self.reservations = reservations
         self.arrivals = MessageReader()
         self._chain = chain
         self.calls = InFlight()
         self.streams = InFlight()
         self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
 
-    def passage(self, kind: Method, context: Context, target: str = "") -> RpcCallContext:
-        """The passage of a call that is about to begin, through the interceptors."""
+    def call_context(self, kind: Method, context: Context, target: str = "") -> RpcCallContext:
+        """The call context of a call that is about to begin, through the middleware."""
         return RpcCallContext(self._chain, kind, context, target)
 
-    def failed(self, passage: RpcCallContext, error: Exception) -> RpcStatus:
+    def failed(self, call_context: RpcCallContext, error: Exception) -> RpcStatus:
         """The status of a call whose work has failed; what only the error holds is let go of."""
-        status = passage.status_of(error)
+        status = call_context.status_of(error)
         # In the reactor thread, where the frames have returned by then that the error came through.
-        self.crossing.tell(partial(let_go, error))
+        self.bridge.tell(partial(let_go, error))
         return status
 
     async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
@@ -127,7 +127,7 @@ class Wire:
 
     def _freed(self, size: int) -> None:
         if size >= LARGE_BYTES:
-            self.crossing.tell(partial(self.rooms.freed, size))
+            self.bridge.tell(partial(self.reservations.freed, size))
 
     async def encode(self, encode: Callable[[A], bytes], result: A, weight: int) -> bytes:
         """`encode(result)`, in a thread if it holds many points."""

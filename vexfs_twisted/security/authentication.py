@@ -19,7 +19,7 @@ class Authentication:
     What takes no key is open: the kinds of calls say so themselves. Stateless, so usable from any
     thread.
 
-    What a key allows beyond everything is for an interceptor, or the operations, to say: this one
+    What a key allows beyond everything is for an middleware, or the operations, to say: this one
     only asks whether it is known.
     """
 

@@ -23,20 +23,20 @@ Result = TypeVar("Result")
 class _Read(Generic[Request, Result]):
     """One read that waits. `request` is None once it is cancelled."""
 
-    __slots__ = ("allowance", "deferred", "request")
+    __slots__ = ("context", "deferred", "request")
 
-    def __init__(self, request: Request, allowance: ReadContext) -> None:
+    def __init__(self, request: Request, context: ReadContext) -> None:
         self.request: Request | None = request
-        self.allowance = allowance
+        self.context = context
         self.deferred: Deferred[Result] = Deferred(self._cancel)
 
     def _cancel(self, _: Deferred[Result]) -> None:
         self.request = None
-        self.allowance.cancel()
+        self.context.cancel()
 
 
 Work: TypeAlias = Callable[[Sequence[Request], Sequence[ReadContext]], Sequence[Result | Exception]]
-"""Answers each request, within its allowance, with a result or with an exception."""
+"""Answers each request, within its read context, with a result or with an exception."""
 
 
 class Coalescer(Generic[Request, Result]):
@@ -69,9 +69,9 @@ class Coalescer(Generic[Request, Result]):
         self._is_called = False
         self._choosing = Lock()
 
-    def submit(self, request: Request, allowance: ReadContext) -> Deferred[Result]:
-        """The answer to `request`. Cancelling drops it, and cancels its allowance."""
-        read: _Read[Request, Result] = _Read(request, allowance)
+    def submit(self, request: Request, context: ReadContext) -> Deferred[Result]:
+        """The answer to `request`. Cancelling drops it, and cancels its read context."""
+        read: _Read[Request, Result] = _Read(request, context)
         self._enqueue(read)
         return read.deferred
 
@@ -99,8 +99,8 @@ class Coalescer(Generic[Request, Result]):
             return [], []
         reads = [read for read, _ in chosen]
         try:
-            allowances = [read.allowance for read in reads]
-            return reads, self._read_each([request for _, request in chosen], allowances)
+            contexts = [read.context for read in reads]
+            return reads, self._read_each([request for _, request in chosen], contexts)
         except Exception as error:
             return reads, [as_value(error)] * len(reads)
 

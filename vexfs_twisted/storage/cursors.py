@@ -32,7 +32,7 @@ class Cursors:
 
     def open(
         self,
-        allowance: ReadContext,
+        context: ReadContext,
         begin: Callable[A, Cursor[P]],
         *args: A.args,
         **kwargs: A.kwargs,
@@ -40,13 +40,13 @@ class Cursors:
         """The cursor that `begin` makes in a thread. The Deferred is not to be cancelled."""
 
         def opened(cursor: Cursor[P]) -> BatchCursor[P]:
-            return _StoredCursor(self, cursor, allowance)
+            return _StoredCursor(self, cursor, context)
 
-        return self.run(allowance, lambda: begin(*args, **kwargs)).addCallback(opened)
+        return self.run(context, lambda: begin(*args, **kwargs)).addCallback(opened)
 
-    def run(self, allowance: ReadContext, function: Callable[[], T]) -> Deferred[T]:
+    def run(self, context: ReadContext, function: Callable[[], T]) -> Deferred[T]:
         """Call `function` in a thread, a step of a read, after the calls that have come before."""
-        return self._turns.run(lambda: self._readers.run(allowance.step(), function))
+        return self._turns.run(lambda: self._readers.run(context.step(), function))
 
     def close(self, cursor: Cursor[P]) -> None:
         """Close a cursor in a thread, before what waits; the engine closes those that are left."""
@@ -56,10 +56,10 @@ class Cursors:
 class _StoredCursor(Generic[P]):
     """See BatchCursor."""
 
-    def __init__(self, cursors: Cursors, cursor: Cursor[P], allowance: ReadContext) -> None:
+    def __init__(self, cursors: Cursors, cursor: Cursor[P], context: ReadContext) -> None:
         self._cursors = cursors
         self._cursor = cursor
-        self._allowance = allowance
+        self._allowance = context
 
     def next(self, points: int, size: int) -> Deferred[Batch[P] | None]:
         """See BatchCursor."""

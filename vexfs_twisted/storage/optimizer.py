@@ -23,13 +23,13 @@ class Optimizable(Protocol):
 
     name: str
 
-    def upkeep_due_in(self) -> float | None:
+    def optimizer_due_in(self) -> float | None:
         """In how many seconds something will be due as things are; None for never. At once."""
 
-    def upkeep_step(self) -> None:
+    def optimizer_step(self) -> None:
         """Do one thing that is due. Blocks for as long as it takes."""
 
-    def stop_upkeep(self) -> None:
+    def stop_optimizer(self) -> None:
         """Have what is under way end soon, and nothing begin. Returns at once."""
 
 
@@ -71,7 +71,7 @@ class OptimizerQueue:
         if not self._is_running or collection in self._jobs:
             return
         self._forget(collection)
-        seconds = collection.upkeep_due_in()
+        seconds = collection.optimizer_due_in()
         if seconds is None:
             return
         if seconds > 0:
@@ -88,7 +88,7 @@ class OptimizerQueue:
         for collection in list(self._timers):
             self._forget(collection)
         for collection, job in list(self._jobs.items()):
-            collection.stop_upkeep()
+            collection.stop_optimizer()
             job.cancel()
         return self._pool.stop()
 
@@ -112,13 +112,13 @@ class OptimizerQueue:
             log.warning("upkeep waits for room on the device", collection=collection.name)
         elif error is not None and not isinstance(explained(error), CancelledError | DomainError):
             log.error("upkeep failed", collection=collection.name, exc_info=error)
-        if collection.upkeep_due_in():
+        if collection.optimizer_due_in():
             self.attend(collection)
 
 
 def _take_step(collection: Optimizable) -> None:
     try:
-        collection.upkeep_step()
+        collection.optimizer_step()
     finally:
         # Of what it took nothing is used any more, and graphs take much.
         trim()

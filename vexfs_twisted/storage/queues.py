@@ -66,11 +66,11 @@ class CollectionQueues:
         return self.collection.retrieve_each(requests)
 
     def _query_each(
-        self, is_short: bool, batches: Sequence[QueryBatch], allowances: Sequence[ReadContext]
+        self, is_short: bool, batches: Sequence[QueryBatch], contexts: Sequence[ReadContext]
     ) -> list[QueryAnswers | Exception]:
         """Answer whole batches by one call; a batch fails with the first error in it."""
-        pairs = zip(batches, allowances, strict=True)
-        own = [allowance for batch, allowance in pairs for _ in batch]
+        pairs = zip(batches, contexts, strict=True)
+        own = [context for batch, context in pairs for _ in batch]
         bounds = ReadBoundsOfEach(own, is_short=is_short)
         answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
         return [_whole(list(islice(answers, len(batch)))) for batch in batches]
@@ -82,19 +82,19 @@ def _kind_of(batch: QueryBatch) -> int:
 
 
 def within_quota(
-    read_each: Work[Request, Result], requests: Sequence[Request], allowances: Sequence[ReadContext]
+    read_each: Work[Request, Result], requests: Sequence[Request], contexts: Sequence[ReadContext]
 ) -> Sequence[Result | Exception]:
     """The answers to reads by one call, within what they may fetch together.
 
     Where that is too little each is read alone, and answered by AnswerTooLarge if need be.
     """
     try:
-        with MemoryQuota(_sum([allowance.size for allowance in allowances])):
-            return read_each(requests, allowances)
+        with MemoryQuota(_sum([context.size for context in contexts])):
+            return read_each(requests, contexts)
     except AnswerTooLarge as error:
         if len(requests) == 1:
             return [AnswerTooLarge(error.size)]
-    pairs = zip(requests, allowances, strict=True)
+    pairs = zip(requests, contexts, strict=True)
     return [within_quota(read_each, [request], [own])[0] for request, own in pairs]
 
 

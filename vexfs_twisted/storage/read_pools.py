@@ -38,25 +38,21 @@ class ReadPools:
         """Take no more reads; fires when all that were taken are answered and the threads ended."""
         return self.short.stop().addCallback(lambda _: self.long.stop())
 
-    def run(self, allowance: ReadContext, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def run(self, context: ReadContext, function: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `function`, which may be called twice, within the bounds of a read.
 
-        Cancelling the Deferred cancels the allowance.
+        Cancelling the Deferred cancels the read context.
         """
-        read = self.short.run(
-            _bounded, allowance, True, function, *args, on_cancel=allowance.cancel
-        )
-        return read.addErrback(self._again, allowance, function, *args)
+        read = self.short.run(_bounded, context, True, function, *args, on_cancel=context.cancel)
+        return read.addErrback(self._again, context, function, *args)
 
     def _again(
-        self, failure: Failure, allowance: ReadContext, function: Callable[..., T], *args: Any
+        self, failure: Failure, context: ReadContext, function: Callable[..., T], *args: Any
     ) -> Deferred[T]:
         failure.trap(Outgrown)
-        return self.long.run(
-            _bounded, allowance, False, function, *args, on_cancel=allowance.cancel
-        )
+        return self.long.run(_bounded, context, False, function, *args, on_cancel=context.cancel)
 
 
-def _bounded(allowance: ReadContext, is_short: bool, function: Callable[..., T], *args: Any) -> T:
-    with ReadBounds([allowance], is_short=is_short), MemoryQuota(allowance.size):
+def _bounded(context: ReadContext, is_short: bool, function: Callable[..., T], *args: Any) -> T:
+    with ReadBounds([context], is_short=is_short), MemoryQuota(context.size):
         return function(*args)

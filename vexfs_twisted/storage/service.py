@@ -88,7 +88,9 @@ class StorageService(Service):
         self._mirror = mirror
         self._readers = ReadPools(_reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
-        self._upkeep = OptimizerQueue(WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock)
+        self._optimizer = OptimizerQueue(
+            WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock
+        )
         self._cursors = Cursors(self._readers)
         self._queues: dict[str, CollectionQueues] = {}
 
@@ -110,13 +112,13 @@ class StorageService(Service):
         except Exception:
             await gatherResults([self._readers.stop(), self._committers.stop()])
             raise
-        self._upkeep.start()
+        self._optimizer.start()
         for name in self._catalog.names():
-            self._upkeep.attend(self._catalog.get(name))
+            self._optimizer.attend(self._catalog.get(name))
 
     async def _stop(self) -> None:
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
-        await gatherResults([self._readers.stop(), self._upkeep.stop()])
+        await gatherResults([self._readers.stop(), self._optimizer.stop()])
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
         await closed
@@ -142,7 +144,7 @@ class StorageService(Service):
         collection = self._catalog.get(name)
 
         def attend(_: None) -> None:
-            self._upkeep.attend(collection)
+            self._optimizer.attend(collection)
 
         return self._committers.run(collection.update_config, request).addCallback(attend)
 
@@ -164,7 +166,7 @@ class StorageService(Service):
         return self._committers.run(self._catalog.update_aliases, actions)
 
     def collection_info(
-        self, name: str, allowance: ReadContext | None = None
+        self, name: str, context: ReadContext | None = None
     ) -> Deferred[CollectionInfo]:
         """See IStorage."""
         waiting = self._queues_of(name).writer.queue_length
@@ -172,7 +174,7 @@ class StorageService(Service):
         def with_queue(info: CollectionInfo) -> CollectionInfo:
             return attrs.evolve(info, update_queue_length=waiting)
 
-        return self._read(name, allowance, Collection.info).addCallback(with_queue)
+        return self._read(name, context, Collection.info).addCallback(with_queue)
 
     def optimizations(self, name: str) -> Deferred[Optimizations]:
         """See IStorage."""
@@ -195,65 +197,63 @@ class StorageService(Service):
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: ReadContext | None = None,
+        context: ReadContext | None = None,
     ) -> Deferred[list[Record]]:
         """See IStorage."""
         if len(ids) > _MOST_TOGETHER:
-            return self._read(name, allowance, Collection.retrieve, ids, selection)
-        return self._queues_of(name).retrieves.submit((ids, selection), allowance or ReadContext())
+            return self._read(name, context, Collection.retrieve, ids, selection)
+        return self._queues_of(name).retrieves.submit((ids, selection), context or ReadContext())
 
     def scroll(
-        self, name: str, request: Scroll, allowance: ReadContext | None = None
+        self, name: str, request: Scroll, context: ReadContext | None = None
     ) -> Deferred[Page]:
         """See IStorage."""
-        return self._read(name, allowance, Collection.scroll, request)
+        return self._read(name, context, Collection.scroll, request)
 
     def open_retrieve(
         self,
         name: str,
         ids: Sequence[PointId],
         selection: Selection,
-        allowance: ReadContext | None = None,
+        context: ReadContext | None = None,
     ) -> Deferred[BatchCursor[Record]]:
         """See IStorage."""
         begin = self._catalog.get(name).open_retrieve
-        return self._cursors.open(allowance or ReadContext(), begin, ids, selection)
+        return self._cursors.open(context or ReadContext(), begin, ids, selection)
 
     def open_scroll(
-        self, name: str, request: Scroll, allowance: ReadContext | None = None
+        self, name: str, request: Scroll, context: ReadContext | None = None
     ) -> Deferred[BatchCursor[Record]]:
         """See IStorage."""
         begin = self._catalog.get(name).open_scroll
-        return self._cursors.open(allowance or ReadContext(), begin, request)
+        return self._cursors.open(context or ReadContext(), begin, request)
 
     def open_query(
-        self, name: str, query: Query, allowance: ReadContext | None = None
+        self, name: str, query: Query, context: ReadContext | None = None
     ) -> Deferred[BatchCursor[ScoredPoint]]:
         """See IStorage."""
         begin = self._catalog.get(name).open_query
-        return self._cursors.open(allowance or ReadContext(), begin, query)
+        return self._cursors.open(context or ReadContext(), begin, query)
 
-    def count(
-        self, name: str, request: Count, allowance: ReadContext | None = None
-    ) -> Deferred[int]:
+    def count(self, name: str, request: Count, context: ReadContext | None = None) -> Deferred[int]:
         """See IStorage."""
-        return self._read(name, allowance, Collection.count, request)
+        return self._read(name, context, Collection.count, request)
 
     def facet(
-        self, name: str, request: Facet, allowance: ReadContext | None = None
+        self, name: str, request: Facet, context: ReadContext | None = None
     ) -> Deferred[list[FacetHit]]:
         """See IStorage."""
-        return self._read(name, allowance, Collection.facet, request)
+        return self._read(name, context, Collection.facet, request)
 
     def query_batch(
-        self, name: str, queries: Sequence[Query], allowance: ReadContext | None = None
+        self, name: str, queries: Sequence[Query], context: ReadContext | None = None
     ) -> Deferred[list[Sequence[ScoredPoint]]]:
         """See IStorage."""
-        return self._queues_of(name).queries.submit(queries, allowance or ReadContext())
+        return self._queues_of(name).queries.submit(queries, context or ReadContext())
 
     def _attend(self, collection: Collection) -> None:
         """Something was written to the collection."""
-        self._upkeep.attend(collection)
+        self._optimizer.attend(collection)
         if self._mirror is not None:
             self._mirror.attend(collection)
 
@@ -273,13 +273,13 @@ class StorageService(Service):
     def _read(
         self,
         name: str,
-        allowance: ReadContext | None,
+        context: ReadContext | None,
         method: Callable[Concatenate[Collection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Deferred[T]:
         call = partial(method, self._catalog.get(name), *args, **kwargs)
-        return self._readers.run(allowance or ReadContext(), call)
+        return self._readers.run(context or ReadContext(), call)
 
     def _queues_of(self, name: str) -> CollectionQueues:
         collection = self._catalog.get(name)

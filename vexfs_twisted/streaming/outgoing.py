@@ -25,7 +25,7 @@ class Outgoing(Generic[P]):
 
     `steps` is the work, which whoever schedules it runs to its end. One read is under way at a
     time, none is begun before its memory has been granted, and one that is under way when the
-    stream is closed is stopped by the `allowance` that its cursor has. `over` fires when the
+    stream is closed is stopped by the `context` that its cursor has. `over` fires when the
     work is done and nobody will take any more.
     """
 
@@ -34,12 +34,12 @@ class Outgoing(Generic[P]):
         open_cursor: OpenCursor[P],
         budget: ByteBudget,
         settings: StreamSettings,
-        allowance: ReadContext | None = None,
+        context: ReadContext | None = None,
     ) -> None:
         self.opened: Deferred[Outgoing[P]] = Deferred(lambda _: self.close())
         self.over: Deferred[None] = Deferred()
         self._open_cursor = open_cursor
-        self._allowance = allowance or ReadContext()
+        self._allowance = context or ReadContext()
         self._budget = budget
         self._settings = settings
         self._cursor: BatchCursor[P] | None = None

@@ -24,11 +24,11 @@ SLOWEST = 1024 * 1024
 
 
 class AnswerReservations:
-    """Makes the rooms of all answers, which share `budget`. See Rooms.
+    """Makes the reservations of all answers, which share `budget`. See Reservations.
 
-    A read begins with an allowance. One that needs more begins again when it has been granted what
-    it needs, in the order asked for. So what counts at once is at most the budget, what is read
-    unasked by the threads there are, and one answer that is larger than the budget, which is
+    A read may fetch some bytes without asking. One that needs more begins again when it has been
+    granted what it needs, in the order asked for. So what is held at once is at most the budget,
+    what threads fetch without asking, and one answer that is larger than the budget, which is
     granted when nobody else holds anything.
 
     A wire that can end an answer which its client does not read says so by `sending`. When one has
@@ -41,12 +41,12 @@ class AnswerReservations:
         self._on_their_way: dict[AnswerReservation, tuple[float, Callable[[], object]]] = {}
         self._timer: IDelayedCall | None = None
 
-    def room(self, copies: int) -> AnswerReservation:
-        """See Rooms."""
+    def reservation(self, copies: int) -> AnswerReservation:
+        """See Reservations."""
         return AnswerReservation(self, copies)
 
     def freed(self, size: int) -> None:
-        """See Rooms."""
+        """See Reservations."""
         self.budget.freed(size)
 
     @property
@@ -62,15 +62,17 @@ class AnswerReservations:
         self._watch()
         return claim
 
-    def sending(self, room: AnswerReservation, size: int, give_up: Callable[[], object]) -> None:
-        """The answer in `room` is on its way."""
+    def sending(
+        self, reservation: AnswerReservation, size: int, give_up: Callable[[], object]
+    ) -> None:
+        """The answer in `reservation` is on its way."""
         due = self._clock.seconds() + PATIENCE_S + size / SLOWEST
-        self._on_their_way[room] = due, give_up
+        self._on_their_way[reservation] = due, give_up
         self._watch()
 
-    def arrived(self, room: AnswerReservation) -> None:
-        """The answer in `room` is out, or was given up."""
-        self._on_their_way.pop(room, None)
+    def arrived(self, reservation: AnswerReservation) -> None:
+        """The answer in `reservation` is out, or was given up."""
+        self._on_their_way.pop(reservation, None)
         if self._timer is not None and not (self._on_their_way and self.budget.is_waited_for):
             timer, self._timer = self._timer, None
             timer.cancel()
@@ -85,20 +87,20 @@ class AnswerReservations:
     def _look(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        for room, (due, give_up) in list(self._on_their_way.items()):
+        for reservation, (due, give_up) in list(self._on_their_way.items()):
             if due <= now and self.budget.is_waited_for:
-                self._on_their_way.pop(room, None)
+                self._on_their_way.pop(reservation, None)
                 give_up()
         self._watch()
 
 
 class AnswerReservation:
-    """See Room."""
+    """See Reservation."""
 
-    __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_rooms")
+    __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_reservations")
 
-    def __init__(self, rooms: AnswerReservations, copies: int) -> None:
-        self._rooms = rooms
+    def __init__(self, reservations: AnswerReservations, copies: int) -> None:
+        self._reservations = reservations
         self._copies = copies
         self._credit: Credit | None = None
         self._claim: Deferred[Credit] | None = None
@@ -106,20 +108,20 @@ class AnswerReservation:
 
     @property
     def is_used(self) -> bool:
-        """See Room."""
+        """See Reservation."""
         return self._credit is not None
 
     @property
-    def allowance(self) -> int:
-        """See Room."""
-        return self._rooms.unasked
+    def free_bytes(self) -> int:
+        """See Reservation."""
+        return self._reservations.unasked
 
     def claim(self, size: int) -> Deferred[None]:
-        """See Room."""
+        """See Reservation."""
         if self._is_closed:
             return fail(CancelledError())
         self._give_back()
-        self._claim = claim = self._rooms.claim(size * self._copies)
+        self._claim = claim = self._reservations.claim(size * self._copies)
         return claim.addBoth(self._claimed)
 
     def _claimed(self, credit: Credit | Failure) -> Failure | None:
@@ -130,23 +132,23 @@ class AnswerReservation:
         return None
 
     def fetched(self, size: int) -> None:
-        """See Room."""
+        """See Reservation."""
         self.hold(size * self._copies)
 
     def hold(self, size: int) -> None:
-        """See Room."""
+        """See Reservation."""
         if self._credit is not None:
             self._credit.settle(size)
         elif size >= SMALL and not self._is_closed:
-            self._credit = self._rooms.budget.charge(size)
+            self._credit = self._reservations.budget.charge(size)
 
     def sending(self, give_up: Callable[[], object]) -> None:
-        """See Room."""
+        """See Reservation."""
         if self._credit is not None:
-            self._rooms.sending(self, self._credit.size, give_up)
+            self._reservations.sending(self, self._credit.size, give_up)
 
     def release(self) -> None:
-        """See Room."""
+        """See Reservation."""
         self._is_closed = True
         if self._claim is not None:
             self._claim.cancel()
@@ -155,5 +157,5 @@ class AnswerReservation:
     def _give_back(self) -> None:
         credit, self._credit = self._credit, None
         if credit is not None:
-            self._rooms.arrived(self)
+            self._reservations.arrived(self)
             credit.release()

@@ -64,17 +64,17 @@ class Streams(Service):
         self,
         open_cursor: OpenCursor[P],
         timeout: float | None = None,
-        allowance: ReadContext | None = None,
+        context: ReadContext | None = None,
     ) -> Deferred[Outgoing[P]]:
         """A stream of what the cursor reads; fires once the cursor is open.
 
-        `allowance` is that of the cursor, and is cancelled when the stream is closed.
+        `context` is that of the cursor, and is cancelled when the stream is closed.
         Fails as `open_cursor` does, with TooMany, and with Unavailable when the server stops.
         """
         refusal = self._refusal()
         if refusal is not None:
             return fail(refusal)
-        stream = Outgoing(open_cursor, self._budget, self.settings, allowance)
+        stream = Outgoing(open_cursor, self._budget, self.settings, context)
         self._begin(stream, timeout)
         return stream.opened
 

@@ -56,7 +56,7 @@ def _paths(filter_: Filter) -> Iterator[Steps]:
 
 
 class IndexEvaluator:
-    """Tells what filters find among the rows of one moment, by the columns of `paths_of`.
+    """Tells what filters find among the rows of one snapshot, by the columns of `paths_of`.
 
     Of rows that the columns do not know as they are, anything. Where columns cannot tell, in nested
     filters, payloads are read of the rows that the other conditions leave.
@@ -65,12 +65,12 @@ class IndexEvaluator:
     def __init__(
         self,
         columns: Mapping[Steps, Column],
-        moment: RowSnapshot,
+        snapshot: RowSnapshot,
         on_rows: OnRows,
         index_at: IndexAt,
     ) -> None:
         self._columns = columns
-        self._moment = moment
+        self._snapshot = snapshot
         self._on_rows = on_rows
         self._index_at = index_at
 
@@ -87,7 +87,7 @@ class IndexEvaluator:
         return intersection(found) if found else self._other_than(NOTHING)
 
     def _other_than(self, found: Postings) -> Postings:
-        return Complement(found, self._moment.next_row)
+        return Complement(found, self._snapshot.next_row)
 
     def _of(self, condition: Condition) -> Postings:
         checkpoint()
@@ -107,7 +107,7 @@ class IndexEvaluator:
                 predicate = spelled_match(column, predicate)
             elif sees_integers(index, predicate):
                 column = column.as_integers
-            return satisfying(column, as_indexed(index, predicate), self._moment.next_row)
+            return satisfying(column, as_indexed(index, predicate), self._snapshot.next_row)
         options = None if index is None else index.text
         if options is None:
             return matching_terms(column, plain_text_test(predicate))
@@ -122,7 +122,7 @@ class IndexEvaluator:
         """Which of live `rows` pass a test of their payloads."""
         passed: list[bool] = []
         for some in in_slices(rows, _BATCH):
-            for payload in payloads_of(self._moment.tables.values(some)):
+            for payload in payloads_of(self._snapshot.tables.values(some)):
                 checkpoint()
                 passed.append(test(orjson.loads(payload)))
         return np.array(passed, dtype=np.bool_)

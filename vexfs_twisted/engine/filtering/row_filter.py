@@ -76,7 +76,7 @@ def found_rows(tables: TableReader, ids: Sequence[PointId]) -> Rows:
 
 
 class RowFilter:
-    """A filter made ready for one moment. Used by one thread."""
+    """A filter made ready for one snapshot. Used by one thread."""
 
     def __init__(self, filter_: Filter, snapshot: Snapshot) -> None:
         self._filter = rewritten(filter_)
@@ -130,17 +130,17 @@ class RowFilter:
 
     def _found(self) -> RowSet | None:
         """Which of all live rows pass, by columns; None when there are none for the moment."""
-        moment = self._snapshot.moment
-        current = self._snapshot.state.columns.at(self._paths, moment)
+        snapshot = self._snapshot.rows
+        current = self._snapshot.state.columns.at(self._paths, snapshot)
         if current is None:
             return None
         expect(self._conditions * _FOUND_S)
-        finder = IndexEvaluator(current.columns, moment, self._on_rows, self._index_at)
-        live = RowSet.of_bitmap(moment.live, moment.next_row)
+        finder = IndexEvaluator(current.columns, snapshot, self._on_rows, self._index_at)
+        live = RowSet.of_bitmap(snapshot.live, snapshot.next_row)
         found, fresh = finder.find(self._filter).of(live), current.fresh
         if not len(fresh):
             return found
-        changed = RowSet.of_numbers(fresh, moment.next_row)
+        changed = RowSet.of_numbers(fresh, snapshot.next_row)
         return (found - changed) | changed.where(self.tested(fresh))
 
     def _on_rows(self, condition: RowCondition) -> Postings:

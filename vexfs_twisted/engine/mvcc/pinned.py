@@ -15,7 +15,7 @@ from .state import Snapshot
 
 
 class SnapshotLost(Exception):
-    """The moment was taken away so that the tables could grow."""
+    """The snapshot was taken away so that the tables could grow."""
 
 
 class PinnedSnapshot:
@@ -32,14 +32,14 @@ class PinnedSnapshot:
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
-        """The moment, for the time of the block. Raises what it was ended with."""
+        """The snapshot, for the time of the block. Raises what it was ended with."""
         with self._lock:
             if self._snapshot is None:
                 raise self._reason
             yield self._snapshot
 
     def end(self, reason: type[Exception] | None = None) -> None:
-        """Give the moment up, after the read that is under way; twice is harmless.
+        """Give the snapshot up, after the read that is under way; twice is harmless.
 
         Later reads raise `reason`.
         """
@@ -60,12 +60,12 @@ class PinnedSnapshots:
         self._condition = Condition()
         self._held: set[PinnedSnapshot] = set()
 
-    def hold(self, snapshot: Snapshot, transaction: Transaction) -> PinnedSnapshot:
+    def pin(self, snapshot: Snapshot, transaction: Transaction) -> PinnedSnapshot:
         """Keep a moment until it is ended."""
-        moment = PinnedSnapshot(snapshot, transaction, self._discard)
+        pinned = PinnedSnapshot(snapshot, transaction, self._discard)
         with self._condition:
-            self._held.add(moment)
-        return moment
+            self._held.add(pinned)
+        return pinned
 
     @property
     def is_empty(self) -> bool:
@@ -81,11 +81,11 @@ class PinnedSnapshots:
         """End every moment that is held. None may be begun meanwhile."""
         with self._condition:
             held = list(self._held)
-        for moment in held:
-            moment.end(reason)
+        for pinned in held:
+            pinned.end(reason)
 
-    def _discard(self, moment: PinnedSnapshot) -> None:
+    def _discard(self, pinned: PinnedSnapshot) -> None:
         with self._condition:
-            self._held.discard(moment)
+            self._held.discard(pinned)
             if not self._held:
                 self._condition.notify_all()

@@ -21,11 +21,11 @@ class PublishedStates:
         self._known = [ref(state)]
 
     def get(self, number: int) -> CollectionState | None:
-        """The view that the transaction `number` made, if it is filed. For any thread."""
+        """The state that the transaction `number` made, if it is filed. For any thread."""
         return self._filed.get(number)
 
     def file(self, number: int, state: CollectionState) -> None:
-        """Let readers find the view of a transaction that is about to commit."""
+        """Let readers find the state of a transaction that is about to commit."""
         self._filed[number] = state
 
     def withdraw(self, number: int) -> None:
@@ -33,7 +33,7 @@ class PublishedStates:
         del self._filed[number]
 
     def publish(self, number: int, state: CollectionState) -> None:
-        """Make the view of a transaction that has committed the newest."""
+        """Make the state of a transaction that has committed the newest."""
         self.newest = state
         self._number = number
         self._know(state)
@@ -41,18 +41,18 @@ class PublishedStates:
             del self._filed[old]
 
     def swap(self, state: CollectionState) -> None:
-        """Put in the place of the newest view another one of the same moment."""
+        """Put in the place of the newest state another one of the same moment."""
         self.newest = state
         self._filed[self._number] = state
         self._know(state)
 
     def release(self) -> None:
-        """Show nothing of the vectors any more; who reads an earlier view has it for as long."""
+        """Show nothing of the vectors any more; who reads an earlier state has it for as long."""
         self.newest = self.newest.without_vectors()
         self._filed = {}
 
     def alive(self) -> list[CollectionState]:
-        """All views that somebody may be reading, the newest among them."""
+        """All states that somebody may be reading, the newest among them."""
         # Whoever looks for the one before the newest from here on begins again. The dictionary
         # stays the same, so that a reader finds a view before this or not at all.
         for old in self._filed.keys() - {self._number}:

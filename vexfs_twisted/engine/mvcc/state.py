@@ -1,4 +1,4 @@
-"""What reads see: one moment of a collection, immutable, shared by any number of threads."""
+"""What reads see: one snapshot of a collection, immutable, shared by any number of threads."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from ..vector_index.space import VectorSpace
 
 @frozen
 class CollectionState:
-    """A moment of a collection. `spaces` maps the names of the dense vectors.
+    """What one commit has left of a collection in memory. Immutable, for any thread.
 
-    `fields` are the declared payload indexes under their paths as spelled; `touches` tells of
-    payloads that changed in rows that are older; `columns` is what all moments share.
+    `spaces` maps the names of the dense vectors. `fields` are the declared payload indexes under
+    their paths as spelled; `touches` are payloads that changed in rows that are older; `columns` is
+    the cache of columns that all states of the collection share.
     """
 
     config: CollectionConfig
@@ -37,7 +38,7 @@ class CollectionState:
     columns: ColumnCache = field(factory=ColumnCache, eq=False)
 
     def without_vectors(self) -> CollectionState:
-        """What is left of the view once its files are closed: as if no point had a vector."""
+        """What is left of the state once its files are closed: as if no point had a vector."""
         empty = Bitmap.empty().with_room(self.next_row)
         spaces = {
             # A copy of no rows: a slice would keep the map.
@@ -54,15 +55,15 @@ class CollectionState:
 
 @frozen
 class Snapshot:
-    """A view and the tables as of the same commit, or of a draft. Used by one thread."""
+    """A state and the tables as of the same commit, or of a draft. Used by one thread."""
 
     state: CollectionState
     tables: TableReader
-    is_draft: bool = False
+    is_uncommitted: bool = False
 
     @property
-    def moment(self) -> RowSnapshot:
-        """The moment that columns must answer for."""
+    def rows(self) -> RowSnapshot:
+        """The rows that columns must answer for."""
         state = self.state
         return RowSnapshot(
             state.next_operation,
@@ -70,5 +71,5 @@ class Snapshot:
             state.live,
             state.touches,
             self.tables,
-            self.is_draft,
+            self.is_uncommitted,
         )

@@ -32,15 +32,15 @@ class OpenTables:
 class TableAccess:
     """The tables in the directory `path`, opened when they are needed. Any thread may call.
 
-    Readers pass the gate, writers take turns. Nobody being inside, no writer having its turn and no
-    moment being held, `open_files` may close the tables and have `let_go` close what else has
-    descriptors; whoever comes next opens them again. Who comes meanwhile waits for that opening.
+    Readers share the latch, writers take turns. While there is no reader, no writer and no pinned
+    snapshot, `open_files` may close the tables, and have `let_go` close what else has descriptors.
+    The next reader or writer opens them again, and others wait for that opening.
     """
 
     def __init__(self, path: Path, let_go: Callable[[], None], open_files: OpenFiles) -> None:
-        self.gate = Latch()
+        self.latch = Latch()
         self.turn = Lock()
-        self.moments = PinnedSnapshots()
+        self.pinned = PinnedSnapshots()
         self.descriptors = _OF_TABLES
         self.last_used = 0.0
         self._path = path
@@ -68,7 +68,7 @@ class TableAccess:
         """
         with self._changing:
             if self._opened is None:
-                self.gate.check_open()
+                self.latch.check_open()
                 self.open_files.make_room(self.descriptors)
                 self._opened = self._made()
                 self.last_used = monotonic()
@@ -76,25 +76,25 @@ class TableAccess:
             return self._opened
 
     def enter(self) -> OpenTables:
-        """Go in to read, after waiting for whoever holds the gate. Raises LatchClosed."""
+        """Go in to read, after waiting for whoever holds the latch. Raises LatchClosed."""
         while True:
-            self.gate.enter()
+            self.latch.enter()
             opened = self._opened
             if opened is not None:
                 self.last_used = monotonic()
                 return opened
-            self.gate.leave()
+            self.latch.leave()
             self.open()
 
     def leave(self) -> None:
         """Go out again."""
-        self.gate.leave()
+        self.latch.leave()
 
     @contextmanager
     def writing(self) -> Iterator[OpenTables]:
         """The turn of one writer, for the time of the block. Raises LatchClosed."""
         with self.turn:
-            self.gate.check_open()
+            self.latch.check_open()
             opened = self.open()
             self.last_used = monotonic()
             yield opened
@@ -108,8 +108,8 @@ class TableAccess:
             if not self._changing.acquire(blocking=False):
                 return False
             try:
-                with self.gate.held_if_empty() as is_held:
-                    is_idle = is_held and self._opened is not None and self.moments.is_empty
+                with self.latch.held_if_empty() as is_held:
+                    is_idle = is_held and self._opened is not None and self.pinned.is_empty
                     if is_idle:
                         self._close_tables()
                     return is_idle
@@ -120,9 +120,9 @@ class TableAccess:
 
     def end(self) -> None:
         """Close the tables for good, after the reads that are under way. By who has the turn."""
-        self.gate.close()
-        with self.gate.held():
-            self.moments.end_all(LatchClosed)
+        self.latch.close()
+        with self.latch.held():
+            self.pinned.end_all(LatchClosed)
             with self._changing:
                 self._close_tables()
 

@@ -31,7 +31,7 @@ class Optimizer:
         self._working = Lock()
         self._halted = Event()
         self._waits_until = 0.0
-        # Not the view itself: as long as anybody has it, what it shows cannot be removed.
+        # Not the state itself: as long as anybody has it, what it shows cannot be removed.
         self._settled: Callable[[], CollectionState | None] = lambda: None
         self._is_settled_for_quiet = True
         self._last_write = (-1, 0.0)

@@ -35,7 +35,7 @@ class TooLarge(Exception):
 
 
 def build_columns(
-    paths: Collection[Steps], moment: RowSnapshot, rows: Rows, most_bytes: float = inf
+    paths: Collection[Steps], snapshot: RowSnapshot, rows: Rows, most_bytes: float = inf
 ) -> dict[Steps, Column]:
     """Columns of just `rows`, live at a moment, in one pass over their payloads.
 
@@ -49,7 +49,7 @@ def build_columns(
     step = max(_LEAST_BATCH, min(_BATCH, _MOST_LOOSE // len(paths)))
     for start in range(0, len(rows), step):
         batch = rows[start : start + step]
-        for row, value in zip(batch.tolist(), moment.tables.values(batch), strict=True):
+        for row, value in zip(batch.tolist(), snapshot.tables.values(batch), strict=True):
             checkpoint()
             root.gather(row, orjson.loads(payload_of(value)))
         if sum(builder.loose for builder in builders.values()) > _MOST_LOOSE:
@@ -58,7 +58,7 @@ def build_columns(
     columns: dict[Steps, Column] = {}
     for path, builder in builders.items():
         checkpoint()
-        columns[path] = builder.build(moment.operation, moment.next_row)
+        columns[path] = builder.build(snapshot.operation, snapshot.next_row)
     return columns
 
 

@@ -73,30 +73,30 @@ class ColumnCache:
         """Whether there are columns of all these paths by now."""
         return all(path in self._columns for path in paths)
 
-    def at(self, paths: Collection[Steps], moment: RowSnapshot) -> CurrentColumns | None:
+    def at(self, paths: Collection[Steps], snapshot: RowSnapshot) -> CurrentColumns | None:
         """The columns of the paths, for that moment; None when there are none to be had.
 
         That is when newer ones have taken their place, where they would take too much memory, and
         in a draft, which builds none.
         """
-        found = self._usable(paths, moment)
+        found = self._usable(paths, snapshot)
         if found is not None and len(found) == len(paths):
-            fresh = self._fresh(found, moment)
-            if moment.is_draft or not self._is_behind(found, fresh, moment):
+            fresh = self._fresh(found, snapshot)
+            if snapshot.is_uncommitted or not self._is_behind(found, fresh, snapshot):
                 return CurrentColumns(found, fresh)
-            if len(fresh) <= _RATHER_TESTED * _few(moment) and self._building.is_taken():
+            if len(fresh) <= _RATHER_TESTED * _few(snapshot) and self._building.is_taken():
                 return CurrentColumns(found, fresh)
-        if moment.is_draft:
+        if snapshot.is_uncommitted:
             return None
         with self._building:
             try:
-                found = self._made(paths, moment, is_complete=False)
+                found = self._made(paths, snapshot, is_complete=False)
             except TooLarge:
                 return None
-            return None if found is None else CurrentColumns(found, self._fresh(found, moment))
+            return None if found is None else CurrentColumns(found, self._fresh(found, snapshot))
 
     def complete(
-        self, paths: Collection[Steps], moment: RowSnapshot
+        self, paths: Collection[Steps], snapshot: RowSnapshot
     ) -> Mapping[Steps, Column] | None:
         """The columns of the paths, with no row left to test at that moment of a read.
 
@@ -104,22 +104,22 @@ class ColumnCache:
         of one.
         """
         with self._building:
-            return self._made(paths, moment, is_complete=True)
+            return self._made(paths, snapshot, is_complete=True)
 
-    def exact(self, path: Steps, moment: RowSnapshot) -> Column:
+    def exact(self, path: Steps, snapshot: RowSnapshot) -> Column:
         """The column of the path as of that moment of a read: all live rows and no others."""
-        return self.exact_each([path], moment)[path]
+        return self.exact_each([path], snapshot)[path]
 
-    def exact_each(self, paths: Collection[Steps], moment: RowSnapshot) -> Mapping[Steps, Column]:
+    def exact_each(self, paths: Collection[Steps], snapshot: RowSnapshot) -> Mapping[Steps, Column]:
         """What `exact` answers for each of the paths; payloads are read but once for all."""
         with self._building:
-            found = self._usable(paths, moment)
+            found = self._usable(paths, snapshot)
             if found is None:
-                return build_columns(paths, moment, moment.live.rows())
-            behind = {p: c for p, c in found.items() if c.operation != moment.operation}
-            changed = self._folded(behind, moment)
+                return build_columns(paths, snapshot, snapshot.live.rows())
+            behind = {p: c for p, c in found.items() if c.operation != snapshot.operation}
+            changed = self._folded(behind, snapshot)
             missing = [path for path in paths if path not in found]
-            changed |= build_columns(missing, moment, moment.live.rows())
+            changed |= build_columns(missing, snapshot, snapshot.live.rows())
             self._keep(changed)
             return {**found, **changed}
 
@@ -128,63 +128,65 @@ class ColumnCache:
         self._keep({path: column})
 
     def _made(
-        self, paths: Collection[Steps], moment: RowSnapshot, is_complete: bool
+        self, paths: Collection[Steps], snapshot: RowSnapshot, is_complete: bool
     ) -> dict[Steps, Column] | None:
         """The columns of the paths, with few rows left to test, or none. Raises TooLarge."""
-        found = self._usable(paths, moment)
+        found = self._usable(paths, snapshot)
         if found is None:
             return None
-        fresh = self._fresh(found, moment)
-        if len(fresh) > 0 if is_complete else self._is_behind(found, fresh, moment):
-            found = self._folded(found, moment)
+        fresh = self._fresh(found, snapshot)
+        if len(fresh) > 0 if is_complete else self._is_behind(found, fresh, snapshot):
+            found = self._folded(found, snapshot)
             self._keep(found)
         missing = [path for path in paths if path not in found]
-        most: float = max(self._budget, BYTES_A_ROW * moment.live.count)
+        most: float = max(self._budget, BYTES_A_ROW * snapshot.live.count)
         if is_complete or self._pinned.issuperset(missing):
             most = inf
-        built = build_columns(missing, moment, moment.live.rows(), most)
+        built = build_columns(missing, snapshot, snapshot.live.rows(), most)
         self._keep(built)
         return {**found, **built}
 
-    def _usable(self, paths: Collection[Steps], moment: RowSnapshot) -> dict[Steps, Column] | None:
-        """Those columns of the paths that there are; None if one is newer than the moment."""
+    def _usable(
+        self, paths: Collection[Steps], snapshot: RowSnapshot
+    ) -> dict[Steps, Column] | None:
+        """Those columns of the paths that there are; None if one is newer than the snapshot."""
         found: dict[Steps, Column] = {}
         with self._lock:
             for path in paths:
                 column = self._columns.get(path)
-                if column is None or column.operation < moment.touches.begin:
+                if column is None or column.operation < snapshot.touches.begin:
                     continue
-                if column.operation > moment.operation:
+                if column.operation > snapshot.operation:
                     return None
                 self._columns.move_to_end(path)
                 found[path] = column
         return found
 
-    def _fresh(self, found: Mapping[Steps, Column], moment: RowSnapshot) -> Rows:
+    def _fresh(self, found: Mapping[Steps, Column], snapshot: RowSnapshot) -> Rows:
         """The live rows that at least one of the columns does not know as they are."""
         if not found:
             return _NO_ROWS
         first = min(column.next_row for column in found.values())
         since = min(column.operation for column in found.values())
-        rows = moment.changed_since(since, first)
+        rows = snapshot.changed_since(since, first)
         assert rows is not None, "a column older than the log is not used"
         return rows
 
-    def _is_behind(self, found: Mapping[Steps, Column], fresh: Rows, moment: RowSnapshot) -> bool:
+    def _is_behind(self, found: Mapping[Steps, Column], fresh: Rows, snapshot: RowSnapshot) -> bool:
         """Whether the columns should take in the rows `fresh`.
 
         They should too where those are few among many that came and went: all are gone through.
         """
-        few = _few(moment)
-        first = min((column.next_row for column in found.values()), default=moment.next_row)
-        return len(fresh) > few or moment.next_row - first > _MANY_GONE * few
+        few = _few(snapshot)
+        first = min((column.next_row for column in found.values()), default=snapshot.next_row)
+        return len(fresh) > few or snapshot.next_row - first > _MANY_GONE * few
 
-    def _folded(self, found: Mapping[Steps, Column], moment: RowSnapshot) -> dict[Steps, Column]:
+    def _folded(self, found: Mapping[Steps, Column], snapshot: RowSnapshot) -> dict[Steps, Column]:
         if not found:
             return {}
-        rows = self._fresh(found, moment)
-        added = build_columns(list(found), moment, rows)
-        live = moment.live_mask()
+        rows = self._fresh(found, snapshot)
+        added = build_columns(list(found), snapshot, rows)
+        live = snapshot.live_mask()
         folded: dict[Steps, Column] = {}
         for path, column in found.items():
             checkpoint()
@@ -207,6 +209,6 @@ class ColumnCache:
                 taken, count = taken - size, count - 1
 
 
-def _few(moment: RowSnapshot) -> int:
+def _few(snapshot: RowSnapshot) -> int:
     """How many rows that columns do not know are few among those of a moment."""
-    return max(FEW_FRESH, moment.live.count * _FEW_PERCENT // 100)
+    return max(FEW_FRESH, snapshot.live.count * _FEW_PERCENT // 100)

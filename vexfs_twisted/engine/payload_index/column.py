@@ -64,9 +64,9 @@ _Pairs = tuple[NDArray[Any], NDArray[np.uint32]]
 
 @define(eq=False, slots=False)
 class Column:
-    """The values at one path of all rows live at one moment. Immutable, for any thread.
+    """The values at one path of all rows live at one snapshot. Immutable, for any thread.
 
-    The moment is that before operation `operation`, when `next_row` rows had been given out.
+    The snapshot is that before operation `operation`, when `next_row` rows had been given out.
     `terms` are distinct and ascending.
     """
 
@@ -80,7 +80,7 @@ class Column:
     def nbytes(self) -> int:
         """About what the column takes in memory, with what was made of it by now."""
         made = self.__dict__
-        derived: int = sum(made[name].nbytes for name in ("moments", "numbers") if name in made)
+        derived: int = sum(made[name].nbytes for name in ("datetimes", "numbers") if name in made)
         if "_as_integers" in made:
             derived += made["_as_integers"].parts[ColumnPart.INTEGERS].nbytes
         read = self._read
@@ -93,14 +93,14 @@ class Column:
         return _BYTES_A_COLUMN + arrays + text
 
     @cached_property
-    def moments(self) -> SortedValues:
+    def datetimes(self) -> SortedValues:
         """The strings that are datetimes, as microseconds since 1970 UTC."""
         slices = in_slices(self.terms, _SLICE)
         parsed = [parse_datetime(term) for some in slices for term in some]
-        is_moment = np.array([moment is not None for moment in parsed], dtype=np.bool_)
+        is_datetime = np.array([moment is not None for moment in parsed], dtype=np.bool_)
         of_term = np.array([moment or 0 for moment in parsed], dtype=np.int64)
         strings = self.parts[ColumnPart.STRINGS]
-        chosen = is_moment[strings.values]
+        chosen = is_datetime[strings.values]
         codes = strings.values[chosen]
         return SortedValues.of(of_term[codes], strings.rows[chosen], np.int64)
 

@@ -21,7 +21,7 @@ _LEAST_ROOM = 4096
 
 @frozen(eq=False)
 class _Heads:
-    """What is known of rows as of `touches`, by row number."""
+    """What is known of rows as of `payload changes`, by row number."""
 
     touches: PayloadChangelog
     kinds: NDArray[np.uint8]
@@ -46,32 +46,32 @@ class _Heads:
 class HeadCache:
     """Integer ids and versions of the rows that were asked for. Any thread may use it.
 
-    A row keeps both until an update changes it where it is; the log of touches tells of that.
+    A row keeps both until an update changes it in place, which the payload changelog tells.
     """
 
     def __init__(self) -> None:
         self._heads = _Heads.unknown(PayloadChangelog(0), 0)
 
-    def of(self, moment: RowSnapshot, rows: Rows) -> tuple[Numbers, Numbers] | None:
+    def of(self, snapshot: RowSnapshot, rows: Rows) -> tuple[Numbers, Numbers] | None:
         """The ids and versions of live `rows`, in any order; None if an id is no integer."""
-        heads = self._at(moment)
+        heads = self._at(snapshot)
         kinds = heads.kinds[rows]
         if not kinds.all():
-            self._learn(heads, moment.tables, np.unique(rows[kinds == _UNKNOWN]))
+            self._learn(heads, snapshot.tables, np.unique(rows[kinds == _UNKNOWN]))
             kinds = heads.kinds[rows]
         if (kinds == _OTHER).any():
             return None
         return heads.ids[rows], heads.versions[rows]
 
-    def _at(self, moment: RowSnapshot) -> _Heads:
+    def _at(self, snapshot: RowSnapshot) -> _Heads:
         heads = self._heads
-        is_outdated = heads.touches is not moment.touches
-        if is_outdated or len(heads.kinds) < moment.next_row:
+        is_outdated = heads.touches is not snapshot.touches
+        if is_outdated or len(heads.kinds) < snapshot.next_row:
             old = heads
-            room = moment.next_row + max(2 * moment.live.count, _LEAST_ROOM)
-            heads = _Heads.unknown(moment.touches, room)
+            room = snapshot.next_row + max(2 * snapshot.live.count, _LEAST_ROOM)
+            heads = _Heads.unknown(snapshot.touches, room)
             if not is_outdated:
-                heads.take(old, moment.live)
+                heads.take(old, snapshot.live)
             self._heads = heads
         return heads
 

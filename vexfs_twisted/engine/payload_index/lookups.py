@@ -93,7 +93,7 @@ def _with_value(column: Column, predicate: Any) -> Postings:
     if isinstance(predicate, Range):
         return _within(column, predicate)
     if isinstance(predicate, DatetimeRange):
-        return ValueSpan(column.moments, column.moments.span(predicate))
+        return ValueSpan(column.datetimes, column.datetimes.span(predicate))
     places = parts[ColumnPart.PLACES]
     return ListedRows([places.rows[is_inside(predicate, places.values.real, places.values.imag)]])
 

@@ -66,13 +66,13 @@ class RowIds:
         return int(numbers[place]) if place < end else self.ordered
 
     def extended(
-        self, moment: RowSnapshot, rows: Rows, fresh: Rows, keys: Sequence[bytes]
+        self, snapshot: RowSnapshot, rows: Rows, fresh: Rows, keys: Sequence[bytes]
     ) -> RowIds:
         """These and the id keys of `fresh`, which are the last of the live `rows` of a moment."""
         is_wide = not self._is_narrow or any(len(key) == UUID_KEY_SIZE for key in keys)
-        ids = evolve(self, size=moment.next_row)
+        ids = evolve(self, size=snapshot.next_row)
         if ids.size > len(self.keys) or (is_wide and self._is_narrow):
-            ids = evolve(ids, keys=self._moved(rows, ids.size, is_wide), begin=moment.operation)
+            ids = evolve(ids, keys=self._moved(rows, ids.size, is_wide), begin=snapshot.operation)
         ids.keys[fresh] = keys
         if self.ordered < self.size:
             return ids
@@ -131,7 +131,7 @@ class RowIds:
 class RowIdCache:
     """The ids of the rows of one collection, kept up to date. Any thread may use it.
 
-    A row keeps its id for as long as it is live, so newer ids serve an older moment too, unless
+    A row keeps its id for as long as it is live, so newer ids serve an older snapshot too, unless
     they have left out what was dead by then.
     """
 
@@ -139,22 +139,22 @@ class RowIdCache:
         self._known = RowIds.none(0)
         self._lock = PatientLock()
 
-    def at(self, moment: RowSnapshot) -> RowIds:
+    def at(self, snapshot: RowSnapshot) -> RowIds:
         """The ids of all live rows of a committed moment."""
         with self._lock:
-            if moment.operation < self._known.begin:
-                return _followed(RowIds.none(0), moment)
-            if self._known.size < moment.next_row:
-                self._known = _followed(self._known, moment)
+            if snapshot.operation < self._known.begin:
+                return _followed(RowIds.none(0), snapshot)
+            if self._known.size < snapshot.next_row:
+                self._known = _followed(self._known, snapshot)
             return self._known
 
 
-def _followed(known: RowIds, moment: RowSnapshot) -> RowIds:
+def _followed(known: RowIds, snapshot: RowSnapshot) -> RowIds:
     """The ids that are `known`, and those of the live rows that the moment has beside."""
-    rows = moment.live.rows()
+    rows = snapshot.live.rows()
     fresh = rows[rows.searchsorted(known.size) :]
     expect(len(fresh) * _KEY_S)
-    return known.extended(moment, rows, fresh, _keys_of(moment.tables, fresh, len(rows)))
+    return known.extended(snapshot, rows, fresh, _keys_of(snapshot.tables, fresh, len(rows)))
 
 
 def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:

@@ -22,7 +22,7 @@ class RowSnapshot:
     live: Bitmap
     touches: PayloadChangelog
     tables: TableReader = field(eq=False)
-    is_draft: bool = False
+    is_uncommitted: bool = False
 
     def live_mask(self) -> Mask:
         """Which rows are live, shape [next_row]."""
@@ -33,7 +33,7 @@ class RowSnapshot:
 
         None when that is not known any more.
         """
-        if operation == self.operation and not self.is_draft:
+        if operation == self.operation and not self.is_uncommitted:
             return _NO_ROWS
         touched = self.touches.since(operation)
         if touched is None:

@@ -59,7 +59,7 @@ def indexed_values(column: Column, kind: FieldType) -> SortedValues:
     if kind is FieldType.FLOAT:
         return column.numbers
     if kind is FieldType.DATETIME:
-        return column.moments
+        return column.datetimes
     if kind is FieldType.UUID:
         return _uuids(column)
     return column.parts[_PARTS[kind]]

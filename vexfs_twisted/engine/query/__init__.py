@@ -1,1 +1,1 @@
-"""Reads of one moment of a collection: records, pages and scored points."""
+"""Reads of one snapshot of a collection: records, pages and scored points."""

@@ -1,6 +1,6 @@
-"""Courses: which rows a stream reads next, and what becomes of them.
+"""Cursor sources: which rows a stream reads next, and what becomes of them.
 
-Each holds what is left of one read, compactly, and is used in the moment that it was made in.
+Each holds what is left of one read, compactly, and is used in the snapshot that it was made in.
 """
 
 from __future__ import annotations

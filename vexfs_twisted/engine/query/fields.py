@@ -32,5 +32,5 @@ def _columns(snapshot: Snapshot) -> Mapping[str, Column]:
     state = snapshot.state
     paths = {text: parsed(text).steps for text in state.fields}
     state.columns.pin(paths.values())
-    columns = state.columns.exact_each(paths.values(), snapshot.moment)
+    columns = state.columns.exact_each(paths.values(), snapshot.rows)
     return {text: columns[steps] for text, steps in paths.items()}

@@ -199,24 +199,24 @@ def _run(
     """The nearest rows of each search, as many as it may need."""
     space = snapshot.state.spaces[group.using]
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
-    allowed = _allowed(snapshot, space, group.filter)
-    limits = np.array([_reach(search, allowed.count) for search in searches])
+    candidates = _allowed(snapshot, space, group.filter)
+    limits = np.array([_reach(search, candidates.count) for search in searches])
     # Those that are put together mostly want the same of their points.
     expect_points(int(limits.sum()), searches[0].query.selection)
-    route = resolved_parameters(snapshot.state.config, space.params, group.params)
+    parameters = resolved_parameters(snapshot.state.config, space.params, group.params)
     doubtful = overflow.may_overflow(space, vectors)
     if doubtful is not None:
-        return overflow.search_overflowing(space, allowed, vectors, limits, route, doubtful)
+        return overflow.search_overflowing(space, candidates, vectors, limits, parameters, doubtful)
     if (
         accelerator is not None
-        and route.may_be_accelerated
-        and allowed.count
-        and not allowed.is_filtered
+        and parameters.may_be_accelerated
+        and candidates.count
+        and not candidates.is_filtered
     ):
         found = accelerator.nearest(snapshot.state, group.using, vectors, limits)
         if found is not None:
             return found
-    return search_space(space, allowed, vectors, limits, route)
+    return search_space(space, candidates, vectors, limits, parameters)
 
 
 def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> CandidateSet:

@@ -109,7 +109,7 @@ def fetch_columns(
     if selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE:
         return None
     state = snapshot.state
-    heads = state.columns.heads.of(snapshot.moment, rows)
+    heads = state.columns.heads.of(snapshot.rows, rows)
     return None if heads is None else ScoredColumns(*heads, scores)
 
 

@@ -122,7 +122,7 @@ def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
 def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
     """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
     state = snapshot.state
-    ids = state.columns.row_ids.at(snapshot.moment)
+    ids = state.columns.row_ids.at(snapshot.rows)
     # As far as a walk should have to go that meets twice as many of the rows as are wanted.
     distance = 2 * limit * state.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):
@@ -141,7 +141,7 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
     while len(found) < limit:
         checkpoint()
         passing = filtering.passing()
-        if passing is not None and not snapshot.is_draft:
+        if passing is not None and not snapshot.is_uncommitted:
             return _picked_by_id(snapshot, passing, start, limit)
         rows = _rows_of(list(islice(entries, size)))
         if not len(rows):

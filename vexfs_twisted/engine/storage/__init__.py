@@ -1,1 +1,1 @@
-"""How points lie on disk: LMDB tables, vector files, bitmaps and the views that reads use."""
+"""How points lie on disk: LMDB tables, vector files, bitmaps and the states that reads use."""

@@ -32,8 +32,8 @@ def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
 
 
 def write_changes(
-    transaction: Transaction, tables: Tables, slot: int, draft: BitmapBuilder
+    transaction: Transaction, tables: Tables, slot: int, builder: BitmapBuilder
 ) -> None:
-    """Write the chunks back that `draft` has touched."""
-    for chunk, data in draft.touched_chunks():
+    """Write the chunks back that `builder` has touched."""
+    for chunk, data in builder.touched_chunks():
         transaction.put(_KEY.pack(slot, chunk), data, db=tables.bits)

@@ -18,7 +18,7 @@ from ..errors import UnknownFormat
 from .tables import Tables, Transaction
 
 FORMAT_VERSION = 2
-"""Version 1 had no log of touches."""
+"""Version 1 had no log of payload changes."""
 
 _FORMAT = b"format"
 _CONFIG = b"config"
@@ -38,7 +38,7 @@ class Slot:
 class Counters:
     """The counters of a collection. Row numbers and operation ids are never given out twice.
 
-    The log of touches is complete from operation `touches_begin` on.
+    The log of payload changes is complete from operation `touches_begin` on.
     """
 
     next_row: int = 0

@@ -1,4 +1,4 @@
-"""A gate that many pass at once and one may close for a moment."""
+"""A latch that many pass at once and one may close for a moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Condition
 
 
 class LatchClosed(Exception):
-    """The gate has been closed for good."""
+    """The latch has been closed for good."""
 
 
 class Latch:
@@ -24,7 +24,7 @@ class Latch:
         self._is_closed = False
 
     def enter(self) -> None:
-        """Go in, after waiting for whoever holds the gate. Raises LatchClosed."""
+        """Go in, after waiting for whoever holds the latch. Raises LatchClosed."""
         with self._condition:
             while self._is_held:
                 self._condition.wait()
@@ -54,7 +54,7 @@ class Latch:
 
     @contextmanager
     def held_if_empty(self) -> Iterator[bool]:
-        """Hold the gate for the time of the block, if nobody is inside nor holds it; whether so."""
+        """Hold the latch for the block if nobody is inside nor holds it; gives whether it is."""
         with self._condition:
             is_ours = not (self._inside or self._is_held)
             self._is_held |= is_ours
@@ -65,7 +65,7 @@ class Latch:
                 self._open_again()
 
     def check_open(self) -> None:
-        """Raise LatchClosed when the gate has been closed; for those who enter by another lock."""
+        """Raise LatchClosed when the latch has been closed; for those who enter by another lock."""
         with self._condition:
             if self._is_closed:
                 raise LatchClosed

@@ -31,7 +31,7 @@ class PayloadChange:
 
 @frozen
 class PayloadChangelog:
-    """The latest touches in order; complete for the operations from number `begin` on.
+    """The latest payload changes in order; complete for the operations from number `begin` on.
 
     Where there are many, older ones are put together. What is told of a time long ago may then name
     rows that were touched a little earlier, a quarter more than were touched since at most.
@@ -66,7 +66,7 @@ class PayloadChangelog:
 
 
 def _thinned(touches: Sequence[PayloadChange]) -> Iterator[PayloadChange]:
-    """The touches, neighbours as one where together they have few rows beside all newer ones.
+    """The changes, neighbours as one where together they have few rows beside all newer ones.
 
     What is left is in number a multiple of the logarithm of how many rows there are.
     """

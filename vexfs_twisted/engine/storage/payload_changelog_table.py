@@ -1,6 +1,6 @@
-"""The log of touches in its table, so that files made from payloads can be followed after a crash.
+"""The payload changelog in its table, so that files derived from payloads are brought up to date.
 
-Every commit leaves in the table just the touches of its view's log: under the operation, eight
+Every commit leaves in the table just the changes that its state has: under the operation, eight
 big-endian bytes, the rows. Layout of those: the first row, eight bytes; the size of a gap in bytes,
 one; the gaps between each row and the next, in integers of that size. All little-endian.
 """

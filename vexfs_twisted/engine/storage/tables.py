@@ -2,7 +2,7 @@
 
 `meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
 key of its row; `rows` maps the key of a row to a value of `rowvalue`; `bits` holds the chunks of
-the bitmaps; `touches` says which rows had their payload changed.
+the bitmaps; `payload changes` says which rows had their payload changed.
 """
 
 from __future__ import annotations

@@ -61,9 +61,9 @@ class GraphSearch:
         """Nanoseconds a query, about."""
         return graph_cost(self.ef, dimension)
 
-    def rows(self, allowed: CandidateSet) -> Rows:
+    def rows(self, candidates: CandidateSet) -> Rows:
         """The rows that it is to find the nearest of."""
-        return allowed.rows_between(self.segment.start, self.segment.stop)
+        return candidates.rows_between(self.segment.start, self.segment.stop)
 
     def widened(self, found: int) -> GraphSearch:
         """The beam that should hold enough, where this one held `found` allowed nodes."""
@@ -72,20 +72,20 @@ class GraphSearch:
 
 
 def graph_search_of(
-    segment: Segment, graph: Graph, count: int, wanted: int, route: ResolvedParameters
+    segment: Segment, graph: Graph, count: int, wanted: int, parameters: ResolvedParameters
 ) -> GraphSearch:
     """The beam for the nearest `wanted` of `count` rows that are allowed of a segment."""
-    coded = segment.coded if route.uses_codes else None
-    trusted = None if route.rescores else coded
+    coded = segment.coded if parameters.uses_codes else None
+    trusted = None if parameters.rescores else coded
     if coded is not None and trusted is None:
-        wanted = ceil(wanted * (route.oversampling or coded.codes.oversampling))
+        wanted = ceil(wanted * (parameters.oversampling or coded.codes.oversampling))
     wanted = min(wanted, count)
-    ef = max(route.ef or segment.facts.ef_construct, wanted)
+    ef = max(parameters.ef or segment.facts.ef_construct, wanted)
     share = count / segment.nodes
     if share == 1:
         ef = min(ef, segment.nodes)
         return GraphSearch(segment, coded or graph, trusted, count, wanted, wanted, ef)
-    if share <= route.thorough_share:
+    if share <= parameters.thorough_share:
         ef *= _THOROUGH
     # Of what lies at the edge of a beam some is missed, so twice as many should have been seen; but
     # where less is asked for, no more can be expected than that.
@@ -95,17 +95,17 @@ def graph_search_of(
 
 
 def search_graph(
-    space: VectorSpace, allowed: CandidateSet, queries: Matrix, beam: GraphSearch
+    space: VectorSpace, candidates: CandidateSet, queries: Matrix, graph_search: GraphSearch
 ) -> HitTable:
     """The nearest allowed rows of a segment for each of `queries`, and maybe some more.
 
     Queries whose beam holds too few are tried with a wider one, unless scanning is as cheap.
     """
-    found, counts = _held(space, allowed, queries, beam)
-    is_sound = counts >= beam.needed
+    found, counts = _held(space, candidates, queries, graph_search)
+    is_sound = counts >= graph_search.needed
     if is_sound.all():
         return found
-    table = HitTable.empty(len(queries), beam.wanted + _SPARE)
+    table = HitTable.empty(len(queries), graph_search.wanted + _SPARE)
     left = np.arange(len(queries))
     dimension = space.params.size
     while True:
@@ -114,36 +114,36 @@ def search_graph(
         left, counts = left[~is_sound], counts[~is_sound]
         if not len(left):
             return table
-        if beam.is_whole or beam.ef == beam.segment.nodes:
+        if graph_search.is_whole or graph_search.ef == graph_search.segment.nodes:
             # What no link leads to, no beam holds.
             break
-        beam = beam.widened(int(np.median(counts)))
-        if 2 * beam.cost(dimension) > scan_cost(beam.count, dimension, len(left)):
+        graph_search = graph_search.widened(int(np.median(counts)))
+        if 2 * graph_search.cost(dimension) > scan_cost(graph_search.count, dimension, len(left)):
             break
-        found, counts = _held(space, allowed, queries[left], beam)
-        is_sound = counts >= beam.needed
-    limits = np.full(len(left), beam.wanted)
-    hits = exact.search_exact(space, beam.rows(allowed), queries[left], limits)
+        found, counts = _held(space, candidates, queries[left], graph_search)
+        is_sound = counts >= graph_search.needed
+    limits = np.full(len(left), graph_search.wanted)
+    hits = exact.search_exact(space, graph_search.rows(candidates), queries[left], limits)
     table.fill(left, HitTable.of(hits))
     return table
 
 
 def _held(
-    space: VectorSpace, allowed: CandidateSet, queries: Matrix, beam: GraphSearch
+    space: VectorSpace, candidates: CandidateSet, queries: Matrix, graph_search: GraphSearch
 ) -> tuple[HitTable, NDArray[np.int64]]:
     """The nearest of what the beam of each query holds, and how much it holds, shape [q]."""
-    taken = beam.wanted + _SPARE
-    limit = taken if beam.is_whole else beam.ef
-    distances, rows = beam.graph.search(queries, limit, beam.ef)
+    taken = graph_search.wanted + _SPARE
+    limit = taken if graph_search.is_whole else graph_search.ef
+    distances, rows = graph_search.graph.search(queries, limit, graph_search.ef)
     holds = rows >= 0
-    if not beam.is_whole:
-        holds &= allowed.has(rows)
+    if not graph_search.is_whole:
+        holds &= candidates.has(rows)
     counts = np.add.reduce(holds, axis=1)
-    if not beam.is_whole:
+    if not graph_search.is_whole:
         nearest = np.argsort(~holds, axis=1, kind="stable")[:, :taken]
         every = np.arange(len(rows))[:, np.newaxis]
         distances, rows = distances[every, nearest], rows[every, nearest]
         rows[np.arange(rows.shape[1]) >= counts[:, np.newaxis]] = -1
-    if beam.trusted is not None:
-        return HitTable(rows, beam.trusted.scores(distances)), counts
+    if graph_search.trusted is not None:
+        return HitTable(rows, graph_search.trusted.scores(distances)), counts
     return HitTable(rows, score_pairs(space, queries, np.maximum(rows, 0))), counts

@@ -51,10 +51,10 @@ def may_overflow(space: VectorSpace, queries: Matrix) -> NDArray[np.bool_] | Non
 
 def search_overflowing(
     space: VectorSpace,
-    allowed: CandidateSet,
+    candidates: CandidateSet,
     queries: Matrix,
     limits: Limits,
-    route: ResolvedParameters,
+    parameters: ResolvedParameters,
     doubtful: NDArray[np.bool_],
 ) -> list[Hits]:
     """As `search.nearest`, where the scores of the `doubtful` queries may be beyond float32."""
@@ -65,13 +65,13 @@ def search_overflowing(
     tried = np.flatnonzero(~doubtful) if is_product else np.arange(len(queries))
     if len(tried):
         with np.errstate(over="ignore"):
-            hits = search(space, allowed, queries[tried], limits[tried], route)
+            hits = search(space, candidates, queries[tried], limits[tried], parameters)
         for place, own in zip(tried.tolist(), hits, strict=True):
             found[place] = own
     for place in np.flatnonzero(doubtful).tolist():
         if is_product or not np.isfinite(found[place].scores).all():
             one = slice(place, place + 1)
-            found[place] = _by_true_scores(space, allowed.rows(), queries[one], limits[one])
+            found[place] = _by_true_scores(space, candidates.rows(), queries[one], limits[one])
     return found
 
 

@@ -105,7 +105,7 @@ def _candidates(
 def _parts(rows: Rows, dimension: int, longest: int, *, has_views: bool) -> Iterator[Rows]:
     """`rows` in parts: long runs of consecutive rows as far as that, what lies between in pieces.
 
-    Where there are no views of rows, all is in pieces.
+    Where there are no states of rows, all is in pieces.
     """
     starts = np.concatenate([[0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]])
     lengths = np.diff(starts)

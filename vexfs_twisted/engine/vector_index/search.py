@@ -38,7 +38,7 @@ _FEW_SCANNED = 128
 class _Plan:
     """The graphs to search, and the rows to scan, ascending."""
 
-    beams: list[GraphSearch]
+    graph_searches: list[GraphSearch]
     scanned: Rows
 
     def at_once(self, cost: float, threads: int) -> int:
@@ -46,30 +46,30 @@ class _Plan:
 
         `cost`: nanoseconds that a query takes of one thread.
         """
-        widest = max((beam.ef for beam in self.beams), default=1)
+        widest = max((graph_search.ef for graph_search in self.graph_searches), default=1)
         return max(min(_MOST_CANDIDATES // widest, int(_CALL_NS * threads / cost)), 1)
 
 
 def search_space(
     space: VectorSpace,
-    allowed: CandidateSet,
+    candidates: CandidateSet,
     queries: Matrix,
     limits: Limits,
-    route: ResolvedParameters,
+    parameters: ResolvedParameters,
 ) -> list[Hits]:
-    """For each of `queries`, shape [q, dim], the nearest of the `allowed` rows.
+    """For each of `queries`, shape [q, dim], the nearest of the `candidates` rows.
 
     As many as its limit, which is at most as many as there are.
     """
     with threads_of_faiss(threads_for(len(queries))):
-        if route.exact:
-            return exact.search_exact(space, allowed.rows(), queries, limits)
+        if parameters.exact:
+            return exact.search_exact(space, candidates.rows(), queries, limits)
         classes = _classes(limits)
         if classes is None:
-            return _together(space, allowed, queries, limits, route)
+            return _together(space, candidates, queries, limits, parameters)
         found = [no_hits()] * len(queries)
         for places in classes:
-            hits = _together(space, allowed, queries[places], limits[places], route)
+            hits = _together(space, candidates, queries[places], limits[places], parameters)
             for place, own in zip(places.tolist(), hits, strict=True):
                 found[place] = own
         return found
@@ -88,33 +88,36 @@ def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
 
 def _together(
     space: VectorSpace,
-    allowed: CandidateSet,
+    candidates: CandidateSet,
     queries: Matrix,
     limits: Limits,
-    route: ResolvedParameters,
+    parameters: ResolvedParameters,
 ) -> list[Hits]:
-    plan = _planned(space, allowed, len(queries), int(limits.max()), route)
-    if not plan.beams and not 0 < len(plan.scanned) <= _FEW_SCANNED:
+    plan = _planned(space, candidates, len(queries), int(limits.max()), parameters)
+    if not plan.graph_searches and not 0 < len(plan.scanned) <= _FEW_SCANNED:
         return exact.search_exact(
             space, plan.scanned, queries, np.minimum(limits, len(plan.scanned))
         )
     found: list[Hits] = []
     threads = threads_for(len(queries))
-    cost = sum(beam.cost(space.params.size) for beam in plan.beams) or 1.0
+    cost = sum(graph_search.cost(space.params.size) for graph_search in plan.graph_searches) or 1.0
     expect(cost * len(queries) / threads * 1e-9)
     step = plan.at_once(cost, threads)
     for start in range(0, len(queries), step):
         checkpoint()
         part = slice(start, start + step)
-        found += _searched(space, allowed, queries[part], limits[part], plan)
+        found += _searched(space, candidates, queries[part], limits[part], plan)
     return found
 
 
 def _searched(
-    space: VectorSpace, allowed: CandidateSet, queries: Matrix, limits: Limits, plan: _Plan
+    space: VectorSpace, candidates: CandidateSet, queries: Matrix, limits: Limits, plan: _Plan
 ) -> list[Hits]:
     """What the beams of a plan hold for each query, or the few rows it scans, or both."""
-    tables = [search_graph(space, allowed, queries, beam) for beam in plan.beams]
+    tables = [
+        search_graph(space, candidates, queries, graph_search)
+        for graph_search in plan.graph_searches
+    ]
     if 0 < len(plan.scanned) <= _FEW_SCANNED:
         tables.append(_all_of(space, queries, plan.scanned))
     elif len(plan.scanned):
@@ -130,26 +133,36 @@ def _all_of(space: VectorSpace, queries: Matrix, rows: Rows) -> HitTable:
 
 
 def _planned(
-    space: VectorSpace, allowed: CandidateSet, queries: int, wanted: int, route: ResolvedParameters
+    space: VectorSpace,
+    candidates: CandidateSet,
+    queries: int,
+    wanted: int,
+    parameters: ResolvedParameters,
 ) -> _Plan:
     """How so many queries for the nearest `wanted` rows each are best answered together."""
-    ranges = list(unindexed(space.segments, allowed.room))
-    if sum(stop - start for start, stop in ranges) > route.most_unindexed and (
-        sum(space.present.count_between(*range_) for range_ in ranges) > route.most_unindexed
+    ranges = list(unindexed(space.segments, candidates.room))
+    if sum(stop - start for start, stop in ranges) > parameters.most_unindexed and (
+        sum(space.present.count_between(*range_) for range_ in ranges) > parameters.most_unindexed
     ):
         ranges = []
-    beams: list[GraphSearch] = []
+    graph_searches: list[GraphSearch] = []
     for segment in space.segments:
-        count = allowed.count_between(segment.start, segment.stop)
+        count = candidates.count_between(segment.start, segment.stop)
         if segment.graph is None or not count:
             continue
-        beam = graph_search_of(segment, segment.graph, count, wanted, route)
+        graph_search = graph_search_of(segment, segment.graph, count, wanted, parameters)
         scanning = scan_cost(count, space.params.size, queries)
-        is_few = allowed.is_filtered and count < route.scanned_below
+        is_few = candidates.is_filtered and count < parameters.scanned_below
         # A beam of all nodes is no wider than what links lead to, and a scan is true and cheaper.
-        if is_few or beam.ef == segment.nodes or scanning <= beam.cost(space.params.size):
+        if (
+            is_few
+            or graph_search.ef == segment.nodes
+            or scanning <= graph_search.cost(space.params.size)
+        ):
             ranges.append((segment.start, segment.stop))
         else:
-            beams.append(beam)
-    parts = [allowed.rows_between(*range_) for range_ in sorted(ranges)]
-    return _Plan(beams, parts[0] if len(parts) == 1 else np.concatenate([_NO_ROWS, *parts]))
+            graph_searches.append(graph_search)
+    parts = [candidates.rows_between(*range_) for range_ in sorted(ranges)]
+    return _Plan(
+        graph_searches, parts[0] if len(parts) == 1 else np.concatenate([_NO_ROWS, *parts])
+    )

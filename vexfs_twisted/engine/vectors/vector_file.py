@@ -40,7 +40,7 @@ class VectorFile:
     def __init__(
         self,
         path: Path,
-        form: Encoding,
+        encoding: Encoding,
         dimension: int,
         capacity: int,
         memory: Memory | None,
@@ -51,27 +51,27 @@ class VectorFile:
         self._opening = Lock()
         self._opened: int | None = None
         self._memory = memory
-        self._form = form
-        self._width = form.width(dimension)
-        self._row_size = _row_size(form, dimension)
+        self._encoding = encoding
+        self._width = encoding.width(dimension)
+        self._row_size = _row_size(encoding, dimension)
         self._capacity = capacity
         self._has_holes = has_holes
         self._filled = 0
         self._matrix = self._nothing()
 
     @classmethod
-    def create(cls, path: Path, form: Encoding, dimension: int) -> None:
+    def create(cls, path: Path, encoding: Encoding, dimension: int) -> None:
         """Write a file without rows and sync it; its directory entry is left to the caller."""
         with open(path, "xb") as file:
-            header = _HEADER.pack(_MAGIC, _VERSION, dimension, form.number)
+            header = _HEADER.pack(_MAGIC, _VERSION, dimension, encoding.number)
             file.write(header.ljust(HEADER_SIZE, b"\0"))
-            file.truncate(HEADER_SIZE + _grown(0, 1, _row_size(form, dimension)))
+            file.truncate(HEADER_SIZE + _grown(0, 1, _row_size(encoding, dimension)))
             file.flush()
             os.fsync(file.fileno())
 
     @classmethod
     def open(
-        cls, path: Path, form: Encoding, dimension: int, rows: int, memory: Memory | None = None
+        cls, path: Path, encoding: Encoding, dimension: int, rows: int, memory: Memory | None = None
     ) -> VectorFile:
         """Open the file that must hold `rows` rows of `dimension` in this form.
 
@@ -84,14 +84,14 @@ class VectorFile:
         except OSError as error:
             raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
         try:
-            _check_header(path, os.pread(descriptor, HEADER_SIZE, 0), form, dimension)
+            _check_header(path, os.pread(descriptor, HEADER_SIZE, 0), encoding, dimension)
             body = os.fstat(descriptor).st_size - HEADER_SIZE
-            capacity = body // _row_size(form, dimension)
+            capacity = body // _row_size(encoding, dimension)
             if capacity < max(rows, 1):
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
             has_holes = may_have_holes(path.parent)
-            file = cls(path, form, dimension, capacity, memory, has_holes=has_holes)
+            file = cls(path, encoding, dimension, capacity, memory, has_holes=has_holes)
             file._map(descriptor, capacity)
             file._opened = descriptor
             return file
@@ -181,18 +181,18 @@ class VectorFile:
 
     def _map(self, descriptor: int, capacity: int) -> None:
         mapped = FileMap(descriptor, HEADER_SIZE + capacity * self._row_size)
-        flat = mapped.array(self._form.item, offset=HEADER_SIZE)
+        flat = mapped.array(self._encoding.item, offset=HEADER_SIZE)
         advise(flat, self._memory)
         self._matrix = flat.reshape(capacity, self._width)
         self._capacity = capacity
 
     def _nothing(self) -> Stored:
-        return np.empty((0, self._width), dtype=self._form.item)
+        return np.empty((0, self._width), dtype=self._encoding.item)
 
 
-def _row_size(form: Encoding, dimension: int) -> int:
+def _row_size(encoding: Encoding, dimension: int) -> int:
     """The bytes of a row."""
-    return form.width(dimension) * form.item.itemsize
+    return encoding.width(dimension) * encoding.item.itemsize
 
 
 def _grown(size: int, rows: int, row_size: int) -> int:
@@ -201,13 +201,13 @@ def _grown(size: int, rows: int, row_size: int) -> int:
     return -(-max(size + step, rows * row_size) // row_size) * row_size
 
 
-def _check_header(path: Path, header: bytes, form: Encoding, dimension: int) -> None:
+def _check_header(path: Path, header: bytes, encoding: Encoding, dimension: int) -> None:
     if len(header) < HEADER_SIZE:
         raise UnusableDataFolder(path.parent, f"{path.name} is truncated: its header is missing")
     magic, version, found, kind = _HEADER.unpack_from(header)
     if magic != _MAGIC:
         raise UnknownFormat(path, "not a vector file")
-    if version != _VERSION or kind != form.number:
+    if version != _VERSION or kind != encoding.number:
         raise UnknownFormat(path, f"vector file version {version}, data type {kind}")
     if found != dimension:
         raise UnknownFormat(path, f"vectors of dimension {found}, not {dimension}")

@@ -139,7 +139,7 @@ class PointBatch:
             self._touches = self._touches.extended(PayloadChange(operation, np.sort(rows)))
 
     def finish(self) -> None:
-        """Sync the vectors, and write the bitmaps and the log of touches."""
+        """Sync the vectors, and write the bitmaps and the log of payload changes."""
         write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
         write_payload_changes(self._transaction, self._tables, self._state.touches, self._touches)
         for space in self.spaces.values():
@@ -147,7 +147,7 @@ class PointBatch:
             space.sync()
 
     def freeze(self) -> CollectionState:
-        """The view with the points as they are by now, good until they change again."""
+        """The state with the points as they are by now, good until they change again."""
         rows = self.next_row
         return attrs.evolve(
             self._state,
@@ -158,7 +158,7 @@ class PointBatch:
         )
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.freeze(), self.reader, is_draft=True)
+        return Snapshot(self.freeze(), self.reader, is_uncommitted=True)
 
     def _delete(self, found: Found) -> None:
         self.drop_rows(found)

@@ -60,7 +60,7 @@ class WriteBatch:
         return outcomes
 
     def finish(self) -> CollectionState:
-        """Sync the vectors, write all that is left, and return the view of the result."""
+        """Sync the vectors, write all that is left, and return the state of the result."""
         self._points.finish()
         state = attrs.evolve(
             self._points.freeze(), next_operation=self._next_operation, fields=self._fields

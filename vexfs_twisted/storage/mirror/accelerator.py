@@ -44,10 +44,10 @@ class Trust:
 
 @frozen(eq=False)
 class _Part:
-    """What one view and one vector file have in common.
+    """What one state and one vector file have in common.
 
-    Rows of the view below `row` are in the file, `live` of them in the view. `tail` are the others
-    of the view.
+    Rows of the state below `row` are in the file, and `live` of them in the state, which has `tail`
+    beside them.
     """
 
     space: VectorSpace
@@ -129,7 +129,7 @@ class DeviceAccelerator:
         return hits
 
     def _candidates(self, part: _Part, query: Matrix, k: int, ends: float) -> tuple[Hits, bool]:
-        """What the device names and the view has, and whether to check the answer."""
+        """What the device names and the state has, and whether to check the answer."""
         started = perf_counter()
         # Many queries at once take their time, which is no fault of the device, and a device may
         # refuse what is asked for by a client with a limit of millions.
@@ -144,7 +144,7 @@ class DeviceAccelerator:
         return self._present(part, query, found), is_checked
 
     def _present(self, part: _Part, query: Matrix, found: Neighbours) -> Hits:
-        """Those of the rows that are named which the view has and does not scan, with our scores.
+        """Those of the rows that are named which the state has and does not scan, with our scores.
 
         In the order of the device.
         """

@@ -43,7 +43,7 @@ class Reached:
 class MirrorFile:
     """The vectors of one name on the device, under their row numbers.
 
-    Written by the feeding thread alone; searches may look at it from any thread. At least `count`
+    Written by the replicator's thread alone, read by searches in any thread. At least `count`
     vectors are in it, none of a row that is not below `sent`. Once `is_retired` it is going to be
     deleted, and what a search comes to is nobody's fault.
     """
@@ -65,8 +65,8 @@ class MirrorFile:
     def row_for(self, state: CollectionState) -> int:
         """Below which row the file has all that is present in `view`.
 
-        A row that died before it was sent is not in the file, but an older view still has it. So
-        each mark counts only for views that are as new as the one that it was made by.
+        A row that died before it was sent is not in the file, but an older state still has it. So
+        each mark counts only for states that are as new as the one that it was made by.
         """
         for reached in reversed(self._reached):
             if reached.operation <= state.next_operation:

@@ -18,7 +18,7 @@ from .file import MirrorFile, can_mirror
 class _Mirrored:
     """The vector files of one collection by vector name, and the names that there is no room for.
 
-    Changed by the feeding thread alone.
+    Changed by the replicating thread alone.
     """
 
     def __init__(self, trust: Trust) -> None:

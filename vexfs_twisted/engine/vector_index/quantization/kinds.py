@@ -96,8 +96,8 @@ def code_kind_of(params: VectorParams, config: QuantizationConfig | None) -> Cod
     kind = None if config is None else _asked_for(config)
     if kind is None or params.distance not in _METRICS:
         return None
-    form = encoding_of(params.datatype)
-    row_size = form.width(params.size) * form.item.itemsize
+    encoding = encoding_of(params.datatype)
+    row_size = encoding.width(params.size) * encoding.item.itemsize
     return kind if kind.storage(params).sa_code_size() < row_size else None
 
 
