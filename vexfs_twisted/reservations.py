@@ -48,7 +48,7 @@ class Reservations(Protocol):
     """Makes reservations."""
 
     def reservation(self, copies: int) -> Reservation:
-        """A reservation for an answer of which a wire has `copies` while it encodes it. Any thread."""
+        """A reservation for an answer, of which its wire has so many copies. Any thread."""
 
     def freed(self, size: int) -> None:
         """`size` bytes are free again that were no answer's. In the reactor thread."""
