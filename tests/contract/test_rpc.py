@@ -1,6 +1,6 @@
-"""The contract of IOperations over gRPC."""
+"""The contract of IStreamOperations over gRPC."""
 
 from tests.contract.providers import RpcCase
-from tests.suites.operations_contract import contract_cases
+from tests.suites.operations_contract import STREAM_TOPICS, TOPICS, contract_cases
 
-globals().update(contract_cases(RpcCase, __name__))
+globals().update(contract_cases(RpcCase, __name__, [*TOPICS, *STREAM_TOPICS]))

@@ -1,7 +1,7 @@
 """The contract of IOperations: what every provider of it does, in the terms of the model.
 
 `contract_cases` makes the test cases of one provider. The server runs them three times: on the
-operations themselves, over REST, and over gRPC.
+operations themselves, over REST, and over gRPC; those of streams on the operations and over gRPC.
 """
 
 from __future__ import annotations

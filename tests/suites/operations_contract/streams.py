@@ -153,10 +153,11 @@ class OutgoingStreamsContract(StreamsCase):
             self._opened(streaming.stream_query(NAME, Query(NearestToVector(vector([1, 2]))))),
             "Wrong input: Vector dimension error: expected dim: 4, got 2",
         )
+
+    async def test_a_scroll_has_no_other_order(self) -> None:
         order = OrderBy(PayloadPath.parse("n"))
-        await self.refused(
-            BadInput, self._opened(streaming.stream_scroll(NAME, Scroll(order_by=order)))
-        )
+        opening = self.streaming.stream_scroll(NAME, Scroll(order_by=order))
+        await self.refused(BadInput, self._opened(opening))
 
     async def _opened(self, opening: Any) -> object:
         """The first batch: over a wire an error may come only with it."""
