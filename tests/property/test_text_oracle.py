@@ -30,6 +30,7 @@ SAMPLE = (
     "हिन्दी में लिखना 今天 天气 これは לא ילד كتاب الكتب кітап ve çocuklar गर्ने ½ ² Ⅷ x\x1cy e\u0301 de"
 )
 WORDS = SAMPLE.split(" ")
+NULS = "\0 fox a\0 \0\0"
 
 words = st.sampled_from(WORDS) | st.text(
     st.sampled_from("abcdeEÉéßÆ \t-_.'\u0301\u094d")
@@ -90,18 +91,25 @@ class AgainstQdrant(SynchronousTestCase):
 
     @settings(max_examples=300)
     @given(options, texts)
+    @example(TextOptions(Tokenizer.WHITESPACE), NULS)
     def test_documents_have_the_same_tokens(self, options: TextOptions, text: str) -> None:
         found = set(model_of(options).embed_document(text).indices)
         self.assertEqual(self.hashes(TextReader(options).tokens(text)), found)
 
     @settings(max_examples=300)
     @given(options, texts)
-    @example(TextOptions(Tokenizer.WHITESPACE), "a \x00")
+    @example(TextOptions(Tokenizer.WHITESPACE), NULS)
     def test_queries_have_the_same_tokens(self, options: TextOptions, text: str) -> None:
         found = set(model_of(options).embed_query(text).indices)
-        # Their model leaves this one out of queries, though documents have it.
-        own = [token for token in TextReader(options).query_tokens(text) if token != "\x00"]
-        self.assertEqual(self.hashes(own), found)
+        tokens = TextReader(options).query_tokens(text)
+        # Theirs leave out of queries what they keep in documents: a token that is U+0000 alone.
+        self.assertEqual(self.hashes([token for token in tokens if token != "\0"]), found)
+
+    def test_a_query_has_every_token_that_a_document_has(self) -> None:
+        """White space alone parts the tokens, and U+0000 is none."""
+        reader = TextReader(TextOptions(Tokenizer.WHITESPACE))
+        self.assertEqual(reader.tokens(NULS), ["\0", "fox", "a\0", "\0\0"])
+        self.assertEqual(reader.query_tokens(NULS), reader.tokens(NULS))
 
     def test_every_stopword_is_one_of_theirs(self) -> None:
         for language, refused in stopwords().items():
