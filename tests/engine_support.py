@@ -18,6 +18,7 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.commands import Command
 from vexfs_twisted.model.filters import FieldCondition, Match, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -29,7 +30,7 @@ from vexfs_twisted.model.queries import (
     ScoredPoint,
     Selection,
 )
-from vexfs_twisted.model.updates import Update, Upsert
+from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 Floats = NDArray[np.float32]
@@ -86,10 +87,10 @@ def to_vector(vector: Sequence[float] | Floats, **options: Any) -> Query:
     return Query(NearestToVector(np.array(vector, dtype=np.float32)), **options)
 
 
-def write(collection: Collection, *updates: Update) -> list[int]:
-    """Apply updates that must all succeed, in one group; their operation ids."""
+def write(collection: Collection, *commands: Command) -> list[int]:
+    """Apply commands that must all succeed, in one group; their operation ids."""
     operations: list[int] = []
-    for outcome in collection.apply(updates):
+    for outcome in collection.apply(commands):
         if isinstance(outcome, Exception):
             raise outcome
         operations.append(outcome)

@@ -14,6 +14,7 @@ from vexfs_twisted.device.uapi import InsertFlag
 from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.storage.keys import decode_id, encode_ids
 from vexfs_twisted.engine.vectors.norms import Matrix
+from vexfs_twisted.model.commands import CommandBatch
 from vexfs_twisted.model.device import Ids
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -106,7 +107,7 @@ class Inserts:
                 except Refusal as refusal:
                     waiting.error = refusal
             updates = [
-                [_upsert(ids, waiting.insert.vectors)]
+                CommandBatch([_upsert(ids, waiting.insert.vectors)])
                 for ids, waiting in zip(taken, sound, strict=True)
             ]
             outcomes = self._store.commit(updates) if updates else []

@@ -105,7 +105,7 @@ class ThreadTests(EngineTestCase):
     def make_graphs(self) -> None:
         """Have graphs over whatever rows there are, however few."""
         eager = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
-        self.collection.update_config(UpdateCollection(optimizers_config=eager))
+        write(self.collection, UpdateCollection(optimizers_config=eager))
         self.collection.upkeep()
         self.assertGreater(self.collection.info().indexed_vectors_count, 0)
 

@@ -24,6 +24,7 @@ from vexfs_twisted.engine.read_bounds import Outgrown
 from vexfs_twisted.interfaces import BatchCursor
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
+from vexfs_twisted.model.commands import CommandBatch
 from vexfs_twisted.model.errors import BadInput, Unavailable
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -124,17 +125,17 @@ class RecordingCollection:
         self.gate = Event()
         self.poison: Update | None = None
 
-    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[int | Exception]]:
-        """Wait for the gate, then number the updates."""
+    def apply_each(self, batches: Sequence[CommandBatch]) -> list[list[int | Exception]]:
+        """Wait for the gate, then number the commands."""
         self.gate.wait(30)
         number = count(sum(self.groups))
-        self.groups.append(sum(map(len, sequences)))
+        self.groups.append(sum(len(batch.commands) for batch in batches))
         return [
             [
-                BadInput("poisoned") if update is self.poison else next_number
-                for update, next_number in zip(updates, number, strict=False)
+                BadInput("poisoned") if command is self.poison else next_number
+                for command, next_number in zip(batch.commands, number, strict=False)
             ]
-            for updates in sequences
+            for batch in batches
         ]
 
 

@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.engine_support import write
 from tests.property.test_engine_machine import CollectionMachine, Point, upsert_of
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
@@ -71,11 +72,12 @@ class UpkeepMachine(CollectionMachine):
 
     @rule(m=st.sampled_from([0, 2, 16, 16, 16, 16]), number=st.integers(0, 3))
     def change_settings(self, m: int, number: int) -> None:
-        self.collection.update_config(
+        write(
+            self.collection,
             UpdateCollection(
                 hnsw_config=HnswConfigDiff(m=m),
                 optimizers_config=OptimizersConfigDiff(default_segment_number=number),
-            )
+            ),
         )
 
     @rule()

@@ -105,7 +105,7 @@ class CollectionRuleTests(EngineTestCase):
         (outcome,) = collection.apply([upsert([1], floats([1, 2, 3, 4]))])
         self.assertIsInstance(outcome, NotFound)
         with self.assertRaises(NotFound):
-            collection.update_config(UpdateCollection())
+            write(collection, UpdateCollection())
 
     def test_a_closed_collection_is_unavailable(self) -> None:
         collection = self.catalog.create("a", unnamed())
@@ -159,7 +159,7 @@ class ConfigTests(EngineTestCase):
             vectors={"": VectorParamsDiff(on_disk=True)},
             hnsw_config=HnswConfigDiff(ef_construct=55),
         )
-        collection.update_config(change)
+        write(collection, change)
         for is_kept in (False, True):
             found = self.reopen().get("a") if is_kept else collection
             self.assertEqual(found.config.hnsw_config.ef_construct, 55)
@@ -171,7 +171,7 @@ class ConfigTests(EngineTestCase):
         collection = self.catalog.create("a", unnamed())
         before = collection.config
         with self.assertRaises(BadInput):
-            collection.update_config(UpdateCollection(vectors={"x": VectorParamsDiff()}))
+            write(collection, UpdateCollection(vectors={"x": VectorParamsDiff()}))
         self.assertEqual(collection.config, before)
 
 

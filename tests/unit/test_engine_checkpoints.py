@@ -343,10 +343,12 @@ def to_format_1(directory: Path) -> None:
     """Make the tables of a closed collection those of format 1."""
     with lmdb.open(str(directory), max_dbs=5) as environment:
         meta = environment.open_db(b"meta", create=False)
-        gone = environment.open_db(b"touches", create=False)
+        gone = [environment.open_db(name, create=False) for name in (b"touches", b"outcomes")]
         with environment.begin(write=True) as transaction:
-            transaction.drop(gone)
+            for table in gone:
+                transaction.drop(table)
             state = orjson.loads(transaction.get(b"state", b"", db=meta))
-            del state["touches_begin"]
+            for name in ("touches_begin", "last_command", "next_slot"):
+                del state[name]
             transaction.put(b"state", orjson.dumps(state), db=meta)
             transaction.put(b"format", b"1", db=meta)

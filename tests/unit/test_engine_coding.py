@@ -119,7 +119,7 @@ class UpkeepTests(CodingTestCase):
     def test_other_codes_are_made_when_others_are_wanted(self) -> None:
         self.create().upkeep()
         graph = self.segment().facts
-        self.collection.update_config(UpdateCollection(quantization_config=BINARY))
+        write(self.collection, UpdateCollection(quantization_config=BINARY))
         self.assertEqual(self.collection.info().status, CollectionStatus.YELLOW)
         self.collection.upkeep()
         self.assertEqual(self.kind(), "rabit-1")
@@ -129,7 +129,7 @@ class UpkeepTests(CodingTestCase):
     def test_none_are_kept_when_none_are_wanted(self) -> None:
         self.create().upkeep()
         disabled = UpdateCollection(quantization_config=Disabled.DISABLED)
-        self.collection.update_config(disabled)
+        write(self.collection, disabled)
         self.collection.upkeep()
         self.assertIsNone(self.kind())
         self.assertEqual(self.files(), [])
@@ -138,7 +138,7 @@ class UpkeepTests(CodingTestCase):
         self.create(None).upkeep()
         self.assertIsNone(self.kind())
         diff = VectorParamsDiff(quantization_config=TURBO)
-        self.collection.update_config(UpdateCollection(vectors={UNNAMED: diff}))
+        write(self.collection, UpdateCollection(vectors={UNNAMED: diff}))
         self.collection.upkeep()
         self.assertEqual(self.kind(), "steps-4")
 

@@ -160,7 +160,7 @@ class ManyCollections(EngineTestCase):
             for other in rest:
                 other.count(Count())
             self.assertFalse(self.is_open(first))
-        first.update_config(UpdateCollection(hnsw_config=HnswConfigDiff(m=8)))
+        write(first, UpdateCollection(hnsw_config=HnswConfigDiff(m=8)))
         self.assertEqual(first.count(Count()), 4)
         self.limit(BOUND)
         self.assertEqual(self.catalog.get("c0").count(Count()), 4)
@@ -221,7 +221,7 @@ class ManyCollections(EngineTestCase):
         for other in rest:
             other.count(Count())
         self.assertFalse(self.is_open(first))
-        first._store.give_back("", 0, np.ones(rows, np.bool_))
+        first._store.give_back(1, 0, np.ones(rows, np.bool_))
         self.assertTrue(self.is_open(first))
         for other in rest:
             other.count(Count())

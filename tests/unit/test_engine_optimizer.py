@@ -50,15 +50,16 @@ def wanted(optimizers: OptimizersConfigDiff = EAGER, *names: str) -> CreateColle
 
 def change(collection: Collection, **changes: object) -> None:
     """Change settings of the optimizer."""
-    collection.update_config(
-        UpdateCollection(optimizers_config=OptimizersConfigDiff(**changes))  # type: ignore[arg-type]
+    write(
+        collection,
+        UpdateCollection(optimizers_config=OptimizersConfigDiff(**changes)),  # type: ignore[arg-type]
     )
 
 
 def links(collection: Collection, m: int, ef_construct: int | None = None) -> None:
     """Change settings of graphs."""
     diff = HnswConfigDiff(m=m, ef_construct=ef_construct)
-    collection.update_config(UpdateCollection(hnsw_config=diff))
+    write(collection, UpdateCollection(hnsw_config=diff))
 
 
 def segments(collection: Collection, name: str = UNNAMED) -> Segments:
@@ -302,7 +303,7 @@ class RenewingTests(UpkeepTestCase):
         collection.upkeep()
         before = segments(collection, "one")
         diff = VectorParamsDiff(hnsw_config=HnswConfigDiff(m=4))
-        collection.update_config(UpdateCollection(vectors={"two": diff}))
+        write(collection, UpdateCollection(vectors={"two": diff}))
         collection.upkeep()
         self.assertEqual(segments(collection, "one"), before)
         self.assertEqual([s.facts.m for s in segments(collection, "two")], [4])

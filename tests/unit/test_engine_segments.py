@@ -24,6 +24,8 @@ from vexfs_twisted.engine.vector_index.segments import (
     unindexed,
     with_replaced,
 )
+from vexfs_twisted.model.collection import UpdateCollection
+from vexfs_twisted.model.commands import CommandBatch
 
 
 def segment(start: int, stop: int, *, nodes: int = 0) -> Segment:
@@ -96,8 +98,7 @@ class StoreTests(EngineTestCase):
     def test_they_outlast_writes_and_changes_of_the_configuration(self) -> None:
         own = segment(0, 64)
         self.change(own)
-        self.store.commit([[upsert([1], floats([9, 9]))]])
-        self.store.change_config(lambda config: config)
+        self.store.commit([CommandBatch([upsert([1], floats([9, 9])), UpdateCollection()])])
         self.assertEqual(self.segments(), (own,))
         self.assertEqual(own.live(self.store.state.spaces[""].present), 63)
 

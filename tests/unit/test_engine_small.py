@@ -127,7 +127,7 @@ class SmallCollectionTests(EngineTestCase):
 
     def change(self, collection: Collection, threshold: int) -> None:
         diff = OptimizersConfigDiff(indexing_threshold=threshold)
-        collection.update_config(UpdateCollection(optimizers_config=diff))
+        write(collection, UpdateCollection(optimizers_config=diff))
 
     def test_after_the_default_threshold(self) -> None:
         """Ten thousand kilobytes of vectors."""

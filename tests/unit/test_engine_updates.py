@@ -23,6 +23,7 @@ from tests.engine_support import (
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.model.commands import CommandBatch
 from vexfs_twisted.model.errors import BadInput, BadRequest, DomainError, NotFound
 from vexfs_twisted.model.filters import Filter, HasId, MatchValue, Range
 from vexfs_twisted.model.ids import PointId
@@ -343,12 +344,12 @@ class SequenceTests(UpdatesTestCase):
         malformed = upsert([9], {"a": column([1, 2, 3])})
         missing = ClearPayload(ids=[77])
         outcomes = self.collection.apply_each([
-            [ClearPayload(ids=[1]), missing, ClearPayload(ids=[2])],
-            [],
-            [ClearPayload(ids=[3]), malformed, ClearPayload(ids=[2])],
-            [missing, malformed],
-            [malformed],
-            [ClearPayload(ids=[UUID_1])],
+            CommandBatch([ClearPayload(ids=[1]), missing, ClearPayload(ids=[2])]),
+            CommandBatch([]),
+            CommandBatch([ClearPayload(ids=[3]), malformed, ClearPayload(ids=[2])]),
+            CommandBatch([missing, malformed]),
+            CommandBatch([malformed]),
+            CommandBatch([ClearPayload(ids=[UUID_1])]),
         ])  # fmt: skip
         kinds = [[o if isinstance(o, int) else type(o) for o in sequence] for sequence in outcomes]
         self.assertEqual(kinds, [[1, NotFound], [], [2, BadInput], [NotFound], [BadInput], [3]])
@@ -357,8 +358,8 @@ class SequenceTests(UpdatesTestCase):
     def test_a_sequence_that_breaks_breaks_alone(self) -> None:
         broken = Upsert([1], {"a": column([9, 9])}, [None])  # type: ignore[list-item]
         outcomes = self.collection.apply_each([
-            [ClearPayload(ids=[1]), broken, ClearPayload(ids=[2])],
-            [ClearPayload(ids=[3])],
+            CommandBatch([ClearPayload(ids=[1]), broken, ClearPayload(ids=[2])]),
+            CommandBatch([ClearPayload(ids=[3])]),
         ])  # fmt: skip
         self.assertEqual(outcomes[0][0], 1)
         self.assertIsInstance(outcomes[0][1], TypeError)

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import lmdb
 
-from ..model.collection import CollectionConfig, CollectionInfo, UpdateCollection, changed_config
+from ..model.collection import CollectionConfig, CollectionInfo, UpdateCollection
+from ..model.commands import Command, CommandBatch
 from ..model.errors import (
     DomainError,
     Interrupted,
-    NotSupported,
     TooMany,
     Unavailable,
     as_value,
@@ -34,7 +34,6 @@ from ..model.queries import (
     Selection,
 )
 from ..model.streams import P
-from ..model.updates import SetPayload, Update, UpdateVectors, Upsert, check_update
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
@@ -52,8 +51,7 @@ from .read_bounds import UNBOUNDED, ReadBoundsOfEach
 from .storage.files import storage_errors
 from .storage.latch import LatchClosed
 from .storage.open_files import OpenFiles
-from .writes.payload_edits import check_depth
-from .writes.write_batch import Outcome
+from .storage.outcomes import Outcome
 
 T = TypeVar("T")
 
@@ -138,35 +136,50 @@ class Collection:
         """What is done behind reads and writes, what waits, and what has been done."""
         return report(self._store.state, self._optimizer.journal, self._store.path)
 
-    def update_config(self, request: UpdateCollection) -> None:
-        """Change the configuration durably. Raises ValidationError or BadInput."""
-        self._optimizer.wake()
+    @property
+    def last_command(self) -> int:
+        """The number of the last command applied, from 1; from memory at once.
+
+        It counts commands carried out, and refused ones of batches that came with an origin.
+        """
+        return self._store.state.last_command
+
+    def last_counter(self, source: str) -> int | None:
+        """The counter of the last batch that was applied of a source; None where none was."""
         with self._errors():
-            self._store.change_config(lambda config: changed_config(config, request))
+            return self._store.last_counter(source)
 
-    def apply(self, updates: Sequence[Update]) -> list[Outcome]:
-        """Carry out updates in order, in one durable commit.
+    def apply(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Carry out commands in order, in one durable commit.
 
-        Answers for each its operation id or what kept it from taking effect: a DomainError that
-        the client caused, or whatever broke. The others take effect all the same.
+        Answers for each its outcome: an operation id, or what kept it from taking effect, which is
+        a DomainError that the client caused, or whatever broke. The others take effect all the
+        same.
         """
-        return [outcome for (outcome,) in self.apply_each([[update] for update in updates])]
+        batches = [CommandBatch([command]) for command in commands]
+        return [outcome for (outcome,) in self.apply_each(batches)]
 
-    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
-        """Carry out sequences of updates in order, in one durable commit.
+    def apply_each(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
+        """Carry out batches of commands in order, in one durable commit.
 
-        A sequence ends with its first error, which keeps what comes after it in the sequence from
-        being tried; nothing of the update that failed takes effect. Answers for each sequence the
-        operation ids and, where it has failed, the error last.
+        A batch ends with its first error, which keeps what comes after it in the batch from being
+        tried; nothing of the command that failed takes effect. Answers for each batch the outcomes
+        of its commands and, where it has failed, the error last.
+
+        A batch with an origin that was applied before is answered with the outcomes recorded then,
+        or with AlreadyApplied where they are not kept any more, and changes nothing. Its refusals
+        are recorded too. Any other error leaves it unapplied: the source is to submit it again
+        before those that follow it, none of which is applied in the same call.
         """
-        checked = [self._checked(updates) for updates in sequences]
-        sound = [updates for updates, _ in checked]
-        done = self._commit(sound) if any(sound) else [[] for _ in sound]
-        if any(isinstance(update, CreateFieldIndex) for updates in sound for update in updates):
+        commands = [command for batch in batches for command in batch.commands]
+        if any(isinstance(command, UpdateCollection) for command in commands):
+            self._optimizer.wake()
+        if not commands and all(batch.origin is None for batch in batches):
+            return [[] for _ in batches]
+        done = self._commit(batches)
+        if any(isinstance(command, CreateFieldIndex) for command in commands):
             self._build_indexes()
-        return [
-            _ended(outcomes, problem) for outcomes, (_, problem) in zip(done, checked, strict=True)
-        ]
+        return done
 
     def retrieve(self, ids: Sequence[PointId], selection: Selection) -> list[Record]:
         """The points that exist among `ids`, in the order asked for, each once."""
@@ -295,31 +308,12 @@ class Collection:
         self.retire()
         self._store.remove(path)
 
-    def _checked(self, updates: Sequence[Update]) -> tuple[Sequence[Update], Exception | None]:
-        """The updates before the first that cannot be carried out, and what is wrong with it."""
-        for position, update in enumerate(updates):
-            try:
-                self._check(update)
-            except Exception as error:
-                return updates[:position], as_value(error)
-        return updates, None
-
-    def _check(self, update: Update) -> None:
-        params = self.config.params
-        check_update(update, params)
-        if isinstance(update, Upsert | UpdateVectors):
-            for name in update.vectors:
-                if params.vectors[name].multivector_config is not None:
-                    raise NotSupported(f"Storing the multivector `{name}` is not supported yet")
-        elif isinstance(update, SetPayload):
-            check_depth(update)
-
-    def _commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
+    def _commit(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
         try:
             with self._errors():
-                done = self._store.commit(sequences)
+                done = self._store.commit(batches)
         except DomainError as error:
-            return [[as_value(error)] for _ in sequences]
+            return [[as_value(error)] for _ in batches]
         if self._is_removed:
             done = [list(map(self._of_removed, outcomes)) for outcomes in done]
         return done
@@ -380,9 +374,3 @@ def _sound(answer: T | Exception) -> T:
             # The traceback has this frame.
             del answer
     return answer
-
-
-def _ended(outcomes: list[Outcome], problem: Exception | None) -> list[Outcome]:
-    """The outcomes of a sequence of which the update after those had a problem."""
-    is_broken = bool(outcomes) and isinstance(outcomes[-1], Exception)
-    return outcomes if is_broken or problem is None else [*outcomes, problem]

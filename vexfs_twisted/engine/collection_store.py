@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.collection import CollectionConfig
-from ..model.collection_params import VectorParams
-from ..model.errors import StorageFull, as_value
-from ..model.updates import Update
+from ..model.commands import CommandBatch
+from ..model.errors import StorageFull
 from .errors import UnusableDataFolder
+from .group_commit import commit_group
 from .mvcc.pinned import PinnedSnapshot, SnapshotLost
 from .mvcc.published import PublishedStates
 from .mvcc.state import CollectionState, Snapshot
@@ -32,8 +33,8 @@ from .storage.counters import (
     write_counters,
 )
 from .storage.files import remove_directory, storage_errors
-from .storage.map_advice import memory_placement
 from .storage.open_files import OpenFiles
+from .storage.outcomes import Outcome, OutcomeTable
 from .storage.payload_changelog_table import read_payload_changes
 from .storage.tables import (
     TableReader,
@@ -43,11 +44,17 @@ from .storage.tables import (
     open_tables,
     sync_environment,
 )
+from .storage.vectorfiles import (
+    create_vector_file,
+    names_with_files,
+    open_vector_file,
+    remove_stray_vectors,
+    remove_vector_file,
+)
 from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
 from .vector_index.space import VectorSpace
-from .vectors.encodings import Encoding, encoding_of
 from .vectors.vector_file import VectorFile
-from .writes.write_batch import Outcome, WriteBatch
+from .writes.write_batch import WriteBatch
 
 PATIENCE_S = 5.0
 """How long a commit that needs more room waits for held moments to end by themselves."""
@@ -66,7 +73,7 @@ class CollectionStore:
     def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
-        self._files: dict[str, VectorFile] = {}
+        self._files: dict[int, VectorFile] = {}
         self._access = TableAccess(path, self._let_go, open_files or OpenFiles())
         try:
             with self._access.turn:
@@ -74,6 +81,7 @@ class CollectionStore:
                 self._access.take(len(self._files))
                 segments = (space.segments for space in self.state.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
+                remove_stray_vectors(path, self._files)
         except BaseException as error:
             self._abandon()
             if isinstance(error, lmdb.Error | OSError):
@@ -84,16 +92,16 @@ class CollectionStore:
     def create(path: Path, config: CollectionConfig) -> None:
         """Make an empty store in the directory `path`, all durable that is in there."""
         slots: dict[str, Slot] = {}
-        for number, (name, params) in enumerate(_dense(config), LIVE_SLOT + 1):
+        for number, (name, params) in enumerate(names_with_files(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
-            encoding = encoding_of(params.datatype)
-            VectorFile.create(_vector_path(path, number, encoding), encoding, params.size)
+            create_vector_file(path, number, params)
         environment = open_environment(path, create=True)
         try:
             tables = open_tables(environment, create=True)
             with environment.begin(write=True) as transaction:
                 write_config(transaction, tables, config)
-                write_counters(transaction, tables, Counters(slots=slots))
+                counters = Counters(slots=slots, next_slot=LIVE_SLOT + 1 + len(slots))
+                write_counters(transaction, tables, counters)
         finally:
             environment.close()
         sync_environment(path)
@@ -122,36 +130,19 @@ class CollectionStore:
         with reading as snapshot:
             return self._access.pinned.pin(snapshot, reading.take_transaction())
 
-    def commit(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
-        """Carry out sequences of checked updates in one transaction.
+    def commit(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
+        """Carry out batches of commands in one transaction.
 
-        Answers for each sequence what `WriteBatch.apply` does: a sequence ends with its first
-        error.
-        When something unexpected breaks, every update is tried in a transaction of its own, so
-        that only the sequence that breaks fails. Raises GateClosed after `close`.
+        Answers for each batch what `WriteBatch.apply` does: a batch ends with its first error. What
+        breaks is told as `commit_group` says. Raises GateClosed after `close`.
         """
         with self._access.writing():
-            try:
-                return self._commit_together(sequences)
-            except StorageFull as error:
-                return [[as_value(error)] for _ in sequences]
-            except Exception:
-                return [self._commit_singly(sequence) for sequence in sequences]
+            return commit_group(self._commit_together, batches)
 
-    def change_config(self, change: Callable[[CollectionConfig], CollectionConfig]) -> None:
-        """Replace the configuration durably. Raises GateClosed after `close`."""
-        with self._access.writing() as opened:
-            config = change(self.state.config)
-
-            def write(transaction: Transaction) -> CollectionState:
-                write_config(transaction, opened.tables, config)
-                spaces = {
-                    name: attrs.evolve(space, params=config.params.vectors[name])
-                    for name, space in self.state.spaces.items()
-                }
-                return attrs.evolve(self.state, config=config, spaces=spaces)
-
-            self._publish(write)
+    def last_counter(self, source: str) -> int | None:
+        """The highest counter of a source of which a batch was applied; None where none was."""
+        with self._access.writing() as opened, opened.environment.begin() as transaction:
+            return OutcomeTable(transaction, opened.tables).last_counter(source)
 
     def change_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
         """Replace the segments of the vector names that `change` answers with, durably.
@@ -182,11 +173,14 @@ class CollectionStore:
         with self._access.turn:
             return self._states.alive()
 
-    def give_back(self, name: str, first: int, is_free: NDArray[np.bool_]) -> None:
+    def give_back(self, slot: int, first: int, is_free: NDArray[np.bool_]) -> None:
         """Give back the room of free rows among those from `first` on, which no state may read."""
         # Its descriptor is closed with the tables, which are open and counted for a reader.
         with self.read():
-            self._files[name].give_back(first, is_free)
+            file = self._files.get(slot)
+            # None: the vector name has been removed.
+            if file is not None:
+                file.give_back(first, is_free)
 
     def close(self) -> None:
         """Close all files, after the reads that are under way. Later reads raise GateClosed."""
@@ -209,33 +203,47 @@ class CollectionStore:
             else:
                 self._end()
 
-    def _commit_together(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
+    def _commit_together(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
+        before = self.state
         outcomes: list[list[Outcome]] = []
+        draft: WriteBatch | None = None
 
-        def write(transaction: Transaction) -> CollectionState:
-            batch = WriteBatch(self.state, transaction, self._access.opened.tables, self._files)
-            outcomes[:] = map(batch.apply, sequences)
+        def write(transaction: Transaction) -> CollectionState | None:
+            nonlocal draft
+            if draft is not None:
+                draft.abandon()
+            tables = self._access.opened.tables
+            batch = WriteBatch(self._path, before, transaction, tables, self._files)
+            outcomes[:] = map(batch.apply, batches)
             return batch.finish()
 
-        self._publish(write)
-        return outcomes
-
-    def _commit_singly(self, sequence: Sequence[Update]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for update in sequence:
-            outcomes.append(self._commit_one(update))
-            if isinstance(outcomes[-1], Exception):
-                break
-        return outcomes
-
-    def _commit_one(self, update: Update) -> Outcome:
         try:
-            return self._commit_together([[update]])[0][0]
-        except Exception as error:
-            return as_value(error)
+            self._publish(write)
+        except BaseException:
+            if draft is not None:
+                draft.abandon()
+            raise
+        assert draft is not None
+        self._take_files(draft, before)
+        return outcomes
 
-    def _publish(self, write: Callable[[Transaction], CollectionState]) -> None:
-        """Run `write` in a transaction, commit it, and let readers see the state it returns."""
+    def _take_files(self, draft: WriteBatch, before: CollectionState) -> None:
+        """Have the vector files as they are after a commit, and remove those that it dropped."""
+        if draft.files.keys() == self._files.keys() and not draft.dropped:
+            return
+        gone = {slot: draft.files.pop(slot) for slot in draft.dropped}
+        self._files = draft.files
+        self._access.take(len(self._files))
+        # What cannot be removed now is when the store is opened the next time.
+        with suppress(OSError):
+            for slot, file in gone.items():
+                file.close()
+                remove_vector_file(self._path, slot)
+            for name in _files_of(before) - _files_of(self.state):
+                (self._path / name).unlink(missing_ok=True)
+
+    def _publish(self, write: Callable[[Transaction], CollectionState | None]) -> None:
+        """Commit what `write` does, and let readers see the state it returns; neither for None."""
         is_relieved = False
         while True:
             try:
@@ -258,10 +266,13 @@ class CollectionStore:
                     file.drop_after(self.state.next_row)
                 raise
 
-    def _publish_once(self, write: Callable[[Transaction], CollectionState]) -> None:
+    def _publish_once(self, write: Callable[[Transaction], CollectionState | None]) -> None:
         transaction = self._access.opened.environment.begin(write=True)
         try:
             state = write(transaction)
+            if state is None:
+                transaction.abort()
+                return
             number = transaction.id()
             self._states.file(number, state)
             try:
@@ -286,12 +297,10 @@ class CollectionStore:
                 slot = counters.slots.get(name)
                 if slot is None:
                     continue
-                encoding = encoding_of(params.datatype)
-                path = _vector_path(self._path, slot.number, encoding)
-                memory = memory_placement(params.memory, params.on_disk)
                 present = read_bitmap(transaction, tables, slot.number).with_room(rows)
                 end = present.end
-                self._files[name] = file = VectorFile.open(path, encoding, params.size, end, memory)
+                file = open_vector_file(self._path, slot.number, params, end)
+                self._files[slot.number] = file
                 file.fill(end)
                 file.make_room(rows)
                 spaces[name] = VectorSpace(
@@ -305,10 +314,10 @@ class CollectionStore:
             live = read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows)
             fields = read_fields(transaction, tables)
             touches = read_payload_changes(transaction, tables, counters.touches_begin)
-            state = CollectionState(
-                config, rows, counters.next_operation, live, spaces, fields, touches
+            parts = config, rows, counters.next_operation, live, spaces, fields, touches
+            return transaction.id(), CollectionState(
+                *parts, counters.last_command, counters.next_slot
             )
-            return transaction.id(), state
 
     def _let_go(self) -> None:
         """Close what has descriptors beside the tables. Nobody uses it."""
@@ -377,13 +386,6 @@ class SnapshotRead:
             self._access.leave()
 
 
-def _dense(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
-    """The vectors that have a file: one row a point."""
-    for name, params in config.params.vectors.items():
-        if params.multivector_config is None:
-            yield name, params
-
-
 def _with_segments(state: CollectionState, segments: Mapping[str, Segments]) -> CollectionState:
     changed = {
         name: attrs.evolve(state.spaces[name], segments=own) for name, own in segments.items()
@@ -398,7 +400,3 @@ def _segments_of(state: CollectionState) -> dict[str, Segments]:
 def _files_of(state: CollectionState) -> set[str]:
     segments = chain.from_iterable(_segments_of(state).values())
     return {name for segment in segments for name in segment.files}
-
-
-def _vector_path(directory: Path, slot: int, encoding: Encoding) -> Path:
-    return directory / f"vectors-{slot}.{encoding.suffix}"

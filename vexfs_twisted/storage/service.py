@@ -66,11 +66,10 @@ class StorageService(Service):
     """IStorage over the embedded engine.
 
     Reads run in threads of their own, so a commit that waits for the disk holds up no search, and
-    long ones run apart from short ones. Writes of one collection go through its CollectionWriter,
-    one group at a time. Configuration changes run in the writers' pool; the collection's own lock
-    orders them with its updates. Once it is open, and after every commit and change of its
-    configuration, a collection gets the upkeep that is due. `mirror`, if there is one, is told of
-    the same, and of deletions.
+    long ones run apart from short ones. All commands of one collection, changes of its
+    configuration among them, go through its CollectionWriter, one group at a time. Once it is open,
+    and after every commit, a collection gets the upkeep that is due. `mirror`, if there is one, is
+    told of the same, and of deletions.
 
     Threads and files exist only between startService and stopService.
     """
@@ -141,12 +140,7 @@ class StorageService(Service):
 
     def update_collection(self, name: str, request: UpdateCollection) -> Deferred[None]:
         """See IStorage."""
-        collection = self._catalog.get(name)
-
-        def attend(_: None) -> None:
-            self._optimizer.attend(collection)
-
-        return self._committers.run(collection.update_config, request).addCallback(attend)
+        return self._queues_of(name).writer.submit(request).addCallback(_nothing)
 
     def delete_collection(self, name: str) -> Deferred[bool]:
         """See IStorage."""

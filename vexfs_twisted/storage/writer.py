@@ -1,4 +1,4 @@
-"""Group commit: one writer per collection that takes all updates that are waiting at once."""
+"""Group commit: one writer per collection that takes all commands that are waiting at once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from ..interfaces import Outcome
-from ..model.updates import Update
+from ..model.commands import Command, CommandBatch, Origin
 from .pool import WorkerPool
 
 
-class AppliesUpdates(Protocol):
+class AppliesCommands(Protocol):
     """The part of a collection that writes."""
 
-    def apply_each(self, sequences: Sequence[Sequence[Update]]) -> list[list[Outcome]]:
-        """Carry out the sequences in one commit, each up to its first error.
+    def apply_each(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
+        """Carry out the batches in one commit, each up to its first error.
 
-        Answers for each the operation ids and, at the end, the error if there was one.
+        Answers for each the outcomes of its commands and, at the end, the error if there was one.
         """
 
 
 class CollectionWriter:
-    """The queue of updates of one collection. All methods are called in the reactor thread.
+    """The queue of all commands of one collection, which are carried out in the order they came.
+
+    All methods are called in the reactor thread.
 
     While one group is being committed the next one gathers, so the more writers wait for the disk,
     the more of them share its next flush. `after_commit` is called when a group has been answered.
@@ -32,42 +34,47 @@ class CollectionWriter:
 
     def __init__(
         self,
-        collection: AppliesUpdates,
+        collection: AppliesCommands,
         pool: WorkerPool,
         after_commit: Callable[[], object],
     ) -> None:
         self.collection = collection
         self._pool = pool
         self._after_commit = after_commit
-        self._waiting: list[tuple[Sequence[Update], Deferred[list[Outcome]]]] = []
+        self._waiting: list[tuple[CommandBatch, Deferred[list[Outcome]]]] = []
         self._in_flight = 0
         self._idle: list[Deferred[None]] = []
 
     @property
     def queue_length(self) -> int:
-        """How many updates are waiting or being committed."""
-        return sum(len(updates) for updates, _ in self._waiting) + self._in_flight
+        """How many commands are waiting or being committed."""
+        return sum(_size(batch) for batch, _ in self._waiting) + self._in_flight
 
-    def submit(self, update: Update) -> Deferred[int]:
-        """Queue an update; fires with its operation id once it is on disk.
+    def submit(self, command: Command) -> Deferred[int]:
+        """Queue a command; fires with its operation id once it is on disk.
 
-        Cancelling the Deferred only stops the waiting: the update is carried out.
+        Cancelling the Deferred only stops the waiting: the command is carried out.
         """
-        return self.submit_batch([update]).addCallback(_only)
+        return self.submit_batch([command]).addCallback(_only)
 
-    def submit_batch(self, updates: Sequence[Update]) -> Deferred[list[int]]:
-        """Queue updates as `submit` does, to be carried out one after the other in one commit.
+    def submit_batch(self, commands: Sequence[Command]) -> Deferred[list[int]]:
+        """Queue commands as `submit` does, to be carried out one after the other in one commit.
 
-        Fails with the first error, which keeps the updates after it from being tried.
+        Fails with the first error, which keeps the commands after it from being tried.
         """
-        return self.submit_each(updates).addCallback(_operations)
+        return self.submit_each(commands).addCallback(_operations)
 
-    def submit_each(self, updates: Sequence[Update]) -> Deferred[list[Outcome]]:
-        """Queue updates as `submit_batch` does; fires with what became of each that was tried."""
-        if not updates:
+    def submit_each(
+        self, commands: Sequence[Command], origin: Origin | None = None
+    ) -> Deferred[list[Outcome]]:
+        """Queue commands as `submit_batch` does; fires with what became of each that was tried.
+
+        With an origin they take effect once, as `Collection.apply_each` says.
+        """
+        if not commands and origin is None:
             return succeed([])
         deferred: Deferred[list[Outcome]] = Deferred()
-        self._waiting.append((updates, deferred))
+        self._waiting.append((CommandBatch(commands, origin), deferred))
         if not self._in_flight:
             self._commit_waiting()
         return deferred
@@ -81,10 +88,10 @@ class CollectionWriter:
 
     def _commit_waiting(self) -> None:
         group, self._waiting = self._waiting, []
-        sequences = [updates for updates, _ in group]
-        self._in_flight = sum(map(len, sequences))
+        batches = [batch for batch, _ in group]
+        self._in_flight = sum(map(_size, batches))
         waiters = [deferred for _, deferred in group]
-        done = self._pool.run(self.collection.apply_each, sequences)
+        done = self._pool.run(self.collection.apply_each, batches)
         done.addCallbacks(
             self._answer, self._answer_all, callbackArgs=(waiters,), errbackArgs=(waiters,)
         )
@@ -114,8 +121,13 @@ class CollectionWriter:
                 deferred.callback(None)
 
 
+def _size(batch: CommandBatch) -> int:
+    """How many commands a batch counts as; one of none is a commit all the same."""
+    return len(batch.commands) or 1
+
+
 def _operations(outcomes: list[Outcome]) -> list[int]:
-    """The operation ids of updates; raises the error of one that has failed."""
+    """The operation ids of commands; raises the error of one that has failed."""
     operations: list[int] = []
     for outcome in outcomes:
         if isinstance(outcome, Exception):

@@ -25,7 +25,8 @@ class CollectionState:
 
     `spaces` maps the names of the dense vectors. `fields` are the declared payload indexes under
     their paths as spelled; `touches` are payloads that changed in rows that are older; `columns` is
-    the cache of columns that all states of the collection share.
+    the cache of columns that all states of the collection share; `last_command` is the number of
+    the last command applied.
     """
 
     config: CollectionConfig
@@ -35,6 +36,8 @@ class CollectionState:
     spaces: Mapping[str, VectorSpace]
     fields: Mapping[str, FieldSchema]
     touches: PayloadChangelog
+    last_command: int
+    next_slot: int
     columns: ColumnCache = field(factory=ColumnCache, eq=False)
 
     def without_vectors(self) -> CollectionState:

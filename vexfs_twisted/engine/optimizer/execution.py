@@ -21,7 +21,7 @@ from ..vector_index.segments import (
     remove_files,
     with_replaced,
 )
-from .building import Building, ShouldStop
+from .building import Building, ShouldStop, Stopped
 from .coding import codes_at_hand, with_codes
 from .jobs import Build, Drop, Encode, Verify
 from .journal import Journal
@@ -109,7 +109,7 @@ def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: Sh
     for _ in range(_LOOKS):
         # Whoever knows the segment reads no row of the range but its nodes.
         if all(_knows(state, task, segment) for state in store.states_in_use()):
-            store.give_back(task.name, segment.unfreed_from, is_free)
+            store.give_back(task.space.slot, segment.unfreed_from, is_free)
             freed = attrs.evolve(segment, unfreed_from=None)
             store.change_segments(_replacing(task, (segment,), freed))
             return True
@@ -127,10 +127,13 @@ def _knows(state: CollectionState, task: Task, segment: Segment) -> bool:
 def _replacing(
     task: Task, old: Segments, new: Segment | None = None
 ) -> Callable[[CollectionState], Mapping[str, Segments]]:
-    """The change that puts `new` in the place of `old`."""
+    """The change that puts `new` in the place of `old`; it raises Stopped if all are gone."""
     gone = [segment.uuid for segment in old]
 
     def change(state: CollectionState) -> Mapping[str, Segments]:
-        return {task.name: with_replaced(state.spaces[task.name].segments, gone, new)}
+        space = state.spaces.get(task.name)
+        if space is None or space.slot != task.space.slot:
+            raise Stopped
+        return {task.name: with_replaced(space.segments, gone, new)}
 
     return change

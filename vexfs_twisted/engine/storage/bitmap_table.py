@@ -12,6 +12,8 @@ from .tables import Tables, Transaction
 LIVE_SLOT = 0
 """The slot of the bitmap of all live rows; the vectors have the slots after it."""
 
+MOST_SLOTS = 1 << 16
+
 _KEY = Struct(">HQ")
 
 
@@ -29,6 +31,14 @@ def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
     for chunk, value in chunks.items():
         bits[chunk] = np.frombuffer(value, dtype=np.uint8)
     return Bitmap.of_bits(bits.ravel())
+
+
+def drop_bitmap(transaction: Transaction, tables: Tables, slot: int) -> None:
+    """Delete the chunks of `slot`."""
+    with transaction.cursor(tables.bits) as cursor:
+        is_there = cursor.set_range(_KEY.pack(slot, 0))
+        while is_there and _KEY.unpack(cursor.key())[0] == slot:
+            is_there = cursor.delete()
 
 
 def write_changes(

@@ -15,10 +15,11 @@ from ...jsonform.payload_index import field_schema_to_json, read_field_schema
 from ...model.collection import CollectionConfig
 from ...model.payload_index import FieldSchema
 from ..errors import UnknownFormat
+from .bitmap_table import LIVE_SLOT
 from .tables import Tables, Transaction
 
-FORMAT_VERSION = 2
-"""Version 1 had no log of payload changes."""
+FORMAT_VERSION = 3
+"""Version 1 had no log of payload changes, version 2 no outcomes of commands."""
 
 _FORMAT = b"format"
 _CONFIG = b"config"
@@ -36,15 +37,19 @@ class Slot:
 
 @frozen
 class Counters:
-    """The counters of a collection. Row numbers and operation ids are never given out twice.
+    """The counters of a collection.
 
-    The log of payload changes is complete from operation `touches_begin` on.
+    Row numbers, operation ids and the numbers of slots are never given out twice. The log of
+    payload changes is complete from operation `touches_begin` on. `last_command` numbers the commands
+    applied, from 1.
     """
 
     next_row: int = 0
     next_operation: int = 0
     slots: Mapping[str, Slot] = attrs.field(factory=dict)
     touches_begin: int = 0
+    last_command: int = 0
+    next_slot: int = LIVE_SLOT + 1
 
 
 def upgrade(environment: lmdb.Environment, path: Path) -> None:
@@ -54,13 +59,17 @@ def upgrade(environment: lmdb.Environment, path: Path) -> None:
         found = transaction.get(_FORMAT, db=meta)
     if found == b"%d" % FORMAT_VERSION:
         return
-    if found != b"1":
+    if found not in (b"1", b"2"):
         shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
         raise UnknownFormat(path, shown)
     with environment.begin(write=True) as transaction:
-        environment.open_db(b"touches", transaction)
         counters = orjson.loads(transaction.get(_STATE, b"{}", db=meta))
-        counters["touches_begin"] = counters["next_operation"]
+        if found == b"1":
+            environment.open_db(b"touches", transaction)
+            counters["touches_begin"] = counters["next_operation"]
+        environment.open_db(b"outcomes", transaction)
+        slots = (slot["number"] for slot in counters.get("slots", {}).values())
+        counters["next_slot"] = max(slots, default=LIVE_SLOT) + 1
         transaction.put(_STATE, orjson.dumps(counters), db=meta)
         transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=meta)
 

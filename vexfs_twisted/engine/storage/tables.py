@@ -2,7 +2,8 @@
 
 `meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
 key of its row; `rows` maps the key of a row to a value of `rowvalue`; `bits` holds the chunks of
-the bitmaps; `payload changes` says which rows had their payload changed.
+the bitmaps; `payload changes` says which rows had their payload changed; `outcomes` holds what became of
+batches of commands that came with an origin.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Tables:
     rows: lmdb._Database
     bits: lmdb._Database
     touches: lmdb._Database
+    outcomes: lmdb._Database
 
 
 def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
@@ -59,7 +61,7 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     environment = lmdb.open(
         os.fspath(path),
         map_size=max(FIRST_MAP_SIZE, 2 * size),
-        max_dbs=5,
+        max_dbs=6,
         max_readers=_MAX_READERS,
         max_spare_txns=_SPARE_READERS,
         create=create,
@@ -87,7 +89,7 @@ def _make_whole(path: Path, environment: lmdb.Environment) -> None:
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
     """The handles of all tables. Raises lmdb.Error when one is missing."""
-    names = (b"meta", b"points", b"rows", b"bits", b"touches")
+    names = (b"meta", b"points", b"rows", b"bits", b"touches", b"outcomes")
     return Tables(*(environment.open_db(name, create=create) for name in names))
 
 

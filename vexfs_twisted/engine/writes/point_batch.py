@@ -8,18 +8,20 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ...model.collection_params import VectorParams
 from ...model.errors import NotFound
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ..filtering.row_filter import RowFilter, select_rows
 from ..mvcc.state import CollectionState, Snapshot
-from ..storage.bitmap import BitmapBuilder, Rows
-from ..storage.bitmap_table import LIVE_SLOT, write_changes
+from ..storage.bitmap import Bitmap, BitmapBuilder, Rows
+from ..storage.bitmap_table import LIVE_SLOT, drop_bitmap, write_changes
 from ..storage.keys import decode_rows, encode_ids, encode_rows
 from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
 from ..storage.row_values import encode_values, key_of
 from ..storage.tables import TableReader, Tables, Transaction
+from ..vector_index.space import VectorSpace
 from ..vectors.vector_file import VectorFile
 from .vector_batch import VectorBatch
 
@@ -37,7 +39,7 @@ class PointBatch:
         state: CollectionState,
         transaction: Transaction,
         tables: Tables,
-        files: Mapping[str, VectorFile],
+        files: Mapping[int, VectorFile],
     ) -> None:
         self._state = state
         self._transaction = transaction
@@ -47,7 +49,7 @@ class PointBatch:
         self.next_row = state.next_row
         self.reader = TableReader(transaction, tables)
         self.spaces = {
-            name: VectorBatch(space, files[name]) for name, space in state.spaces.items()
+            name: VectorBatch(space, files[space.slot]) for name, space in state.spaces.items()
         }
 
     def find_all(self, ids: Sequence[PointId]) -> Found:
@@ -137,6 +139,17 @@ class PointBatch:
         """Note that `operation` has changed the payloads of `rows`, distinct and in any order."""
         if len(rows):
             self._touches = self._touches.extended(PayloadChange(operation, np.sort(rows)))
+
+    def add_space(self, name: str, params: VectorParams, slot: int, file: VectorFile) -> None:
+        """Have vectors of a new name, of which no point has one, in the file of a new slot."""
+        space = VectorSpace(params, slot, Bitmap.empty(), file.matrix, 0.0)
+        self.spaces[name] = VectorBatch(space, file)
+
+    def drop_space(self, name: str) -> int:
+        """Drop the vectors of a name; the slot that they had."""
+        slot = self.spaces.pop(name).slot
+        drop_bitmap(self._transaction, self._tables, slot)
+        return slot
 
     def finish(self) -> None:
         """Sync the vectors, and write the bitmaps and the log of payload changes."""

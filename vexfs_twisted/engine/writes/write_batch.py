@@ -1,79 +1,174 @@
-"""The writing of one group of updates inside one LMDB transaction."""
+"""The writing of one group of commands inside one LMDB transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import attrs
 
-from ...model.errors import DomainError, as_value
+from ...model.collection import CollectionConfig, UpdateCollection, changed_config
+from ...model.commands import (
+    Command,
+    CommandBatch,
+    CreateVectorName,
+    DeleteVectorName,
+    with_vector_name,
+    without_vector_name,
+)
+from ...model.errors import BadInput, DomainError, NotSupported, as_value
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
-from ...model.updates import DeletePoints, DeleteVectors, Update, UpdateVectors, Upsert
+from ...model.updates import (
+    DeletePoints,
+    DeleteVectors,
+    SetPayload,
+    Update,
+    UpdateVectors,
+    Upsert,
+    check_update,
+)
 from ..mvcc.state import CollectionState
-from ..storage.counters import Counters, Slot, write_counters, write_fields
+from ..storage.bitmap_table import MOST_SLOTS
+from ..storage.counters import Counters, Slot, write_config, write_counters, write_fields
+from ..storage.outcomes import REFUSALS, Outcome, OutcomeTable
 from ..storage.tables import Tables, Transaction
+from ..storage.vectorfiles import add_vector_file, names_with_files, remove_vector_file
+from ..vector_index.segments import write_segments
 from ..vectors.vector_file import VectorFile
+from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads
 from .point_batch import PointBatch
 from .upserts import update_vectors, upsert
-
-Outcome = int | Exception
-"""The operation id of an update, or what kept it from taking effect."""
 
 
 class WriteBatch:
     """The next moment of a collection while it is being written. Used by the one writer alone.
 
     Dropped when the transaction aborts: vectors written by then lie in rows that nothing refers to
-    and that the next draft overwrites.
+    and that the next draft overwrites, and `abandon` removes the files of new vector names.
+    `files` are the vector files by slot as they are after it, `dropped` the slots that are no more.
     """
 
     def __init__(
         self,
+        directory: Path,
         state: CollectionState,
         transaction: Transaction,
         tables: Tables,
-        files: Mapping[str, VectorFile],
+        files: Mapping[int, VectorFile],
     ) -> None:
+        self.files = dict(files)
+        self.dropped: set[int] = set()
+        self._directory = directory
         self._state = state
         self._transaction = transaction
         self._tables = tables
         self._points = PointBatch(state, transaction, tables, files)
+        self._outcomes = OutcomeTable(transaction, tables)
         self._next_operation = state.next_operation
+        self._last_command = state.last_command
+        self._next_slot = state.next_slot
+        self._config = state.config
         self._fields = dict(state.fields)
+        self._has_recorded = False
 
-    def apply(self, updates: Sequence[Update]) -> list[Outcome]:
-        """Carry out updates, already checked, in order up to the first that is refused.
+    def apply(self, batch: CommandBatch) -> list[Outcome]:
+        """Carry out commands in order up to the first that is refused.
 
-        Answers for each its operation id, and at the end the error of the one refused, of which
-        nothing has taken effect.
+        Answers for each its outcome, and at the end the error of the one refused, of which nothing
+        has taken effect. Answers what is recorded for a batch that was applied before. Raises what
+        is no refusal, and so keeps a batch with an origin from having an outcome to be recorded.
         """
-        outcomes: list[Outcome] = []
-        for update in updates:
-            try:
-                self._carry_out(update, self._next_operation)
-            except DomainError as error:
-                outcomes.append(as_value(error))
-                break
-            outcomes.append(self._next_operation)
-            self._next_operation += 1
+        origin = batch.origin
+        if origin is None:
+            return self._carry_out_each(batch.commands)
+        recorded = self._outcomes.find(origin)
+        if recorded is not None:
+            return recorded
+        outcomes = self._carry_out_each(batch.commands)
+        if outcomes and isinstance(outcomes[-1], Exception):
+            if not isinstance(outcomes[-1], REFUSALS):
+                raise outcomes[-1]
+            self._last_command += 1
+        self._outcomes.record(origin, self._last_command, outcomes)
+        self._has_recorded = True
         return outcomes
 
-    def finish(self) -> CollectionState:
-        """Sync the vectors, write all that is left, and return the state of the result."""
+    def finish(self) -> CollectionState | None:
+        """Sync the vectors, write all that is left, and return the state of the result.
+
+        None where nothing was applied, and nothing is to be committed.
+        """
+        if self._last_command == self._state.last_command and not self._has_recorded:
+            return None
         self._points.finish()
         state = attrs.evolve(
-            self._points.freeze(), next_operation=self._next_operation, fields=self._fields
+            self._points.freeze(),
+            next_operation=self._next_operation,
+            fields=self._fields,
+            last_command=self._last_command,
+            next_slot=self._next_slot,
         )
         if state.fields != self._state.fields:
             write_fields(self._transaction, self._tables, state.fields)
-        slots = {name: Slot(s.slot, s.norm_bound) for name, s in state.spaces.items()}
-        counters = Counters(state.next_row, state.next_operation, slots, state.touches.begin)
-        write_counters(self._transaction, self._tables, counters)
+        if self._config is not self._state.config:
+            state = _with_config(state, self._config)
+            write_config(self._transaction, self._tables, state.config)
+        if self.dropped:
+            segments = {name: space.segments for name, space in state.spaces.items()}
+            write_segments(self._transaction, self._tables, segments)
+        write_counters(self._transaction, self._tables, _state_of(state))
         return state
 
-    def _carry_out(self, update: Update, operation: int) -> None:
-        """Apply one update. A DomainError is raised before anything is written."""
+    def abandon(self) -> None:
+        """Remove what only a commit would have made part of the collection."""
+        known = {space.slot for space in self._state.spaces.values()}
+        for slot in self.files.keys() - known:
+            self.files[slot].close()
+            with suppress(OSError):
+                remove_vector_file(self._directory, slot)
+
+    def _carry_out_each(self, commands: Sequence[Command]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for command in commands:
+            operation = self._next_operation
+            try:
+                self._check(command)
+                self._carry_out(command, operation)
+            except DomainError as error:
+                outcomes.append(as_value(error))
+                break
+            outcomes.append(operation)
+            self._next_operation += not isinstance(command, UpdateCollection)
+            self._last_command += 1
+        return outcomes
+
+    def _check(self, command: Command) -> None:
+        """Raise a DomainError unless an update fits what the collection is by now."""
+        if isinstance(command, UpdateCollection | CreateVectorName | DeleteVectorName):
+            return
+        params = self._config.params
+        check_update(command, params)
+        if isinstance(command, Upsert | UpdateVectors):
+            for name in command.vectors:
+                if params.vectors[name].multivector_config is not None:
+                    raise NotSupported(f"Storing the multivector `{name}` is not supported yet")
+        elif isinstance(command, SetPayload):
+            check_depth(command)
+
+    def _carry_out(self, command: Command, operation: int) -> None:
+        """Apply one command. A DomainError is raised before anything is written."""
+        if isinstance(command, UpdateCollection):
+            self._config = changed_config(self._config, command)
+        elif isinstance(command, CreateVectorName):
+            self._reconfigure(with_vector_name(self._config, command))
+        elif isinstance(command, DeleteVectorName):
+            self._reconfigure(without_vector_name(self._config, command))
+        else:
+            self._update(command, operation)
+
+    def _update(self, update: Update, operation: int) -> None:
         if isinstance(update, Upsert):
             upsert(self._points, update, operation)
         elif isinstance(update, DeletePoints):
@@ -96,3 +191,39 @@ class WriteBatch:
             self._points.clear()
         else:
             self._points.delete_rows(self._points.select(update.filter))
+
+    def _reconfigure(self, config: CollectionConfig) -> None:
+        """Take a configuration that has other vector names, and add or drop their vectors."""
+        wanted = dict(names_with_files(config))
+        added = wanted.keys() - self._points.spaces.keys()
+        if self._next_slot + len(added) > MOST_SLOTS:
+            raise BadInput("No more vector names can be created in this collection")
+        for name in self._points.spaces.keys() - wanted.keys():
+            self.dropped.add(self._points.drop_space(name))
+        for name in added:
+            slot = self._next_slot
+            self.files[slot] = file = add_vector_file(self._directory, slot, wanted[name])
+            self._points.add_space(name, wanted[name], slot, file)
+            self._next_slot += 1
+        self._config = config
+
+
+def _with_config(state: CollectionState, config: CollectionConfig) -> CollectionState:
+    """The state with another configuration of the vector names that it has."""
+    spaces = {
+        name: attrs.evolve(space, params=config.params.vectors[name])
+        for name, space in state.spaces.items()
+    }
+    return attrs.evolve(state, config=config, spaces=spaces)
+
+
+def _state_of(state: CollectionState) -> Counters:
+    slots = {name: Slot(space.slot, space.norm_bound) for name, space in state.spaces.items()}
+    return Counters(
+        next_row=state.next_row,
+        next_operation=state.next_operation,
+        slots=slots,
+        touches_begin=state.touches.begin,
+        last_command=state.last_command,
+        next_slot=state.next_slot,
+    )

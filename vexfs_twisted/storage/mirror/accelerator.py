@@ -76,8 +76,11 @@ class DeviceAccelerator:
         self, state: CollectionState, name: str, queries: Matrix, limits: Limits
     ) -> list[Hits] | None:
         """See SearchAccelerator. What goes wrong has the device given up, and the engine asked."""
-        file = self._files.get(name)
-        part = None if file is None else self._part(state, state.spaces[name], file)
+        file, space = self._files.get(name), state.spaces[name]
+        # A name that was removed and created again has another slot.
+        part = None
+        if file is not None and file.slot == space.slot:
+            part = self._part(state, space, file)
         if part is None:
             return None
         try:

@@ -41,15 +41,18 @@ class Reached:
 
 
 class MirrorFile:
-    """The vectors of one name on the device, under their row numbers.
+    """The vectors of one name, in the slot that they have, on the device under their row numbers.
 
     Written by the replicator's thread alone, read by searches in any thread. At least `count`
     vectors are in it, none of a row that is not below `sent`. Once `is_retired` it is going to be
     deleted, and what a search comes to is nobody's fault.
     """
 
-    def __init__(self, file: IVectorFile, calls: DeviceCallQueue, settings: MirrorSettings) -> None:
+    def __init__(
+        self, file: IVectorFile, slot: int, calls: DeviceCallQueue, settings: MirrorSettings
+    ) -> None:
         self.file = file
+        self.slot = slot
         self.count = 0
         self.sent = 0
         self.is_retired = False

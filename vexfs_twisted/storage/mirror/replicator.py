@@ -138,6 +138,8 @@ class Replicator:
         own = self._mirrored.get(collection)
         if own is None:
             own = self._mirrored[collection] = _Mirrored(self._trust)
+        for name in own.files.keys() - state.spaces.keys():
+            self._retire(own, name)
         is_behind = False
         for name, space in state.spaces.items():
             if not can_mirror(space.params) or name in own.left_out:
@@ -160,7 +162,7 @@ class Replicator:
     ) -> MirrorFile | None:
         """The file of a vector, made where it is missing or anew where most of it is dead."""
         file = own.files.get(name)
-        if file is not None and not file.is_stale(space):
+        if file is not None and file.slot == space.slot and not file.is_stale(space):
             return file
         self._retire(own, name)
         if not space.present.count:
@@ -169,7 +171,7 @@ class Replicator:
         trust = self._trust
         seconds = trust.settings.call_seconds
         opened = trust.calls.run("create", seconds, self._device.create, made, space.params.size)
-        file = own.files[name] = MirrorFile(opened, trust.calls, trust.settings)
+        file = own.files[name] = MirrorFile(opened, space.slot, trust.calls, trust.settings)
         return file
 
     def _remove(self, collection: Collection) -> None:
