@@ -7,8 +7,11 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from re import fullmatch
 from threading import Lock
+from time import time
 from typing import TypeVar
+from uuid import uuid4
 
 import lmdb
 
@@ -21,7 +24,9 @@ from ..model.collection import (
     DeleteAlias,
     new_config,
 )
+from ..model.commands import AddCollection, CatalogCommand, DropCollection, UpdateAliases
 from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
+from .catalog_files import CatalogEntry
 from .collection import Collection
 from .data_folder import DataFolder
 from .errors import EngineStartError
@@ -113,21 +118,52 @@ class Catalog:
             raise unknown_collection(name)
         return real
 
-    def create(self, name: str, request: CreateCollection) -> Collection:
-        """Create a collection; it exists, durably, when this returns.
+    def apply(self, command: CatalogCommand) -> bool:
+        """Carry out a command durably; False for the deletion of a collection that there is not.
 
-        Raises AlreadyExists, BadInput when an alias has the name, and ValidationError or BadInput
-        for what is wrong with the request.
+        Raises AlreadyExists for the name of a collection that exists, or an alias named like one;
+        BadInput for the name of an alias, or a uid that is none or in use; NotFound for a target or
+        an alias that does not exist. Then nothing has changed.
         """
-        config = new_config(request, self._defaults)
-        with self._changing:
-            self._check_free(name)
-            collection = self._made(name, config)
-            self._collections = {**self._collections, name: collection}
-            return collection
+        if isinstance(command, DropCollection):
+            return self._drop(command.name)
+        if isinstance(command, AddCollection):
+            self._add(command)
+        else:
+            self._update_aliases(command.actions)
+        return True
+
+    def addition(self, name: str, request: CreateCollection) -> AddCollection:
+        """The command that creates the collection asked for, with all that is not deterministic.
+
+        Raises ValidationError or BadInput for what is wrong with the request.
+        """
+        return AddCollection(name, new_config(request, self._defaults), uuid4().hex, time())
+
+    def create(self, name: str, request: CreateCollection) -> Collection:
+        """Apply the addition of a collection; the collection."""
+        self.apply(self.addition(name, request))
+        return self.get(name)
 
     def delete(self, name: str) -> bool:
-        """Delete a collection and the aliases that point to it; False when there is none."""
+        """Apply the deletion of a collection."""
+        return self.apply(DropCollection(name))
+
+    def update_aliases(self, actions: Sequence[AliasAction]) -> None:
+        """Apply a change of aliases."""
+        self.apply(UpdateAliases(actions))
+
+    def _add(self, command: AddCollection) -> None:
+        name = command.name
+        with self._changing:
+            self._check_free(name)
+            self._check_uid(command.uid)
+            collection = self._made(
+                name, command.config, CatalogEntry(command.uid, command.created)
+            )
+            self._collections = {**self._collections, name: collection}
+
+    def _drop(self, name: str) -> bool:
         collection = self._collections.get(name)
         if collection is None:
             return False
@@ -149,12 +185,7 @@ class Catalog:
             log.warning("%s is removed at the next start: %s", path, error)
         return True
 
-    def update_aliases(self, actions: Sequence[AliasAction]) -> None:
-        """Carry out the actions in order; none takes effect when one fails.
-
-        Raises AlreadyExists for an alias named like a collection, and NotFound for a target or an
-        alias that does not exist.
-        """
+    def _update_aliases(self, actions: Sequence[AliasAction]) -> None:
         with self._changing:
             aliases = dict(self._aliases)
             for action in actions:
@@ -185,14 +216,19 @@ class Catalog:
                 f"Can't create collection with name {name}. Alias with the same name already exists"
             )
 
+    def _check_uid(self, uid: str) -> None:
+        entries = self._opened().contents.collections.values()
+        if fullmatch("[0-9a-f]{32}", uid) is None or any(uid == e.directory for e in entries):
+            raise BadInput(f"`{uid}` cannot be the uid of a new collection")
+
     def _check_alias(self, alias: str) -> None:
         if alias in self._collections:
             raise AlreadyExists(f"Collection `{alias}` already exists!")
 
-    def _made(self, name: str, config: CollectionConfig) -> Collection:
+    def _made(self, name: str, config: CollectionConfig, entry: CatalogEntry) -> Collection:
         """Make a collection, and open it."""
         inventory = self._opened()
-        path = self._relieved(lambda: inventory.create(name, config))
+        path = self._relieved(lambda: inventory.create(name, config, entry))
         try:
             with storage_errors(path):
                 return self._relieved(lambda: self._open(name))

@@ -81,9 +81,8 @@ class Inventory:
                 self._identify(name, entry)
             remove_former(self._folder.catalog_path)
 
-    def create(self, name: str, config: CollectionConfig) -> Path:
+    def create(self, name: str, config: CollectionConfig, entry: CatalogEntry) -> Path:
         """Make an empty collection; where it lies. Raises StorageFull and OSError."""
-        entry = CatalogEntry(uuid4().hex, time())
         before, begun = self.contents, self._directories.begun(entry.directory)
         with storage_errors(begun.parent):
             try:

@@ -24,6 +24,7 @@ from ..model.collection import (
     CreateCollection,
     UpdateCollection,
 )
+from ..model.commands import DropCollection, UpdateAliases
 from ..model.errors import NotFound
 from ..model.ids import PointId
 from ..model.optimizations import Optimizations
@@ -136,7 +137,7 @@ class StorageService(Service):
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """See IStorage."""
-        return self._committers.run(self._catalog.create, name, request).addCallback(_nothing)
+        return self._committers.run(self._create, name, request)
 
     def update_collection(self, name: str, request: UpdateCollection) -> Deferred[None]:
         """See IStorage."""
@@ -157,7 +158,8 @@ class StorageService(Service):
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
         """See IStorage."""
-        return self._committers.run(self._catalog.update_aliases, actions)
+        command = UpdateAliases(actions)
+        return self._committers.run(self._catalog.apply, command).addCallback(_nothing)
 
     def collection_info(
         self, name: str, context: ReadContext | None = None
@@ -251,13 +253,17 @@ class StorageService(Service):
         if self._mirror is not None:
             self._mirror.attend(collection)
 
+    def _create(self, name: str, request: CreateCollection) -> None:
+        """Create a collection. In a thread."""
+        self._catalog.apply(self._catalog.addition(name, request))
+
     def _delete(self, name: str) -> bool:
         """Delete a collection, and what a device has of it. In a thread."""
         try:
             collection = self._catalog.get(name)
         except NotFound:
             return False
-        is_deleted = self._catalog.delete(name)
+        is_deleted = self._catalog.apply(DropCollection(name))
         if self._mirror is not None:
             self._mirror.forget(collection)
         # Its columns and bitmaps may have taken much.
