@@ -1,11 +1,14 @@
-"""Write the Python code for proto/*.proto into vexfs_twisted/rpc/generated.
+"""Write the Python code for the schemas in proto/ into the packages that use them.
+
+Those in proto/ itself are of the wire, and go to vexfs_twisted/rpc; those in proto/vexfs are our
+own encodings, and go to vexfs_twisted/commandcodec.
 
 ``python tools/generate_protos.py`` writes it; with ``--check`` nothing is written, and the exit
 status is 1 when the checked-in code is not what the schemas give. Needs grpcio-tools.
 
 protoc only parses. The modules are ours: each holds its serialized descriptor and enters it into
-the private pool (see rpc/descriptor_pool.py), where those that protoc writes insist on the default
-one.
+a private pool (see descriptor_pool.py beside them), where those that protoc writes insist on the
+default one.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
-from proto_stubs import PACKAGE, StubWriter, module_name, sibling_modules
+from proto_stubs import StubWriter, module_name, sibling_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = ROOT / "proto"
-TARGET = ROOT / "vexfs_twisted" / "rpc" / "generated"
+PACKAGES = {"": "vexfs_twisted.rpc", "vexfs/": "vexfs_twisted.commandcodec"}
+"""The package for the schemas of each directory in proto/."""
 
 HEADER = '"""{file}, in our pool. Written by tools/generate_protos.py: do not edit."""\n'
 LINE_WIDTH = 90
@@ -32,11 +36,11 @@ class GenerationError(Exception):
     """protoc refused the schemas."""
 
 
-def parse_schemas() -> list[FileDescriptorProto]:
-    """What protoc reads in proto/, each file after those that it imports."""
+def parse_schemas(directory: str) -> list[FileDescriptorProto]:
+    """What protoc reads in a directory of proto/, each file after those that it imports."""
     with tempfile.TemporaryDirectory() as folder:
         described = Path(folder) / "all.binpb"
-        schemas = sorted(path.name for path in SCHEMAS.glob("*.proto"))
+        schemas = sorted(directory + path.name for path in (SCHEMAS / directory).glob("*.proto"))
         command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{SCHEMAS}"]
         command += [f"--descriptor_set_out={described}", *schemas]
         # Its warnings (qdrant.proto imports services and uses none) are shown only on failure.
@@ -86,15 +90,15 @@ def bytes_literal(data: bytes) -> Iterator[str]:
         yield f'    b"{line}"\n'
 
 
-def render_module(file: FileDescriptorProto) -> str:
-    """Render the code of one file."""
+def render_module(file: FileDescriptorProto, package: str) -> str:
+    """Render the code of one file for the package."""
     for message in file.message_type:
         drop_json_names(message)
     imports = sibling_modules(file)
     # An imported schema must be in the pool first; the module itself needs none of its names.
     lines = [HEADER.format(file=file.name), "\n"]
-    lines += [f"import {PACKAGE}.{name}  # noqa: F401\n" for name in imports]
-    lines += ["from vexfs_twisted.rpc import descriptor_pool\n"]
+    lines += [f"import {package}.generated.{name}  # noqa: F401\n" for name in imports]
+    lines += [f"from {package} import descriptor_pool\n"]
     lines += ["\nDESCRIPTOR = descriptor_pool.add_file(\n", f'    "{file.name}",\n']
     for part in parts(file):
         lines += bytes_literal(part)
@@ -110,16 +114,21 @@ def message_names(scope: str, messages: Iterable[DescriptorProto]) -> Iterator[s
         yield from message_names(f"{scope}.{message.name}", message.nested_type)
 
 
-def render_stub(file: FileDescriptorProto, owners: dict[str, str]) -> str:
+def render_stub(file: FileDescriptorProto, owners: dict[str, str], package: str) -> str:
     """Render the stub of one file; ``owners``: full message name -> module, for all files."""
     lines = [HEADER.format(file=file.name), "\n# ruff: noqa: F401\n"]
-    lines += StubWriter(file, owners, module_name(file.name)).lines()
+    lines += StubWriter(file, owners, f"{package}.generated").lines()
     return "".join(lines)
 
 
-def generate() -> dict[str, str]:
-    """All generated files: name -> content."""
-    schemas = parse_schemas()
+def target(package: str) -> Path:
+    """Where the generated code of a package lies."""
+    return ROOT.joinpath(*package.split(".")) / "generated"
+
+
+def generate(directory: str, package: str) -> dict[Path, str]:
+    """All generated files for the schemas of a directory: path -> content."""
+    schemas = parse_schemas(directory)
     owners = {
         name: module_name(file.name)
         for file in schemas
@@ -128,41 +137,48 @@ def generate() -> dict[str, str]:
     files = {"__init__.py": '"""Code generated from proto/."""\n'}
     for file in schemas:
         name = module_name(file.name)
-        files[f"{name}.py"] = render_module(file)
-        files[f"{name}.pyi"] = render_stub(file, owners)
-    return files
+        files[f"{name}.py"] = render_module(file, package)
+        files[f"{name}.pyi"] = render_stub(file, owners, package)
+    return {target(package) / name: content for name, content in files.items()}
 
 
-def differences(files: dict[str, str]) -> list[str]:
-    """Names that are stale, missing or superfluous in the checked-in folder."""
-    present = {path.name: path.read_text() for path in TARGET.glob("*.py*") if path.is_file()}
+def differences(files: dict[Path, str]) -> list[Path]:
+    """Files that are stale, missing or superfluous in the checked-in folders."""
+    folders = map(target, PACKAGES.values())
+    found = [path for folder in folders for path in folder.glob("*.py*") if path.is_file()]
+    present = {path: path.read_text() for path in found}
     return sorted(
-        name for name in files.keys() | present.keys() if files.get(name) != present.get(name)
+        path for path in files.keys() | present.keys() if files.get(path) != present.get(path)
     )
 
 
-def write(files: dict[str, str]) -> None:
-    """Make the checked-in folder hold these files and no others."""
-    TARGET.mkdir(exist_ok=True)
-    for name in differences(files):
-        if name in files:
-            (TARGET / name).write_text(files[name])
+def write(files: dict[Path, str]) -> None:
+    """Make the checked-in folders hold these files and no others."""
+    for path in differences(files):
+        if path in files:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(files[path])
         else:
-            (TARGET / name).unlink()
+            path.unlink()
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(description="Generate the Python code for proto/*.proto")
+    parser = argparse.ArgumentParser(description="Generate the Python code for proto/")
     parser.add_argument("--check", action="store_true", help="only say whether the code is fresh")
     check: bool = parser.parse_args(arguments).check
-    files = generate()
+    files: dict[Path, str] = {}
+    for directory, package in PACKAGES.items():
+        files |= generate(directory, package)
     if not check:
         write(files)
         return 0
     stale = differences(files)
     if stale:
-        print("Stale, run tools/generate_protos.py: " + ", ".join(stale), file=sys.stderr)
+        print(
+            "Stale, run tools/generate_protos.py: " + ", ".join(path.name for path in stale),
+            file=sys.stderr,
+        )
     return 1 if stale else 0
 
 

@@ -16,8 +16,6 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 
-PACKAGE = "vexfs_twisted.rpc.generated"
-
 PROLOGUE = """\
 from builtins import bool as _bool
 from builtins import bytes as _bytes
@@ -45,6 +43,7 @@ SCALARS = {
     Field.TYPE_INT64: "_int",
     Field.TYPE_UINT64: "_int",
     Field.TYPE_INT32: "_int",
+    Field.TYPE_SINT64: "_int",
     Field.TYPE_UINT32: "_int",
     Field.TYPE_BOOL: "_bool",
     Field.TYPE_STRING: "_str",
@@ -54,8 +53,8 @@ SCALARS = {
 
 
 def module_name(file: str) -> str:
-    """``points.proto`` gives ``points_pb2``."""
-    return file.removesuffix(".proto") + "_pb2"
+    """``points.proto`` gives ``points_pb2``, and so does one in a directory."""
+    return file.rpartition("/")[2].removesuffix(".proto") + "_pb2"
 
 
 def sibling_modules(file: FileDescriptorProto) -> list[str]:
@@ -64,17 +63,21 @@ def sibling_modules(file: FileDescriptorProto) -> list[str]:
 
 
 class StubWriter:
-    """Writes the stub of one file; ``owners`` maps a full message name to its module."""
+    """Writes the stub of one file; ``owners`` maps a full message name to its module.
 
-    def __init__(self, file: FileDescriptorProto, owners: dict[str, str], module: str) -> None:
+    The modules are in the package ``package``.
+    """
+
+    def __init__(self, file: FileDescriptorProto, owners: dict[str, str], package: str) -> None:
+        self._package = package
         self._file = file
         self._owners = owners
-        self._module = module
+        self._module = module_name(file.name)
 
     def lines(self) -> Iterator[str]:
         """Everything below the heading."""
         yield PROLOGUE
-        yield from (f"from {PACKAGE} import {name}\n" for name in sibling_modules(self._file))
+        yield from (f"from {self._package} import {name}\n" for name in sibling_modules(self._file))
         yield "\nDESCRIPTOR: FileDescriptor\n"
         for enum in self._file.enum_type:
             yield from _enum(enum, "")

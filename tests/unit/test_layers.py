@@ -28,6 +28,7 @@ LAYERS: dict[str, set[str]] = {
     "unused_settings": {"settings"},
     "logs": set(),
     "jsonform": {"model"},
+    "commandcodec": {"model", "jsonform"},
     "interfaces": {"model"},
     "middleware": {"model"},
     "security": {"model", "middleware"},
@@ -95,7 +96,9 @@ ENGINE: dict[str, set[str]] = {
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
     | {"filtering"},
     "checkpoints": {"payload_index", "mvcc"},
-    "collection_store": {"errors", "storage", "vectors", "vector_index", "mvcc", "writes"},
+    "group_commit": {"storage"},
+    "collection_store": {"errors", "storage", "vectors", "vector_index", "mvcc", "writes"}
+    | {"group_commit"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
     "collection": {"read_bounds", "storage", "vector_index", "mvcc", "writes", "query"}
@@ -108,7 +111,15 @@ ENGINE: dict[str, set[str]] = {
     "inventory": {"errors", "storage", "data_folder", "catalog_files", "former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
-    "catalog": {"errors", "storage", "query", "data_folder", "inventory", "collection"},
+    "catalog": {
+        "errors",
+        "storage",
+        "query",
+        "catalog_files",
+        "data_folder",
+        "inventory",
+        "collection",
+    },
 }
 
 # What the userspace device, a package of its own, may import of the server's.
@@ -119,7 +130,7 @@ BOUND: dict[str, set[str]] = {
     "grpc": {"rpc"},
     "grpc_health": {"rpc"},
     "grpc_reflection": {"rpc"},
-    "google.protobuf": {"rpc", "proto"},
+    "google.protobuf": {"rpc", "proto", "commandcodec"},
     "klein": {"rest"},
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},
@@ -135,6 +146,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"}
     | {"regex", "icu4py", "py_rust_stemmers", "Stemmer"},
     "jsonform": {"attrs", "cattrs", "orjson"},
+    "commandcodec": {"attrs", "numpy", "orjson", "google"},
     "streaming": {"attrs", "numpy", "twisted"},
     "device": {"attrs", "numpy", "zope"},
 }

@@ -44,16 +44,16 @@ from .storage.tables import (
     open_tables,
     sync_environment,
 )
-from .storage.vectorfiles import (
+from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
+from .vector_index.space import VectorSpace
+from .vectors.vector_file import VectorFile
+from .vectors.vector_files import (
     create_vector_file,
     names_with_files,
     open_vector_file,
     remove_stray_vectors,
     remove_vector_file,
 )
-from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
-from .vector_index.space import VectorSpace
-from .vectors.vector_file import VectorFile
 from .writes.write_batch import WriteBatch
 
 PATIENCE_S = 5.0

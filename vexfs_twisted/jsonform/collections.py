@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import attrs
 import orjson
@@ -21,6 +21,8 @@ from ..model.collection_params import Disabled, QuantizationConfig
 from ..model.errors import FormatError
 from ..model.vectors import UNNAMED
 from .converter import make_converter
+
+T = TypeVar("T", bound=attrs.AttrsInstance)
 
 _ALIAS_ACTIONS: Mapping[str, type[AliasAction]] = {
     "create_alias": CreateAlias,
@@ -85,6 +87,16 @@ def dump_config(config: CollectionConfig) -> bytes:
 def load_config(data: bytes) -> CollectionConfig:
     """The inverse of `dump_config`."""
     return config_from_json(orjson.loads(data))
+
+
+def dump_part(part: attrs.AttrsInstance) -> bytes:
+    """A request, or a part of a configuration, as JSON bytes."""
+    return orjson.dumps(_CONVERTER.unstructure(part))
+
+
+def load_part(data: bytes, kind: type[T]) -> T:
+    """The inverse of `dump_part` for a value of class `kind`. Raises FormatError."""
+    return _CONVERTER.structure(orjson.loads(data), kind)
 
 
 def _named_vectors(vectors: Any) -> dict[str, Any]:

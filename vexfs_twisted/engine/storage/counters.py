@@ -39,8 +39,8 @@ class Slot:
 class Counters:
     """The counters of a collection.
 
-    Row numbers, operation ids and the numbers of slots are never given out twice. The log of
-    payload changes is complete from operation `touches_begin` on. `last_command` numbers the commands
+    Row numbers, operation ids and the numbers of slots are never given out twice. The payload
+    changelog is complete from operation `touches_begin` on. `last_command` numbers the commands
     applied, from 1.
     """
 

@@ -1,9 +1,9 @@
 """The LMDB environment of a collection: its tables, and how they are read in a transaction.
 
 `meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
-key of its row; `rows` maps the key of a row to a value of `rowvalue`; `bits` holds the chunks of
-the bitmaps; `payload changes` says which rows had their payload changed; `outcomes` holds what became of
-batches of commands that came with an origin.
+key of its row; `rows` maps the key of a row to a value of `row_values`; `bits` holds the chunks of
+the bitmaps; `touches` is the payload changelog, which rows had their payload changed in place;
+`outcomes` holds what became of batches of commands that came with an origin.
 """
 
 from __future__ import annotations

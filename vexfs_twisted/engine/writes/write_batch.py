@@ -33,9 +33,9 @@ from ..storage.bitmap_table import MOST_SLOTS
 from ..storage.counters import Counters, Slot, write_config, write_counters, write_fields
 from ..storage.outcomes import REFUSALS, Outcome, OutcomeTable
 from ..storage.tables import Tables, Transaction
-from ..storage.vectorfiles import add_vector_file, names_with_files, remove_vector_file
 from ..vector_index.segments import write_segments
 from ..vectors.vector_file import VectorFile
+from ..vectors.vector_files import add_vector_file, names_with_files, remove_vector_file
 from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads
 from .point_batch import PointBatch

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ...model.collection import CollectionConfig
 from ...model.collection_params import VectorParams
-from ..vectors.encodings import Encoding, encoding_of
-from ..vectors.vector_file import VectorFile
-from .files import sync_directory
-from .map_advice import memory_placement
+from ..storage.files import sync_directory
+from ..storage.map_advice import memory_placement
+from .encodings import Encoding, encoding_of
+from .vector_file import VectorFile
 
 _PATTERN = "vectors-*"
 
