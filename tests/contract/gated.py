@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import deferLater
@@ -28,7 +29,7 @@ from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService
 
-_PATIENCE = 20.0
+_PATIENCE = 50.0
 
 
 def _run_in_thread(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
@@ -129,6 +130,18 @@ class GatedCase(TestCase):
                 return
             await deferLater(reactor, 0.01)
         raise self.failureException("the points never came")
+
+    async def expired(self, method: str, message: Any) -> None:
+        """Have a call fail for the deadline of its client once it has come to the gate.
+
+        A call that has not come so far by then is made again with more time.
+        """
+        seconds, begun = 0.2, self.gate.begun
+        while self.gate.begun == begun:
+            seconds *= 2
+            call = self.rpc.call(method, message, timeout=seconds)
+            error: Any = await self.assertFailure(call, grpc.RpcError)
+            self.assertIs(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that other threads and the network bring about."""

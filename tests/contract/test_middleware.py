@@ -19,6 +19,7 @@ from tests.contract.providers import check_response, reactor
 from tests.contract.raw_http import connect, request
 from tests.contract.rest_client import HttpClient, Response
 from tests.contract.rpc_client import RpcClient
+from vexfs_twisted import composition as parts_module
 from vexfs_twisted import logs
 from vexfs_twisted.composition import build
 from vexfs_twisted.config import Config
@@ -337,7 +338,15 @@ class Open(WholeServer):
             self.assertIn(("x-request-id", "mine-1"), call.trailing_metadata())
 
 
-class Rates(WholeServer):
+class RatedServer(WholeServer):
+    """The clock of the rate limit stands still, so that no calls are granted while a test runs."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        self.patch(parts_module, "monotonic", lambda: 0.0)
+        await super().setUp()
+
+
+class Rates(RatedServer):
     settings: Mapping[str, Any] = {"rate_limit": 8}
 
     async def exhaust(self) -> Any:

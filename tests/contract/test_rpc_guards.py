@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import grpc
@@ -19,7 +20,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.contract.providers import reactor
 from tests.contract.rpc_client import RpcClient
-from tests.contract.test_middleware import KEY, WholeServer
+from tests.contract.test_middleware import KEY, RatedServer, WholeServer
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
 from vexfs_twisted.proto import qdrant_pb2 as pb
@@ -99,13 +100,15 @@ class GuardCase(TestCase):
         return lambda: method(data, timeout=30, wait_for_ready=True, **options)
 
 
-class Health(GuardCase):
-    settings: Mapping[str, Any] = {"max_watches": 3, "probe_wait": 0.2}
-
+class HealthCase(GuardCase):
     async def check(self, name: str = "") -> int:
         request = health_pb2.HealthCheckRequest(service=name).SerializeToString()
         answer = await deferToThread(self.raw(f"{HEALTH}/Check", request))
         return health_pb2.HealthCheckResponse.FromString(answer).status
+
+
+class Health(HealthCase):
+    settings: Mapping[str, Any] = {"max_watches": 3}
 
     async def test_the_server_serves(self) -> None:
         self.assertEqual(await self.check(), SERVING)
@@ -148,11 +151,6 @@ class Health(GuardCase):
                 lambda path=path: next(self.stream(path, iter(NOTHING))),  # type: ignore[misc]
                 "the call has no message",
             )
-            await self.check_refused(
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                lambda path=path: next(self.stream(path, self.pending())),  # type: ignore[misc]
-                "no message has come",
-            )
         self.assertEqual(await self.check(), SERVING)
 
     async def test_watches_are_bounded(self) -> None:
@@ -192,9 +190,41 @@ class Health(GuardCase):
             self.assertEqual(states, [health_pb2.HealthCheckResponse.NOT_SERVING])
 
 
-class Reflection(GuardCase):
-    settings: Mapping[str, Any] = {"max_reflections": 2, "probe_wait": 0.2}
+class Silence(HealthCase):
+    """Calls that send nothing are ended, and others are still answered, however long they take."""
 
+    settings: Mapping[str, Any] = {"max_watches": 1, "max_reflections": 1, "probe_wait": 0.2}
+
+    async def check_ended(self, path: str) -> None:
+        await self.check_refused(
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            lambda: next(self.stream(path, self.pending())),
+            "no message has come",
+        )
+
+    async def test_calls_of_health(self) -> None:
+        for method in ("Check", "Watch", "List"):
+            await self.check_ended(f"{HEALTH}/{method}")
+        self.assertEqual(await self.answered(self.check), SERVING)
+
+    async def test_streams_of_reflection(self) -> None:
+        await self.check_ended(REFLECTION)
+        stream = partial(self.stream, REFLECTION)
+        data = await self.answered(lambda: deferToThread(lambda: next(stream(iter([LIST])))))
+        answer = reflection_pb2.ServerReflectionResponse.FromString(data)
+        self.assertEqual(answer.WhichOneof("message_response"), "list_services_response")
+
+    async def answered(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The answer to a call, which is made again where its message took too long as well."""
+        while True:
+            try:
+                return await call()
+            except grpc.RpcError as error:
+                failed: Any = error
+                self.assertIs(failed.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+class Reflection(GuardCase):
     async def test_malformed_messages(self) -> None:
         for data in (b"\xff", b"\x0a\x02\xff\xff", b"\x1f\x8bno"):
             await self.check_refused(
@@ -209,13 +239,6 @@ class Reflection(GuardCase):
         kinds = [answer.WhichOneof("message_response") for answer in told]
         listed = "list_services_response"
         self.assertEqual(kinds, [listed, "error_response", listed])
-
-    async def test_a_stream_that_asks_nothing_is_ended(self) -> None:
-        await self.check_refused(
-            grpc.StatusCode.DEADLINE_EXCEEDED,
-            lambda: next(self.stream(REFLECTION, self.pending())),
-            "no message has come",
-        )
 
 
 class OpenReflections(GuardCase):
@@ -236,9 +259,20 @@ class OpenReflections(GuardCase):
         )
 
 
+class LateMessages(GuardCase):
+    settings: Mapping[str, Any] = {"message_wait": 0.2}
+
+    async def test_a_call_without_its_message(self) -> None:
+        for path in ("/qdrant.Points/Get", "/qdrant.Points/Upsert", "/qdrant.Qdrant/StreamScroll"):
+            await self.check_refused(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                lambda path=path: next(self.stream(path, self.pending())),  # type: ignore[misc]
+                "no message has come for 0.2 seconds",
+            )
+
+
 class Messages(GuardCase):
     settings: Mapping[str, Any] = {
-        "message_wait": 0.2,
         "max_message_size": 4 * MEBIBYTE,
         "max_unpacked_size": MEBIBYTE,
     }
@@ -249,14 +283,6 @@ class Messages(GuardCase):
         condition = message.filter.must.add().field
         condition.key, condition.match.keyword = "k", "x" * size
         return message.SerializeToString()
-
-    async def test_a_call_without_its_message(self) -> None:
-        for path in ("/qdrant.Points/Get", "/qdrant.Points/Upsert", "/qdrant.Qdrant/StreamScroll"):
-            await self.check_refused(
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                lambda path=path: next(self.stream(path, self.pending())),  # type: ignore[misc]
-                "no message has come for 0.2 seconds",
-            )
 
     async def test_messages_that_are_too_large(self) -> None:
         for size, code in ((3 * MEBIBYTE, "NOT_FOUND"), (5 * MEBIBYTE, "RESOURCE_EXHAUSTED")):
@@ -316,7 +342,7 @@ class GuardedHealth(WholeServer):
         watch.cancel()
 
 
-class RatedHealth(WholeServer):
+class RatedHealth(RatedServer):
     settings: Mapping[str, Any] = {"rate_limit": 5}
 
     async def test_it_is_limited_like_all_calls(self) -> None:

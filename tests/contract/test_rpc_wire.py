@@ -330,13 +330,13 @@ class DeadlineTests(GatedCase):
 
     async def test_a_read_past_its_deadline_is_dropped(self) -> None:
         self.gate.is_open = False
-        await self.exceeded(self.rpc.call("Points/Count", COUNT, timeout=0.3))
+        await self.expired("Points/Count", COUNT)
         await self.until(lambda: self.gate.dropped == 1)
 
     async def test_a_creation_past_its_deadline_is_finished(self) -> None:
         self.gate.is_open = False
         message = collections_pb2.CreateCollection(collection_name="d")
-        await self.exceeded(self.rpc.call("Collections/Create", message, timeout=0.3))
+        await self.expired("Collections/Create", message)
         self.assertEqual((len(self.gate.waiting), self.gate.dropped), (1, 0))
         self.gate.open()
         await self.until(lambda: "d" in self.gate.collection_names())
@@ -344,7 +344,7 @@ class DeadlineTests(GatedCase):
     async def test_a_write_past_its_deadline_is_finished(self) -> None:
         self.gate.is_open = False
         message = upsert_message("c", upsert(Point(2, [1, 2, 3, 4])), {"wait": True})
-        await self.exceeded(self.rpc.call("Points/Upsert", message, timeout=0.5))
+        await self.expired("Points/Upsert", message)
         self.assertEqual(len(self.gate.waiting), 1)
         self.gate.open()
         await self.until_count(2)

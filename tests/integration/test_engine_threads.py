@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
@@ -45,6 +45,8 @@ class ThreadTests(EngineTestCase):
         self.pool = ThreadPoolExecutor(6)
         self.addCleanup(self.pool.shutdown)
         self.stop = Event()
+        self.addCleanup(self.stop.set)
+        self.done: list[int] = []
         self.write_round(0)
 
     def write_round(self, number: int) -> None:
@@ -58,15 +60,29 @@ class ThreadTests(EngineTestCase):
             upsert(ids, vectors, payloads),
         )
 
-    def repeat(self, read: Callable[[], None]) -> Future[int]:
-        def run() -> int:
-            count = 0
+    def repeat(self, task: Callable[[], None]) -> Future[None]:
+        """Do a task over and over until the stop; `done` tells how often it was done."""
+        number = len(self.done)
+        self.done.append(0)
+
+        def run() -> None:
             while not self.stop.is_set():
-                read()
-                count += 1
-            return count
+                task()
+                self.done[number] += 1
 
         return self.pool.submit(run)
+
+    def write_rounds(self, works: Sequence[Future[None]], least: int) -> None:
+        """Write many rounds, and on until every task was done so often; then end them."""
+        number = 0
+        while number < ROUNDS or min(self.done) < least:
+            number += 1
+            self.write_round(number)
+            if any(work.done() for work in works):
+                break
+        self.stop.set()
+        for work in works:
+            work.result(60)
 
     def read_points(self) -> None:
         page = self.collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
@@ -96,11 +112,7 @@ class ThreadTests(EngineTestCase):
 
     def test_every_read_sees_one_moment(self) -> None:
         reads = [self.repeat(read) for read in (self.read_points, self.search, self.count)]
-        for number in range(1, ROUNDS):
-            self.write_round(number)
-        self.stop.set()
-        for read in reads:
-            self.assertGreater(read.result(60), 0)
+        self.write_rounds(reads, least=1)
 
     def make_graphs(self) -> None:
         """Have graphs over whatever rows there are, however few."""
@@ -113,11 +125,7 @@ class ThreadTests(EngineTestCase):
         self.make_graphs()
         tasks = (self.read_points, self.search, self.count, self.collection.upkeep)
         works = [self.repeat(task) for task in tasks]
-        for number in range(1, ROUNDS):
-            self.write_round(number)
-        self.stop.set()
-        for work in works:
-            self.assertGreater(work.result(60), 0)
+        self.write_rounds(works, least=2)
         self.collection.upkeep()
         self.read_points()
         self.search()
@@ -146,20 +154,24 @@ class ThreadTests(EngineTestCase):
         self.assertEqual(self.collection.count(Count()), POINTS + 400)
 
     def test_reads_finish_or_are_refused_when_the_collection_is_deleted(self) -> None:
-        def read(collection: Collection) -> int:
-            count = 0
+        readers = 4
+        have_read = [Event() for _ in range(readers)]
+
+        def read(number: int, collection: Collection) -> None:
             while True:
                 try:
                     page = collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
                 except NotFound:
-                    return count
+                    return
                 self.assertEqual(len(page.records), POINTS)
-                count += 1
+                have_read[number].set()
 
-        reads = [self.pool.submit(read, self.collection) for _ in range(4)]
+        reads = [self.pool.submit(read, number, self.collection) for number in range(readers)]
         for number in range(1, 4):
             self.write_round(number)
+        for event in have_read:
+            self.assertTrue(event.wait(60))
         self.catalog.delete("a")
         for each in reads:
-            self.assertGreater(each.result(60), 0)
+            each.result(60)
         self.assertEqual(list((self.path / "collections").iterdir()), [])

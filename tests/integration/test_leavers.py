@@ -198,7 +198,7 @@ class Leavers(SynchronousTestCase):
 
     def test_rest_clients_whose_time_is_over(self) -> None:
         """Those who wait for memory are told; the first two have theirs, and keep it."""
-        limited = SCROLL.replace(b"/scroll ", b"/scroll?timeout=1 ")
+        limited = SCROLL.replace(b"/scroll ", b"/scroll?timeout=3 ")
         with self.bounded():
             clients = self.rest_clients(limited)
             told = [client for client in clients[1:] if client.recv(12) == b"HTTP/1.1 408"]

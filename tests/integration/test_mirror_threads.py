@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.storage.mirror.settings import MirrorSettings
 
 DIM = 8
-SECONDS = 3.0
+COMPARED = 400
 
 
 class AtOnce(MirrorCase):
@@ -25,8 +25,8 @@ class AtOnce(MirrorCase):
         self.collection = self.catalog.create("c", unnamed(DIM))
         write(self.collection, upsert(range(1000), self.some(1000, seed=0)))
         self.attach()
-        self.ends = time.monotonic() + SECONDS
-        self.compared = 0
+        self.is_over = Event()
+        self.compared = [0, 0]
         self.wrong: list[object] = []
 
     def some(self, count: int, seed: int) -> Floats:
@@ -36,7 +36,7 @@ class AtOnce(MirrorCase):
     def keep_writing(self) -> None:
         random = np.random.default_rng(1)
         turn = 0
-        while time.monotonic() < self.ends:
+        while not self.is_over.is_set():
             turn += 1
             ids = random.choice(1200, 50, replace=False).tolist()
             if turn % 3:
@@ -46,9 +46,9 @@ class AtOnce(MirrorCase):
             self.mirror.attend(self.collection)
             time.sleep(0.002)
 
-    def keep_searching(self, seed: int) -> None:
-        for query in self.some(100_000, seed):
-            if time.monotonic() >= self.ends:
+    def keep_searching(self, number: int) -> None:
+        for query in self.some(100_000, seed=5 + number):
+            if self.is_enough():
                 return
             exact = to_vector(query, limit=20, params=SearchParams(exact=True))
             try:
@@ -56,21 +56,27 @@ class AtOnce(MirrorCase):
             except Exception as error:
                 self.wrong.append(error)
                 return
-            self.compared += 1
+            self.compared[number] += 1
             if list(found) != list(true):
                 self.wrong.append((list(found), list(true)))
 
+    def is_enough(self) -> bool:
+        """Whether each searcher has compared so many answers, and the file was built anew."""
+        return min(self.compared) >= COMPARED and self.mirror.status().calls["create"].count > 1
+
     def test_searches_beside_writes_and_rebuilds(self) -> None:
-        threads = [Thread(target=self.keep_writing)]
-        threads += [Thread(target=self.keep_searching, args=(seed,)) for seed in (5, 6)]
-        for thread in threads:
+        writer = Thread(target=self.keep_writing)
+        searchers = [Thread(target=self.keep_searching, args=(number,)) for number in range(2)]
+        for thread in (writer, *searchers):
             thread.start()
-        for thread in threads:
+        for thread in searchers:
             thread.join()
+        self.is_over.set()
+        writer.join()
         self.settle(self.collection)
         status = self.mirror.status()
         self.assertEqual(self.wrong[:1], [])
-        self.assertGreater(self.compared, 50)
+        self.assertGreaterEqual(min(self.compared), COMPARED)
         self.assertTrue(status.attached, status.detached)
         self.assertGreater(status.calls["create"].count, 1)
         self.assertEqual((status.files, len(self.device.list_files())), (1, 1))
