@@ -292,6 +292,8 @@ class Draining(Daemons):
         self.assertEqual(daemon.wait(), 0)
 
     def test_a_terminal_that_goes_away_ends_it_in_order(self) -> None:
+        # Where it is ignored at the start, as under nohup, it stays ignored, and so it would here.
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
         daemon = self.daemon().start()
         self.assertEqual(daemon.stop(signal.SIGHUP), 0)
         (stopping,) = [event for event in daemon.log_events() if event["event"] == "stopping"]
