@@ -32,7 +32,6 @@ from .security.limits import RateLimit
 from .security.local import LocalCallers
 from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
-from .storage.pool import CallInReactor, WorkerPool
 from .storage.service import StorageService
 from .streaming.budget import ByteBudget
 from .streaming.reservations import AnswerReservations
@@ -41,6 +40,7 @@ from .streaming.settings import StreamSettings
 from .telemetry.calllog import CallLog
 from .telemetry.performance import Performance
 from .telemetry.status import Holdings, StatusReport
+from .threadpool import CallInReactor, WorkerPool
 from .trimming import Trimming
 
 _CODEC_THREADS = 2

@@ -18,7 +18,7 @@ from tests.rest_harness import Reply, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
-from vexfs_twisted.storage.pool import WorkerPool
+from vexfs_twisted.threadpool import WorkerPool
 
 reactor: Any = default_reactor
 

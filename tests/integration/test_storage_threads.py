@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from threading import Event, current_thread, get_ident
 from time import sleep
+from traceback import extract_tb
 from typing import Any
 
 import attrs
@@ -14,6 +16,7 @@ import numpy as np
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from tests.engine_support import unnamed, upsert
@@ -25,7 +28,7 @@ from vexfs_twisted.interfaces import BatchCursor
 from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.commands import CommandBatch
-from vexfs_twisted.model.errors import BadInput, Unavailable
+from vexfs_twisted.model.errors import BadInput, Overloaded, Unavailable
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record
@@ -34,10 +37,10 @@ from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
-from vexfs_twisted.storage.pool import WorkerPool
 from vexfs_twisted.storage.read_pools import ReadPools
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
+from vexfs_twisted.threadpool import WorkerPool
 
 
 class PoolTestCase(TestCase):
@@ -104,8 +107,65 @@ class WorkerPoolTests(PoolTestCase):
         self.assertEqual(await gatherResults(queued), [True] * 6)
         await stopped
 
+    async def test_no_more_calls_wait_than_may(self) -> None:
+        pool = WorkerPool("bounded", 1, reactor.callFromThread, 2)  # type: ignore[attr-defined]
+        pool.start()
+        self.addCleanup(pool.stop)
+        begun, release = Event(), Event()
+        running = pool.run(begin_and_wait, begun, release)
+        begun.wait(30)
+        waiting = [pool.run(divmod, 7, 2) for _ in range(2)]
+        await self.assertFailure(pool.run(divmod, 7, 2), Overloaded)
+        release.set()
+        await running
+        self.assertEqual(await gatherResults(waiting), [(3, 1)] * 2)
+        self.assertEqual(await pool.run(divmod, 7, 2), (3, 1))
+
+    async def test_only_unexpected_errors_bring_their_traceback(self) -> None:
+        failures: list[Failure] = []
+        for error in (BadInput("expected"), ValueError("unexpected")):
+            await self.pool.run(fail, error).addErrback(failures.append)
+        functions = [[frame.name for frame in extract_tb(failure.tb)] for failure in failures]
+        self.assertEqual(functions[0], [])
+        self.assertEqual(functions[1][-1], "fail")
+
+    async def test_it_answers_an_asyncio_loop_too(self) -> None:
+        async def use() -> list[Any]:
+            loop = asyncio.get_running_loop()
+            pool = WorkerPool("looped", 1, loop.call_soon_threadsafe)
+            pool.start()
+            begun, release, ran = Event(), Event(), Event()
+            first = pool.run(begin_and_wait, begun, release).asFuture(loop)
+            begun.wait(30)
+            doomed = pool.run(ran.set).asFuture(loop)
+            broken = pool.run(divmod, 1, 0).asFuture(loop)
+            last = pool.run(lambda: current_thread().name).asFuture(loop)
+            doomed.cancel()
+            await asyncio.sleep(0)
+            release.set()
+            answers = await asyncio.gather(first, broken, last, return_exceptions=True)
+            await pool.stop().asFuture(loop)
+            return [*answers, ran.is_set(), get_ident()]
+
+        ident, answers = await self.pool.run(lambda: (get_ident(), asyncio.run(use())))
+        first, broken, name, has_run, loop_ident = answers
+        self.assertEqual((first, name, has_run), (True, "looped-0", False))
+        self.assertIsInstance(broken, ZeroDivisionError)
+        self.assertEqual(loop_ident, ident)
+
     async def test_threads_carry_the_name_of_their_pool(self) -> None:
         self.assertIn("tested", await self.pool.run(lambda: current_thread().name))
+
+
+def begin_and_wait(begun: Event, release: Event) -> bool:
+    """Tell that the call has begun, and wait until it may end."""
+    begun.set()
+    return release.wait(30)
+
+
+def fail(error: Exception) -> None:
+    """Raise the error."""
+    raise error
 
 
 class LanesTestCase(TestCase):

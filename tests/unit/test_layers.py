@@ -23,6 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "reservations": set(),
     "file_limit": set(),
     "throttle": set(),
+    "threadpool": {"model", "wakeup"},
     "tracebacks": set(),
     "settings": set(),
     "unused_settings": {"settings"},
@@ -40,13 +41,13 @@ LAYERS: dict[str, set[str]] = {
     "engine": {"model", "interfaces", "jsonform"},
     "device": {"model", "interfaces"},
     "streaming": {"reservations", "model", "interfaces"},
-    "storage": {"model", "interfaces", "wakeup", "logs", "engine", "device", "streaming"}
+    "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}
     | {"allocator", "limit_log"},
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"middleware", "limit_log", "tracebacks"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"wakeup", "middleware", "limit_log", "tracebacks"},
+    | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks"},
     "proto": {"rpc"},
     "trimming": set(),
     "composition": {
@@ -60,6 +61,7 @@ LAYERS: dict[str, set[str]] = {
         "config",
         "file_limit",
         "lifecycle",
+        "threadpool",
         "engine",
         "storage",
         "streaming",

@@ -157,10 +157,11 @@ class WireTests(SynchronousTestCase):
     def run_on_wire(self, use: Callable[[Wire], Any]) -> Any:
         async def run() -> Any:
             wire = Wire(cast(Bridge, object()), MiddlewareChain())
+            wire.start()
             try:
                 return await use(wire)
             finally:
-                wire.close()
+                await wire.close()
 
         return asyncio.run(run())
 

@@ -17,9 +17,7 @@ from vexfs_twisted.rpc.wire import Wire
 class TableTests(SynchronousTestCase):
     def wire(self) -> Wire:
         nothing: Any = None
-        wire = Wire(cast(Bridge, nothing), MiddlewareChain())
-        self.addCleanup(wire.close)
-        return wire
+        return Wire(cast(Bridge, nothing), MiddlewareChain())
 
     def test_a_name_that_the_service_lacks_is_an_error(self) -> None:
         nothing: Any = None

@@ -161,6 +161,7 @@ class _Run:
         stopping = asyncio.Event()
         bridge = Bridge(self._operations, loop, self._call_in_reactor)
         wire = Wire(bridge, self._chain, self._settings, self._reservations)
+        wire.start()
         server = grpc.aio.server(options=self._settings.channel_options())
         server.add_generic_rpc_handlers(handlers(wire))
         server.add_generic_rpc_handlers(reflection.handlers(public_services(), wire))
@@ -176,7 +177,7 @@ class _Run:
             health.stop()
             await self._drain(server, wire)
         finally:
-            wire.close()
+            await wire.close()
 
     async def _drain(self, server: grpc.aio.Server, wire: Wire) -> None:
         """Refuse new calls, wait for those under way until the grace is over, then hang up.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import TypeVar
@@ -12,6 +11,7 @@ from typing import TypeVar
 from ..middleware import Method, MiddlewareChain
 from ..model.errors import Unavailable
 from ..reservations import UNBOUNDED, Reservations
+from ..threadpool import WorkerPool
 from ..tracebacks import let_go
 from .bridge import Bridge
 from .call_context import Context, RpcCallContext
@@ -73,7 +73,7 @@ class Wire:
     """The way of a call through the server: decode, cross to the reactor and back, encode.
 
     What is large is decoded and encoded in a thread of its own, so that other calls go on
-    meanwhile. Belongs to the event loop.
+    meanwhile; the thread exists between `start` and `close`. Belongs to the event loop.
     """
 
     def __init__(
@@ -90,7 +90,13 @@ class Wire:
         self._chain = chain
         self.calls = InFlight()
         self.streams = InFlight()
-        self._heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="grpc-codec")
+        self._codecs: WorkerPool | None = None
+
+    def start(self) -> None:
+        """Start the thread. To be called in the event loop."""
+        loop = asyncio.get_running_loop()
+        self._codecs = WorkerPool("grpc-codec", 1, loop.call_soon_threadsafe)
+        self._codecs.start()
 
     def call_context(self, kind: Method, context: Context, target: str = "") -> RpcCallContext:
         """The call context of a call that is about to begin, through the middleware."""
@@ -136,8 +142,11 @@ class Wire:
         return await self._in_thread(encode, result)
 
     async def _in_thread(self, function: Callable[[A], B], argument: A) -> B:
-        return await asyncio.get_running_loop().run_in_executor(self._heavy, function, argument)
+        if self._codecs is None:
+            raise Unavailable("the server is not running")
+        return await self._codecs.run(function, argument).asFuture(asyncio.get_running_loop())
 
-    def close(self) -> None:
-        """End the thread once it is done with what it has."""
-        self._heavy.shutdown(wait=False)
+    async def close(self) -> None:
+        """End the thread; returns when it is done with what it has."""
+        if self._codecs is not None:
+            await self._codecs.stop().asFuture(asyncio.get_running_loop())

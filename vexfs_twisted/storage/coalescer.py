@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ..engine.read_bounds import Outgrown
 from ..model.errors import as_value
 from ..model.read_context import ReadContext
-from .pool import WorkerPool
+from ..threadpool import WorkerPool
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")

@@ -14,8 +14,8 @@ from ..engine.read_bounds import ReadBoundsOfEach
 from ..model.queries import Query, Record, ScoredPoint
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
+from ..threadpool import WorkerPool
 from .coalescer import Coalescer, Work
-from .pool import WorkerPool
 from .read_pools import ReadPools
 from .writer import CollectionWriter
 

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import Outgrown, ReadBounds
 from ..model.read_context import ReadContext
-from .pool import CallInReactor, WorkerPool
+from ..threadpool import CallInReactor, WorkerPool
 
 T = TypeVar("T")
+
+_MAX_WAITING = 2**16
+"""How many reads may wait for a thread of one kind: tens of seconds of work."""
 
 
 class ReadPools:
@@ -26,8 +28,8 @@ class ReadPools:
 
     def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
         self.size = size
-        self.short = WorkerPool("reader", size, call_in_reactor)
-        self.long = WorkerPool("long-reader", size, call_in_reactor)
+        self.short = WorkerPool("reader", size, call_in_reactor, _MAX_WAITING)
+        self.long = WorkerPool("long-reader", size, call_in_reactor, _MAX_WAITING)
 
     def start(self) -> None:
         """Start the threads."""
@@ -43,14 +45,24 @@ class ReadPools:
 
         Cancelling the Deferred cancels the read context.
         """
-        read = self.short.run(_bounded, context, True, function, *args, on_cancel=context.cancel)
-        return read.addErrback(self._again, context, function, *args)
+        read = self.short.run(_tried, context, function, *args, on_cancel=context.cancel)
+        return read.addCallback(self._again, context, function, *args)
 
     def _again(
-        self, failure: Failure, context: ReadContext, function: Callable[..., T], *args: Any
-    ) -> Deferred[T]:
-        failure.trap(Outgrown)
+        self, result: T | Outgrown, context: ReadContext, function: Callable[..., T], *args: Any
+    ) -> T | Deferred[T]:
+        if not isinstance(result, Outgrown):
+            return result
         return self.long.run(_bounded, context, False, function, *args, on_cancel=context.cancel)
+
+
+def _tried(context: ReadContext, function: Callable[..., T], *args: Any) -> T | Outgrown:
+    """What a short read answers, or that it is to begin again elsewhere."""
+    try:
+        return _bounded(context, True, function, *args)
+    except Outgrown as error:
+        # Its traceback would keep the transaction of the read alive.
+        return error.with_traceback(None)
 
 
 def _bounded(context: ReadContext, is_short: bool, function: Callable[..., T], *args: Any) -> T:

@@ -41,10 +41,10 @@ from ..model.queries import (
 )
 from ..model.read_context import ReadContext
 from ..model.updates import Update
+from ..threadpool import CallInReactor, WorkerPool
 from .cursors import Cursors
 from .mirror.mirror import Mirror
 from .optimizer import OptimizerQueue
-from .pool import CallInReactor, WorkerPool
 from .queues import CollectionQueues
 from .read_pools import ReadPools
 

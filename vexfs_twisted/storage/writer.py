@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from ..interfaces import Outcome
 from ..model.commands import Command, CommandBatch, Origin
-from .pool import WorkerPool
+from ..threadpool import WorkerPool
 
 
 class AppliesCommands(Protocol):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock
 from time import perf_counter
 from typing import Any, TypeVar
 
 from ...model.device import DeviceError, DeviceGone
 from ...model.status import DeviceCalls
+from ...threadpool import Job, WorkerThreads
 
 T = TypeVar("T")
 
@@ -23,27 +23,23 @@ class DeviceHangs(DeviceError):
     code = "hangs"
 
 
-class _DeviceCall:
-    """One call on its way through a thread."""
+class _DeviceCall(Job):
+    """One call on its way through a thread; its caller waits for the lock."""
 
-    __slots__ = ("args", "ended", "error", "function", "result")
+    __slots__ = ("_lock",)
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.function = function
-        self.args = args
-        self.result: Any = None
-        self.error: Exception | None = None
-        self.ended = Lock()
-        self.ended.acquire()
+        super().__init__(function, args)
+        self._lock = Lock()
+        self._lock.acquire()
 
-    def carry_out(self) -> None:
-        """Make the call and let its caller go on."""
-        try:
-            self.result = self.function(*self.args)
-        except Exception as error:
-            self.error = error
-        finally:
-            self.ended.release()
+    def ended(self) -> None:
+        """Let the caller go on."""
+        self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the call ends within so many seconds."""
+        return self._lock.acquire(timeout=max(seconds, 0.0))
 
 
 class _CallRecord:
@@ -76,13 +72,11 @@ class DeviceCallQueue:
     """
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._waiting: SimpleQueue[_DeviceCall | None] = SimpleQueue()
+        self._threads = WorkerThreads("device", threads)
         self._records: dict[str, _CallRecord] = {}
         self._lock = Lock()
         self._is_closed = False
-        for number in range(threads):
-            Thread(target=self._work, name=f"device-{number}", daemon=True).start()
+        self._threads.start()
 
     def run(self, kind: str, seconds: float, function: Callable[..., T], *args: Any) -> T:
         """What `function` returns or raises; DeviceHangs after so many seconds.
@@ -93,8 +87,8 @@ class DeviceCallQueue:
             raise DeviceGone(f"{kind}: the device is given up")
         call = _DeviceCall(function, args)
         started = perf_counter()
-        self._waiting.put(call)
-        has_ended = call.ended.acquire(timeout=max(seconds, 0.0))
+        self._threads.submit(call)
+        has_ended = call.wait(seconds)
         took = perf_counter() - started
         self._count(kind, took, has_failed=not has_ended or call.error is not None)
         if not has_ended:
@@ -115,14 +109,7 @@ class DeviceCallQueue:
             if self._is_closed:
                 return
             self._is_closed = True
-        for _ in range(self._threads):
-            self._waiting.put(None)
-
-    def _work(self) -> None:
-        while (call := self._waiting.get()) is not None:
-            call.carry_out()
-            # A thread that waits must not keep the vectors of the last call alive.
-            del call
+        self._threads.close()
 
     def _count(self, kind: str, took: float, has_failed: bool) -> None:
         with self._lock:

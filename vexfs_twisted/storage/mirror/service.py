@@ -15,7 +15,7 @@ from ...logs import get_logger
 from ...model.device import DeviceUnsound
 from ...model.errors import Forbidden
 from ...model.status import DeviceStatus
-from ..pool import CallInReactor, WorkerPool
+from ...threadpool import CallInReactor, WorkerPool
 from .mirror import Mirror
 
 log = get_logger("vexfs.device")

@@ -1,0 +1,224 @@
+"""Thread pools: for calls whose results are Deferreds, and for any other kind of call.
+
+Twisted's own pool wakes the reactor once per result and drops what is queued when it stops. Here
+results that finish close together share one wake, and a stop lets everything queued finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from .model.errors import DomainError, Overloaded, Unavailable
+from .model.read_context import Cancelled
+from .model.scored_points import AnswerTooLarge
+from .wakeup import WakeupQueue
+
+T = TypeVar("T")
+
+CallInReactor = Callable[..., object]
+"""`reactor.callFromThread`: runs a function in the reactor thread."""
+
+_EXPECTED = (DomainError, AnswerTooLarge, Cancelled)
+"""Errors whose origin in the code is of no interest."""
+
+
+class Job:
+    """One call that is made in a thread, and its result or its error afterwards.
+
+    Subclasses say in `ended`, which is called in the thread, whom to tell.
+    """
+
+    __slots__ = ("_call", "error", "result")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._call: tuple[Callable[..., Any], tuple[Any, ...]] | None = function, args
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def skip(self) -> None:
+        """Do not make the call unless it has begun, and let go of its arguments. Any thread."""
+        self._call = None
+
+    def run(self) -> None:
+        """Make the call, in a worker thread."""
+        call = self._call
+        if call is not None:
+            function, args = call
+            try:
+                self.result = function(*args)
+            except _EXPECTED as error:
+                # Its traceback would keep alive all that the frames refer to.
+                self.error = error.with_traceback(None)
+            except Exception as error:
+                self.error = error
+        self.ended()
+
+    def ended(self) -> None:
+        """The call has been made, or was skipped. Must not raise."""
+        raise NotImplementedError
+
+
+class WorkerThreads:
+    """A fixed number of threads that run jobs in the order they came. Any thread may call.
+
+    The threads are named after the pool, with a number. They are daemons: a call that never
+    returns keeps its thread, but not the process.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._lock = Lock()
+        self._running = 0
+        self._on_end: Callable[[], object] = _nothing
+
+    @property
+    def waiting(self) -> int:
+        """About how many jobs wait for a thread."""
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._running = self.size
+        for number in range(self.size):
+            Thread(target=self._work, name=f"{self.name}-{number}", daemon=True).start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. To be called between `start` and `close`."""
+        self._queue.put(job)
+
+    def close(self, on_end: Callable[[], object] | None = None) -> None:
+        """Let the threads end once the jobs submitted so far are done. Returns at once.
+
+        `on_end` is called by the thread that ends last. To be called once for each `start`.
+        """
+        self._on_end = on_end or _nothing
+        for _ in range(self.size):
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            job.run()
+            # A thread that waits for its next job must not keep the last one's data alive.
+            del job
+        with self._lock:
+            self._running -= 1
+            is_last = not self._running
+        if is_last:
+            self._on_end()
+
+
+def _nothing() -> None:
+    pass
+
+
+class WorkerPool:
+    """Threads whose results come back in bursts to the one thread that calls them.
+
+    That is the reactor thread, with `reactor.callFromThread` for `call_in_reactor`, or the thread
+    of an asyncio loop, with its `call_soon_threadsafe`. All methods are called there. No more than
+    `max_waiting` calls may wait for a thread; None is no bound.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        call_in_reactor: CallInReactor,
+        max_waiting: int | None = None,
+    ) -> None:
+        self._threads = WorkerThreads(name, size)
+        self._max_waiting = max_waiting
+        self._done: WakeupQueue[_DeferredJob | None] = WakeupQueue(
+            lambda: call_in_reactor(self._answer)
+        )
+        self._accepting = False
+        self._stopped: Deferred[None] = Deferred()
+
+    @property
+    def size(self) -> int:
+        """The number of threads."""
+        return self._threads.size
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._accepting = True
+        self._stopped = Deferred()
+        self._threads.start()
+
+    def stop(self) -> Deferred[None]:
+        """Take no more calls; fires when all that were taken are answered and the threads ended."""
+        if self._accepting:
+            self._accepting = False
+            self._threads.close(lambda: self._done.put(None))
+        return self._stopped
+
+    def run(
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        on_cancel: Callable[[], object] | None = None,
+    ) -> Deferred[T]:
+        """Call `function` in a thread. Cancelling skips a call not begun, else drops its result.
+
+        `on_cancel` is called then, at once. Fails with Unavailable when the pool is not running,
+        and with Overloaded when too many calls wait.
+        """
+        if not self._accepting:
+            return fail(Unavailable("the server is stopping"))
+        if self._max_waiting is not None and self._threads.waiting >= self._max_waiting:
+            return fail(Overloaded("too many requests are waiting"))
+        job = _DeferredJob(function, args, self._done, on_cancel)
+        self._threads.submit(job)
+        return job.deferred
+
+    def _answer(self) -> None:
+        for job in self._done.take():
+            if job is None:
+                self._stopped.callback(None)
+            else:
+                job.answer()
+
+
+class _DeferredJob(Job):
+    """A call of a WorkerPool on its way."""
+
+    __slots__ = ("_done", "_is_cancelled", "_on_cancel", "deferred")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        done: WakeupQueue[_DeferredJob | None],
+        on_cancel: Callable[[], object] | None,
+    ) -> None:
+        super().__init__(function, args)
+        self._done = done
+        self._on_cancel = on_cancel
+        self._is_cancelled = False
+        self.deferred: Deferred[Any] = Deferred(self._cancel)
+
+    def _cancel(self, _: Deferred[Any]) -> None:
+        self._is_cancelled = True
+        self.skip()
+        if self._on_cancel is not None:
+            self._on_cancel()
+
+    def ended(self) -> None:
+        """Queue the answer."""
+        self._done.put(self)
+
+    def answer(self) -> None:
+        """Fire the Deferred, where the answers belong."""
+        result, self.result = self.result, None
+        # The error leads back to this job, by the frame that it came through.
+        error, self.error = self.error, None
+        if not self._is_cancelled:
+            self.deferred.callback(result if error is None else Failure(error))
