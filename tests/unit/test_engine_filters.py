@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import UUID_1, EngineTestCase, field, unnamed, upsert, write
 from vexfs_twisted.engine.filtering import row_filter
+from vexfs_twisted.engine.filtering.evaluators import EVALUATORS
 from vexfs_twisted.model.filters import (
     Condition,
     Filter,
@@ -15,6 +18,7 @@ from vexfs_twisted.model.filters import (
     MatchAny,
     MatchExcept,
     MatchValue,
+    Predicate,
     Range,
 )
 from vexfs_twisted.model.ids import PointId
@@ -39,6 +43,13 @@ class FilterTestCase(EngineTestCase):
 
     def must(self, *conditions: Condition) -> list[PointId]:
         return self.passing(Filter(must=conditions))
+
+
+class EvaluatorTests(SynchronousTestCase):
+    """The table of the kinds of predicates."""
+
+    def test_every_kind_of_predicate_has_an_evaluator(self) -> None:
+        self.assertEqual(set(EVALUATORS), set(get_args(Predicate)))
 
 
 class MatchTests(FilterTestCase):

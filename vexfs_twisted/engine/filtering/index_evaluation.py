@@ -8,10 +8,9 @@ from functools import partial
 import numpy as np
 import orjson
 
-from ...model.filters import Condition, FieldCondition, Filter, Nested, TextMatch
+from ...model.filters import Condition, FieldCondition, Filter, Nested
 from ..payload_index.builder import Steps
 from ..payload_index.column import Column
-from ..payload_index.lookups import matching_terms, satisfying, spelled_match
 from ..payload_index.postings import (
     NOTHING,
     AtLeastOf,
@@ -22,13 +21,12 @@ from ..payload_index.postings import (
     union,
 )
 from ..payload_index.row_snapshot import RowSnapshot
-from ..predicates.index_semantics import as_indexed, sees_integers
-from ..predicates.uuids import matches_uuids
-from ..predicates.value_tests import PayloadTest, plain_text_test
+from ..predicates.value_tests import PayloadTest
 from ..read_bounds import checkpoint, in_slices
 from ..storage.bitmap import Rows
 from ..storage.row_sets import Mask
 from ..storage.row_values import payloads_of
+from .evaluators import column_rows
 from .nested_bounds import nested_bound
 from .payload_tests import IndexAt, RowCondition, nested_test
 
@@ -100,18 +98,11 @@ class IndexEvaluator:
         return self._on_rows(condition)
 
     def _of_field(self, condition: FieldCondition) -> Postings:
-        column, predicate = self._columns[condition.key.steps], condition.predicate
-        index = self._index_at(condition.key.steps)
-        if not isinstance(predicate, TextMatch):
-            if matches_uuids(index, predicate):
-                predicate = spelled_match(column, predicate)
-            elif sees_integers(index, predicate):
-                column = column.as_integers
-            return satisfying(column, as_indexed(index, predicate), self._snapshot.next_row)
-        options = None if index is None else index.text
-        if options is None:
-            return matching_terms(column, plain_text_test(predicate))
-        return column.read_by(options).satisfying(predicate)
+        steps = condition.key.steps
+        index = self._index_at(steps)
+        return column_rows(
+            self._columns[steps], condition.predicate, index, self._snapshot.next_row
+        )
 
     def _of_nested(self, condition: Nested) -> Postings:
         candidates = self.find(nested_bound(condition))

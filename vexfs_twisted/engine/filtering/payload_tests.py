@@ -14,16 +14,13 @@ from ...model.filters import (
     MinShould,
     Nested,
     Slice,
-    TextMatch,
 )
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import EachElement, Step
-from ..predicates.index_semantics import as_indexed, sees_integers
-from ..predicates.paths import array_steps, elements_at, strings_at
-from ..predicates.uuids import matches_uuids
-from ..predicates.value_tests import Payload, PayloadTest, integer_test, payload_test, uuid_test
+from ..predicates.paths import array_steps, elements_at
+from ..predicates.value_tests import Payload, PayloadTest
 from ..read_bounds import checkpoint
-from ..text.predicates import indexed_text_test
+from .evaluators import payload_test
 
 Test: TypeAlias = Callable[[int, Payload], bool]
 """Whether a payload passes, given its position in the batch that is tested."""
@@ -115,16 +112,7 @@ class _Maker:
 
     def _of_field(self, condition: FieldCondition) -> Test:
         steps, predicate = condition.key.steps, condition.predicate
-        index = self._index_at((*self._base, *steps))
-        if isinstance(predicate, TextMatch) and index is not None and index.text is not None:
-            reads = indexed_text_test(index.text, predicate)
-            return lambda _, payload: reads(strings_at(payload, steps))
-        of_path = payload_test
-        if matches_uuids(index, predicate):
-            of_path = uuid_test
-        elif sees_integers(index, predicate):
-            of_path = integer_test
-        test = of_path(steps, as_indexed(index, predicate))
+        test = payload_test(steps, predicate, self._index_at((*self._base, *steps)))
         return lambda _, payload: test(payload)
 
     def _of_nested(self, condition: Nested) -> Test:

@@ -1,4 +1,7 @@
-"""What a column finds for a predicate."""
+"""What a column finds for the predicates of each kind.
+
+The functions of kinds take the column, the predicate and a size; they answer rows below that size.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ from ...model.filters import (
     MatchExcept,
     MatchPrefix,
     MatchValue,
-    Predicate,
     Range,
+    TextMatch,
     ValuesCount,
 )
-from ..predicates.geo import is_inside
+from ..predicates.geo import Area, is_inside
 from ..predicates.uuids import canonical
-from ..predicates.value_tests import StringTest, lies_within
+from ..predicates.value_tests import StringTest, lies_within, plain_text_test
 from ..read_bounds import in_slices
 from ..storage.row_sets import RowNumbers
 from .column import Column, ColumnPart, ColumnVersion
@@ -33,28 +36,77 @@ _SLICE = 1024
 _NUMBERS = (ColumnPart.INTEGERS, ColumnPart.LARGE, ColumnPart.FLOATS)
 
 
-def satisfying(column: Column, predicate: Predicate, size: int) -> Postings:
-    """The rows, of those below `size`, that satisfy `predicate`, as far as the column has them.
-
-    Predicates on text are left to `matching_terms` and to the tokens of the column.
-    """
-    parts = column.parts
-    if isinstance(predicate, IsNull):
-        return _listed([parts[ColumnPart.MARKS].equal(ColumnVersion.NULL_ALONE)])
-    if isinstance(predicate, HoldsNull):
-        return _listed([parts[ColumnPart.MARKS].equal(ColumnVersion.NULL)])
-    if isinstance(predicate, IsEmpty):
-        return Complement(_listed([parts[ColumnPart.MARKS].equal(ColumnVersion.FILLED)]), size)
-    if isinstance(predicate, ValuesCount):
-        counts = parts[ColumnPart.COUNTS]
-        found: Postings = ValueSpan(counts, counts.span(predicate))
-        if not lies_within(predicate, 0):
-            return found
-        return union([found, Complement(ListedRows([counts.rows]), size)])
-    return _with_value(column, predicate)
+def null_rows(column: Column, _: IsNull, size: int) -> Postings:
+    """The rows where a value is null itself."""
+    return _listed([column.parts[ColumnPart.MARKS].equal(ColumnVersion.NULL_ALONE)])
 
 
-def matching_terms(column: Column, test: StringTest) -> Postings:
+def null_within_rows(column: Column, _: HoldsNull, size: int) -> Postings:
+    """The rows where a value is null, or an array with a null in it."""
+    return _listed([column.parts[ColumnPart.MARKS].equal(ColumnVersion.NULL)])
+
+
+def empty_rows(column: Column, _: IsEmpty, size: int) -> Postings:
+    """The rows without a value."""
+    return Complement(_listed([column.parts[ColumnPart.MARKS].equal(ColumnVersion.FILLED)]), size)
+
+
+def values_count_rows(column: Column, bounds: ValuesCount, size: int) -> Postings:
+    """The rows where a value counts for as many values as it should."""
+    counts = column.parts[ColumnPart.COUNTS]
+    found: Postings = ValueSpan(counts, counts.span(bounds))
+    if not lies_within(bounds, 0):
+        return found
+    return union([found, Complement(ListedRows([counts.rows]), size)])
+
+
+def equal_rows(column: Column, predicate: MatchValue, size: int) -> Postings:
+    """The rows with the value that is wanted."""
+    return _listed(_rows_of(column, [predicate.value]))
+
+
+def any_rows(column: Column, predicate: MatchAny, size: int) -> Postings:
+    """The rows with one of the values that are wanted."""
+    return _listed(_rows_of(column, list(predicate.values)))
+
+
+def except_rows(column: Column, predicate: MatchExcept, size: int) -> Postings:
+    """The rows with a value that is not listed."""
+    return ListedRows(_beside(column, predicate.values))
+
+
+def text_rows(column: Column, predicate: TextMatch, size: int) -> Postings:
+    """The rows with a string that matches, without a text index."""
+    return _matching_terms(column, plain_text_test(predicate))
+
+
+def prefix_rows(column: Column, predicate: MatchPrefix, size: int) -> Postings:
+    """The rows with a string of that beginning."""
+    terms, prefix = column.terms, predicate.prefix
+    start = bisect_left(terms, prefix)
+    end = bisect_right(terms, prefix, start, key=lambda term: term[: len(prefix)])
+    strings = column.parts[ColumnPart.STRINGS]
+    return ValueSpan(strings, slice(*np.searchsorted(strings.values, [start, end]).tolist()))
+
+
+def range_rows(column: Column, bounds: Range, size: int) -> Postings:
+    """The rows with a number within the bounds."""
+    parts = [column.parts[part] for part in _NUMBERS if len(column.parts[part].rows)]
+    return union(ValueSpan(part, part.span(bounds)) for part in parts)
+
+
+def datetime_rows(column: Column, bounds: DatetimeRange, size: int) -> Postings:
+    """The rows with a time within the bounds."""
+    return ValueSpan(column.datetimes, column.datetimes.span(bounds))
+
+
+def area_rows(column: Column, area: Area, size: int) -> Postings:
+    """The rows with a place in the area."""
+    places = column.parts[ColumnPart.PLACES]
+    return ListedRows([places.rows[is_inside(area, places.values.real, places.values.imag)]])
+
+
+def _matching_terms(column: Column, test: StringTest) -> Postings:
     """The rows that have a string which passes `test`."""
     found: list[bool] = []
     for terms in in_slices(column.terms, _SLICE):
@@ -77,25 +129,6 @@ def spelled_match(column: Column, predicate: Any) -> MatchAny | MatchExcept:
 def _spellings(column: Column, value: Any) -> Sequence[Any]:
     plain = canonical(value)
     return [plain, *column.odd_uuids.get(plain, ())]
-
-
-def _with_value(column: Column, predicate: Any) -> Postings:
-    """The rows that have a value which satisfies the predicate."""
-    parts = column.parts
-    if isinstance(predicate, MatchValue):
-        return _listed(_rows_of(column, [predicate.value]))
-    if isinstance(predicate, MatchAny):
-        return _listed(_rows_of(column, list(predicate.values)))
-    if isinstance(predicate, MatchExcept):
-        return ListedRows(_beside(column, predicate.values))
-    if isinstance(predicate, MatchPrefix):
-        return _with_prefix(column, predicate.prefix)
-    if isinstance(predicate, Range):
-        return _within(column, predicate)
-    if isinstance(predicate, DatetimeRange):
-        return ValueSpan(column.datetimes, column.datetimes.span(predicate))
-    places = parts[ColumnPart.PLACES]
-    return ListedRows([places.rows[is_inside(predicate, places.values.real, places.values.imag)]])
 
 
 def _listed(pieces: Sequence[RowNumbers]) -> ListedRows:
@@ -125,11 +158,6 @@ def _held_by(part: ColumnPart, numbers: Sequence[int]) -> list[int]:
     return [number for number in numbers if least <= number <= most]
 
 
-def _within(column: Column, predicate: Range) -> Postings:
-    parts = [column.parts[part] for part in _NUMBERS if len(column.parts[part].rows)]
-    return union(ValueSpan(part, part.span(predicate)) for part in parts)
-
-
 def _codes(column: Column, wanted: Sequence[str]) -> list[int]:
     """The codes of those of `wanted` that are terms."""
     terms, codes = column.terms, []
@@ -138,13 +166,6 @@ def _codes(column: Column, wanted: Sequence[str]) -> list[int]:
         if place < len(terms) and terms[place] == text:
             codes.append(place)
     return codes
-
-
-def _with_prefix(column: Column, prefix: str) -> Postings:
-    start = bisect_left(column.terms, prefix)
-    end = bisect_right(column.terms, prefix, start, key=lambda term: term[: len(prefix)])
-    strings = column.parts[ColumnPart.STRINGS]
-    return ValueSpan(strings, slice(*np.searchsorted(strings.values, [start, end]).tolist()))
 
 
 def _beside(column: Column, listed: frozenset[str] | frozenset[int]) -> list[RowNumbers]:

@@ -20,16 +20,13 @@ from ...model.filters import (
     MatchTextAny,
     MatchValue,
     Number,
-    Predicate,
     Range,
     TextMatch,
     ValuesCount,
 )
 from ...model.payload_path import Step
 from .geo import Area, is_inside, place_of
-from .index_semantics import integers_seen
-from .paths import reached, values_at
-from .uuids import canonical, canonical_match
+from .paths import reached
 
 Payload = dict[str, Any]
 ValueTest = Callable[[Any], bool]
@@ -38,51 +35,89 @@ PayloadTest = Callable[[Payload], bool]
 Bounds = Range | DatetimeRange | ValuesCount
 
 
-def payload_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
-    """Whether what the path selects in a payload satisfies `predicate`, without a text index."""
-    if isinstance(predicate, IsEmpty):
-        return lambda payload: all(map(is_empty, reached(payload, steps)))
-    if isinstance(predicate, IsNull):
-        return lambda payload: any(value is None for value in reached(payload, steps))
-    if isinstance(predicate, HoldsNull):
-        return lambda payload: any(map(holds_null, reached(payload, steps)))
-    if isinstance(predicate, ValuesCount):
-        return _count_test(steps, predicate)
-    passes = value_test(predicate)
-    return lambda payload: any(map(passes, values_at(payload, steps)))
+def empty_test(steps: Sequence[Step], _: IsEmpty) -> PayloadTest:
+    """Whether there is no value at the path of a payload."""
+    return lambda payload: all(map(is_empty, reached(payload, steps)))
 
 
-def uuid_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
-    """The test of a match by a uuid index."""
-    passes = value_test(canonical_match(predicate))
-    return lambda payload: any(passes(canonical(value)) for value in values_at(payload, steps))
+def null_test(steps: Sequence[Step], _: IsNull) -> PayloadTest:
+    """Whether a value at the path of a payload is null itself."""
+    return lambda payload: any(value is None for value in reached(payload, steps))
 
 
-def integer_test(steps: Sequence[Step], predicate: Predicate) -> PayloadTest:
-    """The test of a match or a range by an index of integers."""
-    passes = value_test(predicate)
-    return lambda payload: any(map(passes, integers_seen(values_at(payload, steps))))
+def null_within_test(steps: Sequence[Step], _: HoldsNull) -> PayloadTest:
+    """Whether a value at the path of a payload is null, or an array with a null in it."""
+    return lambda payload: any(map(holds_null, reached(payload, steps)))
 
 
-def value_test(predicate: Any) -> ValueTest:
-    """Whether one value, not an array, satisfies a predicate on values. Null satisfies none."""
-    if isinstance(predicate, MatchValue):
-        return _equals(predicate.value)
-    if isinstance(predicate, MatchAny):
-        return _is_one_of(predicate.values)
-    if isinstance(predicate, MatchExcept):
-        is_listed = _is_one_of(predicate.values)
-        return lambda value: value is not None and not is_listed(value)
-    if isinstance(predicate, TextMatch):
-        return _on_strings(plain_text_test(predicate))
-    if isinstance(predicate, MatchPrefix):
-        prefix = predicate.prefix
-        return _on_strings(lambda value: value.startswith(prefix))
-    if isinstance(predicate, Range):
-        return lambda value: type(value) in (int, float) and lies_within(predicate, value)
-    if isinstance(predicate, DatetimeRange):
-        return _on_strings(_datetime_test(predicate))
-    return _place_test(predicate)
+def values_count_test(steps: Sequence[Step], bounds: ValuesCount) -> PayloadTest:
+    """Whether a value at the path of a payload counts for as many values as it should."""
+    passes_without = lies_within(bounds, 0)
+
+    def test(payload: Payload) -> bool:
+        values = reached(payload, steps)
+        if not values:
+            return passes_without
+        return any(lies_within(bounds, count_of(value)) for value in values)
+
+    return test
+
+
+def equal_test(predicate: MatchValue) -> ValueTest:
+    """Whether a value is the one that is wanted."""
+    # The type is compared because to Python True, 1 and 1.0 are equal.
+    wanted, kind = predicate.value, type(predicate.value)
+    return lambda value: type(value) is kind and bool(value == wanted)
+
+
+def any_test(predicate: MatchAny) -> ValueTest:
+    """Whether a value is one of those that are wanted."""
+    return _is_one_of(predicate.values)
+
+
+def except_test(predicate: MatchExcept) -> ValueTest:
+    """Whether a value is none of those that are listed."""
+    is_listed = _is_one_of(predicate.values)
+    return lambda value: value is not None and not is_listed(value)
+
+
+def text_test(predicate: TextMatch) -> ValueTest:
+    """Whether a value is a string that matches, without a text index."""
+    return _on_strings(plain_text_test(predicate))
+
+
+def prefix_test(predicate: MatchPrefix) -> ValueTest:
+    """Whether a value is a string with that beginning."""
+    prefix = predicate.prefix
+    return _on_strings(lambda value: value.startswith(prefix))
+
+
+def range_test(bounds: Range) -> ValueTest:
+    """Whether a value is a number within the bounds."""
+    return lambda value: type(value) in (int, float) and lies_within(bounds, value)
+
+
+def datetime_test(bounds: DatetimeRange) -> ValueTest:
+    """Whether a value is a string that spells a time within the bounds."""
+
+    def test(value: str) -> bool:
+        moment = parse_datetime(value)
+        return moment is not None and lies_within(bounds, moment)
+
+    return _on_strings(test)
+
+
+def area_test(area: Area) -> ValueTest:
+    """Whether a value is a place in the area."""
+
+    def test(value: Any) -> bool:
+        place = place_of(value)
+        if place is None:
+            return False
+        lon, lat = place
+        return bool(is_inside(area, np.array([lon]), np.array([lat]))[0])
+
+    return test
 
 
 def plain_text_test(predicate: TextMatch) -> StringTest:
@@ -123,24 +158,6 @@ def lies_within(bounds: Bounds, value: Number) -> bool:
     )
 
 
-def _count_test(steps: Sequence[Step], bounds: ValuesCount) -> PayloadTest:
-    passes_without = lies_within(bounds, 0)
-
-    def test(payload: Payload) -> bool:
-        values = reached(payload, steps)
-        if not values:
-            return passes_without
-        return any(lies_within(bounds, count_of(value)) for value in values)
-
-    return test
-
-
-def _equals(wanted: str | int | bool) -> ValueTest:
-    # The type is compared because to Python True, 1 and 1.0 are equal.
-    kind = type(wanted)
-    return lambda value: type(value) is kind and bool(value == wanted)
-
-
 def _is_one_of(wanted: frozenset[str] | frozenset[int]) -> ValueTest:
     kind = type(next(iter(wanted), None))
     return lambda value: type(value) is kind and value in wanted
@@ -148,22 +165,3 @@ def _is_one_of(wanted: frozenset[str] | frozenset[int]) -> ValueTest:
 
 def _on_strings(test: StringTest) -> ValueTest:
     return lambda value: type(value) is str and test(value)
-
-
-def _datetime_test(bounds: DatetimeRange) -> StringTest:
-    def test(value: str) -> bool:
-        moment = parse_datetime(value)
-        return moment is not None and lies_within(bounds, moment)
-
-    return test
-
-
-def _place_test(area: Area) -> ValueTest:
-    def test(value: Any) -> bool:
-        place = place_of(value)
-        if place is None:
-            return False
-        lon, lat = place
-        return bool(is_inside(area, np.array([lon]), np.array([lat]))[0])
-
-    return test
