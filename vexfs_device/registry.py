@@ -136,11 +136,7 @@ class Registry:
                 self.remove(named[store])
                 del entries[named[store]]
             self.stores.remove_ended(store)
-        for store in found.begun:
-            if store in named and store not in found.whole:
-                self.stores.complete(store)
-            else:
-                self.stores.remove_begun(store)
+        self.stores.settle_begun(found, named)
         for store in (found.whole & former) - named.keys():
             self.stores.end(store)
             self.stores.remove_ended(store)

@@ -26,6 +26,29 @@ from .logs import get_logger
 log = get_logger("vexfs.lifecycle")
 
 
+class AsyncService(Service):
+    """A service whose start and stop are the coroutines `_start` and `_stop`.
+
+    Its parent awaits the Deferreds, which fail as the coroutines do.
+    """
+
+    def startService(self) -> Deferred[None]:
+        """Fires when the service has started."""
+        super().startService()
+        return Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when the service has stopped."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        raise NotImplementedError
+
+    async def _stop(self) -> None:
+        raise NotImplementedError
+
+
 class StartAbandoned(Exception):
     """The start was given up because the service was asked to stop."""
 
@@ -99,10 +122,11 @@ class SequentialService(Service):
         return first
 
 
-class EndpointService(Service):
+class EndpointService(AsyncService):
     """A listening port whose start is done when it listens, and fails when it cannot.
 
-    It stops by accepting no more; connections that are open are their protocol's affair.
+    The start fails with CannotListenError where the address is taken. A stop accepts no more
+    connections; those that are open are their protocol's affair.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
@@ -110,23 +134,13 @@ class EndpointService(Service):
         self._factory = factory
         self._port: IListeningPort | None = None
 
-    async def _listen(self) -> None:
-        self._port = await self._endpoint.listen(self._factory)
-
     def privilegedStartService(self) -> None:
         """Listening waits for its turn."""
 
-    def startService(self) -> Deferred[None]:
-        """Listen. Fails with CannotListenError where the address is taken."""
-        super().startService()
-        return Deferred.fromCoroutine(self._listen())
+    async def _start(self) -> None:
+        self._port = await self._endpoint.listen(self._factory)
 
-    def stopService(self) -> Deferred[None]:
-        """Stop listening."""
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop_listening())
-
-    async def _stop_listening(self) -> None:
+    async def _stop(self) -> None:
         port, self._port = self._port, None
         if port is not None:
             await maybeDeferred(port.stopListening)

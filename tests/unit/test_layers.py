@@ -42,7 +42,7 @@ LAYERS: dict[str, set[str]] = {
     "device": {"model", "interfaces"},
     "streaming": {"reservations", "model", "interfaces"},
     "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}
-    | {"allocator", "limit_log"},
+    | {"allocator", "lifecycle", "limit_log"},
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"middleware", "limit_log", "tracebacks"},

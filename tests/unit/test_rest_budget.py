@@ -8,28 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.model.errors import DomainError, Overloaded, TimedOut
+from tests.body_reader import BodyReader
+from vexfs_twisted.model.errors import Overloaded, TimedOut
 from vexfs_twisted.rest import budget
-from vexfs_twisted.rest.budget import CHECK_S, LEAST_BYTES, PATIENCE, BodyBudget, Lease
-
-
-class Reader:
-    """A request as the budget sees it: whether it is read, and what it was told."""
-
-    def __init__(self) -> None:
-        self.lease: Lease
-        self.is_paused = False
-        self.told: list[DomainError] = []
-
-    def pause(self) -> None:
-        self.is_paused = True
-
-    def resume(self) -> None:
-        self.is_paused = False
-
-    def expire(self, error: DomainError) -> None:
-        self.told.append(error)
-        self.lease.release()
+from vexfs_twisted.rest.budget import CHECK_S, LEAST_BYTES, PATIENCE, BodyBudget
 
 
 class Budgets(SynchronousTestCase):
@@ -38,12 +20,12 @@ class Budgets(SynchronousTestCase):
         self.clock = Clock()
         self.budget = BodyBudget(100, 2, self.clock)
 
-    def reader(self, **how: Any) -> Reader:
-        reader = Reader()
+    def reader(self, **how: Any) -> BodyReader:
+        reader = BodyReader()
         reader.lease = self.budget.lease(reader, **how)
         return reader
 
-    def ready(self, reader: Reader) -> Deferred[None]:
+    def ready(self, reader: BodyReader) -> Deferred[None]:
         return Deferred.fromCoroutine(reader.lease.ready())
 
     def test_all_go_on_while_there_is_room(self) -> None:

@@ -13,10 +13,11 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.body_reader import BodyReader
 from tests.rest_harness import Connection, Reply, RestClient, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.middleware import CallInfo, MiddlewareChain
-from vexfs_twisted.model.errors import DomainError, FormatError, Unauthenticated, Unavailable
+from vexfs_twisted.model.errors import FormatError, Unauthenticated, Unavailable
 from vexfs_twisted.rest import decoding, intake, request
 from vexfs_twisted.rest.budget import BodyBudget
 from vexfs_twisted.rest.intake import Gate, Intake
@@ -65,23 +66,6 @@ class Joined:
         return read(b"".join(self.pieces))
 
 
-class Reader:
-    """A request as the budget sees it: whether it is read, and what it was told."""
-
-    def __init__(self) -> None:
-        self.is_paused = False
-        self.told: list[DomainError] = []
-
-    def pause(self) -> None:
-        self.is_paused = True
-
-    def resume(self) -> None:
-        self.is_paused = False
-
-    def expire(self, error: DomainError) -> None:
-        self.told.append(error)
-
-
 class BackPressure(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(intake, "WORTH_BYTES", 10)
@@ -92,7 +76,7 @@ class BackPressure(SynchronousTestCase):
         self.intake = self.make(self.threads.run)
 
     def make(self, run: Callable[..., Deferred[Any]]) -> Intake:
-        lease = BodyBudget(10**9, 0, Clock()).lease(Reader())
+        lease = BodyBudget(10**9, 0, Clock()).lease(BodyReader())
         return Intake(self.decoder, run, Gate(self.source), lease)
 
     def finish(self) -> Deferred[bytes]:

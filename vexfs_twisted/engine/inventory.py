@@ -168,11 +168,7 @@ class Inventory:
             self._register.write(contents)
         for directory in found.ended:
             self._directories.remove_ended(directory)
-        for directory in found.begun:
-            if directory in names and directory not in found.whole:
-                self._directories.complete(directory)
-            else:
-                self._directories.remove_begun(directory)
+        self._directories.settle_begun(found, names)
 
     def _tell(self, found: Survey) -> None:
         path = self._directories.path

@@ -174,3 +174,14 @@ def make_converter() -> Converter:
         attrs.has, lambda kind: _unstructure_attrs(converter, kind)
     )
     return converter
+
+
+_PLAIN = make_converter()
+
+
+def reader_of(kind: type[T]) -> Callable[[Any], T]:
+    """What makes a number, a string, a boolean, an enum or an attrs class of a JSON value.
+
+    It raises FormatError.
+    """
+    return lambda value: _PLAIN.structure(value, kind)

@@ -8,7 +8,7 @@ from typing import Any
 from ..model.collection_params import Memory
 from ..model.errors import FormatError, NotSupported
 from ..model.payload_index import FieldSchema, FieldType, Stopwords, TextOptions, Tokenizer
-from .converter import describe, located, make_converter
+from .converter import describe, located, reader_of
 
 STOPWORD_LANGUAGES = frozenset({
     "arabic", "azerbaijani", "basque", "bengali", "catalan", "chinese", "danish", "dutch",
@@ -24,8 +24,6 @@ STEMMER_LANGUAGES = frozenset({
     "tamil", "turkish",
 })  # fmt: skip
 """The languages whose words can be stemmed."""
-
-_CONVERTER = make_converter()
 
 
 def read_field_schema(value: object) -> FieldSchema:
@@ -63,9 +61,9 @@ def _refuse_later(kind: FieldType, value: Mapping[str, Any]) -> None:
             raise NotSupported(f"The parameter `{name}` of payload indexes is not supported yet")
 
 
-def _read_type(value: object) -> FieldType:
-    kind: FieldType = _CONVERTER.structure(value, FieldType)
-    return kind
+_read_type = reader_of(FieldType)
+_boolean = reader_of(bool)
+_integer = reader_of(int)
 
 
 def _field_schema(
@@ -76,10 +74,6 @@ def _field_schema(
         return FieldSchema(kind, declared, **plain)
     options = {name: item for name, item in read.items() if name in _TEXT_PARAMETERS}
     return FieldSchema(kind, declared, **plain, text=TextOptions(**options))
-
-
-def _of(kind: Any) -> Callable[[object], Any]:
-    return lambda value: _CONVERTER.structure(value, kind)
 
 
 def _read_stopwords(value: object) -> Stopwords:
@@ -120,29 +114,29 @@ def _read_language(value: object, known: Collection[str]) -> str:
 
 
 _TEXT_PARAMETERS: Mapping[str, Callable[[object], Any]] = {
-    "tokenizer": _of(Tokenizer),
-    "min_token_len": _of(int),
-    "max_token_len": _of(int),
-    "lowercase": _of(bool),
-    "ascii_folding": _of(bool),
-    "phrase_matching": _of(bool),
+    "tokenizer": reader_of(Tokenizer),
+    "min_token_len": _integer,
+    "max_token_len": _integer,
+    "lowercase": _boolean,
+    "ascii_folding": _boolean,
+    "phrase_matching": _boolean,
     "stopwords": _read_stopwords,
     "stemmer": _read_stemmer,
 }
 _PARAMETERS: Mapping[FieldType, Mapping[str, Callable[[object], Any]]] = {
-    FieldType.KEYWORD: {"is_tenant": _of(bool), "prefix": _of(bool)},
-    FieldType.INTEGER: {"lookup": _of(bool), "range": _of(bool), "is_principal": _of(bool)},
-    FieldType.FLOAT: {"is_principal": _of(bool)},
+    FieldType.KEYWORD: {"is_tenant": _boolean, "prefix": _boolean},
+    FieldType.INTEGER: {"lookup": _boolean, "range": _boolean, "is_principal": _boolean},
+    FieldType.FLOAT: {"is_principal": _boolean},
     FieldType.GEO: {},
     FieldType.TEXT: _TEXT_PARAMETERS,
     FieldType.BOOL: {},
-    FieldType.DATETIME: {"is_principal": _of(bool)},
-    FieldType.UUID: {"is_tenant": _of(bool)},
+    FieldType.DATETIME: {"is_principal": _boolean},
+    FieldType.UUID: {"is_tenant": _boolean},
 }
 _ANYWHERE: Mapping[str, Callable[[object], Any]] = {
-    "on_disk": _of(bool),
-    "memory": _of(Memory),
-    "enable_hnsw": _of(bool),
+    "on_disk": _boolean,
+    "memory": reader_of(Memory),
+    "enable_hnsw": _boolean,
 }
 _NEVER_NULL = frozenset(("tokenizer",))
 _KEPT = frozenset(("lookup", "range", "prefix", "is_tenant", "is_principal", "memory", "on_disk"))

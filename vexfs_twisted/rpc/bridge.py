@@ -15,15 +15,13 @@ from twisted.python.failure import Failure
 
 from ..interfaces import IStreamOperations
 from ..reservations import CURRENT, Reservation
+from ..threadpool import CallInReactor
 from ..wakeup import WakeupQueue
 
 T = TypeVar("T")
 
 Operation = Callable[[IStreamOperations], "Deferred[T]"]
 """Begins an operation, in the reactor thread."""
-
-CallInReactor = Callable[..., object]
-"""`reactor.callFromThread`: runs a function in the reactor thread."""
 
 
 class _BridgedCall(Generic[T]):

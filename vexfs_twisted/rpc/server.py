@@ -20,8 +20,9 @@ from ..interfaces import IStreamOperations
 from ..logs import get_logger
 from ..middleware import MiddlewareChain
 from ..reservations import UNBOUNDED, Reservations
+from ..threadpool import CallInReactor
 from . import reflection
-from .bridge import Bridge, CallInReactor
+from .bridge import Bridge
 from .health import Health
 from .middleware import UnknownMethods
 from .services import handlers, public_services

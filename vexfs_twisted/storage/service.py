@@ -8,7 +8,6 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import attrs
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -17,6 +16,7 @@ from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
 from ..interfaces import BatchCursor, IStorage, Outcome
+from ..lifecycle import AsyncService
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -63,7 +63,7 @@ def _reader_threads() -> int:
 
 
 @implementer(IStorage)
-class StorageService(Service):
+class StorageService(AsyncService):
     """IStorage over the embedded engine.
 
     Reads run in threads of their own, so a commit that waits for the disk holds up no search, and
@@ -94,17 +94,8 @@ class StorageService(Service):
         self._cursors = Cursors(self._readers)
         self._queues: dict[str, CollectionQueues] = {}
 
-    def startService(self) -> Deferred[None]:
-        """Open the catalog. Fails with an EngineStartError when the folder cannot be used."""
-        super().startService()
-        return Deferred.fromCoroutine(self._start())
-
-    def stopService(self) -> Deferred[None]:
-        """Finish what has been accepted, then close the files."""
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop())
-
     async def _start(self) -> None:
+        """Open the catalog. Raises EngineStartError when the folder cannot be used."""
         self._readers.start()
         self._committers.start()
         try:
@@ -117,6 +108,7 @@ class StorageService(Service):
             self._optimizer.attend(self._catalog.get(name))
 
     async def _stop(self) -> None:
+        """Finish what has been accepted, then close the files."""
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
         await gatherResults([self._readers.stop(), self._optimizer.stop()])
         closed = self._committers.run(self._catalog.close)

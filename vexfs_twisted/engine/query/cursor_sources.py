@@ -113,8 +113,8 @@ class _Walk:
             self._left = 0
 
 
-class _Scrolled:
-    """Records in the order of ids."""
+class _ById:
+    """Points in the order of ids."""
 
     def __init__(self, walk: _Walk, selection: Selection) -> None:
         self._walk = walk
@@ -122,21 +122,18 @@ class _Scrolled:
 
     def ahead(self, snapshot: Snapshot, count: int) -> Rows:
         return self._walk.ahead(snapshot, count)
+
+
+class _Scrolled(_ById):
+    """Records in the order of ids."""
 
     def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[Record]:
         self._walk.go_on(len(rows))
         return records_of(snapshot, rows, values, self.selection)
 
 
-class _Unranked:
+class _Unranked(_ById):
     """Scored points in the order of ids, all scored alike."""
-
-    def __init__(self, walk: _Walk, selection: Selection) -> None:
-        self._walk = walk
-        self.selection = selection
-
-    def ahead(self, snapshot: Snapshot, count: int) -> Rows:
-        return self._walk.ahead(snapshot, count)
 
     def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[ScoredPoint]:
         self._walk.go_on(len(rows))

@@ -15,7 +15,7 @@ from ..filtering.row_filter import RowFilter, count_rows, found_rows
 from ..mvcc.state import Snapshot
 from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
-from ..storage.keys import decode_id, decode_rows, encode_id
+from ..storage.keys import decode_id, encode_id, rows_of_entries
 from ..storage.row_sets import RowSet
 from ..storage.row_values import key_of
 from ..vector_index.kernels import Scores
@@ -104,7 +104,7 @@ def first_rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: 
     """The rows of the first `limit` points from the id key `start` on that pass the filter."""
     limit = min(limit, snapshot.state.live.count)
     if filter_ is None or filter_.is_empty:
-        return _rows_of(snapshot.tables.page(start, limit))
+        return rows_of_entries(snapshot.tables.page(start, limit))
     filtering = RowFilter(filter_, snapshot)
     named = filtering.named()
     if named is not None:
@@ -126,7 +126,7 @@ def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) ->
     # As far as a walk should have to go that meets twice as many of the rows as are wanted.
     distance = 2 * limit * state.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):
-        met = _rows_of(snapshot.tables.page(start, distance))
+        met = rows_of_entries(snapshot.tables.page(start, distance))
         found = met[rows.has(met)]
         if len(found) >= limit or len(met) < distance:
             return found[:limit]
@@ -143,14 +143,9 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
         passing = filtering.passing()
         if passing is not None and not snapshot.is_uncommitted:
             return _picked_by_id(snapshot, passing, start, limit)
-        rows = _rows_of(list(islice(entries, size)))
+        rows = rows_of_entries(list(islice(entries, size)))
         if not len(rows):
             break
         found = np.concatenate((found, rows[filtering.mask(rows)]))
         size = min(2 * size, _LARGEST_BATCH)
     return found[:limit]
-
-
-def _rows_of(entries: Sequence[tuple[bytes, bytes]]) -> Rows:
-    """The rows in entries of the table of points."""
-    return decode_rows([row_key for _, row_key in entries])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from attrs import frozen
@@ -81,6 +82,14 @@ class MarkedDirectories:
         """Remove one that is marked as deleted."""
         shutil.rmtree(self.ended(name))
         sync_directory(self.path)
+
+    def settle_begun(self, found: MarkedEntry, named: Collection[str | None]) -> None:
+        """Complete those begun that are named and not there; remove the others begun."""
+        for name in found.begun:
+            if name in named and name not in found.whole:
+                self.complete(name)
+            else:
+                self.remove_begun(name)
 
     def _move(self, source: Path, target: Path) -> None:
         with synced_directory(self.path):

@@ -61,3 +61,8 @@ def encode_rows(rows: NDArray[np.int64]) -> list[bytes]:
 def decode_rows(keys: Sequence[bytes]) -> NDArray[np.int64]:
     """The row numbers of many keys, in order."""
     return np.frombuffer(b"".join(keys), dtype=">u8").astype(np.int64)
+
+
+def rows_of_entries(entries: Sequence[tuple[bytes, bytes]]) -> NDArray[np.int64]:
+    """The row numbers in entries of the table of points: pairs of an id's and a row's key."""
+    return decode_rows([row_key for _, row_key in entries])

@@ -9,7 +9,7 @@ import numpy as np
 from ...model.updates import UpdateMode, UpdateVectors, Upsert
 from ...model.vectors import VectorColumn
 from ..storage.bitmap import Rows
-from ..storage.keys import decode_rows, encode_ids
+from ..storage.keys import encode_ids, rows_of_entries
 from ..storage.row_values import payload_of
 from ..vectors.encodings import Matrix
 from .point_batch import Found, PointBatch
@@ -42,7 +42,7 @@ def update_vectors(points: PointBatch, update: UpdateVectors, operation: int) ->
     found = points.find_all(list(numbers))
     targets = np.array([numbers[point_id] for point_id in update.ids], dtype=np.int64)
     if update.update_filter is not None:
-        mask = points.passing(update.update_filter, _rows_of(found))
+        mask = points.passing(update.update_filter, rows_of_entries(found))
         found = [entry for entry, passes in zip(found, mask, strict=True) if passes]
         targets = np.where(mask, np.cumsum(mask) - 1, -1)[targets]
     _move(points, found, update.vectors, targets, operation)
@@ -59,7 +59,7 @@ def _move(
 
     `targets` says for each point of the request which of `found` it is; -1 is none of them.
     """
-    old = _rows_of(found)
+    old = rows_of_entries(found)
     payloads = list(map(payload_of, points.reader.values(old)))
     new = points.append(operation, [key for key, _ in found], payloads)
     for name, space in points.spaces.items():
@@ -81,17 +81,13 @@ def _permitted(
     if update.mode is UpdateMode.INSERT_ONLY:
         replaceable = []
     elif update.update_filter is not None:
-        mask = points.passing(update.update_filter, _rows_of(found))
+        mask = points.passing(update.update_filter, rows_of_entries(found))
         replaceable = [entry for entry, passes in zip(found, mask, strict=True) if passes]
     writable = {key for key, _ in replaceable}
     if update.mode is not UpdateMode.UPDATE_ONLY:
         writable |= {key for key in keys if key not in existing}
     places = range(len(keys)) if kept is None else kept
     return replaceable, [place for place in places if keys[place] in writable]
-
-
-def _rows_of(found: Found) -> Rows:
-    return decode_rows([row_key for _, row_key in found])
 
 
 def _last_of_each(keys: Sequence[bytes]) -> Sequence[int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ...jsonform.converter import describe, located, make_converter
+from ...jsonform.converter import describe, located, reader_of
 from ...model.errors import BadInput, FormatError
 from ...model.validation import UInt32
 
@@ -15,14 +15,8 @@ D = TypeVar("D")
 Reader = Callable[[Any], T]
 """Makes a value of a decoded JSON value, or raises FormatError."""
 
-_CONVERTER = make_converter()
 _MAX_NESTING = 128
 _SLICE_VALUES = 100_000
-
-
-def reader_of(kind: type[T]) -> Reader[T]:
-    """The reader of a number, a string, a boolean, or of an attrs class by its fields."""
-    return lambda value: _CONVERTER.structure(value, kind)
 
 
 read_unsigned = reader_of(int)

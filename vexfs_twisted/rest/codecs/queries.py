@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from ...jsonform.converter import located
+from ...jsonform.converter import located, reader_of
 from ...model.errors import FormatError, NotSupported
 from ...model.ids import PointId
 from ...model.queries import (
@@ -42,7 +42,6 @@ from .fields import (
     read_object,
     read_string,
     read_unsigned,
-    reader_of,
     refuse_shard_key,
     required,
 )

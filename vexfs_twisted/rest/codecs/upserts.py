@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from ...jsonform.converter import located
+from ...jsonform.converter import located, reader_of
 from ...model.errors import FormatError, Problem, ValidationError, empty_vector
 from ...model.updates import UpdateMode, UpdateVectors, Upsert
 from ...model.vectors import UNNAMED
-from .fields import Reader, optional, read_object, reader_of, refuse_shard_key, required
+from .fields import Reader, optional, read_object, refuse_shard_key, required
 from .filters import read_optional_filter
 from .gathering import Gathered, gathered
 from .ids import read_ids

@@ -25,7 +25,9 @@ from ..generated import collections_pb2 as pb
 from ..methods import RpcMethod, standalone
 
 
-def _get(message: pb.GetCollectionInfoRequest) -> Operation[CollectionInfo]:
+def _get(
+    message: pb.GetCollectionInfoRequest | pb.ListShardKeysRequest,
+) -> Operation[CollectionInfo]:
     name = read_collection_name(message.collection_name)
     return lambda operations: operations.collection_info(name)
 
@@ -80,12 +82,6 @@ def _cluster_info(message: pb.CollectionClusterInfoRequest) -> Operation[Cluster
     return lambda operations: operations.cluster_info(name)
 
 
-def _list_shard_keys(message: pb.ListShardKeysRequest) -> Operation[CollectionInfo]:
-    name = read_collection_name(message.collection_name)
-    # Asked for only because a collection that does not exist must be an error.
-    return lambda operations: operations.collection_info(name)
-
-
 COLLECTIONS: Mapping[str, RpcMethod[Any, Any]] = {
     "Get": RpcMethod(_get, write_info),
     "List": RpcMethod(_list, write_names),
@@ -97,7 +93,8 @@ COLLECTIONS: Mapping[str, RpcMethod[Any, Any]] = {
     "ListAliases": RpcMethod(_list_aliases, write_aliases),
     "ListCollectionAliases": RpcMethod(_list_collection_aliases, write_aliases),
     "CollectionClusterInfo": RpcMethod(_cluster_info, write_cluster_info),
-    "ListShardKeys": RpcMethod(_list_shard_keys, write_no_shard_keys),
+    # The collection is asked for because one that does not exist must be an error.
+    "ListShardKeys": RpcMethod(_get, write_no_shard_keys),
     "UpdateCollectionClusterSetup": RpcMethod(standalone, write_done),
     "CreateShardKey": RpcMethod(standalone, write_done),
     "DeleteShardKey": RpcMethod(standalone, write_done),

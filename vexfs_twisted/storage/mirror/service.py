@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from ...device.kernel import SoleFileDevice, open_device
 from ...interfaces import IVectorDevice
+from ...lifecycle import AsyncService
 from ...logs import get_logger
 from ...model.device import DeviceUnsound
 from ...model.errors import Forbidden
@@ -32,7 +32,7 @@ def open_vector_device(path: str) -> IVectorDevice:
     return device
 
 
-class MirrorService(Service):
+class MirrorService(AsyncService):
     """Attaches and detaches in a thread. All methods are called in the reactor thread.
 
     `path` is the device to start with, None for none. With `is_required` the start fails with
@@ -56,16 +56,6 @@ class MirrorService(Service):
         self._is_required = is_required
         self._allowed = (*directories, path) if path is not None else tuple(directories)
 
-    def startService(self) -> Deferred[None]:
-        """Attach the device that the settings name, and wait for what comes of it."""
-        super().startService()
-        return Deferred.fromCoroutine(self._start())
-
-    def stopService(self) -> Deferred[None]:
-        """Let go of the device; fires when that is done, or has taken too long."""
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop())
-
     def use(self, path: str | None) -> Deferred[DeviceStatus]:
         """Attach the device at `path` in place of any other; None detaches. What came of it.
 
@@ -80,6 +70,7 @@ class MirrorService(Service):
         return self._mirror.status()
 
     async def _start(self) -> None:
+        """Attach the device that the settings name, and wait for what comes of it."""
         self._pool.start()
         if self._path is None:
             return
@@ -111,6 +102,7 @@ class MirrorService(Service):
         return status
 
     async def _stop(self) -> None:
+        """Let go of the device; returns when that is done, or has taken too long."""
         detached = self.use(None)
         await self._pool.stop()
         await detached
