@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vexfs_twisted.model.errors import DomainError
-from vexfs_twisted.rest.budget import Lease
+from vexfs_twisted.rest.bodies.budget import Lease
 
 
 class BodyReader:

@@ -21,10 +21,10 @@ from .lifecycle import SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
 from .reservations import Reservations
-from .rest.oversight import Oversight
-from .rest.server import RestService
+from .rest.dependencies import Dependencies
 from .rest.settings import RestSettings
 from .rest.site import ApiSite, make_site
+from .rest.transport.server import RestService
 from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
@@ -90,8 +90,8 @@ def build(config: Config, reactor: Any) -> Components:
     rpc = _rpc(config, operations, call_in_reactor, chain, rpc_reservations)
     holdings = Holdings(storage, device, monotonic)
     status = StatusReport(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
-    oversight = Oversight(chain, status, rest_reservations)
-    site = make_site(operations, _rest_settings(config), reactor, codecs.run, oversight)
+    needed = Dependencies(chain, status, rest_reservations)
+    site = make_site(operations, _rest_settings(config), reactor, codecs.run, needed)
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
     # The last to start is the first to stop: streams end while their wires still listen.

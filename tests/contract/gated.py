@@ -22,9 +22,9 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IStorage
 from vexfs_twisted.model.queries import Count
 from vexfs_twisted.operations.service import Operations
-from vexfs_twisted.rest.server import RestService
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
+from vexfs_twisted.rest.transport.server import RestService
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService

@@ -41,8 +41,7 @@ from vexfs_twisted.model.filters import (
 from vexfs_twisted.model.geo import GeoBoundingBox, GeoPoint, GeoPolygon, GeoRadius
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record, ScoredPoint
-from vexfs_twisted.rest.bodies import parse
-from vexfs_twisted.rest.call import encode_rows
+from vexfs_twisted.rest.bodies.content import parse
 from vexfs_twisted.rest.codecs.filters import read_filter
 from vexfs_twisted.rest.codecs.ids import id_in_path, read_ids
 from vexfs_twisted.rest.codecs.indexes import read_create_index
@@ -55,6 +54,7 @@ from vexfs_twisted.rest.codecs.updates import (
     read_set_payload,
 )
 from vexfs_twisted.rest.codecs.upserts import read_update_vectors, read_upsert
+from vexfs_twisted.rest.responses.rows import encode_rows
 
 integers = st.integers(0, 2**64 - 1)
 uuids = st.uuids()

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import DomainError
-from vexfs_twisted.rest import slicing
-from vexfs_twisted.rest.bodies import parse
+from vexfs_twisted.rest.bodies import json_slices
+from vexfs_twisted.rest.bodies.content import parse
+from vexfs_twisted.rest.bodies.json_decoder import JsonDecoder
+from vexfs_twisted.rest.bodies.shapes import PLAIN, RAW, Shape
 from vexfs_twisted.rest.codecs.queries import read_count, read_query_batch, read_search_batch
 from vexfs_twisted.rest.codecs.shapes import (
     PAYLOAD_UPDATE,
@@ -26,8 +28,6 @@ from vexfs_twisted.rest.codecs.shapes import (
 )
 from vexfs_twisted.rest.codecs.updates import read_delete, read_set_payload, read_update_batch
 from vexfs_twisted.rest.codecs.upserts import read_update_vectors, read_upsert
-from vexfs_twisted.rest.decoding import BodyDecoder
-from vexfs_twisted.rest.shapes import PLAIN, RAW, Shape
 
 LIMIT = 2**20
 INTRUDERS = b',]}[{"\\ x\n1\xff'
@@ -114,7 +114,7 @@ def streamed(
     read: Read = read_upsert,
 ) -> Any:
     """What is made of a body that comes in pieces of these sizes, over and over."""
-    decoder = BodyDecoder(encoding, LIMIT, shape)
+    decoder = JsonDecoder(encoding, LIMIT, shape)
     start = number = 0
     while start < len(data):
         size = sizes[number % len(sizes)]
@@ -129,9 +129,9 @@ def streamed(
 class SlicedCase(SynchronousTestCase):
     def setUp(self) -> None:
         # So that slices end inside of arrays of numbers, and dense ones are halved.
-        self.patch(slicing, "PENDING_BYTES", 4)
-        self.patch(slicing, "DENSE_BRACKETS", 6)
-        self.patch(slicing, "KEPT_BYTES", 12)
+        self.patch(json_slices, "PENDING_BYTES", 4)
+        self.patch(json_slices, "DENSE_BRACKETS", 6)
+        self.patch(json_slices, "KEPT_BYTES", 12)
 
 
 class SlicedUpserts(SlicedCase):

@@ -18,8 +18,8 @@ from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Record, Selection
 from vexfs_twisted.model.updates import Update, UpdateResult
-from vexfs_twisted.rest import request as rest_request
 from vexfs_twisted.rest.settings import RestSettings
+from vexfs_twisted.rest.transport import request as rest_request
 
 LIMIT = 1000
 COUNT = "/collections/a/points/count"

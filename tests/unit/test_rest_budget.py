@@ -10,8 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.body_reader import BodyReader
 from vexfs_twisted.model.errors import Overloaded, TimedOut
-from vexfs_twisted.rest import budget
-from vexfs_twisted.rest.budget import CHECK_S, LEAST_BYTES, PATIENCE, BodyBudget
+from vexfs_twisted.rest.bodies import budget
+from vexfs_twisted.rest.bodies.budget import CHECK_S, LEAST_BYTES, PATIENCE, BodyBudget
+
+
+def _packed(received: int) -> int:
+    return min(1000 * received, 60)
 
 
 class Budgets(SynchronousTestCase):
@@ -73,7 +77,7 @@ class Budgets(SynchronousTestCase):
         self.assertEqual(self.budget.waiting, 2)
 
     def test_a_packed_body_counts_for_what_may_be_in_it(self) -> None:
-        packed = self.reader(scale=10, most=64)
+        packed = self.reader(held=lambda received: min(10 * received, 64))
         packed.lease.add(3)
         self.assertEqual(self.budget.used, 30)
         packed.lease.add(30)
@@ -83,7 +87,7 @@ class Budgets(SynchronousTestCase):
         self.assertEqual(self.budget.used, 0)
 
     def test_a_complete_body_waits_before_it_is_unpacked(self) -> None:
-        first, packed = self.reader(), self.reader(scale=1000, most=60)
+        first, packed = self.reader(), self.reader(held=_packed)
         first.lease.add(60)
         packed.lease.add(2)
         waiting = self.ready(packed)
@@ -106,6 +110,15 @@ class Budgets(SynchronousTestCase):
         self.assertFalse(waiting.is_paused)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_body_that_counts_for_no_more_but_keeps_coming_is_not_slow(self) -> None:
+        capped, waiting = self.reader(held=lambda received: min(received, 101)), self.reader()
+        capped.lease.add(LEAST_BYTES)
+        waiting.lease.add(1)
+        for _ in range(PATIENCE - 1):
+            self.clock.advance(CHECK_S)
+            capped.lease.add(LEAST_BYTES)
+        self.assertEqual((capped.told, self.budget.used), ([], 102))
+
     def test_nobody_waits_for_ever(self) -> None:
         busy, waiting = self.reader(), self.reader()
         busy.lease.add(101)
@@ -118,7 +131,7 @@ class Budgets(SynchronousTestCase):
         self.assertEqual(busy.told, [])
 
     def test_nor_with_a_complete_body(self) -> None:
-        busy, packed = self.reader(), self.reader(scale=1000, most=60)
+        busy, packed = self.reader(), self.reader(held=_packed)
         busy.lease.add(101)
         packed.lease.add(2)
         waiting = self.ready(packed)

@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.rest_harness import Connection, Reply, inline, parse_replies
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
-from vexfs_twisted.rest.channel import MAX_HEAD_BYTES, REQUESTS_A_TURN
-from vexfs_twisted.rest.notices import INTERVAL_S
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
+from vexfs_twisted.rest.transport.channel import MAX_HEAD_BYTES, REQUESTS_A_TURN
+from vexfs_twisted.rest.transport.notices import INTERVAL_S
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 

@@ -19,9 +19,9 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from tests.rest_harness import inline, parse_replies
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
-from vexfs_twisted.rest.server import STALL_S, STOP_GRACE, RestService
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
+from vexfs_twisted.rest.transport.server import STALL_S, STOP_GRACE, RestService
 
 
 class Held(Resource):

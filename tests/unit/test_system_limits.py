@@ -20,7 +20,7 @@ from vexfs_twisted.middleware import INTERNAL, outcome_of
 from vexfs_twisted.model import system_limits as limits
 from vexfs_twisted.model.errors import Exhausted, NotFound
 from vexfs_twisted.model.system_limits import exhausted
-from vexfs_twisted.rest.answers import error_answer
+from vexfs_twisted.rest.responses.response import error_response
 from vexfs_twisted.rpc.errors import status_of
 from vexfs_twisted.throttle import Throttle
 
@@ -78,7 +78,7 @@ class Explained(SynchronousTestCase):
 
     def test_both_wires_say_unavailable(self) -> None:
         for error in (no_descriptor(), wrapped()):
-            answer = error_answer(error, 0.0)
+            answer = error_response(error, 0.0)
             self.assertEqual(answer.status, 503)
             self.assertIn((b"Retry-After", b"1"), answer.headers)
             self.assertIn(b"ulimit -n", answer.body)
@@ -94,7 +94,7 @@ class Explained(SynchronousTestCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         for _ in range(100):
-            error_answer(no_descriptor(), 0.0)
+            error_response(no_descriptor(), 0.0)
             status_of(wrapped(), "m")
         self.assertEqual([event["vexfs_event"] for event in events], ["calls fail"])
 

@@ -1,4 +1,4 @@
-"""From a routed request to a handler, and from what the handler makes of it to an answer."""
+"""Takes routed requests to their handlers, and what handlers return to their clients."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from ..interfaces import IStreamOperations
 from ..logs import bound, get_logger
 from ..reservations import CURRENT
 from ..tracebacks import let_go
-from .answers import Answer, result_answer
-from .call import Call, RunInThread
+from .call_context import RestCallContext
+from .dependencies import Dependencies
 from .errors import describe_error
-from .outflow import Outflow
-from .oversight import Oversight
 from .parameters import read_arguments
-from .passages import RestPassage
-from .request import ApiRequest
+from .request_context import RequestContext
+from .responses.json_pieces import result_response
+from .responses.response import Response, StreamingResponse
 from .routing import Handler, Route
+from .threads import RunInThread
+from .transport.request import ApiRequest
+from .transport.sender import ResponseSender
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class Dispatcher:
 
     operations: IStreamOperations
     run_in_thread: RunInThread
-    oversight: Oversight
+    dependencies: Dependencies
     clock: IReactorTime
 
     def dispatch(self, route: Route, request: ApiRequest, path: dict[str, str]) -> Deferred[bytes]:
@@ -47,67 +49,63 @@ class Dispatcher:
 
         Klein cancels the Deferred when the client goes away. That ends a read; a write goes on.
         """
-        arrival = request.take_arrival()
-        if arrival is None:
-            call_context, intake = self._call_context(route, request), None
+        pending = request.take_pending()
+        if pending is None:
+            context, body = RestCallContext(self.dependencies.chain, route.kind, request), None
         else:
-            call_context, intake = arrival.call_context, arrival.intake
-        call = Call(
+            context, body = pending.context, pending.body
+        call = RequestContext(
             self.operations,
             self.run_in_thread,
             path,
             read_arguments(request.uri.partition(b"?")[2]),
             request.take_body(),
-            self.oversight.status,
-            intake,
+            self.dependencies.status,
+            body,
         )
-        answering = Deferred.fromCoroutine(
-            self._respond(route.handler, call, call_context, request)
-        )
+        answering = Deferred.fromCoroutine(self._respond(route.handler, call, context, request))
         answering.addErrback(self._forget)
         if route.is_write:
             answering = _shielded(answering)
         return answering.addCallback(lambda answer: request.prepare(answer) if answer else b"")
 
     async def _respond(
-        self, handler: Handler, call: Call, call_context: RestPassage, request: ApiRequest
-    ) -> Answer | None:
+        self, handler: Handler, call: RequestContext, context: RestCallContext, request: ApiRequest
+    ) -> Response | None:
         """What `handler` answers to `call`, in its envelope; errors become answers, too.
 
         None for an answer that has been written. Only a cancellation is raised: there is nobody to
         answer to.
         """
         started = perf_counter()
-        reservation = self.oversight.reservations.reservation(_COPIES)
+        reservation = self.dependencies.reservations.reservation(_COPIES)
         CURRENT.set(reservation)
         request.answered_in(reservation)
         try:
-            with call_context:
-                result = await handler(call)
-                if isinstance(result, Answer):
-                    return result
-                answer = result_answer(result, perf_counter() - started)
-                del result
-                if isinstance(answer, Answer):
+            with context:
+                answer = await handler(call)
+                if not isinstance(answer, Response | StreamingResponse):
+                    answer = result_response(answer, perf_counter() - started)
+                if isinstance(answer, Response):
                     reservation.hold(len(answer.body))
                 if reservation.is_used:
                     reservation.sending(
-                        partial(_give_up, request.transport, call_context.call.request_id)
+                        partial(_give_up, request.transport, context.call.request_id)
                     )
-                if isinstance(answer, Answer):
+                if isinstance(answer, Response):
                     return answer
-                await Outflow(request).send(answer)
+                await ResponseSender(request).send(answer)
                 return None
         except Exception as error:
             self._let_go(error)
             if request.startedWriting:
-                await _break_off(request, error, call_context.call.request_id)
+                await _break_off(request, error, context.call.request_id)
             if isinstance(error, CancelledError):
                 raise
-            return call_context.answer_to(error, perf_counter() - started)
+            return context.answer_to(error, perf_counter() - started)
         finally:
-            if call.intake is not None:
-                call.intake.close()
+            if call.streaming_body is not None:
+                call.streaming_body.close()
 
     def _forget(self, failure: Failure) -> Failure:
         if failure.value is not None:
@@ -117,9 +115,6 @@ class Dispatcher:
     def _let_go(self, error: BaseException) -> None:
         """Let go of an error in the next turn, when all frames of this one have returned."""
         self.clock.callLater(0, let_go, error)
-
-    def _call_context(self, route: Route, request: ApiRequest) -> RestPassage:
-        return RestPassage(self.oversight.chain, route.kind, request)
 
 
 def _give_up(transport: ITransport | None, request_id: str) -> None:

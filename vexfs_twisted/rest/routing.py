@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from attrs import frozen
 
 from ..middleware import Method
-from .call import Call
-from .shapes import Shape
+from .bodies.streaming_body import BodyFormat
+from .request_context import RequestContext
 
-Handler = Callable[[Call], Awaitable[object]]
-"""Answers a call with a result that goes into the envelope, or with a whole Answer."""
+Handler = Callable[[RequestContext], Awaitable[object]]
+"""Returns a result that goes into the envelope, or a response: a whole or a streaming one."""
 
 
 @frozen
 class Route:
     """An endpoint. `is_write` says that it is carried out even when its client is gone.
 
-    `body` is what its body may look like; without it, whatever comes as one is dropped.
+    `body` is what its body is; without it, whatever comes as one is dropped.
     """
 
     method: str
@@ -26,13 +26,13 @@ class Route:
     handler: Handler
     is_write: bool
     kind: Method
-    body: Shape | None = None
+    body: BodyFormat | None = None
 
 
 class Routes:
     """The endpoints of one topic, declared by decorating their handlers.
 
-    Paths are werkzeug's: `<name>` stands for one segment, which arrives in `Call.path` decoded.
+    Paths are werkzeug's: `<name>` stands for one segment, decoded in `RequestContext.path`.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Routes:
         return iter(self._routes)
 
     def read(
-        self, method: str, path: str, body: Shape | None = None, *, is_open: bool = False
+        self, method: str, path: str, body: BodyFormat | None = None, *, is_open: bool = False
     ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes nothing; it is cancelled when its client goes away.
 
@@ -51,7 +51,7 @@ class Routes:
         return self._declare(method, path, body, is_write=False, is_open=is_open)
 
     def write(
-        self, method: str, path: str, body: Shape | None = None, *, is_local: bool = False
+        self, method: str, path: str, body: BodyFormat | None = None, *, is_local: bool = False
     ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes something; once begun it is finished.
 
@@ -63,7 +63,7 @@ class Routes:
         self,
         method: str,
         path: str,
-        body: Shape | None,
+        body: BodyFormat | None,
         *,
         is_write: bool,
         is_open: bool = False,

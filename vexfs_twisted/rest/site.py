@@ -20,10 +20,11 @@ from werkzeug.routing import UnicodeConverter
 from ..interfaces import IStreamOperations
 from ..middleware import Method
 from ..model.errors import BadRequest
-from .answers import TEXT, Answer, Headers, error_answer
-from .budget import BodyBudget
-from .call import RunInThread
-from .channel import StrictChannel
+from .admission import Admission
+from .bodies.budget import BodyBudget
+from .bodies.streaming_body import BodyFormat, Gate, StreamingBody
+from .call_context import PendingCall, RestCallContext, refuse
+from .dependencies import Dependencies
 from .dispatch import Dispatcher
 from .endpoints import (
     aliases,
@@ -37,15 +38,13 @@ from .endpoints import (
     updates,
     vexfs,
 )
-from .intake import Arrival, Gate, Intake
-from .notices import Notices
-from .oversight import Oversight
-from .passages import RestPassage, refuse
-from .reception import Reception
-from .request import ApiRequest
+from .responses.response import TEXT, Headers, Response, error_response
 from .routing import Route
 from .settings import RestSettings
-from .shapes import Shape
+from .threads import RunInThread
+from .transport.channel import StrictChannel
+from .transport.notices import Notices
+from .transport.request import ApiRequest
 
 _TOPICS = (
     service.routes,
@@ -71,32 +70,32 @@ def make_site(
     settings: RestSettings,
     clock: IReactorTime,
     run_in_thread: RunInThread,
-    oversight: Oversight | None = None,
+    dependencies: Dependencies | None = None,
 ) -> ApiSite:
     """The site that answers the REST API by `operations`.
 
     `clock` times out idle connections, and tells turns of the reactor apart. `run_in_thread` runs
     what would hold up the reactor: the decoding and encoding of large bodies.
     """
-    watched = oversight or Oversight()
+    needed = dependencies or Dependencies()
     budget = BodyBudget(
-        settings.bodies_bytes, settings.max_waiting_bodies, clock, watched.reservations.freed
+        settings.bodies_bytes, settings.max_waiting_bodies, clock, needed.reservations.freed
     )
-    reception = Reception(watched.chain, settings, run_in_thread, budget)
-    dispatcher = Dispatcher(operations, run_in_thread, watched, clock)
-    return ApiSite(ApiResource(dispatcher, settings), reception, clock)
+    admission = Admission(needed.chain, settings, run_in_thread, budget)
+    dispatcher = Dispatcher(operations, run_in_thread, needed, clock)
+    return ApiSite(ApiResource(dispatcher, settings), admission, clock)
 
 
 class ApiSite(Site):
     """A site of API requests. `common_headers` go with every answer."""
 
-    def __init__(self, resource: ApiResource, reception: Reception, clock: IReactorTime) -> None:
+    def __init__(self, resource: ApiResource, admission: Admission, clock: IReactorTime) -> None:
         super().__init__(
             resource, requestFactory=ApiRequest, parsePOSTFormSubmission=False, reactor=clock
         )
         self._api = resource
-        self._reception = reception
-        self.settings = reception.settings
+        self._admission = admission
+        self.settings = admission.settings
         self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
         self.notices = Notices(clock)
         # In place of the channel that would also take HTTP/2, which needs TLS.
@@ -104,22 +103,21 @@ class ApiSite(Site):
 
     def admit(
         self, request: ApiRequest, length: int | None, headers: Headers
-    ) -> Arrival | Answer | None:
-        """Let a request through whose body is still to come, or answer it, with `headers` more.
-
-        None for one that is answered by its head, whatever its body.
-        """
+    ) -> PendingCall | Response | None:
+        """See RequestSite."""
         if self._api.is_preflight(request):
             return None
         try:
             route = self._api.find_route(request.method, request.path)
         except (HTTPException, UnicodeDecodeError) as error:
             return self._api.refuse(request, error, headers)
-        return self._reception.admit(route, request, length, headers)
+        return self._admission.admit(route, request, length, headers)
 
-    def intake(self, request: ApiRequest, shape: Shape, gate: Gate) -> Intake:
-        """What takes a larger body of a request, or a packed one, to where it is decoded."""
-        return self._reception.intake(request, shape, gate)
+    def open_body(
+        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: Gate
+    ) -> StreamingBody:
+        """See RequestSite."""
+        return self._admission.open_body(request, body_format, limit, gate)
 
     def log(self, request: Request) -> None:
         """Write nothing: calls are logged where they pass the middleware."""
@@ -140,7 +138,7 @@ class ApiResource(Resource):
         self._map = klein.url_map.bind("")
         klein.handle_errors(Exception)(self._answer_failure)  # type: ignore[arg-type]
         self._klein = klein.resource()
-        self._chain = dispatcher.oversight.chain
+        self._chain = dispatcher.dependencies.chain
         self._answers_preflights = settings.cors
         # There are few paths beside those of single points, which come without a body.
         self.find_route = lru_cache(_ROUTES_KEPT)(self._find_route)
@@ -165,7 +163,7 @@ class ApiResource(Resource):
             return request.prepare(self.refuse(request, error))
         return self._klein.render(request)
 
-    def refuse(self, request: ApiRequest, error: Exception, headers: Headers = ()) -> Answer:
+    def refuse(self, request: ApiRequest, error: Exception, headers: Headers = ()) -> Response:
         """The answer to a request that comes to no endpoint."""
         if isinstance(error, UnicodeDecodeError):
             error = BadRequest("the path is not UTF-8")
@@ -178,17 +176,17 @@ class ApiResource(Resource):
         """Answer what no handler has caught: a path or a method that is not there, mostly."""
         error = failure.value or Exception("no reason given")
         if not isinstance(error, HTTPException):
-            return request.prepare(error_answer(error, 0.0))
+            return request.prepare(error_response(error, 0.0))
         return request.prepare(self.refuse(request, error))
 
-    def _preflight(self, request: ApiRequest) -> Answer:
+    def _preflight(self, request: ApiRequest) -> Response:
         """What a browser asks, without a key, before it lets a page call."""
-        call_context = RestPassage(self._chain, _PREFLIGHT, request)
+        context = RestCallContext(self._chain, _PREFLIGHT, request)
         try:
-            with call_context:
+            with context:
                 return _preflight_answer(request)
         except Exception as error:
-            return call_context.answer_to(error, 0.0)
+            return context.answer_to(error, 0.0)
 
 
 class _Segment(UnicodeConverter):
@@ -225,7 +223,7 @@ def _name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def _preflight_answer(request: ApiRequest) -> Answer:
+def _preflight_answer(request: ApiRequest) -> Response:
     """Every method and header is allowed."""
     asked = request.getHeader(b"Access-Control-Request-Headers") or b"*"
     headers: Headers = (
@@ -233,4 +231,4 @@ def _preflight_answer(request: ApiRequest) -> Answer:
         (b"Access-Control-Allow-Headers", asked),
         (b"Access-Control-Max-Age", _PREFLIGHT_SECONDS),
     )
-    return Answer(200, b"", TEXT, headers)
+    return Response(b"", content_type=TEXT, headers=headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..shapes import RAW, Shape
+from ..bodies.shapes import RAW, Shape
 from .pointlists import PointsDraft, PointVectorsDraft, RowsDraft
 from .queries import gather_queries, gather_searches
 from .updates import gather_operations

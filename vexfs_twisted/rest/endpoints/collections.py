@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from ...jsonform.collections import read_create_collection, read_update_collection
 from ...model.validation import validate
-from ..call import Call
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import SMALL
 from ..codecs.fields import shallow
 from ..codecs.optimizations import optimizations_to_json
 from ..codecs.results import cluster_info_to_json, info_to_json
+from ..request_context import RequestContext
 from ..routing import Routes
-from ..shapes import SMALL
 
 routes = Routes()
 
 
 @routes.read("GET", "/collections")
-async def list_collections(call: Call) -> object:
+async def list_collections(call: RequestContext) -> object:
     """The names of all collections."""
     names = await call.operations.list_collections()
     return {"collections": [{"name": name} for name in names]}
 
 
-@routes.write("PUT", "/collections/<collection>", SMALL)
-async def create(call: Call) -> object:
+@routes.write("PUT", "/collections/<collection>", JsonBody(SMALL))
+async def create(call: RequestContext) -> object:
     """Create a collection."""
     call.check_timeout()
     request = await call.read(shallow(read_create_collection))
@@ -31,21 +32,21 @@ async def create(call: Call) -> object:
 
 
 @routes.read("GET", "/collections/<collection>")
-async def info(call: Call) -> object:
+async def info(call: RequestContext) -> object:
     """Describe a collection."""
     return info_to_json(await call.operations.collection_info(call.collection))
 
 
 @routes.read("GET", "/collections/<collection>/optimizations")
-async def optimizations(call: Call) -> object:
+async def optimizations(call: RequestContext) -> object:
     """What is done behind a collection, what waits and what has been done."""
     parameters = call.report_parameters
     told = await call.operations.optimizations(call.collection)
     return optimizations_to_json(told, parameters.parts, parameters.completed_limit)
 
 
-@routes.write("PATCH", "/collections/<collection>", SMALL)
-async def update(call: Call) -> object:
+@routes.write("PATCH", "/collections/<collection>", JsonBody(SMALL))
+async def update(call: RequestContext) -> object:
     """Change the configuration of a collection."""
     call.check_timeout()
     request = await call.read(shallow(read_update_collection))
@@ -54,26 +55,26 @@ async def update(call: Call) -> object:
 
 
 @routes.write("DELETE", "/collections/<collection>")
-async def delete(call: Call) -> object:
+async def delete(call: RequestContext) -> object:
     """Delete a collection; false when there is none."""
     call.check_timeout()
     return await call.operations.delete_collection(call.collection)
 
 
 @routes.read("GET", "/collections/<collection>/exists")
-async def exists(call: Call) -> object:
+async def exists(call: RequestContext) -> object:
     """Whether a collection or an alias has the name."""
     return {"exists": await call.operations.collection_exists(call.collection)}
 
 
 @routes.read("GET", "/collections/<collection>/cluster")
-async def cluster_info(call: Call) -> object:
+async def cluster_info(call: RequestContext) -> object:
     """Where a collection lives."""
     return cluster_info_to_json(await call.operations.cluster_info(call.collection))
 
 
 @routes.read("GET", "/collections/<collection>/shards")
-async def shard_keys(call: Call) -> object:
+async def shard_keys(call: RequestContext) -> object:
     """No keys: sharding is automatic. The collection must exist."""
     await call.operations.cluster_info(call.collection)
     return {}

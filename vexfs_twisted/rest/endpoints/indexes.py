@@ -5,18 +5,19 @@ from __future__ import annotations
 from ...model.errors import BadInput
 from ...model.payload_index import DeleteFieldIndex
 from ...model.payload_path import PayloadPath
-from ..call import Call
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import SMALL
 from ..codecs.fields import shallow
 from ..codecs.indexes import read_create_index
 from ..codecs.results import update_result_to_json
+from ..request_context import RequestContext
 from ..routing import Routes
-from ..shapes import SMALL
 
 routes = Routes()
 
 
-@routes.write("PUT", "/collections/<collection>/index", SMALL)
-async def create(call: Call) -> object:
+@routes.write("PUT", "/collections/<collection>/index", JsonBody(SMALL))
+async def create(call: RequestContext) -> object:
     """Index a field of payloads."""
     how = call.update_parameters
     update = await call.read(shallow(read_create_index))
@@ -25,7 +26,7 @@ async def create(call: Call) -> object:
 
 
 @routes.write("DELETE", "/collections/<collection>/index/<field_name>")
-async def delete(call: Call) -> object:
+async def delete(call: RequestContext) -> object:
     """Drop the index of a field; one that does not exist is no error."""
     how = call.update_parameters
     update = DeleteFieldIndex(_field_in_path(call.path["field_name"]))

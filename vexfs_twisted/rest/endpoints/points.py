@@ -8,13 +8,15 @@ from orjson import Fragment
 from ...model.errors import NotFound
 from ...model.ids import PointId
 from ...model.queries import ALL_PAYLOAD, Record, Selection
-from ..call import STREAM_FROM_POINTS, Call
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import PLAIN
 from ..codecs.ids import id_in_path
 from ..codecs.queries import read_count, read_facet, read_retrieve, read_scroll
 from ..codecs.results import facet_to_json, record_to_json
-from ..outflow import LatePart, StreamedRows, opened
+from ..request_context import RequestContext
+from ..responses.json_pieces import LatePart
+from ..responses.rows import STREAM_FROM_POINTS, StreamedRows, opened
 from ..routing import Routes
-from ..shapes import PLAIN
 
 routes = Routes()
 
@@ -22,7 +24,7 @@ _WHOLE = Selection(payload=ALL_PAYLOAD, vectors=True)
 
 
 @routes.read("GET", "/collections/<collection>/points/<point_id>")
-async def get(call: Call) -> object:
+async def get(call: RequestContext) -> object:
     """One point, with payload and vectors."""
     timeout = call.time_limit
     point_id = id_in_path(call.path["point_id"])
@@ -32,8 +34,8 @@ async def get(call: Call) -> object:
     return record_to_json(records[0])
 
 
-@routes.read("POST", "/collections/<collection>/points", PLAIN)
-async def retrieve(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points", JsonBody(PLAIN))
+async def retrieve(call: RequestContext) -> object:
     """Several points."""
     timeout = call.time_limit
     asked = await call.read(read_retrieve)
@@ -45,8 +47,8 @@ async def retrieve(call: Call) -> object:
     return await call.rows(await call.operations.retrieve(*arguments), record_to_json)
 
 
-@routes.read("POST", "/collections/<collection>/points/scroll", PLAIN)
-async def scroll(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points/scroll", JsonBody(PLAIN))
+async def scroll(call: RequestContext) -> object:
     """A page of points."""
     timeout = call.time_limit
     request = await call.read(read_scroll)
@@ -61,7 +63,7 @@ async def scroll(call: Call) -> object:
     return {"points": rows, "next_page_offset": page.next_offset}
 
 
-async def _streamed_page(call: Call, rows: StreamedRows[Record]) -> object:
+async def _streamed_page(call: RequestContext, rows: StreamedRows[Record]) -> object:
     def next_offset() -> PointId | None:
         return None if rows.beyond is None else rows.beyond.id
 
@@ -73,16 +75,16 @@ async def _streamed_page(call: Call, rows: StreamedRows[Record]) -> object:
     }
 
 
-@routes.read("POST", "/collections/<collection>/points/count", PLAIN)
-async def count(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points/count", JsonBody(PLAIN))
+async def count(call: RequestContext) -> object:
     """The number of points that pass a filter."""
     timeout = call.time_limit
     request = await call.read(read_count)
     return {"count": await call.operations.count(call.collection, request, timeout)}
 
 
-@routes.read("POST", "/collections/<collection>/facet", PLAIN)
-async def facet(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/facet", JsonBody(PLAIN))
+async def facet(call: RequestContext) -> object:
     """The most frequent values of a payload field."""
     timeout = call.time_limit
     request = await call.read(read_facet)

@@ -6,42 +6,43 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...model.queries import Query
-from ..call import STREAM_FROM_POINTS, Call
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import PLAIN
 from ..codecs.queries import read_query, read_query_batch, read_search, read_search_batch
 from ..codecs.results import scored_point_to_json
 from ..codecs.shapes import QUERY_BATCH, SEARCH_BATCH
-from ..outflow import StreamedRows, opened
+from ..request_context import RequestContext
+from ..responses.rows import STREAM_FROM_POINTS, StreamedRows, opened
 from ..routing import Routes
-from ..shapes import PLAIN
 
 routes = Routes()
 
 
-@routes.read("POST", "/collections/<collection>/points/query", PLAIN)
-async def query(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points/query", JsonBody(PLAIN))
+async def query(call: RequestContext) -> object:
     """The answer to one query."""
     return {"points": await _answer(call, read_query)}
 
 
-@routes.read("POST", "/collections/<collection>/points/query/batch", QUERY_BATCH)
-async def query_batch(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points/query/batch", JsonBody(QUERY_BATCH))
+async def query_batch(call: RequestContext) -> object:
     """The answers to several queries, in order."""
     return [{"points": points} for points in await _answer_batch(call, read_query_batch)]
 
 
-@routes.read("POST", "/collections/<collection>/points/search", PLAIN)
-async def search(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points/search", JsonBody(PLAIN))
+async def search(call: RequestContext) -> object:
     """The answer to one search."""
     return await _answer(call, read_search)
 
 
-@routes.read("POST", "/collections/<collection>/points/search/batch", SEARCH_BATCH)
-async def search_batch(call: Call) -> object:
+@routes.read("POST", "/collections/<collection>/points/search/batch", JsonBody(SEARCH_BATCH))
+async def search_batch(call: RequestContext) -> object:
     """The answers to several searches, in order."""
     return await _answer_batch(call, read_search_batch)
 
 
-async def _answer(call: Call, read: Callable[[Any], Query]) -> object:
+async def _answer(call: RequestContext, read: Callable[[Any], Query]) -> object:
     timeout = call.time_limit
     request = await call.read(read)
     if request.limit > STREAM_FROM_POINTS:
@@ -52,7 +53,9 @@ async def _answer(call: Call, read: Callable[[Any], Query]) -> object:
     return await call.rows(points, scored_point_to_json)
 
 
-async def _answer_batch(call: Call, read: Callable[[Any], list[Query]]) -> Sequence[object]:
+async def _answer_batch(
+    call: RequestContext, read: Callable[[Any], list[Query]]
+) -> Sequence[object]:
     timeout = call.time_limit
     requests = await call.read(read)
     answers = await call.operations.query_batch(call.collection, requests, timeout)

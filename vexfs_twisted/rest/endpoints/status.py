@@ -6,14 +6,14 @@ from typing import Any
 
 from ...model.errors import NotFound
 from ...model.status import CallFigures, GrpcStatus
-from ..call import Call
+from ..request_context import RequestContext
 from ..routing import Routes
 
 routes = Routes()
 
 
 @routes.read("GET", "/grpc/status")
-async def grpc_status(call: Call) -> object:
+async def grpc_status(call: RequestContext) -> object:
     """Address, calls by method, streams and their memory. Durations in milliseconds."""
     status = call.status.grpc()
     if status is None:

@@ -7,7 +7,7 @@ hears of the first of its mistakes as it would where the endpoint worked.
 from __future__ import annotations
 
 from ...model.errors import NotSupported
-from ..call import Call
+from ..request_context import RequestContext
 from ..routing import Handler, Routes
 
 _COLLECTION = "/collections/<collection>"
@@ -103,7 +103,7 @@ routes = Routes()
 def _refuse(feature: str) -> Handler:
     """A handler that says that `feature` is missing."""
 
-    async def refuse(call: Call) -> object:
+    async def refuse(call: RequestContext) -> object:
         if "collection" in call.path:
             # Read for its check.
             _ = call.collection

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.updates import Update
-from ..call import Call
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import PLAIN, Shape
 from ..codecs.results import update_result_to_json
 from ..codecs.shapes import PAYLOAD_UPDATE, UPDATE_BATCH, UPDATE_VECTORS, UPSERT
 from ..codecs.updates import (
@@ -19,8 +20,8 @@ from ..codecs.updates import (
     read_update_batch,
 )
 from ..codecs.upserts import read_update_vectors, read_upsert
+from ..request_context import RequestContext
 from ..routing import Handler, Routes
-from ..shapes import PLAIN, Shape
 
 _POINTS = "/collections/<collection>/points"
 
@@ -41,7 +42,7 @@ routes = Routes()
 def _update(read: Callable[[Any], Update]) -> Handler:
     """The handler of one kind of update, given what reads it from a body."""
 
-    async def update(call: Call) -> object:
+    async def update(call: RequestContext) -> object:
         how = call.update_parameters
         found = await call.read(read)
         result = await call.operations.update(call.collection, found, how.wait, how.timeout)
@@ -50,12 +51,12 @@ def _update(read: Callable[[Any], Update]) -> Handler:
     return update
 
 
-for _method, _path, _read, _body in _UPDATES:
-    routes.write(_method, _path, _body)(_update(_read))
+for _method, _path, _read, _shape in _UPDATES:
+    routes.write(_method, _path, JsonBody(_shape))(_update(_read))
 
 
-@routes.write("POST", f"{_POINTS}/batch", UPDATE_BATCH)
-async def batch(call: Call) -> object:
+@routes.write("POST", f"{_POINTS}/batch", JsonBody(UPDATE_BATCH))
+async def batch(call: RequestContext) -> object:
     """Carry out updates one after another."""
     how = call.update_parameters
     updates = await call.read(read_update_batch)

@@ -8,16 +8,17 @@ from typing import Any
 from ...model.device import Finding
 from ...model.errors import DeviceRejected, FormatError
 from ...model.status import CallFigures, DeviceCalls, DeviceStatus
-from ..call import Call
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import SMALL
 from ..codecs.fields import optional, read_object, read_string
+from ..request_context import RequestContext
 from ..routing import Routes
-from ..shapes import SMALL
 
 routes = Routes()
 
 
 @routes.read("GET", "/vexfs/stats")
-async def stats(call: Call) -> object:
+async def stats(call: RequestContext) -> object:
     """Device, collections, points, segments, operations since the start. Times in milliseconds."""
     told = await call.status.stats()
     return {
@@ -33,8 +34,8 @@ async def stats(call: Call) -> object:
     }
 
 
-@routes.write("POST", "/vexfs/device", SMALL, is_local=True)
-async def use_device(call: Call) -> object:
+@routes.write("POST", "/vexfs/device", JsonBody(SMALL), is_local=True)
+async def use_device(call: RequestContext) -> object:
     """Use the device at `path`, or none where it is null; DeviceRejected where it is not sound."""
     path = await call.read(_read_path)
     device = await call.status.use_device(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 from twisted.internet.interfaces import IDelayedCall, ITransport
@@ -11,10 +11,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from .answers import JSON
-
-if TYPE_CHECKING:
-    from .site import ApiSite
+from ..responses.response import JSON
+from .notices import Notices
 
 REQUESTS_A_TURN = 16
 """How many requests that came together are taken before other connections have their turn."""
@@ -24,6 +22,12 @@ MAX_HEAD_BYTES = 16 * 1024
 
 _MAX_LENGTH_LINE = 64
 _TLS_RECORD = b"\x16"
+
+
+class ChannelSite(Protocol):
+    """What a connection needs of the site that it is made by."""
+
+    notices: Notices
 
 
 class StrictChannel(HTTPChannel):
@@ -175,9 +179,9 @@ class StrictChannel(HTTPChannel):
         self.loseConnection()
 
     @property
-    def _site(self) -> ApiSite:
+    def _site(self) -> ChannelSite:
         site: Any = self.site  # type: ignore[attr-defined]
-        return cast("ApiSite", site)
+        return cast(ChannelSite, site)
 
     @property
     def _peer(self) -> str:

@@ -1,4 +1,4 @@
-"""Reads JSON that comes in pieces, a slice at a time: whole values, without whole texts."""
+"""Parses JSON that comes in pieces, a slice at a time: whole values, without whole texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import orjson
 from attrs import define, frozen
 
-from ..model.errors import DomainError, FormatError
-from .bodies import parse
+from ...model.errors import DomainError, FormatError
+from .content import parse
+from .json_scanner import JsonScanner, Marks
 from .shapes import MAX_HELD, Gatherer, RawArray, Shape
-from .structure import Marks, Structure
 
 DENSE_BRACKETS = 16_384
 """Text with more brackets than this is read in smaller slices: each may become an object."""
@@ -63,7 +63,7 @@ class SlicedReader:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
-        self._structure = Structure()
+        self._scanner = JsonScanner()
         self._frames: list[_Frame] = []
         self._pending = bytearray()
         self._place = _Place()
@@ -100,16 +100,16 @@ class SlicedReader:
             if not self._is_object:
                 return
         if self._is_kept:
-            self._structure.state = (len(self._frames), False, False)
+            self._scanner.state = (len(self._frames), False, False)
             text = self._piece(text)
             self._is_kept = False
         self._slice(text, KEPT_BYTES)
 
     def _slice(self, text: bytes, keep: int) -> None:
-        before = self._structure.state
-        marks = self._structure.scan(text)
+        before = self._scanner.state
+        marks = self._scanner.scan(text)
         if len(marks.positions) > DENSE_BRACKETS:
-            self._structure.state = before
+            self._scanner.state = before
             middle = len(text) // 2
             self._slice(text[:middle], 0)
             self._slice(text[middle:], 0)

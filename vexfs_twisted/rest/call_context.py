@@ -1,7 +1,8 @@
-"""How REST calls pass the middleware: what is known of a call, and how its end is told."""
+"""REST calls on their way through the middleware: what they are known by, and how they end."""
 
 from __future__ import annotations
 
+from attrs import define
 from twisted.internet.defer import CancelledError
 from twisted.web.http import Request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -19,14 +20,15 @@ from ..middleware import (
     outcome_of,
 )
 from ..model import errors
-from .answers import Answer, Headers, error_answer
+from .bodies.streaming_body import BodyFormat, StreamingBody
+from .responses.response import Headers, Response, error_response
 
 _HEADER = REQUEST_ID.encode()
 _UNROUTED = Method("rest", "unrouted")
 
 
-class RestPassage(CallContext):
-    """The call context of one request. Belongs to the reactor thread.
+class RestCallContext(CallContext):
+    """The call of one request. Belongs to the reactor thread.
 
     The id of the call goes back to the client in a header. It is entered once: `begin` is for a
     request that is let through before it is complete.
@@ -68,19 +70,38 @@ class RestPassage(CallContext):
             return errors.NotFound.code if is_missing else errors.BadRequest.code
         return outcome_of(error)
 
-    def answer_to(self, error: Exception, seconds: float, headers: Headers = ()) -> Answer:
+    def answer_to(self, error: Exception, seconds: float, headers: Headers = ()) -> Response:
         """How the request is answered that has raised `error`."""
         with bound(request_id=self.call.request_id):
-            return error_answer(error, seconds, headers)
+            return error_response(error, seconds, headers)
+
+
+@define
+class PendingCall:
+    """A call that was let through by its head, and whose body is still arriving.
+
+    `body_format` is None where a body is dropped; `limit` is how many bytes the body may have.
+    """
+
+    context: RestCallContext
+    body_format: BodyFormat | None
+    limit: int
+    body: StreamingBody | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """The call ends before its body does."""
+        self.context.fail(error)
+        if self.body is not None:
+            self.body.close()
 
 
 def refuse(
     chain: MiddlewareChain, request: Request, error: Exception, headers: Headers = ()
-) -> Answer:
+) -> Response:
     """The answer to a request that comes to no endpoint, or what an middleware says to it."""
-    call_context = RestPassage(chain, _UNROUTED, request)
+    context = RestCallContext(chain, _UNROUTED, request)
     try:
-        with call_context:
+        with context:
             raise error
     except Exception as raised:
-        return call_context.answer_to(raised, 0.0, headers)
+        return context.answer_to(raised, 0.0, headers)

@@ -1,4 +1,4 @@
-"""A body on its way from arriving bytes to what it says, in a codec thread."""
+"""JSON bodies that are decoded while they arrive, in worker threads."""
 
 from __future__ import annotations
 
@@ -6,19 +6,49 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from ..model.errors import DomainError
-from .bodies import GZIP_WINDOW, damaged, found_too_large, incomplete, is_packed
+from attrs import frozen
+
+from ...model.errors import DomainError
+from ..settings import RestSettings
+from ..threads import THREAD_FROM_BYTES
+from .content import GZIP_WINDOW, damaged, found_too_large, incomplete, is_packed
+from .json_slices import SlicedReader
 from .shapes import Shape
-from .slicing import SlicedReader
 
 T = TypeVar("T")
 
 STEP_BYTES = 256 * 1024
 """How much is parsed at once. orjson holds the GIL for as long as it takes, some milliseconds."""
 
+SMALL_BYTES = THREAD_FROM_BYTES
+"""Bodies of more than this are decoded while they arrive."""
 
-class BodyDecoder:
-    """Decodes a body piece by piece. In one thread at a time.
+_GZIP_RATIO = 1032
+"""How many times its size a packed body may unpack to."""
+
+
+@frozen
+class JsonBody:
+    """The BodyFormat of JSON, of a shape."""
+
+    shape: Shape
+
+    @property
+    def small_bytes(self) -> int:
+        """See BodyFormat."""
+        return SMALL_BYTES
+
+    def max_bytes(self, settings: RestSettings) -> int:
+        """See BodyFormat."""
+        return settings.max_body_bytes
+
+    def consumer(self, encoding: bytes | None, limit: int) -> JsonDecoder:
+        """See BodyFormat."""
+        return JsonDecoder(encoding, limit, self.shape)
+
+
+class JsonDecoder:
+    """The BodyConsumer of JSON: decodes a body piece by piece.
 
     `encoding` is the body's Content-Encoding; `limit` bounds what it may unpack to, in bytes.
     Errors are kept until the end, for the client is answered when it has sent everything; one of
@@ -28,9 +58,15 @@ class BodyDecoder:
     """
 
     def __init__(self, encoding: bytes | None, limit: int, shape: Shape) -> None:
-        self._unpacker = _Gunzip(limit) if is_packed(encoding) else _Plain()
+        self._is_packed = is_packed(encoding)
+        self._limit = limit
+        self._unpacker = _Gunzip(limit) if self._is_packed else _Plain()
         self._reader: SlicedReader | None = SlicedReader(shape)
         self._broken: DomainError | None = None
+
+    def held(self, received: int) -> int:
+        """See BodyConsumer. A packed body counts for what may be in it."""
+        return min(received * _GZIP_RATIO, self._limit) if self._is_packed else received
 
     def feed(self, pieces: Sequence[bytes]) -> None:
         """Take the next pieces of the body."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..model.errors import DomainError, Overloaded, TimedOut
+from ...model.errors import DomainError, Overloaded, TimedOut
 
 CHECK_S = 10.0
 """While requests wait for room, those that take it up are looked at so often."""
@@ -67,12 +67,12 @@ class BodyBudget:
         """How many requests wait."""
         return len(self._waiting)
 
-    def lease(self, holder: Holder, scale: int = 1, most: int | None = None) -> Lease:
-        """A place in the line for a body that has begun to come.
+    def lease(self, holder: Holder, held: Callable[[int], int] = int) -> Lease:
+        """A place in the queue for a body that has begun to arrive.
 
-        Each byte counts `scale` times, and all together no more than `most`.
+        `held` gives the bytes to count once so many bytes have been received.
         """
-        lease = Lease(self, holder, scale, most)
+        lease = Lease(self, holder, held)
         self._arriving[lease] = None
         return lease
 
@@ -130,32 +130,30 @@ class BodyBudget:
                 if lease.looks >= PATIENCE:
                     expired.append((lease, Overloaded(_NO_ROOM)))
                 continue
-            if lease.seen is not None and lease.size - lease.seen < LEAST_BYTES:
+            if lease.seen is not None and lease.received - lease.seen < LEAST_BYTES:
                 expired.append((lease, TimedOut("the body comes too slowly, and others wait")))
-            lease.seen = lease.size
+            lease.seen = lease.received
         for lease, error in expired:
             lease.expire(error)
 
 
 class Lease:
-    """The part of one body in the budget."""
+    """The share of one body in the budget: `received` bytes of it count as `size`."""
 
-    def __init__(self, budget: BodyBudget, holder: Holder, scale: int, most: int | None) -> None:
+    def __init__(self, budget: BodyBudget, holder: Holder, held: Callable[[int], int]) -> None:
         self._budget = budget
-        self._scale = scale
-        self._most = most
+        self._held = held
         self.holder = holder
+        self.received = 0
         self.size = 0
         self.seen: int | None = None
         self.looks = 0
         self._woken: Deferred[None] | None = None
 
     def add(self, size: int) -> None:
-        """Count more bytes; the holder may be paused. Raises Overloaded."""
-        size *= self._scale
-        if self._most is not None:
-            size = min(size, self._most - self.size)
-        self._budget.take(self, size)
+        """Count `size` more bytes received; the holder may be paused. Raises Overloaded."""
+        self.received += size
+        self._budget.take(self, self._held(self.received) - self.size)
 
     async def ready(self) -> None:
         """Wait, with a complete body, until what it says may be held. Raises Overloaded."""

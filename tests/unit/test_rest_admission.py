@@ -14,10 +14,11 @@ from tests.rest_harness import Connection, Reply, inline, parse_replies, request
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import DomainError, RateLimited, Unauthenticated
-from vexfs_twisted.rest import budget, request
-from vexfs_twisted.rest.oversight import Oversight
+from vexfs_twisted.rest.bodies import budget, json_decoder
+from vexfs_twisted.rest.dependencies import Dependencies
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
+from vexfs_twisted.rest.transport import request
 
 COUNT = "/collections/a/points/count"
 SMALL = 1000
@@ -43,6 +44,7 @@ class Door:
 class ReceptionCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(request, "SMALL_BYTES", SMALL)
+        self.patch(json_decoder, "SMALL_BYTES", SMALL)
         self.clock = Clock()
         self.door = Door()
         self.operations = MemoryOperations()
@@ -58,9 +60,9 @@ class ReceptionCase(SynchronousTestCase):
         def run(function: Callable[..., Any], *args: Any) -> Any:
             return self.run(function, *args)
 
-        oversight = Oversight(MiddlewareChain([self.door]))
+        dependencies = Dependencies(MiddlewareChain([self.door]))
         given = RestSettings(max_body_bytes=100 * SMALL, **settings)
-        self.site = make_site(self.operations, given, self.clock, run, oversight)
+        self.site = make_site(self.operations, given, self.clock, run, dependencies)
 
     def connect(self) -> Connection:
         return Connection(self.site)

@@ -12,16 +12,16 @@ import orjson
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import DomainError
-from vexfs_twisted.rest import slicing
-from vexfs_twisted.rest.bodies import parse
+from vexfs_twisted.rest.bodies import json_slices
+from vexfs_twisted.rest.bodies.content import parse
+from vexfs_twisted.rest.bodies.json_decoder import STEP_BYTES, JsonDecoder
+from vexfs_twisted.rest.bodies.shapes import MAX_HELD, PLAIN, SMALL, Shape
 from vexfs_twisted.rest.codecs.gathering import MAX_ELEMENTS
 from vexfs_twisted.rest.codecs.ids import read_ids
 from vexfs_twisted.rest.codecs.queries import read_count, read_query_batch
 from vexfs_twisted.rest.codecs.shapes import PAYLOAD_UPDATE, QUERY_BATCH, UPDATE_BATCH, UPSERT
 from vexfs_twisted.rest.codecs.updates import read_delete, read_set_payload, read_update_batch
 from vexfs_twisted.rest.codecs.upserts import read_upsert
-from vexfs_twisted.rest.decoding import STEP_BYTES, BodyDecoder
-from vexfs_twisted.rest.shapes import MAX_HELD, PLAIN, SMALL, Shape
 
 LIMIT = 1 << 30
 Read = Callable[[Any], Any]
@@ -84,19 +84,19 @@ class Parser:
 class SlicedCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.parser = Parser()
-        self.patch(slicing, "orjson", self.parser)
+        self.patch(json_slices, "orjson", self.parser)
 
     def decode(self, body: bytes, shape: Shape, read: Read, encoding: bytes | None = None) -> Any:
         """What is made of a body, or the code of its error; and nothing large was parsed."""
-        decoder = BodyDecoder(encoding, LIMIT, shape)
+        decoder = JsonDecoder(encoding, LIMIT, shape)
         for start in range(0, len(body), 65536):
             decoder.feed([body[start : start + 65536]])
         try:
             found = decoder.finish([], read)
         except DomainError as error:
             found = error.code
-        self.assertLess(self.parser.largest, STEP_BYTES + slicing.KEPT_BYTES + 2048)
-        self.assertLess(self.parser.most_brackets, slicing.DENSE_BRACKETS + 8)
+        self.assertLess(self.parser.largest, STEP_BYTES + json_slices.KEPT_BYTES + 2048)
+        self.assertLess(self.parser.most_brackets, json_slices.DENSE_BRACKETS + 8)
         return found
 
 
@@ -125,8 +125,8 @@ class Mistakes(SlicedCase):
     """What is no JSON is told as if the body had been parsed at once."""
 
     def test_where_something_stands_that_must_not(self) -> None:
-        self.patch(slicing, "KEPT_BYTES", 0)
-        self.patch(slicing, "PENDING_BYTES", 0)
+        self.patch(json_slices, "KEPT_BYTES", 0)
+        self.patch(json_slices, "PENDING_BYTES", 0)
         for wrong in (
             *(b"{{", b"{[", b'{"a"{', b'{"a":1{', b'{"a":[1[', b'{"a":[]{', b'{"a":{},['),
             *(b'{"a":1,,', b'{"a":[1,\n,', b'{"a":[1,]', b'{"a":1,}', b'{"a":1,\n]', b"{,"),
@@ -134,7 +134,7 @@ class Mistakes(SlicedCase):
             for start in (b"", b"\n  ", b'{"b":[1,2],"c":'):
                 text = start + wrong + b"1" * 9
                 for size in (1, 3, len(text)):
-                    decoder = BodyDecoder(None, LIMIT, PLAIN)
+                    decoder = JsonDecoder(None, LIMIT, PLAIN)
                     for place in range(0, len(text), size):
                         decoder.feed([text[place : place + size]])
                     told = self.assertRaises(DomainError, decoder.finish, [], read_count)
@@ -176,7 +176,7 @@ class LargeAndSound(SlicedCase):
     def test_a_long_text_is_read_when_it_is_complete(self) -> None:
         payload = {"text": 'x"[{,' * 200_000, "after": 1}
         point = {"id": 1, "vector": [1.0], "payload": payload}
-        decoder = BodyDecoder(None, LIMIT, UPSERT)
+        decoder = JsonDecoder(None, LIMIT, UPSERT)
         decoder.feed([json.dumps({"points": [point]}).encode()])
         upsert = decoder.finish([], read_upsert)
         self.assertEqual(json.loads(upsert.payloads[0]), payload)

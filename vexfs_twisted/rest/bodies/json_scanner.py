@@ -1,4 +1,4 @@
-"""Where the brackets of a JSON text are, and how deep: found in bulk, over bytes split anywhere."""
+"""Finds the brackets of a JSON text, and how deep they are: in bulk, over bytes split anywhere."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Marks:
         return found
 
 
-class Structure:
+class JsonScanner:
     """Finds the brackets of one text that comes in pieces.
 
     What it tells is right up to the first mistake in the text; after that it is of no use, and

@@ -1,4 +1,4 @@
-"""Request bodies: unpacked, parsed and decoded, in a thread where that takes long."""
+"""Content of request bodies: encodings, the errors for size and packing, and JSON texts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Any
 
 import orjson
 
-from ..model.errors import BadRequest, FormatError, PayloadTooLarge
-
-THREAD_FROM_BYTES = 64 * 1024
-"""Bodies of this size and more are decoded, and results encoded, outside the reactor thread."""
+from ...model.errors import BadRequest, FormatError, PayloadTooLarge
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """What zlib is told of a body that is packed by gzip."""

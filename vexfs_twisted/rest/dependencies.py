@@ -1,4 +1,4 @@
-"""What watches over the REST wire."""
+"""What the REST endpoints depend on beside the operations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Unknown:
 
 
 @frozen
-class Oversight:
+class Dependencies:
     """What every call passes, and what tells clients about the server as a whole.
 
     `reservations` bound the memory of answers.

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 from attrs import field, frozen
 
-from ..model.errors import FormatError
+from ...model.errors import FormatError
 
 MAX_DEPTH = 300
 """How deep bodies may be nested: filters inside of filters come to that, payloads to less."""

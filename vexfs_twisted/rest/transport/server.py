@@ -10,11 +10,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.server import Site
 
-from ..lifecycle import EndpointService, has_unread
+from ...lifecycle import EndpointService, has_unread
+from ..settings import RestSettings
 from .channel import StrictChannel
 from .connections import Connections
 from .request import ApiRequest
-from .settings import RestSettings
 
 STOP_GRACE = 10.0
 """Seconds that requests under way get to finish when the server stops."""

@@ -1,9 +1,9 @@
-"""Requests whose bodies are bounded while they arrive."""
+"""Requests whose bodies are bounded and streamed while they arrive."""
 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
@@ -11,23 +11,42 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from ..model.errors import DomainError, Overloaded
-from ..reservations import Reservation
-from .answers import JSON, TEXT, Answer, Headers, error_answer
-from .bodies import THREAD_FROM_BYTES, found_too_large
-from .intake import ROOM, Arrival, Gate
-from .shapes import Shape
-
-if TYPE_CHECKING:
-    from .site import ApiSite
+from ...model.errors import DomainError, Overloaded
+from ...reservations import Reservation
+from ..bodies.content import found_too_large
+from ..bodies.streaming_body import BUDGET, BodyFormat, Gate, StreamingBody
+from ..call_context import PendingCall
+from ..responses.response import TEXT, Headers, Response, StreamingResponse, error_response
+from ..settings import RestSettings
+from ..threads import THREAD_FROM_BYTES
 
 LINGER_BYTES = 256 * 1024 * 1024
 """How much of a refused body is read and dropped, so that a client still sending can hear why."""
 
 SMALL_BYTES = THREAD_FROM_BYTES
-"""Bodies of more than this are decoded while they arrive."""
+"""A refused body of no more than this is dropped, and the connection goes on."""
 
 _CLOSE: Headers = ((b"Connection", b"close"),)
+
+
+class RequestSite(Protocol):
+    """What a request needs of the site that it is made by."""
+
+    settings: RestSettings
+    common_headers: Headers
+
+    def admit(
+        self, request: ApiRequest, length: int | None, headers: Headers
+    ) -> PendingCall | Response | None:
+        """Let a request through whose body is still to come, or answer it, with `headers` more.
+
+        None for one that is answered by its head, whatever its body.
+        """
+
+    def open_body(
+        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: Gate
+    ) -> StreamingBody:
+        """What takes a body of `request` to its consumer while it arrives."""
 
 
 class ApiRequest(Request):
@@ -39,7 +58,7 @@ class ApiRequest(Request):
     that the connection will close: closing with bytes unread would reset the connection and could
     destroy the answer.
 
-    Small bodies are held as text; all others, and those that are packed, are decoded in a thread
+    Small bodies are held as text; all others, and those that are packed, are consumed in a thread
     while they arrive, and counted together.
     """
 
@@ -47,13 +66,13 @@ class ApiRequest(Request):
 
     def __init__(self, channel: HTTPChannel, *args: Any) -> None:
         super().__init__(channel, *args)
-        self._site: ApiSite = channel.site  # type: ignore[attr-defined]
+        self._site: RequestSite = channel.site  # type: ignore[attr-defined]
         self._body = BytesIO()
         self._received = 0
         self._dropped: int | None = None
-        self._arrival: Arrival | None = None
+        self._pending: PendingCall | None = None
         self._gate: Gate | None = None
-        self._reservation: Reservation | None = None
+        self._room: Reservation | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
@@ -62,20 +81,20 @@ class ApiRequest(Request):
         self.content = self._body = BytesIO()
         return data
 
-    def answered_in(self, reservation: Reservation) -> None:
+    def answered_in(self, room: Reservation) -> None:
         """The memory that the answer takes, which is given back once it is out."""
-        self._reservation = reservation
+        self._room = room
 
     def is_out(self) -> None:
         """Nothing of the answer is left here, or nobody will read it."""
-        reservation, self._reservation = self._reservation, None
-        if reservation is not None:
-            reservation.release()
+        room, self._room = self._room, None
+        if room is not None:
+            room.release()
 
-    def take_arrival(self) -> Arrival | None:
+    def take_pending(self) -> PendingCall | None:
         """The call, where there was a body to wait for; it is complete now."""
-        arrival, self._arrival, self._gate = self._arrival, None, None
-        return arrival
+        pending, self._pending, self._gate = self._pending, None, None
+        return pending
 
     def gotLength(self, length: int | None) -> None:
         """The headers are complete; `length` is what they declare, None for chunks."""
@@ -89,44 +108,46 @@ class ApiRequest(Request):
         limit = min(SMALL_BYTES, self._site.settings.max_body_bytes)
         is_short = length is not None and length <= limit
         admitted = self._site.admit(self, length, () if is_short else _CLOSE)
-        if isinstance(admitted, Answer):
+        if isinstance(admitted, Response):
             self._answer_early(admitted, is_last=not is_short)
         else:
-            self._arrival = admitted
+            self._pending = admitted
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body."""
-        limit = self._site.settings.max_body_bytes
+        pending = self._pending
+        limit = self._site.settings.max_body_bytes if pending is None else pending.limit
         self._received += len(data)
         if self._dropped is None and self._received > limit:
             self._refuse(found_too_large(limit))
         if self._dropped is not None:
             self._drop(data)
-        elif self._arrival is not None and self._arrival.route.body is not None:
-            self._take(data, self._arrival, self._arrival.route.body)
+        elif pending is not None and pending.body_format is not None:
+            self._take(data, pending, pending.body_format)
 
-    def _take(self, data: bytes, arrival: Arrival, shape: Shape) -> None:
+    def _take(self, data: bytes, pending: PendingCall, body_format: BodyFormat) -> None:
         try:
-            if arrival.intake is not None:
-                arrival.intake.take(data)
+            if pending.body is not None:
+                pending.body.take(data)
                 return
             self._body.write(data)
-            if self._received > SMALL_BYTES or self.getHeader(b"Content-Encoding") is not None:
+            is_large = self._received > body_format.small_bytes
+            if is_large or self.getHeader(b"Content-Encoding") is not None:
                 self._gate = Gate(IPushProducer(self.transport))
-                arrival.intake = self._site.intake(self, shape, self._gate)
-                arrival.intake.take(self.take_body())
+                pending.body = self._site.open_body(self, body_format, pending.limit, self._gate)
+                pending.body.take(self.take_body())
         except Overloaded as error:
             self._refuse(error)
 
     def pause(self) -> None:
         """See Holder."""
         if self._gate is not None:
-            self._gate.shut(ROOM)
+            self._gate.shut(BUDGET)
 
     def resume(self) -> None:
         """See Holder."""
         if self._gate is not None:
-            self._gate.open(ROOM)
+            self._gate.open(BUDGET)
 
     def expire(self, error: DomainError) -> None:
         """See Holder."""
@@ -142,9 +163,9 @@ class ApiRequest(Request):
     def connectionLost(self, reason: Failure) -> None:
         """The client is gone. A request that is complete by now is carried out if it writes."""
         self.is_lost = True
-        arrival = self.take_arrival()
-        if arrival is not None:
-            arrival.fail(CancelledError())
+        pending = self.take_pending()
+        if pending is not None:
+            pending.fail(CancelledError())
         super().connectionLost(reason)
         self._drop_transport()
         self.is_out()
@@ -172,12 +193,12 @@ class ApiRequest(Request):
 
     def _refuse(self, error: DomainError) -> None:
         """Give up a body that has been let through so far."""
-        arrival = self.take_arrival()
-        if arrival is not None:
-            arrival.fail(error)
-            self._answer_early(arrival.call_context.answer_to(error, 0.0, _CLOSE), is_last=True)
+        pending = self.take_pending()
+        if pending is not None:
+            pending.fail(error)
+            self._answer_early(pending.context.answer_to(error, 0.0, _CLOSE), is_last=True)
 
-    def _answer_early(self, answer: Answer, is_last: bool) -> None:
+    def _answer_early(self, answer: Response, is_last: bool) -> None:
         """Answer, and drop what is still to come."""
         self._dropped = 0
         self.take_body()
@@ -188,15 +209,15 @@ class ApiRequest(Request):
         self.clientproto = b"HTTP/1.1"
         self.write(self.prepare(answer))
 
-    def prepare(self, answer: Answer) -> bytes:
+    def prepare(self, answer: Response) -> bytes:
         """Set status and headers of `answer`; returns the body, which is still to be written."""
         length = (b"Content-Length", b"%d" % len(answer.body))
         self._prepare(answer.status, answer.content_type, (length, *answer.headers))
         return answer.body
 
-    def prepare_large(self) -> None:
-        """Set status and headers of an answer in JSON whose length nobody knows."""
-        self._prepare(200, JSON, ())
+    def prepare_streaming(self, response: StreamingResponse) -> None:
+        """Set status and headers of `response`; its body is written next."""
+        self._prepare(response.status, response.content_type, response.headers)
 
     def break_off(self) -> None:
         """Close the connection in a way that no client takes for the end of the answer."""
@@ -213,6 +234,6 @@ class ApiRequest(Request):
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer for a fault outside all handlers, in the shape that every error has."""
         error = reason.value or Exception("no reason given")
-        self.write(self.prepare(error_answer(error, 0.0)))
+        self.write(self.prepare(error_response(error, 0.0)))
         self.finish()
         return reason

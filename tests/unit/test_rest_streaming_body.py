@@ -18,12 +18,13 @@ from tests.rest_harness import Connection, Reply, RestClient, parse_replies, req
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import FormatError, Unauthenticated, Unavailable
-from vexfs_twisted.rest import decoding, intake, request
-from vexfs_twisted.rest.budget import BodyBudget
-from vexfs_twisted.rest.intake import Gate, Intake
-from vexfs_twisted.rest.oversight import Oversight
+from vexfs_twisted.rest.bodies import json_decoder, streaming_body
+from vexfs_twisted.rest.bodies.budget import BodyBudget
+from vexfs_twisted.rest.bodies.streaming_body import Gate, StreamingBody
+from vexfs_twisted.rest.dependencies import Dependencies
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
+from vexfs_twisted.rest.transport import request
 
 POINTS = "/collections/a/points"
 STEP = 1000
@@ -56,6 +57,9 @@ class Joined:
         self.pieces: list[bytes] = []
         self.error: Exception | None = None
 
+    def held(self, received: int) -> int:
+        return received
+
     def feed(self, pieces: Sequence[bytes]) -> None:
         if self.error is not None:
             raise self.error
@@ -68,49 +72,49 @@ class Joined:
 
 class BackPressure(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(intake, "WORTH_BYTES", 10)
-        self.patch(intake, "WAITING_BYTES", 30)
+        self.patch(streaming_body, "WORTH_BYTES", 10)
+        self.patch(streaming_body, "WAITING_BYTES", 30)
         self.threads = Threads()
-        self.decoder = Joined()
+        self.consumer = Joined()
         self.source = StringTransport()
-        self.intake = self.make(self.threads.run)
+        self.body = self.make(self.threads.run)
 
-    def make(self, run: Callable[..., Deferred[Any]]) -> Intake:
+    def make(self, run: Callable[..., Deferred[Any]]) -> StreamingBody:
         lease = BodyBudget(10**9, 0, Clock()).lease(BodyReader())
-        return Intake(self.decoder, run, Gate(self.source), lease)
+        return StreamingBody(self.consumer, run, Gate(self.source), lease)
 
     def finish(self) -> Deferred[bytes]:
-        return Deferred.fromCoroutine(self.intake.finish(bytes))
+        return Deferred.fromCoroutine(self.body.finish(bytes))
 
     def test_a_thread_is_asked_once_it_is_worth_it_and_one_at_a_time(self) -> None:
-        self.intake.take(b"123456789")
+        self.body.take(b"123456789")
         self.assertEqual(self.threads.jobs, [])
-        self.intake.take(b"a")
-        self.intake.take(b"more than is worth it")
+        self.body.take(b"a")
+        self.body.take(b"more than is worth it")
         self.assertEqual(len(self.threads.jobs), 1)
         self.threads.work()
-        self.assertEqual(self.decoder.pieces, [b"123456789", b"a"])
+        self.assertEqual(self.consumer.pieces, [b"123456789", b"a"])
         self.assertEqual(len(self.threads.jobs), 1)
 
     def test_no_more_is_read_while_much_waits(self) -> None:
-        self.intake.take(b"x" * 10)
-        self.intake.take(b"y" * 30)
+        self.body.take(b"x" * 10)
+        self.body.take(b"y" * 30)
         self.assertEqual(self.source.producerState, "producing")
-        self.intake.take(b"z")
+        self.body.take(b"z")
         self.assertEqual(self.source.producerState, "paused")
         self.threads.work()
         self.assertEqual(self.source.producerState, "producing")
 
     def test_a_transport_that_others_let_go_on_is_stopped_again(self) -> None:
-        self.intake.take(b"x" * 10)
-        self.intake.take(b"y" * 31)
+        self.body.take(b"x" * 10)
+        self.body.take(b"y" * 31)
         self.source.resumeProducing()
-        self.intake.take(b"z")
+        self.body.take(b"z")
         self.assertEqual(self.source.producerState, "paused")
 
     def test_the_end_waits_for_the_thread_and_takes_what_is_left(self) -> None:
-        self.intake.take(b"x" * 10)
-        self.intake.take(b"y" * 31)
+        self.body.take(b"x" * 10)
+        self.body.take(b"y" * 31)
         done = self.finish()
         self.assertEqual(self.source.producerState, "producing")
         self.threads.work()
@@ -119,11 +123,11 @@ class BackPressure(SynchronousTestCase):
         self.assertEqual(self.successResultOf(done), b"x" * 10 + b"y" * 31)
 
     def test_a_thread_that_fails_is_told_at_the_end(self) -> None:
-        self.decoder.error = FormatError("not this")
-        self.intake.take(b"x" * 10)
-        self.intake.take(b"y" * 31)
+        self.consumer.error = FormatError("not this")
+        self.body.take(b"x" * 10)
+        self.body.take(b"y" * 31)
         self.threads.work_all()
-        self.intake.take(b"dropped")
+        self.body.take(b"dropped")
         self.assertEqual(self.threads.jobs, [])
         self.failureResultOf(self.finish(), FormatError)
 
@@ -133,11 +137,11 @@ class BackPressure(SynchronousTestCase):
         self.failureResultOf(Deferred.fromCoroutine(stopped.finish(bytes)), Unavailable)
 
     def test_after_the_close_nothing_is_held_or_done(self) -> None:
-        self.intake.take(b"x" * 10)
-        self.intake.take(b"y" * 29)
-        self.intake.close()
+        self.body.take(b"x" * 10)
+        self.body.take(b"y" * 29)
+        self.body.close()
         self.threads.work()
-        self.intake.take(b"z" * 30)
+        self.body.take(b"z" * 30)
         self.assertEqual(self.threads.jobs, [])
         self.assertEqual(self.source.producerState, "producing")
 
@@ -162,9 +166,10 @@ class Log:
 class Requests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(request, "SMALL_BYTES", 2 * STEP)
-        self.patch(intake, "WORTH_BYTES", STEP)
-        self.patch(intake, "WAITING_BYTES", 4 * STEP)
-        self.patch(decoding, "STEP_BYTES", STEP)
+        self.patch(json_decoder, "SMALL_BYTES", 2 * STEP)
+        self.patch(streaming_body, "WORTH_BYTES", STEP)
+        self.patch(streaming_body, "WAITING_BYTES", 4 * STEP)
+        self.patch(json_decoder, "STEP_BYTES", STEP)
         self.threads = Threads()
         self.log = Log()
         self.operations = MemoryOperations()
@@ -175,8 +180,8 @@ class Requests(SynchronousTestCase):
         client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         self.operations.calls.clear()
         settings = RestSettings(max_body_bytes=limit)
-        oversight = Oversight(MiddlewareChain([self.log]))
-        site = make_site(self.operations, settings, Clock(), self.threads.run, oversight)
+        dependencies = Dependencies(MiddlewareChain([self.log]))
+        site = make_site(self.operations, settings, Clock(), self.threads.run, dependencies)
         site.timeOut = None
         self.connection = Connection(site)
 

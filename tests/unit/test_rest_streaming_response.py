@@ -15,8 +15,9 @@ from tests.rest_operations import ListedStream, MemoryOperations
 from vexfs_twisted.interfaces import OutgoingStream
 from vexfs_twisted.model.errors import Interrupted, TimedOut, TooMany
 from vexfs_twisted.model.queries import Record, ScoredPoint, Scroll
-from vexfs_twisted.rest import call
+from vexfs_twisted.rest import request_context
 from vexfs_twisted.rest.endpoints import points, search
+from vexfs_twisted.rest.responses import rows
 
 POINTS = "/collections/a/points"
 COUNT = 1000
@@ -36,9 +37,9 @@ class Outflows(SynchronousTestCase):
         self.client = client
 
     def make_large(self, stream_from: int = 100) -> None:
-        self.patch(call, "LARGE_BYTES", SMALL)
-        self.patch(call, "_PIECE_BYTES", SMALL)
-        for module in (call, points, search):
+        self.patch(rows, "LARGE_BYTES", SMALL)
+        self.patch(request_context, "PIECE_BYTES", SMALL)
+        for module in (rows, points, search):
             self.patch(module, "STREAM_FROM_POINTS", stream_from)
 
     def send(self, path: str, body: Any) -> None:
@@ -105,7 +106,7 @@ class BackPressure(Outflows):
             jobs.append(lambda: inline(function, *args).chainDeferred(done))
             return done
 
-        self.patch(call, "THREAD_FROM_BYTES", 0)
+        self.patch(request_context, "THREAD_FROM_BYTES", 0)
         connection = self.connection = Connection(
             RestClient(self.operations, run_in_thread=later).site
         )

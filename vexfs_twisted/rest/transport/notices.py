@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
-from ..logs import get_logger
+from ...logs import get_logger
 
 log = get_logger("vexfs.rest")
 

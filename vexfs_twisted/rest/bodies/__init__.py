@@ -1,0 +1,1 @@
+"""Request bodies: taken in pieces, bounded, and consumed while they arrive."""
