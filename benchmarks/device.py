@@ -29,10 +29,10 @@ from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.interfaces import IVectorFile
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.device import DeviceMetric
-from vexfs_twisted.model.queries import NearestToVector, Query
+from vexfs_twisted.model.queries import NearestToVector, Query, QueryBatch
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.storage.mirror.mirror import Mirror
@@ -96,7 +96,7 @@ def engine(count: int, path: str | None = None) -> Rates:
             while mirror.status().waiting and path is not None:
                 sleep(0.01)
             found[metric.name] = rate(lambda turn, c=collection: query(c, data[turn % count]))
-        found["metadata"] = rate(lambda _: collection.info())
+        found["metadata"] = rate(lambda _: collection.read(CollectionInfoRequest()))
         assert mirror.status().attached is (path is not None), mirror.status().detached
         mirror.detach()
         catalog.close()
@@ -113,7 +113,7 @@ def upsert(collection: Collection, first: int, batch: NDArray[np.float32]) -> No
 
 def query(collection: Collection, vector: NDArray[np.float32]) -> None:
     """Search the engine."""
-    (points,) = collection.query_batch([Query(NearestToVector(vector), limit=LIMIT)])
+    (points,) = collection.read(QueryBatch([Query(NearestToVector(vector), limit=LIMIT)]))
     assert len(points) == LIMIT
 
 

@@ -173,7 +173,7 @@ def in_turns(*works: Callable[[], object]) -> list[float]:
 def our_works(collection: Collection, wanted: Filter) -> list[Callable[[], object]]:
     """A count and a page of ours."""
     page = Scroll(limit=PAGE, filter=wanted, selection=Selection(ALL_PAYLOAD))
-    return [lambda: collection.count(Count(wanted)), lambda: collection.scroll(page)]
+    return [lambda: collection.read(Count(wanted)), lambda: collection.read(page)]
 
 
 def peer_works(shard: Any, wanted: Any) -> list[Callable[[], object]]:
@@ -200,8 +200,8 @@ def compare(title: str, collection: Collection, shard: Any, client: QdrantClient
     print()
     for name, spelled in FILTERS.items():
         wanted, theirs = read_filter(spelled), edge_filter(spelled)
-        first = seconds(lambda wanted=wanted: collection.count(Count(wanted)))  # type: ignore[misc]
-        rows = collection.count(Count(wanted))
+        first = seconds(lambda wanted=wanted: collection.read(Count(wanted)))  # type: ignore[misc]
+        rows = collection.read(Count(wanted))
         sides = (
             our_works(collection, wanted),
             peer_works(shard, theirs),

@@ -23,6 +23,7 @@ from vexfs_twisted.model.collection import (
     ClusterInfo,
     CollectionConfig,
     CollectionInfo,
+    CollectionInfoRequest,
     CreateAlias,
     CreateCollection,
     DeleteAlias,
@@ -30,11 +31,11 @@ from vexfs_twisted.model.collection import (
     changed_config,
     new_config,
 )
-from vexfs_twisted.model.errors import AlreadyExists, NotFound, unknown_collection
+from vexfs_twisted.model.errors import AlreadyExists, NotFound, NotSupported, unknown_collection
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.names import check_new_collection_name
-from vexfs_twisted.model.optimizations import Optimizations
+from vexfs_twisted.model.optimizations import Optimizations, OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex, FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
@@ -43,14 +44,16 @@ from vexfs_twisted.model.queries import (
     NearestToVector,
     Page,
     PayloadMode,
+    PointsRequest,
     Query,
+    QueryBatch,
     Record,
+    Retrieve,
     ScoredPoint,
     Scroll,
     Selection,
-    check_query,
-    check_scroll,
 )
+from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.model.streams import Batch, P
 from vexfs_twisted.model.updates import (
     DeletePoints,
@@ -146,8 +149,32 @@ class MemoryOperations:
     def collection_exists(self, name: str) -> Deferred[bool]:
         return succeed(self.aliases.get(name, name) in self.collections)
 
-    def collection_info(self, name: str) -> Deferred[CollectionInfo]:
-        return maybeDeferred(self._info, name)
+    def read(
+        self, name: str, request: ReadRequest[Any], timeout: float | None = None
+    ) -> Deferred[Any]:
+        self.calls.append(("read", (name, request, timeout)))
+        return maybeDeferred(self._read, name, request)
+
+    def _read(self, name: str, request: ReadRequest[Any]) -> Any:
+        request.check()
+        match request:
+            case CollectionInfoRequest():
+                return self._info(name)
+            case OptimizationsRequest():
+                return self._told(name)
+            case Retrieve():
+                return self._retrieve(name, request.ids, request.selection)
+            case Scroll():
+                return self._scroll(name, request)
+            case Count():
+                return len(self._passing(self._kept(name), request.filter))
+            case Facet():
+                return self._facet(name, request)
+            case Query():
+                return self._query(name, request)
+            case QueryBatch():
+                return [self._query(name, query) for query in request.queries]
+        raise NotSupported(type(request).__name__)
 
     def _info(self, name: str) -> CollectionInfo:
         kept = self._kept(name)
@@ -159,9 +186,6 @@ class MemoryOperations:
             optimizer_error=self.optimizer_error,
             payload_schema=dict(kept.indexes),
         )
-
-    def optimizations(self, name: str) -> Deferred[Optimizations]:
-        return maybeDeferred(self._told, name)
 
     def _told(self, name: str) -> Optimizations:
         self._kept(name)
@@ -224,27 +248,12 @@ class MemoryOperations:
             return list(update.ids)
         return self._passing(kept, update.filter)
 
-    def retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> Deferred[list[Record]]:
-        self.calls.append(("retrieve", (name, ids, selection, timeout)))
-        return maybeDeferred(self._retrieve, name, ids, selection)
-
     def _retrieve(self, name: str, ids: Sequence[PointId], selection: Selection) -> list[Record]:
         points = self._kept(name).points
         found = [point_id for point_id in dict.fromkeys(ids) if point_id in points]
         return [_record(point_id, points[point_id], selection) for point_id in found]
 
-    def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Deferred[Page]:
-        self.calls.append(("scroll", (name, request, timeout)))
-        return maybeDeferred(self._scroll, name, request)
-
     def _scroll(self, name: str, request: Scroll) -> Page:
-        check_scroll(request)
         kept = self._kept(name)
         ids = sorted(self._passing(kept, request.filter), key=sort_key)
         if request.offset is not None:
@@ -260,35 +269,12 @@ class MemoryOperations:
             return Page([record._replace(order_value=v) for record, v in pairs], None)
         return Page(page, ids[request.limit] if len(ids) > request.limit else None)
 
-    def count(self, name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
-        self.calls.append(("count", (name, request, timeout)))
-        return maybeDeferred(lambda: len(self._passing(self._kept(name), request.filter)))
-
-    def facet(
-        self, name: str, request: Facet, timeout: float | None = None
-    ) -> Deferred[list[FacetHit]]:
-        self.calls.append(("facet", (name, request, timeout)))
-        return maybeDeferred(self._facet, name, request)
-
     def _facet(self, name: str, request: Facet) -> list[FacetHit]:
         points = self._kept(name).points.values()
         values = [orjson.loads(point.payload)[request.key.text] for point in points]
         return [FacetHit(*pair) for pair in Counter(values).most_common(request.limit)]
 
-    def query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> Deferred[Sequence[ScoredPoint]]:
-        self.calls.append(("query", (name, query, timeout)))
-        return maybeDeferred(self._query, name, query)
-
-    def query_batch(
-        self, name: str, queries: Sequence[Query], timeout: float | None = None
-    ) -> Deferred[list[Sequence[ScoredPoint]]]:
-        self.calls.append(("query_batch", (name, queries, timeout)))
-        return maybeDeferred(lambda: [self._query(name, query) for query in queries])
-
     def _query(self, name: str, query: Query) -> list[ScoredPoint]:
-        check_query(query)
         kept = self._kept(name)
         scored = []
         for point_id in self._passing(kept, query.filter):
@@ -301,23 +287,15 @@ class MemoryOperations:
         scored.sort(key=lambda point: (-point.score, sort_key(point.id)))
         return scored[query.offset : query.offset + query.limit]
 
-    def stream_scroll(
-        self, name: str, request: Scroll, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[Record]]:
-        self.calls.append(("stream_scroll", (name, request, timeout)))
-        return maybeDeferred(lambda: self._streamed(self._scroll(name, request).records))
+    def stream(
+        self, name: str, request: PointsRequest[Any, P], timeout: float | None = None
+    ) -> Deferred[OutgoingStream[P]]:
+        self.calls.append(("stream", (name, request, timeout)))
+        return maybeDeferred(self._stream, name, request)
 
-    def stream_query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[ScoredPoint]]:
-        self.calls.append(("stream_query", (name, query, timeout)))
-        return maybeDeferred(lambda: self._streamed(self._query(name, query)))
-
-    def stream_retrieve(
-        self, name: str, ids: Sequence[PointId], selection: Selection, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[Record]]:
-        self.calls.append(("stream_retrieve", (name, ids, selection, timeout)))
-        return maybeDeferred(lambda: self._streamed(self._retrieve(name, ids, selection)))
+    def _stream(self, name: str, request: PointsRequest[Any, Any]) -> OutgoingStream[Any]:
+        read = self._read(name, request)
+        return self._streamed(read.records if isinstance(request, Scroll) else read)
 
     def stream_upsert(
         self, acknowledge: bool = False, timeout: float | None = None

@@ -12,36 +12,18 @@ that has been accepted is carried out whatever happens to its Deferred.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from .model.collection import (
-    Alias,
-    AliasAction,
-    ClusterInfo,
-    CollectionInfo,
-    CreateCollection,
-    UpdateCollection,
-)
+from .model.collection import Alias, AliasAction, ClusterInfo, CreateCollection, UpdateCollection
 from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
-from .model.ids import PointId
-from .model.optimizations import Optimizations
-from .model.queries import (
-    Count,
-    Facet,
-    FacetHit,
-    Page,
-    Query,
-    Record,
-    ScoredPoint,
-    Scroll,
-    Selection,
-)
+from .model.queries import PointsRequest
 from .model.read_context import ReadContext
+from .model.reads import Answer, ReadRequest
 from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
@@ -229,11 +211,20 @@ class IStorage(Interface):
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[None]:
         """Carry out the actions in order; none takes effect when one fails."""
 
-    def collection_info(name: str, context: ReadContext | None = None) -> Deferred[CollectionInfo]:
-        """Describe a collection."""
+    def read(
+        name: str, request: ReadRequest[Answer], context: ReadContext | None = None
+    ) -> Deferred[Answer]:
+        """The answer to a request, all on one moment of the collection."""
 
-    def optimizations(name: str) -> Deferred[Optimizations]:
-        """What is done behind a collection, what waits and what has been done."""
+    def open_cursor(
+        name: str, request: PointsRequest[Any, P], context: ReadContext | None = None
+    ) -> Deferred[BatchCursor[P]]:
+        """A cursor over what `read` answers; the limit of a scroll is that of all pages.
+
+        A query is ranked at once, and its points are fetched as they are read. The Deferred is not
+        to be cancelled: a cursor must be closed. Its allowance is for all that is read by it. A few
+        threads serve all cursors, and leave the others to reads that are answered whole.
+        """
 
     def update(name: str, update: Update) -> Deferred[int]:
         """Carry out an update durably; fires with its operation id once it is on disk."""
@@ -249,53 +240,6 @@ class IStorage(Interface):
 
         Fires with the operation ids and, where one has failed, its error last.
         """
-
-    def retrieve(
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        context: ReadContext | None = None,
-    ) -> Deferred[list[Record]]:
-        """The points that exist among `ids`, in the order asked for, each once."""
-
-    def open_retrieve(
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        context: ReadContext | None = None,
-    ) -> Deferred[BatchCursor[Record]]:
-        """A cursor over what `retrieve` answers.
-
-        Like those of the other cursors, the Deferred is not to be cancelled: a cursor must be
-        closed. Its allowance is for all that is read by it. A few threads serve all cursors, and
-        leave the others to reads that are answered whole.
-        """
-
-    def open_scroll(
-        name: str, request: Scroll, context: ReadContext | None = None
-    ) -> Deferred[BatchCursor[Record]]:
-        """A cursor over all points of a scroll, up to its limit."""
-
-    def open_query(
-        name: str, query: Query, context: ReadContext | None = None
-    ) -> Deferred[BatchCursor[ScoredPoint]]:
-        """A cursor over the answer to a query: ranked at once, fetched as it is read."""
-
-    def scroll(name: str, request: Scroll, context: ReadContext | None = None) -> Deferred[Page]:
-        """A page of points in the order of their ids."""
-
-    def count(name: str, request: Count, context: ReadContext | None = None) -> Deferred[int]:
-        """The exact number of points that pass a filter."""
-
-    def facet(
-        name: str, request: Facet, context: ReadContext | None = None
-    ) -> Deferred[list[FacetHit]]:
-        """The most frequent values of a payload field, by count descending, then by value."""
-
-    def query_batch(
-        name: str, queries: Sequence[Query], context: ReadContext | None = None
-    ) -> Deferred[list[Sequence[ScoredPoint]]]:
-        """The answers to several queries, all on one moment of the collection."""
 
 
 class IOperations(Interface):
@@ -323,11 +267,10 @@ class IOperations(Interface):
     def collection_exists(name: str) -> Deferred[bool]:
         """Whether a collection or an alias of that name exists."""
 
-    def collection_info(name: str) -> Deferred[CollectionInfo]:
-        """Describe a collection."""
-
-    def optimizations(name: str) -> Deferred[Optimizations]:
-        """What is done behind a collection, what waits and what has been done."""
+    def read(
+        name: str, request: ReadRequest[Answer], timeout: float | None = None
+    ) -> Deferred[Answer]:
+        """The answer to a request, all on one moment of the collection."""
 
     def cluster_info(name: str) -> Deferred[ClusterInfo]:
         """Where the collection lives."""
@@ -353,56 +296,20 @@ class IOperations(Interface):
     ) -> Deferred[list[UpdateResult]]:
         """Carry out updates one after another, each as `update` does; the first error ends it."""
 
-    def retrieve(
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> Deferred[list[Record]]:
-        """The points that exist among `ids`, in the order asked for, each once."""
-
-    def scroll(name: str, request: Scroll, timeout: float | None = None) -> Deferred[Page]:
-        """A page of points in the order of their ids."""
-
-    def count(name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
-        """The exact number of points that pass a filter."""
-
-    def facet(name: str, request: Facet, timeout: float | None = None) -> Deferred[list[FacetHit]]:
-        """The most frequent values of a payload field, by count descending, then by value."""
-
-    def query(
-        name: str, query: Query, timeout: float | None = None
-    ) -> Deferred[Sequence[ScoredPoint]]:
-        """The answer to one query."""
-
-    def query_batch(
-        name: str, queries: Sequence[Query], timeout: float | None = None
-    ) -> Deferred[list[Sequence[ScoredPoint]]]:
-        """The answers to several queries, in order, all on one moment of the collection."""
-
 
 class IStreamOperations(IOperations):
     """IOperations with streams. What the layer of operations provides to the wires."""
 
-    def stream_scroll(
-        name: str, request: Scroll, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[Record]]:
-        """All points of a scroll, as of one moment; `model.streams.UNLIMITED` is no limit.
+    def stream(
+        name: str, request: PointsRequest[Any, P], timeout: float | None = None
+    ) -> Deferred[OutgoingStream[P]]:
+        """The points that `read` answers; `model.streams.UNLIMITED` is no limit of a scroll.
 
-        This and the next two fire when the first batch is being read, and fail with TooMany when as
-        many streams are open as may be. `timeout` is for the stream as a whole. Cancelling the
-        Deferred closes the stream.
+        All on one moment. A query is ranked when this fires, and its points are fetched as they are
+        taken. Fires when the first batch is being read, and fails with TooMany when as many streams
+        are open as may be. `timeout` is for the stream as a whole. Cancelling the Deferred closes
+        the stream.
         """
-
-    def stream_query(
-        name: str, query: Query, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[ScoredPoint]]:
-        """The answer to a query, ranked when this fires, its points fetched as they are taken."""
-
-    def stream_retrieve(
-        name: str, ids: Sequence[PointId], selection: Selection, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[Record]]:
-        """The points that exist among `ids`, in the order asked for, each once."""
 
     def stream_upsert(
         acknowledge: bool = False, timeout: float | None = None

@@ -21,6 +21,7 @@ from tests.suites.values import Point, unnamed, upsert
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IStorage
 from vexfs_twisted.model.queries import Count
+from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
@@ -59,8 +60,11 @@ class GatedStorage:
         self._through(self._storage.update, *arguments).chainDeferred(answered)
         return answered
 
-    def count(self, *arguments: Any) -> Deferred[int]:
-        return self._through(self._storage.count, *arguments)
+    def read(self, name: str, request: ReadRequest[Any], *arguments: Any) -> Deferred[Any]:
+        read = self._storage.read
+        if isinstance(request, Count):
+            return self._through(read, name, request, *arguments)
+        return read(name, request, *arguments)
 
     def create_collection(self, *arguments: Any) -> Deferred[None]:
         return self._through(self._storage.create_collection, *arguments)
@@ -126,7 +130,7 @@ class GatedCase(TestCase):
     async def until_count(self, count: int) -> None:
         """Wait until the collection `c` holds so many points."""
         for _ in range(int(_PATIENCE / 0.01)):
-            if await self.operations.count("c", Count()) == count:
+            if await self.operations.read("c", Count()) == count:
                 return
             await deferLater(reactor, 0.01)
         raise self.failureException("the points never came")

@@ -14,13 +14,13 @@ from tests.mirror_support import SETTINGS, wait_until_settled
 from tests.suites.device import Fault, MemoryDevice
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IOperations, IStreamOperations
+from vexfs_twisted.model.queries import PointsRequest, Query, QueryBatch
+from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.storage.mirror.mirror import Mirror
 from vexfs_twisted.storage.service import StorageService
 
 reactor: Any = _reactor
-
-_SEARCHES = ("query", "query_batch", "stream_query")
 
 
 class _Settled:
@@ -33,13 +33,26 @@ class _Settled:
         self._catalog = catalog
 
     def __getattr__(self, name: str) -> Any:
-        if name in _SEARCHES:
-            # The mirror has threads of its own, so the reactor may wait for it; it is told of what
-            # was written only after those who wrote have been answered, which may be now.
-            for collection in self._catalog.names():
-                self._mirror.attend(self._catalog.get(collection))
-            wait_until_settled(self._mirror)
         return getattr(self._operations, name)
+
+    def read(self, name: str, request: ReadRequest[Any], timeout: float | None = None) -> Any:
+        if isinstance(request, Query | QueryBatch):
+            self._settle()
+        return self._operations.read(name, request, timeout)
+
+    def stream(
+        self, name: str, request: PointsRequest[Any, Any], timeout: float | None = None
+    ) -> Any:
+        if isinstance(request, Query):
+            self._settle()
+        return self._operations.stream(name, request, timeout)
+
+    def _settle(self) -> None:
+        # The mirror has threads of its own, so the reactor may wait for it; it is told of what was
+        # written only after those who wrote have been answered, which may be now.
+        for collection in self._catalog.names():
+            self._mirror.attend(self._catalog.get(collection))
+        wait_until_settled(self._mirror)
 
 
 class MirroredCase(TestCase):

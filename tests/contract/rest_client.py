@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -23,6 +23,7 @@ from vexfs_twisted.model.collection import (
     AliasAction,
     ClusterInfo,
     CollectionInfo,
+    CollectionInfoRequest,
     CreateCollection,
     UpdateCollection,
 )
@@ -38,19 +39,20 @@ from vexfs_twisted.model.errors import (
     Unavailable,
     ValidationError,
 )
-from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.optimizations import Optimizations
+from vexfs_twisted.model.optimizations import Optimizations, OptimizationsRequest
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
     FacetHit,
     Page,
     Query,
+    QueryBatch,
     Record,
+    Retrieve,
     ScoredPoint,
     Scroll,
-    Selection,
 )
+from vexfs_twisted.model.reads import Answer, ReadRequest
 from vexfs_twisted.model.updates import Update, UpdateResult, Upsert
 
 ERRORS: Mapping[int, tuple[type[DomainError], ...]] = {
@@ -173,12 +175,20 @@ class RestOperations:
         return result["exists"]
 
     @deferred
-    async def collection_info(self, name: str) -> CollectionInfo:
+    async def read(
+        self, name: str, request: ReadRequest[Answer], timeout: float | None = None
+    ) -> Answer:
+        return await _READS[type(request)](self, name, request, timeout)
+
+    async def _info(
+        self, name: str, _: CollectionInfoRequest, timeout: float | None
+    ) -> CollectionInfo:
         result = await self._call("GET", "/collections/{collection_name}", name)
         return model_json.read_collection_info(result)
 
-    @deferred
-    async def optimizations(self, name: str) -> Optimizations:
+    async def _optimizations(
+        self, name: str, _: OptimizationsRequest, timeout: float | None
+    ) -> Optimizations:
         path = "/collections/{collection_name}/optimizations"
         query = {"with": "queued,completed,idle_segments", "completed_limit": "100"}
         return model_json.read_optimizations(await self._call("GET", path, name, None, query))
@@ -221,54 +231,38 @@ class RestOperations:
         result = await self._call("POST", path, name, body, _waiting(wait, timeout))
         return list(map(model_json.read_update_result, result))
 
-    @deferred
-    async def retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> list[Record]:
-        body = {"ids": list(ids), **model_json.selection(selection)}
+    async def _retrieve(self, name: str, request: Retrieve, timeout: float | None) -> list[Record]:
+        body = {"ids": list(request.ids), **model_json.selection(request.selection)}
         path = "/collections/{collection_name}/points"
         result = await self._call("POST", path, name, body, _timeout(timeout))
         return [model_json.read_record(record) for record in result]
 
-    @deferred
-    async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
+    async def _scroll(self, name: str, request: Scroll, timeout: float | None) -> Page:
         path = "/collections/{collection_name}/points/scroll"
         result = await self._call("POST", path, name, model_json.scroll(request), _timeout(timeout))
         records = [model_json.read_record(record) for record in result["points"]]
         return Page(records, result["next_page_offset"])
 
-    @deferred
-    async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
+    async def _count(self, name: str, request: Count, timeout: float | None) -> int:
         path = "/collections/{collection_name}/points/count"
         result = await self._call("POST", path, name, model_json.count(request), _timeout(timeout))
         return result["count"]
 
-    @deferred
-    async def facet(
-        self, name: str, request: Facet, timeout: float | None = None
-    ) -> list[FacetHit]:
+    async def _facet(self, name: str, request: Facet, timeout: float | None) -> list[FacetHit]:
         path = "/collections/{collection_name}/facet"
         result = await self._call("POST", path, name, model_json.facet(request), _timeout(timeout))
         return [FacetHit(**hit) for hit in result["hits"]]
 
-    @deferred
-    async def query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> Sequence[ScoredPoint]:
+    async def _query(self, name: str, query: Query, timeout: float | None) -> Sequence[ScoredPoint]:
         path = "/collections/{collection_name}/points/query"
         result = await self._call("POST", path, name, model_json.query(query), _timeout(timeout))
         return [model_json.read_scored_point(point) for point in result["points"]]
 
-    @deferred
-    async def query_batch(
-        self, name: str, queries: Sequence[Query], timeout: float | None = None
+    async def _query_batch(
+        self, name: str, request: QueryBatch, timeout: float | None
     ) -> list[Sequence[ScoredPoint]]:
         path = "/collections/{collection_name}/points/query/batch"
-        body = {"searches": [model_json.query(query) for query in queries]}
+        body = {"searches": [model_json.query(query) for query in request.queries]}
         result = await self._call("POST", path, name, body, _timeout(timeout))
         return [list(map(model_json.read_scored_point, hits["points"])) for hits in result]
 
@@ -304,6 +298,18 @@ def _segment(name: str) -> str:
 def _literal(path: str) -> str:
     """A path that is formatted into itself."""
     return path.replace("{", "{{").replace("}", "}}")
+
+
+_READS: Mapping[type[ReadRequest[Any]], Callable[..., Awaitable[Any]]] = {
+    CollectionInfoRequest: RestOperations._info,
+    OptimizationsRequest: RestOperations._optimizations,
+    Retrieve: RestOperations._retrieve,
+    Scroll: RestOperations._scroll,
+    Count: RestOperations._count,
+    Facet: RestOperations._facet,
+    Query: RestOperations._query,
+    QueryBatch: RestOperations._query_batch,
+}
 
 
 def _waiting(wait: bool, timeout: float | None) -> dict[str, str]:

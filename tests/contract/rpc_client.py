@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -18,6 +18,7 @@ from vexfs_twisted.model.collection import (
     AliasAction,
     ClusterInfo,
     CollectionInfo,
+    CollectionInfoRequest,
     CreateCollection,
     UpdateCollection,
 )
@@ -33,19 +34,19 @@ from vexfs_twisted.model.errors import (
     Unavailable,
     ValidationError,
 )
-from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.optimizations import Optimizations
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
     FacetHit,
     Page,
     Query,
+    QueryBatch,
     Record,
+    Retrieve,
     ScoredPoint,
     Scroll,
-    Selection,
 )
+from vexfs_twisted.model.reads import Answer, ReadRequest
 from vexfs_twisted.model.updates import Update, UpdateResult
 from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import collections_pb2 as pb
@@ -142,14 +143,17 @@ class RpcOperations:
         return (await self._call("Collections/CollectionExists", message)).result.exists
 
     @deferred
-    async def collection_info(self, name: str) -> CollectionInfo:
+    async def read(
+        self, name: str, request: ReadRequest[Answer], timeout: float | None = None
+    ) -> Answer:
+        return await _READS[type(request)](self, name, request, timeout)
+
+    async def _info(
+        self, name: str, _: CollectionInfoRequest, timeout: float | None
+    ) -> CollectionInfo:
         message = pb.GetCollectionInfoRequest(collection_name=name)
         response = await self._call("Collections/Get", message)
         return collection_messages.read_collection_info(response.result)
-
-    @deferred
-    async def optimizations(self, name: str) -> Optimizations:
-        raise NotImplementedError("gRPC has no such call")
 
     @deferred
     async def cluster_info(self, name: str) -> ClusterInfo:
@@ -190,20 +194,12 @@ class RpcOperations:
         response = await self._call("Points/UpdateBatch", message)
         return list(map(point_messages.read_update_result, response.result))
 
-    @deferred
-    async def retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> list[Record]:
-        message = point_messages.get(name, ids, selection, _timeout(timeout))
+    async def _retrieve(self, name: str, request: Retrieve, timeout: float | None) -> list[Record]:
+        message = point_messages.get(name, request.ids, request.selection, _timeout(timeout))
         response = await self._call("Points/Get", message)
-        return [point_messages.read_record(record, selection) for record in response.result]
+        return [point_messages.read_record(r, request.selection) for r in response.result]
 
-    @deferred
-    async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
+    async def _scroll(self, name: str, request: Scroll, timeout: float | None) -> Page:
         message = point_messages.scroll(name, request, _timeout(timeout))
         response = await self._call("Points/Scroll", message)
         records = [point_messages.read_record(r, request.selection) for r in response.result]
@@ -211,38 +207,30 @@ class RpcOperations:
             return Page(records, None)
         return Page(records, point_messages.read_point_id(response.next_page_offset))
 
-    @deferred
-    async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
+    async def _count(self, name: str, request: Count, timeout: float | None) -> int:
         message = point_messages.count(name, request, _timeout(timeout))
         return (await self._call("Points/Count", message)).result.count
 
-    @deferred
-    async def facet(
-        self, name: str, request: Facet, timeout: float | None = None
-    ) -> list[FacetHit]:
+    async def _facet(self, name: str, request: Facet, timeout: float | None) -> list[FacetHit]:
         message = point_messages.facet(name, request, _timeout(timeout))
         response = await self._call("Points/Facet", message)
         return list(map(point_messages.read_facet_hit, response.hits))
 
-    @deferred
-    async def query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> Sequence[ScoredPoint]:
+    async def _query(self, name: str, query: Query, timeout: float | None) -> Sequence[ScoredPoint]:
         message = point_messages.query(name, query, _timeout(timeout))
         response = await self._call("Points/Query", message)
         return [point_messages.read_scored_point(p, query.selection) for p in response.result]
 
-    @deferred
-    async def query_batch(
-        self, name: str, queries: Sequence[Query], timeout: float | None = None
+    async def _query_batch(
+        self, name: str, request: QueryBatch, timeout: float | None
     ) -> list[Sequence[ScoredPoint]]:
-        messages = [point_messages.query(name, query, {}) for query in queries]
+        messages = [point_messages.query(name, query, {}) for query in request.queries]
         parts: dict[str, Any] = {"query_points": messages, **_timeout(timeout)}
         batch = points_pb2.QueryBatchPoints(collection_name=name, **parts)
         response = await self._call("Points/QueryBatch", batch)
         return [
             [point_messages.read_scored_point(point, query.selection) for point in hits.result]
-            for hits, query in zip(response.result, queries, strict=True)
+            for hits, query in zip(response.result, request.queries, strict=True)
         ]
 
     async def _call(self, method: str, message: Any) -> Any:
@@ -253,6 +241,17 @@ class RpcOperations:
             raise error_from(call.details(), ERRORS[call.code()]) from None
         assert response.time > 0, "a response without its time"
         return response
+
+
+_READS: Mapping[type[ReadRequest[Any]], Callable[..., Awaitable[Any]]] = {
+    CollectionInfoRequest: RpcOperations._info,
+    Retrieve: RpcOperations._retrieve,
+    Scroll: RpcOperations._scroll,
+    Count: RpcOperations._count,
+    Facet: RpcOperations._facet,
+    Query: RpcOperations._query,
+    QueryBatch: RpcOperations._query_batch,
+}
 
 
 def _waiting(wait: bool, timeout: float | None) -> dict[str, Any]:

@@ -18,16 +18,15 @@ from tests.contract import point_messages, update_messages
 from tests.contract.client_parts import deferred, error_from
 from tests.contract.rpc_client import ERRORS, RpcClient, RpcOperations
 from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, OutgoingStream
-from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import (
     NearestToVector,
+    PointsRequest,
     Query,
-    Record,
-    ScoredPoint,
+    Retrieve,
     Scroll,
     Selection,
 )
-from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement, Batch
+from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement, Batch, P
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import flat_pb2
@@ -45,10 +44,22 @@ class RpcStreamOperations(RpcOperations):
         super().__init__(client)
         self._channel = client.channel
 
-    def stream_scroll(
-        self, name: str, request: Scroll, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[Record]]:
-        assert timeout is None and request.order_by is None, "the schema cannot say it"
+    def stream(
+        self, name: str, request: PointsRequest[Any, P], timeout: float | None = None
+    ) -> Deferred[OutgoingStream[P]]:
+        assert timeout is None, "the schema cannot say it"
+        opening: Any
+        if isinstance(request, Scroll):
+            opening = self._scrolled(name, request)
+        elif isinstance(request, Retrieve):
+            opening = self._retrieved(name, request)
+        else:
+            assert isinstance(request, Query)
+            opening = self._queried(name, request)
+        return opening
+
+    def _scrolled(self, name: str, request: Scroll) -> Deferred[Any]:
+        assert request.order_by is None, "the schema cannot say it"
         # A field of 32 bits holds a limit; where it is not set, there is none.
         whole = request.limit == UNLIMITED
         limited = evolve(request, limit=1) if whole else request
@@ -58,10 +69,8 @@ class RpcStreamOperations(RpcOperations):
             "StreamScroll", message, request.selection, point_messages.read_record
         )
 
-    def stream_query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[ScoredPoint]]:
-        assert timeout is None and isinstance(query.target, NearestToVector)
+    def _queried(self, name: str, query: Query) -> Deferred[Any]:
+        assert isinstance(query.target, NearestToVector)
         message = flat_pb2.SearchPointsRequest(vector=query.target.vector.tolist())
         _copy(point_messages.query(name, query, {}), message, ("query", "using"))
         if query.using:
@@ -70,13 +79,12 @@ class RpcStreamOperations(RpcOperations):
             "StreamSearchPoints", message, query.selection, point_messages.read_scored_point
         )
 
-    def stream_retrieve(
-        self, name: str, ids: Sequence[PointId], selection: Selection, timeout: float | None = None
-    ) -> Deferred[OutgoingStream[Record]]:
-        assert timeout is None
+    def _retrieved(self, name: str, request: Retrieve) -> Deferred[Any]:
         message = flat_pb2.GetPointsRequest()
-        _copy(point_messages.get(name, ids, selection, {}), message)
-        return self._outgoing("StreamGetPoints", message, selection, point_messages.read_record)
+        _copy(point_messages.get(name, request.ids, request.selection, {}), message)
+        return self._outgoing(
+            "StreamGetPoints", message, request.selection, point_messages.read_record
+        )
 
     def stream_upsert(
         self, acknowledge: bool = False, timeout: float | None = None

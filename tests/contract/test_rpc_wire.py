@@ -18,10 +18,11 @@ from tests.contract.rpc_client import RpcClient, RpcOperations
 from tests.contract.update_messages import update_call
 from tests.deep_filters import deep_count
 from tests.suites.values import Point, equals, must_not, should, unnamed, upsert
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Selection
+from vexfs_twisted.model.queries import Count, Retrieve, Selection
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
 
@@ -63,7 +64,7 @@ class WireCase(RpcCase):
             self.assertIs(failed.code(), code, failed.details())
             if details is not None:
                 self.assertEqual(failed.details(), details)
-            self.assertEqual(await self.operations.count("c", Count()), 1)
+            self.assertEqual(await self.operations.read("c", Count()), 1)
             return failed.details()
         raise self.failureException(f"{code} was expected, but this came: {answer!r}")
 
@@ -102,7 +103,7 @@ class BadCallTests(WireCase):
                     ),
                 )
                 self.assertNotIn("incident", failed.details())
-        ids = (await self.operations.retrieve("c", range(1, 6), Selection()))[1:]
+        ids = (await self.operations.read("c", Retrieve(range(1, 6), Selection())))[1:]
         # A cut between two points leaves a shorter message that is whole.
         self.assertEqual([record.id for record in ids], list(range(2, 2 + len(ids))))
         self.assertLess(len(ids), 4)
@@ -233,7 +234,7 @@ class CallTests(WireCase):
         point = message.points.add(id=point_id(2))
         point.vectors.vector.data.extend([1, 2, 3, 4])
         await self.rpc.call("Points/Upsert", message)
-        (record,) = await self.operations.retrieve("c", [2], Selection(vectors=True))
+        (record,) = await self.operations.read("c", Retrieve([2], Selection(vectors=True)))
         self.assertEqual(record.vectors[""].tolist(), [1, 2, 3, 4])
 
     async def test_the_older_search(self) -> None:
@@ -269,7 +270,7 @@ class CallTests(WireCase):
         for client in clients:
             self.addCleanup(client.close)
         await gatherResults(list(self.writes(clients)))
-        self.assertEqual(await self.operations.count("c", Count()), 200)
+        self.assertEqual(await self.operations.read("c", Count()), 200)
 
     def writes(self, clients: list[RpcClient]) -> Iterator[Deferred[Any]]:
         """One upsert a point, spread over the clients."""
@@ -289,7 +290,7 @@ class CallTests(WireCase):
         named.vectors_config.params_map.map["a"].size = 3
         named.vectors_config.params_map.map["a"].distance = collections_pb2.Distance.Euclid
         await self.rpc.call("Collections/Create", named)
-        params = (await self.operations.collection_info("d")).config.params
+        params = (await self.operations.read("d", CollectionInfoRequest())).config.params
         self.assertEqual(params.vectors["a"].distance, Distance.EUCLID)
 
     async def test_deep_and_wide_filters(self) -> None:
@@ -298,9 +299,9 @@ class CallTests(WireCase):
         cities = [f"city {number}" for number in range(10_000)]
         for city, expected in (("Berlin", 1), ("Bonn", 0)):
             wide = should(*(equals("city", name) for name in (*cities, city)))
-            self.assertEqual(await self.operations.count("c", Count(wide)), expected)
+            self.assertEqual(await self.operations.read("c", Count(wide)), expected)
             inverse = must_not(*wide.should)
-            self.assertEqual(await self.operations.count("c", Count(inverse)), 1 - expected)
+            self.assertEqual(await self.operations.read("c", Count(inverse)), 1 - expected)
 
     async def test_integers_that_no_message_holds(self) -> None:
         """REST writes them; here they are read as doubles, and no facet tells them."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import grpc
 import orjson
@@ -16,9 +16,19 @@ from tests.contract.raw_http import connect, request
 from tests.long_reads import LongReads
 from tests.suites.values import Point, nearest, upsert
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.query.cursor_sources import CURSOR_SOURCES
 from vexfs_twisted.engine.read_bounds import Outgrown
+from vexfs_twisted.engine.reads import READS
 from vexfs_twisted.model.errors import TimedOut
-from vexfs_twisted.model.queries import Count, Query, Scroll
+from vexfs_twisted.model.queries import (
+    Count,
+    Facet,
+    Query,
+    QueryBatch,
+    Retrieve,
+    ScoredPoint,
+    Scroll,
+)
 from vexfs_twisted.model.read_context import Cancelled
 from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.rpc.generated import flat_pb2, points_pb2
@@ -35,8 +45,10 @@ class LongCase(GatedCase):
     async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()
         self.reads = LongReads()
-        for name in ("count", "facet", "scroll", "open_scroll"):
-            self.patch(Collection, name, lambda *_: self.reads.known())
+        for table, kinds in ((READS, (Count, Facet, Scroll)), (CURSOR_SOURCES, (Scroll,))):
+            patched = patch.dict(table, dict.fromkeys(kinds, lambda *_: self.reads.known()))
+            patched.start()
+            self.addCleanup(patched.stop)
         self.addCleanup(self.reads.may_end.set)
 
     async def until_stopped(self, *kinds: type[BaseException]) -> None:
@@ -171,21 +183,21 @@ class PatienceTests(LongCase):
     async def test_the_time_of_reads_without_a_limit(self) -> None:
         async def count(seconds: int) -> None:
             operations = self.operations_within(seconds / 5)
-            await self.assertFailure(operations.count("c", Count()), TimedOut)
+            await self.assertFailure(operations.read("c", Count()), TimedOut)
 
         async def scroll(seconds: int) -> None:
             operations = self.operations_within(seconds / 5)
-            await self.assertFailure(operations.scroll("c", Scroll()), TimedOut)
+            await self.assertFailure(operations.read("c", Scroll()), TimedOut)
 
         for call in (count, scroll):
             await self.stopped({Cancelled, TimedOut}, call)
         operations = self.operations_within(30)
-        self.assertEqual(len(await operations.retrieve("c", [1], Query().selection)), 1)
+        self.assertEqual(len(await operations.read("c", Retrieve([1], Query().selection))), 1)
 
     async def test_the_time_of_a_step_of_a_stream_without_a_limit(self) -> None:
         async def call(seconds: int) -> None:
             operations = self.operations_within(seconds / 5)
-            await self.assertFailure(operations.stream_scroll("c", Scroll()), TimedOut)
+            await self.assertFailure(operations.stream("c", Scroll()), TimedOut)
 
         await self.stopped({TimedOut}, call)
 
@@ -197,7 +209,7 @@ class TogetherTests(GatedCase):
         await self.operations.update("c", upsert(Point(2, [4, 3, 2, 1])), wait=True)
         query = Query(nearest([1, 2, 3, 4]), limit=2)
         for _ in range(50):
-            reads = [self.operations.query("c", query) for _ in range(6)]
+            reads = [self.operations.read("c", query) for _ in range(6)]
             for read in reads[::2]:
                 read.addErrback(lambda _: None)
                 read.cancel()
@@ -217,7 +229,10 @@ class TogetherTests(GatedCase):
             ]
 
         self.patch(Collection, "query_each", each)
-        ask = partial(self.operations.query_batch, "c")
+
+        def ask(queries: Sequence[Query]) -> Deferred[list[Sequence[ScoredPoint]]]:
+            return self.operations.read("c", QueryBatch(queries))
+
         long, short = Query(nearest([1, 2, 3, 4]), limit=7), Query(nearest([1, 2, 3, 4]), limit=3)
         answers = await gatherResults([ask([short]), ask([short, long]), ask([short])])
         self.assertEqual([[len(hits) for hits in answer] for answer in answers], [[1], [1, 1], [1]])

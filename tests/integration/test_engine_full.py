@@ -42,8 +42,8 @@ class FullDeviceTests(SynchronousTestCase):
         stored = self.fill(payload)
         self.assertGreater(stored, 0)
         for _ in range(2):
-            self.assertEqual(collection.count(Count()), stored)
-            page = collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
+            self.assertEqual(collection.read(Count()), stored)
+            page = collection.read(Scroll(limit=10_000, selection=EVERYTHING))
             self.assertEqual([record.id for record in page.records], list(range(stored)))
             expected = np.random.default_rng(1).random((stored, SIZE), dtype=np.float32)
             found = np.array([(record.vectors or {})[""] for record in page.records])

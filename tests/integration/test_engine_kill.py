@@ -29,7 +29,7 @@ from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValu
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Facet, Query, Scroll, SearchParams
+from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Scroll, SearchParams
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 
@@ -136,7 +136,7 @@ def marked_by(mark: SetPayload) -> frozenset[PointId]:
 
 def stored_points(collection: Collection) -> Points:
     """The points that a collection holds."""
-    page = collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
+    page = collection.read(Scroll(limit=2**64 - 1, selection=EVERYTHING))
     points: Points = {}
     for record in page.records:
         payload = payload_of(record)
@@ -259,16 +259,16 @@ class KillTests(SynchronousTestCase):
     def check_marks(self, collection: Collection, points: Points) -> None:
         """The index of marks, kept up while points were written, knows them all."""
         marks = [mark for _, mark, _ in points.values() if mark is not None]
-        found = {hit.value: hit.count for hit in collection.facet(Facet(MARK, limit=IDS))}
+        found = {hit.value: hit.count for hit in collection.read(Facet(MARK, limit=IDS))}
         self.assertEqual(found, Counter(marks))
         for mark in set(marks):
             wanted = Filter(must=(FieldCondition(MARK, MatchValue(mark)),))
-            self.assertEqual(collection.count(Count(wanted)), found[mark])
+            self.assertEqual(collection.read(Count(wanted)), found[mark])
 
 
 def scores(collection: Collection, queries: list[Query]) -> list[list[tuple[PointId, float]]]:
     """The ids and scores that answer each query."""
-    answers = collection.query_batch(queries)
+    answers = collection.read(QueryBatch(queries))
     return [[(point.id, point.score) for point in answer] for answer in answers]
 
 

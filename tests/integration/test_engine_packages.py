@@ -18,9 +18,10 @@ from tests.engine_support import (
 )
 from tests.support import shared_path
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.filters import Filter, MatchAny, MatchValue, Range
-from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Selection
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, QueryBatch, Selection
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 
@@ -53,7 +54,7 @@ class PackageTests(EngineTestCase):
         In its place up to the rounding of float32, and ties aside.
         """
         queries = [to_vector(query, limit=limit) for query in self.queries[: len(truth)]]
-        for scores, points in zip(truth, collection.query_batch(queries), strict=True):
+        for scores, points in zip(truth, collection.read(QueryBatch(queries)), strict=True):
             found = [int(point.id) for point in points]
             self.assertEqual(len(set(found)), limit)
             best = np.sort(scores)[::-1][:limit]
@@ -62,7 +63,7 @@ class PackageTests(EngineTestCase):
 
     def test_the_nearest_by_inner_product_are_those_that_are_known(self) -> None:
         collection = self.fill(Distance.DOT)
-        answers = collection.query_batch([to_vector(query) for query in self.queries])
+        answers = collection.read(QueryBatch([to_vector(query) for query in self.queries]))
         for points, known in zip(answers, self.known.tolist(), strict=True):
             self.assertEqual({point.id for point in points}, set(known[:10]))
 
@@ -75,7 +76,7 @@ class PackageTests(EngineTestCase):
         self.check(collection, truth, 10)
         self.check(collection, truth[:3], 100)
         collection = self.reopen().get(collection.name)
-        self.assertEqual(collection.info().points_count, 60_000)
+        self.assertEqual(collection.read(CollectionInfoRequest()).points_count, 60_000)
         self.check(collection, truth, 10)
 
     def test_filters_on_real_payloads(self) -> None:
@@ -86,8 +87,8 @@ class PackageTests(EngineTestCase):
         filter_ = Filter(must=(games, tagged), must_not=(large,))
         selection = Selection(ALL_PAYLOAD)
         query = to_vector(self.queries[0], limit=100_000, filter=filter_, selection=selection)
-        (points,) = collection.query_batch([query])
-        self.assertEqual(len(points), collection.count(Count(filter_)))
+        (points,) = collection.read(QueryBatch([query]))
+        self.assertEqual(len(points), collection.read(Count(filter_)))
         self.assertGreater(len(points), 100)
         for point in points:
             self.assertEqual(point.payload, self.payloads[int(point.id)])

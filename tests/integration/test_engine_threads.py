@@ -20,10 +20,11 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage import tables
-from vexfs_twisted.model.collection import UpdateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, UpdateCollection
 from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound
-from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Scroll, Selection
+from vexfs_twisted.model.optimizations import OptimizationsRequest
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, QueryBatch, Scroll, Selection
 from vexfs_twisted.model.updates import DeletePoints
 
 POINTS = 200
@@ -85,7 +86,7 @@ class ThreadTests(EngineTestCase):
             work.result(60)
 
     def read_points(self) -> None:
-        page = self.collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
+        page = self.collection.read(Scroll(limit=10_000, selection=EVERYTHING))
         rounds = {payload_of(record)["round"] for record in page.records}
         self.assertEqual(len(rounds), 1)
         (number,) = rounds
@@ -98,7 +99,7 @@ class ThreadTests(EngineTestCase):
     def search(self) -> None:
         selection = Selection(ALL_PAYLOAD)
         queries = [to_vector([0.0] * SIZE, limit=1000, selection=selection)] * 9
-        answers = self.collection.query_batch(queries)
+        answers = self.collection.read(QueryBatch(queries))
         self.assertEqual(answers, [answers[0]] * 9)
         (points, *_) = answers
         self.assertEqual(len(points), POINTS)
@@ -108,7 +109,7 @@ class ThreadTests(EngineTestCase):
         self.assertEqual(len({point.payload for point in points}), 1)
 
     def count(self) -> None:
-        self.assertEqual(self.collection.count(Count()), POINTS)
+        self.assertEqual(self.collection.read(Count()), POINTS)
 
     def test_every_read_sees_one_moment(self) -> None:
         reads = [self.repeat(read) for read in (self.read_points, self.search, self.count)]
@@ -119,7 +120,7 @@ class ThreadTests(EngineTestCase):
         eager = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
         write(self.collection, UpdateCollection(optimizers_config=eager))
         self.collection.upkeep()
-        self.assertGreater(self.collection.info().indexed_vectors_count, 0)
+        self.assertGreater(self.collection.read(CollectionInfoRequest()).indexed_vectors_count, 0)
 
     def test_every_read_sees_one_moment_while_graphs_come_and_go(self) -> None:
         self.make_graphs()
@@ -129,7 +130,7 @@ class ThreadTests(EngineTestCase):
         self.collection.upkeep()
         self.read_points()
         self.search()
-        told = self.collection.optimizations().completed
+        told = self.collection.read(OptimizationsRequest()).completed
         self.assertGreater(len(told), 1)
         self.assertEqual([done.error for done in told], [None] * len(told))
 
@@ -151,7 +152,7 @@ class ThreadTests(EngineTestCase):
         done = list(self.pool.map(insert, range(4)))
         operations = sorted(operation for each in done for operation in each)
         self.assertEqual(operations, list(range(2, 402)))
-        self.assertEqual(self.collection.count(Count()), POINTS + 400)
+        self.assertEqual(self.collection.read(Count()), POINTS + 400)
 
     def test_reads_finish_or_are_refused_when_the_collection_is_deleted(self) -> None:
         readers = 4
@@ -160,7 +161,7 @@ class ThreadTests(EngineTestCase):
         def read(number: int, collection: Collection) -> None:
             while True:
                 try:
-                    page = collection.scroll(Scroll(limit=10_000, selection=EVERYTHING))
+                    page = collection.read(Scroll(limit=10_000, selection=EVERYTHING))
                 except NotFound:
                     return
                 self.assertEqual(len(page.records), POINTS)

@@ -23,6 +23,7 @@ from tests.engine_support import (
 )
 from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.payload_index import cache
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.payload_index import (
@@ -178,7 +179,7 @@ class FilterThreadTests(EngineTestCase):
         self.addCleanup(self.stop.set)
 
     def find(self, filter_: Filter) -> list[PointId]:
-        page = self.collection.scroll(Scroll(limit=10_000, filter=filter_))
+        page = self.collection.read(Scroll(limit=10_000, filter=filter_))
         return [record.id for record in page.records]
 
     def check_steady(self) -> None:
@@ -188,18 +189,18 @@ class FilterThreadTests(EngineTestCase):
             self.assertEqual(found, sorted(found, key=sort_key))
             self.assertEqual([i for i in found if i in steady], expected, filter_)
             few = Filter(must=(HasId(steady), filter_))
-            self.assertEqual(self.collection.count(Count(few)), len(expected), filter_)
+            self.assertEqual(self.collection.read(Count(few)), len(expected), filter_)
             self.check_group()
 
     def check_group(self) -> None:
         for half in (0, 1):
             wanted = read_filter({"must": [{"key": "half", "match": {"value": half}}]})
-            page = self.collection.scroll(Scroll(100, filter=wanted, selection=EVERYTHING))
+            page = self.collection.read(Scroll(100, filter=wanted, selection=EVERYTHING))
             numbers = {payload_of(record)["round"] for record in page.records}
             self.assertTrue(all(number % 2 == half for number in numbers), numbers)
             self.assertLessEqual(len(numbers), 1)
             self.assertIn(len(page.records), (0, len(GROUP)))
-            self.assertIn(self.collection.count(Count(wanted)), (0, len(GROUP)))
+            self.assertIn(self.collection.read(Count(wanted)), (0, len(GROUP)))
 
     def move_points(self) -> None:
         movers = HasId(frozenset(MOVING))
@@ -228,7 +229,7 @@ class FilterThreadTests(EngineTestCase):
     def move_indexes(self) -> None:
         for path in (*INDEXES, *INDEXES):
             write(self.collection, index(path))
-            self.assertIn(path, self.collection.info().payload_schema)
+            self.assertIn(path, self.collection.read(CollectionInfoRequest()).payload_schema)
             write(self.collection, DeleteFieldIndex(PayloadPath.parse(path)))
 
     def repeat(self, read: Callable[[], None]) -> Future[None]:
@@ -270,8 +271,10 @@ class FilterThreadTests(EngineTestCase):
     def test_with_indexes(self) -> None:
         write(self.collection, *map(index, INDEXES))
         self.run_threads(self.move_points, self.write_group)
-        self.assertEqual(set(self.collection.info().payload_schema), set(INDEXES))
+        self.assertEqual(
+            set(self.collection.read(CollectionInfoRequest()).payload_schema), set(INDEXES)
+        )
 
     def test_while_indexes_come_and_go(self) -> None:
         self.run_threads(self.move_points, self.write_group, self.move_indexes)
-        self.assertEqual(self.collection.info().payload_schema, {})
+        self.assertEqual(self.collection.read(CollectionInfoRequest()).payload_schema, {})

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.engine_support import Floats, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase
-from vexfs_twisted.model.queries import SearchParams
+from vexfs_twisted.model.queries import QueryBatch, SearchParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.storage.mirror.settings import MirrorSettings
 
@@ -52,7 +52,7 @@ class AtOnce(MirrorCase):
                 return
             exact = to_vector(query, limit=20, params=SearchParams(exact=True))
             try:
-                found, true = self.collection.query_batch([to_vector(query, limit=20), exact])
+                found, true = self.collection.read(QueryBatch([to_vector(query, limit=20), exact]))
             except Exception as error:
                 self.wrong.append(error)
                 return

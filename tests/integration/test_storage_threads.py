@@ -25,10 +25,11 @@ from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.optimizer import optimizer
 from vexfs_twisted.engine.read_bounds import Outgrown
 from vexfs_twisted.interfaces import BatchCursor
-from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.commands import CommandBatch
 from vexfs_twisted.model.errors import BadInput, Overloaded, Unavailable
+from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record
@@ -508,7 +509,7 @@ class UpkeepTests(TestCase):
     async def until_indexed(self, storage: StorageService, count: int) -> None:
         """Wait until so many vectors are in graphs and nothing is left to do."""
         while True:
-            info = await storage.collection_info("a")
+            info = await storage.read("a", CollectionInfoRequest())
             if (info.indexed_vectors_count, info.status) == (count, CollectionStatus.GREEN):
                 return
             await deferLater(reactor, 0.01)
@@ -516,7 +517,7 @@ class UpkeepTests(TestCase):
     async def until_building(self, storage: StorageService) -> None:
         """Wait until some vectors are linked of a graph that takes long."""
         while True:
-            for running in (await storage.optimizations("a")).running:
+            for running in (await storage.read("a", OptimizationsRequest())).running:
                 if running.progress.done:
                     return
             await deferLater(reactor, 0.01)
@@ -527,13 +528,13 @@ class UpkeepTests(TestCase):
         await self.until_indexed(storage, 200)
         links = UpdateCollection(hnsw_config=HnswConfigDiff(m=4))
         await storage.update_collection("a", links)
-        while len((await storage.optimizations("a")).completed) < 2:
+        while len((await storage.read("a", OptimizationsRequest())).completed) < 2:
             await deferLater(reactor, 0.01)
         await self.until_indexed(storage, 200)
         await storage.stopService()
         storage = await self.started()
         await self.until_indexed(storage, 200)
-        self.assertEqual(list((await storage.optimizations("a")).completed), [])
+        self.assertEqual(list((await storage.read("a", OptimizationsRequest())).completed), [])
 
     async def test_rows_that_are_worth_no_graph_get_into_one_when_it_is_quiet(self) -> None:
         self.patch(optimizer, "QUIET_SECONDS", 0.1)

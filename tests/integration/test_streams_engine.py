@@ -85,7 +85,7 @@ class Reading(StreamsCase):
         # However much faster the one is than the other.
         while read < 5 or written < 2:
             read += 1
-            found = await self.read(await self.operations.stream_scroll(NAME, EVERY_POINT))
+            found = await self.read(await self.operations.stream(NAME, EVERY_POINT))
             self.assertEqual([record.id for record in found], list(range(3000)))
             self.assertEqual(len({record.payload for record in found}), 1)
             turns = {float(record.vectors[""][0]) for record in found if record.vectors}
@@ -95,7 +95,7 @@ class Reading(StreamsCase):
 
     async def test_many_streams_read_everything(self) -> None:
         await self.write(points(0, 2000))
-        opened = [self.operations.stream_scroll(NAME, EVERY_POINT) for _ in range(30)]
+        opened = [self.operations.stream(NAME, EVERY_POINT) for _ in range(30)]
         streams = await gatherResults(opened)
         reading = [Deferred.fromCoroutine(self.read(stream)) for stream in streams]
         for found in await gatherResults(reading):
@@ -113,14 +113,14 @@ class Reading(StreamsCase):
         """A stream of all points, with more time than that where it is not enough to open it."""
         while True:
             try:
-                return await self.operations.stream_scroll(NAME, EVERY_POINT, timeout)
+                return await self.operations.stream(NAME, EVERY_POINT, timeout)
             except TimedOut:
                 timeout *= 2
 
     async def test_a_large_search_is_ranked_once(self) -> None:
         await self.write(points(0, 30_000))
         query = Query(NearestToVector(np.ones(4, dtype=np.float32)), limit=20_000)
-        stream = await self.operations.stream_query(NAME, query)
+        stream = await self.operations.stream(NAME, query)
         found = 0
         while (batch := await stream.take()) is not None:
             found += len(batch.points)
@@ -133,7 +133,7 @@ class SlowReaders(StreamsCase):
 
     async def test_clients_who_stop_reading_hold_their_share_and_no_more(self) -> None:
         await self.write(points(0, 5000, payload=200))
-        streams = [await self.operations.stream_scroll(NAME, EVERY_POINT) for _ in range(49)]
+        streams = [await self.operations.stream(NAME, EVERY_POINT) for _ in range(49)]
         await gatherResults([stream.take() for stream in streams])
         while self.streams.status.used_bytes <= 49 * 20_000:
             await _sleep(0.01)
@@ -146,18 +146,18 @@ class SlowReaders(StreamsCase):
         for turn in range(10):
             await incoming.put(NAME, points(10_000 + 1000 * turn, 1000, payload=2000))
         self.assertEqual(await incoming.finish(), 10_000)
-        last = await self.operations.stream_scroll(NAME, EVERY_POINT)
+        last = await self.operations.stream(NAME, EVERY_POINT)
         self.assertEqual(len(await self.read(last)), 15_000)
         for stream in streams:
             stream.close()
 
     async def test_no_more_than_may_be_open(self) -> None:
         await self.write(points(0, 10))
-        streams = [await self.operations.stream_scroll(NAME, EVERY_POINT) for _ in range(50)]
+        streams = [await self.operations.stream(NAME, EVERY_POINT) for _ in range(50)]
         with self.assertRaises(TooMany):
             await self.operations.stream_upsert()
         with self.assertRaises(TooMany):
-            await self.operations.stream_scroll(NAME, EVERY_POINT)
+            await self.operations.stream(NAME, EVERY_POINT)
         self.assertEqual(len(await self.read(streams.pop())), 10)
         incoming = await self.operations.stream_upsert()
         self.assertEqual(await incoming.finish(), 0)
@@ -175,7 +175,7 @@ class Growth(StreamsCase):
 
     async def test_a_stream_in_the_way_fails_and_no_write_is_lost(self) -> None:
         await self.write(points(0, 5000))
-        slow = await self.operations.stream_scroll(NAME, EVERY_POINT)
+        slow = await self.operations.stream(NAME, EVERY_POINT)
         self.assertIsNotNone(await slow.take())
         incoming = await self.operations.stream_upsert()
         for turn in range(20):
@@ -183,18 +183,18 @@ class Growth(StreamsCase):
         self.assertEqual(await incoming.finish(), 10_000)
         with self.assertRaises(Interrupted):
             await self.read(slow)
-        self.assertEqual(await self.operations.count(NAME, Count()), 15_000)
-        again = await self.operations.stream_scroll(NAME, EVERY_POINT)
+        self.assertEqual(await self.operations.read(NAME, Count()), 15_000)
+        again = await self.operations.stream(NAME, EVERY_POINT)
         self.assertEqual(len(await self.read(again)), 15_000)
 
     async def test_streams_that_end_in_time_read_everything(self) -> None:
         self.patch(collection_store, "PATIENCE_S", 30.0)
         await self.write(points(0, 3000))
-        stream = await self.operations.stream_scroll(NAME, EVERY_POINT)
+        stream = await self.operations.stream(NAME, EVERY_POINT)
         writing = self.operations.update(NAME, points(3000, 3000, payload=2000), wait=True)
         self.assertEqual(len(await self.read(stream)), 3000)
         await writing
-        self.assertEqual(await self.operations.count(NAME, Count()), 6000)
+        self.assertEqual(await self.operations.read(NAME, Count()), 6000)
 
 
 class Stopping(TestCase):
@@ -210,13 +210,13 @@ class Stopping(TestCase):
         await server.startService()
         await operations.create_collection(NAME, unnamed(4))
         await operations.update(NAME, points(0, 20_000), wait=True)
-        reading = await operations.stream_scroll(NAME, EVERY_POINT)
+        reading = await operations.stream(NAME, EVERY_POINT)
         self.assertIsNotNone(await reading.take())
         writing = await operations.stream_upsert()
         await writing.put(NAME, points(20_000, 100))
         stopped = server.stopService()
         with self.assertRaises(Unavailable):
-            await operations.stream_scroll(NAME, EVERY_POINT)
+            await operations.stream(NAME, EVERY_POINT)
         await stopped
         with self.assertRaises(Unavailable):
             await reading.take()
@@ -225,9 +225,9 @@ class Stopping(TestCase):
         # What was gathered before the stop was written by then.
         self.assertEqual(writing.points_written, 100)
         await server.startService()
-        self.assertEqual(await operations.count(NAME, Count()), 20_100)
+        self.assertEqual(await operations.read(NAME, Count()), 20_100)
         found = 0
-        again = await operations.stream_scroll(NAME, EVERY_POINT)
+        again = await operations.stream(NAME, EVERY_POINT)
         while (batch := await again.take()) is not None:
             found += len(batch.points)
         self.assertEqual(found, 20_100)

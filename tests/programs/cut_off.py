@@ -60,7 +60,7 @@ def found(path: Path) -> State:
     catalog = Catalog(path)
     catalog.open()
     try:
-        names = tuple((name, catalog.get(name).count(Count())) for name in catalog.names())
+        names = tuple((name, catalog.get(name).read(Count())) for name in catalog.names())
         return names, tuple(catalog.aliases())
     finally:
         catalog.close()

@@ -30,7 +30,7 @@ from vexfs_twisted.model.errors import StorageFull
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Scroll, SearchParams
+from vexfs_twisted.model.queries import Count, QueryBatch, Scroll, SearchParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import VectorColumn
 
@@ -129,10 +129,10 @@ def use(collection: Collection, count: int) -> None:
                         to_vector(own, using=name, limit=20, params=params, filter=chosen)
                         for own in vectors(queries)
                     ]
-                    for answer in collection.query_batch(asked):
+                    for answer in collection.read(QueryBatch(asked)):
                         assert len(answer) >= (least if chosen is None else 0), (name, len(answer))
-    page = collection.scroll(Scroll(limit=10**6, selection=EVERYTHING))
-    assert len(page.records) == count == collection.count(Count())
+    page = collection.read(Scroll(limit=10**6, selection=EVERYTHING))
+    assert len(page.records) == count == collection.read(Count())
 
 
 def refuse(catalog: Catalog, collection: Collection) -> None:
@@ -155,7 +155,7 @@ def refused(call: Callable[[], object]) -> None:
 
 def hold(collection: Collection) -> None:
     """Hold many reads at once, and read from each."""
-    held = [collection.open_scroll(Scroll(limit=5)) for _ in range(HELD)]
+    held = [collection.open_cursor(Scroll(limit=5)) for _ in range(HELD)]
     for cursor in held:
         assert cursor.next(10, 1 << 20) is not None
         cursor.close()

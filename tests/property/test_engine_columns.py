@@ -153,9 +153,9 @@ class ColumnFilterTests(SynchronousTestCase):
 
     def passing(self, filter_: Filter, few_rows: int) -> list[Any]:
         self.patch(row_filter, "FEW_ROWS", few_rows)
-        page = self.collection.scroll(Scroll(limit=100, filter=filter_))
+        page = self.collection.read(Scroll(limit=100, filter=filter_))
         found = [record.id for record in page.records]
-        self.assertEqual(self.collection.count(Count(filter_)), len(found))
+        self.assertEqual(self.collection.read(Count(filter_)), len(found))
         return found
 
     def check(self, tried: list[Filter]) -> None:

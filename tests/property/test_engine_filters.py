@@ -141,9 +141,9 @@ class NaiveFilterTests(SynchronousTestCase):
         write(collection, everything, upsert(range(len(stored)), None, stored))
         for filter_ in tried:
             expected = [n for n, payload in enumerate(stored) if passes(n, payload, filter_)]
-            page = collection.scroll(Scroll(limit=100, filter=filter_))
+            page = collection.read(Scroll(limit=100, filter=filter_))
             self.assertEqual([record.id for record in page.records], expected)
-            self.assertEqual(collection.count(Count(filter_)), len(expected))
+            self.assertEqual(collection.read(Count(filter_)), len(expected))
 
 
 def client_condition(condition: Condition) -> models.Condition:

@@ -37,6 +37,7 @@ from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.filtering import row_filter as filtering
 from vexfs_twisted.engine.payload_index import cache as columns
 from vexfs_twisted.engine.storage import payload_changelog
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
@@ -48,7 +49,15 @@ from vexfs_twisted.model.payload_index import (
     FieldType,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, NearestToPoint, Query, Scroll, Selection
+from vexfs_twisted.model.queries import (
+    Count,
+    NearestToPoint,
+    Query,
+    QueryBatch,
+    Retrieve,
+    Scroll,
+    Selection,
+)
 from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePayload,
@@ -333,7 +342,7 @@ class CollectionMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_point_is_as_written(self) -> None:
-        page = self.collection.scroll(Scroll(limit=2**64 - 1, selection=EVERYTHING))
+        page = self.collection.read(Scroll(limit=2**64 - 1, selection=EVERYTHING))
         found = [
             (record.id, payload_of(record).get("n"), (record.vectors or {}).get(""))
             for record in page.records
@@ -341,11 +350,11 @@ class CollectionMachine(RuleBasedStateMachine):
         expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
         shown = [(i, n, None if v is None else v.tolist()) for i, n, v in found]
         assert shown == expected, (shown, expected)
-        assert self.collection.count(Count()) == len(self.model)
+        assert self.collection.read(Count()) == len(self.model)
 
     @rule()
     def describe(self) -> None:
-        info = self.collection.info()
+        info = self.collection.read(CollectionInfoRequest())
         assert info.points_count == len(self.model)
         described = {path: field.points for path, field in info.payload_schema.items()}
         numbered = sum(number is not None for number, _ in self.model.values())
@@ -357,19 +366,19 @@ class CollectionMachine(RuleBasedStateMachine):
         expected = sorted(
             (i for i, stored in self.model.items() if passes(i, stored, filter_)), key=sort_key
         )
-        assert self.collection.count(Count(filter_)) == len(expected)
-        page = self.collection.scroll(Scroll(limit=limit, filter=filter_))
+        assert self.collection.read(Count(filter_)) == len(expected)
+        page = self.collection.read(Scroll(limit=limit, filter=filter_))
         assert [record.id for record in page.records] == expected[:limit]
         assert page.next_offset == (expected[limit] if len(expected) > limit else None)
 
     @rule(ids=st.lists(point_ids, max_size=6))
     def retrieve(self, ids: list[PointId]) -> None:
         expected = [i for i in dict.fromkeys(ids) if i in self.model]
-        assert [r.id for r in self.collection.retrieve(ids, Selection())] == expected
+        assert [r.id for r in self.collection.read(Retrieve(ids, Selection()))] == expected
 
     @rule(aim=vectors, filter_=st.none() | filters, limit=st.integers(1, 30))
     def query(self, aim: list[float], filter_: Filter | None, limit: int) -> None:
-        (found,) = self.collection.query_batch([to_vector(aim, limit=limit, filter=filter_)])
+        (found,) = self.collection.read(QueryBatch([to_vector(aim, limit=limit, filter=filter_)]))
         self.check_nearest(found, aim, filter_ or Filter(), limit, None)
 
     @precondition(lambda self: self.model)
@@ -380,11 +389,11 @@ class CollectionMachine(RuleBasedStateMachine):
         query = Query(NearestToPoint(point_id), limit=limit)
         if vector is None:
             try:
-                self.collection.query_batch([query])
+                self.collection.read(QueryBatch([query]))
             except NotFound:
                 return
             raise AssertionError("a point without a vector was a target")
-        (found,) = self.collection.query_batch([query])
+        (found,) = self.collection.read(QueryBatch([query]))
         self.check_nearest(found, vector, Filter(), limit, point_id)
 
     def check_nearest(

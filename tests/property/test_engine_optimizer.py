@@ -20,7 +20,7 @@ from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.optimizer import optimizer, plan, report
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
 from vexfs_twisted.engine.vector_index.segments import graph_file
-from vexfs_twisted.model.collection import CollectionStatus, UpdateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.vectors import UNNAMED
 
@@ -62,7 +62,7 @@ class UpkeepMachine(CollectionMachine):
     @rule()
     def optimizer(self) -> None:
         super().upkeep()
-        is_green = self.collection.info().status is CollectionStatus.GREEN
+        is_green = self.collection.read(CollectionInfoRequest()).status is CollectionStatus.GREEN
         assert is_green or not self.is_quiet
 
     @rule(asked=st.integers(0, 4))

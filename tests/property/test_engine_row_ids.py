@@ -75,7 +75,7 @@ class RowIdTests(SynchronousTestCase):
                 kept = kept - set(batch) - set(deleted[:2]) | (red - set(deleted[:2]))
                 deleted = deleted[2:]
                 expected = in_order([i for i in kept if sort_key(i) >= sort_key(start)])
-                page: Page = collection.scroll(Scroll(limit, start, RED))
+                page: Page = collection.read(Scroll(limit, start, RED))
                 self.assertEqual([record.id for record in page.records], expected[:limit])
                 following = expected[limit] if limit < len(expected) else None
                 self.assertEqual(page.next_offset, following)

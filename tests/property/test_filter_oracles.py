@@ -59,9 +59,9 @@ class EngineTests(SynchronousTestCase):
 
     def found(self, filter_: Json) -> list[Any]:
         parsed = read_filter(filter_)
-        page = self.collection.scroll(Scroll(limit=100, filter=parsed))
+        page = self.collection.read(Scroll(limit=100, filter=parsed))
         ids = [record.id for record in page.records]
-        self.assertEqual(self.collection.count(Count(parsed)), len(ids), filter_)
+        self.assertEqual(self.collection.read(Count(parsed)), len(ids), filter_)
         return ids
 
     def check(self, seed: int, indexes: Indexes) -> None:

@@ -32,7 +32,7 @@ class Command(EngineTestCase):
 
     def counts(self) -> dict[str, int]:
         catalog = self.reopen()
-        return {name: catalog.get(name).count(Count()) for name in catalog.names()}
+        return {name: catalog.get(name).read(Count()) for name in catalog.names()}
 
     def test_a_folder_that_is_whole(self) -> None:
         self.catalog.close()

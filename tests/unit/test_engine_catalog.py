@@ -101,7 +101,7 @@ class CollectionRuleTests(EngineTestCase):
         collection = self.catalog.create("a", unnamed())
         self.catalog.delete("a")
         with self.assertRaises(NotFound):
-            collection.count(Count())
+            collection.read(Count())
         (outcome,) = collection.apply([upsert([1], floats([1, 2, 3, 4]))])
         self.assertIsInstance(outcome, NotFound)
         with self.assertRaises(NotFound):
@@ -111,7 +111,7 @@ class CollectionRuleTests(EngineTestCase):
         collection = self.catalog.create("a", unnamed())
         self.catalog.close()
         with self.assertRaises(Unavailable):
-            collection.count(Count())
+            collection.read(Count())
         (outcome,) = collection.apply([upsert([1], floats([1, 2, 3, 4]))])
         self.assertIsInstance(outcome, Unavailable)
 
@@ -119,7 +119,7 @@ class CollectionRuleTests(EngineTestCase):
         write(self.catalog.create("a", unnamed()), upsert([1], floats([1, 2, 3, 4])))
         self.catalog.delete("a")
         again = self.catalog.create("a", unnamed(size=2))
-        self.assertEqual(again.count(Count()), 0)
+        self.assertEqual(again.read(Count()), 0)
         self.assertEqual(again.config.params.vectors[""].size, 2)
 
     def test_a_refused_request_leaves_nothing(self) -> None:
@@ -165,7 +165,7 @@ class ConfigTests(EngineTestCase):
             self.assertEqual(found.config.hnsw_config.ef_construct, 55)
             self.assertEqual(found.config.hnsw_config.m, 16)
             self.assertTrue(found.config.params.vectors[""].on_disk)
-            self.assertEqual(found.count(Count()), 1)
+            self.assertEqual(found.read(Count()), 1)
 
     def test_a_refused_change_changes_nothing(self) -> None:
         collection = self.catalog.create("a", unnamed())
@@ -327,7 +327,7 @@ class FolderTests(EngineTestCase):
         path.unlink()
         self.refused(UnusableDataFolder, str(path.parent))
         path.write_bytes(whole)
-        self.assertEqual(self.reopen().get("a").count(Count()), 500)
+        self.assertEqual(self.reopen().get("a").read(Count()), 500)
 
     def test_a_vector_file_cut_off_is_named(self) -> None:
         collection = self.catalog.create("a", unnamed())

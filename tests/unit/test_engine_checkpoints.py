@@ -22,6 +22,7 @@ from vexfs_twisted.engine.storage.tables import TableReader
 from vexfs_twisted.engine.text.batch import TokenBatch
 from vexfs_twisted.engine.text.reader import TextReader
 from vexfs_twisted.jsonform.payload_index import read_field_schema
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.filters import FieldCondition, Filter, MatchText, MatchValue
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
@@ -68,11 +69,14 @@ class CheckpointCase(EngineTestCase):
     def ones(self) -> int:
         """How many points have v = 1."""
         ones = Filter(must=(FieldCondition(PayloadPath.parse("v"), MatchValue(1)),))
-        return self.collection.count(Count(ones))
+        return self.collection.read(Count(ones))
 
     def answers(self) -> tuple[Any, ...]:
-        counted = {path: i.points for path, i in self.collection.info().payload_schema.items()}
-        facet = self.collection.facet(Facet(PayloadPath.parse("v")))
+        counted = {
+            path: i.points
+            for path, i in self.collection.read(CollectionInfoRequest()).payload_schema.items()
+        }
+        facet = self.collection.read(Facet(PayloadPath.parse("v")))
         return self.ones(), counted, [tuple(hit) for hit in facet]
 
     def files(self) -> list[Path]:
@@ -240,7 +244,7 @@ class TokenTests(CheckpointCase):
 
     def count(self, text: str) -> int:
         condition = FieldCondition(PayloadPath.parse("t"), MatchText(text))
-        return self.collection.count(Count(Filter(must=(condition,))))
+        return self.collection.read(Count(Filter(must=(condition,))))
 
     def test_only_new_text_is_read_after_a_crash(self) -> None:
         write(self.collection, upsert([100], None, [{"t": "blue fish 3"}]))

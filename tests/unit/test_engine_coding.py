@@ -12,7 +12,12 @@ from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, writ
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.vector_index.segments import Segment
 from vexfs_twisted.engine.vectors.norms import normalised
-from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import (
+    CollectionInfoRequest,
+    CollectionStatus,
+    CreateCollection,
+    UpdateCollection,
+)
 from vexfs_twisted.model.collection_params import (
     BinaryQuantization,
     Datatype,
@@ -28,7 +33,7 @@ from vexfs_twisted.model.collection_params import (
     VectorParamsDiff,
 )
 from vexfs_twisted.model.filters import Filter, HasId
-from vexfs_twisted.model.queries import Quantization, SearchParams
+from vexfs_twisted.model.queries import Quantization, QueryBatch, SearchParams
 from vexfs_twisted.model.vectors import UNNAMED
 
 SIZE = 64
@@ -89,7 +94,9 @@ class UpkeepTests(CodingTestCase):
         self.assertEqual(self.kind(), "int8-0.99")
         self.assertIsNotNone(segment.coded)
         self.assertEqual([file.name for file in self.files()], [segment.files[1]])
-        self.assertEqual(self.collection.info().status, CollectionStatus.GREEN)
+        self.assertEqual(
+            self.collection.read(CollectionInfoRequest()).status, CollectionStatus.GREEN
+        )
 
     def test_a_grown_graph_keeps_the_codes_there_are(self) -> None:
         self.create().upkeep()
@@ -120,7 +127,9 @@ class UpkeepTests(CodingTestCase):
         self.create().upkeep()
         graph = self.segment().facts
         write(self.collection, UpdateCollection(quantization_config=BINARY))
-        self.assertEqual(self.collection.info().status, CollectionStatus.YELLOW)
+        self.assertEqual(
+            self.collection.read(CollectionInfoRequest()).status, CollectionStatus.YELLOW
+        )
         self.collection.upkeep()
         self.assertEqual(self.kind(), "rabit-1")
         self.assertEqual(len(self.files()), 1)
@@ -145,7 +154,9 @@ class UpkeepTests(CodingTestCase):
     def test_there_are_none_for_manhattan(self) -> None:
         self.create(distance=Distance.MANHATTAN).upkeep()
         self.assertIsNone(self.kind())
-        self.assertEqual(self.collection.info().status, CollectionStatus.GREEN)
+        self.assertEqual(
+            self.collection.read(CollectionInfoRequest()).status, CollectionStatus.GREEN
+        )
 
     def test_float16_vectors_have_codes_too(self) -> None:
         self.create(datatype=Datatype.FLOAT16).upkeep()
@@ -203,7 +214,7 @@ class SearchTests(CodingTestCase):
         """The ids and scores of the nearest ten of each query, shape [50, 10]."""
         chosen = SearchParams(hnsw_ef=64, **params)
         points = [
-            self.collection.query_batch([to_vector(query, limit=10, params=chosen)])[0]
+            self.collection.read(QueryBatch([to_vector(query, limit=10, params=chosen)]))[0]
             for query in self.asked
         ]
         ids = np.array([[int(point.id) for point in own] for own in points])
@@ -261,6 +272,6 @@ class SearchTests(CodingTestCase):
         even = Filter(must=(HasId(frozenset(range(0, 10_000, 2))),))
         for query in self.asked[:10]:
             asked = to_vector(query, limit=20, filter=even, params=SearchParams(hnsw_ef=16))
-            (points,) = self.collection.query_batch([asked])
+            (points,) = self.collection.read(QueryBatch([asked]))
             self.assertEqual(len(points), 20)
             self.assertTrue(all(int(point.id) % 2 == 0 for point in points))

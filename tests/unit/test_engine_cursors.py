@@ -30,6 +30,7 @@ from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.mvcc.pinned import PinnedSnapshots
 from vexfs_twisted.engine.query import cursor_sources
 from vexfs_twisted.engine.storage import tables
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.errors import BadInput, Interrupted, NotFound, TooMany, Unavailable
 from vexfs_twisted.model.filters import Filter, HasId, Range
 from vexfs_twisted.model.ids import PointId
@@ -42,6 +43,8 @@ from vexfs_twisted.model.queries import (
     NearestToPoint,
     OrderBy,
     Query,
+    QueryBatch,
+    Retrieve,
     Scroll,
     Selection,
 )
@@ -88,10 +91,10 @@ class WholeReads(CursorCase):
 
     def assert_scrolls(self, **options: Any) -> None:
         options.setdefault("selection", EVERYTHING)
-        expected = self.collection.scroll(Scroll(**options | {"limit": options.get("limit", 1000)}))
+        expected = self.collection.read(Scroll(**options | {"limit": options.get("limit", 1000)}))
         for points in (1, 7, 16, 1000):
             request = Scroll(**options | {"limit": options.get("limit", UNLIMITED)})
-            found = read(self.collection.open_scroll(request), points)
+            found = read(self.collection.open_cursor(request), points)
             self.assert_same(found, expected.records)
 
     def test_scrolls(self) -> None:
@@ -117,7 +120,7 @@ class WholeReads(CursorCase):
     def test_scrolls_in_the_order_of_a_field(self) -> None:
         by_t = OrderBy(PayloadPath.parse("t"), Direction.DESC)
         error = self.assertRaises(
-            BadInput, self.collection.open_scroll, Scroll(order_by=by_t, limit=UNLIMITED)
+            BadInput, self.collection.open_cursor, Scroll(order_by=by_t, limit=UNLIMITED)
         )
         self.assertIn("No range index", error.message)
         schema = FieldSchema(FieldType.INTEGER)
@@ -137,25 +140,25 @@ class WholeReads(CursorCase):
             Query(limit=10, offset=UNLIMITED),
             Query(limit=25, offset=3, filter=filtered),
         ):
-            (expected,) = self.collection.query_batch([query])
+            (expected,) = self.collection.read(QueryBatch([query]))
             for points in (1, 7, 1000):
-                self.assert_same(read(self.collection.open_query(query), points), expected)
+                self.assert_same(read(self.collection.open_cursor(query), points), expected)
 
     def test_retrieves(self) -> None:
         ids: list[PointId] = [5, UUID_1, 5, 1000, *range(60, 20, -1), UUID_1]
-        expected = self.collection.retrieve(ids, EVERYTHING)
+        expected = self.collection.read(Retrieve(ids, EVERYTHING))
         self.assertEqual(len(expected), 42)
         for points in (1, 7, 1000):
-            found = read(self.collection.open_retrieve(ids, EVERYTHING), points)
+            found = read(self.collection.open_cursor(Retrieve(ids, EVERYTHING)), points)
             self.assert_same(found, expected)
 
     def test_what_is_wrong_is_said_before_the_first_batch(self) -> None:
         wrong = Selection(vectors=("nothing",))
-        self.assertRaises(BadInput, self.collection.open_scroll, Scroll(selection=wrong))
-        self.assertRaises(BadInput, self.collection.open_retrieve, [1], wrong)
-        self.assertRaises(BadInput, self.collection.open_query, Query(selection=wrong))
-        self.assertRaises(BadInput, self.collection.open_query, to_vector([1, 2]))
-        self.assertRaises(NotFound, self.collection.open_query, Query(NearestToPoint(1000)))
+        self.assertRaises(BadInput, self.collection.open_cursor, Scroll(selection=wrong))
+        self.assertRaises(BadInput, self.collection.open_cursor, Retrieve([1], wrong))
+        self.assertRaises(BadInput, self.collection.open_cursor, Query(selection=wrong))
+        self.assertRaises(BadInput, self.collection.open_cursor, to_vector([1, 2]))
+        self.assertRaises(NotFound, self.collection.open_cursor, Query(NearestToPoint(1000)))
         # Nothing is left behind that would keep the collection from closing.
         self.catalog.close()
 
@@ -164,7 +167,7 @@ class Sizes(CursorCase):
     def test_no_batch_goes_on_past_its_bytes(self) -> None:
         large = [{"text": "x" * size} for size in (10, 5000, 10, 10, 20_000, 10)]
         write(self.collection, upsert(range(6), floats(*[[1, 0, 0, 0]] * 6), large))
-        cursor = self.collection.open_scroll(Scroll(limit=10, selection=EVERYTHING))
+        cursor = self.collection.open_cursor(Scroll(limit=10, selection=EVERYTHING))
         batches = []
         while (batch := cursor.next(4, 5000)) is not None:
             batches.append(([point.id for point in batch.points], batch.size > 5000))
@@ -176,7 +179,7 @@ class Sizes(CursorCase):
         vectors = self.random.random((10, 512), dtype=np.float32)
         write(collection, upsert(range(10), vectors, [{"text": "x" * 3000}] * 10))
         for selection in (Selection(), Selection(ALL_PAYLOAD), EVERYTHING):
-            batch = collection.open_scroll(Scroll(selection=selection)).next(10, PLENTY)
+            batch = collection.open_cursor(Scroll(selection=selection)).next(10, PLENTY)
             assert batch is not None
             sizes.append(batch.size)
         bare, payloads, everything = sizes
@@ -187,9 +190,9 @@ class Sizes(CursorCase):
     @settings(max_examples=30)
     @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 3000)), min_size=1, max_size=9))
     def test_any_sizes_read_everything_once(self, asked: list[tuple[int, int]]) -> None:
-        if not self.collection.info().points_count:
+        if not self.collection.read(CollectionInfoRequest()).points_count:
             self.fill(40)
-        cursor = self.collection.open_scroll(Scroll(limit=UNLIMITED, selection=EVERYTHING))
+        cursor = self.collection.open_cursor(Scroll(limit=UNLIMITED, selection=EVERYTHING))
         ids: list[PointId] = []
         turns = 0
         while (batch := cursor.next(*asked[turns % len(asked)])) is not None:
@@ -207,19 +210,19 @@ class OneMoment(CursorCase):
         self.fill(50)
 
     def test_later_updates_are_not_seen(self) -> None:
-        cursor = self.collection.open_scroll(Scroll(limit=UNLIMITED, selection=EVERYTHING))
-        expected = self.collection.scroll(Scroll(limit=100, selection=EVERYTHING)).records
+        cursor = self.collection.open_cursor(Scroll(limit=UNLIMITED, selection=EVERYTHING))
+        expected = self.collection.read(Scroll(limit=100, selection=EVERYTHING)).records
         first = cursor.next(5, PLENTY)
         assert first is not None
         write(self.collection, DeletePoints(ids=list(range(0, 50, 2))))
         changed = upsert(range(100), np.zeros((100, 4), dtype=np.float32), [{"new": True}] * 100)
         write(self.collection, changed)
         self.assert_same([*first.points, *read(cursor)], expected)
-        after = read(self.collection.open_scroll(Scroll(limit=UNLIMITED, selection=EVERYTHING)))
+        after = read(self.collection.open_cursor(Scroll(limit=UNLIMITED, selection=EVERYTHING)))
         self.assertEqual(sum("new" in payload_of(record) for record in after), 100)
 
     def test_a_closed_cursor_keeps_nothing_alive(self) -> None:
-        cursor = self.collection.open_scroll(Scroll())
+        cursor = self.collection.open_cursor(Scroll())
         cursor.close()
         cursor.close()
         self.assertRaises(Interrupted, cursor.next, 1, PLENTY)
@@ -228,26 +231,26 @@ class OneMoment(CursorCase):
         held: list[Cursor[Any]] = []
         with self.assertRaises(TooMany):
             while True:
-                held.append(self.collection.open_scroll(Scroll(limit=2)))
+                held.append(self.collection.open_cursor(Scroll(limit=2)))
         self.assertGreater(len(held), 500)
         with self.assertRaises(TooMany):
-            self.collection.count(Count())
+            self.collection.read(Count())
         write(self.collection, DeletePoints([UUID_2]))
         for cursor in held:
             self.assertEqual(len(read(cursor)), 2)
-        self.collection.open_scroll(Scroll(limit=2)).close()
+        self.collection.open_cursor(Scroll(limit=2)).close()
 
     def test_a_deleted_collection(self) -> None:
-        cursor = self.collection.open_scroll(Scroll())
+        cursor = self.collection.open_cursor(Scroll())
         self.assertIsNotNone(cursor.next(1, PLENTY))
         self.catalog.delete("c")
         error = self.assertRaises(NotFound, cursor.next, 1, PLENTY)
         self.assertEqual(error.message, "Not found: Collection `c` doesn't exist!")
-        self.assertRaises(NotFound, self.collection.open_scroll, Scroll())
+        self.assertRaises(NotFound, self.collection.open_cursor, Scroll())
         cursor.close()
 
     def test_a_closed_collection(self) -> None:
-        cursor = self.collection.open_scroll(Scroll())
+        cursor = self.collection.open_cursor(Scroll())
         self.catalog.close()
         self.assertRaises(Unavailable, cursor.next, 1, PLENTY)
         cursor.close()
@@ -286,38 +289,38 @@ class Growth(CursorCase):
 
     def test_a_cursor_that_is_in_the_way_is_ended(self) -> None:
         self.fill(50)
-        cursor = self.collection.open_scroll(Scroll(limit=UNLIMITED))
+        cursor = self.collection.open_cursor(Scroll(limit=UNLIMITED))
         self.assertIsNotNone(cursor.next(10, PLENTY))
         self.grow(self.collection)
         error = self.assertRaises(Interrupted, cursor.next, 10, PLENTY)
         self.assertTrue(error.message.startswith("Interrupted: "))
         cursor.close()
-        self.assertEqual(len(read(self.collection.open_scroll(Scroll(limit=UNLIMITED)))), 352)
+        self.assertEqual(len(read(self.collection.open_cursor(Scroll(limit=UNLIMITED)))), 352)
         self.grow(self.collection, first=2000)
         self.reopen()
-        self.assertEqual(self.catalog.get("c").info().points_count, 652)
+        self.assertEqual(self.catalog.get("c").read(CollectionInfoRequest()).points_count, 652)
 
     def test_a_cursor_that_ends_in_time_reads_everything(self) -> None:
         self.patch(collection_store, "PATIENCE_S", 60.0)
         self.fill(50)
-        cursor = self.collection.open_scroll(Scroll(limit=UNLIMITED))
+        cursor = self.collection.open_cursor(Scroll(limit=UNLIMITED))
         grown = self.growing()
         self.assertEqual(len(read(cursor, points=1)), 52)
         grown()
-        self.assertEqual(self.collection.info().points_count, 352)
+        self.assertEqual(self.collection.read(CollectionInfoRequest()).points_count, 352)
 
     def test_other_reads_go_on_while_a_commit_waits_for_a_cursor(self) -> None:
         self.patch(collection_store, "PATIENCE_S", 60.0)
         self.fill(50)
-        cursor = self.collection.open_scroll(Scroll(limit=UNLIMITED))
+        cursor = self.collection.open_cursor(Scroll(limit=UNLIMITED))
         grown = self.growing()
         for _ in range(20):
-            self.assertEqual(len(self.collection.scroll(Scroll()).records), 10)
-        late = self.collection.open_scroll(Scroll(limit=UNLIMITED))
+            self.assertEqual(len(self.collection.read(Scroll()).records), 10)
+        late = self.collection.open_cursor(Scroll(limit=UNLIMITED))
         cursor.close()
         late.close()
         grown()
-        self.assertEqual(self.collection.info().points_count, 352)
+        self.assertEqual(self.collection.read(CollectionInfoRequest()).points_count, 352)
 
 
 def _plain(point: Any) -> Any:

@@ -18,14 +18,14 @@ from tests.engine_support import (
     write,
 )
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import (
     Datatype,
     Distance,
     OptimizersConfigDiff,
     VectorParams,
 )
-from vexfs_twisted.model.queries import NearestToPoint, Query, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import NearestToPoint, Query, QueryBatch, ScoredPoint, SearchParams
 from vexfs_twisted.model.updates import UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED
 
@@ -68,7 +68,7 @@ class StoredTypeTestCase(EngineTestCase):
         return collection
 
     def ask(self, collection: Collection, *queries: Query) -> list[list[ScoredPoint]]:
-        return [list(points) for points in collection.query_batch(queries)]
+        return [list(points) for points in collection.read(QueryBatch(queries))]
 
     def vectors(self, collection: Collection) -> dict[object, list[float]]:
         query = to_vector([1, 1, 1, 1], limit=100, selection=EVERYTHING)
@@ -244,7 +244,7 @@ class StoredTypeTests(StoredTypeTestCase):
         for datatype, distance in product(Datatype, (Distance.COSINE, Distance.EUCLID)):
             collection = self.create(datatype, distance, data)
             collection.upkeep()
-            self.assertEqual(collection.info().indexed_vectors_count, 8000)
+            self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 8000)
             shares = []
             for vector in asked:
                 exact = to_vector(vector, limit=10, params=SearchParams(exact=True))

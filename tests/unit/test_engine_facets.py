@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.engine_support import UUID_2, EngineTestCase, field, payload_of, unnamed, upsert, write
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.errors import BadInput
 from vexfs_twisted.model.filters import Filter, MatchValue, Range
 from vexfs_twisted.model.payload_index import (
@@ -45,7 +46,7 @@ class FacetTests(IndexedCase):
     """Values with the number of points that have them."""
 
     def facet(self, **options: Any) -> list[tuple[Any, int]]:
-        return [(value, count) for value, count in self.collection.facet(Facet(V, **options))]
+        return [(value, count) for value, count in self.collection.read(Facet(V, **options))]
 
     def test_by_count_then_by_value(self) -> None:
         self.keep(FieldType.KEYWORD, ["b", "a", ["a", "c", "a"], ["b"], 5, None, ["c"], "d"])
@@ -82,18 +83,20 @@ class FacetTests(IndexedCase):
         self.keep(FieldType.INTEGER, values)
         expected = [(42, 4), (-(2**63), 1), (0, 1), (1, 1)]
         self.assertEqual(self.facet(), expected)
-        self.assertEqual(self.collection.info().payload_schema["v"].points, 6)
+        self.assertEqual(
+            self.collection.read(CollectionInfoRequest()).payload_schema["v"].points, 6
+        )
         self.collection = self.reopen().get("a")
         self.assertEqual(self.facet(), expected)
 
     def test_a_field_and_its_elements_are_two(self) -> None:
         self.keep(FieldType.INTEGER, [[1, 2.0], 3])
         elements = PayloadPath.parse("v[]")
-        self.assertRaises(BadInput, self.collection.facet, Facet(elements))
+        self.assertRaises(BadInput, self.collection.read, Facet(elements))
         order = Scroll(order_by=OrderBy(elements))
-        self.assertRaises(BadInput, self.collection.scroll, order)
+        self.assertRaises(BadInput, self.collection.read, order)
         write(self.collection, CreateFieldIndex(elements, FieldSchema(FieldType.INTEGER)))
-        self.assertEqual(self.collection.facet(Facet(elements)), [(1, 1), (2, 1)])
+        self.assertEqual(self.collection.read(Facet(elements)), [(1, 1), (2, 1)])
         self.assertEqual(self.facet(), [(1, 1), (2, 1), (3, 1)])
         write(self.collection, DeleteFieldIndex(V))
         self.assertRaises(BadInput, self.facet)
@@ -101,7 +104,7 @@ class FacetTests(IndexedCase):
     def test_nothing_is_counted_where_there_are_no_points(self) -> None:
         self.keep(FieldType.GEO, [])
         for path in ("v", "v[]", "other"):
-            self.assertEqual(self.collection.facet(Facet(PayloadPath.parse(path))), [])
+            self.assertEqual(self.collection.read(Facet(PayloadPath.parse(path))), [])
         write(self.collection, upsert([1], None, [{"v": 1}]))
         self.assertRaises(BadInput, self.facet)
         write(self.collection, DeletePoints([1]))
@@ -129,7 +132,7 @@ class OrderTests(IndexedCase):
         request = Scroll(
             limit, filter=filter, order_by=OrderBy(V, **order), selection=Selection(ALL_PAYLOAD)
         )
-        page = self.collection.scroll(request)
+        page = self.collection.read(request)
         self.assertIsNone(page.next_offset)
         return list(page.records)
 

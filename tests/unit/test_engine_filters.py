@@ -36,9 +36,9 @@ class FilterTestCase(EngineTestCase):
 
     def passing(self, filter_: Filter) -> list[PointId]:
         """The ids that pass, as scrolling tells and counting confirms."""
-        page = self.collection.scroll(Scroll(limit=2**64 - 1, filter=filter_))
+        page = self.collection.read(Scroll(limit=2**64 - 1, filter=filter_))
         ids = [record.id for record in page.records]
-        self.assertEqual(self.collection.count(Count(filter_)), len(ids))
+        self.assertEqual(self.collection.read(Count(filter_)), len(ids))
         return ids
 
     def must(self, *conditions: Condition) -> list[PointId]:

@@ -18,6 +18,7 @@ from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.ids import PointId
+from vexfs_twisted.model.queries import QueryBatch
 from vexfs_twisted.model.updates import DeletePoints, DeleteVectors, SetPayload
 
 SPACE = VectorParams(Distance.DOT, 2)
@@ -26,7 +27,7 @@ SPACE = VectorParams(Distance.DOT, 2)
 def found(collection: Collection) -> list[tuple[PointId, int]]:
     """The id and the version of every point, by their score."""
     query = to_vector([1.0, 0.0], using="a", limit=100)
-    alone, again = collection.query_batch([query]), collection.query_batch([query, query])
+    alone, again = collection.read(QueryBatch([query])), collection.read(QueryBatch([query, query]))
     assert list(alone[0]) == list(again[0]) == list(again[1])
     return [(point.id, point.version) for point in alone[0]]
 

@@ -42,7 +42,7 @@ class FolderCase(EngineTestCase):
     def counts(self) -> dict[str, int]:
         """The collections with their numbers of points, after another start."""
         catalog = self.reopen()
-        return {name: catalog.get(name).count(Count()) for name in catalog.names()}
+        return {name: catalog.get(name).read(Count()) for name in catalog.names()}
 
     def logged(self) -> tuple[dict[str, int], str]:
         """The same, and what the start told."""

@@ -22,6 +22,8 @@ from vexfs_twisted.model.queries import (
     PayloadMode,
     PayloadSelector,
     Query,
+    QueryBatch,
+    Retrieve,
     Scroll,
     Selection,
 )
@@ -52,10 +54,10 @@ class Portions(EngineTestCase):
         nearest = to_vector([1, 2, 3, 4], limit=COUNT, selection=selection)
         plain = Query(limit=COUNT, selection=selection)
         return (
-            lambda: collection.scroll(Scroll(limit=COUNT, selection=selection)).records,
-            lambda: collection.retrieve(range(COUNT), selection),
-            lambda: collection.query_batch([nearest])[0],
-            lambda: collection.query_batch([plain])[0],
+            lambda: collection.read(Scroll(limit=COUNT, selection=selection)).records,
+            lambda: collection.read(Retrieve(range(COUNT), selection)),
+            lambda: collection.read(QueryBatch([nearest]))[0],
+            lambda: collection.read(QueryBatch([plain]))[0],
         )
 
     def test_enough_is_enough(self) -> None:
@@ -105,7 +107,7 @@ class Portions(EngineTestCase):
             return real(snapshot, rows, values, selection)
 
         self.patch(records, "records_of", counted)
-        self.assertEqual(len(self.collection.retrieve(range(COUNT), Selection())), COUNT)
+        self.assertEqual(len(self.collection.read(Retrieve(range(COUNT), Selection()))), COUNT)
         self.assertEqual(len(steps), COUNT)
         self.assertLess(max(steps), 2 * SIZE)
 

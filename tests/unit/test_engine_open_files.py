@@ -29,13 +29,14 @@ from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.errors import UnusableDataFolder
 from vexfs_twisted.engine.storage.open_files import OpenFiles, descriptors_for_collections
-from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound
 from vexfs_twisted.model.filters import Filter, MatchValue
+from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Scroll
+from vexfs_twisted.model.queries import Count, QueryBatch, Scroll
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.system_limits import exhausted
 
@@ -132,7 +133,7 @@ class ManyCollections(EngineTestCase):
     def test_all_of_them_work_and_few_are_open(self) -> None:
         for number, collection in enumerate(self.make()):
             query = to_vector([1, 0, 0, 0], limit=1, selection=EVERYTHING)
-            (found,) = collection.query_batch([query])
+            (found,) = collection.read(QueryBatch([query]))
             self.assertEqual(found[0].score, number)
             self.assertEqual(payload_of(found[0]), {"n": number})
             self.assertLessEqual(len(open_below(self.path / "collections")), BOUND + 4)
@@ -142,14 +143,14 @@ class ManyCollections(EngineTestCase):
         self.limit(BOUND)
         self.assertLessEqual(self.tables_open(), 4)
         for number in range(MANY):
-            self.assertEqual(self.catalog.get(f"c{number}").count(Count()), 1)
+            self.assertEqual(self.catalog.get(f"c{number}").read(Count()), 1)
 
     def test_what_is_told_at_once_opens_nothing(self) -> None:
         first, *_ = self.make()
         self.assertFalse(self.is_open(first))
         self.assertEqual(first.config.params.vectors[""].size, 4)
-        self.assertEqual(first.info().points_count, 1)
-        first.optimizations()
+        self.assertEqual(first.read(CollectionInfoRequest()).points_count, 1)
+        first.read(OptimizationsRequest())
         first.optimizer_due_in()
         self.assertFalse(self.is_open(first))
 
@@ -158,12 +159,12 @@ class ManyCollections(EngineTestCase):
         for round_ in range(3):
             write(first, upsert([round_ + 2], floats([0, 1, 0, 0])))
             for other in rest:
-                other.count(Count())
+                other.read(Count())
             self.assertFalse(self.is_open(first))
         write(first, UpdateCollection(hnsw_config=HnswConfigDiff(m=8)))
-        self.assertEqual(first.count(Count()), 4)
+        self.assertEqual(first.read(Count()), 4)
         self.limit(BOUND)
-        self.assertEqual(self.catalog.get("c0").count(Count()), 4)
+        self.assertEqual(self.catalog.get("c0").read(Count()), 4)
         self.assertEqual(self.catalog.get("c0").config.hnsw_config.m, 8)
 
     def test_graphs_are_searched_on_after_an_opening(self) -> None:
@@ -178,11 +179,11 @@ class ManyCollections(EngineTestCase):
         (segment,) = collection.state.spaces[""].segments
         self.make()
         self.assertFalse(self.is_open(collection))
-        (found,) = collection.query_batch([to_vector(data[7], limit=1)])
+        (found,) = collection.read(QueryBatch([to_vector(data[7], limit=1)]))
         self.assertEqual(found[0].id, int(np.argmax(data @ data[7])))
         self.assertIs(collection.state.spaces[""].segments[0], segment)
         write(collection, upsert([640], data[:1]))
-        self.assertEqual(collection.count(Count()), 641)
+        self.assertEqual(collection.read(Count()), 641)
 
     def test_columns_are_not_read_again(self) -> None:
         collection = self.catalog.create("columns", unnamed())
@@ -191,27 +192,27 @@ class ManyCollections(EngineTestCase):
         write(collection, CreateFieldIndex(path, FieldSchema(FieldType.KEYWORD)))
         write(collection, upsert(range(30), np.ones((30, 4), np.float32), payloads))
         request = Count(Filter(must=(field("k", MatchValue("v1")),)))
-        self.assertEqual(collection.count(request), 10)
+        self.assertEqual(collection.read(request), 10)
         kept = collection.state.columns
         self.make()
         self.assertFalse(self.is_open(collection))
-        self.assertEqual(collection.count(request), 10)
+        self.assertEqual(collection.read(request), 10)
         self.assertIs(collection.state.columns, kept)
         write(collection, upsert([1], floats([1, 1, 1, 1]), [{"k": "v2"}]))
-        self.assertEqual(collection.count(request), 9)
+        self.assertEqual(collection.read(request), 9)
 
     def test_an_open_cursor_keeps_its_collection_open(self) -> None:
         first, *rest = self.make()
         write(first, upsert(range(2, 50), np.ones((48, 4), np.float32)))
-        cursor = first.open_scroll(Scroll(limit=100))
+        cursor = first.open_cursor(Scroll(limit=100))
         self.assertEqual(len(points_of(cursor.next(10, 1 << 20))), 10)
         for other in rest:
-            other.count(Count())
+            other.read(Count())
         self.assertTrue(self.is_open(first))
         self.assertEqual(len(points_of(cursor.next(100, 1 << 20))), 39)
         cursor.close()
         for other in rest:
-            other.count(Count())
+            other.read(Count())
         self.assertFalse(self.is_open(first))
 
     def test_room_given_back_leaves_nothing_open(self) -> None:
@@ -219,12 +220,12 @@ class ManyCollections(EngineTestCase):
         rows = 4096
         write(first, upsert(range(2, rows + 1), np.ones((rows - 1, 4), np.float32)))
         for other in rest:
-            other.count(Count())
+            other.read(Count())
         self.assertFalse(self.is_open(first))
         first._store.give_back(1, 0, np.ones(rows, np.bool_))
         self.assertTrue(self.is_open(first))
         for other in rest:
-            other.count(Count())
+            other.read(Count())
         self.assertFalse(self.is_open(first))
 
     def test_deleting_and_closing_what_is_not_open(self) -> None:
@@ -232,7 +233,7 @@ class ManyCollections(EngineTestCase):
         self.assertFalse(self.is_open(first))
         self.catalog.delete("c0")
         with self.assertRaises(NotFound):
-            first.count(Count())
+            first.read(Count())
         self.assertFalse((self.path / "collections" / first.directory).exists())
         second.close()
         self.assertFalse(self.is_open(second))
@@ -256,7 +257,7 @@ class ManyCollections(EngineTestCase):
         def read() -> None:
             readers.wait()
             try:
-                self.assertEqual(first.count(Count()), 1)
+                self.assertEqual(first.read(Count()), 1)
             except BaseException as error:
                 failures.append(error)
 
@@ -276,7 +277,7 @@ class ManyCollections(EngineTestCase):
                 for step in range(60):
                     collection = made[(own * 5 + step) % MANY]
                     if step % 3:
-                        self.assertGreaterEqual(collection.count(Count()), 1)
+                        self.assertGreaterEqual(collection.read(Count()), 1)
                     else:
                         write(collection, upsert([2 + own * 100 + step], floats([0, 0, 0, 1])))
             except BaseException as error:
@@ -284,10 +285,10 @@ class ManyCollections(EngineTestCase):
 
         self.in_threads(6, use)
         self.assertEqual(failures, [])
-        self.assertEqual(sum(collection.count(Count()) for collection in made), MANY + 6 * 20)
+        self.assertEqual(sum(collection.read(Count()) for collection in made), MANY + 6 * 20)
         self.limit(BOUND)
         self.assertEqual(
-            sum(self.catalog.get(name).count(Count()) for name in self.catalog.names()),
+            sum(self.catalog.get(name).read(Count()) for name in self.catalog.names()),
             MANY + 6 * 20,
         )
 
@@ -305,7 +306,7 @@ class ManyCollections(EngineTestCase):
         reader.start()
         inside.wait(30)
         for other in rest:
-            other.count(Count())
+            other.read(Count())
         self.assertTrue(self.is_open(first))
         done.set()
         reader.join()
@@ -347,21 +348,21 @@ class NoDescriptors(EngineTestCase):
         self.exhaust()
         collection = self.catalog.create("new", unnamed())
         write(collection, upsert([1], floats([1, 0, 0, 0])))
-        self.assertEqual(collection.count(Count()), 1)
-        self.assertEqual(self.catalog.get("c0").count(Count()), 0)
+        self.assertEqual(collection.read(Count()), 1)
+        self.assertEqual(self.catalog.get("c0").read(Count()), 0)
 
     def test_a_write_takes_what_others_do_not_use(self) -> None:
         first, *_ = [self.catalog.create(f"c{number}", unnamed()) for number in range(3)]
         self.exhaust()
         write(first, upsert([1], floats([1, 0, 0, 0])))
-        self.assertEqual(first.count(Count()), 1)
+        self.assertEqual(first.read(Count()), 1)
 
     def test_the_limit_is_named_where_nothing_can_be_done(self) -> None:
         collection = self.catalog.create("a", unnamed())
         self.assertTrue(collection._store._access.close_idle())
         self.exhaust()
         for use in (
-            lambda: collection.count(Count()),
+            lambda: collection.read(Count()),
             lambda: write(collection, upsert([1], floats([1, 0, 0, 0]))),
             lambda: self.catalog.create("b", unnamed()),
         ):
@@ -388,8 +389,8 @@ class NoDescriptors(EngineTestCase):
         free()
         collection = self.catalog.get("a")
         write(collection, upsert([2], floats([1, 0, 0, 0])))
-        self.assertEqual(collection.count(Count()), 2)
-        self.assertEqual(self.reopen().get("a").count(Count()), 2)
+        self.assertEqual(collection.read(Count()), 2)
+        self.assertEqual(self.reopen().get("a").read(Count()), 2)
         self.assertTrue(self.catalog.delete("a"))
 
     def test_no_graph_is_given_up(self) -> None:

@@ -18,6 +18,7 @@ from vexfs_twisted.engine.vector_index.graph.builder import GraphBuilder
 from vexfs_twisted.engine.vector_index.segments import Segments
 from vexfs_twisted.model.collection import (
     CollectionInfo,
+    CollectionInfoRequest,
     CollectionStatus,
     CreateCollection,
     UpdateCollection,
@@ -30,6 +31,8 @@ from vexfs_twisted.model.collection_params import (
     VectorParamsDiff,
 )
 from vexfs_twisted.model.errors import StorageFull
+from vexfs_twisted.model.optimizations import OptimizationsRequest
+from vexfs_twisted.model.queries import QueryBatch
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -80,14 +83,14 @@ class UpkeepTestCase(EngineTestCase):
         self.collection = self.reopen().get(NAME)
 
     def info(self) -> CollectionInfo:
-        return self.collection.info()
+        return self.collection.read(CollectionInfoRequest())
 
     def graph_files(self) -> set[Path]:
         return set(self.directory().glob("graph-*"))
 
     def assertFindsItself(self, *points: int) -> None:
         queries = [to_vector(self.rows[point], limit=1) for point in points]
-        for point, (found,) in zip(points, self.collection.query_batch(queries), strict=True):
+        for point, (found,) in zip(points, self.collection.read(QueryBatch(queries)), strict=True):
             self.assertEqual((found.id, found.score), (point, 0.0))
 
     def assertIndexed(self, count: int) -> None:
@@ -133,7 +136,7 @@ class BuildingTests(UpkeepTestCase):
         collection.upkeep()
         write(collection, upsert(range(200, 400), {"one": column, "two": column}))
         collection.upkeep()
-        self.assertEqual(collection.info().indexed_vectors_count, 400 + 200)
+        self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 400 + 200)
         self.assertEqual([s.stop for s in segments(collection, "two")], [400])
 
     def test_nothing_is_built_where_indexing_is_off(self) -> None:
@@ -173,7 +176,7 @@ class StoppingTests(UpkeepTestCase):
         self.collection.upkeep(lambda: next(asked, True))
         self.assertEqual(self.info().indexed_vectors_count, 0)
         self.assertEqual(self.graph_files(), set())
-        (ended,) = self.collection.optimizations().completed
+        (ended,) = self.collection.read(OptimizationsRequest()).completed
         self.assertEqual(ended.cancelled, "it was asked to stop")
         self.assertTrue(self.collection.is_optimizer_due())
         self.collection.upkeep()
@@ -192,7 +195,7 @@ class StoppingTests(UpkeepTestCase):
             self.assertRaises(StorageFull, self.collection.upkeep)
         self.assertEqual(self.info().optimizer_error, "Storage is full: no room")
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
-        (ended,) = self.collection.optimizations().completed
+        (ended,) = self.collection.read(OptimizationsRequest()).completed
         self.assertEqual(ended.error, self.info().optimizer_error)
         self.assertEqual(self.graph_files(), set())
         self.assertFalse(self.collection.is_optimizer_due())
@@ -238,7 +241,7 @@ class ReopeningTests(UpkeepTestCase):
         self.assertEqual(self.graph_files(), {file})
         self.assertIsNotNone(segments(self.collection)[0].graph)
         self.assertIndexed(200)
-        self.assertEqual(list(self.collection.optimizations().completed), [])
+        self.assertEqual(list(self.collection.read(OptimizationsRequest()).completed), [])
 
     def check_rebuilt(self) -> None:
         """Open with a damaged graph: rows are found all the same, and have a graph again."""
@@ -375,7 +378,7 @@ class ReportTests(UpkeepTestCase):
     """What is told of the work."""
 
     def test_what_waits_is_told_with_the_points_it_is_about(self) -> None:
-        told = self.collection.optimizations()
+        told = self.collection.read(OptimizationsRequest())
         (queued,) = told.queued
         self.assertEqual(queued.optimizer, "indexing")
         self.assertEqual([s.points_count for s in queued.segments], [200])
@@ -385,7 +388,7 @@ class ReportTests(UpkeepTestCase):
         self.collection.upkeep()
         links(self.collection, m=8)
         self.collection.upkeep()
-        told = self.collection.optimizations()
+        told = self.collection.read(OptimizationsRequest())
         self.assertEqual([o.optimizer for o in told.completed], ["config mismatch", "indexing"])
         newest = told.completed[0]
         (own,) = segments(self.collection)
@@ -400,7 +403,7 @@ class ReportTests(UpkeepTestCase):
         seen = []
 
         def look() -> bool:
-            told = self.collection.optimizations()
+            told = self.collection.read(OptimizationsRequest())
             if told.running:
                 seen.append((told, self.info().status))
             return False
@@ -412,11 +415,11 @@ class ReportTests(UpkeepTestCase):
         self.assertEqual(told.queued, [])
         self.assertEqual(told.idle_segments, [])
         self.assertEqual(status, CollectionStatus.YELLOW)
-        self.assertEqual(list(self.collection.optimizations().running), [])
+        self.assertEqual(list(self.collection.read(OptimizationsRequest()).running), [])
 
     def test_an_empty_collection_has_an_idle_segment(self) -> None:
         collection = self.catalog.create("empty", wanted())
-        told = collection.optimizations()
+        told = collection.read(OptimizationsRequest())
         self.assertEqual([s.points_count for s in told.idle_segments], [0])
         self.assertEqual(attrs.evolve(told, idle_segments=()), type(told)(queued=[], completed=[]))
 
@@ -438,7 +441,7 @@ class SeldomTests(EngineTestCase):
     def check(self) -> None:
         """Each of the vectors is found, by whatever way."""
         queries = [to_vector(row, using="seldom", limit=1) for row in self.rows]
-        found = [answer[0].id for answer in self.collection.query_batch(queries)]
+        found = [answer[0].id for answer in self.collection.read(QueryBatch(queries))]
         self.assertEqual(found, list(range(200)))
 
     def test_it_gets_a_graph_and_is_there_after_a_restart(self) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.vector_index.graph import Graph
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import (
     BinaryQuantization,
     CompressionRatio,
@@ -23,7 +23,7 @@ from vexfs_twisted.model.collection_params import (
     ScalarType,
     VectorParams,
 )
-from vexfs_twisted.model.queries import Quantization, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import Quantization, QueryBatch, ScoredPoint, SearchParams
 
 SIZE = 32
 POINTS = 640
@@ -76,7 +76,7 @@ class OverflowTests(EngineTestCase):
         write(collection, upsert(range(len(rows)), rows))
         collection.upkeep()
         if datatype is None:
-            self.assertGreater(collection.info().indexed_vectors_count, 0)
+            self.assertGreater(collection.read(CollectionInfoRequest()).indexed_vectors_count, 0)
         return collection
 
     def assertScored(self, hits: list[ScoredPoint], scores: NDArray[np.float64]) -> None:
@@ -93,7 +93,7 @@ class OverflowTests(EngineTestCase):
                 order = best_first(distance, scores)
                 for limit, exact in ((10, False), (10, True), (POINTS, False)):
                     request = to_vector(query, limit=limit, params=SearchParams(exact=exact))
-                    ((*hits,),) = collection.query_batch([request])
+                    ((*hits,),) = collection.read(QueryBatch([request]))
                     self.assertEqual([hit.id for hit in hits], order[:limit].tolist(), distance)
                     self.assertScored(hits, scores)
 
@@ -112,11 +112,11 @@ class OverflowTests(EngineTestCase):
                 for rescore in (None, False):
                     params = SearchParams(quantization=Quantization(rescore=rescore))
                     request = to_vector(query, limit=POINTS, params=params)
-                    ((*hits,),) = collection.query_batch([request])
+                    ((*hits,),) = collection.read(QueryBatch([request]))
                     self.assertEqual([hit.id for hit in hits], order.tolist())
                     self.assertScored(hits, scores)
                     request = to_vector(query, limit=5, params=params)
-                    ((*hits,),) = collection.query_batch([request])
+                    ((*hits,),) = collection.read(QueryBatch([request]))
                     self.assertEqual(len(hits), 5)
                     self.assertTrue(np.isfinite([hit.score for hit in hits]).all())
                     if distance is Distance.DOT:
@@ -162,7 +162,7 @@ class OverflowTests(EngineTestCase):
     def ids(self, collection: Collection, queries: Floats, params: SearchParams) -> list[set[Any]]:
         """What is found nearest to each query, asked one by one."""
         answers = [
-            collection.query_batch([to_vector(query, limit=10, params=params)])[0]
+            collection.read(QueryBatch([to_vector(query, limit=10, params=params)]))[0]
             for query in queries
         ]
         return [{hit.id for hit in answer} for answer in answers]
@@ -173,7 +173,7 @@ class OverflowTests(EngineTestCase):
         for datatype in (Datatype.FLOAT16, Datatype.UINT8, Datatype.TURBO4):
             for distance in (*METRICS, Distance.COSINE):
                 collection = self.collection(distance, rows, datatype=datatype)
-                ((*hits,),) = collection.query_batch([to_vector(query, limit=POINTS)])
+                ((*hits,),) = collection.read(QueryBatch([to_vector(query, limit=POINTS)]))
                 scores = [hit.score for hit in hits]
                 self.assertEqual(len(hits), POINTS)
                 self.assertTrue(np.isfinite(scores).all(), (datatype, distance))

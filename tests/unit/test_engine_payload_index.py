@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.engine_support import UUID_1, UUID_2, EngineTestCase, unnamed, upsert, write
 from vexfs_twisted.engine.filtering import row_filter
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.filters import (
     Condition,
     FieldCondition,
@@ -49,7 +50,7 @@ class SchemaTests(EngineTestCase):
         self.collection = self.catalog.create("a", unnamed())
 
     def points(self) -> dict[str, int]:
-        described = self.collection.info().payload_schema
+        described = self.collection.read(CollectionInfoRequest()).payload_schema
         return {path: info.points for path, info in described.items()}
 
     def test_points_with_at_least_one_value_of_the_type(self) -> None:
@@ -82,11 +83,11 @@ class SchemaTests(EngineTestCase):
         path = PayloadPath.parse("a[].b")
         write(self.collection, CreateFieldIndex(path, schema), index("k", FieldType.KEYWORD))
         collection = self.reopen().get("a")
-        described = collection.info().payload_schema
+        described = collection.read(CollectionInfoRequest()).payload_schema
         self.assertEqual(described["a[].b"].schema, schema)
         self.assertEqual(described["k"].schema, FieldSchema(FieldType.KEYWORD))
         write(collection, DeleteFieldIndex(path), DeleteFieldIndex(path))
-        self.assertEqual(list(collection.info().payload_schema), ["k"])
+        self.assertEqual(list(collection.read(CollectionInfoRequest()).payload_schema), ["k"])
 
 
 class TextIndexTests(EngineTestCase):
@@ -107,7 +108,7 @@ class TextIndexTests(EngineTestCase):
         def passing(predicate: Any, few_rows: int) -> list[Any]:
             self.patch(row_filter, "FEW_ROWS", few_rows)
             filter_ = Filter(must=(FieldCondition(path, predicate),))
-            return [record.id for record in collection.scroll(Scroll(filter=filter_)).records]
+            return [record.id for record in collection.read(Scroll(filter=filter_)).records]
 
         for few_rows in (-1, 1000):
             self.assertEqual(passing(MatchText("red"), few_rows), [1, 2])
@@ -142,7 +143,7 @@ class UuidIndexTests(EngineTestCase):
         for few_rows in (1000, -1):
             self.patch(row_filter, "FEW_ROWS", few_rows)
             filter_ = Filter(must=(FieldCondition(PayloadPath.parse("v"), predicate),))
-            page = self.collection.scroll(Scroll(limit=100, filter=filter_))
+            page = self.collection.read(Scroll(limit=100, filter=filter_))
             found.append([record.id for record in page.records])
         self.assertEqual(found[0], found[1])
         return found[0]
@@ -189,7 +190,7 @@ class UuidIndexTests(EngineTestCase):
         def count() -> int:
             wanted = Filter(must=(FieldCondition(PayloadPath.parse("v"), MatchValue(UUID_2)),))
             nested = Nested(PayloadPath.parse("o"), wanted)
-            return self.collection.count(Count(Filter(must=(nested,))))
+            return self.collection.read(Count(Filter(must=(nested,))))
 
         for few_rows in (1000, -1):
             self.patch(row_filter, "FEW_ROWS", few_rows)
@@ -202,7 +203,7 @@ class UuidIndexTests(EngineTestCase):
         write(self.collection, index("v", FieldType.UUID))
         same = FieldCondition(PayloadPath.parse("v"), MatchValue(UUID_2))
         write(self.collection, DeletePoints(filter=Filter(must=(same,))))
-        self.assertEqual(self.collection.count(Count()), 5)
+        self.assertEqual(self.collection.read(Count()), 5)
 
 
 class ByBothCase(EngineTestCase):
@@ -221,7 +222,7 @@ class ByBothCase(EngineTestCase):
         found = []
         for few_rows in (1000, -1):
             self.patch(row_filter, "FEW_ROWS", few_rows)
-            page = self.collection.scroll(Scroll(limit=100, filter=Filter(must=conditions)))
+            page = self.collection.read(Scroll(limit=100, filter=Filter(must=conditions)))
             found.append([record.id for record in page.records])
         self.assertEqual(found[0], found[1])
         return found[0]
@@ -298,7 +299,9 @@ class IntegerIndexTests(ByBothCase):
         self.assertEqual(self.on(MatchValue(42)), [2, 3])
         self.collection = self.reopen().get("a")
         self.assertEqual(self.on(MatchValue(42)), [2, 3])
-        self.assertEqual(self.collection.info().payload_schema["v"].points, 3)
+        self.assertEqual(
+            self.collection.read(CollectionInfoRequest()).payload_schema["v"].points, 3
+        )
 
 
 class NullTests(ByBothCase):

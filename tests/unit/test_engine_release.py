@@ -11,7 +11,7 @@ import numpy as np
 from tests.engine_support import EVERYTHING, EngineTestCase, field, floats, to_vector, upsert, write
 from tests.held_files import mapped_below, open_below, without_collector
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,
     OptimizersConfigDiff,
@@ -22,6 +22,7 @@ from vexfs_twisted.model.collection_params import (
 )
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.filters import Filter, MatchValue
+from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
@@ -30,6 +31,8 @@ from vexfs_twisted.model.queries import (
     NearestToPoint,
     OrderBy,
     Query,
+    QueryBatch,
+    Retrieve,
     Scroll,
     Selection,
 )
@@ -82,16 +85,16 @@ class ReleaseCase(EngineTestCase):
         """Read in every way."""
         collection, query = self.collection, to_vector([1] * 16, limit=5, selection=EVERYTHING)
         condition = Filter(must=(field("k", MatchValue("v1")),))
-        collection.query_batch([query, to_vector([1] * 8, using="other", limit=5)])
-        collection.query_batch([to_vector([1] * 16, filter=condition, limit=5)])
-        collection.query_batch([Query(NearestToPoint(3), limit=5), Query(None, limit=5)])
-        collection.scroll(Scroll(filter=condition, selection=EVERYTHING))
-        collection.scroll(Scroll(order_by=OrderBy(PayloadPath.parse("n"))))
-        collection.count(Count(Filter(must=(field("n", MatchValue(3)),))))
-        collection.facet(Facet(PayloadPath.parse("k")))
-        collection.retrieve([1, 2, 3], EVERYTHING)
-        collection.info()
-        collection.optimizations()
+        collection.read(QueryBatch([query, to_vector([1] * 8, using="other", limit=5)]))
+        collection.read(QueryBatch([to_vector([1] * 16, filter=condition, limit=5)]))
+        collection.read(QueryBatch([Query(NearestToPoint(3), limit=5), Query(None, limit=5)]))
+        collection.read(Scroll(filter=condition, selection=EVERYTHING))
+        collection.read(Scroll(order_by=OrderBy(PayloadPath.parse("n"))))
+        collection.read(Count(Filter(must=(field("n", MatchValue(3)),))))
+        collection.read(Facet(PayloadPath.parse("k")))
+        collection.read(Retrieve([1, 2, 3], EVERYTHING))
+        collection.read(CollectionInfoRequest())
+        collection.read(OptimizationsRequest())
 
 
 class Deletion(ReleaseCase):
@@ -129,11 +132,11 @@ class Deletion(ReleaseCase):
         self.assert_refused(Query(NearestToPoint(10**9), limit=5))
         self.assert_refused(Query(NearestToPoint(10**9), limit=5), to_vector([1] * 16))
         selection = Selection(vectors=("missing",))
-        self.assert_fails(self.collection.retrieve, [1], selection)
-        self.assert_fails(self.collection.scroll, Scroll(selection=selection))
-        self.assert_fails(self.collection.open_scroll, Scroll(selection=selection))
-        self.assert_fails(self.collection.open_query, to_vector([1] * 3))
-        self.assert_fails(self.collection.facet, Facet(PayloadPath.parse("unknown")))
+        self.assert_fails(self.collection.read, Retrieve([1], selection))
+        self.assert_fails(self.collection.read, Scroll(selection=selection))
+        self.assert_fails(self.collection.open_cursor, Scroll(selection=selection))
+        self.assert_fails(self.collection.open_cursor, to_vector([1] * 3))
+        self.assert_fails(self.collection.read, Facet(PayloadPath.parse("unknown")))
         self.catalog.delete("files")
         self.assertEqual(self.held(), [])
 
@@ -148,9 +151,9 @@ class Deletion(ReleaseCase):
     def test_with_cursors_that_are_open(self) -> None:
         query = to_vector([1] * 16, limit=500, selection=EVERYTHING)
         cursors: list[Any] = [
-            self.collection.open_scroll(Scroll(limit=500, selection=EVERYTHING)),
-            self.collection.open_query(query),
-            self.collection.open_retrieve([1, 2, 3], EVERYTHING),
+            self.collection.open_cursor(Scroll(limit=500, selection=EVERYTHING)),
+            self.collection.open_cursor(query),
+            self.collection.open_cursor(Retrieve([1, 2, 3], EVERYTHING)),
         ]
         for cursor in cursors:
             cursor.next(1, 1 << 20)

@@ -41,7 +41,7 @@ class RowIdTests(EngineTestCase):
         """All red points from `offset` on, page by page."""
         found: list[PointId] = []
         while True:
-            page = self.collection.scroll(Scroll(limit=limit, offset=offset, filter=RED))
+            page = self.collection.read(Scroll(limit=limit, offset=offset, filter=RED))
             found += [record.id for record in page.records]
             offset = page.next_offset
             if offset is None:

@@ -115,7 +115,7 @@ class PartitionTests(EngineTestCase):
                 parts: list[list[PointId]] = []
                 for part in range(total):
                     request = Scroll(limit=1000, filter=Filter(must=(Slice(total, part),)))
-                    parts.append([record.id for record in collection.scroll(request).records])
+                    parts.append([record.id for record in collection.read(request).records])
                 slices = expected(ids, total)
                 for part, found in enumerate(parts):
                     wanted = [i for i, slice_ in zip(ids, slices, strict=True) if slice_ == part]

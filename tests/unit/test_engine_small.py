@@ -7,8 +7,14 @@ import numpy as np
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.optimizer import optimizer
-from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import (
+    CollectionInfoRequest,
+    CollectionStatus,
+    CreateCollection,
+    UpdateCollection,
+)
 from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff, VectorParams
+from vexfs_twisted.model.queries import QueryBatch
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -36,13 +42,13 @@ class SmallCollectionTests(EngineTestCase):
     def assertSettled(self, collection: Collection, indexed: int) -> None:
         """After upkeep so many vectors are indexed, and there is nothing left to do."""
         collection.upkeep()
-        info = collection.info()
+        info = collection.read(CollectionInfoRequest())
         self.assertEqual(info.indexed_vectors_count, indexed)
         self.assertIs(info.status, CollectionStatus.GREEN)
         self.assertFalse(collection.is_optimizer_due())
 
     def assertFinds(self, collection: Collection, point: int, vector: Floats) -> None:
-        (answer,) = collection.query_batch([to_vector(vector, limit=1)])
+        (answer,) = collection.read(QueryBatch([to_vector(vector, limit=1)]))
         assert not isinstance(answer, Exception)
         self.assertEqual([(hit.id, hit.score) for hit in answer], [(point, 0.0)])
 
@@ -83,9 +89,9 @@ class SmallCollectionTests(EngineTestCase):
         for point in range(60, 110):
             write(collection, upsert([point], rows[point : point + 1]))
             collection.upkeep()
-            self.assertEqual(collection.info().indexed_vectors_count, 60)
+            self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 60)
             self.assertFinds(collection, point, rows[point])
-        self.assertIs(collection.info().status, CollectionStatus.YELLOW)
+        self.assertIs(collection.read(CollectionInfoRequest()).status, CollectionStatus.YELLOW)
 
     def test_deleted_points(self) -> None:
         collection = self.create()
@@ -146,7 +152,7 @@ class SmallCollectionTests(EngineTestCase):
         self.assertSettled(collection, 50)
         (name,) = self.catalog.names()
         collection = self.reopen().get(name)
-        self.assertEqual(collection.info().indexed_vectors_count, 50)
+        self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 50)
         write(collection, upsert([50, 51], random_rows(2, seed=1)))
         self.assertSettled(collection, 52)
 
@@ -157,4 +163,4 @@ class SmallCollectionTests(EngineTestCase):
         collection = self.catalog.create("tiny", CreateCollection(params, optimizers_config=diff))
         write(collection, upsert(range(200), random_rows(200)))
         self.assertSettled(collection, 200)
-        self.assertEqual(collection.info().segments_count, 5)
+        self.assertEqual(collection.read(CollectionInfoRequest()).segments_count, 5)

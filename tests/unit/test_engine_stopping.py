@@ -18,6 +18,7 @@ from vexfs_twisted.engine.payload_index.column import ColumnBuilder
 from vexfs_twisted.engine.read_bounds import ReadBounds
 from vexfs_twisted.engine.storage.tables import TableReader
 from vexfs_twisted.engine.vector_index import pairs, products, scan
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.filters import (
     Condition,
@@ -42,6 +43,8 @@ from vexfs_twisted.model.queries import (
     Facet,
     OrderBy,
     Query,
+    QueryBatch,
+    Retrieve,
     Scroll,
     SearchParams,
 )
@@ -98,36 +101,38 @@ FILTERS: dict[str, Filter] = {
 Read = Callable[[Collection], Any]
 
 READS: dict[str, Read] = {
-    "scroll": lambda own: own.scroll(Scroll(limit=POINTS, selection=EVERYTHING)),
-    "ordered": lambda own: own.scroll(
+    "scroll": lambda own: own.read(Scroll(limit=POINTS, selection=EVERYTHING)),
+    "ordered": lambda own: own.read(
         Scroll(limit=5, order_by=OrderBy(PayloadPath.parse("same"), Direction.DESC))
     ),
-    "facet": lambda own: own.facet(Facet(PayloadPath.parse("n"), limit=7)),
-    "filtered facet": lambda own: own.facet(
+    "facet": lambda own: own.read(Facet(PayloadPath.parse("n"), limit=7)),
+    "filtered facet": lambda own: own.read(
         Facet(PayloadPath.parse("n"), limit=7, filter=FILTERS["text"])
     ),
-    "retrieve": lambda own: own.retrieve(list(range(POINTS)), EVERYTHING),
-    "unranked": lambda own: own.query_batch([Query(limit=POINTS, selection=EVERYTHING)]),
-    "ranked": lambda own: own.query_batch([to_vector([1.0] * 16, limit=POINTS)]),
-    "fetched": lambda own: own.query_batch(
-        [to_vector([1.0] * 16, limit=POINTS, selection=EVERYTHING)]
+    "retrieve": lambda own: own.read(Retrieve(list(range(POINTS)), EVERYTHING)),
+    "unranked": lambda own: own.read(QueryBatch([Query(limit=POINTS, selection=EVERYTHING)])),
+    "ranked": lambda own: own.read(QueryBatch([to_vector([1.0] * 16, limit=POINTS)])),
+    "fetched": lambda own: own.read(
+        QueryBatch([to_vector([1.0] * 16, limit=POINTS, selection=EVERYTHING)])
     ),
-    "exact": lambda own: own.query_batch([to_vector([1.0] * 16, params=SearchParams(exact=True))]),
-    "batch": lambda own: own.query_batch([to_vector([float(n)] * 16) for n in range(40)]),
-    "filtered": lambda own: own.query_batch(
-        [to_vector([1.0] * 16, filter=FILTERS["ranges"]), to_vector([2.0] * 16)]
+    "exact": lambda own: own.read(
+        QueryBatch([to_vector([1.0] * 16, params=SearchParams(exact=True))])
     ),
-    "info": lambda own: own.info(),
+    "batch": lambda own: own.read(QueryBatch([to_vector([float(n)] * 16) for n in range(40)])),
+    "filtered": lambda own: own.read(
+        QueryBatch([to_vector([1.0] * 16, filter=FILTERS["ranges"]), to_vector([2.0] * 16)])
+    ),
+    "info": lambda own: own.read(CollectionInfoRequest()),
 }
 
 
 def count_of(own: Filter) -> Read:
     """A count of what passes a filter."""
-    return lambda held: held.count(Count(own))
+    return lambda held: held.read(Count(own))
 
 
 def _scrolled(own: Scroll, held: Collection) -> Any:
-    return held.scroll(own)
+    return held.read(own)
 
 
 def shown(answer: Any) -> Any:
@@ -222,11 +227,11 @@ class EveryReadStops(Filled):
 
     def test_rows_are_looked_at_with_a_look_for_each(self) -> None:
         self.reopened()
-        count, _ = self.looks(lambda own: own.count(Count(FILTERS["unknown keys"])))
+        count, _ = self.looks(lambda own: own.read(Count(FILTERS["unknown keys"])))
         self.assertGreater(count, POINTS + KEYS)
         self.reopened()
         with patch.object(row_filter, "FEW_ROWS", POINTS + 1):
-            count, _ = self.looks(lambda own: own.count(Count(FILTERS["nested"])))
+            count, _ = self.looks(lambda own: own.read(Count(FILTERS["nested"])))
         self.assertGreater(count, 2 * POINTS)
 
 
@@ -244,19 +249,19 @@ class ColumnsInOnePass(Filled):
             return values(reader, wanted)
 
         with patch.object(TableReader, "values", counted):
-            self.assertEqual(self.collection.count(Count(FILTERS["unknown keys"])), 0)
+            self.assertEqual(self.collection.read(Count(FILTERS["unknown keys"])), 0)
         self.assertEqual(read, POINTS)
 
     def test_keys_that_no_payload_has_cost_nothing_at_a_payload(self) -> None:
         self.reopened()
         with patch.object(ColumnBuilder, "reach", side_effect=AssertionError) as reach:
-            self.collection.count(Count(FILTERS["unknown keys"]))
+            self.collection.read(Count(FILTERS["unknown keys"]))
         self.assertEqual(reach.call_count, 0)
 
     def test_one_pass_reaches_what_one_path_after_the_other_does(self) -> None:
         texts = ("list", "list[]", "list[].v", "list[0].w1[].c", "list[1]", "k1.v", "k1", "n.x")
         paths = [PayloadPath.parse(text).steps for text in texts]
-        with self.collection._reading() as snapshot:
+        with self.collection.snapshot() as snapshot:
             live = snapshot.state.live.rows()
             together = builder.build_columns(paths, snapshot.rows, live)
             for path in paths:
@@ -272,38 +277,38 @@ class ColumnsInOnePass(Filled):
         self.collection.apply([Upsert([1], {UNNAMED: vectors}, [deep])])
         key = ".".join("a" * 900)
         wide = Filter(should=(is_one(key), is_one(key + ".a"), is_one(key + "[]")))
-        self.assertEqual(self.collection.count(Count(wide)), 1)
+        self.assertEqual(self.collection.read(Count(wide)), 1)
 
     def test_packing_changes_nothing(self) -> None:
         expected = {}
         for name in ("known keys", "text", "counts"):
-            expected[name] = self.collection.count(Count(FILTERS[name]))
+            expected[name] = self.collection.read(Count(FILTERS[name]))
         self.patch(builder, "_MOST_LOOSE", 50)
         self.reopened()
         for name, count in expected.items():
-            self.assertEqual(self.collection.count(Count(FILTERS[name])), count)
+            self.assertEqual(self.collection.read(Count(FILTERS[name])), count)
 
     def test_columns_that_are_too_large_are_not_made(self) -> None:
-        expected = self.collection.count(Count(FILTERS["known keys"]))
+        expected = self.collection.read(Count(FILTERS["known keys"]))
         self.assertGreater(expected, 0)
         self.reopened()
         columns = self.collection.state.columns
         columns._budget = 10_000
         with patch.object(cache, "BYTES_A_ROW", 1):
-            self.assertEqual(self.collection.count(Count(FILTERS["known keys"])), expected)
+            self.assertEqual(self.collection.read(Count(FILTERS["known keys"])), expected)
             self.assertEqual(len(columns._columns), 0)
 
     def test_few_columns_are_kept_of_many(self) -> None:
         self.patch(cache, "MOST_COLUMNS", 20)
         for start in range(0, 100, 10):
             keys = conditions(lambda n, start=start: is_one(f"x{start + n}"), 10)  # type: ignore[misc]
-            self.collection.count(Count(Filter(should=keys)))
+            self.collection.read(Count(Filter(should=keys)))
         kept = self.collection.state.columns._columns
         own = [path for path in kept if path not in self.collection.state.columns._pinned]
         self.assertEqual(len(own), 20)
 
     def test_what_is_made_of_a_column_counts(self) -> None:
-        self.collection.count(Count(FILTERS["text"]))
+        self.collection.read(Count(FILTERS["text"]))
         (column,) = (
             column for path, column in self.collection.state.columns._columns.items()
             if path == PayloadPath.parse("word").steps
@@ -312,7 +317,7 @@ class ColumnsInOnePass(Filled):
         self.assertEqual(len(column.datetimes.rows), 0)
         self.assertEqual(len(column.numbers.rows), 0)
         self.assertEqual(column.nbytes, before)
-        days = self.collection.count(Count(FILTERS["dates"]))
+        days = self.collection.read(Count(FILTERS["dates"]))
         self.assertEqual(days, POINTS)
         held = self.collection.state.columns._columns[PayloadPath.parse("day").steps]
         own = held.nbytes - held._own_bytes
@@ -328,7 +333,8 @@ class NativeScans(Filled):
         exact = SearchParams(exact=True)
         batch = [to_vector(query, params=exact, **options) for query in queries]
         return [
-            [(hit.id, hit.score) for hit in hits] for hits in self.collection.query_batch(batch)
+            [(hit.id, hit.score) for hit in hits]
+            for hits in self.collection.read(QueryBatch(batch))
         ]
 
     def assert_calls(self, count: int, module: Any, name: str, most: int, **options: Any) -> None:

@@ -21,7 +21,7 @@ from tests.engine_support import (
     write,
 )
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.commands import CommandBatch
 from vexfs_twisted.model.errors import BadInput, BadRequest, DomainError, NotFound
@@ -34,7 +34,7 @@ from vexfs_twisted.model.payload_index import (
     FieldType,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Scroll
+from vexfs_twisted.model.queries import Count, QueryBatch, Scroll
 from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePayload,
@@ -87,11 +87,11 @@ class UpdatesTestCase(EngineTestCase):
         return outcome.message
 
     def payloads(self) -> dict[PointId, Any]:
-        page = self.collection.scroll(Scroll(limit=HUGE, selection=EVERYTHING))
+        page = self.collection.read(Scroll(limit=HUGE, selection=EVERYTHING))
         return {record.id: payload_of(record) for record in page.records}
 
     def vectors(self) -> dict[PointId, dict[str, list[float]]]:
-        page = self.collection.scroll(Scroll(limit=HUGE, selection=EVERYTHING))
+        page = self.collection.read(Scroll(limit=HUGE, selection=EVERYTHING))
         return {
             record.id: {name: list(map(float, v)) for name, v in (record.vectors or {}).items()}
             for record in page.records
@@ -99,7 +99,7 @@ class UpdatesTestCase(EngineTestCase):
 
     def versions(self) -> dict[PointId, int]:
         query = to_vector([0, 0], using="a", limit=100)
-        (found,) = self.collection.query_batch([query])
+        (found,) = self.collection.read(QueryBatch([query]))
         return {point.id: point.version for point in found}
 
     def reopened(self) -> Collection:
@@ -133,8 +133,8 @@ class PayloadTests(UpdatesTestCase):
 
     def test_filters_see_the_new_payloads(self) -> None:
         write(self.collection, set_payload({"n": 9}, ids=[1, 2]))
-        self.assertEqual(self.collection.count(Count(where("n", 9))), 2)
-        self.assertEqual(self.collection.count(Count(where("n", 1))), 0)
+        self.assertEqual(self.collection.read(Count(where("n", 9))), 2)
+        self.assertEqual(self.collection.read(Count(where("n", 1))), 0)
 
     def test_a_missing_point_is_told_and_nothing_is_changed(self) -> None:
         before = self.payloads()
@@ -183,7 +183,7 @@ class PayloadTests(UpdatesTestCase):
         ids = range(10, 9010)
         write(self.collection, upsert(ids, None, [{"k": number % 3} for number in ids]))
         write(self.collection, set_payload({"seen": 1}, filter=where("k", 2)))
-        self.assertEqual(self.collection.count(Count(where("seen", 1))), 3000)
+        self.assertEqual(self.collection.read(Count(where("seen", 1))), 3000)
         payloads = self.payloads()
         self.assertEqual(payloads[11], {"k": 2, "seen": 1})
         self.assertEqual(payloads[9009], {"k": 0})
@@ -201,7 +201,7 @@ class VectorTests(UpdatesTestCase):
         self.reopened()
         self.assertEqual(self.vectors(), expected)
         self.assertEqual(self.versions(), {1: 1, 2: 0, 3: 0, UUID_1: 1})
-        self.assertEqual(self.collection.info().points_count, 4)
+        self.assertEqual(self.collection.read(CollectionInfoRequest()).points_count, 4)
 
     def test_a_vector_that_was_not_there_is_added(self) -> None:
         write(self.collection, UpdateVectors([2, 3], {"b": column([0, 3, 4], positions=[0])}))
@@ -225,7 +225,7 @@ class VectorTests(UpdatesTestCase):
 
     def test_queries_find_the_new_place_only(self) -> None:
         write(self.collection, UpdateVectors([1], {"a": column([100, 100])}))
-        (found,) = self.collection.query_batch([to_vector([1, 1], using="a", limit=9)])
+        (found,) = self.collection.read(QueryBatch([to_vector([1, 1], using="a", limit=9)]))
         self.assertEqual([point.id for point in found], [2, 3, UUID_1, 1])
 
     def test_a_condition_leaves_the_others_alone(self) -> None:

@@ -105,7 +105,8 @@ ENGINE: dict[str, set[str]] = {
     | {"group_commit"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
-    "collection": {"read_bounds", "storage", "vector_index", "mvcc", "writes", "query"}
+    "reads": {"mvcc", "optimizer", "query"},
+    "collection": {"read_bounds", "reads", "storage", "mvcc", "writes", "query"}
     | {"checkpoints", "collection_store", "cursor", "optimizer"},
     "data_folder": {"errors", "storage"},
     "catalog_files": {"errors", "storage"},

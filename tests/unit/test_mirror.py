@@ -16,7 +16,7 @@ from vexfs_twisted.model.collection_params import Datatype, Distance, VectorPara
 from vexfs_twisted.model.device import DeviceFull, DeviceKind, NoSuchFile
 from vexfs_twisted.model.filters import Filter, Range
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import QueryBatch, Retrieve, ScoredPoint, SearchParams
 from vexfs_twisted.model.status import DeviceStatus
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -53,11 +53,11 @@ class WithPoints(MirrorCase):
     def exact(self, query: Floats, **options: object) -> Sequence[ScoredPoint]:
         """What the engine answers by itself."""
         params = SearchParams(exact=True)
-        return self.collection.query_batch([to_vector(query, params=params, **options)])[0]
+        return self.collection.read(QueryBatch([to_vector(query, params=params, **options)]))[0]
 
     def ask(self, query: Floats, **options: object) -> Sequence[ScoredPoint]:
         """What is answered."""
-        return self.collection.query_batch([to_vector(query, **options)])[0]
+        return self.collection.read(QueryBatch([to_vector(query, **options)]))[0]
 
     def assert_asked(self, query: Floats, times: int = 1, **options: object) -> None:
         """The answer is the engine's own, and the device was asked so often for it."""
@@ -77,7 +77,7 @@ class Searches(WithPoints):
         self.attach()
         queries = some(20, seed=3)
         before = self.searches()
-        found = self.collection.query_batch([to_vector(query, limit=7) for query in queries])
+        found = self.collection.read(QueryBatch([to_vector(query, limit=7) for query in queries]))
         self.assertEqual(self.searches() - before, 20)
         for query, points in zip(queries, found, strict=True):
             self.assertEqual(list(points), list(self.exact(query, limit=7)))
@@ -103,7 +103,7 @@ class Searches(WithPoints):
         self.attach()
         query = to_vector(some(1)[0], limit=12)
         before = self.searches()
-        cursor = self.collection.open_query(query)
+        cursor = self.collection.open_cursor(query)
         self.addCleanup(cursor.close)
         batch = cursor.next(100, 1 << 20)
         self.assertEqual(self.searches() - before, 1)
@@ -172,7 +172,9 @@ class Staleness(WithPoints):
             if kind == 0:
                 write(self.collection, DeletePoints(ids))
             elif kind == 1:
-                known = [r.id for r in self.collection.retrieve(ids, to_vector([0]).selection)]
+                known = [
+                    r.id for r in self.collection.read(Retrieve(ids, to_vector([0]).selection))
+                ]
                 moved = VectorColumn.of(some(len(known), seed=turn))
                 if known:
                     write(self.collection, UpdateVectors(known, {UNNAMED: moved}))
@@ -255,7 +257,7 @@ class Feeding(WithPoints):
         for name, asked in (("a", 1), ("b", 1), ("half", 0), ("city", 0)):
             before = self.searches()
             query = to_vector([1.0] * vectors[name].size, using=name, limit=3)
-            self.assertEqual(ids_of(collection.query_batch([query])[0]), [0, 1, 2])
+            self.assertEqual(ids_of(collection.read(QueryBatch([query]))[0]), [0, 1, 2])
             self.assertEqual(self.searches() - before, asked, name)
 
     def test_a_deleted_collection_takes_its_files_along(self) -> None:
@@ -302,7 +304,7 @@ class Feeding(WithPoints):
         self.assertEqual((status.attached, status.files), (True, 1))
         self.assertEqual(len(status.left_out), 1)
         for collection in (self.collection, other):
-            (points,) = collection.query_batch([to_vector(some(1)[0], limit=5)])
+            (points,) = collection.read(QueryBatch([to_vector(some(1)[0], limit=5)]))
             self.assertEqual(len(points), 5)
 
 

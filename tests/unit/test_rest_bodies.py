@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.rest_harness import Connection, Reply, RestClient, inline, parse_replies, request_bytes
 from tests.rest_operations import MemoryOperations
 from vexfs_twisted.model.errors import TimedOut
-from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Record, Selection
+from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.model.updates import Update, UpdateResult
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.transport import request as rest_request
@@ -225,14 +224,10 @@ class WaitingOperations(MemoryOperations):
         self.pending = Deferred(lambda _: self.cancelled.append(what))
         return self.pending
 
-    def retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> Deferred[list[Record]]:
-        return self._wait("retrieve")
+    def read(
+        self, name: str, request: ReadRequest[Any], timeout: float | None = None
+    ) -> Deferred[Any]:
+        return self._wait("read")
 
     def update(
         self, name: str, update: Update, wait: bool = False, timeout: float | None = None
@@ -252,7 +247,7 @@ class LostClients(SynchronousTestCase):
         self.connection.send(request_bytes("GET", "/collections/a/points/1"))
         self.assertEqual(self.operations.cancelled, [])
         self.connection.transport.loseConnection()
-        self.assertEqual(self.operations.cancelled, ["retrieve"])
+        self.assertEqual(self.operations.cancelled, ["read"])
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_read_that_makes_an_error_of_its_cancellation_is_no_fault(self) -> None:
@@ -262,7 +257,7 @@ class LostClients(SynchronousTestCase):
         self.connection.send(request_bytes("GET", "/collections/a/points/1"))
         self.operations.pending.addErrback(time_out)
         self.connection.transport.loseConnection()
-        self.assertEqual(self.operations.cancelled, ["retrieve"])
+        self.assertEqual(self.operations.cancelled, ["read"])
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_write_is_finished(self) -> None:

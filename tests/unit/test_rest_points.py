@@ -71,7 +71,7 @@ class Reads(RestPointsCase):
     def test_retrieve_returns_ids_unless_told_more(self) -> None:
         reply = self.client.ask("POST", "/collections/a/points", {"ids": [2, 99, UUID]})
         self.assertEqual(reply.result, [{"id": 2}, {"id": UUID}])
-        self.assertEqual(self.asked()[1], Selection(NO_PAYLOAD, False))
+        self.assertEqual(self.asked()[0].selection, Selection(NO_PAYLOAD, False))
 
     def test_retrieve_returns_what_is_asked_for(self) -> None:
         body = {"ids": [2], "with_payload": True, "with_vector": True, "shard_key": None}
@@ -89,12 +89,12 @@ class Reads(RestPointsCase):
         ):
             body = {"ids": [], "with_payload": selector}
             self.assertEqual(self.client.ask("POST", "/collections/a/points", body).status, 200)
-            payload = self.asked()[1].payload
+            payload = self.asked()[0].selection.payload
             self.assertEqual((payload.mode, [str(path) for path in payload.paths]), (mode, paths))
         for vectors, expected in ((True, True), (["x", ""], ("x", "")), (False, False)):
             for name in ("with_vector", "with_vectors"):
                 self.client.ask("POST", "/collections/a/points", {"ids": [], name: vectors})
-                self.assertEqual(self.asked()[1].vectors, expected)
+                self.assertEqual(self.asked()[0].selection.vectors, expected)
 
     def test_selectors_that_are_none(self) -> None:
         part: Any

@@ -43,7 +43,7 @@ class RestSearchCase(SynchronousTestCase):
         reply = self.ask("query", body)
         self.assertEqual(reply.status, 200, reply.body)
         name, arguments = self.client.operations.calls[-1]
-        self.assertIn(name, ("query", "stream_query"))
+        self.assertIn(name, ("read", "stream"))
         asked = arguments[1]
         assert isinstance(asked, Query)
         return asked

@@ -83,7 +83,7 @@ class Answers(Outflows):
     def test_when_too_many_streams_are_open_the_answer_comes_whole(self) -> None:
         self.make_large()
         refusal = TooMany("100 streams are open")
-        self.patch(self.operations, "stream_scroll", lambda *_: fail(refusal))
+        self.patch(self.operations, "stream", lambda *_: fail(refusal))
         reply = self.client.ask("POST", POINTS + "/scroll", {"limit": 700})
         self.assertEqual(len(reply.result["points"]), 700)
         self.assertEqual(reply.result["next_page_offset"], 700)
@@ -134,7 +134,7 @@ class BackPressure(Outflows):
 
     def hold(self) -> ListedStream[Any]:
         stream = BreakingStream(self.operations, None)
-        self.patch(self.operations, "stream_scroll", stream.opened)
+        self.patch(self.operations, "stream", stream.opened)
         self.send("/scroll", {"limit": COUNT})
         self.assertIn(b"200 OK", self.connection.take())
         return stream
@@ -165,7 +165,7 @@ class BrokenAnswers(Outflows):
     def ask(self, error: Exception, after: int) -> bytes:
         stream = BreakingStream(self.operations, error)
         stream.after = after
-        self.patch(self.operations, "stream_scroll", stream.opened)
+        self.patch(self.operations, "stream", stream.opened)
         self.send("/scroll", {"limit": COUNT})
         self.assertTrue(stream.is_closed)
         return self.connection.take()

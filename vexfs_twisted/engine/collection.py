@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import lmdb
 
-from ..model.collection import CollectionConfig, CollectionInfo, UpdateCollection
+from ..model.collection import CollectionConfig, UpdateCollection
 from ..model.commands import Command, CommandBatch
 from ..model.errors import (
     DomainError,
@@ -19,41 +19,28 @@ from ..model.errors import (
     as_value,
     unknown_collection,
 )
-from ..model.ids import PointId
-from ..model.optimizations import Optimizations
-from ..model.payload_index import CreateFieldIndex, FieldInfo
-from ..model.queries import (
-    Count,
-    Facet,
-    FacetHit,
-    Page,
-    Query,
-    Record,
-    ScoredPoint,
-    Scroll,
-    Selection,
-)
+from ..model.payload_index import CreateFieldIndex
+from ..model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint
+from ..model.reads import Answer, ReadRequest
 from ..model.streams import P
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
 from .mvcc.pinned import SnapshotLost
 from .mvcc.state import CollectionState, Snapshot
+from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
-from .optimizer.report import indexed_count, report, segment_count, status, tasks
-from .query.accelerator import Accelerators
-from .query.cursor_sources import CursorSource, query_source, retrieve_source, scroll_source
-from .query.facets import facet
-from .query.fields import build_fields, describe_fields
+from .query.accelerator import Accelerators, SearchAccelerator
+from .query.cursor_sources import CURSOR_SOURCES, CursorSource
+from .query.fields import build_fields
 from .query.nearest import answer
-from .query.scrolling import Retrieve, count, retrieve_each, scroll
+from .query.scrolling import retrieve_each
 from .read_bounds import UNBOUNDED, ReadBoundsOfEach
+from .reads import READS
 from .storage.files import storage_errors
 from .storage.latch import LatchClosed
 from .storage.open_files import OpenFiles
 from .storage.outcomes import Outcome
-
-T = TypeVar("T")
 
 
 class Collection:
@@ -113,28 +100,20 @@ class Collection:
         """The name of its directory, which no other collection ever has."""
         return self._store.path.name
 
-    def info(self) -> CollectionInfo:
-        """The description of the collection now."""
-        state = self._store.state
-        schema: dict[str, FieldInfo] = {}
-        if state.fields:
-            with self._reading() as snapshot:
-                state = snapshot.state
-                schema = describe_fields(snapshot)
-        journal = self._optimizer.journal
-        return CollectionInfo(
-            config=state.config,
-            points_count=state.live.count,
-            indexed_vectors_count=indexed_count(state),
-            segments_count=segment_count(state),
-            status=status(tasks(state), is_running=journal.running is not None),
-            optimizer_error=journal.problem,
-            payload_schema=schema,
-        )
+    @property
+    def accelerator(self) -> SearchAccelerator | None:
+        """What is asked before the engine for the nearest rows of all, if there is something."""
+        return self._accelerators.get(self.directory)
 
-    def optimizations(self) -> Optimizations:
-        """What is done behind reads and writes, what waits, and what has been done."""
-        return report(self._store.state, self._optimizer.journal, self._store.path)
+    @property
+    def path(self) -> Path:
+        """Its directory."""
+        return self._store.path
+
+    @property
+    def journal(self) -> Journal:
+        """What background work has done and is doing, from memory at once."""
+        return self._optimizer.journal
 
     @property
     def last_command(self) -> int:
@@ -181,34 +160,15 @@ class Collection:
             self._build_indexes()
         return done
 
-    def retrieve(self, ids: Sequence[PointId], selection: Selection) -> list[Record]:
-        """The points that exist among `ids`, in the order asked for, each once."""
-        (found,) = self.retrieve_each([(ids, selection)])
-        return _sound(found)
+    def read(self, request: ReadRequest[Answer]) -> Answer:
+        """The answer to a request, all on one snapshot. Raises DomainError as its kind says."""
+        answer: Answer = READS[type(request)](self, request)
+        return answer
 
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
-        """The answer to each request as of `retrieve`, or its own error, all on one snapshot."""
-        with self._reading() as snapshot:
+        """The answer to each request or its own error, all on one snapshot."""
+        with self.snapshot() as snapshot:
             return retrieve_each(snapshot, requests)
-
-    def scroll(self, request: Scroll) -> Page:
-        """A page of points in the order of their ids."""
-        with self._reading() as snapshot:
-            return scroll(snapshot, request)
-
-    def count(self, request: Count) -> int:
-        """The exact number of points that pass a filter."""
-        with self._reading() as snapshot:
-            return count(snapshot, request)
-
-    def facet(self, request: Facet) -> list[FacetHit]:
-        """The most frequent values of an indexed payload field. Raises BadRequest without one."""
-        with self._reading() as snapshot:
-            return facet(snapshot, request)
-
-    def query_batch(self, queries: Sequence[Query]) -> list[Sequence[ScoredPoint]]:
-        """The answers to `queries`, all on one snapshot. Raises the first error among them."""
-        return list(map(_sound, self.query_each(queries)))
 
     def query_each(
         self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
@@ -218,21 +178,30 @@ class Collection:
         For queries of several clients that are put together: one bad query fails alone, and so
         does one that its bounds stop.
         """
-        with self._reading() as snapshot:
-            return answer(snapshot, queries, self._accelerators.get(self.directory), bounds)
+        with self.snapshot() as snapshot:
+            return answer(snapshot, queries, self.accelerator, bounds)
 
-    def open_retrieve(self, ids: Sequence[PointId], selection: Selection) -> Cursor[Record]:
-        """A cursor over what `retrieve` answers."""
-        return self._cursor(lambda snapshot: retrieve_source(snapshot, ids, selection))
+    def open_cursor(self, request: PointsRequest[Any, P]) -> Cursor[P]:
+        """A cursor over what `read` answers. A query is ranked before this returns.
 
-    def open_scroll(self, request: Scroll) -> Cursor[Record]:
-        """A cursor over the points of a scroll up to its limit, as far as its pages go."""
-        return self._cursor(lambda snapshot: scroll_source(snapshot, request))
+        The limit of a scroll is that of all that is read through the cursor.
+        """
+        with self._errors():
+            pinned = self._store.pin()
+            try:
+                with pinned.reading() as snapshot:
+                    make = CURSOR_SOURCES[type(request)]
+                    source: CursorSource[P] = make(snapshot, request, self.accelerator)
+            except BaseException:
+                pinned.end()
+                raise
+        return Cursor(pinned, source, self._errors)
 
-    def open_query(self, query: Query) -> Cursor[ScoredPoint]:
-        """A cursor over the answer to a query, which is ranked before this returns."""
-        accelerator = self._accelerators.get(self.directory)
-        return self._cursor(lambda snapshot: query_source(snapshot, query, accelerator))
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """A context with a snapshot, which reads in this thread are answered from."""
+        with self._errors(), self._store.read() as snapshot:
+            yield snapshot
 
     def is_optimizer_due(self) -> bool:
         """Whether there is enough for `upkeep` to do. Answers from memory at once."""
@@ -276,7 +245,7 @@ class Collection:
         Raises StorageFull and OSError.
         """
         with storage_errors(self._store.path):
-            self._checkpoints.save(self._reading)
+            self._checkpoints.save(self.snapshot)
 
     def close(self) -> None:
         """Close the files, after the reads and writes that are under way. Optimizer is given up."""
@@ -286,7 +255,7 @@ class Collection:
             with suppress(OSError, lmdb.Error, DomainError):
                 # Else tables that are closed would be opened for nothing.
                 if not self._checkpoints.is_current(self._store.state):
-                    self._checkpoints.save(self._reading)
+                    self._checkpoints.save(self.snapshot)
         finally:
             self._checkpoints.close()
             self._store.close()
@@ -325,24 +294,8 @@ class Collection:
 
     def _build_indexes(self) -> None:
         """Make all declared indexes, which further ones are then made from."""
-        with self._reading() as snapshot:
+        with self.snapshot() as snapshot:
             build_fields(snapshot)
-
-    def _cursor(self, begin: Callable[[Snapshot], CursorSource[P]]) -> Cursor[P]:
-        with self._errors():
-            pinned = self._store.pin()
-            try:
-                with pinned.reading() as snapshot:
-                    source = begin(snapshot)
-            except BaseException:
-                pinned.end()
-                raise
-        return Cursor(pinned, source, self._errors)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Snapshot]:
-        with self._errors(), self._store.read() as snapshot:
-            yield snapshot
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -363,14 +316,3 @@ class Collection:
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise
-
-
-def _sound(answer: T | Exception) -> T:
-    """The answer, if it is not an error to be raised."""
-    if isinstance(answer, Exception):
-        try:
-            raise answer
-        finally:
-            # The traceback has this frame.
-            del answer
-    return answer

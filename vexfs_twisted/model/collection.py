@@ -28,6 +28,7 @@ from .collection_params import (
 from .errors import BadInput, NotSupported, unknown_vector
 from .names import check_vector_name
 from .payload_index import FieldInfo
+from .reads import ReadRequest
 from .validation import UInt32, bounded, validate
 from .vectors import UNNAMED
 
@@ -143,6 +144,11 @@ class CollectionInfo:
     optimizer_error: str | None = None
     update_queue_length: int = 0
     payload_schema: Mapping[str, FieldInfo] = attrs.field(factory=dict)
+
+
+@frozen
+class CollectionInfoRequest(ReadRequest[CollectionInfo]):
+    """The description of a collection."""
 
 
 @frozen

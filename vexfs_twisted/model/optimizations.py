@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
+from .reads import ReadRequest
+
 
 @frozen
 class SegmentSummary:
@@ -58,3 +60,8 @@ class Optimizations:
     queued: Sequence[PendingOptimization] = field(factory=tuple)
     completed: Sequence[Optimization] = field(factory=tuple)
     idle_segments: Sequence[SegmentSummary] = field(factory=tuple)
+
+
+@frozen
+class OptimizationsRequest(ReadRequest[Optimizations]):
+    """What is done behind a collection, what waits and what has been done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from math import isfinite
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -14,6 +14,7 @@ from .errors import BadInput, BadRequest, empty_vector
 from .filters import Filter
 from .ids import PointId
 from .payload_path import PayloadPath
+from .reads import Answer_co, ReadRequest
 from .validation import bounded, sound
 from .vectors import UNNAMED, NamedVectors, Vector
 
@@ -52,6 +53,10 @@ class Selection:
     vectors: VectorSelector = False
 
 
+_BARE = Selection()
+_BYTES_PER_POINT = 256
+_BYTES_PER_COMPONENT = 4
+
 OrderValue = int | float
 """The value that put a record where it stands; a datetime is microseconds since 1970 UTC."""
 
@@ -79,6 +84,28 @@ class ScoredPoint(NamedTuple):
     vectors: NamedVectors | None
 
 
+Point = TypeVar("Point", bound=Record | ScoredPoint)
+Point_co = TypeVar("Point_co", bound=Record | ScoredPoint, covariant=True)
+
+
+class PointsRequest(ReadRequest[Answer_co], Generic[Answer_co, Point_co]):
+    """A read of points, which can be answered whole or be read through a cursor, point by point."""
+
+    __slots__ = ()
+
+
+@frozen
+class Retrieve(PointsRequest[list[Record], Record]):
+    """The points that exist among `ids`, in the order asked for, each once."""
+
+    ids: Sequence[PointId]
+    selection: Selection
+
+    def size_of(self, answer: list[Record]) -> int:
+        """See ReadRequest."""
+        return _size_of_points([answer], self.selection)
+
+
 class Direction(Enum):
     """Which way values are ordered."""
 
@@ -99,8 +126,15 @@ class OrderBy:
     start_from: OrderValue | None = None
 
 
+class Page(NamedTuple):
+    """What a scroll returns; `next_offset` is where the next page starts, None after the last."""
+
+    records: Sequence[Record]
+    next_offset: PointId | None
+
+
 @frozen
-class Scroll:
+class Scroll(PointsRequest[Page, Record]):
     """A page of points in the order of their ids, from `offset` on.
 
     With `order_by`, in the order of a payload field instead: a point occurs once for each of its
@@ -113,16 +147,21 @@ class Scroll:
     order_by: OrderBy | None = sound()
     selection: Selection = sound(default=Selection())
 
+    def check(self) -> None:
+        """See ReadRequest."""
+        if self.order_by is not None and self.offset is not None:
+            raise BadInput(
+                "Cannot use an `offset` when using `order_by`. Go on with `order_by.start_from`, "
+                "and leave out the ids already seen for that value by a filter."
+            )
 
-class Page(NamedTuple):
-    """What a scroll returns; `next_offset` is where the next page starts, None after the last."""
-
-    records: Sequence[Record]
-    next_offset: PointId | None
+    def size_of(self, answer: Page) -> int:
+        """See ReadRequest."""
+        return _size_of_points([answer.records], self.selection)
 
 
 @frozen
-class Count:
+class Count(ReadRequest[int]):
     """The number of points that pass `filter`. Counts are exact whatever `exact` says."""
 
     filter: Filter | None = None
@@ -132,22 +171,25 @@ class Count:
 FacetValue = str | int | bool
 
 
-@frozen
-class Facet:
-    """The `limit` most frequent values of an indexed payload field among points that pass."""
-
-    key: PayloadPath
-    limit: int = bounded(1, default=DEFAULT_LIMIT)
-    filter: Filter | None = sound()
-    exact: bool = False
-
-
 class FacetHit(NamedTuple):
     """A value and the number of points that have it."""
 
     value: FacetValue
     # A tuple's own `count` is of no use on a pair.
     count: int  # type: ignore[assignment]
+
+
+@frozen
+class Facet(ReadRequest[list[FacetHit]]):
+    """The `limit` most frequent values of an indexed payload field among points that pass.
+
+    Answered by count descending, then by value.
+    """
+
+    key: PayloadPath
+    limit: int = bounded(1, default=DEFAULT_LIMIT)
+    filter: Filter | None = sound()
+    exact: bool = False
 
 
 @frozen
@@ -196,7 +238,7 @@ Target = NearestToVector | NearestToPoint
 
 
 @frozen
-class Query:
+class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
     """One query. Without a `target` it is a scroll in the order of ids, every score 1.
 
     `limit` may be as large as 2**64 - 1. `score_threshold`, rounded to float32, keeps the scores
@@ -212,23 +254,34 @@ class Query:
     offset: int = bounded(0, default=0)
     selection: Selection = sound(default=Selection())
 
+    def check(self) -> None:
+        """See ReadRequest."""
+        if self.target is None and self.score_threshold is not None:
+            raise BadRequest(
+                "A query is needed to use the score_threshold. "
+                "Can't have score_threshold without defining a query."
+            )
 
-def check_scroll(scroll: Scroll) -> None:
-    """Raise BadInput for parts that do not go together."""
-    if scroll.order_by is not None and scroll.offset is not None:
-        raise BadInput(
-            "Cannot use an `offset` when using `order_by`. Go on with `order_by.start_from`, and "
-            "leave out the ids already seen for that value by a filter."
-        )
+    def size_of(self, answer: Sequence[ScoredPoint]) -> int:
+        """See ReadRequest."""
+        return _size_of_points([answer], self.selection)
 
 
-def check_query(query: Query) -> None:
-    """Raise BadRequest for parts that do not go together."""
-    if query.target is None and query.score_threshold is not None:
-        raise BadRequest(
-            "A query is needed to use the score_threshold. "
-            "Can't have score_threshold without defining a query."
-        )
+@frozen
+class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
+    """Several queries that are answered in order, all on one state of the collection."""
+
+    queries: Sequence[Query]
+
+    def check(self) -> None:
+        """See ReadRequest."""
+        for query in self.queries:
+            query.check()
+
+    def size_of(self, answer: list[Sequence[ScoredPoint]]) -> int:
+        """See ReadRequest."""
+        selection = self.queries[0].selection if self.queries else _BARE
+        return _size_of_points(answer, selection)
 
 
 def prefetch_without_query() -> BadRequest:
@@ -247,3 +300,18 @@ def check_query_vector(vector: Vector) -> None:
         square = vector.dot(vector)
     if not isfinite(square) and not np.isfinite(vector).all():
         raise BadInput("Vector contains NaN or infinite values")
+
+
+def _size_of_points(
+    answers: Sequence[Sequence[Record] | Sequence[ScoredPoint]], selection: Selection
+) -> int:
+    """About the bytes that lists of points of one selection take, told by the first point."""
+    count = sum(map(len, answers))
+    each = _BYTES_PER_POINT
+    if count and selection != _BARE:
+        first = next(points[0] for points in answers if len(points))
+        each += len(first.payload or b"")
+        if first.vectors is not None:
+            components = sum(vector.size for vector in first.vectors.values())
+            each += _BYTES_PER_COMPONENT * components
+    return count * each

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from ..model.queries import NO_PAYLOAD, Record, ScoredPoint, Selection
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
 from ..reservations import CURRENT, Reservation
@@ -17,12 +16,6 @@ T = TypeVar("T")
 
 Read = Callable[[ReadContext], "Deferred[T]"]
 """Begins a read, perhaps again, within a read context."""
-
-Points = Sequence[Record] | Sequence[ScoredPoint]
-
-_BARE = Selection(NO_PAYLOAD, vectors=False)
-_BYTES_PER_POINT = 256
-_BYTES_PER_COMPONENT = 4
 
 
 def within_reservation(
@@ -49,19 +42,6 @@ def within_reservation(
         return Deferred.fromCoroutine(_once_granted(reservation, read, context, error.size))
 
     return read(context).addCallbacks(count, begin_again)
-
-
-def size_of_answers(answers: Sequence[Points], selection: Selection) -> int:
-    """About the bytes that lists of points of one selection take, told by the first point."""
-    count = sum(map(len, answers))
-    each = _BYTES_PER_POINT
-    if count and selection != _BARE:
-        first = next(points[0] for points in answers if len(points))
-        each += len(first.payload or b"")
-        if first.vectors is not None:
-            components = sum(vector.size for vector in first.vectors.values())
-            each += _BYTES_PER_COMPONENT * components
-    return count * each
 
 
 async def _once_granted(

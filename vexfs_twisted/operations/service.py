@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from zlib import crc32
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -16,35 +16,21 @@ from ..model.collection import (
     Alias,
     AliasAction,
     ClusterInfo,
-    CollectionInfo,
     CreateAlias,
     CreateCollection,
     RenameAlias,
     UpdateCollection,
 )
 from ..model.errors import BadRequest, NotFound, TimedOut, as_value
-from ..model.ids import PointId
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
-from ..model.optimizations import Optimizations
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
-from ..model.queries import (
-    Count,
-    Facet,
-    FacetHit,
-    Page,
-    Query,
-    Record,
-    ScoredPoint,
-    Scroll,
-    Selection,
-    check_query,
-    check_scroll,
-)
+from ..model.queries import Count, Point, PointsRequest
 from ..model.read_context import ReadContext
+from ..model.reads import Answer, ReadRequest
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from ..streaming.service import Streams
 from .deadlines import with_deadline
-from .reservations import size_of_answers, within_reservation
+from .reservations import within_reservation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -115,22 +101,18 @@ class Operations:
             return False
         return True
 
-    @_deferred
-    async def collection_info(self, name: str) -> CollectionInfo:
+    def read(
+        self, name: str, request: ReadRequest[Answer], timeout: float | None = None
+    ) -> Deferred[Answer]:
         """See IOperations."""
-        real = self._resolve(name)
-        return await self._read(lambda own: self._storage.collection_info(real, own), None)
-
-    @_deferred
-    async def optimizations(self, name: str) -> Optimizations:
-        """See IOperations."""
-        return await self._storage.optimizations(self._resolve(name))
+        seconds = self._read_seconds if timeout is None else timeout
+        reading = maybeDeferred(self._read, name, request, ReadContext(seconds))
+        return with_deadline(reading, seconds, self._clock)
 
     @_deferred
     async def cluster_info(self, name: str) -> ClusterInfo:
         """See IOperations."""
-        real = self._resolve(name)
-        points = await self._read(lambda own: self._storage.count(real, Count(), own), None)
+        points = await self.read(name, Count())
         return ClusterInfo(peer_id=_PEER_ID, shard_count=_SHARDS, points_count=points)
 
     @_deferred
@@ -186,100 +168,15 @@ class Operations:
         return results
 
     @_deferred
-    async def retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> list[Record]:
-        """See IOperations."""
-        real = self._resolve(name)
-        return await self._read(
-            lambda own: self._storage.retrieve(real, ids, selection, own),
-            timeout,
-            lambda records: size_of_answers([records], selection),
-        )
-
-    @_deferred
-    async def scroll(self, name: str, request: Scroll, timeout: float | None = None) -> Page:
-        """See IOperations."""
-        check_scroll(request)
-        real = self._resolve(name)
-        return await self._read(
-            lambda own: self._storage.scroll(real, request, own),
-            timeout,
-            lambda page: size_of_answers([page.records], request.selection),
-        )
-
-    @_deferred
-    async def count(self, name: str, request: Count, timeout: float | None = None) -> int:
-        """See IOperations."""
-        real = self._resolve(name)
-        return await self._read(lambda own: self._storage.count(real, request, own), timeout)
-
-    @_deferred
-    async def facet(
-        self, name: str, request: Facet, timeout: float | None = None
-    ) -> list[FacetHit]:
-        """See IOperations."""
-        real = self._resolve(name)
-        return await self._read(lambda own: self._storage.facet(real, request, own), timeout)
-
-    @_deferred
-    async def query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> Sequence[ScoredPoint]:
-        """See IOperations."""
-        check_query(query)
-        return (await self._query(name, [query], timeout))[0]
-
-    @_deferred
-    async def query_batch(
-        self, name: str, queries: Sequence[Query], timeout: float | None = None
-    ) -> list[Sequence[ScoredPoint]]:
-        """See IOperations."""
-        for query in queries:
-            check_query(query)
-        return await self._query(name, queries, timeout)
-
-    @_deferred
-    async def stream_scroll(
-        self, name: str, request: Scroll, timeout: float | None = None
-    ) -> OutgoingStream[Record]:
+    async def stream(
+        self, name: str, request: PointsRequest[Any, Point], timeout: float | None = None
+    ) -> OutgoingStream[Point]:
         """See IStreamOperations."""
-        check_scroll(request)
+        request.check()
         real = self._resolve(name)
         own = ReadContext(timeout, self._read_seconds)
         return await self._streams.outgoing(
-            lambda: self._storage.open_scroll(real, request, own), timeout, own
-        )
-
-    @_deferred
-    async def stream_query(
-        self, name: str, query: Query, timeout: float | None = None
-    ) -> OutgoingStream[ScoredPoint]:
-        """See IStreamOperations."""
-        check_query(query)
-        real = self._resolve(name)
-        own = ReadContext(timeout, self._read_seconds)
-        return await self._streams.outgoing(
-            lambda: self._storage.open_query(real, query, own), timeout, own
-        )
-
-    @_deferred
-    async def stream_retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        timeout: float | None = None,
-    ) -> OutgoingStream[Record]:
-        """See IStreamOperations."""
-        real = self._resolve(name)
-        own = ReadContext(timeout, self._read_seconds)
-        return await self._streams.outgoing(
-            lambda: self._storage.open_retrieve(real, ids, selection, own), timeout, own
+            lambda: self._storage.open_cursor(real, request, own), timeout, own
         )
 
     @_deferred
@@ -299,31 +196,14 @@ class Operations:
         )
         return [*outcomes, problem] if problem is not None and is_done else outcomes
 
-    def _query(
-        self, name: str, queries: Sequence[Query], timeout: float | None
-    ) -> Deferred[list[Sequence[ScoredPoint]]]:
-        real = self._resolve(name)
-        selection = queries[0].selection if queries else Selection()
-        return self._read(
-            lambda own: self._storage.query_batch(real, queries, own),
-            timeout,
-            lambda answers: size_of_answers(answers, selection),
-        )
-
     def _read(
-        self,
-        begin: Callable[[ReadContext], Deferred[T]],
-        timeout: float | None,
-        size_of: Callable[[T], int] | None = None,
-    ) -> Deferred[T]:
-        """What `begin` reads, within the time that the caller gives it or the server does.
-
-        `size_of` tells the bytes of an answer that may be large.
-        """
-        seconds = self._read_seconds if timeout is None else timeout
-        context = ReadContext(seconds)
-        reading = begin(context) if size_of is None else within_reservation(begin, context, size_of)
-        return with_deadline(reading, seconds, self._clock)
+        self, name: str, request: ReadRequest[Answer], context: ReadContext
+    ) -> Deferred[Answer]:
+        request.check()
+        real = self._resolve(name)
+        return within_reservation(
+            lambda own: self._storage.read(real, request, own), context, request.size_of
+        )
 
     def _resolve(self, name: str) -> str:
         check_collection_name(name)

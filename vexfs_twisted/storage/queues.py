@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
 
 from ..engine.collection import Collection
 from ..engine.memory_quota import MemoryQuota
-from ..engine.query.scrolling import Retrieve
 from ..engine.read_bounds import ReadBoundsOfEach
-from ..model.queries import Query, Record, ScoredPoint
+from ..model.collection import CollectionInfo, CollectionInfoRequest
+from ..model.queries import Query, QueryBatch, Record, Retrieve, ScoredPoint
 from ..model.read_context import ReadContext
+from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
 from ..threadpool import WorkerPool
 from .coalescer import Coalescer, Work
@@ -23,12 +27,17 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
-QueryBatch = Sequence[Query]
+Queries = Sequence[Query]
 QueryAnswers = list[Sequence[ScoredPoint]]
+
+_MOST_TOGETHER = 100
+"""More points than these, of one read by ids, are not fetched along with those of others."""
+
+_Submit = Callable[[Any, ReadContext], "Deferred[Any]"]
 
 
 class CollectionQueues:
-    """What waits for a thread on behalf of `collection`.
+    """What waits for a thread on behalf of `collection`, and how reads come to one.
 
     `after_commit` is called when updates have been answered.
     """
@@ -42,22 +51,58 @@ class CollectionQueues:
     ) -> None:
         self.collection = collection
         self.writer = CollectionWriter(collection, committers, after_commit)
+        self._readers = readers
         # Reading records is Python for the most part, which two threads do no faster than one.
-        self.retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
+        self._retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
             partial(within_quota, self._retrieve_each), readers.short, at_once=1
         )
-        long: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
+        long: Coalescer[Queries, QueryAnswers] = Coalescer(
             partial(within_quota, partial(self._query_each, False)),
             readers.long,
             at_once=readers.size,
             kind_of=_kind_of,
         )
-        self.queries: Coalescer[QueryBatch, QueryAnswers] = Coalescer(
+        self._queries: Coalescer[Queries, QueryAnswers] = Coalescer(
             partial(within_quota, partial(self._query_each, True)),
             readers.short,
             at_once=readers.size,
             long=long,
         )
+        self._own: Mapping[type[ReadRequest[Any]], _Submit] = {
+            Retrieve: self._retrieve,
+            Query: self._query,
+            QueryBatch: self._query_batch,
+            CollectionInfoRequest: self._info,
+        }
+
+    def read(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
+        """The answer to a request, together with others of its kind where that is worth it."""
+        answer: Deferred[Answer] = self._own.get(type(request), self._alone)(request, context)
+        return answer
+
+    def _alone(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
+        return self._readers.run(context, self.collection.read, request)
+
+    def _retrieve(self, request: Retrieve, context: ReadContext) -> Deferred[list[Record]]:
+        if len(request.ids) > _MOST_TOGETHER:
+            return self._alone(request, context)
+        return self._retrieves.submit(request, context)
+
+    def _query(self, request: Query, context: ReadContext) -> Deferred[Sequence[ScoredPoint]]:
+        return self._queries.submit([request], context).addCallback(_only)
+
+    def _query_batch(self, request: QueryBatch, context: ReadContext) -> Deferred[QueryAnswers]:
+        return self._queries.submit(request.queries, context)
+
+    def _info(
+        self, request: CollectionInfoRequest, context: ReadContext
+    ) -> Deferred[CollectionInfo]:
+        waiting = self.writer.queue_length
+
+        def with_queue(info: CollectionInfo) -> CollectionInfo:
+            return attrs.evolve(info, update_queue_length=waiting)
+
+        return self._alone(request, context).addCallback(with_queue)
 
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext]
@@ -66,7 +111,7 @@ class CollectionQueues:
         return self.collection.retrieve_each(requests)
 
     def _query_each(
-        self, is_short: bool, batches: Sequence[QueryBatch], contexts: Sequence[ReadContext]
+        self, is_short: bool, batches: Sequence[Queries], contexts: Sequence[ReadContext]
     ) -> list[QueryAnswers | Exception]:
         """Answer whole batches by one call; a batch fails with the first error in it."""
         pairs = zip(batches, contexts, strict=True)
@@ -76,7 +121,7 @@ class CollectionQueues:
         return [_whole(list(islice(answers, len(batch)))) for batch in batches]
 
 
-def _kind_of(batch: QueryBatch) -> int:
+def _kind_of(batch: Queries) -> int:
     """The same number for batches whose searches can be done together."""
     return hash(frozenset((query.using, query.filter, query.params) for query in batch))
 
@@ -101,6 +146,10 @@ def within_quota(
 def _sum(sizes: Sequence[int | None]) -> int | None:
     bounded = [size for size in sizes if size is not None]
     return sum(bounded) if len(bounded) == len(sizes) else None
+
+
+def _only(answers: QueryAnswers) -> Sequence[ScoredPoint]:
+    return answers[0]
 
 
 def _whole(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:

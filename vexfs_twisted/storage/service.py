@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -17,29 +15,13 @@ from ..engine.catalog import Catalog
 from ..engine.collection import Collection
 from ..interfaces import BatchCursor, IStorage, Outcome
 from ..lifecycle import AsyncService
-from ..model.collection import (
-    Alias,
-    AliasAction,
-    CollectionInfo,
-    CreateCollection,
-    UpdateCollection,
-)
+from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
 from ..model.commands import DropCollection, UpdateAliases
 from ..model.errors import NotFound
-from ..model.ids import PointId
-from ..model.optimizations import Optimizations
-from ..model.queries import (
-    Count,
-    Facet,
-    FacetHit,
-    Page,
-    Query,
-    Record,
-    ScoredPoint,
-    Scroll,
-    Selection,
-)
+from ..model.queries import PointsRequest
 from ..model.read_context import ReadContext
+from ..model.reads import Answer, ReadRequest
+from ..model.streams import P
 from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
 from .cursors import Cursors
@@ -48,14 +30,8 @@ from .optimizer import OptimizerQueue
 from .queues import CollectionQueues
 from .read_pools import ReadPools
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _WRITER_THREADS = 2
 _UPKEEP_THREADS = 1
-
-_MOST_TOGETHER = 100
-"""More points than these, of one read by ids, are not fetched along with those of others."""
 
 
 def _reader_threads() -> int:
@@ -153,20 +129,18 @@ class StorageService(AsyncService):
         command = UpdateAliases(actions)
         return self._committers.run(self._catalog.apply, command).addCallback(_nothing)
 
-    def collection_info(
-        self, name: str, context: ReadContext | None = None
-    ) -> Deferred[CollectionInfo]:
+    def read(
+        self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None
+    ) -> Deferred[Answer]:
         """See IStorage."""
-        waiting = self._queues_of(name).writer.queue_length
+        return self._queues_of(name).read(request, context or ReadContext())
 
-        def with_queue(info: CollectionInfo) -> CollectionInfo:
-            return attrs.evolve(info, update_queue_length=waiting)
-
-        return self._read(name, context, Collection.info).addCallback(with_queue)
-
-    def optimizations(self, name: str) -> Deferred[Optimizations]:
+    def open_cursor(
+        self, name: str, request: PointsRequest[Any, P], context: ReadContext | None = None
+    ) -> Deferred[BatchCursor[P]]:
         """See IStorage."""
-        return self._read(name, None, Collection.optimizations)
+        begin = self._catalog.get(name).open_cursor
+        return self._cursors.open(context or ReadContext(), begin, request)
 
     def update(self, name: str, update: Update) -> Deferred[int]:
         """See IStorage."""
@@ -179,65 +153,6 @@ class StorageService(AsyncService):
     def update_each(self, name: str, updates: Sequence[Update]) -> Deferred[list[Outcome]]:
         """See IStorage."""
         return self._queues_of(name).writer.submit_each(updates)
-
-    def retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        context: ReadContext | None = None,
-    ) -> Deferred[list[Record]]:
-        """See IStorage."""
-        if len(ids) > _MOST_TOGETHER:
-            return self._read(name, context, Collection.retrieve, ids, selection)
-        return self._queues_of(name).retrieves.submit((ids, selection), context or ReadContext())
-
-    def scroll(
-        self, name: str, request: Scroll, context: ReadContext | None = None
-    ) -> Deferred[Page]:
-        """See IStorage."""
-        return self._read(name, context, Collection.scroll, request)
-
-    def open_retrieve(
-        self,
-        name: str,
-        ids: Sequence[PointId],
-        selection: Selection,
-        context: ReadContext | None = None,
-    ) -> Deferred[BatchCursor[Record]]:
-        """See IStorage."""
-        begin = self._catalog.get(name).open_retrieve
-        return self._cursors.open(context or ReadContext(), begin, ids, selection)
-
-    def open_scroll(
-        self, name: str, request: Scroll, context: ReadContext | None = None
-    ) -> Deferred[BatchCursor[Record]]:
-        """See IStorage."""
-        begin = self._catalog.get(name).open_scroll
-        return self._cursors.open(context or ReadContext(), begin, request)
-
-    def open_query(
-        self, name: str, query: Query, context: ReadContext | None = None
-    ) -> Deferred[BatchCursor[ScoredPoint]]:
-        """See IStorage."""
-        begin = self._catalog.get(name).open_query
-        return self._cursors.open(context or ReadContext(), begin, query)
-
-    def count(self, name: str, request: Count, context: ReadContext | None = None) -> Deferred[int]:
-        """See IStorage."""
-        return self._read(name, context, Collection.count, request)
-
-    def facet(
-        self, name: str, request: Facet, context: ReadContext | None = None
-    ) -> Deferred[list[FacetHit]]:
-        """See IStorage."""
-        return self._read(name, context, Collection.facet, request)
-
-    def query_batch(
-        self, name: str, queries: Sequence[Query], context: ReadContext | None = None
-    ) -> Deferred[list[Sequence[ScoredPoint]]]:
-        """See IStorage."""
-        return self._queues_of(name).queries.submit(queries, context or ReadContext())
 
     def _attend(self, collection: Collection) -> None:
         """Something was written to the collection."""
@@ -261,17 +176,6 @@ class StorageService(AsyncService):
         # Its columns and bitmaps may have taken much.
         trim()
         return is_deleted
-
-    def _read(
-        self,
-        name: str,
-        context: ReadContext | None,
-        method: Callable[Concatenate[Collection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Deferred[T]:
-        call = partial(method, self._catalog.get(name), *args, **kwargs)
-        return self._readers.run(context or ReadContext(), call)
 
     def _queues_of(self, name: str) -> CollectionQueues:
         collection = self._catalog.get(name)

@@ -8,8 +8,9 @@ from typing import Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
-from ..model.collection import CollectionInfo
+from ..model.collection import CollectionInfo, CollectionInfoRequest
 from ..model.errors import NotFound
+from ..model.reads import Answer, ReadRequest
 from ..model.status import DeviceStatus, GrpcStatus, ServerStats, StreamsStatus
 from .performance import Performance
 
@@ -27,7 +28,7 @@ class _Collections(Protocol):
     """The storage, as far as it is told of."""
 
     def collection_names(self) -> list[str]: ...
-    def collection_info(self, name: str) -> Deferred[CollectionInfo]: ...
+    def read(self, name: str, request: ReadRequest[Answer]) -> Deferred[Answer]: ...
 
 
 class _Device(Protocol):
@@ -64,7 +65,7 @@ class Holdings:
 
     async def _info(self, name: str) -> CollectionInfo | None:
         try:
-            return await self._collections.collection_info(name)
+            return await self._collections.read(name, CollectionInfoRequest())
         except NotFound:
             return None
 

@@ -7,6 +7,7 @@ from tests.suites.values import Point, delete, unnamed, upsert
 from vexfs_twisted.model.collection import (
     Alias,
     AliasAction,
+    CollectionInfoRequest,
     CreateAlias,
     DeleteAlias,
     RenameAlias,
@@ -66,7 +67,7 @@ class AliasesContract(ContractCase):
         await operations.update("other", upsert(Point(1, [1, 2, 3, 4]), Point(2)), wait=True)
         await operations.update("other", delete(2), wait=True)
         await operations.update_collection("other", UpdateCollection(metadata={"a": 1}))
-        info = await operations.collection_info("other")
+        info = await operations.read("other", CollectionInfoRequest())
         self.assertEqual((info.points_count, info.config.metadata), (1, {"a": 1}))
         self.assertEqual((await operations.cluster_info("other")).points_count, 1)
         self.assertEqual(ids_of(await self.retrieve(1, name="other")), [1])
@@ -93,7 +94,7 @@ class AliasesContract(ContractCase):
         self.assertIs(await self.change(DeleteAlias("other")), True)
         await self.refused(
             NotFound,
-            self.operations.collection_info("other"),
+            self.operations.read("other", CollectionInfoRequest()),
             "Not found: Collection `other` doesn't exist!",
         )
         self.assertIs(await self.operations.collection_exists(NAME), True)

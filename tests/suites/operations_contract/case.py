@@ -15,7 +15,16 @@ from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from vexfs_twisted.model.queries import (
+    Count,
+    Page,
+    Query,
+    Record,
+    Retrieve,
+    ScoredPoint,
+    Scroll,
+    Selection,
+)
 from vexfs_twisted.model.updates import Update, UpdateResult
 
 if TYPE_CHECKING:
@@ -71,7 +80,7 @@ class ContractCase(Provider):
         self, *ids: PointId, selection: Selection = EVERYTHING, name: str = NAME
     ) -> list[Record]:
         """The points of these ids."""
-        return await self.operations.retrieve(name, ids, selection)
+        return await self.operations.read(name, Retrieve(ids, selection))
 
     async def only(self, point_id: PointId, selection: Selection = EVERYTHING) -> Record:
         """The one point of this id."""
@@ -80,15 +89,15 @@ class ContractCase(Provider):
 
     async def scroll(self, **request: Any) -> Page:
         """A page of points; the arguments are those of Scroll."""
-        return await self.operations.scroll(NAME, Scroll(**request))
+        return await self.operations.read(NAME, Scroll(**request))
 
     async def count(self, filter: Filter | None = None, name: str = NAME) -> int:
         """How many points pass the filter."""
-        return await self.operations.count(name, Count(filter))
+        return await self.operations.read(name, Count(filter))
 
     async def query(self, **request: Any) -> Sequence[ScoredPoint]:
         """The answer to one query; the arguments are those of Query."""
-        return await self.operations.query(NAME, Query(**request))
+        return await self.operations.read(NAME, Query(**request))
 
     async def ids_where(self, filter: Filter) -> list[PointId]:
         """The ids of all points that pass the filter, by scrolling; counting has to agree."""

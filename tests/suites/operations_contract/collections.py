@@ -8,10 +8,15 @@ from twisted.internet.defer import DeferredList, gatherResults
 
 from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
 from tests.suites.values import Point, delete, unnamed, upsert
-from vexfs_twisted.model.collection import CollectionStatus, CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import (
+    CollectionInfoRequest,
+    CollectionStatus,
+    CreateCollection,
+    UpdateCollection,
+)
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.errors import AlreadyExists, NotFound, ValidationError
-from vexfs_twisted.model.queries import Count, Query, Scroll, Selection
+from vexfs_twisted.model.queries import Count, Query, QueryBatch, Retrieve, Scroll, Selection
 
 _UNUSUAL_NAMES = (
     "with space",
@@ -43,7 +48,7 @@ class CollectionsContract(ContractCase):
             self.operations.create_collection(NAME, unnamed(5)),
             "Wrong input: Collection `things` already exists!",
         )
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertEqual(info.config.params.vectors, {"": VectorParams(Distance.DOT, 3)})
 
     async def test_of_two_that_create_the_same_at_once_one_wins(self) -> None:
@@ -62,7 +67,7 @@ class CollectionsContract(ContractCase):
 
     async def test_an_empty_collection_is_green_and_has_no_points(self) -> None:
         await self.create()
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertIs(info.status, CollectionStatus.GREEN)
         self.assertEqual(info.points_count, 0)
         self.assertEqual(info.indexed_vectors_count, 0)
@@ -74,7 +79,7 @@ class CollectionsContract(ContractCase):
         await self.put(*(Point(number, [1, 2, 3, 4]) for number in range(25)))
         await self.put(Point(3, [1, 1, 1, 1]), Point(99))
         await self.update(delete(0, 1, 500))
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertEqual(info.points_count, 24)
 
     async def test_where_a_collection_lives(self) -> None:
@@ -114,15 +119,15 @@ class CollectionsContract(ContractCase):
 
     async def test_a_missing_collection_is_named_by_every_call(self) -> None:
         calls: list[Awaitable[object]] = [
-            self.operations.collection_info("x"),
+            self.operations.read("x", CollectionInfoRequest()),
             self.operations.cluster_info("x"),
             self.operations.update("x", upsert(Point(1, [1, 2, 3, 4]))),
             self.operations.update("x", delete(1)),
-            self.operations.retrieve("x", [1], Selection()),
-            self.operations.scroll("x", Scroll()),
-            self.operations.count("x", Count()),
-            self.operations.query("x", Query()),
-            self.operations.query_batch("x", [Query()]),
+            self.operations.read("x", Retrieve([1], Selection())),
+            self.operations.read("x", Scroll()),
+            self.operations.read("x", Count()),
+            self.operations.read("x", Query()),
+            self.operations.read("x", QueryBatch([Query()])),
         ]
         for call in calls:
             await self.refused(NotFound, call, "Not found: Collection `x` doesn't exist!")
@@ -144,14 +149,14 @@ class CollectionsContract(ContractCase):
                 self.operations.update_collection(name, UpdateCollection()),
                 self.operations.delete_collection(name),
                 self.operations.collection_exists(name),
-                self.operations.collection_info(name),
+                self.operations.read(name, CollectionInfoRequest()),
                 self.operations.cluster_info(name),
                 self.operations.list_aliases(name),
                 self.operations.update(name, delete(1)),
-                self.operations.retrieve(name, [1], Selection()),
-                self.operations.count(name, Count()),
-                self.operations.query(name, Query()),
-                self.operations.query_batch(name, [Query()]),
+                self.operations.read(name, Retrieve([1], Selection())),
+                self.operations.read(name, Count()),
+                self.operations.read(name, Query()),
+                self.operations.read(name, QueryBatch([Query()])),
             ]
             text = f'[collection_name: collection name cannot contain "{character}" char]'
             for call in calls:
@@ -162,8 +167,8 @@ class CollectionsContract(ContractCase):
         name = "x" * 256
         calls: list[Awaitable[object]] = [
             self.operations.create_collection(name, unnamed()),
-            self.operations.collection_info(name),
-            self.operations.count(name, Count()),
+            self.operations.read(name, CollectionInfoRequest()),
+            self.operations.read(name, Count()),
             self.operations.delete_collection(name),
         ]
         for call in calls:
@@ -198,6 +203,6 @@ class CollectionsContract(ContractCase):
         await gatherResults(
             [self.operations.update(n, upsert(Point(1, [1, 2, 3, 4])), wait=True) for n in names]
         )
-        counts = await gatherResults([self.operations.count(n, Count()) for n in names])
+        counts = await gatherResults([self.operations.read(n, Count()) for n in names])
         self.assertEqual(counts, [1] * len(names))
         self.assertEqual(await self.operations.list_collections(), names)

@@ -8,6 +8,7 @@ from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import Point, unnamed
 from vexfs_twisted.model.collection import (
     CollectionConfig,
+    CollectionInfoRequest,
     CollectionParams,
     CollectionParamsDiff,
     CreateCollection,
@@ -120,7 +121,7 @@ class ConfigurationContract(ContractCase):
         """The configuration as echoed, of a collection made by `request` if there is one."""
         if request is not None:
             await self.create(request)
-        return (await self.operations.collection_info(NAME)).config
+        return (await self.operations.read(NAME, CollectionInfoRequest())).config
 
     async def change(self, **parts: object) -> CollectionConfig:
         """Update the collection; its configuration after."""
@@ -172,7 +173,7 @@ class ConfigurationContract(ContractCase):
             params = VectorParams(Distance.DOT, 4, quantization_config=quantization)
             request = CreateCollection({"": params}, quantization_config=quantization)
             await self.create(request, name=f"c{number}")
-            config = (await self.operations.collection_info(f"c{number}")).config
+            config = (await self.operations.read(f"c{number}", CollectionInfoRequest())).config
             self.assertEqual(config.quantization_config, quantization)
             self.assertEqual(config.params.vectors, {"": params})
 

@@ -28,7 +28,7 @@ class FacetsContract(ContractCase):
 
     async def facet(self, **request: Any) -> list[tuple[type, FacetValue, int]]:
         """The hits, with the type of each value."""
-        hits = await self.operations.facet(NAME, Facet(_V, **request))
+        hits = await self.operations.read(NAME, Facet(_V, **request))
         return [(type(value), value, count) for value, count in hits]
 
     async def test_keywords(self) -> None:
@@ -71,5 +71,5 @@ class FacetsContract(ContractCase):
         await self.keep(FieldType.FLOAT, 1.5)
         error = await self.refused(BadInput, self.facet())
         self.assertIn("No appropriate index for faceting: `v`.", error.message)
-        call = self.operations.facet("missing", Facet(_V))
+        call = self.operations.read("missing", Facet(_V))
         await self.refused(NotFound, call)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import Point, any_of, delete, equals, must, none_of, within
+from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.errors import BadInput
 from vexfs_twisted.model.filters import (
     DatetimeRange,
@@ -65,11 +66,11 @@ class IndexedFieldsContract(ContractCase):
         self.assertEqual(await self.ids_where(must(any_of("v", [42, 0]))), [0, 1, 2, 4])
         self.assertEqual(await self.ids_where(must(none_of("v", [42]))), [2, 4])
         self.assertEqual(await self.ids_where(must(within("v", gte=42))), [0, 1, 2])
-        hits = await self.operations.facet(NAME, Facet(_V))
+        hits = await self.operations.read(NAME, Facet(_V))
         self.assertEqual([tuple(hit) for hit in hits], [(42, 3), (0, 1), (1, 1)])
         self.assertEqual(await self.ordered(), [(4, 0), (2, 1), (0, 42), (1, 42), (2, 42)])
         self.assertEqual({type(value) for _, value in await self.ordered()}, {int})
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertEqual(info.payload_schema["v"].points, 4)
 
     async def test_ranges_compare_integers_with_floats_exactly(self) -> None:
@@ -140,24 +141,24 @@ class IndexedFieldsContract(ContractCase):
         ordered = [(7, early), *((n, new_year) for n in range(5)), (5, leap), (6, late)]
         self.assertEqual(await self.ordered(), ordered)
         self.assertEqual(await self.ordered(start_from=leap), ordered[-2:])
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertEqual(info.payload_schema["v"].points, 8)
 
     async def test_a_field_and_its_elements_have_each_an_index(self) -> None:
         elements = PayloadPath.parse("v[]")
         await self.keep(["a", "b"], "a")
         await self.index(FieldType.KEYWORD)
-        error = await self.refused(BadInput, self.operations.facet(NAME, Facet(elements)))
+        error = await self.refused(BadInput, self.operations.read(NAME, Facet(elements)))
         self.assertIn("No appropriate index for faceting: `v[]`", error.message)
         await self.index(FieldType.KEYWORD, elements)
-        hits = await self.operations.facet(NAME, Facet(elements))
+        hits = await self.operations.read(NAME, Facet(elements))
         self.assertEqual([tuple(hit) for hit in hits], [("a", 1), ("b", 1)])
 
     async def test_facets_of_no_points(self) -> None:
         for path in ("v", "v[]", "a.b"):
             facet = Facet(PayloadPath.parse(path))
-            self.assertEqual(await self.operations.facet(NAME, facet), [])
+            self.assertEqual(await self.operations.read(NAME, facet), [])
         await self.keep("a")
-        await self.refused(BadInput, self.operations.facet(NAME, Facet(_V)))
+        await self.refused(BadInput, self.operations.read(NAME, Facet(_V)))
         await self.update(delete(0))
-        self.assertEqual(await self.operations.facet(NAME, Facet(_V)), [])
+        self.assertEqual(await self.operations.read(NAME, Facet(_V)), [])

@@ -9,10 +9,15 @@ import numpy as np
 
 from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import Point, delete, nearest, unnamed
-from vexfs_twisted.model.collection import CollectionInfo, CollectionStatus, UpdateCollection
+from vexfs_twisted.model.collection import (
+    CollectionInfo,
+    CollectionInfoRequest,
+    CollectionStatus,
+    UpdateCollection,
+)
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
 from vexfs_twisted.model.errors import NotFound
-from vexfs_twisted.model.optimizations import Optimizations
+from vexfs_twisted.model.optimizations import Optimizations, OptimizationsRequest
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -41,7 +46,7 @@ class OptimizationsContract(ContractCase):
     async def until(self, holds: Callable[[CollectionInfo], bool]) -> CollectionInfo:
         """The description of the collection once this holds for it."""
         end = monotonic() + _PATIENCE
-        while not holds(info := await self.operations.collection_info(NAME)):
+        while not holds(info := await self.operations.read(NAME, CollectionInfoRequest())):
             self.assertLess(monotonic(), end, info)
         return info
 
@@ -58,7 +63,7 @@ class OptimizationsContract(ContractCase):
 
     async def told(self) -> Optimizations:
         """What is told of the collection."""
-        return await self.operations.optimizations(NAME)
+        return await self.operations.read(NAME, OptimizationsRequest())
 
     async def test_vectors_get_a_graph(self) -> None:
         await self.fill(indexing_threshold=10)
@@ -95,13 +100,13 @@ class OptimizationsContract(ContractCase):
 
     async def test_too_few_vectors_get_none(self) -> None:
         await self.fill(indexing_threshold=1000)
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertIs(info.status, CollectionStatus.GREEN)
         self.assertEqual(info.indexed_vectors_count, 0)
 
     async def test_a_threshold_of_zero_turns_graphs_off(self) -> None:
         await self.fill(indexing_threshold=0)
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertIs(info.status, CollectionStatus.GREEN)
         self.assertEqual(info.indexed_vectors_count, 0)
         await self.change(indexing_threshold=10)
@@ -116,7 +121,7 @@ class OptimizationsContract(ContractCase):
 
     async def test_work_that_is_paused_shows_grey(self) -> None:
         await self.fill(indexing_threshold=10, max_optimization_threads=0)
-        info = await self.operations.collection_info(NAME)
+        info = await self.operations.read(NAME, CollectionInfoRequest())
         self.assertIs(info.status, CollectionStatus.GREY)
         self.assertEqual(info.indexed_vectors_count, 0)
         await self.change(max_optimization_threads="auto")

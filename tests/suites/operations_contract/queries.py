@@ -27,7 +27,7 @@ from tests.suites.values import (
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.errors import BadInput, BadRequest, NotFound
-from vexfs_twisted.model.queries import NearestToPoint, Query, SearchParams, Selection
+from vexfs_twisted.model.queries import NearestToPoint, Query, QueryBatch, SearchParams, Selection
 
 VECTORS = {
     1: [0.05, 0.61, 0.76, 0.74],
@@ -84,7 +84,7 @@ class NearestContract(ContractCase):
             points = upsert(*(Point(i, row.tolist()) for i, row in enumerate(data)))
             await self.operations.update(name, points, wait=True)
             request = Query(nearest(query.tolist()), limit=50)
-            hits = await self.operations.query(name, request)
+            hits = await self.operations.read(name, request)
             scores = _scores(distance, data, query)
             order = np.argsort(-scores if distance.larger_is_nearer else scores, kind="stable")
             self.assertEqual(ids_of(hits), order[:50].tolist())
@@ -258,8 +258,8 @@ class QueriesContract(ContractCase):
             Query(nearest(VECTORS[1])),
             Query(nearest(VECTORS[5]), filter=must(has_id(77))),
         ]
-        singles = [await self.operations.query(NAME, query) for query in queries]
-        together = await self.operations.query_batch(NAME, queries)
+        singles = [await self.operations.read(NAME, query) for query in queries]
+        together = await self.operations.read(NAME, QueryBatch(queries))
         self.assertEqual([list(hits) for hits in together], [list(hits) for hits in singles])
 
     async def test_a_large_batch_equals_its_queries(self) -> None:
@@ -270,24 +270,26 @@ class QueriesContract(ContractCase):
             Query(nearest(row.tolist()), limit=int(generator.integers(1, 30)))
             for row in generator.normal(size=(40, 4))
         ]
-        singles = await gatherResults([self.operations.query(NAME, query) for query in queries])
-        together = await self.operations.query_batch(NAME, queries)
+        singles = await gatherResults([self.operations.read(NAME, query) for query in queries])
+        together = await self.operations.read(NAME, QueryBatch(queries))
         self.assertEqual([list(hits) for hits in together], [list(hits) for hits in singles])
 
     async def test_an_empty_batch(self) -> None:
-        self.assertEqual(await self.operations.query_batch(NAME, []), [])
+        self.assertEqual(await self.operations.read(NAME, QueryBatch([])), [])
 
     async def test_an_empty_collection(self) -> None:
         await self.update(delete(*VECTORS))
         self.assertEqual(await self.query(target=nearest(VECTORS[1])), [])
         self.assertEqual(await self.query(target=None), [])
-        together = await self.operations.query_batch(NAME, [Query(nearest(VECTORS[1])), Query()])
+        together = await self.operations.read(
+            NAME, QueryBatch([Query(nearest(VECTORS[1])), Query()])
+        )
         self.assertEqual([list(hits) for hits in together], [[], []])
 
     async def test_a_generous_timeout_changes_nothing(self) -> None:
         query = Query(nearest(VECTORS[1]))
-        hits = await self.operations.query(NAME, query, timeout=30)
-        self.assertEqual(hits, await self.operations.query(NAME, query))
+        hits = await self.operations.read(NAME, query, timeout=30)
+        self.assertEqual(hits, await self.operations.read(NAME, query))
 
 
 class RefusedQueriesContract(ContractCase):
@@ -301,9 +303,9 @@ class RefusedQueriesContract(ContractCase):
     async def refuse(self, kind: Any, message: str, **request: Any) -> None:
         """The query is refused, alone and in a batch."""
         query = Query(**request)
-        await self.refused(kind, self.operations.query(NAME, query), message)
+        await self.refused(kind, self.operations.read(NAME, query), message)
         good = Query(nearest([1, 2]), using="text")
-        batch = self.operations.query_batch(NAME, [good, query])
+        batch = self.operations.read(NAME, QueryBatch([good, query]))
         await self.refused(kind, batch, message)
 
     async def test_a_wrong_dimension(self) -> None:
@@ -342,7 +344,7 @@ class RefusedQueriesContract(ContractCase):
 
     async def test_the_collection_is_usable_after(self) -> None:
         for _ in range(5):
-            call = self.operations.query(NAME, Query(nearest([1]), using="image"))
+            call = self.operations.read(NAME, Query(nearest([1]), using="image"))
             await self.refused(BadInput, call)
         hits = await self.query(
             target=nearest([1, 2]), using="text", selection=Selection(vectors=True)

@@ -15,7 +15,7 @@ import numpy as np
 from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import EVERYTHING, Point, equals, must, nearest, unnamed, upsert
 from vexfs_twisted.interfaces import IStreamOperations, OutgoingStream
-from vexfs_twisted.model.collection import CollectionStatus
+from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus
 from vexfs_twisted.model.collection_params import (
     OptimizersConfigDiff,
     QuantizationConfig,
@@ -25,7 +25,16 @@ from vexfs_twisted.model.collection_params import (
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Facet, NearestToPoint, Query, Scroll, Selection
+from vexfs_twisted.model.queries import (
+    Count,
+    Facet,
+    NearestToPoint,
+    Query,
+    QueryBatch,
+    Retrieve,
+    Scroll,
+    Selection,
+)
 from vexfs_twisted.model.streams import UNLIMITED
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -69,7 +78,7 @@ class ReleaseCase(ContractCase):
         await self.update(Upsert(list(range(_POINTS)), {UNNAMED: VectorColumn.of(data)}, payloads))
         end = monotonic() + _PATIENCE
         while True:
-            info = await self.operations.collection_info(NAME)
+            info = await self.operations.read(NAME, CollectionInfoRequest())
             if info.status is CollectionStatus.GREEN and info.indexed_vectors_count:
                 return
             self.assertLess(monotonic(), end, info)
@@ -93,29 +102,29 @@ class ReleaseContract(ReleaseCase):
 
     async def test_after_reads(self) -> None:
         query = Query(_ONES, limit=5, selection=EVERYTHING)
-        await self.operations.query(NAME, query)
-        await self.operations.query_batch(NAME, [query, query])
-        await self.operations.query(NAME, Query(_ONES, limit=5, filter=must(equals("n", 3))))
-        await self.operations.scroll(NAME, Scroll(selection=EVERYTHING, limit=50))
-        await self.operations.count(NAME, Count(must(equals("k", "a"))))
-        await self.operations.facet(NAME, Facet(PayloadPath.parse("k")))
-        await self.operations.retrieve(NAME, [1, 2], EVERYTHING)
+        await self.operations.read(NAME, query)
+        await self.operations.read(NAME, QueryBatch([query, query]))
+        await self.operations.read(NAME, Query(_ONES, limit=5, filter=must(equals("n", 3))))
+        await self.operations.read(NAME, Scroll(selection=EVERYTHING, limit=50))
+        await self.operations.read(NAME, Count(must(equals("k", "a"))))
+        await self.operations.read(NAME, Facet(PayloadPath.parse("k")))
+        await self.operations.read(NAME, Retrieve([1, 2], EVERYTHING))
         await self.assert_nothing_is_held()
 
     async def test_after_calls_that_were_refused(self) -> None:
-        await self.fails(self.operations.query(NAME, _SHORT))
-        await self.fails(self.operations.query(NAME, Query(_ONES, limit=5, using="x")))
-        await self.fails(self.operations.query(NAME, Query(NearestToPoint(10**9), limit=1)))
-        await self.fails(self.operations.query_batch(NAME, [_SHORT, _SHORT]))
-        await self.fails(self.operations.facet(NAME, Facet(PayloadPath.parse("x"))))
-        await self.fails(self.operations.retrieve(NAME, [1], Selection(vectors=("x",))))
+        await self.fails(self.operations.read(NAME, _SHORT))
+        await self.fails(self.operations.read(NAME, Query(_ONES, limit=5, using="x")))
+        await self.fails(self.operations.read(NAME, Query(NearestToPoint(10**9), limit=1)))
+        await self.fails(self.operations.read(NAME, QueryBatch([_SHORT, _SHORT])))
+        await self.fails(self.operations.read(NAME, Facet(PayloadPath.parse("x"))))
+        await self.fails(self.operations.read(NAME, Retrieve([1], Selection(vectors=("x",)))))
         await self.fails(self.update(upsert(Point(1, [1.0]))))
         await self.assert_nothing_is_held()
 
     async def test_while_others_call(self) -> None:
         query = Query(_ONES, limit=5, selection=EVERYTHING)
-        calls = [self.operations.query(NAME, query) for _ in range(20)]
-        calls += [self.operations.query(NAME, _SHORT) for _ in range(5)]
+        calls = [self.operations.read(NAME, query) for _ in range(20)]
+        calls += [self.operations.read(NAME, _SHORT) for _ in range(5)]
         deleted = self.operations.delete_collection(NAME)
         for call in calls:
             with suppress(DomainError):
@@ -131,9 +140,9 @@ class StreamReleaseContract(ReleaseCase):
         streaming = IStreamOperations(self.operations)
         query = Query(_ONES, limit=_POINTS, selection=EVERYTHING)
         streams: list[OutgoingStream[Any]] = [
-            await streaming.stream_scroll(NAME, Scroll(limit=UNLIMITED, selection=EVERYTHING)),
-            await streaming.stream_query(NAME, query),
-            await streaming.stream_retrieve(NAME, list(range(_POINTS)), EVERYTHING),
+            await streaming.stream(NAME, Scroll(limit=UNLIMITED, selection=EVERYTHING)),
+            await streaming.stream(NAME, query),
+            await streaming.stream(NAME, Retrieve(list(range(_POINTS)), EVERYTHING)),
         ]
         for stream in streams:
             self.assertIsNotNone(await stream.take())

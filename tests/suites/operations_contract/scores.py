@@ -12,7 +12,7 @@ from tests.suites.values import Point, has_id, must, nearest, unnamed
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import NearestToPoint, Query, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import NearestToPoint, Query, QueryBatch, ScoredPoint, SearchParams
 
 Rows = dict[int, list[float]]
 """The vectors of points by their ids."""
@@ -35,9 +35,9 @@ class ThresholdsContract(ContractCase):
 
     async def every_answer(self, query: Query) -> list[Sequence[ScoredPoint]]:
         """The answer alone, and in batches small and large."""
-        answers = [await self.operations.query(NAME, query)]
+        answers = [await self.operations.read(NAME, query)]
         for count in (2, 20):
-            answers += await self.operations.query_batch(NAME, [query] * count)
+            answers += await self.operations.read(NAME, QueryBatch([query] * count))
         return answers
 
     async def passing(self, distance: Distance, threshold: float, **more: Any) -> None:
@@ -115,7 +115,9 @@ class UnrankedContract(ContractCase):
                 hits = await self.query(target=None, **params)
                 self.assert_scores(hits, [1.0] * len(hits))
                 self.assertGreater(len(hits), 1)
-            together = await self.operations.query_batch(NAME, [Query(), Query(nearest(_QUERY))])
+            together = await self.operations.read(
+                NAME, QueryBatch([Query(), Query(nearest(_QUERY))])
+            )
             self.assert_scores(together[0], [1.0] * 6)
             await self.operations.delete_collection(NAME)
 
@@ -131,13 +133,13 @@ class OverflowContract(ContractCase):
         await self.create(CreateCollection({"": params}))
         await self.put(*(Point(number, row) for number, row in rows.items()))
         request = Query(nearest(query))
-        hits = await self.operations.query(NAME, request)
+        hits = await self.operations.read(NAME, request)
         self.assertEqual(len(hits), len(rows))
         for limit in (1, 2, len(rows)):
             few = Query(nearest(query), limit=limit)
             exact = Query(nearest(query), limit=limit, params=SearchParams(exact=True))
             batch = [Query(nearest(np.ones(params.size).tolist())), few, exact] * 5
-            together = await self.operations.query_batch(NAME, batch)
+            together = await self.operations.read(NAME, QueryBatch(batch))
             for answer in (together[1], together[2], together[-1]):
                 self.assertEqual(list(answer), list(hits[:limit]))
         await self.operations.delete_collection(NAME)

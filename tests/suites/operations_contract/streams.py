@@ -13,7 +13,15 @@ from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, Outgoing
 from vexfs_twisted.model.errors import BadInput, BadRequest, DomainError, NotFound
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import NearestToVector, OrderBy, Query, Record, ScoredPoint, Scroll
+from vexfs_twisted.model.queries import (
+    NearestToVector,
+    OrderBy,
+    Query,
+    Record,
+    Retrieve,
+    ScoredPoint,
+    Scroll,
+)
 from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement
 from vexfs_twisted.model.updates import DeletePoints, Upsert
 
@@ -64,7 +72,7 @@ class OutgoingStreamsContract(StreamsCase):
     async def test_a_scroll_of_everything(self) -> None:
         page = await self.scroll(limit=1000, selection=EVERYTHING)
         request = Scroll(limit=UNLIMITED, selection=EVERYTHING)
-        found = await self.read(await self.streaming.stream_scroll(NAME, request))
+        found = await self.read(await self.streaming.stream(NAME, request))
         self.assertEqual(len(found), _COUNT)
         self.assert_same(found, page.records)
 
@@ -76,20 +84,20 @@ class OutgoingStreamsContract(StreamsCase):
             "selection": EVERYTHING,
         }
         page = await self.scroll(**options)
-        found = await self.read(await self.streaming.stream_scroll(NAME, Scroll(**options)))
+        found = await self.read(await self.streaming.stream(NAME, Scroll(**options)))
         self.assertEqual(len(found), 120)
         self.assert_same(found, page.records)
 
     async def test_a_scroll_that_finds_nothing(self) -> None:
         request = Scroll(limit=UNLIMITED, filter=must(within("n", gte=1000)))
-        self.assertEqual(await self.read(await self.streaming.stream_scroll(NAME, request)), [])
+        self.assertEqual(await self.read(await self.streaming.stream(NAME, request)), [])
 
     async def test_a_query_is_in_the_order_of_its_answer(self) -> None:
         query = Query(
             NearestToVector(vector([3, 2, 1, 0])), limit=10_000, selection=EVERYTHING, offset=3
         )
-        answer = await self.operations.query(NAME, query)
-        found = await self.read(await self.streaming.stream_query(NAME, query))
+        answer = await self.operations.read(NAME, query)
+        found = await self.read(await self.streaming.stream(NAME, query))
         self.assertEqual(len(found), _COUNT - 3)
         self.assert_same(found, answer)
 
@@ -98,26 +106,26 @@ class OutgoingStreamsContract(StreamsCase):
         target = NearestToVector(vector([0, 1, 4, 0]))
         for threshold, remainders in ((3.5, range(5)), (4.0, range(1, 5)), (7.0, [4]), (8.0, [])):
             query = Query(target, limit=10_000, score_threshold=threshold, selection=EVERYTHING)
-            found = await self.read(await self.streaming.stream_query(NAME, query))
+            found = await self.read(await self.streaming.stream(NAME, query))
             self.assertEqual(len(found), len(remainders) * _COUNT // 5)
-            self.assert_same(found, await self.operations.query(NAME, query))
+            self.assert_same(found, await self.operations.read(NAME, query))
 
     async def test_points_that_are_in_no_order_but_that_of_their_ids(self) -> None:
         for filter_ in (None, must(within("n", gte=100))):
             query = Query(filter=filter_, offset=5, limit=UNLIMITED - 5)
-            found = await self.read(await self.streaming.stream_query(NAME, query))
+            found = await self.read(await self.streaming.stream(NAME, query))
             self.assert_scores(found, [1.0] * (_COUNT - 5 if filter_ is None else 145))
-            self.assert_same(found, await self.operations.query(NAME, query))
+            self.assert_same(found, await self.operations.read(NAME, query))
 
     async def test_points_in_the_order_of_the_ids_asked_for(self) -> None:
         ids: list[PointId] = [*range(_COUNT, 0, -1), _UUID, 5]
-        found = await self.read(await self.streaming.stream_retrieve(NAME, ids, EVERYTHING))
+        found = await self.read(await self.streaming.stream(NAME, Retrieve(ids, EVERYTHING)))
         self.assertEqual(ids_of(found), [*range(_COUNT - 2, 0, -1), _UUID])
         self.assert_same(found, await self.retrieve(*ids))
 
     async def test_one_moment(self) -> None:
         """What is written while a stream is read is not in it."""
-        stream = await self.streaming.stream_scroll(NAME, Scroll(limit=UNLIMITED))
+        stream = await self.streaming.stream(NAME, Scroll(limit=UNLIMITED))
         first = await stream.take()
         assert first is not None
         await self.update(DeletePoints(ids=list(range(0, _COUNT, 2))))
@@ -127,14 +135,14 @@ class OutgoingStreamsContract(StreamsCase):
 
     async def test_a_collection_that_is_deleted_meanwhile(self) -> None:
         await self.update(plain_upsert(range(40_000)))
-        stream = await self.streaming.stream_scroll(NAME, Scroll(limit=UNLIMITED))
+        stream = await self.streaming.stream(NAME, Scroll(limit=UNLIMITED))
         self.assertIsNotNone(await stream.take())
         await self.operations.delete_collection(NAME)
         error = await self.refused(NotFound, self.read(stream))
         self.assertEqual(error.message, f"Not found: Collection `{NAME}` doesn't exist!")
 
     async def test_a_stream_that_is_closed(self) -> None:
-        stream = await self.streaming.stream_scroll(NAME, Scroll(limit=UNLIMITED))
+        stream = await self.streaming.stream(NAME, Scroll(limit=UNLIMITED))
         self.assertIsNotNone(await stream.take())
         stream.close()
         stream.close()
@@ -145,18 +153,18 @@ class OutgoingStreamsContract(StreamsCase):
         streaming = self.streaming
         await self.refused(
             NotFound,
-            self._opened(streaming.stream_scroll("nothing", Scroll())),
+            self._opened(streaming.stream("nothing", Scroll())),
             "Not found: Collection `nothing` doesn't exist!",
         )
         await self.refused(
             BadInput,
-            self._opened(streaming.stream_query(NAME, Query(NearestToVector(vector([1, 2]))))),
+            self._opened(streaming.stream(NAME, Query(NearestToVector(vector([1, 2]))))),
             "Wrong input: Vector dimension error: expected dim: 4, got 2",
         )
 
     async def test_a_scroll_has_no_other_order(self) -> None:
         order = OrderBy(PayloadPath.parse("n"))
-        opening = self.streaming.stream_scroll(NAME, Scroll(order_by=order))
+        opening = self.streaming.stream(NAME, Scroll(order_by=order))
         await self.refused(BadInput, self._opened(opening))
 
     async def _opened(self, opening: Any) -> object:

@@ -6,7 +6,12 @@ from attrs import evolve
 
 from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import Point, nearest, unnamed
-from vexfs_twisted.model.collection import CollectionParams, CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import (
+    CollectionInfoRequest,
+    CollectionParams,
+    CreateCollection,
+    UpdateCollection,
+)
 from vexfs_twisted.model.collection_params import (
     Distance,
     HnswConfigDiff,
@@ -24,7 +29,7 @@ class VectorFormsContract(ContractCase):
 
     async def params(self) -> CollectionParams:
         """The parameters that are told."""
-        return (await self.operations.collection_info(NAME)).config.params
+        return (await self.operations.read(NAME, CollectionInfoRequest())).config.params
 
     async def test_the_form_is_told_as_it_was_given(self) -> None:
         for in_map in (False, True):
@@ -40,7 +45,7 @@ class VectorFormsContract(ContractCase):
             told = await self.params()
             copy = CreateCollection(told.vectors, unnamed_in_map=told.unnamed_in_map)
             await self.create(copy, name="copy")
-            info = await self.operations.collection_info("copy")
+            info = await self.operations.read("copy", CollectionInfoRequest())
             self.assertEqual(info.config.params, told)
             for name in (NAME, "copy"):
                 await self.operations.delete_collection(name)
@@ -62,7 +67,7 @@ class VectorFormsContract(ContractCase):
         self.assertEqual(params.vectors, request.vectors)
         self.assertIs(params.unnamed_in_map, True)
         await self.create(CreateCollection({"b": _NAMED}), name="named")
-        info = await self.operations.collection_info("named")
+        info = await self.operations.read("named", CollectionInfoRequest())
         self.assertIs(info.config.params.unnamed_in_map, False)
 
     async def test_points_are_the_same_in_both_forms(self) -> None:

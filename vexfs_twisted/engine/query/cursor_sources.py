@@ -5,7 +5,7 @@ Each holds what is left of one read, compactly, and is used in the snapshot that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...model.filters import Filter
 from ...model.ids import PointId
-from ...model.queries import Query, Record, ScoredPoint, Scroll, Selection
+from ...model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint, Scroll, Selection
 from ...model.streams import P
 from ..mvcc.state import Snapshot
 from ..storage.bitmap import Rows
@@ -43,7 +43,9 @@ class CursorSource(Protocol[P]):
         """Go past the first of those rows, and answer their points, given their table values."""
 
 
-def scroll_source(snapshot: Snapshot, request: Scroll) -> CursorSource[Record]:
+def _scroll_source(
+    snapshot: Snapshot, request: Scroll, _: SearchAccelerator | None
+) -> CursorSource[Record]:
     """All points of a scroll up to its limit, in its order."""
     check_selection(request.selection, snapshot)
     if request.order_by is not None:
@@ -54,8 +56,8 @@ def scroll_source(snapshot: Snapshot, request: Scroll) -> CursorSource[Record]:
     return _Scrolled(walk, request.selection)
 
 
-def query_source(
-    snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None = None
+def _query_source(
+    snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None
 ) -> CursorSource[ScoredPoint]:
     """The answer to a query. It is ranked now; the points are fetched as they are asked for."""
     check_selection(query.selection, snapshot)
@@ -66,12 +68,19 @@ def query_source(
     return _Unranked(walk, query.selection)
 
 
-def retrieve_source(
-    snapshot: Snapshot, ids: Sequence[PointId], selection: Selection
+def _retrieve_source(
+    snapshot: Snapshot, request: Retrieve, _: SearchAccelerator | None
 ) -> CursorSource[Record]:
-    """The points that exist among `ids`, in the order asked for, each once."""
-    check_selection(selection, snapshot)
-    return _Named(list(dict.fromkeys(ids)), selection)
+    """The points that exist among ids, in the order asked for, each once."""
+    check_selection(request.selection, snapshot)
+    return _Named(list(dict.fromkeys(request.ids)), request.selection)
+
+
+CURSOR_SOURCES: Mapping[
+    type[PointsRequest[Any, Any]],
+    Callable[[Snapshot, Any, SearchAccelerator | None], CursorSource[Any]],
+] = {Scroll: _scroll_source, Query: _query_source, Retrieve: _retrieve_source}
+"""What makes the source of each kind of request, given what is asked for the nearest rows first."""
 
 
 class _Walk:

@@ -10,7 +10,7 @@ import numpy as np
 from ...model.errors import DomainError, as_value
 from ...model.filters import Filter
 from ...model.ids import PointId
-from ...model.queries import Count, Page, Query, Record, ScoredPoint, Scroll, Selection
+from ...model.queries import Count, Page, Query, Record, Retrieve, ScoredPoint, Scroll, Selection
 from ..filtering.row_filter import RowFilter, count_rows, found_rows
 from ..mvcc.state import Snapshot
 from ..read_bounds import checkpoint
@@ -27,9 +27,6 @@ _LARGEST_BATCH = 4096
 STEP = 4
 """To walk to the next id takes as long as to look at the ids of so many rows that pass."""
 
-Retrieve = tuple[Sequence[PointId], Selection]
-"""The ids of points, and what to return of them."""
-
 
 def retrieve_each(
     snapshot: Snapshot, requests: Sequence[Retrieve]
@@ -39,12 +36,12 @@ def retrieve_each(
     Requests with the same selection are fetched together.
     """
     wanted: dict[Selection, dict[PointId, None]] = {}
-    for ids, selection in requests:
-        wanted.setdefault(selection, {}).update(dict.fromkeys(ids))
+    for request in requests:
+        wanted.setdefault(request.selection, {}).update(dict.fromkeys(request.ids))
     fetched = {
         selection: _fetch(snapshot, list(ids), selection) for selection, ids in wanted.items()
     }
-    return [_picked(fetched[selection], ids) for ids, selection in requests]
+    return [_picked(fetched[request.selection], request.ids) for request in requests]
 
 
 def _fetch(

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any, TypeVar
 
-from attrs import frozen
-
 from ...jsonform.converter import located, reader_of
 from ...model.errors import FormatError, NotSupported
-from ...model.ids import PointId
 from ...model.queries import (
     ALL_PAYLOAD,
     DEFAULT_LIMIT,
@@ -23,9 +20,9 @@ from ...model.queries import (
     OrderBy,
     OrderValue,
     Query,
+    Retrieve,
     Scroll,
     SearchParams,
-    Selection,
     Target,
     check_query_vector,
     prefetch_without_query,
@@ -67,14 +64,6 @@ _QUERIES_KNOWN_LATER = (
 )
 _read_direction: Reader[Direction] = reader_of(Direction)
 _read_plain_params: Reader[SearchParams] = reader_of(SearchParams)
-
-
-@frozen
-class Retrieve:
-    """Points asked for by their ids."""
-
-    ids: list[PointId]
-    selection: Selection
 
 
 def read_retrieve(value: Any) -> Retrieve:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ...jsonform.collections import read_create_collection, read_update_collection
+from ...model.collection import CollectionInfoRequest
+from ...model.optimizations import OptimizationsRequest
 from ...model.validation import validate
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import SMALL
@@ -34,14 +36,15 @@ async def create(call: RequestContext) -> object:
 @routes.read("GET", "/collections/<collection>")
 async def info(call: RequestContext) -> object:
     """Describe a collection."""
-    return info_to_json(await call.operations.collection_info(call.collection))
+    info = await call.operations.read(call.collection, CollectionInfoRequest())
+    return info_to_json(info)
 
 
 @routes.read("GET", "/collections/<collection>/optimizations")
 async def optimizations(call: RequestContext) -> object:
     """What is done behind a collection, what waits and what has been done."""
     parameters = call.report_parameters
-    told = await call.operations.optimizations(call.collection)
+    told = await call.operations.read(call.collection, OptimizationsRequest())
     return optimizations_to_json(told, parameters.parts, parameters.completed_limit)
 
 

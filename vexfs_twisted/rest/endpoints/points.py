@@ -7,7 +7,7 @@ from orjson import Fragment
 
 from ...model.errors import NotFound
 from ...model.ids import PointId
-from ...model.queries import ALL_PAYLOAD, Record, Selection
+from ...model.queries import ALL_PAYLOAD, Record, Retrieve, Selection
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import PLAIN
 from ..codecs.ids import id_in_path
@@ -28,7 +28,8 @@ async def get(call: RequestContext) -> object:
     """One point, with payload and vectors."""
     timeout = call.time_limit
     point_id = id_in_path(call.path["point_id"])
-    records = await call.operations.retrieve(call.collection, [point_id], _WHOLE, timeout)
+    request = Retrieve([point_id], _WHOLE)
+    records = await call.operations.read(call.collection, request, timeout)
     if not records:
         raise NotFound(f"Point with id {point_id} does not exists!")
     return record_to_json(records[0])
@@ -38,13 +39,13 @@ async def get(call: RequestContext) -> object:
 async def retrieve(call: RequestContext) -> object:
     """Several points."""
     timeout = call.time_limit
-    asked = await call.read(read_retrieve)
-    arguments = (call.collection, asked.ids, asked.selection, timeout)
-    if len(asked.ids) > STREAM_FROM_POINTS:
-        stream = await opened(call.operations.stream_retrieve(*arguments))
+    request = await call.read(read_retrieve)
+    if len(request.ids) > STREAM_FROM_POINTS:
+        stream = await opened(call.operations.stream(call.collection, request, timeout))
         if stream is not None:
-            return await call.stream(StreamedRows(stream, len(asked.ids)), record_to_json)
-    return await call.rows(await call.operations.retrieve(*arguments), record_to_json)
+            return await call.stream(StreamedRows(stream, len(request.ids)), record_to_json)
+    records = await call.operations.read(call.collection, request, timeout)
+    return await call.rows(records, record_to_json)
 
 
 @routes.read("POST", "/collections/<collection>/points/scroll", JsonBody(PLAIN))
@@ -55,10 +56,10 @@ async def scroll(call: RequestContext) -> object:
     if request.limit > STREAM_FROM_POINTS and request.order_by is None:
         # One more, to know where the next page begins.
         wanted = evolve(request, limit=request.limit + 1)
-        stream = await opened(call.operations.stream_scroll(call.collection, wanted, timeout))
+        stream = await opened(call.operations.stream(call.collection, wanted, timeout))
         if stream is not None:
             return await _streamed_page(call, StreamedRows(stream, request.limit))
-    page = await call.operations.scroll(call.collection, request, timeout)
+    page = await call.operations.read(call.collection, request, timeout)
     rows = await call.rows(page.records, record_to_json)
     return {"points": rows, "next_page_offset": page.next_offset}
 
@@ -80,7 +81,7 @@ async def count(call: RequestContext) -> object:
     """The number of points that pass a filter."""
     timeout = call.time_limit
     request = await call.read(read_count)
-    return {"count": await call.operations.count(call.collection, request, timeout)}
+    return {"count": await call.operations.read(call.collection, request, timeout)}
 
 
 @routes.read("POST", "/collections/<collection>/facet", JsonBody(PLAIN))
@@ -88,4 +89,4 @@ async def facet(call: RequestContext) -> object:
     """The most frequent values of a payload field."""
     timeout = call.time_limit
     request = await call.read(read_facet)
-    return facet_to_json(await call.operations.facet(call.collection, request, timeout))
+    return facet_to_json(await call.operations.read(call.collection, request, timeout))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...model.queries import Query
+from ...model.queries import Query, QueryBatch
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import PLAIN
 from ..codecs.queries import read_query, read_query_batch, read_search, read_search_batch
@@ -46,10 +46,10 @@ async def _answer(call: RequestContext, read: Callable[[Any], Query]) -> object:
     timeout = call.time_limit
     request = await call.read(read)
     if request.limit > STREAM_FROM_POINTS:
-        stream = await opened(call.operations.stream_query(call.collection, request, timeout))
+        stream = await opened(call.operations.stream(call.collection, request, timeout))
         if stream is not None:
             return await call.stream(StreamedRows(stream, request.limit), scored_point_to_json)
-    points = await call.operations.query(call.collection, request, timeout)
+    points = await call.operations.read(call.collection, request, timeout)
     return await call.rows(points, scored_point_to_json)
 
 
@@ -57,6 +57,6 @@ async def _answer_batch(
     call: RequestContext, read: Callable[[Any], list[Query]]
 ) -> Sequence[object]:
     timeout = call.time_limit
-    requests = await call.read(read)
-    answers = await call.operations.query_batch(call.collection, requests, timeout)
+    request = QueryBatch(await call.read(read))
+    answers = await call.operations.read(call.collection, request, timeout)
     return await call.lists(answers, scored_point_to_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
@@ -16,19 +16,27 @@ from ...model.queries import (
     OrderBy,
     OrderValue,
     Record,
+    Retrieve,
     ScoredPoint,
     Scroll,
 )
 from ...model.validation import validate
+from ..generated import flat_pb2 as flat
 from ..generated import points_pb2 as pb
 from .fields import given, read_enum, read_timestamp, refuse_shard_keys
 from .filters import read_optional_filter, read_path
-from .ids import read_id, write_id
+from .ids import read_id, read_ids, write_id
 from .payloads import is_int64, write_payload
 from .selections import read_selection
 from .vectors import write_vectors
 
 _DIRECTIONS = {pb.Direction.Asc: Direction.ASC, pb.Direction.Desc: Direction.DESC}
+
+
+def read_get(message: pb.GetPoints | flat.GetPointsRequest) -> Retrieve:
+    """The points that `message` asks for by their ids."""
+    refuse_shard_keys(message)
+    return Retrieve(read_ids(message.ids), read_selection(message))
 
 
 def read_scroll(message: pb.ScrollPoints) -> Scroll:
@@ -109,7 +117,7 @@ def _write_order_value(value: OrderValue, message: pb.OrderValue) -> None:
         message.float = value
 
 
-def write_facet(hits: Iterable[FacetHit]) -> pb.FacetResponse:
+def write_facet(hits: Sequence[FacetHit]) -> pb.FacetResponse:
     """The most frequent values of a payload field."""
     response = pb.FacetResponse()
     for value, count in hits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...model.collection import Alias, ClusterInfo, CollectionInfo
+from ...model.collection import Alias, ClusterInfo, CollectionInfo, CollectionInfoRequest
 from ...model.errors import Place
 from ...model.names import check_collection_name
 from ..bridge import Operation
@@ -29,7 +29,7 @@ def _get(
     message: pb.GetCollectionInfoRequest | pb.ListShardKeysRequest,
 ) -> Operation[CollectionInfo]:
     name = read_collection_name(message.collection_name)
-    return lambda operations: operations.collection_info(name)
+    return lambda operations: operations.read(name, CollectionInfoRequest())
 
 
 def _list(_: pb.ListCollectionsRequest) -> Operation[list[str]]:

@@ -12,15 +12,14 @@ from attrs import evolve
 from google.protobuf.message import Message
 
 from ...interfaces import OutgoingStream
-from ...model.queries import Page, Record, ScoredPoint
-from ...model.streams import Acknowledgement
+from ...model.queries import Page, PointsRequest, Query, Record
+from ...model.streams import Acknowledgement, P
 from ...model.updates import Upsert
 from ..bridge import Operation
-from ..codecs.fields import read_collection_name, refuse_shard_keys
+from ..codecs.fields import read_collection_name
 from ..codecs.flat import read_create, read_search, read_search_batch, read_whole_scroll, restated
-from ..codecs.ids import read_ids
+from ..codecs.points import read_get
 from ..codecs.queries import read_search as read_query
-from ..codecs.selections import read_selection
 from ..codecs.updates import read_upsert
 from ..codecs.vectors import parse_upsert
 from ..generated import bulk_pb2 as bulk
@@ -42,23 +41,21 @@ def _as(
     return evolve(method, decode=lambda message: method.decode(read(message)), parse=None)
 
 
-def _stream_search(message: flat.SearchPointsRequest) -> Operation[OutgoingStream[ScoredPoint]]:
-    name = read_collection_name(message.collection_name)
-    query = read_query(read_search(message))
-    return lambda operations: operations.stream_query(name, query)
+def _stream(
+    read: Callable[[Any], PointsRequest[Any, P]], encode: Callable[[Sequence[P]], Message]
+) -> OutgoingMethod:
+    """The stream of one kind of read, given what reads its request from a message."""
+
+    def decode(message: Any) -> Operation[OutgoingStream[P]]:
+        name = read_collection_name(message.collection_name)
+        request = read(message)
+        return lambda operations: operations.stream(name, request)
+
+    return OutgoingMethod(decode, encode)
 
 
-def _stream_get(message: flat.GetPointsRequest) -> Operation[OutgoingStream[Record]]:
-    name = read_collection_name(message.collection_name)
-    refuse_shard_keys(message)
-    ids, selection = read_ids(message.ids), read_selection(message)
-    return lambda operations: operations.stream_retrieve(name, ids, selection)
-
-
-def _stream_scroll(message: flat.ScrollRequest) -> Operation[OutgoingStream[Record]]:
-    name = read_collection_name(message.collection_name)
-    scroll = read_whole_scroll(message)
-    return lambda operations: operations.stream_scroll(name, scroll)
+def _read_search(message: flat.SearchPointsRequest) -> Query:
+    return read_query(read_search(message))
 
 
 def _upsert(message: bulk.UpsertPoints) -> tuple[str, Upsert]:
@@ -93,9 +90,9 @@ FLAT: Mapping[str, RpcMethod[Any, Any] | StreamMethod] = {
     "SearchPointsBatch": _as(POINTS["SearchBatch"], read_search_batch),
     "Scroll": _as(POINTS["Scroll"], restated(points.ScrollPoints)),
     "CountPoints": _as(POINTS["Count"], restated(points.CountPoints)),
-    "StreamSearchPoints": OutgoingMethod(_stream_search, POINTS["Search"].encode),
-    "StreamGetPoints": OutgoingMethod(_stream_get, POINTS["Get"].encode),
-    "StreamScroll": OutgoingMethod(_stream_scroll, _scrolled),
+    "StreamSearchPoints": _stream(_read_search, POINTS["Search"].encode),
+    "StreamGetPoints": _stream(read_get, POINTS["Get"].encode),
+    "StreamScroll": _stream(read_whole_scroll, _scrolled),
     "StreamUpsertPoints": IncomingMethod(parse_upsert, _upsert, answer=_written),
     "StreamUpsert": IncomingMethod(parse_upsert, _upsert, acknowledge=_acknowledged),
 }

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...model.queries import FacetHit, Page, Record, ScoredPoint
+from google.protobuf.message import Message
+
+from ...model.queries import Page, QueryBatch, Record, ScoredPoint
+from ...model.reads import Answer, ReadRequest
 from ...model.updates import Update, UpdateResult
 from ..bridge import Operation
-from ..codecs.fields import (
-    read_collection_name,
-    read_time_limit,
-    read_update_limit,
-    refuse_shard_keys,
-)
-from ..codecs.ids import read_ids, write_id
+from ..codecs.fields import read_collection_name, read_time_limit, read_update_limit
+from ..codecs.ids import write_id
 from ..codecs.indexes import read_create_index, read_delete_index
 from ..codecs.points import (
     read_count,
     read_facet,
+    read_get,
     read_scroll,
     write_facet,
     write_records,
@@ -26,7 +25,6 @@ from ..codecs.points import (
 )
 from ..codecs.queries import read_each, read_query, read_search
 from ..codecs.scored import write_answers
-from ..codecs.selections import read_selection
 from ..codecs.updates import (
     read_batch,
     read_clear_payload,
@@ -66,53 +64,27 @@ def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]
     return lambda operations: operations.update_batch(name, updates, wait=wait, timeout=timeout)
 
 
-def _get(message: pb.GetPoints) -> Operation[list[Record]]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    refuse_shard_keys(message)
-    ids, selection = read_ids(message.ids), read_selection(message)
-    return lambda operations: operations.retrieve(name, ids, selection, timeout=timeout)
+def _read(
+    read: Callable[[Any], ReadRequest[Answer]],
+    encode: Callable[[Answer], Message],
+    weigh: Callable[[Answer], int] | None = None,
+) -> RpcMethod[Any, Answer]:
+    """The method of one kind of read, given what reads its request from a message."""
+
+    def decode(message: Any) -> Operation[Answer]:
+        name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
+        request = read(message)
+        return lambda operations: operations.read(name, request, timeout=timeout)
+
+    return RpcMethod(decode, encode, weigh=weigh)
 
 
-def _scroll(message: pb.ScrollPoints) -> Operation[Page]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    scroll = read_scroll(message)
-    return lambda operations: operations.scroll(name, scroll, timeout=timeout)
+def _query_batch(message: pb.QueryBatchPoints) -> QueryBatch:
+    return QueryBatch(read_each(message.query_points, "query_points", read_query))
 
 
-def _count(message: pb.CountPoints) -> Operation[int]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    count = read_count(message)
-    return lambda operations: operations.count(name, count, timeout=timeout)
-
-
-def _facet(message: pb.FacetCounts) -> Operation[list[FacetHit]]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    facet = read_facet(message)
-    return lambda operations: operations.facet(name, facet, timeout=timeout)
-
-
-def _query(message: pb.QueryPoints) -> Operation[Sequence[ScoredPoint]]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    query = read_query(message)
-    return lambda operations: operations.query(name, query, timeout=timeout)
-
-
-def _query_batch(message: pb.QueryBatchPoints) -> Operation[Answers]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    queries = read_each(message.query_points, "query_points", read_query)
-    return lambda operations: operations.query_batch(name, queries, timeout=timeout)
-
-
-def _search(message: pb.SearchPoints) -> Operation[Sequence[ScoredPoint]]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    query = read_search(message)
-    return lambda operations: operations.query(name, query, timeout=timeout)
-
-
-def _search_batch(message: pb.SearchBatchPoints) -> Operation[Answers]:
-    name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-    queries = read_each(message.search_points, "search_points", read_search)
-    return lambda operations: operations.query_batch(name, queries, timeout=timeout)
+def _search_batch(message: pb.SearchBatchPoints) -> QueryBatch:
+    return QueryBatch(read_each(message.search_points, "search_points", read_search))
 
 
 def _records(records: list[Record]) -> pb.GetResponse:
@@ -165,12 +137,12 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "CreateFieldIndex": _update(read_create_index),
     "DeleteFieldIndex": _update(read_delete_index),
     "UpdateBatch": RpcMethod(_update_batch, write_update_results, is_write=True),
-    "Get": RpcMethod(_get, _records, weigh=len),
-    "Scroll": RpcMethod(_scroll, _page, weigh=_weigh_page),
-    "Count": RpcMethod(_count, _counted),
-    "Facet": RpcMethod(_facet, write_facet),
-    "Query": RpcMethod(_query, _queried, weigh=len),
-    "QueryBatch": RpcMethod(_query_batch, write_answers, weigh=_weigh_answers),
-    "Search": RpcMethod(_search, _searched, weigh=len),
-    "SearchBatch": RpcMethod(_search_batch, write_answers, weigh=_weigh_answers),
+    "Get": _read(read_get, _records, weigh=len),
+    "Scroll": _read(read_scroll, _page, weigh=_weigh_page),
+    "Count": _read(read_count, _counted),
+    "Facet": _read(read_facet, write_facet),
+    "Query": _read(read_query, _queried, weigh=len),
+    "QueryBatch": _read(_query_batch, write_answers, weigh=_weigh_answers),
+    "Search": _read(read_search, _searched, weigh=len),
+    "SearchBatch": _read(_search_batch, write_answers, weigh=_weigh_answers),
 }
