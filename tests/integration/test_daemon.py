@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -181,19 +182,24 @@ class Refusing(Daemons):
 
     def test_what_is_wrong_with_the_settings_is_one_line(self) -> None:
         twistd = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "vexfs-qdrant"]
-        for command in ([str(SCRIPTS / "vexfs-qdrant")], twistd):
-            for options, environment in (
-                (["--no-such-option"], {}),
-                (["--http-port=many"], {}),
-                (["--config-path=/no/such/file"], {}),
-                ([], {"QDRANT__SERVICE__GRPC_PORT": "-1"}),
-                ([], {"QDRANT__SERVICE__READ_ONLY_API_KEY": "secret"}),
-                ([], {"API_API_KEY": " secret"}),
-            ):
-                done = run_command([*command, *options], self.mktemp_folder(), environment)
-                self.assertEqual((done.returncode, done.stdout), (1, ""))
-                self.assertRegex(done.stderr, r"\Avexfs-qdrant: .+\n\Z")
-                self.assertNotIn("secret", done.stderr)
+        settings: tuple[tuple[list[str], dict[str, str]], ...] = (
+            (["--no-such-option"], {}),
+            (["--http-port=many"], {}),
+            (["--config-path=/no/such/file"], {}),
+            ([], {"QDRANT__SERVICE__GRPC_PORT": "-1"}),
+            ([], {"QDRANT__SERVICE__READ_ONLY_API_KEY": "secret"}),
+            ([], {"API_API_KEY": " secret"}),
+        )
+        with ThreadPoolExecutor(2) as pool:
+            running = [
+                pool.submit(run_command, [*command, *options], self.mktemp_folder(), environment)
+                for command in ([str(SCRIPTS / "vexfs-qdrant")], twistd)
+                for options, environment in settings
+            ]
+        for done in (each.result() for each in running):
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, r"\Avexfs-qdrant: .+\n\Z")
+            self.assertNotIn("secret", done.stderr)
 
     def mktemp_folder(self) -> str:
         path: str = self.mktemp()

@@ -12,6 +12,7 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import examples
 from tests.engine_support import UUID_1, UUID_2, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.filtering import row_filter
@@ -162,7 +163,7 @@ class ColumnFilterTests(SynchronousTestCase):
         for filter_ in tried:
             self.assertEqual(self.passing(filter_, -1), self.passing(filter_, 10**6), filter_)
 
-    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(50), suppress_health_check=list(HealthCheck))
     @given(
         st.lists(payloads, max_size=10),
         st.lists(filters, min_size=1, max_size=5),

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from qdrant_client import QdrantClient, models
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import examples
 from tests.engine_support import field, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.filtering import rewrite
@@ -131,7 +132,7 @@ class NaiveFilterTests(SynchronousTestCase):
         self.collection = self.catalog.create("a", unnamed())
         self.patch(rewrite, "MANY", 2)
 
-    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(75), suppress_health_check=list(HealthCheck))
     @given(st.lists(payloads, max_size=10), st.lists(filters, min_size=1, max_size=6))
     def test_scroll_and_count_agree_with_the_definition(
         self, stored: list[Payload], tried: list[Filter]
@@ -177,7 +178,7 @@ def client_condition(condition: Condition) -> models.Condition:
 class ClientFilterTests(SynchronousTestCase):
     """The definition above agrees with the official client's local mode."""
 
-    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(30), suppress_health_check=list(HealthCheck))
     @given(st.lists(payloads, min_size=1, max_size=8), st.lists(filters, min_size=1, max_size=5))
     def test_the_client_finds_the_same_points(
         self, stored: list[Payload], tried: list[Filter]

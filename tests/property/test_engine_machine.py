@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import examples
 from tests.engine_support import (
     EVERYTHING,
     UUID_1,
@@ -418,7 +419,7 @@ class CollectionMachineTests(SynchronousTestCase):
     """Whatever is done to it, a collection answers like the dictionary."""
 
     def test_with_filters_answered_by_payloads(self) -> None:
-        self.run_machine(max_examples=40)
+        self.run_machine(max_examples=examples(25))
 
     def test_with_filters_answered_by_columns(self) -> None:
         """Columns are built at once, and take in what changed when that is a few rows.
@@ -429,7 +430,7 @@ class CollectionMachineTests(SynchronousTestCase):
         self.patch(columns, "FEW_FRESH", 3)
         self.patch(payload_changelog, "_MOST_ENTRIES", 6)
         self.patch(payload_changelog, "_MOST_ROWS", 60)
-        self.run_machine(max_examples=60)
+        self.run_machine(max_examples=examples(35))
 
     def run_machine(self, max_examples: int) -> None:
         run_state_machine_as_test(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import examples
 from tests.filter_json import filter_to_json
 from tests.rest_harness import RestClient
 from vexfs_twisted.model.errors import DomainError
@@ -145,6 +146,7 @@ class Codecs(SynchronousTestCase):
         self.assertEqual(decode(read_ids, given_ids), expected)
         self.assertEqual([id_in_path(str(i)) for i in expected], expected)
 
+    @settings(max_examples=examples(40))
     @given(filters())
     def test_filters(self, condition: Filter) -> None:
         read = decode(read_filter, filter_to_json(condition))

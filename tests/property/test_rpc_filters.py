@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from hypothesis import given
+from hypothesis import given, settings
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests import examples
 from tests.filter_json import filter_to_json
 from tests.property.test_rest_codecs import filters
 from vexfs_twisted.model.filters import Filter
@@ -46,6 +47,7 @@ class FilterTests(SynchronousTestCase):
         if not HAS_CLIENT:
             raise SkipTest("needs qdrant-client")
 
+    @settings(max_examples=examples(40))
     @given(filters())
     def test_both_wires_read_the_same(self, value: Filter) -> None:
         spelled = filter_to_json(value)
