@@ -197,13 +197,18 @@ class Leavers(SynchronousTestCase):
             self.ask(SCROLL)
 
     def test_rest_clients_whose_time_is_over(self) -> None:
-        """Those who wait for memory are told; the first two have theirs, and keep it."""
-        limited = SCROLL.replace(b"/scroll ", b"/scroll?timeout=3 ")
+        """Those who wait for memory are told while one who has his, and no limit, keeps it."""
+        limited = SCROLL.replace(b"/scroll ", b"/scroll?timeout=1 ")
         with self.bounded():
-            clients = self.rest_clients(limited)
-            told = [client for client in clients[1:] if client.recv(12) == b"HTTP/1.1 408"]
-            self.assertGreater(len(told), CLIENTS // 2)
+            first = self.connect()
+            first.sendall(SCROLL)
+            self.assertIn(b"200 OK", first.recv(1024))
+            clients = [self.connect() for _ in range(CLIENTS)]
             for client in clients:
+                client.sendall(limited)
+            told = [client for client in clients if client.recv(12) == b"HTTP/1.1 408"]
+            self.assertGreater(len(told), CLIENTS // 2)
+            for client in (first, *clients):
                 client.close()
 
     def test_rest_clients_that_read_after_all(self) -> None:

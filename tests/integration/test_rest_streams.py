@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPConnection
 from typing import Any
 
@@ -27,6 +28,19 @@ def point(number: int, vector: list[float]) -> bytes:
     """A point as a client writes it: about 1.4 kB."""
     payload = {"number": number, "text": f"point {number}"}
     return json.dumps({"id": number, "vector": vector, "payload": payload}).encode()
+
+
+@cache
+def many_points() -> tuple[bytes, int]:
+    """A body of `BODY_BYTES`, and how many points it holds."""
+    rows = [row.tolist() for row in np.random.default_rng(7).random((1000, SIZE))]
+    pieces = [b'{"points":[']
+    size = count = 0
+    while size < BODY_BYTES:
+        text = (b"," if count else b"") + point(count, rows[count % 1000])
+        pieces.append(text)
+        size, count = size + len(text), count + 1
+    return b"".join([*pieces, b"]}"]), count
 
 
 def anonymous_memory(pid: int) -> int:
@@ -78,15 +92,7 @@ class LargeTransfers(SynchronousTestCase):
 
     def fill(self) -> int:
         """Upsert one body of `BODY_BYTES`, in small chunks; how many points it held."""
-        vectors = np.random.default_rng(7).random((1000, SIZE))
-        rows = [row.tolist() for row in vectors]
-        pieces = [b'{"points":[']
-        size = count = 0
-        while size < BODY_BYTES:
-            text = (b"," if count else b"") + point(count, rows[count % 1000])
-            pieces.append(text)
-            size, count = size + len(text), count + 1
-        body = b"".join([*pieces, b"]}"])
+        body, count = many_points()
         connection = self.connect()
         connection.sendall(
             b"PUT /collections/a/points?wait=true HTTP/1.1\r\nHost: h\r\n"
