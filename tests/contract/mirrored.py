@@ -10,7 +10,7 @@ from twisted.internet import reactor as _reactor
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
-from tests.mirror_support import SETTINGS, wait_until_settled
+from tests.mirror_support import SETTINGS, attach_sound, wait_until_settled
 from tests.suites.device import Fault, MemoryDevice
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.interfaces import IOperations, IStreamOperations
@@ -75,7 +75,7 @@ class MirroredCase(TestCase):
         await storage.startService()
         self.addCleanup(storage.stopService)
         self.addCleanup(mirror.detach)
-        self.assertTrue(mirror.attach("/device").attached)
+        attach_sound(mirror)
         device.inject(*self.faults)
         self.addCleanup(self._check, mirror)
         self.addCleanup(device.heal)

@@ -29,7 +29,7 @@ from vexfs_twisted.rpc.generated.json_with_int_pb2 import Value
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 
-PATIENCE = 20.0
+PATIENCE = 50.0
 MEGABYTE = 1_000_000
 
 COUNT = pb.CountPoints(collection_name="c").SerializeToString()

@@ -468,7 +468,7 @@ class CoalescerTests(PoolTestCase):
 class UpkeepTests(TestCase):
     """The service sees to its collections by itself."""
 
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
