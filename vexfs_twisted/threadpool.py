@@ -28,7 +28,7 @@ _EXPECTED = (DomainError, AnswerTooLarge, Cancelled)
 """Errors whose origin in the code is of no interest."""
 
 
-class Job:
+class ThreadJob:
     """One call that is made in a thread, and its result or its error afterwards.
 
     Subclasses say in `ended`, which is called in the thread, whom to tell.
@@ -74,7 +74,7 @@ class WorkerThreads:
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[ThreadJob | None] = SimpleQueue()
         self._lock = Lock()
         self._running = 0
         self._on_end: Callable[[], object] = _nothing
@@ -90,7 +90,7 @@ class WorkerThreads:
         for number in range(self.size):
             Thread(target=self._work, name=f"{self.name}-{number}", daemon=True).start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: ThreadJob) -> None:
         """Queue a job. To be called between `start` and `close`."""
         self._queue.put(job)
 
@@ -187,7 +187,7 @@ class WorkerPool:
                 job.answer()
 
 
-class _DeferredJob(Job):
+class _DeferredJob(ThreadJob):
     """A call of a WorkerPool on its way."""
 
     __slots__ = ("_done", "_is_cancelled", "_on_cancel", "deferred")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ...model.device import DeviceError, DeviceGone
 from ...model.status import DeviceCalls
-from ...threadpool import Job, WorkerThreads
+from ...threadpool import ThreadJob, WorkerThreads
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class DeviceHangs(DeviceError):
     code = "hangs"
 
 
-class _DeviceCall(Job):
+class _DeviceCall(ThreadJob):
     """One call on its way through a thread; its caller waits for the lock."""
 
     __slots__ = ("_lock",)
@@ -92,6 +92,7 @@ class DeviceCallQueue:
         took = perf_counter() - started
         self._count(kind, took, has_failed=not has_ended or call.error is not None)
         if not has_ended:
+            call.skip()
             raise DeviceHangs(f"{kind}: no answer in {seconds:.3g} s")
         if call.error is not None:
             raise call.error
