@@ -7,6 +7,7 @@ results that finish close together share one wake, and a stop lets everything qu
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeVar
@@ -69,30 +70,26 @@ class WorkerThreads:
 
     The threads are named after the pool, with a number. They are daemons: a call that never
     returns keeps its thread, but not the process.
+
+    `submit` queues a job, between `start` and `close`; `waiting` tells about how many jobs wait.
     """
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self._queue: SimpleQueue[ThreadJob | None] = SimpleQueue()
+        # The queue's own methods: every read calls them.
+        self.submit: Callable[[ThreadJob], None] = self._queue.put
+        self.waiting: Callable[[], int] = self._queue.qsize
         self._lock = Lock()
         self._running = 0
         self._on_end: Callable[[], object] = _nothing
-
-    @property
-    def waiting(self) -> int:
-        """About how many jobs wait for a thread."""
-        return self._queue.qsize()
 
     def start(self) -> None:
         """Start the threads."""
         self._running = self.size
         for number in range(self.size):
             Thread(target=self._work, name=f"{self.name}-{number}", daemon=True).start()
-
-    def submit(self, job: ThreadJob) -> None:
-        """Queue a job. To be called between `start` and `close`."""
-        self._queue.put(job)
 
     def close(self, on_end: Callable[[], object] | None = None) -> None:
         """Let the threads end once the jobs submitted so far are done. Returns at once.
@@ -124,7 +121,7 @@ class WorkerPool:
 
     That is the reactor thread, with `reactor.callFromThread` for `call_in_reactor`, or the thread
     of an asyncio loop, with its `call_soon_threadsafe`. All methods are called there. No more than
-    `max_waiting` calls may wait for a thread; None is no bound.
+    `max_waiting` calls may wait for a thread.
     """
 
     def __init__(
@@ -132,7 +129,7 @@ class WorkerPool:
         name: str,
         size: int,
         call_in_reactor: CallInReactor,
-        max_waiting: int | None = None,
+        max_waiting: float = inf,
     ) -> None:
         self._threads = WorkerThreads(name, size)
         self._max_waiting = max_waiting
@@ -173,7 +170,7 @@ class WorkerPool:
         """
         if not self._accepting:
             return fail(Unavailable("the server is stopping"))
-        if self._max_waiting is not None and self._threads.waiting >= self._max_waiting:
+        if self._threads.waiting() >= self._max_waiting:
             return fail(Overloaded("too many requests are waiting"))
         job = _DeferredJob(function, args, self._done, on_cancel)
         self._threads.submit(job)
