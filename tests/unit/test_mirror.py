@@ -334,7 +334,7 @@ class Replacing(WithPoints):
             self.assert_first_is_kept()
 
     def test_one_that_hangs_is_refused_and_the_other_kept(self) -> None:
-        self.mirror = self.make_mirror(probe_seconds=0.2)
+        self.mirror = self.make_mirror(probe_seconds=2.0)
         self.attach()
         other = MemoryDevice()
         other.inject(Fault.HANGS)
