@@ -36,9 +36,10 @@ def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
 def drop_bitmap(transaction: Transaction, tables: Tables, slot: int) -> None:
     """Delete the chunks of `slot`."""
     with transaction.cursor(tables.bits) as cursor:
-        is_there = cursor.set_range(_KEY.pack(slot, 0))
-        while is_there and _KEY.unpack(cursor.key())[0] == slot:
-            is_there = cursor.delete()
+        cursor.set_range(_KEY.pack(slot, 0))
+        # It has no key once it is past the last.
+        while (key := cursor.key()) and _KEY.unpack(key)[0] == slot:
+            cursor.delete()
 
 
 def write_changes(

@@ -92,9 +92,10 @@ class OutcomeTable:
     def _delete(self, start: bytes, stop: bytes) -> None:
         """Delete the entries with keys from `start` to before `stop`."""
         with self._transaction.cursor(self._table) as cursor:
-            is_there = cursor.set_range(start)
-            while is_there and cursor.key() < stop:
-                is_there = cursor.delete()
+            cursor.set_range(start)
+            # It has no key once it is past the last.
+            while (key := cursor.key()) and key < stop:
+                cursor.delete()
 
 
 def _sources(cursor: lmdb.Cursor[bytes]) -> Iterator[tuple[int, bytes]]:
