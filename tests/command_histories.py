@@ -133,8 +133,7 @@ payload_updates: st.SearchStrategy[Command] = st.one_of(
     st.tuples(payloads, choices).map(lambda given: OverwritePayload(given[0], *given[1])),
     choices.map(lambda choice: DeletePayload((PATHS[1],), *choice)),
 )
-# Of equal chances each, where `one_of` would prefer those of many kinds.
-commands: st.SearchStrategy[Command] = st.sampled_from([
+KINDS: list[st.SearchStrategy[Command]] = [
     upserts(),
     upserts(),
     vector_updates(),
@@ -148,7 +147,9 @@ commands: st.SearchStrategy[Command] = st.sampled_from([
     st.builds(CreateVectorName, names, params),
     st.builds(CreateVectorName, names, params),
     st.builds(DeleteVectorName, names),
-]).flatmap(lambda kind: kind)  # fmt: skip
+]
+# Each has the same chance, where `one_of` would prefer those that are made in many ways.
+commands: st.SearchStrategy[Command] = st.sampled_from(KINDS).flatmap(lambda kind: kind)
 batches = st.lists(commands, min_size=1, max_size=3)
 histories = st.lists(batches, min_size=3, max_size=20).map(lambda found: [[FIRST], *found])
 
