@@ -27,7 +27,7 @@ from vexfs_twisted.engine.read_bounds import Outgrown
 from vexfs_twisted.interfaces import BatchCursor
 from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
-from vexfs_twisted.model.commands import CommandBatch
+from vexfs_twisted.model.commands import CommandBatch, Origin
 from vexfs_twisted.model.errors import BadInput, Overloaded, Unavailable
 from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
@@ -183,6 +183,7 @@ class RecordingCollection:
 
     def __init__(self) -> None:
         self.groups: list[int] = []
+        self.batches: list[CommandBatch] = []
         self.gate = Event()
         self.poison: Update | None = None
 
@@ -191,6 +192,7 @@ class RecordingCollection:
         self.gate.wait(30)
         number = count(sum(self.groups))
         self.groups.append(sum(len(batch.commands) for batch in batches))
+        self.batches += batches
         return [
             [
                 BadInput("poisoned") if command is self.poison else next_number
@@ -225,6 +227,29 @@ class GroupCommitTests(PoolTestCase):
         await self.writer.drained()
         self.assertEqual(self.writer.queue_length, 0)
         self.assertEqual(self.after_commit, [9, 0])
+
+    async def test_changes_of_the_configuration_keep_their_place(self) -> None:
+        first, second = DeletePoints(ids=[1]), DeletePoints(ids=[2])
+        change, origin = UpdateCollection(), Origin("log", 3)
+        answers = [self.writer.submit(command) for command in (first, change, second)]
+        sent = self.writer.submit_each([change, first], origin)
+        noted = self.writer.submit_each([], Origin("log", 4))
+        self.assertEqual(self.writer.queue_length, 6)
+        self.collection.gate.set()
+        self.assertEqual(await gatherResults(answers), [0, 1, 2])
+        self.assertEqual((await sent, await noted), ([3, 4], []))
+        self.assertEqual(
+            self.collection.batches,
+            [
+                CommandBatch([first]),
+                CommandBatch([change]),
+                CommandBatch([second]),
+                CommandBatch([change, first], origin),
+                CommandBatch([], Origin("log", 4)),
+            ],
+        )
+        await self.writer.drained()
+        self.assertEqual(self.writer.queue_length, 0)
 
     async def test_one_error_is_the_answer_to_one_update(self) -> None:
         first = self.submit(1)[0]

@@ -134,7 +134,6 @@ class WriteBatch:
         for command in commands:
             operation = self._next_operation
             try:
-                self._check(command)
                 self._carry_out(command, operation)
             except DomainError as error:
                 outcomes.append(as_value(error))
@@ -144,18 +143,16 @@ class WriteBatch:
             self._last_command += 1
         return outcomes
 
-    def _check(self, command: Command) -> None:
+    def _check(self, update: Update) -> None:
         """Raise a DomainError unless an update fits what the collection is by now."""
-        if isinstance(command, UpdateCollection | CreateVectorName | DeleteVectorName):
-            return
         params = self._config.params
-        check_update(command, params)
-        if isinstance(command, Upsert | UpdateVectors):
-            for name in command.vectors:
+        check_update(update, params)
+        if isinstance(update, Upsert | UpdateVectors):
+            for name in update.vectors:
                 if params.vectors[name].multivector_config is not None:
                     raise NotSupported(f"Storing the multivector `{name}` is not supported yet")
-        elif isinstance(command, SetPayload):
-            check_depth(command)
+        elif isinstance(update, SetPayload):
+            check_depth(update)
 
     def _carry_out(self, command: Command, operation: int) -> None:
         """Apply one command. A DomainError is raised before anything is written."""
@@ -166,6 +163,7 @@ class WriteBatch:
         elif isinstance(command, DeleteVectorName):
             self._reconfigure(without_vector_name(self._config, command))
         else:
+            self._check(command)
             self._update(command, operation)
 
     def _update(self, update: Update, operation: int) -> None:
