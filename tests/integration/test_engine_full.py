@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.engine_support import EVERYTHING, unnamed, upsert, write
 from tests.small_device import fill, make_room, mounted
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.model.commands import CommandBatch, Origin
 from vexfs_twisted.model.errors import StorageFull
 from vexfs_twisted.model.queries import Count, Scroll
 from vexfs_twisted.model.updates import DeletePoints
@@ -58,6 +59,24 @@ class FullDeviceTests(SynchronousTestCase):
 
     def test_when_payloads_find_no_room(self) -> None:
         self.check("x" * 5000)
+
+    def test_a_batch_that_finds_no_room_is_not_recorded(self) -> None:
+        collection = self.catalog.create("a", unnamed(SIZE))
+        write(collection, upsert([1]))
+        vectors = np.ones((4000, SIZE), dtype=np.float32)
+        batches = [
+            CommandBatch([upsert(range(4000), vectors)], Origin("log", 1)),
+            CommandBatch([DeletePoints([1])], Origin("log", 2)),
+        ]
+        fill(self.path)
+        outcomes = collection.apply_each(batches)
+        self.assertEqual([[type(o) for o in own] for own in outcomes], [[StorageFull]] * 2)
+        self.assertIsNone(collection.last_counter("log"))
+        self.assertEqual((collection.count(Count()), collection.last_command), (1, 1))
+        make_room(self.path)
+        for _ in range(2):
+            self.assertEqual(collection.apply_each(batches), [[1], [2]])
+            self.assertEqual((collection.count(Count()), collection.last_command), (3999, 3))
 
     def test_a_collection_that_finds_no_room_is_not_made(self) -> None:
         self.catalog.create("a", unnamed(SIZE))

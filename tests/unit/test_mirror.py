@@ -13,6 +13,7 @@ from vexfs_twisted.engine.query.accelerator import SearchAccelerator
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
+from vexfs_twisted.model.commands import CreateVectorName, DeleteVectorName
 from vexfs_twisted.model.device import DeviceFull, DeviceKind, NoSuchFile
 from vexfs_twisted.model.filters import Filter, Range
 from vexfs_twisted.model.ids import PointId
@@ -109,6 +110,22 @@ class Searches(WithPoints):
         self.assertEqual(self.searches() - before, 1)
         assert batch is not None
         self.assertEqual(list(batch.points), list(self.exact(some(1)[0], limit=12)))
+
+    def test_a_vector_name_that_is_removed_and_created_again(self) -> None:
+        self.attach()
+        query = some(1)[0]
+        self.assert_asked(query, limit=10)
+        params = VectorParams(self.distance, DIM)
+        write(self.collection, DeleteVectorName(UNNAMED), CreateVectorName(UNNAMED, params))
+        self.assertEqual(list(self.ask(query, limit=10)), [])
+        column = VectorColumn.of(some(self.count, seed=9))
+        write(self.collection, UpdateVectors(range(self.count), {UNNAMED: column}))
+        self.assertEqual(list(self.ask(query, limit=10)), list(self.exact(query, limit=10)))
+        self.settle(self.collection)
+        self.assert_asked(query, limit=10)
+        write(self.collection, DeleteVectorName(UNNAMED))
+        self.settle(self.collection)
+        wait_until(lambda: self.device.list_files() == [], "the device has nothing of it")
 
     def test_what_the_engine_answers_by_itself(self) -> None:
         self.attach()

@@ -96,7 +96,7 @@ class Replicator:
         for name, space in state.spaces.items():
             if can_mirror(space.params) and not (own and name in own.left_out):
                 file = own.files.get(name) if own else None
-                if file is not None:
+                if file is not None and file.slot == space.slot:
                     waiting += max(0, state.next_row - file.row)
                 elif space.present.count:
                     waiting += state.next_row
