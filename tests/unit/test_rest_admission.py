@@ -41,7 +41,7 @@ class Door:
         self.ended.append(outcome)
 
 
-class ReceptionCase(SynchronousTestCase):
+class AdmissionCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(request, "SMALL_BYTES", SMALL)
         self.patch(json_decoder, "SMALL_BYTES", SMALL)
@@ -76,7 +76,7 @@ class ReceptionCase(SynchronousTestCase):
         return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: h", *headers, "", ""]).encode()
 
 
-class Heads(ReceptionCase):
+class Heads(AdmissionCase):
     def test_whoever_may_not_call_is_told_at_once(self) -> None:
         for refusal, status in (
             (Unauthenticated("who are you"), 401),
@@ -165,7 +165,7 @@ class Heads(ReceptionCase):
         self.assertEqual(self.door.ended, ["cancelled"] * 2)
 
 
-class Room(ReceptionCase):
+class Room(AdmissionCase):
     """Bodies that come together."""
 
     def setUp(self) -> None:

@@ -20,7 +20,7 @@ from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import FormatError, Unauthenticated, Unavailable
 from vexfs_twisted.rest.bodies import json_decoder, streaming_body
 from vexfs_twisted.rest.bodies.budget import BodyBudget
-from vexfs_twisted.rest.bodies.streaming_body import Gate, StreamingBody
+from vexfs_twisted.rest.bodies.streaming_body import ReadGate, StreamingBody
 from vexfs_twisted.rest.dependencies import Dependencies
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
@@ -81,7 +81,7 @@ class BackPressure(SynchronousTestCase):
 
     def make(self, run: Callable[..., Deferred[Any]]) -> StreamingBody:
         lease = BodyBudget(10**9, 0, Clock()).lease(BodyReader())
-        return StreamingBody(self.consumer, run, Gate(self.source), lease)
+        return StreamingBody(self.consumer, run, ReadGate(self.source), lease)
 
     def finish(self) -> Deferred[bytes]:
         return Deferred.fromCoroutine(self.body.finish(bytes))

@@ -24,7 +24,7 @@ COUNT = 1000
 SMALL = 4096
 
 
-class Outflows(SynchronousTestCase):
+class StreamingCase(SynchronousTestCase):
     """A thousand points in the collection `a`, and answers that are large from 4 KiB on."""
 
     def setUp(self) -> None:
@@ -46,7 +46,7 @@ class Outflows(SynchronousTestCase):
         self.connection.send(request_bytes("POST", POINTS + path, json.dumps(body).encode()))
 
 
-class Answers(Outflows):
+class Answers(StreamingCase):
     BODIES = (
         ("/scroll", {"limit": 700, "with_vector": True}),
         ("/scroll", {"limit": COUNT}),
@@ -89,7 +89,7 @@ class Answers(Outflows):
         self.assertEqual(reply.result["next_page_offset"], 700)
 
 
-class BackPressure(Outflows):
+class BackPressure(StreamingCase):
     def setUp(self) -> None:
         super().setUp()
         self.make_large()
@@ -157,7 +157,7 @@ class BreakingStream(ListedStream[Any]):
         return inline(lambda: self)
 
 
-class BrokenAnswers(Outflows):
+class BrokenAnswers(StreamingCase):
     def setUp(self) -> None:
         super().setUp()
         self.make_large()

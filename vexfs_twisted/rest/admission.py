@@ -8,7 +8,7 @@ from ..middleware import MiddlewareChain
 from ..model.errors import DomainError
 from .bodies.budget import BodyBudget
 from .bodies.content import declared_too_large, is_packed
-from .bodies.streaming_body import BodyFormat, Gate, StreamingBody
+from .bodies.streaming_body import BodyFormat, ReadGate, StreamingBody
 from .call_context import PendingCall, RestCallContext
 from .responses.response import Headers, Response
 from .routing import Route
@@ -51,7 +51,7 @@ class Admission:
         return PendingCall(context, route.body, limit)
 
     def open_body(
-        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: Gate
+        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate
     ) -> StreamingBody:
         """What takes a body to its consumer while it arrives."""
         consumer = body_format.consumer(_encoding(request), limit)

@@ -22,7 +22,7 @@ from ..middleware import Method
 from ..model.errors import BadRequest
 from .admission import Admission
 from .bodies.budget import BodyBudget
-from .bodies.streaming_body import BodyFormat, Gate, StreamingBody
+from .bodies.streaming_body import BodyFormat, ReadGate, StreamingBody
 from .call_context import PendingCall, RestCallContext, refuse
 from .dependencies import Dependencies
 from .dispatch import Dispatcher
@@ -114,7 +114,7 @@ class ApiSite(Site):
         return self._admission.admit(route, request, length, headers)
 
     def open_body(
-        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: Gate
+        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate
     ) -> StreamingBody:
         """See RequestSite."""
         return self._admission.open_body(request, body_format, limit, gate)

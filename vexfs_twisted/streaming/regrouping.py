@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 
@@ -74,6 +75,51 @@ class RunDraft:
         """The run."""
         updates = self._updates
         return Run(self.name, updates[0] if len(updates) == 1 else _joined(updates), self.messages)
+
+
+class PendingRuns:
+    """The messages that wait for their commits, as runs. `is_urgent`: they are to wait no longer.
+
+    `points` and `bytes` are what they hold.
+    """
+
+    def __init__(self) -> None:
+        self.points = 0
+        self.bytes = 0
+        self.is_urgent = False
+        self._drafts: deque[RunDraft] = deque()
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are messages for several collections."""
+        return self._drafts[0].name != self._drafts[-1].name
+
+    def add(self, name: str, update: Upsert, credit: Credit) -> None:
+        """Take the next message of the stream, to the run before it if that means the same."""
+        message = Message(self._number, len(update.ids), credit)
+        self._number += 1
+        self.points += message.points
+        self.bytes += credit.size
+        if self._drafts and self._drafts[-1].takes(name, update):
+            self._drafts[-1].add(update, message)
+        else:
+            self._drafts.append(RunDraft(name, update, message))
+
+    def cut(self) -> deque[Run]:
+        """Take what one commit takes: all from the first on that is for one collection."""
+        name = self._drafts[0].name
+        runs: deque[Run] = deque()
+        while self._drafts and self._drafts[0].name == name:
+            runs.append(self._drafts.popleft().finished())
+        for message in chain.from_iterable(run.messages for run in runs):
+            self.points -= message.points
+            self.bytes -= message.credit.size
+        self.is_urgent = self.is_urgent and bool(self._drafts)
+        return runs
 
 
 def size_of(update: Upsert) -> int:

@@ -6,18 +6,19 @@ from twisted.internet.defer import Deferred
 
 
 class Signal:
-    """Wakes the one who waits when it rings."""
+    """Wakes those who wait when it rings."""
 
     def __init__(self) -> None:
-        self._waiting: Deferred[None] | None = None
+        self._waiting: list[Deferred[None]] = []
 
     def wait(self) -> Deferred[None]:
         """Fires at the next ring."""
-        self._waiting = Deferred()
-        return self._waiting
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
 
     def ring(self) -> None:
-        """Wake the one who waits, if there is one."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
+        """Wake all who wait by now."""
+        rung, self._waiting = self._waiting, []
+        for waiting in rung:
             waiting.callback(None)

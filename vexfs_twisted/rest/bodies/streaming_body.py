@@ -69,7 +69,7 @@ class BodyFormat(Protocol):
         """
 
 
-class Gate:
+class ReadGate:
     """Pauses a transport for as long as at least one reason to do so is given."""
 
     def __init__(self, source: IPushProducer) -> None:
@@ -93,7 +93,7 @@ class StreamingBody:
     """Takes a body through `gate` to `consumer`. Belongs to the reactor thread."""
 
     def __init__(
-        self, consumer: BodyConsumer, run_in_thread: RunInThread, gate: Gate, lease: Lease
+        self, consumer: BodyConsumer, run_in_thread: RunInThread, gate: ReadGate, lease: Lease
     ) -> None:
         self._consumer: BodyConsumer | None = consumer
         self._run_in_thread = run_in_thread

@@ -14,7 +14,7 @@ from twisted.web.server import Request
 from ...model.errors import DomainError, Overloaded
 from ...reservations import Reservation
 from ..bodies.content import found_too_large
-from ..bodies.streaming_body import BUDGET, BodyFormat, Gate, StreamingBody
+from ..bodies.streaming_body import BUDGET, BodyFormat, ReadGate, StreamingBody
 from ..call_context import PendingCall
 from ..responses.response import TEXT, Headers, Response, StreamingResponse, error_response
 from ..settings import RestSettings
@@ -44,7 +44,7 @@ class RequestSite(Protocol):
         """
 
     def open_body(
-        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: Gate
+        self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate
     ) -> StreamingBody:
         """What takes a body of `request` to its consumer while it arrives."""
 
@@ -71,7 +71,7 @@ class ApiRequest(Request):
         self._received = 0
         self._dropped: int | None = None
         self._pending: PendingCall | None = None
-        self._gate: Gate | None = None
+        self._gate: ReadGate | None = None
         self._room: Reservation | None = None
         self.is_lost = False
 
@@ -133,7 +133,7 @@ class ApiRequest(Request):
             self._body.write(data)
             is_large = self._received > body_format.small_bytes
             if is_large or self.getHeader(b"Content-Encoding") is not None:
-                self._gate = Gate(IPushProducer(self.transport))
+                self._gate = ReadGate(IPushProducer(self.transport))
                 pending.body = self._site.open_body(self, body_format, pending.limit, self._gate)
                 pending.body.take(self.take_body())
         except Overloaded as error:

@@ -28,8 +28,12 @@ class ResponseSender:
         """
         self._request.registerProducer(self, True)
         try:
-            while piece := await response.source.next():
-                await self._write(response, piece)
+            # An error before the first piece can still be answered with a status of its own.
+            piece = await response.source.next()
+            self._request.prepare_streaming(response)
+            while piece:
+                await self._write(piece)
+                piece = await response.source.next()
         finally:
             response.source.close()
             if not self._request.is_lost:
@@ -38,11 +42,9 @@ class ResponseSender:
                 # The two would keep each other.
                 self._request.producer = None
 
-    async def _write(self, response: StreamingResponse, piece: bytes) -> None:
+    async def _write(self, piece: bytes) -> None:
         if self._room is not None:
             await self._room
-        if not self._request.startedWriting:
-            self._request.prepare_streaming(response)
         self._request.write(piece)
 
     def pauseProducing(self) -> None:
