@@ -14,7 +14,7 @@ from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage.outcomes import Outcome
 from vexfs_twisted.jsonform.collections import config_to_json
 from vexfs_twisted.jsonform.payload_index import field_schema_to_json, read_field_schema
-from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,
     HnswConfigDiff,
@@ -29,7 +29,14 @@ from vexfs_twisted.model.filters import Condition, Filter, HasId, HasVector, Mat
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, NearestToVector, Query, Scroll, SearchParams
+from vexfs_twisted.model.queries import (
+    Count,
+    NearestToVector,
+    Query,
+    QueryBatch,
+    Scroll,
+    SearchParams,
+)
 from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePayload,
@@ -165,13 +172,17 @@ def shown(outcomes: Sequence[Outcome]) -> list[Any]:
 def contents(collection: Collection) -> dict[str, Any]:
     """All that is told of a collection, and what it answers to a few filters and searches."""
     state = collection.state
-    page = collection.scroll(Scroll(limit=1000, selection=EVERYTHING))
+    page = collection.read(Scroll(limit=1000, selection=EVERYTHING))
     exact = SearchParams(exact=True)
+    told = collection.read(CollectionInfoRequest())
     return {
         "config": config_to_json(collection.config),
         "names": sorted(state.spaces),
         "indexes": {path: field_schema_to_json(schema) for path, schema in state.fields.items()},
-        "schema": {path: info.points for path, info in collection.info().payload_schema.items()},
+        "schema": {
+            path: info.points
+            for path, info in collection.read(CollectionInfoRequest()).payload_schema.items()
+        },
         "numbers": (state.next_operation, state.last_command, collection.last_counter("log")),
         "points": [
             (record.id, record.payload, {n: v.tobytes() for n, v in (record.vectors or {}).items()})
@@ -180,11 +191,11 @@ def contents(collection: Collection) -> dict[str, Any]:
         "versions": [
             (point.id, point.version)
             for name in state.spaces
-            for point in collection.query_batch(
-                [_nearest(state.spaces[name].params.size, name, exact)]
+            for point in collection.read(
+                QueryBatch([_nearest(state.spaces[name].params.size, name, exact)])
             )[0]
         ],
-        "filtered": [collection.count(Count(Filter(must=(condition,)))) for condition in CHECKED],
+        "filtered": [collection.read(Count(Filter(must=(condition,)))) for condition in CHECKED],
     }
 
 

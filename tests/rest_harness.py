@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from tests import openapi
-from tests.rest_operations import MemoryOperations
+from tests.recorded_operations import RecordedOperations
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
 
@@ -73,9 +74,10 @@ def parse_replies(data: bytes, *methods: str) -> list[Reply]:
 
 
 class Connection:
-    """One connection to a site, in memory."""
+    """One connection to a site, in memory. `pump` lets the server do what is to be done by now."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, pump: Callable[[], object] = lambda: None) -> None:
+        self._pump = pump
         self.transport = StringTransportWithDisconnection()
         protocol = site.buildProtocol(None)
         assert protocol is not None
@@ -87,9 +89,11 @@ class Connection:
         """Deliver bytes to the server, unless it has closed the connection."""
         if self.transport.connected:
             self.protocol.dataReceived(data)
+            self._pump()
 
     def take(self) -> bytes:
         """What the server has written since the last call."""
+        self._pump()
         data: bytes = self.transport.value()
         self.transport.clear()
         return data
@@ -114,19 +118,25 @@ def inline(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
 class RestClient:
     """Asks a site for one thing at a time.
 
-    Every answer is checked against the OpenAPI document of the interface, where that is here.
+    Every answer is checked against the OpenAPI document of the interface, where that is here. What
+    is made for it is torn down after `test`.
     """
 
     def __init__(
         self,
-        operations: Any = None,
+        test: SynchronousTestCase,
+        operations: RecordedOperations | None = None,
         settings: RestSettings | None = None,
         run_in_thread: Callable[..., Deferred[Any]] = inline,
     ) -> None:
-        self.operations = MemoryOperations() if operations is None else operations
+        self.operations = RecordedOperations(test) if operations is None else operations
         used = RestSettings() if settings is None else settings
         self.site = make_site(self.operations, used, Clock(), run_in_thread)
-        self.connection = Connection(self.site)
+        self.connection = self.connect()
+
+    def connect(self) -> Connection:
+        """Another connection."""
+        return Connection(self.site, self.operations.pump)
 
     def ask(
         self,

@@ -17,7 +17,7 @@ class RestPointsCase(SynchronousTestCase):
     """A collection `a` of one unnamed vector of four numbers, and `n` of two named ones."""
 
     def setUp(self) -> None:
-        self.client = RestClient()
+        self.client = RestClient(self)
         dense = {"size": 4, "distance": "Dot"}
         self.client.ask("PUT", "/collections/a", {"vectors": dense})
         pair = {"size": 2, "distance": "Dot"}
@@ -39,4 +39,4 @@ class RestPointsCase(SynchronousTestCase):
     def assert_refused(self, body: Any, status: int, text: str, collection: str = "a") -> None:
         reply = self.put(body, collection)
         self.assertEqual((reply.status, reply.error), (status, text))
-        self.assertEqual(self.client.operations.collections[collection].points, {})
+        self.assertEqual(self.client.operations.ids(collection), [])

@@ -21,7 +21,7 @@ from twisted.trial.unittest import TestCase
 from tests.contract.providers import reactor
 from tests.contract.rpc_client import RpcClient
 from tests.contract.test_middleware import KEY, RatedServer, WholeServer
-from tests.rest_operations import MemoryOperations
+from tests.recorded_operations import RecordedOperations
 from vexfs_twisted import logs
 from vexfs_twisted.proto import qdrant_pb2 as pb
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2
@@ -47,7 +47,7 @@ class GuardCase(TestCase):
         observer = logs.stream_observer(self.log, "text", "info")
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        self.operations = MemoryOperations()
+        self.operations = RecordedOperations(self)
         call_in_reactor = reactor.callFromThread
         settings = RpcSettings(port=0, **self.settings)
         self.service = RpcService(self.operations, settings, call_in_reactor)

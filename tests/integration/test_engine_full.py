@@ -72,11 +72,11 @@ class FullDeviceTests(SynchronousTestCase):
         outcomes = collection.apply_each(batches)
         self.assertEqual([[type(o) for o in own] for own in outcomes], [[StorageFull]] * 2)
         self.assertIsNone(collection.last_counter("log"))
-        self.assertEqual((collection.count(Count()), collection.last_command), (1, 1))
+        self.assertEqual((collection.read(Count()), collection.last_command), (1, 1))
         make_room(self.path)
         for _ in range(2):
             self.assertEqual(collection.apply_each(batches), [[1], [2]])
-            self.assertEqual((collection.count(Count()), collection.last_command), (3999, 3))
+            self.assertEqual((collection.read(Count()), collection.last_command), (3999, 3))
 
     def test_a_collection_that_finds_no_room_is_not_made(self) -> None:
         self.catalog.create("a", unnamed(SIZE))

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Reply, parse_replies, request_bytes
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
 from vexfs_twisted.threadpool import WorkerPool
@@ -55,7 +55,7 @@ def send_until_refused(port: int, head: bytes, piece: bytes, most: int) -> tuple
 
 class RealConnections(TestCase):
     def setUp(self) -> None:
-        self.operations = MemoryOperations()
+        self.operations = RecordedOperations(self)
         settings = RestSettings(max_body_bytes=LIMIT)
         codecs = WorkerPool("codecs", 1, reactor.callFromThread)
         codecs.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests import examples
 from tests.filter_json import filter_to_json
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import RestClient
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.filters import (
@@ -139,6 +141,10 @@ def decode(read: Any, value: Any) -> Any:
 
 
 class Codecs(SynchronousTestCase):
+    @cached_property
+    def operations(self) -> RecordedOperations:
+        return RecordedOperations(self)
+
     @given(st.lists(integers | uuids, max_size=6), st.integers(0, 3))
     def test_ids(self, ids: list[int | UUID], how: int) -> None:
         given_ids = [spell(i, how) if isinstance(i, UUID) else i for i in ids]
@@ -227,7 +233,7 @@ class Codecs(SynchronousTestCase):
 
     @given(st.binary(max_size=60))
     def test_no_bytes_make_the_server_fail(self, data: bytes) -> None:
-        client = RestClient()
+        client = RestClient(self, self.operations)
         for path in ("/collections/a/points/query", "/collections/a/points/delete"):
             self.assertIn(client.ask("POST", path, data).status, (400, 404))
 

@@ -22,7 +22,7 @@ from tests.engine_support import (
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage import outcomes as outcomes_module
 from vexfs_twisted.engine.storage.outcomes import Outcome
-from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,
     HnswConfigDiff,
@@ -50,7 +50,7 @@ from vexfs_twisted.model.errors import (
 from vexfs_twisted.model.filters import Filter, HasVector, MatchValue
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Scroll
+from vexfs_twisted.model.queries import Count, QueryBatch, Scroll
 from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePoints,
@@ -85,11 +85,11 @@ class CommandTestCase(EngineTestCase):
         return self.catalog.get("tested")
 
     def payloads(self) -> dict[object, object]:
-        page = self.collection.scroll(Scroll(limit=100, selection=EVERYTHING))
+        page = self.collection.read(Scroll(limit=100, selection=EVERYTHING))
         return {record.id: payload_of(record) for record in page.records}
 
     def vectors(self, name: str) -> dict[object, list[float]]:
-        page = self.collection.scroll(Scroll(limit=100, selection=EVERYTHING))
+        page = self.collection.read(Scroll(limit=100, selection=EVERYTHING))
         found = [(record.id, record.vectors or {}) for record in page.records]
         return {point_id: own[name].tolist() for point_id, own in found if name in own}
 
@@ -297,8 +297,8 @@ class VectorNameTests(CommandTestCase):
             self.assertEqual(self.vectors("b"), {2: [1, 2, 3], 4: [4, 5, 6]})
             self.assertEqual(self.vectors("a"), {1: [1, 1], 2: [2, 2], 3: [3, 3]})
             having = Count(Filter(must=(HasVector("b"),)))
-            self.assertEqual(self.collection.count(having), 2)
-            (found,) = self.collection.query_batch([to_vector([1, 0, 0], using="b")])
+            self.assertEqual(self.collection.read(having), 2)
+            (found,) = self.collection.read(QueryBatch([to_vector([1, 0, 0], using="b")]))
             self.assertEqual([point.id for point in found], [4, 2])
             self.assertEqual(self.collection.config.params.vectors, {"a": TWO, "b": THREE})
             self.reopen()
@@ -351,7 +351,7 @@ class VectorNameTests(CommandTestCase):
         self.assertEqual(self.files(), ["vectors-1.f32", "vectors-2.f32"])
 
     def test_a_cursor_goes_on_with_what_was_removed(self) -> None:
-        cursor = self.collection.open_scroll(Scroll(limit=10, selection=EVERYTHING))
+        cursor = self.collection.open_cursor(Scroll(limit=10, selection=EVERYTHING))
         first = cursor.next(1, 1 << 20)
         write(self.collection, DeleteVectorName("a"), CreateVectorName("a", THREE))
         write(self.collection, UpdateVectors([3], {"a": column([7, 8, 9])}))
@@ -399,10 +399,10 @@ class VectorNameTests(CommandTestCase):
         self.assertTrue(list(self.directory().glob("graph-*")))
         write(self.collection, DeleteVectorName("b"), CreateVectorName("b", eight))
         self.assertEqual(list(self.directory().glob("graph-*")), [])
-        self.assertEqual(self.collection.query_batch([to_vector(data[0], using="b")]), [[]])
+        self.assertEqual(self.collection.read(QueryBatch([to_vector(data[0], using="b")])), [[]])
         self.reopen()
         self.collection.upkeep()
-        self.assertEqual(self.collection.info().points_count, 3000)
+        self.assertEqual(self.collection.read(CollectionInfoRequest()).points_count, 3000)
 
 
 class FormerFormatTests(CommandTestCase):
@@ -418,7 +418,7 @@ class FormerFormatTests(CommandTestCase):
         self.assertIsNone(self.collection.last_counter("log"))
         self.assertEqual(self.vectors("a"), {1: [1, 1], 2: [2, 2], 3: [3, 3]})
         wanted = Filter(must=(field("n", MatchValue(1)),))
-        self.assertEqual(self.collection.count(Count(wanted)), 1)
+        self.assertEqual(self.collection.read(Count(wanted)), 1)
         self.assertEqual(self.send(1, CreateVectorName("b", THREE), ClearPayload(ids=[1])), [2, 3])
         write(self.collection, upsert([4], {"b": column([1, 2, 3])}))
         self.reopen()

@@ -126,7 +126,9 @@ class Portions(EngineTestCase):
         contexts = [ReadContext() for _ in reads]
         for context, (_, size) in zip(contexts, reads, strict=True):
             context.size = size
-        return list(within_quota(read_each, [(ids, PAYLOADS) for ids, _ in reads], contexts))
+        return list(
+            within_quota(read_each, [Retrieve(ids, PAYLOADS) for ids, _ in reads], contexts)
+        )
 
     def test_reads_that_are_put_together_share_their_portions(self) -> None:
         calls: list[int] = []

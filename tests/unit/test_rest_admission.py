@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, inline, parse_replies, request_bytes
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import DomainError, RateLimited, Unauthenticated
 from vexfs_twisted.rest.bodies import budget, json_decoder
@@ -47,7 +47,7 @@ class AdmissionCase(SynchronousTestCase):
         self.patch(json_decoder, "SMALL_BYTES", SMALL)
         self.clock = Clock()
         self.door = Door()
-        self.operations = MemoryOperations()
+        self.operations = RecordedOperations(self)
         self.run: Any = inline
         self.make()
         create = json.dumps({"vectors": {"size": 2, "distance": "Dot"}}).encode()

@@ -12,11 +12,12 @@ import numpy as np
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, RestClient, inline, parse_replies, request_bytes
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.model.updates import Update, UpdateResult
+from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.transport import request as rest_request
 
@@ -36,7 +37,7 @@ def chunked(*pieces: bytes) -> bytes:
 
 class RestBodiesCase(SynchronousTestCase):
     def make(self, **settings: Any) -> RestClient:
-        client = RestClient(settings=RestSettings(**settings))
+        client = RestClient(self, settings=RestSettings(**settings))
         client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         return client
 
@@ -170,7 +171,7 @@ class Threads(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.handed_over: list[str] = []
-        self.client = RestClient(run_in_thread=self.run_in_thread)
+        self.client = RestClient(self, run_in_thread=self.run_in_thread)
         self.client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
 
     def run_in_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
@@ -187,7 +188,7 @@ class Threads(SynchronousTestCase):
         self.assertGreater(len(json.dumps(body)), 64 * 1024)
         self.client.ask("PUT", "/collections/a/points", body)
         self.assertEqual(self.handed_over, ["finish"])
-        self.assertEqual(len(self.client.operations.collections["a"].points), 3000)
+        self.assertEqual(self.client.operations.ids("a"), list(range(3000)))
 
     def test_errors_of_a_large_body_arrive(self) -> None:
         body = points_body(3000)
@@ -212,11 +213,11 @@ class Threads(SynchronousTestCase):
         self.assertEqual(self.handed_over, ["finish"])
 
 
-class WaitingOperations(MemoryOperations):
+class WaitingOperations(RecordedOperations):
     """Holds every retrieve and every update until `pending` is fired."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, test: SynchronousTestCase) -> None:
+        super().__init__(test)
         self.cancelled: list[str] = []
         self.pending: Deferred[Any] = Deferred()
 
@@ -233,13 +234,15 @@ class WaitingOperations(MemoryOperations):
         self, name: str, update: Update, wait: bool = False, timeout: float | None = None
     ) -> Deferred[UpdateResult]:
         self.calls.append(("update", (update,)))
-        return self._wait("update").addCallback(lambda _: self._update(name, update, wait))
+        return self._wait("update").addCallback(
+            lambda _: Operations.update(self, name, update, wait, timeout)
+        )
 
 
 class LostClients(SynchronousTestCase):
     def setUp(self) -> None:
-        self.operations = WaitingOperations()
-        self.client = RestClient(self.operations)
+        self.operations = WaitingOperations(self)
+        self.client = RestClient(self, self.operations)
         self.client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         self.connection = Connection(self.client.site)
 
@@ -266,7 +269,7 @@ class LostClients(SynchronousTestCase):
         self.connection.transport.loseConnection()
         self.assertEqual(self.operations.cancelled, [])
         self.operations.pending.callback(None)
-        self.assertEqual(list(self.operations.collections["a"].points), [0])
+        self.assertEqual(self.operations.ids("a"), [0])
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_write_that_is_still_being_decoded_goes_on(self) -> None:
@@ -276,7 +279,7 @@ class LostClients(SynchronousTestCase):
             decoded.append((Deferred(), function, args))
             return decoded[-1][0]
 
-        client = RestClient(self.operations, run_in_thread=later)
+        client = RestClient(self, self.operations, run_in_thread=later)
         connection = Connection(client.site)
         body = json.dumps(points_body(3000)).encode()
         connection.send(request_bytes("PUT", "/collections/a/points", body))

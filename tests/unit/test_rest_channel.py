@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, inline, parse_replies
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
@@ -24,7 +24,7 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 class ChannelCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.site = make_site(MemoryOperations(), RestSettings(), self.clock, inline)
+        self.site = make_site(RecordedOperations(self), RestSettings(), self.clock, inline)
 
     def connect(self) -> Connection:
         return Connection(self.site)

@@ -9,8 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import RestClient
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted.model.errors import (
     DomainError,
     Forbidden,
@@ -32,11 +32,11 @@ def leaves(kind: type[DomainError]) -> Iterator[type[DomainError]]:
         yield from leaves(child)
 
 
-class FailingOperations(MemoryOperations):
+class FailingOperations(RecordedOperations):
     """Fails every list of collections with `error`."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
+    def __init__(self, test: SynchronousTestCase, error: Exception) -> None:
+        super().__init__(test)
         self.error = error
 
     def list_collections(self) -> Deferred[list[str]]:
@@ -60,7 +60,7 @@ class Statuses(SynchronousTestCase):
             (InternalError("incident 1"), 500, "Service internal error: incident 1"),
             (CancelledError(), 503, "Service unavailable: the operation was cancelled"),
         ):
-            reply = RestClient(FailingOperations(error)).ask("GET", "/collections")
+            reply = RestClient(self, FailingOperations(self, error)).ask("GET", "/collections")
             self.assertEqual((reply.status, reply.error), (status, text))
 
     def test_validation_errors_name_the_part_of_the_request(self) -> None:
@@ -84,7 +84,7 @@ class Incidents(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observe)
 
     def test_an_unexpected_error_is_logged_with_the_id_that_the_client_is_told(self) -> None:
-        client = RestClient(FailingOperations(KeyError("secret")))
+        client = RestClient(self, FailingOperations(self, KeyError("secret")))
         reply = client.ask("GET", "/collections", headers={"x-request-id": "given"})
         self.assertEqual(reply.status, 500)
         found = "^Service internal error: unexpected error, incident ([0-9a-f]{16})$"
@@ -97,5 +97,5 @@ class Incidents(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_a_domain_error_is_not_logged(self) -> None:
-        RestClient(FailingOperations(TimedOut("x"))).ask("GET", "/collections")
+        RestClient(self, FailingOperations(self, TimedOut("x"))).ask("GET", "/collections")
         self.assertEqual(self.flushLoggedErrors(), [])

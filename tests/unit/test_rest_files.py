@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, inline, parse_replies, request_bytes
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted.rest import site as site_module
 from vexfs_twisted.rest.bodies import streaming_body
 from vexfs_twisted.rest.bodies.budget import BodyBudget
@@ -97,7 +97,7 @@ class Files(SynchronousTestCase):
         self.patch(site_module, "BodyBudget", self.make_budget)
         # JSON may be no larger than a piece: a file has its own bound.
         settings = RestSettings(max_body_bytes=PIECE, bodies_bytes=4 * PIECE)
-        site = make_site(MemoryOperations(), settings, Clock(), inline)
+        site = make_site(RecordedOperations(self), settings, Clock(), inline)
         site.timeOut = None
         self.connection = Connection(site)
 

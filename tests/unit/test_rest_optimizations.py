@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.contract.model_json import read_optimizations
 from tests.rest_harness import RestClient
+from vexfs_twisted.engine.reads import READS, Source, collection_info
+from vexfs_twisted.model.collection import CollectionInfo, CollectionInfoRequest
 from vexfs_twisted.model.optimizations import (
     Optimization,
     Optimizations,
+    OptimizationsRequest,
     PendingOptimization,
     Progress,
     SegmentSummary,
@@ -49,9 +53,12 @@ class OptimizationsTests(SynchronousTestCase):
     """GET optimizations."""
 
     def setUp(self) -> None:
-        self.client = RestClient()
+        self.client = RestClient(self)
         self.client.ask("PUT", "/collections/a", {"vectors": {"size": 4, "distance": "Dot"}})
-        self.client.operations.told = TOLD
+        self.told = TOLD
+        patched = patch.dict(READS, {OptimizationsRequest: lambda *_: self.told})
+        patched.start()
+        self.addCleanup(patched.stop)
 
     def get(self, target: str = PATH) -> Any:
         return self.client.ask("GET", target).result
@@ -96,7 +103,7 @@ class OptimizationsTests(SynchronousTestCase):
         self.assertEqual(told["completed"][0]["progress"]["duration_sec"], 1.75)
 
     def test_the_list_of_what_is_done_has_a_limit(self) -> None:
-        self.client.operations.told = evolve(TOLD, completed=[ENDED] * 50)
+        self.told = evolve(TOLD, completed=[ENDED] * 50)
         self.assertEqual(len(self.get(ALL)["completed"]), 16)
         self.assertEqual(len(self.get(f"{ALL}&completed_limit=2")["completed"]), 2)
         self.assertEqual(self.get(f"{ALL}&completed_limit=0")["completed"], [])
@@ -115,9 +122,13 @@ class OptimizerStatusTests(SynchronousTestCase):
     """What the description of a collection tells of failures."""
 
     def test_a_failure_is_told(self) -> None:
-        client = RestClient()
+        client = RestClient(self)
         client.ask("PUT", "/collections/a", {})
         self.assertEqual(client.ask("GET", "/collections/a").result["optimizer_status"], "ok")
-        client.operations.optimizer_error = "no room"
-        told = client.ask("GET", "/collections/a").result["optimizer_status"]
+
+        def failed(source: Source, request: CollectionInfoRequest) -> CollectionInfo:
+            return evolve(collection_info(source, request), optimizer_error="no room")
+
+        with patch.dict(READS, {CollectionInfoRequest: failed}):
+            told = client.ask("GET", "/collections/a").result["optimizer_status"]
         self.assertEqual(told, {"error": "no room"})

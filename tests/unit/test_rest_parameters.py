@@ -14,7 +14,7 @@ VECTORS = {"vectors": {"size": 4, "distance": "Dot"}}
 
 class QueryStrings(SynchronousTestCase):
     def setUp(self) -> None:
-        self.client = RestClient()
+        self.client = RestClient(self)
         self.client.ask("PUT", "/collections/a", VECTORS)
 
     def upsert(self, query: str) -> tuple[int, str]:
@@ -89,7 +89,7 @@ class QueryStrings(SynchronousTestCase):
         ):
             reply = self.client.ask(method, f"{path}?timeout=0", body)
             self.assertEqual((reply.status, reply.error), (422, text), path)
-        self.assertEqual(list(self.client.operations.collections), ["a"])
+        self.assertEqual(self.client.operations.names(), ["a"])
 
     def test_timeout_zero_is_400_for_reads(self) -> None:
         text = (

@@ -28,7 +28,7 @@ class Removals(RestPointsCase):
         return self.client.ask("POST", "/collections/a/points/delete", body)
 
     def left(self) -> list[Any]:
-        return list(self.client.operations.collections["a"].points)
+        return self.client.operations.ids("a")
 
     def test_by_ids(self) -> None:
         self.assertEqual(self.remove({"points": [1, 9]}).result["status"], "acknowledged")
@@ -138,7 +138,13 @@ class Reads(RestPointsCase):
         page = self.client.ask("POST", "/collections/a/points/scroll", body).result
         self.assertEqual(len(page["points"]), 16)
 
+    def index(self, field: str, schema: str) -> None:
+        body = {"field_name": field, "field_schema": schema}
+        self.client.ask("PUT", "/collections/a/index?wait=true", body)
+
     def test_scroll_in_the_order_of_a_field(self) -> None:
+        self.index("a", "float")
+        self.index("a.b", "float")
         for order_by, expected in (
             ("a.b", OrderBy(PayloadPath.parse("a.b"))),
             ({"key": "a", "direction": None}, OrderBy(PayloadPath.parse("a"))),
@@ -157,13 +163,16 @@ class Reads(RestPointsCase):
             self.assertEqual(self.asked()[0].order_by, expected)
 
     def test_records_carry_the_value_that_put_them_there(self) -> None:
-        for number, value in ((1, 2**53 + 1), (2, 0), (3, 1.5)):
-            self.put({"points": [{**BERLIN, "id": number, "payload": {"k": value}}]})
-        body = {"order_by": "k", "limit": 3, "with_payload": False}
-        page = self.client.ask("POST", "/collections/a/points/scroll", body).result
-        values = [point["order_value"] for point in page["points"]]
-        self.assertEqual(repr(values), repr([2**53 + 1, 0, 1.5]))
-        self.assertIsNone(page["next_page_offset"])
+        self.index("k", "integer")
+        self.index("f", "float")
+        for number, payload in ((1, {"k": 2**53 + 1, "f": 2.5}), (2, {"k": 0}), (3, {"f": 1.5})):
+            self.put({"points": [{**BERLIN, "id": number, "payload": payload}]})
+        for field, expected in (("k", [0, 2**53 + 1]), ("f", [1.5, 2.5])):
+            body = {"order_by": field, "limit": 3, "with_payload": False}
+            page = self.client.ask("POST", "/collections/a/points/scroll", body).result
+            values = [point["order_value"] for point in page["points"]]
+            self.assertEqual(repr(values), repr(expected))
+            self.assertIsNone(page["next_page_offset"])
 
     def test_scroll_refuses(self) -> None:
         for body, status, text in (
@@ -200,6 +209,7 @@ class Reads(RestPointsCase):
         def facet(body: Any) -> Reply:
             return self.client.ask("POST", "/collections/a/facet?timeout=5", body)
 
+        self.index("city", "keyword")
         self.assertEqual(
             facet({"key": "city"}).result, {"hits": [{"value": "Berlin", "count": 16}]}
         )

@@ -27,7 +27,7 @@ class RestSearchCase(SynchronousTestCase):
     """A collection `a` of three points with an unnamed vector of two numbers."""
 
     def setUp(self) -> None:
-        self.client = RestClient()
+        self.client = RestClient(self)
         self.client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         points = [
             {"id": 1, "vector": [1, 0], "payload": {"n": 1}},
@@ -68,10 +68,10 @@ class Queries(RestSearchCase):
         self.assertEqual(point["payload"], {"n": 1})
         self.assertEqual(point["vector"], [1, 0])
 
-    def test_without_a_query_points_come_in_order_with_score_zero(self) -> None:
+    def test_without_a_query_points_come_in_order_with_score_one(self) -> None:
         points = self.ask("query", {}).result["points"]
         self.assertEqual(
-            [(point["id"], point["score"]) for point in points], [(1, 0), (2, 0), (UUID, 0)]
+            [(point["id"], point["score"]) for point in points], [(1, 1), (2, 1), (UUID, 1)]
         )
 
     def test_the_forms_of_a_target(self) -> None:
@@ -242,7 +242,6 @@ class Searches(RestSearchCase):
         body = {"vector": {"name": "", "vector": PROBE}, "limit": 1, "with_payload": ["n"]}
         self.assertEqual(len(self.ask("search", body).result), 1)
         body = {"vector": {"name": "x", "vector": PROBE}, "top": 3}
-        self.client.operations.collections["a"].points.clear()
         self.ask("search", body)
         asked = self.client.operations.calls[-1][1][1]
         self.assertEqual((asked.using, asked.limit), ("x", 3))

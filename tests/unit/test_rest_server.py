@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import inline, parse_replies
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted import logs
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
@@ -174,7 +174,7 @@ class Caps(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         settings = RestSettings(max_connections=4, max_client_connections=3)
-        site = make_site(MemoryOperations(), settings, self.reactor, inline)
+        site = make_site(RecordedOperations(self), settings, self.reactor, inline)
         endpoint = TCP4ServerEndpoint(self.reactor, 6333)
         self.service = RestService(endpoint, site, self.reactor, settings)
         self.successResultOf(self.service.startService())

@@ -5,12 +5,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Connection, RestClient, parse_replies, request_bytes
+from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.rest.settings import RestSettings
 
 
 class ServiceEndpoints(SynchronousTestCase):
     def setUp(self) -> None:
-        self.client = RestClient()
+        self.client = RestClient(self)
 
     def test_root_has_title_version_and_commit_without_an_envelope(self) -> None:
         root = self.client.ask("GET", "/").json()
@@ -65,7 +66,7 @@ class ServiceEndpoints(SynchronousTestCase):
 
 class Routing(SynchronousTestCase):
     def setUp(self) -> None:
-        self.client = RestClient()
+        self.client = RestClient(self)
 
     def test_unknown_paths_are_404_in_the_usual_shape(self) -> None:
         for path in ("/nope", "/collections/a/points/1/2", "/collections/a/nope", "/dashboard/.."):
@@ -97,15 +98,14 @@ class Routing(SynchronousTestCase):
             ("/collections/%252F", "%2F"),
         ):
             self.assertEqual(self.client.ask("PUT", target, {}).status, 200)
-            self.assertIn(name, self.client.operations.collections)
+            self.assertIn(name, self.client.operations.names())
             self.assertEqual(self.client.ask("GET", f"{target}/exists").result, {"exists": True})
 
     def test_names_of_older_versions_stay_reachable(self) -> None:
-        self.client.ask("PUT", "/collections/a", {})
-        collections = self.client.operations.collections
+        storage = self.client.operations.storage
         for target, name in (("a%0Ab", "a\nb"), ("%E2%80%AEa", "\u202ea"), ("..", "..")):
             self.assertEqual(self.client.ask("PUT", f"/collections/{target}", {}).status, 422)
-            collections[name] = collections["a"]
+            self.successResultOf(storage.create_collection(name, CreateCollection()))
             self.assertEqual(self.client.ask("GET", f"/collections/{target}").status, 200)
             reply = self.client.ask("POST", f"/collections/{target}/points/count", {})
             self.assertEqual(reply.status, 200)
@@ -176,7 +176,7 @@ class Routing(SynchronousTestCase):
 
 class CrossOrigin(SynchronousTestCase):
     def test_every_answer_allows_every_origin(self) -> None:
-        client = RestClient()
+        client = RestClient(self)
         for method, target in (("GET", "/"), ("GET", "/none"), ("GET", "/collections/none")):
             reply = client.ask(method, target)
             self.assertEqual(reply.headers["access-control-allow-origin"], "*")
@@ -187,13 +187,13 @@ class CrossOrigin(SynchronousTestCase):
             "Access-Control-Request-Method": "PUT",
             "Access-Control-Request-Headers": "api-key,content-type",
         }
-        reply = RestClient().ask("OPTIONS", "/collections/a/points", headers=asked)
+        reply = RestClient(self).ask("OPTIONS", "/collections/a/points", headers=asked)
         self.assertEqual(reply.status, 200)
         self.assertEqual(reply.headers["access-control-allow-origin"], "*")
         self.assertIn("PUT", reply.headers["access-control-allow-methods"])
         self.assertEqual(reply.headers["access-control-allow-headers"], "api-key,content-type")
 
     def test_it_can_be_turned_off(self) -> None:
-        client = RestClient(settings=RestSettings(cors=False))
+        client = RestClient(self, settings=RestSettings(cors=False))
         self.assertNotIn("access-control-allow-origin", client.ask("GET", "/").headers)
         self.assertEqual(client.ask("OPTIONS", "/collections").status, 405)

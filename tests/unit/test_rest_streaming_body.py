@@ -14,8 +14,8 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.body_reader import BodyReader
+from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, RestClient, parse_replies, request_bytes
-from tests.rest_operations import MemoryOperations
 from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import FormatError, Unauthenticated, Unavailable
 from vexfs_twisted.rest.bodies import json_decoder, streaming_body
@@ -172,11 +172,11 @@ class Requests(SynchronousTestCase):
         self.patch(json_decoder, "STEP_BYTES", STEP)
         self.threads = Threads()
         self.log = Log()
-        self.operations = MemoryOperations()
+        self.operations = RecordedOperations(self)
         self.make(100 * STEP)
 
     def make(self, limit: int) -> None:
-        client = RestClient(self.operations)
+        client = RestClient(self, self.operations)
         client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         self.operations.calls.clear()
         settings = RestSettings(max_body_bytes=limit)
@@ -296,6 +296,8 @@ class Requests(SynchronousTestCase):
         self.assertIn("Content-Encoding br is not supported", self.reply().error)
 
     def test_other_endpoints_get_their_bodies_whole(self) -> None:
+        self.put(self.body())
+        self.assertEqual(self.reply().status, 200)
         vectors = [{"id": i, "vector": [1, 2]} for i in range(300)]
         self.put(json.dumps({"points": vectors}).encode(), POINTS + "/vectors")
         self.assertEqual(self.reply().status, 200)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.rest_harness import Connection, RestClient, inline, parse_replies, request_bytes
-from tests.rest_operations import ListedStream, MemoryOperations
+from tests.recorded_operations import RecordedOperations
+from tests.rest_harness import RestClient, inline, parse_replies, request_bytes
 from vexfs_twisted.interfaces import OutgoingStream
 from vexfs_twisted.model.errors import Interrupted, TimedOut, TooMany
 from vexfs_twisted.model.queries import Record, ScoredPoint, Scroll
+from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.rest import request_context
 from vexfs_twisted.rest.endpoints import points, search
 from vexfs_twisted.rest.responses import rows
 
 POINTS = "/collections/a/points"
 COUNT = 1000
+BATCH = 100
 SMALL = 4096
 
 
@@ -28,19 +30,27 @@ class StreamingCase(SynchronousTestCase):
     """A thousand points in the collection `a`, and answers that are large from 4 KiB on."""
 
     def setUp(self) -> None:
-        self.operations = MemoryOperations()
-        client = RestClient(self.operations)
+        self.operations = RecordedOperations(self)
+        client = RestClient(self, self.operations)
         client.ask("PUT", "/collections/a", {"vectors": {"size": 2, "distance": "Dot"}})
         stored = [{"id": i, "vector": [i, 0.5], "payload": {"n": i}} for i in range(COUNT)]
         client.ask("PUT", POINTS, {"points": stored})
-        self.connection = Connection(client.site)
+        self.connection = client.connect()
         self.client = client
+
+    def streams(self) -> int:
+        """How many streams have been opened; all of them are over by now."""
+        self.assertEqual(self.operations.streams.status.open_streams, 0)
+        return [name for name, _ in self.operations.calls].count("stream")
 
     def make_large(self, stream_from: int = 100) -> None:
         self.patch(rows, "LARGE_BYTES", SMALL)
         self.patch(request_context, "PIECE_BYTES", SMALL)
         for module in (rows, points, search):
             self.patch(module, "STREAM_FROM_POINTS", stream_from)
+
+    def records(self) -> Sequence[Record]:
+        return self.successResultOf(self.operations.read("a", Scroll(limit=COUNT))).records
 
     def send(self, path: str, body: Any) -> None:
         self.connection.send(request_bytes("POST", POINTS + path, json.dumps(body).encode()))
@@ -60,15 +70,15 @@ class Answers(StreamingCase):
 
     def test_they_are_the_same_whether_large_or_not(self) -> None:
         whole = [self.client.ask("POST", POINTS + path, body).result for path, body in self.BODIES]
-        self.assertEqual(self.operations.streams, [])
+        self.assertEqual(self.streams(), 0)
         for stream_from in (100, 10_000):
             self.make_large(stream_from)
             for (path, body), expected in zip(self.BODIES, whole, strict=True):
                 reply = self.client.ask("POST", POINTS + path, body)
                 self.assertEqual(reply.result, expected, path)
                 self.assertEqual(reply.json()["status"], "ok")
-            self.assertTrue(all(stream.is_closed for stream in self.operations.streams))
-        self.assertEqual(len(self.operations.streams), 7)
+            self.streams()
+        self.assertEqual(self.streams(), 7)
 
     def test_only_large_ones_are_sent_without_a_length(self) -> None:
         self.make_large()
@@ -78,7 +88,7 @@ class Answers(StreamingCase):
         self.assertEqual(reply.headers["access-control-allow-origin"], "*")
         reply = self.client.ask("POST", POINTS + "/scroll", {"limit": 1000, "offset": 995})
         self.assertEqual(int(reply.headers["content-length"]), len(reply.body))
-        self.assertEqual(len(self.operations.streams), 2)
+        self.assertEqual(self.streams(), 2)
 
     def test_when_too_many_streams_are_open_the_answer_comes_whole(self) -> None:
         self.make_large()
@@ -107,9 +117,8 @@ class BackPressure(StreamingCase):
             return done
 
         self.patch(request_context, "THREAD_FROM_BYTES", 0)
-        connection = self.connection = Connection(
-            RestClient(self.operations, run_in_thread=later).site
-        )
+        client = RestClient(self, self.operations, run_in_thread=later)
+        connection = self.connection = client.connect()
         self.send("/scroll", {"limit": COUNT})
         jobs.pop(0)()
         self.channel.pauseProducing()
@@ -123,7 +132,8 @@ class BackPressure(StreamingCase):
         self.assertNotEqual(connection.take(), b"")
         self.assertEqual(len(jobs), 1)
         connection.transport.loseConnection()
-        self.assertTrue(self.operations.streams[-1].is_closed)
+        self.operations.pump()
+        self.assertEqual(self.streams(), 1)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_client_that_goes_away_while_it_is_waited_for(self) -> None:
@@ -132,26 +142,31 @@ class BackPressure(StreamingCase):
         self.assertTrue(stream.is_closed)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def hold(self) -> ListedStream[Any]:
-        stream = BreakingStream(self.operations, None)
+    def hold(self) -> BreakingStream:
+        stream = BreakingStream(self.records(), None)
         self.patch(self.operations, "stream", stream.opened)
         self.send("/scroll", {"limit": COUNT})
         self.assertIn(b"200 OK", self.connection.take())
         return stream
 
 
-class BreakingStream(ListedStream[Any]):
+class BreakingStream:
     """A stream that, when most of it is taken, fails with an error or, without one, halts."""
 
-    def __init__(self, operations: MemoryOperations, error: Exception | None) -> None:
-        super().__init__(operations._scroll("a", Scroll(limit=COUNT)).records)
+    def __init__(self, points: Sequence[Record], error: Exception | None) -> None:
+        self._points = points
         self._error = error
         self.after = 800
+        self.is_closed = False
 
     def take(self) -> Deferred[Any]:
-        if COUNT - len(self._points) < self.after:
-            return super().take()
-        return Deferred() if self._error is None else fail(self._error)
+        if COUNT - len(self._points) >= self.after:
+            return Deferred() if self._error is None else fail(self._error)
+        points, self._points = self._points[:BATCH], self._points[BATCH:]
+        return succeed(Batch(points, len(points)))
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def opened(self, *_: Any) -> Deferred[OutgoingStream[Record | ScoredPoint]]:
         return inline(lambda: self)
@@ -163,7 +178,7 @@ class BrokenAnswers(StreamingCase):
         self.make_large()
 
     def ask(self, error: Exception, after: int) -> bytes:
-        stream = BreakingStream(self.operations, error)
+        stream = BreakingStream(self.records(), error)
         stream.after = after
         self.patch(self.operations, "stream", stream.opened)
         self.send("/scroll", {"limit": COUNT})
@@ -178,7 +193,7 @@ class BrokenAnswers(StreamingCase):
 
     def test_an_error_in_the_midst_breaks_the_connection(self) -> None:
         for error in (Interrupted("read again"), KeyError("a fault")):
-            self.connection = Connection(self.client.site)
+            self.connection = self.client.connect()
             written = self.ask(error, 800)
             self.assertIn(b"200 OK", written)
             self.assertFalse(written.endswith(b"0\r\n\r\n"))

@@ -32,6 +32,13 @@ class RestUpdatesCase(RestPointsCase):
     method = "POST"
     path = ""
 
+    def setUp(self) -> None:
+        super().setUp()
+        points = [{"id": point_id, "vector": {}} for point_id in (*range(1, 10), UUID)]
+        self.done = dict.fromkeys(("a", "n"), 1)
+        for collection in self.done:
+            self.put({"points": points}, collection)
+
     def send(self, body: Any, collection: str = "a") -> Reply:
         target = f"/collections/{collection}/points/{self.path}?wait=true"
         return self.client.ask(self.method, target, body)
@@ -39,8 +46,9 @@ class RestUpdatesCase(RestPointsCase):
     def sent(self, body: Any, collection: str = "a") -> Any:
         """The update that `body` is read as."""
         reply = self.send(body, collection)
-        self.assertEqual(reply.result, {"operation_id": 0, "status": "completed"})
-        self.client.operations.collections[collection].operations = 0
+        done = self.done[collection]
+        self.assertEqual(reply.result, {"operation_id": done, "status": "completed"})
+        self.done[collection] = done + 1
         name, arguments = self.client.operations.calls[-1]
         self.assertEqual((name, arguments[0], arguments[2:]), ("update", collection, (True, None)))
         return arguments[1]
@@ -226,7 +234,7 @@ class Batches(RestUpdatesCase):
         operations: Any = [
             {"upsert": {"points": [BERLIN]}},
             {"upsert": {"batch": {"ids": [2], "vectors": [BERLIN["vector"]]}}},
-            {"delete": {"filter": FILTER}},
+            {"delete": {"filter": {"must": {"has_id": [3]}}}},
             {"set_payload": {**points, "payload": {"a": 1}, "key": "b"}},
             {"overwrite_payload": {**points, "payload": {"a": 1}}},
             {"delete_payload": {**points, "keys": ["a"]}},
@@ -235,7 +243,7 @@ class Batches(RestUpdatesCase):
             {"delete_vectors": {**points, "vector": [""]}},
         ]
         reply = self.send({"operations": operations})
-        expected = [{"operation_id": i, "status": "completed"} for i in range(9)]
+        expected = [{"operation_id": i, "status": "completed"} for i in range(1, 10)]
         self.assertEqual(reply.result, expected)
         name, (collection, updates, *how) = self.client.operations.calls[-1]
         self.assertEqual((name, collection, how), ("update_batch", "a", [True, None]))

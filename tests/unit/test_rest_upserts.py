@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tests.rest_points_case import BERLIN, UUID, RestPointsCase
-from vexfs_twisted.model.updates import UpdateMode
+from vexfs_twisted.model.updates import UpdateMode, Upsert
+from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.rest.codecs.filters import read_filter
 
 
@@ -123,9 +124,9 @@ class Upserts(RestPointsCase):
         )
 
     def test_payloads_go_out_as_they_are_stored(self) -> None:
-        self.put({"points": [BERLIN]})
-        stored = self.client.operations.collections["a"].points[1]
-        stored.payload = b'{"spelled" : "\\u0041", "n":1.50}'
+        vectors = {"": VectorColumn.of(np.ones((1, 4), dtype=np.float32))}
+        point = Upsert([1], vectors, [b'{"spelled" : "\\u0041", "n":1.50}'])
+        self.successResultOf(self.client.operations.update("a", point))
         raw = self.client.ask("GET", "/collections/a/points/1").body
         self.assertIn(b'"payload":{"spelled" : "\\u0041", "n":1.50}', raw)
 

@@ -64,7 +64,7 @@ def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]
     return lambda operations: operations.update_batch(name, updates, wait=wait, timeout=timeout)
 
 
-def _read(
+def read_method(
     read: Callable[[Any], ReadRequest[Answer]],
     encode: Callable[[Answer], Message],
     weigh: Callable[[Answer], int] | None = None,
@@ -137,12 +137,12 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "CreateFieldIndex": _update(read_create_index),
     "DeleteFieldIndex": _update(read_delete_index),
     "UpdateBatch": RpcMethod(_update_batch, write_update_results, is_write=True),
-    "Get": _read(read_get, _records, weigh=len),
-    "Scroll": _read(read_scroll, _page, weigh=_weigh_page),
-    "Count": _read(read_count, _counted),
-    "Facet": _read(read_facet, write_facet),
-    "Query": _read(read_query, _queried, weigh=len),
-    "QueryBatch": _read(_query_batch, write_answers, weigh=_weigh_answers),
-    "Search": _read(read_search, _searched, weigh=len),
-    "SearchBatch": _read(_search_batch, write_answers, weigh=_weigh_answers),
+    "Get": read_method(read_get, _records, weigh=len),
+    "Scroll": read_method(read_scroll, _page, weigh=_weigh_page),
+    "Count": read_method(read_count, _counted),
+    "Facet": read_method(read_facet, write_facet),
+    "Query": read_method(read_query, _queried, weigh=len),
+    "QueryBatch": read_method(_query_batch, write_answers, weigh=_weigh_answers),
+    "Search": read_method(read_search, _searched, weigh=len),
+    "SearchBatch": read_method(_search_batch, write_answers, weigh=_weigh_answers),
 }
