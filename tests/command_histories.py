@@ -179,10 +179,7 @@ def contents(collection: Collection) -> dict[str, Any]:
         "config": config_to_json(collection.config),
         "names": sorted(state.spaces),
         "indexes": {path: field_schema_to_json(schema) for path, schema in state.fields.items()},
-        "schema": {
-            path: info.points
-            for path, info in collection.read(CollectionInfoRequest()).payload_schema.items()
-        },
+        "schema": {path: info.points for path, info in told.payload_schema.items()},
         "numbers": (state.next_operation, state.last_command, collection.last_counter("log")),
         "points": [
             (record.id, record.payload, {n: v.tobytes() for n, v in (record.vectors or {}).items()})

@@ -206,12 +206,12 @@ class CollectionStore:
     def _commit_together(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
         before = self.state
         outcomes: list[list[Outcome]] = []
-        draft: WriteBatch | None = None
+        batch: WriteBatch | None = None
 
         def write(transaction: Transaction) -> CollectionState | None:
-            nonlocal draft
-            if draft is not None:
-                draft.abandon()
+            nonlocal batch
+            if batch is not None:
+                batch.abandon()
             tables = self._access.opened.tables
             batch = WriteBatch(self._path, before, transaction, tables, self._files)
             outcomes[:] = map(batch.apply, batches)
@@ -220,19 +220,19 @@ class CollectionStore:
         try:
             self._publish(write)
         except BaseException:
-            if draft is not None:
-                draft.abandon()
+            if batch is not None:
+                batch.abandon()
             raise
-        assert draft is not None
-        self._take_files(draft, before)
+        assert batch is not None
+        self._take_files(batch, before)
         return outcomes
 
-    def _take_files(self, draft: WriteBatch, before: CollectionState) -> None:
+    def _take_files(self, batch: WriteBatch, before: CollectionState) -> None:
         """Have the vector files as they are after a commit, and remove those that it dropped."""
-        if draft.files.keys() == self._files.keys() and not draft.dropped:
+        if batch.files.keys() == self._files.keys() and not batch.dropped:
             return
-        gone = {slot: draft.files.pop(slot) for slot in draft.dropped}
-        self._files = draft.files
+        gone = {slot: batch.files.pop(slot) for slot in batch.dropped}
+        self._files = batch.files
         self._access.take(len(self._files))
         # What cannot be removed now is when the store is opened the next time.
         with suppress(OSError):
