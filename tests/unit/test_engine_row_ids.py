@@ -11,7 +11,7 @@ from vexfs_twisted.engine.storage.keys import decode_id
 from vexfs_twisted.engine.storage.row_sets import RowSet
 from vexfs_twisted.engine.storage.row_values import key_of
 from vexfs_twisted.model.filters import Filter, MatchValue
-from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
+from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId, sort_key
 from vexfs_twisted.model.queries import Scroll
 from vexfs_twisted.model.updates import DeletePoints
 
@@ -86,6 +86,26 @@ class RowIdTests(EngineTestCase):
                 self.assertEqual(in_order(cache, after), sorted(ids[1::2]))
                 self.assertEqual(in_order(cache, before), sorted(ids))
                 self.assertEqual(in_order(cache, after), sorted(ids[1::2]))
+
+    def test_a_moment_between_two_whose_rows_were_asked_for(self) -> None:
+        """A row that it has may be known to neither, and two may stand in no order in it alone."""
+        known: list[PointId] = [1, 2, 3, 100]
+        added: tuple[list[PointId], ...] = ([10], [50], [UUID_1, 50], [0, 200])
+        for number, ids in enumerate(added):
+            for later in (upsert(ids), DeletePoints(ids=[100, *ids]), DeletePoints(ids=[100])):
+                with self.subTest(number=number, later=later):
+                    write(self.collection, DeletePoints(filter=Filter()), upsert(known))
+                    cache = RowIdCache()
+                    with self.collection._store.read() as before:
+                        self.assertEqual(in_order(cache, before), known)
+                        write(self.collection, upsert(ids))
+                        with self.collection._store.read() as between:
+                            write(self.collection, later, upsert([7]))
+                            with self.collection._store.read() as after:
+                                in_order(cache, after)
+                            expected = sorted([*known, *ids], key=sort_key)
+                            self.assertEqual(in_order(cache, between), expected)
+                        self.assertEqual(in_order(cache, before), known)
 
     def test_points_that_stand_together(self) -> None:
         self.patch(scrolling, "STEP", 0)

@@ -25,7 +25,7 @@ _SIZE = 256
 """Of this size a vector takes a kilobyte, in which thresholds are."""
 
 _POINTS = 100
-_PATIENCE = 30.0
+_PATIENCE = 50.0
 
 
 class OptimizationsContract(ContractCase):

@@ -41,7 +41,7 @@ from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 _SIZE = 256
 _POINTS = 100
-_PATIENCE = 30.0
+_PATIENCE = 50.0
 _ONES = nearest([1.0] * _SIZE)
 _SHORT = Query(nearest([1.0]), limit=5)
 

@@ -31,22 +31,25 @@ _KEY_S = 1e-6
 
 @frozen
 class RowIds:
-    """The id keys of the rows below `size` that were live right before operation `begin` or later.
+    """The id keys of the rows below `size` that are live as of `operation`.
 
-    For other rows `keys` holds anything; its end is room for rows to come, shared with the `RowIds`
-    that follow these. The ids of the live rows below `ordered` ascend with the rows, as they do
-    where points are added in the order of their ids: among those the first rows have the first ids.
+    A later moment has no other rows below `size`. An earlier one may: the keys of those that are
+    dead by now are there as far as somebody has asked for them, since `begin`; where nobody has
+    they are zeros. The end of `keys` is room for rows to come, shared with the `RowIds` that follow
+    these. The ids of the live rows below `ordered` ascend with the rows, as they do where points
+    are added in the order of their ids: among those the first rows have the first ids.
     """
 
     keys: Keys = field(eq=False)
     size: int
     ordered: int
     begin: int
+    operation: int
 
     @classmethod
-    def none(cls, begin: int) -> RowIds:
+    def none(cls) -> RowIds:
         """Those of no rows."""
-        return cls(np.zeros(0, dtype=_NARROW), 0, 0, begin)
+        return cls(np.zeros(0, dtype=_NARROW), 0, 0, 0, 0)
 
     def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
         """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
@@ -70,7 +73,7 @@ class RowIds:
     ) -> RowIds:
         """These and the id keys of `fresh`, which are the last of the live `rows` of a moment."""
         is_wide = not self._is_narrow or any(len(key) == UUID_KEY_SIZE for key in keys)
-        ids = evolve(self, size=snapshot.next_row)
+        ids = evolve(self, size=snapshot.next_row, operation=snapshot.operation)
         if ids.size > len(self.keys) or (is_wide and self._is_narrow):
             ids = evolve(ids, keys=self._moved(rows, ids.size, is_wide), begin=snapshot.operation)
         ids.keys[fresh] = keys
@@ -80,6 +83,21 @@ class RowIds:
         order = ids._order(rows)
         falls = np.flatnonzero(order[1:] <= order[:-1])
         return evolve(ids, ordered=int(rows[falls[0] + 1]) if len(falls) else ids.size)
+
+    def earlier(self, snapshot: RowSnapshot) -> RowIds | None:
+        """These for a moment before `operation`; None where its keys are too long for these.
+
+        Which of its rows stand in the order of their ids is not known any more.
+        """
+        rows = snapshot.live.rows()
+        # That the key of the integer 0 is zeros, too, costs one look-up.
+        unknown = rows[self.keys[rows] == b""]
+        expect(len(unknown) * _KEY_S)
+        keys = list(map(key_of, snapshot.tables.values(unknown)))
+        if self._is_narrow and any(len(key) == UUID_KEY_SIZE for key in keys):
+            return None
+        self.keys[unknown] = keys
+        return evolve(self, size=snapshot.next_row, ordered=0, operation=snapshot.operation)
 
     def _moved(self, rows: Rows, size: int, is_wide: bool) -> Keys:
         """The keys of those of `rows` that are known here, with room for more than `size` rows.
@@ -131,22 +149,24 @@ class RowIds:
 class RowIdCache:
     """The ids of the rows of one collection, kept up to date. Any thread may use it.
 
-    A row keeps its id for as long as it is live, so newer ids serve an older snapshot too, unless
-    they have left out what was dead by then.
+    A row keeps its id for as long as it is live, and its number is never given out again, so newer
+    ids serve an older snapshot too, with those of the rows that were dead by then.
     """
 
     def __init__(self) -> None:
-        self._known = RowIds.none(0)
+        self._known = RowIds.none()
         self._lock = PatientLock()
 
     def at(self, snapshot: RowSnapshot) -> RowIds:
         """The ids of all live rows of a committed moment."""
         with self._lock:
-            if snapshot.operation < self._known.begin:
-                return _followed(RowIds.none(0), snapshot)
-            if self._known.size < snapshot.next_row:
-                self._known = _followed(self._known, snapshot)
-            return self._known
+            known = self._known
+            if snapshot.operation < known.operation:
+                earlier = known.earlier(snapshot) if snapshot.operation >= known.begin else None
+                return earlier or _followed(RowIds.none(), snapshot)
+            if known.size < snapshot.next_row:
+                known = self._known = _followed(known, snapshot)
+            return known
 
 
 def _followed(known: RowIds, snapshot: RowSnapshot) -> RowIds:
