@@ -9,6 +9,7 @@ import attrs
 import lmdb
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
+from vexfs_twisted.commandcodec.catalog import decode_catalog, encode_catalog
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.errors import (
     DataFolderInUse,
@@ -28,11 +29,13 @@ from vexfs_twisted.model.collection import (
 )
 from vexfs_twisted.model.collection_params import (
     Distance,
+    HnswConfig,
     HnswConfigDiff,
     SparseVectorParams,
     VectorParams,
     VectorParamsDiff,
 )
+from vexfs_twisted.model.commands import CatalogCommand, DropCollection, UpdateAliases
 from vexfs_twisted.model.errors import (
     AlreadyExists,
     BadInput,
@@ -138,6 +141,49 @@ class CollectionRuleTests(EngineTestCase):
         for name in names:
             self.catalog.create(name, unnamed())
         self.assertEqual(self.reopen().names(), names)
+
+
+class CommandTests(EngineTestCase):
+    """Commands of the catalog carry all that a collection is made of."""
+
+    def test_another_catalog_makes_an_equal_collection_of_them(self) -> None:
+        self.catalog = self.with_defaults(HnswConfig(m=7))
+        commands: list[CatalogCommand] = [
+            self.catalog.addition("a", unnamed()),
+            self.catalog.addition("b", unnamed()),
+            UpdateAliases([CreateAlias("a", "x"), CreateAlias("b", "y")]),
+            DropCollection("b"),
+        ]
+        for command in commands:
+            self.assertTrue(self.catalog.apply(command))
+        other = Catalog(self.path / "other", CollectionConfig(hnsw_config=HnswConfig(m=9)))
+        other.open()
+        self.addCleanup(other.close)
+        for command in commands:
+            self.assertTrue(other.apply(decode_catalog(encode_catalog(command))))
+        self.assertFalse(other.apply(DropCollection("b")))
+        self.assertEqual(other.names(), ["a"])
+        self.assertEqual(other.aliases(), [Alias("x", "a")])
+        mine, theirs = self.catalog.get("a"), other.get("a")
+        self.assertEqual(theirs.config, mine.config)
+        self.assertEqual(theirs.config.hnsw_config.m, 7)
+        self.assertEqual(theirs.directory, mine.directory)
+
+    def test_a_uid_is_one_and_used_once(self) -> None:
+        addition = self.catalog.addition("a", unnamed())
+        self.catalog.apply(addition)
+        for uid in (addition.uid, "", "../x", addition.uid.upper(), addition.uid[1:]):
+            other = attrs.evolve(addition, name="b", uid=uid)
+            self.assertRaises(BadInput, self.catalog.apply, other)
+        self.assertEqual(self.catalog.names(), ["a"])
+        self.assertRaises(AlreadyExists, self.catalog.apply, addition)
+
+    def with_defaults(self, graphs: HnswConfig) -> Catalog:
+        """The catalog opened again with other defaults."""
+        self.catalog.close()
+        catalog = Catalog(self.path, CollectionConfig(hnsw_config=graphs))
+        catalog.open()
+        return catalog
 
 
 class ConfigTests(EngineTestCase):

@@ -85,6 +85,9 @@ class Inventory:
         """Make an empty collection; where it lies. Raises StorageFull and OSError."""
         before, begun = self.contents, self._directories.begun(entry.directory)
         with storage_errors(begun.parent):
+            if begun.exists():
+                # An attempt that failed for want of descriptors had none to remove it with.
+                self._directories.remove_begun(entry.directory)
             try:
                 begun.mkdir()
                 write_first_identity(begun, Identity(name, entry.directory, entry.created))
