@@ -9,7 +9,7 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 
 
 class ReadRequest(Generic[Answer_co]):
-    """The base of all reads of one collection, each of which is answered by a value of that type.
+    """The base of all reads of a collection. The type parameter is the type of the answer.
 
     A new kind of read is a subclass, a function in `engine.reads.READS`, and a codec on each wire.
     """
