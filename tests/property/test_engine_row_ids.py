@@ -109,7 +109,7 @@ class RowIdTests(SynchronousTestCase):
                     expected.append(in_order(list(kept)))
                     snapshots.append(held.enter_context(collection._store.read()))
                 for number in data.draw(st.permutations(range(len(snapshots)))):
-                    moment = snapshots[number].moment
+                    moment = snapshots[number].rows
                     live = RowSet.of_bitmap(moment.live, moment.next_row)
                     found = cache.at(moment).first(live, b"", len(live))
                     values = snapshots[number].tables.values(found)
