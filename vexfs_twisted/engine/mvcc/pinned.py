@@ -1,7 +1,7 @@
-"""PinnedSnapshots that are kept open between reads, for as long as their readers like.
+"""Pinned snapshots: kept open between reads until their readers release them.
 
-An open transaction keeps the map of the tables from growing and its pages from being used again.
-Whoever needs them all gone waits a while for their readers to finish, and then takes them away.
+An open transaction keeps the LMDB map from growing and its pages from being reused. A writer that
+needs all of them closed waits for a while for their readers, and then ends them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .state import Snapshot
 
 
 class SnapshotLost(Exception):
-    """The snapshot was taken away so that the tables could grow."""
+    """The pinned snapshot was ended so that the tables could grow."""
 
 
 class PinnedSnapshot:
-    """One moment of a collection, read by any threads in turn until it is ended."""
+    """A snapshot with its own transaction. Any thread may read it, one at a time, until `end`."""
 
     def __init__(
         self, snapshot: Snapshot, transaction: Transaction, ended: Callable[[PinnedSnapshot], None]
@@ -32,36 +32,36 @@ class PinnedSnapshot:
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot]:
-        """The snapshot, for the time of the block. Raises what it was ended with."""
+        """The snapshot, locked for the block. Raises the reason given to `end` after that."""
         with self._lock:
             if self._snapshot is None:
                 raise self._reason
             yield self._snapshot
 
     def end(self, reason: type[Exception] | None = None) -> None:
-        """Give the snapshot up, after the read that is under way; twice is harmless.
+        """Release the snapshot after the read in progress; idempotent.
 
-        Later reads raise `reason`.
+        Later reads raise `reason`, or SnapshotLost if none is given.
         """
         with self._lock:
             if self._transaction is None:
                 return
             self._reason = reason or self._reason
             self._transaction.abort()
-            # It has its place in the table of readers until nothing refers to it.
+            # The transaction keeps its slot in the reader table until nothing refers to it.
             self._transaction = self._snapshot = None
         self._ended(self)
 
 
 class PinnedSnapshots:
-    """The held moments of one collection. Any thread may call."""
+    """The pinned snapshots of one collection. Thread-safe."""
 
     def __init__(self) -> None:
         self._condition = Condition()
         self._held: set[PinnedSnapshot] = set()
 
     def pin(self, snapshot: Snapshot, transaction: Transaction) -> PinnedSnapshot:
-        """Keep a moment until it is ended."""
+        """Pin a snapshot until it is ended."""
         pinned = PinnedSnapshot(snapshot, transaction, self._discard)
         with self._condition:
             self._held.add(pinned)
@@ -69,16 +69,16 @@ class PinnedSnapshots:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no moment is held."""
+        """Whether no snapshot is pinned."""
         return not self._held
 
     def wait(self, seconds: float) -> None:
-        """Wait until no moment is held, or for so long."""
+        """Wait until no snapshot is pinned, at most `seconds`."""
         with self._condition:
             self._condition.wait_for(lambda: not self._held, seconds)
 
     def end_all(self, reason: type[Exception]) -> None:
-        """End every moment that is held. None may be begun meanwhile."""
+        """End every pinned snapshot with `reason`. None may be pinned meanwhile."""
         with self._condition:
             held = list(self._held)
         for pinned in held:

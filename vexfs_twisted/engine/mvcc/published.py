@@ -1,4 +1,4 @@
-"""The states of a collection: those that a reader may find, and those that are still looked at."""
+"""The published states of a collection: those that new readers find, and those still in use."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .state import CollectionState
 
 
 class PublishedStates:
-    """States by the number of the transaction that made each. Changed by the one writer alone.
+    """States by the number of the transaction that made each. Only the writer changes them.
 
-    The newest two are filed: a reader whose transaction has begun by then finds what it sees, and
-    one that comes too late begins again.
+    The newest two are filed: a reader finds the state that its transaction sees by the number, and
+    if that is no longer filed, it retries with a new transaction.
     """
 
     def __init__(self, number: int, state: CollectionState) -> None:
@@ -21,19 +21,19 @@ class PublishedStates:
         self._known = [ref(state)]
 
     def get(self, number: int) -> CollectionState | None:
-        """The state that the transaction `number` made, if it is filed. For any thread."""
+        """The state made by transaction `number`, or None if it is not filed. Thread-safe."""
         return self._filed.get(number)
 
     def file(self, number: int, state: CollectionState) -> None:
-        """Let readers find the state of a transaction that is about to commit."""
+        """File the state of a transaction that is about to commit, so that readers find it."""
         self._filed[number] = state
 
     def withdraw(self, number: int) -> None:
-        """Take back what `file` did: the transaction has not committed."""
+        """Undo `file`: the transaction has not committed."""
         del self._filed[number]
 
     def publish(self, number: int, state: CollectionState) -> None:
-        """Make the state of a transaction that has committed the newest."""
+        """Make the state of a committed transaction the newest."""
         self.newest = state
         self._number = number
         self._know(state)
@@ -41,20 +41,20 @@ class PublishedStates:
             del self._filed[old]
 
     def swap(self, state: CollectionState) -> None:
-        """Put in the place of the newest state another one of the same moment."""
+        """Replace the newest state by another one of the same commit."""
         self.newest = state
         self._filed[self._number] = state
         self._know(state)
 
     def release(self) -> None:
-        """Show nothing of the vectors any more; who reads an earlier state has it for as long."""
+        """Publish no vectors any more. Readers of an earlier state keep it while they read."""
         self.newest = self.newest.without_vectors()
         self._filed = {}
 
     def alive(self) -> list[CollectionState]:
-        """All states that somebody may be reading, the newest among them."""
-        # Whoever looks for the one before the newest from here on begins again. The dictionary
-        # stays the same, so that a reader finds a view before this or not at all.
+        """All states that may be in use, including the newest."""
+        # Readers that look for the state before the newest from here on retry. The dictionary
+        # object stays the same, so a reader finds a state before this or not at all.
         for old in self._filed.keys() - {self._number}:
             del self._filed[old]
         return [state for known in self._known if (state := known()) is not None]

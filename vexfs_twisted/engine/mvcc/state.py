@@ -1,4 +1,4 @@
-"""What reads see: one snapshot of a collection, immutable, shared by any number of threads."""
+"""The state of a collection after a commit, and snapshots: a state and the tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..vector_index.space import VectorSpace
 
 @frozen
 class CollectionState:
-    """What one commit has left of a collection in memory. Immutable, for any thread.
+    """The state of a collection in memory as of one commit. Immutable and thread-safe.
 
     `spaces` maps the names of the dense vectors. `fields` are the declared payload indexes under
     their paths as spelled; `touches` are payloads that changed in rows that are older; `columns` is
@@ -41,10 +41,10 @@ class CollectionState:
     columns: ColumnCache = field(factory=ColumnCache, eq=False)
 
     def without_vectors(self) -> CollectionState:
-        """What is left of the state once its files are closed: as if no point had a vector."""
+        """The state without vectors, for when its files are closed: no point has a vector."""
         empty = Bitmap.empty().with_room(self.next_row)
         spaces = {
-            # A copy of no rows: a slice would keep the map.
+            # A copy of zero rows: a slice would keep the map alive.
             name: evolve(space, present=empty, matrix=space.matrix[:0].copy(), segments=())
             for name, space in self.spaces.items()
         }
@@ -52,13 +52,16 @@ class CollectionState:
 
     @cached_property
     def schemas(self) -> Mapping[Steps, FieldSchema]:
-        """The declared indexes under the steps of their paths, as `schemas_by_path` tells them."""
+        """The declared indexes by the steps of their paths; see `schemas_by_path`."""
         return schemas_by_path(self.fields)
 
 
 @frozen
 class Snapshot:
-    """A state and the tables as of the same commit, or of a draft. Used by one thread."""
+    """A state and the tables as of the same commit, or of an uncommitted write batch.
+
+    Used by one thread at a time.
+    """
 
     state: CollectionState
     tables: TableReader
@@ -66,7 +69,7 @@ class Snapshot:
 
     @property
     def rows(self) -> RowSnapshot:
-        """The rows that columns must answer for."""
+        """The rows of the snapshot, for lookups in columns."""
         state = self.state
         return RowSnapshot(
             state.next_operation,

@@ -1,4 +1,4 @@
-"""Who uses the tables of one collection, and whether they are open."""
+"""Access to the tables of one collection: opened on demand, closed while idle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..storage.tables import Tables, open_environment, open_tables
 from .pinned import PinnedSnapshots
 
 _OF_TABLES = 3
-"""Descriptors of an environment: the data, the data once more for commits, and the lock file."""
+"""Descriptors of an environment: the data file, twice (once for commits), and the lock file."""
 
 
 @frozen
@@ -30,11 +30,11 @@ class OpenTables:
 
 
 class TableAccess:
-    """The tables in the directory `path`, opened when they are needed. Any thread may call.
+    """The tables in the directory `path`, opened on demand. Thread-safe.
 
-    Readers share the latch, writers take turns. While there is no reader, no writer and no pinned
-    snapshot, `open_files` may close the tables, and have `let_go` close what else has descriptors.
-    The next reader or writer opens them again, and others wait for that opening.
+    Readers share the latch; writers hold the lock `turn`. While there is no reader, no writer and
+    no pinned snapshot, `open_files` may close the tables; `let_go` then closes whatever else has
+    descriptors. The next reader or writer opens them again, and others wait until they are open.
     """
 
     def __init__(self, path: Path, let_go: Callable[[], None], open_files: OpenFiles) -> None:
@@ -51,18 +51,18 @@ class TableAccess:
 
     @property
     def opened(self) -> OpenTables:
-        """The tables, for one that keeps them open by its turn or by being inside."""
+        """The open tables. The caller must hold `turn`, or the latch shared."""
         opened = self._opened
         assert opened is not None
         return opened
 
     def take(self, descriptors: int) -> None:
-        """Count so many descriptors beside those of the tables, which are open."""
+        """Count `descriptors` in addition to those of the tables, which must be open."""
         self.descriptors = _OF_TABLES + descriptors
         self.open_files.opened(self)
 
     def open(self) -> OpenTables:
-        """Open the tables unless they are open.
+        """Open the tables if they are not open.
 
         Raises UnknownFormat, lmdb.Error or OSError, and LatchClosed after `close`.
         """
@@ -76,7 +76,10 @@ class TableAccess:
             return self._opened
 
     def enter(self) -> OpenTables:
-        """Go in to read, after waiting for whoever holds the latch. Raises LatchClosed."""
+        """Begin a read: acquires the latch shared and opens the tables. Raises LatchClosed.
+
+        Waits while the latch is held exclusively. Other exceptions are those of `open`.
+        """
         while True:
             self.latch.enter()
             opened = self._opened
@@ -87,12 +90,12 @@ class TableAccess:
             self.open()
 
     def leave(self) -> None:
-        """Go out again."""
+        """End a read: releases the latch."""
         self.latch.leave()
 
     @contextmanager
     def writing(self) -> Iterator[OpenTables]:
-        """The turn of one writer, for the time of the block. Raises LatchClosed."""
+        """Hold the writer lock and the open tables for the block. Raises LatchClosed."""
         with self.turn:
             self.latch.check_open()
             opened = self.open()
@@ -100,11 +103,12 @@ class TableAccess:
             yield opened
 
     def close_idle(self) -> bool:
-        """Close the tables if nobody uses them; whether they were open and are closed now."""
+        """Close the tables if they are idle; returns whether they were open and are now closed."""
         if not self.turn.acquire(blocking=False):
             return False
         try:
-            # Whoever opens them waits for nobody that might wait for this.
+            # A thread that is opening them may be waiting for others to close idle files: do not
+            # wait for it.
             if not self._changing.acquire(blocking=False):
                 return False
             try:
@@ -119,7 +123,7 @@ class TableAccess:
             self.turn.release()
 
     def end(self) -> None:
-        """Close the tables for good, after the reads that are under way. By who has the turn."""
+        """Close the tables for good, after the reads in progress. The caller holds `turn`."""
         self.latch.close()
         with self.latch.held():
             self.pinned.end_all(LatchClosed)

@@ -1,7 +1,7 @@
-"""Columns of many paths, made in one pass over payloads.
+"""Builds the columns of many paths in one pass over payloads.
 
-A payload is gone through once, by a tree of the paths: what it costs depends on the keys that it
-has, not on how many are asked for that it does not have.
+Each payload is traversed once, along a trie of the paths: the cost depends on the keys that the
+payload has, not on the number of paths that it lacks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Steps = tuple[Step, ...]
 
 _ROW_S = 4e-6
 _COLUMN_S = 2e-5
-"""About what a row and a column take."""
+"""Estimated seconds for a row and for a column."""
 
 _MOST_LOOSE = 1 << 18
 _BATCH = 1024
@@ -31,15 +31,15 @@ _LEAST_BATCH = 64
 
 
 class TooLarge(Exception):
-    """The columns would take more memory than they may."""
+    """The columns would exceed their memory limit."""
 
 
 def build_columns(
     paths: Collection[Steps], snapshot: RowSnapshot, rows: Rows, most_bytes: float = inf
 ) -> dict[Steps, Column]:
-    """Columns of just `rows`, live at a moment, in one pass over their payloads.
+    """Build columns of exactly `rows`, live in `snapshot`, in one pass over their payloads.
 
-    Raises TooLarge where they come to more than `most_bytes`.
+    Raises TooLarge if they take more than `most_bytes`.
     """
     if not paths:
         return {}
@@ -72,7 +72,7 @@ def _pack(builders: Collection[ColumnBuilder], most_bytes: float) -> None:
 
 
 class _Node:
-    """Where paths part: what is to be done with a value that is reached by the steps so far."""
+    """A node of the trie of paths: handles the values that the steps so far reach."""
 
     __slots__ = ("_builder", "_each", "_keys", "_places")
 
@@ -83,7 +83,7 @@ class _Node:
         self._places: dict[int, _Node] = {}
 
     def builder_at(self, steps: Steps) -> ColumnBuilder:
-        """The builder of the path that goes on from here by `steps`."""
+        """The builder of the path that continues from this node by `steps`; made if missing."""
         node = self
         for step in steps:
             node = node._beyond(step)
@@ -100,8 +100,8 @@ class _Node:
         return self._each
 
     def gather(self, row: int, payload: Any) -> None:
-        """Give the builders what their paths reach in a payload, as `values.reached` has it."""
-        # Not by recursion: paths and payloads may be as deep as they like.
+        """Pass the builders the values that their paths reach in a payload; see `paths.reached`."""
+        # Not recursive: the depth of paths and payloads is not limited.
         left: list[tuple[_Node, Any]] = [(self, payload)]
         while left:
             node, value = left.pop()

@@ -1,4 +1,4 @@
-"""The columns of a collection: built when a filter first needs them, and kept up to date."""
+"""The cache of a collection's columns: built on first use by a filter, updated incrementally."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .row_ids import RowIdCache
 from .row_snapshot import RowSnapshot
 
 BUDGET = 1 << 28
-"""How many bytes the columns of one collection may take, beside those of declared indexes.
+"""The most bytes that the columns of one collection take, not counting declared indexes.
 
-Those that are made for one filter may take as much while it is answered, or `BYTES_A_ROW` for each
-row of a large collection.
+The columns built for one filter may take as much while it is answered, or `BYTES_A_ROW` per row in
+a large collection.
 """
 
 BYTES_A_ROW = 100
 
 MOST_COLUMNS = 4096
-"""How many columns of one collection are kept, beside those of declared indexes."""
+"""The most columns kept per collection, not counting those of declared indexes."""
 
 FEW_FRESH = 1000
-"""As many rows that a column does not know, or two in a hundred, are tested one by one."""
+"""Up to this many rows unknown to a column, or two in a hundred, are tested one by one."""
 
 _FEW_PERCENT = 2
 _MANY_GONE = 16
@@ -41,18 +41,18 @@ _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 @frozen
 class CurrentColumns:
-    """ColumnCache that answer for a moment, save for the rows `fresh`, live and ascending."""
+    """Columns that are valid for a snapshot, except for the rows `fresh`, live and ascending."""
 
     columns: Mapping[Steps, Column]
     fresh: Rows
 
 
 class ColumnCache:
-    """The columns of one collection. Any thread may use it.
+    """The columns of one collection. Thread-safe.
 
-    A column stands for the moment it was built at. Rows are added, dropped or, seldom, have their
-    payload rewritten; those rows are tested one by one until there are enough of them to be folded
-    into the column.
+    A column is valid for the snapshot it was built at. Rows that were added since, or (seldom) had
+    their payload changed in place, are tested one by one until there are enough of them to fold
+    them into the column. Deleted rows are dropped then too.
     """
 
     def __init__(self, budget: int = BUDGET) -> None:
@@ -65,19 +65,19 @@ class ColumnCache:
         self._building = PatientLock()
 
     def pin(self, paths: Collection[Steps]) -> None:
-        """Keep the columns of these paths, and of no others, whatever they take."""
+        """Exempt the columns of these paths, and only these, from the memory limits."""
         with self._lock:
             self._pinned = frozenset(paths)
 
     def has(self, paths: Collection[Steps]) -> bool:
-        """Whether there are columns of all these paths by now."""
+        """Whether the columns of all these paths are cached."""
         return all(path in self._columns for path in paths)
 
     def at(self, paths: Collection[Steps], snapshot: RowSnapshot) -> CurrentColumns | None:
-        """The columns of the paths, for that moment; None when there are none to be had.
+        """The columns of the paths for a snapshot; None if they are not available.
 
-        That is when newer ones have taken their place, where they would take too much memory, and
-        in a draft, which builds none.
+        They are not if newer ones have replaced them, if they would take too much memory, or if
+        they are missing and the snapshot is uncommitted, for which no columns are built.
         """
         found = self._usable(paths, snapshot)
         if found is not None and len(found) == len(paths):
@@ -98,20 +98,19 @@ class ColumnCache:
     def complete(
         self, paths: Collection[Steps], snapshot: RowSnapshot
     ) -> Mapping[Steps, Column] | None:
-        """The columns of the paths, with no row left to test at that moment of a read.
+        """The columns of the paths for a committed snapshot, with no rows left to test.
 
-        They may tell of rows that are not live any more. None when newer ones have taken the place
-        of one.
+        They may have rows that are no longer live. None if one was replaced by a newer column.
         """
         with self._building:
             return self._made(paths, snapshot, is_complete=True)
 
     def exact(self, path: Steps, snapshot: RowSnapshot) -> Column:
-        """The column of the path as of that moment of a read: all live rows and no others."""
+        """The column of the path for a committed snapshot, with exactly the live rows."""
         return self.exact_each([path], snapshot)[path]
 
     def exact_each(self, paths: Collection[Steps], snapshot: RowSnapshot) -> Mapping[Steps, Column]:
-        """What `exact` answers for each of the paths; payloads are read but once for all."""
+        """`exact` for each of the paths; reads the payloads once for all."""
         with self._building:
             found = self._usable(paths, snapshot)
             if found is None:
@@ -124,13 +123,16 @@ class ColumnCache:
             return {**found, **changed}
 
     def put(self, path: Steps, column: Column) -> None:
-        """Take in a column that was kept elsewhere."""
+        """Add a column, such as one loaded from a file."""
         self._keep({path: column})
 
     def _made(
         self, paths: Collection[Steps], snapshot: RowSnapshot, is_complete: bool
     ) -> dict[Steps, Column] | None:
-        """The columns of the paths, with few rows left to test, or none. Raises TooLarge."""
+        """Build or fold the columns of the paths, to have few or no rows left to test.
+
+        None if one is newer than the snapshot. Raises TooLarge.
+        """
         found = self._usable(paths, snapshot)
         if found is None:
             return None
@@ -149,7 +151,7 @@ class ColumnCache:
     def _usable(
         self, paths: Collection[Steps], snapshot: RowSnapshot
     ) -> dict[Steps, Column] | None:
-        """Those columns of the paths that there are; None if one is newer than the snapshot."""
+        """The cached columns of the paths; None if one is newer than the snapshot."""
         found: dict[Steps, Column] = {}
         with self._lock:
             for path in paths:
@@ -163,7 +165,7 @@ class ColumnCache:
         return found
 
     def _fresh(self, found: Mapping[Steps, Column], snapshot: RowSnapshot) -> Rows:
-        """The live rows that at least one of the columns does not know as they are."""
+        """The live rows that are new or changed for at least one of the columns."""
         if not found:
             return _NO_ROWS
         first = min(column.next_row for column in found.values())
@@ -173,9 +175,9 @@ class ColumnCache:
         return rows
 
     def _is_behind(self, found: Mapping[Steps, Column], fresh: Rows, snapshot: RowSnapshot) -> bool:
-        """Whether the columns should take in the rows `fresh`.
+        """Whether the rows `fresh` should be folded into the columns.
 
-        They should too where those are few among many that came and went: all are gone through.
+        Also if they are few but many rows came and went since: all of those are scanned each time.
         """
         few = _few(snapshot)
         first = min((column.next_row for column in found.values()), default=snapshot.next_row)
@@ -194,7 +196,7 @@ class ColumnCache:
         return folded
 
     def _keep(self, columns: Mapping[Steps, Column]) -> None:
-        """Keep columns, and let the least used go that there is no room for."""
+        """Cache columns, and evict the least recently used ones beyond the limits."""
         with self._lock:
             for path, column in columns.items():
                 self._columns[path] = column
@@ -210,5 +212,5 @@ class ColumnCache:
 
 
 def _few(snapshot: RowSnapshot) -> int:
-    """How many rows that columns do not know are few among those of a moment."""
+    """The number of rows unknown to columns up to which they are tested one by one."""
     return max(FEW_FRESH, snapshot.live.count * _FEW_PERCENT // 100)

@@ -1,4 +1,4 @@
-"""The column of one payload path: what the path selects in every payload, by kind of value."""
+"""The column of one payload path: the values that it selects in every payload, by type."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from .text_postings import TextPostings
 
 
 class ColumnPart(Enum):
-    """The kinds of values of a column, each with the dtype of its array.
+    """The parts of a column by type of value, each with the dtype of its array.
 
-    Strings are kept as positions in the sorted list of terms; places as complex numbers, longitude
-    and latitude; integers past int64 apart from the others. COUNTS has the number of values of
-    every array or single value that the path reaches, MARKS a mark of what else is there.
+    Strings are stored as codes, positions in the sorted list of terms; geo points as complex
+    numbers, longitude + latitude * i; integers beyond int64 in a part of their own. COUNTS has the
+    number of values of every array or single value that the path reaches, MARKS the marks of
+    `ColumnVersion`.
     """
 
     STRINGS = "u4"
@@ -42,9 +43,9 @@ class ColumnPart(Enum):
 
 
 class ColumnVersion:
-    """Marks of rows: a null; an object or an array as a value; a value that is not empty.
+    """Marks of rows: NULL, a null; COMPOUND, an object or array as a value; FILLED, not empty.
 
-    Rows with a null that is no element of an array have NULL_ALONE beside NULL.
+    Rows with a null that is not an element of an array have NULL_ALONE in addition to NULL.
     """
 
     NULL = 0
@@ -64,9 +65,9 @@ _Pairs = tuple[NDArray[Any], NDArray[np.uint32]]
 
 @define(eq=False, slots=False)
 class Column:
-    """The values at one path of all rows live at one snapshot. Immutable, for any thread.
+    """The values at one path of all rows live in one snapshot. Immutable and thread-safe.
 
-    The snapshot is that before operation `operation`, when `next_row` rows had been given out.
+    The snapshot is the one before operation `operation`, when `next_row` was the next row number.
     `terms` are distinct and ascending.
     """
 
@@ -78,7 +79,7 @@ class Column:
 
     @property
     def nbytes(self) -> int:
-        """About what the column takes in memory, with what was made of it by now."""
+        """Estimated bytes of memory, including the derived arrays computed so far."""
         made = self.__dict__
         derived: int = sum(made[name].nbytes for name in ("datetimes", "numbers") if name in made)
         if "_as_integers" in made:
@@ -94,7 +95,7 @@ class Column:
 
     @cached_property
     def datetimes(self) -> SortedValues:
-        """The strings that are datetimes, as microseconds since 1970 UTC."""
+        """The strings that are datetimes, as microseconds since 1970 UTC, int64."""
         slices = in_slices(self.terms, _SLICE)
         parsed = [parse_datetime(term) for some in slices for term in some]
         is_datetime = np.array([moment is not None for moment in parsed], dtype=np.bool_)
@@ -106,7 +107,7 @@ class Column:
 
     @cached_property
     def odd_uuids(self) -> Mapping[str, Sequence[str]]:
-        """The terms that spell UUIDs otherwise than canonically, under the canonical form."""
+        """The terms that are UUIDs in a non-canonical spelling, by canonical form."""
         found: dict[str, list[str]] = {}
         for some in in_slices(self.terms, _SLICE):
             for term in some:
@@ -117,7 +118,7 @@ class Column:
 
     @cached_property
     def numbers(self) -> SortedValues:
-        """All numbers as floats."""
+        """All numbers as float64."""
         parts = [
             self.parts[part] for part in (ColumnPart.INTEGERS, ColumnPart.LARGE, ColumnPart.FLOATS)
         ]
@@ -126,9 +127,9 @@ class Column:
 
     @property
     def as_integers(self) -> Column:
-        """The column as an index of integers sees it: all numbers are integers of 64 bits.
+        """The column as an integer index has it: all numbers are int64.
 
-        Floats without a fraction are the integers they equal; other numbers are not there.
+        Floats without a fraction become the equal integers; other numbers are left out.
         """
         others = self.parts[ColumnPart.FLOATS], self.parts[ColumnPart.LARGE]
         return self._as_integers if any(len(part.rows) for part in others) else self
@@ -149,7 +150,7 @@ class Column:
         return Column(self.operation, self.next_row, self.terms, {**self.parts, **parts})
 
     def read_by(self, options: TextOptions) -> TextPostings:
-        """The tokens of the strings, by the options of a text index; kept for the last options."""
+        """The postings of the strings' tokens by a text index's options; the last are cached."""
         read = self._read
         if read is None or read.options != options:
             strings = self.parts[ColumnPart.STRINGS]
@@ -157,9 +158,9 @@ class Column:
         return read
 
     def folded(self, live: Mask, fresh: Column, rows: Any) -> Column:
-        """The column at the moment of `fresh`, which holds just `rows` of that moment.
+        """The column updated to the snapshot of `fresh`, which has exactly `rows` of it.
 
-        `live` has all rows that are live by then.
+        `live` is the mask of all rows live in that snapshot.
         """
         keep = live.copy()
         keep[rows] = False
@@ -179,9 +180,9 @@ class Column:
 
 
 def _merged_terms(old: Column, new: Column) -> tuple[Sequence[str], Any, Any]:
-    """The terms of both columns, and what becomes of the codes of each.
+    """The merged terms of both columns, and the mapping from the codes of each to new codes.
 
-    Terms that are not used any more are left, until they are the most.
+    Unused terms are kept until they are the majority.
     """
     terms, old_codes = _used_terms(old)
     places = [bisect_left(terms, term) for term in new.terms]
@@ -204,7 +205,7 @@ def _merged_terms(old: Column, new: Column) -> tuple[Sequence[str], Any, Any]:
 
 
 def _used_terms(column: Column) -> tuple[Sequence[str], Any]:
-    """The terms without those not used, if they are the most, and the codes of all in them."""
+    """The terms, without unused ones if those are the majority, and the codes of all in them."""
     is_used = np.zeros(len(column.terms), dtype=np.bool_)
     is_used[column.parts[ColumnPart.STRINGS].values] = True
     if 2 * is_used.sum() >= len(is_used):
@@ -214,9 +215,9 @@ def _used_terms(column: Column) -> tuple[Sequence[str], Any]:
 
 
 class ColumnBuilder:
-    """Gathers what a path selects, payload by payload in the order of rows.
+    """Collects the values that a path selects, payload by payload in the order of rows.
 
-    What is gathered is `loose` until it is packed, which takes a fraction of the memory.
+    Pairs are `loose`, in Python lists, until packed to arrays, which take a fraction of the memory.
     """
 
     def __init__(self) -> None:
@@ -229,18 +230,18 @@ class ColumnBuilder:
 
     @property
     def loose(self) -> int:
-        """How many pairs are not packed."""
+        """The number of pairs that are not packed."""
         return sum(len(rows) for _, rows in self._loose.values())
 
     @property
     def nbytes(self) -> int:
-        """About what the column will take of what is packed."""
+        """Estimated bytes that the packed values will take in the column."""
         pieces = [piece for pieces in self._packed.values() for piece in pieces]
         arrays = sum(values.nbytes + 2 * rows.nbytes for values, rows in pieces)
         return arrays + self._term_bytes + _BYTES_A_TERM * len(self._codes)
 
     def reach(self, row: int, value: Any) -> None:
-        """Take in a value that the path reaches in the payload of a row."""
+        """Add a value that the path reaches in the payload of a row."""
         count = count_of(value)
         self._put(ColumnPart.COUNTS, row, count)
         if value is None:
@@ -254,7 +255,7 @@ class ColumnBuilder:
             self._put(ColumnPart.MARKS, row, ColumnVersion.FILLED)
 
     def pack(self) -> None:
-        """Put what is loose into arrays."""
+        """Move loose pairs to arrays."""
         for part, (values, rows) in self._loose.items():
             if rows:
                 pair = np.array(values, dtype=part.value), np.array(rows, dtype=np.uint32)
@@ -262,7 +263,7 @@ class ColumnBuilder:
                 self._loose[part] = [], []
 
     def build(self, operation: int, next_row: int) -> Column:
-        """The column of all that was taken in, at the moment given."""
+        """The column of all added values, valid before `operation`, when `next_row` was next."""
         self.pack()
         terms = sorted(self._codes)
         parts = {part: self._sorted(part, terms) for part in ColumnPart}
@@ -274,7 +275,7 @@ class ColumnBuilder:
             return _EMPTY[part]
         values, rows = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
         if part is ColumnPart.STRINGS:
-            # From numbers in the order in which terms were met to places among them.
+            # Map codes in order of first occurrence to positions in the sorted terms.
             places = np.empty(len(terms), dtype=np.uint32)
             places[[self._codes[term] for term in terms]] = np.arange(len(terms))
             values = places[values]

@@ -1,10 +1,10 @@
 """Columns on disk, so that opening a collection need not read all payloads again.
 
-A file is derived: one that is damaged or of another version is not used. It stands for the moment
-its column was made for, which the collection may have left behind. Layout: the format, a checksum
-of all that follows, the size of the head, the head as JSON, and what the head describes, one after
-another: the terms, lists of them as JSON, and the arrays. With a text index the tokens follow and
-the arrays of their postings, under a stamp of how the text was read.
+A derived file: one that is damaged or of another version is ignored. It is valid for the snapshot
+its column was built at, which may be older than the collection. Layout: the format, the CRC-32 of
+all that follows, the size of the header, the header as JSON, and the parts that it describes, in
+this order: the terms, as JSON lists, and the arrays. For a text index, the tokens and the arrays of
+their postings follow; the header then has a stamp of how the text was tokenized.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from .text_postings import TextPostings
 _FORMAT = b"vexfscolumn-4\n\0\0"
 _LEAD = Struct(f"<{len(_FORMAT)}sIQ")
 _LISTED = 1 << 12
-"""Strings of one list: while the JSON library reads or writes one, no other thread runs."""
+"""The most strings of one list: the JSON library holds the GIL while it reads or writes one."""
 
 Piece = bytes | memoryview
 
 
 def column_files(directory: Path) -> set[Path]:
-    """All files of columns that there are, wholly written or not."""
+    """All column files in a directory, including incomplete ones."""
     return set(directory.glob("column-*.bin*"))
 
 
 def column_file(directory: Path, path: PayloadPath) -> Path:
-    """Where the column of a path lies."""
+    """The path of the file of a payload path's column."""
     name = blake2b(path.text.encode(), digest_size=16).hexdigest()
     return directory / f"column-{name}.bin"
 
 
 def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
-    """Write the column of an index durably in the place of what the file held."""
+    """Write the column of an index durably; replaces the file atomically."""
     pairs = [column.parts[part] for part in ColumnPart]
     terms = _lists(column.terms)
     head: dict[str, Any] = {
@@ -75,9 +75,9 @@ def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
 
 
 def load_column(file: Path, schema: FieldSchema) -> Column | None:
-    """The column in the file, for an index; None when there is none that is sound.
+    """Load the column of an index; None if the file is missing or damaged.
 
-    For a text index the tokens must have been read as that index reads them now.
+    Also None for a text index whose text was tokenized in another way than it is now.
     """
     try:
         data = file.read_bytes()
@@ -115,23 +115,23 @@ def _arrays(pairs: SortedValues) -> Iterator[Piece]:
 
 
 class _Rest:
-    """Reads what follows the head of a file, one thing after another."""
+    """Reads the parts after the header of a file in order."""
 
     def __init__(self, data: bytes, start: int) -> None:
         self._data = memoryview(data)
         self._start = start
 
     def strings(self, sizes: Sequence[int]) -> list[str]:
-        """The strings of lists of so many bytes."""
+        """Read lists of strings; `sizes` are their sizes in bytes."""
         return [string for size in sizes for string in orjson.loads(self._next(size))]
 
     def pairs(self, kind: str, length: int) -> SortedValues:
-        """As many pairs, of values of that dtype."""
+        """Read `length` pairs whose values have the dtype `kind`."""
         values = self._array(np.dtype(kind), length)
         return SortedValues(values, self._array(np.dtype(np.uint32), length))
 
     def _array(self, kind: np.dtype[Any], length: int) -> NDArray[Any]:
-        # A copy is aligned, which what lies in the file need not be.
+        # A copy is aligned; the data in the file need not be.
         return np.frombuffer(self._next(length * kind.itemsize), kind).copy()
 
     def _next(self, size: int) -> memoryview:

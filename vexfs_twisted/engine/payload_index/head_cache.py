@@ -1,4 +1,4 @@
-"""The ids and versions of rows in memory, so that a search that returns no more reads no table."""
+"""A cache of the ids and versions of rows; searches that return only these read no table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEAST_ROOM = 4096
 
 @frozen(eq=False)
 class _Heads:
-    """What is known of rows as of `payload changes`, by row number."""
+    """The cached kinds, ids and versions by row number, as of the payload changelog `touches`."""
 
     touches: PayloadChangelog
     kinds: NDArray[np.uint8]
@@ -30,30 +30,31 @@ class _Heads:
 
     @classmethod
     def unknown(cls, touches: PayloadChangelog, room: int) -> _Heads:
-        """Nothing about so many rows; it takes no memory before something is known."""
+        """An empty cache for `room` rows; takes no memory until rows are learned."""
         numbers = (rows_of_zeros(room, "u8") for _ in range(2))
         return cls(touches, rows_of_zeros(room, "u1"), *numbers)
 
     def take(self, old: _Heads, live: Bitmap) -> None:
-        """Take over what is known of rows that are live; the others take no more memory."""
+        """Copy the entries of live rows; dead rows then take no memory any more."""
         rows = live.rows()
         rows = rows[: rows.searchsorted(len(old.kinds))]
-        # First, since others may still be learning.
+        # Kinds first, since other threads may still be writing to `old`.
         self.kinds[rows] = old.kinds[rows]
         self.ids[rows], self.versions[rows] = old.ids[rows], old.versions[rows]
 
 
 class HeadCache:
-    """Integer ids and versions of the rows that were asked for. Any thread may use it.
+    """Integer ids and versions of the rows requested so far. Thread-safe.
 
-    A row keeps both until an update changes it in place, which the payload changelog tells.
+    Both stay the same for a row until an update changes it in place, which the payload changelog
+    records.
     """
 
     def __init__(self) -> None:
         self._heads = _Heads.unknown(PayloadChangelog(0), 0)
 
     def of(self, snapshot: RowSnapshot, rows: Rows) -> tuple[Numbers, Numbers] | None:
-        """The ids and versions of live `rows`, in any order; None if an id is no integer."""
+        """The ids and versions, uint64, of live `rows`, in any order; None if an id is a UUID."""
         heads = self._at(snapshot)
         kinds = heads.kinds[rows]
         if not kinds.all():
@@ -80,5 +81,5 @@ class HeadCache:
         is_integer = np.array([isinstance(point_id, int) for point_id in ids])
         heads.versions[rows] = versions
         heads.ids[rows] = [point_id if isinstance(point_id, int) else 0 for point_id in ids]
-        # Last, since other threads go by it.
+        # Last, since other threads read the rest once the kind is set.
         heads.kinds[rows] = np.where(is_integer, _INTEGER, _OTHER)

@@ -116,7 +116,7 @@ def _matching_terms(column: Column, test: StringTest) -> Postings:
 
 
 def spelled_match(column: Column, predicate: Any) -> MatchAny | MatchExcept:
-    """The match of plain strings that a match of UUIDs is: of every spelling in the column."""
+    """Rewrite a match of UUIDs to a match of strings: every spelling in the column."""
     is_value = isinstance(predicate, MatchValue)
     values = [predicate.value] if is_value else predicate.values
     kind = MatchAny if is_value else type(predicate)
@@ -132,12 +132,12 @@ def _spellings(column: Column, value: Any) -> Sequence[Any]:
 
 
 def _listed(pieces: Sequence[RowNumbers]) -> ListedRows:
-    """Rows that are ascending in each of the pieces."""
+    """Postings of pieces that are each ascending."""
     return ListedRows(pieces, is_ordered=len(pieces) == 1)
 
 
 def _rows_of(column: Column, wanted: Sequence[Any]) -> list[RowNumbers]:
-    """The rows of each of `wanted`, which are all of one type."""
+    """The rows of each of `wanted`, which all have the same type."""
     parts = column.parts
     if not wanted:
         return []
@@ -152,7 +152,7 @@ def _rows_of(column: Column, wanted: Sequence[Any]) -> list[RowNumbers]:
 
 
 def _held_by(part: ColumnPart, numbers: Sequence[int]) -> list[int]:
-    """Those of `numbers` that the part may have."""
+    """Those of `numbers` that the dtype of the part can represent."""
     limits = np.iinfo(part.value)
     least, most = int(limits.min), int(limits.max)
     return [number for number in numbers if least <= number <= most]
@@ -169,7 +169,7 @@ def _codes(column: Column, wanted: Sequence[str]) -> list[int]:
 
 
 def _beside(column: Column, listed: frozenset[str] | frozenset[int]) -> list[RowNumbers]:
-    """The rows that have a value, not null, that is not one of `listed`."""
+    """The rows that have a non-null value that is not one of `listed`."""
     parts = column.parts
     numbers = [value for value in listed if isinstance(value, int)]
     excepted: dict[ColumnPart, Sequence[Any]] = {

@@ -1,1 +1,1 @@
-"""How points lie on disk: LMDB tables, vector files, bitmaps and the states that reads use."""
+"""Storage primitives: LMDB tables, row values, bitmaps, row sets, mapped and durable files."""

@@ -1,7 +1,7 @@
 """Sets of rows as packed bits, least significant bit first, as faiss reads them.
 
-A `Bitmap` is a value that many threads share; a `BitmapBuilder` collects the changes of one
-transaction, copies the bits at the first of them, and remembers which chunks to write back.
+A `Bitmap` is immutable and shared between threads. A `BitmapBuilder` collects the changes of one
+transaction, copies the bits on the first change, and records which chunks to write back.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ CHUNK_BYTES = CHUNK_ROWS // 8
 _WORD = 64
 
 _MANY_WORDS = 1 << 10
-"""Of so many words of 64 bits it is worth knowing which are empty, before they are unpacked."""
+"""From this many words of 64 bits on, empty words are looked for before bits are unpacked."""
 
 _SPARSE = 4
-"""If one word in so many has bits, only such words are unpacked."""
+"""If at most one word in this many has bits set, only those words are unpacked."""
 
 
 @frozen
 class Bitmap:
-    """An immutable set of rows. `bits` is uint8, whole chunks long; `count` is how many are in."""
+    """An immutable set of rows. `bits` is uint8, a whole number of chunks; `count` its rows."""
 
     bits: NDArray[np.uint8] = field(eq=False)
     count: int
 
     @classmethod
     def empty(cls) -> Bitmap:
-        """The set without rows, and without room for any."""
+        """The empty set, with capacity for no rows."""
         return cls(np.zeros(0, dtype=np.uint8), 0)
 
     @classmethod
     def of_bits(cls, bits: NDArray[np.uint8]) -> Bitmap:
-        """The set that `bits` spell."""
+        """The set whose rows are the bits set in `bits`."""
         return cls(bits, int(np.bitwise_count(bits).sum(dtype=np.int64)))
 
     def with_room(self, rows: int) -> Bitmap:
-        """The same set with room for `rows` rows at least."""
+        """The same set with capacity for at least `rows` rows."""
         if len(self.bits) * 8 >= rows:
             return self
         grown = np.zeros(-(-rows // CHUNK_ROWS) * CHUNK_BYTES, dtype=np.uint8)
@@ -52,18 +52,18 @@ class Bitmap:
 
     @property
     def end(self) -> int:
-        """The number after that of the last row of the set; 0 where there is none."""
+        """One more than the last row of the set; 0 for the empty set."""
         used = np.flatnonzero(self.bits)
         return int(used[-1]) * 8 + int(self.bits[used[-1]]).bit_length() if len(used) else 0
 
     def rows(self) -> Rows:
-        """All rows of the set."""
+        """All rows of the set, ascending."""
         if self._is_full():
             return np.arange(self.count)
         return _rows_in(self.bits)
 
     def rows_between(self, start: int, stop: int) -> Rows:
-        """The rows of the set from `start` to before `stop`."""
+        """The rows of the set in [start, stop), ascending."""
         first = start // _WORD
         rows = _rows_in(self._words(start, stop).view(np.uint8)) + first * _WORD
         if start % _WORD or stop % _WORD:
@@ -72,25 +72,25 @@ class Bitmap:
         return rows
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which of `rows`, in any order and of those there is room for, are in the set."""
+        """Which of `rows` are in the set. They may have any order, and must be within capacity."""
         shifted: NDArray[np.uint8] = self.bits[rows >> 3] >> (rows & 7).astype(np.uint8)
         return (shifted & 1).astype(np.bool_)
 
     def mask(self, rows: int) -> NDArray[np.bool_]:
-        """Which of the first `rows` rows, for which there is room, are in the set."""
+        """Membership of the first `rows` rows, shape [rows]; `rows` must be within capacity."""
         return np.unpackbits(self.bits, count=rows, bitorder="little").view(np.bool_)
 
     def count_between(self, start: int, stop: int) -> int:
-        """How many rows from `start` to before `stop` are in the set."""
+        """How many rows of the set are in [start, stop)."""
         if start >= stop:
             return 0
         words = self._words(start, stop)
         return int(np.bitwise_count(words).sum(dtype=np.int64)) - self._beside(words, start, stop)
 
     def nth_between(self, start: int, stop: int, number: int) -> int:
-        """The row of the set that is the `number`-th, from 1, of those from `start` on.
+        """The `number`-th row of the set, counted from 1, at or after `start`.
 
-        `stop` where it would not come before that.
+        Returns `stop` if that row is not below `stop`.
         """
         words = self._words(start, stop)
         counts = np.cumsum(np.bitwise_count(words), dtype=np.int64)
@@ -103,12 +103,12 @@ class Bitmap:
         return min((start // _WORD + place) * _WORD + within, stop)
 
     def _words(self, start: int, stop: int) -> NDArray[np.uint64]:
-        """The bits of rows from `start` to before `stop`, and of others in their words of 64."""
+        """The words of 64 bits that cover [start, stop); the outer ones may have other rows too."""
         return self.bits.view(np.uint64)[start // _WORD : -(-stop // _WORD)]
 
     @staticmethod
     def _beside(words: NDArray[np.uint64], start: int, stop: int) -> int:
-        """How many bits of `words`, those of a range, are of rows before or behind it."""
+        """How many bits of `words`, which cover [start, stop), are of rows outside that range."""
         if not len(words):
             return 0
         first, last = start // _WORD, stop // _WORD
@@ -118,14 +118,14 @@ class Bitmap:
         return count
 
     def _is_full(self) -> bool:
-        """Whether the rows of the set are the first ones, as until something is deleted."""
+        """Whether the set is the rows below `count`, as it is until something is deleted."""
         whole = self.count // 8
         rest = np.arange(whole * 8, self.count)
         return bool((self.bits[:whole] == 0xFF).all()) and bool(self.has(rest).all())
 
 
 class BitmapBuilder:
-    """The changes of one transaction to a bitmap. Used by the one writer alone."""
+    """The changes of one transaction to a bitmap. Not thread-safe: only the writer uses it."""
 
     def __init__(self, base: Bitmap) -> None:
         self._base = base
@@ -134,7 +134,7 @@ class BitmapBuilder:
         self._touched: set[int] = set()
 
     def add(self, rows: Rows) -> None:
-        """Put in `rows`, distinct and not in the set yet, in any order."""
+        """Add `rows`: distinct, not in the set yet, in any order."""
         if len(rows):
             self._own(int(rows.max()) + 1)
             np.bitwise_or.at(self._bits, rows >> 3, _masks(rows))
@@ -142,7 +142,7 @@ class BitmapBuilder:
             self._touch(rows)
 
     def discard(self, rows: Rows) -> None:
-        """Take out those of `rows`, distinct, that are in the set."""
+        """Remove those of `rows` that are in the set. `rows` are distinct."""
         found = rows[self.has(rows)]
         if len(found):
             self._own(0)
@@ -151,30 +151,30 @@ class BitmapBuilder:
             self._touch(found)
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which of `rows`, in any order, are in the set by now."""
+        """Which of `rows`, in any order, are in the set after the changes so far."""
         now = Bitmap(self._bits, self._count)
         return now.with_room(int(rows.max(initial=-1)) + 1).has(rows)
 
     def clear(self) -> None:
-        """Take out every row."""
+        """Remove every row."""
         used = np.flatnonzero(self._bits.reshape(-1, CHUNK_BYTES).any(axis=1))
         self._touched.update(used.tolist())
         self._bits = np.zeros_like(self._bits)
         self._count = 0
 
     def freeze(self, rows: int) -> Bitmap:
-        """The set after the changes, with room for `rows` rows at least."""
+        """The set after the changes, with capacity for at least `rows` rows."""
         return Bitmap(self._bits, self._count).with_room(rows)
 
     def touched_chunks(self) -> list[tuple[int, bytes]]:
-        """The number and the bits of each chunk that changed, ascending."""
+        """The number and the bits of each changed chunk, ascending by number."""
         return [
             (chunk, self._bits[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES].tobytes())
             for chunk in sorted(self._touched)
         ]
 
     def _own(self, rows: int) -> None:
-        """Have bits that nobody else sees, with room for `rows` rows at least."""
+        """Make `_bits` a private copy with capacity for at least `rows` rows."""
         self._bits = Bitmap(self._bits, self._count).with_room(rows).bits
         if self._bits is self._base.bits:
             self._bits = self._bits.copy()
@@ -184,10 +184,10 @@ class BitmapBuilder:
 
 
 def _rows_in(bits: NDArray[np.uint8]) -> Rows:
-    """The rows that `bits`, whole words of 64 from row 0 on, spell."""
+    """The rows whose bits are set in `bits`, which are whole words of 64 bits from row 0 on."""
     words = bits.view(np.uint64)
     if len(words) >= _MANY_WORDS:
-        # Where points are overwritten, rows come and go, and few are left of long ranges.
+        # Overwritten points get new rows, so few rows stay live in long ranges of old ones.
         used = np.flatnonzero(words != 0)
         if _SPARSE * len(used) <= len(words):
             within = _set_bits(words[used].view(np.uint8))
@@ -197,7 +197,7 @@ def _rows_in(bits: NDArray[np.uint8]) -> Rows:
 
 
 def _set_bits(bits: NDArray[np.uint8]) -> Rows:
-    # As truth values, they are gone through ten times as fast as numbers.
+    # flatnonzero is ten times as fast on booleans as on numbers.
     return np.flatnonzero(np.unpackbits(bits, bitorder="little").view(np.bool_))
 
 

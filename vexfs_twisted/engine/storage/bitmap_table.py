@@ -1,4 +1,4 @@
-"""Bitmaps in their table: one value a chunk, under the slot and the number of the chunk."""
+"""Bitmaps in the table `bits`: one value per chunk, keyed by slot and chunk number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .bitmap import CHUNK_BYTES, Bitmap, BitmapBuilder
 from .tables import Tables, Transaction
 
 LIVE_SLOT = 0
-"""The slot of the bitmap of all live rows; the vectors have the slots after it."""
+"""The slot of the bitmap of all live rows. Vector names have the slots after it."""
 
 MOST_SLOTS = 1 << 16
 
@@ -18,7 +18,7 @@ _KEY = Struct(">HQ")
 
 
 def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
-    """The bitmap of `slot`; chunks that were never written are empty."""
+    """Read the bitmap of `slot`; chunks that were never written are empty."""
     chunks: dict[int, bytes] = {}
     with transaction.cursor(tables.bits) as cursor:
         if cursor.set_range(_KEY.pack(slot, 0)):
@@ -45,6 +45,6 @@ def drop_bitmap(transaction: Transaction, tables: Tables, slot: int) -> None:
 def write_changes(
     transaction: Transaction, tables: Tables, slot: int, builder: BitmapBuilder
 ) -> None:
-    """Write the chunks back that `builder` has touched."""
+    """Write back the chunks that `builder` has changed."""
     for chunk, data in builder.touched_chunks():
         transaction.put(_KEY.pack(slot, chunk), data, db=tables.bits)

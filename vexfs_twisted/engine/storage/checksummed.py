@@ -1,8 +1,8 @@
-"""Small values in files that tell whether they are what was written: a line, and then JSON.
+"""Small checksummed values in files: a header line, then JSON.
 
-The line has the kind, its version, the size of the JSON in bytes, and the checksum of all of that
-and the JSON: `vexfs-collection 1 93 5d41402a`. What follows is not looked at, so a file may be
-longer than what is in it.
+The line has the kind, its version, the size of the JSON in bytes, and the CRC-32 of all of that
+and of the JSON: `vexfs-collection 1 93 5d41402a`. Bytes after the JSON are ignored, so a file may
+be longer than its value.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ _LONGEST_LINE = 128
 
 
 class Damaged(Exception):
-    """It is not what was written."""
+    """The bytes are not what was written."""
 
 
 class OtherVersion(Exception):
-    """It is what was written, by another version of this software."""
+    """The bytes are intact, but were written by another version of this software."""
 
 
 def seal(kind: str, version: int, value: Any) -> bytes:
-    """The bytes of a value, which JSON can hold."""
+    """Encode a JSON-serializable value."""
     body = orjson.dumps(value)
     head = b"%s %d %d" % (kind.encode(), version, len(body))
     return b"%s %08x\n%s\n" % (head, _checksum(head, body), body)
 
 
 def unseal(kind: str, version: int, data: bytes) -> Any:
-    """The value that `data` begins with. Raises Damaged, or OtherVersion."""
+    """Decode the value at the start of `data`. Raises Damaged or OtherVersion."""
     line = data[:_LONGEST_LINE].partition(b"\n")[0]
     head, _, checksum = line.rpartition(b" ")
     try:

@@ -1,4 +1,4 @@
-"""The small persistent facts of a collection: format, configuration, counters, indexed fields."""
+"""The table `meta`: format version, configuration, counters and declared payload indexes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIELDS = b"fields"
 
 @frozen
 class Slot:
-    """Where the vectors of one name lie. `norm_bound`: no vector was ever longer than that."""
+    """The number of a vector name's storage. `norm_bound`: upper bound of all norms ever stored."""
 
     number: int
     norm_bound: float = 0.0
@@ -53,7 +53,7 @@ class Counters:
 
 
 def upgrade(environment: lmdb.Environment, path: Path) -> None:
-    """Make the tables those of today's format. Raises UnknownFormat for one that is not known."""
+    """Upgrade the tables to the current format. Raises UnknownFormat for an unknown version."""
     meta = environment.open_db(b"meta", create=False)
     with environment.begin() as transaction:
         found = transaction.get(_FORMAT, db=meta)
@@ -75,7 +75,7 @@ def upgrade(environment: lmdb.Environment, path: Path) -> None:
 
 
 def read_config(transaction: Transaction, tables: Tables, path: Path) -> CollectionConfig:
-    """The stored configuration. Raises UnknownFormat where there is none."""
+    """Read the configuration. Raises UnknownFormat if there is none."""
     data = transaction.get(_CONFIG, db=tables.meta)
     if data is None:
         raise UnknownFormat(path, "no configuration")
@@ -83,25 +83,25 @@ def read_config(transaction: Transaction, tables: Tables, path: Path) -> Collect
 
 
 def write_config(transaction: Transaction, tables: Tables, config: CollectionConfig) -> None:
-    """Store the configuration and the version of the format."""
+    """Write the configuration and the format version."""
     transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=tables.meta)
     transaction.put(_CONFIG, dump_config(config), db=tables.meta)
 
 
 def read_counters(transaction: Transaction, tables: Tables) -> Counters:
-    """The stored counters."""
+    """Read the counters."""
     plain = orjson.loads(transaction.get(_STATE, b"{}", db=tables.meta))
     slots = {name: Slot(**slot) for name, slot in plain.pop("slots", {}).items()}
     return Counters(**plain, slots=slots)
 
 
 def write_counters(transaction: Transaction, tables: Tables, counters: Counters) -> None:
-    """Store the counters."""
+    """Write the counters."""
     transaction.put(_STATE, orjson.dumps(attrs.asdict(counters)), db=tables.meta)
 
 
 def read_fields(transaction: Transaction, tables: Tables) -> dict[str, FieldSchema]:
-    """The stored declarations of payload indexes."""
+    """Read the declared payload indexes, keyed by path."""
     plain = orjson.loads(transaction.get(_FIELDS, b"{}", db=tables.meta))
     return {path: read_field_schema(declared) for path, declared in plain.items()}
 
@@ -109,6 +109,6 @@ def read_fields(transaction: Transaction, tables: Tables) -> dict[str, FieldSche
 def write_fields(
     transaction: Transaction, tables: Tables, fields: Mapping[str, FieldSchema]
 ) -> None:
-    """Store the declarations of payload indexes."""
+    """Write the declared payload indexes."""
     plain = {path: field_schema_to_json(schema) for path, schema in fields.items()}
     transaction.put(_FIELDS, orjson.dumps(plain), db=tables.meta)

@@ -1,8 +1,8 @@
-"""Files that can be made again: a head that tells what is in them, and what is searched on a map.
+"""Derived files, which can be rebuilt: a header that describes them, and memory-mapped data.
 
-The first page holds a lead of 16 bytes of format, a checksum of the head and its size, and behind
-it the head as JSON. The head has the checksums of all that lies on the pages after it, so its own
-stands for the whole file.
+The first page has the format (16 bytes), the CRC-32 of the header and its size, and then the header
+as JSON. The header has the checksums of everything on the pages after it, so that its own checksum
+identifies the whole file.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _LEAD = Struct("<16sII")
 
 
 class Head(Protocol):
-    """What a head is read as."""
+    """The type that a header is parsed to."""
 
     @property
     def size(self) -> int:
-        """How many bytes the file must have."""
+        """The size in bytes that the file must have."""
 
 
 H = TypeVar("H", bound=Head)
@@ -38,9 +38,9 @@ H = TypeVar("H", bound=Head)
 
 @frozen
 class DerivedFormat:
-    """A kind of derived file: its name with its version, 16 bytes.
+    """A kind of derived file. `name` is its name and version, 16 bytes.
 
-    `damaged` makes the error about a file from a reason, which begins with the word `whose`.
+    `damaged` makes the exception for a path and a reason. Reasons begin with the word `whose`.
     """
 
     name: bytes
@@ -48,7 +48,7 @@ class DerivedFormat:
     whose: str
 
     def write_head(self, file: BinaryIO, head: Mapping[str, Any]) -> int:
-        """Put the head where it belongs in a file that is being written; returns its checksum."""
+        """Write the header at the start of a file that is being written; returns its checksum."""
         encoded = orjson.dumps(head)
         checksum = zlib.crc32(encoded)
         file.seek(0)
@@ -56,10 +56,10 @@ class DerivedFormat:
         return checksum
 
     def map(self, path: Path, read: Callable[..., H]) -> tuple[H, int, FileMap]:
-        """The head, which `read` makes of its fields, its checksum, and a map of the whole file.
+        """Map the whole file: the header, parsed by `read`, its checksum, and the map.
 
-        Raises the error of a damaged file unless the head is what was written, and the size right,
-        and OSError where that cannot be told.
+        Raises the exception made by `damaged` if the header is not what was written or the size is
+        wrong, and OSError if descriptors or maps have run out, so that this cannot be checked.
         """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

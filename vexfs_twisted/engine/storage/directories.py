@@ -1,7 +1,7 @@
-"""Directories of tables that lie side by side, each of which is there whole or bears a mark.
+"""Sibling directories of tables; incomplete and deleted ones are marked by a suffix of the name.
 
-The mark is the end of its name, so that it is there or not at any moment, and takes no room. A
-directory that bears none is never removed, whatever else there is or is not that names it.
+A rename sets or clears the mark, so this is atomic and takes no disk space. A directory without a
+mark is never removed, whether or not anything else refers to it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENDED = ".deleting"
 
 @frozen
 class MarkedEntry:
-    """The directories that there are, by their names without a mark."""
+    """The existing directories by their mark: complete, being created, deleted. Names lack it."""
 
     whole: frozenset[str]
     begun: frozenset[str]
@@ -38,7 +38,7 @@ class MarkedDirectories:
         self.path = path
 
     def list(self) -> MarkedEntry:
-        """Which there are."""
+        """List the directories."""
         names = [entry.name for entry in os.scandir(self.path) if entry.is_dir()]
         begun = {name.removesuffix(_BEGUN) for name in names if name.endswith(_BEGUN)}
         ended = {name.removesuffix(_ENDED) for name in names if name.endswith(_ENDED)}
@@ -46,40 +46,40 @@ class MarkedDirectories:
         return MarkedEntry(frozenset(whole), frozenset(begun), frozenset(ended))
 
     def whole(self, name: str) -> Path:
-        """Where a directory lies that bears no mark."""
+        """The path of a directory without a mark."""
         return self.path / name
 
     def begun(self, name: str) -> Path:
-        """Where one is made."""
+        """The path of a directory while it is being created."""
         return self.path / (name + _BEGUN)
 
     def ended(self, name: str) -> Path:
-        """Where one lies that is deleted."""
+        """The path of a directory that is marked as deleted."""
         return self.path / (name + _ENDED)
 
     def complete(self, name: str) -> None:
-        """Take the mark from one that has been made, all of it durable."""
+        """Clear the mark of a directory that has been created; its contents must be durable."""
         self._move(self.begun(name), self.whole(name))
 
     def end(self, name: str) -> None:
-        """Mark one as deleted. What is open of it stays open."""
+        """Mark a directory as deleted. Its open files stay open."""
         self._move(self.whole(name), self.ended(name))
 
     def restore(self, name: str) -> None:
-        """Take back `end`."""
+        """Undo `end`."""
         self._move(self.ended(name), self.whole(name))
 
     def rename(self, old: str, new: str) -> None:
-        """Give a directory another name."""
+        """Rename a directory."""
         self._move(self.whole(old), self.whole(new))
 
     def remove_begun(self, name: str) -> None:
-        """Remove one that has not been completed."""
+        """Remove a directory that has not been completed."""
         shutil.rmtree(self.begun(name))
         sync_directory(self.path)
 
     def remove_ended(self, name: str) -> None:
-        """Remove one that is marked as deleted."""
+        """Remove a directory that is marked as deleted."""
         shutil.rmtree(self.ended(name))
         sync_directory(self.path)
 

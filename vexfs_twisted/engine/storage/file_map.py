@@ -1,6 +1,6 @@
-"""Files mapped read-only, each for as long as an array lies on it.
+"""Read-only file maps that live as long as any numpy array on them.
 
-In place of the mmap of the standard library, which keeps a descriptor open for every map.
+Used in place of the standard library's mmap, which keeps a descriptor open for every map.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _FAILED = ctypes.c_void_p(-1).value
 
 
 class FileMap:
-    """The first `size` bytes of a file, which must be as long, mapped and shared.
+    """The first `size` bytes of a file, mapped shared. The file must be at least that long.
 
-    The map holds no descriptor. It ends with the last array that lies on it, so reading one never
-    faults but where the file was cut off meanwhile.
+    The map holds no descriptor. It is unmapped with the last array on it, so reading an array
+    faults only if the file was truncated meanwhile.
     """
 
     def __init__(self, descriptor: int, size: int) -> None:
-        """Map the file; the descriptor is not needed any more then. Raises OSError."""
+        """Map the file. The descriptor may be closed afterwards. Raises OSError."""
         self._size = size
         self._unmap = _libc().munmap
         self._address = _libc().mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
@@ -39,7 +39,7 @@ class FileMap:
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """What numpy makes a read-only array of that keeps the map; see its array interface."""
+        """numpy's array interface: a read-only array that keeps the map alive."""
         return {
             "version": 3,
             "shape": (self._size,),
@@ -48,7 +48,7 @@ class FileMap:
         }
 
     def array(self, dtype: DTypeLike, count: int = -1, offset: int = 0) -> NDArray[Any]:
-        """`count` values from byte `offset` on, all of them for -1, on the map, read-only."""
+        """A read-only array of `count` values from byte `offset` on; -1 for all up to the end."""
         item = np.dtype(dtype)
         whole = np.asarray(self)[offset:]
         nbytes = len(whole) // item.itemsize * item.itemsize if count < 0 else count * item.itemsize
@@ -57,13 +57,13 @@ class FileMap:
         return whole[:nbytes].view(item)
 
     def advise(self, advice: int) -> None:
-        """Tell the kernel what to count on; see madvise(2). Raises OSError."""
+        """Call madvise(2) on the whole map. Raises OSError."""
         if _libc().madvise(self._address, self._size, advice) != 0:
             raise _last_error()
 
 
 def map_of(array: NDArray[Any]) -> FileMap | None:
-    """The map that an array lies on, if it lies on one."""
+    """The map that an array is a view of, or None."""
     base: Any = array
     while base is not None and not isinstance(base, FileMap):
         base = getattr(base, "base", None)

@@ -1,4 +1,4 @@
-"""Making files and directories durable. Every function blocks until the disk has it."""
+"""Durable writes of files and directories. Every function blocks until the data is on disk."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import lmdb
 from ...model.errors import StorageFull
 
 DRAFT_SUFFIX = ".new"
-"""What is appended to the name of a file until it is complete."""
+"""The suffix of a file's name until the file is complete."""
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LITTLE_ROOM = 1 << 20
 
 
 def reserve(path: Path, size: int, offset: int = 0) -> None:
-    """Give a file, made where it is missing, `size` bytes of the device from `offset` on.
+    """Allocate `size` bytes of disk space from `offset` on; creates the file if it is missing.
 
-    What is there stays as it is, and what is not reads as zeros. Raises OSError.
+    Existing data is kept, and the rest reads as zeros. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -35,12 +35,12 @@ def reserve(path: Path, size: int, offset: int = 0) -> None:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn errors that mean no room is left on the device of `path` into StorageFull."""
+    """Translate errors that mean that the device of `path` is full to StorageFull."""
     try:
         yield
     except (OSError, lmdb.Error) as error:
         number = error.code if isinstance(error, lmdb.Error) else error.errno
-        # LMDB calls a write that was cut short an input/output error, whatever cut it short.
+        # LMDB reports every short write as EIO, whatever the reason.
         is_full = number in _NO_ROOM or (number == errno.EIO and _has_no_room(path))
         if not is_full:
             raise
@@ -54,10 +54,9 @@ def _has_no_room(path: Path) -> bool:
 
 @contextmanager
 def synced_directory(path: Path) -> Iterator[None]:
-    """Make what the block does to the entries of a directory durable.
+    """Make the changes that the block makes to a directory's entries durable.
 
-    Whatever that takes is there before the block begins: it does not fail for want of a descriptor
-    when all is done.
+    The descriptor is opened before the block, so the sync cannot fail for lack of one after it.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -74,7 +73,7 @@ def sync_directory(path: Path) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove a directory durably; what is gone already is no error."""
+    """Remove a directory tree durably; idempotent."""
     while path.exists():
         with suppress(FileNotFoundError):
             shutil.rmtree(path)
@@ -91,14 +90,14 @@ def sync_file(path: Path) -> None:
 
 
 def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
-    """Put a whole file in place at once: it is there complete, or it is as it was."""
+    """Write a whole file atomically: afterwards it is complete, or unchanged on an error."""
     with written_durably(path) as file:
         file.writelines(pieces)
 
 
 @contextmanager
 def written_durably(path: Path) -> Iterator[BinaryIO]:
-    """Put a file in place at once, with what the block writes into it; nothing if it raises."""
+    """Replace a file atomically by what the block writes; unchanged if the block raises."""
     draft = path.with_name(path.name + DRAFT_SUFFIX)
     with synced_directory(path.parent):
         try:

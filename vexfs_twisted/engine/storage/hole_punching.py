@@ -1,8 +1,8 @@
-"""Room that dead rows take, given back to the device, where a file may have holes.
+"""Hole punching: gives the disk space of dead rows back, on file systems where that is safe.
 
-A hole is read as zeros, and on the file systems that disks have it takes no room by being read. On
-others, such as tmpfs, the first read of a page of a map gives it room, and where there is none left
-the kernel ends the process. There a file must have all the room that is ever read.
+A hole reads as zeros, and on disk file systems reading it allocates nothing. On others, such as
+tmpfs, the first read of a page through a map allocates it, and the kernel kills the process if no
+space is left. There, a file must have all space allocated that is ever read.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _PLAIN = frozenset(
         0xCA451A4E,  # bcachefs
     }
 )
-"""The file systems, as statfs(2) numbers them, on which reading a hole is known to take no room."""
+"""statfs(2) numbers of the file systems on which reading a hole is known to allocate nothing."""
 
 
 def may_have_holes(directory: Path) -> bool:
-    """Whether holes of files in a directory can be read, whatever room is left on the device.
+    """Whether holes of files in a directory can be read safely even if the device is full.
 
-    On a file system that is not known, such as an overlay over another one, it is tried out.
+    On an unknown file system, such as an overlay over another one, this is tested on a file.
     """
     found = ctypes.create_string_buffer(_STATFS_BYTES)
     if _function("statfs")(os.fsencode(directory), found) != 0:
@@ -53,9 +53,9 @@ def may_have_holes(directory: Path) -> bool:
 
 
 def _is_read_for_nothing(directory: Path) -> bool:
-    """Whether a hole takes no room when it is read through a map; False where it cannot be tried.
+    """Whether reading a hole through a map allocates nothing; False if that cannot be tested.
 
-    The kernel reads it on its way into a pipe, so that no room is an error and not the end.
+    The kernel reads it while writing to a pipe, so that lack of space is an error, not SIGBUS.
     """
     source, target = os.pipe()
     try:
@@ -72,9 +72,9 @@ def _is_read_for_nothing(directory: Path) -> bool:
 
 
 def holes(is_free: NDArray[np.bool_], offset: int, row_size: int) -> Iterator[tuple[int, int]]:
-    """Where in a file whole pages belong to free rows alone: the offset and size of each hole.
+    """The offset and size in bytes of each run of whole pages that have free rows only.
 
-    `is_free`, shape [rows], tells of rows of `row_size` bytes, of which the first is at `offset`.
+    `is_free` has shape [rows]. Rows have `row_size` bytes; the first one is at `offset`.
     """
     edges = np.flatnonzero(np.diff(is_free.view(np.int8), prepend=0, append=0))
     first = offset + edges[0::2] * row_size
@@ -86,7 +86,7 @@ def holes(is_free: NDArray[np.bool_], offset: int, row_size: int) -> Iterator[tu
 
 
 def punch(descriptor: int, offset: int, size: int) -> bool:
-    """Free a part of a file, which reads as zeros from now on; False where that cannot be done.
+    """Deallocate a part of a file, which then reads as zeros; False if that is not supported.
 
     Releases the GIL. Raises OSError.
     """

@@ -1,7 +1,7 @@
-"""Keys of the tables: point ids and row numbers as bytes that sort as they should.
+"""Keys of the tables: order-preserving encodings of point ids and row numbers.
 
-An id is a tag byte and big-endian content, so that integers come first and each kind is in its own
-order. A row number is eight big-endian bytes; the same bytes are the value kept under an id.
+An id is a tag byte and big-endian content, so that integers come first and each kind sorts in its
+own order. A row number is eight big-endian bytes; the same bytes are the value stored for an id.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UUID = b"\x01"
 
 
 def encode_id(point_id: PointId) -> bytes:
-    """The key of one id."""
+    """Encode one id."""
     if isinstance(point_id, int):
         return _INTEGER + point_id.to_bytes(8, "big")
     return _UUID + bytes.fromhex(point_id.replace("-", ""))
@@ -37,7 +37,7 @@ def decode_id(key: bytes) -> PointId:
 
 
 def encode_ids(ids: Sequence[PointId]) -> list[bytes]:
-    """The keys of many ids, in order; all-integer sequences are encoded in one sweep."""
+    """The keys of many ids, in order; sequences of integers only are encoded vectorized."""
     if not ids:
         return []
     if not isinstance(ids[0], int) or not isinstance(ids[-1], int):

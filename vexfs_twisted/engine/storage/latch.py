@@ -1,4 +1,4 @@
-"""A latch that many pass at once and one may close for a moment."""
+"""A latch: shared by many readers, or held exclusively by one thread."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from threading import Condition
 
 
 class LatchClosed(Exception):
-    """The latch has been closed for good."""
+    """The latch has been closed; it cannot be opened again."""
 
 
 class Latch:
-    """Lets readers through until somebody needs them all outside.
+    """A shared/exclusive latch. A waiting exclusive holder keeps new readers out. Thread-safe.
 
-    Whoever is inside must not enter again: it might wait for one who waits for it to leave.
+    Not reentrant: a reader that enters again can deadlock with a holder that waits for it to leave.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Latch:
         self._is_closed = False
 
     def enter(self) -> None:
-        """Go in, after waiting for whoever holds the latch. Raises LatchClosed."""
+        """Acquire the latch shared; waits while it is held exclusively. Raises LatchClosed."""
         with self._condition:
             while self._is_held:
                 self._condition.wait()
@@ -32,7 +32,7 @@ class Latch:
             self._inside += 1
 
     def leave(self) -> None:
-        """Go out again."""
+        """Release the shared latch."""
         with self._condition:
             self._inside -= 1
             if not self._inside:
@@ -40,7 +40,7 @@ class Latch:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Wait until nobody is inside and let nobody in for the time of the block."""
+        """Hold the latch exclusively for the block, after waiting for all readers to leave."""
         with self._condition:
             while self._is_held:
                 self._condition.wait()
@@ -54,7 +54,7 @@ class Latch:
 
     @contextmanager
     def held_if_empty(self) -> Iterator[bool]:
-        """Hold the latch for the block if nobody is inside nor holds it; gives whether it is."""
+        """Hold the latch exclusively for the block if it is free; yields whether it was."""
         with self._condition:
             is_ours = not (self._inside or self._is_held)
             self._is_held |= is_ours
@@ -65,13 +65,14 @@ class Latch:
                 self._open_again()
 
     def check_open(self) -> None:
-        """Raise LatchClosed when the latch has been closed; for those who enter by another lock."""
+        """Raise LatchClosed if the latch is closed; for callers that are protected by another lock.
+        """
         with self._condition:
             if self._is_closed:
                 raise LatchClosed
 
     def close(self) -> None:
-        """Let nobody in any more; those inside finish."""
+        """Refuse new readers; those inside finish."""
         with self._condition:
             self._is_closed = True
 

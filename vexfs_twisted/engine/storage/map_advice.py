@@ -1,6 +1,6 @@
-"""What the kernel is told about maps of files: what to keep in memory, and what not to count on.
+"""madvise(2) for file maps: which to read ahead, and which to read page by page.
 
-Nothing is locked: the page cache stays what it is, so more data than memory is slow and not an end.
+Nothing is locked in memory. The page cache decides, so more data than memory is slow but works.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _ADVICE = {
 
 
 def memory_placement(memory: Memory | None, on_disk: bool | None) -> Memory | None:
-    """Where something is to be kept: `memory` counts, or else whether it is to be on disk."""
+    """The placement that two options ask for: `memory` if it is given, else cold for `on_disk`."""
     if memory is not None:
         return memory
     return Memory.COLD if on_disk else None
 
 
 def advise(mapped: NDArray[Any], memory: Memory | None) -> None:
-    """Tell the kernel about the whole map that an array lies on; nothing where it is all one.
+    """Advise the kernel on the whole map that an array is a view of; no-op for None or no map.
 
-    Cold: pages are read as they are touched, and none around them. Cached or pinned: all of it is
-    read in the background.
+    Cold: pages are read when they are accessed, without read-ahead. Cached or pinned: the whole map
+    is read in the background.
     """
     if memory is None:
         return
     found = map_of(mapped)
     if found is not None:
-        # Advice that a kernel or a file system does not take changes nothing.
+        # Advice that the kernel or file system refuses has no effect.
         with suppress(OSError):
             found.advise(_ADVICE[memory])

@@ -1,4 +1,4 @@
-"""How many descriptors collections hold open together."""
+"""Limits the descriptors that all collections together hold open."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _ENDLESS = 1 << 20
 
 
 def descriptors_for_collections() -> int:
-    """How many descriptors collections may hold open of those that the process may have now.
+    """How many of the process's descriptors, by its present limit, collections may hold open.
 
-    Three in eight are kept for connections, for what is written in the background and for the rest
-    of the process. An open collection has about as many memory maps as descriptors, so they take
-    half of these at most.
+    Three eighths are kept for connections, background writes and the rest of the process. An open
+    collection has about as many memory maps as descriptors, so the number is also at most half the
+    limit of maps.
     """
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
@@ -27,25 +27,25 @@ def descriptors_for_collections() -> int:
 
 
 class Closable(Protocol):
-    """Files that belong together, and that are opened again when they are needed."""
+    """A group of files that can be closed while idle, and is reopened on demand."""
 
     @property
     def descriptors(self) -> int:
-        """How many descriptors they take at most."""
+        """The most descriptors that the group takes."""
 
     @property
     def last_used(self) -> float:
-        """When they were used last, by the monotonic clock."""
+        """When the group was last used, in seconds of the monotonic clock."""
 
     def close_idle(self) -> bool:
-        """Close them if nobody uses them; whether they were open and are closed now."""
+        """Close the group if it is idle; returns whether it was open and is now closed."""
 
 
 class OpenFiles:
-    """The open files of all collections, `most` descriptors together. Any thread may call.
+    """The open files of all collections, limited to `most` descriptors together. Thread-safe.
 
-    Where there would be more, those that have not been used for longest are closed. Files in use
-    never are, so that there may be more for a while.
+    Above the limit, the least recently used groups are closed. Groups in use never are, so the
+    limit can be exceeded for a while.
     """
 
     def __init__(self, most: int = sys.maxsize) -> None:
@@ -56,37 +56,37 @@ class OpenFiles:
 
     @property
     def count(self) -> int:
-        """How many descriptors the open files take at most."""
+        """The most descriptors that the open files take."""
         return self._count
 
     def make_room(self, wanted: int) -> None:
-        """Close what is idle as far as it takes to open so many descriptors more.
+        """Close idle groups as needed to open `wanted` more descriptors.
 
-        An eighth of all are closed at a time, so that this is not looked for at every opening.
+        At least an eighth of the limit is freed at a time, so that not every opening searches.
         """
         if self._count + wanted > self._most:
             self._close(self._count + wanted - (self._most - self._most // 8))
 
     def relieves(self, error: Exception) -> bool:
-        """Close whatever is idle if descriptors or maps have run out; whether there was any.
+        """If descriptors or maps have run out, close all idle groups; whether there were any.
 
-        Then what has failed with `error` is worth another try.
+        If so, retry the call that failed with `error`.
         """
         return is_exhausted(error) and self._close(sys.maxsize) > 0
 
     def opened(self, files: Closable) -> None:
-        """Take note of files that are open now, or of how many descriptors they take."""
+        """Register a group that is open, or update its number of descriptors."""
         with self._lock:
             self._count += files.descriptors - self._open.get(files, 0)
             self._open[files] = files.descriptors
 
     def closed(self, files: Closable) -> None:
-        """Take note of files that are closed now."""
+        """Unregister a group that is closed."""
         with self._lock:
             self._count -= self._open.pop(files, 0)
 
     def _close(self, wanted: int) -> int:
-        """Close idle files, those used last at the end, until `wanted` descriptors are free."""
+        """Close idle groups, least recently used first, until `wanted` descriptors are free."""
         with self._lock:
             ordered = sorted(self._open, key=lambda files: files.last_used)
         closed = 0

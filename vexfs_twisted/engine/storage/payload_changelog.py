@@ -1,7 +1,7 @@
-"""Which rows have had their payload changed where they are.
+"""The payload changelog: which rows had their payload changed in place.
 
-Whatever is derived from payloads, in memory or in files, follows new rows by their numbers, and
-changed ones by this log.
+Data derived from payloads, in memory or in files, finds new rows by their numbers and changed rows
+by this log.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _FEW = 4
 
 @frozen
 class PayloadChange:
-    """The rows, ascending, whose payload was changed by update `operation`, or since the last one.
+    """The rows, ascending, whose payload was changed by update `operation`.
 
-    The last one is the touch before it in the log.
+    A compacted entry has the changes of all operations since the entry before it in the log.
     """
 
     operation: int
@@ -31,30 +31,30 @@ class PayloadChange:
 
 @frozen
 class PayloadChangelog:
-    """The latest payload changes in order; complete for the operations from number `begin` on.
+    """The latest payload changes in order; complete from operation `begin` on. Immutable.
 
-    Where there are many, older ones are put together. What is told of a time long ago may then name
-    rows that were touched a little earlier, a quarter more than were touched since at most.
+    Older entries are compacted when there are many. Answers for operations long ago may then have
+    rows that were changed a little earlier, at most a quarter more than were changed since.
     """
 
     begin: int
     touches: tuple[PayloadChange, ...] = ()
 
     def since(self, operation: int) -> Rows | None:
-        """The rows, ascending, touched by operations from this one on; None: not known any more."""
+        """The rows, ascending, changed by this operation or later; None before `begin`."""
         if operation < self.begin:
             return None
         later = [touch.rows for touch in self.touches if touch.operation >= operation]
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *later]))
 
     def most_since(self, operation: int) -> int | None:
-        """How many rows `since` has at most, for less work."""
+        """An upper bound for the length of `since`, which is cheaper; None before `begin`."""
         if operation < self.begin:
             return None
         return sum(len(touch.rows) for touch in self.touches if touch.operation >= operation)
 
     def extended(self, touch: PayloadChange) -> PayloadChangelog:
-        """The log with a newer touch at its end, cut to what is worth keeping."""
+        """The log with a newer change appended, compacted and trimmed to its limits."""
         kept = (*self.touches, touch)
         if len(kept) > _MOST_ENTRIES:
             kept = tuple(_thinned(kept))
@@ -66,9 +66,9 @@ class PayloadChangelog:
 
 
 def _thinned(touches: Sequence[PayloadChange]) -> Iterator[PayloadChange]:
-    """The changes, neighbours as one where together they have few rows beside all newer ones.
+    """Compact the log: joins neighbours that together have few rows compared to all newer ones.
 
-    What is left is in number a multiple of the logarithm of how many rows there are.
+    The number of entries left is proportional to the logarithm of the number of rows.
     """
     newer = sum(len(touch.rows) for touch in touches)
     group: list[PayloadChange] = []

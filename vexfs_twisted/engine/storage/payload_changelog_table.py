@@ -1,8 +1,8 @@
-"""The payload changelog in its table, so that files derived from payloads are brought up to date.
+"""The payload changelog in the table `touches`, used to update files derived from payloads.
 
-Every commit leaves in the table just the changes that its state has: under the operation, eight
-big-endian bytes, the rows. Layout of those: the first row, eight bytes; the size of a gap in bytes,
-one; the gaps between each row and the next, in integers of that size. All little-endian.
+After every commit the table has exactly the changes of its state. The key is the operation, eight
+big-endian bytes; the value is the rows: the first row, eight bytes; the size of a gap in bytes, one
+byte; the gaps between consecutive rows, integers of that size. Values are little-endian.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _HEAD = Struct("<QB")
 
 
 def read_payload_changes(transaction: Transaction, tables: Tables, begin: int) -> PayloadChangelog:
-    """The stored log, which is complete from operation `begin` on."""
+    """Read the log, which is complete from operation `begin` on."""
     with transaction.cursor(tables.touches) as cursor:
         touches = [PayloadChange(_KEY.unpack(key)[0], _decoded(value)) for key, value in cursor]
     return PayloadChangelog(begin, tuple(touches))
@@ -29,7 +29,7 @@ def read_payload_changes(transaction: Transaction, tables: Tables, begin: int) -
 def write_payload_changes(
     transaction: Transaction, tables: Tables, before: PayloadChangelog, after: PayloadChangelog
 ) -> None:
-    """Put the log `after` in the place of the log `before`, which is in the table."""
+    """Replace the log `before`, which is in the table, by `after`; writes the difference only."""
     if after is before:
         return
     known = {touch.operation: touch for touch in before.touches}

@@ -1,4 +1,4 @@
-"""Arrays by row number that take memory only for the rows that are written to."""
+"""Arrays indexed by row number; memory is allocated only for pages that are written to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 def rows_of_zeros(count: int, kind: str) -> NDArray[Any]:
-    """Zeros, shape [count], writable.
+    """Zeros of the dtype `kind`, shape [count], writable, in an anonymous private map.
 
-    Row numbers only grow, so that most rows of a long-lived collection are dead. `numpy.zeros`
-    would fill the whole array wherever malloc has room in its heap.
+    Row numbers only grow, so most rows of a long-lived collection are dead. `numpy.zeros` would
+    write to the whole array whenever malloc takes it from its heap.
     """
     dtype = np.dtype(kind)
     pages = mmap(-1, max(count * dtype.itemsize, 1), flags=MAP_PRIVATE | MAP_ANONYMOUS)

@@ -1,4 +1,4 @@
-"""Sets of rows as filters compute with them: few as numbers, many as a mask."""
+"""Sets of rows for filters: sparse ones as row numbers, dense ones as a mask."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ RowNumbers: TypeAlias = NDArray[np.uint32]
 Mask: TypeAlias = NDArray[np.bool_]
 
 _SPARSE = 64
-"""A set with fewer than one row in so many is kept as numbers."""
+"""A set with fewer than one row in this many is stored as numbers."""
 
 _PROBED = 256
-"""For fewer than one row in so many, numbers are searched rather than made a mask of."""
+"""Lookups of fewer than one row in this many use binary search instead of building a mask."""
 
 FIRST_LOOK = 4096
-"""So many rows, at least, are looked at first for the first ones of a set."""
+"""The least number of rows that the first step of a search for the first rows of a set scans."""
 
 
 class RowSet:
-    """An immutable set of rows below `size`. Used by one thread.
+    """An immutable set of rows below `size`. Not thread-safe: it caches representations.
 
-    It has at least one of the forms `_numbers`, ascending, `_mask`, shape [size], and `_bits`, and
-    keeps those that it was asked for.
+    At least one of `_numbers`, ascending, `_mask`, shape [size], and `_bits` is set; others are
+    computed on demand and kept.
     """
 
     __slots__ = ("_bits", "_mask", "_numbers", "size")
@@ -46,12 +46,12 @@ class RowSet:
 
     @classmethod
     def of_bitmap(cls, bits: Bitmap, size: int) -> RowSet:
-        """The rows below `size`, for which there is room, that are in a bitmap with no others."""
+        """The rows of a bitmap that has no rows from `size` on and capacity for `size` rows."""
         return cls(size, bits=bits)
 
     @classmethod
     def of_mask(cls, mask: Mask) -> RowSet:
-        """The rows that are in a mask."""
+        """The rows whose element of the mask is true."""
         return cls(len(mask), mask=mask)
 
     @classmethod
@@ -61,12 +61,12 @@ class RowSet:
 
     @classmethod
     def gathered(cls, pieces: Sequence[RowNumbers | Rows], size: int) -> RowSet:
-        """The rows of all the pieces, in any order and some maybe more than once."""
+        """The rows of all pieces, which may be unordered and have duplicates."""
         rows = pieces[0] if len(pieces) == 1 else np.concatenate([_NO_ROWS, *pieces])
         if _SPARSE * len(rows) < size:
             return cls.of_numbers(np.unique(rows), size)
         mask = np.zeros(size, dtype=np.bool_)
-        # As an index, what is not of the machine's own type takes three times as long.
+        # Indexing with another dtype than intp takes three times as long.
         mask[rows.astype(np.intp)] = True
         return cls.of_mask(mask)
 
@@ -77,12 +77,12 @@ class RowSet:
 
     @property
     def is_few(self) -> bool:
-        """Whether the rows are at hand as numbers."""
+        """Whether the row numbers are already computed."""
         return self._numbers is not None
 
     @property
     def is_everything(self) -> bool:
-        """Whether all rows below `size` are known to be in."""
+        """Whether the set is known to have all rows below `size`."""
         return self._bits is not None and self._bits.count == self.size
 
     def numbers(self) -> Rows:
@@ -107,7 +107,7 @@ class RowSet:
         return np.concatenate(found)
 
     def mask(self) -> Mask:
-        """Which rows are in, shape [size]. Not to be changed."""
+        """Membership of each row, shape [size]. Must not be changed."""
         if self._mask is None:
             if self._bits is not None:
                 self._mask = self._bits.mask(self.size)
@@ -117,7 +117,7 @@ class RowSet:
         return self._mask
 
     def has(self, rows: Rows) -> Mask:
-        """Which of `rows`, in any order, are in."""
+        """Which of `rows`, in any order, are in the set."""
         if self._mask is None and _PROBED * len(rows) < self.size:
             if self._bits is not None:
                 return self._bits.has(rows)
@@ -125,7 +125,7 @@ class RowSet:
         return self.mask()[rows]
 
     def where(self, chosen: Mask) -> RowSet:
-        """The rows of which `chosen`, in the order of `numbers`, is true."""
+        """The rows selected by `chosen`, a mask in the order of `numbers`."""
         return RowSet.of_numbers(self.numbers()[chosen], self.size)
 
     def __and__(self, other: RowSet) -> RowSet:

@@ -1,7 +1,7 @@
-"""What the table of rows holds: the version of a point, its id and its payload in one value.
+"""Values of the table `rows`: the version, the id and the payload of a point.
 
 Layout: the operation that wrote the point, eight bytes little-endian; the key of its id, whose
-first byte tells its length; the payload, JSON to the end.
+first byte determines its length; the payload, JSON up to the end.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _LEAST_SWEEP = 16
 
 
 def encode_values(version: int, keys: Iterable[bytes], payloads: Iterable[bytes]) -> list[bytes]:
-    """The values of the points that operation `version` writes."""
+    """Encode the points that operation `version` writes."""
     head = version.to_bytes(_VERSION_SIZE, "little")
     return [head + key + payload for key, payload in zip(keys, payloads, strict=True)]
 
 
 def with_payload(value: bytes, version: int, payload: bytes) -> bytes:
-    """The value of the same point once operation `version` has given it `payload`."""
+    """The value of the same point after operation `version` set its payload."""
     return version.to_bytes(_VERSION_SIZE, "little") + key_of(value) + payload
 
 
@@ -47,7 +47,7 @@ def payloads_of(values: Iterable[bytes]) -> list[bytes]:
 
 
 def heads_of(values: Sequence[bytes]) -> tuple[list[int], list[PointId]]:
-    """The versions and the ids of many rows, in order; of integer ids in one sweep."""
+    """The versions and ids of many rows, in order; integer ids are decoded vectorized."""
     if len(values) >= _LEAST_SWEEP:
         joined = b"".join([value[:_INTEGER_END] for value in values])
         heads = np.frombuffer(joined, dtype=_INTEGER_HEAD)

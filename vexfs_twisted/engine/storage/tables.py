@@ -1,4 +1,4 @@
-"""The LMDB environment of a collection: its tables, and how they are read in a transaction.
+"""The LMDB environment of a collection: its tables, and reads of them in a transaction.
 
 `meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
 key of its row; `rows` maps the key of a row to a value of `row_values`; `bits` holds the chunks of
@@ -26,7 +26,7 @@ FIRST_MAP_SIZE = 1 << 30
 _LARGEST_MAP_STEP = 1 << 34
 _MAX_READERS = 512
 _LOCK_BYTES = 36 << 10
-"""More than the table of so many readers takes."""
+"""More bytes than the table of `_MAX_READERS` readers takes."""
 
 _SPARE_READERS = 16
 _READAHEAD_LIMIT = 1 << 30
@@ -51,12 +51,12 @@ class Tables:
 def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     """Open the environment in the directory `path`. Raises lmdb.Error and OSError.
 
-    The map starts moderate, since address space is shared by all collections, and grows on demand.
-    A new environment is not durable before `sync_environment`, an old one at each commit.
+    The map starts small, since all collections share the address space, and grows on demand. A new
+    environment is durable after `sync_environment`, an existing one after each commit.
     """
     size = 0 if create else os.path.getsize(path / "data.mdb")
-    # LMDB writes it through a map, and makes it with a hole where readers will be: one that finds
-    # no room on the device then ends the process.
+    # LMDB creates this file with a hole for the reader table and writes it through a map: a write
+    # to the hole on a full device would kill the process.
     reserve(path / "lock.mdb", _LOCK_BYTES)
     environment = lmdb.open(
         os.fspath(path),
@@ -66,9 +66,9 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
         max_spare_txns=_SPARE_READERS,
         create=create,
         sync=not create,
-        # Read-ahead helps while a file fits in memory and hurts after.
+        # Read-ahead helps while a file fits in memory and hurts beyond that.
         readahead=size < _READAHEAD_LIMIT,
-        # Pages are not wiped before use: nothing but our own data was in that memory.
+        # Pages need not be cleared before use: that memory only ever had our own data.
         meminit=False,
     )
     _make_whole(path / "data.mdb", environment)
@@ -76,10 +76,10 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
 
 
 def _make_whole(path: Path, environment: lmdb.Environment) -> None:
-    """Make the file as long as it says it is.
+    """Extend a truncated file to the size that its header states.
 
-    Reading a map beyond the end of its file kills the process, and so may reading a hole; of a file
-    that was cut off, LMDB then finds empty pages instead and says so.
+    Reading a map beyond the end of its file kills the process, and so may reading a hole. With the
+    space allocated, LMDB finds empty pages in a truncated file and reports an error.
     """
     size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     found = os.path.getsize(path)
@@ -94,7 +94,8 @@ def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Table
 
 
 def grow_map(environment: lmdb.Environment) -> None:
-    """Make room for more data. No transaction of this process may be open."""
+    """Enlarge the map: doubles it, by 16 GiB at most. No transaction of this process may be open.
+    """
     size = environment.info()["map_size"]
     environment.set_mapsize(size + min(size, _LARGEST_MAP_STEP))
 
@@ -106,55 +107,55 @@ def sync_environment(path: Path) -> None:
 
 
 class TableReader:
-    """Reads of the points and rows in one transaction. Used by one thread at a time."""
+    """Reads points and rows in one transaction. Used by one thread at a time."""
 
     def __init__(self, transaction: Transaction, tables: Tables) -> None:
         self._transaction = transaction
         self._tables = tables
 
     def release(self) -> None:
-        """Let go of the transaction, which is over. Nothing is read any more."""
+        """Drop the reference to the finished transaction. No reads are allowed afterwards."""
         del self._transaction
 
     def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        """The id key and the row key of each point that exists among `keys`, in their order."""
+        """The id key and row key of each of `keys` whose point exists, in their order."""
         found = zip(keys, self._get_each(keys, self._tables.points), strict=True)
         return [(key, row_key) for key, row_key in found if row_key is not None]
 
     def find_rows(self, keys: Sequence[bytes]) -> Rows:
-        """The rows of the points that exist among the id keys `keys`, in their order."""
+        """The rows of the id keys whose points exist, in their order."""
         return decode_rows([row_key for _, row_key in self.find(keys)])
 
     def find_row(self, key: bytes) -> int | None:
-        """The row of the point with the id key `key`."""
+        """The row of the point with the id key `key`, or None."""
         found = self._transaction.get(key, db=self._tables.points)
         return None if found is None else int.from_bytes(found, "big")
 
     def last_key(self) -> bytes | None:
-        """The key of the last id in their order; None where there is no point."""
+        """The greatest id key; None if there are no points."""
         with self._transaction.cursor(self._tables.points) as cursor:
             return cursor.key() if cursor.last() else None
 
     def values(self, rows: Rows) -> list[bytes]:
-        """The values of `rows`, all of them live, in their order."""
+        """The values of `rows`, which must be live, in their order."""
         return self.values_at(encode_rows(rows))
 
     def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
-        """The values of the live rows that have the keys `row_keys`, in their order."""
+        """The values of live rows by their keys, in their order."""
         values = self._get_each(row_keys, self._tables.rows)
         return [value for value in values if value is not None]
 
     def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
-        # A cursor's getmulti lets go of the interpreter three times a key, each time to whoever
-        # is waiting for it; this does once, and takes less time besides.
+        # A cursor's getmulti releases the GIL three times per key, each time to whichever thread
+        # waits for it; get releases it once, and is faster too.
         get = self._transaction.get
         parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
         return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
 
     def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
-        """The values of the first of `rows`, all live, up to the one that brings them to `size`.
+        """The values of live `rows`, in order, until their sizes add up to `size` bytes.
 
-        Sizes are in bytes; each row counts `extra` more than its value.
+        The value that reaches `size` is included. Each row counts `extra` bytes more.
         """
         values: list[bytes] = []
         with self._transaction.cursor(self._tables.rows) as cursor:
@@ -167,9 +168,10 @@ class TableReader:
         return values
 
     def values_until(self, rows: Rows, size: int) -> list[bytes]:
-        """The values of the first of `rows`, all live, up to the one that brings them to `size`.
+        """The values of live `rows`, in order, until their sizes add up to `size` bytes.
 
-        For rows that are mostly wanted all: `values_within` is for those that are mostly not.
+        The value that reaches `size` is included. Faster than `values_within` if most rows are
+        read; that one is for limits that are reached early.
         """
         values: list[bytes] = []
         for value in self._get_each(encode_rows(rows), self._tables.rows):
@@ -181,13 +183,13 @@ class TableReader:
         return values
 
     def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The id key and row key of every point from the id key `start` on, in the order of ids."""
+        """The id key and row key of every point from the id key `start` on, in id order."""
         with self._transaction.cursor(self._tables.points) as cursor:
             if cursor.set_range(start) if start else cursor.first():
                 yield from cursor.iternext()
 
     def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """The first `limit` of `scan`."""
+        """The first `limit` entries of `scan`."""
         entries = self.scan(start)
         found = list(islice(entries, min(limit, _PAGE)))
         while len(found) < limit:
