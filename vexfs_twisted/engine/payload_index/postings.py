@@ -1,7 +1,7 @@
-"""What conditions find, before it is put together.
+"""Postings: the rows that satisfy a condition, evaluated lazily.
 
-To find where the rows lie is cheap, and tells how many there are. The rows themselves are put
-together when a filter comes to the condition, and only as far as it still has to know.
+Locating the rows in an index is cheap and gives their number. The set of rows is materialized when
+the filter evaluates the condition, and only for the rows that are still candidates.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..storage.row_sets import Mask, RowNumbers, RowSet
 from .sorted_values import Places, SortedValues
 
 _DENSE = 8
-"""Rows that are at least one in so many are made a mask of, though they are in order already."""
+"""Ordered rows become a mask too if they are at least one in this many."""
 
 _SPARSE = 64
-"""Rows that are fewer than one in so many are not sought among the values of all."""
+"""Rows that are fewer than one in this many are gathered rather than looked up by `places`."""
 
 
 class Postings(Protocol):
@@ -30,11 +30,11 @@ class Postings(Protocol):
 
     @property
     def count(self) -> int:
-        """About how many rows that are, seldom more."""
+        """An estimate of the number of rows, which is seldom exceeded."""
 
     @property
     def is_slow(self) -> bool:
-        """Whether rows are looked at one by one, so that other conditions should come first."""
+        """Whether rows are tested one by one, so that other conditions should come first."""
 
     def of(self, rows: RowSet) -> RowSet:
         """Those of `rows` that satisfy the condition."""
@@ -42,7 +42,7 @@ class Postings(Protocol):
 
 @frozen(eq=False)
 class ListedRows:
-    """Rows that are listed in `pieces`; `is_ordered` tells that there is one, which ascends."""
+    """Rows listed in `pieces`, with repeats; `is_ordered`: there is one piece, and it ascends."""
 
     pieces: Sequence[RowNumbers | Rows]
     is_ordered: bool = False
@@ -65,7 +65,7 @@ NOTHING = ListedRows([])
 
 @frozen(eq=False)
 class ValueSpan:
-    """The rows whose values lie in one span of all values in order."""
+    """The rows whose values are in one span of the sorted values."""
 
     held: SortedValues
     span: slice
@@ -73,11 +73,11 @@ class ValueSpan:
 
     @property
     def count(self) -> int:
-        """How many values that are."""
+        """The number of values in the span."""
         return int(self.span.stop - self.span.start)
 
     def of(self, rows: RowSet) -> RowSet:
-        """Those of `rows` that have such a value: each is looked up where rows have one value."""
+        """Those of `rows` with a value in the span; looked up by row if each has one."""
         is_sparse = _SPARSE * self.count < rows.size
         places = None if is_sparse else self.held.places
         if places is None:
@@ -91,7 +91,7 @@ class ValueSpan:
         return rows & RowSet.of_mask(mask)
 
     def _within(self, places: Places) -> Mask:
-        # What lies before the start wraps around to numbers past the count.
+        # Places before the start wrap around to numbers beyond the count.
         shifted = places - np.uint32(self.span.start) if self.span.start else places
         found: Mask = shifted < np.uint32(self.count)
         return found
@@ -106,7 +106,7 @@ class BitmapRows:
 
     @property
     def count(self) -> int:
-        """How many rows that are."""
+        """The number of rows in the bitmap."""
         return self.bitmap.count
 
     def of(self, rows: RowSet) -> RowSet:
@@ -116,7 +116,7 @@ class BitmapRows:
 
 @frozen(eq=False)
 class TestedRows:
-    """The rows that pass a test, about `count` at most."""
+    """The rows that pass a test; `count` is an approximate upper bound."""
 
     test: Callable[[Rows], Mask]
     count: int
@@ -136,12 +136,12 @@ class Complement:
 
     @property
     def count(self) -> int:
-        """How many rows the condition leaves at least."""
+        """A lower bound: `size` less the count of the condition."""
         return max(self.size - self.found.count, 0)
 
     @property
     def is_slow(self) -> bool:
-        """Whether the condition is."""
+        """Whether the condition is slow."""
         return self.found.is_slow
 
     def of(self, rows: RowSet) -> RowSet:
@@ -151,17 +151,17 @@ class Complement:
 
 @frozen(eq=False, slots=False)
 class _Combined:
-    """What is made of several conditions, `each`."""
+    """A combination of the conditions `each`."""
 
     each: Sequence[Postings]
 
     @cached_property
     def is_slow(self) -> bool:
-        """Whether one of the conditions is."""
+        """Whether one of the conditions is slow."""
         return any(found.is_slow for found in self.each)
 
     def _in_turn(self) -> list[Postings]:
-        """The conditions, the fast ones first and of those the ones that fewest rows satisfy."""
+        """The conditions in order of evaluation: fast ones first, then by ascending count."""
         return sorted(self.each, key=lambda found: (found.is_slow, found.count))
 
 
@@ -171,11 +171,11 @@ class Intersection(_Combined):
 
     @cached_property
     def count(self) -> int:
-        """As many as satisfy the most selective one."""
+        """The count of the most selective condition."""
         return min(found.count for found in self.each)
 
     def of(self, rows: RowSet) -> RowSet:
-        """Those of `rows` that satisfy every condition; each is held against what is left."""
+        """Those of `rows` that satisfy every condition; each is evaluated on the rows left."""
         for found in self._in_turn():
             checkpoint()
             rows = found.of(rows)
@@ -188,11 +188,11 @@ class Union(_Combined):
 
     @cached_property
     def count(self) -> int:
-        """As many as satisfy each, if none satisfies two."""
+        """The sum of the counts, which is exact if no row satisfies two conditions."""
         return sum(found.count for found in self.each)
 
     def of(self, rows: RowSet) -> RowSet:
-        """Those of `rows` that satisfy a condition; the slow ones come to what others miss."""
+        """Those of `rows` that satisfy a condition; slow ones only see rows not found yet."""
         first, *others = self._in_turn()
         joined = first.of(rows)
         for found in others:
@@ -209,11 +209,11 @@ class AtLeastOf(_Combined):
 
     @cached_property
     def count(self) -> int:
-        """As many as satisfy each, if none satisfies more than so many."""
+        """The sum of the counts over `least`: exact if every row found satisfies just so many."""
         return sum(found.count for found in self.each) // self.least
 
     def of(self, rows: RowSet) -> RowSet:
-        """Those of `rows` that satisfy so many."""
+        """Those of `rows` that satisfy at least `least` conditions."""
         counts = np.zeros(rows.size, dtype=np.uint32)
         for found in self.each:
             checkpoint()
@@ -222,7 +222,7 @@ class AtLeastOf(_Combined):
 
 
 def union(conditions: Iterable[Postings]) -> Postings:
-    """The rows that satisfy at least one of the conditions; what is listed is listed together."""
+    """The rows that satisfy at least one of the conditions; listed rows are joined to one list."""
     each = list(conditions)
     if len(each) == 1:
         return each[0]
@@ -234,6 +234,6 @@ def union(conditions: Iterable[Postings]) -> Postings:
 
 
 def intersection(conditions: Iterable[Postings]) -> Postings:
-    """The rows that satisfy every one of the conditions, of which there is at least one."""
+    """The rows that satisfy all conditions, of which there is at least one."""
     each = list(conditions)
     return each[0] if len(each) == 1 else Intersection(each)

@@ -1,4 +1,4 @@
-"""The ids of rows in memory, so that rows found by columns are put in the order of ids at once."""
+"""A cache of the id keys of rows, to sort rows found by columns in id order without table reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..storage.tables import TableReader
 from .row_snapshot import RowSnapshot
 
 Keys = NDArray[np.bytes_]
-"""Id keys, shape [rows]. Padded with zeros they sort as the keys themselves do."""
+"""Id keys, shape [rows]. Padding with zeros preserves their order."""
 
 _NARROW = f"S{INTEGER_KEY_SIZE}"
 _WIDE = f"S{UUID_KEY_SIZE}"
@@ -52,7 +52,7 @@ class RowIds:
         return cls(np.zeros(0, dtype=_NARROW), 0, 0, 0, 0)
 
     def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
-        """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
+        """The first `limit` of live `rows` from the id key `start` on, in id order."""
         first = rows.first(self._row_of(rows, start) if start else 0, limit)
         chosen = first[: first.searchsorted(self.ordered)]
         if self.ordered >= rows.size:
@@ -62,7 +62,7 @@ class RowIds:
         return self._least(np.concatenate((chosen, others)), start, limit)
 
     def _row_of(self, rows: RowSet, start: bytes) -> int:
-        """The first of `rows` below `ordered` from the id key `start` on, or where others start."""
+        """The first of `rows` below `ordered` with an id key from `start` on; else `ordered`."""
         numbers = rows.numbers()
         end = int(numbers.searchsorted(self.ordered))
         place = bisect_left(numbers, start, 0, end, key=self._key)
@@ -71,7 +71,7 @@ class RowIds:
     def extended(
         self, snapshot: RowSnapshot, rows: Rows, fresh: Rows, keys: Sequence[bytes]
     ) -> RowIds:
-        """These and the id keys of `fresh`, which are the last of the live `rows` of a moment."""
+        """These ids and the id keys of `fresh`, the last of the live `rows` of a snapshot."""
         is_wide = not self._is_narrow or any(len(key) == UUID_KEY_SIZE for key in keys)
         ids = evolve(self, size=snapshot.next_row, operation=snapshot.operation)
         if ids.size > len(self.keys) or (is_wide and self._is_narrow):
@@ -100,9 +100,9 @@ class RowIds:
         return evolve(self, size=snapshot.next_row, ordered=0, operation=snapshot.operation)
 
     def _moved(self, rows: Rows, size: int, is_wide: bool) -> Keys:
-        """The keys of those of `rows` that are known here, with room for more than `size` rows.
+        """A copy of the known keys of `rows`, with capacity for more than `size` rows.
 
-        Rows that are dead take no memory any more: the system gives none before it is written to.
+        Dead rows take no memory any more: the kernel allocates a page when it is first written.
         """
         room = size + max(2 * len(rows), _LEAST_ROOM)
         keys: Keys = rows_of_zeros(room, _WIDE if is_wide else _NARROW)
@@ -114,7 +114,7 @@ class RowIds:
         return self.keys[row : row + 1].tobytes()
 
     def _least(self, rows: Rows, start: bytes, limit: int) -> Rows:
-        """What `first` tells, of rows whose ids are in any order."""
+        """The result of `first` for rows whose ids are in any order."""
         keys = self._order(rows)
         if start:
             reached = self._reached(keys, start)
@@ -129,7 +129,7 @@ class RowIds:
         return self.keys.dtype.itemsize == INTEGER_KEY_SIZE
 
     def _order(self, rows: Rows) -> NDArray[Any]:
-        """What sorts as the ids of `rows` do: the numbers themselves where all are integers."""
+        """Sort keys of `rows` in id order: the integers themselves (uint64) if all are."""
         found = self.keys[rows]
         if not self._is_narrow:
             return found
@@ -137,17 +137,17 @@ class RowIds:
         return np.ascontiguousarray(numbers).view(">u8").ravel().astype(np.uint64)
 
     def _reached(self, keys: NDArray[Any], start: bytes) -> NDArray[np.bool_]:
-        """Which of `keys`, as `_order` has them, are not before the id key `start`."""
+        """Which of `keys`, as returned by `_order`, are not before the id key `start`."""
         if not self._is_narrow:
             return np.asarray(keys >= start, dtype=np.bool_)
         if start[0]:
-            # A UUID, which comes after every integer.
+            # `start` is a UUID, which sorts after every integer.
             return np.zeros(len(keys), dtype=np.bool_)
         return np.asarray(keys >= np.uint64(int.from_bytes(start[1:], "big")), dtype=np.bool_)
 
 
 class RowIdCache:
-    """The ids of the rows of one collection, kept up to date. Any thread may use it.
+    """The ids of the rows of one collection, updated incrementally. Thread-safe.
 
     A row keeps its id for as long as it is live, and its number is never given out again, so newer
     ids serve an older snapshot too, with those of the rows that were dead by then.
@@ -158,7 +158,7 @@ class RowIdCache:
         self._lock = PatientLock()
 
     def at(self, snapshot: RowSnapshot) -> RowIds:
-        """The ids of all live rows of a committed moment."""
+        """The ids of all live rows of a committed snapshot."""
         with self._lock:
             known = self._known
             if snapshot.operation < known.operation:
@@ -170,7 +170,7 @@ class RowIdCache:
 
 
 def _followed(known: RowIds, snapshot: RowSnapshot) -> RowIds:
-    """The ids that are `known`, and those of the live rows that the moment has beside."""
+    """The ids `known`, extended by those of the newer live rows of the snapshot."""
     rows = snapshot.live.rows()
     fresh = rows[rows.searchsorted(known.size) :]
     expect(len(fresh) * _KEY_S)
@@ -178,10 +178,10 @@ def _followed(known: RowIds, snapshot: RowSnapshot) -> RowIds:
 
 
 def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:
-    """The id keys of `fresh`, which are the last of the live rows."""
+    """Read the id keys of `fresh`, the last of the live rows."""
     if 2 * len(fresh) < live_count:
         return list(map(key_of, tables.values(fresh)))
-    # Of most rows, the table of points tells without reading their payloads.
+    # For most of the rows, the table of points has the keys without reading payloads.
     pairs = tables.page(b"", sys.maxsize)
     rows = decode_rows([row for _, row in pairs])
     order = np.argsort(rows)[len(rows) - len(fresh) :]

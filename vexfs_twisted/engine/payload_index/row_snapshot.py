@@ -1,4 +1,4 @@
-"""What a read or a write asks of columns: for which moment they must answer."""
+"""The rows of a snapshot, which a lookup in columns must be valid for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 @frozen
 class RowSnapshot:
-    """The rows as a read sees them, or a write that is under way, a draft."""
+    """The rows as seen by a read, or by an uncommitted write batch."""
 
     operation: int
     next_row: int
@@ -29,9 +29,9 @@ class RowSnapshot:
         return self.live.mask(self.next_row)
 
     def changed_since(self, operation: int, next_row: int) -> Rows | None:
-        """The live rows, ascending, that are not as before `operation`, when `next_row` was next.
+        """The live rows, ascending, changed by `operation` or later, or numbered from `next_row`.
 
-        None when that is not known any more.
+        None if `operation` is before the begin of the payload changelog.
         """
         if operation == self.operation and not self.is_uncommitted:
             return _NO_ROWS

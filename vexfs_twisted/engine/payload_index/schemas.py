@@ -1,4 +1,4 @@
-"""Declared payload indexes: which there is for a path, and which values of a column it covers."""
+"""Declared payload indexes: the index of a path, and the values of a column that it has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .sorted_values import SortedValues
 _SLICE = 1024
 
 Fields = Mapping[str, FieldSchema]
-"""The declared indexes under their paths as spelled."""
+"""The declared indexes by their paths as spelled."""
 
 _PARTS = {
     FieldType.KEYWORD: ColumnPart.STRINGS,
@@ -31,12 +31,12 @@ _PARTS = {
 
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> PayloadPath:
-    """The path that is spelled so."""
+    """Parse a path; cached."""
     return PayloadPath.parse(text)
 
 
 def schemas_by_path(fields: Fields) -> dict[tuple[Step, ...], FieldSchema]:
-    """The declared indexes under their paths without a closing `[]`, which changes nothing."""
+    """The declared indexes by path without a closing `[]`, which does not matter for filters."""
     found: dict[tuple[Step, ...], FieldSchema] = {}
     for text, schema in fields.items():
         found.setdefault(array_steps(parsed(text).steps), schema)
@@ -44,15 +44,15 @@ def schemas_by_path(fields: Fields) -> dict[tuple[Step, ...], FieldSchema]:
 
 
 def schema_at(fields: Fields, steps: Sequence[Step]) -> FieldSchema | None:
-    """The index declared for that very path: one with a closing `[]` is another."""
+    """The index declared for exactly this path; a path with a closing `[]` is a different one."""
     schemas = (schema for text, schema in fields.items() if parsed(text).steps == tuple(steps))
     return next(schemas, None)
 
 
 def indexed_values(column: Column, kind: FieldType) -> SortedValues:
-    """What an index of that type holds of the column.
+    """The values of the column that an index of that type has.
 
-    UUIDs are codes of terms, of the first that spells each.
+    A UUID is represented by the code of the first term that spells it.
     """
     if kind is FieldType.INTEGER:
         return column.as_integers.parts[ColumnPart.INTEGERS]
@@ -66,7 +66,7 @@ def indexed_values(column: Column, kind: FieldType) -> SortedValues:
 
 
 def points_with_values(column: Column, kind: FieldType) -> int:
-    """The number of points of which an index of that type holds a value."""
+    """The number of points that have a value in an index of that type."""
     return len(np.unique(indexed_values(column, kind).rows))
 
 

@@ -1,4 +1,4 @@
-"""Values in order with the rows that have them: what every kind of column is made of."""
+"""Sorted pairs of values and rows: the structure of every part of a column."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Bounds = Range | DatetimeRange | ValuesCount
 
 @frozen(eq=False)
 class SortedValues:
-    """Pairs of a value and a row, each pair once, ascending by both: two arrays of shape [n]."""
+    """Distinct pairs of a value and a row, sorted by both: two arrays of shape [n]."""
 
     values: NDArray[Any]
     rows: RowNumbers
 
     @classmethod
     def of(cls, values: Any, rows: Any, dtype: Any) -> SortedValues:
-        """The pairs of `values` and `rows`, in any order and some maybe more than once."""
+        """Sort pairs, which may be in any order and have duplicates."""
         pairs = np.array(values, dtype=dtype), np.array(rows, dtype=np.uint32)
         order = np.lexsort(pairs[::-1])
         ordered, of_rows = pairs[0][order], pairs[1][order]
@@ -37,12 +37,15 @@ class SortedValues:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the arrays take, and `places` when there are as many rows."""
+        """Bytes of memory of the arrays, and of `places` if that has as many rows."""
         return int(self.values.nbytes + 2 * self.rows.nbytes)
 
     @cached_property
     def places(self) -> Places | None:
-        """The place among the values of each row, or one past them; None unless rows have one."""
+        """The position of each row's value, or `len(rows)` for none; uint32, shape [last row + 1].
+
+        None if a row has several values.
+        """
         count = len(self.rows)
         rows = self.rows.astype(np.intp)
         own = np.arange(count, dtype=np.uint32)
@@ -56,11 +59,11 @@ class SortedValues:
         return self.rows[span]
 
     def among(self, values: Sequence[Any]) -> list[RowNumbers]:
-        """The rows of each of `values` that there is, ascending."""
+        """The rows of each of `values` that occurs, each array ascending."""
         return [self.rows[span] for span in self.spans(values) if span.start < span.stop]
 
     def beside(self, values: Sequence[Any]) -> list[RowNumbers]:
-        """The rows that have other values than `values`: those before, between and after them."""
+        """The rows that have values other than `values`: those before, between and after them."""
         spans = sorted((span.start, span.stop) for span in self.spans(values))
         starts = [0, *(stop for _, stop in spans)]
         stops = [*(start for start, _ in spans), len(self.rows)]
@@ -68,14 +71,14 @@ class SortedValues:
         return [self.rows[start:stop] for start, stop in pairs if start < stop]
 
     def spans(self, values: Sequence[Any]) -> list[slice]:
-        """Where each of `values` lies."""
+        """The span of positions of each of `values`; empty if it does not occur."""
         wanted = np.array(values, dtype=self.values.dtype)
         starts = self.values.searchsorted(wanted, "left").tolist()
         stops = self.values.searchsorted(wanted, "right").tolist()
         return list(map(slice, starts, stops))
 
     def span(self, bounds: Bounds) -> slice:
-        """Where the values lie that are within every bound given. None are within NaN."""
+        """The span of the values within all given bounds; empty if a bound is NaN."""
         start, end = 0, len(self.values)
         if any(bound != bound for bound in (bounds.lt, bounds.gt, bounds.lte, bounds.gte)):
             return slice(0, 0)
@@ -90,7 +93,7 @@ class SortedValues:
         return slice(start, max(start, end))
 
     def folded(self, keep: Mask, fresh: SortedValues) -> SortedValues:
-        """The pairs of the rows in `keep`, and those of `fresh`, which has other rows."""
+        """The pairs of the rows in the mask `keep`, merged with those of `fresh`, of other rows."""
         kept = keep[self.rows]
         values, rows = self.values[kept], self.rows[kept]
         places = _places(values, rows, fresh)
@@ -111,15 +114,15 @@ class SortedValues:
         return self._integer_position(bound, lambda number: math.floor(number) + 1)
 
     def _float_position(self, bound: Number, side: Literal["left", "right"]) -> int:
-        """The position at that side of the floats that equal `bound`."""
+        """The position of `bound` among floats, on the given side of equal ones."""
         nearest = float(bound)
         if nearest != bound:
-            # No float equals that integer: those next to it are all below it, or all above.
+            # No float equals that integer; those equal to the nearest are all below or all above.
             side = "left" if nearest > bound else "right"
         return int(np.searchsorted(self.values, nearest, side))
 
     def _integer_position(self, bound: Number, limit_of: Any) -> int:
-        """The position of the first integer not below the limit; exact where floats are not."""
+        """The position of the first integer not below the limit; exact beyond 2**53 too."""
         if math.isinf(bound):
             return len(self.values) if bound > 0 else 0
         limit, range_ = limit_of(bound), np.iinfo(self.values.dtype)
@@ -131,9 +134,9 @@ class SortedValues:
 
 
 def _places(values: NDArray[Any], rows: RowNumbers, fresh: SortedValues) -> NDArray[np.intp]:
-    """Where each pair of `fresh` belongs among the pairs of `values` and `rows`, which are sorted.
+    """Insertion points of the pairs of `fresh` in the sorted pairs of `values` and `rows`.
 
-    By bisection of all at once: between those of the same value, by row.
+    A vectorized bisection by row among the pairs of equal value.
     """
     low = np.searchsorted(values, fresh.values, "left")
     high = np.searchsorted(values, fresh.values, "right")

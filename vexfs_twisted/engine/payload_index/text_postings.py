@@ -1,4 +1,4 @@
-"""The tokens of a column's strings: what a text index has beside the strings themselves."""
+"""Postings of the tokens of a column's strings, for text indexes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _BYTES_A_TOKEN = 128
 
 @frozen(eq=False)
 class TextPostings:
-    """Which rows have which token, by the options of one text index. For any thread.
+    """Which rows have which token, by the options of one text index. Immutable and thread-safe.
 
-    `strings` pairs places among `terms` with rows, `postings` numbers of the `vocabulary`.
+    `strings` are pairs of a position in `terms` and a row, `postings` pairs of a token's number in
+    `vocabulary` and a row.
     """
 
     options: TextOptions
@@ -37,11 +38,11 @@ class TextPostings:
 
     @classmethod
     def of(cls, options: TextOptions, terms: Sequence[str], strings: SortedValues) -> TextPostings:
-        """The tokens of `strings`, whose `terms` are distinct."""
+        """Tokenize `strings`; `terms` are distinct, and each is tokenized once."""
         batch = reader_of(options).tokens_of_many(terms)
         numbers = {token: number for number, token in enumerate(batch.vocabulary)}
         counts = np.diff(batch.offsets)[strings.values]
-        # The tokens of each string, one string after the other, and its row with each of them.
+        # The tokens of all strings concatenated, each with the row of its string.
         starts = batch.offsets[:-1][strings.values] - (np.cumsum(counts) - counts)
         tokens = batch.ids[np.repeat(starts, counts) + np.arange(counts.sum())]
         rows = np.repeat(strings.rows, counts)
@@ -49,15 +50,15 @@ class TextPostings:
 
     @property
     def nbytes(self) -> int:
-        """About what the tokens take in memory, beside the strings."""
+        """Estimated bytes of memory of the tokens, without the strings."""
         return self.postings.nbytes + _BYTES_A_TOKEN * len(self.vocabulary)
 
     def folded(
         self, keep: Mask, fresh: TextPostings, terms: Sequence[str], strings: SortedValues
     ) -> TextPostings:
-        """The tokens of the rows in `keep` and of those of `fresh`, which has other rows.
+        """The postings of the rows in the mask `keep`, merged with `fresh`, of other rows.
 
-        `terms` and `strings` are what the strings of both have become.
+        `terms` and `strings` are the merged strings of both.
         """
         vocabulary = dict(self.vocabulary)
         for token in fresh.vocabulary:
@@ -79,7 +80,7 @@ class TextPostings:
         return intersection(found) if found else NOTHING
 
     def _with_tokens(self, tokens: Sequence[str]) -> list[Postings]:
-        """The rows that have each of the tokens, in no order."""
+        """The postings of each distinct token, in no order."""
         return [self._with_token(token) for token in set(tokens)]
 
     def _with_token(self, token: str) -> Postings:
@@ -91,11 +92,11 @@ class TextPostings:
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
-        """Where the rows of each token start in the postings, and where they end."""
+        """The start of each token's rows in the postings, and the end of the last."""
         return np.searchsorted(self.postings.values, np.arange(len(self.vocabulary) + 1))
 
     def _with_phrase(self, phrase: list[str]) -> Postings:
-        """The rows with that phrase. Those with all its tokens are read again for the order."""
+        """The rows with the phrase; strings with all its tokens are tokenized again for order."""
         if not phrase:
             return NOTHING
         found = self._with_tokens(phrase)
@@ -115,8 +116,8 @@ class TextPostings:
 
 
 def _sorted_pairs(tokens: Any, rows: Any) -> SortedValues:
-    """Pairs of numbers of tokens and rows, of which some may be given more than once."""
-    # As one number each they are sorted in place, and thinned out: an eighth of the time.
+    """Sort pairs of token numbers and rows, which may have duplicates."""
+    # Sorting pairs packed to one integer, in place, takes an eighth of the time.
     pairs = (tokens.astype(np.uint64) << _ROW_BITS) | rows
     pairs.sort()
     is_new = np.ones(len(pairs), dtype=np.bool_)

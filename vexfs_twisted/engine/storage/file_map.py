@@ -39,7 +39,7 @@ class FileMap:
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """numpy's array interface: a read-only array that keeps the map alive."""
+        """The array interface of numpy: a read-only array that keeps the map alive."""
         return {
             "version": 3,
             "shape": (self._size,),

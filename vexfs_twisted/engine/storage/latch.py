@@ -65,8 +65,7 @@ class Latch:
                 self._open_again()
 
     def check_open(self) -> None:
-        """Raise LatchClosed if the latch is closed; for callers that are protected by another lock.
-        """
+        """Raise LatchClosed if the latch is closed; for callers that hold another lock."""
         with self._condition:
             if self._is_closed:
                 raise LatchClosed

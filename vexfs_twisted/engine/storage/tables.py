@@ -94,8 +94,7 @@ def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Table
 
 
 def grow_map(environment: lmdb.Environment) -> None:
-    """Enlarge the map: doubles it, by 16 GiB at most. No transaction of this process may be open.
-    """
+    """Double the map, by 16 GiB at most. No transaction of this process may be open."""
     size = environment.info()["map_size"]
     environment.set_mapsize(size + min(size, _LARGEST_MAP_STEP))
 
