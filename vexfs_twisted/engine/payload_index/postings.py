@@ -209,7 +209,7 @@ class AtLeastOf(_Combined):
 
     @cached_property
     def count(self) -> int:
-        """The sum of the counts over `least`: exact if every row found satisfies just so many."""
+        """The sum of the counts divided by `least`: an upper bound if the counts are exact."""
         return sum(found.count for found in self.each) // self.least
 
     def of(self, rows: RowSet) -> RowSet:

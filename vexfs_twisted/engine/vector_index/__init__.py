@@ -1,1 +1,1 @@
-"""Search structures over vectors. Only this package knows faiss."""
+"""Vector indexes: kernels, HNSW graphs, quantization codes, segments. Only here is faiss used."""

@@ -1,4 +1,4 @@
-"""The rows that a search may find."""
+"""Candidate sets: the rows that a search may return."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..storage.bitmap import Bitmap, Rows
 from ..storage.row_sets import RowSet
 
 _KEPT_ROWS = 1 << 16
-"""No longer list of rows is remembered: it takes less to make it again than to hold it."""
+"""Longer lists of rows are not cached: recomputing them is cheaper than keeping them."""
 
 
 class CandidateSet:
-    """The rows in `present`, or those of them, `passing`, that pass a filter.
+    """The rows in `present`, or `passing`, those of them that pass a filter.
 
-    What is asked of it is worked out then, and only once. Any thread may use it that has no filter.
+    Results are computed on demand and cached. Thread-safe only without a filter.
     """
 
     def __init__(self, present: Bitmap, passing: RowSet | None = None) -> None:
@@ -28,25 +28,25 @@ class CandidateSet:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether a filter had a say."""
+        """Whether a filter was applied."""
         return self._passing is not None
 
     @property
     def room(self) -> int:
-        """A number that all of them are below."""
+        """An upper bound, exclusive, of the rows."""
         return len(self._present.bits) * 8
 
     @cached_property
     def count(self) -> int:
-        """How many there are."""
+        """The number of candidates."""
         return self._present.count if self._passing is None else len(self._passing)
 
     def rows(self) -> Rows:
-        """All of them, ascending."""
+        """All candidates, ascending."""
         return self._present.rows() if self._passing is None else self._passing.numbers()
 
     def count_between(self, start: int, stop: int) -> int:
-        """How many lie from row `start` to before `stop`."""
+        """The number of candidates in [start, stop); cached."""
         count = self._counts.get((start, stop))
         if count is None:
             if self._passing is None:
@@ -59,7 +59,7 @@ class CandidateSet:
         return count
 
     def rows_between(self, start: int, stop: int) -> Rows:
-        """Those from row `start` to before `stop`, ascending."""
+        """The candidates in [start, stop), ascending; cached unless there are many."""
         rows = self._parts.get((start, stop))
         if rows is None:
             rows = self._between(start, stop)
@@ -68,7 +68,7 @@ class CandidateSet:
         return rows
 
     def has(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which of `rows`, any shape, are among them."""
+        """Which of `rows`, any shape, are candidates."""
         return self._present.has(rows) if self._passing is None else self._passing.has(rows)
 
     def _between(self, start: int, stop: int) -> Rows:

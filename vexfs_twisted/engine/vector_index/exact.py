@@ -1,10 +1,10 @@
-"""Exact search: the nearest of a set of rows, by comparing with every one of them.
+"""Exact search: the nearest of a set of rows, by comparison with every one of them.
 
-One query or few are scored against every row by the kernel whose scores are returned. Many are
-first matched by matrix products, which are several times faster but round otherwise; their
-candidates, some more than asked for, are scored by the kernel again, and a query whose candidates
-are not proven to contain its answer is scanned like a single one. So an answer never depends on
-what else was asked along with it.
+One query or a few are scored against every row by the kernel whose scores are returned. Larger
+batches are first matched by matrix products, which are several times faster but round differently;
+the candidates, some more than requested, are scored by the kernel again. A query whose candidates
+are not proven to contain its answer is scanned like a single one. So an answer never depends on the
+other queries of its batch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def search_exact(
 ) -> list[Hits]:
     """For each of `queries`, shape [q, dim], the nearest of `rows`, as many as its limit.
 
-    `rows` are ascending and have a vector; `limits` are at most as large as there are rows.
+    `rows` are ascending and all have a vector; `limits`, shape [q], are at most `len(rows)`.
     """
     if not len(rows):
         return [no_hits()] * len(queries)

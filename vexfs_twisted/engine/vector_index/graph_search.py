@@ -1,9 +1,9 @@
-"""Search of one graph, with the effort that what is allowed of its rows asks for.
+"""Search of one graph, with a beam that is wide enough for the candidates among its nodes.
 
-A graph search looks at the nearest `ef` nodes, its beam, whatever may be found of them. Under a
-filter, or with dead rows among the nodes, the beam is made wider in proportion, all of it is taken,
-and what passes is picked from it. How many do tells how good the answer is: where the filter has to
-do with the distance, the beam of a query far from what passes holds little of it or nothing.
+A graph search visits the nearest `ef` nodes, its beam, whether they are candidates or not. With a
+filter, or dead rows among the nodes, the beam is widened in proportion, and the candidates are
+picked from all of it. Their number is a measure of the quality of the answer: if the filter
+correlates with distance, the beam of a query far from the candidates has few of them or none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .segments import Segment
 from .space import VectorSpace
 
 _SPARE = 8
-"""More candidates than wanted, since graphs round otherwise than the kernel of scores does."""
+"""Extra candidates beyond the limit, since graphs round differently than the scoring kernel."""
 
 _WIDEST_STEP = 8
 _THOROUGH = 2
@@ -37,11 +37,11 @@ _THOROUGH = 2
 
 @frozen
 class GraphSearch:
-    """How one graph is searched for the nearest `wanted` rows, by codes or by its own vectors.
+    """The parameters of a search of one graph for the nearest `wanted` rows.
 
-    `count` of its nodes are allowed. `needed` of them must be in a beam of `ef` nodes for the
-    answer to be sound. The scores are those of the vectors, or those that the codes of `trusted`
-    tell.
+    The graph is searched by codes or by its own vectors. `count` of its nodes are candidates;
+    `needed` of them must be in a beam of `ef` nodes for the answer to be accepted. Scores are
+    computed from the vectors, or from the codes of `trusted` if that is set.
     """
 
     segment: Segment
@@ -54,19 +54,19 @@ class GraphSearch:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every node is allowed."""
+        """Whether every node is a candidate."""
         return self.count == self.segment.nodes
 
     def cost(self, dimension: int) -> float:
-        """Nanoseconds a query, about."""
+        """Estimated nanoseconds per query."""
         return graph_cost(self.ef, dimension)
 
     def rows(self, candidates: CandidateSet) -> Rows:
-        """The rows that it is to find the nearest of."""
+        """The candidates in the range of the segment, ascending."""
         return candidates.rows_between(self.segment.start, self.segment.stop)
 
     def widened(self, found: int) -> GraphSearch:
-        """The beam that should hold enough, where this one held `found` allowed nodes."""
+        """The search with a wider beam, after one with this beam found `found` candidates."""
         factor = min(max(2 * self.needed / max(found, 1), 2), _WIDEST_STEP)
         return evolve(self, ef=min(ceil(self.ef * factor), self.segment.nodes))
 
@@ -74,7 +74,7 @@ class GraphSearch:
 def graph_search_of(
     segment: Segment, graph: Graph, count: int, wanted: int, parameters: ResolvedParameters
 ) -> GraphSearch:
-    """The beam for the nearest `wanted` of `count` rows that are allowed of a segment."""
+    """The search for the nearest `wanted` of the `count` candidates in a segment."""
     coded = segment.coded if parameters.uses_codes else None
     trusted = None if parameters.rescores else coded
     if coded is not None and trusted is None:
@@ -87,8 +87,8 @@ def graph_search_of(
         return GraphSearch(segment, coded or graph, trusted, count, wanted, wanted, ef)
     if share <= parameters.thorough_share:
         ef *= _THOROUGH
-    # Of what lies at the edge of a beam some is missed, so twice as many should have been seen; but
-    # where less is asked for, no more can be expected than that.
+    # Some nodes at the edge of a beam are missed, so twice as many candidates should be found; but
+    # if the ef that is asked for is lower, no more than that can be expected.
     needed = min(2 * wanted, (wanted + ef) // 2)
     ef = min(ceil(ef / share), segment.nodes)
     return GraphSearch(segment, coded or graph, trusted, count, wanted, needed, ef)
@@ -97,9 +97,10 @@ def graph_search_of(
 def search_graph(
     space: VectorSpace, candidates: CandidateSet, queries: Matrix, graph_search: GraphSearch
 ) -> HitTable:
-    """The nearest allowed rows of a segment for each of `queries`, and maybe some more.
+    """The nearest candidates of a segment for each of `queries`, and up to `_SPARE` more.
 
-    Queries whose beam holds too few are tried with a wider one, unless scanning is as cheap.
+    Queries whose beam has too few candidates are repeated with wider beams. Once a scan is as cheap
+    as that, the candidates are scanned.
     """
     found, counts = _held(space, candidates, queries, graph_search)
     is_sound = counts >= graph_search.needed
@@ -115,7 +116,7 @@ def search_graph(
         if not len(left):
             return table
         if graph_search.is_whole or graph_search.ef == graph_search.segment.nodes:
-            # What no link leads to, no beam holds.
+            # Nodes that no link leads to are in no beam.
             break
         graph_search = graph_search.widened(int(np.median(counts)))
         if 2 * graph_search.cost(dimension) > scan_cost(graph_search.count, dimension, len(left)):
@@ -131,7 +132,7 @@ def search_graph(
 def _held(
     space: VectorSpace, candidates: CandidateSet, queries: Matrix, graph_search: GraphSearch
 ) -> tuple[HitTable, NDArray[np.int64]]:
-    """The nearest of what the beam of each query holds, and how much it holds, shape [q]."""
+    """The nearest candidates in each query's beam, and the number of all in it, shape [q]."""
     taken = graph_search.wanted + _SPARE
     limit = taken if graph_search.is_whole else graph_search.ef
     distances, rows = graph_search.graph.search(queries, limit, graph_search.ef)

@@ -1,4 +1,4 @@
-"""The best of scored rows."""
+"""Hits: the best of scored rows, and their merging."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _GROUP = 64
 
 
 class Hits(NamedTuple):
-    """The nearest rows of one query and their scores, the best first, equal ones by row."""
+    """The nearest rows of one query and their scores, best first, equal scores by row."""
 
     rows: Rows
     scores: Scores
 
     def where(self, mask: NDArray[np.bool_]) -> Hits:
-        """The hits that `mask`, shape [n], keeps."""
+        """The hits selected by `mask`, shape [n]."""
         return Hits(self.rows[mask], self.scores[mask])
 
     def between(self, start: int, stop: int) -> Hits:
-        """The hits from place `start` to before `stop`."""
+        """The hits at positions [start, stop)."""
         return Hits(self.rows[start:stop], self.scores[start:stop])
 
 
 def no_hits() -> Hits:
-    """The answer of a search that finds nothing."""
+    """Empty hits."""
     return Hits(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
 
 
 def badness_of(distance: Distance, scores: Scores) -> Scores:
-    """Scores turned so that smaller is nearer."""
+    """Scores, negated if needed, so that smaller is nearer."""
     return -scores if distance.larger_is_nearer else scores
 
 
 def best_of(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
-    """The best `limit` of scored rows, in order; a score that is not a number is the worst."""
+    """The best `limit` of scored rows, in order; NaN is the worst score."""
     badness = badness_of(distance, scores)
     if limit < len(rows):
         chosen = np.flatnonzero(~(badness > _bound(badness, limit)))
@@ -51,7 +51,7 @@ def best_of(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
 
 
 def merged_hits(distance: Distance, old: Hits, new: Hits, limit: int) -> Hits:
-    """The best `limit` of both."""
+    """The best `limit` of two lists of hits."""
     if not len(old.rows):
         return new
     rows = np.concatenate([old.rows, new.rows])
@@ -59,24 +59,24 @@ def merged_hits(distance: Distance, old: Hits, new: Hits, limit: int) -> Hits:
 
 
 def _bound(badness: Scores, limit: int) -> np.float32:
-    """A value that at least `limit` of `badness` do not exceed, and few others."""
+    """A value that at least `limit` elements of `badness` do not exceed, and few others."""
     groups = len(badness) // _GROUP
     if limit < groups:
-        # The least of each group suffice: `limit` of them lie below the bound already.
+        # The minima of groups suffice: `limit` of them are within the bound already.
         badness = np.fmin.reduce(badness[: groups * _GROUP].reshape(groups, _GROUP), axis=1)
     bound: np.float32 = np.partition(badness, limit - 1)[limit - 1]
     return bound
 
 
 class HitTable(NamedTuple):
-    """Hits of several queries side by side: shapes [q, n], -1 for the row where there is none."""
+    """Hits of several queries, shapes [q, n]; row -1 where there is no hit."""
 
     rows: NDArray[np.int64]
     scores: Scores
 
     @classmethod
     def of(cls, found: Sequence[Hits]) -> HitTable:
-        """The hits of each query."""
+        """A table of the hits of each query."""
         table = cls.empty(len(found), max((len(own.rows) for own in found), default=0))
         for place, own in enumerate(found):
             table.rows[place, : len(own.rows)] = own.rows
@@ -90,11 +90,11 @@ class HitTable(NamedTuple):
         return cls(rows, np.zeros((queries, width), dtype=np.float32))
 
     def where(self, mask: NDArray[np.bool_]) -> HitTable:
-        """The hits of the queries that `mask`, shape [q], keeps."""
+        """The hits of the queries selected by `mask`, shape [q]."""
         return HitTable(self.rows[mask], self.scores[mask])
 
     def fill(self, places: NDArray[np.int64], part: HitTable) -> None:
-        """Put the hits of some queries, for which there is room, in their places."""
+        """Set the hits of the queries at `places`; `part` must not be wider than the table."""
         width = part.rows.shape[1]
         self.rows[places, :width] = part.rows
         self.scores[places, :width] = part.scores

@@ -1,8 +1,8 @@
-"""Scores of pairs of vectors, by native code, the same bit for bit however they are asked for.
+"""Native kernels for scores of pairs of vectors; bit-identical for blocks and for chosen rows.
 
-A score is what a client sees: for Cosine and Dot the inner product, for Euclid the distance (not
-its square), for Manhattan the sum of absolute differences. All float32, and none is NaN unless the
-vectors overflow. The kernels release the GIL and run in the calling thread alone.
+Scores are those that clients see: for Cosine and Dot the inner product, for Euclid the distance
+(not its square), for Manhattan the sum of absolute differences. All are float32, and none is NaN
+unless the vectors overflow. The kernels release the GIL and run in the calling thread only.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
 
-# The threads of OpenMP wait for more work for milliseconds, busily, on the processors that others
-# need. It reads how long when it is loaded.
+# OpenMP threads busy-wait for more work for milliseconds, on cores that other threads need. The
+# duration is read when the library is loaded.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
@@ -30,23 +30,23 @@ Matrix = NDArray[np.float32]
 RowMatrix = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
-# The stubs that faiss ships leave out the kernels.
+# The type stubs of faiss lack the kernels.
 faiss: Any = _faiss
 
-# Else every native call takes the GIL on its way to ask whether there was a Ctrl-C.
+# Otherwise every native call takes the GIL to check for a Ctrl-C.
 faiss.InterruptCallback.clear_instance()
 
 _TRIAL_ROWS = 67
 
-# Qdrant has no vector instructions for shorter vectors and adds their products up one by one;
-# clients compare such scores to the last digit.
+# Below this dimension Qdrant uses no SIMD and adds the products up in order; clients compare such
+# scores to the last digit.
 _IN_ORDER_BELOW = 16
 
 _thread = threading.local()
 
 
 def use_one_thread() -> None:
-    """Keep faiss from starting threads of its own in this thread; OpenMP asks for it in each."""
+    """Keep faiss from using more threads in this thread; OpenMP has this setting per thread."""
     if not getattr(_thread, "is_set", False):
         faiss.omp_set_num_threads(1)
         _thread.is_set = True
@@ -54,7 +54,7 @@ def use_one_thread() -> None:
 
 @contextmanager
 def threads_of_faiss(threads: int) -> Iterator[None]:
-    """Let faiss use this many threads for what this thread asks of it in the block."""
+    """Let faiss use this many threads for the calls that this thread makes in the block."""
     use_one_thread()
     if threads == 1:
         yield
@@ -103,7 +103,7 @@ def approximate_nearest(
     on how rows and queries were grouped. `limit` is at most the number of rows.
     """
     use_one_thread()
-    # By itself faiss takes the products only for larger batches than those that gain by them.
+    # By default faiss uses BLAS only for larger batches than those that gain from it.
     faiss.cvar.distance_compute_blas_threshold = 1
     is_euclid = distance is Distance.EUCLID
     metric = faiss.METRIC_L2 if is_euclid else faiss.METRIC_INNER_PRODUCT
@@ -112,7 +112,7 @@ def approximate_nearest(
 
 
 def _in_order(is_euclid: bool, queries: Matrix, vectors: Matrix) -> Scores:
-    """The scores, shape [q, n], of short vectors: one component of all is added after the other.
+    """The scores, shape [q, n], of short vectors, with components added up in order.
 
     `queries` has shape [q, dim], `vectors` [n, dim], or [q, n, dim] when each query has its own.
     """
@@ -150,9 +150,9 @@ def _sweep(is_euclid: bool, queries: Matrix, block: Matrix) -> Scores:
 
 @cache
 def _sweeps_like_pairs(is_euclid: bool, dimension: int) -> bool:
-    """Whether a sweep over a block rounds as the kernel for pairs does, tried out once.
+    """Whether the block kernel rounds as the pair kernel does; tested once per dimension.
 
-    It is faster, but for some small dimensions it adds up in another order.
+    The block kernel is faster, but for some small dimensions it sums in another order.
     """
     trial = np.random.default_rng(dimension).random((_TRIAL_ROWS, dimension), dtype=np.float32)
     rows = np.broadcast_to(np.arange(_TRIAL_ROWS), (_TRIAL_ROWS, _TRIAL_ROWS))
@@ -162,7 +162,7 @@ def _sweeps_like_pairs(is_euclid: bool, dimension: int) -> bool:
 
 def _manhattan(queries: Matrix, block: Matrix) -> Scores:
     scores = np.empty((len(queries), len(block)), dtype=np.float32)
-    # -1: the rows of each array follow each other without gaps.
+    # Strides of -1: the rows of each array are contiguous.
     faiss.pairwise_extra_distances(
         block.shape[1],
         len(queries),

@@ -1,10 +1,10 @@
-"""Scores beyond what float32 holds, and searches that may come upon them.
+"""Searches whose scores may overflow float32.
 
-The kernels compute in float32, in which the square of a component is infinite from about 2e19 on,
-and the sum of an infinite and a negative infinite product is no number. Whether that may happen is
-told by the lengths of a query and of the longest vector, which nearly always says no. Where it
-happens, the scores are computed again in double precision, which no sum of products of float32
-overflows; the answer is ranked by those, and a score that is no float32 even so is the largest one.
+The kernels compute in float32, where the square of a component is infinite from about 2e19 on, and
+the sum of an infinite and a negative infinite product is NaN. Whether that is possible is decided
+by the norms of the query and of the longest vector; it nearly always is not. If it happens, scores
+are computed again in float64, which no sum of products of float32 overflows. The answer is ranked
+by those, and scores beyond the range of float32 are clipped to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BLOCK_BYTES = 8 << 20
 
 
 def may_overflow(space: VectorSpace, queries: Matrix) -> NDArray[np.bool_] | None:
-    """Which of `queries`, shape [q, dim], may have scores beyond float32; None: none of them."""
+    """Which of `queries`, shape [q, dim], may have scores that overflow; None if none may."""
     bound = space.norm_bound
     with np.errstate(over="ignore"):
         is_short = np.vdot(queries, queries) < _SAFE_SQUARE
@@ -57,10 +57,10 @@ def search_overflowing(
     parameters: ResolvedParameters,
     doubtful: NDArray[np.bool_],
 ) -> list[Hits]:
-    """As `search.nearest`, where the scores of the `doubtful` queries may be beyond float32."""
+    """Like `search.search_space`, for when the scores of the `doubtful` queries may overflow."""
     found = [no_hits()] * len(queries)
-    # A distance that overflows is infinite, and so is behind all others. A product may be no
-    # number, and then is not found at all.
+    # A distance that overflows is infinite, and so sorts after all others. A product may be NaN,
+    # and then its row is not found at all.
     is_product = space.params.distance is Distance.DOT
     tried = np.flatnonzero(~doubtful) if is_product else np.arange(len(queries))
     if len(tried):
@@ -76,7 +76,7 @@ def search_overflowing(
 
 
 def _by_true_scores(space: VectorSpace, rows: Rows, query: Matrix, limit: Limits) -> Hits:
-    """The nearest of `rows` to one query, shape [1, dim]."""
+    """The nearest of `rows` to one query, shape [1, dim], ranked by float64 scores."""
     if not len(rows):
         return no_hits()
     (hits,) = by_scan(space, rows, query, limit, _true_scores)
@@ -84,7 +84,7 @@ def _by_true_scores(space: VectorSpace, rows: Rows, query: Matrix, limit: Limits
 
 
 def _true_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> NDArray[np.float64]:
-    """The scores of `rows`, shape [q, n]: those of the kernel wherever they are finite."""
+    """The scores of `rows`, shape [q, n]: the kernel's where finite, else float64 ones."""
     with np.errstate(over="ignore", invalid="ignore"):
         scores = scan_scores(space, rows, queries).astype(np.float64)
     step = max(1, _BLOCK_BYTES // (8 * space.params.size))

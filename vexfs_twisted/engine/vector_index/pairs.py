@@ -1,4 +1,4 @@
-"""Scores of chosen rows of a vector space, in whatever form and metric it is."""
+"""Scores of chosen rows of a vector space, for every encoding and metric."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .space import VectorSpace
 
 _GATHERED_BYTES = 2 << 20
 _COMPONENTS = 50_000_000
-"""So many components are compared in one native call: some tens of milliseconds."""
+"""The most components compared in one native call, which takes some tens of milliseconds."""
 
 
 def is_read_in_place(space: VectorSpace) -> bool:
-    """Whether the rows are stored as they are computed with, so that no copy of them is made."""
+    """Whether rows are stored in the encoding used for computation, so that none are copied."""
     return space.params.datatype in (None, Datatype.FLOAT32)
 
 
 def score_pairs(space: VectorSpace, queries: Matrix, rows: RowMatrix) -> Scores:
-    """The scores, shape [q, m], of each query's own `rows`, [q, m]: those that a client sees."""
+    """The scores, shape [q, m], of each query's own `rows`, [q, m], as clients see them."""
     distance = space.params.distance
     if is_read_in_place(space) and distance is not Distance.MANHATTAN:
         return _in_place(space, queries, rows)
@@ -35,7 +35,7 @@ def score_pairs(space: VectorSpace, queries: Matrix, rows: RowMatrix) -> Scores:
 
 
 def _in_place(space: VectorSpace, queries: Matrix, rows: RowMatrix) -> Scores:
-    """The same, by native calls of bounded length."""
+    """The same for rows read in place, by native calls of bounded duration."""
     distance = space.params.distance
     pairs = max(1, _COMPONENTS // space.params.size)
     if rows.size <= pairs:

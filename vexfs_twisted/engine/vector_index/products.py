@@ -1,4 +1,4 @@
-"""Search of many queries at once, by matrix products and a proof that they sufficed."""
+"""Exact search for batches of queries: matrix products, with a check that they sufficed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LONG_RUN = 4096
 _LEAST_RUN = 16_384
 _QUERIES = 256
 _PRODUCTS = 2_000_000_000
-"""So many products of components are made in one native call: some tens of milliseconds."""
+"""The most component products of one native call, which takes some tens of milliseconds."""
 
 _ROUNDING = 2.0**-24
 _SAFE_SQUARE = 1e30
 
 
 def can_multiply(space: VectorSpace, rows: Rows, queries: Matrix, largest_limit: int) -> bool:
-    """Whether products can answer: there are none for Manhattan, and they must not overflow."""
+    """Whether products can be used and pay off: not for Manhattan, nor if they may overflow."""
     if space.params.distance is Distance.MANHATTAN:
         return False
     longest = float(np.sqrt(squared_norms(queries).max())) + space.norm_bound
@@ -41,7 +41,7 @@ def can_multiply(space: VectorSpace, rows: Rows, queries: Matrix, largest_limit:
 def by_products(
     space: VectorSpace, rows: Rows, queries: Matrix, limits: NDArray[np.int64]
 ) -> list[Hits | None]:
-    """The nearest rows of each query; None where its candidates may not contain all of them."""
+    """The nearest rows of each query; None if its candidates may not contain all of them."""
     distance = space.params.distance
     wanted = int(limits.max()) + _SPARE_CANDIDATES
     candidates, farthest = _candidates(space, rows, queries, wanted)
@@ -62,11 +62,11 @@ def by_products(
 def _is_proven(
     space: VectorSpace, queries: Matrix, last: NDArray[np.float64], farthest: Scores
 ) -> NDArray[np.bool_]:
-    """Whether no row outside the candidates can be as near as the `last` score wanted.
+    """Whether no row outside the candidates can be as near as the `last` score wanted, per query.
 
-    Every row outside is at least as far, as products tell, as the `farthest` candidate. The bounds
-    on rounding are those of sums of `dim` products (Higham, Accuracy and Stability of Numerical
-    Algorithms, 3.1), of the kernel and of the product together.
+    By the products, every row outside is at least as far as the `farthest` candidate. The rounding
+    error bounds are those of sums of `dim` products (Higham, Accuracy and Stability of Numerical
+    Algorithms, 3.1), for the kernel and the product together.
     """
     unit = 2 * (space.params.size + 8) * _ROUNDING
     norms = np.sqrt(squared_norms(queries))
@@ -79,7 +79,7 @@ def _is_proven(
 def _candidates(
     space: VectorSpace, rows: Rows, queries: Matrix, wanted: int
 ) -> tuple[NDArray[np.int64], Scores]:
-    """The nearest `wanted` rows of each query as products tell, shape [q, wanted], unordered.
+    """The nearest `wanted` rows of each query by products, shape [q, wanted], unordered.
 
     Also the product of the farthest of them, shape [q].
     """
@@ -103,9 +103,9 @@ def _candidates(
 
 
 def _parts(rows: Rows, dimension: int, longest: int, *, has_views: bool) -> Iterator[Rows]:
-    """`rows` in parts: long runs of consecutive rows as far as that, what lies between in pieces.
+    """Partition `rows`: long runs of consecutive rows, and the rows between them in pieces.
 
-    Where there are no states of rows, all is in pieces.
+    Runs have at most about `longest` rows. If rows cannot be read as views, all are in pieces.
     """
     starts = np.concatenate([[0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]])
     lengths = np.diff(starts)
@@ -121,7 +121,7 @@ def _parts(rows: Rows, dimension: int, longest: int, *, has_views: bool) -> Iter
 
 
 def _block(space: VectorSpace, rows: Rows) -> Matrix:
-    """The vectors of ascending `rows`, shape [m, dim]: read as one where they are consecutive."""
+    """The vectors of ascending `rows`, shape [m, dim]; a slice if they are consecutive."""
     if rows[-1] - rows[0] + 1 == len(rows):
         return space.floats(slice(rows[0], rows[-1] + 1))
     return space.floats(rows)

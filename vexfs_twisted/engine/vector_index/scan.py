@@ -20,14 +20,14 @@ _SCANNED_ROWS = 1 << 18
 _SCANNED_QUERIES = 16
 _CACHED_BYTES = 2 << 20
 _UNCACHED = 16
-"""So much more is read at a time for one query, to which it is all the same."""
+"""The factor by which steps are longer for a single query, which gains nothing by the cache."""
 
 _LEAST_STEP = 64
 _SPARSE = 3
 
 
 ScoresOf = Callable[[VectorSpace, Rows, Matrix], Any]
-"""Gives the scores of rows of a space against queries, shape [q, n], of any precision."""
+"""Computes the scores of rows of a space for queries, shape [q, n], of any float dtype."""
 
 
 def by_scan(
@@ -37,9 +37,9 @@ def by_scan(
     limits: NDArray[np.int64],
     scores_of: ScoresOf | None = None,
 ) -> list[Hits]:
-    """The nearest of `rows` for each query, in memory that does not grow with either number.
+    """The nearest of `rows` for each query; memory does not grow with the number of either.
 
-    Ranked by what `scores_of` tells, or by the kernel.
+    Ranked by the scores of `scores_of`, or of the kernel if that is None.
     """
     found: list[Hits] = []
     for start in range(0, len(queries), _SCANNED_QUERIES):
@@ -69,18 +69,18 @@ def _scan_for_some(
 
 
 def scan_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores:
-    """The scores of `rows` against `queries`, shape [q, n], by the kernel."""
+    """The scores of ascending `rows` for `queries`, shape [q, n], by the kernel."""
     first, span = int(rows[0]), int(rows[-1] - rows[0]) + 1
     if span > _SPARSE * len(rows):
         return _scattered_scores(space, rows, queries)
-    # Reading on is faster than leaping over holes, so rows in holes are scored and left out.
+    # A sequential read is faster than skipping gaps: rows in gaps are scored and discarded.
     scores = _range_scores(space, first, first + span, queries)
     return scores if span == len(rows) else np.take(scores, rows - first, axis=1)
 
 
 def _range_scores(space: VectorSpace, start: int, stop: int, queries: Matrix) -> Scores:
     distance = space.params.distance
-    # Rows that are in the cache for the first query are there for the others.
+    # A step fits the cache: rows loaded for the first query are cached for the others.
     step = _step(space)
     if len(queries) == 1 and is_read_in_place(space):
         step *= _UNCACHED
@@ -109,5 +109,5 @@ def _scattered_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> Scores
 
 
 def _step(space: VectorSpace) -> int:
-    """How many rows fit into the cache."""
+    """How many rows fit in the cache."""
     return max(_LEAST_STEP, _CACHED_BYTES // (4 * space.params.size))

@@ -1,7 +1,8 @@
-"""Search of a vector space: graphs where they are the cheaper way, scans where they are not.
+"""Search of a vector space: by graphs where they are cheaper than scans, else by scans.
 
-Every answer is complete: never shorter than wanted while there are allowed rows left, whatever a
-graph has missed. Every score in it is the kernel's, whichever way its row was found.
+Answers are complete: never shorter than the limit while there are candidates left, even if a graph
+has missed some. Scores are those of the kernel, however the row was found, unless rescoring is
+turned off.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ _MOST_CANDIDATES = 1 << 20
 _CALL_NS = 50e6
 
 _FEW_SCANNED = 128
-"""So few rows are all taken for candidates: to choose among them costs more than to score them."""
+"""Up to this many scanned rows all become hits: selecting among them costs more than scoring."""
 
 
 @frozen
 class _Plan:
-    """The graphs to search, and the rows to scan, ascending."""
+    """A search plan: the graphs to search, and the rows to scan, ascending."""
 
     graph_searches: list[GraphSearch]
     scanned: Rows
 
     def at_once(self, cost: float, threads: int) -> int:
-        """How many queries are searched together, so that memory and native calls are bounded.
+        """How many queries to search together, to bound memory and the duration of native calls.
 
-        `cost`: nanoseconds that a query takes of one thread.
+        `cost`: nanoseconds per query in one thread.
         """
         widest = max((graph_search.ef for graph_search in self.graph_searches), default=1)
         return max(min(_MOST_CANDIDATES // widest, int(_CALL_NS * threads / cost)), 1)
@@ -57,9 +58,9 @@ def search_space(
     limits: Limits,
     parameters: ResolvedParameters,
 ) -> list[Hits]:
-    """For each of `queries`, shape [q, dim], the nearest of the `candidates` rows.
+    """For each of `queries`, shape [q, dim], the nearest candidates, as many as its limit.
 
-    As many as its limit, which is at most as many as there are.
+    `limits`, shape [q], are at most the number of candidates.
     """
     with threads_of_faiss(threads_for(len(queries))):
         if parameters.exact:
@@ -76,7 +77,7 @@ def search_space(
 
 
 def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
-    """The places of limits that are alike enough to be searched for together; None: all are."""
+    """Positions of limits grouped by similar size, to be searched together; None: one group."""
     if limits.max() <= _NARROWEST:
         return None
     widths = np.ceil(np.log2(np.maximum(limits, _NARROWEST)))
@@ -113,7 +114,7 @@ def _together(
 def _searched(
     space: VectorSpace, candidates: CandidateSet, queries: Matrix, limits: Limits, plan: _Plan
 ) -> list[Hits]:
-    """What the beams of a plan hold for each query, or the few rows it scans, or both."""
+    """Execute a plan: the best hits of each query from its graphs and its scanned rows."""
     tables = [
         search_graph(space, candidates, queries, graph_search)
         for graph_search in plan.graph_searches
@@ -127,7 +128,7 @@ def _searched(
 
 
 def _all_of(space: VectorSpace, queries: Matrix, rows: Rows) -> HitTable:
-    """All of a few rows, scored for every query."""
+    """All of a few rows as hits, scored for every query."""
     pairs = np.broadcast_to(rows, (len(queries), len(rows)))
     return HitTable(pairs, score_pairs(space, queries, pairs))
 
@@ -139,7 +140,7 @@ def _planned(
     wanted: int,
     parameters: ResolvedParameters,
 ) -> _Plan:
-    """How so many queries for the nearest `wanted` rows each are best answered together."""
+    """Plan a batch of `queries` queries for the nearest `wanted` rows each."""
     ranges = list(unindexed(space.segments, candidates.room))
     if sum(stop - start for start, stop in ranges) > parameters.most_unindexed and (
         sum(space.present.count_between(*range_) for range_ in ranges) > parameters.most_unindexed
@@ -153,7 +154,7 @@ def _planned(
         graph_search = graph_search_of(segment, segment.graph, count, wanted, parameters)
         scanning = scan_cost(count, space.params.size, queries)
         is_few = candidates.is_filtered and count < parameters.scanned_below
-        # A beam of all nodes is no wider than what links lead to, and a scan is true and cheaper.
+        # A beam of all nodes only finds nodes that links lead to; a scan is exact and cheaper.
         if (
             is_few
             or graph_search.ef == segment.nodes

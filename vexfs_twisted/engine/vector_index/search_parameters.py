@@ -1,4 +1,4 @@
-"""How a search goes: what its parameters and the configuration say about it."""
+"""Search parameters, resolved from those of a request and the configuration."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _UNBOUNDED = sys.maxsize
 
 @frozen
 class ResolvedParameters:
-    """What is asked of a search.
+    """The parameters of a search.
 
-    `ef` nodes of a graph are looked at, as many as while it was built if None. With `exact`, all
-    rows are scanned. Under a filter, no graph is taken for so few rows as `scanned_below`, and no
-    more rows than `most_unindexed` are scanned for the lack of a graph. A filter that keeps a
-    share of the rows up to `thorough_share` is searched with twice the effort.
+    `ef` is the beam width of graph searches; None: that of the build. With `exact`, all rows are
+    scanned. With a filter, a graph is not used if it has fewer candidates than `scanned_below`. If
+    more than `most_unindexed` rows have no graph, they are left out. If a filter keeps a share of
+    the rows of up to `thorough_share`, graphs are searched with twice the ef.
 
-    Where there are codes and `uses_codes`, graphs are searched by those. Of `oversampling` times as
-    many rows as are wanted, as many as the kind of the codes asks for if None, the vectors are
-    compared; unless `rescores`, what the codes tell is the answer.
+    With `uses_codes`, graphs that have codes are searched by those. The vectors of `oversampling`
+    times the wanted number of rows are then compared; None: the factor of the kind of codes.
+    Without `rescores`, the scores of the codes are the answer.
     """
 
     ef: int | None = None
@@ -41,17 +41,17 @@ class ResolvedParameters:
 
     @property
     def may_be_accelerated(self) -> bool:
-        """Whether rows and scores are the same wherever candidates come from, but for recall."""
+        """Whether any source of candidates gives the same rows and scores, except for recall."""
         return not self.exact and self.rescores and self.most_unindexed == _UNBOUNDED
 
 
 def resolved_parameters(
     config: CollectionConfig, vector: VectorParams, params: SearchParams
 ) -> ResolvedParameters:
-    """The route of a search with `params` of the vectors that `vector` describes.
+    """Resolve the request's `params` for the vectors that `vector` describes.
 
-    `indexed_only` leaves rows without a graph out once there are so many that they should have one:
-    above the larger of the two thresholds, and never where no graph is ever to be built.
+    `indexed_only` leaves out rows without a graph once there are so many that they should have one:
+    above the larger of the two thresholds, and never if indexing is disabled.
     """
     hnsw = merged(config.hnsw_config, vector.hnsw_config)
     per_row = vector.size * _COMPONENT_BYTES

@@ -1,7 +1,7 @@
-"""Segments: ranges of the rows of a vector space that have a graph, and where its files lie.
+"""Segments: ranges of rows of a vector space that have a graph, and the names of their files.
 
-A segment is persisted as a record beside the configuration, in the commit that makes readers see
-it. Its files are derived: without them its rows are searched one by one, and they are made again.
+A segment is persisted as a record in the table `meta`, in the commit that publishes it to readers.
+Its files are derived: without them its rows are scanned, and the files are built again.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _PATTERNS = ("graph-*", "codes-*")
 
 @frozen
 class Segment:
-    """The rows from `start` up to `stop`, with a graph over those of them that had a vector.
+    """The rows in [start, stop), with a graph over those that had a vector when it was built.
 
-    Rows die later and stay in the graph; none is added. `facts` are of the graph's file. `graph` is
-    None until that has been read through and found sound; until then the rows are searched one by
-    one. Rows from `unfreed_from` up to `stop` that are not in the graph take room yet; None: there
-    are none. `codes` are of the file of its codes, where there is one; `coded` is the graph that
-    is searched by them, once they are found sound.
+    Rows that die later stay in the graph; none are added. `facts` describe the graph's file.
+    `graph` is None until the file has been verified; until then the rows are scanned. Rows in
+    [unfreed_from, stop) that are not in the graph still take disk space; None: no such rows.
+    `codes` describe the file of codes, if there is one; `coded` is the graph searched by them, once
+    they have been verified.
     """
 
     uuid: str
@@ -55,46 +55,46 @@ class Segment:
 
     @property
     def stop(self) -> int:
-        """The row after the last."""
+        """The row after the last one."""
         return self.facts.stop
 
     @property
     def nodes(self) -> int:
-        """How many rows the graph has."""
+        """The number of rows in the graph."""
         return self.facts.nodes
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of all its files."""
+        """The names of all files of the segment."""
         graph = graph_file(self.uuid)
         return (graph,) if self.codes is None else (graph, codes_file(self.uuid, self.codes.kind))
 
     def live(self, present: Bitmap) -> int:
-        """How many rows of the range still have a vector."""
+        """The number of rows of the range that have a vector in `present`."""
         return present.count_between(self.start, self.stop)
 
 
 Segments = tuple[Segment, ...]
-"""The segments of one vector space, ascending, none overlapping another."""
+"""The segments of one vector space, ascending, disjoint."""
 
 
 def new_uuid() -> str:
-    """A name for a segment that no other has."""
+    """A new unique name for a segment."""
     return str(uuid4())
 
 
 def graph_file(uuid: str) -> str:
-    """The name of the file of the graph of a segment."""
+    """The name of a segment's graph file."""
     return f"graph-{uuid}"
 
 
 def codes_file(uuid: str, kind: str) -> str:
-    """The name of the file of the codes of a kind of a segment."""
+    """The name of a segment's file of codes of a kind."""
     return f"codes-{uuid}-{kind}"
 
 
 def with_replaced(segments: Segments, old: Iterable[str], new: Segment | None = None) -> Segments:
-    """`segments` without those of the uuids `old`, and with `new`."""
+    """`segments` without those with the uuids `old`, and with `new`, in order."""
     gone = frozenset(old)
     kept = [segment for segment in segments if segment.uuid not in gone]
     if new is not None:
@@ -103,7 +103,7 @@ def with_replaced(segments: Segments, old: Iterable[str], new: Segment | None = 
 
 
 def unindexed(segments: Segments, rows: int) -> Iterator[tuple[int, int]]:
-    """The ranges of the first `rows` rows that are in no segment with a graph at hand."""
+    """The ranges of the first `rows` rows that are in no segment with a verified graph."""
     start = 0
     for segment in segments:
         if segment.graph is None:
@@ -116,7 +116,7 @@ def unindexed(segments: Segments, rows: int) -> Iterator[tuple[int, int]]:
 
 
 def read_segments(transaction: Transaction, tables: Tables, path: Path) -> dict[str, Segments]:
-    """The stored segments of each vector name, no graph at hand. Raises UnknownFormat."""
+    """Read the segments of each vector name, without opening graphs. Raises UnknownFormat."""
     data = transaction.get(_SEGMENTS, db=tables.meta)
     if data is None:
         return {}
@@ -129,21 +129,21 @@ def read_segments(transaction: Transaction, tables: Tables, path: Path) -> dict[
 def write_segments(
     transaction: Transaction, tables: Tables, segments: Mapping[str, Sequence[Segment]]
 ) -> None:
-    """Store the segments of each vector name."""
+    """Write the segments of each vector name."""
     names = {name: list(map(_dumped, own)) for name, own in segments.items() if own}
     plain = {"version": _VERSION, "names": names}
     transaction.put(_SEGMENTS, orjson.dumps(plain), db=tables.meta)
 
 
 def remove_files(path: Path, uuid: str) -> None:
-    """Remove the files in the directory `path` of a segment that is not to be."""
+    """Remove the files of a segment that was not committed from the directory `path`."""
     (path / graph_file(uuid)).unlink(missing_ok=True)
     for file in path.glob(codes_file(uuid, "*")):
         file.unlink()
 
 
 def remove_strays(path: Path, segments: Iterable[Segment]) -> None:
-    """Remove the files in the directory `path` of segments that are none of `segments`."""
+    """Remove orphaned files from the directory `path`: those of segments not in `segments`."""
     known = {name for segment in segments for name in segment.files}
     for pattern in _PATTERNS:
         for file in path.glob(pattern):

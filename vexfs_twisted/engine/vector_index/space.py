@@ -1,4 +1,4 @@
-"""The vectors of one name as searches see them: rows, which of them are present, and segments."""
+"""A vector space, the vectors of one name for searches: rows, a presence bitmap, segments."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .segments import Segments
 
 @frozen
 class VectorSpace:
-    """The vectors of one name.
+    """The vectors of one name as of one commit.
 
-    `matrix` has shape [capacity, width] and holds rows as they are stored; only those in `present`
-    mean anything, and each of them belongs to a live point. None is longer than `norm_bound`.
-    Rows of no segment have no graph.
+    `matrix` has shape [capacity, width] and has the rows as stored. Only rows in `present` are
+    valid, and each of them belongs to a live point. `norm_bound` is an upper bound of their norms.
+    Rows that are in no segment have no graph.
     """
 
     params: VectorParams
@@ -32,17 +32,17 @@ class VectorSpace:
 
     @cached_property
     def everything(self) -> CandidateSet:
-        """All rows, for a search."""
+        """All present rows, as the candidates of an unfiltered search."""
         return CandidateSet(self.present)
 
     def floats(self, where: Rows | slice) -> Matrix:
-        """The vectors of rows as they are compared, [n, dim]: a view where one will do."""
+        """The vectors of rows in the form used for comparison, [n, dim]; a view if possible."""
         return to_compared(self.params, self.matrix[where])
 
     def shown(self, where: Rows | slice) -> Matrix:
-        """The vectors of rows as they are returned, [n, dim]: a view where one will do."""
+        """The vectors of rows in the form returned to clients, [n, dim]; a view if possible."""
         return to_shown(self.params, self.matrix[where])
 
     def queries(self, given: Matrix) -> Matrix:
-        """Queries, shape [q, dim], as they are compared."""
+        """Convert queries, shape [q, dim], to the form used for comparison."""
         return to_query(self.params, given)
