@@ -1,4 +1,4 @@
-"""HNSW graphs over ranges of rows: built, saved, mapped and searched without copying vectors."""
+"""HNSW graphs over ranges of rows: built, saved, memory-mapped, searched without vector copies."""
 
 from .builder import Copies, GraphBuilder, GraphOptions
 from .eligible import can_link

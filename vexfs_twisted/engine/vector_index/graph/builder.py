@@ -1,4 +1,4 @@
-"""Building a graph, chunk by chunk."""
+"""Builds a graph chunk by chunk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SEEDED_AT_ONCE = 1 << 12
 _LEAST_M = 2
 
 _EFFORT = 1.25
-"""How much more nodes are looked at than asked for: builds are fast, and done once."""
+"""The factor applied to `ef_construct`: builds are fast, and done once."""
 
 _RUN = 32
 _SAMPLED_RUNS = 128
@@ -38,13 +38,13 @@ _TRIED = 32
 _TRIED_AMONG = 128
 
 Read = Callable[[Rows], Matrix]
-"""Gives the vectors of rows as they are compared, shape [n, dim], C-contiguous."""
+"""Reads the vectors of rows in the form used for comparison, shape [n, dim], C-contiguous."""
 
 
 class Copies(Enum):
-    """Whether coarse copies of the vectors are kept with the graph, to search it by.
+    """Whether coarse copies of the vectors are saved with the graph, to search it by.
 
-    Without them, it is searched by the vectors as they are stored, which must allow for that.
+    Without them, it is searched by the vectors as stored, whose encoding must be suitable.
     """
 
     NEVER = "never"
@@ -54,7 +54,7 @@ class Copies(Enum):
 
 @frozen
 class GraphOptions:
-    """How a graph is built: `m` links a node, at least the `ef_construct` closest looked at."""
+    """Build options: `m` links per node and level, a beam of at least `ef_construct` nodes."""
 
     m: int
     ef_construct: int
@@ -63,9 +63,9 @@ class GraphOptions:
 
 
 class GraphBuilder:
-    """A graph that is being built. For one thread; it holds copies of the vectors of its nodes.
+    """Builds one graph. Used by one thread; holds copies of the vectors of its nodes in memory.
 
-    Raises GraphsUnavailable.
+    The constructor raises GraphsUnavailable.
     """
 
     def __init__(self, distance: Distance, read: Read, options: GraphOptions) -> None:
@@ -73,7 +73,7 @@ class GraphBuilder:
         self._distance = distance
         self._read = read
         self._options = options
-        # With fewer links there is one level only, or none.
+        # With fewer links, the graph would have one level only, or none.
         self._m = max(options.m, _LEAST_M)
         self._material: Material | None = None
         self._storage: Any = None
@@ -83,13 +83,14 @@ class GraphBuilder:
 
     @property
     def nodes(self) -> int:
-        """How many rows are linked by now."""
+        """The number of rows linked so far."""
         return sum(map(len, self._rows))
 
     def learn(self, rows: Rows) -> None:
-        """See what the vectors are like, from some of all `rows` there are going to be.
+        """Learn the distribution of the vectors from a sample of `rows`, all rows to be added.
 
-        To be called first if at all; else the rows of the seed are taken, or the first of others.
+        If called, it must be first. Otherwise the rows of the seed, or the first ones added, are
+        used.
         """
         if self._material is None and len(rows):
             is_coarse = self._options.copies is Copies.ALWAYS
@@ -99,7 +100,7 @@ class GraphBuilder:
             self._graph.hnsw.efConstruction = ceil(_EFFORT * self._options.ef_construct)
 
     def seed(self, graph: Graph) -> None:
-        """Begin with the nodes of a graph over the same rows, whose m is the same."""
+        """Begin with the nodes of a graph over the same rows with the same m; else ValueError."""
         if self._rows or graph.links.m != self._m:
             raise ValueError("a graph of other links cannot be extended")
         rows = graph.links.nodes() + graph.facts.start
@@ -109,14 +110,14 @@ class GraphBuilder:
         for start in range(0, len(rows), _SEEDED_AT_ONCE):
             self._storage.add(self._copies(rows[start : start + _SEEDED_AT_ONCE]))
         set_links(self._graph, graph.links.compacted())
-        # Else the levels of the new nodes would be those of the first ones once more.
+        # Otherwise the random levels of the new nodes would repeat those of the first ones.
         self._graph.hnsw.rng = faiss.RandomGenerator(len(rows))
         self._rows.append(rows)
 
     def add(self, rows: Rows, should_stop: Callable[[], bool] = lambda: False) -> bool:
-        """Link more `rows`, in any order; False if it was stopped before the end.
+        """Link more `rows`, in any order; returns False if stopped before the end.
 
-        `should_stop` is asked about every 0.15 seconds.
+        `should_stop` is called about every 0.15 seconds.
         """
         self.learn(rows)
         done = 0
@@ -129,10 +130,10 @@ class GraphBuilder:
         return True
 
     def save(self, path: Path, start: int, stop: int) -> GraphFacts:
-        """Write the graph durably as one of the rows from `start` to before `stop`.
+        """Write the graph durably, as one over the rows in [start, stop).
 
-        These are all rows that were added, and maybe others. Nothing can be added afterwards.
-        Raises StorageFull.
+        The range has all added rows, and may have others. No rows can be added afterwards. Raises
+        StorageFull.
         """
         origin = Origin(start, stop, self._options.m, self._options.ef_construct)
         if not self._rows:
@@ -163,7 +164,7 @@ class GraphBuilder:
         return self._material.copies(self._read(rows))
 
     def _kept_scale(self, rows: Rows) -> Scale | None:
-        """The scale of the copies if these are to be kept."""
+        """The scale of the coarse copies if they are to be saved, else None."""
         scale = None if self._material is None else self._material.scale
         copies = self._options.copies
         if copies is Copies.NEVER or scale is None:
@@ -171,9 +172,9 @@ class GraphBuilder:
         return scale if copies is Copies.ALWAYS or self._copies_suffice(rows) else None
 
     def _copies_suffice(self, rows: Rows) -> bool:
-        """Whether searches by copies do, as tried on some nodes among their nearest others.
+        """Whether searches by copies are accurate enough, tested on some nodes and their nearest.
 
-        Those of a sample are farther from each other, so that it does not tell of dense clusters.
+        A random sample would not show this for dense clusters, since its rows are farther apart.
         """
         asked = self._read(rows[:: -(-len(rows) // _TRIED)])
         count = min(_TRIED_AMONG, len(rows))
@@ -188,7 +189,7 @@ class GraphBuilder:
 
 
 def _some(rows: Rows) -> Rows:
-    """Some rows: runs of such as were stored together, all over them."""
+    """A sample of rows: runs of consecutive ones, evenly spread over all."""
     runs = max(len(rows) // _RUN, 1)
     chosen = np.linspace(0, runs - 1, min(runs, _SAMPLED_RUNS)).astype(np.int64)
     places = (chosen[:, np.newaxis] * _RUN + np.arange(_RUN)).ravel()

@@ -1,8 +1,7 @@
-"""Coarse copies of vectors: a byte a component.
+"""Coarse copies of vectors: one byte per component.
 
-A graph is built and searched by them in half the time or less, since what takes the time is to read
-vectors. What is found is scored again by the vectors themselves; only which rows are looked at
-depends on the copies.
+Graphs are built and searched by them in half the time or less, since reading vectors dominates.
+Hits are scored again by the vectors themselves; only which nodes are visited depends on the copies.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ...vectors.norms import squared_norms
 from ..kernels import Matrix, Scores
 
 _LANES = 16
-"""faiss has instructions for so many components at once, and else takes them one by one."""
+"""The number of components that faiss processes at once by SIMD; others are processed singly."""
 
 _STEPS = 255
 _ASKED = 64
@@ -27,9 +26,9 @@ _LEAST_SHARE = 0.99
 
 @frozen
 class Scale:
-    """What the bytes mean: component i is about `lowest`[i] + `span`[i] * byte / 255.
+    """The scale of the bytes: component i is about `lowest`[i] + `span`[i] * byte / 255.
 
-    Both are float32, of shape [width]: the dimension rounded up to what faiss is fast with.
+    Both are float32, shape [width]: the dimension rounded up to a multiple of `_LANES`.
     """
 
     lowest: NDArray[np.float32] = field(eq=False)
@@ -37,7 +36,7 @@ class Scale:
 
     @classmethod
     def of(cls, sample: Matrix) -> Scale:
-        """The scale that just holds a sample, shape [n, dim], n at least one."""
+        """The scale with the range of a sample, shape [n, dim], n at least one."""
         lowest = sample.min(axis=0)
         with np.errstate(over="ignore"):
             span = sample.max(axis=0) - lowest
@@ -45,22 +44,22 @@ class Scale:
 
     @property
     def values(self) -> NDArray[np.float32]:
-        """Both, one after the other."""
+        """`lowest` and `span` concatenated, shape [2 * width]."""
         return np.concatenate([self.lowest, self.span])
 
     @property
     def steps(self) -> NDArray[np.float32]:
-        """What is between a byte and the next, shape [width]."""
+        """The difference between adjacent byte values, shape [width]."""
         steps: NDArray[np.float32] = self.span / np.float32(_STEPS)
         return steps
 
     @property
     def width(self) -> int:
-        """The bytes of a vector."""
+        """The bytes per vector."""
         return len(self.lowest)
 
     def is_fine_for(self, distance: Distance, sample: Matrix) -> bool:
-        """Whether copies tell the nearest of a sample, shape [n, dim], as its vectors do."""
+        """Whether copies find the nearest of a sample, shape [n, dim], as the vectors do."""
         asked = sample[:: -(-len(sample) // _ASKED)]
         with np.errstate(over="ignore", invalid="ignore"):
             by_copies = closeness(distance, asked, self._rounded(sample))
@@ -71,7 +70,7 @@ class Scale:
         return holds_nearest(np.take_along_axis(true, likely, axis=1))
 
     def _rounded(self, vectors: Matrix) -> Matrix:
-        """What copies of `vectors` tell of them."""
+        """`vectors` rounded to the values that their copies represent."""
         lowest, span = self.lowest[: vectors.shape[1]], self.span[: vectors.shape[1]]
         step = (np.where(span > 0, span, 1) / _STEPS).astype(np.float32)
         rounded: Matrix = np.rint((vectors - lowest) / step) * step + lowest
@@ -79,13 +78,13 @@ class Scale:
 
 
 def pad(vectors: Matrix) -> Matrix:
-    """Vectors with zeros after their components, as wide as copies are."""
+    """Pad vectors with zeros to the width of copies, a multiple of `_LANES`."""
     missing = -vectors.shape[1] % _LANES
     return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
 
 
 def closeness(distance: Distance, asked: Matrix, vectors: Matrix) -> Scores:
-    """Larger is nearer: shape [q, n]."""
+    """A measure of nearness, shape [q, n]: larger is nearer."""
     with np.errstate(over="ignore", invalid="ignore"):
         scores: Scores = asked @ vectors.T
         if distance is Distance.EUCLID:
@@ -94,10 +93,9 @@ def closeness(distance: Distance, asked: Matrix, vectors: Matrix) -> Scores:
 
 
 def holds_nearest(true: Scores) -> bool:
-    """Whether nearly all of the nearest come early in an order by copies.
+    """Whether nearly all of the nearest rows come early in an order by copies.
 
-    `true`, shape [q, n], is how close those in that order are. Which of those that are equally
-    close come first does not matter.
+    `true`, shape [q, n], is the true closeness of the rows in that order. Ties may be in any order.
     """
     wanted = min(_NEAREST, true.shape[1])
     bound = np.partition(true, -wanted, axis=1)[:, -wanted]

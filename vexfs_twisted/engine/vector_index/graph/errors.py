@@ -1,4 +1,4 @@
-"""Why a graph cannot be used. None of these loses data: the rows can be scanned instead."""
+"""Errors of graphs. None of these means data loss: the rows can be scanned instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class GraphError(Exception):
 
 
 class GraphsUnavailable(GraphError):
-    """The library does not search a borrowed graph as it searches its own, so none is used."""
+    """The faiss version does not search borrowed graphs like its own, so no graphs are used."""
 
 
 class DamagedGraph(GraphError):

@@ -1,9 +1,8 @@
-"""A graph on disk: our own layout, of which the large part is searched where it is mapped.
+"""Graph files: an own layout, whose large parts are searched in the memory map.
 
-A derived file: a head; from the second page on the levels, one byte a row of the range, and behind
-them the scale of the coarse copies, float32; from another page on the neighbors, int32, and behind
-them the copies, if there are any. Everything is little-endian. A graph that is damaged is built
-again.
+A derived file: the header; from the second page on the levels, one byte per row of the range,
+followed by the scale of the coarse copies, float32; from a later page on the neighbors, int32,
+followed by the copies, if any. Everything is little-endian. Damaged graphs are built again.
 """
 
 from __future__ import annotations
@@ -31,11 +30,10 @@ _FLOAT = np.dtype("<f4")
 
 @frozen
 class GraphFacts:
-    """What is told of a saved graph.
+    """The description of a saved graph.
 
-    It is over the rows from `start` to before `stop`, `nodes` of which it links. `m` and
-    `ef_construct` are what it was built with, `nbytes` is the size of its file, and `checksum`
-    that of all that is in it.
+    It is over the rows in [start, stop), of which it links `nodes`. `m` and `ef_construct` are the
+    build options, `nbytes` is the size of the file, and `checksum` covers all of its contents.
     """
 
     start: int
@@ -70,7 +68,7 @@ class _Head:
 
 @frozen
 class Coarse:
-    """Coarse copies in order: `codes`, shape [n, width], of this `scale`."""
+    """Coarse copies in node order: `codes`, shape [n, width], with their `scale`."""
 
     scale: Scale
     codes: NDArray[np.uint8] = field(eq=False)
@@ -78,7 +76,7 @@ class Coarse:
 
 @frozen
 class GraphFile:
-    """A graph file that is open: what it tells, and its parts on the map."""
+    """An open graph file: its description, and its parts as arrays on the map."""
 
     path: Path
     facts: GraphFacts
@@ -88,10 +86,10 @@ class GraphFile:
     codes_checksum: int
 
     def verify(self) -> None:
-        """Read what was not checked yet, and raise DamagedGraph unless it is what was written.
+        """Verify the checksums of the large parts; raises DamagedGraph.
 
-        Until then a search may be led outside of memory. Takes about a second for two gigabytes
-        that are in memory, without the GIL; may run in any thread.
+        Searching an unverified graph may access invalid memory. Takes about a second for two
+        gigabytes that are in memory, without the GIL; may run in any thread.
         """
         if _checksum(self.links.neighbors) != self.neighbors_checksum:
             raise DamagedGraph(self.path, "its neighbors are not what was written")
@@ -101,7 +99,7 @@ class GraphFile:
 
 @frozen
 class Origin:
-    """The rows from `start` to before `stop` that a graph is over, and what it was built with."""
+    """The range [start, stop) of rows that a graph is over, and its build options."""
 
     start: int
     stop: int
@@ -110,9 +108,9 @@ class Origin:
 
 
 def save_graph(path: Path, origin: Origin, links: Links, coarse: Coarse | None) -> GraphFacts:
-    """Write a graph durably. `links` are scattered; `coarse` has the copies of its nodes alone.
+    """Write a graph durably. `links` are scattered; `coarse` has the copies of its nodes only.
 
-    Raises StorageFull, and leaves nothing behind, when the device has no room.
+    Raises StorageFull if the device is full, and then leaves no file behind.
     """
     scale = np.zeros(0, dtype=_FLOAT) if coarse is None else coarse.scale.values
     neighbors = links.neighbors.astype(_SLOT, copy=False)
@@ -146,7 +144,7 @@ def save_graph(path: Path, origin: Origin, links: Links, coarse: Coarse | None) 
 
 
 def map_graph(path: Path) -> GraphFile:
-    """Open a graph file and check what is small of it; raises DamagedGraph."""
+    """Map a graph file and verify its small parts; raises DamagedGraph."""
     head, checksum, mapped = _FORMAT.map(path, _Head)
     layout = _Layout.of(head)
     count, width = head.stop - head.start, head.width
@@ -171,7 +169,7 @@ def map_graph(path: Path) -> GraphFile:
 
 
 def _are_sound(links: Links) -> bool:
-    """Whether levels, entry and number of slots fit each other."""
+    """Whether levels, entry point and number of slots are consistent."""
     if links.entry == NO_ENTRY:
         return not links.levels.any() and not len(links.neighbors)
     top = int(links.levels.max(initial=0))
@@ -194,7 +192,7 @@ def _facts(head: _Head, checksum: int) -> GraphFacts:
 
 @frozen
 class _Layout:
-    """Where the parts of a file begin, and its size."""
+    """The offsets of the parts of a file, and its size, in bytes."""
 
     levels: int
     scale: int
@@ -216,7 +214,7 @@ def _aligned(place: int, unit: int) -> int:
 
 
 def _write_scattered(file: BinaryIO, levels: Levels, codes: NDArray[np.uint8]) -> int:
-    """Write each code at the place of its node, zeros at the others; returns the checksum."""
+    """Write each code at the position of its node, zeros elsewhere; returns the checksum."""
     checksum = done = 0
     step = max(1, _PART // codes.shape[1])
     for start in range(0, len(levels), step):

@@ -23,7 +23,7 @@ _thread = threading.local()
 
 
 class Graph:
-    """The graph of the rows from `start` to before `stop`. Immutable; any thread may search it."""
+    """The graph of a range of rows. Immutable and thread-safe."""
 
     def __init__(self, file: GraphFile, storage: Any, keepalive: object) -> None:
         self._file = file
@@ -38,13 +38,13 @@ class Graph:
         distance: Distance,
         vectors: Elements,
     ) -> Graph:
-        """Map the graph in a file, over `vectors`, shape [rows, dim], of which row 0 is the first.
+        """Map the graph in a file, over `vectors`, shape [rows, dim], beginning with row 0.
 
-        If the file holds coarse copies, these are searched by, and `vectors` may have any form.
-        Else they are float32, float16 or uint8, C-contiguous, reach to the end of the range, and
-        are read where they are. Checks what is small of the file: `verify` must have passed before
-        the first search. Raises DamagedGraph, also for a graph other than `expected`, and
-        GraphsUnavailable.
+        If the file has coarse copies, these are used for searches, and `vectors` may have any
+        encoding. Otherwise they are float32, float16 or uint8, C-contiguous, reach to the end of
+        the range, and are read in place. Only the small parts of the file are verified: `verify`
+        must have passed before the first search. Raises DamagedGraph, also for a graph other than
+        `expected`, and GraphsUnavailable.
         """
         check_borrowing()
         file = map_graph(path)
@@ -60,25 +60,25 @@ class Graph:
         return cls(file, borrowed_coarse_storage(distance, coarse.scale, coarse.codes), coarse)
 
     def with_storage(self, storage: Any, keepalive: object) -> Graph:
-        """The same graph, searched by other distances.
+        """The same graph, searched with the distances of another storage.
 
-        `storage` is a faiss index that holds a code for every row of the range in order, and
-        `keepalive` whatever must live as long as it.
+        `storage` is a faiss index that has a code for every row of the range in order, and
+        `keepalive` refers to whatever must live as long as it.
         """
         return Graph(self._file, storage, (storage, keepalive))
 
     @property
     def facts(self) -> GraphFacts:
-        """What the graph was built over and with."""
+        """The description of the graph: its rows and build options."""
         return self._file.facts
 
     def verify(self) -> None:
-        """Check what `open` left out, reading the whole file; raises DamagedGraph."""
+        """Verify what `open` did not, reading the whole file; raises DamagedGraph."""
         self._file.verify()
 
     @property
     def links(self) -> Links:
-        """The links, numbered by the positions of rows in the range."""
+        """The links; nodes are numbered by the positions of their rows in the range."""
         return self._file.links
 
     def node_mask(self) -> NDArray[np.bool_]:
@@ -86,16 +86,16 @@ class Graph:
         return self.links.levels > 0
 
     def search(self, queries: Matrix, limit: int, ef: int) -> tuple[Scores, RowMatrix]:
-        """The nearest rows of each of `queries`, shape [q, dim], C-contiguous, as the graph finds.
+        """The approximately nearest rows of each of `queries`, shape [q, dim], C-contiguous.
 
-        Every node may be found, also of a row that is dead by now. `ef` is how many of the closest
-        nodes are looked at; at least `limit` are. The threads are those of `threads_of_faiss`.
+        Any node may be found, including those of dead rows. `ef` is the beam width, raised to
+        `limit` if that is more. The threads are those of `threads_of_faiss`.
 
-        Returns distances and row numbers, both of shape [q, k] where k is the `limit` or the number
-        of nodes if that is less; the nearest first, -1 where there is no more. Distances are inner
-        products, squared distances for Euclid, or sums of absolute differences; by coarse copies
-        they are rough, so that some more should be asked for than are wanted, and compared by
-        their vectors. Releases the GIL.
+        Returns distances and row numbers, both of shape [q, k], where k is the lesser of `limit`
+        and the number of nodes; nearest first, row -1 where there are no more. Distances are inner
+        products, squared distances for Euclid, or sums of absolute differences. By coarse copies
+        they are rough, so callers should ask for more than they need and compare these by their
+        vectors. Releases the GIL.
         """
         facts = self.facts
         limit = min(limit, facts.nodes)
@@ -119,12 +119,12 @@ class Graph:
 
     @cached_property
     def _graph(self) -> Any:
-        """Made when it is first searched: it takes 12 bytes a row."""
+        """The faiss graph, made on the first search: it takes 12 bytes per row."""
         return borrowed_graph(self._storage, self.links)
 
 
 def _parameters(ef: int) -> Any:
-    """The parameters of this thread, which take longer to make than to change."""
+    """The search parameters, one object per thread: changing it is faster than making one."""
     if not hasattr(_thread, "parameters"):
         _thread.parameters = faiss.SearchParametersHNSW()
     _thread.parameters.efSearch = ef

@@ -1,8 +1,8 @@
-"""The links of a graph, and how they are renumbered.
+"""The links of a graph, and their renumbering.
 
-While a graph is built its nodes are numbered 0, 1, 2...; in its file they have the positions of
-their rows in a range of rows, some of which have no node. Both are the same structure: a level for
-every number, and for every node its slots for neighbors, one node's after the other's.
+While a graph is built its nodes are numbered 0, 1, 2...; in its file they are numbered by the
+positions of their rows in a range of rows, some of which have no node. Both have the same layout: a
+level for every number, and the neighbor slots of all nodes concatenated.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _RENUMBERED_AT_ONCE = 1 << 18
 class Links:
     """The links of a graph.
 
-    `levels`, shape [n], tells on how many levels a number is, 0 for one without a node.
-    `neighbors`, shape [slots], holds for each node 2 * `m` slots of the lowest level and `m` of
-    each other one; a free slot is -1. A search starts at the number `entry`, which is on all
-    levels there are, or at NO_ENTRY where there is no node.
+    `levels`, shape [n], is the number of levels that a node is on, 0 for a number without a node.
+    `neighbors`, shape [slots], has 2 * `m` slots for the lowest level of each node and `m` for each
+    other one; a free slot is -1. `entry` is the node that searches start at, which is on all
+    levels, or NO_ENTRY if there are no nodes.
     """
 
     m: int
@@ -37,19 +37,19 @@ class Links:
     neighbors: Neighbors = field(eq=False)
 
     def offsets(self) -> NDArray[np.uint64]:
-        """Where the slots of each number begin, and where those of the last end: shape [n + 1]."""
+        """The offsets of the slots of each number, and the end of the last: shape [n + 1]."""
         return slot_offsets(self.m, self.levels)
 
     def nodes(self) -> Positions:
-        """The numbers that have a node, ascending."""
+        """The numbers of all nodes, ascending."""
         return np.flatnonzero(self.levels)
 
     def copied(self) -> Links:
-        """The same links in memory of their own."""
+        """A copy with its own memory for the neighbors."""
         return evolve(self, neighbors=self.neighbors.copy())
 
     def scattered(self, positions: Positions, size: int) -> Links:
-        """These links with node i at the i-th of `positions`, ascending and below `size`.
+        """Renumber node i to the i-th of `positions`, which are ascending and below `size`.
 
         Every number must have a node. The neighbors are renumbered in place.
         """
@@ -58,7 +58,7 @@ class Links:
         return self._renumbered(positions, levels, self.neighbors)
 
     def compacted(self) -> Links:
-        """A copy of these links in which the i-th node has the number i."""
+        """A copy in which the i-th node has the number i."""
         nodes = self.nodes()
         numbers = np.zeros(len(self.levels), dtype=np.int32)
         numbers[nodes] = np.arange(len(nodes), dtype=np.int32)
@@ -67,8 +67,8 @@ class Links:
     def _renumbered(
         self, numbers: NDArray[np.signedinteger], levels: Levels, neighbors: Neighbors
     ) -> Links:
-        """The links with `numbers`, shape [n], for the old ones, written into `neighbors`."""
-        # A free slot is -1, so that it finds the last number and stays what it is.
+        """Renumber by `numbers`, the new number of each old one, shape [n]; fills `neighbors`."""
+        # A free slot, -1, indexes the last element of the table, which is -1.
         table = np.append(numbers, -1).astype(np.int32)
         for start in range(0, len(neighbors), _RENUMBERED_AT_ONCE):
             part = slice(start, start + _RENUMBERED_AT_ONCE)
@@ -78,19 +78,19 @@ class Links:
 
 
 def no_links(m: int, size: int) -> Links:
-    """The links of no node among `size` numbers."""
+    """The links of a graph without nodes over `size` numbers."""
     levels = np.zeros(size, dtype=np.uint8)
     return Links(m, NO_ENTRY, levels, np.zeros(0, dtype=np.int32))
 
 
 def slots_of_levels(m: int) -> NDArray[np.uint64]:
-    """How many slots a node has that is on 0, 1, 2... levels."""
+    """The number of slots of a node on 0, 1, 2... levels."""
     levels = np.arange(MOST_LEVELS + 1, dtype=np.uint64)
     return np.where(levels > 0, (levels + np.uint64(1)) * np.uint64(m), np.uint64(0))
 
 
 def slot_offsets(m: int, levels: Levels) -> NDArray[np.uint64]:
-    """Where the slots of each number begin, and where those of the last end: shape [n + 1]."""
+    """The offsets of the slots of each number, and the end of the last: shape [n + 1]."""
     offsets = np.zeros(len(levels) + 1, dtype=np.uint64)
     np.cumsum(slots_of_levels(m)[levels], out=offsets[1:])
     return offsets

@@ -1,8 +1,8 @@
-"""What graphs are built of: copies of vectors, no two of them the same.
+"""The copies of vectors that graphs are built from, made distinct by random noise.
 
-A node links to none that is nearer to one of its neighbors than to itself. Where many vectors are
-equal that does not tell them apart: they link to each other alone, and no way leads to most of
-them. So the copies differ from their vectors by a little at random.
+HNSW does not link a node to one that is nearer to one of its neighbors than to the node itself. If
+many vectors are equal, this rule fails to select among them: they link only to each other, and most
+of them are unreachable. So the copies differ from their vectors by small random noise.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .coarse import Scale, pad
 from .native import empty_coarse_storage, empty_storage
 
 _FINEST = 1e-4
-"""How much a copy differs from its vector where it is not coarse, in standard deviations."""
+"""The noise of copies that are not coarse, in standard deviations of each component."""
 
 
 class Material:
-    """How the copies for one graph are made."""
+    """Makes the copies for one graph. Not thread-safe: it has a random generator."""
 
     def __init__(self, distance: Distance, scale: Scale | None, noise: NDArray[np.float32]) -> None:
         self.scale = scale
@@ -33,14 +33,14 @@ class Material:
 
     @classmethod
     def learned(cls, distance: Distance, sample: Matrix, must_be_coarse: bool = False) -> Material:
-        """The material for vectors such as those of a sample, shape [n, dim], n at least one.
+        """The material for vectors like those of a sample, shape [n, dim], n at least one.
 
-        The copies are coarse if they will do, or must be. Those for absolute differences never are.
+        Copies are coarse if that is accurate enough, or required. Never for Manhattan.
         """
         usual = typical(sample)
         if distance is not Distance.MANHATTAN:
-            # Copies of what is far longer are cut off: it is far from all else, but by products
-            # it may be the nearest.
+            # Copies of far longer vectors are clipped: such are far from all others, but by inner
+            # product they may be the nearest.
             sample = sample if distance is Distance.DOT else usual
             scale = Scale.of(sample)
             if must_be_coarse or scale.is_fine_for(distance, sample):
@@ -50,15 +50,15 @@ class Material:
         return cls(distance, None, noise)
 
     def storage(self) -> Any:
-        """A faiss index for the copies, empty."""
-        # By their products, those of equal vectors that are a little longer would hide the others.
+        """An empty faiss index for the copies."""
+        # By inner product, slightly longer copies of equal vectors would hide the others.
         distance = Distance.EUCLID if self._distance is Distance.COSINE else self._distance
         if self.scale is not None:
             return empty_coarse_storage(distance, self.scale)
         return empty_storage(distance, len(self._noise), np.dtype(np.float32))
 
     def copies(self, vectors: Matrix) -> Matrix:
-        """What is to be stored for `vectors`, shape [n, dim]."""
+        """The copies of `vectors`, shape [n, dim], padded if coarse."""
         if self._distance is Distance.COSINE:
             vectors = self._directed(vectors)
         if self.scale is not None:
@@ -70,9 +70,9 @@ class Material:
         return noise
 
     def _directed(self, vectors: Matrix) -> Matrix:
-        """The vectors with any direction for those that have none, which are equally near to all.
+        """The vectors, with a random direction for zero vectors, which are equally near to all.
 
-        By distance they would lie between all others and stand in for them.
+        By distance, zero vectors would lie between all others and block links between them.
         """
         undirected = np.flatnonzero(~vectors.any(axis=1))
         if not len(undirected):

@@ -1,7 +1,7 @@
-"""The graphs of faiss over links and vectors that are borrowed from elsewhere.
+"""Faiss graphs over borrowed memory: links and vectors that faiss does not own.
 
-None of this is documented by faiss, which is why its version is pinned, and why it is tried out
-(see trial.py) before it is relied on.
+Faiss does not document this, so its version is pinned, and it is tested once per process (see
+trial.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .coarse import Scale
 from .links import Links
 
 Elements = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8]
-"""Vectors as they are stored, shape [n, dim], C-contiguous."""
+"""Vectors as stored, shape [n, dim], C-contiguous."""
 
 _METRICS = {
     Distance.COSINE: faiss.METRIC_INNER_PRODUCT,
@@ -35,7 +35,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 def empty_storage(distance: Distance, dimension: int, dtype: np.dtype[Any]) -> Any:
-    """A faiss index for vectors of this type and metric, one after the other."""
+    """An empty faiss index for vectors of this dtype and metric, stored contiguously."""
     metric = _METRICS[distance]
     if dtype == _FLOAT32:
         return faiss.IndexFlat(dimension, metric)
@@ -43,14 +43,14 @@ def empty_storage(distance: Distance, dimension: int, dtype: np.dtype[Any]) -> A
 
 
 def borrowed_storage(distance: Distance, vectors: Elements) -> Any:
-    """A faiss index whose vectors are `vectors`, which must live as long as it does."""
+    """A faiss index over `vectors` without a copy; they must outlive it."""
     storage = empty_storage(distance, vectors.shape[1], vectors.dtype)
     lend(storage, vectors)
     return storage
 
 
 def empty_coarse_storage(distance: Distance, scale: Scale) -> Any:
-    """A faiss index for coarse copies of vectors, which must be padded before they are added."""
+    """An empty faiss index for coarse copies; vectors must be padded before they are added."""
     quantizer = faiss.ScalarQuantizer.QT_8bit
     storage = faiss.IndexScalarQuantizer(scale.width, quantizer, _METRICS[distance])
     faiss.copy_array_to_vector(scale.values, storage.sq.trained)
@@ -59,20 +59,20 @@ def empty_coarse_storage(distance: Distance, scale: Scale) -> Any:
 
 
 def borrowed_coarse_storage(distance: Distance, scale: Scale, codes: NDArray[np.uint8]) -> Any:
-    """A faiss index whose copies are `codes`, shape [n, width], which must live as long."""
+    """A faiss index over the copies `codes`, shape [n, width], which must outlive it."""
     storage = empty_coarse_storage(distance, scale)
     lend(storage, codes)
     return storage
 
 
 def codes_of(storage: Any) -> NDArray[np.uint8]:
-    """The codes of a storage that owns some, shape [n, bytes of a code], not a copy."""
+    """The codes that a storage owns, shape [n, bytes of a code]; a view."""
     codes = faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size())
     return np.asarray(codes).reshape(-1, storage.code_size)
 
 
 def borrowed_graph(storage: Any, links: Links) -> Any:
-    """A faiss graph on `storage` whose neighbors are those of `links`; both must live as long."""
+    """A faiss graph on `storage` with the neighbors of `links`; both must outlive it."""
     graph = empty_graph(storage, links.m)
     graph.hnsw.neighbors = faiss.MaybeOwnedVectorInt32.create_view(
         faiss.swig_ptr(links.neighbors), links.neighbors.size, _owner()
@@ -82,19 +82,19 @@ def borrowed_graph(storage: Any, links: Links) -> Any:
 
 
 def empty_graph(storage: Any, m: int) -> Any:
-    """A faiss graph without nodes on `storage`, which must live as long as it does."""
+    """A faiss graph without nodes on `storage`, which must outlive it."""
     graph = faiss.IndexHNSW(storage, m)
     graph.own_fields = False
     return graph
 
 
 def reorder(graph: Any, order: NDArray[np.int64]) -> None:
-    """Give the i-th of the nodes in `order` the number i; the vectors stay where they are."""
+    """Renumber the i-th node of `order` to i; the vectors are not moved."""
     graph.hnsw.permute_entries(faiss.swig_ptr(np.ascontiguousarray(order, dtype=np.int64)))
 
 
 def set_links(graph: Any, links: Links) -> None:
-    """Give a graph without nodes a copy of `links`, all of whose numbers have a node."""
+    """Copy `links`, all of whose numbers have a node, into a graph without nodes."""
     graph.hnsw.neighbors.resize(links.neighbors.size)
     faiss.memcpy(
         graph.hnsw.neighbors.data(), faiss.swig_ptr(links.neighbors), links.neighbors.nbytes
@@ -103,7 +103,7 @@ def set_links(graph: Any, links: Links) -> None:
 
 
 def links_of(graph: Any, m: int) -> Links:
-    """The links of a graph that was built here; the neighbors are its own, not a copy."""
+    """The links of a graph built by faiss; the neighbors are a view of its memory."""
     hnsw = graph.hnsw
     levels = faiss.vector_to_array(hnsw.levels).astype(np.uint8)
     slots = hnsw.neighbors.size()
@@ -114,7 +114,7 @@ def links_of(graph: Any, m: int) -> Links:
 
 
 def lend(storage: Any, vectors: Elements) -> None:
-    """Make `vectors`, or codes of such, those of a storage; they must live as long as it does."""
+    """Make a storage use the memory of `vectors`, or of codes, which must outlive it."""
     codes = vectors.reshape(-1).view(np.uint8)
     storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
         faiss.swig_ptr(codes), codes.size, _owner()
@@ -124,7 +124,7 @@ def lend(storage: Any, vectors: Elements) -> None:
 
 def _set_levels(graph: Any, links: Links) -> None:
     hnsw = graph.hnsw
-    # A number without a node has no slots and no way leads to it; its level must only be valid.
+    # A number without a node has no slots and is unreachable; its level must only be valid.
     faiss.copy_array_to_vector(np.maximum(links.levels, 1).astype(np.int32), hnsw.levels)
     faiss.copy_array_to_vector(links.offsets(), hnsw.offsets)
     hnsw.entry_point = links.entry
@@ -133,16 +133,16 @@ def _set_levels(graph: Any, links: Links) -> None:
 
 
 def _owner() -> Any:
-    """What faiss takes for the owner of borrowed memory: that of the codes of a mapped index.
+    """An owner object for borrowed memory, which faiss requires: that of a mapped index's codes.
 
-    Borrowed memory needs one, though it is not this one's.
+    The borrowed memory does not really belong to it.
     """
     return _mapped_index().codes.owner
 
 
 @cache
 def _mapped_index() -> Any:
-    """A small index on a map, for as long as the process lives: its owner points into it."""
+    """A small memory-mapped index, kept for the life of the process: the owner points into it."""
     descriptor = os.memfd_create("faiss-owner", os.MFD_CLOEXEC)
     try:
         tiny = faiss.IndexFlat(1)

@@ -1,4 +1,4 @@
-"""Tries once a process whether faiss searches a borrowed graph as it searches its own."""
+"""Tests once per process whether faiss searches borrowed graphs like its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EF = 40
 
 @cache
 def check_borrowing() -> None:
-    """Raise GraphsUnavailable unless graphs over borrowed memory find what they must."""
+    """Raise GraphsUnavailable unless graphs over borrowed memory return correct results."""
     try:
         is_sound = all(_borrows_soundly(np.dtype(name)) for name in ("f4", "f2", "u1"))
     except Exception as error:
@@ -30,7 +30,7 @@ def check_borrowing() -> None:
 
 
 def _borrows_soundly(dtype: np.dtype[np.generic]) -> bool:
-    """Whether a graph finds the same when it is spread over twice as many rows and borrowed."""
+    """Whether a graph returns the same when borrowed and scattered over twice as many rows."""
     use_one_thread()
     values = np.random.default_rng(0).integers(0, 200, (_ROWS, _DIMENSION))
     vectors = values.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Short codes in the place of vectors, for the way through a graph."""
+"""Quantization: short codes used in place of vectors to search graphs."""
 
 from .coded import CodedGraph
 from .codes import Codes

@@ -1,4 +1,4 @@
-"""Centroids of clusters, for product codes: by Lloyd's method, of a sample."""
+"""Centroids for product quantization: k-means (Lloyd's algorithm) on a sample."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _POINTS = 24 * CENTROIDS
 
 
 def find_centroids(points: Matrix) -> Matrix:
-    """The centres of clusters among `points`, shape [n, dim]: 256 of them, shape [256, dim]."""
+    """256 cluster centroids of `points`, shape [n, dim]: shape [256, dim]."""
     if len(points) < CENTROIDS:
-        # Each point is a centroid, some of them several times.
+        # Each point is a centroid, some of them repeated.
         return np.resize(points, (CENTROIDS, points.shape[1]))
     dimension = points.shape[1]
     clustering = faiss.Clustering(dimension, CENTROIDS)
     clustering.niter = _ROUNDS
-    # Fewer points than faiss would like are no reason to complain on the standard output.
+    # Keeps faiss from printing a warning about few points to the standard output.
     clustering.min_points_per_centroid = 1
     chosen = np.ascontiguousarray(points[:: -(-len(points) // _POINTS)])
     clustering.train(chosen, faiss.IndexFlatL2(dimension))

@@ -1,4 +1,4 @@
-"""A graph that is searched by codes."""
+"""A graph searched by quantized codes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from .codes import Codes
 
 
 class CodedGraph:
-    """A graph and the codes of its rows. Immutable; any thread may search it."""
+    """A graph and the codes of its rows. Immutable and thread-safe."""
 
     def __init__(self, graph: Graph, codes: Codes) -> None:
         self.codes = codes
         self._twin = graph.with_storage(codes.storage, codes)
 
     def search(self, queries: Matrix, limit: int, ef: int) -> tuple[Scores, RowMatrix]:
-        """What `Graph.search` answers, by the distances that the codes tell."""
+        """Like `Graph.search`, with distances estimated from the codes."""
         return self._twin.search(self.codes.prepared(queries), limit, ef)
 
     def scores(self, distances: Scores) -> Scores:
-        """The scores that distances of a search stand for, as far as the codes tell."""
+        """Convert distances of `search` to scores, as accurate as the codes are."""
         return self.codes.scores(distances)

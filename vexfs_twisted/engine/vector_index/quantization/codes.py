@@ -19,9 +19,9 @@ from .options import CodesOptions
 
 
 class Codes:
-    """The codes of the rows of a range. Immutable; any thread may search them.
+    """The codes of the rows of a range. Immutable and thread-safe.
 
-    What they tell of distances is off by what the codes leave out.
+    Distances by codes have the quantization error of the kind.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Codes:
         kind: CodeKind,
         options: CodesOptions,
     ) -> Codes:
-        """Map the codes in a file. Checks all but the codes: that is left to `verify`.
+        """Map the codes in a file. Verifies all but the codes themselves; see `verify`.
 
-        Raises DamagedCodes, also for codes other than those `expected` or of another kind.
+        Raises DamagedCodes, also for codes other than `expected` or of another kind.
         """
         mapped = map_codes(path, params.size)
         if expected is not None and mapped.facts != expected:
@@ -55,41 +55,41 @@ class Codes:
 
     @property
     def facts(self) -> CodesFacts:
-        """What the codes are for and how they were made."""
+        """The description of the codes: their rows and kind."""
         return self._mapped.facts
 
     @property
     def learned(self) -> Learned:
-        """What was learned of the vectors before they were encoded."""
+        """The parameters learned from the vectors before encoding."""
         return self._mapped.learned
 
     @property
     def rows(self) -> Bytes:
-        """The codes, shape [rows, code size], read-only; zeros where there was no vector."""
+        """The codes, shape [rows, code size], read-only; zeros for rows without a vector."""
         return self._mapped.codes.reshape(-1, self.facts.code_size)
 
     @property
     def oversampling(self) -> float:
-        """How many times as many candidates as are wanted to compare by their vectors."""
+        """The factor of candidates over the wanted number whose vectors should be compared."""
         return self._kind.oversampling
 
     def verify(self) -> None:
-        """Check what `open` left out, reading the whole file; raises DamagedCodes."""
+        """Verify what `open` did not, reading the whole file; raises DamagedCodes."""
         self._mapped.check_codes()
 
     def prepared(self, queries: Matrix) -> Matrix:
-        """Queries, shape [q, dim], as `storage` takes them."""
+        """Queries, shape [q, dim], padded to the width of `storage`."""
         return self._kind.widened(queries)
 
     def scores(self, distances: Scores) -> Scores:
-        """The scores that distances, as `storage` measures them, stand for."""
+        """Convert distances of `storage` to scores."""
         if self._params.distance is Distance.EUCLID:
             return np.sqrt(np.maximum(distances, 0))
         return distances
 
     @cached_property
     def storage(self) -> Any:
-        """A faiss index over the codes, one a row of the range in order, which must outlive it."""
+        """A faiss index over the codes, one per row of the range in order; they must outlive it."""
         storage = self._kind.storage(self._params)
         self._kind.teach(storage, self.learned)
         if self._options.query_bits is not None and hasattr(storage, "qb"):

@@ -1,4 +1,4 @@
-"""Making the codes of a range of rows."""
+"""Encodes the vectors of a range of rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .file import Bytes, CodesFacts, save_codes
 from .kinds import CodeKind, Learned, ShouldStop
 
 Read = Callable[[Rows], Matrix]
-"""Gives the vectors of rows as they are compared, shape [n, dim]."""
+"""Reads the vectors of rows in the form used for comparison, shape [n, dim]."""
 
 _SAMPLED_ROWS = 10_000
 _SAMPLED_ELEMENTS = 1 << 23
@@ -27,13 +27,13 @@ _BLOCK_ELEMENTS = 1 << 20
 
 
 class _Stopped(Exception):
-    """Encoding was told to stop."""
+    """`should_stop` returned true during encoding."""
 
 
 class Encoder:
-    """The encoding of vectors of one kind, by so many threads. For one thread.
+    """Encodes vectors to codes of one kind, by `threads` threads. Used by one thread.
 
-    `read` gives them; `should_stop` is asked several times a second.
+    `read` reads the vectors; `should_stop` is called several times a second.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Encoder:
     def write(
         self, path: Path, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None = None
     ) -> CodesFacts | None:
-        """Encode vectors of the rows from `start` on, and write the codes durably.
+        """Encode the vectors of the rows from `start` on, and write the codes durably.
 
-        `is_coded`, shape [rows], tells which of them have one: at least one does. Codes of the same
-        kind that there are by now, of all vectors in their own range, are taken over if they are
-        most of them. Returns None, and leaves nothing behind, if it was stopped. Raises
+        `is_coded`, shape [rows], is the mask of rows to encode, at least one. `earlier` has codes
+        of all vectors in its own range; they are reused if they have the same kind and cover at
+        least half of the rows. Returns None, and leaves no file behind, if stopped. Raises
         StorageFull.
         """
         if earlier is not None and not self._is_most(earlier, start, is_coded):
@@ -77,7 +77,7 @@ class Encoder:
                 return None
 
     def _is_most(self, earlier: Codes, start: int, is_coded: NDArray[np.bool_]) -> bool:
-        """Whether what was learned then tells enough of the vectors there are now."""
+        """Whether the earlier codes cover at least half of the rows, so that they can be reused."""
         facts = earlier.facts
         if facts.kind != self._kind.name:
             return False
@@ -95,7 +95,7 @@ class Encoder:
     def _blocks(
         self, storage: Any, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None
     ) -> Iterator[Bytes]:
-        """The codes of all rows, in blocks."""
+        """Yield the codes of all rows in blocks. Raises _Stopped."""
         size = storage.sa_code_size()
         step = max(_BLOCK_ELEMENTS // storage.d, 1)
         for first in range(start, start + len(is_coded), step):
@@ -118,9 +118,9 @@ class Encoder:
 
 
 def _take_over(earlier: Codes, first: int, block: Bytes, is_left: NDArray[np.bool_]) -> None:
-    """Put the codes that there are into a block of those of the rows from `first` on.
+    """Copy earlier codes into a block of the codes of the rows from `first` on.
 
-    `is_left`, shape [rows of the block], tells which are still to be made.
+    `is_left`, shape [rows of the block], is the mask of rows still to encode; updated in place.
     """
     facts = earlier.facts
     begin, end = max(first, facts.start), min(first + len(block), facts.stop)

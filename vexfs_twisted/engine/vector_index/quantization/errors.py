@@ -1,4 +1,4 @@
-"""Why codes cannot be used. No data is lost by it: they are made again of the vectors."""
+"""Errors of codes. They mean no data loss: codes are made again from the vectors."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Codes on disk, in a layout of our own: searched where they are mapped.
+"""Files of codes: an own layout, searched in the memory map.
 
-A derived file: a head; from the second page on what the kind has learned, float32; on pages of
-their own one code a row of the range, zeros where no vector is. Everything is little-endian.
-Damaged codes are made again.
+A derived file: the header; from the second page on the learned parameters of the kind, float32; on
+pages of their own one code per row of the range, zeros for rows without a vector. Everything is
+little-endian. Damaged codes are made again.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Bytes = NDArray[np.uint8]
 
 @frozen
 class CodesFacts:
-    """What is told of saved codes.
+    """The description of saved codes.
 
-    They are for the rows from `start` to before `stop`, `code_size` bytes each, of the kind of that
-    name. `nbytes` is the size of the file, and `checksum` that of all that is in it.
+    They are for the rows in [start, stop), `code_size` bytes each, of the kind named `kind`.
+    `nbytes` is the size of the file, and `checksum` covers all of its contents.
     """
 
     start: int
@@ -64,7 +64,7 @@ class _Head:
 
 @frozen
 class MappedCodes:
-    """A file of codes that is open: what it tells, what was learned, and the codes on the map."""
+    """An open file of codes: its description, the learned parameters, and the codes on the map."""
 
     path: Path
     facts: CodesFacts
@@ -73,7 +73,7 @@ class MappedCodes:
     codes_checksum: int
 
     def check_codes(self) -> None:
-        """Read all codes, and raise DamagedCodes unless they are what was written."""
+        """Verify the checksum of all codes; raises DamagedCodes."""
         checksum = 0
         for start in range(0, len(self.codes), _PART):
             checksum = zlib.crc32(self.codes[start : start + _PART].data, checksum)
@@ -89,9 +89,9 @@ def save_codes(
     learned: NDArray[np.float32],
     blocks: Iterable[Bytes],
 ) -> CodesFacts:
-    """Write codes durably; `blocks`, shape [n, code size], are those of all rows one after another.
+    """Write codes durably. `blocks`, shape [n, code size], are those of all rows in order.
 
-    Raises StorageFull, and leaves nothing behind, when the device has no room or `blocks` raises.
+    Raises StorageFull if the device is full. If that or `blocks` raises, no file is left behind.
     """
     numbers = learned.astype("<f4", copy=False)
     with storage_errors(path), written_durably(path) as file:
@@ -114,7 +114,7 @@ def save_codes(
 
 
 def map_codes(path: Path, dimension: int) -> MappedCodes:
-    """Open a file of codes of vectors of `dimension`, and check all of it but the codes.
+    """Map a file of codes of vectors of `dimension`, and verify all of it but the codes.
 
     Raises DamagedCodes.
     """
@@ -127,7 +127,7 @@ def map_codes(path: Path, dimension: int) -> MappedCodes:
 
 
 def _write_blocks(file: BinaryIO, blocks: Iterable[Bytes]) -> tuple[int, int]:
-    """Write codes; the size of one, and the checksum of all."""
+    """Write codes; returns the size of one, and the checksum of all."""
     code_size = checksum = 0
     for block in blocks:
         code_size = block.shape[1]

@@ -1,7 +1,7 @@
-"""The kinds of codes: what a configuration asks for, in terms of what faiss has.
+"""The kinds of codes: maps quantization configurations to faiss indexes.
 
-A kind makes a faiss index that holds codes, and teaches it what it has learned of the vectors
-before it encodes any: a few numbers, or tables of centroids, that are kept with the codes.
+A kind makes a faiss index that encodes vectors, learns its parameters from a sample (a few numbers,
+or tables of centroids), and sets them. The parameters are stored with the codes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..kernels import Matrix, faiss
 from .centroids import CENTROIDS, find_centroids
 
 Learned = NDArray[np.float32]
-"""What a kind has learned of the vectors, as numbers in a row."""
+"""The parameters that a kind has learned from the vectors, a flat array."""
 
 ShouldStop = Callable[[], bool]
 
@@ -44,13 +44,12 @@ _LONGEST = 2.0**60
 
 @frozen
 class CodeKind:
-    """One kind of codes. Those of equal names mean the same, given what was learned.
+    """One kind of codes. Kinds of equal names are compatible, given the same learned parameters.
 
-    `make` gives a faiss index for vectors of a dimension and a metric; `learn` takes a sample of
-    them, shape [n, dim], and answers None if it was stopped; `teach` tells an index what was
-    learned. Vectors are filled up with zeros to a multiple of `multiple` components. `oversampling`
-    is how many times as many candidates as are wanted should be compared by their vectors where a
-    search does not say.
+    `make` makes a faiss index for a dimension and a metric. `learn` learns from a sample, shape
+    [n, dim], and returns None if stopped. `teach` sets learned parameters in an index. Vectors are
+    padded with zeros to a multiple of `multiple` components. `oversampling` is the default factor
+    of candidates over the wanted number whose vectors are compared.
     """
 
     name: str
@@ -61,21 +60,21 @@ class CodeKind:
     multiple: int = 1
 
     def width(self, dimension: int) -> int:
-        """The dimension of what is encoded."""
+        """The dimension of padded vectors."""
         return -(-dimension // self.multiple) * self.multiple
 
     def widened(self, data: Matrix) -> Matrix:
-        """The rows of `data`, shape [n, dim], filled up with zeros, C-contiguous."""
+        """The rows of `data`, shape [n, dim], padded with zeros, C-contiguous."""
         dimension = data.shape[1]
         if self.width(dimension) == dimension:
             return np.ascontiguousarray(data)
         return np.pad(data, ((0, 0), (0, self.width(dimension) - dimension)))
 
     def bounded(self, data: Matrix) -> Matrix:
-        """The same, to be learned from or encoded: cut off where distances would overflow.
+        """The same for learning and encoding: clipped so that distances do not overflow.
 
-        A vector whose distance to every centroid is infinite has no code, and faiss ends the
-        process over it.
+        A vector whose distance to every centroid is infinite has no code, and faiss aborts the
+        process for it.
         """
         bound = np.float32(_LONGEST / np.sqrt(self.width(data.shape[1])))
         if max(data.max(initial=0), -data.min(initial=0)) > bound:
@@ -83,15 +82,15 @@ class CodeKind:
         return self.widened(data)
 
     def storage(self, params: VectorParams) -> Any:
-        """A faiss index for codes of such vectors, that has learned nothing yet."""
+        """An untrained faiss index for codes of such vectors."""
         return self.make(self.width(params.size), _METRICS[params.distance])
 
 
 @lru_cache(maxsize=256)
 def code_kind_of(params: VectorParams, config: QuantizationConfig | None) -> CodeKind | None:
-    """The codes to make of vectors; None for none.
+    """The kind of codes for vectors; None if they have no codes.
 
-    Manhattan has none, and there are none where they would be no shorter than the vectors.
+    There are none for Manhattan, nor if codes would not be shorter than the vectors.
     """
     kind = None if config is None else _asked_for(config)
     if kind is None or params.distance not in _METRICS:
@@ -116,7 +115,7 @@ def _asked_for(config: QuantizationConfig) -> CodeKind | None:
 
 
 def _int8(quantile: float) -> CodeKind:
-    """A byte a component: 256 steps over the range that holds a share `quantile` of all values."""
+    """A byte per component: 256 steps over the range that has a share `quantile` of all values."""
     return CodeKind(
         name=f"int8-{quantile:g}",
         oversampling=1.0,
@@ -127,7 +126,7 @@ def _int8(quantile: float) -> CodeKind:
 
 
 def _steps(bits: int, quantizer: int, quantile: float, oversampling: float) -> CodeKind:
-    """So many bits a component: equal steps over a range of its own for each component."""
+    """`bits` bits per component: equal steps over a range that is learned per component."""
     return CodeKind(
         name=f"steps-{bits}",
         oversampling=oversampling,
@@ -146,7 +145,7 @@ def _four_bits() -> CodeKind:
 
 
 def _rabit(bits: int) -> CodeKind:
-    """One or two bits a component around a centre, and the lengths that scale them.
+    """One or two bits per component relative to a centre, and norms to scale them.
 
     The codes of RaBitQ (Gao and Long, SIGMOD 2024), which estimate distances without bias.
     """
@@ -160,7 +159,7 @@ def _rabit(bits: int) -> CodeKind:
 
 
 def _product(components: int) -> CodeKind:
-    """A byte for so many components together: the nearest of 256 centroids."""
+    """A byte per group of `components` components: the nearest of 256 centroids."""
     return CodeKind(
         name=f"product-{components}",
         oversampling=float(components),
@@ -176,13 +175,13 @@ def _scalar(quantizer: int, width: int, metric: int) -> Any:
 
 
 def _range(quantile: float, sample: Matrix, _: ShouldStop) -> Learned:
-    """The lowest value and the extent of the range of all components together."""
+    """The lowest value and the extent of the range of all components together: shape [2]."""
     low, high = np.quantile(_part(sample), [(1 - quantile) / 2, (1 + quantile) / 2])
     return np.array([low, high - low], dtype=np.float32)
 
 
 def _ranges(quantile: float, sample: Matrix, _: ShouldStop) -> Learned:
-    """The lowest values and the extents of the range of each component."""
+    """The lowest values and the extents of the ranges of each component: shape [2 * dim]."""
     low, high = np.quantile(_part(sample), [(1 - quantile) / 2, (1 + quantile) / 2], axis=0)
     return np.concatenate([low, high - low]).astype(np.float32)
 
@@ -219,18 +218,18 @@ def _teach_product(storage: Any, learned: Learned) -> None:
 
 
 def _part(sample: Matrix) -> Matrix:
-    """As much of a sample as quantiles need, so that finding them is short."""
+    """The part of a sample that suffices for quantiles, to compute them fast."""
     return sample[: max(_LEARNED_ELEMENTS // sample.shape[1], _LEAST_LEARNED_ROWS)]
 
 
-# 256 centroids of single components take very long to find, and equal steps are as good.
+# Finding 256 centroids for single components takes very long, and equal steps are as good.
 _COMPONENTS: Mapping[CompressionRatio, int] = {
     CompressionRatio.X8: 2,
     CompressionRatio.X16: 4,
     CompressionRatio.X32: 8,
     CompressionRatio.X64: 16,
 }
-# There are no codes of one and a half bits: those of two take their place.
+# There are no codes of one and a half bits: two bits are used instead.
 _BINARY_BITS: Mapping[BinaryEncoding, int] = {
     BinaryEncoding.ONE_BIT: 1,
     BinaryEncoding.ONE_AND_HALF_BITS: 2,

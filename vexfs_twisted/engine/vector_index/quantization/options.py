@@ -1,4 +1,4 @@
-"""What a configuration says of codes beside their kind: these may change while the codes stay."""
+"""Options of codes other than their kind: these may change without encoding again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _QUERY_BITS = {
 
 @frozen
 class CodesOptions:
-    """Where codes are kept, and into how many bits a component of a query is rounded for them."""
+    """Memory placement of codes, and the bits per component that queries are quantized to."""
 
     memory: Memory | None = None
     query_bits: int | None = None
 
 
 def codes_options(config: QuantizationConfig) -> CodesOptions:
-    """What is set in a configuration."""
+    """The options set in a configuration."""
     chosen = config.scalar or config.product or config.binary or config.turbo
     if chosen is None:
         return CodesOptions()
