@@ -1,1 +1,1 @@
-"""From a filter to the set of rows that pass it."""
+"""Filter evaluation: from a filter to the set of rows that pass it."""

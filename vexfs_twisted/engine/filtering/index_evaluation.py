@@ -1,4 +1,4 @@
-"""What filters find by columns."""
+"""Evaluates filters on the columns of payload indexes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from .nested_bounds import nested_bound
 from .payload_tests import IndexAt, RowCondition, nested_test
 
 OnRows = Callable[[RowCondition], Postings]
-"""What a condition that needs no payload finds."""
+"""Evaluates a condition that needs no payload."""
 
 _BATCH = 1024
 
 
 def paths_of(filter_: Filter) -> tuple[frozenset[Steps], int]:
-    """The paths of the columns that the filter needs, and how many conditions are on them."""
+    """The paths of the columns that the filter needs, and the number of conditions on them."""
     each = list(_paths(filter_))
     return frozenset(each), len(each)
 
@@ -54,10 +54,11 @@ def _paths(filter_: Filter) -> Iterator[Steps]:
 
 
 class IndexEvaluator:
-    """Tells what filters find among the rows of one snapshot, by the columns of `paths_of`.
+    """Evaluates filters on the rows of one snapshot by the columns of `paths_of`.
 
-    Of rows that the columns do not know as they are, anything. Where columns cannot tell, in nested
-    filters, payloads are read of the rows that the other conditions leave.
+    For rows that are new or changed since the columns were built, the result is undefined. Nested
+    filters cannot be decided by columns: for these, the payloads of the rows that satisfy the other
+    conditions are read.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class IndexEvaluator:
         self._index_at = index_at
 
     def find(self, filter_: Filter) -> Postings:
-        """The rows that pass."""
+        """The postings of the rows that pass the filter."""
         found = [self._of(condition) for condition in filter_.must]
         found += [self._other_than(self._of(condition)) for condition in filter_.must_not]
         if filter_.should:
@@ -110,7 +111,7 @@ class IndexEvaluator:
         return intersection([candidates, TestedRows(test, candidates.count)])
 
     def _tested(self, test: PayloadTest, rows: Rows) -> Mask:
-        """Which of live `rows` pass a test of their payloads."""
+        """Which of live `rows` pass a test of their payloads, which are read."""
         passed: list[bool] = []
         for some in in_slices(rows, _BATCH):
             for payload in payloads_of(self._snapshot.tables.values(some)):

@@ -1,4 +1,4 @@
-"""What a nested filter implies of the whole payload, so that columns leave it few rows to read."""
+"""Upper bounds of nested filters, which columns can evaluate to leave few payloads to read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERYTHING = Filter()
 
 
 def nested_bound(condition: Nested) -> Filter:
-    """A filter that every row passes which satisfies the condition, and maybe others."""
+    """A filter that passes all rows which satisfy the condition, and possibly others."""
     return _of_nested(condition, ())
 
 
@@ -23,9 +23,9 @@ def _of_nested(condition: Nested, base: Sequence[Step]) -> Filter:
 
 
 def _of_filter(filter_: Filter, base: Sequence[Step]) -> Filter:
-    """What the filter, passed by an element at `base`, implies.
+    """A bound on the payload, implied if an element at `base` passes the filter.
 
-    What no element may satisfy implies nothing: another element may.
+    `must_not` gives no bound: another element than the one that passes may satisfy it.
     """
     must = [_of_condition(condition, base) for condition in filter_.must]
     should = [_of_condition(condition, base) for condition in filter_.should]
@@ -44,13 +44,13 @@ def _of_condition(condition: Condition, base: Sequence[Step]) -> Condition:
 
 
 def _of_field(condition: FieldCondition, base: Sequence[Step]) -> FieldCondition:
-    # Columns are found by the steps; the text is for people.
+    # Columns are looked up by the steps; the text is for display only.
     path = PayloadPath(condition.key.text, (*base, *condition.key.steps))
     return FieldCondition(path, condition.predicate)
 
 
 def _is_absence(condition: FieldCondition) -> bool:
-    """Whether a payload without the field may satisfy the condition."""
+    """Whether a payload without the field can satisfy the condition."""
     predicate = condition.predicate
     if isinstance(predicate, ValuesCount):
         return lies_within(predicate, 0)

@@ -1,4 +1,4 @@
-"""Filters as functions of one payload, and of what is known of its row beforehand."""
+"""Compiles filters to tests of one payload and of its row."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from ..read_bounds import checkpoint
 from .evaluators import payload_test
 
 Test: TypeAlias = Callable[[int, Payload], bool]
-"""Whether a payload passes, given its position in the batch that is tested."""
+"""Tests a payload, given its position in the batch that is tested."""
 
 _MANY = 16
-"""After so many conditions there is a place to stop at: their values may be many."""
+"""There is a checkpoint after every so many conditions, since they may have many values."""
 
 RowCondition = HasId | HasVector | Slice
-"""A condition that no payload is needed for."""
+"""A condition that needs no payload."""
 
 RowTest = Callable[[RowCondition], Callable[[int], bool]]
-"""Whether the row at a position of the batch passes a condition on rows."""
+"""Makes the test of a condition on rows, by the row's position in the batch."""
 
 IndexAt = Callable[[Sequence[Step]], FieldSchema | None]
-"""The index that is declared for a path, which says how text and UUIDs are compared."""
+"""The index declared for a path, if any, which determines how values are compared."""
 
 
 def filter_test(filter_: Filter, on_rows: RowTest, index_at: IndexAt) -> Test:
-    """The test that `filter_` spells."""
+    """Compile a filter to a test."""
     maker = _Maker(on_rows, index_at, ())
     return maker.of_filter(filter_)
 
 
 def nested_test(condition: Nested, index_at: IndexAt) -> PayloadTest:
-    """The test of payloads that a nested condition spells, for which rows do not matter."""
+    """Compile a nested condition to a test of payloads; conditions on rows never pass in it."""
     test = filter_test(Filter(must=(condition,)), _for_no_row, index_at)
     return lambda payload: test(0, payload)
 
 
 class _Maker:
-    """Makes tests of conditions on the payload, or on the elements of the array at `base`."""
+    """Compiles conditions on the payload, or on the elements of the array at `base`."""
 
     def __init__(self, on_rows: RowTest, index_at: IndexAt, base: tuple[Step, ...]) -> None:
         self._on_rows = on_rows
@@ -81,7 +81,7 @@ class _Maker:
         return test
 
     def _all(self, conditions: Sequence[Condition]) -> list[Test]:
-        """Tests of the conditions, the cheap ones first."""
+        """Compile the conditions; cheap ones come first."""
         tests = [self._of_condition(condition) for condition in sorted(conditions, key=_cost)]
         for place in range(_MANY, len(tests), _MANY):
             tests[place] = _interruptible(tests[place])
@@ -125,7 +125,7 @@ class _Maker:
 
 
 def _interruptible(test: Test) -> Test:
-    """The same test, at which a read may be stopped."""
+    """The same test with a checkpoint before it, where a read can be stopped."""
 
     def checked(position: int, payload: Payload) -> bool:
         checkpoint()
@@ -135,7 +135,7 @@ def _interruptible(test: Test) -> Test:
 
 
 def _for_no_row(condition: RowCondition) -> Callable[[int], bool]:
-    """The test of conditions on rows for elements of arrays, which are no points."""
+    """The test of conditions on rows for array elements, which are not points: always false."""
     return lambda position: False
 
 

@@ -1,4 +1,4 @@
-"""Filters that ask the same in fewer words: many matches of one field become one."""
+"""Rewrites filters to equivalent simpler ones: many matches of one field become one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...model.filters import Condition, FieldCondition, Filter, MatchAny, MatchV
 from ...model.payload_path import PayloadPath
 
 MANY = 8
-"""Fewer matches than so many are as well left as they are."""
+"""Fewer conditions than this are not worth rewriting."""
 
 
 def rewritten(filter_: Filter) -> Filter:
-    """A filter that passes the same points."""
+    """An equivalent filter: it passes the same points."""
     if not any(map(_may_change, (filter_.must, filter_.should, filter_.must_not))):
         return filter_
     should = _joined(map(_of_condition, filter_.should))
@@ -24,7 +24,7 @@ def rewritten(filter_: Filter) -> Filter:
 
 
 def _may_change(conditions: Sequence[Condition]) -> bool:
-    """Whether there are many conditions, or filters within them."""
+    """Whether there are many conditions, or nested filters."""
     if len(conditions) >= MANY:
         return True
     return any(isinstance(condition, Filter | Nested) for condition in conditions)
@@ -39,7 +39,7 @@ def _of_condition(condition: Condition) -> Condition:
 
 
 def _joined(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
-    """Conditions of which one holds wherever one of `conditions` does."""
+    """Conditions whose disjunction is equivalent to that of `conditions`."""
     each = tuple(conditions)
     if len(each) < MANY:
         return each
@@ -63,7 +63,7 @@ def _joined(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
 
 
 def _wanted(condition: Condition) -> tuple[PayloadPath, Collection[str | int]] | None:
-    """The field and the values that the condition is a match of; None if it is anything else."""
+    """The field and the values of a match condition; None for any other condition."""
     if not isinstance(condition, FieldCondition):
         return None
     predicate = condition.predicate

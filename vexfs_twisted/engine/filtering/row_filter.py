@@ -1,4 +1,4 @@
-"""The rows that pass a filter: few are tested by their payloads, many found by columns."""
+"""The rows that pass a filter: few are tested by their payloads, many are found by columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .slices import slice_of
 Mask = NDArray[np.bool_]
 
 FEW_ROWS = 1000
-"""As many rows are tested by their payloads before columns are built to test all at once."""
+"""Up to this many rows are tested by their payloads; for more, columns are built."""
 
 _BATCH = 1024
 
@@ -38,26 +38,26 @@ _ROW_S = 4e-6
 _CONDITION_S = 4e-7
 _FOUND_S = 2e-5
 _ID_S = 2e-6
-"""About what it takes to read a row, to test it, to find by a column, and to look up an id."""
+"""Estimated seconds to read a row, to test it, to look up in a column, and to look up an id."""
 
 
 def select_rows(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> Rows:
-    """The rows of `among`, all live, that pass `filter_`; ascending."""
+    """The rows of `among`, all live, that pass the filter; ascending."""
     return selected(filter_, snapshot, among).numbers()
 
 
 def count_rows(filter_: Filter, snapshot: Snapshot) -> int:
-    """How many live rows pass `filter_`."""
+    """The number of live rows that pass the filter."""
     return len(selected(filter_, snapshot, snapshot.state.live))
 
 
 def passing_mask(filter_: Filter, snapshot: Snapshot) -> Mask:
-    """Which rows are live and pass `filter_`, shape [next_row]."""
+    """The mask of live rows that pass the filter, shape [next_row]."""
     return selected(filter_, snapshot, snapshot.state.live).mask()
 
 
 def selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
-    """The rows of `among`, all live, that pass `filter_`, in the form they were found in."""
+    """The rows of `among`, all live, that pass the filter, in the representation found."""
     rows, size = RowFilter(filter_, snapshot), snapshot.state.next_row
     named = rows.named()
     passing = rows.passing(among.count if named is None else len(named))
@@ -69,14 +69,14 @@ def selected(filter_: Filter, snapshot: Snapshot, among: Bitmap) -> RowSet:
 
 
 def found_rows(tables: TableReader, ids: Sequence[PointId]) -> Rows:
-    """The rows of the points that exist among `ids`, in their order."""
+    """The rows of those of `ids` whose points exist, in their order."""
     if len(ids) <= _BATCH:
         return tables.find_rows(encode_ids(ids))
     return np.concatenate([tables.find_rows(encode_ids(some)) for some in in_slices(ids, _BATCH)])
 
 
 class RowFilter:
-    """A filter made ready for one snapshot. Used by one thread."""
+    """A filter prepared for one snapshot. Used by one thread."""
 
     def __init__(self, filter_: Filter, snapshot: Snapshot) -> None:
         self._filter = rewritten(filter_)
@@ -88,7 +88,7 @@ class RowFilter:
         self._all: RowSet | None = None
 
     def named(self) -> Rows | None:
-        """The rows of the fewest points that ids narrow the filter to, ascending; None: any."""
+        """The rows of the smallest required set of ids, ascending; None if no ids are required."""
         sets = [self._rows_of(c) for c in self._filter.must if isinstance(c, HasId)]
         return min(sets, key=len, default=None)
 
@@ -98,10 +98,10 @@ class RowFilter:
         return self.tested(rows) if passing is None else passing.has(rows)
 
     def passing(self, wanted: int = 0) -> RowSet | None:
-        """Which of all rows are live and pass; None unless columns tell.
+        """All live rows that pass, by columns; None if columns are not to be used.
 
-        That is when there are columns already, or when so many rows were tested that they pay,
-        counting `wanted` rows that would be tested next.
+        They are used if they exist already, or if more than `FEW_ROWS` rows have been tested,
+        counting the `wanted` rows that would be tested next, so that building them pays.
         """
         self._tested += wanted
         is_due = self._tested > FEW_ROWS or self._snapshot.state.columns.has(self._paths)
@@ -111,7 +111,7 @@ class RowFilter:
 
     def tested(self, rows: Rows) -> Mask:
         """Which of `rows` pass, by their payloads."""
-        # To make the test fills in which masks a batch needs.
+        # Compiling the test registers the masks that a batch needs.
         test = self._test
         expect(len(rows) * (_ROW_S + self._conditions * _CONDITION_S))
         passed: list[bool] = []
@@ -129,7 +129,7 @@ class RowFilter:
         return filter_test(self._filter, self._row_test, self._index_at)
 
     def _found(self) -> RowSet | None:
-        """Which of all live rows pass, by columns; None when there are none for the moment."""
+        """All live rows that pass, by columns; None if there are no columns for the snapshot."""
         snapshot = self._snapshot.rows
         current = self._snapshot.state.columns.at(self._paths, snapshot)
         if current is None:
@@ -144,7 +144,7 @@ class RowFilter:
         return (found - changed) | changed.where(self.tested(fresh))
 
     def _on_rows(self, condition: RowCondition) -> Postings:
-        """What a condition finds that needs no payload."""
+        """The postings of a condition that needs no payload."""
         state = self._snapshot.state
         if isinstance(condition, HasId):
             return ListedRows([self._rows_of(condition)], is_ordered=True)
@@ -158,7 +158,7 @@ class RowFilter:
         return self._row_mask(condition, rows, self._snapshot.tables.values(rows))
 
     def _row_mask(self, condition: RowCondition, rows: Rows, values: Sequence[bytes]) -> Mask:
-        """The same, given the table values of `rows` where the condition is on ids alone."""
+        """Which of `rows` satisfy the condition; `values` are their table values."""
         if isinstance(condition, HasId):
             return np.isin(rows, self._rows_of(condition))
         if isinstance(condition, HasVector):

@@ -1,7 +1,7 @@
-"""Slices of a collection: parts that the hash of an id falls into.
+"""Slices of a collection: a partition of the points by the hash of their ids.
 
 SipHash-2-4 with a zero key, after J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input
-PRF" (2012), on whole arrays of ids at once.
+PRF" (2012), vectorized over arrays of ids.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _LENGTH_SHIFT = 56
 
 
 def slice_of(keys: Sequence[bytes], total: int) -> NDArray[np.int64]:
-    """The slice, of `total`, that each of the id keys falls into."""
+    """The slice number, below `total`, of each of the id keys; shape [n]."""
     parts = np.empty(len(keys), dtype=np.int64)
     sizes = np.array([len(key) for key in keys], dtype=np.int64)
     for size in np.unique(sizes).tolist():
         places = np.flatnonzero(sizes == size)
         data = np.frombuffer(b"".join([keys[p][1:] for p in places.tolist()]), dtype=np.uint8)
-        # Integers are hashed in little-endian order, which is not that of their keys.
+        # Integers are hashed in little-endian order; their keys are big-endian.
         order = ">u8" if size == INTEGER_KEY_SIZE else "<u8"
         words = data.view(order).reshape(len(places), -1).astype(np.uint64)
         parts[places] = (siphash(words) % np.uint64(total)).astype(np.int64)
@@ -35,7 +35,7 @@ def slice_of(keys: Sequence[bytes], total: int) -> NDArray[np.int64]:
 
 
 def siphash(words: Words) -> Words:
-    """The hash of each row of `words`, shape [n, words], little-endian words of the message."""
+    """The hash of each row of `words`, shape [n, words]: little-endian words of the messages."""
     state = [np.full(len(words), word, dtype=np.uint64) for word in _START]
     last = np.full(len(words), (words.shape[1] * 8) << _LENGTH_SHIFT, dtype=np.uint64)
     for word in (*words.T, last):

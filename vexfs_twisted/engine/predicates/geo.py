@@ -1,4 +1,4 @@
-"""Which places lie in an area. The earth is a sphere, and the borders of areas are outside."""
+"""Geo predicates: which points are in an area. The earth is a sphere; borders are outside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUARTER_TURN = 90
 
 
 def place_of(value: Any) -> tuple[float, float] | None:
-    """The longitude and latitude that a payload value is, None when it is no place on earth."""
+    """The longitude and latitude of a payload value, in degrees; None if it is no geo point."""
     if not isinstance(value, dict):
         return None
     lon: Any = value.get("lon")
@@ -37,7 +37,7 @@ def place_of(value: Any) -> tuple[float, float] | None:
 
 
 def is_inside(area: Area, lon: Degrees, lat: Degrees) -> Mask:
-    """Which of the places, arrays of shape [n], lie in the area."""
+    """Which of the points, arrays of shape [n] in degrees, are in the area."""
     if isinstance(area, GeoBoundingBox):
         return _in_box(area, lon, lat)
     if isinstance(area, GeoRadius):
@@ -67,9 +67,9 @@ def _distances(center: GeoPoint, lon: Degrees, lat: Degrees) -> NDArray[np.float
 
 
 def _in_ring(ring: tuple[GeoPoint, ...], lon: Degrees, lat: Degrees, *, on_border: bool) -> Mask:
-    """Which places the closed ring surrounds: a ray from them crosses it an odd number of times.
+    """Which points are inside the closed ring, by ray casting: an odd number of crossings.
 
-    Places on the ring itself are `on_border`.
+    The result for points on the ring itself is `on_border`.
     """
     found = np.zeros(len(lon), dtype=np.bool_)
     border = np.zeros(len(lon), dtype=np.bool_)
@@ -84,6 +84,6 @@ def _in_ring(ring: tuple[GeoPoint, ...], lon: Degrees, lat: Degrees, *, on_borde
             & (lat <= max(start.lat, end.lat))
         )
         spans = (start.lat > lat) != (end.lat > lat)
-        # The place is west of the edge when it lies left of it going north, right going south.
+        # A point is west of the edge if it is left of it going north, right of it going south.
         found ^= spans & ((side > 0) == (end.lat > start.lat))
     return np.where(border, on_border, found)

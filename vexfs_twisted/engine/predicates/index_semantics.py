@@ -1,9 +1,9 @@
-"""What a payload index changes about conditions on its field, as it does in Qdrant.
+"""How a payload index changes the semantics of conditions on its field, as in Qdrant.
 
-With an index of integers, matches and ranges see the integers that it holds: floats without a
-fraction are the integers they equal, other floats and integers past 64 bits are nothing. Without
-one a match tells 42.0 from 42, and a range sees all numbers. With any index a field is null, too,
-that is an array with a null in it. Beside these two only text and UUIDs are compared otherwise.
+With an integer index, matches and ranges see the integers that it has: floats without a fraction
+are the integers they equal; other floats and integers beyond 64 bits are ignored. Without one, a
+match distinguishes 42.0 from 42, and a range sees all numbers. With any index, an array that has a
+null counts as null too. Other than that, an index only changes how text and UUIDs are compared.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def as_indexed(schema: FieldSchema | None, predicate: Predicate) -> Predicate:
-    """What the predicate asks of a field with that index."""
+    """The predicate to evaluate on a field with that index."""
     is_null = schema is not None and isinstance(predicate, IsNull)
     return HoldsNull() if is_null else predicate
 
 
 def sees_integers(schema: FieldSchema | None, predicate: Predicate) -> bool:
-    """Whether the predicate, on a field with that index, sees the integers that it holds."""
+    """Whether the predicate, on a field with that index, sees values as integers."""
     if schema is None or schema.type is not FieldType.INTEGER:
         return False
     if isinstance(predicate, Range):
@@ -41,7 +41,7 @@ def _is_of_integers(predicate: Predicate) -> bool:
 
 
 def integers_seen(values: Iterable[Any]) -> Iterator[Any]:
-    """Yield the values, numbers as an index of integers holds them, or not at all."""
+    """Yield the values, with numbers as an integer index has them, without those it lacks."""
     for value in values:
         if type(value) is float:
             if value.is_integer() and int(value) in _INT64:

@@ -1,4 +1,4 @@
-"""The values that a path selects in a payload."""
+"""Evaluates payload paths: the values that a path selects in a payload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOTHING: Sequence[Any] = ()
 
 
 def values_at(payload: Any, steps: Sequence[Step]) -> Iterator[Any]:
-    """Yield what a condition on the path looks at; an array at its end counts as its elements."""
+    """Yield the values that a condition on the path tests; an array at its end is expanded."""
     for value in reached(payload, steps):
         if isinstance(value, list):
             yield from value
@@ -20,14 +20,14 @@ def values_at(payload: Any, steps: Sequence[Step]) -> Iterator[Any]:
 
 
 def strings_at(payload: Any, steps: Sequence[Step]) -> Iterator[str]:
-    """Yield the strings among what a condition on the path looks at."""
+    """Yield the strings among the values that a condition on the path tests."""
     return (value for value in values_at(payload, steps) if isinstance(value, str))
 
 
 def reached(payload: Any, steps: Sequence[Step]) -> Sequence[Any]:
-    """The values at the end of the path, arrays as they are.
+    """The values at the end of the path; arrays are not expanded.
 
-    A key reaches into objects only: seeing through an array takes a step of its own.
+    A key selects in objects only: going into an array takes a step of its own.
     """
     values: Sequence[Any] = (payload,)
     for step in steps:
@@ -45,9 +45,9 @@ def reached(payload: Any, steps: Sequence[Step]) -> Sequence[Any]:
 
 
 def elements_at(payload: Any, steps: Sequence[Step]) -> Iterator[dict[str, Any]]:
-    """Yield the objects in the arrays at the path: what a nested filter is held against.
+    """Yield the objects in the arrays at the path, which a nested filter is evaluated on.
 
-    `steps` without a closing `[]`, as `array_steps` gives them.
+    `steps` have no closing `[]`; see `array_steps`.
     """
     for value in reached(payload, steps):
         if isinstance(value, list):
@@ -57,5 +57,5 @@ def elements_at(payload: Any, steps: Sequence[Step]) -> Iterator[dict[str, Any]]
 
 
 def array_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps to an array, which `a` and `a[]` name alike."""
+    """The steps to an array, without a closing `[]`: the same for `a` and `a[]`."""
     return tuple(steps[:-1] if isinstance(steps[-1], EachElement) else steps)

@@ -1,8 +1,8 @@
-"""Matches on a field with a uuid index, where strings that spell one UUID are equal.
+"""Matches on a field with a uuid index, where different spellings of a UUID are equal.
 
-Without such an index, or with a keyword index, strings are compared as they are, as Qdrant does.
-Unlike there, a list may hold UUIDs and other strings: each is compared as what it is, and `except`
-passes values that are no UUIDs.
+Without such an index, or with a keyword index, strings are compared as they are, like in Qdrant.
+Unlike in Qdrant, a list may have UUIDs and other strings: each is compared as what it is, and
+`except` passes values that are not UUIDs.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def matches_uuids(schema: FieldSchema | None, predicate: Predicate) -> bool:
 
 
 def canonical(value: Any) -> Any:
-    """A UUID in its canonical form, anything else as it is."""
+    """The canonical form of a UUID; any other value unchanged."""
     return canonical_uuid(value) or value if type(value) is str else value
 
 
 def canonical_match(predicate: Any) -> ValueMatch:
-    """The match of canonical values that a match of UUIDs is."""
+    """Rewrite a match of UUIDs to a match of canonical values."""
     if isinstance(predicate, MatchValue):
         return MatchValue(canonical(predicate.value))
     kind = type(predicate)

@@ -1,4 +1,4 @@
-"""Predicates as functions of what a path selects in one payload."""
+"""Compiles predicates to tests of the values that a path selects in one payload."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def area_test(area: Area) -> ValueTest:
 
 
 def plain_text_test(predicate: TextMatch) -> StringTest:
-    """Whether a string of a field without a text index matches: substrings, by case."""
+    """Compile a text match on a field without a text index: case-sensitive substrings."""
     if isinstance(predicate, MatchTextAny):
         words = predicate.text.split()
         return lambda value: any(word in value for word in words)
@@ -132,7 +132,7 @@ def plain_text_test(predicate: TextMatch) -> StringTest:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value at the end of a path is none."""
+    """Whether a value at the end of a path is empty: null or an empty array."""
     return value is None or value == []
 
 
@@ -142,14 +142,14 @@ def holds_null(value: Any) -> bool:
 
 
 def count_of(value: Any) -> int:
-    """How many values a value at the end of a path counts for."""
+    """The number of values that a value at the end of a path counts as."""
     if isinstance(value, list):
         return len(value)
     return 0 if value is None else 1
 
 
 def lies_within(bounds: Bounds, value: Number) -> bool:
-    """Whether a number lies within every bound given."""
+    """Whether a number is within all given bounds."""
     return (
         (bounds.lt is None or value < bounds.lt)
         and (bounds.gt is None or value > bounds.gt)

@@ -1,1 +1,1 @@
-"""How text indexes read text: cutting into words, folding, stopwords, stems, and matching."""
+"""Tokenization for text indexes: word splitting, folding, stopwords, stemming, and matching."""

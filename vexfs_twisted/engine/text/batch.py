@@ -1,4 +1,4 @@
-"""The tokens of many texts at once, as numbers that postings are built from."""
+"""Batch tokenization: the tokens of many texts as numbers, which postings are built from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SLICE = 1024
 class TokenBatch:
     """The tokens of n texts.
 
-    `vocabulary` are the tokens that occur, each once, by their ids; `ids` int32 shape [tokens], all
-    tokens of all texts, in order and with repeats; `offsets` int64 shape [n + 1]: those of text i
-    are `ids[offsets[i] : offsets[i + 1]]`.
+    `vocabulary` has the distinct tokens by id. `ids`, int32, shape [tokens], has all tokens of all
+    texts, in order and with repeats. `offsets`, int64, shape [n + 1]: the tokens of text i are
+    `ids[offsets[i] : offsets[i + 1]]`.
     """
 
     vocabulary: list[str]
@@ -30,7 +30,7 @@ class TokenBatch:
 
 
 class _Numbers(dict[str, int]):
-    """Numbers of strings, given in the order of the first look."""
+    """Numbers strings in the order of their first lookup."""
 
     def __missing__(self, key: str) -> int:
         number = self[key] = len(self)
@@ -38,7 +38,7 @@ class _Numbers(dict[str, int]):
 
 
 def batch(texts: Iterable[str], cut: Cutter, forms: Mapping[str, Tokens]) -> TokenBatch:
-    """The tokens of `texts`, whose words `cut` finds and `forms` tells the tokens of."""
+    """Tokenize `texts`: `cut` splits a text into words, `forms` maps a word to its tokens."""
     words: list[str] = []
     ends = [0]
     for text in texts:
@@ -48,7 +48,7 @@ def batch(texts: Iterable[str], cut: Cutter, forms: Mapping[str, Tokens]) -> Tok
     word_numbers = _Numbers()
     word_ids = np.fromiter(map(word_numbers.__getitem__, words), np.int64, len(words))
     vocabulary = _Numbers()
-    # What the tokens of each distinct word are, one word after the other.
+    # The tokens of the distinct words, concatenated.
     distinct = in_slices(list(word_numbers), _SLICE)
     tokens_of = [[vocabulary[token] for token in forms[word]] for some in distinct for word in some]
     counts = np.fromiter(map(len, tokens_of), np.int64, len(tokens_of))
@@ -64,9 +64,9 @@ def _spread(
     counts: NDArray[np.int64],
     flat: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The tokens of all words in order, and how many there are before each word, and in all."""
+    """The tokens of all words in order, and the offsets of the words' tokens, with the end."""
     if len(flat) == len(counts) and bool((counts == 1).all()):
-        # A word is a token, in the plain options of most indexes.
+        # Every word is one token, as with the options of most indexes.
         return flat[word_ids], np.arange(len(word_ids) + 1)
     each = counts[word_ids]
     before = np.concatenate((np.zeros(1, np.int64), np.cumsum(each)))

@@ -1,7 +1,7 @@
-"""From the words of a text to its tokens: what each word becomes is worked out once.
+"""Maps the words of a text to tokens, with a cache.
 
-Texts repeat their words, so all that is done to a word is remembered, and a token costs one look
-in a dictionary.
+Texts repeat their words, so the tokens of each word are cached, and a word costs one dictionary
+lookup.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from .stems import Stem, stemmer
 from .tables import folding, stopwords
 
 Tokens = tuple[str, ...]
-"""What a word becomes: one token, none, or in an index of prefixes several."""
+"""The tokens of a word: one, none, or several for the prefix tokenizer."""
 
 Form = Callable[[str], Tokens]
 
 REMEMBERED = 1 << 17
-"""Words that are remembered at most: some 20 MB of them. Past that all are forgotten."""
+"""The most words cached, some 20 MB of memory. Beyond that the cache is cleared."""
 
 
 class Forms(dict[str, Tokens]):
-    """The tokens of words, worked out by `form` at the first look. Any thread may look."""
+    """A cache of the tokens of words, computed by `form` on the first lookup. Thread-safe."""
 
     def __init__(self, form: Form) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Forms(dict[str, Tokens]):
 
 
 def document_forms(options: TextOptions) -> Forms:
-    """What words of documents become."""
+    """The tokens of words of documents."""
     refused = _refused(options)
     if options.tokenizer is Tokenizer.PREFIX:
         return Forms(_prefixes(_plain(options, refused), options))
@@ -51,9 +51,9 @@ def document_forms(options: TextOptions) -> Forms:
 
 
 def query_forms(options: TextOptions) -> Forms:
-    """What words of queries become in an index of prefixes: the longest one that it has.
+    """The tokens of words of queries for the prefix tokenizer: the longest indexed prefix.
 
-    Stopwords are not refused, since they may be the beginning of any word.
+    Stopwords are not removed, since they may be prefixes of other words.
     """
     plain, shortest, longest = _plain(options, frozenset()), _shortest(options), _longest(options)
 
@@ -64,7 +64,7 @@ def query_forms(options: TextOptions) -> Forms:
 
 
 def _whole(plain: Form, options: TextOptions) -> Form:
-    """The word itself, unless its length refuses it."""
+    """The whole word, unless its length is out of range."""
     shortest, longest = options.min_token_len or 0, _longest(options)
 
     def whole(word: str) -> Tokens:
@@ -74,7 +74,7 @@ def _whole(plain: Form, options: TextOptions) -> Form:
 
 
 def _prefixes(plain: Form, options: TextOptions) -> Form:
-    """All beginnings of the word, shortest first."""
+    """All prefixes of the word, shortest first."""
     shortest, longest = _shortest(options), _longest(options)
 
     def prefixes(word: str) -> Tokens:
@@ -88,7 +88,7 @@ def _prefixes(plain: Form, options: TextOptions) -> Form:
 
 
 def _plain(options: TextOptions, refused: frozenset[str]) -> Form:
-    """The word folded, lowercased, refused if it is one of `refused`, and cut to its stem."""
+    """The word folded, lowercased, removed if it is one of `refused`, and stemmed."""
     fold = folding() if options.ascii_folding else None
     stem: Stem | None = None if options.stemmer is None else stemmer(options.stemmer)
 
@@ -105,14 +105,14 @@ def _plain(options: TextOptions, refused: frozenset[str]) -> Form:
 
 
 def _refused(options: TextOptions) -> frozenset[str]:
-    """The stopwords, which are lowercased as words are, but never folded."""
+    """The stopwords, lowercased if words are, but never folded."""
     chosen = options.stopwords
     everything = frozenset(chosen.custom).union(*(stopwords()[name] for name in chosen.languages))
     return frozenset(map(str.lower, everything)) if options.lowercase else everything
 
 
 def _shortest(options: TextOptions) -> int:
-    """The length of the shortest prefix; the empty one is only indexed where it is asked for."""
+    """The length of the shortest prefix; the empty prefix is only indexed on request."""
     return 1 if options.min_token_len is None else options.min_token_len
 
 

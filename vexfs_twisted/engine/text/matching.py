@@ -1,4 +1,4 @@
-"""Whether the tokens of a text answer those of a query. A query without tokens matches nothing."""
+"""Matches the tokens of a text with those of a query. A query without tokens matches nothing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ def matches_all(document: Collection[str], query: Collection[str]) -> bool:
 
 
 def matches_any(document: Collection[str], query: Collection[str]) -> bool:
-    """Whether a token of the query is in the document."""
+    """Whether at least one token of the query is in the document."""
     return not set(document).isdisjoint(query)
 
 
 def matches_phrase(
     document: Sequence[str], query: Sequence[str], *, open_end: bool = False
 ) -> bool:
-    """Whether the tokens of the query stand in the document one after the other.
+    """Whether the tokens of the query are consecutive tokens of the document.
 
-    With `open_end` the last one may be just the beginning of the token in its place.
+    With `open_end`, the last one may be a prefix of the token at its position.
     """
     if not query:
         return False

@@ -1,4 +1,4 @@
-"""Whether strings satisfy a predicate on text, as a text index reads them."""
+"""Compiles predicates on text to tests of strings, by the options of a text index."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .matching import matches_all, matches_any, matches_phrase
 from .reader import TextReader
 
 StringsTest = Callable[[Iterable[str]], bool]
-"""Whether the strings at a path of one payload satisfy a predicate together."""
+"""Tests the strings at a path of one payload together."""
 
 
 @lru_cache(maxsize=16)
 def reader_of(options: TextOptions) -> TextReader:
-    """The reader for these options, with the words it remembers."""
+    """The reader for these options, cached together with its words."""
     return TextReader(options)
 
 
 def indexed_text_test(options: TextOptions, predicate: TextMatch) -> StringsTest:
-    """The test of strings by an index with `options`.
+    """Compile a predicate for an index with `options`.
 
-    The words of a MatchText may be spread over several strings, those of a phrase not. There are
-    phrases only where the index has `phrase_matching`.
+    The words of a MatchText may be spread over several strings, those of a phrase may not. Phrases
+    match only if the index has `phrase_matching`.
     """
     reader = reader_of(options)
     if isinstance(predicate, MatchPhrase):
@@ -36,5 +36,5 @@ def indexed_text_test(options: TextOptions, predicate: TextMatch) -> StringsTest
 
 
 def has_phrase(reader: TextReader, text: str, phrase: list[str]) -> bool:
-    """Whether the tokens of `phrase` follow each other in `text`."""
+    """Whether the tokens of `phrase` are consecutive in `text`."""
     return matches_phrase(reader.phrase_tokens(text), phrase, open_end=reader.has_prefixes)

@@ -1,4 +1,4 @@
-"""What a text index reads in a text: its tokens, by the options of the index."""
+"""The tokenizer pipeline of a text index, by the options of the index."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .words import CUTTERS
 
 
 class TextReader:
-    """Reads texts by the options of one index. Any thread may use it.
+    """Tokenizes texts by the options of one index. Thread-safe.
 
-    Every word goes the same way: folded to ASCII, lowercased, refused if it is a stopword, cut to
-    its stem, and refused for its length, in characters.
+    The steps for every word, as the options say: fold to ASCII, lowercase, remove stopwords, stem,
+    filter by length in characters.
     """
 
     def __init__(self, options: TextOptions) -> None:
@@ -26,21 +26,21 @@ class TextReader:
     def tokens(self, text: str) -> list[str]:
         """The tokens of a document, in order and with repeats.
 
-        In an index of prefixes, those of a word follow one another, shortest first.
+        With the prefix tokenizer, those of a word are consecutive, shortest first.
         """
         return self._documents.tokens(self._cut(text))
 
     def query_tokens(self, text: str) -> list[str]:
-        """The tokens that a query asks for, in order and with repeats."""
+        """The tokens of a query, in order and with repeats."""
         return self._queries.tokens(self._cut(text))
 
     def phrase_tokens(self, text: str) -> list[str]:
-        """The tokens that phrases are made of, in documents and queries: the longest of a word."""
+        """The tokens of a document or query for phrase matching: the longest of each word."""
         if not self.has_prefixes:
             return self.tokens(text)
         forms = self._documents
         return [tokens[-1] for word in self._cut(text) if (tokens := forms[word])]
 
     def tokens_of_many(self, texts: Iterable[str]) -> TokenBatch:
-        """The tokens of each of `texts`, as numbers."""
+        """Tokenize many texts, to token numbers."""
         return batch(texts, self._cut, self._documents)

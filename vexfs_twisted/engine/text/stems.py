@@ -1,4 +1,4 @@
-"""Stems of words, by the Snowball algorithms of nineteen languages."""
+"""Stemming by the Snowball algorithms, for nineteen languages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from py_rust_stemmers import SnowballStemmer
 from Stemmer import Stemmer
 
 Stem = Callable[[str], str]
-"""The stem of a word; lower case is expected. Any thread may call it."""
+"""Stems a word, which should be lower case. Thread-safe."""
 
 
 def stemmer(language: str) -> Stem:
-    """The stemmer of a Snowball language, by its name."""
+    """The stemmer of a language, by its Snowball name."""
     if language == "armenian":
         return _armenian()
     stem: Stem = SnowballStemmer(language).stem_word
@@ -21,7 +21,7 @@ def stemmer(language: str) -> Stem:
 
 
 def _armenian() -> Stem:
-    """The one language that the faster library lacks, whose stemmers keep state while they work."""
+    """The one language that the faster library lacks. PyStemmer keeps state, hence the lock."""
     stem = Stemmer("armenian", 0).stemWord
     lock = Lock()
 

@@ -1,6 +1,6 @@
-"""The words and characters that text indexes treat specially, as Qdrant does. Read when needed.
+"""The stopwords and folded characters of text indexes, as in Qdrant. Loaded on first use.
 
-Which ones they are was found by asking Qdrant's engine, word by word and character by character.
+They were determined by querying Qdrant's engine, word by word and character by character.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ def _table(name: str) -> Any:
 
 @cache
 def stopwords() -> dict[str, frozenset[str]]:
-    """The stopwords of each language, by its name."""
+    """The stopwords by language name."""
     table: dict[str, str] = _table("stopwords.json")
     return {language: frozenset(words.split()) for language, words in table.items()}
 
 
 @cache
 def folding() -> dict[int, str]:
-    """What ASCII stands for each character that has such a likeness, for `str.translate`."""
+    """The ASCII replacement of each character that has one, for `str.translate`."""
     table: dict[str, str] = _table("folding.json")
     return {ord(character): plain for plain, all_ in table.items() for character in all_}

@@ -1,4 +1,4 @@
-"""Cutting text into words, before anything is done to them.
+"""Splits text into words, the first step of tokenization.
 
 Letters and digits are what Unicode calls Alphabetic or a number, which is wider than `str.isalnum`:
 the vowel signs of Indic scripts belong to their words.
@@ -16,13 +16,13 @@ from icu4py.breakers import WordBreaker
 from ...model.payload_index import Tokenizer
 
 Cutter = Callable[[str], list[str]]
-"""Cuts a text into its words, in order and with repeats."""
+"""Splits a text into its words, in order and with repeats."""
 
 _ASCII_WORDS = re.compile(r"[A-Za-z0-9]+").findall
 _WORDS = regex.compile(r"[\p{Alphabetic}\p{N}]+").findall
-# `str.split` would also cut at the ASCII separators U+001C to U+001F, which are no White_Space.
+# `str.split` would also split at the ASCII separators U+001C to U+001F, which are no White_Space.
 _CHUNKS = re.compile(r"(?:\S|[\x1c-\x1f])+").findall
-# With all marks, so that the virama and the like do not cut words.
+# Includes all marks, so that the virama and the like do not split words.
 _MARKED_WORDS = regex.compile(r"[\p{Alphabetic}\p{N}\p{M}]+").findall
 _UNSPACED = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
@@ -32,19 +32,19 @@ _LATIN_MARKS = regex.compile(r"(?<=\p{Latin}\p{Mn}*)\p{Mn}")
 
 def words(text: str) -> list[str]:
     """The runs of letters and digits."""
-    # Over ASCII alone, the smaller class of the smaller engine is several times as fast.
+    # For ASCII only, the smaller class in the standard engine is several times as fast.
     return _ASCII_WORDS(text) if text.isascii() else _WORDS(text)
 
 
 def chunks(text: str) -> list[str]:
-    """What stands between white space, punctuation included."""
+    """The runs of characters between white space, including punctuation."""
     return _CHUNKS(text)
 
 
 def words_of_any_script(text: str) -> list[str]:
-    """The runs of letters, digits and marks, cut by ICU where the script has no spaces.
+    """The runs of letters, digits and marks, split by ICU for scripts without spaces.
 
-    Compatibility forms are unified before, and Latin letters lose their accents.
+    Compatibility forms are normalized first, and accents of Latin letters are removed.
     """
     if text.isascii():
         return _ASCII_WORDS(text)
