@@ -1,1 +1,1 @@
-"""The work that goes on behind reads and writes: graphs and codes made, renewed and removed."""
+"""The optimizer, background work: builds, renews and removes graphs and codes; frees space."""

@@ -1,4 +1,4 @@
-"""Graphs built over rows of a view, while reads and writes go on."""
+"""Builds graphs over rows of one state, concurrently with reads and writes."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _ROWS_AT_ONCE = 1 << 14
 _ROWS_MIXED = 1 << 16
 
 Advance = Callable[[int], None]
-"""Takes note of rows that have been linked."""
+"""Called with the number of rows linked since the last call."""
 
 
 ShouldStop = Callable[[], bool]
 
 
 class Stopped(Exception):
-    """Work was given up because somebody asked for it. Nothing of it is left."""
+    """Work was aborted on request; nothing of it is left behind."""
 
     def __init__(self) -> None:
         super().__init__("it was asked to stop")
 
 
 class Building:
-    """One graph on its way. `should_stop` is asked about every 0.15 seconds."""
+    """The build of one graph. `should_stop` is called about every 0.15 seconds."""
 
     def __init__(
         self, job: Build, space: VectorSpace, settings: OptimizerSettings, should_stop: ShouldStop
@@ -51,7 +51,7 @@ class Building:
     def save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
         """Build the graph and make its file durable. Raises Stopped, GraphError or StorageFull.
 
-        The file is one of no segment until the segment is committed.
+        The file belongs to no segment until the returned segment is committed.
         """
         job, rows = self._job, self._rows()
         self._builder.learn(rows)
@@ -71,16 +71,16 @@ class Building:
         return Segment(uuid, facts, None if is_full else job.first, graph)
 
     def _rows(self) -> Rows:
-        """The rows that have a vector."""
+        """The rows of the job's range that have a vector."""
         return self._space.present.rows_between(self._job.start, self._job.stop)
 
 
 def _mixed(rows: Rows) -> Iterator[Rows]:
-    """All of `rows` in parts: those of a stretch of the vector file in a random order.
+    """Partition `rows`; rows are shuffled within stretches of the vector file.
 
-    What is stored together is often alike, and when alike nodes come one after the other they link
-    to each other rather than to what is around them. A stretch, so that few pages of the file are
-    read at a time.
+    Vectors stored together are often similar, and similar nodes added in a row link to each other
+    rather than to their surroundings. Shuffling within stretches keeps the number of file pages
+    read at a time small.
     """
     for start in range(0, len(rows), _ROWS_MIXED):
         stretch = np.random.default_rng(start).permutation(rows[start : start + _ROWS_MIXED])

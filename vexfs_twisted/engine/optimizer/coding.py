@@ -1,4 +1,4 @@
-"""Codes of segments: made as they are wanted, and had at hand again after a start."""
+"""Codes of segments: encoded as configured, and opened again after a start."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def with_codes(
     should_stop: ShouldStop,
     seed: Segment | None = None,
 ) -> Segment:
-    """A segment with the codes that are wanted for its graph, or with none where none are.
+    """The segment with the codes that are configured for its graph, or without if none are.
 
-    Those of the `seed` that its graph has grown from are taken over where they are as good. Their
-    file is durable, and one of no segment until the segment is committed. Raises Stopped or
+    Codes of the `seed` that the graph was grown from are reused if possible. The file is durable,
+    and belongs to no segment until the returned segment is committed. Raises Stopped or
     StorageFull.
     """
     kind, graph = settings.codes, segment.graph
@@ -51,7 +51,7 @@ def with_codes(
 def codes_at_hand(
     segment: Segment, space: VectorSpace, settings: OptimizerSettings, directory: Path
 ) -> Segment:
-    """A segment with the graph that is searched by its codes; without codes if they are no good."""
+    """The segment with its codes opened and verified; without codes if damaged or outdated."""
     kind, facts, graph = settings.codes, segment.codes, segment.graph
     if facts is None or graph is None:
         return segment

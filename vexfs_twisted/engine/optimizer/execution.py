@@ -1,4 +1,4 @@
-"""How each kind of work is done."""
+"""Executes each kind of job."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _SECONDS_A_LOOK = 0.05
 
 
 def execute(task: Task, store: CollectionStore, journal: Journal, should_stop: ShouldStop) -> bool:
-    """Do the job of a task; False if it must wait for readers of what has gone.
+    """Execute the job of a task; returns False if it must wait for readers of older states.
 
-    Raises Stopped, and whatever goes wrong, after which nothing is changed.
+    Raises Stopped and any other error of the job; nothing is changed then.
     """
     job = task.job
     if isinstance(job, Build):
@@ -85,7 +85,7 @@ def _encode(
 
 
 def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
-    """Have the graph of a segment at hand, or the segment no more."""
+    """Open and verify the graph of a segment, or drop the segment if it is damaged."""
     path = store.path / graph_file(segment.uuid)
     try:
         distance = task.space.params.distance
@@ -102,12 +102,12 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
 
 
 def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
-    """Give back the room of rows that are not in the graph; False while somebody may read them."""
+    """Free the disk space of rows that are not in the graph; False while they may be read."""
     assert segment.graph is not None and segment.unfreed_from is not None
     is_free = np.ones(segment.stop - segment.unfreed_from, dtype=np.bool_)
     is_free[segment.start - segment.unfreed_from :] = ~segment.graph.node_mask()
     for _ in range(_LOOKS):
-        # Whoever knows the segment reads no row of the range but its nodes.
+        # Readers of a state with this segment read no rows of the range other than its nodes.
         if all(_knows(state, task, segment) for state in store.states_in_use()):
             store.give_back(task.space.slot, segment.unfreed_from, is_free)
             freed = attrs.evolve(segment, unfreed_from=None)

@@ -1,4 +1,4 @@
-"""The kinds of work there are. A job says what shall be, so one that is done twice does no harm."""
+"""The kinds of jobs. A job describes the wanted result, so executing it is idempotent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..vector_index.segments import Segment, Segments
 
 
 class Reason(Enum):
-    """Why work is done, under the name that is reported."""
+    """The reason of a job; the value is the name that is reported."""
 
     INDEXING = "indexing"
     MERGE = "merge"
@@ -23,10 +23,11 @@ class Reason(Enum):
 
 @frozen
 class Build:
-    """Build one graph over the rows from `start` up to `stop`, in the place of `segments`.
+    """Build one graph over the rows in [start, stop), which replaces `segments`.
 
-    It begins with the nodes of `seed`, one of them, where there is one. `fresh` rows with a vector
-    are in none of them. Dead rows from `first` on, which may come before `start`, take room yet.
+    It begins with the nodes of `seed`, one of the segments, if given. `fresh` is the number of rows
+    with a vector that are in none of the segments. Dead rows from `first` on, which may be before
+    `start`, still take disk space.
     """
 
     reason: Reason
@@ -40,20 +41,20 @@ class Build:
 
 @frozen
 class Verify:
-    """Read the files of a segment through, and have its graph at hand or drop it."""
+    """Verify the files of a segment, and open its graph, or drop the segment if damaged."""
 
     segment: Segment
     reason = Reason.VERIFICATION
 
     @property
     def segments(self) -> Segments:
-        """What the job is about."""
+        """The segments concerned."""
         return (self.segment,)
 
 
 @frozen
 class Drop:
-    """Have `segments` no more."""
+    """Drop `segments`."""
 
     segments: Segments
     reason = Reason.REMOVAL
@@ -61,27 +62,27 @@ class Drop:
 
 @frozen
 class Punch:
-    """Give back the room of rows that are not in the graph of a segment."""
+    """Free the disk space of rows that are not in the graph of a segment."""
 
     segment: Segment
     reason = Reason.HOLES
 
     @property
     def segments(self) -> Segments:
-        """What the job is about."""
+        """The segments concerned."""
         return (self.segment,)
 
 
 @frozen
 class Encode:
-    """Make the codes of a segment that are wanted, or have none where none are."""
+    """Make the codes of a segment that are configured, or drop its codes if none are."""
 
     segment: Segment
     reason = Reason.CONFIG
 
     @property
     def segments(self) -> Segments:
-        """What the job is about."""
+        """The segments concerned."""
         return (self.segment,)
 
 

@@ -1,4 +1,4 @@
-"""What upkeep tells about itself: what it does, what it has done, and what went wrong last."""
+"""The optimizer's journal: its running job, its completed jobs, and its last error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT = 100
 
 
 class Journal:
-    """The work of one collection. Written by the thread that does it, read by any."""
+    """The journal of one collection. Written by the working thread, read by any thread."""
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
         self._clock = clock
@@ -28,16 +28,16 @@ class Journal:
 
     @property
     def running(self) -> Optimization | None:
-        """What is being done."""
+        """The running job, or None."""
         return self._running
 
     @property
     def problem(self) -> str | None:
-        """What the last work has failed with, unless it was done since."""
+        """The error of the last job, or None if it succeeded; cancelled jobs do not count."""
         return self._problem
 
     def completed(self) -> list[Optimization]:
-        """What has ended, the newest first."""
+        """The ended jobs, newest first; the last `_KEPT` are kept."""
         with self._lock:
             return list(reversed(self._completed))
 
@@ -45,7 +45,7 @@ class Journal:
     def noting(
         self, uuid: str, optimizer: str, segments: Sequence[SegmentSummary], total: int
     ) -> Iterator[None]:
-        """Take note of work on `total` points: that it goes on, and how it has ended."""
+        """Record the job of the block, on `total` points, as running, and then how it ended."""
         progress = Progress(optimizer, self._clock(), done=0, total=total)
         self._running = Optimization(uuid, optimizer, segments, progress)
         try:
@@ -59,7 +59,7 @@ class Journal:
         self._end()
 
     def advance(self, points: int) -> None:
-        """Take note of points that are done."""
+        """Record progress of the running job by `points` points."""
         running = self._running
         assert running is not None
         done = (running.progress.done or 0) + points

@@ -1,4 +1,4 @@
-"""The upkeep of one collection: what is due is done, one job after another."""
+"""The optimizer of one collection: executes due jobs one after another."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .journal import Journal
 from .report import Task, tasks
 
 REST_SECONDS = 30.0
-"""For so long nothing is tried again after something has failed."""
+"""After a failed job, no job is tried for this long."""
 
 QUIET_SECONDS = 1.0
-"""After so long without a write it is quiet."""
+"""A collection is quiet after this long without a write."""
 
 
 class Optimizer:
-    """Does the work of one collection. One thread at a time works, any may ask."""
+    """The optimizer of one collection. Thread-safe; one thread at a time works."""
 
     def __init__(self, store: CollectionStore, clock: Callable[[], float] = monotonic) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class Optimizer:
         self._working = Lock()
         self._halted = Event()
         self._waits_until = 0.0
-        # Not the state itself: as long as anybody has it, what it shows cannot be removed.
+        # A weak reference: while a state is referenced, files that it shows cannot be removed.
         self._settled: Callable[[], CollectionState | None] = lambda: None
         self._is_settled_for_quiet = True
         self._last_write = (-1, 0.0)
@@ -39,11 +39,11 @@ class Optimizer:
         self.journal = Journal()
 
     def is_due(self) -> bool:
-        """Whether something may have come up since all was done. Answers at once."""
+        """Whether there may be jobs since all were done. Does not block."""
         return self.due_in() == 0
 
     def due_in(self) -> float | None:
-        """In how many seconds something will be due as things are; None for never. At once."""
+        """Seconds until jobs may be due if nothing changes; None for never. Does not block."""
         if self._halted.is_set():
             return None
         now, state = self._clock(), self._store.state
@@ -58,10 +58,10 @@ class Optimizer:
         return max(until - now, 0.0)
 
     def work(self, should_stop: ShouldStop = lambda: False, *, at_most: int | None = None) -> None:
-        """Do what is due, unless `should_stop`, asked about every 0.15 seconds, says so.
+        """Execute due jobs: all of them, or `at_most` so many. Blocks.
 
-        That is all of it, or `at_most` so many jobs. Raises what goes wrong, after which nothing
-        is due for a while.
+        Stops when `should_stop`, called about every 0.15 seconds, returns true. Raises the error of
+        a failed job; nothing is due for `REST_SECONDS` then.
         """
         with self._working:
             done = 0
@@ -84,15 +84,15 @@ class Optimizer:
                     self._postponed = self._postponed.union(s.uuid for s in task.job.segments)
 
     def wake(self) -> None:
-        """Try at once what has failed."""
+        """Retry a failed job without waiting."""
         self._waits_until = 0.0
 
     def stop(self) -> None:
-        """Begin nothing any more, and give up soon what is under way. Returns at once."""
+        """Begin no more jobs and abort the running one soon. Does not block; idempotent."""
         self._halted.set()
 
     def halt(self) -> None:
-        """Do nothing any more; returns when what is under way has been given up."""
+        """Like `stop`, but waits until the running job has been aborted."""
         self.stop()
         with self._working:
             return
@@ -106,12 +106,12 @@ class Optimizer:
         return None
 
     def _settle(self, state: CollectionState, *, is_quiet: bool) -> None:
-        """Take note that nothing is left to do, or nothing before it is quiet."""
+        """Record that no jobs are left for this state, or none until the collection is quiet."""
         self._is_settled_for_quiet = is_quiet or self._next(state, is_quiet=True) is None
         self._settled = ref(state)
 
     def _any_stop(self, should_stop: ShouldStop) -> ShouldStop:
-        """Whether there is any reason to give up building."""
+        """Combine all reasons to abort a job: the configuration, `stop`, and `should_stop`."""
 
         def answer() -> bool:
             config = self._store.state.config.optimizer_config

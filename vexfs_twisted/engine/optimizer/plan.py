@@ -1,9 +1,9 @@
-"""What is to be done for one vector space, from how it is and how it should be.
+"""Plans the jobs of one vector space from its state and its settings.
 
-Rows without a graph get one when there are enough of them, by growing the last graph where that is
-worth its price and by a graph of their own elsewhere. Growing a graph copies what it has, so a
-large one takes in small ones only when they have some weight beside it; what a row costs over time
-then stays near the price of linking it once.
+Rows without a graph get one when there are enough of them: by growing the last graph if that pays,
+else by a graph of their own. Growing a graph copies it, so a large graph is only merged with small
+ones that are large enough in proportion; the amortized cost of a row then stays near the cost of
+linking it once.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import OptimizerSettings
 
 ROWS_AT_ONCE = 1 << 17
-"""As many rows a job links at most, beside those of its seed: searches get them the sooner."""
+"""The most rows that a job links, not counting its seed, so that searches get graphs early."""
 
 WEIGHT = 32
-"""A graph is grown by rows of which it has at most so many times as many."""
+"""A graph is grown by new rows if it has at most this many times as many rows."""
 
 LEAST_GROWTH = 512
-"""By fewer rows at the end no large graph is grown: they are searched one by one as fast."""
+"""A large graph is not grown by fewer rows at the end: scanning these is as fast."""
 
 SMALL = 4096
-"""A graph of no more rows is grown by any number of them: it takes a moment."""
+"""A graph of up to this many rows is grown by any number of rows, since that is fast."""
 
 LEAST_LINKED = 64
-"""Fewer rows at the end wait until no others are being written, where there is a graph by now."""
+"""Fewer rows at the end wait until the collection is quiet, if there is a graph already."""
 
 
 def plan(
     space: VectorSpace, rows: int, settings: OptimizerSettings, *, is_quiet: bool = True
 ) -> list[Job]:
-    """The work there is on the first `rows` rows, the most urgent first.
+    """The jobs for the first `rows` rows, most urgent first.
 
-    After each job all is planned anew; what comes after the first is an outlook. `is_quiet`: no
-    rows are being written, so that it is time for what more rows would soon make worth more.
+    Planning is repeated after each job; the jobs after the first are a forecast. `is_quiet`: no
+    rows are being written, so that jobs that would otherwise wait for more rows are planned too.
     """
     planner = _Planner(space, rows, settings, is_quiet=is_quiet)
     planner.drop()
@@ -57,7 +57,7 @@ def plan(
 
 @frozen
 class _Range:
-    """Rows between segments, or after them all. `count` of them have a vector."""
+    """A range of rows between segments, or after all (`is_tail`). `count` have a vector."""
 
     start: int
     stop: int
@@ -66,7 +66,7 @@ class _Range:
 
 
 class _Planner:
-    """The making of one plan. A segment is in one job at most, beside that of its holes."""
+    """Makes one plan. A segment is in at most one job, not counting a Punch."""
 
     def __init__(
         self, space: VectorSpace, rows: int, settings: OptimizerSettings, *, is_quiet: bool
@@ -80,20 +80,20 @@ class _Planner:
         self.jobs: list[Job] = []
 
     def drop(self) -> None:
-        """Segments that nothing is found in, and all where no graph is wanted."""
+        """Drop segments without live rows, or all segments if graphs are disabled."""
         unwanted = not self._settings.m
         useless = tuple(s for s in self._segments if unwanted or not self._live(s))
         if useless:
             self._add(Drop(useless))
 
     def verify(self) -> None:
-        """Segments that nobody has looked at since the start."""
+        """Verify segments that have not been verified since the start."""
         for segment in self._left():
             if segment.graph is None:
                 self._add(Verify(segment))
 
     def index(self) -> None:
-        """Rows that have no graph, where there are enough for one or there is one to grow."""
+        """Index rows without a graph, if there are enough for one or there is one to grow."""
         for range_ in self._ranges():
             if not range_.count or self._may_wait(range_):
                 continue
@@ -103,7 +103,7 @@ class _Planner:
                 self._add(self._grown(range_, seed))
 
     def renew(self) -> None:
-        """Graphs that were built otherwise than is wanted now, or of which too much has died."""
+        """Rebuild graphs with outdated build options or with too many dead rows."""
         for segment in self._left():
             if not self._is_as_wanted(segment):
                 reason = Reason.CONFIG
@@ -114,7 +114,7 @@ class _Planner:
             self._add(self._building(reason, (segment.start, segment.stop), (segment,), None, 0))
 
     def merge(self) -> None:
-        """The two neighbors that are cheapest to merge, where there are more than wanted."""
+        """Merge the two neighbors that are cheapest to merge, if there are too many segments."""
         number = self._settings.segment_number
         if 0 < number >= len(self._segments):
             return
@@ -135,15 +135,15 @@ class _Planner:
             self._add(self._building(Reason.MERGE, rows, pair, large, between))
 
     def encode(self) -> None:
-        """Segments whose codes are not what is wanted."""
+        """Encode segments whose codes are not those configured."""
         wanted = None if self._settings.codes is None else self._settings.codes.name
         for segment in self._left():
             if (None if segment.codes is None else segment.codes.kind) != wanted:
                 self._add(Encode(segment))
 
     def punch(self) -> None:
-        """Segments whose dead rows still take room."""
-        # Before all that takes long, since rows may die as fast as others are linked.
+        """Free the disk space of dead rows of segments."""
+        # Before all long jobs, since rows may die as fast as others are linked.
         left = self._left()
         self.jobs += [Punch(segment) for segment in left if segment.unfreed_from is not None]
 
@@ -171,7 +171,7 @@ class _Planner:
             yield _Range(start, self._rows, self._count(start, self._rows), is_tail=True)
 
     def _may_wait(self, range_: _Range) -> bool:
-        """Whether there will soon be more of so few rows, which then cost one job together."""
+        """Whether so few rows should wait for more, to be linked by one job together."""
         is_few = range_.is_tail and range_.count < LEAST_LINKED
         return is_few and bool(self._segments) and not self._is_quiet
 
@@ -183,7 +183,7 @@ class _Planner:
         return segment.graph is not None and self._is_as_wanted(segment)
 
     def _is_littered(self, segment: Segment) -> bool:
-        """Whether too much of a graph has died."""
+        """Whether a graph has too many dead rows."""
         dead = segment.nodes - self._live(segment)
         return (
             segment.nodes >= self._settings.vacuum_least
@@ -191,11 +191,11 @@ class _Planner:
         )
 
     def _weight(self, segment: Segment) -> int:
-        """How many rows of a segment come into one that takes its place."""
+        """The number of rows of a segment that its replacement would have."""
         return self._live(segment) if self._is_littered(segment) else segment.nodes
 
     def _large_seed(self, range_: _Range) -> Segment | None:
-        """The segment before a range of enough rows that should take them in."""
+        """The segment before a range of enough rows that should be grown by them, or None."""
         for segment in self._left():
             if segment.stop == range_.start and self._may_seed(segment):
                 weight = self._weight(segment)
@@ -210,7 +210,7 @@ class _Planner:
         return None
 
     def _seed(self, range_: _Range) -> Segment | None:
-        """The segment beside a range of too few rows that should take in all of them."""
+        """The segment next to a range of too few rows that should be grown by all, or None."""
         for segment in self._left():
             is_beside = range_.start == segment.stop or range_.stop == segment.start
             weight = self._weight(segment)
@@ -223,9 +223,9 @@ class _Planner:
         return None
 
     def _grown(self, range_: _Range, seed: Segment | None) -> Build:
-        """One graph over the range, or as much of it as one job takes, and its seed.
+        """Build one graph over the range, or as much of it as one job takes, and its seed.
 
-        Of a seed in which too much has died, only the live rows are taken.
+        A seed with too many dead rows is not extended; its live rows are linked anew.
         """
         if seed is None:
             stop = self._cut(range_, min(ROWS_AT_ONCE, self._settings.largest))
@@ -248,7 +248,7 @@ class _Planner:
         seed: Segment | None,
         fresh: int,
     ) -> Build:
-        """The job for rows from one up to another, without the dead ones at their beginning."""
+        """The job for a range of rows, without the dead rows at its beginning."""
         first, stop = rows
         start = self._present.nth_between(first, stop, 1)
         if seed is not None:
@@ -257,7 +257,7 @@ class _Planner:
         return Build(reason, start, stop, segments, seed, fresh, min([first, *unfreed]))
 
     def _cut(self, range_: _Range, limit: int) -> int:
-        """Where the range has had `limit` rows with a vector."""
+        """The end of the part of the range that has `limit` rows with a vector."""
         if range_.count <= limit:
             return range_.stop
         return self._present.nth_between(range_.start, range_.stop, limit) + 1

@@ -1,4 +1,4 @@
-"""All work there is in a collection, and what is told about it."""
+"""The jobs of a collection, and the report about them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _URGENCY = (
 
 @frozen
 class Task:
-    """A job on the vectors `name`, as they are in `space` and shall be by `settings`."""
+    """A job on the vectors `name`, with their `space` as of now and the wanted `settings`."""
 
     name: str
     space: VectorSpace
@@ -40,12 +40,12 @@ class Task:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the job waits for the configuration to let it go on."""
+        """Whether the configuration has paused the job."""
         return self.settings.is_paused and isinstance(self.job, Build | Encode)
 
 
 def tasks(state: CollectionState, *, is_quiet: bool = True) -> list[Task]:
-    """All that is to be done, the most urgent first; some of it only while it `is_quiet`."""
+    """All jobs, most urgent first; some are planned only if the collection `is_quiet`."""
     cores = os.cpu_count() or 1
     found: list[Task] = []
     for name, space in state.spaces.items():
@@ -56,7 +56,7 @@ def tasks(state: CollectionState, *, is_quiet: bool = True) -> list[Task]:
 
 
 def status(waiting: Iterable[Task], *, is_running: bool) -> CollectionStatus:
-    """How far the work has come. Room that could be given back does not count."""
+    """The status by the jobs that are waiting. Punch jobs do not count."""
     counted = [task for task in waiting if not isinstance(task.job, Punch)]
     if is_running or any(not task.is_paused for task in counted):
         return CollectionStatus.YELLOW
@@ -64,19 +64,19 @@ def status(waiting: Iterable[Task], *, is_running: bool) -> CollectionStatus:
 
 
 def indexed_count(state: CollectionState) -> int:
-    """How many vectors of all names are in a graph and live."""
+    """The number of live vectors of all names that are in a graph."""
     return sum(
         segment.live(space.present) for space in state.spaces.values() for segment in space.segments
     )
 
 
 def segment_count(state: CollectionState) -> int:
-    """How many segments there are: those with a graph, and the one of all other rows."""
+    """The number of segments: those with a graph, and one for all other rows."""
     return 1 + sum(len(space.segments) for space in state.spaces.values())
 
 
 def report(state: CollectionState, journal: Journal, home: Path) -> Optimizations:
-    """All that is told about the work on the collection in the directory `home`."""
+    """The report about the optimizer of the collection in the directory `home`."""
     running = journal.running
     busy = {segment.uuid for segment in running.segments} if running is not None else set()
     queued = []
@@ -95,7 +95,7 @@ def report(state: CollectionState, journal: Journal, home: Path) -> Optimization
 
 
 def involved(task: Task, home: Path) -> list[SegmentSummary]:
-    """The segments that a task is about, and the rows in none with their number."""
+    """Summaries of the segments of a task, and of the rows that are in no segment."""
     job, present = task.job, task.space.present
     told = [SegmentSummary(s.uuid, s.live(present)) for s in job.segments]
     if isinstance(job, Build) and job.fresh:
@@ -111,12 +111,12 @@ def _all_segments(state: CollectionState, home: Path) -> Iterator[SegmentSummary
 
 
 def _rest_uuid(home: Path) -> str:
-    """What the rows without a graph are called as if they were a segment, the same at any time."""
+    """The stable uuid of the pseudo-segment of rows without a graph."""
     return str(uuid5(NAMESPACE_URL, home.name))
 
 
 def _unindexed_count(state: CollectionState) -> int:
-    """How many live points have a vector, or all of them, in no graph."""
+    """The most live points that are in no graph of a vector name; all if there are no names."""
     if not state.spaces:
         return state.live.count
     counts = [

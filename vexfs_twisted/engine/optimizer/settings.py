@@ -1,4 +1,4 @@
-"""What the configuration asks of the upkeep of one vector space."""
+"""The optimizer settings of one vector space, from the configuration."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LARGEST_PER_THREAD = 256_000 * _KILOBYTE
 _LEAST_LARGEST = 512_000 * _KILOBYTE
 
 LEAST_LARGEST_ROWS = 64
-"""So many rows any graph may have, however small segments are to be."""
+"""The least upper limit of rows per graph, however small segments are configured."""
 
 _BITS = {Datatype.FLOAT32: 32, Datatype.FLOAT16: 16, Datatype.UINT8: 8, Datatype.TURBO4: 4}
 
 
 @frozen
 class OptimizerSettings:
-    """Sizes are in rows. `threshold` None: no new graph is built; `m` 0: none is kept.
+    """The settings; sizes are in rows. `threshold` None: build no new graphs; `m` 0: keep none.
 
-    `codes` are made for every graph, as `quantization` asks; None: there are none. Graphs are kept
-    in `graph_memory`.
+    `codes` is the kind of codes made for every graph, from `quantization`; None: no codes.
+    `graph_memory` is the memory placement of graphs.
     """
 
     threshold: int | None
@@ -54,7 +54,7 @@ class OptimizerSettings:
 
 
 def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> OptimizerSettings:
-    """What holds for the vectors `params` of a collection, on a machine with so many cores."""
+    """The settings for the vectors `params` of a collection, on a machine with `cores` cores."""
     hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
     optimizer = config.optimizer_config
     threads = min(hnsw.max_indexing_threads or cores, cores)

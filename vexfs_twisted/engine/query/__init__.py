@@ -1,1 +1,1 @@
-"""Reads of one snapshot of a collection: records, pages and scored points."""
+"""Queries on one snapshot of a collection: records, pages and scored points."""

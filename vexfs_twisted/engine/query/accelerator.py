@@ -1,4 +1,4 @@
-"""Accelerators: what may find the nearest rows of a collection in the engine's place."""
+"""Accelerators: optional replacements for the engine's search of nearest rows."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from ..vector_index.kernels import Matrix
 
 
 class SearchAccelerator(Protocol):
-    """Something beside the engine that can be asked for the nearest rows, such as a device."""
+    """An alternative to the engine's search of nearest rows, such as a device."""
 
     def nearest(
         self, state: CollectionState, name: str, queries: Matrix, limits: NDArray[np.int64]
     ) -> list[Hits] | None:
         """For each of `queries`, shape [q, dim], the nearest of all rows that have the vector.
 
-        `queries` are as they are compared, and each limit is at most as many as there are rows.
-        Answers as many rows as the limit, with the scores of `score_pairs`, or None where the
-        engine has to be asked. Any reader's thread may call, and nothing is ever raised.
+        `queries` are in the form used for comparison; each limit is at most the number of rows.
+        Returns as many rows as the limit, with the scores of `score_pairs`, or None if the engine
+        has to search. Thread-safe; never raises.
         """
 
 
 class Accelerators:
-    """The accelerators that there are now, by the directories of their collections. Any thread."""
+    """The registry of accelerators, by the directory of the collection. Thread-safe."""
 
     def __init__(self) -> None:
         self._changing = Lock()
         self._found: dict[str, SearchAccelerator] = {}
 
     def get(self, directory: str) -> SearchAccelerator | None:
-        """That of a collection, if it has one."""
+        """The accelerator of a collection, or None."""
         return self._found.get(directory)
 
     def put(self, directory: str, accelerator: SearchAccelerator) -> None:
-        """Have searches of a collection ask the accelerator before the engine."""
+        """Register an accelerator, which searches of the collection then try before the engine."""
         with self._changing:
             self._found[directory] = accelerator
 
     def remove(self, directory: str, accelerator: SearchAccelerator) -> None:
-        """Have searches of a collection not ask the accelerator any more, unless it is another."""
+        """Unregister an accelerator; no-op if the collection has another one or none."""
         with self._changing:
             if self._found.get(directory) is accelerator:
                 del self._found[directory]

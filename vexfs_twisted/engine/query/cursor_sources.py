@@ -1,6 +1,7 @@
-"""Cursor sources: which rows a stream reads next, and what becomes of them.
+"""Cursor sources: produce the rows of a streamed read, and their points.
 
-Each holds what is left of one read, compactly, and is used in the snapshot that it was made in.
+A source has the compact state of the remaining read. It must be used with the snapshot that it was
+made with.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from .scrolling import first_rows, unranked_scores
 
 _AHEAD = 1024
 _AHEAD_FILTERED = 16384
-"""How many rows are looked up at a time. To filter, all rows may have to be looked at again."""
+"""The rows looked up at a time; more with a filter, where each lookup may scan all rows again."""
 
 
 class CursorSource(Protocol[P]):
-    """What a stream reads, in order."""
+    """The source of a cursor: rows in order, and their points."""
 
     selection: Selection
 
     def ahead(self, snapshot: Snapshot, count: int) -> Rows:
-        """Rows that come next, at most `count` of them; none at the end."""
+        """The next rows, at most `count`, without consuming them; none at the end."""
 
     def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[P]:
-        """Go past the first of those rows, and answer their points, given their table values."""
+        """Consume `rows`, the first of those ahead; returns their points, from table values."""
 
 
 def _scroll_source(
@@ -59,7 +60,7 @@ def _scroll_source(
 def _query_source(
     snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None
 ) -> CursorSource[ScoredPoint]:
-    """The answer to a query. It is ranked now; the points are fetched as they are asked for."""
+    """The source of a query. It is ranked at once; points are fetched as they are consumed."""
     check_selection(query.selection, snapshot)
     if query.target is not None:
         return _Ranked(ranked_points(snapshot, query, accelerator), query.selection)
@@ -84,7 +85,7 @@ CURSOR_SOURCES: Mapping[
 
 
 class _Walk:
-    """Rows in the order of ids, looked up piece by piece."""
+    """Rows in id order, looked up in pieces."""
 
     def __init__(self, filter_: Filter | None, start: bytes, limit: int) -> None:
         self._filter = filter_
@@ -95,17 +96,17 @@ class _Walk:
         self._piece = _AHEAD if is_plain else _AHEAD_FILTERED
 
     def ahead(self, snapshot: Snapshot, count: int) -> Rows:
-        """At most `count` rows that come next; none at the end."""
+        """The next rows, at most `count`, without consuming them; none at the end."""
         while len(self._rows) < count and self._left:
             self._look_up(snapshot)
         return self._rows[:count]
 
     def go_on(self, count: int) -> None:
-        """Go past the first `count` rows."""
+        """Consume the first `count` rows."""
         self._rows = self._rows[count:]
 
     def skip(self, snapshot: Snapshot, count: int) -> None:
-        """Go past `count` rows that were not looked at."""
+        """Skip the next `count` rows."""
         while count and len(rows := self.ahead(snapshot, min(count, self._piece))):
             self.go_on(len(rows))
             count -= len(rows)
@@ -150,7 +151,7 @@ class _Unranked(_ById):
 
 
 class _Ranked:
-    """Scored points, the best first."""
+    """Scored points, best first."""
 
     def __init__(self, hits: Hits, selection: Selection) -> None:
         self._hits = hits
@@ -183,7 +184,7 @@ class _Ordered:
 
 
 class _Named:
-    """Records of given ids."""
+    """Records by id."""
 
     def __init__(self, ids: Sequence[PointId], selection: Selection) -> None:
         self._ids = ids

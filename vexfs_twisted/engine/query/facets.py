@@ -1,4 +1,4 @@
-"""The most frequent values of an indexed payload field."""
+"""Facets: the most frequent values of an indexed payload field."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COUNTED = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.UUID, FieldType.BOOL
 def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
     """Values by the number of points that have them, descending, then by value.
 
-    Raises BadInput where no index of the field counts values, unless there are no points.
+    Raises BadInput if the field has no index that supports facets, unless there are no points.
     """
     if not snapshot.state.live.count:
         return []
@@ -53,7 +53,7 @@ def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
 
 
 def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The distinct ones of ascending values, and how often each occurs."""
+    """The distinct values of an ascending array, and their numbers of occurrences."""
     is_new = np.ones(len(values), dtype=np.bool_)
     is_new[1:] = values[1:] != values[:-1]
     starts = np.flatnonzero(is_new)
@@ -61,7 +61,7 @@ def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def _most_frequent(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """The places of the highest counts, in order, the first place first among equal counts."""
+    """The positions of the highest counts, descending; equal counts by position."""
     if limit < len(counts):
         least = np.partition(counts, len(counts) - limit)[len(counts) - limit]
         more = np.flatnonzero(counts > least)
@@ -77,7 +77,7 @@ def _counts(schema: FieldSchema) -> bool:
 
 
 def _shown(column: Column, kind: FieldType) -> Callable[[Any], FacetValue]:
-    """From what the index holds to the value that is told."""
+    """The conversion from values in the index to values returned to clients."""
     terms = column.terms
     if kind is FieldType.KEYWORD:
         return lambda code: terms[code]

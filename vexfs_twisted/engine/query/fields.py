@@ -1,4 +1,4 @@
-"""Declared payload indexes: making them, and what is told of them."""
+"""Declared payload indexes: building and describing them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..payload_index.schemas import parsed, points_with_values
 
 
 def build_fields(snapshot: Snapshot) -> None:
-    """Make the declared indexes, texts read, so that no query has to wait for it."""
+    """Build the declared indexes, including text postings, so that no query waits for them."""
     columns = _columns(snapshot)
     for text, schema in snapshot.state.fields.items():
         if schema.text is not None:
@@ -19,7 +19,7 @@ def build_fields(snapshot: Snapshot) -> None:
 
 
 def describe_fields(snapshot: Snapshot) -> dict[str, FieldInfo]:
-    """The declared indexes, and how many points each holds values of."""
+    """The declared indexes by path, with the number of points that have values in each."""
     columns = _columns(snapshot)
     return {
         text: FieldInfo(schema, points_with_values(columns[text], schema.type))
@@ -28,7 +28,7 @@ def describe_fields(snapshot: Snapshot) -> dict[str, FieldInfo]:
 
 
 def _columns(snapshot: Snapshot) -> Mapping[str, Column]:
-    """The columns of the declared indexes, which are kept from now on."""
+    """The columns of the declared indexes, which are pinned in the cache."""
     state = snapshot.state
     paths = {text: parsed(text).steps for text in state.fields}
     state.columns.pin(paths.values())

@@ -1,4 +1,4 @@
-"""Queries for the nearest points, answered together where they search the same rows."""
+"""Nearest-point queries; those of a batch that search the same rows run together."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ _ERRORS = (DomainError, *STOPS)
 
 
 class _Search(NamedTuple):
-    """A query ready to run. `position` is its place in the batch.
+    """A prepared query. `position` is its position in the batch.
 
-    `excluded` is the row of the point that the query names, which it must not find.
+    `excluded` is the row of the query's own point, which must not be in the result; None if the
+    query has a vector.
     """
 
     position: int
@@ -54,7 +55,7 @@ class _Search(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """What queries share that are answered by one call."""
+    """The key by which queries are grouped to run in one call."""
 
     using: str
     filter: Filter | None
@@ -67,10 +68,10 @@ def answer(
     accelerator: SearchAccelerator | None = None,
     bounds: ReadBoundsOfEach = UNBOUNDED,
 ) -> list[Answer]:
-    """The answer to each of `queries`, or the error that a client caused with it.
+    """The answer to each of `queries`, or the client's error as a value.
 
-    `accelerator` is asked before the engine where it may be. `bounds` are those of each query: one
-    that is stopped is answered by what has stopped it.
+    `accelerator` is tried before the engine if allowed. `bounds` has the bounds of each query; the
+    answer of a query that is stopped is the exception that stopped it.
     """
     answers: list[Answer] = [()] * len(queries)
     found: dict[Selection, list[tuple[int, Hits]]] = {}
@@ -94,7 +95,7 @@ def answer(
 def _grouped(
     snapshot: Snapshot, queries: Sequence[Query], answers: list[Answer], bounds: ReadBoundsOfEach
 ) -> dict[_Group, list[_Search]]:
-    """The searches that are to be done, by what they share; the other queries are answered."""
+    """Group the queries that need a search; those without a target are answered here."""
     groups: dict[_Group, list[_Search]] = {}
     for position, query in enumerate(queries):
         try:
@@ -118,11 +119,11 @@ def _fetch(
     answers: list[Answer],
     bounds: ReadBoundsOfEach,
 ) -> None:
-    """Put the points of the hits of queries that select the same into their places."""
+    """Fetch the points of queries with the same selection, and store them in `answers`."""
     positions = [position for position, _ in positioned]
     hits = [own for _, own in positioned]
     if sum(len(own.rows) for own in hits) <= _FEW_POINTS:
-        # They are fetched in less time than it takes to set bounds.
+        # Fetching them takes less time than setting bounds.
         bounds = UNBOUNDED
     try:
         with bounds.of(positions):
@@ -135,8 +136,8 @@ def _fetch(
 
 
 def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> None:
-    # With its traceback it would hold the frame that holds the answers, and so itself, and the
-    # moment that was read, which is one of few.
+    # The traceback would refer to the frame with `answers`, and so to the error itself (a cycle),
+    # and to the snapshot, whose transaction has one of a limited number of reader slots.
     error.with_traceback(None)
     for position in positions:
         answers[position] = error
@@ -145,9 +146,9 @@ def _put(answers: list[Answer], positions: Sequence[int], error: Exception) -> N
 def ranked_points(
     snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None = None
 ) -> Hits:
-    """What answers one query that has a target: its rows and scores, of which nothing is fetched.
+    """The rows and scores that answer one query with a target; fetches no points.
 
-    Raises the error that a client caused with it.
+    Raises the client's error.
     """
     search = _prepared(snapshot, 0, query)
     space = snapshot.state.spaces[query.using]
@@ -196,12 +197,12 @@ def _run(
     searches: Sequence[_Search],
     accelerator: SearchAccelerator | None,
 ) -> list[Hits]:
-    """The nearest rows of each search, as many as it may need."""
+    """The nearest rows of each search, as many as it can need."""
     space = snapshot.state.spaces[group.using]
     vectors = space.queries(np.array([search.vector for search in searches], dtype=np.float32))
     candidates = _allowed(snapshot, space, group.filter)
     limits = np.array([_reach(search, candidates.count) for search in searches])
-    # Those that are put together mostly want the same of their points.
+    # An estimate: grouped queries mostly have the same selection.
     expect_points(int(limits.sum()), searches[0].query.selection)
     parameters = resolved_parameters(snapshot.state.config, space.params, group.params)
     doubtful = overflow.may_overflow(space, vectors)
@@ -226,18 +227,18 @@ def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> 
 
 
 def _reach(search: _Search, count: int) -> int:
-    """How many rows must be found for the search to be answered."""
+    """The number of rows that must be found to answer the search."""
     query = search.query
     return min(query.offset + query.limit + (search.excluded is not None), count)
 
 
 def _chosen(space: VectorSpace, search: _Search, hits: Hits) -> Hits:
-    """Those of the nearest rows that the query returns."""
+    """Apply exclusion, score threshold, offset and limit of the query to its hits."""
     query = search.query
     if search.excluded is not None:
         hits = hits.where(hits.rows != search.excluded)
     if query.score_threshold is not None:
-        # Scores are float32, so the threshold is rounded likewise. An equal score does not pass.
+        # Scores are float32, so the threshold is rounded to that too. An equal score does not pass.
         with np.errstate(over="ignore"):
             threshold = np.float32(query.score_threshold)
         is_larger_nearer = space.params.distance.larger_is_nearer
@@ -250,7 +251,7 @@ def _chosen(space: VectorSpace, search: _Search, hits: Hits) -> Hits:
 def _fetched(
     snapshot: Snapshot, selection: Selection, hits: Sequence[Hits]
 ) -> Sequence[Sequence[ScoredPoint]]:
-    """The points of several answers, fetched at once."""
+    """Fetch the points of several answers together."""
     if len(hits) == 1:
         return [fetch_scored(snapshot, *hits[0], selection)]
     rows = np.concatenate([own.rows for own in hits])

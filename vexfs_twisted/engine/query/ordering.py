@@ -1,4 +1,4 @@
-"""Pages in the order of an indexed payload field."""
+"""Scroll pages in the order of an indexed payload field."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _ORDERED = (FieldType.INTEGER, FieldType.FLOAT, FieldType.DATETIME)
 def scroll_ordered(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Page:
     """A page in that order: a point once for each of its values, equal values by id.
 
-    Raises BadInput where no index of the field knows an order.
+    Raises BadInput if the field has no index that supports ordering.
     """
     rows, values = ordered_rows(snapshot, request, order)
     return Page(with_values(fetch_records(snapshot, rows, request.selection), values), None)
 
 
 def ordered_rows(snapshot: Snapshot, request: Scroll, order: OrderBy) -> tuple[Rows, NDArray[Any]]:
-    """The rows of the page in that order, and the value that puts each where it stands."""
+    """The rows of the page in that order, and the value that each is ordered by."""
     held = _values(snapshot, request, order)
     places = _places(snapshot, held, order, request.filter)
     places = _first(snapshot, held, places, request.limit)
@@ -45,7 +45,7 @@ def ordered_rows(snapshot: Snapshot, request: Scroll, order: OrderBy) -> tuple[R
 
 
 def with_values(records: Sequence[Record], values: NDArray[Any]) -> list[Record]:
-    """The records, each with the value that puts it where it stands."""
+    """The records, each with the value that it is ordered by."""
     return [
         record._replace(order_value=value)
         for record, value in zip(records, values.tolist(), strict=True)
@@ -73,11 +73,11 @@ def _has_order(schema: FieldSchema) -> bool:
 def _places(
     snapshot: Snapshot, held: SortedValues, order: OrderBy, filter_: Filter | None
 ) -> NDArray[np.int64]:
-    """The places in `held` of the values that are asked for, in the direction asked for."""
+    """The positions in `held` of the requested values, in the requested direction."""
     is_ascending = order.direction is Direction.ASC
     start = order.start_from
     if start is not None and held.values.dtype.kind == "f":
-        # What such an index holds, and tells, of an integer is the float next to it.
+        # A float index has and returns the nearest float of an integer.
         start = float(start)
     span = held.span(Range(gte=start) if is_ascending else Range(lte=start))
     places = np.arange(span.start, span.stop)
@@ -89,21 +89,21 @@ def _places(
 def _first(
     snapshot: Snapshot, held: SortedValues, places: NDArray[np.int64], limit: int
 ) -> NDArray[np.int64]:
-    """The first `limit` of `places`, equal values by id."""
+    """The first `limit` of `places`, with equal values in id order."""
     values = held.values[places]
     if len(places) > limit:
-        # What equals the last value may come before it, by its id.
+        # Values equal to the last one may come before it, by their ids.
         tied = np.flatnonzero(values == values[limit - 1])
         places, values = places[: tied[-1] + 1], values[: tied[-1] + 1]
     is_new = np.ones(len(values), dtype=np.int64)
     is_new[1:] = values[1:] != values[:-1]
-    # Bytes that are padded with zeros sort as keys do, and arrays of them let other threads run.
+    # Keys padded with zeros keep their order, and sorting arrays of them releases the GIL.
     keys = np.array(_keys(snapshot, held.rows[places].astype(np.int64)), dtype=f"S{UUID_KEY_SIZE}")
     return places[np.lexsort((places, keys, np.cumsum(is_new)))[:limit]]
 
 
 def _keys(snapshot: Snapshot, rows: Rows) -> list[bytes]:
-    """The id keys of `rows`, some of which may come more than once."""
+    """The id keys of `rows`, which may have duplicates."""
     expect(len(rows) * _KEY_S)
     return [
         key_of(value) for some in in_slices(rows, _SLICE) for value in snapshot.tables.values(some)

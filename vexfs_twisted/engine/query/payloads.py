@@ -1,4 +1,4 @@
-"""The part of a payload that a selector asks for."""
+"""Payload selection: the part of a payload that a selector includes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from ...model.payload_path import EachElement, Key, Step
 from ...model.queries import PayloadMode, PayloadSelector
 
 Select = Callable[[bytes], bytes]
-"""From a stored payload to the part of it that a read returns."""
+"""Maps a stored payload to the part of it that a read returns; both JSON."""
 
 Path = Sequence[Step]
 _EACH = EachElement()
 
 
 def payload_selection(selector: PayloadSelector) -> Select:
-    """How `selector`, which includes or excludes, picks from a payload."""
+    """Compile a selector that includes or excludes paths."""
     pick = included if selector.mode is PayloadMode.INCLUDE else excluded
     paths = [path.steps for path in selector.paths]
-    # What orjson returns is a block of kilobytes cut short: a copy takes what it holds.
+    # orjson returns a block of kilobytes, truncated; a copy takes no more memory than its content.
     return lambda payload: b"%b" % orjson.dumps(pick(orjson.loads(payload), paths))
 
 
 def included(value: Any, paths: Sequence[Path]) -> Any:
-    """What lies at or below one of `paths`, in the structure that holds it.
+    """The values at or below one of `paths`, in their enclosing structure.
 
-    What a path would lead through is kept as far as it goes: a scalar as it is, an array without
-    the elements that no path enters. Only `[]` enters an array; `[0]` selects nothing, as in
-    Qdrant.
+    Values that a path ends short in are kept: a scalar as it is, an array without the elements that
+    no path enters. Only `[]` enters an array; `[0]` selects nothing, as in Qdrant.
     """
     if isinstance(value, dict):
         kept = {}
@@ -48,7 +47,7 @@ def included(value: Any, paths: Sequence[Path]) -> Any:
 
 
 def excluded(value: Any, paths: Sequence[Path]) -> Any:
-    """`value` without what lies at or below one of `paths`."""
+    """`value` without the values at or below one of `paths`."""
     if isinstance(value, dict):
         left = {}
         for name, member in value.items():
@@ -65,7 +64,7 @@ def excluded(value: Any, paths: Sequence[Path]) -> Any:
 
 
 def _beyond(paths: Sequence[Path], step: Step) -> list[Path]:
-    """What is left of the paths that begin with `step`."""
+    """The remainders of the paths that begin with `step`."""
     return [path[1:] for path in paths if path and path[0] == step]
 
 

@@ -1,4 +1,4 @@
-"""Fetching what a read returns of the rows it found."""
+"""Fetches the points of found rows: ids, versions, payloads and vectors."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from ..vector_index.kernels import Scores
 from ..vector_index.space import VectorSpace
 from .payloads import payload_selection
 
-# What `_make` does, without a frame of Python for each of them.
+# Like `_make`, without a Python frame per record.
 _record = partial(tuple.__new__, Record)
 _scored = partial(tuple.__new__, ScoredPoint)
 
 _POINT_SIZE = 256
 _VECTOR_SIZE = 256
-"""What the objects around the content of a point and of a vector take, in bytes, generously."""
+"""Bytes taken by the objects of a point and of a vector besides their content; upper bounds."""
 
 _COMPONENT_SIZE = 4
 
 _POINT_S = 5e-6
 _ID_S = 1e-6
-"""About what it takes to fetch a point, and its id alone."""
+"""Estimated seconds to fetch a point, and to fetch its id only."""
 
 _STEP_ROWS = 1024
 _STEP_BYTES = 8 << 20
-"""How many rows are taken from the tables at a time, and of how many bytes: each is copied once
-more, and most of it may be a payload that is not asked for."""
+"""The most rows and bytes read from the tables at a time: values are copied once more, and most of
+a value may be a payload that is not selected."""
 
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
-    """Raise BadInput when vectors are asked for that the collection does not have."""
+    """Raise BadInput if the selection has vectors that the collection does not have."""
     _selected_spaces(selection, snapshot)
 
 
 def expect_points(count: int, selection: Selection) -> None:
-    """Stop a short read that is about to fetch too many points for one."""
+    """Stop a short read before it fetches too many points; see `read_bounds.expect`."""
     is_whole = selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE
     expect(count * (_POINT_S if is_whole else _ID_S))
 
 
 def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[Record]:
-    """The records of live `rows`, in their order."""
+    """Fetch the records of live `rows`, in their order."""
     found: list[Record] = []
     for some, values in _in_steps(snapshot, rows, selection):
         more = records_of(snapshot, some, values, selection)
@@ -63,7 +63,7 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
 def records_of(
     snapshot: Snapshot, rows: Rows, values: Sequence[bytes], selection: Selection
 ) -> list[Record]:
-    """The same, given the table values of `rows`."""
+    """The records of `rows`, made from their table values."""
     _, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
@@ -74,7 +74,7 @@ def records_of(
 def fetch_scored(
     snapshot: Snapshot, rows: Rows, scores: Scores, selection: Selection
 ) -> list[ScoredPoint]:
-    """The scored points of live `rows`, in their order, a row as often as it occurs."""
+    """Fetch the scored points of live `rows`, in their order; rows may repeat."""
     columns = fetch_columns(snapshot, rows, scores, selection)
     if columns is not None:
         return list(ScoredSlice(columns, 0, len(rows)))
@@ -94,7 +94,7 @@ def scored_of(
     scores: Scores,
     selection: Selection,
 ) -> list[ScoredPoint]:
-    """The same, given the table values of `rows`."""
+    """The scored points of `rows`, made from their table values."""
     versions, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
@@ -105,7 +105,7 @@ def scored_of(
 def fetch_columns(
     snapshot: Snapshot, rows: Rows, scores: Scores, selection: Selection
 ) -> ScoredColumns | None:
-    """The same in columns; None where they do not hold what is selected, or not such ids."""
+    """The scored points as columns; None if payloads or vectors are selected or an id is a UUID."""
     if selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE:
         return None
     state = snapshot.state
@@ -114,7 +114,7 @@ def fetch_columns(
 
 
 def size_beside_payload(snapshot: Snapshot, selection: Selection) -> int:
-    """The bytes of memory that a point takes beside its payload, when it has all its vectors."""
+    """The bytes of memory of a point with all selected vectors, without its payload."""
     spaces = _selected_spaces(selection, snapshot).values()
     vectors = sum(_VECTOR_SIZE + space.params.size * _COMPONENT_SIZE for space in spaces)
     return _POINT_SIZE + vectors
@@ -123,7 +123,7 @@ def size_beside_payload(snapshot: Snapshot, selection: Selection) -> int:
 def _in_steps(
     snapshot: Snapshot, rows: Rows, selection: Selection
 ) -> Iterator[tuple[Rows, list[bytes]]]:
-    """The rows and their table values, some at a time."""
+    """Yield the rows and their table values in bounded steps."""
     portion = current()
     left = None if portion is None else portion.left
     is_kept = left is not None and selection.payload.mode is PayloadMode.ALL
@@ -142,7 +142,7 @@ def _count(
     count: int,
     selection: Selection,
 ) -> None:
-    """Count what `points` take, by which `done` of `count` are fetched, if that is bounded."""
+    """Charge `points` to the memory quota, if there is one; `done` of `count` are now fetched."""
     portion = current()
     if portion is not None and portion.left is not None:
         size = len(points) * size_beside_payload(snapshot, selection)
@@ -161,7 +161,7 @@ def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes |
 
 
 def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[NamedVectors | None]:
-    """The selected vectors of each row, copied out of the map in one sweep a name."""
+    """The selected vectors of each row, copied from the map in one operation per name."""
     if selection.vectors is False:
         return repeat(None, len(rows))
     gathered: list[dict[str, Vector]] = [{} for _ in range(len(rows))]

@@ -1,4 +1,4 @@
-"""Reads in the order of ids: pages, counts, and queries that rank by nothing else."""
+"""Reads in id order: retrieves, scroll pages, counts, and queries without a target."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from .records import check_selection, expect_points, fetch_records, fetch_scored
 _FIRST_BATCH = 64
 _LARGEST_BATCH = 4096
 STEP = 4
-"""To walk to the next id takes as long as to look at the ids of so many rows that pass."""
+"""The cost of a step to the next id in the table, in ids of passing rows looked up in memory."""
 
 
 def retrieve_each(
     snapshot: Snapshot, requests: Sequence[Retrieve]
 ) -> list[list[Record] | DomainError]:
-    """The points that exist among the ids of each request, in their order, each once.
+    """For each request, the points of its ids that exist, in their order, each once.
 
+    Errors of a request are returned in its place as values.
     Requests with the same selection are fetched together.
     """
     wanted: dict[Selection, dict[PointId, None]] = {}
@@ -65,7 +66,7 @@ def _picked(
 
 
 def scroll(snapshot: Snapshot, request: Scroll) -> Page:
-    """A page of points in the order of their ids, or of a payload field."""
+    """A page of points in id order, or in the order of a payload field."""
     check_selection(request.selection, snapshot)
     if request.order_by is not None:
         return scroll_ordered(snapshot, request, request.order_by)
@@ -78,7 +79,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
 
 
 def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
-    """The answer to a query without a target: points in the order of their ids, all scored 1."""
+    """The answer to a query without a target: points in id order, all scored 1."""
     check_selection(query.selection, snapshot)
     expect_points(min(query.limit, snapshot.state.live.count), query.selection)
     rows = first_rows(snapshot, query.filter, b"", query.offset + query.limit)[query.offset :]
@@ -86,19 +87,19 @@ def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
 
 
 def unranked_scores(count: int) -> Scores:
-    """The scores of points that are in no order but that of their ids."""
+    """The scores of unranked points: ones, float32, shape [count]."""
     return np.ones(count, dtype=np.float32)
 
 
 def count(snapshot: Snapshot, request: Count) -> int:
-    """The exact number of points that pass the filter."""
+    """The exact number of points that pass the request's filter."""
     if request.filter is None or request.filter.is_empty:
         return snapshot.state.live.count
     return count_rows(request.filter, snapshot)
 
 
 def first_rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: int) -> Rows:
-    """The rows of the first `limit` points from the id key `start` on that pass the filter."""
+    """The rows of the first `limit` points, in id order from the id key `start`, that pass."""
     limit = min(limit, snapshot.state.live.count)
     if filter_ is None or filter_.is_empty:
         return rows_of_entries(snapshot.tables.page(start, limit))
@@ -110,17 +111,17 @@ def first_rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: 
 
 
 def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
-    """Those of live `rows` from the id key `start` on, in the order of ids."""
+    """Those of live `rows` from the id key `start` on, in id order."""
     keys = map(key_of, snapshot.tables.values(rows))
     pairs = sorted(zip(keys, rows.tolist(), strict=True))
     return np.array([row for key, row in pairs if key >= start], dtype=np.int64)
 
 
 def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
-    """The first `limit` of live `rows` from the id key `start` on, in the order of ids."""
+    """The first `limit` of live `rows` from the id key `start` on, in id order."""
     state = snapshot.state
     ids = state.columns.row_ids.at(snapshot.rows)
-    # As far as a walk should have to go that meets twice as many of the rows as are wanted.
+    # The expected length of a walk that meets twice the wanted number of rows.
     distance = 2 * limit * state.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):
         met = rows_of_entries(snapshot.tables.page(start, distance))
@@ -131,7 +132,7 @@ def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) ->
 
 
 def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) -> Rows:
-    """Walk in the order of ids, testing batches, until `limit` points have passed."""
+    """Scan in id order, testing batches, until `limit` points have passed."""
     found = np.zeros(0, dtype=np.int64)
     entries = snapshot.tables.scan(start)
     size = max(min(limit, _LARGEST_BATCH), _FIRST_BATCH)
