@@ -1,4 +1,4 @@
-"""The embedded engine: it stores collections durably and searches them.
+"""The embedded engine: stores collections durably and searches them.
 
-Synchronous and thread-safe. It knows no Twisted and no wire format.
+Synchronous and thread-safe. It does not depend on Twisted or on wire formats.
 """

@@ -1,4 +1,4 @@
-"""Bringing the catalog of a data folder and the directories in it together, by hand."""
+"""Manual repair: reconciles the catalog of a data folder with the directories in it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .inventory import Inventory
 
 
 class CannotAdopt(EngineStartError):
-    """It cannot be done as it was asked for."""
+    """The requested repair is not possible."""
 
 
 class Adoption:
-    """A data folder that no server uses meanwhile. For one thread."""
+    """Repairs of a data folder, which is locked meanwhile. Used by one thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open the folder, which must be there. Raises EngineStartError."""
+        """Open and lock the folder, which must exist. Raises EngineStartError."""
         self._folder = DataFolder(path)
         if not self._folder.is_there:
             raise UnusableDataFolder(path, "it is no data folder")
@@ -38,13 +38,13 @@ class Adoption:
         return sorted(self._inventory.contents.collections)
 
     def survey(self) -> Survey:
-        """What does not agree with the catalog."""
+        """The differences between the catalog and the directories."""
         return self._inventory.survey()
 
     def adopt(self, directory: str, name: str | None = None) -> str:
-        """Take in an unknown directory under its own name, or under `name`; the name it has now.
+        """Add an unknown directory to the catalog, by its own name or as `name`; returns the name.
 
-        Raises CannotAdopt, and UnusableDataFolder where the tables in it do not open.
+        Raises CannotAdopt, and UnusableDataFolder if the tables in it do not open.
         """
         unknown = self._unknown(directory)
         wanted = name or unknown.name
@@ -64,14 +64,17 @@ class Adoption:
         return wanted
 
     def forget(self, name: str) -> None:
-        """Give up a collection whose directory is missing, and its aliases. Raises CannotAdopt."""
+        """Remove a collection whose directory is missing, with its aliases, from the catalog.
+
+        Raises CannotAdopt.
+        """
         if name not in self.survey().missing:
             raise CannotAdopt(f"the catalog has no collection `{name}` whose directory is missing")
         with self._folder.errors():
             self._inventory.forget(name)
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Close and unlock the folder."""
         self._folder.close()
 
     def _unknown(self, directory: str) -> Unknown:

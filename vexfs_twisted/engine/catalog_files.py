@@ -1,9 +1,9 @@
-"""Which collections and aliases there are, written down beside the collections themselves.
+"""The catalog on disk: the collections and aliases of a data folder.
 
-The directories of the collections say what each of them is. The register says which of them there
-should be, so that one that is missing is missed, and what aliases point to. It lies in two files,
-each of which is written in place, on room that it has in advance, one after the other: a write that
-was cut off leaves one of them as it was, and a damaged one is made again from the other.
+The directory of a collection identifies it by itself. The catalog lists the directories that should
+exist, so that missing ones are noticed, and the targets of aliases. It has two copies, files that
+are overwritten in place, in preallocated space, one after the other: an interrupted write leaves
+one of them intact, and a damaged one is restored from the other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger("vexfs.catalog")
 
 @frozen
 class CatalogEntry:
-    """The directory of a collection, and when it was made, in seconds since 1970."""
+    """The directory of a collection, and its creation time in seconds since 1970."""
 
     directory: str
     created: float
@@ -40,30 +40,30 @@ class CatalogEntry:
 
 @frozen
 class CatalogContents:
-    """Collections by name, and the collection that each alias points to."""
+    """The contents of the catalog: collections by name, and the target of each alias."""
 
     collections: Mapping[str, CatalogEntry] = field(factory=dict)
     aliases: Mapping[str, str] = field(factory=dict)
 
     def with_collection(self, name: str, entry: CatalogEntry) -> CatalogContents:
-        """With this collection as well."""
+        """The contents with this collection added or replaced."""
         return evolve(self, collections={**self.collections, name: entry})
 
     def without(self, name: str) -> CatalogContents:
-        """Without a collection and the aliases that point to it."""
+        """The contents without a collection and the aliases that point to it."""
         collections = {n: entry for n, entry in self.collections.items() if n != name}
         aliases = {alias: target for alias, target in self.aliases.items() if target != name}
         return CatalogContents(collections, aliases)
 
 
 class CatalogFiles:
-    """The register in a directory. One thread at a time writes; `contents` may be read by any.
+    """The catalog files in a directory. One thread at a time may write; any may read `contents`.
 
-    `is_lost`: there was none that could be read. It is empty then.
+    `is_lost`: there was no readable copy, so `contents` is empty.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the register in the directory `path`. Raises EngineStartError."""
+        """Read the catalog in the directory `path`. Raises EngineStartError."""
         self._files = [path / name for name in _FILES]
         self._number = 0
         self.contents = CatalogContents()
@@ -78,11 +78,11 @@ class CatalogFiles:
             try:
                 self.write(self.contents)
             except (OSError, StorageFull) as error:
-                # It can be read: the next write, or the next start, tries again.
+                # One copy is intact: the next write or start tries again.
                 log.warning("the register in %s cannot be written: %s", path, error)
 
     def write(self, contents: CatalogContents) -> None:
-        """Make `contents` be what is registered, durably, or nothing change. Raises StorageFull."""
+        """Replace the contents durably. Raises StorageFull or OSError; nothing changes then."""
         number = self._number + 1
         data = seal(_KIND, _VERSION, {"number": number, **asdict(contents)})
         with storage_errors(self._files[0].parent):
@@ -91,7 +91,7 @@ class CatalogFiles:
             try:
                 _overwrite(self._files[0], data)
             except BaseException:
-                # What is there by halves is not to count, and neither is what is there as a whole.
+                # Restore the copy: neither a partial nor a complete new one may be found later.
                 with suppress(OSError):
                     _overwrite(self._files[0], self._files[1].read_bytes())
                 raise
@@ -99,14 +99,14 @@ class CatalogFiles:
         try:
             _overwrite(self._files[1], data)
         except OSError as error:
-            # It is written once; the next write, or the next start, tries again.
+            # One copy has been written: the next write or start tries again.
             log.warning("%s cannot be written: %s", self._files[1], error)
 
     def _read(self, file: Path) -> Any:
-        """What is in a file; None where that is nothing, or not what was written."""
+        """The value in a file; None if the file is missing, empty or damaged."""
         try:
             data = file.read_bytes()
-            # Nothing was ever written where there is only the room for it.
+            # A file of zeros was preallocated, but never written.
             return unseal(_KIND, _VERSION, data) if data.strip(b"\0") else None
         except FileNotFoundError:
             return None
@@ -125,7 +125,7 @@ def _loaded(value: Mapping[str, Any]) -> CatalogContents:
 
 
 def _make_room(file: Path, size: int) -> None:
-    """Make a file have room for twice as much when it must grow, so that it seldom has to."""
+    """Preallocate space for `size` bytes; twice that when the file must grow, so it seldom does."""
     is_new = not file.exists()
     found = 0 if is_new else file.stat().st_size
     reserve(file, found if found >= size else max(2 * size, _LEAST_ROOM))
@@ -138,5 +138,5 @@ def _overwrite(file: Path, data: bytes) -> None:
         left = memoryview(data)
         while left:
             left = left[stream.write(left) :]
-        # Where it had the room before, the file system has nothing of its own to write.
+        # In preallocated space, the file system has no metadata to write.
         os.fdatasync(stream.fileno())

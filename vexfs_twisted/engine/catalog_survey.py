@@ -1,4 +1,4 @@
-"""What the register of a data folder and the directories in it say of each other."""
+"""The survey of a data folder: differences between its catalog and its directories."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .collection_identity import Identity, read_identity
 from .storage.checksummed import Damaged
 
 TABLES = "data.mdb"
-"""The file without which a directory holds no collection."""
+"""The file that makes a directory a collection."""
 
 
 class Standing(Enum):
-    """What may be done about a directory that the register does not name."""
+    """What can be done about a directory that is not in the catalog."""
 
     OWN = "it can be taken in under its own name"
     TAKEN = "its name is taken"
@@ -28,7 +28,7 @@ class Standing(Enum):
 
 @frozen
 class Unknown:
-    """A directory that holds tables and that the register does not name."""
+    """A directory that has tables and is not in the catalog."""
 
     directory: str
     identity: Identity | None
@@ -40,15 +40,16 @@ class Unknown:
 
     @property
     def name(self) -> str:
-        """Its own name, nothing where it cannot be read."""
+        """The name in its identity; empty if that cannot be read."""
         return "" if self.identity is None else self.identity.name
 
 
 @frozen
 class Survey:
-    """What does not agree. `missing` maps names of collections to directories that are not there.
+    """The differences. `missing` maps names of collections to directories that do not exist.
 
-    `foreign` are directories that hold no tables.
+    `unknown` are directories of collections that are not in the catalog; `foreign` are directories
+    without tables.
     """
 
     missing: Mapping[str, str]
@@ -57,22 +58,22 @@ class Survey:
 
     @property
     def fitting(self) -> list[Unknown]:
-        """The unknown directories that can be taken in without a question."""
+        """The unknown directories that can be added to the catalog automatically."""
         return [one for one in self.unknown if one.standing is Standing.OWN]
 
     @property
     def copies(self) -> list[Unknown]:
-        """Those without which nothing is missed."""
+        """The unknown directories that are copies of others, so that no data is missing."""
         return [one for one in self.unknown if one.standing is Standing.COPY]
 
     @property
     def doubtful(self) -> list[Unknown]:
-        """Those which somebody has to decide about."""
+        """The unknown directories that need a decision by the operator."""
         return [one for one in self.unknown if one.standing in (Standing.TAKEN, Standing.NAMELESS)]
 
 
 def survey(path: Path, whole: Iterable[str], contents: CatalogContents) -> Survey:
-    """Compare the directories `whole` in the directory `path` with the register.
+    """Compare the directories `whole` in the directory `path` with the catalog.
 
     Raises UnknownFormat for an identity of another version.
     """
@@ -91,7 +92,7 @@ def survey(path: Path, whole: Iterable[str], contents: CatalogContents) -> Surve
         for directory, identity in identities.items()
         if identity is not None and not _is_copy(directory, identity, there)
     )
-    # A name is free as well when what it was of is gone.
+    # The name of a collection whose directory is missing is free too.
     taken = (contents.collections.keys() - missing.keys()) | contents.aliases.keys()
     taken |= {name for name, count in claims.items() if count > 1}
     unknown = tuple(

@@ -1,4 +1,4 @@
-"""Checkpoints: the columns of declared payload indexes, kept on disk while a collection is open."""
+"""Checkpoints: saves the columns of declared payload indexes while a collection is open."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .payload_index.files import column_file, column_files, load_column, save_co
 from .payload_index.schemas import parsed
 
 LEAST_CHANGES = 10_000
-"""A checkpoint is due when more rows than that have changed, and more than one in ten."""
+"""A checkpoint is due if more than this many rows have changed, and more than one in ten."""
 
 _PERCENT = 10
 
 
 @frozen
 class _Standing:
-    """What a file was written for: an index, before `operation`, when `next_row` was next."""
+    """The snapshot and index of a file: before `operation`, when `next_row` was next."""
 
     operation: int
     next_row: int
@@ -31,11 +31,11 @@ class _Standing:
 
 
 class Checkpoints:
-    """The files of the columns of one collection. Any thread may use it.
+    """The column files of one collection. Thread-safe.
 
-    A file may stand for an earlier snapshot than the tables. The rows that are new since or were
-    touched since are read again, and no others; where it is not known which those are, the file is
-    of no use. So a checkpoint needs no transaction, and a crash at any time does no harm.
+    A file may be of an earlier snapshot than the tables. Rows that are new or changed since then
+    are read again, and no others; if the changelog does not reach back that far, the file is not
+    used. So a checkpoint needs no transaction, and a crash at any time is harmless.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -46,7 +46,7 @@ class Checkpoints:
         self._saving = Lock()
 
     def load(self, state: CollectionState) -> None:
-        """Take in the columns of the declared indexes as far as there are files of use."""
+        """Load the columns of the declared indexes from usable files, and pin their paths."""
         kept: dict[str, _Standing] = {}
         for text, schema in state.fields.items():
             path = parsed(text)
@@ -58,7 +58,7 @@ class Checkpoints:
         self._kept = kept
 
     def is_current(self, state: CollectionState) -> bool:
-        """Whether the files stand for this very state. Answers from memory at once."""
+        """Whether the files are of exactly this state. Does not block or read files."""
         wanted = {
             text: _Standing(state.next_operation, state.next_row, schema)
             for text, schema in state.fields.items()
@@ -66,9 +66,9 @@ class Checkpoints:
         return self._kept == wanted
 
     def is_due(self, state: CollectionState) -> bool:
-        """Whether so much has changed that a checkpoint is worth it. Answers from memory at once.
+        """Whether enough has changed for a checkpoint. Does not block or read files.
 
-        After one that failed that is so only when as much has changed again.
+        After a failed checkpoint, the changes since that one count.
         """
         if self._failed is not None:
             return _is_far(state, self._failed)
@@ -78,10 +78,10 @@ class Checkpoints:
         return any(_is_far(state, standing) for standing in kept.values())
 
     def save(self, reading: Callable[[], AbstractContextManager[Snapshot]]) -> None:
-        """Write the columns that have changed since they were written, and drop other files.
+        """Write the columns that have changed since they were written, and remove other files.
 
-        The columns take in what has changed, in memory too. One thread at a time saves; after
-        `close` nothing is done. Raises OSError.
+        The columns in memory are brought up to date too. One thread at a time saves, others wait;
+        no-op after `close`. Raises OSError.
         """
         with self._saving:
             if self._is_closed:
@@ -95,7 +95,7 @@ class Checkpoints:
                 }
                 columns = state.columns.complete(behind.values(), snapshot.rows)
             if columns is None:
-                # Commits and reads have overtaken this one, so that it is due again.
+                # Newer columns exist already, so a checkpoint is due again.
                 return
             try:
                 self._write(state, {text: columns[steps] for text, steps in behind.items()})
@@ -105,7 +105,7 @@ class Checkpoints:
             self._failed = None
 
     def close(self) -> None:
-        """Write nothing any more; waits for a file that is being written."""
+        """Write no more files; waits for one that is being written."""
         self._is_closed = True
         with self._saving:
             pass

@@ -1,4 +1,4 @@
-"""What the directory of a collection says of itself, so that no other file is needed to know it."""
+"""The identity file of a collection's directory, so that the directory describes itself."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _VERSION = 1
 
 @frozen
 class Identity:
-    """The name of a collection, the directory that was made for it, and when.
+    """The name of a collection, the name of the directory created for it, and the creation time.
 
-    A directory that was copied or renamed still tells which one it was. `created` is in seconds
-    since 1970.
+    By `directory`, a copied or renamed directory is recognized. `created` is in seconds since 1970.
     """
 
     name: str
@@ -30,7 +29,10 @@ class Identity:
 
 
 def write_first_identity(path: Path, identity: Identity) -> None:
-    """Have a new directory say so, durable except the entry in it. Raises OSError."""
+    """Write the identity of a new directory; durable except for the file's directory entry.
+
+    Raises OSError, also if there is an identity already.
+    """
     with open(path / _FILE, "xb") as file:
         file.write(_sealed(identity))
         file.flush()
@@ -38,7 +40,7 @@ def write_first_identity(path: Path, identity: Identity) -> None:
 
 
 def write_identity(path: Path, identity: Identity) -> None:
-    """Have the directory `path` say so from now on, durably. Raises OSError."""
+    """Replace the identity of the directory `path` durably. Raises OSError."""
     write_durably(path / _FILE, _sealed(identity))
 
 
@@ -47,9 +49,9 @@ def _sealed(identity: Identity) -> bytes:
 
 
 def read_identity(path: Path) -> Identity | None:
-    """What the directory `path` says of itself; None where that is missing.
+    """Read the identity of the directory `path`; None if there is none.
 
-    Raises Damaged, and UnknownFormat for a version that is not known.
+    Raises Damaged, and UnknownFormat for an unknown version.
     """
     file = path / _FILE
     try:

@@ -1,4 +1,4 @@
-"""One moment of a collection read batch by batch."""
+"""Cursors: read one snapshot of a collection batch by batch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from .query.cursor_sources import CursorSource
 from .query.records import size_beside_payload
 
 Errors = Callable[[], AbstractContextManager[None]]
-"""A context that turns what the store raises into domain errors."""
+"""A context that translates exceptions of the store to domain errors."""
 
 
 class Cursor(Generic[P]):
-    """A read that goes on from batch to batch, all on the snapshot that it began in.
+    """A read in batches, all on the pinned snapshot that it began with.
 
-    Any thread may call, one at a time. While it is open its moment takes room: rows that updates
-    have replaced since then are kept for it. `next` raises NotFound once the collection has been
-    deleted, Unavailable once it has been closed, and Interrupted when the snapshot had to be given
-    up.
+    Any thread may call, one at a time. An open cursor takes disk space: rows that updates have
+    replaced since then are kept for it. `next` raises NotFound once the collection has been
+    deleted, Unavailable once it has been closed, and Interrupted if the snapshot had to be ended.
     """
 
     def __init__(self, snapshot: PinnedSnapshot, source: CursorSource[P], errors: Errors) -> None:
@@ -31,9 +30,9 @@ class Cursor(Generic[P]):
         self._errors = errors
 
     def next(self, points: int, size: int) -> Batch[P] | None:
-        """The next points, at most so many; None after the last.
+        """The next batch of at most `points` points; None after the last one.
 
-        The batch ends with the point that brings it to `size` bytes.
+        The batch ends with the point that makes it reach `size` bytes.
         """
         source = self._source
         with self._errors(), self._snapshot.reading() as snapshot:
@@ -49,5 +48,5 @@ class Cursor(Generic[P]):
             return Batch(read, taken)
 
     def close(self) -> None:
-        """Give up the snapshot, after a read that is under way; twice is harmless."""
+        """Release the snapshot, after a read in progress; idempotent."""
         self._snapshot.end()

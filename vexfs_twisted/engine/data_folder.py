@@ -1,4 +1,4 @@
-"""The data folder: who has it open, which format it is in, and where things lie in it."""
+"""The data folder: its lock, its format version and its layout."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .storage.files import DRAFT_SUFFIX, sync_directory, write_durably
 
 FORMAT_NAME = "vexfs-qdrant"
 FORMAT_VERSION = 2
-"""Version 1 had an LMDB environment for its register, and directories that did not tell of
-themselves."""
+"""Version 1 had an LMDB environment for its catalog, and collection directories without an
+identity file."""
 
 FIRST_VERSION = 1
 
@@ -29,10 +29,10 @@ _PID_BYTES = 32
 
 
 class DataFolder:
-    """The folder `path`, held by one process at a time from `open` to `close`.
+    """The folder `path`, locked by one process at a time from `open` to `close`.
 
-    `form` and one of `versions` are what its file FORMAT must say, and `parts` are the folders that
-    belong in it. Once it is open, `version` is the one that was found; a new folder is of the last.
+    The file FORMAT must have `form` and one of `versions`; `parts` are the names of the folders in
+    it. After `open`, `version` is the version found; new folders get the last of `versions`.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class DataFolder:
 
     @property
     def catalog_path(self) -> Path:
-        """Where the register of collections lies."""
+        """The folder of the catalog."""
         return self.path / _CATALOG
 
     @property
     def collections_path(self) -> Path:
-        """Where every collection has a directory."""
+        """The folder with a directory per collection."""
         return self.path / _COLLECTIONS
 
     @property
     def is_there(self) -> bool:
-        """Whether it is a data folder by now."""
+        """Whether the folder is a data folder already: it has a file FORMAT."""
         return (self.path / _FORMAT).exists()
 
     def open(self) -> None:
-        """Take the folder, and lay it out where it is new. Raises EngineStartError."""
+        """Lock the folder, and create its layout if it is new. Raises EngineStartError."""
         try:
             self._make()
             self._refuse_foreign()
@@ -83,24 +83,24 @@ class DataFolder:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn errors of the file system into UnusableDataFolder."""
+        """Translate errors of the file system to UnusableDataFolder."""
         try:
             yield
         except (OSError, StorageFull) as error:
             raise UnusableDataFolder(self.path, str(error)) from error
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Unlock the folder; idempotent."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def upgraded(self) -> None:
-        """Note that all in the folder is of the last version by now. Raises OSError."""
+        """Record that the folder has been upgraded to the last version. Raises OSError."""
         self._write_format(self._versions[-1])
 
     def _make(self) -> None:
-        """Make the folder, and those above it that are missing, durably."""
+        """Create the folder and missing parents durably."""
         path = self.path.absolute()
         folders = (path, *path.parents)
         missing = [folder for folder in folders if not folder.exists()]
@@ -109,9 +109,9 @@ class DataFolder:
             sync_directory(folder.parent)
 
     def _refuse_foreign(self) -> None:
-        """Leave a folder alone that holds something, and nothing that says it is of this software.
+        """Refuse a folder that is not empty and not a data folder; raises UnusableDataFolder.
 
-        A new folder may be the root of a file system, or what a start that was cut short has left.
+        A new folder may be the root of a file system, or the remains of an interrupted start.
         """
         if self.is_there:
             return
@@ -135,7 +135,7 @@ class DataFolder:
             os.close(descriptor)
             raise
         self._lock = descriptor
-        # Over what was there: a folder must open on a device that is full.
+        # Overwrite in place: opening a folder must work on a full device.
         os.pwrite(descriptor, (b"%d\n" % os.getpid()).ljust(_PID_BYTES), 0)
 
     def _check_format(self) -> None:

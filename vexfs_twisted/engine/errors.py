@@ -1,4 +1,4 @@
-"""Why the engine cannot start on a data folder. Each message is one line for the operator."""
+"""Errors of opening a data folder. Each message is one line for the operator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DataFolderInUse(EngineStartError):
 
 
 class UnusableDataFolder(EngineStartError):
-    """The folder, or one in it, cannot be made, read or written, or what it holds is damaged."""
+    """The folder, or one in it, cannot be created, read or written, or its contents are damaged."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"folder {path} cannot be used: {reason}")
@@ -33,7 +33,7 @@ class UnknownFormat(EngineStartError):
 
 
 class UndecidedCollections(EngineStartError):
-    """Directories of collections, or the catalog, are not those that belong together."""
+    """The catalog and the collection directories do not match, and the operator must decide."""
 
     def __init__(self, path: Path, unknown: Sequence[str], missing: Mapping[str, str]) -> None:
         problems = []

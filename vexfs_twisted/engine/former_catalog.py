@@ -1,4 +1,4 @@
-"""The register of data folders of the first format: an LMDB environment."""
+"""The catalog of data folders of format version 1: an LMDB environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILES = ("data.mdb", "lock.mdb")
 
 
 def read_former(path: Path) -> CatalogContents | None:
-    """What the environment in the directory `path` tells; None where it cannot be read."""
+    """Read the catalog from the environment in the directory `path`; None if unreadable."""
     try:
         environment = lmdb.open(os.fspath(path), max_dbs=2, readonly=True, lock=False)
     except (lmdb.Error, OSError):
@@ -41,19 +41,19 @@ def read_former(path: Path) -> CatalogContents | None:
 
 
 def remove_former(path: Path) -> None:
-    """Remove the environment, all of which is in the register by now."""
+    """Remove the environment, once its contents are in the catalog files; idempotent."""
     for name in _FILES:
         (path / name).unlink(missing_ok=True)
 
 
 def _is_whole(path: Path, environment: lmdb.Environment) -> bool:
-    """Whether the file is as long as it says; a read beyond its end would end the process."""
+    """Whether the file has the size its header states; reading beyond its end kills the process."""
     size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     return os.path.getsize(path / _FILES[0]) >= size
 
 
 def _entries(environment: lmdb.Environment, table: bytes, name: str) -> Iterator[dict[str, Any]]:
-    """The values of a table. Raises ValueError where a name is not the one it is filed under."""
+    """Yield the values of a table. Raises ValueError if a name does not match its key."""
     handle = environment.open_db(table, create=False)
     with environment.begin() as transaction, transaction.cursor(handle) as cursor:
         for key, value in cursor:

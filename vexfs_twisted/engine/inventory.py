@@ -1,8 +1,8 @@
-"""Which collections a data folder holds: its directories and its register, kept in step.
+"""The inventory of a data folder: keeps its directories and its catalog consistent.
 
-A collection exists, durably, once its directory bears no mark, and until it bears the mark of one
-that is deleted. Each change is made in an order that leaves, wherever it is cut off, what the next
-start can finish or undo by marks alone.
+A collection exists durably once its directory has no mark, until that is marked as deleted. Every
+change is done in an order such that, wherever it is interrupted, the next start can finish or undo
+it by the marks alone.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ log = logging.getLogger("vexfs.catalog")
 
 
 class Inventory:
-    """The collections of an open data folder. One thread at a time."""
+    """The collections of an open data folder. Not thread-safe: one thread at a time."""
 
     def __init__(self, folder: DataFolder) -> None:
-        """Read what there is, and finish what was cut off. Raises EngineStartError."""
+        """Read the inventory, and finish interrupted changes. Raises EngineStartError."""
         self._folder = folder
         self._directories = MarkedDirectories(folder.collections_path)
         with self._folder.errors():
@@ -49,21 +49,21 @@ class Inventory:
 
     @property
     def contents(self) -> CatalogContents:
-        """What is registered."""
+        """The contents of the catalog."""
         return self._register.contents
 
     def path(self, name: str) -> Path:
-        """Where the registered collection `name` lies."""
+        """The directory of the collection `name`, which must be in the catalog."""
         return self._directories.whole(self.contents.collections[name].directory)
 
     def survey(self) -> Survey:
-        """What does not agree with the register. Raises UnknownFormat."""
+        """The differences between the directories and the catalog. Raises UnknownFormat."""
         return survey(self._directories.path, self._directories.list().whole, self.contents)
 
     def settle(self) -> None:
-        """Take in what fits, tell of all that is odd, and have each collection know its name.
+        """Add directories that fit, log irregularities, and update identity files.
 
-        Raises UndecidedCollections, with nothing removed, where somebody has to decide.
+        Raises UndecidedCollections if the operator must decide; nothing is removed.
         """
         with self._folder.errors():
             found = self.survey()
@@ -106,29 +106,29 @@ class Inventory:
         return self._directories.whole(entry.directory)
 
     def delete(self, name: str) -> Path:
-        """Delete a collection and the aliases that point to it; where its files are to be removed.
+        """Delete a collection and its aliases; returns the directory, which is left to be removed.
 
-        Raises OSError, and nothing has changed.
+        Raises OSError; nothing has changed then.
         """
         directory = self.contents.collections[name].directory
         self._directories.end(directory)
         try:
             self._register.write(self.contents.without(name))
         except BaseException:
-            # Else the next start finishes what nobody has been told of.
+            # Otherwise the next start would finish a deletion that was reported as failed.
             with suppress(OSError):
                 self._directories.restore(directory)
             raise
         return self._directories.ended(directory)
 
     def replace_aliases(self, aliases: Mapping[str, str]) -> None:
-        """Make `aliases` be all there are. Raises StorageFull and OSError."""
+        """Replace all aliases. Raises StorageFull and OSError."""
         self._register.write(evolve(self.contents, aliases=dict(aliases)))
 
     def adopt(self, directory: str, name: str) -> None:
-        """Make an unknown directory be the collection `name`, which is free. Raises OSError.
+        """Add an unknown directory as the collection `name`, which is free. Raises OSError.
 
-        A directory that was renamed or copied gets a name that no other has.
+        A directory that was renamed or copied gets a new unique directory name.
         """
         is_ours = fullmatch("[0-9a-f]{32}", directory) is not None
         identity = self._read_identity(directory)
@@ -141,17 +141,18 @@ class Inventory:
         if new != directory:
             self._directories.rename(directory, new)
         entry = CatalogEntry(new, created)
-        # One of that name that is missing is given up by this, and so are its aliases by none.
+        # This replaces a missing collection of that name; aliases that point to the name are kept.
         self._register.write(self.contents.with_collection(name, entry))
 
     def forget(self, name: str) -> None:
-        """Give up a registered collection that is missing, and the aliases that point to it."""
+        """Remove a missing collection, and the aliases that point to it, from the catalog."""
         self._register.write(self.contents.without(name))
 
     def _upgrade(self) -> None:
-        """Make a folder of the first version one of today's.
+        """Upgrade a folder of the first version.
 
-        Its register stays until all agree, so that one that was damaged may be put back.
+        The former catalog is kept until `settle` has succeeded, so that a damaged one can be
+        restored from a backup.
         """
         former = read_former(self._folder.catalog_path)
         if former is not None:
@@ -161,7 +162,7 @@ class Inventory:
             self._folder.upgraded()
 
     def _finish(self) -> None:
-        """Finish what was cut off: by the mark of each directory, and by nothing else."""
+        """Finish or undo interrupted changes, by the mark of each directory only."""
         found = self._directories.list()
         names = {entry.directory: name for name, entry in self.contents.collections.items()}
         contents = self.contents
@@ -202,7 +203,7 @@ class Inventory:
             log.warning("%s is left alone: it holds no collection", path / directory)
 
     def _identify(self, name: str, entry: CatalogEntry) -> None:
-        """Have the directory of a registered collection say what the register says."""
+        """Make the identity of a collection's directory match the catalog."""
         wanted = Identity(name, entry.directory, entry.created)
         path = self._directories.whole(entry.directory)
         try:
@@ -217,7 +218,7 @@ class Inventory:
         try:
             write_identity(path, wanted)
         except OSError as error:
-            # A device that is full must not keep it from being read.
+            # A full device must not prevent reads of the collection.
             log.warning("the identity of %s cannot be written: %s", path, error)
 
     def _read_identity(self, directory: str) -> Identity | None:

@@ -1,7 +1,7 @@
-"""How many bytes of points a read may fetch.
+"""Memory quotas: limits the bytes of points that a read may fetch.
 
-A read is done by one thread from its start to its end, so its portion is that of the thread, for
-the time of a block. Outside of such blocks there is no bound.
+A read runs in one thread from start to end, so its quota is set for the thread, for the duration of
+a block. Outside of such blocks there is no limit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _thread = local()
 
 
 class MemoryQuota:
-    """A context that bounds what reads of this thread fetch in it. `size` None is no bound.
+    """A context manager that limits the bytes fetched by this thread in it. None: no limit.
 
     Fetching more raises AnswerTooLarge.
     """
@@ -39,21 +39,21 @@ class MemoryQuota:
 
     @property
     def left(self) -> int | None:
-        """The bytes that may still be fetched."""
+        """The bytes that may still be fetched; None without a limit."""
         return None if self._limit is None else self._limit - self._taken
 
     def take(self, size: int, done: int, count: int) -> None:
-        """Count `size` bytes of points, by which `done` of `count` are fetched."""
+        """Charge `size` bytes; `done` of `count` points are now fetched. Raises AnswerTooLarge."""
         if self._limit is None:
             return
         self._taken += size
         if self._taken > self._limit:
-            # With some to spare: the others may be a little larger than those seen so far.
+            # With a margin: the other points may be a little larger than those fetched so far.
             expected = self._taken * count // done * 9 // 8
             raise AnswerTooLarge(max(expected, 2 * self._limit))
 
 
 def current() -> MemoryQuota | None:
-    """The portion of this thread's read, if it has one."""
+    """The quota of this thread's read, or None."""
     portion: MemoryQuota | None = getattr(_thread, "portion", None)
     return portion

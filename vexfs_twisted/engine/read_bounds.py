@@ -1,9 +1,9 @@
-"""The bounds of the read that a thread does: looked at by whatever may take long.
+"""Read bounds: cancellation, deadlines and time limits of the read that runs in a thread.
 
-A read is done by one thread from its start to its end, and much of what it does is done for writes
-and upkeep too, which have no bounds. So its bounds are those of the thread, for the time of a
-block, and `checkpoint` and `expect` do nothing outside of such blocks. Between two checkpoints lie
-some tens of milliseconds at most.
+A read runs in one thread from start to end, and shares much code with writes and the optimizer,
+which have no bounds. So bounds are set for the thread, for the duration of a block; `checkpoint`
+and `expect` are no-ops outside of such blocks. Code that may take long must have checkpoints, at
+most some tens of milliseconds apart.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _MOMENT_S = 0.001
 _WAIT_S = 0.02
 
 _LATE = 10
-"""A read that waits for the processor or the disk for so many times its share is no short one."""
+"""A short read is outgrown once its wall time is this many times its share of processor time."""
 
 
 class _Thread(local):
-    """What a thread is bounded by; an attribute of the class costs those least that have none."""
+    """The bounds of a thread; a class attribute is the cheapest default for threads without."""
 
     bounds: ReadBounds | None = None
 
@@ -43,19 +43,19 @@ _thread = _Thread()
 
 
 class Outgrown(Exception):
-    """The read takes longer than those that are done here: it is to begin again elsewhere."""
+    """The read takes too long for the pool of short reads: it must be restarted in another one."""
 
 
 STOPS = (TimedOut, Cancelled, Outgrown)
-"""What a read may be stopped by."""
+"""The exceptions that stop a read."""
 
 
 class ReadBounds:
-    """A context that bounds what its thread does, for the reads of `contexts`, at least one.
+    """A context manager that bounds the work of its thread for the reads of `contexts`, at least 1.
 
-    The work stops when no read wants it any more. With `is_short`, it also stops when it takes, or
-    is expected to take, more time than is left to those reads; else it lets other threads run now
-    and then, before the interpreter makes it.
+    The work stops once all reads are over (timed out or cancelled). With `is_short`, it also stops
+    if it takes, or is expected to take, more processor time than those reads have left. Otherwise
+    it yields the GIL about every millisecond, before the interpreter enforces it.
     """
 
     __slots__ = ("_allowances", "_begun", "_is_short", "_look_at", "_outer", "_share", "_worked")
@@ -65,7 +65,7 @@ class ReadBounds:
         self._is_short = is_short
 
     def __enter__(self) -> None:
-        """Raises if no read wants the work."""
+        """Raises if all reads are over already."""
         self._begun = now = monotonic()
         self._worked = 0.0
         self._share = inf
@@ -88,14 +88,14 @@ class ReadBounds:
         if self._is_short:
             worked = monotonic() - self._begun
             if worked > _MOMENT_S:
-                # Of a moment it is all the same, and this costs more to ask for.
+                # For very short work wall time will do: thread_time is more expensive to call.
                 worked = thread_time() - self._worked
             each = worked / len(self._allowances)
             for context in self._allowances:
                 context.short_work = max(context.short_work - each, 0.0)
 
     def check(self) -> None:
-        """Raise if the work is to stop."""
+        """Raise the reason if the work must stop; see `checkpoint`."""
         now = monotonic()
         for context in self._allowances:
             if not context.is_over(now):
@@ -106,7 +106,7 @@ class ReadBounds:
             self._look(now)
 
     def expect(self, seconds: float) -> None:
-        """Raise Outgrown if what comes next takes more time than is left."""
+        """Raise Outgrown if `seconds` of work to come exceed the share of a short read."""
         if seconds > self._share:
             raise Outgrown
 
@@ -122,9 +122,9 @@ class ReadBounds:
 
 
 class ReadBoundsOfEach:
-    """The bounds of queries that are answered together: a read context for each, or none at all.
+    """The bounds of queries that are answered together: a read context for each, or no bounds.
 
-    Queries of one batch have the same one.
+    Queries of one batch share a read context.
     """
 
     def __init__(self, contexts: Sequence[ReadContext] = (), *, is_short: bool = False) -> None:
@@ -132,7 +132,7 @@ class ReadBoundsOfEach:
         self._is_short = is_short
 
     def of(self, positions: Sequence[int]) -> AbstractContextManager[None]:
-        """The bounds of work that is done for the queries at these positions."""
+        """The context manager for work that is done for the queries at these positions."""
         if not self._allowances:
             return nullcontext()
         if len(positions) == 1:
@@ -145,10 +145,10 @@ UNBOUNDED = ReadBoundsOfEach()
 
 
 def checkpoint() -> None:
-    """Raise what the read of this thread is to be stopped by, if it is.
+    """Raise if the read of this thread must stop.
 
-    TimedOut past its deadline, Cancelled when nobody waits for it, Outgrown where it takes too long
-    for where it runs.
+    TimedOut past its deadline, Cancelled if no client waits for it, Outgrown if it takes too long
+    for a short read.
     """
     bounds = _thread.bounds
     if bounds is not None:
@@ -156,7 +156,7 @@ def checkpoint() -> None:
 
 
 def expect(seconds: float) -> None:
-    """The same, before work that takes about so long."""
+    """A checkpoint before work of estimated duration; raises Outgrown if that is too long."""
     bounds = _thread.bounds
     if bounds is not None:
         bounds.check()
@@ -175,13 +175,16 @@ def in_slices(items: Any, size: int) -> Iterator[Any]:
 
 
 class PatientLock:
-    """A lock as a context. Who waits for it is stopped like who works, and is no short read."""
+    """A lock as a context manager. Waiting has checkpoints, and a short read never waits.
+
+    A short read that would have to wait raises Outgrown.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
 
     def is_taken(self) -> bool:
-        """Whether somebody has it now."""
+        """Whether the lock is held now."""
         return self._lock.locked()
 
     def __enter__(self) -> None:
