@@ -79,7 +79,7 @@ class CatalogFiles:
                 self.write(self.contents)
             except (OSError, StorageFull) as error:
                 # One copy is intact: the next write or start tries again.
-                log.warning("the register in %s cannot be written: %s", path, error)
+                log.warning("the catalog in %s cannot be written: %s", path, error)
 
     def write(self, contents: CatalogContents) -> None:
         """Replace the contents durably. Raises StorageFull or OSError; nothing changes then."""

@@ -178,14 +178,14 @@ class Inventory:
         path = self._directories.path
         if self.was_lost and found.fitting:
             log.error(
-                "the catalog of %s is lost: it is made again from the collections in %s; "
+                "the catalog of %s is lost: it is rebuilt from the collections in %s; "
                 "no alias is left",
                 self._folder.path,
                 path,
             )
         elif found.fitting:
             log.warning(
-                "the catalog of %s is older than the collections in it; so may aliases be",
+                "the catalog of %s is older than the collections in it; aliases may be outdated",
                 self._folder.path,
             )
         for unknown in found.fitting:
@@ -214,7 +214,7 @@ class Inventory:
         if identity == wanted:
             return
         if identity is not None:
-            log.warning("%s was `%s`, and is `%s` by the catalog", path, identity.name, name)
+            log.warning("%s is of `%s`, but `%s` in the catalog", path, identity.name, name)
         try:
             write_identity(path, wanted)
         except OSError as error:

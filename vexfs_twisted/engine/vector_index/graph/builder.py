@@ -102,7 +102,7 @@ class GraphBuilder:
     def seed(self, graph: Graph) -> None:
         """Begin with the nodes of a graph over the same rows with the same m; else ValueError."""
         if self._rows or graph.links.m != self._m:
-            raise ValueError("a graph of other links cannot be extended")
+            raise ValueError("only a graph with the same m can be extended")
         rows = graph.links.nodes() + graph.facts.start
         if not len(rows):
             return
