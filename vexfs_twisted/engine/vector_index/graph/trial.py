@@ -24,7 +24,9 @@ def check_borrowing() -> None:
     try:
         is_sound = all(_borrows_soundly(np.dtype(name)) for name in ("f4", "f2", "u1"))
     except Exception as error:
-        raise GraphsUnavailable(f"faiss {faiss.__version__} borrows no graph: {error}") from error
+        raise GraphsUnavailable(
+            f"faiss {faiss.__version__} cannot search borrowed graphs: {error}"
+        ) from error
     if not is_sound:
         raise GraphsUnavailable(f"faiss {faiss.__version__} gives wrong results by borrowed graphs")
 
