@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from tests.engine_support import EVERYTHING, UUID_1, field
+from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage.outcomes import Outcome
 from vexfs_twisted.jsonform.collections import config_to_json
@@ -34,6 +35,7 @@ from vexfs_twisted.model.queries import (
     NearestToVector,
     Query,
     QueryBatch,
+    Record,
     Scroll,
     SearchParams,
 )
@@ -169,6 +171,10 @@ def shown(outcomes: Sequence[Outcome]) -> list[Any]:
     ]
 
 
+def _vector_bytes(record: Record) -> dict[str, bytes]:
+    return {name: dense(vector).tobytes() for name, vector in (record.vectors or {}).items()}
+
+
 def contents(collection: Collection) -> dict[str, Any]:
     """All that is told of a collection, and what it answers to a few filters and searches."""
     state = collection.state
@@ -181,10 +187,7 @@ def contents(collection: Collection) -> dict[str, Any]:
         "indexes": {path: field_schema_to_json(schema) for path, schema in state.fields.items()},
         "schema": {path: info.points for path, info in told.payload_schema.items()},
         "numbers": (state.next_operation, state.last_command, collection.last_counter("log")),
-        "points": [
-            (record.id, record.payload, {n: v.tobytes() for n, v in (record.vectors or {}).items()})
-            for record in page.records
-        ],
+        "points": [(record.id, record.payload, _vector_bytes(record)) for record in page.records],
         "versions": [
             (point.id, point.version)
             for name in state.spaces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +92,7 @@ from vexfs_twisted.model.updates import (
     UpdateVectors,
     Upsert,
 )
+from vexfs_twisted.model.vector_kinds import DenseVectors, MultiVectors, SparseVectors
 from vexfs_twisted.model.vectors import VectorColumn
 
 texts = st.text(max_size=6)
@@ -159,14 +161,43 @@ matrices = arrays.arrays(
 
 
 @st.composite
+def multi_columns(draw: st.DrawFn) -> MultiVectors:
+    """Vectors of some rows each, which end to end are a matrix."""
+    data = draw(matrices)
+    return MultiVectors.from_arrays(np.array(draw(lengths(len(data))), np.int64), data)
+
+
+@st.composite
+def sparse_columns(draw: st.DrawFn) -> SparseVectors:
+    """Vectors of distinct indices."""
+    own = draw(st.lists(st.sets(st.integers(0, 2**32 - 1), max_size=4).map(sorted), max_size=4))
+    indices = np.array([index for each in own for index in each], np.uint32)
+    return SparseVectors.from_arrays(
+        np.array(list(map(len, own)), np.int64), indices, indices.astype(np.float32)
+    )
+
+
+def lengths(total: int) -> st.SearchStrategy[list[int]]:
+    """Lengths, none of them 0, that are `total` together."""
+    cuts = st.sets(st.integers(1, max(total - 1, 1)), max_size=3)
+    return cuts.map(
+        lambda chosen: [
+            stop - start
+            for start, stop in pairwise([0, *sorted(c for c in chosen if c < total), total])
+            if stop > start
+        ]
+    )
+
+
+@st.composite
 def columns(draw: st.DrawFn) -> VectorColumn:
-    """A column: dense, for all points or some, or uneven."""
+    """A column: of each kind, for all points or some, or uneven."""
     if draw(st.integers(0, 5)) == 0:
         return VectorColumn.uneven(tuple(draw(st.lists(st.integers(0, 9), min_size=2, max_size=3))))
-    data = draw(matrices)
-    positions = st.lists(st.integers(0, 2**40), min_size=len(data), max_size=len(data))
+    vectors = draw(matrices.map(DenseVectors) | multi_columns() | sparse_columns())
+    positions = st.lists(st.integers(0, 2**40), min_size=len(vectors), max_size=len(vectors))
     chosen = draw(st.none() | positions)
-    return VectorColumn.of(data, None if chosen is None else np.array(chosen, dtype=np.int64))
+    return VectorColumn(vectors, None if chosen is None else np.array(chosen, dtype=np.int64))
 
 
 named_columns = st.dictionaries(texts, columns(), max_size=2)

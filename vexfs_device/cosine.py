@@ -41,17 +41,18 @@ class Cosines:
         found = no_hits()
         for start in range(0, len(rows), _STEP):
             part = rows[start : start + _STEP]
-            scores = self._scores(space.matrix, part, unit)
+            scores = self._scores(space, part, unit)
             found = merged_hits(
                 Distance.COSINE, found, best_of(Distance.COSINE, part, scores, limit), limit
             )
         return found
 
-    def _scores(self, matrix: Matrix, rows: Rows, unit: Matrix) -> NDArray[np.float32]:
+    def _scores(self, space: VectorSpace, rows: Rows, unit: Matrix) -> NDArray[np.float32]:
         first, end = int(rows[0]), int(rows[-1]) + 1
         # Holes are scored along and left out: reading on is faster than leaping.
-        block = matrix[first:end] if end - first <= 2 * len(rows) else matrix[rows]
-        inverses = self._known(matrix, end)
+        is_dense = end - first <= 2 * len(rows)
+        block = space.floats(slice(first, end) if is_dense else rows)
+        inverses = self._known(space, end)
         own = inverses[first:end] if len(block) == end - first else inverses[rows]
         scores: NDArray[np.float32] = score_block(Distance.DOT, unit, block)[0]
         scores *= own
@@ -60,7 +61,7 @@ class Cosines:
             scores[odd] = score_block(Distance.DOT, unit, normalised(block[odd]))[0]
         return scores if len(block) == len(rows) else scores[rows - first]
 
-    def _known(self, matrix: Matrix, end: int) -> Inverses:
+    def _known(self, space: VectorSpace, end: int) -> Inverses:
         """One over the length of each row before `end`, and perhaps of more."""
         inverses = self._inverses
         if len(inverses) >= end:
@@ -68,7 +69,7 @@ class Cosines:
         with self._growing:
             known = [self._inverses]
             for start in range(len(self._inverses), end, _STEP):
-                known.append(_inverses(matrix[start : min(start + _STEP, end)]))
+                known.append(_inverses(space.floats(slice(start, min(start + _STEP, end)))))
             self._inverses = np.concatenate(known)
             return self._inverses
 

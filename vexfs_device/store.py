@@ -30,6 +30,7 @@ from .errors import Refusal
 from .inserts import Insert, Inserts
 
 _SPARED_BYTES = 16 << 20
+_ITEM_SIZE = 4
 _COPIED_BYTES = 8 << 20
 
 # Cosine is not among them: the engine would keep its vectors scaled to length one.
@@ -127,7 +128,7 @@ class VectorStore:
         rows = self._rows(state)
         row_size = self._row_size(state)
         first = offset // row_size
-        block = space.matrix[rows[first : -(-(offset + size) // row_size)]]
+        block = space.floats(rows[first : -(-(offset + size) // row_size)])
         start = offset - first * row_size
         return block.tobytes()[start : start + size]
 
@@ -145,7 +146,7 @@ class VectorStore:
                 part = rows[start : start + step]
                 _, ids = heads_of(snapshot.tables.values(part))
                 numbers = np.array(ids, dtype=np.uint64)
-                target.insert(Insert(numbers, space.matrix[part], InsertFlag.OVERWRITE))
+                target.insert(Insert(numbers, space.floats(part), InsertFlag.OVERWRITE))
 
     def close(self) -> None:
         """Close the files, after what is under way."""
@@ -175,7 +176,7 @@ class VectorStore:
         self._store.remove(where(self.name))
 
     def _row_size(self, state: CollectionState) -> int:
-        return state.spaces[UNNAMED].params.size * state.spaces[UNNAMED].matrix.itemsize
+        return state.spaces[UNNAMED].params.size * _ITEM_SIZE
 
     def _check_length(self, vectors: Matrix) -> None:
         dimensions = self.dimensions

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 from twisted.internet.defer import Deferred
 
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.errors import (
     BadInput,
     BadRequest,
@@ -65,7 +66,7 @@ def _by_position(column: VectorColumn, count: int) -> dict[int, list[float]]:
         lengths = [first] * (count - 1) + [last]
         return {position: [1.0] * length for position, length in enumerate(lengths)}
     positions = range(count) if column.positions is None else column.positions.tolist()
-    return dict(zip(positions, column.data.tolist(), strict=True))
+    return dict(zip(positions, dense_rows(column).tolist(), strict=True))
 
 
 def dump_payload(payload: object) -> bytes:

@@ -15,6 +15,7 @@ from cattrs import Converter
 
 from tests.contract.client_parts import dump_payload, named_vectors, rows_of
 from tests.filter_json import filter_to_json
+from tests.suites.values import dense
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import (
     AliasAction,
@@ -158,7 +159,7 @@ def query(request: Query) -> Json:
     body = {"limit": request.limit, "offset": request.offset, **selection(request.selection)}
     target: Any = None
     if isinstance(request.target, NearestToVector):
-        target = request.target.vector.tolist()
+        target = dense(request.target.vector).tolist()
     elif isinstance(request.target, NearestToPoint):
         target = request.target.id
     return _with(

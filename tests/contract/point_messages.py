@@ -8,6 +8,7 @@ from typing import Any
 from tests.contract.client_parts import dump_payload, named_vectors
 from tests.contract.filter_messages import filter_message, point_id
 from tests.contract.generic_messages import enum_number, fill, read_enum, read_payload
+from tests.suites.values import dense
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import (
@@ -104,7 +105,7 @@ def query(name: str, request: Query, parts: Mapping[str, Any]) -> Any:
         collection_name=name, limit=request.limit, offset=request.offset, **parts
     )
     if isinstance(request.target, NearestToVector):
-        message.query.nearest.dense.data.extend(request.target.vector.tolist())
+        message.query.nearest.dense.data.extend(dense(request.target.vector).tolist())
     elif isinstance(request.target, NearestToPoint):
         message.query.nearest.id.CopyFrom(point_id(request.target.id))
     if request.using:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from tests.contract import point_messages, update_messages
 from tests.contract.client_parts import deferred, error_from
 from tests.contract.rpc_client import ERRORS, RpcClient, RpcOperations
+from tests.suites.values import dense
 from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, OutgoingStream
 from vexfs_twisted.model.queries import (
     NearestToVector,
@@ -71,7 +72,7 @@ class RpcStreamOperations(RpcOperations):
 
     def _queried(self, name: str, query: Query) -> Deferred[Any]:
         assert isinstance(query.target, NearestToVector)
-        message = flat_pb2.SearchPointsRequest(vector=query.target.vector.tolist())
+        message = flat_pb2.SearchPointsRequest(vector=dense(query.target.vector).tolist())
         _copy(point_messages.query(name, query, {}), message, ("query", "using"))
         if query.using:
             message.vector_name = query.using

@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EVERYTHING, Floats, payload_of, to_vector, unnamed, write
 from tests.server_process import clean_environment
+from tests.suites.values import dense, dense_rows
 from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
@@ -114,9 +115,9 @@ def after(points: Points, number: int) -> Points:
     assert isinstance(mark, SetPayload)
     assert isinstance(delete, DeletePoints)
     changed = dict(points)
-    for point_id, vector in zip(upsert.ids, upsert.vectors[""].data, strict=True):
+    for point_id, vector in zip(upsert.ids, dense_rows(upsert.vectors[""]), strict=True):
         changed[point_id] = (number, None, vector.tobytes())
-    for point_id, vector in zip(move.ids, move.vectors[""].data, strict=True):
+    for point_id, vector in zip(move.ids, dense_rows(move.vectors[""]), strict=True):
         changed[point_id] = (number, None, vector.tobytes())
     for point_id in marked_by(mark) & changed.keys():
         written, _, kept = changed[point_id]
@@ -145,7 +146,7 @@ def stored_points(collection: Collection) -> Points:
         points[record.id] = (
             payload["round"],
             payload.get("mark"),
-            record.vectors[""].tobytes(),
+            dense(record.vectors[""]).tobytes(),
         )
     return points
 

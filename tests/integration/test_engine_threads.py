@@ -18,6 +18,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage import tables
 from vexfs_twisted.model.collection import CollectionInfoRequest, UpdateCollection
@@ -94,7 +95,7 @@ class ThreadTests(EngineTestCase):
         self.assertEqual(ids, list(range(number, number + POINTS)))
         for record in page.records:
             assert record.vectors is not None
-            self.assertEqual(set(record.vectors[""].tolist()), {float(number)})
+            self.assertEqual(set(dense(record.vectors[""]).tolist()), {float(number)})
 
     def search(self) -> None:
         selection = Selection(ALL_PAYLOAD)

@@ -18,6 +18,7 @@ from twisted.protocols import portforward
 from twisted.trial.unittest import TestCase
 
 from tests.deep_filters import deep_count
+from tests.suites.values import dense_rows
 from vexfs_twisted.interfaces import IStreamOperations
 from vexfs_twisted.model.errors import unknown_collection
 from vexfs_twisted.model.queries import Count, Record
@@ -483,7 +484,7 @@ class OfficialClientTests(ServerTestCase):
         await deferToThread(self.use_client, service.port)
         (upsert,) = self.operations.upserts
         self.assertEqual(list(upsert.ids), [1, "f47ac10b-58cc-4372-a567-0e02b2c3d479"])
-        self.assertEqual(upsert.vectors[""].data.tolist(), [[1.0, 2.0], [3.0, 4.0]])
+        self.assertEqual(dense_rows(upsert.vectors[""]).tolist(), [[1.0, 2.0], [3.0, 4.0]])
         self.assertEqual(upsert.payloads[0], b'{"k":1}')
 
     def use_client(self, port: int) -> None:

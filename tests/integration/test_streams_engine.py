@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.engine_support import EVERYTHING, unnamed
+from tests.suites.values import dense
 from vexfs_twisted.engine import collection_store
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.storage import tables
@@ -88,7 +89,7 @@ class Reading(StreamsCase):
             found = await self.read(await self.operations.stream(NAME, EVERY_POINT))
             self.assertEqual([record.id for record in found], list(range(3000)))
             self.assertEqual(len({record.payload for record in found}), 1)
-            turns = {float(record.vectors[""][0]) for record in found if record.vectors}
+            turns = {float(dense(record.vectors[""])[0]) for record in found if record.vectors}
             self.assertEqual(len(turns), 1)
         stop = True
         await writing

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.command_strategies import BY_KIND, CATALOG_BY_KIND
 from tests.engine_support import column, upsert
+from tests.suites.values import dense_rows
 from vexfs_twisted.commandcodec.catalog import decode_catalog, encode_catalog
 from vexfs_twisted.commandcodec.codec import decode, encode
 from vexfs_twisted.commandcodec.generated import commands_pb2 as pb
@@ -69,16 +70,16 @@ class RoundTrips(SynchronousTestCase):
         data = np.random.default_rng(5).integers(0, 2**32, (50, 7), np.uint32).view(np.float32)
         found = decode(encode(upsert(range(50), data)))
         assert isinstance(found, Upsert)
-        self.assertEqual(found.vectors[""].data.shape, (50, 7))
-        self.assertEqual(found.vectors[""].data.tobytes(), data.tobytes())
-        self.assertTrue(found.vectors[""].data.flags.c_contiguous)
+        self.assertEqual(dense_rows(found.vectors[""]).shape, (50, 7))
+        self.assertEqual(dense_rows(found.vectors[""]).tobytes(), data.tobytes())
+        self.assertTrue(dense_rows(found.vectors[""]).flags.c_contiguous)
 
     def test_vectors_are_kept_as_their_bytes(self) -> None:
         sent = column([1, 2], [3, 4], positions=[0, 3])
         message = pb.Command.FromString(encode(upsert([1, 2, 3, 4], {"a": sent})))
-        dense = message.upsert.vectors[0].dense
-        self.assertEqual(dense.data, np.array([1, 2, 3, 4], "<f4").tobytes())
-        self.assertEqual(dense.positions, np.array([0, 3], "<i8").tobytes())
+        (own,) = message.upsert.vectors
+        self.assertEqual(own.dense.data, np.array([1, 2, 3, 4], "<f4").tobytes())
+        self.assertEqual(own.positions, np.array([0, 3], "<i8").tobytes())
         self.assertEqual(message.upsert.ids.integers, np.arange(1, 5, dtype="<u8").tobytes())
 
     def test_filters_as_deep_as_any_that_is_taken(self) -> None:
@@ -156,10 +157,10 @@ class Refusals(SynchronousTestCase):
         sound = encode(upsert([1, 2], {"a": column([1, 2], [3, 4])}))
         message = pb.Command.FromString(sound)
         message.upsert.vectors[0].dense.data = b"1234"
-        self.check(message.SerializeToString(), "4 bytes for 2 vectors of 2")
+        self.check(message.SerializeToString(), "4 bytes for 2 rows of 2")
         message = pb.Command.FromString(sound)
-        message.upsert.vectors[0].dense.positions = b"12345678"
-        self.check(message.SerializeToString(), "8 bytes for 2 positions")
+        message.upsert.vectors[0].positions = b"12345678"
+        self.check(message.SerializeToString(), "1 positions of 2 vectors")
         message = pb.Command.FromString(sound)
         message.upsert.ids.integers = message.upsert.ids.integers[:-1]
         self.check(message.SerializeToString(), "ids that are cut off")

@@ -33,6 +33,7 @@ from tests.engine_support import (
     unnamed,
     write,
 )
+from tests.suites.values import dense
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.filtering import row_filter as filtering
@@ -349,7 +350,7 @@ class CollectionMachine(RuleBasedStateMachine):
             for record in page.records
         ]
         expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
-        shown = [(i, n, None if v is None else v.tolist()) for i, n, v in found]
+        shown = [(i, n, None if v is None else dense(v).tolist()) for i, n, v in found]
         assert shown == expected, (shown, expected)
         assert self.collection.read(Count()) == len(self.model)
 

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.errors import ValidationError
+from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.rpc.codecs.vectors import parse_upsert, read_columns, read_vector, write_vectors
 from vexfs_twisted.rpc.generated import points_pb2 as pb
@@ -105,9 +107,9 @@ class ColumnTests(SynchronousTestCase):
         self.assertEqual(set(column.dimensions), dimensions)
         if len(dimensions) > 1:
             return
-        self.assertEqual(column.data.dtype, np.float32)
-        self.assertTrue(column.data.flags.c_contiguous)
-        np.testing.assert_array_equal(column.data, np.stack(list(expected.values())))
+        self.assertEqual(dense_rows(column).dtype, np.float32)
+        self.assertTrue(dense_rows(column).flags.c_contiguous)
+        np.testing.assert_array_equal(dense_rows(column), np.stack(list(expected.values())))
         if column.positions is None:
             self.assertEqual(len(expected), points)
         else:
@@ -134,6 +136,23 @@ class OutputTests(SynchronousTestCase):
             self.assertEqual(list(output.dense.data), vectors[name])
             self.assertEqual([field.name for field, _ in output.ListFields()], ["dense"])
             self.assertLessEqual(output.ByteSize(), 4 * len(vectors[name]) + 12)
+
+    @given(
+        st.lists(st.lists(floats, min_size=3, max_size=3), min_size=1, max_size=3),
+        st.dictionaries(st.integers(0, 2**32 - 1), floats, max_size=5),
+    )
+    def test_multivectors_and_sparse_vectors(
+        self, rows: list[list[float]], items: dict[int, float]
+    ) -> None:
+        indices, values = np.array(list(items), np.uint32), np.array([*items.values()], np.float32)
+        sparse = SparseVector.of(indices, values, "vector")
+        message = pb.VectorsOutput()
+        write_vectors({"m": MultiVector(np.array(rows, np.float32)), "s": sparse}, message)
+        received = pb.VectorsOutput.FromString(message.SerializeToString()).vectors.vectors
+        self.assertEqual([list(row.data) for row in received["m"].multi_dense.vectors], rows)
+        self.assertEqual(received["s"].WhichOneof("vector"), "sparse")
+        found = zip(received["s"].sparse.indices, received["s"].sparse.values, strict=True)
+        self.assertEqual(list(found), sorted(items.items()))
 
     @given(st.lists(floats, max_size=20))
     def test_one_vector(self, values: list[float]) -> None:

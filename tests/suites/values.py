@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
@@ -31,7 +32,8 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.updates import DeletePoints, Upsert
-from vexfs_twisted.model.vectors import UNNAMED, Vector, VectorColumn
+from vexfs_twisted.model.vector_kinds import DenseVector, DenseVectors, Vector
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 Numbers = Sequence[float]
 
@@ -50,7 +52,7 @@ class Point(NamedTuple):
     payload: Mapping[str, Any] | None = None
 
 
-def vector(numbers: Numbers) -> Vector:
+def vector(numbers: Numbers) -> DenseVector:
     """The numbers as a float32 array, shape [dim]."""
     return np.asarray(numbers, dtype=np.float32)
 
@@ -68,6 +70,18 @@ def plain_upsert(ids: Sequence[PointId], size: int = 4) -> Upsert:
     """The upsert of points that differ in nothing but their ids: vectors of ones, no payload."""
     data = np.ones((len(ids), size), dtype=np.float32)
     return Upsert(ids, {UNNAMED: VectorColumn.of(data)}, [b"{}"] * len(ids))
+
+
+def dense(vector: Vector) -> DenseVector:
+    """A vector that must be dense, shape [dim]."""
+    assert isinstance(vector, np.ndarray)
+    return vector
+
+
+def dense_rows(column: VectorColumn) -> NDArray[np.float32]:
+    """The vectors of a column that must be dense, shape [n, dim]."""
+    assert isinstance(column.vectors, DenseVectors)
+    return column.vectors.data
 
 
 def _named(vectors: Numbers | Mapping[str, Numbers] | None) -> Mapping[str, Numbers]:

@@ -19,6 +19,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage import outcomes as outcomes_module
 from vexfs_twisted.engine.storage.outcomes import Outcome
@@ -91,7 +92,7 @@ class CommandTestCase(EngineTestCase):
     def vectors(self, name: str) -> dict[object, list[float]]:
         page = self.collection.read(Scroll(limit=100, selection=EVERYTHING))
         found = [(record.id, record.vectors or {}) for record in page.records]
-        return {point_id: own[name].tolist() for point_id, own in found if name in own}
+        return {point_id: dense(own[name]).tolist() for point_id, own in found if name in own}
 
     def send(self, counter: int, *commands: Command, source: str = "log") -> list[Outcome]:
         (outcomes,) = self.collection.apply_each([batch(counter, *commands, source=source)])
@@ -359,7 +360,7 @@ class VectorNameTests(CommandTestCase):
         cursor.close()
         assert first is not None and rest is not None
         records = [*first.points, *rest.points]
-        found = [record.vectors["a"].tolist() for record in records if record.vectors]
+        found = [dense(record.vectors["a"]).tolist() for record in records if record.vectors]
         self.assertEqual(found, [[1, 1], [2, 2], [3, 3]])
 
     def test_names_that_exist(self) -> None:

@@ -17,6 +17,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import (
@@ -73,7 +74,7 @@ class StoredTypeTestCase(EngineTestCase):
     def vectors(self, collection: Collection) -> dict[object, list[float]]:
         query = to_vector([1, 1, 1, 1], limit=100, selection=EVERYTHING)
         (points,) = self.ask(collection, query)
-        return {p.id: p.vectors[UNNAMED].tolist() for p in points if p.vectors is not None}
+        return {p.id: dense(p.vectors[UNNAMED]).tolist() for p in points if p.vectors is not None}
 
     def scores(self, collection: Collection, vector: list[float]) -> dict[object, float]:
         (points,) = self.ask(collection, to_vector(vector, limit=100))
@@ -151,7 +152,7 @@ class Turbo4Tests(StoredTypeTestCase):
             for point in self.ask(collection, *queries)[0]:
                 assert isinstance(point.id, int)
                 assert point.vectors is not None
-                given, kept = data[point.id], point.vectors[UNNAMED]
+                given, kept = data[point.id], dense(point.vectors[UNNAMED])
                 lengths = np.linalg.norm(given) * np.linalg.norm(kept)
                 self.assertGreater(float(given @ kept) / lengths, 0.98)
                 expected = 1.0 if distance is Distance.COSINE else np.linalg.norm(given)
@@ -199,7 +200,7 @@ class StoredTypeTests(StoredTypeTestCase):
                 if p.vectors
             }
             for place in (0, 77, 499):
-                (points,) = self.ask(collection, to_vector(stored[place], limit=1))
+                (points,) = self.ask(collection, to_vector(dense(stored[place]), limit=1))
                 self.assertEqual(points[0].id, place)
                 self.assertAlmostEqual(points[0].score, 1.0, places=3)
 
@@ -220,7 +221,9 @@ class StoredTypeTests(StoredTypeTestCase):
             for old, new in zip(before, after, strict=True):
                 assert old.vectors is not None
                 assert new.vectors is not None
-                self.assertEqual(old.vectors["a"].tobytes(), new.vectors["a"].tobytes())
+                self.assertEqual(
+                    dense(old.vectors["a"]).tobytes(), dense(new.vectors["a"]).tobytes()
+                )
                 self.assertEqual(old.score, new.score)
 
     def test_all_is_there_after_opening_again(self) -> None:

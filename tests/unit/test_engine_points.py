@@ -20,6 +20,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage import tables as tables_module
 from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
@@ -80,7 +81,7 @@ class UpsertTests(PointsTestCase):
             records = found.read(Retrieve(ids, EVERYTHING))
             self.assertEqual([record.id for record in records], ids)
             self.assertEqual([payload_of(record) for record in records], payloads)
-            stored = [(record.vectors or {})[""] for record in records]
+            stored = [dense((record.vectors or {})[""]) for record in records]
             np.testing.assert_array_equal(stored, vectors)
             self.assertEqual(stored[0].dtype, np.float32)
 
@@ -151,7 +152,8 @@ class CosineTests(EngineTestCase):
         collection = self.catalog.create("a", unnamed(distance=Distance.COSINE))
         vectors = floats([3, 0, 4, 0], [0, 0, 0, 0], [1e-30, 0, 0, 0], [3e38, 3e38, 0, 0])
         write(collection, upsert([1, 2, 3, 4], vectors))
-        found = [(r.vectors or {})[""] for r in collection.read(Retrieve([1, 2, 3, 4], EVERYTHING))]
+        records = collection.read(Retrieve([1, 2, 3, 4], EVERYTHING))
+        found = [dense((record.vectors or {})[""]) for record in records]
         half = float(np.sqrt(0.5))
         np.testing.assert_allclose(found[0], [0.6, 0, 0.8, 0], rtol=1e-6)
         np.testing.assert_array_equal(found[1], [0, 0, 0, 0])
@@ -297,7 +299,7 @@ class NamedVectorTests(EngineTestCase):
     def vectors(self, selector: bool | tuple[str, ...]) -> list[dict[str, list[float]]]:
         records = self.collection.read(Retrieve([10, 11, 12, 13], Selection(vectors=selector)))
         return [
-            {name: vector.tolist() for name, vector in (record.vectors or {}).items()}
+            {name: dense(vector).tolist() for name, vector in (record.vectors or {}).items()}
             for record in records
         ]
 

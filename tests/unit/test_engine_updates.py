@@ -20,6 +20,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
@@ -93,7 +94,9 @@ class UpdatesTestCase(EngineTestCase):
     def vectors(self) -> dict[PointId, dict[str, list[float]]]:
         page = self.collection.read(Scroll(limit=HUGE, selection=EVERYTHING))
         return {
-            record.id: {name: list(map(float, v)) for name, v in (record.vectors or {}).items()}
+            record.id: {
+                name: list(map(float, dense(v))) for name, v in (record.vectors or {}).items()
+            }
             for record in page.records
         }
 

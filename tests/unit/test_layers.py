@@ -96,12 +96,13 @@ ENGINE: dict[str, set[str]] = {
     "vector_index": {"errors", "read_bounds", "storage", "vectors"},
     "mvcc": {"storage", "payload_index", "vector_index"},
     "filtering": {"read_bounds", "storage", "predicates", "text", "payload_index", "mvcc"},
-    "writes": {"storage", "vectors", "vector_index", "mvcc", "filtering"},
+    "vector_storage": {"storage", "vectors", "vector_index"},
+    "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
     | {"filtering"},
     "checkpoints": {"payload_index", "mvcc"},
     "group_commit": {"storage"},
-    "collection_store": {"errors", "storage", "vectors", "vector_index", "mvcc", "writes"}
+    "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}
     | {"group_commit"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},

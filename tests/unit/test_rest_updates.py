@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.rest_harness import Reply
 from tests.rest_points_case import BERLIN, UUID, RestPointsCase
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import (
     ClearPayload,
@@ -174,7 +175,7 @@ class VectorUpdates(RestUpdatesCase):
         update = self.sent({"points": [{"id": UUID.upper(), "vector": [1, 2, 3, 4]}]})
         assert isinstance(update, UpdateVectors)
         self.assertEqual((update.ids, update.update_filter), ([UUID], None))
-        np.testing.assert_array_equal(update.vectors[""].data, [[1, 2, 3, 4]])
+        np.testing.assert_array_equal(dense_rows(update.vectors[""]), [[1, 2, 3, 4]])
         points = [{"id": 1, "vector": {"x": [1, 2]}}, {"id": 2, "vector": {"y": [3, 4]}}]
         update = self.sent({"points": points, "update_filter": FILTER}, "n")
         self.assertEqual(update.vectors["y"].positions.tolist(), [1])

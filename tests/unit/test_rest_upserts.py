@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.rest_points_case import BERLIN, UUID, RestPointsCase
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.updates import UpdateMode, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.rest.codecs.filters import read_filter
@@ -41,9 +42,9 @@ class Upserts(RestPointsCase):
         points = [{"id": i, "vector": row.tolist()} for i, row in enumerate(rows)]
         self.put({"points": points})
         column = self.upserted().vectors[""]
-        np.testing.assert_array_equal(column.data, rows)
-        self.assertEqual(column.data.dtype, np.float32)
-        self.assertTrue(column.data.flags.c_contiguous)
+        np.testing.assert_array_equal(dense_rows(column), rows)
+        self.assertEqual(dense_rows(column).dtype, np.float32)
+        self.assertTrue(dense_rows(column).flags.c_contiguous)
         self.assertIsNone(column.positions)
 
     def test_points_may_lack_some_vectors_or_all(self) -> None:

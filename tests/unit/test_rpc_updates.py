@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.errors import BadInput, MalformedMessage, NotSupported, ValidationError
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -127,7 +128,7 @@ class UpsertTests(SynchronousTestCase):
         self.assertEqual(list(upsert.ids), [0, UUID, 2**64 - 1])
         self.assertEqual(list(upsert.payloads), [b'{"a":1}', b"{}", b"{}"])
         (column,) = upsert.vectors.values()
-        self.assertEqual(column.data.tolist(), [[1, 2], [3, 4]])
+        self.assertEqual(dense_rows(column).tolist(), [[1, 2], [3, 4]])
         assert column.positions is not None
         self.assertEqual(column.positions.tolist(), [0, 2])
 
@@ -146,7 +147,7 @@ class UpsertTests(SynchronousTestCase):
         ]
         (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
         self.assertIsNone(column.positions)
-        self.assertEqual(column.data.tolist(), [[0, 0], [1, 1], [2, 2]])
+        self.assertEqual(dense_rows(column).tolist(), [[0, 0], [1, 1], [2, 2]])
 
     def test_uneven_rows_tell_their_lengths(self) -> None:
         points = [
@@ -162,7 +163,7 @@ class UpsertTests(SynchronousTestCase):
         self.assertIn(unknown, vector.SerializeToString())
         points = [pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))]
         (column,) = read_upsert(pb.UpsertPoints(points=points)).vectors.values()
-        self.assertEqual(column.data.tolist(), [[1, 2]])
+        self.assertEqual(dense_rows(column).tolist(), [[1, 2]])
 
     def test_refusals(self) -> None:
         sparse = pb.Vector(sparse=pb.SparseVector(values=[1], indices=[1]))
@@ -258,8 +259,8 @@ class SingleTests(SynchronousTestCase):
         )
         update = read_update_vectors(request)
         self.assertEqual((list(update.ids), update.update_filter), ([1, 2], Filter()))
-        self.assertEqual(update.vectors[""].data.tolist(), [[1, 2]])
-        self.assertEqual(update.vectors["x"].data.tolist(), [[3]])
+        self.assertEqual(dense_rows(update.vectors[""]).tolist(), [[1, 2]])
+        self.assertEqual(dense_rows(update.vectors["x"]).tolist(), [[3]])
 
     def test_points_without_new_vectors(self) -> None:
         full = pb.PointVectors(id=number(1), vectors=pb.Vectors(vector=dense(1)))

@@ -3,53 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..model.vector_kinds import DenseVectors, MultiVectors, SparseVectors, Vectors
 from ..model.vectors import VectorColumn
 from .generated import commands_pb2 as pb
 from .messages import UndecodableCommand, missing
+
+_FLOAT, _INT64, _UINT32 = np.dtype("<f4"), np.dtype("<i8"), np.dtype("<u4")
 
 
 def encode_columns(columns: Mapping[str, VectorColumn]) -> Iterator[pb.VectorColumn]:
     """Columns by vector name, in their order."""
     for name, column in columns.items():
-        yield pb.VectorColumn(name=name, dense=_encode_dense(column))
+        message = pb.VectorColumn(name=name, dimensions=column.dimensions)
+        _encode(column.vectors, message)
+        if column.positions is not None:
+            message.positions = _bytes(column.positions, _INT64)
+        yield message
 
 
 def decode_columns(messages: Iterable[pb.VectorColumn]) -> dict[str, VectorColumn]:
     """The inverse of `encode_columns`; the arrays are read-only."""
     columns: dict[str, VectorColumn] = {}
     for message in messages:
-        if message.WhichOneof("kind") is None:
-            raise missing(message, "kind")
         if message.name in columns:
             raise UndecodableCommand("two columns of one vector name")
-        columns[message.name] = _decode_dense(message.dense)
+        vectors = _decode(message)
+        positions = None
+        if message.HasField("positions"):
+            positions = _array(message.positions, _INT64)
+            if len(positions) != len(vectors):
+                raise UndecodableCommand(f"{len(positions)} positions of {len(vectors)} vectors")
+        columns[message.name] = VectorColumn(vectors, positions, tuple(message.dimensions))
     return columns
 
 
-def _encode_dense(column: VectorColumn) -> pb.DenseColumn:
-    rows, width = column.data.shape
-    message = pb.DenseColumn(
-        rows=rows,
-        width=width,
-        data=column.data.astype("<f4", copy=False).tobytes(),
-        dimensions=column.dimensions,
-    )
-    if column.positions is not None:
-        message.positions = column.positions.astype("<i8", copy=False).tobytes()
-    return message
+def _encode(vectors: Vectors, message: pb.VectorColumn) -> None:
+    if isinstance(vectors, DenseVectors):
+        (data,) = vectors.arrays()
+        rows, width = data.shape
+        message.dense.CopyFrom(pb.DenseColumn(rows=rows, width=width, data=_bytes(data, _FLOAT)))
+    elif isinstance(vectors, MultiVectors):
+        lengths, data = vectors.arrays()
+        message.multi.CopyFrom(
+            pb.MultiColumn(
+                lengths=_bytes(lengths, _INT64), width=data.shape[1], data=_bytes(data, _FLOAT)
+            )
+        )
+    else:
+        lengths, indices, values = vectors.arrays()
+        message.sparse.CopyFrom(
+            pb.SparseColumn(
+                lengths=_bytes(lengths, _INT64),
+                indices=_bytes(indices, _UINT32),
+                values=_bytes(values, _FLOAT),
+            )
+        )
 
 
-def _decode_dense(message: pb.DenseColumn) -> VectorColumn:
-    rows, width = message.rows, message.width
-    if len(message.data) != 4 * rows * width:
-        raise UndecodableCommand(f"{len(message.data)} bytes for {rows} vectors of {width}")
-    data = np.frombuffer(message.data, "<f4").astype(np.float32, copy=False).reshape(rows, width)
-    positions = None
-    if message.HasField("positions"):
-        if len(message.positions) != 8 * rows:
-            raise UndecodableCommand(f"{len(message.positions)} bytes for {rows} positions")
-        positions = np.frombuffer(message.positions, "<i8").astype(np.int64, copy=False)
-    return VectorColumn(data, positions, tuple(message.dimensions))
+def _decode(message: pb.VectorColumn) -> Vectors:
+    try:
+        if message.HasField("dense"):
+            dense = message.dense
+            return DenseVectors.from_arrays(_matrix(dense.data, dense.rows, dense.width))
+        if message.HasField("multi"):
+            multi = message.multi
+            lengths = _array(multi.lengths, _INT64)
+            rows = int(lengths.sum())
+            return MultiVectors.from_arrays(lengths, _matrix(multi.data, rows, multi.width))
+        if message.HasField("sparse"):
+            sparse = message.sparse
+            return SparseVectors.from_arrays(
+                _array(sparse.lengths, _INT64),
+                _array(sparse.indices, _UINT32),
+                _array(sparse.values, _FLOAT),
+            )
+    except ValueError as error:
+        raise UndecodableCommand(f"arrays that make no column of vectors: {error}") from None
+    raise missing(message, "kind")
+
+
+def _matrix(data: bytes, rows: int, width: int) -> NDArray[Any]:
+    if len(data) != _FLOAT.itemsize * rows * width:
+        raise UndecodableCommand(f"{len(data)} bytes for {rows} rows of {width}")
+    return _array(data, _FLOAT).reshape(rows, width)
+
+
+def _array(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Values of a little-endian dtype in the machine's own. Raises UndecodableCommand."""
+    if len(data) % dtype.itemsize:
+        raise UndecodableCommand(f"{len(data)} bytes for items of {dtype.itemsize}")
+    return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _bytes(array: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
+    return array.astype(dtype, copy=False).tobytes()

@@ -46,14 +46,14 @@ from .storage.tables import (
 )
 from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
 from .vector_index.space import VectorSpace
-from .vectors.vector_file import VectorFile
-from .vectors.vector_files import (
-    create_vector_file,
-    names_with_files,
-    open_vector_file,
-    remove_stray_vectors,
-    remove_vector_file,
+from .vector_storage.files import (
+    create_storage,
+    open_storage,
+    remove_storage,
+    remove_stray_storages,
+    stored_vectors,
 )
+from .vector_storage.storage import VectorStorage
 from .writes.write_batch import WriteBatch
 
 PATIENCE_S = 5.0
@@ -73,15 +73,15 @@ class CollectionStore:
     def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
-        self._files: dict[int, VectorFile] = {}
+        self._storages: dict[int, VectorStorage] = {}
         self._access = TableAccess(path, self._let_go, open_files or OpenFiles())
         try:
             with self._access.turn:
                 self._states = PublishedStates(*self._read_state(self._access.open()))
-                self._access.take(len(self._files))
+                self._access.take(len(self._storages))
                 segments = (space.segments for space in self.state.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
-                remove_stray_vectors(path, self._files)
+                remove_stray_storages(path, self._storages)
         except BaseException as error:
             self._abandon()
             if isinstance(error, lmdb.Error | OSError):
@@ -92,9 +92,9 @@ class CollectionStore:
     def create(path: Path, config: CollectionConfig) -> None:
         """Make an empty store in the directory `path`, all durable that is in there."""
         slots: dict[str, Slot] = {}
-        for number, (name, params) in enumerate(names_with_files(config), LIVE_SLOT + 1):
+        for number, (name, params) in enumerate(stored_vectors(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
-            create_vector_file(path, number, params)
+            create_storage(path, params, number)
         environment = open_environment(path, create=True)
         try:
             tables = open_tables(environment, create=True)
@@ -177,10 +177,10 @@ class CollectionStore:
         """Give back the room of free rows among those from `first` on, which no state may read."""
         # Its descriptor is closed with the tables, which are open and counted for a reader.
         with self.read():
-            file = self._files.get(slot)
+            storage = self._storages.get(slot)
             # None: the vector name has been removed.
-            if file is not None:
-                file.give_back(first, is_free)
+            if storage is not None:
+                storage.give_back(first, is_free)
 
     def close(self) -> None:
         """Close all files, after the reads that are under way. Later reads raise GateClosed."""
@@ -213,7 +213,7 @@ class CollectionStore:
             if batch is not None:
                 batch.abandon()
             tables = self._access.opened.tables
-            batch = WriteBatch(self._path, before, transaction, tables, self._files)
+            batch = WriteBatch(self._path, before, transaction, tables, self._storages)
             outcomes[:] = map(batch.apply, batches)
             return batch.finish()
 
@@ -224,21 +224,21 @@ class CollectionStore:
                 batch.abandon()
             raise
         assert batch is not None
-        self._take_files(batch, before)
+        self._take_storages(batch, before)
         return outcomes
 
-    def _take_files(self, batch: WriteBatch, before: CollectionState) -> None:
-        """Have the vector files as they are after a commit, and remove those that it dropped."""
-        if batch.files.keys() == self._files.keys() and not batch.dropped:
+    def _take_storages(self, batch: WriteBatch, before: CollectionState) -> None:
+        """Have the storages as they are after a commit, and remove those that it dropped."""
+        if batch.storages.keys() == self._storages.keys() and not batch.dropped:
             return
-        gone = {slot: batch.files.pop(slot) for slot in batch.dropped}
-        self._files = batch.files
-        self._access.take(len(self._files))
+        gone = {slot: batch.storages.pop(slot) for slot in batch.dropped}
+        self._storages = batch.storages
+        self._access.take(len(self._storages))
         # What cannot be removed now is when the store is opened the next time.
         with suppress(OSError):
-            for slot, file in gone.items():
-                file.close()
-                remove_vector_file(self._path, slot)
+            for slot, storage in gone.items():
+                storage.close()
+                remove_storage(self._path, slot)
             for name in _files_of(before) - _files_of(self.state):
                 (self._path / name).unlink(missing_ok=True)
 
@@ -262,8 +262,8 @@ class CollectionStore:
                     raise
                 is_relieved = True
             except StorageFull:
-                for file in self._files.values():
-                    file.drop_after(self.state.next_row)
+                for storage in self._storages.values():
+                    storage.drop_after(self.state.next_row)
                 raise
 
     def _publish_once(self, write: Callable[[Transaction], CollectionState | None]) -> None:
@@ -298,18 +298,8 @@ class CollectionStore:
                 if slot is None:
                     continue
                 present = read_bitmap(transaction, tables, slot.number).with_room(rows)
-                end = present.end
-                file = open_vector_file(self._path, slot.number, params, end)
-                self._files[slot.number] = file
-                file.fill(end)
-                file.make_room(rows)
-                spaces[name] = VectorSpace(
-                    params,
-                    slot.number,
-                    present,
-                    file.matrix,
-                    slot.norm_bound,
-                    segments.get(name, ()),
+                self._storages[slot.number], spaces[name] = open_storage(
+                    self._path, params, slot, present, rows, segments.get(name, ())
                 )
             live = read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows)
             fields = read_fields(transaction, tables)
@@ -321,23 +311,23 @@ class CollectionStore:
 
     def _let_go(self) -> None:
         """Close what has descriptors beside the tables. Nobody uses it."""
-        for file in self._files.values():
-            file.let_go()
+        for storage in self._storages.values():
+            storage.let_go()
 
     def _end(self) -> None:
         """Close everything for good, and let go of what the state shows. By who has the turn."""
         self._access.end()
         self._states.release()
-        self._close_files()
+        self._close_storages()
 
     def _abandon(self) -> None:
         """Close what has been opened of a store that cannot be."""
         self._access.end()
-        self._close_files()
+        self._close_storages()
 
-    def _close_files(self) -> None:
-        for file in self._files.values():
-            file.close()
+    def _close_storages(self) -> None:
+        for storage in self._storages.values():
+            storage.close()
 
 
 class SnapshotRead:

@@ -272,3 +272,18 @@ def wrong_dimension(expected: int, got: int, name: str = "") -> BadInput:
     """The error for a vector whose length is not that of its collection."""
     where = f" for vector '{name}'" if name else ""
     return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}{where}")
+
+
+def no_sparse_vectors() -> NotSupported:
+    """The error for sparse vectors."""
+    return NotSupported("Sparse vectors are not supported yet")
+
+
+def no_multivectors() -> NotSupported:
+    """The error for multivectors."""
+    return NotSupported("Multivectors are not supported yet")
+
+
+def not_finite() -> BadInput:
+    """The error for vectors of which a number is NaN or infinite."""
+    return BadInput("Vector contains NaN or infinite values")

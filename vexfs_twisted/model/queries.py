@@ -10,13 +10,14 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 from attrs import field, frozen
 
-from .errors import BadInput, BadRequest, empty_vector
+from .errors import BadInput, BadRequest, empty_vector, not_finite
 from .filters import Filter
 from .ids import PointId
 from .payload_path import PayloadPath
 from .reads import Answer_co, ReadRequest
 from .validation import bounded, sound
-from .vectors import UNNAMED, NamedVectors, Vector
+from .vector_kinds import DenseVector, Vector, unsupported, vector_content
+from .vectors import UNNAMED, NamedVectors
 
 DEFAULT_LIMIT = 10
 
@@ -222,9 +223,9 @@ class SearchParams:
 
 @frozen
 class NearestToVector:
-    """The points nearest to `vector`, shape [dim], float32."""
+    """The points nearest to `vector`."""
 
-    vector: Vector = field(eq=lambda array: array.tobytes())
+    vector: Vector = field(eq=vector_content)
 
 
 @frozen
@@ -291,15 +292,18 @@ def prefetch_without_query() -> BadRequest:
     )
 
 
-def check_query_vector(vector: Vector) -> None:
-    """Raise unless the vector has numbers in it, and only finite ones."""
+def check_query_vector(vector: Vector) -> DenseVector:
+    """The vector, if it is dense and has numbers in it, only finite ones. Raises if not."""
+    if not isinstance(vector, np.ndarray):
+        raise unsupported(vector)
     if vector.size == 0:
         raise empty_vector()
     # The square of the length is a number if all components are, short of an overflow.
     with np.errstate(over="ignore"):
         square = vector.dot(vector)
     if not isfinite(square) and not np.isfinite(vector).all():
-        raise BadInput("Vector contains NaN or infinite values")
+        raise not_finite()
+    return vector
 
 
 def _size_of_points(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
-import numpy as np
 from attrs import frozen
 
 from .collection import CollectionParams
-from .errors import BadInput, BadRequest, unknown_vector, wrong_dimension
+from .errors import BadRequest, not_finite, unknown_vector, wrong_dimension
 from .filters import Filter
 from .ids import PointId
 from .payload_index import CreateFieldIndex, DeleteFieldIndex
 from .payload_path import PayloadPath
+from .vector_kinds import DenseVectors, unsupported
 from .vectors import VectorColumn
 
 
@@ -155,16 +155,21 @@ def check_update(update: Update, params: CollectionParams) -> None:
 
 
 def _check_vectors(vectors: Mapping[str, VectorColumn], params: CollectionParams) -> None:
-    """Raise BadInput unless vectors fit the collection: names, dimensions, finite numbers."""
+    """Raise BadInput unless vectors fit the collection: names, dimensions, finite numbers.
+
+    Raises NotSupported for vectors that are not dense.
+    """
     for name, column in vectors.items():
+        if not isinstance(column.vectors, DenseVectors):
+            raise unsupported(column.vectors)
         known = params.vectors.get(name)
         if known is None:
             raise unknown_vector(name)
         for dimension in column.dimensions:
             if dimension != known.size:
                 raise wrong_dimension(known.size, dimension, name)
-        if not np.isfinite(column.data).all():
-            raise BadInput("Vector contains NaN or infinite values")
+        if not column.vectors.is_finite:
+            raise not_finite()
 
 
 def _check_names(names: Sequence[str], params: CollectionParams) -> None:

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 
-import numpy as np
 from attrs import frozen
 
 from ..model.updates import UpdateMode, Upsert
+from ..model.vector_kinds import concat
 from ..model.vectors import VectorColumn
 from .budget import Credit
 
@@ -60,7 +60,7 @@ class RunDraft:
             and name == self.name
             and _is_plain(update)
             and _is_plain(self._updates[0])
-            and _shape(update) == _shape(self._updates[0])
+            and _joins(update, self._updates[0])
         )
 
     def add(self, update: Upsert, message: Message) -> None:
@@ -124,7 +124,7 @@ class PendingRuns:
 
 def size_of(update: Upsert) -> int:
     """The bytes of memory that an update takes."""
-    vectors = sum(column.data.nbytes for column in update.vectors.values())
+    vectors = sum(column.vectors.nbytes for column in update.vectors.values())
     return vectors + sum(map(len, update.payloads)) + _POINT_SIZE * len(update.ids)
 
 
@@ -134,21 +134,22 @@ def _is_plain(update: Upsert) -> bool:
         len(update.ids) > 0
         and update.mode is UpdateMode.UPSERT
         and update.update_filter is None
-        and all(
-            column.positions is None and len(column.dimensions) == 1
-            for column in update.vectors.values()
-        )
+        and all(column.is_whole for column in update.vectors.values())
     )
 
 
-def _shape(update: Upsert) -> dict[str, tuple[int, ...]]:
-    return {name: column.dimensions for name, column in update.vectors.items()}
+def _joins(update: Upsert, other: Upsert) -> bool:
+    """Whether both have vectors of the same names, kinds and dimensions."""
+    columns, others = update.vectors, other.vectors
+    return columns.keys() == others.keys() and all(
+        column.joins(others[name]) for name, column in columns.items()
+    )
 
 
 def _joined(updates: Sequence[Upsert]) -> Upsert:
     """One update that does what `updates` do in order: the last of an id wins in both."""
     columns = {
-        name: VectorColumn.of(np.concatenate([update.vectors[name].data for update in updates]))
+        name: VectorColumn(concat([update.vectors[name].vectors for update in updates]))
         for name in updates[0].vectors
     }
     ids = list(chain.from_iterable(update.ids for update in updates))
@@ -157,7 +158,5 @@ def _joined(updates: Sequence[Upsert]) -> Upsert:
 
 
 def _part(update: Upsert, start: int, stop: int) -> Upsert:
-    columns = {
-        name: VectorColumn.of(column.data[start:stop]) for name, column in update.vectors.items()
-    }
+    columns = {name: column.between(start, stop) for name, column in update.vectors.items()}
     return Upsert(update.ids[start:stop], columns, update.payloads[start:stop])

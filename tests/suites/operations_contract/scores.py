@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
-from tests.suites.values import Point, has_id, must, nearest, unnamed
+from tests.suites.values import Point, dense, has_id, must, nearest, unnamed
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
 from vexfs_twisted.model.ids import PointId
@@ -242,7 +242,7 @@ class OverflowContract(ContractCase):
             await self.put(*(Point(number, row) for number, row in rows.items()))
             for record in await self.retrieve(*rows):
                 assert record.vectors is not None
-                self.assertTrue(np.isfinite(record.vectors[""]).all(), datatype)
+                self.assertTrue(np.isfinite(dense(record.vectors[""])).all(), datatype)
             await self.operations.delete_collection(NAME)
 
     async def test_thresholds(self) -> None:

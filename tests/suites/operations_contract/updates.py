@@ -10,6 +10,7 @@ from tests.suites.values import (
     Point,
     delete,
     delete_where,
+    dense,
     equals,
     has_id,
     must,
@@ -213,7 +214,7 @@ class UpsertsContract(ContractCase):
         await self.put(Point(1, [3, 4]), Point(2, [0, 0]), Point(3, [-5, 0]))
         record = await self.only(1)
         assert record.vectors is not None
-        np.testing.assert_allclose(record.vectors[""], [0.6, 0.8], rtol=1e-6)
+        np.testing.assert_allclose(dense(record.vectors[""]), [0.6, 0.8], rtol=1e-6)
         self.assert_vectors(await self.only(2), {"": [0, 0]})
         self.assert_vectors(await self.only(3), {"": [-1, 0]})
 

@@ -447,16 +447,27 @@ class PointIds(Message):
 class VectorColumn(Message):
     name: _str
     dense: DenseColumn
+    multi: MultiColumn
+    sparse: SparseColumn
+    positions: _bytes
+    dimensions: RepeatedScalarFieldContainer[_int]
     def __init__(
         self,
         *,
         name: _str | None = None,
         dense: DenseColumn | None = None,
+        multi: MultiColumn | None = None,
+        sparse: SparseColumn | None = None,
+        positions: _bytes | None = None,
+        dimensions: Iterable[_int] | None = None,
     ) -> None: ...
     def HasField(
         self,
         field_name: Literal[
             "dense",
+            "multi",
+            "sparse",
+            "positions",
         ],
     ) -> _bool: ...
     def WhichOneof(
@@ -464,29 +475,45 @@ class VectorColumn(Message):
         oneof_group: Literal["kind"],
     ) -> Literal[
         "dense",
+        "multi",
+        "sparse",
     ] | None: ...
 
 class DenseColumn(Message):
     rows: _int
     width: _int
     data: _bytes
-    positions: _bytes
-    dimensions: RepeatedScalarFieldContainer[_int]
     def __init__(
         self,
         *,
         rows: _int | None = None,
         width: _int | None = None,
         data: _bytes | None = None,
-        positions: _bytes | None = None,
-        dimensions: Iterable[_int] | None = None,
     ) -> None: ...
-    def HasField(
+
+class MultiColumn(Message):
+    lengths: _bytes
+    width: _int
+    data: _bytes
+    def __init__(
         self,
-        field_name: Literal[
-            "positions",
-        ],
-    ) -> _bool: ...
+        *,
+        lengths: _bytes | None = None,
+        width: _int | None = None,
+        data: _bytes | None = None,
+    ) -> None: ...
+
+class SparseColumn(Message):
+    lengths: _bytes
+    indices: _bytes
+    values: _bytes
+    def __init__(
+        self,
+        *,
+        lengths: _bytes | None = None,
+        indices: _bytes | None = None,
+        values: _bytes | None = None,
+    ) -> None: ...
 
 class Filter(Message):
     must: RepeatedCompositeFieldContainer[Condition]

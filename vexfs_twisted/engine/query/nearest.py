@@ -20,7 +20,7 @@ from ...model.queries import (
     check_query_vector,
 )
 from ...model.scored_points import ScoredSlice
-from ...model.vectors import Vector
+from ...model.vector_kinds import DenseVector
 from ..filtering.row_filter import selected
 from ..mvcc.state import Snapshot
 from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
@@ -50,7 +50,7 @@ class _Search(NamedTuple):
 
     position: int
     query: Query
-    vector: Vector
+    vector: DenseVector
     excluded: int | None
 
 
@@ -162,12 +162,12 @@ def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     target = query.target
     if isinstance(target, NearestToPoint):
         row = _row_of(snapshot, target, query.using, space)
-        return _Search(position, query, space.shown(slice(row, row + 1))[0], row)
+        return _Search(position, query, space.read(slice(row, row + 1)).vector(0), row)
     assert isinstance(target, NearestToVector)
-    check_query_vector(target.vector)
-    if len(target.vector) != space.params.size:
-        raise wrong_dimension(space.params.size, len(target.vector), query.using)
-    return _Search(position, query, target.vector, None)
+    vector = check_query_vector(target.vector)
+    if len(vector) != space.params.size:
+        raise wrong_dimension(space.params.size, len(vector), query.using)
+    return _Search(position, query, vector, None)
 
 
 def _space(snapshot: Snapshot, using: str) -> VectorSpace:

@@ -9,7 +9,8 @@ from itertools import repeat
 from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.scored_points import ScoredColumns, ScoredSlice
-from ...model.vectors import NamedVectors, Vector
+from ...model.vector_kinds import Vector
+from ...model.vectors import NamedVectors
 from ..memory_quota import current
 from ..mvcc.state import Snapshot
 from ..read_bounds import checkpoint, expect
@@ -167,7 +168,7 @@ def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[N
     gathered: list[dict[str, Vector]] = [{} for _ in range(len(rows))]
     for name, space in _selected_spaces(selection, snapshot).items():
         places = space.present.has(rows).nonzero()[0]
-        for place, vector in zip(places.tolist(), space.shown(rows[places]), strict=True):
+        for place, vector in zip(places.tolist(), space.read(rows[places]), strict=True):
             gathered[place][name] = vector
     return gathered
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from attrs import field, frozen
 
 from ...model.collection_params import VectorParams
+from ...model.vector_kinds import DenseVectors
 from ..storage.bitmap import Bitmap, Rows
 from ..vectors.codec import to_compared, to_query, to_shown
 from ..vectors.encodings import Matrix, Stored
@@ -39,9 +40,9 @@ class VectorSpace:
         """The vectors of rows in the form used for comparison, [n, dim]; a view if possible."""
         return to_compared(self.params, self.matrix[where])
 
-    def shown(self, where: Rows | slice) -> Matrix:
-        """The vectors of rows in the form returned to clients, [n, dim]; a view if possible."""
-        return to_shown(self.params, self.matrix[where])
+    def read(self, where: Rows | slice) -> DenseVectors:
+        """The vectors of rows in the form returned to clients; a view if possible."""
+        return DenseVectors(to_shown(self.params, self.matrix[where]))
 
     def queries(self, given: Matrix) -> Matrix:
         """Convert queries, shape [q, dim], to the form used for comparison."""

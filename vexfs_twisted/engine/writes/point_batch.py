@@ -8,13 +8,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.collection_params import VectorParams
 from ...model.errors import NotFound
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ..filtering.row_filter import RowFilter, select_rows
 from ..mvcc.state import CollectionState, Snapshot
-from ..storage.bitmap import Bitmap, BitmapBuilder, Rows
+from ..storage.bitmap import BitmapBuilder, Rows
 from ..storage.bitmap_table import LIVE_SLOT, drop_bitmap, write_changes
 from ..storage.keys import decode_rows, encode_ids, encode_rows
 from ..storage.payload_changelog import PayloadChange
@@ -22,7 +21,7 @@ from ..storage.payload_changelog_table import write_payload_changes
 from ..storage.row_values import encode_values, key_of
 from ..storage.tables import TableReader, Tables, Transaction
 from ..vector_index.space import VectorSpace
-from ..vectors.vector_file import VectorFile
+from ..vector_storage.storage import VectorStorage
 from .vector_batch import VectorBatch
 
 Found = Sequence[tuple[bytes, bytes]]
@@ -39,7 +38,7 @@ class PointBatch:
         state: CollectionState,
         transaction: Transaction,
         tables: Tables,
-        files: Mapping[int, VectorFile],
+        storages: Mapping[int, VectorStorage],
     ) -> None:
         self._state = state
         self._transaction = transaction
@@ -49,7 +48,7 @@ class PointBatch:
         self.next_row = state.next_row
         self.reader = TableReader(transaction, tables)
         self.spaces = {
-            name: VectorBatch(space, files[space.slot]) for name, space in state.spaces.items()
+            name: VectorBatch(space, storages[space.slot]) for name, space in state.spaces.items()
         }
 
     def find_all(self, ids: Sequence[PointId]) -> Found:
@@ -140,10 +139,9 @@ class PointBatch:
         if len(rows):
             self._touches = self._touches.extended(PayloadChange(operation, np.sort(rows)))
 
-    def add_space(self, name: str, params: VectorParams, slot: int, file: VectorFile) -> None:
-        """Have vectors of a new name, of which no point has one, in the file of a new slot."""
-        space = VectorSpace(params, slot, Bitmap.empty(), file.matrix, 0.0)
-        self.spaces[name] = VectorBatch(space, file)
+    def add_space(self, name: str, space: VectorSpace, storage: VectorStorage) -> None:
+        """Have vectors of a new name, of which no point has one."""
+        self.spaces[name] = VectorBatch(space, storage)
 
     def drop_space(self, name: str) -> int:
         """Drop the vectors of a name; the slot that they had."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...model.updates import UpdateMode, UpdateVectors, Upsert
+from ...model.vector_kinds import Vectors
 from ...model.vectors import VectorColumn
 from ..storage.bitmap import Rows
 from ..storage.keys import encode_ids, rows_of_entries
 from ..storage.row_values import payload_of
-from ..vectors.encodings import Matrix
 from .point_batch import Found, PointBatch
 
 
@@ -96,7 +96,7 @@ def _last_of_each(keys: Sequence[bytes]) -> Sequence[int] | None:
     return None if len(last) == len(keys) else sorted(last.values())
 
 
-def _assigned(column: VectorColumn, targets: Rows) -> tuple[Rows, Matrix]:
+def _assigned(column: VectorColumn, targets: Rows) -> tuple[Rows, Vectors]:
     """The targets of the vectors of a column, and those vectors.
 
     `targets` holds one number a point of the request; the vectors of points with -1 are left out.
@@ -104,5 +104,5 @@ def _assigned(column: VectorColumn, targets: Rows) -> tuple[Rows, Matrix]:
     assigned = targets if column.positions is None else targets[column.positions]
     chosen = assigned >= 0
     if chosen.all():
-        return assigned, column.data
-    return assigned[chosen], column.data[chosen]
+        return assigned, column.vectors
+    return assigned[chosen], column.vectors.take(chosen)

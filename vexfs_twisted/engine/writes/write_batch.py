@@ -34,8 +34,8 @@ from ..storage.counters import Counters, Slot, write_config, write_counters, wri
 from ..storage.outcomes import REFUSALS, Outcome, OutcomeTable
 from ..storage.tables import Tables, Transaction
 from ..vector_index.segments import write_segments
-from ..vectors.vector_file import VectorFile
-from ..vectors.vector_files import add_vector_file, names_with_files, remove_vector_file
+from ..vector_storage.files import add_storage, remove_storage, stored_vectors
+from ..vector_storage.storage import VectorStorage
 from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads
 from .point_batch import PointBatch
@@ -47,7 +47,7 @@ class WriteBatch:
 
     Dropped when the transaction aborts: vectors written by then lie in rows that nothing refers to
     and that the next draft overwrites, and `abandon` removes the files of new vector names.
-    `files` are the vector files by slot as they are after it, `dropped` the slots that are no more.
+    `storages` are those by slot as they are after it, `dropped` the slots that are no more.
     """
 
     def __init__(
@@ -56,15 +56,15 @@ class WriteBatch:
         state: CollectionState,
         transaction: Transaction,
         tables: Tables,
-        files: Mapping[int, VectorFile],
+        storages: Mapping[int, VectorStorage],
     ) -> None:
-        self.files = dict(files)
+        self.storages = dict(storages)
         self.dropped: set[int] = set()
         self._directory = directory
         self._state = state
         self._transaction = transaction
         self._tables = tables
-        self._points = PointBatch(state, transaction, tables, files)
+        self._points = PointBatch(state, transaction, tables, storages)
         self._outcomes = OutcomeTable(transaction, tables)
         self._next_operation = state.next_operation
         self._last_command = state.last_command
@@ -124,10 +124,10 @@ class WriteBatch:
     def abandon(self) -> None:
         """Remove what only a commit would have made part of the collection."""
         known = {space.slot for space in self._state.spaces.values()}
-        for slot in self.files.keys() - known:
-            self.files[slot].close()
+        for slot in self.storages.keys() - known:
+            self.storages[slot].close()
             with suppress(OSError):
-                remove_vector_file(self._directory, slot)
+                remove_storage(self._directory, slot)
 
     def _carry_out_each(self, commands: Sequence[Command]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -192,7 +192,7 @@ class WriteBatch:
 
     def _reconfigure(self, config: CollectionConfig) -> None:
         """Take a configuration that has other vector names, and add or drop their vectors."""
-        wanted = dict(names_with_files(config))
+        wanted = dict(stored_vectors(config))
         added = wanted.keys() - self._points.spaces.keys()
         if self._next_slot + len(added) > MOST_SLOTS:
             raise BadInput("No more vector names can be created in this collection")
@@ -200,8 +200,9 @@ class WriteBatch:
             self.dropped.add(self._points.drop_space(name))
         for name in added:
             slot = self._next_slot
-            self.files[slot] = file = add_vector_file(self._directory, slot, wanted[name])
-            self._points.add_space(name, wanted[name], slot, file)
+            storage, space = add_storage(self._directory, wanted[name], slot)
+            self.storages[slot] = storage
+            self._points.add_space(name, space, storage)
             self._next_slot += 1
         self._config = config
 

@@ -14,10 +14,12 @@ from ...jsonform.converter import describe, located
 from ...model.errors import DomainError, FormatError, Problem, ValidationError, empty_vector
 from ...model.ids import PointId
 from ...model.updates import UpdateVectors, Upsert
+from ...model.vector_kinds import Label
 from ...model.vectors import UNNAMED, VectorColumn
+from ...model.vectors_draft import VectorsDraft
 from .gathering import MAX_ELEMENTS, Gathered
 from .ids import read_id, read_ids
-from .vectors import Label, is_inference, no_inference, read_column
+from .vectors import is_inference, no_inference, read_column
 
 _EMPTY_PAYLOAD = b"{}"
 
@@ -185,7 +187,7 @@ class ColumnDraft:
     """
 
     first_empty: int | None = None
-    _data: bytearray = field(factory=bytearray)
+    _vectors: VectorsDraft = field(factory=VectorsDraft)
     _positions: list[NDArray[np.int64]] = field(factory=list)
     _dimensions: dict[int, None] = field(factory=dict)
 
@@ -195,23 +197,19 @@ class ColumnDraft:
             self.first_empty = start + first_empty
         self._dimensions |= dict.fromkeys(column.dimensions)
         if self.is_uneven:
-            self._data.clear()
+            self._vectors.clear()
             self._positions.clear()
             return
-        self._data += column.data.data.cast("B")
-        positions = column.positions
-        if positions is None:
-            positions = np.arange(len(column.data), dtype=np.int64)
-        self._positions.append(positions + start)
+        self._vectors.add(column.vectors)
+        self._positions.append(column.places + start)
 
     def finish(self, points: int) -> VectorColumn:
         """The whole column, for so many points."""
         if self.is_uneven:
             return VectorColumn.uneven(tuple(self._dimensions))
-        (dimension,) = self._dimensions
-        data = np.frombuffer(self._data, dtype=np.float32).reshape(-1, dimension)
-        return VectorColumn.of(
-            data, None if len(data) == points else np.concatenate(self._positions)
+        vectors = self._vectors.finish()
+        return VectorColumn(
+            vectors, None if len(vectors) == points else np.concatenate(self._positions)
         )
 
     @property

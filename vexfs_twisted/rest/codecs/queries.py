@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from ...jsonform.converter import located, reader_of
-from ...model.errors import FormatError, NotSupported
+from ...model.errors import FormatError, NotSupported, no_sparse_vectors
 from ...model.queries import (
     ALL_PAYLOAD,
     DEFAULT_LIMIT,
@@ -239,7 +239,7 @@ def _read_vector_input(value: Any) -> Target:
         return _read_nearest(value)
     if type(value) is dict:
         if "indices" in value:
-            raise NotSupported("Sparse vectors are not supported yet")
+            raise no_sparse_vectors()
         if is_inference(value):
             raise no_inference()
     raise FormatError("data did not match any variant of untagged enum VectorInput")

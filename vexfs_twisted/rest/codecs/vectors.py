@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from struct import Struct, error
 from typing import Any
 
@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...jsonform.converter import describe
-from ...model.errors import FormatError, NotSupported
-from ...model.vectors import UNNAMED, NamedVectors, Vector, VectorColumn
-
-Label = Callable[[int], str]
-"""Says where in the request a row stands, for errors."""
+from ...model.errors import FormatError, NotSupported, no_multivectors, no_sparse_vectors
+from ...model.vector_kinds import DenseVector, Label, MultiVector, SparseVector, Vector
+from ...model.vectors import UNNAMED, NamedVectors, VectorColumn
 
 _INFERENCE_KEY = "model"
 
@@ -29,25 +27,37 @@ def read_column(
     Raises FormatError for a row that is no list of numbers, and NotSupported for other kinds of
     vectors. Rows of several lengths, or of none, make an uneven column.
     """
+    data = _read_rows(rows, label)
+    if data is None:
+        return VectorColumn.uneven(_dimensions(rows, label))
+    return VectorColumn.of(data, positions)
+
+
+def _read_rows(rows: Sequence[Any], label: Label) -> NDArray[np.float32] | None:
+    """The rows as an array, [n, dim]; None where they are no lists of numbers of one length."""
     first = rows[0]
     dimension = len(first) if type(first) is list else 0
     if not dimension:
-        return VectorColumn.uneven(_dimensions(rows, label))
+        return None
     pack = Struct(f"{dimension}f").pack
     try:
         # Not into one buffer made beforehand: a long first row would size it for all the others.
         packed = bytearray().join([pack(*row) for row in rows])
     except (error, TypeError):
-        return VectorColumn.uneven(_dimensions(rows, label))
+        return None
     data = np.frombuffer(packed, dtype=np.float32).reshape(len(rows), dimension)
     _refuse_booleans(data, rows, label)
-    return VectorColumn.of(data, positions)
+    return data
 
 
-def read_vector(value: Any, place: str) -> Vector:
+def read_vector(value: Any, place: str) -> DenseVector:
     """One vector, shape [dim]. Raises as `read_column` does."""
-    column = read_column([value], lambda _: place)
-    return column.data[0] if value else np.empty(0, dtype=np.float32)
+    data = _read_rows([value], lambda _: place)
+    if data is None:
+        _check_row(value, place)
+        return np.empty(0, dtype=np.float32)
+    vector: DenseVector = data[0]
+    return vector
 
 
 def is_inference(value: dict[str, Any]) -> bool:
@@ -82,20 +92,27 @@ def _dimensions(rows: Sequence[Any], label: Label) -> tuple[int, ...]:
 def _check_row(row: Any, place: str) -> None:
     if type(row) is dict:
         if "indices" in row:
-            raise NotSupported("Sparse vectors are not supported yet")
+            raise no_sparse_vectors()
         if is_inference(row):
             raise no_inference()
     if type(row) is not list:
         raise FormatError(f"{place}: invalid type: {describe(row)}, expected a vector")
     if row and all(type(item) is list for item in row):
-        raise NotSupported("Multivectors are not supported yet")
+        raise no_multivectors()
     for number in row:
         if type(number) is not float and type(number) is not int:
             raise FormatError(f"{place}: invalid type: {describe(number)}, expected a number")
 
 
 def vectors_to_json(vectors: NamedVectors) -> Any:
-    """The vectors of a point: a lone unnamed one is a bare list, others are members by name."""
+    """The vectors of a point: a lone unnamed one stands by itself, others are members by name."""
     if len(vectors) == 1 and UNNAMED in vectors:
-        return vectors[UNNAMED]
-    return vectors
+        return _vector_to_json(vectors[UNNAMED])
+    return {name: _vector_to_json(vector) for name, vector in vectors.items()}
+
+
+def _vector_to_json(vector: Vector) -> Any:
+    """A list of numbers, a list of lists, or the object of a sparse vector."""
+    if isinstance(vector, SparseVector):
+        return {"indices": vector.indices, "values": vector.values}
+    return vector.rows if isinstance(vector, MultiVector) else vector

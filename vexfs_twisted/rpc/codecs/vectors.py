@@ -18,8 +18,15 @@ from attrs import define, field
 from google.protobuf.internal.containers import RepeatedScalarFieldContainer
 from numpy.typing import NDArray
 
-from ...model.errors import MalformedMessage, NotSupported, empty_vector
-from ...model.vectors import UNNAMED, NamedVectors, Vector, VectorColumn
+from ...model.errors import (
+    MalformedMessage,
+    NotSupported,
+    empty_vector,
+    no_multivectors,
+    no_sparse_vectors,
+)
+from ...model.vector_kinds import DenseVector, MultiVector, SparseVector, Vector
+from ...model.vectors import UNNAMED, NamedVectors, VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 
@@ -128,7 +135,7 @@ def _column(rows: _Rows, points: int) -> VectorColumn:
     return VectorColumn.of(np.stack(vectors), positions)
 
 
-def _numbers(message: bulk.Vector) -> Vector:
+def _numbers(message: bulk.Vector) -> DenseVector:
     """The numbers of a dense vector in any encoding."""
     return read_vector(pb.Vector.FromString(message.SerializeToString()))
 
@@ -160,7 +167,7 @@ def _as_varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def read_vector(message: pb.Vector) -> Vector:
+def read_vector(message: pb.Vector) -> DenseVector:
     """One dense vector, in the current form or the older one. Raises NotSupported for others."""
     kind = message.WhichOneof("vector")
     if kind == "dense":
@@ -173,13 +180,13 @@ def read_vector(message: pb.Vector) -> Vector:
 def unsupported_vector(kind: str) -> NotSupported:
     """The error for a vector of a kind, named as in its message, that this server cannot take."""
     if kind == "sparse":
-        return NotSupported("Sparse vectors are not supported yet")
+        return no_sparse_vectors()
     if kind == "multi_dense":
-        return NotSupported("Multivectors are not supported yet")
+        return no_multivectors()
     return NotSupported("Inference of vectors from text, images or objects is not supported yet")
 
 
-def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> Vector:
+def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> DenseVector:
     """A repeated float field as an array [dim], read-only."""
     # Walking the field would make an object of every number; packed, they are an array already.
     message = pb.DenseVector()
@@ -196,8 +203,23 @@ def _head(size: int) -> bytes:
     return _DENSE + _as_varint(len(data) + size) + data
 
 
+def _packed(numbers: DenseVector) -> bytes:
+    """A message whose field 1 is these floats, as in DenseVector and SparseVector."""
+    floats = numbers.astype("<f4", copy=False).tobytes()
+    return _DATA + _as_varint(len(floats)) + floats
+
+
 def _write_vector(vector: Vector, message: pb.VectorOutput) -> None:
-    """Put a vector into `message` as `dense`; the older fields stay empty."""
+    """Put a vector into `message` in the current form; the older fields stay empty."""
+    if isinstance(vector, MultiVector):
+        message.multi_dense.SetInParent()
+        for row in vector.rows:
+            message.multi_dense.vectors.add().MergeFromString(_packed(row))
+        return
+    if isinstance(vector, SparseVector):
+        message.sparse.MergeFromString(_packed(vector.values))
+        message.sparse.indices.extend(vector.indices.tolist())
+        return
     floats = vector.astype("<f4", copy=False).tobytes()
     message.MergeFromString(_head(len(floats)) + floats)
 

@@ -86,7 +86,7 @@ class MirrorFile:
         if len(rows):
             self.sent = stop
             ids = rows.astype(np.uint64)
-            vectors = np.ascontiguousarray(space.matrix[rows], dtype=np.float32)
+            vectors = space.floats(rows)
             seconds = self._settings.call_seconds
             self._calls.run("insert", seconds, self.file.insert, ids, vectors)
             told = self._calls.run("meta", seconds, self.file.meta).vector_count

@@ -1,0 +1,133 @@
+"""What vectors of each kind refuse, and in which words."""
+
+from __future__ import annotations
+
+import numpy as np
+from twisted.trial.unittest import SynchronousTestCase
+
+from vexfs_twisted.model.collection import CollectionParams
+from vexfs_twisted.model.collection_params import Distance, SparseVectorParams, VectorParams
+from vexfs_twisted.model.errors import NotSupported, ValidationError
+from vexfs_twisted.model.queries import NearestToVector, check_query_vector
+from vexfs_twisted.model.updates import UpdateVectors, Upsert, check_update
+from vexfs_twisted.model.vector_kinds import (
+    DenseVectors,
+    MultiVector,
+    MultiVectors,
+    SparseVector,
+    SparseVectors,
+    concat,
+)
+from vexfs_twisted.model.vectors import VectorColumn
+
+PLACE = "points[0].vector.?"
+
+
+def numbers(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float32)
+
+
+def keys(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.uint32)
+
+
+SPARSE = SparseVector(keys(1, 7), numbers(0.5, -1))
+MULTI = MultiVector(np.ones((2, 3), dtype=np.float32))
+
+
+class MultiTests(SynchronousTestCase):
+    def refused(self, *rows: np.ndarray) -> str:
+        return self.assertRaises(ValidationError, MultiVector.of, rows, PLACE).message
+
+    def test_rows_must_fit(self) -> None:
+        empty = "[points[0].vector.?.data: all vectors must be non-empty]"
+        text = "[points[0].vector.?.data: all vectors must have the same dimension, "
+        self.assertEqual(
+            self.refused(), "[points[0].vector.?.vector: dense vector must not be empty]"
+        )
+        self.assertEqual(self.refused(numbers()), empty)
+        self.assertEqual(self.refused(numbers(1, 2), numbers()), empty)
+        self.assertEqual(
+            self.refused(numbers(1, 2), numbers(1, 2, 3)),
+            text + "found vector with dimension 3]",
+        )
+
+    def test_arrays_must_fit(self) -> None:
+        data = np.ones((3, 2), dtype=np.float32)
+        for offsets in ([0, 2], [1, 3], [0, 3, 3], [0, 4, 3], []):
+            with self.assertRaises(ValueError):
+                MultiVectors(np.array(offsets, dtype=np.int64), data)
+        with self.assertRaises(ValueError):
+            MultiVectors(np.array([0, 3], dtype=np.int32), data)
+
+
+class SparseTests(SynchronousTestCase):
+    def refused(self, indices: np.ndarray, values: np.ndarray) -> str:
+        return self.assertRaises(ValidationError, SparseVector.of, indices, values, PLACE).message
+
+    def test_indices_are_put_in_order(self) -> None:
+        vector = SparseVector.of(keys(9, 2**32 - 1, 0), numbers(1, 2, 3), PLACE)
+        self.assertEqual(vector, SparseVector(keys(0, 9, 2**32 - 1), numbers(3, 1, 2)))
+        self.assertEqual(SparseVector.of(keys(), numbers(), PLACE).size, 0)
+
+    def test_lengths_and_repeated_indices(self) -> None:
+        length = f"{PLACE}.values: Validation error: must be the same length as indices [{{}}]"
+        unique = f"{PLACE}.indices: Validation error: must be unique [{{}}]"
+        self.assertEqual(self.refused(keys(1, 2), numbers(1)), f"[{length}]")
+        self.assertEqual(self.refused(keys(3, 2, 3), numbers(1, 2, 3)), f"[{unique}]")
+        self.assertEqual(self.refused(keys(3, 3), numbers(1)), f"[{length}; {unique}]")
+
+    def test_the_first_wrong_vector_is_told(self) -> None:
+        indices = [keys(5, 1), keys(), keys(4, 4), keys(2)]
+        values = [numbers(1, 2), numbers(), numbers(1, 2), numbers()]
+        error = self.assertRaises(
+            ValidationError, SparseVectors.of, indices, values, lambda row: f"at[{row}]"
+        )
+        self.assertEqual(error.problems[0].path, "at[2].indices")
+
+    def test_arrays_must_fit(self) -> None:
+        offsets = np.array([0, 2], dtype=np.int64)
+        for indices in (keys(2, 1), keys(1, 1), keys(1)):
+            with self.assertRaises(ValueError):
+                SparseVectors(offsets, indices, numbers(1, 2))
+        # What descends from one vector to the next is as it should be.
+        SparseVectors(np.array([0, 1, 2], dtype=np.int64), keys(2, 1), numbers(1, 2))
+
+
+class RefusalTests(SynchronousTestCase):
+    """Kinds that no collection stores yet are refused in the words of the wires."""
+
+    def test_columns(self) -> None:
+        params = CollectionParams(
+            vectors={"a": VectorParams(Distance.DOT, 3)},
+            sparse_vectors={"s": SparseVectorParams()},
+        )
+        sparse = VectorColumn(SparseVectors.of([SPARSE.indices], [SPARSE.values], str))
+        multi = VectorColumn(MultiVectors.of([MULTI]))
+        for name in ("a", "s", "unknown"):
+            for column, kind in ((sparse, "Sparse vectors"), (multi, "Multivectors")):
+                for update in (
+                    Upsert([1], {name: column}, [b"{}"]),
+                    UpdateVectors([1], {name: column}),
+                ):
+                    error = self.assertRaises(NotSupported, check_update, update, params)
+                    self.assertEqual(error.message, f"{kind} are not supported yet")
+
+    def test_queries(self) -> None:
+        for vector, kind in ((SPARSE, "Sparse vectors"), (MULTI, "Multivectors")):
+            error = self.assertRaises(NotSupported, check_query_vector, vector)
+            self.assertEqual(error.message, f"{kind} are not supported yet")
+            self.assertEqual(NearestToVector(vector), NearestToVector(vector))
+            self.assertNotEqual(NearestToVector(vector), NearestToVector(numbers(1)))
+
+    def test_kinds_are_not_joined(self) -> None:
+        dense = DenseVectors(np.ones((1, 3), dtype=np.float32))
+        multi = MultiVectors.of([MULTI])
+        self.assertFalse(VectorColumn(dense).joins(VectorColumn(multi)))
+        with self.assertRaises(ValueError):
+            concat([dense, multi])
+
+    def test_dense_arrays_must_fit(self) -> None:
+        for data in (np.ones(3), np.ones((1, 3)), np.ones((3, 2), dtype=np.float32).T):
+            with self.assertRaises(ValueError):
+                DenseVectors(data.astype(data.dtype))

@@ -1,0 +1,139 @@
+"""Dense vectors in a flat file: the storage of vectors that all have the dimension of the name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import VectorParams
+from ...model.vector_kinds import DenseVectors, Vectors
+from ..storage.bitmap import Bitmap, Rows
+from ..storage.counters import Slot
+from ..storage.map_advice import memory_placement
+from ..vector_index.segments import Segments
+from ..vector_index.space import VectorSpace
+from ..vectors.codec import to_compared, to_stored
+from ..vectors.encodings import Encoding, Stored, encoding_of
+from ..vectors.norms import squared_norms
+from ..vectors.vector_file import VectorFile
+
+
+class DenseStorage:
+    """See VectorStorage. A vector takes the same number of bytes in every row of the file."""
+
+    def __init__(self, file: VectorFile, space: VectorSpace) -> None:
+        self._file = file
+        self.begin(space)
+
+    @staticmethod
+    def create(directory: Path, params: VectorParams, slot: int) -> None:
+        """Write the file without rows and sync it."""
+        encoding = encoding_of(params.datatype)
+        VectorFile.create(_path(directory, slot, encoding), encoding, params.size)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        params: VectorParams,
+        slot: Slot,
+        present: Bitmap,
+        rows: int,
+        segments: Segments,
+    ) -> tuple[DenseStorage, VectorSpace]:
+        """The storage and what it holds. Raises UnknownFormat and UnusableDataFolder."""
+        encoding = encoding_of(params.datatype)
+        path = _path(directory, slot.number, encoding)
+        memory = memory_placement(params.memory, params.on_disk)
+        file = VectorFile.open(path, encoding, params.size, present.end, memory)
+        try:
+            file.fill(present.end)
+            file.make_room(rows)
+        except BaseException:
+            file.close()
+            raise
+        space = VectorSpace(params, slot.number, present, file.matrix, slot.norm_bound, segments)
+        return cls(file, space), space
+
+    def begin(self, space: VectorSpace) -> None:
+        """See VectorStorage."""
+        self._params = space.params
+        self._norm_bound = space.norm_bound
+        self._is_written = False
+
+    def append(self, rows: Rows, vectors: Vectors) -> None:
+        """See VectorStorage."""
+        if len(rows):
+            self._write(rows, self._stored(vectors))
+
+    def rewrite(
+        self,
+        old: Rows,
+        new: Rows,
+        has_vector: NDArray[np.bool_],
+        given: tuple[Rows, Vectors] | None,
+    ) -> None:
+        """See VectorStorage."""
+        if not has_vector.any():
+            return
+        is_kept = has_vector.copy()
+        matrix = self._file.matrix
+        moved = np.zeros((len(old), matrix.shape[1]), dtype=matrix.dtype)
+        if given is not None and len(given[0]):
+            places, vectors = given
+            moved[places] = self._stored(vectors)
+            is_kept[places] = False
+        moved[is_kept] = matrix[old[is_kept]]
+        self._write(new[has_vector], moved[has_vector])
+
+    def sync(self) -> None:
+        """See VectorStorage."""
+        if self._is_written:
+            self._file.sync()
+
+    def space(self, before: VectorSpace, present: Bitmap, rows: int) -> VectorSpace:
+        """See VectorStorage."""
+        self._file.make_room(rows)
+        return attrs.evolve(
+            before, present=present, matrix=self._file.matrix, norm_bound=self._norm_bound
+        )
+
+    def drop_after(self, rows: int) -> None:
+        """See VectorStorage."""
+        self._file.drop_after(rows)
+
+    def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
+        """See VectorStorage."""
+        self._file.give_back(first, is_free)
+
+    def let_go(self) -> None:
+        """See VectorStorage."""
+        self._file.let_go()
+
+    def close(self) -> None:
+        """See VectorStorage."""
+        self._file.close()
+
+    def _stored(self, vectors: Vectors) -> Stored:
+        # Updates are checked before they are carried out: other kinds do not get here.
+        assert isinstance(vectors, DenseVectors)
+        return to_stored(self._params, vectors.data)
+
+    def _write(self, rows: Rows, data: Stored) -> None:
+        norm = float(np.sqrt(squared_norms(to_compared(self._params, data)).max()))
+        self._norm_bound = max(self._norm_bound, norm)
+        first, span = int(rows[0]), int(rows[-1] - rows[0]) + 1
+        if span != len(rows):
+            # One write with zeros in the gaps is cheaper than one for every run of rows.
+            spread = np.zeros((span, data.shape[1]), dtype=data.dtype)
+            spread[rows - first] = data
+            data = spread
+        self._file.write(first, np.ascontiguousarray(data))
+        self._is_written = True
+
+
+def _path(directory: Path, slot: int, encoding: Encoding) -> Path:
+    return directory / f"vectors-{slot}.{encoding.suffix}"

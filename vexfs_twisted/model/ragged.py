@@ -1,0 +1,45 @@
+"""Rows of different lengths held in one array: offsets, and how rows are taken by them.
+
+Row r of `offsets`, shape [n + 1], int64, is the range offsets[r] to offsets[r + 1] of the array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Offsets = NDArray[np.int64]
+Positions = NDArray[np.int64]
+
+
+def offsets_of(lengths: ArrayLike) -> Offsets:
+    """The offsets of consecutive rows of these lengths, shape [n]."""
+    counts = np.asarray(lengths, dtype=np.int64)
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
+
+
+def check_offsets(offsets: NDArray[Any], size: int, shortest: int) -> None:
+    """Raise ValueError unless the rows cover an array of `size`, each of `shortest` at least."""
+    if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0:
+        raise ValueError("offsets must be a non-empty array of int64, shape [n + 1]")
+    if offsets[0] != 0 or offsets[-1] != size:
+        raise ValueError(f"offsets must go from 0 to {size}, not {offsets[0]} to {offsets[-1]}")
+    if (np.diff(offsets) < shortest).any():
+        raise ValueError(f"a row is shorter than {shortest}")
+
+
+def take(offsets: Offsets, rows: Positions) -> tuple[Offsets, Positions]:
+    """The offsets of the chosen `rows`, and the positions in the array of all that they hold."""
+    starts = offsets[rows]
+    lengths = offsets[rows + 1] - starts
+    taken = offsets_of(lengths)
+    return taken, np.arange(taken[-1]) + np.repeat(starts - taken[:-1], lengths)
+
+
+def row_of_each(offsets: Offsets) -> Positions:
+    """The number of the row that each element of the array belongs to."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

@@ -1,0 +1,389 @@
+"""The three kinds of vectors in columns: dense, multi (rows of a matrix each) and sparse (CSR).
+
+A column of any kind holds n vectors in numpy arrays and is immutable. The rest of the server uses
+the methods that all kinds share, and only the code that is for one kind uses its arrays.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from . import ragged
+from .errors import (
+    NotSupported,
+    Problem,
+    ValidationError,
+    empty_vector,
+    no_multivectors,
+    no_sparse_vectors,
+    unexplained,
+)
+from .ragged import Offsets
+
+Matrix = NDArray[np.float32]
+
+DenseVector = NDArray[np.float32]
+"""One dense vector, shape [dim]."""
+
+Rows = slice | NDArray[np.int64] | NDArray[np.bool_]
+"""Which vectors of a column are meant, as numpy chooses rows."""
+
+Label = Callable[[int], str]
+"""The path, in the request, of the vector of a number."""
+
+
+def _content(array: NDArray[Any]) -> tuple[tuple[int, ...], bytes]:
+    """What equality compares of an array."""
+    return array.shape, array.tobytes()
+
+
+@frozen
+class MultiVector:
+    """One multivector: `rows`, shape [n, dim], float32, n at least 1."""
+
+    rows: Matrix = field(eq=_content)
+
+    @classmethod
+    def of(cls, rows: Sequence[DenseVector], place: str) -> MultiVector:
+        """The multivector of rows that a client sent at `place`.
+
+        Raises ValidationError when there is no row, or one is empty or differs in length.
+        """
+        if not rows:
+            raise empty_vector(place)
+        dimensions = [len(row) for row in rows]
+        if 0 in dimensions:
+            raise ValidationError([Problem(f"{place}.data", "all vectors must be non-empty")])
+        other = next((found for found in dimensions if found != dimensions[0]), None)
+        if other is not None:
+            text = "all vectors must have the same dimension, found vector with dimension"
+            raise ValidationError([Problem(f"{place}.data", f"{text} {other}")])
+        return cls(np.stack(rows))
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return self.rows.size
+
+
+@frozen
+class SparseVector:
+    """One sparse vector: ascending distinct `indices`, uint32, and `values`, float32, shape [n]."""
+
+    indices: NDArray[np.uint32] = field(eq=_content)
+    values: NDArray[np.float32] = field(eq=_content)
+
+    @classmethod
+    def of(
+        cls, indices: NDArray[np.uint32], values: NDArray[np.float32], place: str
+    ) -> SparseVector:
+        """The vector that a client sent at `place`, in any order of its indices.
+
+        Raises ValidationError as `SparseVectors.of` does.
+        """
+        return SparseVectors.of([indices], [values], lambda _: place).vector(0)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return self.values.size
+
+
+Vector = DenseVector | MultiVector | SparseVector
+"""One vector of any kind."""
+
+
+def vector_content(vector: Vector) -> object:
+    """What equality compares of a vector."""
+    return _content(vector) if isinstance(vector, np.ndarray) else vector
+
+
+class _Column(ABC):
+    """What columns of all kinds have in common."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many vectors there are."""
+
+    @abstractmethod
+    def vector(self, row: int) -> Vector:
+        """One of the vectors, from 0 on; it may be a view."""
+
+    @abstractmethod
+    def take(self, rows: Rows) -> Self:
+        """The chosen vectors, in the order chosen. Raises IndexError."""
+
+    @abstractmethod
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All that the column holds, C-contiguous, the numbers last.
+
+        Joined array by array, those of several columns are the arrays of the joined column.
+        """
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, *arrays: NDArray[Any]) -> Self:
+        """The column of what `arrays` returned. Raises ValueError for arrays of no column."""
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> tuple[int, ...]:
+        """The one length that the vectors, or their rows, have; none where there is no such."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all the numbers are."""
+        return bool(np.isfinite(self.arrays()[-1]).all())
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that the arrays take."""
+        return sum(array.nbytes for array in self.arrays())
+
+    def __getitem__(self, rows: slice) -> Self:
+        return self.take(rows)
+
+    def __iter__(self) -> Iterator[Vector]:
+        return map(self.vector, range(len(self)))
+
+    @classmethod
+    def concat(cls, columns: Sequence[Self]) -> Self:
+        """The vectors of one column at least, one after the other."""
+        parts = zip(*(column.arrays() for column in columns), strict=True)
+        return cls.from_arrays(*map(np.concatenate, parts))
+
+
+@frozen
+class DenseVectors(_Column):
+    """Vectors of one length: `data`, shape [n, dim], float32, C-contiguous."""
+
+    data: Matrix = field(eq=_content)
+
+    def __attrs_post_init__(self) -> None:
+        _check_matrix(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[DenseVector]:
+        return iter(self.data)
+
+    def vector(self, row: int) -> DenseVector:
+        """Vector `row`, shape [dim], a view."""
+        vector: DenseVector = self.data[row]
+        return vector
+
+    def take(self, rows: Rows) -> DenseVectors:
+        """The chosen vectors; those of a slice are a view."""
+        return DenseVectors(np.ascontiguousarray(self.data[rows]))
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """`data`."""
+        return (self.data,)
+
+    @classmethod
+    def from_arrays(cls, *arrays: NDArray[Any]) -> DenseVectors:
+        """The column over `data`."""
+        (data,) = arrays
+        return cls(data)
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The length of every vector."""
+        return (self.data.shape[1],)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that `data` takes."""
+        return self.data.nbytes
+
+
+@frozen
+class MultiVectors(_Column):
+    """Multivectors of one dimension: vector r is rows offsets[r] to offsets[r + 1] of `data`.
+
+    `offsets` has shape [n + 1], int64; `data` has shape [total, dim], float32, C-contiguous. Every
+    vector has a row.
+    """
+
+    offsets: Offsets = field(eq=_content)
+    data: Matrix = field(eq=_content)
+
+    def __attrs_post_init__(self) -> None:
+        _check_matrix(self.data)
+        ragged.check_offsets(self.offsets, len(self.data), shortest=1)
+
+    @classmethod
+    def of(cls, vectors: Sequence[MultiVector]) -> MultiVectors:
+        """One vector at least, all of one dimension."""
+        rows = [vector.rows for vector in vectors]
+        return cls(ragged.offsets_of([len(own) for own in rows]), np.concatenate(rows))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def vector(self, row: int) -> MultiVector:
+        """Vector `row`, a view."""
+        return MultiVector(self.data[self.offsets[row] : self.offsets[row + 1]])
+
+    def take(self, rows: Rows) -> MultiVectors:
+        """The chosen vectors; those of a slice without a step are a view of the data."""
+        span = _span(rows, len(self))
+        if span is not None:
+            offsets = self.offsets[span[0] : span[1] + 1]
+            return MultiVectors(offsets - offsets[0], self.data[offsets[0] : offsets[-1]])
+        offsets, places = ragged.take(self.offsets, np.arange(len(self))[rows])
+        return MultiVectors(offsets, self.data[places])
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The number of rows of each vector, shape [n], int64, and `data`."""
+        return np.diff(self.offsets), self.data
+
+    @classmethod
+    def from_arrays(cls, *arrays: NDArray[Any]) -> MultiVectors:
+        """The column of the numbers of rows and of the rows."""
+        lengths, data = arrays
+        return cls(ragged.offsets_of(lengths), data)
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The length of every row."""
+        return (self.data.shape[1],)
+
+
+@frozen
+class SparseVectors(_Column):
+    """Sparse vectors in CSR: vector r is offsets[r] to offsets[r + 1] of `indices` and `values`.
+
+    `offsets` has shape [n + 1], int64; `indices`, uint32, and `values`, float32, shape [total]. The
+    indices of each vector ascend and are distinct; a vector may be empty.
+    """
+
+    offsets: Offsets = field(eq=_content)
+    indices: NDArray[np.uint32] = field(eq=_content)
+    values: NDArray[np.float32] = field(eq=_content)
+
+    def __attrs_post_init__(self) -> None:
+        indices, values = self.indices, self.values
+        if indices.dtype != np.uint32 or values.dtype != np.float32:
+            raise ValueError("indices must be uint32 and values float32")
+        if indices.ndim != 1 or indices.shape != values.shape:
+            raise ValueError("indices and values must have the same shape [total]")
+        ragged.check_offsets(self.offsets, len(indices), shortest=0)
+        if not _ascends(indices, ragged.row_of_each(self.offsets)).all():
+            raise ValueError("the indices of a vector must ascend and be distinct")
+
+    @classmethod
+    def of(
+        cls,
+        indices: Sequence[NDArray[np.uint32]],
+        values: Sequence[NDArray[np.float32]],
+        label: Label,
+    ) -> SparseVectors:
+        """The vectors that a client sent, in any order of their indices.
+
+        Raises ValidationError for the first vector whose lengths differ or whose indices repeat.
+        """
+        lengths = np.array([len(own) for own in indices], dtype=np.int64)
+        has_length = lengths == [len(own) for own in values]
+        offsets = ragged.offsets_of(lengths)
+        flat = np.concatenate([np.empty(0, dtype=np.uint32), *indices])
+        rows = ragged.row_of_each(offsets)
+        order = np.lexsort((flat, rows))
+        flat = flat[order]
+        is_distinct = np.ones(len(lengths), dtype=np.bool_)
+        is_distinct[rows[1:][~_ascends(flat, rows)]] = False
+        wrong = np.flatnonzero(~(has_length & is_distinct))
+        if len(wrong):
+            row = int(wrong[0])
+            raise _invalid_sparse(label(row), has_length[row], is_distinct[row])
+        numbers = np.concatenate([np.empty(0, dtype=np.float32), *values])
+        return cls(offsets, flat, numbers[order])
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def vector(self, row: int) -> SparseVector:
+        """Vector `row`, a view."""
+        start, stop = self.offsets[row : row + 2]
+        return SparseVector(self.indices[start:stop], self.values[start:stop])
+
+    def take(self, rows: Rows) -> SparseVectors:
+        """The chosen vectors; those of a slice without a step are a view of the numbers."""
+        span = _span(rows, len(self))
+        if span is not None:
+            offsets = self.offsets[span[0] : span[1] + 1]
+            own = slice(offsets[0], offsets[-1])
+            return SparseVectors(offsets - offsets[0], self.indices[own], self.values[own])
+        offsets, places = ragged.take(self.offsets, np.arange(len(self))[rows])
+        return SparseVectors(offsets, self.indices[places], self.values[places])
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The length of each vector, shape [n], int64, `indices` and `values`."""
+        return np.diff(self.offsets), self.indices, self.values
+
+    @classmethod
+    def from_arrays(cls, *arrays: NDArray[Any]) -> SparseVectors:
+        """The column of lengths, indices and values."""
+        lengths, indices, values = arrays
+        return cls(ragged.offsets_of(lengths), indices, values)
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Of no length: a sparse vector may have any index."""
+        return ()
+
+
+Vectors = DenseVectors | MultiVectors | SparseVectors
+"""A column of any kind."""
+
+
+def concat(columns: Sequence[Vectors]) -> Vectors:
+    """The vectors of columns of one kind and dimension, at least one, one after the other."""
+    kind = type(columns[0])
+    if any(type(column) is not kind for column in columns):
+        raise ValueError("columns of several kinds cannot be joined")
+    return cast("Vectors", cast("type[_Column]", kind).concat(columns))
+
+
+def unsupported(vectors: MultiVector | SparseVector | MultiVectors | SparseVectors) -> NotSupported:
+    """The error for vectors of a kind that this server does not store or search."""
+    is_multi = isinstance(vectors, MultiVector | MultiVectors)
+    return no_multivectors() if is_multi else no_sparse_vectors()
+
+
+def _check_matrix(data: NDArray[Any]) -> None:
+    if data.dtype != np.float32 or data.ndim != 2 or not data.flags.c_contiguous:
+        raise ValueError("data must be float32, shape [n, dim], C-contiguous")
+
+
+def _ascends(indices: NDArray[np.uint32], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For each index but the first whether it begins a row or is above the one before."""
+    ascends: NDArray[np.bool_] = (indices[1:] > indices[:-1]) | (rows[1:] != rows[:-1])
+    return ascends
+
+
+def _span(rows: Rows, count: int) -> tuple[int, int] | None:
+    """The range that a slice without a step means of `count` rows; None for other choices."""
+    if not isinstance(rows, slice):
+        return None
+    start, stop, step = rows.indices(count)
+    return (start, max(start, stop)) if step == 1 else None
+
+
+def _invalid_sparse(place: str, has_length: bool, is_distinct: bool) -> ValidationError:
+    problems = []
+    if not has_length:
+        text = unexplained("must be the same length as indices")
+        problems.append(Problem(f"{place}.values", text))
+    if not is_distinct:
+        problems.append(Problem(f"{place}.indices", unexplained("must be unique")))
+    return ValidationError(problems)
