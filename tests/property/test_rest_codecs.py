@@ -17,6 +17,7 @@ from tests import examples
 from tests.filter_json import filter_to_json
 from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import RestClient
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.filters import (
     Condition,
@@ -181,8 +182,8 @@ class Codecs(SynchronousTestCase):
         points = [{"id": i, "vector": row} for i, row in enumerate(rows)]
         listed = decode(read_upsert, {"points": points}).vectors[""]
         column = decode(read_upsert, {"batch": {"ids": list(range(len(rows))), "vectors": rows}})
-        np.testing.assert_array_equal(listed.data, expected)
-        np.testing.assert_array_equal(column.vectors[""].data, expected)
+        np.testing.assert_array_equal(dense_rows(listed), expected)
+        np.testing.assert_array_equal(dense_rows(column.vectors[""]), expected)
 
     @given(st.lists(floats, min_size=1, max_size=8), floats)
     def test_float32_is_written_in_the_fewest_digits_that_read_back(

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, RestClient, inline, parse_replies, request_bytes
+from tests.suites.values import dense_rows
 from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.model.updates import Update, UpdateResult
@@ -287,7 +288,7 @@ class LostClients(SynchronousTestCase):
         ((waiting, function, args),) = decoded
         waiting.callback(function(*args))
         (update,) = self.operations.calls[-1][1]
-        np.testing.assert_array_equal(update.vectors[""].data[:, 0], np.arange(3000))
+        np.testing.assert_array_equal(dense_rows(update.vectors[""])[:, 0], np.arange(3000))
 
     def test_a_write_that_fails_after_its_client_is_gone_is_no_fault(self) -> None:
         body = json.dumps({"points": [{"id": 1, "vector": [1, 2, 3]}]}).encode()

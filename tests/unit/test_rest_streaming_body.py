@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.body_reader import BodyReader
 from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, RestClient, parse_replies, request_bytes
+from tests.suites.values import dense_rows
 from vexfs_twisted.middleware import CallInfo, MiddlewareChain
 from vexfs_twisted.model.errors import FormatError, Unauthenticated, Unavailable
 from vexfs_twisted.rest.bodies import json_decoder, streaming_body
@@ -210,7 +211,7 @@ class Requests(SynchronousTestCase):
         self.send(whole[-10:])
         self.assertEqual(self.reply().result, {"operation_id": 0, "status": "completed"})
         ((_, (_, update, *_)),) = self.operations.calls
-        np.testing.assert_array_equal(update.vectors[""].data[:, 0], np.arange(300))
+        np.testing.assert_array_equal(dense_rows(update.vectors[""])[:, 0], np.arange(300))
         method = "PUT /collections/{collection}/points"
         self.assertEqual((self.log.begun, self.log.ended), ([method], [(method, "ok")]))
 
