@@ -1,10 +1,10 @@
-"""The seams of the server: what a layer may ask of the one below it.
+"""The interfaces between the layers of the server.
 
 `IStorage` is the Deferred-returning twin of the engine; `IOperations`, with streams
 `IStreamOperations`, is what both wires call.
 Every method of these is called in the reactor thread, returns a Deferred, and fails with a
-DomainError for everything a client can cause. Cancelling the Deferred of a read drops it; a write
-that has been accepted is carried out whatever happens to its Deferred.
+DomainError for everything a client can cause. Cancelling the Deferred of a read stops the read; a
+write that was accepted is carried out even if its Deferred is cancelled.
 
 `IVectorDevice` and `IVectorFile` are synchronous, and called in threads that may wait.
 """
@@ -33,47 +33,47 @@ Outcome = int | Exception
 
 
 class BatchCursor(Protocol[P]):
-    """A read of a collection that goes on from batch to batch, all on one moment.
+    """A cursor: batches of one read of a collection, all on one pinned snapshot.
 
-    It is to be closed when it is no longer read: while it is open, what updates replace is kept.
+    Close it when it is no longer read: while it is open, what updates replace is kept.
     """
 
     def next(self, points: int, size: int) -> Deferred[Batch[P] | None]:
         """The next points, at most so many; None after the last.
 
         The batch ends with the point that brings it to `size` bytes. Fails with NotFound once the
-        collection has been deleted, and with Interrupted when the moment had to be given up. Not to
-        be cancelled, nor called again before it has fired.
+        collection has been deleted, and with Interrupted when the snapshot had to be released. Not
+        to be cancelled, nor called again before it has fired.
         """
 
     def close(self) -> None:
-        """Give the moment up. Not while a batch is being read; twice is harmless."""
+        """Release the snapshot; idempotent. Not while a batch is being read."""
 
 
 class OutgoingStream(Protocol[P]):
     """Points on their way to a client. Batches are read ahead as far as credit allows.
 
-    Whoever has one takes batches until None or an error comes, or closes it.
+    The owner takes batches until None or an error comes, or closes it.
     """
 
     def take(self) -> Deferred[Batch[P] | None]:
         """The next batch; None after the last. Fails with the error that has ended the stream.
 
-        The batch taken before counts as sent by now, and its memory as free. Cancelling the
+        The batch taken before counts as sent, and its memory as free. Cancelling the
         Deferred closes the stream. Not to be called again before it has fired.
         """
 
     def close(self) -> None:
-        """Stop the work and give back all that is held; later takes fail with CancelledError.
+        """Stop the work and release its memory; later takes fail with CancelledError.
 
-        Twice, or after the end, is harmless.
+        Idempotent, also after the end.
         """
 
 
 class IncomingStream(Protocol):
-    """Points on their way from a client, put together into commits of a good size.
+    """Points on their way from a client, grouped into commits of about a thousand points.
 
-    Whoever has one puts messages, and finishes it or closes it. When an update fails, or the
+    The owner puts messages, and finishes it or closes it. When an update fails, or the
     stream's time is over, or the server stops, every method fails with that error.
     """
 
@@ -94,16 +94,16 @@ class IncomingStream(Protocol):
         """There are no more messages. Fires with `points_written` when all of them are on disk."""
 
     def acknowledged(self) -> Deferred[Sequence[Acknowledgement]]:
-        """The messages that have come to be on disk since the last call, at least one, in order.
+        """The messages that reached the disk since the last call, at least one, in order.
 
         Fires with an empty sequence when the stream is finished, and fails with the error that has
         ended it, in both cases after the last acknowledgement. Only for a stream that acknowledges.
         """
 
     def close(self) -> None:
-        """Write no more than what is being written, and give back all that is held.
+        """Write no more than what is being written, and release all memory.
 
-        Later calls fail with CancelledError. Twice, or after the end, is harmless.
+        Later calls fail with CancelledError. Idempotent, also after the end.
         """
 
 
@@ -111,7 +111,7 @@ class IVectorFile(Interface):
     """One vector file of a device: float32 vectors of one length, each under a number.
 
     Synchronous; any thread may call, several at once. A call blocks as long as the device takes,
-    perhaps for ever: call from a thread that can be given up. Errors are those of `model.device`;
+    perhaps for ever: call from a thread that can be abandoned. Errors are those of `model.device`;
     DeviceGone once it is closed.
     """
 
@@ -140,14 +140,14 @@ class IVectorFile(Interface):
         """Its metadata; `vector_count` is the number of ids that have a vector."""
 
     def close() -> None:
-        """Let go of it within a moment, also where the device hangs. Harmless if repeated.
+        """Close it at once, also where the device hangs; idempotent.
 
-        Calls that are under way end by themselves. The vectors stay.
+        Calls under way end by themselves. The vectors stay.
         """
 
 
 class IVectorDevice(Interface):
-    """A VexFS device, or what stands for one: a set of named vector files.
+    """A VexFS device, or an equivalent of one: a set of named vector files.
 
     Threads and errors are as with IVectorFile. A device of kind FILE or CHARACTER_DEVICE has room
     for one vector file; what it holds from before does not count, and DeviceFull is raised for a
@@ -178,7 +178,7 @@ class IVectorDevice(Interface):
         """
 
     def close() -> None:
-        """Let go of the device and of all files opened through it, as IVectorFile.close does."""
+        """Close the device and all files opened through it, as IVectorFile.close does."""
 
 
 class IStorage(Interface):
@@ -214,7 +214,7 @@ class IStorage(Interface):
     def read(
         name: str, request: ReadRequest[Answer], context: ReadContext | None = None
     ) -> Deferred[Answer]:
-        """The answer to a request, all on one moment of the collection."""
+        """The answer to a request, all on one snapshot of the collection."""
 
     def open_cursor(
         name: str, request: PointsRequest[Any, P], context: ReadContext | None = None
@@ -270,7 +270,7 @@ class IOperations(Interface):
     def read(
         name: str, request: ReadRequest[Answer], timeout: float | None = None
     ) -> Deferred[Answer]:
-        """The answer to a request, all on one moment of the collection."""
+        """The answer to a request, all on one snapshot of the collection."""
 
     def cluster_info(name: str) -> Deferred[ClusterInfo]:
         """Where the collection lives."""
@@ -305,10 +305,10 @@ class IStreamOperations(IOperations):
     ) -> Deferred[OutgoingStream[P]]:
         """The points that `read` answers; `model.streams.UNLIMITED` is no limit of a scroll.
 
-        All on one moment. A query is ranked when this fires, and its points are fetched as they are
-        taken. Fires when the first batch is being read, and fails with TooMany when as many streams
-        are open as may be. `timeout` is for the stream as a whole. Cancelling the Deferred closes
-        the stream.
+        All on one snapshot. A query is ranked when this fires, and its points are fetched as they
+        are taken. Fires when the first batch is being read, and fails with TooMany when as many
+        streams are open as may be. `timeout` is for the stream as a whole. Cancelling the Deferred
+        closes the stream.
         """
 
     def stream_upsert(
