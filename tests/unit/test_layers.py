@@ -31,7 +31,8 @@ LAYERS: dict[str, set[str]] = {
     "unused_settings": {"settings"},
     "logs": set(),
     "jsonform": {"model"},
-    "commandcodec": {"model", "jsonform"},
+    "protobuf_pool": set(),
+    "commandcodec": {"model", "jsonform", "protobuf_pool"},
     "interfaces": {"model"},
     "middleware": {"model"},
     "security": {"model", "middleware"},
@@ -49,7 +50,7 @@ LAYERS: dict[str, set[str]] = {
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"middleware", "limit_log", "tracebacks"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks"},
+    | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"},
     "proto": {"rpc"},
     "trimming": set(),
     "composition": {
@@ -160,7 +161,7 @@ BOUND: dict[str, set[str]] = {
     "grpc": {"rpc"},
     "grpc_health": {"rpc"},
     "grpc_reflection": {"rpc"},
-    "google.protobuf": {"rpc", "proto", "commandcodec"},
+    "google.protobuf": {"rpc", "proto", "commandcodec", "protobuf_pool"},
     "klein": {"rest"},
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},

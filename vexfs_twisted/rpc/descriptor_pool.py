@@ -1,33 +1,12 @@
-"""The private descriptor pool that our generated messages live in.
-
-Protobuf keeps one default pool per process and refuses two different files of one name in it. The
-official Qdrant client registers ``points.proto`` and its siblings there, and so would we, had we
-not a pool of our own: with it both import into one process, in either order.
-"""
+"""The descriptor pool of the messages of the gRPC interface."""
 
 from __future__ import annotations
 
-from typing import Any
+from google.protobuf import timestamp_pb2
 
-from google.protobuf import message_factory, timestamp_pb2
-from google.protobuf.descriptor import FileDescriptor
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from ..protobuf_pool import PrivatePool
 
-POOL = DescriptorPool()
-POOL.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
-
-
-def add_file(name: str, serialized: bytes) -> FileDescriptor:
-    """Put a serialized ``FileDescriptorProto`` into the pool; what it imports is there already."""
-    POOL.AddSerializedFile(serialized)
-    return POOL.FindFileByName(name)
-
-
-def publish(file: FileDescriptor, namespace: dict[str, Any]) -> None:
-    """Bind the top-level messages, enums and enum values of ``file`` to their names."""
-    for name, message in file.message_types_by_name.items():
-        namespace[name] = message_factory.GetMessageClass(message)
-    for name, enum in file.enum_types_by_name.items():
-        namespace[name] = EnumTypeWrapper(enum)
-        namespace.update((value.name, value.number) for value in enum.values)
+PRIVATE = PrivatePool(timestamp_pb2.DESCRIPTOR)
+POOL = PRIVATE.descriptors
+add_file = PRIVATE.add_file
+publish = PRIVATE.publish
