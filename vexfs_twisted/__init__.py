@@ -8,7 +8,7 @@ QDRANT_VERSION: Final = "1.19.0"
 """The version of Qdrant whose interface this server speaks, and which it reports to clients."""
 
 QDRANT_TITLE: Final = "qdrant - vector search engine"
-"""The name under which clients expect to find it."""
+"""The title that clients expect in the response of the root endpoint."""
 
 QDRANT_COMMIT: Final = "0" * 40
-"""Where Qdrant tells the commit that it was built from, 40 hexadecimal digits."""
+"""Placeholder for the commit that Qdrant reports it was built from: 40 hexadecimal digits."""

@@ -1,4 +1,4 @@
-"""The command `vexfs-qdrant adopt`: collections that the catalog does not know, brought back."""
+"""The command `vexfs-qdrant adopt`: adds collections to the catalog that it does not list."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .subcommands import SubcommandOptions
 
 
 class ExitStatus(IntEnum):
-    """What the process ends with."""
+    """The exit status of the process."""
 
     WHOLE = 0
     NOT_WHOLE = 1
@@ -28,7 +28,7 @@ class ExitStatus(IntEnum):
 
 
 class AdoptOptions(SubcommandOptions):
-    """The command line of the adoption."""
+    """The command line of `adopt`."""
 
     synopsis = "Usage: vexfs-qdrant adopt [options] [DIRECTORY [NAME]]"
     longdesc = (
@@ -47,7 +47,7 @@ class AdoptOptions(SubcommandOptions):
     name: str | None = None
 
     def parseArgs(self, directory: str | None = None, name: str | None = None) -> None:
-        """Take the directory and the name."""
+        """Store the positional arguments: directory and name."""
         self.directory, self.name = directory, name
 
     def path(self) -> Path:
@@ -57,7 +57,7 @@ class AdoptOptions(SubcommandOptions):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command: what it finds goes to standard output, and the exit status is answered."""
+    """Run the command: write the findings to standard output and return the exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     options = AdoptOptions()
     try:
@@ -89,7 +89,7 @@ def _work(adoption: Adoption, options: AdoptOptions) -> ExitStatus:
 
 
 def survey_lines(found: Survey) -> Iterator[str]:
-    """What does not agree, in words."""
+    """Text lines about each mismatch between the catalog and the directories."""
     for unknown in found.unknown:
         yield f"unknown    {unknown}"
     for name, directory in found.missing.items():

@@ -1,6 +1,6 @@
-"""The C library's allocator: what it hands back to the system, and when.
+"""Tuning of glibc's malloc: which free memory is returned to the system, and when.
 
-All of it is for glibc; another C library does without, and keeps its own ways.
+Everything here is a no-op with another C library.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from functools import cache
 from typing import Any
 
 MAPPED_FROM = 1 << 20
-"""Blocks of so many bytes and more get pages of their own, which go back once they are free.
+"""Blocks of at least this many bytes are mapped by mmap and unmapped when they are freed.
 
-By itself glibc raises this to the size of the largest such block that was freed, up to 32 MiB, and
-then takes such blocks from its heaps. An LMDB environment has one of 2 MiB and one of 1 MiB that
-are empty for the most part: from a heap the larger is zeroed, so that it takes memory, and what
-lies behind them keeps the heap from shrinking once they are free. Smaller blocks are left in the
-heaps, where memory is used again without the system's clearing it.
+By default glibc raises this threshold to the size of the largest such block that was freed, up to
+32 MiB, and then allocates such blocks from its heaps. An LMDB environment has one of 2 MiB and one
+of 1 MiB that are mostly empty. In a heap, the larger one is zeroed and so becomes resident, and
+allocations behind them keep the heap from shrinking after they are freed. Smaller blocks stay in
+the heaps, where memory is reused without being cleared by the kernel.
 """
 
 _TRIMMED_FROM = 8 << 20
-"""A heap is cut off when so many bytes at its end are free."""
+"""A heap is trimmed when at least this many bytes at its end are free."""
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
 
 def set_up() -> None:
-    """Fix the thresholds of this process. See mallopt(3); from any thread, at any time."""
+    """Set the malloc thresholds of this process, see mallopt(3). Thread-safe, at any time."""
     mallopt = _function("mallopt", ctypes.c_int, ctypes.c_int)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM)
@@ -35,11 +35,11 @@ def set_up() -> None:
 
 
 def trim() -> None:
-    """Give the free pages in the heaps of malloc back to the system. Releases the GIL.
+    """Return free pages in the heaps of malloc to the system. Releases the GIL.
 
-    glibc has a heap for nearly every thread, and gives back by itself only what is free at the end
-    of one: what a large piece of work leaves behind small objects of others stays. See
-    malloc_trim(3). It goes through all heaps, so not for every call.
+    glibc has a heap for nearly every thread, and by itself returns only what is free at the end of
+    one: free memory in front of small live objects stays resident. See malloc_trim(3). It goes
+    through all heaps, so it is too expensive for every call.
     """
     malloc_trim = _function("malloc_trim", ctypes.c_size_t)
     if malloc_trim is not None:
@@ -48,9 +48,9 @@ def trim() -> None:
 
 @cache
 def _function(name: str, *arguments: Any) -> Any:
-    """A function of the C library; None where it has no such thing."""
+    """A function of the C library; None where it does not exist."""
     try:
-        # What is not glibc may have functions of these names that do nothing.
+        # Other C libraries may have functions of these names that do nothing.
         function: Any = getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""The parts of a running server, put together. Imports everything, so it is imported late."""
+"""Composition root of the server. Imports everything, so it is imported late."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ from .trimming import Trimming
 
 _CODEC_THREADS = 2
 
-# Clients that open a connection a call come in bursts; one that finds the queue full waits for a
-# second before it tries again.
+# Clients that open a connection per call come in bursts; a client that finds the accept queue full
+# waits for a second before it tries again.
 _BACKLOG = 1024
 
 
 @frozen
 class Components:
-    """The service that starts and stops the server, and what is told about it."""
+    """The root service of the server, and the services whose addresses are reported."""
 
     service: SequentialService
     rest: RestService
@@ -60,7 +60,7 @@ class Components:
     host: str
 
     def addresses(self) -> dict[str, str]:
-        """Where each wire listens, once the service has started."""
+        """The address of each protocol by name, once the service has started."""
         rest = self.rest.address()
         assert isinstance(rest, IPv4Address | IPv6Address)
         grpc = "off" if self.rpc is None else host_and_port(self.host, self.rpc.port)
@@ -68,7 +68,7 @@ class Components:
 
 
 def build(config: Config, reactor: Any) -> Components:
-    """Make the parts; nothing is opened before the service starts."""
+    """Construct the components; nothing is opened before the service starts."""
     call_in_reactor: CallInReactor = reactor.callFromThread
     catalog = Catalog(config.storage_path, config.collections)
     mirror = Mirror(catalog, open_vector_device)
@@ -80,7 +80,7 @@ def build(config: Config, reactor: Any) -> Components:
     trimming = Trimming(reactor, codecs.run, trim)
     streams = Streams(reactor, _stream_settings(config), trimming.freed)
     operations = Operations(storage, reactor, streams, config.read_timeout_s)
-    # Half for each wire, so that clients of one cannot keep those of the other waiting.
+    # Half for each protocol, so that clients of one cannot starve those of the other.
     rest_reservations, rpc_reservations = (
         AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
         for _ in range(2)
@@ -94,13 +94,13 @@ def build(config: Config, reactor: Any) -> Components:
     site = make_site(operations, _rest_settings(config), reactor, codecs.run, needed)
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]
-    # The last to start is the first to stop: streams end while their wires still listen.
+    # The last to start is the first to stop: streams end while their servers still listen.
     children = [PoolService(codecs), trimming, storage, device, *wires, streams]
     return Components(SequentialService(children), rest, rpc, config.host)
 
 
 class PoolService(Service):
-    """The threads of a pool, from start to stop."""
+    """Runs a thread pool as a service."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
@@ -111,13 +111,13 @@ class PoolService(Service):
         self._pool.start()
 
     def stopService(self) -> Deferred[None]:
-        """Fires when all that was taken is done and the threads have ended."""
+        """Fires when all accepted work is done and the threads have ended."""
         super().stopService()
         return self._pool.stop()
 
 
 def _interceptors(config: Config, performance: Performance) -> Iterator[Middleware]:
-    """What every call passes, the outermost first; what is switched off is left out."""
+    """The middleware of every call, the outermost first; disabled middleware is left out."""
     yield CallLog(config.log_calls, monotonic)
     yield performance
     yield Authentication(config.api_keys) if config.api_keys else LocalCallers()
@@ -169,5 +169,5 @@ def _stream_settings(config: Config) -> StreamSettings:
 
 
 def host_and_port(host: str, port: int) -> str:
-    """Both in one, as URLs spell them: an IPv6 address in brackets."""
+    """`host:port` as in URLs: an IPv6 address is in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,9 +1,9 @@
-"""The server's settings: one typed value, made from the command line, the environment and a file.
+"""The server's settings: one typed value, read from the command line, the environment and a file.
 
-Where a setting is given more than once, the command line wins over the environment, the environment
-over the file, and the file over the default. Keys are Qdrant's (`service.http_port`); what is not
-used here is warned of and no error, so that a Qdrant configuration file can be used as it is. A
-value that is wrong raises ConfigError with one line that says where it stands.
+Precedence: the command line, then the environment, then the file, then the default. Keys are
+Qdrant's (`service.http_port`). Keys that are not used here cause a warning and no error, so that a
+Qdrant configuration file can be used unchanged. An invalid value raises ConfigError with one line
+that names its origin.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def _setting(default: Any, setting: Setting, *, is_secret: bool = False) -> Any:
 
 @frozen
 class Config:
-    """The settings of one server. Port 0 lets the system choose; `grpc_port` None is no gRPC.
+    """The settings of one server. Port 0 lets the system choose; `grpc_port` None disables gRPC.
 
-    Sizes and times are in the units that their names tell; `grpc_max_message_size` is in bytes, and
-    None is no bound. `device` None is no VexFS device.
-    `collections` is what a new collection has where its request leaves a part open. `notices` are
-    lines about settings that were given and are not used.
+    Units of sizes and times are part of their names. `grpc_max_message_size` is in bytes, None for
+    no limit. `device` None means no VexFS device. `collections` holds the defaults of a new
+    collection for what its request leaves out. `notices` are lines about settings that were given
+    and are not used.
     """
 
     host: str = _setting(
@@ -258,7 +258,7 @@ class Config:
 
     @property
     def api_keys(self) -> tuple[str, ...]:
-        """The keys of which a call must carry one; none, and the server is open to everyone."""
+        """The accepted API keys; if empty, calls need no key."""
         return tuple(key for key in (self.api_key, self.alt_api_key) if key is not None)
 
     @property
@@ -268,17 +268,17 @@ class Config:
 
     @property
     def max_bodies(self) -> int:
-        """What all REST bodies under way may hold together, in bytes."""
+        """The memory limit of all REST request bodies in flight together, in bytes."""
         return self.max_bodies_mb * MEBIBYTE
 
     @property
     def stream_memory(self) -> int:
-        """What all streams together may hold, in bytes."""
+        """The memory limit of all streams together, in bytes."""
         return self.stream_memory_mb * MEBIBYTE
 
 
 def settings() -> Iterable[tuple[str, Setting, Any]]:
-    """Each field of `Config` that is set by one value: its name, how it is set, its default."""
+    """Each field of `Config` with a single value: its name, its declaration, its default."""
     for field in attrs.fields(Config):
         if "setting" in field.metadata:
             yield field.name, field.metadata["setting"], field.default
@@ -289,7 +289,7 @@ def load_config(
     environment: Mapping[str, str],
     config_path: str | None = None,
 ) -> Config:
-    """The settings that the command line, the environment and the file together give.
+    """Merge the settings of the command line, the environment and the file.
 
     `options` maps the names of command line options to the values given. Reads the file, if any.
     """
@@ -320,7 +320,7 @@ def load_config(
 
 
 def _used_keys() -> frozenset[str]:
-    """Every key that is read, those of the defaults of collections included."""
+    """Every key that is read, including those of collection defaults."""
     keys = {setting.key for _, setting, _ in settings()} | {*_KEYS, *_SWITCHES}
     keys.add("storage.on_disk_payload")
     for section, (_, kind) in _SECTIONS.items():
@@ -336,7 +336,7 @@ def _from_options(options: Mapping[str, str]) -> dict[str, FoundSetting]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]:
-    """Values by key; a variable of the older adapter wins over one of Qdrant's."""
+    """Values by key; a variable of the older adapter takes precedence over one of Qdrant's."""
     found = from_environment(environment)
     for _, setting, _ in settings():
         for variable in setting.variables:
@@ -350,7 +350,7 @@ _SWITCHES = ("service.jwt_rbac", "service.enable_tls")
 
 
 def _refuse_unprotected(found: Mapping[str, FoundSetting]) -> None:
-    """A server that ran open although protection was asked for would be a trap."""
+    """Refuse settings that ask for unsupported protection, rather than run without it."""
     asked = [found[key] for key in _KEYS if key in found and found[key].value not in (None, "")]
     asked += [found[key] for key in _SWITCHES if key in found and _is_on(found[key])]
     for given in asked:
@@ -372,15 +372,15 @@ _SECTIONS: Mapping[str, tuple[str, type[attrs.AttrsInstance]]] = {
     "storage.optimizers": ("optimizers_config", OptimizersConfigDiff),
     "storage.wal": ("wal_config", WalConfigDiff),
 }
-"""The part of a request to create a collection that each section is, and its type."""
+"""For each section: the field of a create-collection request it maps to, and its type."""
 
-# Qdrant's own file spells the thresholds with their unit.
+# Qdrant's own file has the unit in the names of the thresholds.
 _UNIT = "_kb"
 _MEASURED = ("_threshold", "_size")
 
 
 def _collection_defaults(found: Mapping[str, FoundSetting]) -> CollectionConfig:
-    """What a new collection has by default: Qdrant's values under those that are set."""
+    """The defaults of a new collection: Qdrant's, overridden by those that are set."""
     request: dict[str, Any] = {"vectors": {}}
     for key, given in found.items():
         section, _, name = key.rpartition(".")
@@ -402,7 +402,7 @@ def _collection_defaults(found: Mapping[str, FoundSetting]) -> CollectionConfig:
 
 
 def _complain(where: str, complaint: str) -> NoReturn:
-    """Raise ConfigError in the words of the file, where `where` is in those of a request."""
+    """Raise ConfigError with the key in the file for `where`, a field of a request."""
     for section, (field, _) in _SECTIONS.items():
         where = where.replace(field, section)
     raise ConfigError(f"{where}: {complaint}")

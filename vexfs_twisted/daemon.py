@@ -1,4 +1,4 @@
-"""The whole server in one process: its parts put together, started, announced and stopped."""
+"""The server process: builds the components, starts, announces and stops them."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ if TYPE_CHECKING:
 log = get_logger("vexfs.daemon")
 
 _EXPECTED = (EngineStartError, CannotListenError, OSError, DomainError, DeviceError)
-"""What may keep a server from starting without being a fault of the program."""
+"""Errors of a start that have a cause outside of the program."""
 
 _COLLECTED_AFTER = (2000, 10, 10)
-"""New objects until the youngest are looked at, and rounds of those until older ones are."""
+"""Thresholds of the garbage collector: new objects until the youngest generation is collected, and
+collections of one generation until the next older one is."""
 
 Report = Callable[[str | None], None]
-"""Told how things went: None once the server listens, or the reason why it does not, and later the
-reason why it could not be stopped in order."""
+"""Callback for the outcome: None once the server listens, or the reason why it does not, and later
+the reason why it could not be stopped cleanly."""
 
 
 class Daemon(Service):
     """The server as twistd or the console command runs it.
 
-    `reactor` is the real one. The parts are made and started once it runs, which is after a twistd
-    has daemonized: threads and descriptors would not survive that. A start that fails is logged in
-    one line, reported, and stops the reactor. SIGTERM, SIGINT and SIGHUP stop the reactor too, and
-    so the parts, in order; unlike the reactor's own handlers they leave the exit status at 0.
+    `reactor` is the real one. The components are built and started once it runs, which is after
+    twistd has daemonized: threads and descriptors would not survive the fork. A failed start is
+    logged in one line, reported, and stops the reactor. SIGTERM, SIGINT and SIGHUP stop the reactor too, and
+    so the components, in order. Unlike the reactor's own handlers they leave the exit status 0.
     """
 
     name = "vexfs-qdrant"
@@ -59,15 +60,15 @@ class Daemon(Service):
         self._is_ending = False
 
     def startService(self) -> None:
-        """Begin once the reactor runs."""
+        """Start the components once the reactor runs."""
         super().startService()
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        # Nothing is read again while the server runs, so this stops it in order, too. Whoever
-        # started it with nohup wants it to outlive the terminal.
+        # Settings are not reloaded while the server runs, so SIGHUP stops it cleanly, too. Under
+        # nohup, where SIGHUP is ignored, the server is meant to outlive the terminal.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._on_signal)
         capture()
@@ -79,7 +80,7 @@ class Daemon(Service):
         allocator.set_up()
         file_limit.raise_limit()
         try:
-            # Not before: grpc and faiss must not be loaded in a process that is still to fork.
+            # Imported late: grpc and faiss must not be loaded in a process that forks later.
             from .composition import build
 
             self._parts = build(self._config, self._reactor)
@@ -97,7 +98,7 @@ class Daemon(Service):
             self._report(None)
 
     def _fail(self, error: Exception) -> None:
-        """An expected failure is one line; an unexpected one brings its traceback."""
+        """Log a failure: an expected one as one line, an unexpected one with its traceback."""
         is_expected = isinstance(error, _EXPECTED)
         log.error("cannot start", reason=str(error), exc_info=None if is_expected else error)
         self._parts = None
@@ -117,7 +118,7 @@ class Daemon(Service):
         self._reactor.stop()
 
     def stopService(self) -> Deferred[None]:
-        """Stop the parts in order. Fires when all is drained and closed."""
+        """Stop the components in order. Fires when all are drained and closed."""
         super().stopService()
         self._is_ending = True
         return Deferred.fromCoroutine(self._stop())
@@ -135,10 +136,10 @@ class Daemon(Service):
 
 
 def _spare_the_collector() -> None:
-    """Let the garbage collector look only at what comes to be from now on, and less often.
+    """Freeze the objects that exist now, and make the garbage collector run less often.
 
-    A batch of a thousand queries makes so many objects that it went through all modules and tables
-    in the midst of it, holding the interpreter's lock: the slowest percent took twice as long.
+    A batch of a thousand queries allocates so many objects that a full collection, over all modules
+    and tables, ran during it, holding the GIL: the 99th percentile took twice as long.
     """
     gc.collect()
     gc.freeze()

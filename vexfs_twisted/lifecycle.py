@@ -1,4 +1,4 @@
-"""Starting and stopping in order: what MultiService does at once, done one after the other.
+"""Services that are started and stopped one after the other, unlike those of MultiService.
 
 MultiService ignores the Deferreds of startService and stops all its children at the same time. A
 server must not answer before its storage is open, nor close its storage while it still answers.
@@ -50,11 +50,11 @@ class AsyncService(Service):
 
 
 class StartAbandoned(Exception):
-    """The start was given up because the service was asked to stop."""
+    """The start was aborted because the service was asked to stop."""
 
 
 class SequentialService(Service):
-    """A service made of others: started in order, each awaited, and stopped in the reverse order.
+    """A composite service: children start in order, each awaited, and stop in reverse order.
 
     When one fails to start, those before it are stopped and the start fails with its error. A stop
     during the start waits for the child that is starting, starts no more, and stops those that run.
@@ -67,10 +67,10 @@ class SequentialService(Service):
         self._is_stopping = False
 
     def privilegedStartService(self) -> None:
-        """Nothing is started before its turn."""
+        """No-op: children are started in order by startService."""
 
     def startService(self) -> Deferred[None]:
-        """Start the children. Fires when the last is started; fails as the first that failed."""
+        """Start the children. Fires when all have started; fails with the first error."""
         super().startService()
         self._is_stopping = False
         settled: Deferred[None] = Deferred()
@@ -97,7 +97,7 @@ class SequentialService(Service):
             raise
 
     def stopService(self) -> Deferred[None]:
-        """Stop what was started. Fires when all is stopped; fails as the first that failed."""
+        """Stop the started children. Fires when all have stopped; fails with the first error."""
         super().stopService()
         self._is_stopping = True
         return Deferred.fromCoroutine(self._stop_after_start())
@@ -110,7 +110,7 @@ class SequentialService(Service):
             failure.raiseException()
 
     async def _stop_all(self) -> Failure | None:
-        """Stop every started child, whatever the others do; the first failure is answered."""
+        """Stop every started child even if others fail; returns the first failure."""
         first: Failure | None = None
         while self._started:
             child = self._started.pop()
@@ -123,10 +123,10 @@ class SequentialService(Service):
 
 
 class EndpointService(AsyncService):
-    """A listening port whose start is done when it listens, and fails when it cannot.
+    """A listening port as a service: its start completes once it listens, or fails.
 
-    The start fails with CannotListenError where the address is taken. A stop accepts no more
-    connections; those that are open are their protocol's affair.
+    The start fails with CannotListenError where the address is taken. A stop closes the
+    port; open connections are left to their protocol.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
@@ -135,7 +135,7 @@ class EndpointService(AsyncService):
         self._port: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
-        """Listening waits for its turn."""
+        """No-op: the port is opened by startService."""
 
     async def _start(self) -> None:
         self._port = await self._endpoint.listen(self._factory)
@@ -146,29 +146,29 @@ class EndpointService(AsyncService):
             await maybeDeferred(port.stopListening)
 
     def has_arrivals(self) -> bool:
-        """Whether connections that clients have made wait to be accepted."""
+        """Whether connections of clients are waiting to be accepted."""
         return IReadDescriptor.providedBy(self._port) and has_unread(self._port.fileno())
 
     def address(self) -> IAddress:
-        """Where it listens; tells the port that the system chose for port 0."""
+        """The address listened on, with the actual port where port 0 was requested."""
         if self._port is None:
             raise RuntimeError("not listening")
         return self._port.getHost()
 
 
 def has_unread(descriptor: int) -> bool:
-    """Whether something waits to be read, or accepted, there."""
+    """Whether the descriptor is readable, or has a connection to accept."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def notify_manager(state: str, environment: Mapping[str, str]) -> None:
-    """Tell the service manager, if there is one, of a state such as READY=1.
+    """Notify the service manager, if there is one, of a state such as READY=1.
 
     The protocol is that of systemd's sd_notify(3): a datagram to the socket named by NOTIFY_SOCKET,
-    where a leading @ stands for the abstract namespace. A manager that cannot be told is no reason
-    to stop serving, so errors are logged and no more.
+    where a leading @ stands for the abstract namespace. Errors are only logged: a
+    failed notification is no reason to stop serving.
     """
     path = environment.get("NOTIFY_SOCKET")
     if not path:

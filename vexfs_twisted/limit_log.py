@@ -1,4 +1,4 @@
-"""What is told of limits of the system that are reached."""
+"""Logging of operating system limits that are reached, rate limited."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from .throttle import Throttle
 log = get_logger("vexfs.limits")
 
 SECONDS = 60.0
-"""For so long after a line the log has no other of the limit, which every call may meet."""
+"""Seconds between two log lines about one limit, since every call may run into it."""
 
 
 _seldom = Throttle(SECONDS)
 
 
 def explained(error: BaseException) -> BaseException:
-    """The error to answer with for one that was raised: which limit was reached, or the same.
+    """Map an error to one that names the system limit reached, or return it unchanged.
 
-    A limit that is reached is logged, seldom.
+    A limit that is reached is logged, at most once per `SECONDS`.
     """
     found = exhausted(error)
     if found is None:

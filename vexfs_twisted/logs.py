@@ -1,6 +1,6 @@
 """One stream of log lines, as text or as JSON, from structlog, twisted.logger and logging alike.
 
-Everything ends in twisted's publisher, so that twistd's own options about logs keep working:
+All events go to twisted's publisher, so that twistd's own log options keep working:
 `get_logger` gives structlog loggers that publish there, `begin` sends the records of the standard
 library there too, and `stream_observer` writes what is published.
 """
@@ -34,33 +34,33 @@ _TWISTED_LEVELS = {
 }
 _OUR_LEVELS = {level: name for name, level in _TWISTED_LEVELS.items()}
 _TWISTED = ("twisted.", "log_legacy")
-"""Who speaks under these names tells of each port and loop: notices for whoever looks for a fault.
+"""Loggers with these prefixes log every port and loop: useful for debugging only.
 """
 
 _RANKS = {name: rank for rank, name in enumerate(_TWISTED_LEVELS)}
 
 
 class _Threshold:
-    """The least rank of level that structlog's events need to be published at all."""
+    """The minimum rank of level at which structlog's events are published."""
 
     rank = 0
 
 
 class _Secrets:
-    """What must not be written, whatever the line that it stands in."""
+    """Secrets that are redacted from every log line."""
 
     pattern: re.Pattern[str] | None = None
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Write stars in place of these texts, and of whatever is called an API key in a query."""
+    """Redact these texts with stars, and whatever is named an API key in a query string."""
     spelled = ["".join(map(_spellings, secret)) for secret in secrets]
     keys = [r"(?<=api-key=)[^&\s\"']+", r"(?<=api_key=)[^&\s\"']+"]
     _Secrets.pattern = re.compile("|".join(spelled + keys), re.IGNORECASE)
 
 
 def _spellings(character: str) -> str:
-    """A character as it is, as paths may spell it, and behind a backslash."""
+    """Spellings of a character: plain, percent-encoded as in paths, and backslash-escaped."""
     return rf"(?:\\?{re.escape(character)}|%{ord(character):02x})"
 
 
@@ -72,7 +72,7 @@ hide(())
 
 
 class _Tail:
-    """The fields of an event as the end of a text line, put together only where text is written."""
+    """The fields of an event as the end of a text line, formatted lazily."""
 
     def __init__(self, fields: EventDict) -> None:
         self._fields = fields
@@ -88,13 +88,13 @@ def _shown(value: object) -> str:
 
 
 class _Publisher:
-    """Where structlog's events leave it: each becomes an event of a twisted Logger."""
+    """The final logger of structlog: publishes each event through a twisted Logger."""
 
     def __init__(self, namespace: str) -> None:
         self._logger = Logger(namespace=namespace)
 
     def publish(self, level: str, event: str, failure: Failure | None, fields: EventDict) -> None:
-        """Publish one event. From any thread."""
+        """Publish one event. Thread-safe."""
         given: dict[str, Any] = {_FIELDS: fields, "vexfs_event": event, "vexfs_tail": _Tail(fields)}
         if failure is not None:
             given["log_failure"] = failure
@@ -104,7 +104,7 @@ class _Publisher:
 
 
 def _hand_over(_: object, level: str, fields: EventDict) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The last processor: structlog calls the publisher with the arguments answered here."""
+    """The last processor: returns the arguments with which structlog calls the publisher."""
     if _RANKS[level] < _Threshold.rank:
         raise structlog.DropEvent
     event = str(fields.pop("event", ""))
@@ -127,7 +127,7 @@ _Bound = structlog.make_filtering_bound_logger(logging.DEBUG)
 
 
 def get_logger(namespace: str, **fields: Any) -> FilteringBoundLogger:
-    """A structlog logger that publishes to twisted's observers. Usable from any thread.
+    """A structlog logger that publishes to twisted's observers. Thread-safe.
 
     `exc_info` may be True (inside an except clause), an exception or a Failure.
     """
@@ -142,17 +142,17 @@ def get_logger(namespace: str, **fields: Any) -> FilteringBoundLogger:
 
 
 def bound(**fields: Any) -> AbstractContextManager[None]:
-    """A context in which every event of this task has these fields, too."""
+    """A context manager that adds these fields to every event of this task."""
     return structlog.contextvars.bound_contextvars(**fields)
 
 
 def is_logged(level: str) -> bool:
-    """Whether an event of this level is published at all; asking is cheaper than logging it."""
+    """Whether events of this level are published; cheaper than logging one."""
     return _RANKS[level] >= _Threshold.rank
 
 
 class _LoggingBridge(logging.Handler):
-    """Publishes the records of the standard library's loggers: asyncio and grpc speak there."""
+    """Publishes records of the standard library's loggers, which asyncio and grpc use."""
 
     def emit(self, record: logging.LogRecord) -> None:
         level = logging.getLevelName(record.levelno).lower()
@@ -162,10 +162,10 @@ class _LoggingBridge(logging.Handler):
 
 
 def begin(level: str) -> None:
-    """Take in the standard library's records, and drop everything below `level` at its source."""
+    """Route the standard library's records here, and drop events below `level` at the source."""
     _Threshold.rank = _RANKS[level]
     logging.basicConfig(handlers=[_LoggingBridge()], level=level.upper(), force=True)
-    # It tells at each start which builds of itself it does not find.
+    # At each start faiss logs which builds of itself it does not find.
     logging.getLogger("faiss").setLevel(logging.WARNING)
 
 
@@ -193,7 +193,7 @@ def _message(event: LogEvent) -> str:
 
 
 def render_text(event: LogEvent) -> str:
-    """An event as a line of text; what does not fit the line follows it, indented."""
+    """An event as a line of text; further lines of the message follow, indented."""
     namespace = event.get("log_namespace", "-")
     parts = [f"{_stamp(event)} {_level(event):7} {namespace}: {formatEvent(event)}"]
     trace = _trace(event)
@@ -217,7 +217,7 @@ def render_json(event: LogEvent) -> str:
     try:
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
-        # Lone surrogates, and integers past 64 bits, which orjson refuses.
+        # For lone surrogates and integers beyond 64 bits, which orjson refuses.
         return json.dumps(line, default=str, skipkeys=True)
 
 
@@ -226,7 +226,7 @@ _RENDERERS: dict[str, Callable[[LogEvent], str]] = {"text": render_text, "json":
 
 @implementer(ILogObserver)
 class _StreamObserver:
-    """Writes each event of a rank, or above it, as a line. From any thread."""
+    """Writes each event at or above a rank as a line. Thread-safe."""
 
     def __init__(self, stream: TextIO, render: Callable[[LogEvent], str], rank: int) -> None:
         self._stream = stream
@@ -244,5 +244,5 @@ class _StreamObserver:
 
 
 def stream_observer(stream: TextIO, form: str, level: str) -> ILogObserver:
-    """An observer that writes what is at `level` or above to `stream`, as "text" or "json"."""
+    """An observer that writes events at `level` or above to `stream`, as "text" or "json"."""
     return _StreamObserver(stream, _RENDERERS[form], _RANKS[level])

@@ -8,7 +8,7 @@ from . import adopt_command, probe_command, tap
 
 
 def main() -> None:
-    """Run the daemon in the foreground, the probe of a device, or the adoption of collections."""
+    """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["adopt"]:
         sys.exit(adopt_command.run(arguments[1:]))

@@ -1,10 +1,10 @@
-"""What every call passes before it is carried out, whichever wire it came by.
+"""Middleware around every call, for REST and gRPC alike.
 
-An middleware is told of a call before it begins and after it has ended; before, it may refuse it.
-A chain of them has an order, and both wires take their calls and streams through the same chain.
+A middleware is called before a call begins, where it may refuse it, and after the call has ended.
+The middleware of a chain is ordered. REST and gRPC send calls and streams through the same chain.
 
-Thread affinity: gRPC calls pass in the event loop's thread, REST calls in the reactor's. What an
-middleware keeps is guarded by a lock of its own.
+Thread affinity: gRPC calls pass in the event loop's thread, REST calls in the reactor's. The state
+of a middleware is guarded by a lock of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .model.errors import DomainError
 from .model.system_limits import exhausted
 
 REQUEST_ID = "x-request-id"
-"""The header, or key of metadata, in which the id of a call comes and goes back."""
+"""The header, or metadata key, that carries the id of a call in requests and responses."""
 
 OK = "ok"
 CANCELLED = "cancelled"
@@ -33,16 +33,16 @@ _MAX_ID_LENGTH = 128
 _PROCESS = token_hex(4)
 
 next_number = count(1).__next__
-"""The number of the next call. From any thread."""
+"""Returns the number of the next call. Thread-safe."""
 
 
 @frozen
 class Method:
-    """What calls of one method have in common.
+    """A method of REST or gRPC.
 
-    `method` is a gRPC method's full name, or an HTTP method and the template of its path: there are
-    few, however many collections there are, and no two wires share one. `is_open`: no key is asked
-    for. `is_local`: where the server has no key, only programs on its own machine may call.
+    `method` is a gRPC method's full name, or an HTTP method and the template of its path. Their
+    number does not grow with the collections, and REST and gRPC share none. `is_open`: needs no API
+    key. `is_local`: where the server has no key, only clients on its own machine may call.
     """
 
     wire: str
@@ -54,25 +54,24 @@ class Method:
 
 @define
 class StreamProgress:
-    """What has gone through a stream so far."""
+    """Counters of a stream: messages and points so far."""
 
     messages: int = 0
     points: int = 0
 
     def add(self, points: int) -> None:
-        """Count a message."""
+        """Count a message with `points` points."""
         self.messages += 1
         self.points += points
 
 
 class CallInfo(NamedTuple):
-    """One call or stream, as middleware see it.
+    """One call or stream, as middleware sees it.
 
-    `given_id` is the id that the client gave, if it is fit to be sent back, and `number` makes one
-    otherwise. `peer` is the client's address without its port. `header` looks a header, or
-    metadata, up by its name in lower case; what comes more than once is one value, with commas
-    between. `target` is the path that was asked for, where `method` is only its template.
-    `progress` is there for streams.
+    `given_id` is the id that the client gave, if it is safe to send back; otherwise the id is made
+    from `number`. `peer` is the client's address without its port. `header` looks up a header, or
+    metadata, by its lower-case name; repeated values are joined with commas. `target` is the
+    requested path, where `method` has only its template. `progress` is set for streams only.
     """
 
     kind: Method
@@ -85,25 +84,25 @@ class CallInfo(NamedTuple):
 
     @property
     def request_id(self) -> str:
-        """The id under which the call is logged and answered."""
+        """The id of the call in the log and in the response."""
         return self.given_id or f"{_PROCESS}-{self.number:x}"
 
 
 class Middleware(Protocol):
-    """One thing that is done about every call."""
+    """Code that runs before and after every call."""
 
     def before(self, call: CallInfo) -> None:
-        """A call is about to begin. Raising a DomainError refuses it."""
+        """Called before a call begins. Raise a DomainError to refuse it."""
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """A call that was let through has ended, perhaps refused by a later middleware.
+        """Called when a call that `before` let through has ended, perhaps refused further in.
 
-        `outcome` is OK, CANCELLED, or the code of the domain error that was answered.
+        `outcome` is OK, CANCELLED, or the code of the domain error in the response.
         """
 
 
 class MiddlewareChain:
-    """Interceptors in their order, the first being the outermost. Usable from any thread."""
+    """An ordered chain of middleware, the first being the outermost. Thread-safe."""
 
     def __init__(self, interceptors: Iterable[Middleware] = ()) -> None:
         self.interceptors = tuple(interceptors)
@@ -111,7 +110,7 @@ class MiddlewareChain:
         self._outwards = tuple(interceptor.after for interceptor in reversed(self.interceptors))
 
     def begin(self, call: CallInfo) -> None:
-        """Let a call through, or raise what refuses it. Then its end has been told already."""
+        """Run `before` of all; if one refuses, end the call for those before it, and raise."""
         passed = 0
         try:
             for before in self._inwards:
@@ -122,7 +121,7 @@ class MiddlewareChain:
             raise
 
     def end(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """A call that was let through has ended."""
+        """Run `after` of all middleware for a call that was accepted."""
         for after in self._outwards:
             after(call, outcome, seconds)
 
@@ -132,9 +131,9 @@ class MiddlewareChain:
 
 
 class CallContext:
-    """A context manager: one call on its way through a chain, timed.
+    """A context manager that runs and times one call in a chain.
 
-    Entering it raises what refuses the call.
+    Entering it raises the error of the middleware that refuses the call.
     """
 
     __slots__ = ("_chain", "_started", "call")
@@ -162,12 +161,12 @@ class CallContext:
             self.call.progress.add(points)
 
     def outcome_of(self, error: BaseException) -> str:
-        """How the call ends that has raised `error`; wires know of more errors than this."""
+        """The outcome of a call that raised `error`; REST and gRPC know of more errors."""
         return outcome_of(error)
 
 
 def outcome_of(error: BaseException) -> str:
-    """How a call ends that has raised `error`."""
+    """The outcome of a call that raised `error`."""
     if isinstance(error, DomainError):
         return error.code
     found = exhausted(error)
@@ -175,7 +174,7 @@ def outcome_of(error: BaseException) -> str:
 
 
 def id_from(given: str | None) -> str | None:
-    """The id that a client gave a call, where it is fit to be sent back."""
+    """The id that a client gave a call; None unless it is safe to send back."""
     if given and len(given) <= _MAX_ID_LENGTH and given.isascii() and given.isprintable():
         return given
     return None

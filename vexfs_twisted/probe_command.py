@@ -1,4 +1,4 @@
-"""The command `vexfs-qdrant probe PATH`: whether a VexFS device is sound, and how fast."""
+"""The command `vexfs-qdrant probe PATH`: verifies a VexFS device and measures its throughput."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .subcommands import SubcommandOptions
 
 
 class ExitStatus(IntEnum):
-    """What the process ends with."""
+    """The exit status of the process."""
 
     SOUND = 0
     UNSOUND = 1
@@ -40,7 +40,7 @@ class ProbeOptions(SubcommandOptions):
     path: str
 
     def parseArgs(self, *words: str) -> None:
-        """Take the path, and nothing else."""
+        """Store the path, the only positional argument."""
         if not words:
             raise UsageError("PATH is missing, see --help")
         self.path, *more = words
@@ -49,7 +49,7 @@ class ProbeOptions(SubcommandOptions):
 
 
 def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = open_device) -> int:
-    """Run the command: the report goes to standard output, and the exit status is answered."""
+    """Run the command: write the report to standard output and return the exit status."""
     options = ProbeOptions()
     try:
         options.parseOptions(list(arguments))
@@ -71,7 +71,7 @@ def _ask(device: IVectorDevice, options: ProbeOptions) -> ExitStatus:
     if isinstance(device, SoleFileDevice):
         held = device.held()
         if held:
-            # A probe would empty it, and nobody who asks whether a device is sound expects that.
+            # A probe would erase its vectors, which nobody expects of a check.
             text = f"it holds {held} vectors, which a probe would replace; give an empty one"
             sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {text}\n")
             return ExitStatus.CANNOT_BE_ASKED
@@ -86,7 +86,7 @@ def _ask(device: IVectorDevice, options: ProbeOptions) -> ExitStatus:
 
 
 def report_lines(device: IVectorDevice, report: ProbeReport) -> Iterator[str]:
-    """The report in words: what was asked, the verdict, and each finding."""
+    """The report as text lines: the calls made, the verdict, and each finding."""
     yield f"device     {report.path} ({device.kind.value})"
     yield f"verdict    {'sound' if report.is_sound else 'unsound'}"
     for finding in report.findings:
@@ -95,7 +95,7 @@ def report_lines(device: IVectorDevice, report: ProbeReport) -> Iterator[str]:
 
 
 def figure_lines(figures: Throughput) -> Iterator[str]:
-    """The figures in words."""
+    """The measured throughput as text lines."""
     yield f"inserts    {figures.inserts:,.0f} vectors/s, {DIMENSIONS} dimensions, {BATCH} a call"
     yield f"searches   {figures.searches:,.0f} /s, {NEIGHBOURS} of {figures.vectors:,} vectors"
     yield f"metadata   {figures.metadata:,.0f} operations/s"

@@ -1,8 +1,8 @@
-"""The memory that one whole answer may take, as wires and reads see it.
+"""Memory reservations of responses: the interface between protocol servers and reads.
 
-A wire makes a reservation for each call and begins the call's work with it in `CURRENT`, which goes
-with the work wherever it is awaited. Reads take their memory from it, and the wire releases it
-once the answer is out or nobody waits for it.
+REST and gRPC make a reservation for each call and put it in `CURRENT` before they begin the call's
+work; as a context variable it follows the work wherever it is awaited. Reads claim memory from it.
+The server releases it once the response is sent or nobody waits for it.
 """
 
 from __future__ import annotations
@@ -15,57 +15,57 @@ from twisted.internet.defer import Deferred, succeed
 
 
 class Reservation(Protocol):
-    """The memory of one answer. Methods are called in the reactor thread."""
+    """The memory of one response. Methods are called in the reactor thread."""
 
     @property
     def is_used(self) -> bool:
-        """Whether memory is held: small answers hold none. From any thread."""
+        """Whether memory is held; small responses hold none. Thread-safe."""
 
     @property
     def free_bytes(self) -> int:
-        """How many bytes a read may fetch without asking."""
+        """The bytes that a read may fetch without a claim."""
 
     def claim(self, size: int) -> Deferred[None]:
-        """Wait until a read may fetch `size` bytes. Cancelling gives the claim up."""
+        """Fires when a read may fetch `size` bytes. Cancelling withdraws the claim."""
 
     def fetched(self, size: int) -> None:
-        """A read has fetched `size` bytes, no more than it might."""
+        """Account for `size` bytes that a read has fetched within its claim."""
 
     def hold(self, size: int) -> None:
-        """The answer takes `size` bytes by now, all in all."""
+        """Set the total size of the response so far to `size` bytes."""
 
     def sending(self, give_up: Callable[[], object]) -> None:
-        """From now on it depends on the client when the memory is given back.
+        """Mark the response as being sent: from now on the client decides when memory is freed.
 
-        `give_up` is called when that takes too long and others wait for it: it breaks off.
+        `give_up` aborts the response; it is called when that takes too long and others wait.
         """
 
     def release(self) -> None:
-        """Give back what is held, and what is claimed later. Twice is harmless."""
+        """Release what is held, and whatever is claimed later. Idempotent."""
 
 
 class Reservations(Protocol):
-    """Makes reservations."""
+    """A factory of reservations."""
 
     def reservation(self, copies: int) -> Reservation:
-        """A reservation for an answer, of which its wire has so many copies. Any thread."""
+        """A reservation for a response that is in memory `copies` times. Thread-safe."""
 
     def freed(self, size: int) -> None:
-        """`size` bytes are free again that were no answer's. In the reactor thread."""
+        """Report `size` freed bytes that no reservation held. In the reactor thread."""
 
 
 CURRENT: ContextVar[Reservation | None] = ContextVar("reservation", default=None)
-"""The reservation of the answer that is being made."""
+"""The reservation of the current response."""
 
 
 class _Unbounded:
-    """The reservation of every answer where memory is not bounded."""
+    """The reservation, and factory, used where memory is not limited."""
 
     is_used = False
     free_bytes = 2**63
 
     def claim(self, size: int) -> Deferred[None]:
-        """Granted at once."""
+        """Fires at once."""
         return succeed(None)
 
     def fetched(self, size: int) -> None:
@@ -75,18 +75,18 @@ class _Unbounded:
         """Nothing is counted."""
 
     def sending(self, give_up: Callable[[], object]) -> None:
-        """Nobody waits."""
+        """No-op: no claim ever waits."""
 
     def release(self) -> None:
-        """Nothing is held."""
+        """No-op: nothing is held."""
 
     def reservation(self, copies: int) -> Reservation:
         """Itself."""
         return self
 
     def freed(self, size: int) -> None:
-        """Nobody wants to know of it."""
+        """No-op."""
 
 
 UNBOUNDED = _Unbounded()
-"""Reservations without a bound."""
+"""Reservations without a limit."""

@@ -1,4 +1,4 @@
-"""How single settings are declared and read: from words, from the environment, from a YAML file."""
+"""Declaration and parsing of single settings: from text, the environment and YAML files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PREFIX = "QDRANT__"
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used; the text is one line, meant for whoever set it."""
+    """An invalid setting; the text is one line for the operator."""
 
 
 @frozen
 class FoundSetting:
-    """A value as it was given, and where."""
+    """A raw value of a setting, and its origin."""
 
     value: Any
     origin: str
@@ -30,12 +30,12 @@ Parser = Callable[[Any], Any]
 
 @frozen
 class Setting:
-    """How one field of `Config` is set: its key, how it is read, and its other names.
+    """Declaration of one field of `Config`: its key, its parser, and its other names.
 
     `variables` are environment variables beside the QDRANT__SECTION__KEY that follows from `key`.
-    `option` is the name on the command line, and `help` what is said of it there. `nullable` says
-    that null is a value of its own; elsewhere it means unset. `is_switch` says that the option on
-    the command line takes no value and means true.
+    `option` is the name on the command line, and `help` its help text. `nullable`: null is a valid
+    value; elsewhere it means unset. `is_switch`: the command line option takes no value and means
+    true.
     """
 
     key: str
@@ -63,7 +63,7 @@ def whole_number(minimum: int, maximum: int | None = None) -> Parser:
 
 
 def one_of(choices: Mapping[str, str]) -> Parser:
-    """A parser of words, whatever their case, into what they stand for."""
+    """A parser of case-insensitive words into the values they map to."""
 
     def parse(value: Any) -> str:
         chosen = choices.get(str(value).strip().lower())
@@ -75,7 +75,7 @@ def one_of(choices: Mapping[str, str]) -> Parser:
 
 
 def or_none(parse: Parser) -> Parser:
-    """A parser that also takes null, or a word for it, and then answers None."""
+    """A parser that also accepts null, or a word for it, and then returns None."""
 
     def parse_or_none(value: Any) -> Any:
         if value is None or str(value).strip().lower() in ("none", "null", "off"):
@@ -123,7 +123,7 @@ def text(value: Any) -> str:
 
 
 def secret(value: Any) -> str | None:
-    """Parse a key; an empty one is none. What is wrong with it is told without showing it."""
+    """Parse a key; an empty one is None. Errors do not contain the key."""
     if value == "":
         return None
     if not isinstance(value, str):
@@ -170,7 +170,7 @@ def _flat(section: Mapping[Any, Any], prefix: str, path: str) -> Iterable[tuple[
 
 
 def scalar(value: Any) -> Any:
-    """What a text from the environment means: a number, a truth value, or itself."""
+    """Convert a text from the environment to a number or truth value, where it is one."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,7 +1,7 @@
-"""What is written to standard output and error, led into the log.
+"""Redirects standard output and error into the log.
 
-Native libraries write there by themselves, grpc above all. Lines in a form of their own between
-those of the log cannot be read by what reads the log, and a daemon's would be lost.
+Native libraries write there directly, grpc above all. Without this, log parsers would meet lines in
+another format, and the output of a daemon would be lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _GRPC_LINE = re.compile(r"(?P<level>[IWEF])\d{4} [\d:.]+\s+\d+ (?P<place>[^\s\]]
 _GRPC_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
 
 _repeats = Throttle(60.0)
-"""Which lines of grpc are told again: one that cannot accept says so every second."""
+"""Rate limit of repeated grpc lines: a server that cannot accept logs it every second."""
 
 _LINE_BYTES = 8192
 """A longer line is logged in parts of this size."""
@@ -39,11 +39,11 @@ def terminal() -> TextIO:
 
 
 def capture() -> None:
-    """Log whatever is written to the descriptors 1 and 2 from now on, until the process ends.
+    """Log whatever is written to file descriptors 1 and 2 until the process ends.
 
-    A log that goes to the terminal must have a descriptor of its own by now: see `terminal`. Only
-    what the interpreter tells of a crash still goes to the standard error that there was. Called
-    once, in the main thread of a process that forks no more.
+    A log on the terminal must already have a descriptor of its own, see `terminal`. Only the crash
+    report of the interpreter still goes to the original standard error. Call it once, in the main
+    thread of a process that does not fork later.
     """
     faulthandler.enable(os.dup(2))
     for name, stream, descriptor, level in (
@@ -68,14 +68,14 @@ def _capture(name: str, descriptor: int, level: str) -> None:
 
     def restore() -> None:
         os.dup2(original, descriptor)
-        # The pipe has ended with that, unless a child process holds it.
+        # The pipe is at its end now, unless a child process holds it open.
         thread.join(1.0)
 
     atexit.register(restore)
 
 
 def _relay(descriptor: int, write: Write) -> None:
-    """Log line by line what comes there, until its end."""
+    """Log the lines read from `descriptor` until end of file."""
     pending = b""
     while data := os.read(descriptor, 65536):
         *lines, pending = (pending + data).split(b"\n")
@@ -90,7 +90,7 @@ def _relay(descriptor: int, write: Write) -> None:
 
 
 def _log(line: bytes, write: Write) -> None:
-    """Log one line by `write`, or as grpc's where it has that form; an empty one is left out."""
+    """Log one line by `write`, or as a grpc log line if it matches; empty lines are skipped."""
     text = line.decode("utf-8", "backslashreplace").rstrip()
     if not text:
         return

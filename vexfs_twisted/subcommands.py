@@ -1,4 +1,4 @@
-"""What the subcommands of `vexfs-qdrant` share: help, and the version."""
+"""Base of the subcommands of `vexfs-qdrant`: help and version."""
 
 from __future__ import annotations
 

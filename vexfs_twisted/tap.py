@@ -71,7 +71,7 @@ class Options(UsageOptions):
         )
 
     def parseArgs(self, *words: str) -> None:
-        """There are only options: the first word that is none is named."""
+        """Refuse positional arguments; the error names the first."""
         if words:
             raise UsageError(f"unexpected argument {words[0]!r}, see --help")
 
@@ -98,13 +98,13 @@ class Options(UsageOptions):
         given: dict[str, str | int | None] = dict(self)
         del given[_CONFIG_PATH]
         for name in _switches():
-            # The parser has 0 for a switch that is not given, which leaves the choice to others.
+            # The parser has 0 for an absent switch, which must not override other sources.
             given[name] = "true" if given[name] else None
         return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def makeService(options: Options) -> IService:
-    """The daemon as twistd runs it. Nothing is opened before it starts."""
+    """The daemon as a service for twistd. Nothing is opened before it starts."""
     from twisted.internet import reactor
 
     from .twistd import TwistdDaemon
@@ -115,7 +115,7 @@ def makeService(options: Options) -> IService:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the daemon in the foreground until it is told to stop; the exit status is answered."""
+    """Run the daemon in the foreground until it is stopped; returns the exit status."""
     options = Options()
     options.parseOptions(arguments)
     from twisted.internet import reactor

@@ -1,4 +1,4 @@
-"""Things that are told once in a while, however often there is reason to."""
+"""Rate limiting of log lines per key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST = 256
 
 
 class Throttle:
-    """Says yes to each thing once in so many seconds of `clock`. From any thread."""
+    """Allows each key once per `seconds` of `clock`. Thread-safe."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
@@ -19,7 +19,7 @@ class Throttle:
         self._told: dict[Hashable, float] = {}
 
     def is_time(self, thing: Hashable) -> bool:
-        """Whether it is time to tell it, which it then is not for a while."""
+        """Whether `thing` is allowed now; if so, starts its interval."""
         with self._lock:
             now = self._clock()
             last = self._told.pop(thing, None)
@@ -27,7 +27,7 @@ class Throttle:
                 self._told[thing] = last
                 return False
             if len(self._told) >= _MOST:
-                # The one told longest ago, in case there is no end of different things.
+                # Evict the key that was allowed longest ago, so that the table stays bounded.
                 del self._told[min(self._told, key=self._told.__getitem__)]
             self._told[thing] = now
             return True

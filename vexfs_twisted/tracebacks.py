@@ -1,4 +1,4 @@
-"""Letting go of what an error holds once it has been told."""
+"""Frees what the traceback of a reported error keeps alive."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
 def let_go(error: BaseException) -> None:
-    """Free what only the traceback of `error` keeps: nobody is going to look at it any more.
+    """Clear the traceback of `error` and its frames, once nobody reads it any more.
 
     A traceback refers to frames and these to their callers. Where a Deferred fails, one of the
-    callers refers to the error again, so that a request and its whole answer would stay until the
-    garbage collector comes. To be called once these callers have returned, in their thread: a frame
-    that still runs is left as it is. So are coroutines, which may go on; those that have ended are
-    freed with the rest.
+    callers refers to the error again: a reference cycle that would keep a request and its whole
+    response until the garbage collector runs. Call it once these callers have returned, in their
+    thread: a running frame is not cleared. Nor are coroutines, which may be resumed; finished ones
+    are freed with the rest.
     """
     for link in list(_chain(error)):
         trace, link.__traceback__ = link.__traceback__, None
@@ -30,7 +30,7 @@ def let_go(error: BaseException) -> None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and those it came from."""
+    """The error, its causes and its contexts, each once."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""Gives memory back to the system when much of it has become free."""
+"""Returns memory to the system after much of it was freed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 WORTH = 16 << 20
-"""How many bytes have to be free before the allocator is asked to give them back."""
+"""Bytes that have to be freed before the allocator is trimmed."""
 
 DELAY_S = 0.25
-"""How long others have to free theirs, too, and the last references to go."""
+"""Seconds from that to the trim, so that more is freed and the last references are dropped."""
 
 PAUSE_S = 1.0
-"""The least time between two trims."""
+"""The minimum seconds between two trims."""
 
 
 class Trimming(Service):
-    """Has `trim` called in a thread when much was freed. Belongs to the reactor thread.
+    """Calls `trim` in a thread when much was freed. Belongs to the reactor thread.
 
-    A trim goes through all heaps, which takes up to some milliseconds and keeps their locks.
+    A trim goes through all heaps, which takes up to some milliseconds and holds their locks.
     """
 
     name = "trimming"
@@ -40,14 +40,14 @@ class Trimming(Service):
         self._not_before = 0.0
 
     def freed(self, size: int) -> None:
-        """So many bytes are free by now, or will be in a moment."""
+        """Report `size` bytes that were freed, or are about to be."""
         self._freed += size
         if self._freed >= WORTH and self._next is None and self.running:
             delay = max(DELAY_S, self._not_before - self._clock.seconds())
             self._next = self._clock.callLater(delay, self._go)
 
     def stopService(self) -> None:
-        """Trim no more."""
+        """Cancel the pending trim."""
         super().stopService()
         if self._next is not None:
             self._next.cancel()
@@ -56,5 +56,5 @@ class Trimming(Service):
     def _go(self) -> None:
         self._next, self._freed = None, 0
         self._not_before = self._clock.seconds() + PAUSE_S
-        # Nothing comes of it where the threads are ending.
+        # Fails where the threads are ending; no trim is needed then.
         self._run_in_thread(self._trim).addErrback(lambda _: None)

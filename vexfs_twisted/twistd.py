@@ -1,9 +1,9 @@
-"""What the daemon needs of twistd that a plugin does not get by itself.
+"""Integration with twistd beyond what it offers to a plugin.
 
 twistd reports success to the shell before a Deferred of startService has fired, exits with 0 when
 it fails, cuts the reason off after 100 bytes, and knows nothing of the daemon's log format. All
-four are put right with what twistd hands to a plugin: its options, and the application that becomes
-the parent of the service.
+four are corrected through what twistd hands to a plugin: its options, and the application that
+becomes the parent of the service.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .stdio_log import terminal
 TwistdOptions = MutableMapping[str, Any]
 
 _FAILED = b"1 cannot start"
-"""What the waiting parent reads from its pipe, at most 100 bytes, and shows from the third on."""
+"""What the waiting parent reads from its pipe: at most 100 bytes, shown from the third on."""
 
 
 class TwistdDaemon(Daemon):
@@ -40,20 +40,21 @@ class TwistdDaemon(Daemon):
         self._options = options
         self._observer = log_observer(config, options, reactor.callFromThread)
         self._status_pipe: int | None = None
-        # The process that daemonizes has its standard streams on /dev/null by the time it fails.
+        # A daemonized process has its standard streams on /dev/null by the time it fails.
         self._terminal = None if options.get("nodaemon") else os.dup(2)
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
-        """Become part of the application, and give it the log observer of our format."""
+        """Attach to the application, and set our log observer on it."""
         super().setServiceParent(parent)
         if self._observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._observer)
 
     def startService(self) -> None:
-        """Begin, and let the shell wait for the outcome.
+        """Start, and make the shell wait for the outcome.
 
-        The parent process of a twistd that daemonizes waits at a pipe for one status. Taken out of
-        the options here, it is written when the start has ended rather than begun.
+        The parent process of a twistd that daemonizes waits at a pipe for one status. The pipe
+        is taken out of the options here, so that the status is written after the start has ended,
+        rather than after it has begun.
         """
         self._status_pipe = self._options.pop("statusPipe", None)
         super().startService()
@@ -72,12 +73,12 @@ class TwistdDaemon(Daemon):
                 os.write(pipe, b"0" if reason is None else _FAILED)
                 os.close(pipe)
         if reason is not None:
-            # After everything else that twistd does on its way out, such as removing its pid file.
+            # Runs after everything else that twistd does at exit, such as removing its pid file.
             atexit.register(exit_with_failure)
 
 
 def exit_with_failure() -> None:
-    """End the process with status 1, at the very end of its life."""
+    """End the process with status 1, at the very end of its exit."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -1,4 +1,4 @@
-"""Settings that were given and are not used: unknown ones, and Qdrant's without effect here.
+"""Warnings about unused settings: unknown ones, and those of Qdrant without effect here.
 
 The names are those of Qdrant's configuration files.
 """
@@ -52,9 +52,9 @@ _SECTIONS_WITHOUT_EFFECT = (
 
 
 def notices(found: Mapping[str, FoundSetting], used: Collection[str]) -> Iterator[str]:
-    """What to warn of, a line each: every unknown key with the nearest one, then the idle ones.
+    """Warnings, a line each: every unknown key with the nearest known, then those without effect.
 
-    `used` are the keys that this server reads; those of `found` that it does not read are told of.
+    `used` are the keys that this server reads; the warnings are about other keys in `found`.
     """
     known = [*used, *_WITHOUT_EFFECT]
     idle = []

@@ -1,4 +1,4 @@
-"""Hand-over between threads that wakes the receiver once per burst, not once per item."""
+"""A queue between threads that wakes the receiver once per burst, not once per item."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class WakeupQueue(Generic[T]):
-    """A queue from any threads to one receiver.
+    """A queue with many producer threads and one consumer.
 
-    `put` calls `wake` only when the receiver is not already awake; the receiver answers a wake with
-    `take`, which returns everything that has come since. Crossing costs one wake a burst: a wake
-    through a pipe or an eventfd is what dominates a hand-over.
+    `put` calls `wake` only when no wake is pending; the consumer responds to a wake with `take`,
+    which returns everything queued since. A burst costs one wake: the wake, through a pipe or an
+    eventfd, dominates the cost of a hand-over.
 
     Thread affinity: `put` from any thread; `take` only where `wake` leads to.
     """
