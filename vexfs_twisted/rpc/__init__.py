@@ -1,1 +1,1 @@
-"""The gRPC wire: a bridged grpc.aio server, its codecs and its generated code."""
+"""The gRPC server: grpc.aio bridged to the reactor, its codecs and its generated code."""

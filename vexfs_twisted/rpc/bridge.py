@@ -1,7 +1,7 @@
-"""Carries calls from the gRPC event loop to the reactor thread, and their answers back.
+"""The bridge between gRPC event loop and reactor thread: passes calls on, and results back.
 
-Both ways go through a queue that wakes the other side once per burst: calls that arrive together
-cross together, and so do their answers.
+Each direction has a queue that wakes the other side once per burst: calls that arrive together are
+passed together, and so are their results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Operation = Callable[[IStreamOperations], "Deferred[T]"]
 
 
 class _BridgedCall(Generic[T]):
-    """One call on its way. `future` belongs to the event loop, `deferred` to the reactor."""
+    """One call in flight. `future` belongs to the event loop, `deferred` to the reactor."""
 
     __slots__ = ("deferred", "future", "is_dropped", "operation", "reservation")
 
@@ -59,8 +59,8 @@ class Bridge:
     ) -> T:
         """The result of `operation`, begun in the reactor thread. Awaited in the event loop.
 
-        When the awaiting task is cancelled, a read is dropped, and a write is finished unheard.
-        `reservation` is what the answer may take.
+        When the awaiting task is cancelled, a read is cancelled; a write completes and its result
+        is discarded. `reservation` is the memory of the response.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         call = _BridgedCall(operation, future, reservation)
@@ -70,16 +70,16 @@ class Bridge:
         except asyncio.CancelledError:
             if not is_write:
                 call.is_dropped = True
-                # Crosses a second time, so that its Deferred is cancelled where it belongs.
+                # Queued a second time, so that its Deferred is cancelled in the reactor thread.
                 self._calls.put(call)
             raise
         finally:
-            # An error that is raised here refers to this frame, and the future to the error.
+            # Breaks a cycle: an error raised here refers to this frame, the future to the error.
             call.future = None
             del future
 
     def tell(self, function: Callable[[], object]) -> None:
-        """Have `function` called in the reactor thread; nobody waits for it."""
+        """Call `function` in the reactor thread, without waiting for it."""
         self._call_in_reactor(function)
 
     def _begin_all(self) -> None:
@@ -92,7 +92,7 @@ class Bridge:
     def _begin(self, call: _BridgedCall[Any]) -> None:
         operation, call.operation = call.operation, None
         assert operation is not None
-        # For the time of this call: what it begins goes on in a context of its own.
+        # Only for this call: what it begins continues in a context of its own.
         CURRENT.set(call.reservation)
         try:
             call.deferred = operation(self._operations)
@@ -113,7 +113,7 @@ class Bridge:
         try:
             self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:
-            # The loop is closed: this is a write whose caller is gone.
+            # The event loop is closed: this is a write whose caller is gone.
             return
 
     def _deliver(self) -> None:

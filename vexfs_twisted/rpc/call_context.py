@@ -1,4 +1,4 @@
-"""How gRPC calls pass the middleware: what is known of a call, and how its end is told."""
+"""gRPC calls in the middleware chain: their CallInfo and their outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
-    """The kind of the calls of a method."""
+    """The middleware's description of a gRPC method."""
     name = f"{method.containing_service.full_name}/{method.name}"
     is_stream = method.client_streaming or method.server_streaming
     return Method("grpc", name, is_stream, is_open)
@@ -42,8 +42,8 @@ def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
 class RpcCallContext(CallContext):
     """The call context of one gRPC call. Belongs to the event loop.
 
-    The id of the call goes back to the client as trailing metadata, where the client gave it, and
-    of every stream and every failure.
+    The id of the call is returned as trailing metadata: if the client gave one, and always for
+    streams and failures.
     """
 
     __slots__ = ()
@@ -61,7 +61,7 @@ class RpcCallContext(CallContext):
         super().__init__(chain, call)
 
     def outcome_of(self, error: BaseException) -> str:
-        """See CallContext. A task is cancelled when its client is gone, or has lost patience."""
+        """See CallContext. A task is cancelled when its client is gone or its deadline is over."""
         if isinstance(error, asyncio.CancelledError):
             return CANCELLED
         if isinstance(error, CancelledError):
@@ -69,7 +69,7 @@ class RpcCallContext(CallContext):
         return FormatError.code if isinstance(error, DecodeError) else outcome_of(error)
 
     def status_of(self, error: Exception) -> RpcStatus:
-        """How the call ends that has raised `error`."""
+        """The gRPC status of a call that raised `error`."""
         request_id = self.call.request_id
         with bound(request_id=request_id):
             status = status_of(error, self.call.kind.method)
@@ -77,7 +77,7 @@ class RpcCallContext(CallContext):
 
 
 class _Headers:
-    """The metadata of a call. It is searched, for most calls have two or three items."""
+    """The metadata of a call. Searched linearly, for most calls have two or three items."""
 
     __slots__ = ("_items",)
 
@@ -85,7 +85,7 @@ class _Headers:
         self._items = items or ()
 
     def find(self, name: str) -> str | None:
-        """The value under a name, where it is a text; several come in one, between commas."""
+        """The text value under a name; several are joined with commas."""
         values = [value for key, value in self._items if key == name]
         if not values or not isinstance(values[0], str):
             return None
@@ -94,7 +94,7 @@ class _Headers:
 
 @lru_cache(maxsize=4096)
 def address_of(peer: str) -> str:
-    """A client's address, without its port, from how grpc spells both.
+    """The address of a client without its port, parsed from grpc's `peer`.
 
     It is the same for all calls of a connection. An IPv6 address comes as `ipv6:%5B::1%5D:50051`.
     """

@@ -43,14 +43,14 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "storage_full": StatusCode.RESOURCE_EXHAUSTED,
     "internal": StatusCode.INTERNAL,
 }
-"""Domain error code -> status. A test holds it complete."""
+"""Domain error code -> status. A test checks that it is complete."""
 
 _MAX_DETAILS_BYTES = 2000
 
 
 @frozen
 class RpcStatus:
-    """How a call ends that does not succeed."""
+    """The status of a failed call."""
 
     code: grpc.StatusCode
     details: str
@@ -58,14 +58,14 @@ class RpcStatus:
 
 
 def status_of(error: BaseException, method: str) -> RpcStatus:
-    """The status for what the call of `method` raised. What nobody foresaw is logged."""
+    """The status for an error that the call of `method` raised. Unexpected ones are logged."""
     error = explained(error)
     if isinstance(error, ValidationError):
         return _status(error, f"Validation error in body: {error.message}")
     if isinstance(error, DomainError):
         return _status(error, error.message)
     if isinstance(error, DecodeError):
-        # INTERNAL is what gRPC lays down for a request that does not parse.
+        # gRPC specifies INTERNAL for a request that does not parse.
         return RpcStatus(StatusCode.INTERNAL, f"failed to decode Protobuf message: {error}")
     if isinstance(error, CancelledError):
         return status_of(Unavailable("the operation was cancelled"), method)
@@ -81,7 +81,7 @@ def _status(error: DomainError, details: str) -> RpcStatus:
 
 
 def _shortened(details: str) -> str:
-    """`details` as far as it fits: a status travels in headers, which clients bound to 8 KiB."""
+    """`details`, truncated: a status is sent in headers, which clients limit to 8 KiB."""
     encoded = details.encode()
     if len(encoded) <= _MAX_DETAILS_BYTES:
         return details

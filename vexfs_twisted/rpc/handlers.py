@@ -1,4 +1,4 @@
-"""How a service becomes handlers that grpc can call.
+"""Builds grpc handlers from a service table.
 
 A service is a table: method name -> how its request is decoded into an operation and how the result
 becomes a response, or the same for a stream.

@@ -1,6 +1,6 @@
-"""The health service of gRPC, as grpc/health/v1/health.proto lays it down, over our own wire.
+"""The gRPC health service as specified in grpc/health/v1/health.proto, behind our middleware.
 
-That of grpcio decodes, waits and watches outside of the middleware, without a bound.
+The one of grpcio decodes, waits and watches outside of the middleware, without a limit.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 _Status = health_pb2.HealthCheckResponse
 
-# Later than the stubs of these messages.
+# These messages are newer than the type stubs.
 _ListRequest: Any = health_pb2.HealthListRequest  # type: ignore[attr-defined]
 _ListResponse: Any = health_pb2.HealthListResponse  # type: ignore[attr-defined]
 
 
 class Health:
-    """Tells that the server serves, until it stops. Belongs to the event loop.
+    """Reports SERVING until the server stops. Belongs to the event loop.
 
-    No key is asked for: whoever looks after the server may have none. The one service whose health
-    is known is the server as a whole, which has the empty name.
+    No API key is needed: health checkers may have none. The only known service is the server as a
+    whole, which has the empty name.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -44,7 +44,7 @@ class Health:
 
     @property
     def watches(self) -> int:
-        """How many watches are open."""
+        """The number of open watches."""
         return self._watches.taken
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -65,7 +65,7 @@ class Health:
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def stop(self) -> None:
-        """Tell everybody that the server serves no longer, and end all watches."""
+        """Report NOT_SERVING to all watchers, and end all watches."""
         self._stopping.set()
 
     def _statuses(self) -> Mapping[str, int]:

@@ -1,8 +1,8 @@
-"""How the messages of clients are received: waited for no longer than they may take, and unpacked.
+"""Receives the messages of clients, with a timeout, and decompresses them.
 
-grpc would unpack them itself, within one limit for packed and plain ones, in the thread that serves
-all connections. It is told not to, so that what a message unpacks to is bounded more tightly, and
-known before it is unpacked, in a thread of ours.
+grpc would decompress them itself, with one size limit for compressed and plain ones, in the thread
+that serves all connections. That is disabled, so that the decompressed size has a tighter limit, is
+known in advance, and decompression runs in a thread of ours.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .call_context import Context
 _GZIP = b"\x1f\x8b"
 _DEFLATE = 0x78
 
-# What zlib is told of data whose header says whether it is of gzip or of zlib.
+# The `wbits` with which zlib detects by the header whether data is gzip or zlib.
 _EITHER_WINDOW = 32 + zlib.MAX_WBITS
 
 _LOOK_S = 0.5
-"""How often it is looked whether a message is late."""
+"""Seconds between two checks for late messages."""
 
 
 def is_compressed_message(data: bytes) -> bool:
-    """Whether a message is packed by gzip, or by zlib, which gRPC calls deflate.
+    """Whether a message is compressed by gzip, or by zlib, which gRPC calls deflate.
 
-    What grpc knows of it from the frame it does not pass on, but no message begins like that:
+    grpc does not pass on the compressed flag of the frame. But no plain message begins like one:
     0x1f would be a field of wire type 7, which does not exist, and 0x78 is the 15th field, before
     which each of our requests has the name of a collection.
     """
@@ -39,13 +39,13 @@ def is_compressed_message(data: bytes) -> bool:
 
 
 def unpack(data: bytes, limit: int) -> bytes:
-    """What a packed message unpacks to, at most `limit` bytes. Raises DomainErrors. Any thread."""
+    """Decompress a message, to at most `limit` bytes. Raises DomainErrors. Thread-safe."""
     unpacker = zlib.decompressobj(_EITHER_WINDOW)
     try:
         unpacked = unpacker.decompress(data, limit + 1)
     except zlib.error as error:
         if not data.startswith(_GZIP):
-            # Whatever it is, its parser will tell.
+            # Not compressed after all: its parser reports what is wrong.
             return data
         raise BadRequest(f"the compressed message is damaged: {error}") from None
     if len(unpacked) > limit:
@@ -58,9 +58,9 @@ def unpack(data: bytes, limit: int) -> bytes:
 
 
 class MessageReader:
-    """The messages that are waited for. Belongs to the event loop.
+    """Waits for messages, with timeouts. Belongs to the event loop.
 
-    One timer looks at all of them: a timer for each would cost every call.
+    One timer checks all waits: a timer for each would cost every call.
     """
 
     def __init__(self) -> None:
@@ -70,10 +70,10 @@ class MessageReader:
     async def next(self, context: Context, patience: float) -> bytes | None:
         """The next message of a call, None after the last.
 
-        Handlers read it themselves, for grpc would read it before it calls them: a call that is
-        refused must not cost the memory of a message, which may be of any size.
+        Handlers read it themselves, since grpc would read it before it calls them: a refused call
+        must not cost the memory of a message, which may be of any size.
 
-        Raises TimedOut when it has not come after `patience` seconds, or a little later.
+        Raises TimedOut when it has not arrived after `patience` seconds, or up to `_LOOK_S` later.
         """
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         loop = asyncio.get_running_loop()
@@ -103,7 +103,7 @@ class MessageReader:
 
 
 def checked(message: bytes | None, context: Context) -> bytes:
-    """The message of a call that has one. Raises BadRequest where none has come."""
+    """The message of a unary call. Raises BadRequest if the client sent none."""
     if message is not None:
         return message
     if context.cancelled():

@@ -1,4 +1,4 @@
-"""What an RPC is made of that takes one request and answers once, and how it becomes a handler.
+"""Description of unary RPCs, and their grpc handlers.
 
 Names and message types come from the descriptor of its service.
 """
@@ -26,11 +26,11 @@ from .message_reader import checked
 from .wire import Wire
 
 _COPIES = 4
-"""How often the content of an answer is in memory while it is encoded: as it was read, as message
-objects, as bytes of ours and of grpc."""
+"""Copies of a response in memory while it is encoded: as it was read, as message objects, as bytes
+of ours and of grpc."""
 
 _COPIES_SENT = 2
-"""How often it is while it is on its way."""
+"""Copies while it is being sent."""
 
 T = TypeVar("T")
 Request = TypeVar("Request", bound=Message)
@@ -38,12 +38,12 @@ Request = TypeVar("Request", bound=Message)
 
 @frozen
 class RpcMethod(Generic[Request, T]):
-    """One RPC that this server offers.
+    """A unary RPC that this server offers.
 
-    `decode` turns a request into an operation, and raises DomainError for one that is wrong.
+    `decode` turns a request into an operation, and raises DomainError if it is invalid.
     `encode` turns the operation's result into the response; a field `time` is filled in later.
-    `weigh` tells how many points a result holds, where it may hold many. `parse` reads the request
-    from bytes where that is not by its own message type. `is_open`: no key is asked for.
+    `weigh` counts the points of a result that may hold many. `parse` reads the request from bytes
+    where that is not done by its own message type. `is_open`: needs no API key.
     """
 
     decode: Callable[[Request], Operation[T]]
@@ -55,7 +55,7 @@ class RpcMethod(Generic[Request, T]):
 
 
 def message_parser(descriptor: MethodDescriptor) -> Callable[[bytes], Any]:
-    """Reads a request of the method by its own message type."""
+    """A parser of the requests of the method, by its own message type."""
     parse: Callable[[bytes], Any] = message_factory.GetMessageClass(
         descriptor.input_type
     ).FromString
@@ -69,7 +69,7 @@ def standalone(message: Any) -> Operation[Any]:
 
 
 def missing(method: MethodDescriptor) -> RpcMethod[Any, Any]:
-    """The method of an RPC that is not offered: it answers UNIMPLEMENTED."""
+    """The method of an RPC that is not offered: it fails with UNIMPLEMENTED."""
     has_collection = "collection_name" in method.input_type.fields_by_name
 
     def refuse(message: Any) -> Operation[Any]:
@@ -87,7 +87,7 @@ def _never(_: object) -> Message:
 def unary_handler(
     descriptor: MethodDescriptor, method: RpcMethod[Any, Any], wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
-    """The handler of a method that takes one request and answers once."""
+    """The handler of a unary method."""
     parse = method.parse or message_parser(descriptor)
     has_time = "time" in descriptor.output_type.fields_by_name
     kind = method_of(descriptor, is_open=method.is_open)
@@ -114,7 +114,7 @@ def unary_handler(
                 started = perf_counter()
                 with wire.calls:
                     operation = await wire.decode(decode, data)
-                    # A write may wait long, and has no use for the message any more.
+                    # Free the message: a write may wait long and does not need it any more.
                     data = b""
                     carrying = wire.bridge.carry(
                         operation, is_write=method.is_write, reservation=reservation
@@ -135,24 +135,24 @@ def unary_handler(
             return answer
         if reservation.is_used:
             wire.bridge.tell(reservation.release)
-        # Outside of the try: abort raises, and must not be taken for an error of the call. What it
-        # raises refers to this frame, and the context to what it raises.
+        # Outside of the try: abort raises, and must not be taken for an error of the call. Its
+        # exception refers to this frame, and the context to the exception.
         ending = context.abort(status.code, status.details, status.metadata)
         del _, context, data
         return await ending
 
-    # To grpc it is a stream of messages, of which one is read.
+    # Registered as a client stream, of which one message is read.
     return grpc.stream_unary_rpc_method_handler(handle)
 
 
 def _hold(reservation: Reservation, size: int, wire: Wire) -> None:
-    """Keep the reservation of an answer until grpc is done with the call.
+    """Hold the reservation of a response until grpc is done with the call.
 
-    A client that does not read cannot be given up: grpc.aio has no way to reset a call whose answer
-    it has taken. It is over when its client is gone, or does not answer the pings of keepalive.
+    A call whose client does not read cannot be aborted: grpc.aio cannot reset a call whose response
+    it has taken. It ends when its client is gone, or does not respond to keepalive pings.
     """
     task = asyncio.current_task()
     assert task is not None
     wire.bridge.tell(partial(reservation.hold, _COPIES_SENT * size))
-    # Not of the context: what it calls back keeps it in a cycle.
+    # On the task, not on the context: a callback of the context would form a cycle with it.
     task.add_done_callback(lambda _: wire.bridge.tell(reservation.release))

@@ -1,4 +1,4 @@
-"""Methods that are not of our services, or of nobody's, behind the same middleware as ours."""
+"""Runs methods of other services, and unknown methods, behind the same middleware as ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .wire import Wire
 M = TypeVar("M", bound=Message)
 
 Answers = Callable[[Context], AsyncIterator[Message]]
-"""What answers a call with messages; it reads those of the client itself."""
+"""Yields the responses to a call; reads the messages of the client itself."""
 
 _UNKNOWN = Method("grpc", "unknown")
 _LATER = frozenset(
@@ -33,13 +33,13 @@ _LATER = frozenset(
         "ReadBatch",
     )
 )
-"""Methods of Qdrant whose messages are not even described here."""
+"""Methods of Qdrant whose messages have no descriptors here."""
 
 
 def with_middleware(
     kind: Method, answers: Answers, wire: Wire, target: str = ""
 ) -> Callable[[Any, Context], Awaitable[None]]:
-    """The handler of a stream of messages, whose calls pass the middleware."""
+    """The handler of a method with streams both ways, behind the middleware."""
 
     async def handle(_: Any, context: Context) -> None:
         call_context = wire.call_context(kind, context, target)
@@ -58,7 +58,7 @@ def with_middleware(
 
 
 class RequestReader(Generic[M]):
-    """Reads the messages of clients, of one type, that are small and come at once."""
+    """Reads messages of one type, which are small and expected at once."""
 
     def __init__(self, type_: type[M], wire: Wire) -> None:
         self._type = type_
@@ -66,7 +66,7 @@ class RequestReader(Generic[M]):
         self._patience = wire.settings.probe_wait
 
     async def only(self, context: Context) -> M:
-        """The message of a call that has one. Raises DomainErrors."""
+        """The message of a unary call. Raises DomainErrors."""
         message = await self._wire.arrivals.next(context, self._patience)
         return await self._decoded(checked(message, context))
 
@@ -83,9 +83,9 @@ class RequestReader(Generic[M]):
 
 
 class StreamLimit:
-    """A context manager: one of so many places for streams of a kind. Belongs to the event loop.
+    """A context manager that limits concurrent streams of a kind. Belongs to the event loop.
 
-    Entering raises TooMany when all are taken.
+    Entering raises TooMany when the limit is reached.
     """
 
     def __init__(self, count: int, what: str) -> None:
@@ -108,7 +108,7 @@ class StreamLimit:
 
 
 class UnknownMethods(grpc.GenericRpcHandler):
-    """Answers calls of methods that no other handler has. No message of them is read."""
+    """Refuses calls of methods that no other handler has, without reading their messages."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire

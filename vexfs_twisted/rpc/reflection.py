@@ -18,7 +18,7 @@ from .descriptor_pool import POOL
 from .middleware import RequestReader, StreamLimit, with_middleware
 from .wire import Wire
 
-# The health service is listed too, so its description must be found where ours are.
+# The health service is listed too, so its descriptor must be in the same pool.
 POOL.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)
 
 _SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -28,7 +28,7 @@ _METHOD = "ServerReflectionInfo"
 
 
 class _Symbols:
-    """The pool as reflection needs it: it finds the file of a method too, which upb's does not."""
+    """The pool for reflection: also finds the file of a method, which the pool of upb does not."""
 
     def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:
         """The file that declares `symbol`. Raises KeyError."""
@@ -44,7 +44,7 @@ class _Symbols:
 def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpcHandler]:
     """Handlers that list exactly `public_services`, full names."""
     servicer = reflection.ReflectionServicer(public_services, pool=cast(Any, _Symbols()))
-    # An async generator, whatever its stubs say.
+    # It is an async generator; the type stubs are wrong.
     answers_to: Any = servicer.ServerReflectionInfo
     requests = RequestReader(reflection_pb2.ServerReflectionRequest, wire)
     places = StreamLimit(wire.settings.max_reflections, "streams of reflection")

@@ -32,10 +32,10 @@ from .wire import Wire
 log = get_logger("vexfs.rpc")
 
 _REFUSING_S = 0.25
-"""How long a stopping server goes on to refuse calls, for those that were on their way."""
+"""Seconds for which a stopping server refuses calls that were already in transit."""
 
 _HANGUP_S = 0.1
-"""How long clients get to see that the server goes away before their streams are cut."""
+"""Seconds between the GOAWAY to clients and the reset of their streams."""
 
 
 class RpcService(Service):
@@ -64,7 +64,7 @@ class RpcService(Service):
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also where the settings leave it to the system."""
+        """The port listened on, also where the system chose it."""
         return self._running().port
 
     @property
@@ -74,7 +74,7 @@ class RpcService(Service):
 
     @property
     def uptime(self) -> float:
-        """The seconds since it has begun to listen."""
+        """Seconds since the server began to listen."""
         return monotonic() - self._running().listening_since
 
     def _running(self) -> _Run:
@@ -83,7 +83,7 @@ class RpcService(Service):
         return self._run
 
     def startService(self) -> Deferred[None]:
-        """Listen. Fails with CannotListenError where the address cannot be had."""
+        """Listen. Fails with CannotListenError where the address cannot be bound."""
         super().startService()
         self._run = _Run(
             self._operations, self._settings, self._call_in_reactor, self._chain, self._reservations
@@ -91,7 +91,7 @@ class RpcService(Service):
         return self._run.start()
 
     def stopService(self) -> Deferred[None]:
-        """Take no more calls, let those under way finish, and end the thread."""
+        """Refuse new calls, let those in flight finish, and end the thread."""
         super().stopService()
         run, self._run = self._run, None
         return succeed(None) if run is None else run.stop()
@@ -139,7 +139,7 @@ class _Run:
         self._started.callback(None)
 
     def _end(self, thread: Thread, error: Exception | None) -> None:
-        # The thread handed this over as its last act: there is nothing to wait for.
+        # The thread scheduled this as its last act, so the join does not block.
         thread.join()
         self._ask_to_stop = lambda: None
         self._ended.callback(None)
@@ -181,11 +181,11 @@ class _Run:
             await wire.close()
 
     async def _drain(self, server: grpc.aio.Server, wire: Wire) -> None:
-        """Refuse new calls, wait for those under way until the grace is over, then hang up.
+        """Refuse new calls, wait for those in flight until the grace period is over, then close.
 
-        grpc's own way of stopping would cancel calls that it has accepted and not yet begun. And it
-        would wait for streams that never end by themselves, such as watches of health. Our own
-        streams have been ended by now; those that are still here have a client that does not read.
+        The stop of grpc would cancel calls that it has accepted and not yet begun. And it would
+        wait for streams that never end by themselves, such as watches of health. Our own streams
+        have been ended by now; those that remain have a client that does not read.
         """
         wire.calls.close()
         wire.streams.close()
@@ -209,7 +209,7 @@ def _listen(server: grpc.aio.Server, settings: RpcSettings) -> int:
 
 
 def _reason(host: str, port: int) -> OSError | None:
-    """Why the address cannot be had: grpc only says that it cannot."""
+    """The reason why the address cannot be bound, which grpc does not report."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""How the gRPC server listens and what it lets its clients do."""
+"""Settings of the gRPC server: address, limits, timeouts, channel options."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ UNLIMITED = -1
 
 MEBIBYTE = 1024 * 1024
 
-# The level whose algorithm is gzip. A level, unlike an algorithm, is only applied for clients that
-# say they take it.
+# The compression level that maps to gzip. A level, unlike an algorithm, is only applied for clients
+# that declare they accept it.
 _GZIP = 1
 
-# The Go client pings every 10 s even while it is idle. grpcio takes that for an attack and hangs
-# up, unless pings without data are allowed at a shorter interval and are never counted as strikes.
+# The Go client pings every 10 s even while it is idle. grpcio takes that for an attack and
+# disconnects, unless pings without data are allowed at a shorter interval and are never counted as
+# strikes.
 _PING_TOLERANCE = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -25,8 +26,8 @@ _PING_TOLERANCE = (
 class RpcSettings:
     """Settings of the gRPC server. Port 0 lets the system choose.
 
-    `max_message_size` in bytes; None is no bound. What a compressed message unpacks to is also
-    bounded by `max_unpacked_size`, for a few bytes may say a lot. `message_wait`: how many seconds
+    `max_message_size` is in bytes, None for no limit. The decompressed size of a message is also
+    limited by `max_unpacked_size`, against compression bombs. `message_wait`: how many seconds
     a call may take to send its message, `probe_wait` those of the services that tell about the
     server. `max_calls` are those of one connection at the same time, `max_watches` and
     `max_reflections` the streams of health and of reflection that all clients may have open.
@@ -51,12 +52,12 @@ class RpcSettings:
 
     @property
     def address(self) -> str:
-        """Host and port as gRPC spells them: an IPv6 address in brackets."""
+        """`host:port` for grpc: an IPv6 address is in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def unpacked_limit(self) -> int:
-        """The most bytes that a compressed message may unpack to."""
+        """The maximum decompressed size of a compressed message, in bytes."""
         size = self.max_message_size
         return self.max_unpacked_size if size is None else min(size, self.max_unpacked_size)
 
@@ -69,7 +70,7 @@ class RpcSettings:
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", size),
             ("grpc.max_concurrent_streams", self.max_calls),
-            # What is compressed comes as it is, and is unpacked by us: see receiving.
+            # Messages arrive compressed and are decompressed by us: see message_reader.
             ("grpc.per_message_decompression", 0),
             ("grpc.keepalive_time_ms", self.keepalive_time_ms),
             ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),

@@ -1,8 +1,8 @@
-"""RPCs that are streams: how one is described, and how it becomes a handler that grpc can call.
+"""Description of streaming RPCs, and their grpc handlers.
 
-A batch crosses to the event loop only when the one before it was taken by HTTP/2, so a client that
-does not read stops the work; a message is read from a client only when the one before it has been
-admitted, so a server that is busy stops the client.
+Backpressure both ways: a batch is passed to the event loop only when HTTP/2 has taken the previous
+one, so a client that does not read stops the work. A message is read from a client only when the
+previous one has been admitted, so a busy server stops the client.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 _Messages = AsyncIterator[bytes]
 
 _MOST_AHEAD = 1 << 18
-"""Bytes of messages that are decoded before those before them have been admitted."""
+"""Bytes of messages that are decoded ahead, before their predecessors have been admitted."""
 
 POINTS_WRITTEN = "points-written"
-"""Trailing metadata of an upsert that failed: how many of its points are on disk."""
+"""Trailing metadata of a failed upsert: the number of its points that are on disk."""
 
 
 @frozen
 class OutgoingMethod:
-    """An RPC that answers with a stream. `encode` turns the points of a batch into a message."""
+    """A server-streaming RPC. `encode` turns the points of a batch into a message."""
 
     decode: Callable[[Any], Operation[OutgoingStream[Any]]]
     encode: Callable[[Any], Message]
@@ -57,7 +57,7 @@ class OutgoingMethod:
 
 @frozen
 class IncomingMethod:
-    """An RPC that takes a stream of upserts.
+    """A client-streaming or bidirectional RPC that takes upserts.
 
     `parse` and `decode` read a message: the collection and the update. `answer` makes the response
     at the end from the number of points written; where it is None, `acknowledge` makes one from
@@ -78,7 +78,7 @@ def stream_handler(
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     """The handler of a method whose descriptor has the streams that `method` has."""
     if isinstance(method, OutgoingMethod):
-        # To grpc it is a stream of messages, of which one is read.
+        # Registered as a client stream, of which one message is read.
         return grpc.stream_stream_rpc_method_handler(_outgoing(descriptor, method, wire))
     if method.answer is not None:
         return grpc.stream_unary_rpc_method_handler(_gathering(descriptor, method, wire))
