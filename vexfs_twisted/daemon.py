@@ -45,8 +45,9 @@ class Daemon(Service):
 
     `reactor` is the real one. The components are built and started once it runs, which is after
     twistd has daemonized: threads and descriptors would not survive the fork. A failed start is
-    logged in one line, reported, and stops the reactor. SIGTERM, SIGINT and SIGHUP stop the reactor too, and
-    so the components, in order. Unlike the reactor's own handlers they leave the exit status 0.
+    logged in one line, reported, and stops the reactor. SIGTERM, SIGINT and SIGHUP stop the reactor
+    too, and so the components, in order. Unlike the reactor's own handlers they leave the exit
+    status 0.
     """
 
     name = "vexfs-qdrant"
