@@ -21,7 +21,8 @@ from tests.deep_filters import deep_count
 from tests.suites.values import dense_rows
 from vexfs_twisted.interfaces import IStreamOperations
 from vexfs_twisted.model.errors import unknown_collection
-from vexfs_twisted.model.queries import Count, Record
+from vexfs_twisted.model.queries import Count, Record, Retrieve
+from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
@@ -54,7 +55,12 @@ class ScriptedOperations:
             UpdateResult(3, UpdateStatus.COMPLETED)
         )
 
-    def count(self, name: str, request: Count, timeout: float | None = None) -> Deferred[int]:
+    def read(
+        self, name: str, request: ReadRequest[Any], timeout: float | None = None
+    ) -> Deferred[Any]:
+        if isinstance(request, Retrieve):
+            return succeed([Record(1, b'{"k":"%s"}' % (b"x" * MEGABYTE), None)])
+        assert isinstance(request, Count)
         self.counts_begun += 1
         return self.answer_count()
 
@@ -63,9 +69,6 @@ class ScriptedOperations:
     ) -> Deferred[UpdateResult]:
         self.upserts.append(update)
         return self.answer_update()
-
-    def retrieve(self, *_: object, **__: object) -> Deferred[list[Record]]:
-        return succeed([Record(1, b'{"k":"%s"}' % (b"x" * MEGABYTE), None)])
 
     def collection_exists(self, name: str) -> Deferred[bool]:
         return succeed(name == "c")
