@@ -264,6 +264,12 @@ class Layers(SynchronousTestCase):
         self.assertEqual({layer for layer, _ in modules(ENGINE_FOLDER)} - set(ENGINE), set())
         self.assertEqual({layer for layer, _ in modules(REST_FOLDER)}, set(REST_LAYERS))
 
+    def test_every_folder_of_modules_is_a_package(self) -> None:
+        """An installation has packages alone."""
+        folders = {path.parent for top in (PACKAGE, "vexfs_device") for _, path in modules(top)}
+        found = [folder for folder in sorted(folders) if not (folder / "__init__.py").exists()]
+        self.assertEqual(found, [])
+
     def test_no_two_layers_import_each_other(self) -> None:
         for layers in (LAYERS, ENGINE, REST_LAYERS):
             self.assertEqual(in_cycles(layers), set())

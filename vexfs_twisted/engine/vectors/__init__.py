@@ -1,0 +1,1 @@
+"""Encodings of vectors, and the files they lie in."""

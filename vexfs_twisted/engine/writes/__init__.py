@@ -1,0 +1,1 @@
+"""Write batches: commands carried out inside one transaction."""
