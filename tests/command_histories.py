@@ -12,7 +12,6 @@ import orjson
 from tests.engine_support import EVERYTHING, UUID_1, field
 from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.storage.outcomes import Outcome
 from vexfs_twisted.jsonform.collections import config_to_json
 from vexfs_twisted.jsonform.payload_index import field_schema_to_json, read_field_schema
 from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection, UpdateCollection
@@ -25,7 +24,7 @@ from vexfs_twisted.model.collection_params import (
     VectorParams,
     VectorParamsDiff,
 )
-from vexfs_twisted.model.commands import Command, CreateVectorName, DeleteVectorName
+from vexfs_twisted.model.commands import Command, CreateVectorName, DeleteVectorName, Outcome
 from vexfs_twisted.model.filters import Condition, Filter, HasId, HasVector, MatchValue, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex

@@ -9,7 +9,8 @@ import numpy as np
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from vexfs_twisted.interfaces import BatchCursor, Outcome
+from vexfs_twisted.interfaces import BatchCursor
+from vexfs_twisted.model.commands import Outcome
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Record
 from vexfs_twisted.model.streams import Batch

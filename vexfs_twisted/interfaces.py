@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from .model.collection import Alias, AliasAction, ClusterInfo, CreateCollection, UpdateCollection
+from .model.commands import Outcome
 from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
 from .model.queries import PointsRequest
 from .model.read_context import ReadContext
@@ -27,9 +28,6 @@ from .model.reads import Answer, ReadRequest
 from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
-
-Outcome = int | Exception
-"""The operation id of an update, or what kept it from taking effect."""
 
 
 class BatchCursor(Protocol[P]):

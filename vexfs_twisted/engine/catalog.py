@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from re import fullmatch
 from threading import Lock
 from time import time
-from typing import TypeVar
 from uuid import uuid4
-
-import lmdb
 
 from ..model.collection import (
     Alias,
@@ -29,15 +26,12 @@ from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
 from .catalog_files import CatalogEntry
 from .collection import Collection
 from .data_folder import DataFolder
-from .errors import EngineStartError
 from .inventory import Inventory
 from .query.accelerator import Accelerators
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 
 log = logging.getLogger("vexfs.catalog")
-
-T = TypeVar("T")
 
 
 class Catalog:
@@ -172,7 +166,7 @@ class Catalog:
             if self._collections.get(name) is not collection:
                 return False
             try:
-                path = self._relieved(lambda: self._opened().delete(name))
+                path = self._open_files.retried(lambda: self._opened().delete(name))
             except BaseException:
                 # It exists as before.
                 self._collections = {**self._collections, name: collection.renewed()}
@@ -190,7 +184,7 @@ class Catalog:
             aliases = dict(self._aliases)
             for action in actions:
                 self._act(aliases, action)
-            self._relieved(lambda: self._opened().replace_aliases(aliases))
+            self._open_files.retried(lambda: self._opened().replace_aliases(aliases))
             self._aliases = aliases
 
     def _act(self, aliases: dict[str, str], action: AliasAction) -> None:
@@ -228,27 +222,18 @@ class Catalog:
     def _made(self, name: str, config: CollectionConfig, entry: CatalogEntry) -> Collection:
         """Make a collection, and open it."""
         inventory = self._opened()
-        path = self._relieved(lambda: inventory.create(name, config, entry))
+        path = self._open_files.retried(lambda: inventory.create(name, config, entry))
         try:
             with storage_errors(path):
-                return self._relieved(lambda: self._open(name))
+                return self._open_files.retried(lambda: self._open(name))
         except BaseException:
-            ended = self._relieved(lambda: inventory.delete(name))
+            ended = self._open_files.retried(lambda: inventory.delete(name))
             shutil.rmtree(ended, ignore_errors=True)
             raise
 
     def _open(self, name: str) -> Collection:
         path = self._opened().path(name)
         return Collection.open(name, path, self._open_files, self.accelerators)
-
-    def _relieved(self, function: Callable[[], T]) -> T:
-        """What the function answers, at a second try where it is for descriptors that it fails."""
-        try:
-            return function()
-        except (OSError, lmdb.Error, EngineStartError) as error:
-            if not self._open_files.relieves(error):
-                raise
-        return function()
 
     def _opened(self) -> Inventory:
         if self._inventory is None:

@@ -10,7 +10,7 @@ from typing import Any
 import lmdb
 
 from ..model.collection import CollectionConfig, UpdateCollection
-from ..model.commands import Command, CommandBatch
+from ..model.commands import Command, CommandBatch, Outcome
 from ..model.errors import (
     DomainError,
     Interrupted,
@@ -40,7 +40,6 @@ from .reads import READS
 from .storage.files import storage_errors
 from .storage.latch import LatchClosed
 from .storage.open_files import OpenFiles
-from .storage.outcomes import Outcome
 
 
 class Collection:

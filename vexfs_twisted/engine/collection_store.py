@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.collection import CollectionConfig
-from ..model.commands import CommandBatch
+from ..model.commands import CommandBatch, Outcome
 from ..model.errors import StorageFull
 from .errors import UnusableDataFolder
 from .group_commit import commit_group
@@ -34,7 +34,7 @@ from .storage.counters import (
 )
 from .storage.files import remove_directory, storage_errors
 from .storage.open_files import OpenFiles
-from .storage.outcomes import Outcome, OutcomeTable
+from .storage.outcomes import OutcomeTable
 from .storage.payload_changelog_table import read_payload_changes
 from .storage.tables import (
     TableReader,
@@ -244,7 +244,10 @@ class CollectionStore:
 
     def _publish(self, write: Callable[[Transaction], CollectionState | None]) -> None:
         """Commit what `write` does, and let readers see the state it returns; neither for None."""
-        is_relieved = False
+        self._access.open_files.retried(lambda: self._publish_growing(write))
+
+    def _publish_growing(self, write: Callable[[Transaction], CollectionState | None]) -> None:
+        """The same, in a map that grows as far as it takes."""
         while True:
             try:
                 with storage_errors(self._path):
@@ -256,11 +259,6 @@ class CollectionStore:
                 with self._access.latch.held():
                     self._access.pinned.end_all(SnapshotLost)
                     grow_map(self._access.opened.environment)
-            except OSError as error:
-                # Once: others may open files as fast as these are closed.
-                if is_relieved or not self._access.open_files.relieves(error):
-                    raise
-                is_relieved = True
             except StorageFull:
                 for storage in self._storages.values():
                     storage.drop_after(self.state.next_row)

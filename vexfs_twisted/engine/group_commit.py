@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..model.commands import Command, CommandBatch
+from ..model.commands import Command, CommandBatch, Outcome
 from ..model.errors import StorageFull, as_value
-from .storage.outcomes import Outcome
 
 Commit = Callable[[Sequence[CommandBatch]], list[list[Outcome]]]
 """Carries out batches in one transaction; raises what breaks, and then nothing has changed."""

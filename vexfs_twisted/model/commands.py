@@ -79,6 +79,14 @@ class CommandBatch:
     origin: Origin | None = None
 
 
+Outcome = int | Exception
+"""The operation id of an update, or what kept it from taking effect.
+
+A change of the configuration has no operation id of its own; its outcome is that of the next
+update.
+"""
+
+
 class AlreadyApplied(Exception):
     """A batch at or below the last counter of its source, whose outcome is not recorded.
 

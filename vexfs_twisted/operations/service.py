@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import IncomingStream, IStorage, IStreamOperations, Outcome, OutgoingStream
+from ..interfaces import IncomingStream, IStorage, IStreamOperations, OutgoingStream
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -21,6 +21,7 @@ from ..model.collection import (
     RenameAlias,
     UpdateCollection,
 )
+from ..model.commands import Outcome
 from ..model.errors import BadRequest, NotFound, TimedOut, as_value
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex

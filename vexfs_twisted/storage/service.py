@@ -13,10 +13,10 @@ from zope.interface import implementer
 from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
-from ..interfaces import BatchCursor, IStorage, Outcome
+from ..interfaces import BatchCursor, IStorage
 from ..lifecycle import AsyncService
 from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
-from ..model.commands import DropCollection, UpdateAliases
+from ..model.commands import Outcome
 from ..model.errors import NotFound
 from ..model.queries import PointsRequest
 from ..model.read_context import ReadContext
@@ -105,7 +105,7 @@ class StorageService(AsyncService):
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """See IStorage."""
-        return self._committers.run(self._create, name, request)
+        return self._committers.run(self._catalog.create, name, request).addCallback(_nothing)
 
     def update_collection(self, name: str, request: UpdateCollection) -> Deferred[None]:
         """See IStorage."""
@@ -126,8 +126,7 @@ class StorageService(AsyncService):
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
         """See IStorage."""
-        command = UpdateAliases(actions)
-        return self._committers.run(self._catalog.apply, command).addCallback(_nothing)
+        return self._committers.run(self._catalog.update_aliases, actions)
 
     def read(
         self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None
@@ -160,17 +159,13 @@ class StorageService(AsyncService):
         if self._mirror is not None:
             self._mirror.attend(collection)
 
-    def _create(self, name: str, request: CreateCollection) -> None:
-        """Create a collection. In a thread."""
-        self._catalog.apply(self._catalog.addition(name, request))
-
     def _delete(self, name: str) -> bool:
         """Delete a collection, and what a device has of it. In a thread."""
         try:
             collection = self._catalog.get(name)
         except NotFound:
             return False
-        is_deleted = self._catalog.apply(DropCollection(name))
+        is_deleted = self._catalog.delete(name)
         if self._mirror is not None:
             self._mirror.forget(collection)
         # Its columns and bitmaps may have taken much.

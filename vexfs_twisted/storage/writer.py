@@ -8,8 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from ..interfaces import Outcome
-from ..model.commands import Command, CommandBatch, Origin
+from ..model.commands import Command, CommandBatch, Origin, Outcome
 from ..threadpool import WorkerPool
 
 

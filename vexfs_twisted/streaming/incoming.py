@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from ..interfaces import Outcome
+from ..model.commands import Outcome
 from ..model.streams import Acknowledgement
 from ..model.updates import Upsert
 from .budget import ByteBudget, Credit

@@ -70,7 +70,7 @@ class TableAccess:
             if self._opened is None:
                 self.latch.check_open()
                 self.open_files.make_room(self.descriptors)
-                self._opened = self._made()
+                self._opened = self.open_files.retried(self._made)
                 self.last_used = monotonic()
                 self.open_files.opened(self)
             return self._opened
@@ -131,14 +131,6 @@ class TableAccess:
                 self._close_tables()
 
     def _made(self) -> OpenTables:
-        try:
-            return self._made_once()
-        except (lmdb.Error, OSError) as error:
-            if not self.open_files.relieves(error):
-                raise
-        return self._made_once()
-
-    def _made_once(self) -> OpenTables:
         environment = open_environment(self._path)
         try:
             upgrade(environment, self._path)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ...model.system_limits import is_exhausted, map_limit
+
+T = TypeVar("T")
 
 _ENDLESS = 1 << 20
 
@@ -68,11 +71,21 @@ class OpenFiles:
             self._close(self._count + wanted - (self._most - self._most // 8))
 
     def relieves(self, error: Exception) -> bool:
-        """If descriptors or maps have run out, close all idle groups; whether there were any.
-
-        If so, retry the call that failed with `error`.
-        """
+        """If descriptors or maps have run out, close all idle groups; whether there were any."""
         return is_exhausted(error) and self._close(sys.maxsize) > 0
+
+    def retried(self, function: Callable[[], T]) -> T:
+        """What `function` returns, called once more if it fails for want of descriptors or maps.
+
+        Only if idle groups could be closed in between, and once: others may open files as fast as
+        these are closed.
+        """
+        try:
+            return function()
+        except Exception as error:
+            if not self.relieves(error):
+                raise
+        return function()
 
     def opened(self, files: Closable) -> None:
         """Register a group that is open, or update its number of descriptors."""

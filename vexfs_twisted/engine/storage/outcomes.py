@@ -14,7 +14,7 @@ from typing import Any
 import lmdb
 import orjson
 
-from ...model.commands import AlreadyApplied, Origin
+from ...model.commands import AlreadyApplied, Origin, Outcome
 from ...model.errors import (
     AlreadyExists,
     BadInput,
@@ -27,13 +27,6 @@ from ...model.errors import (
     ValidationError,
 )
 from .tables import Tables, Transaction
-
-Outcome = int | Exception
-"""The operation id of an update, or what kept it from taking effect.
-
-A change of the configuration has no operation id of its own; its outcome is that of the next
-update.
-"""
 
 KEPT_OUTCOMES = 256
 MOST_SOURCES = 1000

@@ -14,6 +14,7 @@ from ...model.commands import (
     CommandBatch,
     CreateVectorName,
     DeleteVectorName,
+    Outcome,
     with_vector_name,
     without_vector_name,
 )
@@ -31,7 +32,7 @@ from ...model.updates import (
 from ..mvcc.state import CollectionState
 from ..storage.bitmap_table import MOST_SLOTS
 from ..storage.counters import Counters, Slot, write_config, write_counters, write_fields
-from ..storage.outcomes import REFUSALS, Outcome, OutcomeTable
+from ..storage.outcomes import REFUSALS, OutcomeTable
 from ..storage.tables import Tables, Transaction
 from ..vector_index.segments import write_segments
 from ..vector_storage.files import add_storage, remove_storage, stored_vectors
