@@ -1,4 +1,4 @@
-"""An allowance that ends after so many looks at it, for tests of work that can be stopped."""
+"""A read context that ends after so many looks at it, for tests of work that can be stopped."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import inf
 from vexfs_twisted.model.read_context import ReadContext
 
 
-class CountedAllowance(ReadContext):
-    """An allowance that is looked at so many times before it is cancelled."""
+class CountedContext(ReadContext):
+    """A read context that is looked at so many times before it is cancelled."""
 
     def __init__(self, most: float = inf) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from .settings import ConfigError
 from .subcommands import SubcommandOptions
 
 
-class ExitStatus(IntEnum):
+class AdoptStatus(IntEnum):
     """The exit status of the process."""
 
     WHOLE = 0
@@ -56,7 +56,7 @@ class AdoptOptions(SubcommandOptions):
         return Path(load_config(given, os.environ, self["config-path"]).storage_path)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_adopt(arguments: Sequence[str]) -> int:
     """Run the command: write the findings to standard output and return the exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     options = AdoptOptions()
@@ -69,10 +69,10 @@ def run(arguments: Sequence[str]) -> int:
             adoption.close()
     except (UsageError, ConfigError, EngineStartError) as error:
         sys.stderr.write(f"vexfs-qdrant adopt: {error}\n")
-        return ExitStatus.CANNOT
+        return AdoptStatus.CANNOT
 
 
-def _work(adoption: Adoption, options: AdoptOptions) -> ExitStatus:
+def _work(adoption: Adoption, options: AdoptOptions) -> AdoptStatus:
     if options["forget"] is not None:
         adoption.forget(options["forget"])
         sys.stdout.write(f"given up   `{options['forget']}`\n")
@@ -85,7 +85,7 @@ def _work(adoption: Adoption, options: AdoptOptions) -> ExitStatus:
     sys.stdout.write(f"known      {len(adoption.collections)} collections\n")
     for line in survey_lines(found):
         sys.stdout.write(f"{line}\n")
-    return ExitStatus.NOT_WHOLE if found.missing or found.unknown else ExitStatus.WHOLE
+    return AdoptStatus.NOT_WHOLE if found.missing or found.unknown else AdoptStatus.WHOLE
 
 
 def survey_lines(found: Survey) -> Iterator[str]:

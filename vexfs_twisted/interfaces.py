@@ -220,7 +220,7 @@ class IStorage(Interface):
         """A cursor over what `read` answers; the limit of a scroll is that of all pages.
 
         A query is ranked at once, and its points are fetched as they are read. The Deferred is not
-        to be cancelled: a cursor must be closed. Its allowance is for all that is read by it. A few
+        to be cancelled: a cursor must be closed. Its context is for all that is read by it. A few
         threads serve all cursors, and leave the others to reads that are answered whole.
         """
 

@@ -11,7 +11,7 @@ def main() -> None:
     """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["adopt"]:
-        sys.exit(adopt_command.run(arguments[1:]))
+        sys.exit(adopt_command.run_adopt(arguments[1:]))
     if arguments[:1] == ["probe"]:
-        sys.exit(probe_command.run(arguments[1:]))
-    sys.exit(tap.run(arguments))
+        sys.exit(probe_command.run_probe(arguments[1:]))
+    sys.exit(tap.run_daemon(arguments))

@@ -16,7 +16,7 @@ from .model.device import DeviceError, ProbeReport
 from .subcommands import SubcommandOptions
 
 
-class ExitStatus(IntEnum):
+class ProbeStatus(IntEnum):
     """The exit status of the process."""
 
     SOUND = 0
@@ -48,14 +48,16 @@ class ProbeOptions(SubcommandOptions):
             raise UsageError(f"unexpected argument {more[0]!r}, see --help")
 
 
-def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = open_device) -> int:
+def run_probe(
+    arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = open_device
+) -> int:
     """Run the command: write the report to standard output and return the exit status."""
     options = ProbeOptions()
     try:
         options.parseOptions(list(arguments))
     except UsageError as error:
         sys.stderr.write(f"vexfs-qdrant probe: {error}\n")
-        return ExitStatus.CANNOT_BE_ASKED
+        return ProbeStatus.CANNOT_BE_ASKED
     try:
         device = find_device(options.path)
         try:
@@ -64,17 +66,17 @@ def run(arguments: Sequence[str], find_device: Callable[[str], IVectorDevice] = 
             device.close()
     except DeviceError as error:
         sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {error}\n")
-        return ExitStatus.CANNOT_BE_ASKED
+        return ProbeStatus.CANNOT_BE_ASKED
 
 
-def _ask(device: IVectorDevice, options: ProbeOptions) -> ExitStatus:
+def _ask(device: IVectorDevice, options: ProbeOptions) -> ProbeStatus:
     if isinstance(device, SoleFileDevice):
         held = device.held()
         if held:
             # A probe would erase its vectors, which nobody expects of a check.
             text = f"it holds {held} vectors, which a probe would replace; give an empty one"
             sys.stderr.write(f"vexfs-qdrant probe: it cannot be asked: {text}\n")
-            return ExitStatus.CANNOT_BE_ASKED
+            return ProbeStatus.CANNOT_BE_ASKED
     report = probe(device, slow=options["slow"])
     _print(report_lines(device, report))
     if report.is_sound and not options["no-figures"]:
@@ -82,7 +84,7 @@ def _ask(device: IVectorDevice, options: ProbeOptions) -> ExitStatus:
             _print(figure_lines(measure(device)))
         except DeviceError as error:
             _print([f"figures    none: {error}"])
-    return ExitStatus.SOUND if report.is_sound else ExitStatus.UNSOUND
+    return ProbeStatus.SOUND if report.is_sound else ProbeStatus.UNSOUND
 
 
 def report_lines(device: IVectorDevice, report: ProbeReport) -> Iterator[str]:

@@ -114,7 +114,7 @@ def makeService(options: Options) -> IService:
     return TwistdDaemon(options.config, reactor, twistd)
 
 
-def run(arguments: list[str]) -> int:
+def run_daemon(arguments: list[str]) -> int:
     """Run the daemon in the foreground until it is stopped; returns the exit status."""
     options = Options()
     options.parseOptions(arguments)

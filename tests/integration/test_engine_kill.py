@@ -62,7 +62,7 @@ WRITER = textwrap.dedent(
         try:
             while True:
                 collection.checkpoint()
-                collection.upkeep()
+                collection.optimize()
                 sleep(0.002)
         except Exception:
             traceback.print_exc()
@@ -209,7 +209,7 @@ class KillTests(SynchronousTestCase):
             self.assertEqual(found, expected)
             self.check_collections(catalog, told)
             self.check_answers(catalog.get("kept"), expected)
-            catalog.get("kept").upkeep()
+            catalog.get("kept").optimize()
             self.check_answers(catalog.get("kept"), expected)
             self.check_segments(catalog.get("kept"))
             self.check_marks(catalog.get("kept"), expected)

@@ -120,15 +120,15 @@ class ThreadTests(EngineTestCase):
         """Have graphs over whatever rows there are, however few."""
         eager = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
         write(self.collection, UpdateCollection(optimizers_config=eager))
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertGreater(self.collection.read(CollectionInfoRequest()).indexed_vectors_count, 0)
 
     def test_every_read_sees_one_moment_while_graphs_come_and_go(self) -> None:
         self.make_graphs()
-        tasks = (self.read_points, self.search, self.count, self.collection.upkeep)
+        tasks = (self.read_points, self.search, self.count, self.collection.optimize)
         works = [self.repeat(task) for task in tasks]
         self.write_rounds(works, least=2)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.read_points()
         self.search()
         told = self.collection.read(OptimizationsRequest()).completed
@@ -137,7 +137,7 @@ class ThreadTests(EngineTestCase):
 
     def test_a_collection_is_deleted_while_graphs_come_and_go(self) -> None:
         self.make_graphs()
-        work = self.repeat(self.collection.upkeep)
+        work = self.repeat(self.collection.optimize)
         for number in range(1, 4):
             self.write_round(number)
         self.catalog.delete("a")

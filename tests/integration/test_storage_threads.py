@@ -481,7 +481,7 @@ class CoalescerTests(PoolTestCase):
         answers = [reads.submit(number, ReadContext()) for number in range(2)]
         self.assertEqual(await gatherResults(answers), [True, True])
 
-    async def test_cancelling_a_read_cancels_its_allowance(self) -> None:
+    async def test_cancelling_a_read_cancels_its_context(self) -> None:
         reads, context = self.coalescer(at_once=1), ReadContext()
         doomed = reads.submit(2, context)
         doomed.cancel()
@@ -490,7 +490,7 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
 
 
-class UpkeepTests(TestCase):
+class OptimizerTests(TestCase):
     """The service sees to its collections by itself."""
 
     timeout = 300

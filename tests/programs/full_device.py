@@ -63,7 +63,7 @@ def main(root: Path) -> None:
         use(collection, count)
         refuse(catalog, collection)
         hold(collection)
-        upkeep(collection)
+        optimize(collection)
         use(collection, count)
         catalog.update_aliases([CreateAlias("two", "other")])
         catalog.close()
@@ -101,9 +101,9 @@ def prepare(collection: Collection) -> None:
         columns = {"a": VectorColumn.of(vectors(500)), "b": own}
         payloads = [{"n": number % 7} for number in range(500)]
         write(collection, upsert(range(start, start + 500), columns, payloads))
-    collection.upkeep()
+    collection.optimize()
     write(collection, DeletePoints(list(range(100, 1400))))
-    collection.upkeep()
+    collection.optimize()
 
 
 def filled(collection: Collection) -> int:
@@ -161,9 +161,9 @@ def hold(collection: Collection) -> None:
         cursor.close()
 
 
-def upkeep(collection: Collection) -> None:
+def optimize(collection: Collection) -> None:
     """Do what is due, as far as there is room for it."""
-    for work in (collection.upkeep, collection.checkpoint):
+    for work in (collection.optimize, collection.checkpoint):
         try:
             work()
         except (OSError, StorageFull):

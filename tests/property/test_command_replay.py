@@ -80,7 +80,7 @@ class Replica:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["on", "on", "on", "again", "reopen", "crash", "upkeep"]),
+        st.sampled_from(["on", "on", "on", "again", "reopen", "crash", "optimize"]),
         st.integers(1, 8),
     ),
     max_size=12,
@@ -151,8 +151,8 @@ class ReplayTests(SynchronousTestCase):
             elif kind == "again":
                 self.apply(replica, log[max(0, done - number) : done + 1], done)
                 done = min(done + 1, len(log))
-            elif kind == "upkeep":
-                replica.collection.upkeep()
+            elif kind == "optimize":
+                replica.collection.optimize()
             else:
                 replica.reopen() if kind == "reopen" else replica.crash()
                 expected = log[done - 1].counter if done else None

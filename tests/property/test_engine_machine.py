@@ -302,10 +302,10 @@ class CollectionMachine(RuleBasedStateMachine):
             self.indexed.discard(spelling)
 
     @rule()
-    def upkeep(self) -> None:
+    def optimize(self) -> None:
         """Have the columns of indexes on disk as they are now; a later crash finds them old."""
         self.collection.checkpoint()
-        self.collection.upkeep()
+        self.collection.optimize()
         assert not self.collection.is_optimizer_due()
 
     @rule()
@@ -334,7 +334,7 @@ class CollectionMachine(RuleBasedStateMachine):
         """What a crash leaves are columns that are older than the last changes."""
         if "n" not in self.indexed:
             self.declare_an_index("n", True)
-        self.upkeep()
+        self.optimize()
         for number, choice, spelling in changes:
             self.edit_payloads(number, choice, spelling)
         self.upsert(written)

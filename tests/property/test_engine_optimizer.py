@@ -1,4 +1,4 @@
-"""Upkeep while a collection and a dictionary go through the same changes and crashes."""
+"""The optimizer runs while a collection and a dictionary take the same changes and crashes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Crash(Exception):
     """The process ended here."""
 
 
-class UpkeepMachine(CollectionMachine):
+class OptimizerMachine(CollectionMachine):
     """The same collection, with graphs over its rows; each write is followed by quiet."""
 
     is_quiet = True
@@ -51,24 +51,24 @@ class UpkeepMachine(CollectionMachine):
     @rule(first=st.integers(0, 140), count=st.integers(10, 150))
     def grow(self, first: int, count: int) -> None:
         self.write_many(first, count)
-        self.upkeep()
+        self.optimize()
 
     @rule(first=st.integers(0, 140), count=st.integers(1, 100))
     def thin(self, first: int, count: int) -> None:
         ids = [point_id for point_id, _, _ in self.many[first : first + count]]
         self.delete(ids)
-        self.upkeep()
+        self.optimize()
 
     @rule()
     def optimizer(self) -> None:
-        super().upkeep()
+        super().optimize()
         is_green = self.collection.read(CollectionInfoRequest()).status is CollectionStatus.GREEN
         assert is_green or not self.is_quiet
 
     @rule(asked=st.integers(0, 4))
     def optimize_for_a_while(self, asked: int) -> None:
         answers = iter([False] * asked)
-        self.collection.upkeep(lambda: next(answers, True))
+        self.collection.optimize(lambda: next(answers, True))
 
     @rule(m=st.sampled_from([0, 2, 16, 16, 16, 16]), number=st.integers(0, 3))
     def change_settings(self, m: int, number: int) -> None:
@@ -91,7 +91,7 @@ class UpkeepMachine(CollectionMachine):
         original = CollectionStore.change_segments
         CollectionStore.change_segments = crash  # type: ignore[method-assign, assignment]
         try:
-            self.collection.upkeep()
+            self.collection.optimize()
         except Crash:
             self.homes.append(home)
             self.catalogs.append(Catalog(home))
@@ -128,14 +128,14 @@ class UpkeepMachine(CollectionMachine):
         assert files == {graph_file(segment.uuid) for segment in space.segments}
 
 
-class BusyMachine(UpkeepMachine):
+class BusyMachine(OptimizerMachine):
     """The same where it is never quiet, so that a few rows at the end have no graph."""
 
     is_quiet = False
 
 
-class UpkeepMachineTests(SynchronousTestCase):
-    """Whatever upkeep does, and whenever it ends, a collection answers like the dictionary."""
+class OptimizerMachineTests(SynchronousTestCase):
+    """Whatever the optimizer does, wherever it stops, a collection answers like a dictionary."""
 
     def setUp(self) -> None:
         def eager(*arguments: Any) -> OptimizerSettings:
@@ -146,14 +146,14 @@ class UpkeepMachineTests(SynchronousTestCase):
         self.patch(report, "settings_of", eager)
         self.patch(plan, "ROWS_AT_ONCE", 64)
 
-    def run_machine(self, machine: type[UpkeepMachine], seconds: float) -> None:
+    def run_machine(self, machine: type[OptimizerMachine], seconds: float) -> None:
         self.patch(optimizer, "QUIET_SECONDS", seconds)
         run_state_machine_as_test(
             machine, settings=settings(max_examples=15, stateful_step_count=30)
         )
 
     def test_where_it_is_quiet(self) -> None:
-        self.run_machine(UpkeepMachine, 0)
+        self.run_machine(OptimizerMachine, 0)
 
     def test_where_it_is_not(self) -> None:
         self.run_machine(BusyMachine, 1000)

@@ -58,7 +58,7 @@ from vexfs_twisted.rest.codecs.updates import (
     read_set_payload,
 )
 from vexfs_twisted.rest.codecs.upserts import read_update_vectors, read_upsert
-from vexfs_twisted.rest.responses.rows import encode_rows
+from vexfs_twisted.rest.responses.rows import rows_to_json
 
 integers = st.integers(0, 2**64 - 1)
 uuids = st.uuids()
@@ -191,7 +191,7 @@ class Codecs(SynchronousTestCase):
     ) -> None:
         vector = np.array(numbers, dtype=np.float32)
         scored = ScoredPoint(1, 0, score, None, {"": vector})
-        written = encode_rows([scored], scored_point_to_json)
+        written = rows_to_json([scored], scored_point_to_json)
         (point,) = json.loads(written, parse_float=str, parse_int=str)
         for text, number in zip([*point["vector"], point["score"]], [*vector, score], strict=True):
             self.assertEqual(np.float32(text).tobytes(), np.float32(number).tobytes())
@@ -209,7 +209,7 @@ class Codecs(SynchronousTestCase):
         whole = orjson.dumps(
             [record_to_json(record) for record in records], option=orjson.OPT_SERIALIZE_NUMPY
         )
-        self.assertEqual(encode_rows(records, record_to_json, piece), whole)
+        self.assertEqual(rows_to_json(records, record_to_json, piece), whole)
 
     @given(json_values)
     def test_no_body_makes_a_reader_fail_in_any_other_way_than_it_may(self, value: Any) -> None:

@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from tests.support import SCRIPTS, run_command
-from vexfs_twisted.adopt_command import run
+from vexfs_twisted.adopt_command import run_adopt
 from vexfs_twisted.model.queries import Count
 
 
@@ -27,7 +27,7 @@ class Command(EngineTestCase):
         """The exit status, the lines on standard output, and what went to standard error."""
         output, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(output), redirect_stderr(errors):
-            status = run([f"--storage-path={self.path}", *arguments])
+            status = run_adopt([f"--storage-path={self.path}", *arguments])
         return status, output.getvalue().splitlines(), errors.getvalue()
 
     def counts(self) -> dict[str, int]:

@@ -91,7 +91,7 @@ class AdviceTests(EngineTestCase):
         data = np.random.default_rng(1).standard_normal((640, 32), dtype=np.float32)
         write(collection, upsert(range(640), data))
         for _ in range(2):
-            collection.upkeep()
+            collection.optimize()
             directory = collection._store.path
             (vectors,) = directory.glob("vectors-*")
             self.assertNotIn(RANDOM, flags(vectors))

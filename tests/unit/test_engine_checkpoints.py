@@ -182,7 +182,7 @@ class CrashTests(CheckpointCase):
             self.assertEqual(self.answers(), before)
             self.assertEqual(reads, [])
 
-    def test_touches_are_remembered_over_several_lives(self) -> None:
+    def test_payload_changes_are_remembered_over_several_lives(self) -> None:
         for point in range(0, 12, 3):
             write(self.collection, SetPayload(b'{"v":1}', [point]))
             self.crash()

@@ -85,11 +85,11 @@ class CodingTestCase(EngineTestCase):
         return list(self.directory().glob("codes-*"))
 
 
-class UpkeepTests(CodingTestCase):
+class OptimizerTests(CodingTestCase):
     """Codes are made, renewed and removed."""
 
     def test_a_new_graph_gets_codes(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         segment = self.segment()
         self.assertEqual(self.kind(), "int8-0.99")
         self.assertIsNotNone(segment.coded)
@@ -99,12 +99,12 @@ class UpkeepTests(CodingTestCase):
         )
 
     def test_a_grown_graph_keeps_the_codes_there_are(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         coded = self.segment().coded
         assert coded is not None
         earlier = coded.codes
         write(self.collection, upsert(range(COUNT, COUNT + 300), clustered(300, seed=4)))
-        self.collection.upkeep()
+        self.collection.optimize()
         segment = self.segment()
         assert segment.coded is not None
         codes = segment.coded.codes
@@ -120,81 +120,81 @@ class UpkeepTests(CodingTestCase):
         )
         self.collection = self.catalog.create("things", request)
         write(self.collection, upsert(range(COUNT), clustered(COUNT, seed=1)))
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.kind(), "steps-4")
 
     def test_other_codes_are_made_when_others_are_wanted(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         graph = self.segment().facts
         write(self.collection, UpdateCollection(quantization_config=BINARY))
         self.assertEqual(
             self.collection.read(CollectionInfoRequest()).status, CollectionStatus.YELLOW
         )
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.kind(), "rabit-1")
         self.assertEqual(len(self.files()), 1)
         self.assertEqual(self.segment().facts, graph)
 
     def test_none_are_kept_when_none_are_wanted(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         disabled = UpdateCollection(quantization_config=Disabled.DISABLED)
         write(self.collection, disabled)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIsNone(self.kind())
         self.assertEqual(self.files(), [])
 
     def test_codes_are_made_when_they_are_first_wanted(self) -> None:
-        self.create(None).upkeep()
+        self.create(None).optimize()
         self.assertIsNone(self.kind())
         diff = VectorParamsDiff(quantization_config=TURBO)
         write(self.collection, UpdateCollection(vectors={UNNAMED: diff}))
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.kind(), "steps-4")
 
     def test_there_are_none_for_manhattan(self) -> None:
-        self.create(distance=Distance.MANHATTAN).upkeep()
+        self.create(distance=Distance.MANHATTAN).optimize()
         self.assertIsNone(self.kind())
         self.assertEqual(
             self.collection.read(CollectionInfoRequest()).status, CollectionStatus.GREEN
         )
 
     def test_float16_vectors_have_codes_too(self) -> None:
-        self.create(datatype=Datatype.FLOAT16).upkeep()
+        self.create(datatype=Datatype.FLOAT16).optimize()
         self.assertEqual(self.kind(), "int8-0.99")
 
     def test_codes_are_there_after_opening_again(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         facts = self.segment().codes
         self.collection = self.reopen().get("things")
         self.assertIsNone(self.segment().coded)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.segment().codes, facts)
         self.assertIsNotNone(self.segment().coded)
 
     def test_damaged_codes_are_made_again(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         (path,) = self.files()
         self.catalog.close()
         content = bytearray(path.read_bytes())
         content[-50] ^= 1
         path.write_bytes(content)
         self.collection = self.reopen().get("things")
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIsNotNone(self.segment().coded)
         self.assertNotEqual((path.read_bytes()), bytes(content))
 
     def test_codes_that_are_missing_are_made_again(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         (path,) = self.files()
         self.catalog.close()
         path.unlink()
         self.collection = self.reopen().get("things")
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIsNotNone(self.segment().coded)
         self.assertTrue(path.exists())
 
     def test_codes_of_no_segment_are_removed_at_opening(self) -> None:
-        self.create().upkeep()
+        self.create().optimize()
         stray = self.directory() / "codes-of-nobody"
         self.catalog.close()
         stray.write_bytes(b"half")
@@ -207,7 +207,7 @@ class SearchTests(CodingTestCase):
     """How a search uses codes, where there are too many vectors to scan them."""
 
     def make(self, config: QuantizationConfig) -> None:
-        self.create(config, count=10_000).upkeep()
+        self.create(config, count=10_000).optimize()
         self.asked = normalised(clustered(50, seed=2))
 
     def found(self, **params: Any) -> tuple[NDArray[np.int64], Floats]:

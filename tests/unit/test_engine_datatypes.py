@@ -246,7 +246,7 @@ class StoredTypeTests(StoredTypeTestCase):
         asked = (centres[:20] + source.normal(0, 15, (20, 32))).astype(np.float32)
         for datatype, distance in product(Datatype, (Distance.COSINE, Distance.EUCLID)):
             collection = self.create(datatype, distance, data)
-            collection.upkeep()
+            collection.optimize()
             self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 8000)
             shares = []
             for vector in asked:

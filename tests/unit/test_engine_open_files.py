@@ -175,7 +175,7 @@ class ManyCollections(EngineTestCase):
         collection = self.catalog.create("graph", request)
         data = np.random.default_rng(1).standard_normal((640, 8), dtype=np.float32)
         write(collection, upsert(range(640), data))
-        collection.upkeep()
+        collection.optimize()
         (segment,) = collection.state.spaces[""].segments
         self.make()
         self.assertFalse(self.is_open(collection))
@@ -401,11 +401,11 @@ class NoDescriptors(EngineTestCase):
         data = np.random.default_rng(1).standard_normal((640, 8), dtype=np.float32)
         collection = self.catalog.create("graph", request)
         write(collection, upsert(range(640), data))
-        collection.upkeep()
+        collection.optimize()
         collection = self.reopen().get("graph")
         (segment,) = collection.state.spaces[""].segments
         self.exhaust()
-        error = self.assertRaises(OSError, collection.upkeep)
+        error = self.assertRaises(OSError, collection.optimize)
         self.assertIsNotNone(exhausted(error))
         self.assertEqual(collection.state.spaces[""].segments, (segment,))
 

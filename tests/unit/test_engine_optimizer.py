@@ -1,4 +1,4 @@
-"""Upkeep of a collection: graphs that are built, verified, renewed and given up."""
+"""The optimizer of a collection: graphs are built, verified, rebuilt and removed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def segments(collection: Collection, name: str = UNNAMED) -> Segments:
     return collection._store.state.spaces[name].segments
 
 
-class UpkeepTestCase(EngineTestCase):
+class OptimizerTestCase(EngineTestCase):
     """A collection of two hundred points, whose vectors are nearest to themselves."""
 
     def setUp(self) -> None:
@@ -99,31 +99,31 @@ class UpkeepTestCase(EngineTestCase):
         self.assertEqual(len(self.graph_files()), len(segments(self.collection)))
 
 
-class BuildingTests(UpkeepTestCase):
+class BuildingTests(OptimizerTestCase):
     """Graphs over rows that have none."""
 
     def test_rows_get_a_graph(self) -> None:
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.assertEqual(self.info().indexed_vectors_count, 0)
         self.assertTrue(self.collection.is_optimizer_due())
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
         self.assertEqual(self.info().segments_count, 2)
         self.assertFalse(self.collection.is_optimizer_due())
         self.assertFindsItself(0, 100, 191, 199)
 
-    def test_a_write_makes_upkeep_due(self) -> None:
-        self.collection.upkeep()
+    def test_a_write_makes_the_optimizer_due(self) -> None:
+        self.collection.optimize()
         write(self.collection, upsert([7], random_rows(1)))
         self.assertTrue(self.collection.is_optimizer_due())
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
     def test_graphs_grow(self) -> None:
-        self.collection.upkeep()
+        self.collection.optimize()
         self.rows = np.concatenate([self.rows, random_rows(100, seed=1)])
         write(self.collection, upsert(range(200, 300), self.rows[200:]))
-        self.collection.upkeep()
+        self.collection.optimize()
         (own,) = segments(self.collection)
         self.assertEqual((own.start, own.stop, own.nodes), (0, 300, 300))
         self.assertIndexed(300)
@@ -133,66 +133,66 @@ class BuildingTests(UpkeepTestCase):
         collection = self.catalog.create("named", wanted(EAGER, "one", "two"))
         column = VectorColumn.of(self.rows)
         write(collection, upsert(range(200), {"one": column}))
-        collection.upkeep()
+        collection.optimize()
         write(collection, upsert(range(200, 400), {"one": column, "two": column}))
-        collection.upkeep()
+        collection.optimize()
         self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 400 + 200)
         self.assertEqual([s.stop for s in segments(collection, "two")], [400])
 
     def test_nothing_is_built_where_indexing_is_off(self) -> None:
         change(self.collection, indexing_threshold=0)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(0)
         self.assertEqual(self.info().segments_count, 1)
         change(self.collection, indexing_threshold=8)
         self.assertTrue(self.collection.is_optimizer_due())
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
     def test_work_that_is_paused_shows_grey(self) -> None:
         change(self.collection, max_optimization_threads=0)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.info().status, CollectionStatus.GREY)
         self.assertEqual(self.info().indexed_vectors_count, 0)
         change(self.collection, max_optimization_threads="auto")
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
     def test_work_that_is_paused_leaves_what_is_done(self) -> None:
-        self.collection.upkeep()
+        self.collection.optimize()
         change(self.collection, max_optimization_threads=0)
         self.open_again()
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
 
-class StoppingTests(UpkeepTestCase):
+class StoppingTests(OptimizerTestCase):
     """Work that is given up or fails."""
 
     def test_a_build_stops_when_asked(self) -> None:
         asked = iter([False, True])
-        self.collection.upkeep(lambda: next(asked, True))
+        self.collection.optimize(lambda: next(asked, True))
         self.assertEqual(self.info().indexed_vectors_count, 0)
         self.assertEqual(self.graph_files(), set())
         (ended,) = self.collection.read(OptimizationsRequest()).completed
         self.assertEqual(ended.cancelled, "it was asked to stop")
         self.assertTrue(self.collection.is_optimizer_due())
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
     def test_nothing_is_begun_after_closing(self) -> None:
         self.catalog.close()
         self.assertFalse(self.collection.is_optimizer_due())
-        self.collection.upkeep()
+        self.collection.optimize()
 
     def test_what_fails_is_told_and_tried_again_later(self) -> None:
         now = [0.0]
         work = optimizer.Optimizer(self.collection._store, lambda: now[0])
         self.collection._optimizer = work
         with self.no_room():
-            self.assertRaises(StorageFull, self.collection.upkeep)
+            self.assertRaises(StorageFull, self.collection.optimize)
         self.assertEqual(self.info().optimizer_error, "Storage is full: no room")
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         (ended,) = self.collection.read(OptimizationsRequest()).completed
@@ -201,15 +201,15 @@ class StoppingTests(UpkeepTestCase):
         self.assertFalse(self.collection.is_optimizer_due())
         now[0] += optimizer.REST_SECONDS
         self.assertTrue(self.collection.is_optimizer_due())
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIsNone(self.info().optimizer_error)
         self.assertIndexed(200)
 
     def test_what_fails_is_tried_again_at_once_with_other_settings(self) -> None:
         with self.no_room():
-            self.assertRaises(StorageFull, self.collection.upkeep)
+            self.assertRaises(StorageFull, self.collection.optimize)
         links(self.collection, m=8)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
     @contextmanager
@@ -224,12 +224,12 @@ class StoppingTests(UpkeepTestCase):
         patch.restore()
 
 
-class ReopeningTests(UpkeepTestCase):
+class ReopeningTests(OptimizerTestCase):
     """Graphs after a start."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.collection.upkeep()
+        self.collection.optimize()
 
     def test_graphs_are_used_again_once_they_are_verified(self) -> None:
         (file,) = self.graph_files()
@@ -237,7 +237,7 @@ class ReopeningTests(UpkeepTestCase):
         self.assertIsNone(segments(self.collection)[0].graph)
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.assertFindsItself(0, 199)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.graph_files(), {file})
         self.assertIsNotNone(segments(self.collection)[0].graph)
         self.assertIndexed(200)
@@ -248,12 +248,12 @@ class ReopeningTests(UpkeepTestCase):
         damaged = self.graph_files()
         self.open_again()
         self.assertFindsItself(0, 100, 199)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
         self.assertFalse(damaged & self.graph_files())
         self.assertFindsItself(0, 100, 199)
         self.open_again()
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(200)
 
     def test_a_graph_that_is_missing_is_built_again(self) -> None:
@@ -284,17 +284,17 @@ class ReopeningTests(UpkeepTestCase):
         self.assertEqual(self.graph_files(), {file})
 
 
-class RenewingTests(UpkeepTestCase):
+class RenewingTests(OptimizerTestCase):
     """Graphs that are not as they should be any more."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.collection.upkeep()
+        self.collection.optimize()
 
     def test_graphs_are_built_again_with_other_links(self) -> None:
         links(self.collection, m=8, ef_construct=50)
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
-        self.collection.upkeep()
+        self.collection.optimize()
         (own,) = segments(self.collection)
         self.assertEqual((own.facts.m, own.facts.ef_construct), (8, 50))
         self.assertIndexed(200)
@@ -303,17 +303,17 @@ class RenewingTests(UpkeepTestCase):
         collection = self.catalog.create("named", wanted(EAGER, "one", "two"))
         column = VectorColumn.of(self.rows)
         write(collection, upsert(range(200), {"one": column, "two": column}))
-        collection.upkeep()
+        collection.optimize()
         before = segments(collection, "one")
         diff = VectorParamsDiff(hnsw_config=HnswConfigDiff(m=4))
         write(collection, UpdateCollection(vectors={"two": diff}))
-        collection.upkeep()
+        collection.optimize()
         self.assertEqual(segments(collection, "one"), before)
         self.assertEqual([s.facts.m for s in segments(collection, "two")], [4])
 
     def test_without_links_there_are_no_graphs(self) -> None:
         links(self.collection, m=0)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(0)
         self.assertFindsItself(0, 199)
 
@@ -321,7 +321,7 @@ class RenewingTests(UpkeepTestCase):
         file = self.directory() / "vectors-1.f32"
         write(self.collection, DeletePoints(list(range(40, 200))))
         before = file.stat().st_blocks
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(40)
         (own,) = segments(self.collection)
         self.assertEqual((own.nodes, own.unfreed_from), (40, None))
@@ -332,7 +332,7 @@ class RenewingTests(UpkeepTestCase):
         file = self.directory() / "vectors-1.f32"
         write(self.collection, DeletePoints(list(range(150))))
         before = file.stat().st_blocks
-        self.collection.upkeep()
+        self.collection.optimize()
         (own,) = segments(self.collection)
         self.assertEqual((own.start, own.stop, own.nodes), (150, 200, 50))
         self.assertEqual(before - file.stat().st_blocks, 150 * 128 // 4096 * 8)
@@ -344,18 +344,18 @@ class RenewingTests(UpkeepTestCase):
         with store.read() as snapshot:
             # An older moment, in which the rows are live.
             write(self.collection, upsert([0], self.rows[:1]))
-            self.collection.upkeep()
+            self.collection.optimize()
             self.assertEqual([s.unfreed_from for s in segments(self.collection)], [0])
             np.testing.assert_array_equal(snapshot.state.spaces[UNNAMED].matrix[:200], self.rows)
         del snapshot
         self.assertEqual(self.info().status, CollectionStatus.GREEN)
         write(self.collection, upsert([0], self.rows[:1]))
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual([s.unfreed_from for s in segments(self.collection)], [None])
 
     def test_segments_without_live_rows_are_dropped(self) -> None:
         write(self.collection, DeletePoints(list(range(200))))
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIndexed(0)
         self.assertEqual(self.info().segments_count, 1)
 
@@ -365,16 +365,16 @@ class RenewingTests(UpkeepTestCase):
             rows = random_rows(200, seed=first)
             self.rows = np.concatenate([self.rows, rows])
             write(self.collection, upsert(range(first, first + 200), rows))
-            self.collection.upkeep()
+            self.collection.optimize()
         self.assertEqual(len(segments(self.collection)), 3)
         change(self.collection, default_segment_number=1)
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual([(s.start, s.stop) for s in segments(self.collection)], [(0, 600)])
         self.assertIndexed(600)
         self.assertFindsItself(0, 250, 450, 599)
 
 
-class ReportTests(UpkeepTestCase):
+class ReportTests(OptimizerTestCase):
     """What is told of the work."""
 
     def test_what_waits_is_told_with_the_points_it_is_about(self) -> None:
@@ -385,9 +385,9 @@ class ReportTests(UpkeepTestCase):
         self.assertEqual((told.running, told.idle_segments), ((), []))
 
     def test_what_is_done_is_told_the_newest_first(self) -> None:
-        self.collection.upkeep()
+        self.collection.optimize()
         links(self.collection, m=8)
-        self.collection.upkeep()
+        self.collection.optimize()
         told = self.collection.read(OptimizationsRequest())
         self.assertEqual([o.optimizer for o in told.completed], ["config mismatch", "indexing"])
         newest = told.completed[0]
@@ -408,7 +408,7 @@ class ReportTests(UpkeepTestCase):
                 seen.append((told, self.info().status))
             return False
 
-        self.collection.upkeep(look)
+        self.collection.optimize(look)
         told, status = seen[-1]
         (running,) = told.running
         self.assertEqual((running.optimizer, running.progress.total), ("indexing", 200))
@@ -446,13 +446,13 @@ class SeldomTests(EngineTestCase):
 
     def test_it_gets_a_graph_and_is_there_after_a_restart(self) -> None:
         self.check()
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertIsNotNone(segments(self.collection, "seldom")[0].graph)
         self.check()
         for _ in range(2):
             self.collection = self.reopen().get(NAME)
             self.check()
-            self.collection.upkeep()
+            self.collection.optimize()
             self.check()
 
     def test_a_file_that_was_left_shorter_is_opened(self) -> None:

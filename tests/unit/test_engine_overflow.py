@@ -74,7 +74,7 @@ class OverflowTests(EngineTestCase):
             name, CreateCollection({"": params}, optimizers_config=EAGER)
         )
         write(collection, upsert(range(len(rows)), rows))
-        collection.upkeep()
+        collection.optimize()
         if datatype is None:
             self.assertGreater(collection.read(CollectionInfoRequest()).indexed_vectors_count, 0)
         return collection

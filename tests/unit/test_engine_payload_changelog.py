@@ -22,13 +22,13 @@ from vexfs_twisted.engine.storage.payload_changelog_table import (
 from vexfs_twisted.engine.storage.tables import open_environment, open_tables
 
 
-def touch(operation: int, *rows: int) -> PayloadChange:
-    """A touch of some rows."""
+def change(operation: int, *rows: int) -> PayloadChange:
+    """A change of some rows."""
     return PayloadChange(operation, np.array(rows, dtype=np.int64))
 
 
 def log_of(begin: int, *payload_changelog: PayloadChange) -> PayloadChangelog:
-    """A log of some touches."""
+    """A log of some changes."""
     log = PayloadChangelog(begin)
     for each in payload_changelog:
         log = log.extended(each)
@@ -43,21 +43,21 @@ class TouchLogTests(SynchronousTestCase):
         return None if rows is None else rows.tolist()
 
     def test_rows_are_told_from_an_operation_on(self) -> None:
-        log = log_of(5, touch(6, 2, 9), touch(8, 4), touch(9, 2))
+        log = log_of(5, change(6, 2, 9), change(8, 4), change(9, 2))
         found = {operation: self.since(log, operation) for operation in (4, 5, 7, 9, 10)}
         self.assertEqual(found, {4: None, 5: [2, 4, 9], 7: [2, 4], 9: [2], 10: []})
         counted = {operation: log.most_since(operation) for operation in (4, 5, 7, 9, 10)}
         self.assertEqual(counted, {4: None, 5: 4, 7: 2, 9: 1, 10: 0})
 
     def test_a_log_is_not_changed_by_what_follows_it(self) -> None:
-        log = log_of(0, touch(1, 7))
-        log.extended(touch(2, 8))
+        log = log_of(0, change(1, 7))
+        log.extended(change(2, 8))
         self.assertEqual(self.since(log, 0), [7])
 
-    def test_many_touches_are_put_together_where_that_tells_little_too_much(self) -> None:
+    def test_many_changes_are_put_together_where_that_tells_little_too_much(self) -> None:
         count = 20_000
-        log = log_of(0, *(touch(operation, operation) for operation in range(count)))
-        self.assertLess(len(log.touches), 300)
+        log = log_of(0, *(change(operation, operation) for operation in range(count)))
+        self.assertLess(len(log.changes), 300)
         for age in (0, 1, 10, 100, 1000, 5000, count):
             operation = count - age
             wanted = list(range(operation, count))
@@ -68,9 +68,9 @@ class TouchLogTests(SynchronousTestCase):
 
     def test_the_rows_that_are_kept_are_bounded(self) -> None:
         rows = np.arange(600_000)
-        log = log_of(0, PayloadChange(0, rows), touch(1, 3), PayloadChange(2, rows))
+        log = log_of(0, PayloadChange(0, rows), change(1, 3), PayloadChange(2, rows))
         self.assertIsNone(self.since(log, 0))
-        self.assertEqual(len(log.touches), 2)
+        self.assertEqual(len(log.changes), 2)
         log = log.extended(PayloadChange(3, np.arange(3_000_000)))
         self.assertIsNone(self.since(log, 3))
         self.assertEqual(self.since(log, 4), [])
@@ -115,4 +115,4 @@ class TouchTableTests(SynchronousTestCase):
 
 def shown(log: PayloadChangelog) -> tuple[int, list[tuple[int, list[int]]]]:
     """A log as plain values."""
-    return log.begin, [(touch.operation, touch.rows.tolist()) for touch in log.touches]
+    return log.begin, [(change.operation, change.rows.tolist()) for change in log.changes]

@@ -1,4 +1,4 @@
-"""Plans of upkeep: what is to be done, from what there is and what is wanted."""
+"""Plans of the optimizer, made from the segments that exist and the configuration."""
 
 from __future__ import annotations
 

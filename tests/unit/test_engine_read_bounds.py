@@ -1,4 +1,4 @@
-"""The allowances and bounds of reads: when work is stopped, and by what."""
+"""The contexts and bounds of reads: when work is stopped, and by what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.stopping import CountedAllowance
+from tests.stopping import CountedContext
 from vexfs_twisted.engine.read_bounds import (
     Outgrown,
     PatientLock,
@@ -21,8 +21,8 @@ from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.read_context import SHORT_S, Cancelled, ReadContext
 
 
-class AllowanceTests(SynchronousTestCase):
-    """What ends an allowance, and how that is told."""
+class ContextTests(SynchronousTestCase):
+    """What ends a read context, and how that is told."""
 
     def test_without_a_deadline_it_ends_when_it_is_cancelled(self) -> None:
         context = ReadContext()
@@ -144,6 +144,6 @@ class BoundsTests(SynchronousTestCase):
             self.assertTrue(lock.is_taken())
             with ReadBounds([ReadContext()], is_short=True):
                 self.assertRaises(Outgrown, lock.__enter__)
-            with ReadBounds([CountedAllowance(5)], is_short=False):
+            with ReadBounds([CountedContext(5)], is_short=False):
                 self.assertRaises(Cancelled, lock.__enter__)
         self.assertFalse(lock.is_taken())

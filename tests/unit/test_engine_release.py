@@ -61,7 +61,7 @@ class ReleaseCase(EngineTestCase):
         for key, kind in (("k", FieldType.KEYWORD), ("n", FieldType.INTEGER)):
             write(self.collection, CreateFieldIndex(PayloadPath.parse(key), FieldSchema(kind)))
         self.fill(ROWS)
-        self.collection.upkeep()
+        self.collection.optimize()
         without_collector(self.addCleanup)
 
     def fill(self, count: int, first: int = 0) -> None:
@@ -109,7 +109,7 @@ class Deletion(ReleaseCase):
         self.fill(9000, ROWS)
         write(self.collection, DeletePoints(ids=list(range(600, 700))))
         self.use()
-        self.collection.upkeep()
+        self.collection.optimize()
         self.use()
         self.catalog.delete("files")
         self.assertEqual(self.held(), [])
@@ -121,7 +121,7 @@ class Deletion(ReleaseCase):
     def test_after_a_start(self) -> None:
         self.collection = self.reopen().get("files")
         self.use()
-        self.collection.upkeep()
+        self.collection.optimize()
         self.use()
         self.catalog.delete("files")
         self.assertEqual(self.held(), [])
@@ -237,7 +237,7 @@ class Moments(ReleaseCase):
             self.fill(2000, 2000 * round_)
             self.collection.query_each([to_vector([1] * 3)])
             self.use()
-            self.collection.upkeep()
+            self.collection.optimize()
         self.fill(1, 10**6)
         self.fill(1, 10**6)
         removed = [name for name in mapped_below(self.path) if name.endswith(" (deleted)")]

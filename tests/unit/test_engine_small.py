@@ -40,8 +40,8 @@ class SmallCollectionTests(EngineTestCase):
         return self.catalog.create(name, CreateCollection(vectors, optimizers_config=optimizers))
 
     def assertSettled(self, collection: Collection, indexed: int) -> None:
-        """After upkeep so many vectors are indexed, and there is nothing left to do."""
-        collection.upkeep()
+        """After optimization so many vectors are indexed, and there is nothing left to do."""
+        collection.optimize()
         info = collection.read(CollectionInfoRequest())
         self.assertEqual(info.indexed_vectors_count, indexed)
         self.assertIs(info.status, CollectionStatus.GREEN)
@@ -88,7 +88,7 @@ class SmallCollectionTests(EngineTestCase):
         self.patch(optimizer, "QUIET_SECONDS", 1000)
         for point in range(60, 110):
             write(collection, upsert([point], rows[point : point + 1]))
-            collection.upkeep()
+            collection.optimize()
             self.assertEqual(collection.read(CollectionInfoRequest()).indexed_vectors_count, 60)
             self.assertFinds(collection, point, rows[point])
         self.assertIs(collection.read(CollectionInfoRequest()).status, CollectionStatus.YELLOW)

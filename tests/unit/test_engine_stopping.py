@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 from tests.engine_support import EVERYTHING, EngineTestCase, field, to_vector, unnamed, upsert
-from tests.stopping import CountedAllowance
+from tests.stopping import CountedContext
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.payload_index import builder, cache
@@ -182,7 +182,7 @@ class Filled(EngineTestCase):
 
     def looks(self, read: Read) -> tuple[int, Any]:
         """How many times a read looks whether it should go on, and its answer."""
-        context = CountedAllowance()
+        context = CountedContext()
         with ReadBounds([context], is_short=False):
             answer = read(self.collection)
         return context.looks, answer
@@ -198,7 +198,7 @@ class EveryReadStops(Filled):
         self.assertGreater(count, 2, f"{name} cannot be stopped")
         for share in (0.0, 0.5, 0.99):
             self.reopened()
-            context = CountedAllowance(int(share * count))
+            context = CountedContext(int(share * count))
             with self.assertRaises(Cancelled, msg=name), ReadBounds([context], is_short=False):
                 read(self.collection)
             # Each group of a batch is asked once by itself.

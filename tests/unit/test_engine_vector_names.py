@@ -149,11 +149,11 @@ class VectorNameTests(CommandTestCase):
             CreateVectorName("b", eight),
             upsert(range(3000), {"b": column(*data.tolist())}),
         )
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertTrue(list(self.directory().glob("graph-*")))
         write(self.collection, DeleteVectorName("b"), CreateVectorName("b", eight))
         self.assertEqual(list(self.directory().glob("graph-*")), [])
         self.assertEqual(self.collection.read(QueryBatch([to_vector(data[0], using="b")])), [[]])
         self.reopen()
-        self.collection.upkeep()
+        self.collection.optimize()
         self.assertEqual(self.collection.read(CollectionInfoRequest()).points_count, 3000)

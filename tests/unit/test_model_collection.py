@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from vexfs_twisted.jsonform.collections import (
     config_from_json,
     config_to_json,
-    dump_config,
-    load_config,
+    dump_collection_config,
+    load_collection_config,
     read_alias_actions,
     read_create_collection,
     read_update_collection,
@@ -43,7 +43,9 @@ def created(body: dict[str, Any]) -> CollectionConfig:
 
 def changed(config: CollectionConfig, body: dict[str, Any]) -> CollectionConfig:
     """`config` after a PATCH with the JSON `body`, and once through its stored form."""
-    return load_config(dump_config(changed_config(config, read_update_collection(body))))
+    return load_collection_config(
+        dump_collection_config(changed_config(config, read_update_collection(body)))
+    )
 
 
 class CreateTests(SynchronousTestCase):
@@ -93,7 +95,7 @@ class CreateTests(SynchronousTestCase):
             config = created({"vectors": vectors, "unnamed_in_map": True})
             self.assertEqual(config_to_json(config)["params"]["vectors"], vectors)
             self.assertNotIn("unnamed_in_map", config_to_json(config)["params"])
-            self.assertEqual(load_config(dump_config(config)), config)
+            self.assertEqual(load_collection_config(dump_collection_config(config)), config)
             config = changed(config, {"metadata": {"a": 1}, "unnamed_in_map": False})
             self.assertEqual(config_to_json(config)["params"]["vectors"], vectors)
 
@@ -130,7 +132,9 @@ class CreateTests(SynchronousTestCase):
             {"binary": {"always_ram": False, "query_encoding": "scalar8bits"}},
             {"turbo": {"bits": "bits1_5", "memory": "pinned"}},
         ):
-            kept = load_config(dump_config(created({"quantization_config": config})))
+            kept = load_collection_config(
+                dump_collection_config(created({"quantization_config": config}))
+            )
             self.assertEqual(config_to_json(kept)["quantization_config"], config)
 
     def test_the_older_name_of_quantization_config(self) -> None:
@@ -264,7 +268,7 @@ class UpdateTests(SynchronousTestCase):
     def test_what_an_older_version_took_can_still_be_changed(self) -> None:
         strict = StrictModeConfig(enabled=True)
         config = evolve(created({}), strict_mode_config=strict)
-        self.assertEqual(load_config(dump_config(config)), config)
+        self.assertEqual(load_collection_config(dump_collection_config(config)), config)
         self.assertEqual(changed(config, {"metadata": {"a": 1}}).strict_mode_config, strict)
         config = changed(config, {"strict_mode_config": {"enabled": False}})
         self.assertEqual(config.strict_mode_config, StrictModeConfig(enabled=False))

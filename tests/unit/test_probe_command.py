@@ -17,7 +17,7 @@ from vexfs_twisted.device.kernel import open_device
 from vexfs_twisted.device.throughput import measure
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.device import DeviceDenied
-from vexfs_twisted.probe_command import run
+from vexfs_twisted.probe_command import run_probe
 
 
 class _Keeps(MemoryDevice):
@@ -34,7 +34,7 @@ class Command(SynchronousTestCase):
         """The exit status, what went to standard output, and what to standard error."""
         output, errors = io.StringIO(), io.StringIO()
         with redirect_stdout(output), redirect_stderr(errors):
-            status = run(arguments, open_device if device is None else lambda _: device)
+            status = run_probe(arguments, open_device if device is None else lambda _: device)
         return status, output.getvalue(), errors.getvalue()
 
     def test_a_sound_device(self) -> None:

@@ -27,6 +27,6 @@ class TableTests(SynchronousTestCase):
 
     def test_public_services_are_described_in_the_pool(self) -> None:
         # Reflection puts the description of the health service there.
-        self.assertEqual(len(reflection.handlers(public_services(), self.wire())), 2)
+        self.assertEqual(len(reflection.reflection_handlers(public_services(), self.wire())), 2)
         for name in public_services():
             self.assertEqual(POOL.FindServiceByName(name).full_name, name)

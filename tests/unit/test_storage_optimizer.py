@@ -52,7 +52,7 @@ class Hand:
 
 
 class Kept:
-    """A collection that needs upkeep so often, the first time in so many seconds."""
+    """A collection whose optimizer is due so often, the first time in so many seconds."""
 
     def __init__(self, name: str, due: int = 0) -> None:
         self.name = name
@@ -63,7 +63,7 @@ class Kept:
         self.is_stopped = False
 
     def optimizer_due_in(self) -> float | None:
-        """Whether upkeep is needed once more, and when."""
+        """Whether the optimizer is due once more, and when."""
         return self.seconds if self.done < self.due else None
 
     def stop_optimizer(self) -> None:
@@ -77,29 +77,29 @@ class Kept:
         self.done += 1
 
 
-class UpkeepTests(SynchronousTestCase):
+class OptimizerTests(SynchronousTestCase):
     """When a collection is seen to, and when not."""
 
     def setUp(self) -> None:
         self.pool = Hand()
         self.clock = Clock()
-        self.upkeep = OptimizerQueue(self.pool, self.clock)
-        self.upkeep.start()
+        self.optimizer = OptimizerQueue(self.pool, self.clock)
+        self.optimizer.start()
 
     def test_what_is_not_due_is_not_done(self) -> None:
         kept = Kept("a")
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.assertEqual(self.pool.calls, [])
 
     def test_one_call_at_a_time_for_each_collection(self) -> None:
         one, other = Kept("a", 1), Kept("b", 1)
         for collection in (one, other, one, other):
-            self.upkeep.attend(collection)
+            self.optimizer.attend(collection)
         self.assertEqual(len(self.pool.calls), 2)
         self.pool.run_one()
         self.assertEqual((one.done, other.done), (1, 0))
         one.due = 2
-        self.upkeep.attend(one)
+        self.optimizer.attend(one)
         self.pool.run_one()
         self.pool.run_one()
         self.assertEqual((one.done, other.done), (2, 1))
@@ -107,7 +107,7 @@ class UpkeepTests(SynchronousTestCase):
 
     def test_what_came_to_be_due_meanwhile_is_done_after(self) -> None:
         kept = Kept("a", 2)
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.pool.run_one()
         self.pool.run_one()
         self.assertEqual(kept.done, 2)
@@ -117,7 +117,7 @@ class UpkeepTests(SynchronousTestCase):
         kept = Kept("a", 1)
         kept.seconds = 5
         for _ in range(3):
-            self.upkeep.attend(kept)
+            self.optimizer.attend(kept)
         self.clock.advance(4)
         self.assertEqual(self.pool.calls, [])
         kept.seconds = 0
@@ -129,9 +129,9 @@ class UpkeepTests(SynchronousTestCase):
     def test_what_is_due_sooner_than_it_was_is_done_sooner(self) -> None:
         kept = Kept("a", 1)
         kept.seconds = 5
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         kept.seconds = 0
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.pool.run_one()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -142,17 +142,17 @@ class UpkeepTests(SynchronousTestCase):
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.pool.run_one()
         (event,) = [event for event in events if event.get("log_namespace") == "vexfs.storage"]
         self.assertEqual(event["log_level"], LogLevel.warn)
-        self.assertIn("waits for room", formatEvent(event))
+        self.assertIn("waits for free space", formatEvent(event))
         self.assertNotIn("log_failure", event)
 
     def test_what_has_failed_is_tried_again_when_it_is_due(self) -> None:
         kept = Kept("a", 1)
         kept.error = OSError("broken")
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         kept.seconds = 30
         self.pool.run_one()
         self.flushLoggedErrors(OSError)
@@ -164,19 +164,19 @@ class UpkeepTests(SynchronousTestCase):
     def test_a_failure_is_told_once_and_tried_again_when_attended_to(self) -> None:
         kept = Kept("a", 1)
         kept.error = OSError("broken")
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.pool.run_one()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         self.assertEqual(self.pool.calls, [])
         kept.error = None
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.pool.run_one()
         self.assertEqual(kept.done, 1)
 
     def test_a_collection_that_is_gone_is_no_failure(self) -> None:
         kept = Kept("a", 1)
         kept.error = NotFound("gone")
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.pool.run_one()
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -185,12 +185,12 @@ class UpkeepTests(SynchronousTestCase):
         later = Kept("b", 1)
         later.seconds = 5
         for collection in (kept, later):
-            self.upkeep.attend(collection)
-        stopped = self.upkeep.stop()
+            self.optimizer.attend(collection)
+        stopped = self.optimizer.stop()
         self.assertNoResult(stopped)
         self.assertTrue(kept.is_stopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.upkeep.attend(kept)
+        self.optimizer.attend(kept)
         self.assertEqual(len(self.pool.calls), 1)
         self.pool.stopped.callback(None)
         self.successResultOf(stopped)

@@ -26,7 +26,7 @@ from .configuration import decode_part, decode_schema, encode_part, encode_schem
 from .filters import decode_filter, encode_filter
 from .generated import commands_pb2 as pb
 from .messages import UndecodableCommand, missing, parsed
-from .values import decode_ids, decode_path, encode_ids
+from .values import decode_path, decode_point_ids, encode_point_ids
 from .vectors import decode_columns, encode_columns
 
 VERSION = 1
@@ -76,20 +76,20 @@ def check_version(found: int) -> None:
 def _choice(command: _Chooses) -> pb.Choice:
     ids, filter_ = command.ids, command.filter
     return pb.Choice(
-        ids=None if ids is None else encode_ids(ids),
+        ids=None if ids is None else encode_point_ids(ids),
         filter=None if filter_ is None else encode_filter(filter_),
     )
 
 
 def _chosen(message: pb.Choice) -> tuple[list[PointId] | None, Filter | None]:
-    ids = decode_ids(message.ids) if message.HasField("ids") else None
+    ids = decode_point_ids(message.ids) if message.HasField("ids") else None
     return ids, decode_filter(message.filter) if message.HasField("filter") else None
 
 
 def _write_upsert(command: Upsert) -> pb.Upsert:
     condition = command.update_filter
     return pb.Upsert(
-        ids=encode_ids(command.ids),
+        ids=encode_point_ids(command.ids),
         vectors=encode_columns(command.vectors),
         payloads=command.payloads,
         update_filter=None if condition is None else encode_filter(condition),
@@ -98,7 +98,7 @@ def _write_upsert(command: Upsert) -> pb.Upsert:
 
 
 def _read_upsert(message: pb.Upsert) -> Upsert:
-    ids = decode_ids(message.ids)
+    ids = decode_point_ids(message.ids)
     payloads = list(message.payloads)
     if len(ids) != len(payloads):
         raise UndecodableCommand(f"{len(ids)} ids and {len(payloads)} payloads")
@@ -131,7 +131,7 @@ def _read_delete_payload(message: pb.DeletePayload) -> DeletePayload:
 def _write_update_vectors(command: UpdateVectors) -> pb.UpdateVectors:
     condition = command.update_filter
     return pb.UpdateVectors(
-        ids=encode_ids(command.ids),
+        ids=encode_point_ids(command.ids),
         vectors=encode_columns(command.vectors),
         update_filter=None if condition is None else encode_filter(condition),
     )
@@ -139,7 +139,7 @@ def _write_update_vectors(command: UpdateVectors) -> pb.UpdateVectors:
 
 def _read_update_vectors(message: pb.UpdateVectors) -> UpdateVectors:
     condition = decode_filter(message.update_filter) if message.HasField("update_filter") else None
-    return UpdateVectors(decode_ids(message.ids), decode_columns(message.vectors), condition)
+    return UpdateVectors(decode_point_ids(message.ids), decode_columns(message.vectors), condition)
 
 
 def _write_create_index(command: CreateFieldIndex) -> pb.CreateFieldIndex:

@@ -8,7 +8,12 @@ from typing import TypeVar
 import attrs
 import orjson
 
-from ..jsonform.collections import dump_config, dump_part, load_config, load_part
+from ..jsonform.collections import (
+    dump_collection_config,
+    dump_part,
+    load_collection_config,
+    load_part,
+)
 from ..jsonform.payload_index import field_schema_to_json, read_field_schema
 from ..model.collection import CollectionConfig
 from ..model.errors import FormatError, NotSupported
@@ -31,12 +36,12 @@ def decode_part(data: bytes, kind: type[A]) -> A:
 
 def encode_config(config: CollectionConfig) -> bytes:
     """A whole configuration. Raises ValueError as `encode_part`."""
-    return _encoded(config, dump_config, load_config)
+    return _encoded(config, dump_collection_config, load_collection_config)
 
 
 def decode_config(data: bytes) -> CollectionConfig:
     """The inverse of `encode_config`."""
-    return _decoded(data, dump_config, load_config)
+    return _decoded(data, dump_collection_config, load_collection_config)
 
 
 def encode_schema(schema: FieldSchema) -> bytes:

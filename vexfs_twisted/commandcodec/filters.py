@@ -34,13 +34,13 @@ from ..model.ids import sort_key
 from .generated import commands_pb2 as pb
 from .messages import missing, parsed
 from .values import (
-    decode_ids,
     decode_number,
     decode_path,
+    decode_point_ids,
     decode_scalar,
     decode_scalars,
-    encode_ids,
     encode_number,
+    encode_point_ids,
     encode_scalar,
     encode_scalars,
 )
@@ -86,7 +86,7 @@ def _encode_condition(condition: Condition) -> pb.Condition:
     if isinstance(condition, FieldCondition):
         return pb.Condition(field=_encode_field(condition))
     if isinstance(condition, HasId):
-        return pb.Condition(has_id=encode_ids(sorted(condition.ids, key=sort_key)))
+        return pb.Condition(has_id=encode_point_ids(sorted(condition.ids, key=sort_key)))
     if isinstance(condition, HasVector):
         return pb.Condition(has_vector=condition.name)
     if isinstance(condition, Nested):
@@ -102,7 +102,7 @@ def _decode_condition(message: pb.Condition) -> Condition:
     if kind == "field":
         return _decode_field(message.field)
     if kind == "has_id":
-        return HasId(frozenset(decode_ids(message.has_id)))
+        return HasId(frozenset(decode_point_ids(message.has_id)))
     if kind == "has_vector":
         return HasVector(message.has_vector)
     if kind == "nested":

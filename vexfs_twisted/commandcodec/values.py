@@ -17,7 +17,7 @@ _INTEGER_BYTES = 8
 _UUID_BYTES = 16
 
 
-def encode_ids(ids: Sequence[PointId]) -> pb.PointIds:
+def encode_point_ids(ids: Sequence[PointId]) -> pb.PointIds:
     """Ids in their order. Raises ValueError for what is no id."""
     uuids = [point_id for point_id in ids if isinstance(point_id, str)]
     integers = ids if not uuids else [i for i in ids if not isinstance(i, str)]
@@ -32,8 +32,8 @@ def encode_ids(ids: Sequence[PointId]) -> pb.PointIds:
     return message
 
 
-def decode_ids(message: pb.PointIds) -> list[PointId]:
-    """The inverse of `encode_ids`."""
+def decode_point_ids(message: pb.PointIds) -> list[PointId]:
+    """The inverse of `encode_point_ids`."""
     if len(message.integers) % _INTEGER_BYTES or len(message.uuids) % _UUID_BYTES:
         raise UndecodableCommand("ids that are cut off")
     integers: list[PointId] = np.frombuffer(message.integers, "<u8").tolist()

@@ -133,12 +133,12 @@ class Checkpoints:
 
 
 def _is_of_use(column: Column, state: CollectionState) -> bool:
-    is_followed = state.touches.begin <= column.operation <= state.next_operation
+    is_followed = state.payload_changes.begin <= column.operation <= state.next_operation
     return is_followed and column.next_row <= state.next_row
 
 
 def _is_far(state: CollectionState, standing: _Standing) -> bool:
-    touched = state.touches.most_since(standing.operation)
+    touched = state.payload_changes.most_since(standing.operation)
     if touched is None:
         return True
     changes = state.next_row - standing.next_row + touched

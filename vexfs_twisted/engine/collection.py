@@ -203,10 +203,10 @@ class Collection:
             yield snapshot
 
     def is_optimizer_due(self) -> bool:
-        """Whether there is enough for `upkeep` to do. Answers from memory at once."""
+        """Whether there is enough for `optimize` to do. Answers from memory at once."""
         return self.optimizer_due_in() == 0
 
-    def upkeep(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+    def optimize(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Do all that is due of what makes reads and the next opening faster.
 
         No answer changes by it but in how near approximate search comes. Reads and writes go on
@@ -223,7 +223,7 @@ class Collection:
         return 0.0 if self.is_checkpoint_due() else self._optimizer.due_in()
 
     def optimizer_step(self) -> None:
-        """Do one of the things that `upkeep` does, the most urgent."""
+        """Do one of the things that `optimize` does, the most urgent."""
         if self.is_checkpoint_due():
             self.checkpoint()
             return
@@ -231,7 +231,7 @@ class Collection:
             self._optimizer.work(at_most=1)
 
     def stop_optimizer(self) -> None:
-        """Have upkeep that is under way end soon, and none begin. Returns at once."""
+        """Ask the optimizer to stop soon and not to start again. Does not wait."""
         self._optimizer.stop()
 
     def is_checkpoint_due(self) -> bool:

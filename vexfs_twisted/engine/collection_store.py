@@ -301,8 +301,8 @@ class CollectionStore:
                 )
             live = read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows)
             fields = read_fields(transaction, tables)
-            touches = read_payload_changes(transaction, tables, counters.touches_begin)
-            parts = config, rows, counters.next_operation, live, spaces, fields, touches
+            payload_changes = read_payload_changes(transaction, tables, counters.touches_begin)
+            parts = config, rows, counters.next_operation, live, spaces, fields, payload_changes
             return transaction.id(), CollectionState(
                 *parts, counters.last_command, counters.next_slot
             )

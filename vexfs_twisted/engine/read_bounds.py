@@ -58,10 +58,10 @@ class ReadBounds:
     it yields the GIL about every millisecond, before the interpreter enforces it.
     """
 
-    __slots__ = ("_allowances", "_begun", "_is_short", "_look_at", "_outer", "_share", "_worked")
+    __slots__ = ("_begun", "_contexts", "_is_short", "_look_at", "_outer", "_share", "_worked")
 
     def __init__(self, contexts: Sequence[ReadContext], *, is_short: bool) -> None:
-        self._allowances = contexts
+        self._contexts = contexts
         self._is_short = is_short
 
     def __enter__(self) -> None:
@@ -72,7 +72,7 @@ class ReadBounds:
         self._look_at = now + _YIELD_S
         if self._is_short:
             self._worked = thread_time()
-            self._share = sum(context.short_work for context in self._allowances)
+            self._share = sum(context.short_work for context in self._contexts)
             self._look_at = now + self._share
         self.check()
         self._outer = _thread.bounds
@@ -90,18 +90,18 @@ class ReadBounds:
             if worked > _MOMENT_S:
                 # For very short work wall time will do: thread_time is more expensive to call.
                 worked = thread_time() - self._worked
-            each = worked / len(self._allowances)
-            for context in self._allowances:
+            each = worked / len(self._contexts)
+            for context in self._contexts:
                 context.short_work = max(context.short_work - each, 0.0)
 
     def check(self) -> None:
         """Raise the reason if the work must stop; see `checkpoint`."""
         now = monotonic()
-        for context in self._allowances:
+        for context in self._contexts:
             if not context.is_over(now):
                 break
         else:
-            raise self._allowances[0].end()
+            raise self._contexts[0].end()
         if now >= self._look_at:
             self._look(now)
 
@@ -128,16 +128,16 @@ class ReadBoundsOfEach:
     """
 
     def __init__(self, contexts: Sequence[ReadContext] = (), *, is_short: bool = False) -> None:
-        self._allowances = contexts
+        self._contexts = contexts
         self._is_short = is_short
 
     def of(self, positions: Sequence[int]) -> AbstractContextManager[None]:
         """The context manager for work that is done for the queries at these positions."""
-        if not self._allowances:
+        if not self._contexts:
             return nullcontext()
         if len(positions) == 1:
-            return ReadBounds([self._allowances[positions[0]]], is_short=self._is_short)
-        own = dict.fromkeys([self._allowances[position] for position in positions])
+            return ReadBounds([self._contexts[positions[0]]], is_short=self._is_short)
+        own = dict.fromkeys([self._contexts[position] for position in positions])
         return ReadBounds(list(own), is_short=self._is_short)
 
 

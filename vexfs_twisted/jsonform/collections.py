@@ -79,13 +79,13 @@ def config_from_json(value: dict[str, Any]) -> CollectionConfig:
     return _CONVERTER.structure({**value, "params": params}, CollectionConfig)
 
 
-def dump_config(config: CollectionConfig) -> bytes:
+def dump_collection_config(config: CollectionConfig) -> bytes:
     """`config` as JSON bytes, to be kept."""
     return orjson.dumps(config_to_json(config))
 
 
-def load_config(data: bytes) -> CollectionConfig:
-    """The inverse of `dump_config`."""
+def load_collection_config(data: bytes) -> CollectionConfig:
+    """The inverse of `dump_collection_config`."""
     return config_from_json(orjson.loads(data))
 
 

@@ -56,7 +56,7 @@ class ReadContext:
         self.is_cancelled = True
 
     def step(self) -> ReadContext:
-        """The allowance of the next step, which begins now and ends with this one at the latest."""
+        """The context of the next step, which begins now and ends with this one at the latest."""
         return ReadContext(self._step_seconds, parent=self)
 
     def is_over(self, now: float) -> bool:
@@ -66,7 +66,7 @@ class ReadContext:
         return self._parent is not None and self._parent.is_over(now)
 
     def end(self) -> TimedOut | Cancelled:
-        """What a read raises whose allowance is over."""
+        """What a read raises whose context is over."""
         if self.is_cancelled:
             return Cancelled()
         if self._parent is not None and self._parent.is_over(monotonic()):

@@ -61,7 +61,7 @@ def read_update_parameters(arguments: Arguments) -> UpdateParameters:
     """The parameters of an update. `ordering` is checked; one node has but one order."""
     if not arguments:
         return UpdateParameters()
-    ordering = _only(arguments, "ordering")
+    ordering = _single_value(arguments, "ordering")
     if ordering is not None and ordering not in _ORDERINGS:
         expected = ", ".join(f"`{name}`" for name in _ORDERINGS)
         raise QueryFormatError(f"unknown variant `{ordering}`, expected one of {expected}")
@@ -72,7 +72,7 @@ def read_read_parameters(arguments: Arguments) -> int | None:
     """The time limit of a read, in seconds. `consistency` is checked; one node is consistent."""
     if not arguments:
         return None
-    _check_consistency(_only(arguments, "consistency"))
+    _check_consistency(_single_value(arguments, "consistency"))
     timeout = _read_unsigned(arguments, "timeout")
     if timeout == 0:
         raise QueryFormatError("invalid value: integer `0`, expected a nonzero u64")
@@ -81,7 +81,7 @@ def read_read_parameters(arguments: Arguments) -> int | None:
 
 def read_report_parameters(arguments: Arguments) -> ReportParameters:
     """The parameters of a report of optimizations."""
-    parts = (_only(arguments, "with") or "").split(",")
+    parts = (_single_value(arguments, "with") or "").split(",")
     wanted = frozenset(part.strip() for part in parts) - {""}
     for part in sorted(wanted.difference(_REPORT_PARTS)):
         raise BadInput(f"Unknown field in 'with' parameter: {part}")
@@ -110,13 +110,13 @@ def _check_consistency(text: str | None) -> None:
 
 
 def _read_wait(arguments: Arguments) -> bool:
-    wait = _only(arguments, "wait")
+    wait = _single_value(arguments, "wait")
     if wait not in (None, "true", "false"):
         raise QueryFormatError("provided string was not `true` or `false`")
     return wait == "true"
 
 
-def _only(arguments: Arguments, name: str) -> str | None:
+def _single_value(arguments: Arguments, name: str) -> str | None:
     """The value of a parameter, None where it is absent."""
     values = arguments.get(name.encode())
     if not values:
@@ -127,7 +127,7 @@ def _only(arguments: Arguments, name: str) -> str | None:
 
 
 def _read_unsigned(arguments: Arguments, name: str) -> int | None:
-    text = _only(arguments, name)
+    text = _single_value(arguments, name)
     return None if text is None else _unsigned(text)
 
 

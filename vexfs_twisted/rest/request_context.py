@@ -28,10 +28,10 @@ from .responses.rows import (
     HeldRows,
     RowSource,
     encode_lists,
-    encode_rows,
     estimated_size,
     is_large,
     rows_in,
+    rows_to_json,
 )
 from .threads import THREAD_FROM_BYTES, RunInThread
 
@@ -132,5 +132,5 @@ class RequestContext:
 
     def _encoded(self, rows: Sequence[R], encode: Callable[[R], Any]) -> Deferred[bytes]:
         if estimated_size(rows) < THREAD_FROM_BYTES:
-            return succeed(encode_rows(rows, encode))
-        return self.run_in_thread(encode_rows, rows, encode)
+            return succeed(rows_to_json(rows, encode))
+        return self.run_in_thread(rows_to_json, rows, encode)

@@ -41,7 +41,7 @@ class _Symbols:
         return getattr(POOL, name)
 
 
-def handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpcHandler]:
+def reflection_handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpcHandler]:
     """Handlers that list exactly `public_services`, full names."""
     servicer = reflection.ReflectionServicer(public_services, pool=cast(Any, _Symbols()))
     # It is an async generator; the type stubs are wrong.

@@ -25,7 +25,7 @@ from . import reflection
 from .bridge import Bridge
 from .health import Health
 from .middleware import UnknownMethods
-from .services import handlers, public_services
+from .services import public_services, service_handlers
 from .settings import RpcSettings
 from .wire import Wire
 
@@ -164,8 +164,8 @@ class _Run:
         wire = Wire(bridge, self._chain, self._settings, self._reservations)
         wire.start()
         server = grpc.aio.server(options=self._settings.channel_options())
-        server.add_generic_rpc_handlers(handlers(wire))
-        server.add_generic_rpc_handlers(reflection.handlers(public_services(), wire))
+        server.add_generic_rpc_handlers(service_handlers(wire))
+        server.add_generic_rpc_handlers(reflection.reflection_handlers(public_services(), wire))
         health = Health(wire)
         server.add_generic_rpc_handlers([health.handlers()])
         server.add_generic_rpc_handlers([UnknownMethods(wire)])

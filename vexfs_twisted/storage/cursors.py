@@ -59,11 +59,11 @@ class _StoredCursor(Generic[P]):
     def __init__(self, cursors: Cursors, cursor: Cursor[P], context: ReadContext) -> None:
         self._cursors = cursors
         self._cursor = cursor
-        self._allowance = context
+        self._context = context
 
     def next(self, points: int, size: int) -> Deferred[Batch[P] | None]:
         """See BatchCursor."""
-        return self._cursors.run(self._allowance, lambda: self._cursor.next(points, size))
+        return self._cursors.run(self._context, lambda: self._cursor.next(points, size))
 
     def close(self) -> None:
         """See BatchCursor."""

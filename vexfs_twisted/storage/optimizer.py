@@ -47,7 +47,7 @@ class RunsCalls(Protocol):
 
 
 class OptimizerQueue:
-    """Has the upkeep of collections done in a pool of its own, out of the way of reads and commits.
+    """Runs the optimizer of collections in a pool of its own, out of the way of reads and commits.
 
     The pool says how many collections are seen to at a time; of one, never more than one call is
     waiting or under way, and it does one thing, so that the others have their turn. All methods are
@@ -109,9 +109,11 @@ class OptimizerQueue:
         del self._jobs[collection]
         error = failure.value
         if isinstance(error, StorageFull):
-            log.warning("upkeep waits for room on the device", collection=collection.name)
+            log.warning(
+                "the optimizer waits for free space on the device", collection=collection.name
+            )
         elif error is not None and not isinstance(explained(error), CancelledError | DomainError):
-            log.error("upkeep failed", collection=collection.name, exc_info=error)
+            log.error("the optimizer failed", collection=collection.name, exc_info=error)
         if collection.optimizer_due_in():
             self.attend(collection)
 

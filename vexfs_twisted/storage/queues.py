@@ -89,7 +89,7 @@ class CollectionQueues:
         return self._retrieves.submit(request, context)
 
     def _query(self, request: Query, context: ReadContext) -> Deferred[Sequence[ScoredPoint]]:
-        return self._queries.submit([request], context).addCallback(_only)
+        return self._queries.submit([request], context).addCallback(_single_answer)
 
     def _query_batch(self, request: QueryBatch, context: ReadContext) -> Deferred[QueryAnswers]:
         return self._queries.submit(request.queries, context)
@@ -118,7 +118,7 @@ class CollectionQueues:
         own = [context for batch, context in pairs for _ in batch]
         bounds = ReadBoundsOfEach(own, is_short=is_short)
         answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
-        return [_whole(list(islice(answers, len(batch)))) for batch in batches]
+        return [_all_or_error(list(islice(answers, len(batch)))) for batch in batches]
 
 
 def _kind_of(batch: Queries) -> int:
@@ -148,11 +148,11 @@ def _sum(sizes: Sequence[int | None]) -> int | None:
     return sum(bounded) if len(bounded) == len(sizes) else None
 
 
-def _only(answers: QueryAnswers) -> Sequence[ScoredPoint]:
+def _single_answer(answers: QueryAnswers) -> Sequence[ScoredPoint]:
     return answers[0]
 
 
-def _whole(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:
+def _all_or_error(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:
     found: QueryAnswers = []
     for answer in answers:
         if isinstance(answer, Exception):

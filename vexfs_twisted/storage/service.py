@@ -31,7 +31,7 @@ from .queues import CollectionQueues
 from .read_pools import ReadPools
 
 _WRITER_THREADS = 2
-_UPKEEP_THREADS = 1
+_OPTIMIZER_THREADS = 1
 
 
 def _reader_threads() -> int:
@@ -45,8 +45,8 @@ class StorageService(AsyncService):
     Reads run in threads of their own, so a commit that waits for the disk holds up no search, and
     long ones run apart from short ones. All commands of one collection, changes of its
     configuration among them, go through its CollectionWriter, one group at a time. Once it is open,
-    and after every commit, a collection gets the upkeep that is due. `mirror`, if there is one, is
-    told of the same, and of deletions.
+    and after every commit, the optimizer of a collection runs when it is due. `mirror`, if there is
+    one, is told of the same, and of deletions.
 
     Threads and files exist only between startService and stopService.
     """
@@ -65,7 +65,7 @@ class StorageService(AsyncService):
         self._readers = ReadPools(_reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._optimizer = OptimizerQueue(
-            WorkerPool("upkeep", _UPKEEP_THREADS, call_in_reactor), clock
+            WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock
         )
         self._cursors = Cursors(self._readers)
         self._queues: dict[str, CollectionQueues] = {}

@@ -54,7 +54,7 @@ class CollectionWriter:
 
         Cancelling the Deferred only stops the waiting: the command is carried out.
         """
-        return self.submit_batch([command]).addCallback(_only)
+        return self.submit_batch([command]).addCallback(_single_operation)
 
     def submit_batch(self, commands: Sequence[Command]) -> Deferred[list[int]]:
         """Queue commands as `submit` does, to be carried out one after the other in one commit.
@@ -135,6 +135,6 @@ def _operations(outcomes: list[Outcome]) -> list[int]:
     return operations
 
 
-def _only(operations: list[int]) -> int:
+def _single_operation(operations: list[int]) -> int:
     (operation,) = operations
     return operation

@@ -39,7 +39,7 @@ class Outgoing(Generic[P]):
         self.opened: Deferred[Outgoing[P]] = Deferred(lambda _: self.close())
         self.over: Deferred[None] = Deferred()
         self._open_cursor = open_cursor
-        self._allowance = context or ReadContext()
+        self._context = context or ReadContext()
         self._budget = budget
         self._settings = settings
         self._cursor: BatchCursor[P] | None = None
@@ -74,7 +74,7 @@ class Outgoing(Generic[P]):
             return
         self._is_over = True
         self._end = Failure(reason)
-        self._allowance.cancel()
+        self._context.cancel()
         self._give_back_lent()
         while self._outbox:
             self._outbox.popleft()[1].release()

@@ -24,9 +24,9 @@ class CollectionState:
     """The state of a collection in memory as of one commit. Immutable and thread-safe.
 
     `spaces` maps the names of the dense vectors. `fields` are the declared payload indexes under
-    their paths as spelled; `touches` are payloads that changed in rows that are older; `columns` is
-    the cache of columns that all states of the collection share; `last_command` is the number of
-    the last command applied.
+    their paths as spelled; `payload_changes` tells which rows had their payload changed in place;
+    `columns` is the cache of columns that all states of the collection share; `last_command` is the
+    number of the last command applied.
     """
 
     config: CollectionConfig
@@ -35,7 +35,7 @@ class CollectionState:
     live: Bitmap
     spaces: Mapping[str, VectorSpace]
     fields: Mapping[str, FieldSchema]
-    touches: PayloadChangelog
+    payload_changes: PayloadChangelog
     last_command: int
     next_slot: int
     columns: ColumnCache = field(factory=ColumnCache, eq=False)
@@ -75,7 +75,7 @@ class Snapshot:
             state.next_operation,
             state.next_row,
             state.live,
-            state.touches,
+            state.payload_changes,
             self.tables,
             self.is_uncommitted,
         )

@@ -156,7 +156,7 @@ class ColumnCache:
         with self._lock:
             for path in paths:
                 column = self._columns.get(path)
-                if column is None or column.operation < snapshot.touches.begin:
+                if column is None or column.operation < snapshot.payload_changes.begin:
                     continue
                 if column.operation > snapshot.operation:
                     return None

@@ -21,18 +21,18 @@ _LEAST_ROOM = 4096
 
 @frozen(eq=False)
 class _Heads:
-    """The cached kinds, ids and versions by row number, as of the payload changelog `touches`."""
+    """The cached kinds, ids and versions by row number, as of a payload changelog."""
 
-    touches: PayloadChangelog
+    payload_changes: PayloadChangelog
     kinds: NDArray[np.uint8]
     ids: Numbers
     versions: Numbers
 
     @classmethod
-    def unknown(cls, touches: PayloadChangelog, room: int) -> _Heads:
+    def unknown(cls, payload_changes: PayloadChangelog, room: int) -> _Heads:
         """An empty cache for `room` rows; takes no memory until rows are learned."""
         numbers = (rows_of_zeros(room, "u8") for _ in range(2))
-        return cls(touches, rows_of_zeros(room, "u1"), *numbers)
+        return cls(payload_changes, rows_of_zeros(room, "u1"), *numbers)
 
     def take(self, old: _Heads, live: Bitmap) -> None:
         """Copy the entries of live rows; dead rows then take no memory any more."""
@@ -66,11 +66,11 @@ class HeadCache:
 
     def _at(self, snapshot: RowSnapshot) -> _Heads:
         heads = self._heads
-        is_outdated = heads.touches is not snapshot.touches
+        is_outdated = heads.payload_changes is not snapshot.payload_changes
         if is_outdated or len(heads.kinds) < snapshot.next_row:
             old = heads
             room = snapshot.next_row + max(2 * snapshot.live.count, _LEAST_ROOM)
-            heads = _Heads.unknown(snapshot.touches, room)
+            heads = _Heads.unknown(snapshot.payload_changes, room)
             if not is_outdated:
                 heads.take(old, snapshot.live)
             self._heads = heads

@@ -20,7 +20,7 @@ class RowSnapshot:
     operation: int
     next_row: int
     live: Bitmap
-    touches: PayloadChangelog
+    payload_changes: PayloadChangelog
     tables: TableReader = field(eq=False)
     is_uncommitted: bool = False
 
@@ -35,7 +35,7 @@ class RowSnapshot:
         """
         if operation == self.operation and not self.is_uncommitted:
             return _NO_ROWS
-        touched = self.touches.since(operation)
+        touched = self.payload_changes.since(operation)
         if touched is None:
             return None
         rows = np.concatenate((touched[touched < next_row], np.arange(next_row, self.next_row)))

@@ -14,7 +14,7 @@ from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
 from ...model.payload_index import TextOptions
 from ..storage.bitmap import Rows
 from ..storage.row_sets import Mask
-from ..text.predicates import has_phrase, reader_of
+from ..text.predicates import has_phrase, text_reader_of
 from .postings import NOTHING, ListedRows, Postings, TestedRows, intersection, union
 from .sorted_values import SortedValues
 
@@ -39,7 +39,7 @@ class TextPostings:
     @classmethod
     def of(cls, options: TextOptions, terms: Sequence[str], strings: SortedValues) -> TextPostings:
         """Tokenize `strings`; `terms` are distinct, and each is tokenized once."""
-        batch = reader_of(options).tokens_of_many(terms)
+        batch = text_reader_of(options).tokens_of_many(terms)
         numbers = {token: number for number, token in enumerate(batch.vocabulary)}
         counts = np.diff(batch.offsets)[strings.values]
         # The tokens of all strings concatenated, each with the row of its string.
@@ -70,7 +70,7 @@ class TextPostings:
 
     def satisfying(self, predicate: TextMatch) -> Postings:
         """The rows whose strings satisfy `predicate`."""
-        reader = reader_of(self.options)
+        reader = text_reader_of(self.options)
         if isinstance(predicate, MatchPhrase):
             phrase = reader.phrase_tokens(predicate.text) if self.options.phrase_matching else []
             return self._with_phrase(phrase)
@@ -107,7 +107,7 @@ class TextPostings:
 
     def _phrase_mask(self, phrase: list[str], rows: Rows) -> Mask:
         """Which of `rows`, ascending, have a string with that phrase."""
-        reader, strings = reader_of(self.options), self.strings
+        reader, strings = text_reader_of(self.options), self.strings
         places = np.flatnonzero(np.isin(strings.rows, rows, kind="table"))
         codes, of_place = np.unique(strings.values[places], return_inverse=True)
         is_found = [has_phrase(reader, self.terms[code], phrase) for code in codes.tolist()]

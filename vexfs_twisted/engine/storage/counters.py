@@ -10,7 +10,7 @@ import lmdb
 import orjson
 from attrs import frozen
 
-from ...jsonform.collections import dump_config, load_config
+from ...jsonform.collections import dump_collection_config, load_collection_config
 from ...jsonform.payload_index import field_schema_to_json, read_field_schema
 from ...model.collection import CollectionConfig
 from ...model.payload_index import FieldSchema
@@ -40,8 +40,8 @@ class Counters:
     """The counters of a collection.
 
     Row numbers, operation ids and the numbers of slots are never given out twice. The payload
-    changelog is complete from operation `touches_begin` on. `last_command` numbers the commands
-    applied, from 1.
+    changelog is complete from operation `touches_begin` on (the name on disk). `last_command`
+    numbers the commands applied, from 1.
     """
 
     next_row: int = 0
@@ -79,13 +79,13 @@ def read_config(transaction: Transaction, tables: Tables, path: Path) -> Collect
     data = transaction.get(_CONFIG, db=tables.meta)
     if data is None:
         raise UnknownFormat(path, "no configuration")
-    return load_config(data)
+    return load_collection_config(data)
 
 
 def write_config(transaction: Transaction, tables: Tables, config: CollectionConfig) -> None:
     """Write the configuration and the format version."""
     transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=tables.meta)
-    transaction.put(_CONFIG, dump_config(config), db=tables.meta)
+    transaction.put(_CONFIG, dump_collection_config(config), db=tables.meta)
 
 
 def read_counters(transaction: Transaction, tables: Tables) -> Counters:

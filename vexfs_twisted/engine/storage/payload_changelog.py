@@ -38,48 +38,48 @@ class PayloadChangelog:
     """
 
     begin: int
-    touches: tuple[PayloadChange, ...] = ()
+    changes: tuple[PayloadChange, ...] = ()
 
     def since(self, operation: int) -> Rows | None:
         """The rows, ascending, changed by this operation or later; None before `begin`."""
         if operation < self.begin:
             return None
-        later = [touch.rows for touch in self.touches if touch.operation >= operation]
+        later = [change.rows for change in self.changes if change.operation >= operation]
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *later]))
 
     def most_since(self, operation: int) -> int | None:
         """An upper bound for the length of `since`, which is cheaper; None before `begin`."""
         if operation < self.begin:
             return None
-        return sum(len(touch.rows) for touch in self.touches if touch.operation >= operation)
+        return sum(len(change.rows) for change in self.changes if change.operation >= operation)
 
-    def extended(self, touch: PayloadChange) -> PayloadChangelog:
+    def extended(self, change: PayloadChange) -> PayloadChangelog:
         """The log with a newer change appended, compacted and trimmed to its limits."""
-        kept = (*self.touches, touch)
+        kept = (*self.changes, change)
         if len(kept) > _MOST_ENTRIES:
             kept = tuple(_thinned(kept))
-        begin, rows = self.begin, sum(len(touch.rows) for touch in kept)
+        begin, rows = self.begin, sum(len(change.rows) for change in kept)
         while rows > _MOST_ROWS:
             begin, rows = kept[0].operation + 1, rows - len(kept[0].rows)
             kept = kept[1:]
         return PayloadChangelog(begin, kept)
 
 
-def _thinned(touches: Sequence[PayloadChange]) -> Iterator[PayloadChange]:
+def _thinned(changes: Sequence[PayloadChange]) -> Iterator[PayloadChange]:
     """Compact the log: joins neighbours that together have few rows compared to all newer ones.
 
     The number of entries left is proportional to the logarithm of the number of rows.
     """
-    newer = sum(len(touch.rows) for touch in touches)
+    newer = sum(len(change.rows) for change in changes)
     group: list[PayloadChange] = []
     size = 0
-    for touch in touches:
-        newer -= len(touch.rows)
-        size += len(touch.rows)
+    for change in changes:
+        newer -= len(change.rows)
+        size += len(change.rows)
         if group and size * _FEW > newer:
             yield _together(group)
-            group, size = [], len(touch.rows)
-        group.append(touch)
+            group, size = [], len(change.rows)
+        group.append(change)
     yield _together(group)
 
 
@@ -87,5 +87,5 @@ def _together(group: Sequence[PayloadChange]) -> PayloadChange:
     if len(group) == 1:
         return group[0]
     return PayloadChange(
-        group[-1].operation, np.unique(np.concatenate([touch.rows for touch in group]))
+        group[-1].operation, np.unique(np.concatenate([change.rows for change in group]))
     )

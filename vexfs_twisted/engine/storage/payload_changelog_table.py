@@ -21,9 +21,9 @@ _HEAD = Struct("<QB")
 
 def read_payload_changes(transaction: Transaction, tables: Tables, begin: int) -> PayloadChangelog:
     """Read the log, which is complete from operation `begin` on."""
-    with transaction.cursor(tables.touches) as cursor:
-        touches = [PayloadChange(_KEY.unpack(key)[0], _decoded(value)) for key, value in cursor]
-    return PayloadChangelog(begin, tuple(touches))
+    with transaction.cursor(tables.payload_changes) as cursor:
+        changes = [PayloadChange(_KEY.unpack(key)[0], _decoded(value)) for key, value in cursor]
+    return PayloadChangelog(begin, tuple(changes))
 
 
 def write_payload_changes(
@@ -32,13 +32,13 @@ def write_payload_changes(
     """Replace the log `before`, which is in the table, by `after`; writes the difference only."""
     if after is before:
         return
-    known = {touch.operation: touch for touch in before.touches}
-    for touch in after.touches:
-        if known.pop(touch.operation, None) is not touch:
-            value = _encoded(touch.rows)
-            transaction.put(_KEY.pack(touch.operation), value, db=tables.touches)
+    known = {change.operation: change for change in before.changes}
+    for change in after.changes:
+        if known.pop(change.operation, None) is not change:
+            value = _encoded(change.rows)
+            transaction.put(_KEY.pack(change.operation), value, db=tables.payload_changes)
     for operation in known:
-        transaction.delete(_KEY.pack(operation), db=tables.touches)
+        transaction.delete(_KEY.pack(operation), db=tables.payload_changes)
 
 
 def _encoded(rows: Rows) -> bytes:

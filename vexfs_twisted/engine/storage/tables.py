@@ -44,7 +44,7 @@ class Tables:
     points: lmdb._Database
     rows: lmdb._Database
     bits: lmdb._Database
-    touches: lmdb._Database
+    payload_changes: lmdb._Database
     outcomes: lmdb._Database
 
 

@@ -15,7 +15,7 @@ StringsTest = Callable[[Iterable[str]], bool]
 
 
 @lru_cache(maxsize=16)
-def reader_of(options: TextOptions) -> TextReader:
+def text_reader_of(options: TextOptions) -> TextReader:
     """The reader for these options, cached together with its words."""
     return TextReader(options)
 
@@ -26,7 +26,7 @@ def indexed_text_test(options: TextOptions, predicate: TextMatch) -> StringsTest
     The words of a MatchText may be spread over several strings, those of a phrase may not. Phrases
     match only if the index has `phrase_matching`.
     """
-    reader = reader_of(options)
+    reader = text_reader_of(options)
     if isinstance(predicate, MatchPhrase):
         phrase = reader.phrase_tokens(predicate.text) if options.phrase_matching else []
         return lambda texts: any(has_phrase(reader, text, phrase) for text in texts)

@@ -43,7 +43,7 @@ class PointBatch:
         self._state = state
         self._transaction = transaction
         self._tables = tables
-        self._touches = state.touches
+        self._payload_changes = state.payload_changes
         self._live = BitmapBuilder(state.live)
         self.next_row = state.next_row
         self.reader = TableReader(transaction, tables)
@@ -137,7 +137,9 @@ class PointBatch:
     def touch(self, operation: int, rows: Rows) -> None:
         """Note that `operation` has changed the payloads of `rows`, distinct and in any order."""
         if len(rows):
-            self._touches = self._touches.extended(PayloadChange(operation, np.sort(rows)))
+            self._payload_changes = self._payload_changes.extended(
+                PayloadChange(operation, np.sort(rows))
+            )
 
     def add_space(self, name: str, space: VectorSpace, storage: VectorStorage) -> None:
         """Have vectors of a new name, of which no point has one."""
@@ -152,7 +154,9 @@ class PointBatch:
     def finish(self) -> None:
         """Sync the vectors, and write the bitmaps and the log of payload changes."""
         write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
-        write_payload_changes(self._transaction, self._tables, self._state.touches, self._touches)
+        write_payload_changes(
+            self._transaction, self._tables, self._state.payload_changes, self._payload_changes
+        )
         for space in self.spaces.values():
             write_changes(self._transaction, self._tables, space.slot, space.present)
             space.sync()
@@ -165,7 +169,7 @@ class PointBatch:
             next_row=rows,
             live=self._live.freeze(rows),
             spaces={name: space.freeze(rows) for name, space in self.spaces.items()},
-            touches=self._touches,
+            payload_changes=self._payload_changes,
         )
 
     def _snapshot(self) -> Snapshot:

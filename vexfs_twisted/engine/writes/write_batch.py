@@ -223,7 +223,7 @@ def _state_of(state: CollectionState) -> Counters:
         next_row=state.next_row,
         next_operation=state.next_operation,
         slots=slots,
-        touches_begin=state.touches.begin,
+        touches_begin=state.payload_changes.begin,
         last_command=state.last_command,
         next_slot=state.next_slot,
     )

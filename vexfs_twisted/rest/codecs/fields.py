@@ -45,7 +45,7 @@ def read_list(value: Any) -> list[Any]:
     return value
 
 
-def in_slices(values: list[T]) -> Iterator[list[T]]:
+def slices_of(values: list[T]) -> Iterator[list[T]]:
     """A list in parts: what goes through all of it in one call holds the GIL for as long."""
     for start in range(0, len(values), _SLICE_VALUES):
         yield values[start : start + _SLICE_VALUES]
@@ -54,7 +54,7 @@ def in_slices(values: list[T]) -> Iterator[list[T]]:
 def set_of(values: list[T]) -> frozenset[T]:
     """The values as a set, made in slices."""
     found: set[T] = set()
-    for part in in_slices(values):
+    for part in slices_of(values):
         found.update(part)
     return frozenset(found)
 

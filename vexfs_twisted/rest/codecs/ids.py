@@ -7,7 +7,7 @@ from typing import Any
 from ...jsonform.converter import describe
 from ...model.errors import BadInput, FormatError
 from ...model.ids import PointId, canonical_uuid, parse_point_id
-from .fields import in_slices, read_list
+from .fields import read_list, slices_of
 
 
 def read_id(value: Any) -> PointId:
@@ -28,7 +28,7 @@ def read_id(value: Any) -> PointId:
 def read_ids(value: Any) -> list[PointId]:
     """A list of point ids. Lists of integers only, the common case, are checked in bulk."""
     values = read_list(value)
-    if all(map(_are_integers, in_slices(values))):
+    if all(map(_are_integers, slices_of(values))):
         return values
     return [read_id(item) for item in values]
 

@@ -95,7 +95,7 @@ async def opened(stream: Deferred[OutgoingStream[P]]) -> OutgoingStream[P] | Non
         return None
 
 
-def encode_rows(
+def rows_to_json(
     rows: Sequence[R], encode: Callable[[R], Any], piece_bytes: int = PIECE_BYTES
 ) -> bytes:
     """The rows as a JSON array, written in pieces of roughly `piece_bytes`. In any thread."""
@@ -109,7 +109,7 @@ def encode_lists(
     lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
 ) -> list[tuple[Sequence[R], bytes | None]]:
     """Each of the lists with its JSON array, but for large ones. In any thread."""
-    return [(rows, None if is_large(rows) else encode_rows(rows, encode)) for rows in lists]
+    return [(rows, None if is_large(rows) else rows_to_json(rows, encode)) for rows in lists]
 
 
 def is_large(rows: Sequence[Any]) -> bool:

@@ -16,7 +16,7 @@ from ...model.collection import (
 )
 from ...model.errors import MalformedMessage
 from ..generated import collections_pb2 as pb
-from .configs import write_config
+from .configs import write_collection_config
 from .indexes import write_field_info
 
 _STATUSES: Mapping[CollectionStatus, int] = {
@@ -40,7 +40,7 @@ def write_info(info: CollectionInfo) -> pb.GetCollectionInfoResponse:
     result.indexed_vectors_count = info.indexed_vectors_count
     result.update_queue.SetInParent()
     result.update_queue.length = info.update_queue_length
-    write_config(info.config, result.config)
+    write_collection_config(info.config, result.config)
     for field, field_info in info.payload_schema.items():
         write_field_info(field_info, result.payload_schema[field])
     return response

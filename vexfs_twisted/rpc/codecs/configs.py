@@ -154,7 +154,7 @@ def _read_strict_mode(message: pb.StrictModeConfig) -> StrictModeConfig:
     return StrictModeConfig(**parts)
 
 
-def write_config(config: CollectionConfig, message: pb.CollectionConfig) -> None:
+def write_collection_config(config: CollectionConfig, message: pb.CollectionConfig) -> None:
     """Put the whole configuration into `message`, in place.
 
     What was never set stays unset, but for the number of threads, which says that it is automatic.

@@ -23,7 +23,7 @@ _SERVICES: Mapping[str, Mapping[str, AnyMethod]] = {
 }
 
 
-def handlers(wire: Wire) -> list[grpc.GenericRpcHandler]:
+def service_handlers(wire: Wire) -> list[grpc.GenericRpcHandler]:
     """The handlers of all services."""
     return [
         handlers_of(POOL.FindServiceByName(name), methods, wire)

@@ -16,7 +16,7 @@ from ....model.collection_params import Distance
 from ...storage.bitmap import Rows
 from ..kernels import Matrix, faiss, threads_of_faiss
 from .coarse import Scale, closeness, holds_nearest, pad
-from .file import Coarse, GraphFacts, Origin, save_graph
+from .file import BuildParameters, Coarse, GraphFacts, save_graph
 from .graph import Graph
 from .links import no_links
 from .material import Material
@@ -135,9 +135,9 @@ class GraphBuilder:
         The range has all added rows, and may have others. No rows can be added afterwards. Raises
         StorageFull.
         """
-        origin = Origin(start, stop, self._options.m, self._options.ef_construct)
+        parameters = BuildParameters(start, stop, self._options.m, self._options.ef_construct)
         if not self._rows:
-            return save_graph(path, origin, no_links(self._m, stop - start), None)
+            return save_graph(path, parameters, no_links(self._m, stop - start), None)
         rows = np.concatenate(self._rows)
         scale = self._kept_scale(rows)
         codes = None if scale is None else codes_of(self._storage)
@@ -148,7 +148,7 @@ class GraphBuilder:
             codes = None if codes is None else codes[order]
         links = links_of(self._graph, self._m).scattered(rows - start, stop - start)
         coarse = None if scale is None or codes is None else Coarse(scale, codes)
-        return save_graph(path, origin, links, coarse)
+        return save_graph(path, parameters, links, coarse)
 
     def _add_chunk(self, rows: Rows) -> None:
         started = perf_counter()

@@ -98,7 +98,7 @@ class GraphFile:
 
 
 @frozen
-class Origin:
+class BuildParameters:
     """The range [start, stop) of rows that a graph is over, and its build options."""
 
     start: int
@@ -107,7 +107,9 @@ class Origin:
     ef_construct: int
 
 
-def save_graph(path: Path, origin: Origin, links: Links, coarse: Coarse | None) -> GraphFacts:
+def save_graph(
+    path: Path, parameters: BuildParameters, links: Links, coarse: Coarse | None
+) -> GraphFacts:
     """Write a graph durably. `links` are scattered; `coarse` has the copies of its nodes only.
 
     Raises StorageFull if the device is full, and then leaves no file behind.
@@ -115,7 +117,7 @@ def save_graph(path: Path, origin: Origin, links: Links, coarse: Coarse | None) 
     scale = np.zeros(0, dtype=_FLOAT) if coarse is None else coarse.scale.values
     neighbors = links.neighbors.astype(_SLOT, copy=False)
     head = _Head(
-        **asdict(origin),
+        **asdict(parameters),
         nodes=int(np.count_nonzero(links.levels)),
         links_m=links.m,
         entry=links.entry,
