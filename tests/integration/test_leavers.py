@@ -26,15 +26,20 @@ from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
 MEBIBYTE = 1024 * 1024
 POINTS = 10
 POINT_BYTES = 2 * MEBIBYTE
-CLIENTS = 30
+CLIENTS = 60
 SECONDS = 60.0
 
 LEFT = 40 * MEBIBYTE
-"""How much more than before may be held when all are gone; all answers would be 600 MiB."""
+"""How much more than before may be held when all are gone; all answers would be 1,200 MiB."""
 
-MOST = 400 * MEBIBYTE
-"""How much more than before may be held meanwhile: the budget, what is read and encoded by the
-threads at once, and what is about to be given back."""
+_BUDGET = 128 * MEBIBYTE
+_THREADS = 6
+_COPIES = 3
+
+MOST = _BUDGET + _THREADS * _COPIES * POINTS * POINT_BYTES
+"""How much more than before may be held meanwhile: the budget, and one answer for each thread that
+reads or encodes, of which there may be the values in the tables, the strings and the JSON. A client
+that leaves frees its share of the budget at once, while its read ends at its next step."""
 
 _WITHOUT_COLLECTOR = """
 import gc
