@@ -1,1 +1,1 @@
-"""The REST wire: JSON over HTTP on Klein, decoded, handed to the operations, and encoded."""
+"""The REST API: JSON over HTTP, routed by Klein to the operations."""

@@ -1,4 +1,4 @@
-"""Admits requests by their heads, while their bodies are still to come."""
+"""Admission of requests: accepts or refuses them by their headers, before their bodies arrive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .transport.request import ApiRequest
 
 @frozen
 class Admission:
-    """Admits requests, and opens streaming bodies for them. In the reactor thread."""
+    """Admits requests and opens streaming bodies for them. Used in the reactor thread only."""
 
     chain: MiddlewareChain
     settings: RestSettings
@@ -29,9 +29,10 @@ class Admission:
     def admit(
         self, route: Route, request: ApiRequest, length: int | None, headers: Headers
     ) -> PendingCall | Response:
-        """Let a request through whose body is still to come, or answer it, with `headers` more.
+        """Accept a request whose body has yet to arrive, or return the response that refuses it.
 
-        `length` is how long the body says it is.
+        `length` is the Content-Length in bytes, None without one; `headers` are added to the
+        response.
         """
         context = RestCallContext(self.chain, route.kind, request)
         try:
@@ -53,7 +54,11 @@ class Admission:
     def open_body(
         self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate
     ) -> StreamingBody:
-        """What takes a body to its consumer while it arrives."""
+        """The streaming body that passes `request`'s body to its consumer while it arrives.
+
+        `limit` bounds the decompressed body in bytes. Raises BadRequest for an unknown
+        Content-Encoding.
+        """
         consumer = body_format.consumer(_encoding(request), limit)
         lease = self.budget.lease(request, consumer.held)
         return StreamingBody(consumer, self.run_in_thread, gate, lease)

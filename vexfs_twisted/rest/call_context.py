@@ -1,4 +1,4 @@
-"""REST calls on their way through the middleware: what they are known by, and how they end."""
+"""The middleware's context of a REST call: its request id, method, peer and outcome."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _UNROUTED = Method("rest", "unrouted")
 
 
 class RestCallContext(CallContext):
-    """The call of one request. Belongs to the reactor thread.
+    """The call context of one request. Used in the reactor thread only.
 
-    The id of the call goes back to the client in a header. It is entered once: `begin` is for a
-    request that is let through before it is complete.
+    The id of the call is returned to the client in a header. `begin` enters the context before the
+    request is complete; a later `with` does not enter it a second time.
     """
 
     __slots__ = ("_is_begun",)
@@ -53,16 +53,19 @@ class RestCallContext(CallContext):
             self.begin()
 
     def begin(self) -> None:
-        """Let the call through, or raise what refuses it. Then it has to be left, or failed."""
+        """Enter the context. Raises the error of the middleware that refuses the call.
+
+        Once begun, it must be left by a `with` statement or by `fail`.
+        """
         super().__enter__()
         self._is_begun = True
 
     def fail(self, error: BaseException) -> None:
-        """End a call that has begun, and that comes to no endpoint."""
+        """End, with `error`, a call that has begun and that reaches no endpoint."""
         self.__exit__(type(error), error, None)
 
     def outcome_of(self, error: BaseException) -> str:
-        """See CallContext. A request is cancelled when its client is gone."""
+        """See CallContext. A request is cancelled when its client disconnects."""
         if isinstance(error, CancelledError):
             return CANCELLED
         if isinstance(error, HTTPException):
@@ -71,16 +74,17 @@ class RestCallContext(CallContext):
         return outcome_of(error)
 
     def answer_to(self, error: Exception, seconds: float, headers: Headers = ()) -> Response:
-        """How the request is answered that has raised `error`."""
+        """The response to a request that raised `error`, after `seconds` of work."""
         with bound(request_id=self.call.request_id):
             return error_response(error, seconds, headers)
 
 
 @define
 class PendingCall:
-    """A call that was let through by its head, and whose body is still arriving.
+    """A call that was admitted by its headers, and whose body is still arriving.
 
-    `body_format` is None where a body is dropped; `limit` is how many bytes the body may have.
+    `body_format` is None where the endpoint drops bodies; `limit` is the maximum size of the body,
+    in bytes.
     """
 
     context: RestCallContext
@@ -89,7 +93,7 @@ class PendingCall:
     body: StreamingBody | None = None
 
     def fail(self, error: BaseException) -> None:
-        """The call ends before its body does."""
+        """End the call with `error` before its body is complete."""
         self.context.fail(error)
         if self.body is not None:
             self.body.close()
@@ -98,7 +102,10 @@ class PendingCall:
 def refuse(
     chain: MiddlewareChain, request: Request, error: Exception, headers: Headers = ()
 ) -> Response:
-    """The answer to a request that comes to no endpoint, or what an middleware says to it."""
+    """The response with `error` to a request that reaches no endpoint.
+
+    A middleware that refuses the call takes precedence: the response then has its error.
+    """
     context = RestCallContext(chain, _UNROUTED, request)
     try:
         with context:

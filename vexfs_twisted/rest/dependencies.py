@@ -1,4 +1,4 @@
-"""What the REST endpoints depend on beside the operations."""
+"""The dependencies of the REST endpoints other than the operations."""
 
 from __future__ import annotations
 
@@ -12,26 +12,23 @@ from ..reservations import UNBOUNDED, Reservations
 
 
 class _Unknown:
-    """The status of a server that has a REST wire and nothing else."""
+    """The status of a server that has only a REST API: no gRPC, statistics or device."""
 
     def grpc(self) -> None:
-        """There is no gRPC server."""
+        """None: there is no gRPC server."""
 
     async def stats(self) -> ServerStats:
-        """Nothing is known."""
+        """Raises NotFound: no statistics are kept."""
         raise NotFound("this server keeps no figures")
 
     async def use_device(self, path: str | None) -> DeviceStatus:
-        """There is nothing that could use one."""
+        """Raises NotFound: the server has no support for devices."""
         raise NotFound("this server uses no device")
 
 
 @frozen
 class Dependencies:
-    """What every call passes, and what tells clients about the server as a whole.
-
-    `reservations` bound the memory of answers.
-    """
+    """The middleware chain, the server's status, and the memory reservations of responses."""
 
     chain: MiddlewareChain = MiddlewareChain()
     status: ServerStatus = _Unknown()

@@ -1,4 +1,4 @@
-"""Takes routed requests to their handlers, and what handlers return to their clients."""
+"""The dispatcher: runs the handlers of routed requests and sends their responses."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ T = TypeVar("T")
 log = get_logger("vexfs.rest")
 
 _COPIES = 1
-"""How often the content of an answer is in memory: what is large is encoded piece by piece."""
+"""How many copies of a response's content are in memory: large ones are encoded in pieces."""
 
 
 @frozen
 class Dispatcher:
-    """Takes requests to their handlers."""
+    """Runs the handlers of requests. Used in the reactor thread only."""
 
     operations: IStreamOperations
     run_in_thread: RunInThread
@@ -45,9 +45,10 @@ class Dispatcher:
     clock: IReactorTime
 
     def dispatch(self, route: Route, request: ApiRequest, path: dict[str, str]) -> Deferred[bytes]:
-        """Carry out a request; fires with the body of its answer, whose headers are set by then.
+        """Run a request's handler. Fires with the body of the response, once its headers are set.
 
-        Klein cancels the Deferred when the client goes away. That ends a read; a write goes on.
+        The body is empty if the response was streamed. Klein cancels the Deferred when the client
+        disconnects: that cancels a read, while a write is completed.
         """
         pending = request.take_pending()
         if pending is None:
@@ -72,10 +73,10 @@ class Dispatcher:
     async def _respond(
         self, handler: Handler, call: RequestContext, context: RestCallContext, request: ApiRequest
     ) -> Response | None:
-        """What `handler` answers to `call`, in its envelope; errors become answers, too.
+        """Run `handler` and return its response, results in an envelope, errors as error responses.
 
-        None for an answer that has been written. Only a cancellation is raised: there is nobody to
-        answer to.
+        None if the response was streamed and has been written. Raises CancelledError only, when
+        the client has disconnected.
         """
         started = perf_counter()
         reservation = self.dependencies.reservations.reservation(_COPIES)
@@ -113,31 +114,31 @@ class Dispatcher:
         return failure
 
     def _let_go(self, error: BaseException) -> None:
-        """Let go of an error in the next turn, when all frames of this one have returned."""
+        """Clear the error's traceback in the next reactor turn, when all frames have returned."""
         self.clock.callLater(0, let_go, error)
 
 
 def _give_up(transport: ITransport | None, request_id: str) -> None:
-    """Break off an answer that its client does not read while others wait for the memory."""
+    """Abort a response that its client does not read while others wait for its memory."""
     with bound(request_id=request_id):
-        log.warning("answer given up", reason="its client does not read it, and others wait")
+        log.warning("response aborted", reason="not read by its client while others wait")
     cast(ITCPTransport, transport).abortConnection()
 
 
 async def _break_off(request: ApiRequest, error: Exception, request_id: str) -> None:
-    """End a request in the midst of its answer. Raises CancelledError once its client is gone."""
+    """Abort a partly sent response. Raises CancelledError once the client is disconnected."""
     if not request.is_lost:
         with bound(request_id=request_id):
-            log.warning("answer broken off", error=describe_error(error)[1])
+            log.warning("response aborted", error=describe_error(error)[1])
         request.break_off()
     if not request.is_lost:
-        # Cancelled when it is: whoever rendered this request watches its connection.
+        # Klein cancels this when the connection is lost.
         await Deferred()
     raise CancelledError
 
 
 def _shielded(work: Deferred[T]) -> Deferred[T]:
-    """A Deferred that fires like `work`, and whose cancellation leaves `work` alone."""
+    """A Deferred that fires like `work`; cancelling it does not cancel `work`."""
     outer: Deferred[T] = Deferred()
     work.chainDeferred(outer)
     return outer

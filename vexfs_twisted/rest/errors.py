@@ -1,4 +1,4 @@
-"""Domain errors as HTTP statuses and as the texts clients read."""
+"""The mapping of errors to HTTP statuses and to the error messages of responses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STATUSES: Mapping[str, int] = {
     "interrupted": 503,
     "storage_full": 507,
 }
-"""Domain error code -> status. A test holds it complete."""
+"""Domain error code to HTTP status. A test checks that it has every code."""
 
 _ROUTING_TEXTS = {
     404: "Not found: the API has no such path",
@@ -50,7 +50,10 @@ _PLACES = {Place.BODY: "JSON body", Place.QUERY: "query parameters", Place.PATH:
 
 
 def describe_error(error: BaseException) -> tuple[int, str]:
-    """The status and the text for what a request raised. What nobody foresaw is logged."""
+    """The HTTP status and message for an error that a request raised.
+
+    An unexpected error is logged with an incident id, and the message has only that id.
+    """
     error = explained(error)
     if isinstance(error, ValidationError):
         text = f"Validation error in {_PLACES[error.place]}: {error.message}"

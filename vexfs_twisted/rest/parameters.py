@@ -1,6 +1,6 @@
-"""Query strings: what updates and reads may be told beside their bodies.
+"""Query parameters of updates, reads and reports.
 
-What is not a parameter of an endpoint is ignored; what is may stand once.
+Unknown parameters are ignored; known ones may be given once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..model.errors import BadInput, Place, Problem, QueryFormatError, Validatio
 from ..model.validation import ValueRange
 
 Arguments = Mapping[bytes, list[bytes]]
-"""The decoded values of each name in a query string, in their order."""
+"""The decoded values of each name in a query string, in order."""
 
 _ORDERINGS = ("weak", "medium", "strong")
 _CONSISTENCIES = ("majority", "quorum", "all")
@@ -26,7 +26,7 @@ _U64_DIGITS = 20
 
 @frozen
 class UpdateParameters:
-    """How an update is answered: whether it is waited for, and for how many seconds."""
+    """Whether the response waits until the update is applied, and at most how many seconds."""
 
     wait: bool = False
     timeout: int | None = None
@@ -34,16 +34,16 @@ class UpdateParameters:
 
 @frozen
 class ReportParameters:
-    """Which lists a report of optimizations has, and the length of the longest of them."""
+    """The lists a report of optimizations has; `completed_limit` bounds that of completed ones."""
 
     parts: frozenset[str] = frozenset()
     completed_limit: int = 16
 
 
 def read_arguments(query: bytes) -> Arguments:
-    """The arguments in a query string, which is the part of a target after its question mark.
+    """Parse a query string: the part of the request target after the question mark.
 
-    A name without a value counts as one with an empty value, unlike in twisted.web.
+    A name without a value has an empty value; twisted.web would drop it.
     """
     arguments: dict[bytes, list[bytes]] = {}
     for part in query.split(b"&"):
@@ -58,7 +58,10 @@ def _decoded(text: bytes) -> bytes:
 
 
 def read_update_parameters(arguments: Arguments) -> UpdateParameters:
-    """The parameters of an update. `ordering` is checked; one node has but one order."""
+    """The parameters of an update. Raises QueryFormatError.
+
+    `ordering` is validated only: a single node applies updates in one order.
+    """
     if not arguments:
         return UpdateParameters()
     ordering = _single_value(arguments, "ordering")
@@ -69,7 +72,10 @@ def read_update_parameters(arguments: Arguments) -> UpdateParameters:
 
 
 def read_read_parameters(arguments: Arguments) -> int | None:
-    """The time limit of a read, in seconds. `consistency` is checked; one node is consistent."""
+    """The timeout of a read, in seconds, or None. Raises QueryFormatError.
+
+    `consistency` is validated only: a single node is always consistent.
+    """
     if not arguments:
         return None
     _check_consistency(_single_value(arguments, "consistency"))
@@ -80,7 +86,7 @@ def read_read_parameters(arguments: Arguments) -> int | None:
 
 
 def read_report_parameters(arguments: Arguments) -> ReportParameters:
-    """The parameters of a report of optimizations."""
+    """The parameters of a report of optimizations. Raises BadInput or QueryFormatError."""
     parts = (_single_value(arguments, "with") or "").split(",")
     wanted = frozenset(part.strip() for part in parts) - {""}
     for part in sorted(wanted.difference(_REPORT_PARTS)):
@@ -90,7 +96,10 @@ def read_report_parameters(arguments: Arguments) -> ReportParameters:
 
 
 def check_timeout(arguments: Arguments) -> None:
-    """Raise for a time limit that a change of collections may not have."""
+    """Validate the timeout of a change of collections.
+
+    Raises ValidationError if it is below one, QueryFormatError if it is no integer.
+    """
     timeout = _read_unsigned(arguments, "timeout")
     complaint = None if timeout is None else _AT_LEAST_ONE.complaint(timeout)
     if complaint is not None:
@@ -117,7 +126,7 @@ def _read_wait(arguments: Arguments) -> bool:
 
 
 def _single_value(arguments: Arguments, name: str) -> str | None:
-    """The value of a parameter, None where it is absent."""
+    """The value of a parameter, or None. Raises QueryFormatError if it is given repeatedly."""
     values = arguments.get(name.encode())
     if not values:
         return None
@@ -132,14 +141,14 @@ def _read_unsigned(arguments: Arguments, name: str) -> int | None:
 
 
 def _unsigned(text: str) -> int:
-    """The integer of 64 bits that `text` spells, which may begin with a plus sign."""
+    """Parse an unsigned 64-bit integer, with an optional plus sign. Raises QueryFormatError."""
     digits = text.removeprefix("+")
     if not text:
         raise QueryFormatError("cannot parse integer from empty string")
     if not (digits.isascii() and digits.isdigit()):
         raise QueryFormatError("invalid digit found in string")
     digits = digits.lstrip("0")
-    # The length is looked at first: making an integer of very many digits is slow, or refused.
+    # Length first: Python is slow to convert very many digits, or refuses to.
     if len(digits) > _U64_DIGITS or int(digits or "0") >= _U64_END:
         raise QueryFormatError("number too large to fit in target type")
     return int(digits or "0")

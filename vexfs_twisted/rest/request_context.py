@@ -1,4 +1,4 @@
-"""One request, as the handlers of the endpoints see it."""
+"""The request context: the argument of every endpoint's handler."""
 
 from __future__ import annotations
 
@@ -39,15 +39,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 INLINE_LISTS = 64
-"""The answers of a batch of so many queries are written in the reactor thread, if they are small.
-"""
+"""Up to so many result lists of a batch are encoded in the reactor thread, each if it is small."""
 
 
 @frozen
 class RequestContext:
-    """A request as it is carried out. Used in the reactor thread only.
+    """The parsed request. Used in the reactor thread only.
 
-    `body` is a small one; `streaming_body` is a larger one, or one that was packed.
+    `body` is a small body as bytes; `streaming_body` is set instead for a large or compressed one.
     """
 
     operations: IStreamOperations
@@ -60,32 +59,38 @@ class RequestContext:
 
     @property
     def collection(self) -> str:
-        """The collection that the path names. Raises ValidationError for a name out of bounds."""
+        """The collection name in the path. Raises ValidationError for an invalid name."""
         name = self.path["collection"]
         check_collection_name(name)
         return name
 
     def check_timeout(self) -> None:
-        """Raise for a malformed time limit. A change of collections is finished whatever it is."""
+        """Validate the timeout; its value is ignored, as changes of collections always complete.
+
+        Raises ValidationError or QueryFormatError.
+        """
         check_timeout(self.arguments)
 
     @property
     def time_limit(self) -> int | None:
-        """The time limit of a read, in seconds; its other parameters are checked."""
+        """The timeout of a read, in seconds, or None. Raises QueryFormatError."""
         return read_read_parameters(self.arguments)
 
     @property
     def update_parameters(self) -> UpdateParameters:
-        """How an update is to be answered."""
+        """The parameters of an update. Raises QueryFormatError."""
         return read_update_parameters(self.arguments)
 
     @property
     def report_parameters(self) -> ReportParameters:
-        """What a report of optimizations is to have."""
+        """The parameters of a report of optimizations. Raises BadInput or QueryFormatError."""
         return read_report_parameters(self.arguments)
 
     async def read(self, read: Callable[[Any], T]) -> T:
-        """The body, decoded by `read`; in a thread what was large enough to be taken there."""
+        """Parse the body as JSON and decode it with `read`; a streaming body in a worker thread.
+
+        Raises DomainErrors.
+        """
         if self.streaming_body is not None:
             return await self.streaming_body.finish(read)
         return read(parse(self.body))
@@ -93,7 +98,11 @@ class RequestContext:
     async def rows(
         self, rows: Sequence[R], encode: Callable[[R], Any]
     ) -> orjson.Fragment | RowsPart[R]:
-        """Points as a JSON array; a large one is written in a thread, or as its client reads."""
+        """Points as a JSON array, each encoded by `encode`.
+
+        Encoded at once, in a worker thread from 64 KiB on. If it is very large, in pieces while the
+        client reads.
+        """
         if is_large(rows):
             return self._part(HeldRows(rows, rows_in(PIECE_BYTES, rows)), encode)
         return orjson.Fragment(await self._encoded(rows, encode))
@@ -101,7 +110,7 @@ class RequestContext:
     async def lists(
         self, lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
     ) -> list[orjson.Fragment | RowsPart[R]]:
-        """Several arrays of points; where there are many, all are written in a thread."""
+        """Several JSON arrays of points; more than INLINE_LISTS are encoded in a worker thread."""
         if len(lists) <= INLINE_LISTS:
             return [await self.rows(rows, encode) for rows in lists]
         written = await self.run_in_thread(encode_lists, lists, encode)
@@ -113,7 +122,10 @@ class RequestContext:
     async def stream(
         self, source: RowSource[R], encode: Callable[[R], Any]
     ) -> orjson.Fragment | RowsPart[R]:
-        """The same for points that come some at a time: a large array is not waited for."""
+        """A JSON array of points that are produced in batches.
+
+        Once the points so far are large, returns a part that reads the rest while it is sent.
+        """
         held: list[R] = []
         try:
             while more := await source.take():

@@ -1,4 +1,4 @@
-"""How the modules of endpoints say what they answer to."""
+"""Routes: how the modules of endpoints declare the methods and paths of their handlers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .bodies.streaming_body import BodyFormat
 from .request_context import RequestContext
 
 Handler = Callable[[RequestContext], Awaitable[object]]
-"""Returns a result that goes into the envelope, or a response: a whole or a streaming one."""
+"""Returns a result, which is put into the envelope, or a Response or StreamingResponse."""
 
 
 @frozen
 class Route:
-    """An endpoint. `is_write` says that it is carried out even when its client is gone.
+    """An endpoint. `is_write`: it is completed even if the client disconnects.
 
-    `body` is what its body is; without it, whatever comes as one is dropped.
+    `body` is the format of its request body; None if bodies are dropped unread.
     """
 
     method: str
@@ -32,7 +32,7 @@ class Route:
 class Routes:
     """The endpoints of one topic, declared by decorating their handlers.
 
-    Paths are werkzeug's: `<name>` stands for one segment, decoded in `RequestContext.path`.
+    Paths have werkzeug's syntax: `<name>` matches one segment, decoded in `RequestContext.path`.
     """
 
     def __init__(self) -> None:
@@ -44,18 +44,18 @@ class Routes:
     def read(
         self, method: str, path: str, body: BodyFormat | None = None, *, is_open: bool = False
     ) -> Callable[[Handler], Handler]:
-        """Declare an endpoint that changes nothing; it is cancelled when its client goes away.
+        """Declare an endpoint that changes nothing; it is cancelled when its client disconnects.
 
-        `is_open`: no key is asked for.
+        `is_open`: needs no API key.
         """
         return self._declare(method, path, body, is_write=False, is_open=is_open)
 
     def write(
         self, method: str, path: str, body: BodyFormat | None = None, *, is_local: bool = False
     ) -> Callable[[Handler], Handler]:
-        """Declare an endpoint that changes something; once begun it is finished.
+        """Declare an endpoint that changes something; once begun, it is completed.
 
-        `is_local`: where the server has no key, only programs on its own machine may call.
+        `is_local`: where the server has no API key, only clients on its own machine may call.
         """
         return self._declare(method, path, body, is_write=True, is_local=is_local)
 

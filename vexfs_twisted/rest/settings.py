@@ -1,4 +1,4 @@
-"""What the REST wire lets its clients do."""
+"""Settings of the REST API: limits of bodies and connections, and CORS."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from attrs import frozen
 
 @frozen
 class RestSettings:
-    """Settings of the REST wire.
+    """Settings of the REST API.
 
-    `max_body_bytes` bounds a request body, as it arrives and as it unpacks; `bodies_bytes` bounds
-    all of them together, past which `max_waiting_bodies` wait for room. `max_connections` may be
-    open at a time, and `max_client_connections` of one address. `cors` lets pages of any origin
-    call the API.
+    `max_body_bytes` bounds a request body, both as received and decompressed. `bodies_bytes` bounds
+    all bodies together; beyond it, up to `max_waiting_bodies` requests wait. `max_connections`
+    bounds the open connections, `max_client_connections` those of one client address. `cors`
+    allows web pages of any origin to call the API.
     """
 
     max_body_bytes: int = 32 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""The REST API as a twisted.web site: Klein takes paths to endpoints."""
+"""The REST API as a twisted.web site, with Klein as its router."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def make_site(
     run_in_thread: RunInThread,
     dependencies: Dependencies | None = None,
 ) -> ApiSite:
-    """The site that answers the REST API by `operations`.
+    """The site that serves the REST API of `operations`.
 
-    `clock` times out idle connections, and tells turns of the reactor apart. `run_in_thread` runs
-    what would hold up the reactor: the decoding and encoding of large bodies.
+    `clock` schedules the timeouts of idle connections and calls in the next reactor turn.
+    `run_in_thread` runs what would block the reactor: the decoding and encoding of large bodies.
     """
     needed = dependencies or Dependencies()
     budget = BodyBudget(
@@ -87,7 +87,7 @@ def make_site(
 
 
 class ApiSite(Site):
-    """A site of API requests. `common_headers` go with every answer."""
+    """A site of API requests. `common_headers` are part of every response."""
 
     def __init__(self, resource: ApiResource, admission: Admission, clock: IReactorTime) -> None:
         super().__init__(
@@ -98,7 +98,7 @@ class ApiSite(Site):
         self.settings = admission.settings
         self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
         self.notices = Notices(clock)
-        # In place of the channel that would also take HTTP/2, which needs TLS.
+        # Replaces the default channel, which would also negotiate HTTP/2; that needs TLS.
         self.protocol = StrictChannel  # type: ignore[assignment]
 
     def admit(
@@ -120,11 +120,11 @@ class ApiSite(Site):
         return self._admission.open_body(request, body_format, limit, gate)
 
     def log(self, request: Request) -> None:
-        """Write nothing: calls are logged where they pass the middleware."""
+        """No-op: the middleware logs calls."""
 
 
 class ApiResource(Resource):
-    """The whole API under one resource."""
+    """The root resource: routes every request of the API."""
 
     isLeaf = True
 
@@ -140,7 +140,7 @@ class ApiResource(Resource):
         self._klein = klein.resource()
         self._chain = dispatcher.dependencies.chain
         self._answers_preflights = settings.cors
-        # There are few paths beside those of single points, which come without a body.
+        # Few paths occur with a body: those of single points, of which there are many, have none.
         self.find_route = lru_cache(_ROUTES_KEPT)(self._find_route)
 
     def _find_route(self, method: bytes, path: bytes) -> Route:
@@ -150,11 +150,11 @@ class ApiResource(Resource):
         return self._routes[name]
 
     def is_preflight(self, request: ApiRequest) -> bool:
-        """Whether a request only asks if a page may call."""
+        """Whether a request is a CORS preflight that the site answers."""
         return request.method == b"OPTIONS" and self._answers_preflights
 
     def render(self, request: ApiRequest) -> Any:
-        """Answer a request, whatever its method and path."""
+        """Render a request, whatever its method and path."""
         if self.is_preflight(request):
             return request.prepare(self._preflight(request))
         try:
@@ -164,7 +164,7 @@ class ApiResource(Resource):
         return self._klein.render(request)
 
     def refuse(self, request: ApiRequest, error: Exception, headers: Headers = ()) -> Response:
-        """The answer to a request that comes to no endpoint."""
+        """The error response to a request that reaches no endpoint."""
         if isinstance(error, UnicodeDecodeError):
             error = BadRequest("the path is not UTF-8")
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -173,14 +173,14 @@ class ApiResource(Resource):
         return refuse(self._chain, request, error, headers)
 
     def _answer_failure(self, request: ApiRequest, failure: Failure) -> bytes:
-        """Answer what no handler has caught: a path or a method that is not there, mostly."""
+        """Render an error that no handler caught: usually an unknown path or method."""
         error = failure.value or Exception("no reason given")
         if not isinstance(error, HTTPException):
             return request.prepare(error_response(error, 0.0))
         return request.prepare(self.refuse(request, error))
 
     def _preflight(self, request: ApiRequest) -> Response:
-        """What a browser asks, without a key, before it lets a page call."""
+        """The response to a CORS preflight, which browsers send without an API key."""
         context = RestCallContext(self._chain, _PREFLIGHT, request)
         try:
             with context:
@@ -190,17 +190,17 @@ class ApiResource(Resource):
 
 
 class _Segment(UnicodeConverter):
-    """A path segment that keeps a slash or a percent sign of its own: see `_plain_segments`."""
+    """The werkzeug converter of a path segment; undoes the quoting of `_plain_segments`."""
 
     def to_python(self, value: str) -> str:
         return unquote(value) if "%" in value else value
 
 
 def _plain_segments(segments: list[bytes]) -> list[bytes]:
-    """Decoded path segments without the empty ones, so that repeated and trailing slashes go.
+    """Decoded path segments without the empty ones: repeated and trailing slashes are ignored.
 
-    Klein joins segments with slashes before it matches them. A slash inside of a segment is quoted
-    again, so that `..%2Fsecret` stays the single segment that it is.
+    Klein joins segments with slashes before it matches them. A slash or percent sign inside a
+    segment is quoted again, so that `..%2Fsecret` remains one segment. Raises UnicodeDecodeError.
     """
     plain = []
     for segment in segments:
@@ -224,7 +224,7 @@ def _name(route: Route) -> str:
 
 
 def _preflight_answer(request: ApiRequest) -> Response:
-    """Every method and header is allowed."""
+    """The CORS preflight response: allows every method and header."""
     asked = request.getHeader(b"Access-Control-Request-Headers") or b"*"
     headers: Headers = (
         (b"Access-Control-Allow-Methods", _METHODS),

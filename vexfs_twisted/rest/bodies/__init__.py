@@ -1,1 +1,1 @@
-"""Request bodies: taken in pieces, bounded, and consumed while they arrive."""
+"""Request bodies: bounded in size, and consumed in pieces while they arrive."""

@@ -1,4 +1,4 @@
-"""What the bodies of all requests under way may hold together, and who waits for room."""
+"""The memory budget of all request bodies together, with backpressure on those that arrive."""
 
 from __future__ import annotations
 
@@ -11,39 +11,42 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from ...model.errors import DomainError, Overloaded, TimedOut
 
 CHECK_S = 10.0
-"""While requests wait for room, those that take it up are looked at so often."""
+"""The interval, in seconds, of the checks of slow bodies; only while requests wait."""
 
 LEAST_BYTES = 64 * 1024
-"""What must have come of a body in that time, while others wait for its room."""
+"""The bytes of a body that must arrive between two checks, or its request is refused."""
 
 PATIENCE = 5
-"""After so many looks a request that still waits is refused: before its connection is idle."""
+"""The number of checks after which a request that still waits is refused.
+
+That is before the idle timeout of its connection.
+"""
 
 ROOM_BYTES = 256 * 1024
-"""How much room there must be for each request that goes on."""
+"""The free memory, in bytes, that must be available for each request that is resumed."""
 
 _NO_ROOM = "the bodies of other requests leave no room for this one"
 
 
 class Holder(Protocol):
-    """A request whose body is counted."""
+    """A request whose body is counted in the budget."""
 
     def pause(self) -> None:
-        """Read nothing more of the body for now."""
+        """Stop reading the body until `resume`."""
 
     def resume(self) -> None:
-        """Read on."""
+        """Continue to read the body."""
 
     def expire(self, error: DomainError) -> None:
-        """Give the body up, and tell the client why."""
+        """Discard the body and respond with `error`."""
 
 
 class BodyBudget:
-    """Counts the bytes of bodies, from when they come until their requests are answered.
+    """Counts the bytes of bodies from their arrival until their requests are answered.
 
-    Past `limit` only the request that came first is read on, so that there is always one that gets
-    done; the others wait, `max_waiting` of them. `freed` is told of what is held no longer. Belongs
-    to the reactor thread.
+    Beyond `limit` bytes only the oldest of the arriving requests is read, so that one always makes
+    progress; up to `max_waiting` others wait. `freed` is called with the bytes that are released.
+    Used in the reactor thread only.
     """
 
     def __init__(
@@ -64,20 +67,23 @@ class BodyBudget:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait."""
+        """The number of requests that wait."""
         return len(self._waiting)
 
     def lease(self, holder: Holder, held: Callable[[int], int] = int) -> Lease:
-        """A place in the queue for a body that has begun to arrive.
+        """A lease for a body that has begun to arrive.
 
-        `held` gives the bytes to count once so many bytes have been received.
+        `held` maps the number of bytes received to the number of bytes to count.
         """
         lease = Lease(self, holder, held)
         self._arriving[lease] = None
         return lease
 
     def take(self, lease: Lease, size: int) -> None:
-        """Count `size` more bytes. Raises Overloaded where too many wait already."""
+        """Count `size` more bytes, and pause the holder if it has to wait.
+
+        Raises Overloaded if too many wait already.
+        """
         self.used += size
         lease.size += size
         if self.used <= self._limit or next(iter(self._arriving), lease) is lease:
@@ -91,16 +97,16 @@ class BodyBudget:
         lease.holder.pause()
 
     def is_waiting(self, lease: Lease) -> bool:
-        """Whether a request has to wait."""
+        """Whether a request waits."""
         return lease in self._waiting
 
     def settle(self, lease: Lease) -> None:
-        """A body is complete, and stays counted."""
+        """Mark a body as complete; it stays counted."""
         self._arriving.pop(lease, None)
         self._wake()
 
     def give_back(self, lease: Lease) -> None:
-        """What was counted for a body is held no longer."""
+        """Release the bytes counted for a body."""
         self.used -= lease.size
         if self._freed is not None:
             self._freed(lease.size)
@@ -138,7 +144,11 @@ class BodyBudget:
 
 
 class Lease:
-    """The share of one body in the budget: `received` bytes of it count as `size`."""
+    """The share of one body in the budget: its `received` bytes count as `size` bytes.
+
+    `seen` is what was received by the last check, None before the first; `looks` counts the checks
+    for which the request has waited.
+    """
 
     def __init__(self, budget: BodyBudget, holder: Holder, held: Callable[[int], int]) -> None:
         self._budget = budget
@@ -151,19 +161,19 @@ class Lease:
         self._woken: Deferred[None] | None = None
 
     def add(self, size: int) -> None:
-        """Count `size` more bytes received; the holder may be paused. Raises Overloaded."""
+        """Count `size` more bytes received; may pause the holder. Raises Overloaded."""
         self.received += size
         self._budget.take(self, self._held(self.received) - self.size)
 
     async def ready(self) -> None:
-        """Wait, with a complete body, until what it says may be held. Raises Overloaded."""
+        """Wait until a complete body may be decoded. Raises Overloaded after PATIENCE checks."""
         if self._budget.is_waiting(self):
             self._woken = Deferred()
             await self._woken
         self._budget.settle(self)
 
     def wake(self) -> None:
-        """There is room."""
+        """Resume the request: memory is available, or it is the oldest."""
         self.seen, self.looks = None, 0
         woken, self._woken = self._woken, None
         if woken is not None:
@@ -172,7 +182,7 @@ class Lease:
             self.holder.resume()
 
     def expire(self, error: DomainError) -> None:
-        """The body is given up, whether it is complete or not."""
+        """Refuse the request with `error`, whether its body is complete or not."""
         woken, self._woken = self._woken, None
         if woken is not None:
             woken.errback(error)
@@ -180,5 +190,5 @@ class Lease:
             self.holder.expire(error)
 
     def release(self) -> None:
-        """Give back what was counted. After the first time this is harmless."""
+        """Release the bytes counted. Idempotent."""
         self._budget.give_back(self)

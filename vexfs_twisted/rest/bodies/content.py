@@ -1,4 +1,4 @@
-"""Content of request bodies: encodings, the errors for size and packing, and JSON texts."""
+"""Content-Encoding of request bodies, errors of size and compression, and parsing of JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import orjson
 from ...model.errors import BadRequest, FormatError, PayloadTooLarge
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
-"""What zlib is told of a body that is packed by gzip."""
+"""The `wbits` argument of zlib for the gzip format."""
 
 
 def is_packed(encoding: bytes | None) -> bool:
-    """Whether a body of this Content-Encoding is packed. Raises BadRequest if not by gzip."""
+    """Whether a body with this Content-Encoding is compressed.
+
+    Raises BadRequest for an encoding other than gzip.
+    """
     if encoding is None or encoding == b"identity":
         return False
     if encoding in (b"gzip", b"x-gzip"):
@@ -24,29 +27,29 @@ def is_packed(encoding: bytes | None) -> bool:
 
 
 def declared_too_large(length: int, limit: int) -> PayloadTooLarge:
-    """The error for a body that says it is larger than `limit` bytes."""
+    """The error for a body whose Content-Length is more than `limit` bytes."""
     return PayloadTooLarge(
         f"JSON payload ({length} bytes) is larger than allowed (limit: {limit} bytes)."
     )
 
 
 def found_too_large(limit: int) -> PayloadTooLarge:
-    """The error for a body that turns out to be larger than `limit` bytes."""
+    """The error for a body that exceeds `limit` bytes while it is received or decompressed."""
     return PayloadTooLarge(f"JSON payload has exceeded limit ({limit} bytes).")
 
 
 def damaged(error: zlib.error) -> BadRequest:
-    """The error for a body that cannot be unpacked."""
+    """The error for a body that cannot be decompressed."""
     return BadRequest(f"The gzip body is damaged: {error}")
 
 
 def incomplete() -> BadRequest:
-    """The error for a packed body that does not end where its packing does."""
+    """The error for a compressed body that is truncated or has trailing data."""
     return BadRequest("The gzip body is cut short, or something follows it")
 
 
 def parse(data: bytes) -> Any:
-    """The JSON value in `data`. Raises FormatError."""
+    """Parse a JSON text. Raises FormatError, with line and column."""
     if not data:
         raise FormatError("EOF while parsing a value at line 1 column 0")
     try:

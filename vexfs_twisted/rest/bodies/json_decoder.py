@@ -1,4 +1,4 @@
-"""JSON bodies that are decoded while they arrive, in worker threads."""
+"""The decoder of JSON bodies: decompresses and parses them in worker threads, as they arrive."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .shapes import Shape
 T = TypeVar("T")
 
 STEP_BYTES = 256 * 1024
-"""How much is parsed at once. orjson holds the GIL for as long as it takes, some milliseconds."""
+"""The bytes parsed in one call. orjson holds the GIL for the whole call, some milliseconds."""
 
 SMALL_BYTES = THREAD_FROM_BYTES
-"""Bodies of more than this are decoded while they arrive."""
+"""Bodies of more bytes are decoded while they arrive."""
 
 _GZIP_RATIO = 1032
-"""How many times its size a packed body may unpack to."""
+"""The maximum compression ratio of gzip."""
 
 
 @frozen
 class JsonBody:
-    """The BodyFormat of JSON, of a shape."""
+    """The BodyFormat of JSON with a given shape."""
 
     shape: Shape
 
@@ -50,11 +50,11 @@ class JsonBody:
 class JsonDecoder:
     """The BodyConsumer of JSON: decodes a body piece by piece.
 
-    `encoding` is the body's Content-Encoding; `limit` bounds what it may unpack to, in bytes.
-    Errors are kept until the end, for the client is answered when it has sent everything; one of
-    the packing comes before one of what is packed, as if it had been unpacked first.
+    `encoding` is the body's Content-Encoding; `limit` bounds the decompressed body, in bytes.
+    Errors are raised by `finish` only, as the response is sent after the complete body. An error
+    of compression takes precedence over one of the JSON, as if the body were decompressed first.
 
-    Raises BadRequest for an encoding that is not known.
+    Raises BadRequest for an unknown encoding.
     """
 
     def __init__(self, encoding: bytes | None, limit: int, shape: Shape) -> None:
@@ -65,16 +65,16 @@ class JsonDecoder:
         self._broken: DomainError | None = None
 
     def held(self, received: int) -> int:
-        """See BodyConsumer. A packed body counts for what may be in it."""
+        """See BodyConsumer. A compressed body counts as the largest it may decompress to."""
         return min(received * _GZIP_RATIO, self._limit) if self._is_packed else received
 
     def feed(self, pieces: Sequence[bytes]) -> None:
-        """Take the next pieces of the body."""
+        """Decode the next pieces of the body."""
         if self._broken is None:
             self._take(self._unpacker.feed(b"".join(pieces)))
 
     def finish(self, pieces: Sequence[bytes], read: Callable[[Any], T]) -> T:
-        """Take the last pieces; what `read` makes of the whole. Raises DomainErrors."""
+        """Decode the last pieces; returns `read(value)` of the JSON value. Raises DomainErrors."""
         self.feed(pieces)
         if self._broken is None:
             self._take(self._unpacker.finish())
@@ -95,20 +95,20 @@ class JsonDecoder:
 
 
 class _Plain:
-    """A body that is not packed."""
+    """The decompressor of a body that is not compressed."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The same, in steps."""
+        """`data` in steps of at most STEP_BYTES."""
         for start in range(0, len(data), STEP_BYTES):
             yield data[start : start + STEP_BYTES]
 
     def finish(self) -> Iterator[bytes]:
-        """Nothing is left."""
+        """Nothing: no data is buffered."""
         return iter(())
 
 
 class _Gunzip:
-    """A body packed by gzip: never more of it is unpacked than is parsed at once."""
+    """The decompressor of gzip. Yields at most STEP_BYTES at a time, which bounds its memory."""
 
     def __init__(self, limit: int) -> None:
         self._unpacker = zlib.decompressobj(GZIP_WINDOW)
@@ -116,7 +116,7 @@ class _Gunzip:
         self._limit = limit
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What the next piece of the body holds."""
+        """The decompressed text of the next piece. Raises BadRequest or PayloadTooLarge."""
         if data and self._unpacker.eof:
             raise incomplete()
         while data and not self._unpacker.eof:
@@ -124,7 +124,7 @@ class _Gunzip:
             data = self._unpacker.unconsumed_tail
 
     def finish(self) -> Iterator[bytes]:
-        """What is left in the unpacker."""
+        """The rest of the decompressed text. Raises BadRequest or PayloadTooLarge."""
         while not self._unpacker.eof and (text := self._unpack(b"")):
             yield text
         if not self._unpacker.eof or self._unpacker.unused_data:

@@ -1,4 +1,4 @@
-"""Finds the brackets of a JSON text, and how deep they are: in bulk, over bytes split anywhere."""
+"""A vectorized scanner of JSON: finds brackets and their depths in text that comes in pieces."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ Positions = NDArray[np.int64]
 _QUOTE, _BACKSLASH, _COMMA = b'"'[0], b"\\"[0], b","[0]
 _OPENING, _CLOSING = b"{"[0], b"}"[0]
 _CASE = 0x20
-"""The bit in which square brackets differ from curly ones, and a backslash from a bar."""
+"""The bit in which `[` differs from `{`, `]` from `}`, and a backslash from `|`."""
 
 
 @frozen
 class Marks:
     """The brackets outside of strings in a piece of text, in order, and its quotes.
 
-    `positions`, `is_opening` and `depths` are of shape [n]: where in the piece the brackets are,
-    of which kind, and how many are open after each. `quotes` are those that begin and end strings.
+    `text` is the piece, shape [size]. `positions`, `is_opening` and `depths` have shape [n], one
+    element per bracket: its offset in the piece, whether it opens, and the number of open brackets
+    after it. `quotes` has the offsets of the quotes that begin or end strings. `begins_inside`:
+    the piece begins inside a string.
     """
 
     text: NDArray[np.uint8]
@@ -33,22 +35,22 @@ class Marks:
 
     @property
     def deepest(self) -> int:
-        """How many brackets are open at the most."""
+        """The maximum number of open brackets; 0 without brackets."""
         return int(self.depths.max()) if len(self.depths) else 0
 
     def first_closing(self, depth: int, start: int) -> int | None:
-        """Where, from `start` on, a bracket first closes down to `depth`."""
+        """The offset, from `start` on, of the first bracket that closes to `depth`, or None."""
         return _first(self._closing(depth), start)
 
     def last_closing(self, depth: int, start: int) -> int | None:
-        """Where, from `start` on, a bracket last closes down to `depth`."""
+        """The offset, from `start` on, of the last bracket that closes to `depth`, or None."""
         found = self._closing(depth)
         return int(found[-1]) if len(found) and found[-1] >= start else None
 
     def left_open(self, depth: int) -> list[int]:
-        """Where the brackets are that open above `depth` and do not close, the outermost first.
+        """The offsets of the brackets that open beyond `depth` and stay open, outermost first.
 
-        Those that are open up to there must not close in the piece, or not any more.
+        The outer `depth` brackets must not close in the rest of the piece.
         """
         found: list[int] = []
         last = int(self.depths[-1]) if len(self.depths) else depth
@@ -58,12 +60,12 @@ class Marks:
         return found
 
     def count_opening(self, start: int, end: int) -> int:
-        """How many brackets open from `start` to before `end`."""
+        """The number of brackets that open at the offsets from `start` to before `end`."""
         first, last = self.positions.searchsorted((start, end))
         return int(np.count_nonzero(self.is_opening[first:last]))
 
     def last_comma(self, start: int) -> int | None:
-        """Where, from `start` on, the last comma outside of strings is."""
+        """The offset, from `start` on, of the last comma outside of strings, or None."""
         commas = np.flatnonzero(self.text[start:] == _COMMA) + start
         before = self.quotes.searchsorted(commas) + self.begins_inside
         outside = commas[before & 1 == 0]
@@ -75,23 +77,24 @@ class Marks:
 
 
 class JsonScanner:
-    """Finds the brackets of one text that comes in pieces.
+    """Finds the brackets of one JSON text that comes in pieces, split anywhere.
 
-    What it tells is right up to the first mistake in the text; after that it is of no use, and
-    does no harm. A few passes of numpy over each piece run at more than 1 GB/s.
+    Results are correct up to the first syntax error in the text, and meaningless after it; it never
+    raises. Takes a few numpy passes over each piece, at more than 1 GB/s.
     """
 
     def __init__(self) -> None:
         self.state = (0, False, False)
-        """How many brackets are open where the last piece ended, whether that is inside of a
-        string, and behind a backslash there. It may be set back, to scan a piece again."""
+        """State at the end of the last piece: the number of open brackets, whether it is inside a
+        string, and whether it follows a backslash there. May be restored to scan a piece again."""
         self._codes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
         self._is_mark = self._is_quote = np.empty(0, dtype=bool)
 
     def _marks(self, found: NDArray[np.uint8]) -> Positions:
-        """Where brackets, quotes and backslashes are.
+        """The offsets of brackets, quotes and backslashes.
 
-        The arrays for that are kept: they are too large for memory that is at hand.
+        Scratch arrays are reused between pieces: the allocator would map and fault in arrays of
+        their size on each call.
         """
         size = len(found)
         if size > len(self._codes):
@@ -107,7 +110,7 @@ class JsonScanner:
         return marks
 
     def scan(self, text: bytes) -> Marks:
-        """The brackets of the next piece."""
+        """Scan the next piece."""
         depth, is_inside, is_escaped = self.state
         found: NDArray[Any] = np.frombuffer(text, dtype=np.uint8)
         marks = self._marks(found)
@@ -127,7 +130,7 @@ class JsonScanner:
 def _escaped(
     marks: Positions, codes: NDArray[np.uint8], length: int, is_escaped: bool
 ) -> tuple[NDArray[np.bool], bool]:
-    """Which of the marks follow a backslash that escapes them, and whether what comes next does."""
+    """Whether each mark is escaped by a backslash, shape [n], and whether the next byte is."""
     slashes = marks[codes == _BACKSLASH]
     if not len(slashes) and not is_escaped:
         return np.zeros(len(marks), dtype=bool), False
@@ -135,7 +138,7 @@ def _escaped(
     escaped[0] = is_escaped
     if is_escaped and len(slashes) and slashes[0] == 0:
         slashes = slashes[1:]
-    # Of backslashes in a row every other one escapes what follows it, beginning with the first.
+    # In a run of backslashes every other one, from the first, escapes the byte after it.
     order = np.arange(len(slashes))
     begins = np.diff(slashes, prepend=-2) != 1
     first = np.maximum.accumulate(np.where(begins, order, 0))

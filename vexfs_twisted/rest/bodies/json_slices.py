@@ -1,4 +1,4 @@
-"""Parses JSON that comes in pieces, a slice at a time: whole values, without whole texts."""
+"""An incremental JSON parser: parses text slice by slice, without holding the whole of it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .json_scanner import JsonScanner, Marks
 from .shapes import MAX_HELD, Gatherer, RawArray, Shape
 
 DENSE_BRACKETS = 16_384
-"""Text with more brackets than this is read in smaller slices: each may become an object."""
+"""Text with more brackets is parsed in smaller slices: each bracket may become an object."""
 
 PENDING_BYTES = 1024
-"""Numbers and strings of so many bytes are not left to be read with what follows them."""
+"""Trailing numbers and strings of more bytes are parsed now, not with the next slice."""
 
 KEPT_BYTES = 32 * 1024
-"""The last element of a slice that is not complete, and no larger, is read with the next slice."""
+"""An incomplete last element of a slice of up to so many bytes is parsed with the next slice."""
 
 _SPACE = b" \t\r\n"
 
-# What no client can guess cannot come from one.
+# Random, so that no client can send them.
 _KEY = token_hex(16)
 _MARK = token_hex(16)
 _MARK_TEXT = orjson.dumps(_MARK)
@@ -33,14 +33,14 @@ _MARK_TEXT = orjson.dumps(_MARK)
 
 @frozen
 class _Place:
-    """How many lines, and characters of the last line, come before a place in a text."""
+    """A position in a text: the numbers of lines, and of characters in the last line, before it."""
 
     line: int = 0
     column: int = 0
 
     def after(self, text: bytes) -> _Place:
-        """The place behind `text`, which may end within a character: its first byte counts."""
-        # Asked for first, for that is the faster by far, and most texts have one line.
+        """The position after `text`. A truncated character at its end counts by its first byte."""
+        # `in` is much faster than `count`, and most texts have one line.
         lines = text.count(b"\n") if b"\n" in text else 0
         tail = text[text.rindex(b"\n") + 1 :] if lines else text
         column = len(tail)
@@ -50,15 +50,15 @@ class _Place:
 
 
 class SlicedReader:
-    """Reads one object of JSON from text that comes in pieces. In one thread at a time.
+    """Parses one JSON object from text that comes in pieces. Not thread-safe.
 
-    orjson holds the interpreter's lock for the whole of each call, so it is given no more than a
-    slice. Objects and arrays that begin and end in one are read as they are; those that do not are
-    put together of their members, of as many as each slice completes. The value, or the error and
-    its place, is the same as if the text had been read at once, but that an array in the place of
-    the object is read as an empty one: it is refused anyway.
+    orjson holds the GIL for the whole of each call, so each call gets one slice only. Objects and
+    arrays that begin and end in a slice are parsed as they are. Others are assembled from their
+    members, as many at a time as a slice completes. The value, or the error and its position, is
+    the same as if the text were parsed at once. Exception: an array in place of the object is
+    parsed as an empty one, as callers refuse it anyway.
 
-    `shape` says what becomes of long arrays, and bounds what is held.
+    `shape` determines how long arrays are collected, and bounds the number of objects held.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -74,7 +74,7 @@ class SlicedReader:
         self._broken: DomainError | None = None
 
     def feed(self, text: bytes) -> None:
-        """Take the next piece, of a size that may be parsed at once. Errors are kept."""
+        """Parse the next piece, of at most a slice. Errors are raised by `finish` only."""
         if self._broken is not None or isinstance(self._value, list):
             return
         try:
@@ -85,7 +85,7 @@ class SlicedReader:
             self._pending.clear()
 
     def finish(self) -> Any:
-        """The value, once the text is complete. Raises DomainErrors."""
+        """The value, when the text is complete. Raises DomainErrors."""
         if self._broken is not None:
             raise self._broken
         if self._frames:
@@ -117,7 +117,7 @@ class SlicedReader:
             self._walk(text, marks, keep)
 
     def _begin(self, text: bytes) -> bytes:
-        """Look for the bracket of the object; what follows it, or the bracket and that."""
+        """Look for the object's opening bracket. Returns the text from it on, or nothing."""
         start = b"" if self._is_scalar else text.lstrip(_SPACE)
         self._pending += text[: len(text) - len(start)]
         if start[:1] == b"[":
@@ -134,9 +134,9 @@ class SlicedReader:
         return b""
 
     def _walk(self, text: bytes, marks: Marks, keep: int) -> None:
-        """Take what the piece closes, what it opens and leaves open, and what is between.
+        """Parse a piece: the frames that it closes, those it leaves open, and members between.
 
-        What it leaves open is kept as text if it is no more than `keep` bytes.
+        An incomplete element at its end of up to `keep` bytes is kept as text instead.
         """
         if marks.deepest > self._shape.max_depth:
             raise FormatError("recursion limit exceeded")
@@ -173,19 +173,19 @@ class SlicedReader:
         self._pending += text[cut:]
 
     def _cut(self, marks: Marks, position: int) -> int:
-        """Where the last element of the innermost frame ends that has brackets and is complete."""
+        """The offset after the last complete element with brackets in the innermost frame."""
         closing = marks.last_closing(len(self._frames), position)
         return position if closing is None else closing + 1
 
     def _take(self, text: bytes, opened: int, following: bytes) -> None:
-        """Members of the innermost frame that are complete."""
+        """Parse complete members of the innermost frame."""
         frame = self._frames[-1]
         piece = self._piece(text)
         self._add(frame, self._parse(frame.head, piece, frame.tail, following), opened)
         self._place = self._place.after(piece)
 
     def _open(self, text: bytes, opened: int) -> None:
-        """Members that are complete, and at last the bracket of one that is not."""
+        """Parse complete members and the opening bracket after them, which opens a new frame."""
         frame = self._frames[-1]
         piece = self._piece(text)
         value = self._parse(frame.head, piece[:-1], _MARK_TEXT + frame.tail, piece[-1:])
@@ -197,7 +197,7 @@ class SlicedReader:
         self._place = self._place.after(piece)
 
     def _close(self, text: bytes, opened: int) -> None:
-        """The last members of the innermost frame, and its bracket."""
+        """Parse the last members of the innermost frame and its closing bracket."""
         frame = self._frames[-1]
         piece = self._piece(text)
         self._add(frame, self._parse(frame.head, piece, b""), opened)
@@ -210,7 +210,7 @@ class SlicedReader:
             self._value = value
 
     def _end(self, text: bytes) -> None:
-        """Nothing but space may follow the object."""
+        """Check that only whitespace follows the object."""
         if text.strip(_SPACE):
             self._parse(b"0", text, b"")
         self._place = self._place.after(text)
@@ -232,9 +232,10 @@ class SlicedReader:
             raise FormatError(f"more than {MAX_HELD} members of an object, too many")
 
     def _parse(self, head: bytes, piece: bytes, tail: bytes, following: bytes = b"") -> Any:
-        """Members as an array or an object of their own, whose first may stand for those before.
+        """Parse members as an array or object of their own; `head` may have a placeholder member.
 
-        Where `tail` is not what follows in the text, a mistake is told as it is there.
+        The placeholder stands for earlier members and is removed. Where `tail` differs from the
+        text, which continues with `following`, errors are those of the text.
         """
         try:
             value = orjson.loads(b"".join((head, piece, tail)))
@@ -260,7 +261,7 @@ class SlicedReader:
 
 @define
 class _Frame:
-    """An array or object that is open where a slice ends: its members so far."""
+    """An array or object that is open at the end of a slice, with its members so far."""
 
     bracket: bytes
     shape: Shape
@@ -283,21 +284,24 @@ class _Frame:
 
     @property
     def head(self) -> bytes:
-        """What stands for the members so far. A comma must follow it, or nothing."""
+        """The opening bracket, with a placeholder for the members so far if there are any.
+
+        After a placeholder, a comma or nothing must follow.
+        """
         return _HEADS[self.bracket] if self.has_members else self.bracket
 
     @property
     def tail(self) -> bytes:
-        """The bracket that closes it."""
+        """The closing bracket."""
         return b"}" if self.bracket == b"{" else b"]"
 
     @property
     def is_relieved(self) -> bool:
-        """Whether its members are not held as they were read."""
+        """Whether its members are held in another form than the parsed objects."""
         return self._gatherer is not None and not self.shape.is_raw
 
     def add(self, members: Any) -> bool:
-        """Take more members; whether there were any."""
+        """Add members; returns whether there were any."""
         if not members:
             return False
         self.has_members = True
@@ -311,7 +315,7 @@ class _Frame:
         return True
 
     def finish(self) -> Any:
-        """The whole array or object, or what stands for it."""
+        """The complete array or object, or the gatherer of its elements."""
         if isinstance(self._gatherer, RawArray):
             return self._gatherer.finish()
         return self._members if self._gatherer is None else self._gatherer
@@ -321,7 +325,7 @@ _HEADS = {b"[": b"[null", b"{": orjson.dumps({_KEY: None})[:-1]}
 
 
 def _take_marked(value: Any) -> str | None:
-    """Take the mark out of members: from the end of an array, or from an object, with its key."""
+    """Remove the marker from members; returns its key in an object, None in an array."""
     if type(value) is list:
         value.pop()
         return None
@@ -331,5 +335,5 @@ def _take_marked(value: Any) -> str | None:
 
 
 def _parse_error(message: str, place: _Place) -> FormatError:
-    """The error for a text that is no JSON, which is seen at `place`."""
+    """The error for a text that is not JSON, detected at `place`."""
     return FormatError(f"{message} at line {place.line + 1} column {place.column + 1}")

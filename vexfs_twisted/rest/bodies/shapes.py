@@ -1,4 +1,4 @@
-"""What a body may look like: how deep, of how many parts, and what becomes of its long arrays."""
+"""Shapes of JSON bodies: limits of depth and of objects, and collectors of long arrays."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from attrs import field, frozen
 from ...model.errors import FormatError
 
 MAX_DEPTH = 300
-"""How deep bodies may be nested: filters inside of filters come to that, payloads to less."""
+"""The maximum nesting depth of bodies. Nested filters may need as much, payloads need less."""
 
 MAX_HELD = 262_144
-"""How many arrays and objects a body may have, apart from those that an array is relieved of.
+"""The maximum number of arrays and objects in a body, not counting those that gatherers take.
 
-They cost the interpreter far more than their text: three bytes are 64 and more in memory. So many
-take some tens of milliseconds to read, to be looked through by its collector, and to be dropped.
+They take far more memory than their text: 64 bytes or more for three. So many take some tens of
+milliseconds to parse, to be traversed by the garbage collector, and to be freed.
 """
 
 
 class Gatherer(Protocol):
-    """Takes the elements of a long array, some at a time, and stands for it in its object."""
+    """Collects the elements of a long array in a compact form, and replaces it in its object."""
 
     def add(self, elements: list[Any]) -> None:
-        """Take the elements that follow those before.
+        """Append elements.
 
-        Errors are kept until they are asked for, but raised where much follows them.
+        An error is raised later, when the elements are read, or here once many have followed it.
         """
 
 
 @frozen
 class Shape:
-    """What is known of a value before it is read. It says nothing of values that are small.
+    """The expected form of a JSON value. It affects only values that are longer than a slice.
 
-    `members` are those of an object, by name, and `others` makes the shapes of those that are not
-    named there; `items` are those of an array. `gather` makes what takes the elements of an array,
-    which then count no longer as held. An array of a raw value is kept as text.
+    `members` has the shapes of an object's members by name, and `others` makes those of other
+    names; `items` is the shape of an array's elements. `gather` makes the gatherer of an array's
+    elements, which then no longer count towards `max_held`. `is_raw`: arrays are kept as text.
     """
 
     members: Mapping[str, Shape] = field(factory=dict)
@@ -64,13 +64,13 @@ class Shape:
 
 
 PLAIN = Shape()
-"""Anything, kept as it is read."""
+"""Any value, kept as parsed."""
 
 SMALL = Shape(max_held=16_384)
-"""The same of a configuration, or of whatever else nobody writes by the megabyte."""
+"""Any value that is small in normal use, such as a configuration."""
 
 RAW = Shape(is_raw=True)
-"""What is stored as it came, such as a payload: nobody looks at the elements of its long arrays."""
+"""A value stored as received, such as a payload: the elements of its long arrays are not read."""
 
 
 class RawArray:
@@ -80,13 +80,13 @@ class RawArray:
         self._texts: list[bytes] = []
 
     def add(self, elements: list[Any]) -> None:
-        """See Gatherer. Raises FormatError for what is nested too deep to be written."""
+        """See Gatherer. Raises FormatError for elements nested too deeply to be serialized."""
         try:
             self._texts.append(orjson.dumps(elements)[1:-1])
         except orjson.JSONEncodeError:
             raise FormatError("recursion limit exceeded") from None
 
     def finish(self) -> orjson.Fragment:
-        """The whole array, to be written into what it stands in."""
+        """The whole array, as a fragment for orjson.dumps."""
         texts, self._texts = self._texts, []
         return orjson.Fragment(b"[" + b",".join(filter(None, texts)) + b"]")

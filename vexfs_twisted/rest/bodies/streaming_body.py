@@ -1,8 +1,7 @@
-"""A request body as a sequence of pieces: consumed while it arrives, no faster than it can be.
+"""Streaming request bodies: pieces are consumed in worker threads, with backpressure.
 
-Pieces go from the transport to a consumer, some at a time, in worker threads. Three things bound
-what is held meanwhile: back pressure on the transport, the budget of all bodies together, and the
-size that the body may have. What becomes of the pieces is up to the consumer.
+Memory is bounded by backpressure on the transport, by the budget of all bodies together, and by
+the maximum size of a body. The format of the body is up to the consumer.
 """
 
 from __future__ import annotations
@@ -21,68 +20,68 @@ from .budget import Lease
 T = TypeVar("T")
 
 WORTH_BYTES = 512 * 1024
-"""How many bytes have to wait before a thread is asked for, unless the body is complete."""
+"""The buffered bytes from which a worker thread is used, unless the body is complete."""
 
 WAITING_BYTES = 4 * 1024 * 1024
-"""How many bytes may wait for a thread. Past it nothing more is read from the client."""
+"""The buffered bytes beyond which nothing more is read from the client."""
 
 _THREADS = "threads"
 BUDGET = "budget"
-"""Why nothing is read: the consumer lags behind, or the budget of all bodies is used up."""
+"""Reasons to stop reading: the consumer lags behind, or the budget of all bodies is exhausted."""
 
 
 class BodyConsumer(Protocol):
-    """What takes the pieces of one body. Used in worker threads, in one at a time, but for `held`.
+    """Consumes the pieces of one body. Used in worker threads, in one at a time; not so `held`.
 
-    Errors may be kept until the end: the client is answered when it has sent everything. A consumer
-    whose body is given up is dropped, which has to be enough to free what it holds.
+    Errors may be deferred to `finish`, as the response is sent after the complete body. A consumer
+    has no close method: dropping the last reference to it must free its resources.
     """
 
     def held(self, received: int) -> int:
-        """How much memory, in bytes, is counted for the body once `received` bytes have come.
+        """The memory, in bytes, to count for the body after `received` bytes.
 
-        May fall short of `received`, where what came is written elsewhere, or exceed it, where it
-        unpacks to more. In the reactor thread.
+        Less than `received` if data is written elsewhere, more if it is compressed. Called in the
+        reactor thread.
         """
 
     def feed(self, pieces: Sequence[bytes]) -> None:
-        """Take the next pieces of the body."""
+        """Consume the next pieces of the body."""
 
     def finish(self, pieces: Sequence[bytes], read: Callable[[Any], T]) -> T:
-        """Take the last pieces; what `read` makes of the whole. Raises DomainErrors."""
+        """Consume the last pieces; returns `read` of the whole body. Raises DomainErrors."""
 
 
 class BodyFormat(Protocol):
-    """What the bodies of a route are."""
+    """The format of a route's request bodies."""
 
     @property
     def small_bytes(self) -> int:
-        """Bodies of up to so many bytes, not packed, are held as one text; others are streamed."""
+        """Uncompressed bodies of up to so many bytes are held whole; others are streamed."""
 
     def max_bytes(self, settings: RestSettings) -> int:
-        """How many bytes a body may have, as it arrives and as it unpacks."""
+        """The maximum size of a body in bytes, both as received and decompressed."""
 
     def consumer(self, encoding: bytes | None, limit: int) -> BodyConsumer:
-        """The consumer of a body with this Content-Encoding, of `limit` bytes at most, unpacked.
+        """A consumer for a body with this Content-Encoding, of at most `limit` bytes decompressed.
 
-        Raises BadRequest for an encoding that is not known.
+        Raises BadRequest for an unknown encoding.
         """
 
 
 class ReadGate:
-    """Pauses a transport for as long as at least one reason to do so is given."""
+    """Pauses a transport while there is at least one reason to. Used in the reactor thread."""
 
     def __init__(self, source: IPushProducer) -> None:
         self._source = source
         self._reasons: set[str] = set()
 
     def shut(self, reason: str) -> None:
-        """Pause. To be called with every piece: others may have resumed the transport."""
+        """Pause. Call it with every piece: other code may have resumed the transport."""
         self._reasons.add(reason)
         self._source.pauseProducing()
 
     def open(self, reason: str) -> None:
-        """Resume, unless there are other reasons not to."""
+        """Remove a reason; resume if it was the last. Idempotent."""
         if reason in self._reasons:
             self._reasons.discard(reason)
             if not self._reasons:
@@ -90,7 +89,10 @@ class ReadGate:
 
 
 class StreamingBody:
-    """Takes a body through `gate` to `consumer`. Belongs to the reactor thread."""
+    """Passes the pieces of a body to `consumer`, and pauses the transport through `gate`.
+
+    Used in the reactor thread only.
+    """
 
     def __init__(
         self, consumer: BodyConsumer, run_in_thread: RunInThread, gate: ReadGate, lease: Lease
@@ -106,7 +108,7 @@ class StreamingBody:
         self._idle: Deferred[None] | None = None
 
     def take(self, data: bytes) -> None:
-        """Take the next piece of the body. Raises Overloaded where the budget has no room."""
+        """Add the next piece of the body. Raises Overloaded if the budget is exhausted."""
         if self._consumer is None or self._failure is not None:
             return
         self._lease.add(len(data))
@@ -117,7 +119,7 @@ class StreamingBody:
             self._gate.shut(_THREADS)
 
     async def finish(self, read: Callable[[Any], T]) -> T:
-        """What `read` makes of the body, which is complete. Raises DomainErrors."""
+        """Decode the complete body; returns `read` of it. Raises DomainErrors."""
         self._open_gate()
         await self._lease.ready()
         if self._is_working:
@@ -130,7 +132,7 @@ class StreamingBody:
         return await self._run_in_thread(consumer.finish, self._take_waiting(), read)
 
     def close(self) -> None:
-        """Drop what is held; the client may be gone. Idempotent."""
+        """Release the body's memory and its share of the budget. Idempotent."""
         self._consumer = None
         self._take_waiting()
         self._open_gate()

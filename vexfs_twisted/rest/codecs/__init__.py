@@ -1,1 +1,1 @@
-"""What JSON bodies mean as values of the model, and how results are spelled in JSON."""
+"""Codecs of the REST API: request bodies to values of the model, and results to JSON values."""

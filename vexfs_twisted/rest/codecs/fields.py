@@ -1,4 +1,4 @@
-"""Reading single fields of JSON objects, strictly and with the errors that clients know."""
+"""Readers of the fields of JSON objects: strict, with the error messages of Qdrant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 Reader = Callable[[Any], T]
-"""Makes a value of a decoded JSON value, or raises FormatError."""
+"""Converts a parsed JSON value. Raises FormatError."""
 
 _MAX_NESTING = 128
 _SLICE_VALUES = 100_000
@@ -27,12 +27,12 @@ read_string = reader_of(str)
 
 
 def read_exact_number(value: Any) -> int | float:
-    """A number as it was written: an integer is not turned into the float next to it."""
+    """A number; an integer stays an int, as a float may not be equal to it."""
     return value if type(value) is int else read_number(value)
 
 
 def read_object(value: Any, name: str) -> dict[str, Any]:
-    """`value`, which must be an object; `name` is what is expected, for the error."""
+    """`value`, which must be an object; `name` is the expected struct in the error."""
     if type(value) is not dict:
         raise FormatError(f"invalid type: {describe(value)}, expected struct {name}")
     return value
@@ -46,13 +46,13 @@ def read_list(value: Any) -> list[Any]:
 
 
 def slices_of(values: list[T]) -> Iterator[list[T]]:
-    """A list in parts: what goes through all of it in one call holds the GIL for as long."""
+    """A list in slices: a call that processes a whole long list would hold the GIL too long."""
     for start in range(0, len(values), _SLICE_VALUES):
         yield values[start : start + _SLICE_VALUES]
 
 
 def set_of(values: list[T]) -> frozenset[T]:
-    """The values as a set, made in slices."""
+    """The values as a set, built in slices."""
     found: set[T] = set()
     for part in slices_of(values):
         found.update(part)
@@ -60,12 +60,12 @@ def set_of(values: list[T]) -> frozenset[T]:
 
 
 def required(body: dict[str, Any], name: str, read: Reader[T]) -> T:
-    """A field that must be there, as `read` makes it."""
+    """A required field, converted by `read`. Raises FormatError."""
     return located(name, read, present(body, name))
 
 
 def present(body: dict[str, Any], name: str) -> Any:
-    """A field that must be there, as it is. Null equals absent."""
+    """A required field, not converted. Raises FormatError if it is absent or null."""
     value = body.get(name)
     if value is None:
         raise FormatError(f"missing field `{name}`")
@@ -73,20 +73,21 @@ def present(body: dict[str, Any], name: str) -> Any:
 
 
 def optional(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T | D:
-    """A field, or `default` where it is absent or null."""
+    """A field converted by `read`, or `default` if it is absent or null."""
     value = body.get(name)
     return default if value is None else located(name, read, value)
 
 
 def defaulted(body: dict[str, Any], name: str, read: Reader[T], default: D) -> T | D:
-    """A field that may be absent, and may not be null."""
+    """A field converted by `read`, or `default` if it is absent; null is not allowed."""
     return located(name, read, body[name]) if name in body else default
 
 
 def shallow(read: Reader[T]) -> Reader[T]:
-    """`read` for values nested no deeper than other servers parse; for small bodies only.
+    """`read` with a limit on the nesting depth, that of Qdrant's parser; for small bodies only.
 
-    What is kept as it was sent, such as metadata, must be written and walked again later.
+    Values that are stored as received, such as metadata, have to be serialized and traversed again
+    later. Raises FormatError for deeper values.
     """
 
     def read_shallow(value: Any) -> T:
@@ -107,9 +108,10 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def refuse_shard_key(body: dict[str, Any]) -> None:
-    """Raise when a shard key is named: collections here have one shard and no keys.
+    """Raise BadInput if a shard key is given: collections have one shard and no shard keys.
 
-    Of several keys the first is told; of one with a fallback, the one that was meant.
+    The error names the first of several keys, and the target of a selector with a fallback. Raises
+    FormatError for a malformed selector.
     """
     selector = body.get("shard_key")
     if selector is None:
@@ -123,7 +125,7 @@ def refuse_shard_key(body: dict[str, Any]) -> None:
 
 
 def _target_key(selector: Any) -> Any:
-    """The key that a selector other than a list means."""
+    """The key, or the target key, of a selector that is not a list."""
     if type(selector) is dict and _is_shard_key(selector.get("fallback")):
         return selector.get("target")
     return selector

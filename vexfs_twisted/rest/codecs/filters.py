@@ -1,7 +1,6 @@
-"""Filters from JSON.
+"""Decoding of filters from JSON.
 
-Nothing is ignored here: a condition that is not known is refused, since leaving it out would answer
-with points that the client meant to exclude.
+Unknown conditions are refused: to ignore one would return points that the client excluded.
 """
 
 from __future__ import annotations
@@ -50,38 +49,38 @@ _MAX_DEPTH = 64
 
 @frozen
 class _Scope:
-    """Where a part of a filter stands: its path, how deep, and whether inside of `nested`."""
+    """The position of a part of a filter: its path, its depth, and whether it is in `nested`."""
 
     path: str
     depth: int = 0
     is_nested: bool = False
 
     def at(self, place: str) -> _Scope:
-        """The scope of a member."""
+        """The scope of the member `place`."""
         return _Scope(f"{self.path}.{place}", self.depth, self.is_nested)
 
     def deeper(self) -> _Scope:
-        """The scope of a filter that stands here as a condition."""
+        """The scope of a filter used as a condition here."""
         return _Scope(self.path, self.depth + 1, self.is_nested)
 
 
 def read_filter(value: Any, path: str = "filter") -> Filter:
-    """The filter that `value` holds. `path` is where it stands, for validation errors.
+    """Decode a filter. `path` is its path in the request, for validation errors.
 
-    Raises FormatError for what is no filter or is nested too deep, BadInput for a condition where
-    it makes no sense, and ValidationError for values out of range, and for a condition on a field
-    that says nothing of it.
+    Raises FormatError if it is malformed or nested too deeply, BadInput for a condition that is not
+    allowed at its place, and ValidationError for values out of range and for a field condition
+    without a predicate.
     """
     return _read_filter(value, _Scope(path))
 
 
 def read_optional_filter(body: dict[str, Any], path: str, name: str = "filter") -> Filter | None:
-    """The filter in a member of a request, if there is one; `path` is where that stands."""
+    """The filter in the member `name` of a request, or None; `path` and errors: see read_filter."""
     return optional(body, name, lambda value: read_filter(value, path), None)
 
 
 def _read_filter(value: Any, scope: _Scope) -> Filter:
-    # Few calls lie between a filter and those inside of it: the deepest must fit on the stack.
+    # Recursion uses few frames per level, so that the deepest filter fits on the stack.
     if scope.depth > _MAX_DEPTH:
         raise FormatError("recursion limit exceeded")
     body = read_object(value, "Filter")
@@ -115,7 +114,7 @@ def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condit
     if value is None:
         return ()
     if type(value) is not list:
-        # One condition may stand for a list of it, and is the first of that to whoever validates.
+        # A single condition is allowed in place of a list; validation errors give it index 0.
         return (located(name, _read_condition, value, scope.at(f"{name}[0]")),)
     found = []
     for index, item in enumerate(value):
@@ -151,7 +150,7 @@ def _read_field_condition(body: dict[str, Any], path: str) -> Condition:
             found.append(condition if wanted else Filter(must_not=(condition,)))
     if not found:
         raise no_field_condition(path)
-    # A field condition that says several things holds where any of them does.
+    # A field condition with several predicates matches if any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
 
@@ -200,4 +199,4 @@ _CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
     "nested": _read_nested,
     "slice": _read_slice,
 }
-"""The member that makes a condition what it is -> the reader of the member."""
+"""Readers of conditions by the member that determines the kind of condition."""

@@ -1,4 +1,4 @@
-"""Long arrays that are read some elements at a time, and their first error told at the end."""
+"""Gatherers of long arrays: convert elements in batches, and raise the first error at the end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from .fields import read_list
 T = TypeVar("T")
 
 MAX_ELEMENTS = 65_536
-"""How many searches or operations a body may have: each becomes several objects. And after so many
-elements behind a mistake nothing is read any more, to find out if there are others."""
+"""The maximum number of searches or operations in a body: each becomes several objects.
+
+Also the number of elements after an error at which decoding stops, instead of at the end.
+"""
 
 
 class Gathered(Generic[T]):
-    """What `read` makes of the elements of an array, given some of them and the number before.
+    """A Gatherer that converts elements with `read`.
 
-    It raises DomainErrors, of which the first is raised at the end. More than `limit` are refused.
+    `read` gets a batch of elements and the number of elements before it. The first DomainError it
+    raises is raised by `parts`. More than `limit` elements are refused with a FormatError.
     """
 
     def __init__(self, read: Callable[[list[Any], int], T], limit: int | None = None) -> None:
@@ -47,7 +50,7 @@ class Gathered(Generic[T]):
             raise self._failed
 
     def parts(self) -> list[T]:
-        """What was made of them, in order. Raises DomainErrors."""
+        """The converted batches, in order. Raises DomainErrors."""
         if self._failed is not None:
             raise self._failed
         return self._parts
@@ -61,7 +64,10 @@ G = TypeVar("G")
 
 
 def gathered(value: Any, kind: type[G], gather: Callable[[], G]) -> G:
-    """`value`, an array, as what `gather` makes to take its elements; it may be one already."""
+    """The gatherer of an array: `value` itself if it is one already, otherwise a new one of it.
+
+    Raises FormatError if `value` is neither.
+    """
     if isinstance(value, kind):
         return value
     taken: Any = gather()

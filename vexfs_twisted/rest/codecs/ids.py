@@ -11,7 +11,7 @@ from .fields import read_list, slices_of
 
 
 def read_id(value: Any) -> PointId:
-    """A point id: an unsigned integer, or a UUID in any accepted spelling."""
+    """A point id: an unsigned integer, or a UUID in any accepted format. Raises FormatError."""
     if type(value) is int and value >= 0:
         return value
     if type(value) is str:
@@ -26,7 +26,10 @@ def read_id(value: Any) -> PointId:
 
 
 def read_ids(value: Any) -> list[PointId]:
-    """A list of point ids. Lists of integers only, the common case, are checked in bulk."""
+    """A list of point ids. Raises FormatError.
+
+    Lists of integers only, the common case, are validated in bulk.
+    """
     values = read_list(value)
     if all(map(_are_integers, slices_of(values))):
         return values
@@ -38,7 +41,7 @@ def _are_integers(values: list[Any]) -> bool:
 
 
 def id_in_path(segment: str) -> PointId:
-    """The point id that a path segment spells. Raises BadInput."""
+    """Parse a point id in a path segment. Raises BadInput."""
     point_id = parse_point_id(segment)
     if point_id is None:
         raise BadInput(f'Can not recognize "{segment}" as point id')

@@ -1,4 +1,4 @@
-"""Payload indexes from JSON."""
+"""Decoding of requests for payload indexes from JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .selectors import read_path
 
 
 def read_create_index(value: Any) -> CreateFieldIndex:
-    """The declaration of an index, under its current name or the older one."""
+    """A request to create an index, with the schema in `field_schema` or the older `field_type`.
+
+    Raises FormatError; BadRequest without a schema; BadInput if a shard key is given.
+    """
     body = read_object(value, "CreateFieldIndex")
     refuse_shard_key(body)
     field = required(body, "field_name", read_path)

@@ -18,7 +18,10 @@ from ...model.optimizations import (
 def optimizations_to_json(
     told: Optimizations, parts: Collection[str], completed_limit: int
 ) -> dict[str, Any]:
-    """What runs and a summary, and of the lists beside it those that `parts` name."""
+    """Running optimizations and a summary, and those of the other lists that `parts` names.
+
+    `completed_limit` bounds the list of completed optimizations.
+    """
     waiting = [segment for pending in told.queued for segment in pending.segments]
     plain: dict[str, Any] = {
         "running": list(map(_optimization_to_json, told.running)),

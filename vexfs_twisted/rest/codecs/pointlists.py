@@ -1,4 +1,4 @@
-"""Points as lists of JSON objects, turned into columns piece by piece."""
+"""Decoding of lists of points from JSON into columns, in batches."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .vectors import is_inference, no_inference, read_column
 _EMPTY_PAYLOAD = b"{}"
 
 _OBJECTS, _IDS, _VECTORS, _COLUMNS, _PAYLOADS, _NESTING = range(6)
-"""What is checked of points, in the order in which errors are told."""
+"""The checks of points, in the order of precedence of their errors."""
 
 
 class PointsDraft:
-    """The points of an upsert. Whatever pieces they come in, the upsert or its error is the same.
+    """The Gatherer of the points of an upsert. The result does not depend on how they are batched.
 
-    Whoever sends several mistakes is told of one: that of the first check that fails anywhere, and
-    there of the first point. A later piece may fail an earlier check, so pieces are taken after an
-    error, too. Nothing of a piece is kept but ids, float32 rows and payloads as bytes.
+    Of several errors it raises that of the first failing check, and for that check the first
+    point's. A later batch may fail an earlier check, so batches are still checked after an error.
+    Only ids, float32 rows and payloads as bytes are kept of a batch.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class PointsDraft:
         self._failed_at = 0
 
     def add(self, points: list[Any]) -> None:
-        """Take the points that follow those before."""
+        """Append points; see Gatherer."""
         try:
             self._add(points)
         except DomainError as error:
@@ -61,7 +61,7 @@ class PointsDraft:
         return self._count
 
     def upsert(self, how: Mapping[str, Any]) -> Upsert:
-        """The upsert of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        """The upsert of all points, with `how` as its other fields. Raises DomainErrors."""
         return Upsert(ids=self._ids, vectors=self._vectors(), payloads=self._payloads, **how)
 
     def _vectors(self) -> Mapping[str, VectorColumn]:
@@ -90,7 +90,7 @@ class PointsDraft:
         self._add_vectors(vectors)
 
     def _check_vectors(self, vectors: list[Any]) -> None:
-        """Raise for vectors that say nothing, where they must."""
+        """Raise for points without vectors where these are required. Here they are not."""
 
     def _add_vectors(self, vectors: list[Any]) -> None:
         rows = _rows_by_name(vectors, self._count)
@@ -105,10 +105,10 @@ class PointsDraft:
 
 
 class PointVectorsDraft(PointsDraft):
-    """New vectors for points that exist, taken in the same way. Each must have one at least."""
+    """The Gatherer of new vectors of existing points. Each must have at least one vector."""
 
     def update(self, how: Mapping[str, Any]) -> UpdateVectors:
-        """The update of all points taken, with the fields `how` beside. Raises DomainErrors."""
+        """The update of all points, with `how` as its other fields. Raises DomainErrors."""
         return UpdateVectors(ids=self._ids, vectors=self._vectors(), **how)
 
     def _add(self, points: list[Any]) -> None:
@@ -122,7 +122,7 @@ class PointVectorsDraft(PointsDraft):
 
 
 class RowsDraft:
-    """The vectors of one name, as rows of a column that grows. `place` is where they stand."""
+    """The Gatherer of the vectors of one name. `place` is their path in the body, for errors."""
 
     def __init__(self, place: str) -> None:
         self._place = place
@@ -133,16 +133,16 @@ class RowsDraft:
         return len(self._rows)
 
     def add(self, rows: list[Any]) -> None:
-        """Take the rows that follow those before."""
+        """Append rows; see Gatherer."""
         self._rows.add(rows)
 
     @property
     def first_empty(self) -> int | None:
-        """The first row without numbers, once the column was read."""
+        """The index of the first empty row, or None. Valid after `column`."""
         return self._column.first_empty
 
     def column(self) -> VectorColumn:
-        """The whole column, of one row at least. Raises DomainErrors."""
+        """The whole column, of at least one row. Raises DomainErrors."""
         self._rows.parts()
         return self._column.finish(len(self._rows))
 
@@ -155,13 +155,13 @@ class RowsDraft:
 
 @define
 class _Rows:
-    """The vectors of one name, and at which of the points they are; None where at all of them."""
+    """The vectors of one name, and the indexes of their points; None if all points have one."""
 
     rows: list[Any]
     positions: list[int] | None
 
     def read(self, name: str, start: int) -> VectorColumn:
-        """Their column, whose first point is `points[start]` to errors."""
+        """Their column; errors number the first point `points[start]`."""
         tail = f".{name}" if name else ""
         positions = self.positions
         if positions is None:
@@ -174,16 +174,16 @@ class _Rows:
         )
 
     def first_empty(self, column: VectorColumn) -> int | None:
-        """At which of the points the first vector without numbers is; `column` is theirs."""
+        """The index of the first point with an empty vector, or None; `column` is their column."""
         row = _first_empty(self.rows, column)
         return row if row is None or self.positions is None else self.positions[row]
 
 
 @define
 class ColumnDraft:
-    """A column that grows. Its rows are dropped once they turn out to be of several lengths.
+    """A column to which rows are appended. Rows are dropped once their lengths differ.
 
-    `first_empty` is the first point whose vector has no numbers.
+    `first_empty` is the index of the first point with an empty vector.
     """
 
     first_empty: int | None = None
@@ -192,7 +192,7 @@ class ColumnDraft:
     _dimensions: dict[int, None] = field(factory=dict)
 
     def add(self, column: VectorColumn, start: int, first_empty: int | None) -> None:
-        """Take more rows; `start` is added to their positions, and to the first empty one's."""
+        """Append rows; `start` is added to their positions and to `first_empty`."""
         if self.first_empty is None and first_empty is not None:
             self.first_empty = start + first_empty
         self._dimensions |= dict.fromkeys(column.dimensions)
@@ -204,7 +204,7 @@ class ColumnDraft:
         self._positions.append(column.places + start)
 
     def finish(self, points: int) -> VectorColumn:
-        """The whole column, for so many points."""
+        """The whole column; `points` is the total number of points."""
         if self.is_uneven:
             return VectorColumn.uneven(tuple(self._dimensions))
         vectors = self._vectors.finish()
@@ -214,12 +214,12 @@ class ColumnDraft:
 
     @property
     def is_uneven(self) -> bool:
-        """Whether there are rows of several lengths, or of none."""
+        """Whether rows differ in length or are empty, or there are none."""
         return len(self._dimensions) != 1 or 0 in self._dimensions
 
 
 def take_points(points: list[Any], kind: str, start: int = 0) -> tuple[list[Any], list[Any]]:
-    """The ids and the vectors of points, each an object that errors call `kind`."""
+    """The ids and the vectors of points. Errors call a point `kind`. Raises FormatError."""
     try:
         return [point["id"] for point in points], [point["vector"] for point in points]
     except (KeyError, TypeError):
@@ -227,7 +227,7 @@ def take_points(points: list[Any], kind: str, start: int = 0) -> tuple[list[Any]
 
 
 def _malformed_point(points: list[Any], kind: str, start: int) -> FormatError:
-    """The error for the first point that is no object, or that lacks its id or its vector."""
+    """The error for the first point that is not an object, or lacks its id or vector."""
     for index, point in enumerate(points, start):
         if type(point) is not dict:
             text = f"invalid type: {describe(point)}, expected struct {kind}"
@@ -239,7 +239,7 @@ def _malformed_point(points: list[Any], kind: str, start: int) -> FormatError:
 
 
 def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
-    """The ids of points, the first of which is `points[start]` to errors."""
+    """The ids of points. Raises FormatError, which numbers the first point `points[start]`."""
     try:
         return read_ids(ids)
     except FormatError:
@@ -249,16 +249,17 @@ def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
 
 
 def _first_empty(rows: list[Any], column: VectorColumn) -> int | None:
-    """The first of the rows without numbers; `column` is what they were read as."""
+    """The index of the first empty row, or None; `column` is the column read from the rows."""
     if 0 not in column.dimensions:
         return None
     return next(row for row, vector in enumerate(rows) if not vector)
 
 
 def _refuse_empty(empty: Mapping[str, int | None]) -> None:
-    """Raise ValidationError for the first point that has a vector without numbers.
+    """Raise ValidationError for the first point that has an empty vector.
 
-    `empty` tells the first of each name. A name shows as `?` in paths, the unnamed one not at all.
+    `empty` has the first such point of each vector name. Paths in the error have `?` in place of a
+    name, and nothing for the unnamed vector.
     """
     found = [(point, name) for name, point in empty.items() if point is not None]
     if found:
@@ -294,7 +295,7 @@ def _named_rows(vector: Any, index: int) -> list[tuple[str, Any]]:
 
 
 def check_payloads(payloads: list[Any], label: Label) -> None:
-    """Raise for the first payload that is neither an object nor null."""
+    """Raise FormatError for the first payload that is neither an object nor null."""
     if set(map(type, payloads)) <= {dict, type(None)}:
         return
     for index, payload in enumerate(payloads):
@@ -304,15 +305,15 @@ def check_payloads(payloads: list[Any], label: Label) -> None:
 
 
 def dump_payloads(payloads: list[Any]) -> list[bytes]:
-    """Each payload as JSON of its own; null counts as empty.
+    """Each payload as a JSON text; null as an empty object. Raises FormatError.
 
-    What orjson returns is a block of kilobytes cut short, so it is copied: all at once, for JSON
-    written without indents has no line breaks.
+    orjson returns texts whose allocation is some kilobytes, so they are copied to release memory:
+    all at once, as JSON without indents has no line breaks.
     """
     dumps = orjson.dumps
     try:
         written = [dumps(payload) if payload else _EMPTY_PAYLOAD for payload in payloads]
         return b"\n".join(written).split(b"\n") if written else []
     except orjson.JSONEncodeError:
-        # What was parsed can be written again, unless it is nested past what orjson writes.
+        # Parsed JSON can be serialized, unless it is nested deeper than orjson serializes.
         raise FormatError("recursion limit exceeded") from None

@@ -1,4 +1,4 @@
-"""What a filter says of a field, from JSON: matches, ranges, counts and areas."""
+"""Decoding of the predicates of field conditions from JSON: matches, ranges, counts and areas."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _I64 = range(-(2**63), 2**63)
 
 
 PredicateReader = Callable[[Any, str], Predicate]
-"""Reads a predicate from what it is given and where that stands, for validation errors.
+"""Decodes a predicate from its JSON value; the second argument is its path in the request.
 
 Raises FormatError and ValidationError.
 """
@@ -81,7 +81,7 @@ def _no_match() -> FormatError:
 
 
 def _read_range(value: Any, _: str) -> Range | DatetimeRange:
-    """A range of numbers or, where a bound is a string, of datetimes."""
+    """A range of numbers; of datetimes if any bound is a string."""
     bounds = _given_bounds(value, "RangeInterface")
     if any(type(bound) is str for bound in bounds.values()):
         return DatetimeRange(**_read_bounds(bounds, read_datetime))
@@ -102,7 +102,7 @@ def _read_bounds(bounds: dict[str, Any], read: Reader[Any]) -> dict[str, Any]:
 
 
 def read_datetime(value: Any) -> int:
-    """A datetime, in microseconds since 1970 UTC."""
+    """Parse an RFC 3339 datetime as microseconds since 1970 UTC. Raises FormatError."""
     moment = parse_datetime(value) if type(value) is str else None
     if moment is None:
         raise FormatError(f"invalid value: {describe(value)}, expected a datetime (RFC 3339)")
@@ -169,4 +169,4 @@ PREDICATES: Mapping[str, PredicateReader] = {
     "geo_polygon": _read_polygon,
     "values_count": _read_values_count,
 }
-"""The member of a field condition -> its reader."""
+"""Readers of predicates by their member in a field condition."""

@@ -1,4 +1,7 @@
-"""Reads of points from JSON: retrieve, scroll, count, facet, query and search."""
+"""Decoding of read requests from JSON: retrieve, scroll, count, facet, query and search.
+
+The public functions raise FormatError, BadInput, ValidationError and NotSupported.
+"""
 
 from __future__ import annotations
 
@@ -67,14 +70,14 @@ _read_plain_params: Reader[SearchParams] = reader_of(SearchParams)
 
 
 def read_retrieve(value: Any) -> Retrieve:
-    """A read by ids. Payloads are returned where they are asked for only."""
+    """A read by ids. Without payloads by default."""
     body = read_object(value, "PointRequest")
     refuse_shard_key(body)
     return Retrieve(required(body, "ids", read_ids), read_selection(body, NO_PAYLOAD))
 
 
 def read_scroll(value: Any) -> Scroll:
-    """A page of points, with payloads unless said otherwise."""
+    """A page of points. With payloads by default."""
     body = read_object(value, "ScrollRequest")
     refuse_shard_key(body)
     scroll = Scroll(
@@ -89,7 +92,7 @@ def read_scroll(value: Any) -> Scroll:
 
 
 def read_count(value: Any) -> Count:
-    """A count of the points that pass a filter."""
+    """A count of the points that match a filter."""
     body = read_object(value, "CountRequest")
     refuse_shard_key(body)
     return Count(
@@ -99,7 +102,7 @@ def read_count(value: Any) -> Count:
 
 
 def read_facet(value: Any) -> Facet:
-    """A count of the values of a payload field."""
+    """A facet: the counts of the values of a payload field."""
     body = read_object(value, "FacetRequest")
     refuse_shard_key(body)
     facet = Facet(
@@ -113,7 +116,7 @@ def read_facet(value: Any) -> Facet:
 
 
 def _read_order_by(value: Any) -> OrderBy:
-    """An order: the path of a field, or an object with one."""
+    """An order: the path of a payload field, or an object with one."""
     if type(value) is str:
         return OrderBy(read_path(value))
     body = read_object(value, "OrderBy")
@@ -131,7 +134,7 @@ def _read_start(value: Any) -> OrderValue:
 
 
 def read_query(value: Any, path: str = "internal") -> Query:
-    """A query as the universal endpoint takes it. `path` is where it stands."""
+    """A query of the universal endpoint. `path` is its path in the request, for errors."""
     body = read_object(value, "QueryRequest")
     refuse_shard_key(body)
     target = optional(body, "query", _read_target, None)
@@ -151,7 +154,10 @@ def read_query(value: Any, path: str = "internal") -> Query:
 
 
 def read_search(value: Any, path: str = "search_request") -> Query:
-    """A query as the older search endpoint takes it: a vector, named or not, and a limit."""
+    """A query of the older search endpoint: a vector, optionally named, and a limit.
+
+    `path` is its path in the request, for errors.
+    """
     body = read_object(value, "SearchRequest")
     refuse_shard_key(body)
     name, target = required(body, "vector", _read_search_vector)
@@ -171,12 +177,12 @@ def read_search(value: Any, path: str = "search_request") -> Query:
 
 
 def read_query_batch(value: Any) -> list[Query]:
-    """Several queries."""
+    """The queries of a batch."""
     return _read_searches(value, "QueryRequestBatch", gather_queries)
 
 
 def gather_queries() -> Gathered[list[Query]]:
-    """Takes the queries of a batch."""
+    """A gatherer of the queries of a batch."""
 
     def read(queries: list[Any], start: int) -> list[Query]:
         numbered = enumerate(queries, start)
@@ -186,12 +192,12 @@ def gather_queries() -> Gathered[list[Query]]:
 
 
 def read_search_batch(value: Any) -> list[Query]:
-    """Several searches."""
+    """The searches of a batch."""
     return _read_searches(value, "SearchRequestBatch", gather_searches)
 
 
 def gather_searches() -> Gathered[list[Query]]:
-    """Takes the searches of a batch."""
+    """A gatherer of the searches of a batch."""
 
     def read(searches: list[Any], start: int) -> list[Query]:
         numbered = enumerate(searches, start)
@@ -210,7 +216,7 @@ def _read_searches(
 
 
 def _check_parts(body: dict[str, Any], has_target: bool) -> None:
-    """Raise for parts that do not go together, or that only other kinds of queries have."""
+    """Raise for a prefetch without a query, and for members that are not supported yet."""
     if body.get("prefetch") not in (None, []):
         if not has_target:
             raise prefetch_without_query()
@@ -220,7 +226,7 @@ def _check_parts(body: dict[str, Any], has_target: bool) -> None:
 
 
 def _read_target(value: Any) -> Target:
-    """What a query looks for: a vector, the vector of a point, or either under `nearest`."""
+    """The target of a query: a vector, the id of a point, or either in `nearest`."""
     if type(value) is dict:
         if value.get("nearest") is not None:
             if value.get("mmr") is not None:

@@ -1,4 +1,4 @@
-"""Results as JSON values: what orjson writes with its numpy support."""
+"""Encoding of results as JSON values, to be serialized by orjson with numpy support."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _NULL_WHEN_UNSET: Mapping[FieldType, tuple[str, ...]] = {
     FieldType.FLOAT: ("is_principal",),
     FieldType.DATETIME: ("is_principal",),
 }
-"""The parameters of an index that are shown as null where its declaration left them out."""
+"""The parameters of an index that are shown as null if its declaration omits them."""
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
-    """A stored point. Parts that were not asked for are left out; payloads go out as stored."""
+    """A stored point. Parts that were not requested are omitted; payloads are sent as stored."""
     point: dict[str, Any] = {"id": record.id}
     if record.payload is not None:
         point["payload"] = orjson.Fragment(record.payload)
@@ -37,7 +37,7 @@ def record_to_json(record: Record) -> dict[str, Any]:
 
 
 def scored_point_to_json(scored: ScoredPoint) -> dict[str, Any]:
-    """A point with its score, which is a float32 and is written with as few digits as that has."""
+    """A point with its score, a float32, which orjson writes with that type's shortest digits."""
     point: dict[str, Any] = {
         "id": scored.id,
         "version": scored.version,
@@ -51,12 +51,12 @@ def scored_point_to_json(scored: ScoredPoint) -> dict[str, Any]:
 
 
 def update_result_to_json(result: UpdateResult) -> dict[str, Any]:
-    """The answer to an update."""
+    """The result of an update."""
     return {"operation_id": result.operation_id, "status": result.status.value}
 
 
 def info_to_json(info: CollectionInfo) -> dict[str, Any]:
-    """What is told about a collection."""
+    """The description of a collection."""
     plain: dict[str, Any] = {
         "status": info.status.value,
         "optimizer_status": _optimizer_status(info.optimizer_error),
@@ -80,7 +80,7 @@ def _optimizer_status(error: str | None) -> object:
 
 
 def _field_info_to_json(info: FieldInfo) -> dict[str, Any]:
-    """What is told about an index; its parameters only where they were given as an object."""
+    """The description of an index; with parameters only if it was declared with an object."""
     plain: dict[str, Any] = {"data_type": info.schema.type.value, "points": info.points}
     if info.schema.declared is not None:
         declared = info.schema.declared
@@ -96,7 +96,7 @@ def facet_to_json(hits: Sequence[FacetHit]) -> dict[str, Any]:
 
 
 def cluster_info_to_json(info: ClusterInfo) -> dict[str, Any]:
-    """Where a collection lives: in one local shard."""
+    """The shards of a collection: a single local one."""
     shard = {"shard_id": 0, "points_count": info.points_count, "state": "Active"}
     return {
         "peer_id": info.peer_id,
@@ -108,7 +108,7 @@ def cluster_info_to_json(info: ClusterInfo) -> dict[str, Any]:
 
 
 def aliases_to_json(aliases: list[Alias]) -> dict[str, Any]:
-    """Aliases and what they point to."""
+    """Aliases and the collections they refer to."""
     return {
         "aliases": [
             {"alias_name": alias.alias_name, "collection_name": alias.collection_name}

@@ -1,4 +1,4 @@
-"""What a read returns of each point: payload and vector selectors."""
+"""Decoding of payload and vector selectors from JSON. Errors are FormatErrors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .fields import defaulted, optional, read_list, read_string
 
 
 def read_path(value: Any) -> PayloadPath:
-    """A path into a payload."""
+    """A payload path. Raises FormatError."""
     try:
         return PayloadPath.parse(read_string(value))
     except ValueError as error:
@@ -26,16 +26,16 @@ def read_path(value: Any) -> PayloadPath:
 
 
 def read_paths(value: Any) -> tuple[PayloadPath, ...]:
-    """A list of paths into a payload."""
+    """A list of payload paths. Raises FormatError."""
     return tuple(read_path(item) for item in read_list(value))
 
 
 def read_selection(
     body: dict[str, Any], payload: PayloadSelector, *, takes_null: bool = False
 ) -> Selection:
-    """The selectors in a request; `payload` is what counts where it names none.
+    """The selectors in a request; `payload` is the default payload selector.
 
-    `takes_null`: vectors may be selected by null, which means none of them.
+    `takes_null`: null is a valid vector selector, which selects none. Raises FormatError.
     """
     read_field = optional if takes_null else defaulted
     vectors: VectorSelector = False

@@ -1,4 +1,4 @@
-"""The shapes of bodies whose arrays may be long, by what they are for."""
+"""The shapes of request bodies with long arrays."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ UPSERT = Shape(
         ),
     }
 )
-"""Points, as a list or by columns."""
+"""An upsert: points as a list or as columns."""
 
 UPDATE_VECTORS = Shape(members={"points": Shape(gather=PointVectorsDraft)})
-"""New vectors of points."""
+"""An update of vectors: a list of points."""
 
 PAYLOAD_UPDATE = Shape(members={"payload": _PAYLOAD})
-"""A payload for points that a list of ids or a filter chooses."""
+"""A payload for the points that a list of ids or a filter selects."""
 
 _OPERATION = Shape(
     members={
@@ -44,10 +44,10 @@ _OPERATION = Shape(
 )
 
 UPDATE_BATCH = Shape(members={"operations": Shape(gather=gather_operations, items=_OPERATION)})
-"""Updates of all kinds."""
+"""A batch of updates of all kinds."""
 
 QUERY_BATCH = Shape(members={"searches": Shape(gather=gather_queries)})
-"""Queries."""
+"""A batch of queries."""
 
 SEARCH_BATCH = Shape(members={"searches": Shape(gather=gather_searches)})
-"""Searches, as the older endpoint takes them."""
+"""A batch of searches of the older endpoint."""

@@ -1,4 +1,7 @@
-"""Updates of points that exist from JSON, and batches of updates of every kind."""
+"""Decoding of updates of existing points from JSON, and of batches of updates of all kinds.
+
+The public functions raise FormatError, BadInput and ValidationError.
+"""
 
 from __future__ import annotations
 
@@ -37,21 +40,21 @@ from .selectors import read_path, read_paths
 from .upserts import read_update_vectors, read_upsert
 
 Chosen = tuple[Sequence[PointId] | None, Filter | None]
-"""The points that an update concerns: ids, which come first, or those that pass a filter."""
+"""The points that an update selects: by ids or by a filter; ids take precedence."""
 
 
 def read_delete(value: Any) -> DeletePoints:
-    """A removal of points."""
+    """A deletion of points."""
     return DeletePoints(*_read_selector(value))
 
 
 def read_clear_payload(value: Any) -> ClearPayload:
-    """A removal of whole payloads."""
+    """A deletion of whole payloads."""
     return ClearPayload(*_read_selector(value))
 
 
 def read_set_payload(value: Any) -> SetPayload:
-    """A merge into payloads, at the top or below a path."""
+    """A merge into payloads, at the top level or below a path."""
     body = read_object(value, "SetPayload")
     payload = required(body, "payload", _dump_payload)
     key = optional(body, "key", read_path, None)
@@ -59,7 +62,7 @@ def read_set_payload(value: Any) -> SetPayload:
 
 
 def read_overwrite_payload(value: Any) -> OverwritePayload:
-    """A replacement of whole payloads. A path means nothing here, but must be one."""
+    """A replacement of whole payloads. A path is validated, but has no effect."""
     body = read_object(value, "SetPayload")
     payload = required(body, "payload", _dump_payload)
     optional(body, "key", read_path, None)
@@ -67,28 +70,28 @@ def read_overwrite_payload(value: Any) -> OverwritePayload:
 
 
 def read_delete_payload(value: Any) -> DeletePayload:
-    """A removal of what some paths select from payloads."""
+    """A deletion of the values at some paths of payloads."""
     body = read_object(value, "DeletePayload")
     keys = required(body, "keys", read_paths)
     return DeletePayload(keys, *_read_points_or_filter(body))
 
 
 def read_delete_vectors(value: Any) -> DeleteVectors:
-    """A removal of vectors, by their names. Points may be missing: that is found out later."""
+    """A deletion of vectors by name. A request without ids and filter is refused later."""
     body = read_object(value, "DeleteVectors")
     names = required(body, "vector", _read_names)
     return DeleteVectors(names, *_read_chosen(body))
 
 
 def read_update_batch(value: Any) -> list[Update]:
-    """Updates of all kinds, in order."""
+    """The updates of a batch, in order."""
     body = read_object(value, "UpdateOperations")
     operations = required(body, "operations", _read_operations)
     return list(chain.from_iterable(operations.parts()))
 
 
 def gather_operations() -> Gathered[list[Update]]:
-    """Takes the operations of a batch."""
+    """A gatherer of the operations of a batch."""
 
     def read(operations: list[Any], start: int) -> list[Update]:
         numbered = enumerate(operations, start)
@@ -144,7 +147,7 @@ def _dump_payload(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        # What was parsed can be written again, unless it is nested past what orjson writes.
+        # Parsed JSON can be serialized, unless it is nested deeper than orjson serializes.
         raise FormatError("recursion limit exceeded") from None
 
 
@@ -165,4 +168,4 @@ _OPERATIONS: Mapping[str, Reader[Update]] = {
     "update_vectors": read_update_vectors,
     "delete_vectors": read_delete_vectors,
 }
-"""The member that makes an operation of a batch what it is -> its reader."""
+"""Readers of operations by the member that determines their kind."""

@@ -1,4 +1,7 @@
-"""Whole points and new vectors from JSON: the hot path of a bulk load, which works by columns."""
+"""Decoding of upserts and of new vectors from JSON: the hot path of bulk loads, in columns.
+
+The public functions raise FormatError, BadInput, ValidationError and NotSupported.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _read_mode: Reader[UpdateMode] = reader_of(UpdateMode)
 
 
 def read_upsert(value: Any) -> Upsert:
-    """An upsert, as a list of points or by columns."""
+    """An upsert, as a list of points or as columns."""
     body = read_object(value, "PointInsertOperations")
     refuse_shard_key(body)
     how = {
@@ -35,7 +38,7 @@ def read_upsert(value: Any) -> Upsert:
 
 
 def read_update_vectors(value: Any) -> UpdateVectors:
-    """New vectors for points that exist, as a list of points."""
+    """New vectors of existing points, as a list of points."""
     body = read_object(value, "UpdateVectors")
     refuse_shard_key(body)
     points = required(body, "points", _read_point_vectors)
@@ -83,7 +86,7 @@ def _read_rows(value: Any, name: str) -> RowsDraft:
 
 
 def gather_payloads() -> Gathered[list[bytes]]:
-    """Takes the payloads of points that come by columns."""
+    """A gatherer of the payloads of an upsert in columns."""
     return Gathered(_dump_some)
 
 

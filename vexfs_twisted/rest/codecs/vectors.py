@@ -1,4 +1,4 @@
-"""Vectors between JSON lists and float32 arrays."""
+"""Conversion of vectors between JSON lists and float32 arrays."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ _INFERENCE_KEY = "model"
 def read_column(
     rows: Sequence[Any], label: Label, positions: NDArray[np.int64] | None = None
 ) -> VectorColumn:
-    """The rows as one column, [n, dim]; integers become floats. `rows` must not be empty.
+    """The rows as one column, [n, dim] float32; integers become floats. `rows` must not be empty.
 
-    Packing with `struct` takes 0.8 us for a row of 128 numbers, a third of what numpy takes to read
-    nested lists; unlike numpy it refuses strings and null, and it yields the GIL between rows.
-    Raises FormatError for a row that is no list of numbers, and NotSupported for other kinds of
-    vectors. Rows of several lengths, or of none, make an uneven column.
+    `label` names a row in errors; `positions`, shape [n], are those of the column. Rows of
+    different lengths, or empty ones, make an uneven column.
+
+    Packing with `struct` takes 0.8 us for a row of 128 numbers, a third of what numpy takes to
+    convert nested lists; unlike numpy it refuses strings and null, and it yields the GIL between
+    rows. Raises FormatError for a row that is not a list of numbers, and NotSupported for other
+    kinds of vectors.
     """
     data = _read_rows(rows, label)
     if data is None:
@@ -34,14 +37,14 @@ def read_column(
 
 
 def _read_rows(rows: Sequence[Any], label: Label) -> NDArray[np.float32] | None:
-    """The rows as an array, [n, dim]; None where they are no lists of numbers of one length."""
+    """The rows as an array, [n, dim]; None unless they are lists of numbers of one length > 0."""
     first = rows[0]
     dimension = len(first) if type(first) is list else 0
     if not dimension:
         return None
     pack = Struct(f"{dimension}f").pack
     try:
-        # Not into one buffer made beforehand: a long first row would size it for all the others.
+        # No buffer is allocated in advance: a long first row would determine the size of all.
         packed = bytearray().join([pack(*row) for row in rows])
     except (error, TypeError):
         return None
@@ -51,7 +54,7 @@ def _read_rows(rows: Sequence[Any], label: Label) -> NDArray[np.float32] | None:
 
 
 def read_vector(value: Any, place: str) -> DenseVector:
-    """One vector, shape [dim]. Raises as `read_column` does."""
+    """One float32 vector, shape [dim]. Errors are those of `read_column`, at `place`."""
     data = _read_rows([value], lambda _: place)
     if data is None:
         _check_row(value, place)
@@ -61,20 +64,20 @@ def read_vector(value: Any, place: str) -> DenseVector:
 
 
 def is_inference(value: dict[str, Any]) -> bool:
-    """Whether an object asks for a vector to be made, rather than naming vectors."""
+    """Whether an object requests inference of a vector, instead of being a map of vectors."""
     return type(value.get(_INFERENCE_KEY)) is str
 
 
 def no_inference() -> NotSupported:
-    """The error for an object that asks for a vector to be made."""
+    """The error for an object that requests inference of a vector."""
     return NotSupported("Inference of vectors from text, images or objects is not supported yet")
 
 
 def _refuse_booleans(data: NDArray[np.float32], rows: Sequence[Any], label: Label) -> None:
-    """Raise for a row with a boolean in it.
+    """Raise FormatError for a row with a boolean in it.
 
-    Only rows that hold a 0 or a 1 once packed are looked at: the types of every element would take
-    longer than the packing.
+    Only rows with a 0 or a 1 after packing are checked: to check the type of every element would
+    take longer than packing.
     """
     suspects = ((data == 0) | (data == 1)).any(axis=1)
     for index in np.flatnonzero(suspects).tolist():
@@ -83,7 +86,7 @@ def _refuse_booleans(data: NDArray[np.float32], rows: Sequence[Any], label: Labe
 
 
 def _dimensions(rows: Sequence[Any], label: Label) -> tuple[int, ...]:
-    """The distinct lengths of the rows, in the order met, once every row is found sound."""
+    """The distinct lengths of the rows, in order of first occurrence, if every row is valid."""
     for index, row in enumerate(rows):
         _check_row(row, label(index))
     return tuple(dict.fromkeys(map(len, rows)))
@@ -105,7 +108,7 @@ def _check_row(row: Any, place: str) -> None:
 
 
 def vectors_to_json(vectors: NamedVectors) -> Any:
-    """The vectors of a point: a lone unnamed one stands by itself, others are members by name."""
+    """The vectors of a point: a lone unnamed one as it is, others as an object by name."""
     if len(vectors) == 1 and UNNAMED in vectors:
         return _vector_to_json(vectors[UNNAMED])
     return {name: _vector_to_json(vector) for name, vector in vectors.items()}

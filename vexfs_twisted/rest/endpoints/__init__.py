@@ -1,1 +1,1 @@
-"""The endpoints, a module per topic. Each has a `routes` that the site takes in."""
+"""The endpoints, a module per topic. Each module has a `routes`, which the site registers."""

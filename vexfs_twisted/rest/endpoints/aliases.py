@@ -1,4 +1,4 @@
-"""Other names of collections."""
+"""Endpoints of collection aliases."""
 
 from __future__ import annotations
 

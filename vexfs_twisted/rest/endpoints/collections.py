@@ -1,4 +1,4 @@
-"""Collections as a whole."""
+"""Endpoints of collections."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def info(call: RequestContext) -> object:
 
 @routes.read("GET", "/collections/<collection>/optimizations")
 async def optimizations(call: RequestContext) -> object:
-    """What is done behind a collection, what waits and what has been done."""
+    """The optimizations of a collection: running, queued and completed."""
     parameters = call.report_parameters
     told = await call.operations.read(call.collection, OptimizationsRequest())
     return optimizations_to_json(told, parameters.parts, parameters.completed_limit)
@@ -59,7 +59,7 @@ async def update(call: RequestContext) -> object:
 
 @routes.write("DELETE", "/collections/<collection>")
 async def delete(call: RequestContext) -> object:
-    """Delete a collection; false when there is none."""
+    """Delete a collection; false if it does not exist."""
     call.check_timeout()
     return await call.operations.delete_collection(call.collection)
 
@@ -72,12 +72,12 @@ async def exists(call: RequestContext) -> object:
 
 @routes.read("GET", "/collections/<collection>/cluster")
 async def cluster_info(call: RequestContext) -> object:
-    """Where a collection lives."""
+    """The shards of a collection and their peers."""
     return cluster_info_to_json(await call.operations.cluster_info(call.collection))
 
 
 @routes.read("GET", "/collections/<collection>/shards")
 async def shard_keys(call: RequestContext) -> object:
-    """No keys: sharding is automatic. The collection must exist."""
+    """The shard keys: none, as sharding is automatic. The collection must exist."""
     await call.operations.cluster_info(call.collection)
     return {}

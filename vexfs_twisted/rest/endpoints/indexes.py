@@ -1,4 +1,4 @@
-"""Payload indexes."""
+"""Endpoints of payload indexes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ routes = Routes()
 
 @routes.write("PUT", "/collections/<collection>/index", JsonBody(SMALL))
 async def create(call: RequestContext) -> object:
-    """Index a field of payloads."""
+    """Create the index of a payload field."""
     how = call.update_parameters
     update = await call.read(shallow(read_create_index))
     result = await call.operations.update(call.collection, update, how.wait, how.timeout)
@@ -27,7 +27,7 @@ async def create(call: RequestContext) -> object:
 
 @routes.write("DELETE", "/collections/<collection>/index/<field_name>")
 async def delete(call: RequestContext) -> object:
-    """Drop the index of a field; one that does not exist is no error."""
+    """Drop the index of a payload field; no error if it does not exist."""
     how = call.update_parameters
     update = DeleteFieldIndex(_field_in_path(call.path["field_name"]))
     result = await call.operations.update(call.collection, update, how.wait, how.timeout)

@@ -1,4 +1,4 @@
-"""Points as they are read: by their ids, in pages, and counted."""
+"""Endpoints that read points: by id, in pages, counts and facets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def get(call: RequestContext) -> object:
 
 @routes.read("POST", "/collections/<collection>/points", JsonBody(PLAIN))
 async def retrieve(call: RequestContext) -> object:
-    """Several points."""
+    """Several points by their ids."""
     timeout = call.time_limit
     request = await call.read(read_retrieve)
     if len(request.ids) > STREAM_FROM_POINTS:
@@ -54,7 +54,7 @@ async def scroll(call: RequestContext) -> object:
     timeout = call.time_limit
     request = await call.read(read_scroll)
     if request.limit > STREAM_FROM_POINTS and request.order_by is None:
-        # One more, to know where the next page begins.
+        # One more, whose id is the offset of the next page.
         wanted = evolve(request, limit=request.limit + 1)
         stream = await opened(call.operations.stream(call.collection, wanted, timeout))
         if stream is not None:
@@ -78,7 +78,7 @@ async def _streamed_page(call: RequestContext, rows: StreamedRows[Record]) -> ob
 
 @routes.read("POST", "/collections/<collection>/points/count", JsonBody(PLAIN))
 async def count(call: RequestContext) -> object:
-    """The number of points that pass a filter."""
+    """The number of points that match a filter."""
     timeout = call.time_limit
     request = await call.read(read_count)
     return {"count": await call.operations.read(call.collection, request, timeout)}

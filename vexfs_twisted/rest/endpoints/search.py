@@ -1,4 +1,4 @@
-"""Queries, by the universal endpoint and by the older search."""
+"""Endpoints of queries: the universal query and the older search."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ routes = Routes()
 
 @routes.read("POST", "/collections/<collection>/points/query", JsonBody(PLAIN))
 async def query(call: RequestContext) -> object:
-    """The answer to one query."""
+    """The result of one query."""
     return {"points": await _answer(call, read_query)}
 
 
 @routes.read("POST", "/collections/<collection>/points/query/batch", JsonBody(QUERY_BATCH))
 async def query_batch(call: RequestContext) -> object:
-    """The answers to several queries, in order."""
+    """The results of several queries, in order."""
     return [{"points": points} for points in await _answer_batch(call, read_query_batch)]
 
 
 @routes.read("POST", "/collections/<collection>/points/search", JsonBody(PLAIN))
 async def search(call: RequestContext) -> object:
-    """The answer to one search."""
+    """The result of one search."""
     return await _answer(call, read_search)
 
 
 @routes.read("POST", "/collections/<collection>/points/search/batch", JsonBody(SEARCH_BATCH))
 async def search_batch(call: RequestContext) -> object:
-    """The answers to several searches, in order."""
+    """The results of several searches, in order."""
     return await _answer_batch(call, read_search_batch)
 
 

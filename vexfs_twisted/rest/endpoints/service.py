@@ -1,4 +1,4 @@
-"""What the server tells of itself, and the endpoints that only a cluster has."""
+"""Service endpoints: version, health, issues, and those that need a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ routes = Routes()
 
 @routes.read("GET", "/", is_open=True)
 async def root(call: RequestContext) -> Response:
-    """Name and version, without an envelope."""
+    """Title, version and commit, without an envelope."""
     return json_response(
         {"title": QDRANT_TITLE, "version": QDRANT_VERSION, "commit": QDRANT_COMMIT}
     )
@@ -22,31 +22,31 @@ async def root(call: RequestContext) -> Response:
 @routes.read("GET", "/healthz", is_open=True)
 @routes.read("GET", "/livez", is_open=True)
 async def health(call: RequestContext) -> Response:
-    """The process answers."""
+    """Liveness: the process responds."""
     return text_response("healthz check passed")
 
 
 @routes.read("GET", "/readyz", is_open=True)
 async def readiness(call: RequestContext) -> Response:
-    """The server takes requests, or it would not listen."""
+    """Readiness: the server listens only once it is ready."""
     return text_response("all shards are ready")
 
 
 @routes.read("GET", "/issues")
 async def issues(call: RequestContext) -> object:
-    """No complaints: a filter on a field without an index is fast, too."""
+    """No issues: Qdrant reports unindexed fields, but filters on them are fast here."""
     return {"issues": []}
 
 
 @routes.write("DELETE", "/issues")
 async def clear_issues(call: RequestContext) -> object:
-    """There is nothing to forget."""
+    """Clear the issues, of which there are none."""
     return True
 
 
 @routes.read("GET", "/cluster")
 async def cluster_status(call: RequestContext) -> object:
-    """There is no cluster."""
+    """The status of a server without a cluster."""
     return {"status": "disabled"}
 
 
@@ -57,7 +57,7 @@ async def cluster_status(call: RequestContext) -> object:
 @routes.write("PUT", "/cluster/metadata/keys/<key>")
 @routes.write("DELETE", "/cluster/metadata/keys/<key>")
 async def cluster_only(call: RequestContext) -> object:
-    """Refuse what makes sense in a cluster only."""
+    """Refuse operations that need a cluster."""
     raise Standalone()
 
 
@@ -65,7 +65,7 @@ async def cluster_only(call: RequestContext) -> object:
 @routes.write("PUT", "/collections/<collection>/shards")
 @routes.write("POST", "/collections/<collection>/shards/delete")
 async def placement(call: RequestContext) -> object:
-    """Refuse to place shards, which makes sense in a cluster only."""
-    # Read for its check.
+    """Refuse operations on shards, which need a cluster."""
+    # Validates the name.
     _ = call.collection
     raise Standalone()

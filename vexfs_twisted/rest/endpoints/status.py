@@ -1,4 +1,4 @@
-"""What the server tells of its gRPC wire."""
+"""The endpoint with the status of the gRPC server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ routes = Routes()
 
 @routes.read("GET", "/grpc/status")
 async def grpc_status(call: RequestContext) -> object:
-    """Address, calls by method, streams and their memory. Durations in milliseconds."""
+    """Address, calls by method, streams and their memory. Latencies in milliseconds."""
     status = call.status.grpc()
     if status is None:
         raise NotFound("this server has no gRPC interface, its port is set to none")

@@ -1,7 +1,7 @@
-"""Endpoints of the interface that are not there yet: each answers 501 and names what is missing.
+"""Endpoints of Qdrant that are not implemented yet: each responds with 501 and names the feature.
 
-Keys are asked for, and names of collections checked, as on every other endpoint, so that a client
-hears of the first of its mistakes as it would where the endpoint worked.
+As on every other endpoint, API keys and collection names are checked first, so that a client gets
+the same error for these as from an implemented endpoint.
 """
 
 from __future__ import annotations
@@ -95,17 +95,17 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
 )
-"""What is missing, and the endpoints that would have it."""
+"""Features that are not implemented, and their endpoints."""
 
 routes = Routes()
 
 
 def _refuse(feature: str) -> Handler:
-    """A handler that says that `feature` is missing."""
+    """A handler that raises NotSupported for `feature`."""
 
     async def refuse(call: RequestContext) -> object:
         if "collection" in call.path:
-            # Read for its check.
+            # Validates the name.
             _ = call.collection
         raise NotSupported(f"{feature} is not supported yet")
 

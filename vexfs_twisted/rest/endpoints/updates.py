@@ -1,4 +1,4 @@
-"""Points as they are changed: whole, by their vectors, by their payloads, and in batches."""
+"""Endpoints that update points: whole, their vectors, their payloads, and in batches."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ routes = Routes()
 
 
 def _update(read: Callable[[Any], Update]) -> Handler:
-    """The handler of one kind of update, given what reads it from a body."""
+    """The handler of one kind of update; `read` decodes it from the parsed body."""
 
     async def update(call: RequestContext) -> object:
         how = call.update_parameters
@@ -57,7 +57,7 @@ for _method, _path, _read, _shape in _UPDATES:
 
 @routes.write("POST", f"{_POINTS}/batch", JsonBody(UPDATE_BATCH))
 async def batch(call: RequestContext) -> object:
-    """Carry out updates one after another."""
+    """Apply updates in order."""
     how = call.update_parameters
     updates = await call.read(read_update_batch)
     batched = call.operations.update_batch(call.collection, updates, how.wait, how.timeout)

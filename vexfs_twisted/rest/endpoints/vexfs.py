@@ -1,4 +1,4 @@
-"""What the server tells of its holdings, and the device it uses. No part of Qdrant's interface."""
+"""Endpoints that Qdrant does not have: server statistics, and the choice of the device."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ routes = Routes()
 
 @routes.read("GET", "/vexfs/stats")
 async def stats(call: RequestContext) -> object:
-    """Device, collections, points, segments, operations since the start. Times in milliseconds."""
+    """Device, collections, points, segments, operations since start. Latencies in milliseconds."""
     told = await call.status.stats()
     return {
         "uptime_seconds": told.uptime,
@@ -36,7 +36,10 @@ async def stats(call: RequestContext) -> object:
 
 @routes.write("POST", "/vexfs/device", JsonBody(SMALL), is_local=True)
 async def use_device(call: RequestContext) -> object:
-    """Use the device at `path`, or none where it is null; DeviceRejected where it is not sound."""
+    """Use the device at `path`, or none if it is null.
+
+    Raises DeviceRejected for a device that fails verification, FormatError without a `path`.
+    """
     path = await call.read(_read_path)
     device = await call.status.use_device(path)
     if path is not None and not device.attached:

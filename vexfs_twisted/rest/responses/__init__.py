@@ -1,1 +1,1 @@
-"""Responses as values, and the sources of those that are sent in pieces."""
+"""Responses as values, and the sources of streaming responses."""

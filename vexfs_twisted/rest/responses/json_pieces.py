@@ -1,4 +1,4 @@
-"""JSON too large to be held as text: a value with parts in it that are written while it is sent."""
+"""Streamed JSON: values with parts that are encoded while the response is sent."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from .rows import RowSource
 R = TypeVar("R")
 
 _PLACE = b"\x00"
-"""Stands in a text for a part that is written later. No JSON text has this byte in it."""
+"""Placeholder in a JSON text for a part that is encoded later. No JSON text contains this byte."""
 
 
 def result_response(result: Any, seconds: float) -> Response | StreamingResponse:
-    """`result` in the envelope that all endpoints but the service ones have."""
+    """A response with `result` in the envelope of all endpoints except the service ones.
+
+    `seconds` is the time it took. The response is streaming if the result has a RowsPart or a
+    LatePart.
+    """
     parts: list[PieceSource] = []
 
     def place(part: Any) -> orjson.Fragment:
@@ -35,7 +39,7 @@ def result_response(result: Any, seconds: float) -> Response | StreamingResponse
 
 
 class _JsonPieces:
-    """A PieceSource: texts, and the parts between them, one less."""
+    """A PieceSource of texts and the parts between them: one part fewer than texts."""
 
     def __init__(self, texts: Sequence[bytes], parts: Sequence[PieceSource]) -> None:
         self._texts = iter(texts)
@@ -44,7 +48,7 @@ class _JsonPieces:
         self._part: PieceSource | None = None
 
     async def next(self) -> bytes:
-        """See PieceSource. A part's first piece comes with the text before it."""
+        """See PieceSource. A part's first piece is returned along with the text before it."""
         before = b""
         while True:
             if self._part is None:
@@ -64,7 +68,7 @@ class _JsonPieces:
 
 
 class RowsPart(Generic[R]):
-    """Rows as a JSON array, a PieceSource. `encode` makes JSON text, an array, of some of them."""
+    """A PieceSource of rows as a JSON array. `encode` encodes a batch of them as a JSON array."""
 
     def __init__(
         self, source: RowSource[R], encode: Callable[[Sequence[R]], Deferred[bytes]]
@@ -92,7 +96,7 @@ class RowsPart(Generic[R]):
 
 
 class LatePart:
-    """A small JSON value that is known once what comes before it has been sent: a PieceSource."""
+    """A PieceSource of a small JSON value that is known once everything before it has been sent."""
 
     def __init__(self, value: Callable[[], Any]) -> None:
         self._value: Callable[[], Any] | None = value

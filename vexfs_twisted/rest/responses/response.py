@@ -1,4 +1,4 @@
-"""Responses before they are sent: status, headers, and a body or the source of one."""
+"""Response values: status, headers, and a body or the source of one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHALLENGE = (b"WWW-Authenticate", b"Bearer")
 
 @frozen
 class Response:
-    """A response whose body is held whole."""
+    """A response with its whole body in memory."""
 
     body: bytes
     status: int = 200
@@ -30,20 +30,20 @@ class Response:
 
 
 class PieceSource(Protocol):
-    """A body that is made while it is sent. Used in the reactor thread."""
+    """A body that is produced while it is sent. Used in the reactor thread only."""
 
     async def next(self) -> bytes:
-        """The next piece; empty after the last. Asked for when the transport has room for it."""
+        """The next piece; empty after the last. Called once the transport accepts more data."""
 
     def close(self) -> None:
-        """No more pieces are asked for: all are sent, or the client is gone. Idempotent."""
+        """Release the source: all pieces are sent, or the client is disconnected. Idempotent."""
 
 
 @frozen
 class StreamingResponse:
-    """A response whose body is sent piece by piece, as fast as the client reads.
+    """A response whose body is sent piece by piece, with backpressure from the client.
 
-    It goes out in chunks, unless `headers` have its Content-Length.
+    The transfer encoding is chunked, unless `headers` have a Content-Length.
     """
 
     source: PieceSource
@@ -53,17 +53,20 @@ class StreamingResponse:
 
 
 def json_response(value: Any) -> Response:
-    """A JSON value without an envelope."""
+    """A response with a JSON value without an envelope."""
     return Response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def text_response(text: str) -> Response:
-    """A plain text."""
+    """A response with plain text."""
     return Response(text.encode(), content_type=TEXT)
 
 
 def error_response(error: BaseException, seconds: float, headers: Headers = ()) -> Response:
-    """The error in its envelope, with its status; what asks for a key is plain text."""
+    """A response with an error in its envelope, and its HTTP status.
+
+    `seconds` is the time it took. Unauthenticated is sent as plain text, without an envelope.
+    """
     error = explained(error)
     status, text = describe_error(error)
     if isinstance(error, Unauthenticated):

@@ -1,4 +1,4 @@
-"""Points on their way out: where they come from, how large they are, and their JSON arrays."""
+"""Points of responses: their sources, estimated sizes, and encoding as JSON arrays."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 PIECE_BYTES = 256 * 1024
-"""Roughly how much JSON is written in one go: orjson holds the GIL for the whole of each call."""
+"""Approximate bytes of JSON per call of orjson, which holds the GIL for the whole call."""
 
 LARGE_BYTES = 4 * 1024 * 1024
-"""Arrays of roughly this size and more are written piece by piece, as their client reads them."""
+"""Arrays of about this size or more are encoded in pieces while the client reads them."""
 
 STREAM_FROM_POINTS = 10_000
-"""Reads that ask for more points than this take them from a stream."""
+"""Reads with a larger limit use a stream."""
 
 _JSON_BYTES_PER_NUMBER = 12
 _JSON_BYTES_PER_ROW = 64
 
 
 class RowSource(Protocol[R_co]):
-    """Rows that come some at a time."""
+    """A source of rows in batches."""
 
     async def take(self) -> Sequence[R_co]:
-        """The next rows; none after the last."""
+        """The next batch of rows; empty after the last."""
 
     def close(self) -> None:
-        """No more rows are taken."""
+        """Release the source."""
 
 
 class HeldRows(Generic[R]):
-    """Rows that are all there, `step` at a time, perhaps with more to come from `following`."""
+    """Rows in memory, `step` at a time, then those of `following` if given."""
 
     def __init__(self, rows: Sequence[R], step: int, following: RowSource[R] | None = None) -> None:
         self._rows = rows
@@ -64,7 +64,7 @@ class HeldRows(Generic[R]):
 
 
 class StreamedRows(Generic[P]):
-    """The first `limit` points of a stream. `beyond` is the one behind them, if there is one."""
+    """The first `limit` points of a stream. `beyond` is the point after them, or None."""
 
     def __init__(self, stream: OutgoingStream[P], limit: int) -> None:
         self._stream = stream
@@ -72,7 +72,7 @@ class StreamedRows(Generic[P]):
         self.beyond: P | None = None
 
     async def take(self) -> Sequence[P]:
-        """See RowSource. Fails as the stream does."""
+        """See RowSource. Raises the errors of the stream."""
         batch = await self._stream.take()
         if batch is None:
             return ()
@@ -88,7 +88,7 @@ class StreamedRows(Generic[P]):
 
 
 async def opened(stream: Deferred[OutgoingStream[P]]) -> OutgoingStream[P] | None:
-    """The stream; None when too many are open, which must not keep a call from being answered."""
+    """The stream, or None if too many are open: the caller then reads without a stream."""
     try:
         return await stream
     except TooMany:
@@ -98,7 +98,7 @@ async def opened(stream: Deferred[OutgoingStream[P]]) -> OutgoingStream[P] | Non
 def rows_to_json(
     rows: Sequence[R], encode: Callable[[R], Any], piece_bytes: int = PIECE_BYTES
 ) -> bytes:
-    """The rows as a JSON array, written in pieces of roughly `piece_bytes`. In any thread."""
+    """Encode rows as a JSON array, about `piece_bytes` per call of orjson. Thread-safe."""
     size = rows_in(piece_bytes, rows)
     blocks = (rows[start : start + size] for start in range(0, len(rows), size))
     pieces = [_dump([encode(row) for row in block])[1:-1] for block in blocks]
@@ -108,22 +108,22 @@ def rows_to_json(
 def encode_lists(
     lists: Sequence[Sequence[R]], encode: Callable[[R], Any]
 ) -> list[tuple[Sequence[R], bytes | None]]:
-    """Each of the lists with its JSON array, but for large ones. In any thread."""
+    """Each list with its JSON array, or with None if it is large. Thread-safe."""
     return [(rows, None if is_large(rows) else rows_to_json(rows, encode)) for rows in lists]
 
 
 def is_large(rows: Sequence[Any]) -> bool:
-    """Whether the array of the rows is written piece by piece."""
+    """Whether the array of the rows is encoded in pieces."""
     return estimated_size(rows) >= LARGE_BYTES
 
 
 def rows_in(size: int, rows: Sequence[Any]) -> int:
-    """How many rows come to roughly so many bytes, at least one."""
+    """The number of rows whose JSON has about `size` bytes, at least one."""
     return max(1, len(rows) * size // max(1, estimated_size(rows)))
 
 
 def estimated_size(rows: Sequence[Any]) -> int:
-    """Roughly the bytes that the rows are written in, estimated from the first."""
+    """The approximate size of the rows' JSON in bytes, extrapolated from the first row."""
     if not rows:
         return 0
     first = rows[0]

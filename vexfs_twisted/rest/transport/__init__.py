@@ -1,1 +1,1 @@
-"""Connections and requests: HTTP/1.1 over twisted.web, with bounds on everything."""
+"""HTTP/1.1 over twisted.web: connections and requests with limits on sizes, counts and times."""

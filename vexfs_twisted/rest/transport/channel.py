@@ -1,4 +1,4 @@
-"""A connection that takes HTTP/1.1 as it is written down, and so much of it at a time."""
+"""HTTP/1.1 channels: strict parsing, bounded headers, and fairness between connections."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from ..responses.response import JSON
 from .notices import Notices
 
 REQUESTS_A_TURN = 16
-"""How many requests that came together are taken before other connections have their turn."""
+"""The maximum number of pipelined requests that one connection handles per reactor turn."""
 
 MAX_HEAD_BYTES = 16 * 1024
-"""How long a request line may be, and all the headers behind it."""
+"""The maximum size of a request line, and that of all headers together, in bytes."""
 
 _MAX_LENGTH_LINE = 64
 _TLS_RECORD = b"\x16"
 
 
 class ChannelSite(Protocol):
-    """What a connection needs of the site that it is made by."""
+    """The attributes of its site that a channel uses."""
 
     notices: Notices
 
 
 class StrictChannel(HTTPChannel):
-    """A connection of a client that is refused as soon as its requests are not sound.
+    """The server side of a connection. Refuses and closes it at the first malformed request.
 
-    What proxies and servers read in different ways is not read at all: headers that are folded, or
-    that say twice how long a body is, a host that is missing or given twice, chunks in HTTP/1.0.
+    To prevent request smuggling, it refuses what proxies and servers parse in different ways:
+    folded headers, more than one length of a body, a missing or repeated Host header, and chunked
+    bodies in HTTP/1.0.
     """
 
-    # Both are looked after here, each with a status of its own.
+    # This class checks both limits itself, to respond with a different status for each.
     MAX_LENGTH = MAX_HEAD_BYTES
     totalHeadersSize = 4 * MAX_HEAD_BYTES
 
@@ -51,7 +52,7 @@ class StrictChannel(HTTPChannel):
         self._next_turn: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what the transport has read in one turn."""
+        """Parse data that the transport has read in one turn."""
         if self._is_refused:
             return
         if self._is_new:
@@ -64,7 +65,7 @@ class StrictChannel(HTTPChannel):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of a request's head."""
+        """Parse a request line or a line of headers."""
         if self._is_refused:
             return
         if not self._is_in_head:
@@ -81,14 +82,14 @@ class StrictChannel(HTTPChannel):
         super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a line that is too long to be one."""
+        """Refuse a request line or header that is too long."""
         if self._is_in_head:
             self._refuse(431, f"A header is larger than {MAX_HEAD_BYTES} bytes")
         else:
             self._refuse(414, f"The request line is longer than {MAX_HEAD_BYTES} bytes")
 
     def headerReceived(self, line: bytes) -> bool:
-        """Take a whole header; whether it is sound."""
+        """Parse a complete header; returns whether it is valid."""
         if line[:15].lower() == b"content-length:" and len(line) > _MAX_LENGTH_LINE:
             self._refuse(400, "The length of the body is no length")
             return False
@@ -99,7 +100,7 @@ class StrictChannel(HTTPChannel):
         return is_sound
 
     def allHeadersReceived(self) -> None:
-        """The head is complete: go on with the body, unless something is wrong with it."""
+        """Validate the complete headers, then continue with the body or refuse the request."""
         complaint = self._complaint()
         if complaint is None:
             super().allHeadersReceived()
@@ -123,20 +124,20 @@ class StrictChannel(HTTPChannel):
         return None
 
     def allContentReceived(self) -> None:
-        """The request is complete."""
+        """Process the complete request."""
         if not self._is_refused:
             self._is_in_head = False
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Take a piece of a body, or of what follows the request under way."""
+        """Process a piece of a body, or data that follows the current request."""
         if not self._is_refused:
             super().rawDataReceived(data)
 
     def setLineMode(self, extra: bytes = b"") -> None:
-        """Take the next request, after an answer; `extra` is what has come of it by now.
+        """Parse the next request, after a response; `extra` is what was received of it so far.
 
-        After many in one turn it waits for the next, with all that has come and comes.
+        After REQUESTS_A_TURN requests in one turn, buffers the data and resumes in the next turn.
         """
         self._taken += 1
         if self._taken < REQUESTS_A_TURN:
@@ -161,7 +162,7 @@ class StrictChannel(HTTPChannel):
         super().dataReceived(extra)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """Cancel what is scheduled for the next turn."""
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
@@ -171,7 +172,7 @@ class StrictChannel(HTTPChannel):
         self._refuse(400, "This is no HTTP/1.1")
 
     def _refuse(self, status: int, text: str) -> None:
-        """Say what is wrong, and close the connection."""
+        """Send an error response and close the connection."""
         if self._is_refused:
             return
         self._is_refused = True
@@ -189,7 +190,7 @@ class StrictChannel(HTTPChannel):
 
 
 def refusal(status: int, text: str) -> bytes:
-    """A whole answer, in the shape that every error has, to what is no request."""
+    """A complete HTTP error response, in the usual JSON envelope, to a malformed request."""
     body = orjson.dumps({"status": {"error": text}, "time": 0.0})
     lines = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

@@ -1,4 +1,4 @@
-"""How many connections are open, altogether and of each client."""
+"""Limits on the open connections, in total and per client address."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 
 class Connections:
-    """Counts connections by the addresses of their clients. Belongs to the reactor thread."""
+    """Counts open connections by client address. Used in the reactor thread only."""
 
     def __init__(self, most: int, most_of_client: int) -> None:
         self._most = most
@@ -15,7 +15,7 @@ class Connections:
         self._of_client: Counter[str] = Counter()
 
     def complaint(self, client: str) -> str | None:
-        """Why one more connection of a client is too many, if it is."""
+        """The reason to refuse another connection of a client, or None."""
         if self._open >= self._most:
             return f"{self._most} connections are open, which is as many as may be"
         if self._of_client.get(client, 0) >= self._most_of_client:
@@ -23,12 +23,12 @@ class Connections:
         return None
 
     def enter(self, client: str) -> None:
-        """A connection is open."""
+        """Count an opened connection."""
         self._open += 1
         self._of_client[client] += 1
 
     def leave(self, client: str) -> None:
-        """It is not any more."""
+        """Count a closed connection."""
         self._open -= 1
         self._of_client[client] -= 1
         if not self._of_client[client]:

@@ -1,4 +1,4 @@
-"""Lines in the log about what clients do that may come in floods: one a minute of each kind."""
+"""Rate-limited warnings about the behaviour of clients: one of each kind per minute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTERVAL_S = 60.0
 
 
 class Notices:
-    """Tells the log, and how many times it has not been told since. In the reactor thread."""
+    """Logs warnings, with the number of those suppressed. Used in the reactor thread only."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -20,11 +20,11 @@ class Notices:
         self._left_out: dict[str, int] = {}
 
     def tls(self, peer: str) -> None:
-        """A client begins a TLS handshake."""
+        """Warn that a client began a TLS handshake."""
         self._tell("TLS is not on here, a client that wants it was sent away", peer)
 
     def full(self, peer: str, reason: str) -> None:
-        """A connection was one too many."""
+        """Warn that a connection was refused because of a limit."""
         self._tell(f"connection refused: {reason}", peer)
 
     def _tell(self, event: str, peer: str) -> None:

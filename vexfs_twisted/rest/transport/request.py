@@ -1,4 +1,4 @@
-"""Requests whose bodies are bounded and streamed while they arrive."""
+"""Requests with bounded bodies that are consumed while they arrive."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from ..settings import RestSettings
 from ..threads import THREAD_FROM_BYTES
 
 LINGER_BYTES = 256 * 1024 * 1024
-"""How much of a refused body is read and dropped, so that a client still sending can hear why."""
+"""The bytes of a refused body that are read and dropped before the connection is closed.
+
+A client that is still sending can read the response meanwhile.
+"""
 
 SMALL_BYTES = THREAD_FROM_BYTES
-"""A refused body of no more than this is dropped, and the connection goes on."""
+"""A refused body of up to so many bytes is dropped, and the connection stays open."""
 
 _CLOSE: Headers = ((b"Connection", b"close"),)
 
 
 class RequestSite(Protocol):
-    """What a request needs of the site that it is made by."""
+    """The members of its site that a request uses."""
 
     settings: RestSettings
     common_headers: Headers
@@ -38,28 +41,29 @@ class RequestSite(Protocol):
     def admit(
         self, request: ApiRequest, length: int | None, headers: Headers
     ) -> PendingCall | Response | None:
-        """Let a request through whose body is still to come, or answer it, with `headers` more.
+        """Accept a request whose body has yet to arrive, or return the response that refuses it.
 
-        None for one that is answered by its head, whatever its body.
+        `length` is the Content-Length in bytes, None without one; `headers` are added to the
+        response. Returns None for a request whose body does not matter.
         """
 
     def open_body(
         self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate
     ) -> StreamingBody:
-        """What takes a body of `request` to its consumer while it arrives."""
+        """The streaming body that passes `request`'s body to its consumer while it arrives."""
 
 
 class ApiRequest(Request):
-    """A request that is let through, or refused, as soon as its head is there.
+    """A request that is accepted or refused as soon as its headers are complete.
 
-    Whoever may not call, a path or a method that is not there, a body that is or turns out too
-    large: all of that is answered at once. A small body that comes all the same is dropped, and the
-    connection goes on. Of a large one no more than is on its way is dropped, and the answer says
-    that the connection will close: closing with bytes unread would reset the connection and could
-    destroy the answer.
+    Requests without permission, with an unknown path or method, or with a body that is declared or
+    found too large, are answered immediately. A small body that arrives nevertheless is dropped,
+    and the connection stays open. Of a large one, LINGER_BYTES are read and dropped, and the
+    response has `Connection: close`: closing with unread bytes would reset the connection and could
+    destroy the response.
 
-    Small bodies are held as text; all others, and those that are packed, are consumed in a thread
-    while they arrive, and counted together.
+    Small uncompressed bodies are held whole; others are consumed in worker threads while they
+    arrive, and counted in the budget of bodies. The request is a Holder of that budget.
     """
 
     defaultContentType = TEXT
@@ -76,32 +80,32 @@ class ApiRequest(Request):
         self.is_lost = False
 
     def take_body(self) -> bytes:
-        """The body, which the request keeps no longer."""
+        """Return the body and release it."""
         data = self._body.getvalue()
         self.content = self._body = BytesIO()
         return data
 
     def answered_in(self, room: Reservation) -> None:
-        """The memory that the answer takes, which is given back once it is out."""
+        """Set the memory reservation of the response, which is released once that is sent."""
         self._room = room
 
     def is_out(self) -> None:
-        """Nothing of the answer is left here, or nobody will read it."""
+        """Release the reservation: the response is sent, or the client disconnected. Idempotent."""
         room, self._room = self._room, None
         if room is not None:
             room.release()
 
     def take_pending(self) -> PendingCall | None:
-        """The call, where there was a body to wait for; it is complete now."""
+        """Return and clear the pending call, whose body is complete; None without a body."""
         pending, self._pending, self._gate = self._pending, None, None
         return pending
 
     def gotLength(self, length: int | None) -> None:
-        """The headers are complete; `length` is what they declare, None for chunks."""
+        """Admit the request by its complete headers. `length` is None for a chunked body."""
         self.content = self._body
         if length == 0:
             return
-        # Until the body is complete only the channel knows what the request is for.
+        # Until the body is complete, only the channel has the method and the path.
         channel: Any = self.channel
         self.method, self.uri = channel._command, channel._path
         self.path = self.uri.partition(b"?")[0]
@@ -114,7 +118,7 @@ class ApiRequest(Request):
             self._pending = admitted
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Process a piece of the body."""
         pending = self._pending
         limit = self._site.settings.max_body_bytes if pending is None else pending.limit
         self._received += len(data)
@@ -161,7 +165,7 @@ class ApiRequest(Request):
             self.channel.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The client is gone. A request that is complete by now is carried out if it writes."""
+        """End a call that is still pending. A complete request is cancelled unless it writes."""
         self.is_lost = True
         pending = self.take_pending()
         if pending is not None:
@@ -171,19 +175,19 @@ class ApiRequest(Request):
         self.is_out()
 
     def finish(self) -> None:
-        """The answer is complete."""
+        """The response is complete."""
         super().finish()
         self._drop_transport()
 
     def _drop_transport(self) -> None:
-        """Let go of the transport, which holds what it could not send when its client was lost.
+        """Drop the reference to the transport, which holds unsent data of a lost connection.
 
-        Klein keeps requests in a cycle, and so in memory until the garbage collector comes.
+        Klein makes reference cycles of requests, which stay in memory until garbage collection.
         """
         self.transport = None
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """The body is complete: process the request, or end one that was refused."""
+        """Process the complete request, or finish one that was refused."""
         if self._dropped is None:
             super().requestReceived(command, path, version)
             return
@@ -192,17 +196,17 @@ class ApiRequest(Request):
         self.finish()
 
     def _refuse(self, error: DomainError) -> None:
-        """Give up a body that has been let through so far."""
+        """Refuse an admitted request before its body is complete."""
         pending = self.take_pending()
         if pending is not None:
             pending.fail(error)
             self._answer_early(pending.context.answer_to(error, 0.0, _CLOSE), is_last=True)
 
     def _answer_early(self, answer: Response, is_last: bool) -> None:
-        """Answer, and drop what is still to come."""
+        """Respond now, and drop the rest of the body. `is_last`: close the connection after it."""
         self._dropped = 0
         self.take_body()
-        # A client that waits for leave to send its body must not be given it.
+        # The client must not be sent 100 Continue.
         self.requestHeaders.removeHeader(b"Expect")
         if is_last:
             self.channel.persistent = False
@@ -210,17 +214,17 @@ class ApiRequest(Request):
         self.write(self.prepare(answer))
 
     def prepare(self, answer: Response) -> bytes:
-        """Set status and headers of `answer`; returns the body, which is still to be written."""
+        """Set status and headers of `answer`; returns the body, which the caller writes."""
         length = (b"Content-Length", b"%d" % len(answer.body))
         self._prepare(answer.status, answer.content_type, (length, *answer.headers))
         return answer.body
 
     def prepare_streaming(self, response: StreamingResponse) -> None:
-        """Set status and headers of `response`; its body is written next."""
+        """Set status and headers of `response`; the caller writes the body."""
         self._prepare(response.status, response.content_type, response.headers)
 
     def break_off(self) -> None:
-        """Close the connection in a way that no client takes for the end of the answer."""
+        """Abort the connection, so that clients do not take the response as complete."""
         if not self.is_lost:
             cast(ITCPTransport, self.transport).abortConnection()
 
@@ -232,7 +236,7 @@ class ApiRequest(Request):
             headers.setRawHeaders(name, [value])
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Answer for a fault outside all handlers, in the shape that every error has."""
+        """Respond to an error outside all handlers, in the usual JSON envelope."""
         error = reason.value or Exception("no reason given")
         self.write(self.prepare(error_response(error, 0.0)))
         self.finish()

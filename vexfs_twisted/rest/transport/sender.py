@@ -1,4 +1,4 @@
-"""Sends streaming responses: pieces go out as fast as the client reads."""
+"""The sender of streaming responses, with backpressure from the client."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .request import ApiRequest
 
 @implementer(IPushProducer)
 class ResponseSender:
-    """Sends a streaming response to a request. Belongs to the reactor thread.
+    """Sends a streaming response to a request. Used in the reactor thread only.
 
-    While the transport has no room one piece is held, and no further one is made.
+    While the transport is paused, one piece is held and no further one is produced.
     """
 
     def __init__(self, request: ApiRequest) -> None:
@@ -24,11 +24,11 @@ class ResponseSender:
     async def send(self, response: StreamingResponse) -> None:
         """Send the whole response, and close its source in any case.
 
-        Raises what the source does, perhaps with half of the body sent.
+        Raises the errors of the source, possibly after a part of the body was sent.
         """
         self._request.registerProducer(self, True)
         try:
-            # An error before the first piece can still be answered with a status of its own.
+            # An error before the first piece can still be sent with its own status.
             piece = await response.source.next()
             self._request.prepare_streaming(response)
             while piece:
@@ -39,7 +39,7 @@ class ResponseSender:
             if not self._request.is_lost:
                 self._request.unregisterProducer()
             else:
-                # The two would keep each other.
+                # Breaks the reference cycle.
                 self._request.producer = None
 
     async def _write(self, piece: bytes) -> None:
@@ -48,15 +48,15 @@ class ResponseSender:
         self._request.write(piece)
 
     def pauseProducing(self) -> None:
-        """The transport has no room."""
+        """Pause: the transport's buffer is full."""
         if self._room is None:
             self._room = Deferred()
 
     def resumeProducing(self) -> None:
-        """The transport has room again."""
+        """Resume: the transport accepts data again."""
         room, self._room = self._room, None
         if room is not None and not room.called:
             room.callback(None)
 
     def stopProducing(self) -> None:
-        """The connection is gone, which the request is told of, too."""
+        """No-op: the request handles the loss of the connection."""

@@ -1,4 +1,4 @@
-"""The REST API as a service: it listens, and when it stops it answers what has been asked."""
+"""The REST API as a service: listens on an endpoint, and drains requests when it stops."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ from .connections import Connections
 from .request import ApiRequest
 
 STOP_GRACE = 10.0
-"""Seconds that requests under way get to finish when the server stops."""
+"""Seconds that requests in progress get to finish when the server stops."""
 
 STALL_S = 2.0
-"""A client that is to send the rest of a request, and sends nothing for so long, is not waited for
-when the server stops."""
+"""Seconds without data after which a stopping server aborts a connection with a partial request."""
 
 _ARRIVAL_TURNS = 100
-"""How many turns of the reactor a stop waits, at most, for what had arrived before it."""
+"""The maximum number of reactor turns that a stop waits for requests received before it."""
 
 
 _AHEAD_BYTES = 16 * 1024
-"""How much is read of what a client sends while its request is answered."""
+"""The bytes that are read ahead from a connection while its request is processed."""
 
 
 class _Channel(StrictChannel):
-    """A connection that the service knows of, and that can be closed after its last answer.
+    """A connection that its service tracks, and that can be closed after its last response.
 
-    One that is too many is told so, and closed, before anything is read from it. The next of
-    several requests that a client sends ahead is taken once the transport has room again after the
-    answer before it. Until then no more is read than twisted.web reads ahead.
+    A connection beyond the limits is refused before anything is read from it. The next of several
+    pipelined requests is processed once the transport accepts data again after the previous
+    response; until then, no more is read than twisted.web reads ahead.
     """
 
     service: RestService
@@ -69,7 +68,7 @@ class _Channel(StrictChannel):
         if self._client is not None:
             self.service.connections.leave(self._client)
         self.service.channels.discard(self)
-        # What could not be sent is in there, and a request may be kept longer than its connection.
+        # They hold unsent data, and a request may outlive its connection.
         self.transport = None
         self._networkProducer = None  # type: ignore[assignment]
         for request in (self._waiting, self._last):
@@ -82,14 +81,14 @@ class _Channel(StrictChannel):
         super().dataReceived(data)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Take a piece of a body, or what comes while a request is answered."""
+        """Process a piece of a body, or buffer data received while a request is processed."""
         super().rawDataReceived(data)
         if self._handlingRequest and sum(map(len, self._dataBuffer)) > _AHEAD_BYTES:
-            # twisted.web does so only while the transport has room.
+            # twisted.web pauses it only while the transport is not paused itself.
             self._networkProducer.pauseProducing()
 
     def requestDone(self, request: Request) -> None:
-        """The answer is complete, and out unless the transport has no room."""
+        """The response is complete, and sent unless the transport is paused."""
         if self.service.is_stopping:
             self.persistent = False
         if self._has_room:
@@ -98,17 +97,17 @@ class _Channel(StrictChannel):
         elif self.persistent:
             self._waiting = request
         else:
-            # The connection closes once it is out.
+            # The connection closes once it is sent.
             self._last = request
             super().requestDone(request)
 
     def pauseProducing(self) -> None:
-        """The transport has no room."""
+        """Pause: the transport's buffer is full."""
         self._has_room = False
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
-        """The transport has room again: an answer that is complete is out."""
+        """Resume: the transport accepts data again, so a complete response has been sent."""
         self._has_room = True
         super().resumeProducing()
         request, self._waiting = self._waiting, None
@@ -117,7 +116,7 @@ class _Channel(StrictChannel):
 
     @property
     def has_arrivals(self) -> bool:
-        """Whether a request may have arrived that nobody has read yet."""
+        """Whether the socket of an idle connection may have unread data."""
         if self.requests or not ISystemHandle.providedBy(self.transport):
             return False
         # -1 once the socket is closed.
@@ -125,12 +124,12 @@ class _Channel(StrictChannel):
         return descriptor >= 0 and has_unread(descriptor)
 
     def close_when_idle(self) -> None:
-        """Close now, or once the request under way is answered."""
+        """Close the connection if it is idle; otherwise it closes after its response."""
         if not self.requests:
             self.loseConnection()
 
     def close_when_stalled(self) -> None:
-        """Close if a request is still arriving and nothing has come since the last time."""
+        """Abort if a request is still arriving and no data was received since the last call."""
         is_arriving = bool(self.requests) and not self._handlingRequest
         if is_arriving and self._pieces == self._pieces_seen:
             self.forceAbortClient()
@@ -138,7 +137,7 @@ class _Channel(StrictChannel):
 
 
 def _is_out(request: Request) -> None:
-    """Nothing of its answer is held any more."""
+    """Release the reservation of a response that has been sent."""
     if isinstance(request, ApiRequest):
         request.is_out()
 
@@ -146,9 +145,9 @@ def _is_out(request: Request) -> None:
 class RestService(EndpointService):
     """Serves `site` at `endpoint`. All methods are called in the reactor thread.
 
-    A stop takes what has arrived, refuses new connections, closes idle ones, and gives those with a
-    request under way `STOP_GRACE` seconds of `clock` before it breaks them; one whose request is
-    still arriving is broken once nothing has come of it for `STALL_S`.
+    A stop reads the requests received so far, stops listening, closes idle connections, and gives
+    those with a request in progress `STOP_GRACE` seconds of `clock` before it aborts them. A
+    connection whose request is still arriving is aborted after `STALL_S` seconds without data.
     """
 
     name = "rest"
@@ -175,7 +174,7 @@ class RestService(EndpointService):
         return channel
 
     def startService(self) -> Deferred[None]:
-        """Listen. Fails with CannotListenError where the address cannot be had."""
+        """Listen. Fails with CannotListenError if the address is not available."""
         self.is_stopping = False
         return super().startService()
 
@@ -200,9 +199,9 @@ class RestService(EndpointService):
             patience.cancel()
 
     async def _take_arrivals(self) -> None:
-        """Let the reactor accept and read what clients have sent by now: they count on an answer.
+        """Let the reactor accept connections and read requests that clients have sent by now.
 
-        Closing the port would reset connections that wait to be accepted.
+        Closing the port at once would reset connections in its accept queue.
         """
         for _ in range(_ARRIVAL_TURNS):
             if not self.has_arrivals() and not any(one.has_arrivals for one in self.channels):
