@@ -61,7 +61,7 @@ class RpcCallContext(CallContext):
         super().__init__(chain, call)
 
     def outcome_of(self, error: BaseException) -> str:
-        """See CallContext. A task is cancelled when its client is gone or its deadline is over."""
+        """See CallContext. A task is cancelled if its client disconnects or its deadline passes."""
         if isinstance(error, asyncio.CancelledError):
             return CANCELLED
         if isinstance(error, CancelledError):

@@ -1,4 +1,4 @@
-"""The descriptor pool of the messages of the gRPC interface."""
+"""The descriptor pool of the messages of the gRPC API."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Builds grpc handlers from a service table.
 
-A service is a table: method name -> how its request is decoded into an operation and how the result
-becomes a response, or the same for a stream.
+A service is a table from method names to RpcMethod, OutgoingMethod or IncomingMethod: how a request
+is decoded into an operation, and how its result is encoded as a response.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ AnyMethod = RpcMethod[Any, Any] | StreamMethod
 def handlers_of(
     service: ServiceDescriptor, methods: Mapping[str, AnyMethod], wire: Wire
 ) -> grpc.GenericRpcHandler:
-    """The handlers of a service. Its methods that are not in the table answer UNIMPLEMENTED."""
+    """The handlers of a service. Its methods that are not in `methods` return UNIMPLEMENTED.
+
+    Raises LookupError if the service does not have one of `methods`.
+    """
     unknown = methods.keys() - service.methods_by_name.keys()
     if unknown:
         raise LookupError(f"{service.full_name} has no methods {sorted(unknown)}")

@@ -1,6 +1,6 @@
 """The gRPC health service as specified in grpc/health/v1/health.proto, behind our middleware.
 
-The one of grpcio decodes, waits and watches outside of the middleware, without a limit.
+That of grpcio decodes, waits and watches outside of our middleware, and without a limit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs methods of other services, and unknown methods, behind the same middleware as ours."""
+"""Runs health, reflection and unknown methods behind the same middleware as our own services."""
 
 from __future__ import annotations
 

@@ -27,13 +27,12 @@ class RpcSettings:
     """Settings of the gRPC server. Port 0 lets the system choose.
 
     `max_message_size` is in bytes, None for no limit. The decompressed size of a message is also
-    limited by `max_unpacked_size`, against compression bombs. `message_wait`: how many seconds
-    a call may take to send its message, `probe_wait` those of the services that tell about the
-    server. `max_calls` are those of one connection at the same time, `max_watches` and
-    `max_reflections` the streams of health and of reflection that all clients may have open.
-    `stop_grace`: seconds that calls under way get to finish when the server stops. `gzip`: answers
-    are compressed for clients that take it, which costs time where the network is fast. Requests
-    may always be compressed.
+    limited by `max_unpacked_size`, against compression bombs. `message_wait`: the timeout, in
+    seconds, for the message of a call; `probe_wait`: that of the health and reflection services.
+    `max_calls`: concurrent calls per connection. `max_watches` and `max_reflections`: open streams
+    of health and reflection, of all clients together. `stop_grace`: seconds that calls in progress
+    get to finish when the server stops. `gzip`: compress responses for clients that accept it,
+    which is slower on a fast network. Requests may always be compressed.
     """
 
     host: str = "127.0.0.1"

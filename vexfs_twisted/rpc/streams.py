@@ -59,9 +59,9 @@ class OutgoingMethod:
 class IncomingMethod:
     """A client-streaming or bidirectional RPC that takes upserts.
 
-    `parse` and `decode` read a message: the collection and the update. `answer` makes the response
-    at the end from the number of points written; where it is None, `acknowledge` makes one from
-    each acknowledgement and the seconds since its message came.
+    `parse` and `decode` turn a message into the name of the collection and the update. `answer`
+    makes the final response from the number of points written. If it is None, `acknowledge` makes a
+    response from each acknowledgement and the seconds since its message was received.
     """
 
     parse: Callable[[bytes], Any]
@@ -76,7 +76,10 @@ StreamMethod = OutgoingMethod | IncomingMethod
 def stream_handler(
     descriptor: MethodDescriptor, method: StreamMethod, wire: Wire
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
-    """The handler of a method whose descriptor has the streams that `method` has."""
+    """The grpc handler of a streaming method.
+
+    `descriptor` must have the streaming directions of `method`.
+    """
     if isinstance(method, OutgoingMethod):
         # Registered as a client stream, of which one message is read.
         return grpc.stream_stream_rpc_method_handler(_outgoing(descriptor, method, wire))
@@ -86,9 +89,9 @@ def stream_handler(
 
 
 class _Hold(Generic[Stream]):
-    """Keeps hold of a stream that is being opened, so that it is closed whatever happens.
+    """Owns a stream that is being opened, so that it is closed even if the call ends meanwhile.
 
-    `keep` and `close` are called in the reactor thread, where the stream lives.
+    `keep` and `close` are called in the reactor thread, where the stream is used.
     """
 
     def __init__(self) -> None:
@@ -108,7 +111,10 @@ class _Hold(Generic[Stream]):
 
 
 class _Opened(Generic[Stream]):
-    """An async context: a stream open in the reactor thread, used from the event loop."""
+    """An async context manager of a stream that is open in the reactor thread.
+
+    Used in the event loop.
+    """
 
     def __init__(self, bridge: Bridge, operation: Operation[Stream]) -> None:
         self._crossing = bridge
@@ -137,14 +143,17 @@ async def _ended(
     work: Callable[[], Awaitable[None]],
     written: Callable[[], int],
 ) -> None:
-    """Do the work of a stream; where it fails, end the call with the status of the error."""
+    """Run the work of a stream. If it fails, end the call with the error's status.
+
+    `written` returns the number of points on disk, for the status.
+    """
     try:
         await work()
     except Exception as error:
         status = _with_progress(wire.failed(call_context, error), written())
     else:
         return
-    # Outside of the try: abort raises, and must not be taken for an error of the stream.
+    # Outside of the try, as abort raises, which is not an error of the stream.
     await context.abort(status.code, status.details, status.metadata)
 
 
@@ -246,14 +255,14 @@ def _upsert(*, acknowledge: bool) -> Operation[IncomingStream]:
 
 
 async def _carried(wire: Wire, method: Callable[[], Deferred[T]]) -> T:
-    """The result of a stream's method, called in the reactor thread. Cancelling closes it."""
+    """Call a stream's method in the reactor thread. Cancelling closes the stream."""
     return await wire.bridge.carry(lambda _: method(), is_write=False)
 
 
 class _Background:
-    """An async context: a task that is awaited at the end, and cancelled where that fails.
+    """An async context manager of a task that is awaited at the end, and cancelled on an error.
 
-    An error of the task is the one that is told, since it is what broke the rest.
+    An error of the task takes precedence, since it caused that of the body.
     """
 
     def __init__(self, work: Awaitable[int], on_error: Callable[[], object]) -> None:
@@ -279,7 +288,7 @@ class _Background:
 
 
 class _Writing:
-    """The messages of one client on their way into a stream. Belongs to the event loop."""
+    """Writes the messages of one client into a stream. Used in the event loop only."""
 
     def __init__(
         self, method: IncomingMethod, wire: Wire, messages: _Messages, call_context: RpcCallContext
@@ -292,24 +301,24 @@ class _Writing:
         self._received: deque[float] = deque()
 
     def points_written(self) -> int:
-        """How many points are on disk by now."""
+        """The number of points on disk."""
         return 0 if self._stream is None else self._stream.points_written
 
     def age_of_oldest(self) -> float:
-        """The seconds since the oldest message came that was not asked for yet.
+        """Remove the oldest message without an acknowledgement; returns the seconds since it came.
 
-        Only where messages are acknowledged: of others nothing is kept.
+        For streams with acknowledgements only: others keep no times.
         """
         return perf_counter() - self._received.popleft()
 
     def in_background(self, stream: IncomingStream) -> _Background:
-        """Write all messages while the acknowledgements are waited for."""
+        """A context manager that writes all messages while its body reads acknowledgements."""
         return _Background(self.write_all(stream), lambda: self._wire.bridge.tell(stream.close))
 
     async def write_all(self, stream: IncomingStream) -> int:
-        """Put all messages into the stream and finish it; the number of points written.
+        """Put all messages into the stream and finish it; returns the number of points written.
 
-        Messages are decoded while those before them are on their way, and cross together.
+        Messages are decoded while earlier ones are admitted, and passed to the reactor in batches.
         """
         self._stream = stream
         putting: asyncio.Future[None] | None = None
@@ -336,7 +345,7 @@ class _Writing:
         return await _carried(self._wire, stream.finish)
 
     async def _put(self, stream: IncomingStream, messages: Sequence[tuple[str, Upsert]]) -> None:
-        """Put messages one after another, in one crossing."""
+        """Put messages in order, passed to the reactor thread together."""
 
         async def put_each() -> None:
             for name, update in messages:

@@ -1,4 +1,4 @@
-"""What the handlers of a running gRPC server share."""
+"""The shared state of the handlers of a running gRPC server: bridge, middleware, codec thread."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 INLINE_BYTES = 64 * 1024
-"""Requests below this size are decoded in the event loop: half a millisecond at most."""
+"""Smaller requests, in bytes, are decoded in the event loop, in half a millisecond at most."""
 
 LARGE_BYTES = 4 * 1024 * 1024
-"""When a message of so many bytes has been decoded, the memory that it took is worth a word."""
+"""The size of decoded messages, in bytes, from which their freed memory is reported."""
 
 INLINE_POINTS = 200
-"""Results below this many points are encoded in the event loop."""
+"""Results with fewer points are encoded in the event loop."""
 
 
 class InFlight:
-    """Counts calls under way; a context manager around each. Belongs to the event loop.
+    """Counts calls in progress: a context manager to be entered by each. In the event loop.
 
     Entering raises Unavailable once it is closed.
     """
@@ -61,19 +61,19 @@ class InFlight:
             self._idle.set()
 
     def close(self) -> None:
-        """Let no more calls in."""
+        """Refuse new calls."""
         self._is_closed = True
 
     async def drained(self) -> None:
-        """Wait until no call is under way."""
+        """Wait until no call is in progress."""
         await self._idle.wait()
 
 
 class Wire:
-    """The way of a call through the server: decode, cross to the reactor and back, encode.
+    """The state and helpers that handlers use to run a call: decode, bridge to the reactor, encode.
 
-    What is large is decoded and encoded in a thread of its own, so that other calls go on
-    meanwhile; the thread exists between `start` and `close`. Belongs to the event loop.
+    Large messages are decoded and encoded in a codec thread, so that other calls are not delayed;
+    the thread exists between `start` and `close`. Used in the event loop only.
     """
 
     def __init__(
@@ -93,24 +93,24 @@ class Wire:
         self._codecs: WorkerPool | None = None
 
     def start(self) -> None:
-        """Start the thread. To be called in the event loop."""
+        """Start the codec thread. Called in the event loop."""
         loop = asyncio.get_running_loop()
         self._codecs = WorkerPool("grpc-codec", 1, loop.call_soon_threadsafe)
         self._codecs.start()
 
     def call_context(self, kind: Method, context: Context, target: str = "") -> RpcCallContext:
-        """The call context of a call that is about to begin, through the middleware."""
+        """A context manager that runs a new call through the middleware."""
         return RpcCallContext(self._chain, kind, context, target)
 
     def failed(self, call_context: RpcCallContext, error: Exception) -> RpcStatus:
-        """The status of a call whose work has failed; what only the error holds is let go of."""
+        """The status of a failed call. Also clears the error's traceback, to free memory."""
         status = call_context.status_of(error)
-        # In the reactor thread, where the frames have returned by then that the error came through.
+        # In the reactor thread, where the frames of the traceback have returned by then.
         self.bridge.tell(partial(let_go, error))
         return status
 
     async def decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
-        """`decode(data)`, in a thread if the data is large, or compressed and so of any size."""
+        """`decode(data)`; in the codec thread if the data is large or compressed."""
         if is_compressed_message(data):
             return await self._in_thread(partial(self._unpack_and_decode, decode), data)
         if len(data) < INLINE_BYTES:
@@ -121,7 +121,10 @@ class Wire:
             self._freed(len(data))
 
     def _unpack_and_decode(self, decode: Callable[[bytes], B], data: bytes) -> B:
-        """Both at once: what is unpacked does not wait for the thread. In the thread."""
+        """Decompress and decode in one turn, so that decompressed data is not queued.
+
+        Runs in the codec thread.
+        """
         limit = self.settings.unpacked_limit
         size = limit
         try:
@@ -136,7 +139,7 @@ class Wire:
             self.bridge.tell(partial(self.reservations.freed, size))
 
     async def encode(self, encode: Callable[[A], bytes], result: A, weight: int) -> bytes:
-        """`encode(result)`, in a thread if it holds many points."""
+        """`encode(result)`; in the codec thread if `weight`, the number of points, is large."""
         if weight < INLINE_POINTS:
             return encode(result)
         return await self._in_thread(encode, result)
@@ -147,6 +150,6 @@ class Wire:
         return await self._codecs.run(function, argument).asFuture(asyncio.get_running_loop())
 
     async def close(self) -> None:
-        """End the thread; returns when it is done with what it has."""
+        """Stop the codec thread; returns when its queue is processed."""
         if self._codecs is not None:
             await self._codecs.stop().asFuture(asyncio.get_running_loop())

@@ -1,1 +1,1 @@
-"""Messages to model values and back, one module a topic."""
+"""Codecs of the gRPC API: messages to values of the model and back, a module per topic."""

@@ -1,4 +1,4 @@
-"""What is told about collections, and their aliases."""
+"""Codecs of descriptions of collections, and of aliases."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_done(result: bool) -> pb.CollectionOperationResponse:
 
 
 def write_cluster_info(info: ClusterInfo) -> pb.CollectionClusterInfoResponse:
-    """Where a collection lives: its one shard, here."""
+    """The shards of a collection: a single local one."""
     shard = pb.LocalShardInfo(
         shard_id=0, points_count=info.points_count, state=pb.ReplicaState.Active
     )
@@ -73,12 +73,12 @@ def write_cluster_info(info: ClusterInfo) -> pb.CollectionClusterInfoResponse:
 
 
 def write_no_shard_keys(_: object) -> pb.ListShardKeysResponse:
-    """The shard keys of a collection: only custom sharding has any."""
+    """The shard keys of a collection: none, as sharding is automatic."""
     return pb.ListShardKeysResponse()
 
 
 def read_alias_actions(message: pb.ChangeAliases) -> list[AliasAction]:
-    """The changes of aliases in order."""
+    """Decode the changes of aliases, in order."""
     return [_read_alias_action(action) for action in message.actions]
 
 

@@ -1,4 +1,4 @@
-"""Requests that make or change a collection, and the configuration that is echoed."""
+"""Codecs of requests that create or change a collection, and of its configuration."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _READ_FAN_OUT = ("read_fan_out_factor", "read_fan_out_delay_ms")
 
 
 def read_create(message: pb.CreateCollection) -> CreateCollection:
-    """The collection that a request asks for."""
+    """Decode a request to create a collection. Raises DomainErrors."""
     parts = _read_shared_parts(message)
     parts |= given(message, "shard_number", *_REPLICATION, "on_disk_payload")
     parts["sharding_method"] = read_enum(message, "sharding_method", SHARDING_METHODS)
@@ -90,7 +90,7 @@ def read_create(message: pb.CreateCollection) -> CreateCollection:
 
 
 def read_update(message: pb.UpdateCollection) -> UpdateCollection:
-    """The change of configuration that a request asks for."""
+    """Decode a change of configuration. Raises DomainErrors."""
     parts = _read_shared_parts(message)
     if message.HasField("vectors_config"):
         parts["vectors"] = read_vectors_diff(message.vectors_config)
@@ -102,7 +102,7 @@ def read_update(message: pb.UpdateCollection) -> UpdateCollection:
 
 
 def _read_shared_parts(message: pb.CreateCollection | pb.UpdateCollection) -> dict[str, Any]:
-    """The parts that are spelled alike in both requests."""
+    """The fields that both requests have."""
     parts: dict[str, Any] = {}
     if message.HasField("hnsw_config"):
         parts["hnsw_config"] = read_hnsw(message.hnsw_config)
@@ -155,9 +155,9 @@ def _read_strict_mode(message: pb.StrictModeConfig) -> StrictModeConfig:
 
 
 def write_collection_config(config: CollectionConfig, message: pb.CollectionConfig) -> None:
-    """Put the whole configuration into `message`, in place.
+    """Write the whole configuration into `message`.
 
-    What was never set stays unset, but for the number of threads, which says that it is automatic.
+    Fields that were never set stay unset, except the number of threads, which is then automatic.
     """
     _write_params(config.params, message.params)
     write_hnsw(config.hnsw_config, message.hnsw_config)

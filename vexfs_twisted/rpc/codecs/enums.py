@@ -1,4 +1,4 @@
-"""Enumerations of collection configuration: wire number -> model member."""
+"""Enumerations of collection configuration: maps from protobuf numbers to members of the model."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ TURBO_BITS = {
 
 
 def number_of(member: E, members: Mapping[int, E]) -> int:
-    """The wire number of a member."""
+    """The protobuf number of a member."""
     return next(number for number, other in members.items() if other is member)

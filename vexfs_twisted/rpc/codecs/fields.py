@@ -1,4 +1,4 @@
-"""Helpers for the fields that most messages have."""
+"""Codecs of fields that many messages have."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def given(message: Message, *names: str) -> dict[str, Any]:
 
 
 def read_enum(message: Message, name: str, members: Mapping[int, E]) -> E | None:
-    """The member that the field `name` holds, None when unset. Raises MalformedMessage."""
+    """The member in the field `name`, None if unset. Raises MalformedMessage for others."""
     return known(getattr(message, name), name, members) if message.HasField(name) else None
 
 
 def known(number: int, name: str, members: Mapping[int, E]) -> E:
-    """The member that `number` stands for. Raises MalformedMessage when there is none."""
+    """The member with a number. Raises MalformedMessage if there is none."""
     member = members.get(number)
     if member is None:
         raise MalformedMessage(f"Unknown value {number} of {name}")
@@ -41,13 +41,13 @@ def known(number: int, name: str, members: Mapping[int, E]) -> E:
 
 
 def read_collection_name(name: str) -> str:
-    """`name`, found fit to name a collection. Raises ValidationError."""
+    """`name`, if it is a valid collection name. Raises ValidationError."""
     check_collection_name(name, Place.BODY)
     return name
 
 
 def read_timeout(message: Any) -> float | None:
-    """The field `timeout` of a request, in seconds. Raises ValidationError when it is 0."""
+    """The field `timeout` of a request, in seconds, or None. Raises ValidationError if it is 0."""
     if not message.HasField("timeout"):
         return None
     seconds: int = message.timeout
@@ -58,13 +58,19 @@ def read_timeout(message: Any) -> float | None:
 
 
 def read_time_limit(message: Any) -> float | None:
-    """The field `timeout` of a read, in seconds, once its `read_consistency` is found sound."""
+    """The field `timeout` of a read, in seconds, or None; validates `read_consistency`.
+
+    Raises ValidationError and MalformedMessage.
+    """
     check_consistency(message)
     return read_timeout(message)
 
 
 def check_consistency(message: Any) -> None:
-    """Raise MalformedMessage for a `read_consistency` without sense; one node is consistent."""
+    """Validate `read_consistency`, which has no effect on a single node.
+
+    Raises MalformedMessage.
+    """
     if not message.HasField("read_consistency"):
         return
     consistency: pb.ReadConsistency = message.read_consistency
@@ -78,9 +84,9 @@ def check_consistency(message: Any) -> None:
 
 
 def read_update_limit(message: Any) -> float | None:
-    """The field `timeout` of an update, in seconds, once its `ordering` is found sound.
+    """The field `timeout` of an update, in seconds, or None; it may be 0.
 
-    It may be 0. One node has but one order.
+    Validates `ordering`, which has no effect on a single node. Raises MalformedMessage.
     """
     if message.HasField("ordering"):
         kind = message.ordering.type
@@ -90,14 +96,14 @@ def read_update_limit(message: Any) -> float | None:
 
 
 def read_timestamp(message: Timestamp) -> int:
-    """The microseconds since 1970 UTC that `message` means. Raises MalformedMessage."""
+    """Decode a timestamp as microseconds since 1970 UTC. Raises MalformedMessage."""
     if message.seconds not in SECONDS or message.nanos not in _NANOS:
         raise MalformedMessage(f"Unable to parse timestamp: {message.seconds} s {message.nanos} ns")
     return message.seconds * 1_000_000 + message.nanos // 1000
 
 
 def refuse_shard_keys(message: Any) -> None:
-    """Raise BadInput when the request names a shard key: only custom sharding has them."""
+    """Raise BadInput if the request has a shard key: only custom sharding has them."""
     if message.HasField("shard_key_selector"):
         selector: pb.ShardKeySelector = message.shard_key_selector
         for key in selector.shard_keys:
@@ -107,9 +113,9 @@ def refuse_shard_keys(message: Any) -> None:
 def write_given(
     value: object, message: Message, *names: str, **members: Mapping[int, Enum]
 ) -> None:
-    """Set the fields of `message` that are not None in `value`, an attrs value of the same names.
+    """Set those fields of `message` that are not None in `value`, an attrs value with equal names.
 
-    `members` names the fields that are enumerations, with the numbers of their members.
+    `members` maps the names of enumeration fields to the numbers of their members.
     """
     for name in names:
         item = getattr(value, name)

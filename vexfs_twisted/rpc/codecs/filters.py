@@ -1,6 +1,6 @@
-"""Filters on the wire.
+"""Decoding of filters from protobuf.
 
-Nesting needs no bound here: protobuf parses messages to a depth of a hundred and refuses others.
+The depth needs no limit here: protobuf refuses messages nested deeper than a hundred levels.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ _AT_LEAST_ONE = ValueRange(1)
 
 @frozen
 class _Scope:
-    """Where a part of a filter stands: its path, and whether inside of `nested`."""
+    """The position of a part of a filter: its path, and whether it is in `nested`."""
 
     path: str
     is_nested: bool = False
 
     def at(self, place: str) -> _Scope:
-        """The scope of a member."""
+        """The scope of the member `place`."""
         return _Scope(f"{self.path}.{place}", self.is_nested)
 
 
 def read_filter(message: common.Filter, path: str = "filter") -> Filter:
-    """The filter that `message` means. `path` is where it stands, for validation errors.
+    """Decode a filter. `path` is its path in the request, for validation errors.
 
-    Raises a DomainError for one that is malformed or cannot be served.
+    Raises a DomainError if it is malformed or not supported.
     """
     return _read_filter(message, _Scope(path))
 
@@ -59,7 +59,7 @@ def read_filter(message: common.Filter, path: str = "filter") -> Filter:
 def read_optional_filter(
     message: Message, path: str = "filter", name: str = "filter"
 ) -> Filter | None:
-    """The filter in a field of a request, if there is one; `path` is where that stands."""
+    """The filter in the field `name` of a request, or None; `path` and errors: see read_filter."""
     return read_filter(getattr(message, name), path) if message.HasField(name) else None
 
 
@@ -118,7 +118,7 @@ def _read_field(message: common.FieldCondition, scope: _Scope) -> Condition:
             found.append(condition if is_wanted else Filter(must_not=(condition,)))
     if not found:
         raise no_field_condition(scope.path)
-    # Several predicates in one condition are alternatives.
+    # A condition with several predicates matches if any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
 
@@ -164,11 +164,11 @@ CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
     "nested": _read_nested,
     "slice": _read_slice,
 }
-"""The kind of a condition -> the reader of its message."""
+"""Decoders of conditions by kind."""
 
 
 def read_path(text: str) -> PayloadPath:
-    """The payload path that `text` spells. Raises MalformedMessage when it spells none."""
+    """Parse a payload path. Raises MalformedMessage."""
     try:
         return PayloadPath.parse(text)
     except ValueError:
@@ -176,5 +176,5 @@ def read_path(text: str) -> PayloadPath:
 
 
 def read_paths(texts: Iterable[str]) -> tuple[PayloadPath, ...]:
-    """The payload paths that `texts` spell."""
+    """Parse payload paths. Raises MalformedMessage."""
     return tuple(map(read_path, texts))

@@ -1,6 +1,6 @@
-"""Requests of the flat service, read as the requests of Qdrant's own services that they stand for.
+"""Conversion of requests of the flat service to the equivalent requests of Qdrant's own services.
 
-Fields have the same names in both, but for the vectors of a new collection, and other numbers.
+Their fields have the same names, except the vectors of a new collection, but different numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ M = TypeVar("M", bound=Message)
 
 
 def restated(kind: type[M]) -> Callable[[Message], M]:
-    """How a request is read as the message `kind`, which has all its fields by name."""
+    """A function that copies a request into the message type `kind`, field by field, by name."""
 
     def read(message: Message) -> M:
         result = kind()
@@ -41,7 +41,7 @@ def restated(kind: type[M]) -> Callable[[Message], M]:
 
 
 def read_create(message: flat.CreateCollectionRequest) -> collections.CreateCollection:
-    """The creation of a collection."""
+    """Convert a request to create a collection."""
     names = ("shard_number", "replication_factor", "write_consistency_factor")
     result = collections.CreateCollection(
         collection_name=message.collection_name,
@@ -56,19 +56,19 @@ def read_create(message: flat.CreateCollectionRequest) -> collections.CreateColl
 
 
 def read_search(message: flat.SearchPointsRequest) -> points.SearchPoints:
-    """A search. Raises NotSupported for a look-up in another collection, which it cannot mean."""
+    """Convert a search. Raises NotSupported for `lookup_from`, which SearchPoints does not have."""
     if message.HasField("lookup_from"):
         raise NotSupported("`lookup_from` is not supported in a search by vector")
     return restated(points.SearchPoints)(message)
 
 
 def read_search_batch(message: flat.SearchPointsBatchRequest) -> points.SearchBatchPoints:
-    """Several searches in one collection."""
+    """Convert several searches in one collection."""
     searches = map(read_search, message.search_points)
     return points.SearchBatchPoints(collection_name=message.collection_name, search_points=searches)
 
 
 def read_whole_scroll(message: flat.ScrollRequest) -> Scroll:
-    """A scroll that goes on to its end, unless a limit is set."""
+    """Decode a scroll over all points, unless a limit is set."""
     scroll = read_scroll(restated(points.ScrollPoints)(message))
     return scroll if message.HasField("limit") else evolve(scroll, limit=UNLIMITED)

@@ -1,4 +1,4 @@
-"""Point ids on the wire."""
+"""The codec of point ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..generated import qdrant_common_pb2 as common
 
 
 def read_id(message: common.PointId) -> PointId:
-    """The id that `message` holds. Raises MalformedMessage when it holds none, or no UUID."""
+    """Decode an id. Raises MalformedMessage if it is unset or not a valid UUID."""
     number = message.num
     if number:
         return number
@@ -26,12 +26,12 @@ def read_id(message: common.PointId) -> PointId:
 
 
 def read_ids(messages: Iterable[common.PointId]) -> list[PointId]:
-    """The ids in the order given."""
+    """Decode ids, in order. Raises MalformedMessage."""
     return [read_id(message) for message in messages]
 
 
 def write_id(point_id: PointId, message: common.PointId) -> None:
-    """Put an id into `message`, in place."""
+    """Write an id into `message`."""
     if isinstance(point_id, int):
         message.num = point_id
     else:

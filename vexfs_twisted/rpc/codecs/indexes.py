@@ -1,7 +1,7 @@
-"""Payload indexes on the wire.
+"""The codec of payload indexes.
 
-What a message declares is put as the JSON object that REST would take, so that both wires check
-alike, and an index made over one is echoed by the other.
+A declaration is converted to the JSON object of the REST API, so that both APIs validate alike, and
+an index created with one is described by the other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .fields import given, known, read_enum
 from .filters import read_path
 
 Declaration = dict[str, Any]
-"""What declares an index, as a JSON object."""
+"""The declaration of an index, as a JSON object."""
 
 _FIELD_TYPES = {
     points_pb2.FieldType.FieldTypeKeyword: FieldType.KEYWORD,
@@ -73,7 +73,10 @@ _SCALARS = (
 
 
 def read_create_index(message: points_pb2.CreateFieldIndexCollection) -> CreateFieldIndex:
-    """The declaration of an index. Parameters go with the type that they are of."""
+    """Decode a request to create an index. Raises DomainErrors.
+
+    Parameters must be those of the index's type.
+    """
     field = read_path(message.field_name)
     field_type = read_enum(message, "field_type", _FIELD_TYPES)
     kind = message.field_index_params.WhichOneof("index_params")
@@ -93,7 +96,7 @@ def read_create_index(message: points_pb2.CreateFieldIndexCollection) -> CreateF
 
 
 def read_delete_index(message: points_pb2.DeleteFieldIndexCollection) -> DeleteFieldIndex:
-    """The removal of an index."""
+    """Decode a request to drop an index. Raises MalformedMessage."""
     return DeleteFieldIndex(read_path(message.field_name))
 
 
@@ -119,7 +122,7 @@ def _read_params(kind: str, message: Message) -> Declaration:
 
 
 def _read_text_params(message: collections_pb2.TextIndexParams) -> Declaration:
-    """What only text has; a tokenizer that is not set is the one that REST takes for default."""
+    """The parameters of text indexes; an unset tokenizer becomes the default of REST."""
     declared: Declaration = {}
     if message.tokenizer != collections_pb2.TokenizerType.Unknown:
         declared["tokenizer"] = known(message.tokenizer, "tokenizer", _TOKENIZERS).value
@@ -138,7 +141,7 @@ def _read_text_params(message: collections_pb2.TextIndexParams) -> Declaration:
 
 
 def write_field_info(info: FieldInfo, message: collections_pb2.PayloadSchemaInfo) -> None:
-    """Put what is told about an index into `message`; parameters only where any were declared."""
+    """Write the description of an index into `message`; parameters only if any were declared."""
     schema = info.schema
     message.data_type = number_of(schema.type, _DATA_TYPES)
     message.points = info.points

@@ -1,7 +1,7 @@
-"""Payloads: maps of Value messages on the wire, JSON bytes inside.
+"""The codec of payloads: maps of Value messages in protobuf, JSON bytes in the model.
 
-Whole numbers and fractions keep their kind both ways. An integer that JSON holds and int64 does not
-travels as a double.
+Integers and floats keep their types in both directions, except that an integer beyond int64 is
+encoded as a double.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _MAX_INTEGER = 2**63 - 1
 
 
 def is_int64(number: int) -> bool:
-    """Whether an integer field of a message can hold `number`."""
+    """Whether `number` fits into an int64 field."""
     return _MIN_INTEGER <= number <= _MAX_INTEGER
 
 
 def read_object(fields: Mapping[str, Value]) -> dict[str, Any]:
-    """The JSON object that a map of values means; a number JSON lacks raises MalformedMessage."""
-    # Iterating over keys and looking up is the fast way through a protobuf map.
+    """Decode a map of values as a JSON object. Raises MalformedMessage for NaN and infinity."""
+    # For a protobuf map, iterating over keys with look-ups is fastest.
     json_object = {}
     for key in fields:
         value = fields[key]
-        # Most values are texts and numbers; what is not set reads as "" or 0.
+        # Most values are strings and integers; unset fields read as "" or 0.
         json_object[key] = value.string_value or value.integer_value or _read(value)
     return json_object
 
 
 def read_payload(fields: Mapping[str, Value]) -> bytes:
-    """A payload as JSON bytes."""
-    # What orjson returns is a kilobyte block cut short. To keep a copy instead costs a tenth of
-    # the time, when there are thousands.
+    """Decode a payload as JSON bytes. Raises MalformedMessage for NaN and infinity."""
+    # orjson returns bytes whose allocation is a kilobyte. Keeping a copy instead takes a tenth of
+    # the time when there are thousands.
     return b"%b" % orjson.dumps(read_object(fields)) if fields else EMPTY
 
 
 def _read(value: Value) -> Any:
-    # Of a oneof, only the member that is set differs from its default. Most values are told by a
-    # look at the commonest members, at a quarter of what asking for the kind costs.
+    # Only the set member of a oneof differs from its default. Reading the most common members
+    # decides most values, at a quarter of the cost of WhichOneof.
     scalar = value.string_value or value.integer_value
     if scalar:
         return scalar
@@ -73,13 +73,13 @@ def _read_double(number: float) -> float:
 
 
 def write_payload(payload: bytes, fields: MutableMapping[str, Value]) -> None:
-    """Put the JSON object `payload` into a map of values, in place."""
+    """Write the JSON object `payload` into a map of values."""
     if payload != EMPTY:
         write_object(orjson.loads(payload), fields)
 
 
 def write_object(json_object: Mapping[str, Any], fields: MutableMapping[str, Value]) -> None:
-    """Put a JSON object into a map of values, in place."""
+    """Write a JSON object into a map of values."""
     for key, item in json_object.items():
         _write(item, fields[key])
 
@@ -98,7 +98,7 @@ def _write(item: Any, value: Value) -> None:
     elif kind is bool:
         value.bool_value = item
     elif kind is list:
-        # Presence must be said, or an empty list would be no value at all; likewise below.
+        # Sets presence explicitly: an empty list would otherwise be unset. Likewise below.
         value.list_value.SetInParent()
         values = value.list_value.values
         for element in item:

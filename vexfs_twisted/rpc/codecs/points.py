@@ -1,4 +1,7 @@
-"""Reads of points on the wire: requests coming in, points and counts going out."""
+"""Codecs of reads of points: requests, records, scored points and counts.
+
+The read functions raise DomainErrors.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,13 @@ _DIRECTIONS = {pb.Direction.Asc: Direction.ASC, pb.Direction.Desc: Direction.DES
 
 
 def read_get(message: pb.GetPoints | flat.GetPointsRequest) -> Retrieve:
-    """The points that `message` asks for by their ids."""
+    """Decode a read of points by id."""
     refuse_shard_keys(message)
     return Retrieve(read_ids(message.ids), read_selection(message))
 
 
 def read_scroll(message: pb.ScrollPoints) -> Scroll:
-    """The page that `message` asks for."""
+    """Decode a read of a page of points."""
     refuse_shard_keys(message)
     scroll = Scroll(
         **given(message, "limit"),
@@ -54,13 +57,13 @@ def read_scroll(message: pb.ScrollPoints) -> Scroll:
 
 
 def read_count(message: pb.CountPoints) -> Count:
-    """The count that `message` asks for."""
+    """Decode a count of points."""
     refuse_shard_keys(message)
     return Count(read_optional_filter(message), **given(message, "exact"))
 
 
 def read_facet(message: pb.FacetCounts) -> Facet:
-    """The count of values that `message` asks for."""
+    """Decode a facet: the counts of the values of a payload field."""
     refuse_shard_keys(message)
     facet = Facet(
         key=read_path(message.key),
@@ -98,7 +101,7 @@ def _read_start(message: pb.StartFrom) -> OrderValue:
 def write_records(
     records: Iterable[Record], messages: RepeatedCompositeFieldContainer[pb.RetrievedPoint]
 ) -> None:
-    """Append records to a repeated field, built in place."""
+    """Append records to a repeated field."""
     for record in records:
         message = messages.add()
         write_id(record.id, message.id)
@@ -134,7 +137,7 @@ def write_facet(hits: Sequence[FacetHit]) -> pb.FacetResponse:
 def write_scored(
     points: Iterable[ScoredPoint], messages: RepeatedCompositeFieldContainer[pb.ScoredPoint]
 ) -> None:
-    """Append scored points to a repeated field, built in place."""
+    """Append scored points to a repeated field."""
     for point_id, version, score, payload, vectors in points:
         message = messages.add()
         if type(point_id) is int:

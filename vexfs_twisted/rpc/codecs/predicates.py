@@ -1,4 +1,4 @@
-"""What a filter says of a field, on the wire: matches, ranges, counts and areas."""
+"""Decoding of the predicates of field conditions: matches, ranges, counts and areas."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ MATCHES: Mapping[str, Callable[[Any], Match]] = {
     "except_keywords": lambda values: MatchExcept(frozenset(values.strings)),
     "except_integers": lambda values: MatchExcept(frozenset(values.integers)),
 }
-"""The kind of a match -> its reader."""
+"""Decoders of matches by kind."""
 
 
 def _read_range(message: common.Range, _: str) -> Range:
@@ -96,7 +96,7 @@ def _read_polygon(message: common.GeoPolygon, path: str) -> GeoPolygon:
 
 
 def _part(message: Message, name: str, _: type[M]) -> M:
-    """The message in the field `name`, which must be there."""
+    """The message in the required field `name`. Raises MalformedMessage if it is unset."""
     if not message.HasField(name):
         raise MalformedMessage(f"Malformed {message.DESCRIPTOR.name}: no {name}")
     part: M = getattr(message, name)
@@ -123,4 +123,8 @@ PREDICATES: Mapping[str, Callable[[Any, str], Predicate]] = {
     "geo_polygon": _read_polygon,
     "values_count": _read_values_count,
 }
-"""The field of a field condition -> the reader of its message, which is told where that stands."""
+"""Decoders of predicates by their field in a field condition.
+
+The second argument is the path of the predicate in the request. They raise MalformedMessage and
+ValidationError.
+"""

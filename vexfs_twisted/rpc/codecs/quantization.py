@@ -1,4 +1,4 @@
-"""Quantization settings on the wire, both ways."""
+"""The codec of quantization settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .fields import given, known, read_enum, write_given
 
 
 def read_quantization(message: pb.QuantizationConfig) -> QuantizationConfig:
-    """The quantization that a request sets."""
+    """Decode quantization settings. Raises MalformedMessage."""
     kind = message.WhichOneof("quantization")
     if kind == "scalar":
         return QuantizationConfig(scalar=_read_scalar(message.scalar))
@@ -41,10 +41,10 @@ def read_quantization(message: pb.QuantizationConfig) -> QuantizationConfig:
 
 
 def read_quantization_diff(message: pb.QuantizationConfigDiff) -> QuantizationConfig | Disabled:
-    """The quantization that replaces the present one, or the word that removes it."""
+    """Decode a change of quantization: new settings or Disabled. Raises MalformedMessage."""
     if message.WhichOneof("quantization") == "disabled":
         return Disabled.DISABLED
-    # The kinds have other numbers here than in a config, but the same messages.
+    # The fields have other numbers here than in a config, but the same messages.
     kind = message.WhichOneof("quantization")
     settings = {} if kind is None else {kind: getattr(message, kind)}
     return read_quantization(pb.QuantizationConfig(**settings))
@@ -81,7 +81,7 @@ def _read_turbo(message: pb.TurboQuantization) -> TurboQuantization:
 
 
 def write_quantization(config: QuantizationConfig, message: pb.QuantizationConfig) -> None:
-    """Put a quantization into `message`, in place."""
+    """Write quantization settings into `message`."""
     if config.scalar is not None:
         message.scalar.type = number_of(config.scalar.type, SCALAR_TYPES)
         write_given(config.scalar, message.scalar, "quantile", "always_ram", memory=MEMORIES)

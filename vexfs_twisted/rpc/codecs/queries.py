@@ -1,4 +1,7 @@
-"""Searches on the wire: the universal query, and the older search request."""
+"""Decoding of the universal query and of the older search request.
+
+The public functions raise DomainErrors.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ _REMEMBERED_BYTES = 1024
 _REMEMBERED_QUERIES = 1024
 
 _remembered: dict[tuple[Callable[[Any, str], Query], bytes], Query] = {}
-"""Sound queries without targets by their messages. Values, so any thread may share them."""
+"""A cache of valid queries without targets, by their messages. Immutable, so threads share them."""
 
 
 def read_query(message: pb.QueryPoints, path: str = "") -> Query:
-    """The query that `message` means, which is left without it.
+    """Decode a query. Clears the field `query` of the message.
 
-    `path` is where the message stands in the request.
+    `path` is the path of the message in the request, for errors.
     """
     target = message.query if message.HasField("query") else None
     message.ClearField("query")
@@ -77,9 +80,9 @@ def _read_nearest(message: pb.VectorInput) -> Target:
 
 
 def read_search(message: pb.SearchPoints, path: str = "") -> Query:
-    """The query that an older search request means, which is left without its vector.
+    """Decode an older search request. Clears the field `vector` of the message.
 
-    `path` is where the message stands in the request.
+    `path` is the path of the message in the request, for errors.
     """
     vector = read_floats(message.vector)
     message.ClearField("vector")
@@ -94,9 +97,9 @@ def _read_plain_search(message: pb.SearchPoints, path: str) -> Query:
 
 
 def _plain(read: Callable[[Any, str], Query], message: Any, path: str) -> Query:
-    """What `message` says beside its vector, as `read` reads it, and found sound.
+    """Decode a message without its target with `read`, and validate it.
 
-    Searches differ in little else, so what was read is remembered.
+    The result is cached, as searches of a client usually differ in their targets only.
     """
     data = message.SerializeToString()
     key = (read, data)
@@ -112,7 +115,7 @@ def _plain(read: Callable[[Any, str], Query], message: Any, path: str) -> Query:
 
 
 def _aimed(plain: Query, target: Target) -> Query:
-    """`plain` with that target."""
+    """`plain` with a target. Raises a DomainError for an invalid vector."""
     if isinstance(target, NearestToVector):
         check_query_vector(target.vector)
     return Query(
@@ -128,7 +131,7 @@ def _aimed(plain: Query, target: Target) -> Query:
 
 
 def read_each(messages: Iterable[Any], field: str, read: Any) -> list[Query]:
-    """The queries of a batch, which stand in the request's list `field`."""
+    """Decode the queries of a batch, which are in the repeated field `field` of the request."""
     return [read(message, f"{field}[{index}]") for index, message in enumerate(messages)]
 
 

@@ -1,8 +1,8 @@
-"""Answers of many searches as bytes of the wire, made of columns at once.
+"""Vectorized protobuf encoding of the results of batches of searches, from columns.
 
 A point is a `ScoredPoint` in the field `result` of a `BatchResult`: an id, a score and a version.
-All points are laid out in one table, a row of bytes each, of which those that a number has no need
-of are left out.
+All points are laid out in one byte table, a row per point, from which the unused bytes of varints
+are removed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VERSION = 0x28
 def write_answers(
     answers: Sequence[Sequence[ScoredPoint]],
 ) -> bulk.Answers | pb.QueryBatchResponse:
-    """The response to a batch of searches, of either kind: both have the same bytes."""
+    """The response to a batch of searches or of queries: both have the same encoding."""
     columns = _shared_columns(answers)
     if columns is None:
         response = pb.QueryBatchResponse()
@@ -48,7 +48,7 @@ def write_answers(
 
 
 def _shared_columns(answers: Sequence[Sequence[ScoredPoint]]) -> ScoredColumns | None:
-    """The columns that all answers are slices of, if they are."""
+    """The columns of which all results are slices, or None."""
     first = answers[0] if answers else None
     if not isinstance(first, ScoredSlice):
         return None
@@ -59,7 +59,7 @@ def _shared_columns(answers: Sequence[Sequence[ScoredPoint]]) -> ScoredColumns |
 
 
 def _encoded(columns: ScoredColumns) -> tuple[bytes, list[int]]:
-    """The bytes of all points, and where each begins, and the last ends."""
+    """The encoding of all n points, and their offsets in it: n + 1 integers."""
     ids, id_sizes = _varints(columns.ids)
     versions, version_sizes = _varints(columns.versions)
     count = len(ids)
@@ -85,7 +85,7 @@ def _encoded(columns: ScoredColumns) -> tuple[bytes, list[int]]:
 
 
 def _varints(numbers: NDArray[np.uint64]) -> tuple[Bytes, NDArray[np.int64]]:
-    """Numbers as varints, shape [n, longest], and how many bytes each takes."""
+    """Numbers as varints, shape [n, longest], and their sizes in bytes, shape [n]."""
     longest = -(-max(int(numbers.max(initial=0)).bit_length(), 1) // 7)
     shifts = np.arange(longest, dtype=np.uint64) * np.uint64(7)
     left = numbers[:, np.newaxis] >> shifts
@@ -96,5 +96,5 @@ def _varints(numbers: NDArray[np.uint64]) -> tuple[Bytes, NDArray[np.int64]]:
 
 
 def _below(sizes: NDArray[np.int64], width: int) -> NDArray[np.bool_]:
-    """The first of `width` places of each row, as many as its size: shape [n, width]."""
+    """A mask of the first `sizes[i]` of `width` elements of each row i: shape [n, width]."""
     return np.arange(width) < sizes[:, np.newaxis]

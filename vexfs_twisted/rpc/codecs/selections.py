@@ -1,4 +1,4 @@
-"""What a read returns with each point: selectors of payload and vectors."""
+"""Decoding of payload and vector selectors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .filters import read_paths
 
 
 def read_selection(message: Any, *, payload_by_default: bool = False) -> Selection:
-    """The fields `with_payload` and `with_vectors` of a request.
+    """Decode the fields `with_payload` and `with_vectors` of a request.
 
-    Raises MalformedMessage where the former is there and says nothing.
+    Raises MalformedMessage if the former is set but empty.
     """
     payload = ALL_PAYLOAD if payload_by_default else NO_PAYLOAD
     if message.HasField("with_payload"):

@@ -1,7 +1,7 @@
-"""Updates of points on the wire: single ones, and batches of all kinds.
+"""Codecs of updates of points, single ones and batches.
 
-An update has the same fields in a request of its own and as an operation of a batch, so each reader
-takes either message.
+An update has the same fields in its own request and as an operation of a batch, so each decoder
+takes either message. The read functions raise DomainErrors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .vectors import read_columns
 Operation = pb.PointsUpdateOperation
 
 Chosen = tuple[Sequence[PointId] | None, Filter | None]
-"""The points that an update concerns: ids, or those that pass a filter."""
+"""The points that an update selects: by ids or by a filter."""
 
 _MODES = {
     pb.UpdateMode.Upsert: UpdateMode.UPSERT,
@@ -48,7 +48,7 @@ _NO_SELECTOR = {
     "points": "PointsSelector is missing",
     "points_selector": "points_selector is expected",
 }
-"""What is said of an update without a selector, by the field where that should be."""
+"""Error messages for an update without a selector, by the field of the selector."""
 
 _STATUSES: Mapping[UpdateStatus, int] = {
     UpdateStatus.ACKNOWLEDGED: pb.UpdateStatus.Acknowledged,
@@ -60,7 +60,7 @@ _STATUSES: Mapping[UpdateStatus, int] = {
 def read_upsert(
     message: bulk.UpsertPoints | pb.UpsertPoints | Operation.PointStructList,
 ) -> Upsert:
-    """An upsert of whole points."""
+    """Decode an upsert of whole points."""
     refuse_shard_keys(message)
     points = message.points
     return Upsert(
@@ -73,7 +73,7 @@ def read_upsert(
 
 
 def read_update_vectors(message: pb.UpdatePointVectors | Operation.UpdateVectors) -> UpdateVectors:
-    """New vectors for points that exist."""
+    """Decode an update of the vectors of existing points."""
     refuse_shard_keys(message)
     points = message.points
     if not points:
@@ -92,7 +92,7 @@ def read_update_vectors(message: pb.UpdatePointVectors | Operation.UpdateVectors
 
 
 def read_delete_vectors(message: pb.DeletePointVectors | Operation.DeleteVectors) -> DeleteVectors:
-    """A removal of vectors, by their names."""
+    """Decode a deletion of vectors by name."""
     refuse_shard_keys(message)
     names = tuple(dict.fromkeys(message.vectors.names))
     if not names:
@@ -102,13 +102,13 @@ def read_delete_vectors(message: pb.DeletePointVectors | Operation.DeleteVectors
 
 
 def read_delete(message: pb.DeletePoints | Operation.DeletePoints) -> DeletePoints:
-    """A removal of points."""
+    """Decode a deletion of points."""
     refuse_shard_keys(message)
     return DeletePoints(*_read_points(message, "points"))
 
 
 def read_set_payload(message: pb.SetPayloadPoints | Operation.SetPayload) -> SetPayload:
-    """A merge into payloads, at the top or below a path."""
+    """Decode a merge into payloads, at the top level or below a path."""
     refuse_shard_keys(message)
     chosen = _read_points(message, "points_selector")
     key = read_path(message.key) if message.HasField("key") else None
@@ -118,7 +118,7 @@ def read_set_payload(message: pb.SetPayloadPoints | Operation.SetPayload) -> Set
 def read_overwrite_payload(
     message: pb.SetPayloadPoints | Operation.OverwritePayload,
 ) -> OverwritePayload:
-    """A replacement of whole payloads; a path means nothing here."""
+    """Decode a replacement of whole payloads; a path has no effect."""
     refuse_shard_keys(message)
     return OverwritePayload(
         read_payload(message.payload), *_read_points(message, "points_selector")
@@ -126,19 +126,19 @@ def read_overwrite_payload(
 
 
 def read_delete_payload(message: pb.DeletePayloadPoints | Operation.DeletePayload) -> DeletePayload:
-    """A removal of what some paths select from payloads."""
+    """Decode a deletion of the values at some paths of payloads."""
     refuse_shard_keys(message)
     return DeletePayload(read_paths(message.keys), *_read_points(message, "points_selector"))
 
 
 def read_clear_payload(message: pb.ClearPayloadPoints | Operation.ClearPayload) -> ClearPayload:
-    """A removal of whole payloads."""
+    """Decode a deletion of whole payloads."""
     refuse_shard_keys(message)
     return ClearPayload(*_read_points(message, "points"))
 
 
 def read_batch(message: pb.UpdateBatchPoints) -> list[Update]:
-    """Updates of all kinds, in order; there must be one."""
+    """Decode a batch of updates of all kinds, in order; at least one."""
     if not message.operations:
         raise ValidationError([Problem("operations", "must be 1 characters or longer")])
     operations = enumerate(message.operations)
@@ -158,7 +158,7 @@ def _read_operation(message: Operation, place: str) -> Update:
 
 
 def _read_points(message: Any, field: str) -> Chosen:
-    """The points that the selector in a field of an update chooses."""
+    """Decode the selector of points in a field of an update."""
     if not message.HasField(field):
         raise MalformedMessage(_NO_SELECTOR[field])
     return _read_selector(getattr(message, field))
@@ -185,11 +185,11 @@ OPERATIONS: Mapping[str, Callable[[Any], Update]] = {
     "update_vectors": read_update_vectors,
     "delete_vectors": read_delete_vectors,
 }
-"""The kind of an operation of a batch -> the reader of its message."""
+"""Decoders of the operations of a batch by kind."""
 
 
 def write_update_result(result: UpdateResult) -> pb.PointsOperationResponse:
-    """The response to an update. Usage is there, and empty: none is measured."""
+    """The response to an update. `usage` is present but empty, as none is measured."""
     response = pb.PointsOperationResponse()
     _write_result(result, response.result)
     response.usage.SetInParent()

@@ -1,4 +1,4 @@
-"""Settings of dense and sparse vector spaces, and of their graphs, on the wire, both ways."""
+"""Codecs of the parameters of dense and sparse vectors, and of their HNSW graphs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HNSW = (
 
 
 def read_vectors(message: pb.VectorsConfig) -> dict[str, Any]:
-    """The fields of dense vectors in the model: by name, "" being the unnamed one."""
+    """The model's fields of dense vectors: declarations by name, "" for the unnamed one."""
     if message.WhichOneof("config") == "params":
         return {"vectors": {UNNAMED: _read_vector(message.params)}}
     spaces = message.params_map.map
@@ -43,7 +43,7 @@ def read_vectors(message: pb.VectorsConfig) -> dict[str, Any]:
 
 
 def read_vectors_diff(message: pb.VectorsConfigDiff) -> dict[str, VectorParamsDiff]:
-    """Changes of vector spaces by name; "" is the unnamed one."""
+    """Decode changes of dense vectors by name, "" for the unnamed one."""
     if message.WhichOneof("config") == "params":
         return {UNNAMED: _read_vector_diff(message.params)}
     spaces = message.params_map.map
@@ -84,13 +84,13 @@ def _read_placement(message: pb.VectorParams | pb.VectorParamsDiff) -> dict[str,
 
 
 def read_hnsw(message: pb.HnswConfigDiff) -> HnswConfigDiff:
-    """What a request sets of a graph's settings."""
+    """Decode HNSW parameters; unset ones stay unset."""
     memory = read_enum(message, "memory", MEMORIES)
     return HnswConfigDiff(**given(message, *_HNSW), memory=memory)
 
 
 def read_sparse_vectors(message: pb.SparseVectorConfig) -> dict[str, SparseVectorParams]:
-    """Sparse vector spaces by name."""
+    """Decode the declarations of sparse vectors by name."""
     return {name: _read_sparse(message.map[name]) for name in message.map}
 
 
@@ -106,7 +106,7 @@ def _read_sparse(message: pb.SparseVectorParams) -> SparseVectorParams:
 
 
 def write_vectors_config(params: CollectionParams, message: pb.VectorsConfig) -> None:
-    """Put the dense vector spaces into `message`, in the form in which they were declared."""
+    """Write the declarations of dense vectors into `message`, in the form they were declared in."""
     if params.is_single:
         _write_vector(params.vectors[UNNAMED], message.params)
         return
@@ -130,7 +130,7 @@ def _write_vector(params: VectorParams, message: pb.VectorParams) -> None:
 
 
 def write_hnsw(config: HnswConfig | HnswConfigDiff, message: pb.HnswConfigDiff) -> None:
-    """Put a graph's settings into `message`, in place."""
+    """Write HNSW parameters into `message`."""
     message.SetInParent()
     write_given(config, message, *_HNSW, memory=MEMORIES)
 
@@ -138,7 +138,7 @@ def write_hnsw(config: HnswConfig | HnswConfigDiff, message: pb.HnswConfigDiff) 
 def write_sparse_vectors(
     vectors: Mapping[str, SparseVectorParams], message: pb.SparseVectorConfig
 ) -> None:
-    """Put sparse vector spaces into `message`, in place."""
+    """Write the declarations of sparse vectors into `message`."""
     for name, params in vectors.items():
         space = message.map[name]
         write_given(params, space, modifier=MODIFIERS)

@@ -1,9 +1,9 @@
-"""Vectors on the wire: columns of rows coming in, single vectors going out.
+"""Codecs of vectors: columns from requests, single vectors in responses.
 
-Walking the floats of a message one by one would cost several microseconds a vector. An upsert is
-therefore read by the schema of proto/bulk.proto, in which the packed floats of a dense vector are
-bytes: joined, the rows of a request are one array, at 0.5 us a row of 128. Rows that are no packed
-floats are read the ordinary way.
+Iterating over the floats of a message would take several microseconds per vector. Upserts are
+therefore parsed with the schema of proto/bulk.proto, in which the packed floats of a dense vector
+are bytes: joined, the rows of a request are one array, at 0.5 us per row of 128. Rows in other
+encodings are parsed with the ordinary schema.
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ Point = bulk.PointStruct | pb.PointStruct | pb.PointVectors
 
 @define
 class _Rows:
-    """The vectors of one name, and the number of the point that each belongs to."""
+    """The vectors of one name, and the indexes of their points."""
 
     vectors: list[bulk.Vector] = field(factory=list)
     positions: list[int] = field(factory=list)
 
     def first_empty(self) -> int:
-        """The first point whose vector has no numbers; there is one."""
+        """The index of the first point with an empty vector, of which there must be one."""
         pairs = zip(self.positions, self.vectors, strict=True)
         return next(point for point, vector in pairs if not _numbers(vector).size)
 
 
 def parse_upsert(data: bytes) -> bulk.UpsertPoints:
-    """An upsert by the bulk schema, whatever encoding of the floats the client chose.
+    """Parse an upsert with the bulk schema, in whatever encoding of floats the client used.
 
-    Raises DecodeError for bytes that are no such message.
+    Raises DecodeError for malformed bytes.
     """
     message = bulk.UpsertPoints.FromString(data)
     if message.ByteSize() == len(data):
         return message
-    # Of floats in several pieces only the last is left. Our own encoding has them in one.
+    # The bulk schema keeps only the last of several packed pieces; reserializing joins them.
     whole = pb.UpsertPoints.FromString(data).SerializeToString()
     return bulk.UpsertPoints.FromString(whole)
 
 
 def read_columns(points: Sequence[Point]) -> dict[str, VectorColumn]:
-    """The vectors of `points` by name, each a column.
+    """The vectors of `points` as columns by name.
 
-    Raises NotSupported unless all are dense, MalformedMessage for a point that says nothing of
-    vectors, and ValidationError for a vector without numbers.
+    Raises NotSupported unless all are dense, MalformedMessage for a point without the field
+    `vectors`, and ValidationError for an empty vector.
     """
     if points and not isinstance(points[0], bulk.PointStruct):
         points = list(map(_in_bulk, points))
@@ -78,7 +78,7 @@ def read_columns(points: Sequence[Point]) -> dict[str, VectorColumn]:
 
 
 def _read_bulk(points: Sequence[bulk.PointStruct]) -> dict[str, VectorColumn]:
-    # What nearly every request is like: every point has the unnamed vector, in the current form.
+    # The common case: every point has the unnamed vector, in the current form.
     data = _joined([point.vectors.vector.dense.data for point in points])
     if data is not None:
         return {UNNAMED: VectorColumn.of(data)}
@@ -104,7 +104,7 @@ def _read_bulk(points: Sequence[bulk.PointStruct]) -> dict[str, VectorColumn]:
 
 
 def _refuse_empty(names: Mapping[str, _Rows], columns: Mapping[str, VectorColumn]) -> None:
-    """Raise ValidationError for the first point that has a vector without numbers."""
+    """Raise ValidationError for the first point that has an empty vector."""
     found = [
         (names[name].first_empty(), name)
         for name, column in columns.items()
@@ -116,7 +116,7 @@ def _refuse_empty(names: Mapping[str, _Rows], columns: Mapping[str, VectorColumn
 
 
 def _in_bulk(point: Point) -> bulk.PointStruct:
-    """The vectors of a point by the bulk schema."""
+    """The vectors of a point, parsed with the bulk schema."""
     return bulk.PointStruct(vectors=bulk.Vectors.FromString(point.vectors.SerializeToString()))
 
 
@@ -127,7 +127,7 @@ def _column(rows: _Rows, points: int) -> VectorColumn:
     data = _joined(list(map(_packed_floats, rows.vectors)))
     if data is not None:
         return VectorColumn.of(data, positions)
-    # The ordinary schema knows what the bulk one keeps as unknown fields, such as single floats.
+    # The ordinary schema decodes what are unknown fields to the bulk one, such as unpacked floats.
     vectors = list(map(_numbers, rows.vectors))
     dimensions = tuple(dict.fromkeys(len(vector) for vector in vectors))
     if len(dimensions) > 1:
@@ -136,12 +136,12 @@ def _column(rows: _Rows, points: int) -> VectorColumn:
 
 
 def _numbers(message: bulk.Vector) -> DenseVector:
-    """The numbers of a dense vector in any encoding."""
+    """The numbers of a dense vector in any encoding, shape [dim]."""
     return read_vector(pb.Vector.FromString(message.SerializeToString()))
 
 
 def _packed_floats(message: bulk.Vector) -> bytes:
-    """The packed floats of a dense vector, in the current form or the older one; else nothing."""
+    """The packed floats of a dense vector, in the current form or the older one; else b""."""
     data = message.dense.data
     if data:
         return bytes(data)
@@ -150,7 +150,7 @@ def _packed_floats(message: bulk.Vector) -> bytes:
 
 
 def _joined(rows: Sequence[bytes]) -> NDArray[np.float32] | None:
-    """Packed floats as an array [n, dim]; None unless all rows are there and of one length."""
+    """Packed floats as an array [n, dim]; None unless all rows have one length above 0."""
     size = len(rows[0]) if rows else 0
     if not size or size % _FLOAT_SIZE or len(set(map(len, rows))) > 1:
         return None
@@ -168,7 +168,10 @@ def _as_varint(number: int) -> bytes:
 
 
 def read_vector(message: pb.Vector) -> DenseVector:
-    """One dense vector, in the current form or the older one. Raises NotSupported for others."""
+    """Decode a dense vector, in the current form or the older one.
+
+    Raises NotSupported for other kinds.
+    """
     kind = message.WhichOneof("vector")
     if kind == "dense":
         return read_floats(message.dense.data)
@@ -178,7 +181,7 @@ def read_vector(message: pb.Vector) -> DenseVector:
 
 
 def unsupported_vector(kind: str) -> NotSupported:
-    """The error for a vector of a kind, named as in its message, that this server cannot take."""
+    """The error for an unsupported kind of vector; `kind` is its field in the message."""
     if kind == "sparse":
         return no_sparse_vectors()
     if kind == "multi_dense":
@@ -187,8 +190,8 @@ def unsupported_vector(kind: str) -> NotSupported:
 
 
 def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> DenseVector:
-    """A repeated float field as an array [dim], read-only."""
-    # Walking the field would make an object of every number; packed, they are an array already.
+    """A repeated float field as a float32 array [dim], read-only."""
+    # Iterating would create an object per number; serialized, they are an array already.
     message = pb.DenseVector()
     message.data.MergeFrom(numbers)
     packed = message.SerializeToString()
@@ -198,19 +201,19 @@ def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> DenseVector:
 
 @lru_cache(maxsize=64)
 def _head(size: int) -> bytes:
-    """What stands before `size` bytes of floats in `VectorOutput.dense`."""
+    """The tags and lengths before `size` bytes of floats in `VectorOutput.dense`."""
     data = _DATA + _as_varint(size)
     return _DENSE + _as_varint(len(data) + size) + data
 
 
 def _packed(numbers: DenseVector) -> bytes:
-    """A message whose field 1 is these floats, as in DenseVector and SparseVector."""
+    """The encoding of a message with these floats in field 1, as DenseVector and SparseVector."""
     floats = numbers.astype("<f4", copy=False).tobytes()
     return _DATA + _as_varint(len(floats)) + floats
 
 
 def _write_vector(vector: Vector, message: pb.VectorOutput) -> None:
-    """Put a vector into `message` in the current form; the older fields stay empty."""
+    """Write a vector into `message` in the current form; the older fields stay empty."""
     if isinstance(vector, MultiVector):
         message.multi_dense.SetInParent()
         for row in vector.rows:
@@ -225,11 +228,11 @@ def _write_vector(vector: Vector, message: pb.VectorOutput) -> None:
 
 
 def write_vectors(vectors: NamedVectors, message: pb.VectorsOutput) -> None:
-    """Put the vectors of a point into `message`: alone when only the unnamed one is there."""
+    """Write the vectors of a point into `message`: as one vector if it is only the unnamed one."""
     if len(vectors) == 1 and UNNAMED in vectors:
         _write_vector(vectors[UNNAMED], message.vector)
         return
-    # Presence must be said: a point without vectors has an empty map of them.
+    # Sets presence explicitly: a point without vectors has an empty map.
     message.vectors.SetInParent()
     named = message.vectors.vectors
     for name, vector in vectors.items():

@@ -1,4 +1,4 @@
-"""The services of the server: which methods each offers."""
+"""The gRPC services of the server, as tables of their methods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SERVICES: Mapping[str, Mapping[str, AnyMethod]] = {
 
 
 def service_handlers(wire: Wire) -> list[grpc.GenericRpcHandler]:
-    """The handlers of all services."""
+    """The grpc handlers of all services."""
     return [
         handlers_of(POOL.FindServiceByName(name), methods, wire)
         for name, methods in _SERVICES.items()
@@ -32,5 +32,5 @@ def service_handlers(wire: Wire) -> list[grpc.GenericRpcHandler]:
 
 
 def public_services() -> list[str]:
-    """The full names of the services that clients are meant to use."""
+    """The full names of the services for clients, which reflection lists."""
     return [*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]

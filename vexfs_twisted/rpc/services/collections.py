@@ -1,4 +1,4 @@
-"""The methods of qdrant.Collections."""
+"""The methods of the service qdrant.Collections."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ COLLECTIONS: Mapping[str, RpcMethod[Any, Any]] = {
     "ListAliases": RpcMethod(_list_aliases, write_aliases),
     "ListCollectionAliases": RpcMethod(_list_collection_aliases, write_aliases),
     "CollectionClusterInfo": RpcMethod(_cluster_info, write_cluster_info),
-    # The collection is asked for because one that does not exist must be an error.
+    # Reads the collection, so that a missing one is an error.
     "ListShardKeys": RpcMethod(_get, write_no_shard_keys),
     "UpdateCollectionClusterSetup": RpcMethod(standalone, write_done),
     "CreateShardKey": RpcMethod(standalone, write_done),

@@ -1,6 +1,7 @@
-"""The methods of qdrant.Qdrant beside its health check: every operation by one name, and streams.
+"""The methods of the service qdrant.Qdrant except its health check.
 
-The single calls are those of the other services under other names. The streams are ours.
+The unary methods are those of the other services under other names. The streaming methods are
+extensions that Qdrant does not have.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from .points import POINTS
 def _as(
     method: RpcMethod[Any, Any], read: Callable[[Any], Any] | None = None
 ) -> RpcMethod[Any, Any]:
-    """`method` for requests that `read` restates; without it they are the same on the wire."""
+    """`method` with requests converted by `read`; None if they have the same encoding."""
     if read is None:
         return method
     return evolve(method, decode=lambda message: method.decode(read(message)), parse=None)
@@ -44,7 +45,7 @@ def _as(
 def _stream(
     read: Callable[[Any], PointsRequest[Any, P]], encode: Callable[[Sequence[P]], Message]
 ) -> OutgoingMethod:
-    """The stream of one kind of read, given what reads its request from a message."""
+    """The streaming method of one kind of read; `read` decodes its request."""
 
     def decode(message: Any) -> Operation[OutgoingStream[P]]:
         name = read_collection_name(message.collection_name)

@@ -1,4 +1,4 @@
-"""The methods of qdrant.Points."""
+"""The methods of the service qdrant.Points."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Answers = list[Sequence[ScoredPoint]]
 def _update(
     read: Callable[[Any], Update], parse: Callable[[bytes], Any] | None = None
 ) -> RpcMethod[Any, UpdateResult]:
-    """The method of one kind of update, given what reads it from a request."""
+    """The method of one kind of update; `read` decodes it from its message."""
 
     def decode(message: Any) -> Operation[UpdateResult]:
         name, timeout = read_collection_name(message.collection_name), read_update_limit(message)
@@ -69,7 +69,7 @@ def read_method(
     encode: Callable[[Answer], Message],
     weigh: Callable[[Answer], int] | None = None,
 ) -> RpcMethod[Any, Answer]:
-    """The method of one kind of read, given what reads its request from a message."""
+    """The method of one kind of read; `read` decodes its request."""
 
     def decode(message: Any) -> Operation[Answer]:
         name, timeout = read_collection_name(message.collection_name), read_time_limit(message)

@@ -1,4 +1,4 @@
-"""The methods of qdrant.Qdrant."""
+"""The health check of the service qdrant.Qdrant."""
 
 from __future__ import annotations
 
