@@ -1,1 +1,1 @@
-"""Streams: points that come and go batch by batch, in memory that is bounded over all of them."""
+"""Streams of points to and from clients, in batches, with one memory budget for all of them."""

@@ -1,4 +1,4 @@
-"""The memory that all streams share: granted in the order asked for, and given back."""
+"""Byte budgets: memory that is claimed, granted in FIFO order, and released."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from twisted.internet.defer import Deferred
 
 
 class Credit:
-    """Bytes of a budget that somebody holds, until they are released."""
+    """Bytes of a budget that are held until they are released. Used in the reactor thread only."""
 
     def __init__(self, size: int, changed: Callable[[int], None]) -> None:
         self.size = size
         self._changed = changed
 
     def settle(self, size: int) -> None:
-        """Hold what turned out to be needed, more or less than was asked for."""
+        """Change the held size to `size` bytes, more or less than was claimed."""
         change, self.size = size - self.size, size
         self._changed(change)
 
     def release(self) -> None:
-        """Give everything back; twice is harmless."""
+        """Release all bytes. Idempotent."""
         self.settle(0)
 
 
 class _Claim:
-    """One who waits for credit."""
+    """A waiting claim for credit."""
 
     __slots__ = ("deferred", "size")
 
@@ -36,10 +36,10 @@ class _Claim:
 
 
 class ByteBudget:
-    """A number of bytes that are handed out as credit. Belongs to the reactor thread.
+    """A number of bytes that is granted as credit. Used in the reactor thread only.
 
-    Nobody is granted anything before those who asked earlier, so a large claim is not starved by
-    small ones. `freed` is told of bytes that are given back.
+    Claims are granted in FIFO order, so that small claims do not starve a large one. `freed` is
+    called with each number of bytes released.
     """
 
     def __init__(self, limit: int, freed: Callable[[int], object] | None = None) -> None:
@@ -51,32 +51,35 @@ class ByteBudget:
 
     @property
     def used(self) -> int:
-        """The bytes that are held now. Over the limit only by what was settled higher."""
+        """The bytes held. May exceed the limit by what was settled higher, charged, or too large.
+
+        A claim larger than the limit is granted when nothing else is held.
+        """
         return self._used
 
     @property
     def most(self) -> int:
-        """The largest claim; more is granted as this much, so that it is granted at all."""
+        """The maximum that `take` claims, in bytes; larger claims are reduced to it."""
         return self.limit // 2
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether somebody waits for credit."""
+        """Whether a claim is waiting."""
         return bool(self._claims)
 
     def take(self, size: int) -> Deferred[Credit]:
-        """Credit of `size` bytes, once there is as much. Cancelling gives the claim up."""
+        """Claim `size` bytes, at most `most`. Fires once granted; cancelling withdraws it."""
         return self.take_all(min(size, self.most))
 
     def take_all(self, size: int) -> Deferred[Credit]:
-        """The same for a claim of any size: more than the limit is granted to one who is alone."""
+        """Claim `size` bytes. A claim beyond the limit is granted when nothing else is held."""
         claim = _Claim(size, self._forget)
         self._claims.append(claim)
         self._grant()
         return claim.deferred
 
     def charge(self, size: int) -> Credit:
-        """Credit of `size` bytes at once, for what is there already."""
+        """Credit of `size` bytes without a claim, for memory that is in use already."""
         self._used += size
         return Credit(size, self._change)
 
@@ -91,7 +94,7 @@ class ByteBudget:
             self._grant()
 
     def _grant(self) -> None:
-        """Serve claims in order. A claim that is served may release or claim in its turn."""
+        """Grant claims in order. Reentrant: a callback of a claim may release or claim again."""
         if self._is_granting:
             return
         self._is_granting = True
@@ -106,4 +109,4 @@ class ByteBudget:
 
 
 def _ignore(_: int) -> None:
-    """Nobody wants to know of it."""
+    """The default of `freed`: no-op."""

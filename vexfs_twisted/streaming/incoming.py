@@ -1,4 +1,4 @@
-"""A stream of points from one client: messages are admitted, gathered, committed, acknowledged."""
+"""Incoming streams: messages from a client are admitted, grouped, committed and acknowledged."""
 
 from __future__ import annotations
 
@@ -19,26 +19,29 @@ from .settings import StreamSettings
 from .signal import Signal
 
 Write = Callable[[str, Sequence[Upsert]], "Deferred[list[Outcome]]"]
-"""Carries out upserts of one collection in one commit, up to the first error."""
+"""Applies upserts to one collection in one commit, up to the first error.
+
+Fires with their outcomes: operation ids, and at last the error if there is one.
+"""
 
 LINGER_S = 0.1
-"""How long a message is kept waiting for others, where none is acknowledged."""
+"""The maximum delay of a message, in seconds, for group commit; without acknowledgements only."""
 
 MAX_UNREAD = 10_000
-"""How many acknowledgements may wait to be heard before no more messages are taken."""
+"""The number of undelivered acknowledgements from which no more messages are admitted."""
 
 
 class Incoming:
-    """See IncomingStream. Belongs to the reactor thread.
+    """See IncomingStream. Used in the reactor thread only.
 
-    `steps` is the work: whoever schedules it runs it to its end. One commit is under way at a time
-    while the next is gathered, so what is on disk are always the first messages. `is_prompt`:
-    messages are not kept waiting for others, and are acknowledged. `over` fires when the work is
-    done.
+    `steps` iterates over the work; its scheduler must exhaust it. There is one commit in progress
+    at a time, while messages for the next are collected, so that a prefix of the messages is on
+    disk at any time. `is_prompt`: messages are committed without delay, and acknowledged. `over`
+    fires when the work is done.
 
-    The methods are coroutines that wait for conditions; every change rings for all that wait. The
-    error that ends the stream is returned as a Failure, not raised: raising it would keep the
-    frames of all coroutines, and the messages in them.
+    The methods are coroutines that wait for conditions; every change of state wakes all of them.
+    The error that ends the stream is returned as a Failure, not raised: a traceback would keep the
+    frames of all coroutines alive, and the messages in them.
     """
 
     def __init__(
@@ -75,12 +78,12 @@ class Incoming:
     async def _put(self, name: str, update: Upsert) -> Any:
         self._claim = self._budget.take(size_of(update))
         if not self._claim.called:
-            # Others may wait for what is gathered here.
+            # Other streams may wait for the memory of the pending messages.
             self.flush()
         try:
             self._admit(await self._claim, name, update)
         except CancelledError:
-            # The claim goes with the stream, and the stream with whoever waits for the claim.
+            # Either the stream has ended, or the caller was cancelled, which closes it.
             self.close()
             return self._end
         await self._until(lambda: self._is_done or self._has_room())
@@ -113,17 +116,17 @@ class Incoming:
         self.end(CancelledError())
 
     def end(self, reason: Exception) -> None:
-        """Write no more than what is being written; all methods fail with `reason`."""
+        """Finish only the commit in progress; all methods fail with `reason`."""
         self._fail(Failure(reason))
 
     def flush(self) -> None:
-        """Keep what is gathered waiting no longer."""
+        """Commit the pending messages without further delay."""
         if self._pending:
             self._pending.is_urgent = True
             self._changed.ring()
 
     def steps(self) -> Iterator[Deferred[Any]]:
-        """The work, to the last commit. No Deferred of these fails."""
+        """The work up to the last commit, as Deferreds to wait for. None of them fails."""
         while self._is_committing or not self._is_done:
             if not self._is_due():
                 yield self._changed.wait()
@@ -141,7 +144,7 @@ class Incoming:
         self._changed.ring()
 
     async def _until(self, is_met: Callable[[], bool]) -> None:
-        """Wait for a condition. Whoever is cancelled meanwhile closes the stream."""
+        """Wait for a condition. Cancelling the wait closes the stream."""
         try:
             while not is_met():
                 await self._changed.wait()
@@ -150,7 +153,7 @@ class Incoming:
             raise
 
     def _admit(self, credit: Credit, name: str, update: Upsert) -> None:
-        """Gather a message that has its memory."""
+        """Add a message whose memory was granted."""
         self._pending.add(name, update, credit)
         if self._timer is None and not self._is_prompt:
             self._timer = self._clock.callLater(LINGER_S, self._lingered)
@@ -168,7 +171,7 @@ class Incoming:
         )
 
     def _is_due(self) -> bool:
-        """Whether what is gathered is to be committed next."""
+        """Whether pending messages are to be committed now."""
         if not self._pending:
             return False
         if self._is_finishing or self._pending.is_urgent or not self._has_room():
@@ -177,19 +180,19 @@ class Incoming:
 
     @property
     def _is_done(self) -> bool:
-        """Whether there is nothing more to commit: all has been put and cut, or the stream ends."""
+        """Whether no commit is to be begun any more: all messages were cut, or the stream ended."""
         is_claiming = self._claim is not None and not self._claim.called
         is_all = self._is_finishing and not self._pending and not is_claiming
         return is_all or self._end is not None
 
     async def _commit(self, runs: deque[Run]) -> None:
-        """Write runs of one collection, and take those that are written from `runs`.
+        """Write runs of one collection, and remove those that are written from `runs`.
 
-        Where a run of several messages fails, each of them is tried by itself.
+        If a run of several messages fails, it is split and retried message by message.
         """
         while runs and self._end is None:
             writing = maybeDeferred(self._write, runs[0].name, [run.update for run in runs])
-            # Nor is this raised, see above.
+            # Not raised either, see the class.
             (outcomes,) = await writing.addBoth(lambda result: (result,))
             if isinstance(outcomes, Failure):
                 self._fail(outcomes)
@@ -201,7 +204,7 @@ class Incoming:
                 runs.extendleft(reversed(runs.popleft().split()))
 
     def _take_outcomes(self, runs: deque[Run], outcomes: Sequence[Outcome]) -> Exception | None:
-        """Acknowledge what is written, and take it from `runs`; the error of the next."""
+        """Acknowledge the written runs and remove them from `runs`; returns the error, or None."""
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 return outcome
@@ -219,7 +222,7 @@ class Incoming:
         self._changed.ring()
 
     def _fail(self, failure: Failure) -> None:
-        """Take no more, and drop what is not being written. The first error is the one told."""
+        """End the stream: drop messages that are not being written. The first error is reported."""
         if self._end is not None or self.over.called:
             return
         self._end = failure

@@ -1,4 +1,4 @@
-"""A stream of points to one client: batches are read ahead into an outbox of bounded size."""
+"""Outgoing streams: batches of points are read ahead into an outbox of bounded size."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from .settings import StreamSettings
 from .signal import Signal
 
 OpenCursor = Callable[[], "Deferred[BatchCursor[P]]"]
-"""Begins the read."""
+"""Opens the cursor of a stream."""
 
 
 class Outgoing(Generic[P]):
-    """See OutgoingStream. Belongs to the reactor thread.
+    """See OutgoingStream. Used in the reactor thread only.
 
-    `steps` is the work, which whoever schedules it runs to its end. One read is under way at a
-    time, none is begun before its memory has been granted, and one that is under way when the
-    stream is closed is stopped by the `context` that its cursor has. `over` fires when the
-    work is done and nobody will take any more.
+    `steps` iterates over the work; its scheduler must exhaust it. There is one read in progress at
+    a time, which begins once its memory is granted. When the stream is closed, a read in progress
+    is cancelled by `context`, the read context of the cursor. `opened` fires once the cursor is
+    open. `over` fires when the work is done and the owner has taken everything or closed the
+    stream.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Outgoing(Generic[P]):
         self.end(CancelledError())
 
     def end(self, reason: Exception) -> None:
-        """Stop the work and give back all that is held; takes fail with `reason`."""
+        """Stop the work and release all memory; `take` fails with `reason`."""
         if self._is_over:
             return
         self._is_over = True
@@ -85,7 +86,7 @@ class Outgoing(Generic[P]):
         self._bell.ring()
 
     def steps(self) -> Iterator[Deferred[Any]]:
-        """The work, from opening the cursor to closing it. No Deferred of these fails."""
+        """The work from opening the cursor to closing it, as Deferreds to wait for. None fails."""
         yield self._opening()
         while self._cursor is not None and not self._is_over and not self._is_read:
             if not self._has_room():
@@ -99,7 +100,7 @@ class Outgoing(Generic[P]):
 
     @property
     def _share(self) -> int:
-        """What one batch may take: half of the outbox, so that one is read while one is sent."""
+        """The bytes of a batch: half of the outbox, so that one is read while another is sent."""
         return max(1, self._settings.outbox_bytes // 2)
 
     def _has_room(self) -> bool:
@@ -139,13 +140,13 @@ class Outgoing(Generic[P]):
             self._announce()
 
     def _broke(self, failure: Failure) -> None:
-        """The read cannot go on: what was read before is sent, and then the error."""
+        """The read failed: batches read before are delivered, and then the error."""
         self._end = self._end or failure
         self._stop_work()
         self._announce()
 
     def _stop_work(self) -> None:
-        """Nothing more is read; no read is under way."""
+        """Close the cursor and release unused credit; no read is in progress. Idempotent."""
         if self._is_read:
             return
         self._is_read = True
@@ -156,7 +157,7 @@ class Outgoing(Generic[P]):
         self._tell_if_over()
 
     def _announce(self) -> None:
-        """Tell those who wait, if there is something to tell."""
+        """Fire the waiting Deferreds, `opened` and that of `take`, if there is a result."""
         if self._end is not None and not self.opened.called:
             self._is_over = True
             self._tell_if_over()
@@ -185,7 +186,7 @@ class Outgoing(Generic[P]):
             lent.release()
 
     def _last(self) -> Deferred[Batch[P] | None]:
-        """What is answered when there are no more batches."""
+        """The result of `take` when there are no more batches: None, or the error."""
         self._is_over = True
         self._tell_if_over()
         return succeed(None) if self._end is None else fail(self._end)

@@ -1,4 +1,4 @@
-"""Messages of any size put together into updates of a good size."""
+"""Regrouping of the messages of a stream into updates of an efficient size."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..model.vectors import VectorColumn
 from .budget import Credit
 
 RUN_POINTS = 1024
-"""How many points are written by one update at the same cost a point as by a larger one."""
+"""The points of an update beyond which the cost per point does not decrease any more."""
 
 _POINT_SIZE = 160
-"""What the objects around a point take: its id, its payload, and their places in lists."""
+"""The bytes of a point's Python objects: its id, its payload, and references in lists."""
 
 
 @frozen
 class Message:
-    """A message as it waits for its commit. `number` counts the messages of the stream from 0."""
+    """A message that waits for its commit. `number` counts the messages of the stream from 0."""
 
     number: int
     points: int
@@ -31,7 +31,7 @@ class Message:
 
 @frozen
 class Run:
-    """Messages for one collection as one update."""
+    """Consecutive messages for the collection `name`, as one update."""
 
     name: str
     update: Upsert
@@ -45,7 +45,7 @@ class Run:
 
 
 class RunDraft:
-    """A run that further messages may join."""
+    """A run to which messages may be added."""
 
     def __init__(self, name: str, update: Upsert, message: Message) -> None:
         self.name = name
@@ -54,7 +54,7 @@ class RunDraft:
         self._updates = [update]
 
     def takes(self, name: str, update: Upsert) -> bool:
-        """Whether one update of the whole would mean the same as its parts."""
+        """Whether the run may be extended: one update must have the effect of separate ones."""
         return (
             self.points < RUN_POINTS
             and name == self.name
@@ -64,7 +64,7 @@ class RunDraft:
         )
 
     def add(self, update: Upsert, message: Message) -> None:
-        """Take in one more message."""
+        """Add a message."""
         self._updates.append(update)
         self.messages.append(message)
         self.points += message.points
@@ -72,15 +72,15 @@ class RunDraft:
             self._updates = [_joined(self._updates)]
 
     def finished(self) -> Run:
-        """The run."""
+        """The run, with its updates joined."""
         updates = self._updates
         return Run(self.name, updates[0] if len(updates) == 1 else _joined(updates), self.messages)
 
 
 class PendingRuns:
-    """The messages that wait for their commits, as runs. `is_urgent`: they are to wait no longer.
+    """The pending messages, grouped into runs. `points` and `bytes` are their total sizes.
 
-    `points` and `bytes` are what they hold.
+    `is_urgent`: commit them without further delay.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class PendingRuns:
         return self._drafts[0].name != self._drafts[-1].name
 
     def add(self, name: str, update: Upsert, credit: Credit) -> None:
-        """Take the next message of the stream, to the run before it if that means the same."""
+        """Add the next message of the stream, to the last run if that has the same effect."""
         message = Message(self._number, len(update.ids), credit)
         self._number += 1
         self.points += message.points
@@ -110,7 +110,7 @@ class PendingRuns:
             self._drafts.append(RunDraft(name, update, message))
 
     def cut(self) -> deque[Run]:
-        """Take what one commit takes: all from the first on that is for one collection."""
+        """Remove and return the runs of the next commit: the first ones, of one collection."""
         name = self._drafts[0].name
         runs: deque[Run] = deque()
         while self._drafts and self._drafts[0].name == name:
@@ -123,13 +123,13 @@ class PendingRuns:
 
 
 def size_of(update: Upsert) -> int:
-    """The bytes of memory that an update takes."""
+    """The approximate memory of an update, in bytes."""
     vectors = sum(column.vectors.nbytes for column in update.vectors.values())
     return vectors + sum(map(len, update.payloads)) + _POINT_SIZE * len(update.ids)
 
 
 def _is_plain(update: Upsert) -> bool:
-    """Whether it has points, all are written, and each has a vector under every name."""
+    """Whether it has points, is unconditional, and each point has a vector of every name."""
     return (
         len(update.ids) > 0
         and update.mode is UpdateMode.UPSERT
@@ -147,7 +147,7 @@ def _joins(update: Upsert, other: Upsert) -> bool:
 
 
 def _joined(updates: Sequence[Upsert]) -> Upsert:
-    """One update that does what `updates` do in order: the last of an id wins in both."""
+    """One update with the effect of `updates` in order: the last point of an id wins in both."""
     columns = {
         name: VectorColumn(concat([update.vectors[name].vectors for update in updates]))
         for name in updates[0].vectors

@@ -1,4 +1,4 @@
-"""The memory of whole answers: counted until they are out, and waited for where it is used up."""
+"""Memory reservations of unary responses: counted until they are sent, with a shared budget."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from twisted.python.failure import Failure
 from .budget import ByteBudget, Credit
 
 SMALL = 64 * 1024
-"""Answers of less are not counted: what calls there may be is bounded by other means."""
+"""Smaller responses, in bytes, are not counted: the limits on concurrent calls bound them."""
 
 UNASKED = 1024 * 1024
-"""What a read may fetch without asking while less than half of the budget is used."""
+"""The bytes that a read may fetch without a claim while at most half of the budget is used."""
 
 PATIENCE_S = 30.0
-"""Others who wait for its memory let an answer be on its way for so long, and more if it is large:
-a second for each of `SLOWEST` bytes."""
+"""Seconds after which a response being sent is aborted if claims wait; more for a large one."""
 
 SLOWEST = 1024 * 1024
+"""Bytes per second: the additional time of a large response."""
 
 
 class AnswerReservations:
-    """Makes the reservations of all answers, which share `budget`. See Reservations.
+    """The factory of the reservations of responses, which share `budget`. See Reservations.
 
-    A read may fetch some bytes without asking. One that needs more begins again when it has been
-    granted what it needs, in the order asked for. So what is held at once is at most the budget,
-    what threads fetch without asking, and one answer that is larger than the budget, which is
-    granted when nobody else holds anything.
+    A read may fetch some bytes without a claim. One that needs more is restarted once its claim is
+    granted; claims are granted in FIFO order. So the memory held is bounded by the budget, what
+    worker threads fetch without claims, and one response larger than the budget, which is granted
+    when nothing else is held.
 
-    A wire that can end an answer which its client does not read says so by `sending`. When one has
-    been on its way for long and others wait, it is ended.
+    A server that can abort a response which its client does not read calls `sending`. The response
+    is aborted when it takes too long and claims wait. Used in the reactor thread only.
     """
 
     def __init__(self, budget: ByteBudget, clock: IReactorTime) -> None:
@@ -51,13 +51,13 @@ class AnswerReservations:
 
     @property
     def unasked(self) -> int:
-        """What a read that begins now may fetch without asking."""
+        """The bytes that a read beginning now may fetch without a claim."""
         budget = self.budget
         is_scarce = budget.is_waited_for or 2 * budget.used > budget.limit
         return SMALL if is_scarce else UNASKED
 
     def claim(self, size: int) -> Deferred[Credit]:
-        """Credit of `size` bytes, however many they are."""
+        """Claim `size` bytes, which may exceed the budget. Fires once granted."""
         claim = self.budget.take_all(size)
         self._watch()
         return claim
@@ -65,20 +65,20 @@ class AnswerReservations:
     def sending(
         self, reservation: AnswerReservation, size: int, give_up: Callable[[], object]
     ) -> None:
-        """The answer in `reservation` is on its way."""
+        """Track a response that is being sent; `give_up` aborts it."""
         due = self._clock.seconds() + PATIENCE_S + size / SLOWEST
         self._on_their_way[reservation] = due, give_up
         self._watch()
 
     def arrived(self, reservation: AnswerReservation) -> None:
-        """The answer in `reservation` is out, or was given up."""
+        """Stop tracking a response, which was sent or aborted."""
         self._on_their_way.pop(reservation, None)
         if self._timer is not None and not (self._on_their_way and self.budget.is_waited_for):
             timer, self._timer = self._timer, None
             timer.cancel()
 
     def _watch(self) -> None:
-        """Look again when the first of the answers is late, if somebody waits."""
+        """Schedule a check at the first deadline of a response, if claims wait."""
         if self._timer is None and self._on_their_way and self.budget.is_waited_for:
             first = min(due for due, _ in self._on_their_way.values())
             delay = max(0.0, first - self._clock.seconds())
@@ -95,7 +95,7 @@ class AnswerReservations:
 
 
 class AnswerReservation:
-    """See Reservation."""
+    """See Reservation: the memory of one response, `copies` times its content."""
 
     __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_reservations")
 

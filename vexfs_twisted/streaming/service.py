@@ -1,4 +1,4 @@
-"""All streams of the server: how many there are, what they hold, and their turns."""
+"""The service of all streams: their number, memory budget, scheduling and deadlines."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ AnyStream = Outgoing[Any] | Incoming
 
 
 class Streams(Service):
-    """Opens streams, gives each its turn, and ends those that take too long.
+    """Opens streams, schedules their work, and ends those that exceed their deadlines.
 
-    One Cooperator does the work of all, a batch of one stream after a batch of another. Belongs to
-    the thread of `clock`, which is the reactor. Ready to be used as soon as it is made;
-    `stopService` lets open streams finish for the grace of the settings, and then ends them with
-    Unavailable.
+    One Cooperator runs the work of all streams in turns of one step. Used in the reactor thread
+    only, that of `clock`. Usable before it is started. `stopService` gives open streams
+    `settings.stop_grace` seconds to finish, and then ends them with Unavailable. `freed` is called
+    with each number of bytes released.
     """
 
     name = "streams"
@@ -51,7 +51,7 @@ class Streams(Service):
 
     @property
     def status(self) -> StreamsStatus:
-        """What streams are doing now."""
+        """The current number of streams and their memory."""
         return StreamsStatus(
             open_streams=len(self._open),
             max_streams=self.settings.max_streams,
@@ -66,10 +66,11 @@ class Streams(Service):
         timeout: float | None = None,
         context: ReadContext | None = None,
     ) -> Deferred[Outgoing[P]]:
-        """A stream of what the cursor reads; fires once the cursor is open.
+        """Open a stream of the points of a cursor; fires once the cursor is open.
 
-        `context` is that of the cursor, and is cancelled when the stream is closed.
-        Fails as `open_cursor` does, with TooMany, and with Unavailable when the server stops.
+        The stream ends with TimedOut after `timeout` seconds. `context` is the read context of the
+        cursor, and is cancelled when the stream is closed. Fails with the errors of `open_cursor`,
+        with TooMany, and with Unavailable when the server stops.
         """
         refusal = self._refusal()
         if refusal is not None:
@@ -81,7 +82,11 @@ class Streams(Service):
     def incoming(
         self, write: Write, is_prompt: bool = False, timeout: float | None = None
     ) -> Incoming:
-        """A stream into `write`. Raises TooMany, and Unavailable when the server stops."""
+        """Open a stream of messages that `write` applies; `is_prompt`: see Incoming.
+
+        The stream ends with TimedOut after `timeout` seconds. Raises TooMany, and Unavailable when
+        the server stops.
+        """
         refusal = self._refusal()
         if refusal is not None:
             raise refusal
@@ -90,12 +95,12 @@ class Streams(Service):
         return stream
 
     def startService(self) -> None:
-        """Let streams be opened."""
+        """Accept new streams."""
         super().startService()
         self._is_stopping = False
 
     def stopService(self) -> Deferred[None]:
-        """Open no more streams. Fires when none is left."""
+        """Refuse new streams. Fires when no stream is open."""
         super().stopService()
         self._is_stopping = True
         if not self._open:
@@ -130,7 +135,7 @@ class Streams(Service):
             drained.callback(None)
 
     def _broken(self, failure: Failure, stream: AnyStream) -> Failure:
-        """The work has failed, by a fault of ours: Twisted logs it, the one who waits is told."""
+        """The work raised unexpectedly: end the stream with the error, which Twisted also logs."""
         assert isinstance(failure.value, Exception)
         stream.end(failure.value)
         if not stream.over.called:

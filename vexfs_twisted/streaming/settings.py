@@ -1,4 +1,4 @@
-"""How much streams may hold, and in what pieces."""
+"""Settings of streams: batch sizes, memory, counts and timeouts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ _MAX_COMMIT_BYTES = 8 * MEBIBYTE
 
 @frozen
 class StreamSettings:
-    """Bounds of all streams together.
+    """Settings of all streams together.
 
-    `batch_points`: the most points of a batch that goes out. `budget_bytes`: what all streams
-    together may hold. `max_streams`: how many may be open. `commit_points`: how many points of a
-    stream without acknowledgements are worth a commit. `stop_grace`: seconds that open streams get
-    to finish when the server stops.
+    `batch_points`: the maximum number of points of an outgoing batch. `budget_bytes`: the memory of
+    all streams together. `max_streams`: the maximum number of open streams. `commit_points`: the
+    number of pending points at which a stream commits; one with acknowledgements commits earlier
+    if no commit is in progress. `stop_grace`: seconds that open streams get to finish when the
+    server stops.
     """
 
     batch_points: int = 100
@@ -27,14 +28,14 @@ class StreamSettings:
 
     @property
     def outbox_bytes(self) -> int:
-        """What one outgoing stream may hold.
+        """The maximum memory of one outgoing stream, in bytes.
 
-        All of them together hold half of the budget, so that clients who stop reading keep none of
-        those who write from going on.
+        All outgoing streams together hold at most half of the budget, so that clients that stop
+        reading do not block those that write.
         """
         return self.budget_bytes // 2 // self.max_streams
 
     @property
     def commit_bytes(self) -> int:
-        """How many bytes are worth a commit."""
+        """The number of pending bytes at which an incoming stream commits."""
         return min(_MAX_COMMIT_BYTES, self.budget_bytes // 8)

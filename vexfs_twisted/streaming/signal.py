@@ -1,4 +1,4 @@
-"""Waiting for something to change."""
+"""Signals: a condition variable for Deferreds."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from twisted.internet.defer import Deferred
 
 
 class Signal:
-    """Wakes those who wait when it rings."""
+    """A condition variable: `ring` fires all Deferreds of `wait`. In the reactor thread."""
 
     def __init__(self) -> None:
         self._waiting: list[Deferred[None]] = []
 
     def wait(self) -> Deferred[None]:
-        """Fires at the next ring."""
+        """A Deferred that fires at the next `ring`."""
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
         return waiting
 
     def ring(self) -> None:
-        """Wake all who wait by now."""
+        """Fire all waiting Deferreds; those made meanwhile wait for the next `ring`."""
         rung, self._waiting = self._waiting, []
         for waiting in rung:
             waiting.callback(None)
