@@ -1,1 +1,1 @@
-"""The use cases of the server. Both wires call these and nothing below them."""
+"""The operations of the server: the layer that REST and gRPC call, and the only one they use."""

@@ -1,4 +1,4 @@
-"""Time limits that callers put on operations."""
+"""Timeouts of operations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def with_deadline(work: Deferred[T], timeout: float | None, clock: IReactorTime) -> Deferred[T]:
-    """`work`, cancelled and failed with TimedOut when it takes longer than `timeout` seconds."""
+    """`work`, cancelled and failed with TimedOut after `timeout` seconds; None for no timeout."""
     if timeout is None:
         return work
 

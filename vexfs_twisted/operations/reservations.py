@@ -1,4 +1,4 @@
-"""Reads within the memory that the answer of their call may take."""
+"""Reads within the memory reservation of their call's response."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from ..reservations import CURRENT, Reservation
 T = TypeVar("T")
 
 Read = Callable[[ReadContext], "Deferred[T]"]
-"""Begins a read, perhaps again, within a read context."""
+"""Starts a read with a read context. Called again if the read has to be restarted."""
 
 
 def within_reservation(
     read: Read[T], context: ReadContext, size_of: Callable[[T], int]
 ) -> Deferred[T]:
-    """What `read` answers, within the reservation of the call that is being carried out.
+    """The result of `read`, within the memory reservation of the current call.
 
-    It begins with what may be fetched without asking. If that is too little it waits for what it
-    needs, and begins again. The time of its read context goes on meanwhile.
+    The read starts with the bytes that need no claim. If its result is larger, the memory is
+    claimed, and the read is restarted once it is granted. The timeout of `context` continues to run
+    meanwhile. `size_of` gives the bytes of a result. Called in the reactor thread.
     """
     reservation = CURRENT.get()
     if reservation is None:

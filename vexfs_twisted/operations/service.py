@@ -1,4 +1,4 @@
-"""IOperations over a storage: names resolved, requests checked, deadlines kept."""
+"""The implementation of the operations: resolves names, validates requests, applies timeouts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LATE = UpdateResult(None, UpdateStatus.WAIT_TIMEOUT)
 
 
 def _deferred(method: Callable[P, Awaitable[T]]) -> Callable[P, Deferred[T]]:
-    """Let an `async def` method return a Deferred, as the interface promises."""
+    """Make an `async def` method return a Deferred, as the interface requires."""
 
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
@@ -63,7 +63,7 @@ class Operations:
         streams: Streams | None = None,
         read_seconds: float | None = None,
     ) -> None:
-        """`read_seconds` is the time of reads whose callers give none, and of steps of streams."""
+        """`read_seconds`: the default timeout of reads, and that of each read of a stream."""
         self._storage = storage
         self._read_seconds = read_seconds
         self._clock = clock
@@ -189,7 +189,7 @@ class Operations:
 
     @_deferred
     async def _write_each(self, name: str, updates: Sequence[Update]) -> list[Outcome]:
-        """What becomes of updates that come one after another, up to the first error."""
+        """Apply the updates of a stream in order; the outcomes up to the first error."""
         sound, problem = _before_an_empty_one(updates)
         outcomes = await self._storage.update_each(self._resolve(name), sound)
         is_done = len(outcomes) == len(sound) and not any(
@@ -212,7 +212,7 @@ class Operations:
 
 
 def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], BadRequest | None]:
-    """The updates that come before the first that names no points, and its error."""
+    """The updates before the first one that selects no points, and the error of that one."""
     for position, update in enumerate(updates):
         try:
             check_not_empty(update)
@@ -222,10 +222,10 @@ def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], B
 
 
 def _limit(wait: bool, timeout: float | None) -> float | None:
-    """How long an update is waited for, in seconds.
+    """The timeout of an update, in seconds; None for no timeout.
 
-    A limit of 0 is over before anything could be done. The commit is waited for all the same, as
-    it is without `wait`, so that a client hears of an update that is refused.
+    A timeout of 0 would expire before anything was done. Nevertheless the commit is awaited, as it
+    is without `wait`, so that a client gets the error of a refused update.
     """
     return timeout or None if wait else None
 
