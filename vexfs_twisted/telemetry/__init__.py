@@ -1,1 +1,1 @@
-"""What is told of calls: a line of the log for each, and figures over all."""
+"""Telemetry: the call log, call statistics by method, and the status of the server."""

@@ -1,4 +1,4 @@
-"""The log of calls: one line when a call has ended, and one when a stream begins."""
+"""The call log middleware: logs a line when a call ends, and one when a stream begins."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ..middleware import CANCELLED, INTERNAL, OK, CallInfo
 log = get_logger("vexfs.calls")
 
 MAX_FAILURES_PER_S = 50
-"""How many lines about failures a second may have; the next line says how many were left out."""
+"""The maximum number of logged failures per second; the next line has the number suppressed."""
 
 _NO_FAILURES = (OK, CANCELLED)
 
 
 class CallLog:
-    """Writes who called what, under which id, how it ended and how long it took.
+    """Logs the client, method, request id, outcome and duration of calls.
 
-    Nothing that a client sent beside the path and its id is written: neither keys nor payloads,
-    nor the text of an error, which may quote them. A call that succeeded is a line at `level`; a
-    failure is a warning, and a fault of the server an error. Failures that come faster than anyone
-    reads are counted only. `clock` tells seconds. Usable from any thread.
+    Of the data of clients, only the path and the request id are logged: no API keys or payloads,
+    and no error messages, which may quote them. Successful and cancelled calls are logged at
+    `level`, failures as warnings, and internal errors as errors. Failures are rate-limited.
+    `clock` returns seconds. Thread-safe.
     """
 
     def __init__(self, level: str, clock: Callable[[], float]) -> None:
@@ -35,12 +35,12 @@ class CallLog:
         self._left_out = 0
 
     def before(self, call: CallInfo) -> None:
-        """Tell of a stream that begins, at the lowest level."""
+        """Log the beginning of a stream, at level debug."""
         if call.progress is not None and is_logged("debug"):
             log.debug("stream began", **_fields(call))
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """Tell of a call that has ended."""
+        """Log the end of a call."""
         level = self._level_of(outcome)
         if not is_logged(level):
             return
@@ -61,7 +61,10 @@ class CallLog:
         return "error" if outcome == INTERNAL else "warning"
 
     def _admit(self) -> int | None:
-        """Whether there is room for a failure in this second; how many were left out before it."""
+        """Apply the rate limit of failures.
+
+        Returns the number suppressed before this one, or None if this one is to be suppressed.
+        """
         with self._lock:
             second = int(self._clock())
             if second != self._second:

@@ -1,4 +1,4 @@
-"""A histogram of durations whose buckets grow by a constant factor."""
+"""A histogram of durations with exponential buckets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SCALE = 1.0 / _LEAST_S
 
 
 class Histogram:
-    """Counts durations from a microsecond to more than an hour.
+    """Counts durations from one microsecond to more than an hour.
 
-    A bucket is 9% wide, so a quantile is off by 5% at most; it takes the memory of 257 integers.
-    Not guarded by a lock.
+    Buckets are 9% wide, so the error of a quantile is at most 5%. Takes the memory of 257 integers.
+    `total` is the sum in seconds. Not thread-safe.
     """
 
     __slots__ = ("_counts", "count", "total")
@@ -35,7 +35,7 @@ class Histogram:
             self._counts[min(int(log2(seconds * _SCALE) * _BUCKETS_PER_OCTAVE), _LAST)] += 1
 
     def quantile(self, fraction: float) -> float:
-        """A duration that this fraction of all do not exceed, in seconds; 0 when there are none."""
+        """The approximate quantile of a fraction from 0 to 1, in seconds; 0 without durations."""
         wanted = fraction * self.count
         passed = 0
         for bucket, found in enumerate(self._counts):

@@ -1,4 +1,4 @@
-"""Figures of calls by method: how many, how they ended, how long they took, how many are open."""
+"""Call statistics by method: counts, outcomes, latencies and open streams."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..model.status import CallFigures
 from .histogram import Histogram
 
 _AT_ONCE = 100
-"""How many calls are added up at once: a tenth of a millisecond."""
+"""The number of ended calls that are aggregated together, in about 0.1 ms."""
 
 
 class _Record:
-    """The figures of one method, as they grow."""
+    """The statistics of one method."""
 
     __slots__ = ("durations", "open", "outcomes", "wire")
 
@@ -40,10 +40,10 @@ class _Record:
 
 
 class Performance:
-    """Keeps the figures of all calls since the server was made. Usable from any thread.
+    """The middleware that keeps statistics of all calls since it was created. Thread-safe.
 
-    What a call adds is put down as it is, and added up for many calls at once: done for each on its
-    own, in between other work, it would cost several times as much.
+    Ended calls are queued and aggregated in batches: to aggregate each on its own, between other
+    work, costs several times as much.
     """
 
     def __init__(self) -> None:
@@ -52,20 +52,20 @@ class Performance:
         self._lock = Lock()
 
     def before(self, call: CallInfo) -> None:
-        """Count an open stream. Other calls are over too soon for anyone to see them."""
+        """Count an open stream. Open unary calls are not counted, as they end soon."""
         if call.progress is not None:
             with self._lock:
                 self._record(call.kind).open += 1
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """Count a call that has ended."""
+        """Count an ended call."""
         self._ended.append((call.kind, outcome, seconds))
         if len(self._ended) >= _AT_ONCE:
             with self._lock:
                 self._add_up()
 
     def figures(self, wire: str) -> Mapping[str, CallFigures]:
-        """The figures of the methods of a wire that were called, by their names, sorted."""
+        """The statistics of all called methods of `wire`, "rest" or "grpc", sorted by name."""
         with self._lock:
             self._add_up()
             return {

@@ -1,4 +1,4 @@
-"""What the server tells of itself, put together from its parts."""
+"""The status of the server, collected from its components."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .performance import Performance
 
 
 class _Listener(Protocol):
-    """The gRPC server, as far as it is told of."""
+    """The part of the gRPC server that the status uses."""
 
     @property
     def address(self) -> str: ...
@@ -25,23 +25,23 @@ class _Listener(Protocol):
 
 
 class _Collections(Protocol):
-    """The storage, as far as it is told of."""
+    """The part of the storage that the status uses."""
 
     def collection_names(self) -> list[str]: ...
     def read(self, name: str, request: ReadRequest[Answer]) -> Deferred[Answer]: ...
 
 
 class _Device(Protocol):
-    """What uses a device, or none."""
+    """The part of the device's user that the status uses."""
 
     def status(self) -> DeviceStatus: ...
     def use(self, path: str | None) -> Deferred[DeviceStatus]: ...
 
 
 class Holdings:
-    """What the server holds and works on: its collections and its device.
+    """The collections and the device of the server, for its status.
 
-    `clock` tells seconds. Belongs to the reactor thread.
+    `clock` returns seconds. Used in the reactor thread only.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Holdings:
 
     @property
     def uptime(self) -> float:
-        """The seconds since it was made."""
+        """The seconds since this object was created."""
         return self._clock() - self._began
 
     async def infos(self) -> Sequence[CollectionInfo]:
-        """The descriptions of all collections, but those that are deleted meanwhile."""
+        """The descriptions of all collections, without those that are deleted meanwhile."""
         names = self._collections.collection_names()
         asked = [Deferred.fromCoroutine(self._info(name)) for name in names]
         return [info for info in await gatherResults(asked) if info is not None]
@@ -72,7 +72,7 @@ class Holdings:
 
 @frozen
 class StatusReport:
-    """See ServerStatus. Belongs to the reactor thread. `rpc` None is no gRPC."""
+    """See ServerStatus. Used in the reactor thread only. `rpc` is None without a gRPC server."""
 
     rpc: _Listener | None
     performance: Performance
