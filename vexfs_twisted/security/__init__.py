@@ -1,1 +1,1 @@
-"""Who may call, and how often."""
+"""Middleware for authentication, rate limits and local-only methods."""

@@ -1,4 +1,4 @@
-"""Authentication by a key that clients send along."""
+"""The authentication middleware: checks API keys."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ _SCHEME = "bearer "
 
 
 class Authentication:
-    """Lets calls through that carry one of the keys, which are all worth the same.
+    """Refuses calls without one of the API keys, all of which have the same permissions.
 
-    The key comes in `api-key`, or in `authorization` as a bearer token; where both are there, they
-    must be the same. A header that comes twice is no key: a proxy may have looked at the other one.
-    What takes no key is open: the kinds of calls say so themselves. Stateless, so usable from any
-    thread.
+    The key is in the header `api-key`, or in `authorization` as a bearer token; if both are given,
+    they must be equal. A repeated header is not a valid key, as a proxy may have checked the other
+    value. Methods with `is_open` need no key. Stateless and thread-safe.
 
-    What a key allows beyond everything is for an middleware, or the operations, to say: this one
-    only asks whether it is known.
+    It authenticates only; restricting what a key permits is up to another middleware or to the
+    operations.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
@@ -40,10 +39,10 @@ class Authentication:
             raise Unauthenticated("The API key and the Authorization bearer token differ")
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """Nothing is kept."""
+        """No-op."""
 
     def _knows(self, given: bytes) -> bool:
-        """Compare with every key, in a time that tells nothing of them."""
+        """Whether `given` is one of the keys; compares all of them in constant time."""
         matches = [compare_digest(key, given) for key in self._keys]
         return any(matches)
 

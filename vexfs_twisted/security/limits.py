@@ -1,4 +1,4 @@
-"""How often a client may call."""
+"""The rate limit middleware."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..middleware import CallInfo
 from ..model.errors import RateLimited
 
 BURST_S = 1.0
-"""A client that was idle may send what it may send in this time at once."""
+"""The burst size, in seconds: an idle client may make the calls of this time at once."""
 
 MAX_CLIENTS = 20_000
-"""How many clients are remembered. Past it, the one not heard for longest is forgotten."""
+"""The maximum number of tracked clients. Beyond it, the least recently seen one is dropped."""
 
 
 class RateLimit:
-    """Lets each client make `per_second` calls a second; a stream is one call.
+    """Limits each client to `per_second` calls per second; a stream is one call.
 
-    A client is an address: the key is the same for all of them. Each has a bucket of tokens, kept
-    as the one number that the generic cell rate algorithm (ITU-T I.371) needs: the time at which
-    the bucket is full again. A client whose bucket is full need not be remembered.
+    A client is an IP address, as all clients have the same API key. Each has a token bucket, stored
+    as the single number of the generic cell rate algorithm (ITU-T I.371): the time at which the
+    bucket is full again. A client with a full bucket needs no entry.
 
-    `clock` tells seconds, and never goes back. Usable from any thread.
+    `clock` returns seconds and is monotonic. Thread-safe.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class RateLimit:
         self.per_second = per_second
         self._cost = 1.0 / per_second
         self._depth = max(BURST_S, self._cost)
-        # Times are rounded: a hair too much is no refusal.
+        # Tolerates rounding errors of times.
         self._slack = self._cost * 1e-3
         self._clock = clock
         self._max_clients = max_clients
@@ -42,11 +42,11 @@ class RateLimit:
 
     @property
     def clients(self) -> int:
-        """How many clients are remembered."""
+        """The number of tracked clients."""
         return len(self._full_at)
 
     def before(self, call: CallInfo) -> None:
-        """Take a token, or raise RateLimited where the client's bucket is empty."""
+        """Take a token. Raises RateLimited if the client's bucket is empty."""
         client = call.peer
         with self._lock:
             now = self._clock()
@@ -66,12 +66,13 @@ class RateLimit:
         raise RateLimited(f"a client may make {self.per_second} calls a second", max(1, ceil(wait)))
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """A token that was taken is not given back."""
+        """No-op: a token is not returned."""
 
     def _make_room(self, now: float) -> None:
-        """Forget clients that were not heard for longest, as long as they are owed nothing.
+        """Drop up to two of the least recently seen clients whose buckets are full again.
 
-        Two for each that comes, so that the table shrinks without ever being searched.
+        With MAX_CLIENTS entries, they are dropped in any case. Two for each new client, so that the
+        table shrinks without being searched.
         """
         for _ in range(2):
             if not self._full_at:

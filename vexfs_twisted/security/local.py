@@ -1,4 +1,4 @@
-"""What a server without a key lets only programs on its own machine do."""
+"""The middleware for local-only methods of a server without API keys."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from ..middleware import CallInfo
 from ..model.errors import Forbidden
 
 _FROM_ELSEWHERE = ("origin", "forwarded", "x-forwarded-for")
-"""Headers that browsers send for a page, and proxies for somebody else."""
+"""Headers that browsers send for web pages, and proxies for their clients."""
 
 
 class LocalCallers:
-    """Refuses calls that are meant for this machine where they come from elsewhere.
+    """Refuses calls of methods with `is_local` unless they come from the server's own machine.
 
-    A page in a browser on this machine is elsewhere, too: whoever wrote it is not known. Stateless,
-    so usable from any thread. A server with keys asks for those instead.
+    Calls of web pages in a local browser are refused too, as the author of a page is unknown. A
+    server with API keys uses Authentication instead. Stateless and thread-safe.
     """
 
     def before(self, call: CallInfo) -> None:
-        """Raise Forbidden for a local call that may come from another machine or from a page."""
+        """Raise Forbidden for a call that may come from another machine or from a web page."""
         if not call.kind.is_local:
             return
         is_relayed = any(call.header(name) is not None for name in _FROM_ELSEWHERE)
@@ -29,7 +29,7 @@ class LocalCallers:
             )
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """Nothing is kept."""
+        """No-op."""
 
 
 def _is_loopback(peer: str) -> bool:
