@@ -1,1 +1,1 @@
-"""The JSON form of collection configuration, shared by the files on disk and the REST wire."""
+"""The JSON encoding of collection configuration, shared by the files on disk and the REST API."""

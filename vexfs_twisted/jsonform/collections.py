@@ -1,4 +1,4 @@
-"""Collection requests and configuration from JSON, and configuration back to it."""
+"""Decoding of collection requests from JSON, and the JSON encoding of configurations."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ _NULL_WHEN_UNSET = (
 
 
 def read_create_collection(body: object) -> CreateCollection:
-    """The request that the JSON value `body` holds. Raises FormatError."""
+    """Decode a request to create a collection from a JSON value. Raises FormatError."""
     if isinstance(body, dict):
         if "quantization_config" not in body and "quantization" in body:
-            # The field's older name, still accepted.
+            # The older name of the field, still accepted.
             body = {**body, "quantization_config": body["quantization"]}
         body = {**body, **_named_vectors(body.get("vectors", {}))}
     return _CONVERTER.structure(body, CreateCollection)
 
 
 def read_update_collection(body: object) -> UpdateCollection:
-    """The request that the JSON value `body` holds. Raises FormatError."""
+    """Decode a request to change a configuration from a JSON value. Raises FormatError."""
     return _CONVERTER.structure(body, UpdateCollection)
 
 
 def read_alias_actions(body: object) -> list[AliasAction]:
-    """The actions of a change of aliases. Raises FormatError."""
+    """Decode the actions of a change of aliases from a JSON value. Raises FormatError."""
     actions = body.get("actions") if isinstance(body, dict) else None
     if not isinstance(actions, list):
         raise FormatError("missing field `actions`")
@@ -61,7 +61,7 @@ def read_alias_actions(body: object) -> list[AliasAction]:
 
 
 def config_to_json(config: CollectionConfig) -> dict[str, Any]:
-    """The JSON object that is echoed to clients and kept on disk."""
+    """Encode a configuration as the JSON object that clients get and that is stored on disk."""
     plain: dict[str, Any] = _CONVERTER.unstructure(config)
     plain.setdefault("quantization_config", None)
     for name in _NULL_WHEN_UNSET:
@@ -80,7 +80,7 @@ def config_from_json(value: dict[str, Any]) -> CollectionConfig:
 
 
 def dump_collection_config(config: CollectionConfig) -> bytes:
-    """`config` as JSON bytes, to be kept."""
+    """Encode a configuration as JSON bytes, to be stored."""
     return orjson.dumps(config_to_json(config))
 
 
@@ -90,7 +90,7 @@ def load_collection_config(data: bytes) -> CollectionConfig:
 
 
 def dump_part(part: attrs.AttrsInstance) -> bytes:
-    """A request, or a part of a configuration, as JSON bytes."""
+    """Encode a request, or a part of a configuration, as JSON bytes."""
     return orjson.dumps(_CONVERTER.unstructure(part))
 
 
@@ -100,9 +100,10 @@ def load_part(data: bytes, kind: type[T]) -> T:
 
 
 def _named_vectors(vectors: Any) -> dict[str, Any]:
-    """The fields of dense vectors in the model.
+    """The model's fields of dense vectors, from either JSON form. Raises FormatError.
 
-    One object with a size is the unnamed vector; anything else maps names to vectors.
+    An object with a size or a distance declares the unnamed vector; any other maps names to
+    declarations.
     """
     if not isinstance(vectors, dict):
         raise FormatError("data did not match any variant of untagged enum VectorsConfig")

@@ -1,7 +1,7 @@
-"""Structuring of attrs values from JSON, as strict about types as the interface it serves.
+"""Strict structuring of attrs values from JSON, on top of cattrs.
 
-cattrs does the walking. The hooks here refuse what it would coerce ("5" for an integer), spell
-errors as clients know them, and leave unset fields out of what is written.
+The hooks refuse values that cattrs would coerce ("5" for an integer), raise errors in the wording
+that clients of Qdrant know, and omit unset fields when unstructuring.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _JSON_NAMES = {dict: "map", list: "sequence", str: "string", bool: "boolean", in
 
 
 def describe(value: object) -> str:
-    """`value` as an error message names it: its JSON type, and itself when it is short."""
+    """`value` for an error message: its JSON type, and the value itself if it is a scalar."""
     if value is None:
         return "null"
     if isinstance(value, dict | list):
@@ -38,7 +38,7 @@ def describe(value: object) -> str:
 
 
 def located(place: str, read: Callable[..., T], value: object, *more: object) -> T:
-    """`read(value, *more)`; an error says in which place it was found."""
+    """`read(value, *more)`; the message of a FormatError is prefixed with `place`."""
     try:
         return read(value, *more)
     except FormatError as error:
@@ -150,9 +150,10 @@ def _unstructure_attrs(converter: Converter, kind: type) -> Callable[[Any], dict
 
 
 def make_converter() -> Converter:
-    """A strict converter: unknown fields are ignored, and null equals absent.
+    """A strict converter. Unknown fields are ignored, and null means absent.
 
-    Where a class has a default other than None, null is refused.
+    Null is refused for fields with a default whose type does not include None. Structuring raises
+    FormatError.
     """
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, _structure_integer)
@@ -180,8 +181,8 @@ _PLAIN = make_converter()
 
 
 def reader_of(kind: type[T]) -> Callable[[Any], T]:
-    """What makes a number, a string, a boolean, an enum or an attrs class of a JSON value.
+    """A function that structures JSON values as `kind`, and raises FormatError.
 
-    It raises FormatError.
+    `kind` is a number type, str, bool, an enum or an attrs class.
     """
     return lambda value: _PLAIN.structure(value, kind)

@@ -1,4 +1,4 @@
-"""Payload indexes from the JSON that declares them, and back to it."""
+"""The JSON encoding of payload index schemas."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ STOPWORD_LANGUAGES = frozenset({
     "indonesian", "italian", "japanese", "kazakh", "nepali", "norwegian", "portuguese", "romanian",
     "russian", "slovene", "spanish", "swedish", "tajik", "turkish",
 })  # fmt: skip
-"""The languages whose stopwords can be left out."""
+"""The languages with lists of stopwords."""
 
 STEMMER_LANGUAGES = frozenset({
     "arabic", "armenian", "danish", "dutch", "english", "finnish", "french", "german", "greek",
     "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish",
     "tamil", "turkish",
 })  # fmt: skip
-"""The languages whose words can be stemmed."""
+"""The languages with stemmers."""
 
 
 def read_field_schema(value: object) -> FieldSchema:
-    """The index that `value` declares: the name of a type, or an object with a `type`.
+    """Decode a schema: the name of a type, or an object with a `type`.
 
-    The echo keeps what is known of an object, in the order given, and tells the tokenizer of text
-    in any case. Raises FormatError, and NotSupported for what would change answers.
+    `declared`, which clients get back, has the known fields of an object in the order given, and
+    always the tokenizer of a text index. Raises FormatError, and NotSupported for parameters that
+    would change results.
     """
     if type(value) is not dict:
         return _field_schema(_read_type(value), None, {})
@@ -49,12 +50,12 @@ def read_field_schema(value: object) -> FieldSchema:
 
 
 def field_schema_to_json(schema: FieldSchema) -> str | dict[str, Any]:
-    """The declaration as it was given; `read_field_schema` is the inverse."""
+    """Encode a schema as it was declared; `read_field_schema` is the inverse."""
     return schema.type.value if schema.declared is None else dict(schema.declared)
 
 
 def _refuse_later(kind: FieldType, value: Mapping[str, Any]) -> None:
-    """Raise NotSupported for parameters of later releases by which an index answers otherwise."""
+    """Raise NotSupported for parameters of later Qdrant releases that change results."""
     names = ("nested", "scoring") if kind is FieldType.TEXT else ("nested",)
     for name in names:
         if value.get(name) not in (None, False):
@@ -89,7 +90,7 @@ def _read_stopwords(value: object) -> Stopwords:
 
 
 def _read_strings(value: object) -> tuple[str, ...]:
-    """A set of strings, in the order in which they first stand; null counts as empty."""
+    """Distinct strings in order of first occurrence; null means none."""
     if value is None:
         return ()
     if type(value) is not list or any(type(item) is not str for item in value):
@@ -140,4 +141,4 @@ _ANYWHERE: Mapping[str, Callable[[object], Any]] = {
 }
 _NEVER_NULL = frozenset(("tokenizer",))
 _KEPT = frozenset(("lookup", "range", "prefix", "is_tenant", "is_principal", "memory", "on_disk"))
-"""What a FieldSchema has a field for; graphs for payload values are always built."""
+"""Parameters with a field in FieldSchema. Not `enable_hnsw`: such graphs are always built."""
