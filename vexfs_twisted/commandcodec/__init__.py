@@ -1,1 +1,1 @@
-"""The encoding of commands for logs and files, which other versions of the server read."""
+"""The versioned protobuf encoding of commands, for logs and files shared between releases."""

@@ -1,4 +1,4 @@
-"""Commands of the catalog as bytes, and back."""
+"""The codec of catalog commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .messages import missing, parsed
 
 
 def encode_catalog(command: CatalogCommand) -> bytes:
-    """The encoding of a command of the catalog, as of `codec.encode`."""
+    """Encode a catalog command: equal bytes for equal commands. Errors: see `codec.encode`."""
     message = pb.CatalogCommand(version=VERSION)
     if isinstance(command, AddCollection):
         message.add_collection.name = command.name
@@ -27,7 +27,7 @@ def encode_catalog(command: CatalogCommand) -> bytes:
 
 
 def decode_catalog(data: bytes) -> CatalogCommand:
-    """The command that `encode_catalog` wrote. Raises UndecodableCommand as `codec.decode`."""
+    """The inverse of `encode_catalog`. Raises UndecodableCommand, see `codec.decode`."""
     message = parsed(pb.CatalogCommand, data)
     check_version(message.version)
     kind = message.WhichOneof("kind")

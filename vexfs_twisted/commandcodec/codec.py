@@ -1,4 +1,4 @@
-"""Commands as bytes, and back."""
+"""The codec of collection commands."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _MODES_BACK = {number: mode for mode, number in _MODES.items()}
 
 
 def encode(command: Command) -> bytes:
-    """The encoding of a command: equal bytes for equal commands.
+    """Encode a command: equal bytes for equal commands.
 
-    Raises ValueError for a command that could not be carried out anyway, such as one with a number
-    that JSON does not have in a configuration.
+    Raises ValueError for a command that could not be applied anyway, such as one whose
+    configuration has a number that JSON cannot represent.
     """
     field, write = _WRITERS[type(command)]
     message = pb.Command(version=VERSION, **{field: write(command)})
@@ -55,9 +55,9 @@ def encode(command: Command) -> bytes:
 
 
 def decode(data: bytes) -> Command:
-    """The command that `encode` wrote, with lists for sequences and arrays that are read-only.
+    """The inverse of `encode`. Sequences become lists, and arrays are read-only.
 
-    Raises UndecodableCommand for a version, a kind or a field that is not known, at any depth.
+    Raises UndecodableCommand for an unknown version or kind, and for an unknown field at any depth.
     """
     message = parsed(pb.Command, data)
     check_version(message.version)
@@ -68,7 +68,7 @@ def decode(data: bytes) -> Command:
 
 
 def check_version(found: int) -> None:
-    """Raise UndecodableCommand unless commands of this version can be read."""
+    """Raise UndecodableCommand unless commands of this version can be decoded."""
     if found != VERSION:
         raise UndecodableCommand(f"a command of version {found}, and only {VERSION} is known")
 

@@ -1,4 +1,8 @@
-"""The parts of commands that are JSON: configurations and declarations of payload indexes."""
+"""The codec of JSON parts of commands: configurations and schemas of payload indexes.
+
+JSON is used in the form stored on disk and sent to clients. Encoders raise ValueError for values
+that JSON would change; decoders raise UndecodableCommand for JSON with unknown fields.
+"""
 
 from __future__ import annotations
 
@@ -25,32 +29,32 @@ A = TypeVar("A", bound=attrs.AttrsInstance)
 
 
 def encode_part(part: attrs.AttrsInstance) -> bytes:
-    """A part of a configuration, or its change. Raises ValueError if JSON has no such value."""
+    """Encode a part of a configuration, or a change. Raises ValueError if JSON would change it."""
     return _encoded(part, dump_part, lambda data: load_part(data, type(part)))
 
 
 def decode_part(data: bytes, kind: type[A]) -> A:
-    """The inverse of `encode_part` for a value of class `kind`."""
+    """The inverse of `encode_part` for a value of class `kind`. Raises UndecodableCommand."""
     return _decoded(data, dump_part, lambda found: load_part(found, kind))
 
 
 def encode_config(config: CollectionConfig) -> bytes:
-    """A whole configuration. Raises ValueError as `encode_part`."""
+    """Encode a whole configuration. Raises ValueError if JSON would change it."""
     return _encoded(config, dump_collection_config, load_collection_config)
 
 
 def decode_config(data: bytes) -> CollectionConfig:
-    """The inverse of `encode_config`."""
+    """The inverse of `encode_config`. Raises UndecodableCommand."""
     return _decoded(data, dump_collection_config, load_collection_config)
 
 
 def encode_schema(schema: FieldSchema) -> bytes:
-    """The declaration of a payload index. Raises ValueError as `encode_part`."""
+    """Encode the schema of a payload index. Raises ValueError if JSON would change it."""
     return _encoded(schema, _dump_schema, _load_schema)
 
 
 def decode_schema(data: bytes) -> FieldSchema:
-    """The inverse of `encode_schema`."""
+    """The inverse of `encode_schema`. Raises UndecodableCommand."""
     return _decoded(data, _dump_schema, _load_schema)
 
 
@@ -69,7 +73,7 @@ def _decoded(data: bytes, dump: Callable[[T], bytes], load: Callable[[bytes], T]
         value = load(data)
     except (orjson.JSONDecodeError, FormatError, NotSupported, KeyError, TypeError) as error:
         raise UndecodableCommand(f"no configuration: {error}") from error
-    # A reader of JSON passes over fields that it does not know.
+    # The JSON readers ignore unknown fields.
     if dump(value) != data:
         raise UndecodableCommand("a configuration with fields that are not known")
     return value

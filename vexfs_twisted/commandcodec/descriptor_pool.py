@@ -1,4 +1,4 @@
-"""The descriptor pool of the messages of commands, apart from that of the gRPC interface."""
+"""The descriptor pool of the command messages, separate from that of the gRPC API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters."""
+"""The codec of filters."""
 
 from __future__ import annotations
 
@@ -49,7 +49,11 @@ _BOUNDS = ("lt", "gt", "gte", "lte")
 
 
 def encode_filter(filter_: Filter) -> pb.Filter:
-    """A filter and all within it."""
+    """Encode a filter with its conditions, nested ones included.
+
+    Nested filters are serialized as bytes, since protobuf limits the depth of messages below that
+    of filters.
+    """
     message = pb.Filter(
         must=map(_encode_condition, filter_.must),
         should=map(_encode_condition, filter_.should),
@@ -65,7 +69,7 @@ def encode_filter(filter_: Filter) -> pb.Filter:
 
 
 def decode_filter(message: pb.Filter) -> Filter:
-    """The inverse of `encode_filter`."""
+    """The inverse of `encode_filter`. Raises UndecodableCommand."""
     min_should = None
     if message.HasField("min_should"):
         conditions = _decode_conditions(message.min_should.conditions)
@@ -215,6 +219,6 @@ _PREDICATES: Mapping[type, tuple[str, Callable[[Any], Any], Callable[[Any], Pred
     IsNull: ("is_null", _nothing, lambda _: IsNull()),
     HoldsNull: ("holds_null", _nothing, lambda _: HoldsNull()),
 }
-"""The field of each predicate, and how what stands there is written and read."""
+"""The message field, encoder and decoder of each kind of predicate."""
 
 _DECODERS = {name: decode for name, _, decode in _PREDICATES.values()}

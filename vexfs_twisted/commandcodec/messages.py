@@ -1,4 +1,4 @@
-"""Reading of messages, none of which may hold anything that this version does not know."""
+"""Strict parsing of protobuf messages: unknown fields are errors."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ M = TypeVar("M", bound=Message)
 
 
 class UndecodableCommand(ValueError):
-    """Bytes that are no command, or one of a version that this server does not know."""
+    """The bytes are not a command, or have a version or a part unknown to this server."""
 
 
 def parsed(kind: type[M], data: bytes) -> M:
-    """The message of class `kind` in `data`. Raises UndecodableCommand."""
+    """Parse a message of class `kind`.
+
+    Raises UndecodableCommand if it is malformed or has unknown fields at any depth.
+    """
     message = kind()
     try:
         message.ParseFromString(data)
     except DecodeError as error:
         raise UndecodableCommand(f"no {kind.DESCRIPTOR.name}: {error}") from error
     size = message.ByteSize()
-    # Those of messages within it too.
+    # Also removes those of nested messages.
     message.DiscardUnknownFields()
     if message.ByteSize() != size:
         raise UndecodableCommand(f"a {kind.DESCRIPTOR.name} with fields that are not known")
@@ -29,5 +32,5 @@ def parsed(kind: type[M], data: bytes) -> M:
 
 
 def missing(message: Message, group: str) -> UndecodableCommand:
-    """The error for a message in which none of a group of fields is set."""
+    """The error for a message without any field of the oneof `group`."""
     return UndecodableCommand(f"a {message.DESCRIPTOR.name} without a {group}")

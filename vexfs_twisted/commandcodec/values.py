@@ -1,4 +1,4 @@
-"""Point ids, numbers and payload paths."""
+"""The codecs of point ids, scalars and payload paths. Decoders raise UndecodableCommand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _UUID_BYTES = 16
 
 
 def encode_point_ids(ids: Sequence[PointId]) -> pb.PointIds:
-    """Ids in their order. Raises ValueError for what is no id."""
+    """Encode ids in order: 64-bit integers as one array, UUIDs as 16 bytes each.
+
+    Raises ValueError for an invalid id.
+    """
     uuids = [point_id for point_id in ids if isinstance(point_id, str)]
     integers = ids if not uuids else [i for i in ids if not isinstance(i, str)]
     message = pb.PointIds(
@@ -26,7 +29,7 @@ def encode_point_ids(ids: Sequence[PointId]) -> pb.PointIds:
         uuids=bytes.fromhex("".join(uuids).replace("-", "")),
     )
     if len(message.uuids) != _UUID_BYTES * len(uuids):
-        raise ValueError("a text that is no UUID is among the ids")
+        raise ValueError("one of the ids is not a UUID")
     if uuids and integers:
         message.kinds = bytes(isinstance(point_id, str) for point_id in ids)
     return message
@@ -40,7 +43,7 @@ def decode_point_ids(message: pb.PointIds) -> list[PointId]:
     text = message.uuids.hex()
     uuids: list[PointId] = [_uuid(text[i : i + 32]) for i in range(0, len(text), 32)]
     if len(message.kinds) != (len(integers) + len(uuids) if integers and uuids else 0):
-        raise UndecodableCommand("ids of which it is not told which are UUIDs")
+        raise UndecodableCommand("integers and UUIDs without the kind of each id")
     if not message.kinds:
         return integers or uuids
     if message.kinds.count(1) != len(uuids) or message.kinds.count(0) != len(integers):
@@ -50,7 +53,7 @@ def decode_point_ids(message: pb.PointIds) -> list[PointId]:
 
 
 def encode_scalar(value: Scalar | float) -> pb.Scalar:
-    """A string, boolean or number."""
+    """Encode a string, boolean or number; an integer beyond 64 bits as decimal digits."""
     if isinstance(value, bool):
         return pb.Scalar(flag=value)
     if isinstance(value, str):
@@ -73,7 +76,7 @@ def decode_scalar(message: pb.Scalar) -> Scalar | float:
 
 
 def encode_scalars(values: Iterable[str] | Iterable[int]) -> pb.Scalars:
-    """A set of strings or integers, in the same order whatever the order of the set."""
+    """Encode a set of strings or integers, sorted, so that equal sets have equal bytes."""
     return pb.Scalars(values=map(encode_scalar, sorted(cast("Iterable[str]", values))))
 
 
@@ -83,20 +86,20 @@ def decode_scalars(message: pb.Scalars) -> frozenset[str] | frozenset[int]:
 
 
 def encode_number(value: Number | None) -> pb.Scalar | None:
-    """A bound of a range."""
+    """Encode a bound of a range; None stays None."""
     return None if value is None else encode_scalar(value)
 
 
 def decode_number(message: pb.Scalar) -> Number:
-    """The inverse of `encode_number` for a bound that is there."""
+    """The inverse of `encode_number` for a bound that is set."""
     value = decode_scalar(message)
     if isinstance(value, bool | str):
-        raise UndecodableCommand("a bound that is no number")
+        raise UndecodableCommand("a range bound that is not a number")
     return value
 
 
 def decode_path(text: str) -> PayloadPath:
-    """The path that `text` spells. Raises UndecodableCommand."""
+    """Parse a payload path. Raises UndecodableCommand."""
     try:
         return PayloadPath.parse(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Columns of vectors, as the bytes of their arrays."""
+"""The codec of vector columns: arrays as little-endian bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FLOAT, _INT64, _UINT32 = np.dtype("<f4"), np.dtype("<i8"), np.dtype("<u4")
 
 
 def encode_columns(columns: Mapping[str, VectorColumn]) -> Iterator[pb.VectorColumn]:
-    """Columns by vector name, in their order."""
+    """Encode columns by vector name, in order."""
     for name, column in columns.items():
         message = pb.VectorColumn(name=name, dimensions=column.dimensions)
         _encode(column.vectors, message)
@@ -27,7 +27,7 @@ def encode_columns(columns: Mapping[str, VectorColumn]) -> Iterator[pb.VectorCol
 
 
 def decode_columns(messages: Iterable[pb.VectorColumn]) -> dict[str, VectorColumn]:
-    """The inverse of `encode_columns`; the arrays are read-only."""
+    """The inverse of `encode_columns`; the arrays are read-only. Raises UndecodableCommand."""
     columns: dict[str, VectorColumn] = {}
     for message in messages:
         if message.name in columns:
@@ -83,7 +83,7 @@ def _decode(message: pb.VectorColumn) -> Vectors:
                 _array(sparse.values, _FLOAT),
             )
     except ValueError as error:
-        raise UndecodableCommand(f"arrays that make no column of vectors: {error}") from None
+        raise UndecodableCommand(f"invalid arrays of a vector column: {error}") from None
     raise missing(message, "kind")
 
 
@@ -94,7 +94,7 @@ def _matrix(data: bytes, rows: int, width: int) -> NDArray[Any]:
 
 
 def _array(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Values of a little-endian dtype in the machine's own. Raises UndecodableCommand."""
+    """Decode an array of a little-endian dtype, in native byte order. Raises UndecodableCommand."""
     if len(data) % dtype.itemsize:
         raise UndecodableCommand(f"{len(data)} bytes for items of {dtype.itemsize}")
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="), copy=False)
