@@ -9,7 +9,7 @@ import numpy as np
 from tests.engine_support import Floats, field, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase, wait_until
 from tests.suites.device import Fault, MemoryDevice
-from vexfs_twisted.engine.query.accelerator import SearchAccelerator
+from vexfs_twisted.engine.acceleration import SearchAccelerator
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
@@ -209,14 +209,14 @@ class Staleness(WithPoints):
         self.attach()
         query = 10 * self.vectors[0]
         write(self.collection, upsert([900], query[np.newaxis]))
-        old = self.collection.state
+        space = self.collection.state.spaces[UNNAMED]
+        old = self.collection.vectors()[UNNAMED]
         write(self.collection, DeletePoints([900]))
         self.settle(self.collection)
         accelerator = self.accelerator()
         assert accelerator is not None
-        space = old.spaces[UNNAMED]
         queries = space.queries(query[np.newaxis])
-        found = accelerator.nearest(old, UNNAMED, queries, np.array([3]))
+        found = accelerator.nearest(UNNAMED, old, queries, np.array([3]))
         assert found is not None
         self.assertEqual(int(found[0].rows[0]), self.count)
 

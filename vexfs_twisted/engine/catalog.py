@@ -23,11 +23,11 @@ from ..model.collection import (
 )
 from ..model.commands import AddCollection, CatalogCommand, DropCollection, UpdateAliases
 from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
+from .acceleration import Accelerators
 from .catalog_files import CatalogEntry
 from .collection import Collection
 from .data_folder import DataFolder
 from .inventory import Inventory
-from .query.accelerator import Accelerators
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 

@@ -23,6 +23,7 @@ from ..model.payload_index import CreateFieldIndex
 from ..model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint
 from ..model.reads import Answer, ReadRequest
 from ..model.streams import P
+from .acceleration import Accelerators, SearchAccelerator, VectorView, view_of
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
@@ -30,7 +31,6 @@ from .mvcc.pinned import SnapshotLost
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
-from .query.accelerator import Accelerators, SearchAccelerator
 from .query.cursor_sources import CURSOR_SOURCES, CursorSource
 from .query.fields import build_fields
 from .query.nearest import answer
@@ -93,6 +93,11 @@ class Collection:
     def state(self) -> CollectionState:
         """The newest state, from memory at once; its arrays stay good for as long as it is held."""
         return self._store.state
+
+    def vectors(self) -> dict[str, VectorView]:
+        """The vectors of each name as of the newest state, from memory at once."""
+        state = self._store.state
+        return {name: view_of(state, name) for name in state.spaces}
 
     @property
     def directory(self) -> str:

@@ -12,10 +12,10 @@ from ..model.optimizations import Optimizations, OptimizationsRequest
 from ..model.payload_index import FieldInfo
 from ..model.queries import Count, Facet, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.reads import ReadRequest
+from .acceleration import SearchAccelerator
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.report import indexed_count, report, segment_count, status, tasks
-from .query.accelerator import SearchAccelerator
 from .query.facets import facet
 from .query.fields import describe_fields
 from .query.nearest import answer

@@ -16,12 +16,12 @@ from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint, Scroll, Selection
 from ...model.streams import P
+from ..acceleration import SearchAccelerator
 from ..mvcc.state import Snapshot
 from ..storage.bitmap import Rows
 from ..storage.keys import encode_id, encode_ids
 from ..storage.row_values import key_of
 from ..vector_index.hits import Hits
-from .accelerator import SearchAccelerator
 from .nearest import ranked_points
 from .ordering import ordered_rows, with_values
 from .records import check_selection, records_of, scored_of

@@ -21,6 +21,7 @@ from ...model.queries import (
 )
 from ...model.scored_points import ScoredSlice
 from ...model.vector_kinds import DenseVector
+from ..acceleration import SearchAccelerator, view_of
 from ..filtering.row_filter import selected
 from ..mvcc.state import Snapshot
 from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
@@ -31,7 +32,6 @@ from ..vector_index.hits import Hits
 from ..vector_index.search import search_space
 from ..vector_index.search_parameters import resolved_parameters
 from ..vector_index.space import VectorSpace
-from .accelerator import SearchAccelerator
 from .records import check_selection, expect_points, fetch_columns, fetch_scored
 from .scrolling import scroll_scored
 
@@ -214,7 +214,9 @@ def _run(
         and candidates.count
         and not candidates.is_filtered
     ):
-        found = accelerator.nearest(snapshot.state, group.using, vectors, limits)
+        found = accelerator.nearest(
+            group.using, view_of(snapshot.state, group.using), vectors, limits
+        )
         if found is not None:
             return found
     return search_space(space, candidates, vectors, limits, parameters)

@@ -7,23 +7,22 @@ from time import perf_counter
 
 import numpy as np
 from attrs import field, frozen
-from numpy.typing import NDArray
 
-from ...engine.mvcc.state import CollectionState
-from ...engine.storage.bitmap import Rows
-from ...engine.vector_index import exact
-from ...engine.vector_index.costs import threads_for
-from ...engine.vector_index.hits import Hits, best_of, merged_hits, no_hits
-from ...engine.vector_index.kernels import Matrix, threads_of_faiss
-from ...engine.vector_index.pairs import score_pairs
-from ...engine.vector_index.space import VectorSpace
+from ...engine.acceleration import (
+    Hits,
+    Limits,
+    Matrix,
+    Rows,
+    VectorView,
+    best_of,
+    merged_hits,
+    no_hits,
+)
 from ...model.device import Neighbours
 from .calls import DeviceCallQueue
 from .file import METRICS, MirrorFile, live_below, rows_from
 from .health_check import DeviceUnreliable, HealthCheck
 from .settings import MirrorSettings
-
-Limits = NDArray[np.int64]
 
 _SPARE = 16
 _WIDER = 4
@@ -50,7 +49,7 @@ class _Part:
     beside them.
     """
 
-    space: VectorSpace
+    vectors: VectorView
     file: MirrorFile
     row: int
     live: int
@@ -73,19 +72,18 @@ class DeviceAccelerator:
         self._trust = trust
 
     def nearest(
-        self, state: CollectionState, name: str, queries: Matrix, limits: Limits
+        self, name: str, vectors: VectorView, queries: Matrix, limits: Limits
     ) -> list[Hits] | None:
         """See SearchAccelerator. What goes wrong has the device given up, and the engine asked."""
-        file, space = self._files.get(name), state.spaces[name]
+        file = self._files.get(name)
         # A name that was removed and created again has another slot.
         part = None
-        if file is not None and file.slot == space.slot:
-            part = self._part(state, space, file)
+        if file is not None and file.slot == vectors.slot:
+            part = self._part(vectors, file)
         if part is None:
             return None
         try:
-            with threads_of_faiss(threads_for(len(queries))):
-                return self._found(part, np.ascontiguousarray(queries), limits)
+            return self._found(part, np.ascontiguousarray(queries), limits)
         except _Short:
             return None
         except Exception as error:
@@ -93,18 +91,16 @@ class DeviceAccelerator:
                 self._trust.give_up(error)
             return None
 
-    def _part(self, state: CollectionState, space: VectorSpace, file: MirrorFile) -> _Part | None:
-        row = file.row_for(state)
-        live = live_below(space, row) if row else 0
-        if not live or space.present.count - live > self._trust.settings.most_unmirrored:
+    def _part(self, vectors: VectorView, file: MirrorFile) -> _Part | None:
+        row = file.row_for(vectors)
+        live = live_below(vectors, row) if row else 0
+        if not live or vectors.count - live > self._trust.settings.most_unmirrored:
             return None
-        return _Part(space, file, row, live, rows_from(space, row))
+        return _Part(vectors, file, row, live, rows_from(vectors, row))
 
     def _found(self, part: _Part, queries: Matrix, limits: Limits) -> list[Hits]:
         ends = perf_counter() + self._trust.settings.search_seconds
-        tails = exact.search_exact(
-            part.space, part.tail, queries, np.minimum(limits, len(part.tail))
-        )
+        tails = part.vectors.nearest(part.tail, queries, np.minimum(limits, len(part.tail)))
         return [
             self._one(part, query, limit, tail, ends)
             for query, limit, tail in zip(queries, limits.tolist(), tails, strict=True)
@@ -112,7 +108,7 @@ class DeviceAccelerator:
 
     def _one(self, part: _Part, query: Matrix, limit: int, tail: Hits, ends: float) -> Hits:
         """The nearest rows to one query, shape [dim]. Raises what is wrong with the device."""
-        distance = part.space.params.distance
+        distance = part.vectors.params.distance
         wanted = min(limit, part.live)
         k = _reach(part, wanted)
         named, is_checked = self._candidates(part, query, k, ends)
@@ -124,11 +120,9 @@ class DeviceAccelerator:
         own = best_of(distance, *named, limit)
         hits = merged_hits(distance, own, tail, limit)
         if is_checked:
-            everything = part.space.everything.rows()
-            (true,) = exact.search_exact(
-                part.space, everything, query[np.newaxis], np.array([limit], dtype=np.int64)
-            )
-            self._trust.watch.check(part.space, query, hits, true)
+            rows = part.vectors.rows()
+            (true,) = part.vectors.nearest(rows, query[np.newaxis], np.array([limit]))
+            self._trust.watch.check(part.vectors, query, hits, true)
         return hits
 
     def _candidates(self, part: _Part, query: Matrix, k: int, ends: float) -> tuple[Hits, bool]:
@@ -138,7 +132,7 @@ class DeviceAccelerator:
         # refuse what is asked for by a client with a limit of millions.
         if started >= ends or k > self._trust.settings.most_neighbours:
             raise _Short
-        metric = METRICS[part.space.params.distance]
+        metric = METRICS[part.vectors.params.distance]
         search = part.file.file.search
         seconds = self._trust.settings.search_seconds
         found = self._trust.calls.run("search", seconds, search, query, k, metric)
@@ -153,12 +147,12 @@ class DeviceAccelerator:
         """
         rows = found.ids.astype(np.int64)
         below = np.flatnonzero(rows < part.row)
-        places = below[part.space.present.has(rows[below])]
+        places = below[part.vectors.has(rows[below])]
         if not len(places):
             return no_hits()
         rows = rows[places]
-        scores = score_pairs(part.space, query[np.newaxis], rows[np.newaxis])[0]
-        self._trust.watch.scores(part.space, query, found, (found.scores[places], scores))
+        scores = part.vectors.scores(query, rows)
+        self._trust.watch.scores(part.vectors, query, found, (found.scores[places], scores))
         return Hits(rows, scores)
 
 

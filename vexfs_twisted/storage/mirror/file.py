@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrs import frozen
 
-from ...engine.mvcc.state import CollectionState
-from ...engine.storage.bitmap import Rows
-from ...engine.vector_index.space import VectorSpace
+from ...engine.acceleration import Rows, VectorView
 from ...interfaces import IVectorFile
 from ...model.collection_params import Datatype, Distance, VectorParams
 from ...model.device import DeviceMetric
@@ -65,67 +63,67 @@ class MirrorFile:
         """All rows below this one are dealt with."""
         return self._reached[-1].row if self._reached else 0
 
-    def row_for(self, state: CollectionState) -> int:
-        """Below which row the file has all that is present in `view`.
+    def row_for(self, vectors: VectorView) -> int:
+        """Below which row the file has all that is present in `vectors`.
 
         A row that died before it was sent is not in the file, but an older state still has it. So
         each mark counts only for states that are as new as the one that it was made by.
         """
         for reached in reversed(self._reached):
-            if reached.operation <= state.next_operation:
-                return min(reached.row, state.next_row)
+            if reached.operation <= vectors.operation:
+                return min(reached.row, vectors.next_row)
         return 0
 
-    def step(self, state: CollectionState, space: VectorSpace) -> bool:
+    def step(self, vectors: VectorView) -> bool:
         """Send the next batch of rows; whether there are more.
 
         Raises DeviceError, DeviceUnreliable.
         """
         first = self.row
-        stop, rows = self._next(state, space, first)
+        stop, rows = self._next(vectors, first)
         if len(rows):
             self.sent = stop
             ids = rows.astype(np.uint64)
-            vectors = space.floats(rows)
+            sent = vectors.floats(rows)
             seconds = self._settings.call_seconds
-            self._calls.run("insert", seconds, self.file.insert, ids, vectors)
+            self._calls.run("insert", seconds, self.file.insert, ids, sent)
             told = self._calls.run("meta", seconds, self.file.meta).vector_count
             if told != self.count + len(rows):
                 text = f"{told} vectors are told of where {self.count + len(rows)} were inserted"
                 raise DeviceUnreliable("wrong_count", text)
             self.count = told
         known = self._reached[1 - _REMEMBERED :]
-        self._reached = (*known, Reached(state.next_operation, stop))
-        return stop < state.next_row
+        self._reached = (*known, Reached(vectors.operation, stop))
+        return stop < vectors.next_row
 
-    def is_stale(self, space: VectorSpace) -> bool:
+    def is_stale(self, vectors: VectorView) -> bool:
         """Whether most of it is dead, and so much that it is worth making the file anew."""
-        dead = self.count - live_below(space, self.row)
+        dead = self.count - live_below(vectors, self.row)
         return dead >= self._settings.rebuilt_from and 2 * dead > self.count
 
-    def _next(self, state: CollectionState, space: VectorSpace, first: int) -> tuple[int, Rows]:
+    def _next(self, vectors: VectorView, first: int) -> tuple[int, Rows]:
         """Up to where rows are dealt with next, and those of them that have a vector."""
-        at_most = max(1, self._settings.batch_bytes // (4 * space.params.size))
+        at_most = max(1, self._settings.batch_bytes // (4 * vectors.params.size))
         start = first // _WORD * _WORD
-        end = min(start + _SPAN_ROWS, -(-state.next_row // _WORD) * _WORD)
-        rows = space.present.rows_between(start, end)
+        end = min(start + _SPAN_ROWS, -(-vectors.next_row // _WORD) * _WORD)
+        rows = vectors.rows_between(start, end)
         rows = rows[rows >= first]
         if len(rows) > at_most:
             rows = rows[:at_most]
             return int(rows[-1]) + 1, rows
-        return min(end, state.next_row), rows
+        return min(end, vectors.next_row), rows
 
 
-def rows_from(space: VectorSpace, row: int) -> Rows:
+def rows_from(vectors: VectorView, row: int) -> Rows:
     """The rows of the vector from `row` on, ascending."""
     start = row // _WORD * _WORD
-    rows = space.everything.rows_between(start, space.everything.room)
+    rows = vectors.rows_from(start)
     return rows if start == row else rows[np.searchsorted(rows, row) :]
 
 
-def live_below(space: VectorSpace, row: int) -> int:
+def live_below(vectors: VectorView, row: int) -> int:
     """How many rows below `row` have the vector."""
     start = row // _WORD * _WORD
-    within = space.everything.rows_between(start, start + _WORD)
-    before = space.everything.count_between(0, start)
+    within = vectors.rows_between(start, start + _WORD)
+    before = vectors.count_below(start)
     return before + int(np.searchsorted(within, row))

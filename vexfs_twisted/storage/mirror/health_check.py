@@ -8,9 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-from ...engine.vector_index.hits import Hits, badness_of
-from ...engine.vector_index.kernels import Matrix, Scores
-from ...engine.vector_index.space import VectorSpace
+from ...engine.acceleration import Hits, Matrix, Scores, VectorView, badness_of
 from ...model.collection_params import Distance
 from ...model.device import DeviceError, Finding, Neighbours
 from .settings import MirrorSettings
@@ -81,10 +79,10 @@ class HealthCheck:
             raise DeviceUnreliable("repeated_ids", "an id is named twice in one answer")
 
     def scores(
-        self, space: VectorSpace, query: Matrix, found: Neighbours, own: tuple[Scores, Scores]
+        self, vectors: VectorView, query: Matrix, found: Neighbours, own: tuple[Scores, Scores]
     ) -> None:
         """The scores of an answer; `own` are those of some of its rows: the device's and ours."""
-        margin = _margin(space, query)
+        margin = _margin(vectors, query)
         told, true = own
         # Where float32 overflows, anything may be told.
         usual = np.isfinite(true)
@@ -93,15 +91,15 @@ class HealthCheck:
             raise DeviceUnreliable(
                 "wrong_scores", "scores are not those of the vectors that are named"
             )
-        badness = badness_of(space.params.distance, found.scores).astype(np.float64)
+        badness = badness_of(vectors.params.distance, found.scores).astype(np.float64)
         usual = badness[np.isfinite(badness)]
         if bool((np.diff(usual) < -margin).any()):
             raise DeviceUnreliable("wrong_order", "neighbours are not nearest first")
 
-    def check(self, space: VectorSpace, query: Matrix, found: Hits, exact: Hits) -> None:
+    def check(self, vectors: VectorView, query: Matrix, found: Hits, exact: Hits) -> None:
         """What came of an answer, beside the exact answer to the same search."""
-        margin = _margin(space, query)
-        distance = space.params.distance
+        margin = _margin(vectors, query)
+        distance = vectors.params.distance
         worst = badness_of(distance, exact.scores).astype(np.float64).max(initial=-np.inf)
         own = badness_of(distance, found.scores).astype(np.float64)
         right = int(np.count_nonzero(~(own > worst + margin)))
@@ -113,10 +111,10 @@ class HealthCheck:
             raise DeviceUnreliable("wrong_neighbours", text)
 
 
-def _margin(space: VectorSpace, query: Matrix) -> float:
+def _margin(vectors: VectorView, query: Matrix) -> float:
     """How far apart two scores of the same pair may be."""
     length = float(np.linalg.norm(query.astype(np.float64)))
-    bound = float(space.norm_bound)
-    if space.params.distance is Distance.EUCLID:
+    bound = float(vectors.norm_bound)
+    if vectors.params.distance is Distance.EUCLID:
         return 2 * _TOLERANCE * (length + bound) + 1e-9
     return _TOLERANCE * length * bound + 1e-9

@@ -12,8 +12,8 @@ from typing import Protocol
 import attrs
 
 from ...device.probe import probe
+from ...engine.acceleration import Accelerators
 from ...engine.collection import Collection
-from ...engine.query.accelerator import Accelerators
 from ...interfaces import IVectorDevice
 from ...logs import get_logger
 from ...model.device import DeviceKind, Finding

@@ -6,9 +6,8 @@ from itertools import count
 from threading import Condition, Thread
 from weakref import WeakSet
 
+from ...engine.acceleration import Accelerators, VectorView
 from ...engine.collection import Collection
-from ...engine.query.accelerator import Accelerators
-from ...engine.vector_index.space import VectorSpace
 from ...interfaces import IVectorDevice
 from ...model.device import DeviceFull
 from .accelerator import DeviceAccelerator, Trust
@@ -91,15 +90,14 @@ class Replicator:
     def waiting(self, collection: Collection) -> int:
         """How many rows of the collection are still to be sent, or looked at."""
         own = self._mirrored.get(collection)
-        state = collection.state
         waiting = 0
-        for name, space in state.spaces.items():
-            if can_mirror(space.params) and not (own and name in own.left_out):
+        for name, vectors in collection.vectors().items():
+            if can_mirror(vectors.params) and not (own and name in own.left_out):
                 file = own.files.get(name) if own else None
-                if file is not None and file.slot == space.slot:
-                    waiting += max(0, state.next_row - file.row)
-                elif space.present.count:
-                    waiting += state.next_row
+                if file is not None and file.slot == vectors.slot:
+                    waiting += max(0, vectors.next_row - file.row)
+                elif vectors.count:
+                    waiting += vectors.next_row
         return waiting
 
     def _work(self) -> None:
@@ -134,20 +132,20 @@ class Replicator:
 
     def _step(self, collection: Collection) -> bool:
         """Send a batch of each vector of the collection; whether there is more to send."""
-        state = collection.state
+        views = collection.vectors()
         own = self._mirrored.get(collection)
         if own is None:
             own = self._mirrored[collection] = _Mirrored(self._trust)
-        for name in own.files.keys() - state.spaces.keys():
+        for name in own.files.keys() - views.keys():
             self._retire(own, name)
         is_behind = False
-        for name, space in state.spaces.items():
-            if not can_mirror(space.params) or name in own.left_out:
+        for name, vectors in views.items():
+            if not can_mirror(vectors.params) or name in own.left_out:
                 continue
             try:
-                file = self._file(collection, own, name, space)
-                if file is not None and file.row < state.next_row:
-                    is_behind |= file.step(state, space)
+                file = self._file(collection, own, name, vectors)
+                if file is not None and file.row < vectors.next_row:
+                    is_behind |= file.step(vectors)
             except DeviceFull:
                 own.left_out.add(name)
                 self._retire(own, name)
@@ -158,20 +156,20 @@ class Replicator:
         return is_behind
 
     def _file(
-        self, collection: Collection, own: _Mirrored, name: str, space: VectorSpace
+        self, collection: Collection, own: _Mirrored, name: str, vectors: VectorView
     ) -> MirrorFile | None:
         """The file of a vector, made where it is missing or anew where most of it is dead."""
         file = own.files.get(name)
-        if file is not None and file.slot == space.slot and not file.is_stale(space):
+        if file is not None and file.slot == vectors.slot and not file.is_stale(vectors):
             return file
         self._retire(own, name)
-        if not space.present.count:
+        if not vectors.count:
             return None
-        made = f"{collection.directory}-{space.slot}-{next(self._numbers)}"
+        made = f"{collection.directory}-{vectors.slot}-{next(self._numbers)}"
         trust = self._trust
         seconds = trust.settings.call_seconds
-        opened = trust.calls.run("create", seconds, self._device.create, made, space.params.size)
-        file = own.files[name] = MirrorFile(opened, space.slot, trust.calls, trust.settings)
+        opened = trust.calls.run("create", seconds, self._device.create, made, vectors.params.size)
+        file = own.files[name] = MirrorFile(opened, vectors.slot, trust.calls, trust.settings)
         return file
 
     def _remove(self, collection: Collection) -> None:
