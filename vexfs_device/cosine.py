@@ -7,11 +7,18 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from vexfs_twisted.engine.storage.bitmap import Rows
-from vexfs_twisted.engine.vector_index.hits import Hits, best_of, merged_hits, no_hits
-from vexfs_twisted.engine.vector_index.kernels import score_block
-from vexfs_twisted.engine.vector_index.space import VectorSpace
-from vexfs_twisted.engine.vectors.norms import Matrix, normalised, squared_norms
+from vexfs_twisted.engine.acceleration import (
+    Hits,
+    Matrix,
+    Rows,
+    VectorView,
+    best_of,
+    merged_hits,
+    no_hits,
+    normalised,
+    score_block,
+    squared_norms,
+)
 from vexfs_twisted.model.collection_params import Distance
 
 _STEP = 1 << 18
@@ -32,7 +39,7 @@ class Cosines:
         self._inverses: Inverses = np.zeros(0, dtype=np.float32)
         self._growing = Lock()
 
-    def nearest(self, space: VectorSpace, rows: Rows, query: Matrix, limit: int) -> Hits:
+    def nearest(self, vectors: VectorView, rows: Rows, query: Matrix, limit: int) -> Hits:
         """The nearest `limit` of `rows`, ascending, to `query`, shape [1, dim], by cosine.
 
         A vector of zeros, the query as well, scores 0.
@@ -41,18 +48,18 @@ class Cosines:
         found = no_hits()
         for start in range(0, len(rows), _STEP):
             part = rows[start : start + _STEP]
-            scores = self._scores(space, part, unit)
+            scores = self._scores(vectors, part, unit)
             found = merged_hits(
                 Distance.COSINE, found, best_of(Distance.COSINE, part, scores, limit), limit
             )
         return found
 
-    def _scores(self, space: VectorSpace, rows: Rows, unit: Matrix) -> NDArray[np.float32]:
+    def _scores(self, vectors: VectorView, rows: Rows, unit: Matrix) -> NDArray[np.float32]:
         first, end = int(rows[0]), int(rows[-1]) + 1
         # Holes are scored along and left out: reading on is faster than leaping.
         is_dense = end - first <= 2 * len(rows)
-        block = space.floats(slice(first, end) if is_dense else rows)
-        inverses = self._known(space, end)
+        block = vectors.floats(slice(first, end) if is_dense else rows)
+        inverses = self._known(vectors, end)
         own = inverses[first:end] if len(block) == end - first else inverses[rows]
         scores: NDArray[np.float32] = score_block(Distance.DOT, unit, block)[0]
         scores *= own
@@ -61,7 +68,7 @@ class Cosines:
             scores[odd] = score_block(Distance.DOT, unit, normalised(block[odd]))[0]
         return scores if len(block) == len(rows) else scores[rows - first]
 
-    def _known(self, space: VectorSpace, end: int) -> Inverses:
+    def _known(self, vectors: VectorView, end: int) -> Inverses:
         """One over the length of each row before `end`, and perhaps of more."""
         inverses = self._inverses
         if len(inverses) >= end:
@@ -69,7 +76,7 @@ class Cosines:
         with self._growing:
             known = [self._inverses]
             for start in range(len(self._inverses), end, _STEP):
-                known.append(_inverses(space.floats(slice(start, min(start + _STEP, end)))))
+                known.append(_inverses(vectors.floats(slice(start, min(start + _STEP, end)))))
             self._inverses = np.concatenate(known)
             return self._inverses
 

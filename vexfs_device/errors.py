@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from vexfs_twisted.engine.storage.latch import LatchClosed
+from vexfs_twisted.engine.plain_store import LatchClosed
 from vexfs_twisted.logs import get_logger
 from vexfs_twisted.model.errors import DomainError, StorageFull
 

@@ -11,8 +11,8 @@ import attrs
 import numpy as np
 
 from vexfs_twisted.device.uapi import MAX_DIMENSIONS
-from vexfs_twisted.engine.storage.latch import LatchClosed
-from vexfs_twisted.engine.vectors.norms import Matrix
+from vexfs_twisted.engine.acceleration import Matrix
+from vexfs_twisted.engine.plain_store import LatchClosed
 from vexfs_twisted.model.device import DeviceMetric, Neighbours
 
 from .errors import Refusal, log

@@ -11,18 +11,13 @@ import numpy as np
 from attrs import define, frozen
 
 from vexfs_twisted.device.uapi import InsertFlag
-from vexfs_twisted.engine.collection_store import CollectionStore
-from vexfs_twisted.engine.storage.keys import decode_id, encode_ids
-from vexfs_twisted.engine.vectors.norms import Matrix
-from vexfs_twisted.model.commands import CommandBatch
+from vexfs_twisted.engine.acceleration import Matrix
+from vexfs_twisted.engine.plain_store import PlainVectorStore
 from vexfs_twisted.model.device import Ids
-from vexfs_twisted.model.updates import Upsert
-from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 from .errors import Refusal
 
 _IDS = 1 << 64
-_EMPTY = b"{}"
 
 
 @frozen(eq=False)
@@ -65,12 +60,13 @@ class Inserts:
     more of them share its next flush.
     """
 
-    def __init__(self, store: CollectionStore) -> None:
+    def __init__(self, store: PlainVectorStore) -> None:
         self._store = store
         self._waiting: list[_Waiting] = []
         self._queueing = Lock()
         self._committing = Lock()
-        self._next_id = _next_id(store)
+        largest = store.largest_id()
+        self._next_id = 0 if largest is None else largest + 1
 
     def run(self, insert: Insert) -> None:
         """Store what was checked; it is on disk when this returns, or nothing of it is there.
@@ -106,13 +102,12 @@ class Inserts:
                     sound.append(waiting)
                 except Refusal as refusal:
                     waiting.error = refusal
-            updates = [
-                CommandBatch([_upsert(ids, waiting.insert.vectors)])
-                for ids, waiting in zip(taken, sound, strict=True)
+            groups = [
+                (ids, waiting.insert.vectors) for ids, waiting in zip(taken, sound, strict=True)
             ]
-            outcomes = self._store.commit(updates) if updates else []
-            for waiting, (outcome,) in zip(sound, outcomes, strict=True):
-                waiting.error = outcome if isinstance(outcome, Exception) else None
+            errors = self._store.commit(groups) if groups else []
+            for waiting, error in zip(sound, errors, strict=True):
+                waiting.error = error
         except Exception as error:
             for waiting in group:
                 waiting.error = waiting.error or error
@@ -137,21 +132,5 @@ class Inserts:
         if int(ids.min()) >= self._next_id:
             return
         is_known = any(np.isin(ids, other).any() for other in taken)
-        if not is_known:
-            with self._store.read() as snapshot:
-                is_known = bool(snapshot.tables.find(encode_ids(ids.tolist())))
-        if is_known:
+        if is_known or self._store.has_any(ids):
             raise Refusal(errno.EEXIST, "an id to append is there already")
-
-
-def _upsert(ids: Ids, vectors: Matrix) -> Upsert:
-    column = VectorColumn.of(vectors)
-    return Upsert(ids.tolist(), {UNNAMED: column}, [_EMPTY] * len(ids))
-
-
-def _next_id(store: CollectionStore) -> int:
-    with store.read() as snapshot:
-        key = snapshot.tables.last_key()
-    last = -1 if key is None else decode_id(key)
-    assert isinstance(last, int)
-    return last + 1

@@ -15,10 +15,13 @@ import attrs
 import orjson
 from attrs import frozen
 
-from vexfs_twisted.engine.data_folder import DataFolder
+from vexfs_twisted.engine.data_folder import (
+    DataFolder,
+    MarkedDirectories,
+    storage_errors,
+    sync_directory,
+)
 from vexfs_twisted.engine.errors import UnknownFormat, UnusableDataFolder
-from vexfs_twisted.engine.storage.directories import MarkedDirectories
-from vexfs_twisted.engine.storage.files import storage_errors, sync_directory
 
 from .errors import log
 from .store import VectorStore

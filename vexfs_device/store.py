@@ -7,23 +7,14 @@ import shutil
 from contextlib import AbstractContextManager
 from uuid import uuid4
 
-import attrs
 import numpy as np
 
 from vexfs_twisted.device.uapi import InsertFlag
-from vexfs_twisted.engine.collection_store import CollectionStore
-from vexfs_twisted.engine.mvcc.state import CollectionState
-from vexfs_twisted.engine.storage.bitmap import Rows
-from vexfs_twisted.engine.storage.directories import MarkedDirectories
-from vexfs_twisted.engine.storage.files import storage_errors, sync_directory
-from vexfs_twisted.engine.storage.row_values import heads_of
-from vexfs_twisted.engine.vector_index.exact import search_exact
-from vexfs_twisted.engine.vector_index.space import VectorSpace
-from vexfs_twisted.engine.vectors.norms import Matrix
-from vexfs_twisted.model.collection import CollectionConfig, CreateCollection, new_config
-from vexfs_twisted.model.collection_params import Distance, VectorParams
+from vexfs_twisted.engine.acceleration import Matrix, Rows, VectorView
+from vexfs_twisted.engine.data_folder import MarkedDirectories, storage_errors, sync_directory
+from vexfs_twisted.engine.plain_store import PlainVectorStore
+from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.device import DeviceMetric, Neighbours
-from vexfs_twisted.model.vectors import UNNAMED
 
 from .cosine import Cosines
 from .errors import Refusal
@@ -53,22 +44,20 @@ class VectorStore:
         self._is_begun = is_begun
         self._is_ended = False
         path = stores.begun(name) if is_begun else stores.whole(name)
-        self._store = CollectionStore(path)
+        self._store = PlainVectorStore(path)
         self._inserts = Inserts(self._store)
         self._cosines = Cosines()
-        self._listed: tuple[CollectionState, Rows] | None = None
+        self._listed: tuple[int, Rows] | None = None
 
     @classmethod
     def begin(cls, stores: MarkedDirectories, dimensions: int) -> VectorStore:
         """Make an empty store, which is gone at the next start unless an entry names it."""
-        vectors = {UNNAMED: VectorParams(size=dimensions, distance=Distance.EUCLID)}
-        config = new_config(CreateCollection(vectors=vectors), CollectionConfig())
         name = uuid4().hex
         path = stores.begun(name)
         try:
             with storage_errors(path.parent):
                 path.mkdir()
-                CollectionStore.create(path, config)
+                PlainVectorStore.create(path, dimensions)
                 sync_directory(path.parent)
                 return cls(stores, name, is_begun=True)
         except BaseException:
@@ -87,19 +76,19 @@ class VectorStore:
     @property
     def dimensions(self) -> int:
         """The length of its vectors."""
-        return self._store.state.spaces[UNNAMED].params.size
+        return self._store.vectors.params.size
 
     @property
     def count(self) -> int:
         """How many ids have a vector."""
-        return self._store.state.live.count
+        return self._store.vectors.count
 
     @property
     def is_loose(self) -> bool:
         """Whether vectors that were overwritten take more room than all others, and much of it."""
-        state = self._store.state
-        loose = state.next_row - state.live.count
-        return loose > state.live.count and loose * self._row_size(state) > _SPARED_BYTES
+        vectors = self._store.vectors
+        loose = vectors.next_row - vectors.count
+        return loose > vectors.count and loose * _row_size(vectors) > _SPARED_BYTES
 
     def insert(self, insert: Insert) -> None:
         """Store vectors, as `Inserts.run` says."""
@@ -110,25 +99,23 @@ class VectorStore:
         """The k vectors nearest to `query`, shape [1, dim]; all when there are fewer. Exact."""
         self._check_length(query)
         with self._store.read() as snapshot:
-            space = snapshot.state.spaces[UNNAMED]
-            rows = space.present.rows()
+            vectors = snapshot.vectors
+            rows = vectors.rows()
             limit = min(k, len(rows))
             if metric is DeviceMetric.COSINE:
-                hits = self._cosines.nearest(space, rows, query, limit)
+                hits = self._cosines.nearest(vectors, rows, query, limit)
             else:
-                measured = _measured_by(space, _DISTANCES[metric])
-                hits = search_exact(measured, rows, query, np.array([limit]))[0]
-            _, ids = heads_of(snapshot.tables.values(hits.rows))
-        return Neighbours(np.array(ids, dtype=np.uint64), hits.scores)
+                measured = vectors.measured_by(_DISTANCES[metric])
+                (hits,) = measured.nearest(rows, query, np.array([limit]))
+            return Neighbours(snapshot.ids_of(hits.rows), hits.scores)
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes of the vectors, row after row in the order they were written, from `offset` on."""
-        state = self._store.state
-        space = state.spaces[UNNAMED]
-        rows = self._rows(state)
-        row_size = self._row_size(state)
+        vectors = self._store.vectors
+        rows = self._rows(vectors)
+        row_size = _row_size(vectors)
         first = offset // row_size
-        block = space.floats(rows[first : -(-(offset + size) // row_size)])
+        block = vectors.floats(rows[first : -(-(offset + size) // row_size)])
         start = offset - first * row_size
         return block.tobytes()[start : start + size]
 
@@ -139,14 +126,13 @@ class VectorStore:
     def copy_to(self, target: VectorStore) -> None:
         """Insert all vectors into an empty store, in the order they are read in."""
         with self._store.read() as snapshot:
-            space = snapshot.state.spaces[UNNAMED]
-            rows = space.present.rows()
-            step = max(1, _COPIED_BYTES // self._row_size(snapshot.state))
+            vectors = snapshot.vectors
+            rows = vectors.rows()
+            step = max(1, _COPIED_BYTES // _row_size(vectors))
             for start in range(0, len(rows), step):
                 part = rows[start : start + step]
-                _, ids = heads_of(snapshot.tables.values(part))
-                numbers = np.array(ids, dtype=np.uint64)
-                target.insert(Insert(numbers, space.floats(part), InsertFlag.OVERWRITE))
+                ids = snapshot.ids_of(part)
+                target.insert(Insert(ids, vectors.floats(part), InsertFlag.OVERWRITE))
 
     def close(self) -> None:
         """Close the files, after what is under way."""
@@ -175,21 +161,18 @@ class VectorStore:
         where = self._stores.begun if self._is_begun else self._stores.ended
         self._store.remove(where(self.name))
 
-    def _row_size(self, state: CollectionState) -> int:
-        return state.spaces[UNNAMED].params.size * _ITEM_SIZE
-
     def _check_length(self, vectors: Matrix) -> None:
         dimensions = self.dimensions
         if vectors.shape[1] != dimensions:
             raise Refusal(errno.EINVAL, f"{vectors.shape[1]} dimensions, not {dimensions}")
 
-    def _rows(self, state: CollectionState) -> Rows:
+    def _rows(self, vectors: VectorView) -> Rows:
         """The rows of all vectors. Reads of a whole file come in pieces, so they are kept."""
         listed = self._listed
-        if listed is None or listed[0] is not state:
-            self._listed = listed = (state, state.spaces[UNNAMED].present.rows())
+        if listed is None or listed[0] != vectors.operation:
+            self._listed = listed = (vectors.operation, vectors.rows())
         return listed[1]
 
 
-def _measured_by(space: VectorSpace, distance: Distance) -> VectorSpace:
-    return attrs.evolve(space, params=attrs.evolve(space.params, distance=distance))
+def _row_size(vectors: VectorView) -> int:
+    return vectors.params.size * _ITEM_SIZE

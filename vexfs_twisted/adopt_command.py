@@ -12,8 +12,7 @@ from pathlib import Path
 from twisted.python.usage import UsageError
 
 from .config import load_config
-from .engine.adoption import Adoption
-from .engine.catalog_survey import Survey
+from .engine.adoption import Adoption, Survey
 from .engine.errors import EngineStartError
 from .settings import ConfigError
 from .subcommands import SubcommandOptions

@@ -99,16 +99,18 @@ ENGINE: dict[str, set[str]] = {
     "filtering": {"read_bounds", "storage", "predicates", "text", "payload_index", "mvcc"},
     "vector_storage": {"storage", "vectors", "vector_index"},
     "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},
+    "acceleration": {"storage", "vectors", "vector_index", "mvcc"},
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
-    | {"filtering"},
+    | {"filtering", "acceleration"},
     "checkpoints": {"payload_index", "mvcc"},
     "group_commit": {"storage"},
     "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}
     | {"group_commit"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
-    "reads": {"mvcc", "optimizer", "query"},
-    "collection": {"read_bounds", "reads", "storage", "mvcc", "writes", "query"}
+    "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
+    "reads": {"mvcc", "optimizer", "acceleration", "query"},
+    "collection": {"read_bounds", "reads", "storage", "mvcc", "writes", "acceleration", "query"}
     | {"checkpoints", "collection_store", "cursor", "optimizer"},
     "data_folder": {"errors", "storage"},
     "catalog_files": {"errors", "storage"},
@@ -121,12 +123,26 @@ ENGINE: dict[str, set[str]] = {
     "catalog": {
         "errors",
         "storage",
-        "query",
+        "acceleration",
         "catalog_files",
         "data_folder",
         "inventory",
         "collection",
     },
+}
+
+# What others may import of the engine. Tests look inside.
+ENGINE_PUBLIC = {
+    "acceleration",
+    "adoption",
+    "catalog",
+    "collection",
+    "cursor",
+    "data_folder",
+    "errors",
+    "memory_quota",
+    "plain_store",
+    "read_bounds",
 }
 
 # What the userspace device, a package of its own, may import of the server's.
@@ -285,6 +301,16 @@ class Layers(SynchronousTestCase):
 
     def test_no_modules_import_each_other(self) -> None:
         self.assertEqual(in_cycles(import_graph()), set())
+
+    def test_only_the_public_modules_of_the_engine_are_imported(self) -> None:
+        others = [(layer, path) for layer, path in modules() if layer != "engine"]
+        wrong = [
+            f"{path.relative_to(ROOT)} imports {used} of the engine"
+            for _, path in (*others, *modules("vexfs_device"))
+            for used in sorted(layers_of(imported(path), f"{PACKAGE}.engine", ENGINE))
+            if used not in ENGINE_PUBLIC
+        ]
+        self.assertEqual(wrong, [])
 
     def test_the_userspace_device_imports_little_of_the_server(self) -> None:
         wrong = [

@@ -1,4 +1,7 @@
-"""Manual repair: reconciles the catalog of a data folder with the directories in it."""
+"""Manual repair: reconciles the catalog of a data folder with the directories in it.
+
+Public.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from .collection_store import CollectionStore
 from .data_folder import DataFolder
 from .errors import EngineStartError, UnusableDataFolder
 from .inventory import Inventory
+
+__all__ = ["Adoption", "CannotAdopt", "Survey"]
 
 
 class CannotAdopt(EngineStartError):

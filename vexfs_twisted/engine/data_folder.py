@@ -1,4 +1,7 @@
-"""The data folder: its lock, its format version and its layout."""
+"""The data folder: its lock, its format version and its layout.
+
+Public, with the helpers that write files into such a folder durably.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,18 @@ import orjson
 
 from ..model.errors import StorageFull
 from .errors import DataFolderInUse, UnknownFormat, UnusableDataFolder
-from .storage.files import DRAFT_SUFFIX, sync_directory, write_durably
+from .storage.directories import MarkedDirectories
+from .storage.files import DRAFT_SUFFIX, storage_errors, sync_directory, write_durably
+
+__all__ = [
+    "FIRST_VERSION",
+    "FORMAT_NAME",
+    "FORMAT_VERSION",
+    "DataFolder",
+    "MarkedDirectories",
+    "storage_errors",
+    "sync_directory",
+]
 
 FORMAT_NAME = "vexfs-qdrant"
 FORMAT_VERSION = 2
