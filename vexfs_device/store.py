@@ -81,7 +81,7 @@ class VectorStore:
     @property
     def count(self) -> int:
         """How many ids have a vector."""
-        return self._store.vectors.count
+        return self._store.count
 
     @property
     def is_loose(self) -> bool:

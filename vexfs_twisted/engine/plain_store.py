@@ -70,6 +70,11 @@ class PlainVectorStore:
         """The vectors as of the last commit, from memory at once."""
         return view_of(self._store.state, UNNAMED)
 
+    @property
+    def count(self) -> int:
+        """The number of vectors as of the last commit; known after `close` as well."""
+        return self._store.state.live.count
+
     @contextmanager
     def read(self) -> Iterator[PlainSnapshot]:
         """A context in which one thread reads one snapshot."""
