@@ -11,7 +11,7 @@ import numpy as np
 from tests.engine_support import Floats
 from vexfs_twisted.engine.storage.bitmap import Bitmap, Rows
 from vexfs_twisted.engine.vector_index.graph import Graph, GraphBuilder, GraphOptions
-from vexfs_twisted.engine.vector_index.segments import Segment
+from vexfs_twisted.engine.vector_index.segments import Graphs, Segment, SegmentGraph
 from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.engine.vectors.norms import normalised, squared_norms
 from vexfs_twisted.model.collection_params import Distance, VectorParams
@@ -41,8 +41,8 @@ def space_with_graphs(
     nodes: Rows | None = None,
     m: int = 8,
     ef_construct: int = 40,
-) -> VectorSpace:
-    """A space of the vectors of `matrix` with a graph over each range of rows.
+) -> tuple[VectorSpace, Graphs]:
+    """A space of the vectors of `matrix` with a graph over each range of rows, and the graphs.
 
     Only the rows in `present` are alive, and only those in `nodes`, which are more, are linked.
     """
@@ -55,7 +55,7 @@ def space_with_graphs(
     room = Bitmap.empty().with_room(len(matrix)).bits.size * 8
     stored = np.zeros((room, matrix.shape[1]), dtype=np.float32)
     stored[: len(matrix)] = matrix
-    segments = []
+    segments, graphs = [], {}
     with tempfile.TemporaryDirectory() as folder:
         for number, (start, stop) in enumerate(ranges):
             options = GraphOptions(m, ef_construct, threads=1)
@@ -64,7 +64,9 @@ def space_with_graphs(
             path = Path(folder) / str(number)
             facts = builder.save(path, start, stop)
             graph = Graph.open(path, facts, distance, stored)
-            segments.append(Segment(str(number), facts, graph=graph))
+            segments.append(Segment(str(number), facts))
+            graphs[str(number)] = SegmentGraph(graph)
     params = VectorParams(distance, matrix.shape[1])
     bound = float(np.sqrt(squared_norms(stored).max()))
-    return VectorSpace(params, 1, bitmap_of(present, room), stored, bound, tuple(segments))
+    present_rows = bitmap_of(present, room)
+    return VectorSpace(params, 1, present_rows, stored, bound, tuple(segments)), graphs

@@ -17,6 +17,7 @@ from tests.engine_support import write
 from tests.property.test_engine_machine import CollectionMachine, Point, upsert_of
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
+from vexfs_twisted.engine.mvcc.state import CollectionState
 from vexfs_twisted.engine.optimizer import optimizer, plan, report
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
 from vexfs_twisted.engine.vector_index.segments import graph_file
@@ -29,6 +30,16 @@ class Crash(Exception):
     """The process ended here."""
 
 
+def contents_of(state: CollectionState) -> object:
+    """All that a state holds, as a value."""
+    spaces = {
+        name: (space.params, space.slot, space.present.rows().tobytes(), space.segments, space.floats(space.present.rows()).tobytes())
+        for name, space in state.spaces.items()
+    }
+    counters = state.next_row, state.next_operation, state.last_command, state.next_slot
+    return counters, state.config, state.live.rows().tobytes(), spaces, dict(state.fields)
+
+
 class OptimizerMachine(CollectionMachine):
     """The same collection, with graphs over its rows; each write is followed by quiet."""
 
@@ -39,7 +50,14 @@ class OptimizerMachine(CollectionMachine):
         self.many: list[Point] = [
             (100 + i, i % 6, [float(i % 7), i % 5, i % 3]) for i in range(150)
         ]
+        self.held: tuple[CollectionState, object] | None = None
         self.write_many(0, 150)
+
+    @rule()
+    def hold_a_state(self) -> None:
+        """Keep a state beyond its time, and what it holds."""
+        state = self.collection.state
+        self.held = (state, contents_of(state))
 
     @rule(first=st.integers(0, 140), count=st.integers(10, 150))
     def write_many(self, first: int, count: int) -> None:
@@ -84,7 +102,7 @@ class OptimizerMachine(CollectionMachine):
     def crash_before_a_graph_is_committed(self) -> None:
         home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
 
-        def crash(store: CollectionStore, change: Any) -> None:
+        def crash(store: CollectionStore, *_: Any) -> None:
             shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
             raise Crash
 
@@ -113,6 +131,12 @@ class OptimizerMachine(CollectionMachine):
         self.catalogs[-1].open()
 
     @invariant()
+    def a_state_is_a_value(self) -> None:
+        if self.held is not None:
+            state, contents = self.held
+            assert contents_of(state) == contents, "a state has changed"
+
+    @invariant()
     def segments_are_sound(self) -> None:
         store = self.collection._store
         space = store.state.spaces[UNNAMED]
@@ -120,8 +144,9 @@ class OptimizerMachine(CollectionMachine):
         for segment in space.segments:
             assert row <= segment.start < segment.stop <= store.state.next_row
             row = segment.stop
-            if segment.graph is not None:
-                nodes = segment.graph.node_mask()
+            opened = store.indexes.graphs.get(segment.uuid)
+            if opened is not None:
+                nodes = opened.graph.node_mask()
                 live = space.present.mask(segment.stop)[segment.start :]
                 assert not (live & ~nodes).any(), "a live row is not in the graph"
         files = {path.name for path in store.path.glob("graph-*")}

@@ -18,6 +18,7 @@ from vexfs_twisted.engine.vector_index.hits import Hits
 from vexfs_twisted.engine.vector_index.pairs import score_pairs
 from vexfs_twisted.engine.vector_index.search import search_space
 from vexfs_twisted.engine.vector_index.search_parameters import ResolvedParameters
+from vexfs_twisted.engine.vector_index.segments import Graphs
 from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.model.collection_params import Distance
 
@@ -30,6 +31,7 @@ class Case:
     """A space, what is asked of it, and which rows may be found."""
 
     space: VectorSpace
+    graphs: Graphs
     queries: Floats
     candidates: Rows
     is_filtered: bool
@@ -37,7 +39,9 @@ class Case:
 
     def searched(self, parameters: ResolvedParameters) -> list[Hits]:
         """The answers by that route."""
-        return search_space(self.space, self.marked(), self.queries, self.reached(), parameters)
+        return search_space(
+            self.space, self.marked(), self.queries, self.reached(), parameters, self.graphs
+        )
 
     def scanned(self) -> list[Hits]:
         """The answers without any graph."""
@@ -72,7 +76,7 @@ def cases(draw: st.DrawFn) -> Case:
     present = linked[random.random(len(linked)) < draw(st.sampled_from([1.0, 0.9, 0.3, 0.02]))]
     distance = draw(st.sampled_from(list(Distance)))
     kind = draw(st.sampled_from(["none", "random", "side"]))
-    space = space_with_graphs(distance, matrix, ranges, present, nodes=linked)
+    space, graphs = space_with_graphs(distance, matrix, ranges, present, nodes=linked)
     candidates = present
     if kind != "none":
         share = draw(st.sampled_from([0.9, 0.5, 0.1, 0.01]))
@@ -81,7 +85,7 @@ def cases(draw: st.DrawFn) -> Case:
     queries = space.queries(clustered(seed + 1, count, DIMENSION))
     limits = draw(st.lists(st.sampled_from([1, 10, 100, ROWS, 2**62]), min_size=1, max_size=3))
     chosen = [limits[place % len(limits)] for place in range(count)]
-    return Case(space, queries, candidates, kind != "none", chosen)
+    return Case(space, graphs, queries, candidates, kind != "none", chosen)
 
 
 class GraphsAreCheap(SynchronousTestCase):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.vector_index.quantization import CodedGraph
 from vexfs_twisted.engine.vector_index.segments import Segment
 from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection import (
@@ -77,6 +78,10 @@ class CodingTestCase(EngineTestCase):
         (segment,) = self.collection._store.state.spaces[UNNAMED].segments
         return segment
 
+    def coded(self) -> CodedGraph | None:
+        opened = self.collection.indexes.graphs.get(self.segment().uuid)
+        return None if opened is None else opened.coded
+
     def kind(self) -> str | None:
         codes = self.segment().codes
         return None if codes is None else codes.kind
@@ -92,7 +97,7 @@ class OptimizerTests(CodingTestCase):
         self.create().optimize()
         segment = self.segment()
         self.assertEqual(self.kind(), "int8-0.99")
-        self.assertIsNotNone(segment.coded)
+        self.assertIsNotNone(self.coded())
         self.assertEqual([file.name for file in self.files()], [segment.files[1]])
         self.assertEqual(
             self.collection.read(CollectionInfoRequest()).status, CollectionStatus.GREEN
@@ -100,14 +105,15 @@ class OptimizerTests(CodingTestCase):
 
     def test_a_grown_graph_keeps_the_codes_there_are(self) -> None:
         self.create().optimize()
-        coded = self.segment().coded
+        coded = self.coded()
         assert coded is not None
         earlier = coded.codes
         write(self.collection, upsert(range(COUNT, COUNT + 300), clustered(300, seed=4)))
         self.collection.optimize()
         segment = self.segment()
-        assert segment.coded is not None
-        codes = segment.coded.codes
+        grown = self.coded()
+        assert grown is not None
+        codes = grown.codes
         self.assertGreater(segment.stop, COUNT)
         self.assertEqual(codes.rows[: len(earlier.rows)].tobytes(), earlier.rows.tobytes())
         self.assertEqual(len(self.files()), 1)
@@ -166,10 +172,10 @@ class OptimizerTests(CodingTestCase):
         self.create().optimize()
         facts = self.segment().codes
         self.collection = self.reopen().get("things")
-        self.assertIsNone(self.segment().coded)
+        self.assertIsNone(self.coded())
         self.collection.optimize()
         self.assertEqual(self.segment().codes, facts)
-        self.assertIsNotNone(self.segment().coded)
+        self.assertIsNotNone(self.coded())
 
     def test_damaged_codes_are_made_again(self) -> None:
         self.create().optimize()
@@ -180,7 +186,7 @@ class OptimizerTests(CodingTestCase):
         path.write_bytes(content)
         self.collection = self.reopen().get("things")
         self.collection.optimize()
-        self.assertIsNotNone(self.segment().coded)
+        self.assertIsNotNone(self.coded())
         self.assertNotEqual((path.read_bytes()), bytes(content))
 
     def test_codes_that_are_missing_are_made_again(self) -> None:
@@ -190,7 +196,7 @@ class OptimizerTests(CodingTestCase):
         path.unlink()
         self.collection = self.reopen().get("things")
         self.collection.optimize()
-        self.assertIsNotNone(self.segment().coded)
+        self.assertIsNotNone(self.coded())
         self.assertTrue(path.exists())
 
     def test_codes_of_no_segment_are_removed_at_opening(self) -> None:

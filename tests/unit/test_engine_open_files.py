@@ -193,11 +193,11 @@ class ManyCollections(EngineTestCase):
         write(collection, upsert(range(30), np.ones((30, 4), np.float32), payloads))
         request = Count(Filter(must=(field("k", MatchValue("v1")),)))
         self.assertEqual(collection.read(request), 10)
-        kept = collection.state.columns
+        kept = collection.indexes.columns
         self.make()
         self.assertFalse(self.is_open(collection))
         self.assertEqual(collection.read(request), 10)
-        self.assertIs(collection.state.columns, kept)
+        self.assertIs(collection.indexes.columns, kept)
         write(collection, upsert([1], floats([1, 1, 1, 1]), [{"k": "v2"}]))
         self.assertEqual(collection.read(request), 9)
 

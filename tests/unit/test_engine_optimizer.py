@@ -234,12 +234,12 @@ class ReopeningTests(OptimizerTestCase):
     def test_graphs_are_used_again_once_they_are_verified(self) -> None:
         (file,) = self.graph_files()
         self.open_again()
-        self.assertIsNone(segments(self.collection)[0].graph)
+        self.assertEqual(self.collection.indexes.graphs, {})
         self.assertEqual(self.info().status, CollectionStatus.YELLOW)
         self.assertFindsItself(0, 199)
         self.collection.optimize()
         self.assertEqual(self.graph_files(), {file})
-        self.assertIsNotNone(segments(self.collection)[0].graph)
+        self.assertIn(segments(self.collection)[0].uuid, self.collection.indexes.graphs)
         self.assertIndexed(200)
         self.assertEqual(list(self.collection.read(OptimizationsRequest()).completed), [])
 
@@ -447,7 +447,8 @@ class SeldomTests(EngineTestCase):
     def test_it_gets_a_graph_and_is_there_after_a_restart(self) -> None:
         self.check()
         self.collection.optimize()
-        self.assertIsNotNone(segments(self.collection, "seldom")[0].graph)
+        (segment,) = segments(self.collection, "seldom")
+        self.assertIn(segment.uuid, self.collection.indexes.graphs)
         self.check()
         for _ in range(2):
             self.collection = self.reopen().get(NAME)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -17,7 +17,6 @@ from vexfs_twisted.engine.optimizer.plan import ROWS_AT_ONCE, SMALL, plan
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings, settings_of
 from vexfs_twisted.engine.storage.bitmap import Bitmap, BitmapBuilder
 from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
-from vexfs_twisted.engine.vector_index.graph.graph import Graph
 from vexfs_twisted.engine.vector_index.segments import Segment, Segments, with_replaced
 from vexfs_twisted.engine.vector_index.space import VectorSpace
 from vexfs_twisted.model.collection import CollectionConfig
@@ -34,7 +33,6 @@ from vexfs_twisted.model.collection_params import (
 )
 
 PARAMS = VectorParams(Distance.EUCLID, 256)
-GRAPH = cast(Graph, object())
 WANTED = OptimizerSettings(
     threshold=100,
     largest=10_000,
@@ -61,7 +59,7 @@ def segment(
 ) -> Segment:
     count = stop - start if nodes is None else nodes
     own = GraphFacts(start, stop, count, m, 100, nbytes=0, checksum=0)
-    return Segment(f"{start}", attrs.evolve(own, **facts), graph=GRAPH)
+    return Segment(f"{start}", attrs.evolve(own, **facts))
 
 
 def planned(
@@ -70,10 +68,12 @@ def planned(
     *segments: Segment,
     wanted: OptimizerSettings = WANTED,
     is_quiet: bool = True,
+    unopened: Collection[Segment] = (),
     **changes: Any,
 ) -> list[Job]:
     space = VectorSpace(PARAMS, 1, present, np.zeros((0, 256), np.float32), 1.0, segments)
-    return plan(space, rows, attrs.evolve(wanted, **changes), is_quiet=is_quiet)
+    opened = {own.uuid for own in segments if own not in unopened}
+    return plan(space, opened, rows, attrs.evolve(wanted, **changes), is_quiet=is_quiet)
 
 
 def shown(jobs: Iterable[Job]) -> list[tuple[Any, ...]]:
@@ -236,8 +236,8 @@ class RenewingTests(SynchronousTestCase):
         self.assertEqual(planned(rows_of((320, 640)), 640, own), [])
 
     def test_a_graph_that_nobody_has_looked_at_is_verified_first(self) -> None:
-        own = attrs.evolve(segment(0, 512), graph=None)
-        jobs = planned(whole(1024), 1024, own)
+        own = segment(0, 512)
+        jobs = planned(whole(1024), 1024, own, unopened=[own])
         self.assertEqual(jobs[0], Verify(own))
         self.assertEqual(shown(jobs[1:]), [(Reason.INDEXING, 512, 1024)])
 
@@ -379,12 +379,12 @@ def done(job: Job, segments: Segments, present: Bitmap, uuid: str) -> Segments:
     if not isinstance(job, Build):
         (own,) = job.segments
         unfreed = own.unfreed_from if isinstance(job, Verify) else None
-        return with_replaced(segments, gone, attrs.evolve(own, graph=GRAPH, unfreed_from=unfreed))
+        return with_replaced(segments, gone, attrs.evolve(own, unfreed_from=unfreed))
     nodes = present.count_between(job.start, job.stop)
     if job.seed is not None:
         nodes += job.seed.nodes - job.seed.live(present)
     facts = GraphFacts(job.start, job.stop, nodes, 16, 100, 0, 0)
-    return with_replaced(segments, gone, Segment(uuid, facts, job.first, graph=GRAPH))
+    return with_replaced(segments, gone, Segment(uuid, facts, job.first))
 
 
 class SettingsTests(SynchronousTestCase):

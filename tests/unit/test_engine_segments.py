@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -9,6 +10,7 @@ from typing import cast
 import attrs
 import lmdb
 import orjson
+from attrs.exceptions import NotAnAttrsClassError
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.collection_store import CollectionStore
@@ -18,6 +20,7 @@ from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
 from vexfs_twisted.engine.vector_index.graph.graph import Graph
 from vexfs_twisted.engine.vector_index.segments import (
     Segment,
+    SegmentGraph,
     Segments,
     graph_file,
     new_uuid,
@@ -26,6 +29,8 @@ from vexfs_twisted.engine.vector_index.segments import (
 )
 from vexfs_twisted.model.collection import UpdateCollection
 from vexfs_twisted.model.commands import CommandBatch
+
+SOME_GRAPH = SegmentGraph(cast(Graph, object()))
 
 
 def segment(start: int, stop: int, *, nodes: int = 0) -> Segment:
@@ -49,11 +54,12 @@ class ListTests(EngineTestCase):
         self.assertTrue(all(one.stop == two.start for one, two in pairwise(segments)))
 
     def test_rows_without_a_graph_at_hand_are_unindexed(self) -> None:
-        ready = attrs.evolve(segment(64, 128), graph=cast(Graph, object()))
-        self.assertEqual(list(unindexed((), 0)), [])
-        self.assertEqual(list(unindexed((), 10)), [(0, 10)])
-        self.assertEqual(list(unindexed((ready,), 200)), [(0, 64), (128, 200)])
-        self.assertEqual(list(unindexed((segment(0, 64), ready), 128)), [(0, 64)])
+        ready = segment(64, 128)
+        graphs = {ready.uuid: SOME_GRAPH}
+        self.assertEqual(list(unindexed((), graphs, 0)), [])
+        self.assertEqual(list(unindexed((), graphs, 10)), [(0, 10)])
+        self.assertEqual(list(unindexed((ready,), graphs, 200)), [(0, 64), (128, 200)])
+        self.assertEqual(list(unindexed((segment(0, 64), ready), graphs, 128)), [(0, 64)])
 
 
 class StoreTests(EngineTestCase):
@@ -93,7 +99,7 @@ class StoreTests(EngineTestCase):
         self.change(*own)
         self.open_again()
         self.assertEqual(self.segments(), own)
-        self.assertEqual([found.graph for found in self.segments()], [None, None])
+        self.assertEqual(self.store.indexes.graphs, {})
 
     def test_they_outlast_writes_and_changes_of_the_configuration(self) -> None:
         own = segment(0, 64)
@@ -125,17 +131,39 @@ class StoreTests(EngineTestCase):
         self.assertEqual(self.files(), {graph_file(own.uuid)})
         self.assertFalse((self.directory() / "codes-left").exists())
 
-    def test_trust_makes_no_commit(self) -> None:
+    def test_an_opened_graph_changes_no_state(self) -> None:
         own = segment(0, 64)
         self.change(own)
         before = self.store.state
-        self.store.trust_segments(lambda state: {"": (attrs.evolve(own, unfreed_from=0),)})
-        self.assertEqual(self.segments()[0].unfreed_from, 0)
+        with self.store.read() as earlier:
+            self.store.add_graphs({own.uuid: SOME_GRAPH})
+            self.assertEqual(earlier.indexes.graphs, {})
         with self.store.read() as snapshot:
-            self.assertIs(snapshot.state, self.store.state)
-        self.assertIsNone(before.spaces[""].segments[0].unfreed_from)
-        self.open_again()
-        self.assertIsNone(self.segments()[0].unfreed_from)
+            self.assertIs(snapshot.state, before)
+            self.assertIs(snapshot.indexes.graphs[own.uuid], SOME_GRAPH)
+
+    def test_a_graph_is_kept_while_a_state_in_use_has_its_segment(self) -> None:
+        old, new, newest = segment(0, 64), segment(0, 64), segment(0, 64)
+        self.change(old)
+        self.store.add_graphs({old.uuid: SOME_GRAPH})
+        with self.store.read() as snapshot:
+            self.change(new)
+            self.change(newest)
+            self.assertIs(self.store.indexes.graphs[old.uuid], SOME_GRAPH)
+            del snapshot
+        for number in range(3):
+            self.store.commit([CommandBatch([upsert([number], floats([9, 9]))])])
+        self.assertEqual(self.store.indexes.graphs, {})
+
+    def test_no_graph_is_left_of_segments_that_are_not_committed(self) -> None:
+        own = segment(0, 64)
+
+        def unwritable(state: CollectionState) -> Mapping[str, Segments]:
+            return {"": (own, cast(Segment, None))}
+
+        with self.assertRaises(NotAnAttrsClassError):
+            self.store.change_segments(unwritable, {own.uuid: SOME_GRAPH})
+        self.assertEqual(self.store.indexes.graphs, {})
 
     def test_segments_of_another_version_are_refused(self) -> None:
         directory = self.directory()

@@ -292,7 +292,7 @@ class ColumnsInOnePass(Filled):
         expected = self.collection.read(Count(FILTERS["known keys"]))
         self.assertGreater(expected, 0)
         self.reopened()
-        columns = self.collection.state.columns
+        columns = self.collection.indexes.columns
         columns._budget = 10_000
         with patch.object(cache, "BYTES_A_ROW", 1):
             self.assertEqual(self.collection.read(Count(FILTERS["known keys"])), expected)
@@ -303,14 +303,14 @@ class ColumnsInOnePass(Filled):
         for start in range(0, 100, 10):
             keys = conditions(lambda n, start=start: is_one(f"x{start + n}"), 10)  # type: ignore[misc]
             self.collection.read(Count(Filter(should=keys)))
-        kept = self.collection.state.columns._columns
-        own = [path for path in kept if path not in self.collection.state.columns._pinned]
+        kept = self.collection.indexes.columns._columns
+        own = [path for path in kept if path not in self.collection.indexes.columns._pinned]
         self.assertEqual(len(own), 20)
 
     def test_what_is_made_of_a_column_counts(self) -> None:
         self.collection.read(Count(FILTERS["text"]))
         (column,) = (
-            column for path, column in self.collection.state.columns._columns.items()
+            column for path, column in self.collection.indexes.columns._columns.items()
             if path == PayloadPath.parse("word").steps
         )  # fmt: skip
         before = column.nbytes
@@ -319,7 +319,7 @@ class ColumnsInOnePass(Filled):
         self.assertEqual(column.nbytes, before)
         days = self.collection.read(Count(FILTERS["dates"]))
         self.assertEqual(days, POINTS)
-        held = self.collection.state.columns._columns[PayloadPath.parse("day").steps]
+        held = self.collection.indexes.columns._columns[PayloadPath.parse("day").steps]
         own = held.nbytes - held._own_bytes
         self.assertEqual(own, held.datetimes.nbytes)
 

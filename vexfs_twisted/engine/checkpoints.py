@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ..model.payload_index import FieldSchema
 from .mvcc.state import CollectionState, Snapshot
+from .payload_index.cache import ColumnCache
 from .payload_index.column import Column
 from .payload_index.files import column_file, column_files, load_column, save_column
 from .payload_index.schemas import parsed
@@ -45,16 +46,16 @@ class Checkpoints:
         self._is_closed = False
         self._saving = Lock()
 
-    def load(self, state: CollectionState) -> None:
-        """Load the columns of the declared indexes from usable files, and pin their paths."""
+    def load(self, state: CollectionState, cache: ColumnCache) -> None:
+        """Load the columns of the declared indexes from usable files into `cache`, and pin them."""
         kept: dict[str, _Standing] = {}
         for text, schema in state.fields.items():
             path = parsed(text)
             column = load_column(column_file(self._directory, path), schema)
             if column is not None and _is_of_use(column, state):
-                state.columns.put(path.steps, column)
+                cache.put(path.steps, column)
                 kept[text] = _Standing(column.operation, column.next_row, schema)
-        state.columns.pin([parsed(text).steps for text in state.fields])
+        cache.pin([parsed(text).steps for text in state.fields])
         self._kept = kept
 
     def is_current(self, state: CollectionState) -> bool:
@@ -93,7 +94,7 @@ class Checkpoints:
                     for text in state.fields
                     if self._is_behind(text, snapshot)
                 }
-                columns = state.columns.complete(behind.values(), snapshot.rows)
+                columns = snapshot.indexes.columns.complete(behind.values(), snapshot.rows)
             if columns is None:
                 # Newer columns exist already, so a checkpoint is due again.
                 return

@@ -27,6 +27,7 @@ from .acceleration import Accelerators, SearchAccelerator, VectorView, view_of
 from .checkpoints import Checkpoints
 from .collection_store import CollectionStore
 from .cursor import Cursor
+from .mvcc.indexes import Indexes
 from .mvcc.pinned import SnapshotLost
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
@@ -81,7 +82,7 @@ class Collection:
         """
         store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
-        checkpoints.load(store.state)
+        checkpoints.load(store.state, store.indexes.columns)
         return cls(name, store, checkpoints, accelerators or Accelerators())
 
     @property
@@ -98,6 +99,11 @@ class Collection:
         """The vectors of each name as of the newest state, from memory at once."""
         state = self._store.state
         return {name: view_of(state, name) for name in state.spaces}
+
+    @property
+    def indexes(self) -> Indexes:
+        """The indexes in memory."""
+        return self._store.indexes
 
     @property
     def directory(self) -> str:
@@ -273,7 +279,7 @@ class Collection:
     def renewed(self) -> Collection:
         """The collection after `retire`, where it is not to be deleted after all. Opens nothing."""
         checkpoints = Checkpoints(self._store.path)
-        checkpoints.load(self._store.state)
+        checkpoints.load(self._store.state, self._store.indexes.columns)
         return Collection(self.name, self._store, checkpoints, self._accelerators)
 
     def remove(self, path: Path) -> None:

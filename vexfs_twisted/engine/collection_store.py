@@ -18,6 +18,7 @@ from ..model.commands import CommandBatch, Outcome
 from ..model.errors import StorageFull
 from .errors import UnusableDataFolder
 from .group_commit import commit_group
+from .mvcc.indexes import Indexes, IndexRegistry
 from .mvcc.pinned import PinnedSnapshot, SnapshotLost
 from .mvcc.published import PublishedStates
 from .mvcc.state import CollectionState, Snapshot
@@ -44,7 +45,14 @@ from .storage.tables import (
     open_tables,
     sync_environment,
 )
-from .vector_index.segments import Segments, read_segments, remove_strays, write_segments
+from .vector_index.segments import (
+    NO_GRAPHS,
+    Graphs,
+    Segments,
+    read_segments,
+    remove_strays,
+    write_segments,
+)
 from .vector_index.space import VectorSpace
 from .vector_storage.files import (
     create_storage,
@@ -74,6 +82,7 @@ class CollectionStore:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
         self._storages: dict[int, VectorStorage] = {}
+        self._indexes = IndexRegistry()
         self._access = TableAccess(path, self._let_go, open_files or OpenFiles())
         try:
             with self._access.turn:
@@ -116,9 +125,14 @@ class CollectionStore:
         """The newest state. For reads that need no tables."""
         return self._states.newest
 
+    @property
+    def indexes(self) -> Indexes:
+        """The indexes in memory, as new snapshots get them."""
+        return self._indexes.current
+
     def read(self) -> SnapshotRead:
         """A context in which one thread reads one snapshot. Must not be nested in a thread."""
-        return SnapshotRead(self._access, self._states)
+        return SnapshotRead(self._access, self._states, self._indexes)
 
     def pin(self) -> PinnedSnapshot:
         """The snapshot now, for as long as its reader wants it. Raises GateClosed after `close`.
@@ -144,11 +158,16 @@ class CollectionStore:
         with self._access.writing() as opened, opened.environment.begin() as transaction:
             return OutcomeTable(transaction, opened.tables).last_counter(source)
 
-    def change_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
+    def change_segments(
+        self,
+        change: Callable[[CollectionState], Mapping[str, Segments]],
+        graphs: Graphs = NO_GRAPHS,
+    ) -> None:
         """Replace the segments of the vector names that `change` answers with, durably.
 
-        It is given the newest state, which stays so until the commit. Files of segments that are
-        gone are removed; who maps them still reads them. Raises GateClosed after `close`.
+        It is given the newest state, which stays so until the commit. `graphs` are those opened of
+        new segments. Files of segments that are gone are removed; who maps them still reads them.
+        Raises LatchClosed after `close`.
         """
         with self._access.writing() as opened:
             before = self.state
@@ -158,15 +177,21 @@ class CollectionStore:
                 write_segments(transaction, opened.tables, _segments_of(after))
                 return after
 
-            self._publish(write)
+            # Before the commit, so that no reader of the new state scans their rows.
+            self._indexes.add_graphs(graphs)
+            try:
+                self._publish(write)
+            except BaseException:
+                self._drop_graphs()
+                raise
             for name in _files_of(before) - _files_of(after):
                 (self._path / name).unlink(missing_ok=True)
 
-    def trust_segments(self, change: Callable[[CollectionState], Mapping[str, Segments]]) -> None:
-        """Let readers see the same segments with other things at hand, which no commit notes."""
+    def add_graphs(self, graphs: Graphs) -> None:
+        """Let new snapshots use opened graphs. Raises LatchClosed after `close`."""
         with self._access.turn:
             self._access.latch.check_open()
-            self._states.swap(_with_segments(self.state, change(self.state)))
+            self._indexes.add_graphs(graphs)
 
     def states_in_use(self) -> list[CollectionState]:
         """All states that somebody may be reading."""
@@ -213,7 +238,9 @@ class CollectionStore:
             if batch is not None:
                 batch.abandon()
             tables = self._access.opened.tables
-            batch = WriteBatch(self._path, before, transaction, tables, self._storages)
+            batch = WriteBatch(
+                self._path, before, transaction, tables, self._storages, self._indexes.current
+            )
             outcomes[:] = map(batch.apply, batches)
             return batch.finish()
 
@@ -282,6 +309,7 @@ class CollectionStore:
             transaction.abort()
             raise
         self._states.publish(number, state)
+        self._drop_graphs()
 
     def _read_state(self, opened: OpenTables) -> tuple[int, CollectionState]:
         tables = opened.tables
@@ -307,6 +335,14 @@ class CollectionStore:
                 *parts, counters.last_command, counters.next_slot
             )
 
+    def _drop_graphs(self) -> None:
+        """Drop the graphs of segments that no state in use has."""
+        if not self.indexes.graphs:
+            return
+        states = self._states.known()
+        segments = (space.segments for state in states for space in state.spaces.values())
+        self._indexes.keep_graphs({segment.uuid for own in segments for segment in own})
+
     def _let_go(self) -> None:
         """Close what has descriptors beside the tables. Nobody uses it."""
         for storage in self._storages.values():
@@ -316,6 +352,7 @@ class CollectionStore:
         """Close everything for good, and let go of what the state shows. By who has the turn."""
         self._access.end()
         self._states.release()
+        self._indexes.release()
         self._close_storages()
 
     def _abandon(self) -> None:
@@ -331,9 +368,12 @@ class CollectionStore:
 class SnapshotRead:
     """The time in which a thread reads one snapshot of a collection."""
 
-    def __init__(self, access: TableAccess, states: PublishedStates) -> None:
+    def __init__(
+        self, access: TableAccess, states: PublishedStates, indexes: IndexRegistry
+    ) -> None:
         self._access = access
         self._states = states
+        self._indexes = indexes
         self._transaction: Transaction | None = None
 
     def __enter__(self) -> Snapshot:
@@ -345,7 +385,7 @@ class SnapshotRead:
                 if state is not None:
                     self._transaction = transaction
                     self._reader = TableReader(transaction, opened.tables)
-                    return Snapshot(state, self._reader)
+                    return Snapshot(state, self._reader, self._indexes.current)
                 # Two commits came between the lines above, and the state is gone by now.
                 transaction.abort()
         except BaseException:

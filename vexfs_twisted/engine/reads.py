@@ -13,6 +13,7 @@ from ..model.payload_index import FieldInfo
 from ..model.queries import Count, Facet, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.reads import ReadRequest
 from .acceleration import SearchAccelerator
+from .mvcc.indexes import Indexes
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.report import indexed_count, report, segment_count, status, tasks
@@ -41,6 +42,10 @@ class Source(Protocol):
         """The newest state, from memory at once."""
 
     @property
+    def indexes(self) -> Indexes:
+        """The indexes in memory."""
+
+    @property
     def journal(self) -> Journal:
         """What background work has done and is doing."""
 
@@ -65,7 +70,7 @@ def collection_info(source: Source, _: CollectionInfoRequest) -> CollectionInfo:
         points_count=state.live.count,
         indexed_vectors_count=indexed_count(state),
         segments_count=segment_count(state),
-        status=status(tasks(state), is_running=journal.running is not None),
+        status=status(tasks(state, source.indexes.graphs), is_running=journal.running is not None),
         optimizer_error=journal.problem,
         payload_schema=schema,
     )
@@ -73,7 +78,7 @@ def collection_info(source: Source, _: CollectionInfoRequest) -> CollectionInfo:
 
 def optimizations(source: Source, _: OptimizationsRequest) -> Optimizations:
     """What is done behind reads and writes, what waits, and what has been done."""
-    return report(source.state, source.journal, source.path)
+    return report(source.state, source.indexes.graphs, source.journal, source.path)
 
 
 def query_batch(source: Source, request: QueryBatch) -> list[Sequence[ScoredPoint]]:

@@ -104,7 +104,7 @@ class RowFilter:
         counting the `wanted` rows that would be tested next, so that building them pays.
         """
         self._tested += wanted
-        is_due = self._tested > FEW_ROWS or self._snapshot.state.columns.has(self._paths)
+        is_due = self._tested > FEW_ROWS or self._snapshot.indexes.columns.has(self._paths)
         if self._all is None and is_due:
             self._all = self._found()
         return self._all
@@ -131,7 +131,7 @@ class RowFilter:
     def _found(self) -> RowSet | None:
         """All live rows that pass, by columns; None if there are no columns for the snapshot."""
         snapshot = self._snapshot.rows
-        current = self._snapshot.state.columns.at(self._paths, snapshot)
+        current = self._snapshot.indexes.columns.at(self._paths, snapshot)
         if current is None:
             return None
         expect(self._conditions * _FOUND_S)

@@ -40,12 +40,6 @@ class PublishedStates:
         for old in sorted(self._filed)[:-2]:
             del self._filed[old]
 
-    def swap(self, state: CollectionState) -> None:
-        """Replace the newest state by another one of the same commit."""
-        self.newest = state
-        self._filed[self._number] = state
-        self._know(state)
-
     def release(self) -> None:
         """Publish no vectors any more. Readers of an earlier state keep it while they read."""
         self.newest = self.newest.without_vectors()
@@ -57,6 +51,10 @@ class PublishedStates:
         # object stays the same, so a reader finds a state before this or not at all.
         for old in self._filed.keys() - {self._number}:
             del self._filed[old]
+        return self.known()
+
+    def known(self) -> list[CollectionState]:
+        """All states that may be in use, including those that are filed."""
         return [state for known in self._known if (state := known()) is not None]
 
     def _know(self, state: CollectionState) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from ...model.collection import CollectionConfig
 from ...model.payload_index import FieldSchema
 from ..payload_index.builder import Steps
-from ..payload_index.cache import ColumnCache
 from ..payload_index.row_snapshot import RowSnapshot
 from ..payload_index.schemas import schemas_by_path
 from ..storage.bitmap import Bitmap
 from ..storage.payload_changelog import PayloadChangelog
 from ..storage.tables import TableReader
 from ..vector_index.space import VectorSpace
+from .indexes import Indexes
 
 
 @frozen
@@ -25,8 +25,8 @@ class CollectionState:
 
     `spaces` maps the names of the dense vectors. `fields` are the declared payload indexes under
     their paths as spelled; `payload_changes` tells which rows had their payload changed in place;
-    `columns` is the cache of columns that all states of the collection share; `last_command` is the
-    number of the last command applied.
+    `last_command` is the number of the last command applied. Caches and opened graphs are in the
+    Indexes of a snapshot.
     """
 
     config: CollectionConfig
@@ -38,7 +38,6 @@ class CollectionState:
     payload_changes: PayloadChangelog
     last_command: int
     next_slot: int
-    columns: ColumnCache = field(factory=ColumnCache, eq=False)
 
     def without_vectors(self) -> CollectionState:
         """The state without vectors, for when its files are closed: no point has a vector."""
@@ -48,7 +47,7 @@ class CollectionState:
             name: evolve(space, present=empty, matrix=space.matrix[:0].copy(), segments=())
             for name, space in self.spaces.items()
         }
-        return evolve(self, spaces=spaces, columns=ColumnCache())
+        return evolve(self, spaces=spaces)
 
     @cached_property
     def schemas(self) -> Mapping[Steps, FieldSchema]:
@@ -58,13 +57,14 @@ class CollectionState:
 
 @frozen
 class Snapshot:
-    """A state and the tables as of the same commit, or of an uncommitted write batch.
+    """A state and the tables as of the same commit, or of an uncommitted write batch, and indexes.
 
     Used by one thread at a time.
     """
 
     state: CollectionState
     tables: TableReader
+    indexes: Indexes
     is_uncommitted: bool = False
 
     @property

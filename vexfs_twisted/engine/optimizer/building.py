@@ -12,7 +12,7 @@ from ..storage.map_advice import advise
 from ..vector_index.graph.builder import GraphBuilder, GraphOptions
 from ..vector_index.graph.eligible import copies_for
 from ..vector_index.graph.graph import Graph
-from ..vector_index.segments import Segment, graph_file
+from ..vector_index.segments import Segment, SegmentGraph, graph_file
 from ..vector_index.space import VectorSpace
 from .jobs import Build
 from .settings import OptimizerSettings
@@ -35,12 +35,21 @@ class Stopped(Exception):
 
 
 class Building:
-    """The build of one graph. `should_stop` is called about every 0.15 seconds."""
+    """The build of one graph, which grows that of the job's `seed` if there is one.
+
+    `should_stop` is called about every 0.15 seconds.
+    """
 
     def __init__(
-        self, job: Build, space: VectorSpace, settings: OptimizerSettings, should_stop: ShouldStop
+        self,
+        job: Build,
+        seed: SegmentGraph | None,
+        space: VectorSpace,
+        settings: OptimizerSettings,
+        should_stop: ShouldStop,
     ) -> None:
         self._job = job
+        self._seed = seed
         self._space = space
         self._should_stop = should_stop
         self._memory = settings.graph_memory
@@ -48,7 +57,7 @@ class Building:
         options = GraphOptions(settings.m, settings.ef_construct, settings.threads, copies)
         self._builder = GraphBuilder(space.params.distance, space.floats, options)
 
-    def save(self, directory: Path, uuid: str, advance: Advance) -> Segment:
+    def save(self, directory: Path, uuid: str, advance: Advance) -> tuple[Segment, Graph]:
         """Build the graph and make its file durable. Raises Stopped, GraphError or StorageFull.
 
         The file belongs to no segment until the returned segment is committed.
@@ -56,8 +65,8 @@ class Building:
         job, rows = self._job, self._rows()
         self._builder.learn(rows)
         if job.seed is not None:
-            assert job.seed.graph is not None
-            self._builder.seed(job.seed.graph)
+            assert self._seed is not None
+            self._builder.seed(self._seed.graph)
             rows = rows[(rows < job.seed.start) | (rows >= job.seed.stop)]
         for part in _mixed(rows):
             if not self._builder.add(part, self._should_stop):
@@ -68,7 +77,7 @@ class Building:
         graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
         advise(graph.links.neighbors, self._memory)
         is_full = facts.nodes == job.stop - job.first
-        return Segment(uuid, facts, None if is_full else job.first, graph)
+        return Segment(uuid, facts, None if is_full else job.first), graph
 
     def _rows(self) -> Rows:
         """The rows of the job's range that have a vector."""

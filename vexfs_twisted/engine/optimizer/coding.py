@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from ..vector_index.graph import Graph
 from ..vector_index.quantization import (
     CodedGraph,
     CodeKind,
@@ -15,7 +16,7 @@ from ..vector_index.quantization import (
     Encoder,
     codes_options,
 )
-from ..vector_index.segments import Segment, codes_file
+from ..vector_index.segments import Segment, SegmentGraph, codes_file
 from ..vector_index.space import VectorSpace
 from .building import ShouldStop, Stopped
 from .settings import OptimizerSettings
@@ -23,21 +24,22 @@ from .settings import OptimizerSettings
 
 def with_codes(
     segment: Segment,
+    graph: Graph,
     space: VectorSpace,
     settings: OptimizerSettings,
     directory: Path,
     should_stop: ShouldStop,
-    seed: Segment | None = None,
-) -> Segment:
-    """The segment with the codes that are configured for its graph, or without if none are.
+    seed: SegmentGraph | None = None,
+) -> tuple[Segment, SegmentGraph]:
+    """The segment with the codes that are configured, or without if none are, and its graph.
 
     Codes of the `seed` that the graph was grown from are reused if possible. The file is durable,
     and belongs to no segment until the returned segment is committed. Raises Stopped or
     StorageFull.
     """
-    kind, graph = settings.codes, segment.graph
-    if kind is None or graph is None:
-        return evolve(segment, codes=None, coded=None)
+    kind = settings.codes
+    if kind is None:
+        return evolve(segment, codes=None), SegmentGraph(graph)
     path = directory / codes_file(segment.uuid, kind.name)
     earlier = None if seed is None or seed.coded is None else seed.coded.codes
     encoder = Encoder(kind, space.params, space.floats, settings.threads, should_stop)
@@ -45,25 +47,29 @@ def with_codes(
     if facts is None:
         raise Stopped
     codes = _opened(path, facts, space, settings, kind)
-    return evolve(segment, codes=facts, coded=CodedGraph(graph, codes))
+    return evolve(segment, codes=facts), SegmentGraph(graph, CodedGraph(graph, codes))
 
 
-def codes_at_hand(
-    segment: Segment, space: VectorSpace, settings: OptimizerSettings, directory: Path
-) -> Segment:
-    """The segment with its codes opened and verified; without codes if damaged or outdated."""
-    kind, facts, graph = settings.codes, segment.codes, segment.graph
-    if facts is None or graph is None:
-        return segment
+def with_opened_codes(
+    segment: Segment,
+    graph: Graph,
+    space: VectorSpace,
+    settings: OptimizerSettings,
+    directory: Path,
+) -> tuple[Segment, SegmentGraph]:
+    """The segment and its graph with verified codes; without codes if damaged or outdated."""
+    kind, facts = settings.codes, segment.codes
+    if facts is None:
+        return segment, SegmentGraph(graph)
     if kind is None or kind.name != facts.kind:
-        return evolve(segment, codes=None, coded=None)
+        return evolve(segment, codes=None), SegmentGraph(graph)
     try:
         path = directory / codes_file(segment.uuid, facts.kind)
         codes = _opened(path, facts, space, settings, kind)
         codes.verify()
     except DamagedCodes:
-        return evolve(segment, codes=None, coded=None)
-    return evolve(segment, coded=CodedGraph(graph, codes))
+        return evolve(segment, codes=None), SegmentGraph(graph)
+    return segment, SegmentGraph(graph, CodedGraph(graph, codes))
 
 
 def _opened(

@@ -15,6 +15,7 @@ from ..vector_index.graph.errors import DamagedGraph
 from ..vector_index.graph.graph import Graph
 from ..vector_index.segments import (
     Segment,
+    SegmentGraph,
     Segments,
     graph_file,
     new_uuid,
@@ -22,7 +23,7 @@ from ..vector_index.segments import (
     with_replaced,
 )
 from .building import Building, ShouldStop, Stopped
-from .coding import codes_at_hand, with_codes
+from .coding import with_codes, with_opened_codes
 from .jobs import Build, Drop, Encode, Verify
 from .journal import Journal
 from .report import Task, involved
@@ -57,13 +58,14 @@ def _build(
     present = task.space.present
     total = job.fresh + sum(s.live(present) for s in job.segments if s is not job.seed)
     with journal.noting(uuid, job.reason.value, involved(task, store.path), total):
-        building = Building(job, task.space, task.settings, should_stop)
+        seed = None if job.seed is None else _opened(store, job.seed)
+        building = Building(job, seed, task.space, task.settings, should_stop)
         try:
-            built = building.save(store.path, uuid, journal.advance)
-            segment = with_codes(
-                built, task.space, task.settings, store.path, should_stop, job.seed
+            built, graph = building.save(store.path, uuid, journal.advance)
+            segment, opened = with_codes(
+                built, graph, task.space, task.settings, store.path, should_stop, seed
             )
-            store.change_segments(_replacing(task, job.segments, segment))
+            store.change_segments(_replacing(task, job.segments, segment), {uuid: opened})
         except BaseException:
             remove_files(store.path, uuid)
             raise
@@ -74,9 +76,12 @@ def _encode(
 ) -> None:
     segment = job.segment
     with journal.noting(new_uuid(), job.reason.value, involved(task, store.path), segment.nodes):
-        coded = with_codes(segment, task.space, task.settings, store.path, should_stop)
+        graph = _opened(store, segment).graph
+        coded, opened = with_codes(
+            segment, graph, task.space, task.settings, store.path, should_stop
+        )
         try:
-            store.change_segments(_replacing(task, (segment,), coded))
+            store.change_segments(_replacing(task, (segment,), coded), {coded.uuid: opened})
         except BaseException:
             for name in set(coded.files) - set(segment.files):
                 (store.path / name).unlink(missing_ok=True)
@@ -95,17 +100,20 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     except DamagedGraph:
         store.change_segments(_replacing(task, (segment,)))
         return
-    found = codes_at_hand(attrs.evolve(segment, graph=graph), task.space, task.settings, store.path)
-    is_known = found.codes == segment.codes
-    publish = store.trust_segments if is_known else store.change_segments
-    publish(_replacing(task, (segment,), found))
+    found, opened = with_opened_codes(segment, graph, task.space, task.settings, store.path)
+    graphs = {segment.uuid: opened}
+    if found == segment:
+        store.add_graphs(graphs)
+    else:
+        store.change_segments(_replacing(task, (segment,), found), graphs)
 
 
 def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
     """Free the disk space of rows that are not in the graph; False while they may be read."""
-    assert segment.graph is not None and segment.unfreed_from is not None
+    assert segment.unfreed_from is not None
+    graph = _opened(store, segment).graph
     is_free = np.ones(segment.stop - segment.unfreed_from, dtype=np.bool_)
-    is_free[segment.start - segment.unfreed_from :] = ~segment.graph.node_mask()
+    is_free[segment.start - segment.unfreed_from :] = ~graph.node_mask()
     for _ in range(_LOOKS):
         # Readers of a state with this segment read no rows of the range other than its nodes.
         if all(_knows(state, task, segment) for state in store.states_in_use()):
@@ -117,6 +125,14 @@ def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: Sh
             break
         sleep(_SECONDS_A_LOOK)
     return False
+
+
+def _opened(store: CollectionStore, segment: Segment) -> SegmentGraph:
+    """The opened graph of a segment. Raises Stopped if its vector name was dropped meanwhile."""
+    opened = store.indexes.graphs.get(segment.uuid)
+    if opened is None:
+        raise Stopped
+    return opened
 
 
 def _knows(state: CollectionState, task: Task, segment: Segment) -> bool:

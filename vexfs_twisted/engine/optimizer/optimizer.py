@@ -98,7 +98,7 @@ class Optimizer:
             return
 
     def _next(self, state: CollectionState, *, is_quiet: bool) -> Task | None:
-        for task in tasks(state, is_quiet=is_quiet):
+        for task in tasks(state, self._store.indexes.graphs, is_quiet=is_quiet):
             job = task.job
             is_postponed = isinstance(job, Punch) and job.segment.uuid in self._postponed
             if not task.is_paused and not is_postponed:

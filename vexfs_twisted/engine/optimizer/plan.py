@@ -8,7 +8,7 @@ linking it once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from attrs import frozen
@@ -35,14 +35,20 @@ LEAST_LINKED = 64
 
 
 def plan(
-    space: VectorSpace, rows: int, settings: OptimizerSettings, *, is_quiet: bool = True
+    space: VectorSpace,
+    graphs: Collection[str],
+    rows: int,
+    settings: OptimizerSettings,
+    *,
+    is_quiet: bool = True,
 ) -> list[Job]:
     """The jobs for the first `rows` rows, most urgent first.
 
-    Planning is repeated after each job; the jobs after the first are a forecast. `is_quiet`: no
-    rows are being written, so that jobs that would otherwise wait for more rows are planned too.
+    Planning is repeated after each job; the jobs after the first are a forecast. `graphs` are the
+    uuids of the segments whose graphs are open. `is_quiet`: no rows are being written, so that jobs
+    that would otherwise wait for more rows are planned too.
     """
-    planner = _Planner(space, rows, settings, is_quiet=is_quiet)
+    planner = _Planner(space, graphs, rows, settings, is_quiet=is_quiet)
     planner.drop()
     planner.verify()
     planner.punch()
@@ -69,10 +75,17 @@ class _Planner:
     """Makes one plan. A segment is in at most one job, not counting a Punch."""
 
     def __init__(
-        self, space: VectorSpace, rows: int, settings: OptimizerSettings, *, is_quiet: bool
+        self,
+        space: VectorSpace,
+        graphs: Collection[str],
+        rows: int,
+        settings: OptimizerSettings,
+        *,
+        is_quiet: bool,
     ) -> None:
         self._present = space.present.with_room(rows)
         self._segments = space.segments
+        self._graphs = graphs
         self._rows = rows
         self._settings = settings
         self._is_quiet = is_quiet
@@ -89,7 +102,7 @@ class _Planner:
     def verify(self) -> None:
         """Verify segments that have not been verified since the start."""
         for segment in self._left():
-            if segment.graph is None:
+            if segment.uuid not in self._graphs:
                 self._add(Verify(segment))
 
     def index(self) -> None:
@@ -180,7 +193,7 @@ class _Planner:
         return (segment.facts.m, segment.facts.ef_construct) == wanted
 
     def _may_seed(self, segment: Segment) -> bool:
-        return segment.graph is not None and self._is_as_wanted(segment)
+        return segment.uuid in self._graphs and self._is_as_wanted(segment)
 
     def _is_littered(self, segment: Segment) -> bool:
         """Whether a graph has too many dead rows."""

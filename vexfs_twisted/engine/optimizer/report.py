@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -44,13 +44,16 @@ class Task:
         return self.settings.is_paused and isinstance(self.job, Build | Encode)
 
 
-def tasks(state: CollectionState, *, is_quiet: bool = True) -> list[Task]:
-    """All jobs, most urgent first; some are planned only if the collection `is_quiet`."""
+def tasks(state: CollectionState, graphs: Collection[str], *, is_quiet: bool = True) -> list[Task]:
+    """All jobs, most urgent first; some are planned only if the collection `is_quiet`.
+
+    `graphs` are the uuids of the segments whose graphs are open.
+    """
     cores = os.cpu_count() or 1
     found: list[Task] = []
     for name, space in state.spaces.items():
         settings = settings_of(state.config, space.params, cores)
-        jobs = plan(space, state.next_row, settings, is_quiet=is_quiet)
+        jobs = plan(space, graphs, state.next_row, settings, is_quiet=is_quiet)
         found += [Task(name, space, settings, job) for job in jobs]
     return sorted(found, key=lambda task: _URGENCY.index(task.job.reason))
 
@@ -75,12 +78,14 @@ def segment_count(state: CollectionState) -> int:
     return 1 + sum(len(space.segments) for space in state.spaces.values())
 
 
-def report(state: CollectionState, journal: Journal, home: Path) -> Optimizations:
+def report(
+    state: CollectionState, graphs: Collection[str], journal: Journal, home: Path
+) -> Optimizations:
     """The report about the optimizer of the collection in the directory `home`."""
     running = journal.running
     busy = {segment.uuid for segment in running.segments} if running is not None else set()
     queued = []
-    for task in tasks(state):
+    for task in tasks(state, graphs):
         if isinstance(task.job, Build | Encode):
             segments = involved(task, home)
             if not busy.intersection(segment.uuid for segment in segments):

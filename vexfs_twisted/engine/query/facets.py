@@ -37,7 +37,7 @@ def facet(snapshot: Snapshot, request: Facet) -> list[FacetHit]:
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
             "to see which payload schemas support Match conditions"
         )
-    column = snapshot.state.columns.exact(request.key.steps, snapshot.rows)
+    column = snapshot.indexes.columns.exact(request.key.steps, snapshot.rows)
     held = indexed_values(column, schema.type)
     values = held.values
     expect(len(values) * _VALUE_S)

@@ -29,8 +29,8 @@ def describe_fields(snapshot: Snapshot) -> dict[str, FieldInfo]:
 
 def _columns(snapshot: Snapshot) -> Mapping[str, Column]:
     """The columns of the declared indexes, which are pinned in the cache."""
-    state = snapshot.state
-    paths = {text: parsed(text).steps for text in state.fields}
-    state.columns.pin(paths.values())
-    columns = state.columns.exact_each(paths.values(), snapshot.rows)
+    paths = {text: parsed(text).steps for text in snapshot.state.fields}
+    cache = snapshot.indexes.columns
+    cache.pin(paths.values())
+    columns = cache.exact_each(paths.values(), snapshot.rows)
     return {text: columns[steps] for text, steps in paths.items()}

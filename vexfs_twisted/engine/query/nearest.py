@@ -205,9 +205,12 @@ def _run(
     # An estimate: grouped queries mostly have the same selection.
     expect_points(int(limits.sum()), searches[0].query.selection)
     parameters = resolved_parameters(snapshot.state.config, space.params, group.params)
+    graphs = snapshot.indexes.graphs
     doubtful = overflow.may_overflow(space, vectors)
     if doubtful is not None:
-        return overflow.search_overflowing(space, candidates, vectors, limits, parameters, doubtful)
+        return overflow.search_overflowing(
+            space, candidates, vectors, limits, parameters, graphs, doubtful
+        )
     if (
         accelerator is not None
         and parameters.may_be_accelerated
@@ -219,7 +222,7 @@ def _run(
         )
         if found is not None:
             return found
-    return search_space(space, candidates, vectors, limits, parameters)
+    return search_space(space, candidates, vectors, limits, parameters, graphs)
 
 
 def _allowed(snapshot: Snapshot, space: VectorSpace, filter_: Filter | None) -> CandidateSet:

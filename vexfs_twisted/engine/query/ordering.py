@@ -62,7 +62,7 @@ def _values(snapshot: Snapshot, request: Scroll, order: OrderBy) -> SortedValues
             "to see which payload schemas support Range conditions"
         )
     expect_points(min(request.limit, snapshot.state.live.count), request.selection)
-    column = snapshot.state.columns.exact(order.key.steps, snapshot.rows)
+    column = snapshot.indexes.columns.exact(order.key.steps, snapshot.rows)
     return indexed_values(column, schema.type)
 
 

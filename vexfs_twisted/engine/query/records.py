@@ -109,8 +109,7 @@ def fetch_columns(
     """The scored points as columns; None if payloads or vectors are selected or an id is a UUID."""
     if selection.vectors is not False or selection.payload.mode is not PayloadMode.NONE:
         return None
-    state = snapshot.state
-    heads = state.columns.heads.of(snapshot.rows, rows)
+    heads = snapshot.indexes.columns.heads.of(snapshot.rows, rows)
     return None if heads is None else ScoredColumns(*heads, scores)
 
 

@@ -119,10 +119,9 @@ def _ordered(snapshot: Snapshot, rows: Rows, start: bytes) -> Rows:
 
 def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) -> Rows:
     """The first `limit` of live `rows` from the id key `start` on, in id order."""
-    state = snapshot.state
-    ids = state.columns.row_ids.at(snapshot.rows)
+    ids = snapshot.indexes.columns.row_ids.at(snapshot.rows)
     # The expected length of a walk that meets twice the wanted number of rows.
-    distance = 2 * limit * state.live.count // max(len(rows), 1)
+    distance = 2 * limit * snapshot.state.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):
         met = rows_of_entries(snapshot.tables.page(start, distance))
         found = met[rows.has(met)]

@@ -25,7 +25,7 @@ from .kernels import Matrix
 from .pairs import score_pairs
 from .quantization.coded import CodedGraph
 from .search_parameters import ResolvedParameters
-from .segments import Segment
+from .segments import Segment, SegmentGraph
 from .space import VectorSpace
 
 _SPARE = 8
@@ -72,10 +72,11 @@ class GraphSearch:
 
 
 def graph_search_of(
-    segment: Segment, graph: Graph, count: int, wanted: int, parameters: ResolvedParameters
+    segment: Segment, opened: SegmentGraph, count: int, wanted: int, parameters: ResolvedParameters
 ) -> GraphSearch:
     """The search for the nearest `wanted` of the `count` candidates in a segment."""
-    coded = segment.coded if parameters.uses_codes else None
+    graph = opened.graph
+    coded = opened.coded if parameters.uses_codes else None
     trusted = None if parameters.rescores else coded
     if coded is not None and trusted is None:
         wanted = ceil(wanted * (parameters.oversampling or coded.codes.oversampling))

@@ -23,6 +23,7 @@ from .scan import by_scan, scan_scores
 from .search import Limits
 from .search import search_space as search
 from .search_parameters import ResolvedParameters
+from .segments import Graphs
 from .space import VectorSpace
 
 _SAFE = 2.0**126
@@ -55,6 +56,7 @@ def search_overflowing(
     queries: Matrix,
     limits: Limits,
     parameters: ResolvedParameters,
+    graphs: Graphs,
     doubtful: NDArray[np.bool_],
 ) -> list[Hits]:
     """Like `search.search_space`, for when the scores of the `doubtful` queries may overflow."""
@@ -65,7 +67,7 @@ def search_overflowing(
     tried = np.flatnonzero(~doubtful) if is_product else np.arange(len(queries))
     if len(tried):
         with np.errstate(over="ignore"):
-            hits = search(space, candidates, queries[tried], limits[tried], parameters)
+            hits = search(space, candidates, queries[tried], limits[tried], parameters, graphs)
         for place, own in zip(tried.tolist(), hits, strict=True):
             found[place] = own
     for place in np.flatnonzero(doubtful).tolist():

@@ -21,7 +21,7 @@ from .hits import Hits, HitTable, no_hits, ranked_hits
 from .kernels import Matrix, threads_of_faiss
 from .pairs import score_pairs
 from .search_parameters import ResolvedParameters
-from .segments import unindexed
+from .segments import Graphs, unindexed
 from .space import VectorSpace
 
 Limits = NDArray[np.int64]
@@ -57,20 +57,21 @@ def search_space(
     queries: Matrix,
     limits: Limits,
     parameters: ResolvedParameters,
+    graphs: Graphs,
 ) -> list[Hits]:
     """For each of `queries`, shape [q, dim], the nearest candidates, as many as its limit.
 
-    `limits`, shape [q], are at most the number of candidates.
+    `limits`, shape [q], are at most the number of candidates. `graphs` are those opened.
     """
     with threads_of_faiss(threads_for(len(queries))):
         if parameters.exact:
             return exact.search_exact(space, candidates.rows(), queries, limits)
         classes = _classes(limits)
         if classes is None:
-            return _together(space, candidates, queries, limits, parameters)
+            return _together(space, candidates, queries, limits, parameters, graphs)
         found = [no_hits()] * len(queries)
         for places in classes:
-            hits = _together(space, candidates, queries[places], limits[places], parameters)
+            hits = _together(space, candidates, queries[places], limits[places], parameters, graphs)
             for place, own in zip(places.tolist(), hits, strict=True):
                 found[place] = own
         return found
@@ -93,8 +94,9 @@ def _together(
     queries: Matrix,
     limits: Limits,
     parameters: ResolvedParameters,
+    graphs: Graphs,
 ) -> list[Hits]:
-    plan = _planned(space, candidates, len(queries), int(limits.max()), parameters)
+    plan = _planned(space, candidates, len(queries), int(limits.max()), parameters, graphs)
     if not plan.graph_searches and not 0 < len(plan.scanned) <= _FEW_SCANNED:
         return exact.search_exact(
             space, plan.scanned, queries, np.minimum(limits, len(plan.scanned))
@@ -139,9 +141,10 @@ def _planned(
     queries: int,
     wanted: int,
     parameters: ResolvedParameters,
+    graphs: Graphs,
 ) -> _Plan:
     """Plan a batch of `queries` queries for the nearest `wanted` rows each."""
-    ranges = list(unindexed(space.segments, candidates.room))
+    ranges = list(unindexed(space.segments, graphs, candidates.room))
     if sum(stop - start for start, stop in ranges) > parameters.most_unindexed and (
         sum(space.present.count_between(*range_) for range_ in ranges) > parameters.most_unindexed
     ):
@@ -149,9 +152,10 @@ def _planned(
     graph_searches: list[GraphSearch] = []
     for segment in space.segments:
         count = candidates.count_between(segment.start, segment.stop)
-        if segment.graph is None or not count:
+        opened = graphs.get(segment.uuid)
+        if opened is None or not count:
             continue
-        graph_search = graph_search_of(segment, segment.graph, count, wanted, parameters)
+        graph_search = graph_search_of(segment, opened, count, wanted, parameters)
         scanning = scan_cost(count, space.params.size, queries)
         is_few = candidates.is_filtered and count < parameters.scanned_below
         # A beam of all nodes only finds nodes that links lead to; a scan is exact and cheaper.

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
-from attrs import asdict, field, frozen
+from attrs import asdict, frozen
 
 from ..errors import UnknownFormat
 from ..storage.bitmap import Bitmap
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _SEGMENTS = b"segments"
-_IN_MEMORY = frozenset({"graph", "coded"})
 _PATTERNS = ("graph-*", "codes-*")
 
 
@@ -34,19 +34,15 @@ _PATTERNS = ("graph-*", "codes-*")
 class Segment:
     """The rows in [start, stop), with a graph over those that had a vector when it was built.
 
-    Rows that die later stay in the graph; none are added. `facts` describe the graph's file.
-    `graph` is None until the file has been verified; until then the rows are scanned. Rows in
-    [unfreed_from, stop) that are not in the graph still take disk space; None: no such rows.
-    `codes` describe the file of codes, if there is one; `coded` is the graph searched by them, once
-    they have been verified.
+    Rows that die later stay in the graph; none are added. `facts` describe the graph's file. Rows
+    in [unfreed_from, stop) that are not in the graph still take disk space; None: no such rows.
+    `codes` describe the file of codes, if there is one. The opened files are a SegmentGraph.
     """
 
     uuid: str
     facts: GraphFacts
     unfreed_from: int | None = None
-    graph: Graph | None = field(default=None, eq=False)
     codes: CodesFacts | None = None
-    coded: CodedGraph | None = field(default=None, eq=False)
 
     @property
     def start(self) -> int:
@@ -78,6 +74,23 @@ Segments = tuple[Segment, ...]
 """The segments of one vector space, ascending, disjoint."""
 
 
+@frozen(eq=False)
+class SegmentGraph:
+    """The opened and verified files of a segment. Immutable and thread-safe.
+
+    `coded` is the graph searched by codes, if there are codes.
+    """
+
+    graph: Graph
+    coded: CodedGraph | None = None
+
+
+Graphs = Mapping[str, SegmentGraph]
+"""Opened graphs by the uuids of segments. The rows of a segment without one are scanned."""
+
+NO_GRAPHS: Graphs = MappingProxyType({})
+
+
 def new_uuid() -> str:
     """A new unique name for a segment."""
     return str(uuid4())
@@ -102,11 +115,11 @@ def with_replaced(segments: Segments, old: Iterable[str], new: Segment | None = 
     return tuple(sorted(kept, key=lambda segment: segment.start))
 
 
-def unindexed(segments: Segments, rows: int) -> Iterator[tuple[int, int]]:
-    """The ranges of the first `rows` rows that are in no segment with a verified graph."""
+def unindexed(segments: Segments, graphs: Graphs, rows: int) -> Iterator[tuple[int, int]]:
+    """The ranges of the first `rows` rows that are in no segment with an opened graph."""
     start = 0
     for segment in segments:
-        if segment.graph is None:
+        if segment.uuid not in graphs:
             continue
         if segment.start > start:
             yield start, segment.start
@@ -152,7 +165,7 @@ def remove_strays(path: Path, segments: Iterable[Segment]) -> None:
 
 
 def _dumped(segment: Segment) -> dict[str, Any]:
-    return asdict(segment, filter=lambda attribute, _: attribute.name not in _IN_MEMORY)
+    return asdict(segment)
 
 
 def _loaded(record: Mapping[str, Any]) -> Segment:

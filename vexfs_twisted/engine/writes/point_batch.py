@@ -12,6 +12,7 @@ from ...model.errors import NotFound
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ..filtering.row_filter import RowFilter, select_rows
+from ..mvcc.indexes import Indexes
 from ..mvcc.state import CollectionState, Snapshot
 from ..storage.bitmap import BitmapBuilder, Rows
 from ..storage.bitmap_table import LIVE_SLOT, drop_bitmap, write_changes
@@ -39,8 +40,10 @@ class PointBatch:
         transaction: Transaction,
         tables: Tables,
         storages: Mapping[int, VectorStorage],
+        indexes: Indexes,
     ) -> None:
         self._state = state
+        self._indexes = indexes
         self._transaction = transaction
         self._tables = tables
         self._payload_changes = state.payload_changes
@@ -173,7 +176,7 @@ class PointBatch:
         )
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.freeze(), self.reader, is_uncommitted=True)
+        return Snapshot(self.freeze(), self.reader, self._indexes, is_uncommitted=True)
 
     def _delete(self, found: Found) -> None:
         self.drop_rows(found)

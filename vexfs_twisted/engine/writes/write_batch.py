@@ -29,6 +29,7 @@ from ...model.updates import (
     Upsert,
     check_update,
 )
+from ..mvcc.indexes import Indexes
 from ..mvcc.state import CollectionState
 from ..storage.bitmap_table import MOST_SLOTS
 from ..storage.counters import Counters, Slot, write_config, write_counters, write_fields
@@ -58,6 +59,7 @@ class WriteBatch:
         transaction: Transaction,
         tables: Tables,
         storages: Mapping[int, VectorStorage],
+        indexes: Indexes,
     ) -> None:
         self.storages = dict(storages)
         self.dropped: set[int] = set()
@@ -65,7 +67,7 @@ class WriteBatch:
         self._state = state
         self._transaction = transaction
         self._tables = tables
-        self._points = PointBatch(state, transaction, tables, storages)
+        self._points = PointBatch(state, transaction, tables, storages, indexes)
         self._outcomes = OutcomeTable(transaction, tables)
         self._next_operation = state.next_operation
         self._last_command = state.last_command

@@ -1,0 +1,50 @@
+"""The indexes of a collection in memory: what makes reads fast, beside the states that they read.
+
+A state is a value. Columns of payloads and opened graphs are caches that are filled and replaced
+while a state stays the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import attrs
+from attrs import field, frozen
+
+from ..payload_index.cache import ColumnCache
+from ..vector_index.segments import NO_GRAPHS, Graphs, SegmentGraph
+
+
+@frozen(eq=False)
+class Indexes:
+    """The indexes as a snapshot uses them, which keeps them alive. Thread-safe.
+
+    `columns` is shared by all snapshots of the collection. `graphs` has the opened graphs by the
+    uuids of segments, and does not change; a segment that is not in it is scanned.
+    """
+
+    columns: ColumnCache = field(factory=ColumnCache)
+    graphs: Graphs = NO_GRAPHS
+
+
+class IndexRegistry:
+    """The indexes that new snapshots get. Read by any thread, changed by one at a time."""
+
+    def __init__(self) -> None:
+        self.current = Indexes()
+
+    def add_graphs(self, graphs: Mapping[str, SegmentGraph]) -> None:
+        """Add opened graphs, or replace those of the same segments."""
+        if graphs:
+            self.current = attrs.evolve(self.current, graphs={**self.current.graphs, **graphs})
+
+    def keep_graphs(self, uuids: Collection[str]) -> None:
+        """Drop the graphs of all other segments; snapshots that have them keep them."""
+        graphs = self.current.graphs
+        if graphs.keys() - uuids:
+            kept = {uuid: graph for uuid, graph in graphs.items() if uuid in uuids}
+            self.current = attrs.evolve(self.current, graphs=kept)
+
+    def release(self) -> None:
+        """Drop all indexes, when the collection is closed."""
+        self.current = Indexes()
