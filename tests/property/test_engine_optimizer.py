@@ -32,10 +32,11 @@ class Crash(Exception):
 
 def contents_of(state: CollectionState) -> object:
     """All that a state holds, as a value."""
-    spaces = {
-        name: (space.params, space.slot, space.present.rows().tobytes(), space.segments, space.floats(space.present.rows()).tobytes())
-        for name, space in state.spaces.items()
-    }
+    spaces = {}
+    for name, space in state.spaces.items():
+        rows = space.present.rows()
+        vectors = rows.tobytes(), space.floats(rows).tobytes()
+        spaces[name] = (space.params, space.slot, space.segments, *vectors)
     counters = state.next_row, state.next_operation, state.last_command, state.next_slot
     return counters, state.config, state.live.rows().tobytes(), spaces, dict(state.fields)
 
