@@ -1,4 +1,4 @@
-"""A collection on disk: opening it, reading one snapshot of it, and committing the next."""
+"""A collection on disk: opens it, reads snapshots of it, and commits changes."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ from .vector_storage.storage import VectorStorage
 from .writes.write_batch import WriteBatch
 
 PATIENCE_S = 5.0
-"""How long a commit that needs more room waits for held moments to end by themselves."""
+"""Seconds that a commit which must grow the tables waits for pinned snapshots to be released."""
 
 
 class CollectionStore:
     """The files of one collection. Any thread may read; writers take turns.
 
-    What has descriptors is opened when it is needed, and closed again while it is idle as
-    `open_files` says; the state and what it shows of the vectors stays.
+    Descriptors are opened on demand and closed while idle, as `open_files` decides; the state and
+    its maps of vectors stay.
 
-    LMDB is the truth. A state is filed under the number of the transaction that made it before that
-    transaction commits, so a reader finds the state that belongs to what its own transaction sees.
+    LMDB is the source of truth. A state is filed under the number of its transaction before that
+    transaction commits, so a reader finds the state that matches its own transaction.
     """
 
     def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
@@ -99,7 +99,7 @@ class CollectionStore:
 
     @staticmethod
     def create(path: Path, config: CollectionConfig) -> None:
-        """Make an empty store in the directory `path`, all durable that is in there."""
+        """Create an empty store in the directory `path`; its contents are durable on return."""
         slots: dict[str, Slot] = {}
         for number, (name, params) in enumerate(stored_vectors(config), LIVE_SLOT + 1):
             slots[name] = Slot(number)
@@ -122,39 +122,39 @@ class CollectionStore:
 
     @property
     def state(self) -> CollectionState:
-        """The newest state. For reads that need no tables."""
+        """The newest state, for reads that need no tables. Does not block."""
         return self._states.newest
 
     @property
     def indexes(self) -> Indexes:
-        """The indexes in memory, as new snapshots get them."""
+        """The indexes in memory that new snapshots get."""
         return self._indexes.current
 
     def read(self) -> SnapshotRead:
-        """A context in which one thread reads one snapshot. Must not be nested in a thread."""
+        """A context in which a thread reads one snapshot. Must not be nested."""
         return SnapshotRead(self._access, self._states, self._indexes)
 
     def pin(self) -> PinnedSnapshot:
-        """The snapshot now, for as long as its reader wants it. Raises GateClosed after `close`.
+        """Pin the current snapshot until its reader releases it. Raises LatchClosed after `close`.
 
-        It is lost, and its reads raise SnapshotLost, when the tables must grow and it has not been
-        ended after PATIENCE_S.
+        If the tables must grow and it is not released within PATIENCE_S, it is ended and its reads
+        raise SnapshotLost.
         """
         reading = self.read()
         with reading as snapshot:
             return self._access.pinned.pin(snapshot, reading.take_transaction())
 
     def commit(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
-        """Carry out batches of commands in one transaction.
+        """Execute batches of commands in one transaction.
 
-        Answers for each batch what `WriteBatch.apply` does: a batch ends with its first error. What
-        breaks is told as `commit_group` says. Raises GateClosed after `close`.
+        Returns the result of `WriteBatch.apply` for each batch: a batch ends with its first error.
+        Unexpected errors are handled as in `commit_group`. Raises LatchClosed after `close`.
         """
         with self._access.writing():
             return commit_group(self._commit_together, batches)
 
     def last_counter(self, source: str) -> int | None:
-        """The highest counter of a source of which a batch was applied; None where none was."""
+        """The highest counter of a source whose batch was applied; None if none was."""
         with self._access.writing() as opened, opened.environment.begin() as transaction:
             return OutcomeTable(transaction, opened.tables).last_counter(source)
 
@@ -163,11 +163,11 @@ class CollectionStore:
         change: Callable[[CollectionState], Mapping[str, Segments]],
         graphs: Graphs = NO_GRAPHS,
     ) -> None:
-        """Replace the segments of the vector names that `change` answers with, durably.
+        """Replace the segments of the vector names that `change` returns, durably.
 
-        It is given the newest state, which stays so until the commit. `graphs` are those opened of
-        new segments. Files of segments that are gone are removed; who maps them still reads them.
-        Raises LatchClosed after `close`.
+        `change` gets the newest state, which stays the newest until the commit. `graphs` are the
+        opened graphs of new segments. Files of removed segments are removed; existing maps of them
+        stay valid. Raises LatchClosed after `close`.
         """
         with self._access.writing() as opened:
             before = self.state
@@ -194,28 +194,28 @@ class CollectionStore:
             self._indexes.add_graphs(graphs)
 
     def states_in_use(self) -> list[CollectionState]:
-        """All states that somebody may be reading."""
+        """All states that a reader may use."""
         with self._access.turn:
             return self._states.alive()
 
     def give_back(self, slot: int, first: int, is_free: NDArray[np.bool_]) -> None:
-        """Give back the room of free rows among those from `first` on, which no state may read."""
-        # Its descriptor is closed with the tables, which are open and counted for a reader.
+        """Free the disk space of rows from `first` on that no state uses; see VectorStorage."""
+        # The storage's descriptor is closed along with the tables, which a reader keeps open.
         with self.read():
             storage = self._storages.get(slot)
-            # None: the vector name has been removed.
+            # None: the vector name was dropped.
             if storage is not None:
                 storage.give_back(first, is_free)
 
     def close(self) -> None:
-        """Close all files, after the reads that are under way. Later reads raise GateClosed."""
+        """Close all files after the reads in progress. Later reads raise LatchClosed."""
         with self._access.turn:
             self._end()
 
     def remove(self, path: Path) -> None:
-        """Close as `close` does, and remove the directory while reads under way finish.
+        """Close the store and remove its directory; reads in progress finish.
 
-        `path` is where it lies since it was marked as deleted.
+        `path` is the directory's path since it was marked as deleted.
         """
         with self._access.turn:
             self._access.latch.close()
@@ -223,7 +223,7 @@ class CollectionStore:
                 remove_directory(path)
             except OSError:
                 self._end()
-                # That may have been for want of the descriptors which are free now.
+                # It may have failed for lack of descriptors, which are free now.
                 remove_directory(path)
             else:
                 self._end()
@@ -255,13 +255,13 @@ class CollectionStore:
         return outcomes
 
     def _take_storages(self, batch: WriteBatch, before: CollectionState) -> None:
-        """Have the storages as they are after a commit, and remove those that it dropped."""
+        """Take over the storages of a committed batch, and remove those that it dropped."""
         if batch.storages.keys() == self._storages.keys() and not batch.dropped:
             return
         gone = {slot: batch.storages.pop(slot) for slot in batch.dropped}
         self._storages = batch.storages
         self._access.take(len(self._storages))
-        # What cannot be removed now is when the store is opened the next time.
+        # Files that cannot be removed now are removed when the store is opened next.
         with suppress(OSError):
             for slot, storage in gone.items():
                 storage.close()
@@ -270,18 +270,18 @@ class CollectionStore:
                 (self._path / name).unlink(missing_ok=True)
 
     def _publish(self, write: Callable[[Transaction], CollectionState | None]) -> None:
-        """Commit what `write` does, and let readers see the state it returns; neither for None."""
+        """Commit the writes of `write`, and publish the state it returns; no commit for None."""
         self._access.open_files.retried(lambda: self._publish_growing(write))
 
     def _publish_growing(self, write: Callable[[Transaction], CollectionState | None]) -> None:
-        """The same, in a map that grows as far as it takes."""
+        """The same; grows the map of the tables as needed."""
         while True:
             try:
                 with storage_errors(self._path):
                     self._publish_once(write)
                 return
             except lmdb.MapFullError:
-                # Before the latch is held, so that other reads go on meanwhile.
+                # Before taking the latch, so that other reads continue meanwhile.
                 self._access.pinned.wait(PATIENCE_S)
                 with self._access.latch.held():
                     self._access.pinned.end_all(SnapshotLost)
@@ -344,19 +344,19 @@ class CollectionStore:
         self._indexes.keep_graphs({segment.uuid for own in segments for segment in own})
 
     def _let_go(self) -> None:
-        """Close what has descriptors beside the tables. Nobody uses it."""
+        """Close the descriptors of the storages, which are not in use."""
         for storage in self._storages.values():
             storage.let_go()
 
     def _end(self) -> None:
-        """Close everything for good, and let go of what the state shows. By who has the turn."""
+        """Close everything and release the maps of the state. The caller holds `turn`."""
         self._access.end()
         self._states.release()
         self._indexes.release()
         self._close_storages()
 
     def _abandon(self) -> None:
-        """Close what has been opened of a store that cannot be."""
+        """Close the files of a store that failed to open."""
         self._access.end()
         self._close_storages()
 
@@ -366,7 +366,7 @@ class CollectionStore:
 
 
 class SnapshotRead:
-    """The time in which a thread reads one snapshot of a collection."""
+    """A context manager: one thread reads one snapshot of a collection."""
 
     def __init__(
         self, access: TableAccess, states: PublishedStates, indexes: IndexRegistry
@@ -386,14 +386,14 @@ class SnapshotRead:
                     self._transaction = transaction
                     self._reader = TableReader(transaction, opened.tables)
                     return Snapshot(state, self._reader, self._indexes.current)
-                # Two commits came between the lines above, and the state is gone by now.
+                # Two commits happened since the transaction began, so its state is not filed.
                 transaction.abort()
         except BaseException:
             self._access.leave()
             raise
 
     def take_transaction(self) -> Transaction:
-        """The transaction, which now outlives the context and is the caller's to end."""
+        """Transfer the transaction to the caller, who must end it."""
         transaction, self._transaction = self._transaction, None
         assert transaction is not None
         return transaction
@@ -408,7 +408,7 @@ class SnapshotRead:
             transaction, self._transaction = self._transaction, None
             if transaction is not None:
                 transaction.abort()
-                # An error keeps what its frames hold, and there are few transactions.
+                # A traceback may keep the reader alive, and reader slots are limited.
                 self._reader.release()
         finally:
             self._access.leave()

@@ -1,4 +1,4 @@
-"""Group commit: batches of commands in one transaction, or apart where something breaks."""
+"""Group commit: batches of commands in one transaction, or one by one after an error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..model.commands import Command, CommandBatch, Outcome
 from ..model.errors import StorageFull, as_value
 
 Commit = Callable[[Sequence[CommandBatch]], list[list[Outcome]]]
-"""Carries out batches in one transaction; raises what breaks, and then nothing has changed."""
+"""Executes batches in one transaction; if it raises, nothing has changed."""
 
 
 def commit_group(commit: Commit, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
-    """The outcomes of batches that are committed together.
+    """Commit batches together, and return their outcomes.
 
-    When something unexpected breaks, each command is committed by itself, or each batch that has an
-    origin, so that only the batch that breaks fails, and those of the same source after it.
+    After an unexpected error, each command is committed on its own, or each batch that has an
+    origin, so that only the batch with the error fails, and later ones of the same source.
     """
     try:
         return commit(batches)

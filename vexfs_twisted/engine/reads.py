@@ -1,4 +1,4 @@
-"""The reads of a collection: which function answers which request."""
+"""The table of reads: the function that answers each kind of request."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ R = TypeVar("R")
 
 
 class Source(Protocol):
-    """What a read is answered from: a collection, as its reads see it."""
+    """The part of a collection that reads use."""
 
     @property
     def accelerator(self) -> SearchAccelerator | None:
-        """What is asked before the engine for the nearest rows of all."""
+        """The accelerator that unfiltered searches try first, or None."""
 
     @property
     def path(self) -> Path:
@@ -39,7 +39,7 @@ class Source(Protocol):
 
     @property
     def state(self) -> CollectionState:
-        """The newest state, from memory at once."""
+        """The newest state. Does not block."""
 
     @property
     def indexes(self) -> Indexes:
@@ -47,7 +47,7 @@ class Source(Protocol):
 
     @property
     def journal(self) -> Journal:
-        """What background work has done and is doing."""
+        """The journal of the optimizer."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """A context with a snapshot of the collection, which opens its files."""
@@ -57,7 +57,7 @@ Function = Callable[[Source, Any], Any]
 
 
 def collection_info(source: Source, _: CollectionInfoRequest) -> CollectionInfo:
-    """The description of the collection now. Opens no file without payload indexes."""
+    """The description of the collection. Opens no file if there are no payload indexes."""
     state = source.state
     schema: dict[str, FieldInfo] = {}
     if state.fields:
@@ -77,28 +77,28 @@ def collection_info(source: Source, _: CollectionInfoRequest) -> CollectionInfo:
 
 
 def optimizations(source: Source, _: OptimizationsRequest) -> Optimizations:
-    """What is done behind reads and writes, what waits, and what has been done."""
+    """The running, queued and completed jobs of the optimizer."""
     return report(source.state, source.indexes.graphs, source.journal, source.path)
 
 
 def query_batch(source: Source, request: QueryBatch) -> list[Sequence[ScoredPoint]]:
-    """The answers to queries, all on one snapshot. Raises the first error among them."""
+    """The results of queries, all on one snapshot. Raises the first error among them."""
     with source.snapshot() as snapshot:
         return list(map(_sound, answer(snapshot, request.queries, source.accelerator)))
 
 
 def query(source: Source, request: Query) -> Sequence[ScoredPoint]:
-    """The answer to a query."""
+    """The result of one query."""
     return query_batch(source, QueryBatch([request]))[0]
 
 
 def retrieve(snapshot: Snapshot, request: Retrieve) -> list[Record]:
-    """The points that exist among ids, in the order asked for, each once."""
+    """The existing points among the ids, in the order requested, without duplicates."""
     return _sound(retrieve_each(snapshot, [request])[0])
 
 
 def _on_snapshot(function: Callable[[Snapshot, R], T]) -> Callable[[Source, R], T]:
-    """A function of a snapshot as one of a source."""
+    """Adapt a function of a snapshot to a function of a source."""
 
     def read(source: Source, request: R) -> T:
         with source.snapshot() as snapshot:
@@ -121,11 +121,11 @@ READS: Mapping[type[ReadRequest[Any]], Function] = {
 
 
 def _sound(answer: T | Exception) -> T:
-    """The answer, if it is not an error to be raised."""
+    """Return the answer, or raise it if it is an error."""
     if isinstance(answer, Exception):
         try:
             raise answer
         finally:
-            # The traceback has this frame.
+            # The traceback refers to this frame: a cycle otherwise.
             del answer
     return answer

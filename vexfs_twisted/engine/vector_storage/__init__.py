@@ -1,1 +1,1 @@
-"""Storages of vectors, one for each vector name: files, and what searches see of them."""
+"""Vector storages, one per vector name: files, and the vector spaces that searches use."""

@@ -1,4 +1,4 @@
-"""Dense vectors in a flat file: the storage of vectors that all have the dimension of the name."""
+"""The storage of dense vectors: a flat file of rows of equal size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..vectors.vector_file import VectorFile
 
 
 class DenseStorage:
-    """See VectorStorage. A vector takes the same number of bytes in every row of the file."""
+    """See VectorStorage. All rows of the file have the same number of bytes."""
 
     def __init__(self, file: VectorFile, space: VectorSpace) -> None:
         self._file = file
@@ -30,7 +30,7 @@ class DenseStorage:
 
     @staticmethod
     def create(directory: Path, params: VectorParams, slot: int) -> None:
-        """Write the file without rows and sync it."""
+        """Create the file, without rows, and sync it."""
         encoding = encoding_of(params.datatype)
         VectorFile.create(_path(directory, slot, encoding), encoding, params.size)
 
@@ -44,7 +44,7 @@ class DenseStorage:
         rows: int,
         segments: Segments,
     ) -> tuple[DenseStorage, VectorSpace]:
-        """The storage and what it holds. Raises UnknownFormat and UnusableDataFolder."""
+        """Open a storage, and return it with its space. Raises UnknownFormat, UnusableDataFolder."""
         encoding = encoding_of(params.datatype)
         path = _path(directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
@@ -118,7 +118,7 @@ class DenseStorage:
         self._file.close()
 
     def _stored(self, vectors: Vectors) -> Stored:
-        # Updates are checked before they are carried out: other kinds do not get here.
+        # Commands are validated before they are executed, so other kinds do not get here.
         assert isinstance(vectors, DenseVectors)
         return to_stored(self._params, vectors.data)
 
@@ -127,7 +127,7 @@ class DenseStorage:
         self._norm_bound = max(self._norm_bound, norm)
         first, span = int(rows[0]), int(rows[-1] - rows[0]) + 1
         if span != len(rows):
-            # One write with zeros in the gaps is cheaper than one for every run of rows.
+            # One write with zeros in the gaps is cheaper than one per run of rows.
             spread = np.zeros((span, data.shape[1]), dtype=data.dtype)
             spread[rows - first] = data
             data = spread

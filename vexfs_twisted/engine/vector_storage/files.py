@@ -1,7 +1,7 @@
-"""The storages of a collection: one for each dense vector name, under the number of its slot.
+"""The storages of a collection: one per dense vector name, named by the number of its slot.
 
-The number of a slot is given out once. A file whose slot no commit knows is left from a creation
-or removal that was cut off, and may go.
+Slot numbers are never reused. A file whose slot is in no commit was left by an interrupted creation
+or removal, and may be removed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _PATTERN = "vectors-*"
 
 
 def stored_vectors(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
-    """The vectors of a collection that have a storage: so far those that are dense."""
+    """The vector names of a collection that have a storage: so far the dense ones."""
     for name, params in config.params.vectors.items():
         if params.multivector_config is None:
             yield name, params
 
 
 def create_storage(directory: Path, params: VectorParams, slot: int) -> None:
-    """Make an empty storage and sync it; its directory entries are left to the caller."""
+    """Create an empty storage and sync its files; the caller syncs the directory."""
     DenseStorage.create(directory, params, slot)
 
 
@@ -42,7 +42,7 @@ def open_storage(
     rows: int,
     segments: Segments,
 ) -> tuple[VectorStorage, VectorSpace]:
-    """A storage that was made there, and what it holds for `rows` rows, `present` or not.
+    """Open an existing storage, and return it with its space of `rows` rows.
 
     Raises UnknownFormat, and UnusableDataFolder for files that are missing or too short.
     """
@@ -52,7 +52,7 @@ def open_storage(
 def add_storage(
     directory: Path, params: VectorParams, slot: int
 ) -> tuple[VectorStorage, VectorSpace]:
-    """Make a storage under a new slot durably, in the place of what was left under its number."""
+    """Create a storage with a new slot durably; replaces files left under its number."""
     remove_storage(directory, slot)
     create_storage(directory, params, slot)
     sync_directory(directory)
@@ -60,13 +60,13 @@ def add_storage(
 
 
 def remove_storage(directory: Path, slot: int) -> None:
-    """Remove the files of a slot; a missing one is no error. Maps of them stay good."""
+    """Remove the files of a slot, if they exist. Existing maps of them stay valid."""
     for file in directory.glob(f"vectors-{slot}.*"):
         file.unlink(missing_ok=True)
 
 
 def remove_stray_storages(directory: Path, slots: Collection[int]) -> None:
-    """Remove the files of slots that are none of `slots`."""
+    """Remove the files of all slots except `slots`."""
     known = {str(slot) for slot in slots}
     for file in directory.glob(_PATTERN):
         if file.name.removeprefix("vectors-").partition(".")[0] not in known:

@@ -1,8 +1,8 @@
-"""The storage of the vectors of one name: what the engine needs of it, whatever their kind.
+"""The interface of vector storages, for vectors of any kind.
 
-A storage keeps one vector a row and knows nothing of points: which rows have a vector that counts
-is in the bitmap of its VectorSpace. Reads go by the space, which is immutable; only the writer and
-the store of the collection hold the storage itself.
+A storage has one vector per row and no notion of points: which rows have a valid vector is in the
+bitmap of its VectorSpace. Reads use the space, which is immutable; only the writer and the store of
+the collection use the storage itself.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from ..vector_index.space import VectorSpace
 
 
 class VectorStorage(Protocol):
-    """The vectors of one name. Used by one writer at a time, except where it says otherwise.
+    """The vectors of one name. Used by one writer at a time, unless stated otherwise.
 
-    Vectors that were written by a commit that failed lie in rows that the next commit overwrites.
+    Vectors written by a failed commit are in rows that the next commit overwrites.
     """
 
     def begin(self, space: VectorSpace) -> None:
-        """Begin a commit after `space`; what a commit that failed had written does not count."""
+        """Begin a commit that follows `space`; discards the writes of a failed commit."""
 
     def append(self, rows: Rows, vectors: Vectors) -> None:
-        """Write vectors as a client gave them, as many as `rows`, at new rows, ascending.
+        """Write vectors, as given by the client, at as many new rows, ascending.
 
-        Not yet synced. Raises OSError.
+        They are not synced yet. Raises OSError.
         """
 
     def rewrite(
@@ -39,36 +39,33 @@ class VectorStorage(Protocol):
         has_vector: NDArray[np.bool_],
         given: tuple[Rows, Vectors] | None,
     ) -> None:
-        """Write at new rows, ascending, the vectors of points that move there from rows `old`.
+        """Write the vectors of points that move from rows `old` to new rows, ascending.
 
-        `has_vector`, shape [n], tells which of the points have one by then. `given` are places
-        among the points and the vectors that go there, the last one where a place occurs twice;
-        the other points keep theirs. Not yet synced. Raises OSError.
+        `has_vector`, shape [n]: which of the points have a vector afterwards. `given` are positions
+        of points and their new vectors, the last one if a position occurs twice; the other points
+        keep their vectors. They are not synced yet. Raises OSError.
         """
 
     def sync(self) -> None:
-        """Wait until all that was written since `begin` is on disk. Raises OSError."""
+        """Block until everything written since `begin` is on disk. Raises OSError."""
 
     def space(self, before: VectorSpace, present: Bitmap, rows: int) -> VectorSpace:
-        """The space after what was written since `begin` to `before`.
+        """The space after the writes since `begin`, which followed `before`.
 
-        By then there are `rows` rows, of which those that are `present` have a vector.
+        It has `rows` rows, of which those in `present` have a vector.
         """
 
     def drop_after(self, rows: int) -> None:
-        """Give back what rows from number `rows` on take of the device; nobody may refer to them.
-
-        Raises OSError.
-        """
+        """Free the disk space of all rows from `rows` on, which must be unused. Raises OSError."""
 
     def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
-        """Give back what free rows take of the device, in any thread; nobody may want them.
+        """Free the disk space of rows that no reader uses. Thread-safe.
 
-        `is_free`, shape [rows], tells of the rows from `first` on.
+        `is_free`, shape [n]: which of the rows from `first` on.
         """
 
     def let_go(self) -> None:
-        """Close the descriptor until it is needed again. Nobody may be writing."""
+        """Close the descriptor until it is needed again. Must not run during a write."""
 
     def close(self) -> None:
-        """Close the storage, not to be used any more; what spaces show of it lives on."""
+        """Close the storage for good; maps in spaces stay valid."""

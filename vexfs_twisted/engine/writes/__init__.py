@@ -1,1 +1,1 @@
-"""Write batches: commands carried out inside one transaction."""
+"""Write batches: commands executed inside one transaction."""

@@ -1,4 +1,4 @@
-"""What payload updates make of a payload."""
+"""Edits of payloads: the functions that payload updates apply to stored JSON."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ...model.updates import (
 
 Payload = dict[str, Any]
 Edit = Callable[[bytes], bytes]
-"""From a stored payload to the one that takes its place, both JSON."""
+"""Maps a stored payload to its replacement, both JSON."""
 
 EMPTY = b"{}"
 
 
 def edit_of(update: PayloadUpdate) -> Edit:
-    """What `update` does to each payload."""
+    """The edit that `update` applies to each payload."""
     if isinstance(update, OverwritePayload):
         payload = update.payload
         return lambda _: payload
@@ -42,7 +42,7 @@ def edit_of(update: PayloadUpdate) -> Edit:
 
 
 def check_depth(update: SetPayload) -> None:
-    """Raise BadInput when the payload lies deeper below its key than JSON is written."""
+    """Raise BadInput if the payload below its key would exceed the depth limit of JSON."""
     nested = orjson.loads(update.payload)
     for _ in update.key.steps if update.key else ():
         nested = [nested]
@@ -53,7 +53,7 @@ def check_depth(update: SetPayload) -> None:
 
 
 def with_merged(payload: Payload, members: Payload) -> Payload:
-    """`payload`, changed in place, with `members` for its own of the same names, less the nulls."""
+    """Merge `members` into `payload` in place; members that are null are left out of the result."""
     for name, member in members.items():
         if member is None:
             payload.pop(name, None)
@@ -63,10 +63,11 @@ def with_merged(payload: Payload, members: Payload) -> Payload:
 
 
 def with_value_at(value: Any, steps: Sequence[Step], members: Payload) -> Any:
-    """`value`, changed in place where it can be, with `members` merged in where `steps` lead.
+    """Merge `members` into the object at `steps` below `value`, in place where possible.
 
-    What is not an object gives way to one where a key or `members` go, and what is not an array to
-    an empty one where `[]` or an index goes. An index out of range changes nothing.
+    A value on the path that is not an object is replaced by one where a key or `members` apply, and
+    one that is not an array by an empty array where `[]` or an index applies. An index out of range
+    is a no-op.
     """
     if not steps:
         return with_merged(value if isinstance(value, dict) else {}, members)
@@ -85,10 +86,10 @@ def with_value_at(value: Any, steps: Sequence[Step], members: Payload) -> Any:
 
 
 def with_removed(payload: Payload, keys: Sequence[PayloadPath]) -> Payload:
-    """`payload`, changed in place, without what `keys` lead to, one after the other.
+    """Remove the values at `keys` from `payload`, in place and in order.
 
-    A key that ends in `[]` empties the array; one that ends in an index changes nothing, since a
-    repetition of it would take away another element.
+    A key that ends in `[]` empties the array. One that ends in an index is a no-op, as repeating
+    the update would remove another element.
     """
     for key in keys:
         _remove(payload, key.steps)

@@ -1,4 +1,4 @@
-"""Updates that change points where they are: their payloads, or which vectors they have.
+"""Updates in place: of payloads, and deletion of vectors.
 
 The points keep their rows, so no vector is written.
 """
@@ -14,7 +14,7 @@ from .point_batch import PointBatch
 
 
 def edit_payloads(points: PointBatch, update: PayloadUpdate, operation: int) -> None:
-    """Change payloads. Raises NotFound when one of the points named is missing."""
+    """Update payloads. Raises NotFound if a point given by its id is missing."""
     edit = edit_of(update)
     rows = points.chosen(update.ids, update.filter)
     points.rewrite(rows, lambda value: with_payload(value, operation, edit(payload_of(value))))
@@ -22,7 +22,7 @@ def edit_payloads(points: PointBatch, update: PayloadUpdate, operation: int) -> 
 
 
 def delete_vectors(points: PointBatch, update: DeleteVectors, operation: int) -> None:
-    """Take vectors away. Raises NotFound when one of the points named is missing."""
+    """Delete vectors of points. Raises NotFound if a point given by its id is missing."""
     rows = points.chosen(update.ids, update.filter)
     if update.ids is not None and update.filter is not None:
         rows = np.union1d(rows, points.select(update.filter))
@@ -30,5 +30,5 @@ def delete_vectors(points: PointBatch, update: DeleteVectors, operation: int) ->
         if name in points.spaces:
             points.spaces[name].present.discard(rows)
     points.rewrite(rows, lambda value: with_payload(value, operation, payload_of(value)))
-    # The payload is as it was, but the version is not.
+    # The payload stays the same, but the version changes.
     points.touch(operation, rows)

@@ -1,4 +1,4 @@
-"""The points of a collection while a group of updates is being written."""
+"""The points of a collection during a write batch."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from ..vector_storage.storage import VectorStorage
 from .vector_batch import VectorBatch
 
 Found = Sequence[tuple[bytes, bytes]]
-"""Points that exist: the key of the id and the key of the row of each."""
+"""Existing points: the id key and the row key of each."""
 
 _BATCH = 4096
 
 
 class PointBatch:
-    """The next moment of the points and their vectors. Used by the one writer alone."""
+    """The next state of the points and their vectors. Used by the writer only."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class PointBatch:
         }
 
     def find_all(self, ids: Sequence[PointId]) -> Found:
-        """The points of distinct `ids`, in their order. Raises NotFound when one is missing."""
+        """The points with distinct `ids`, in their order. Raises NotFound if one is missing."""
         keys = encode_ids(ids)
         found = self.reader.find(keys)
         if len(found) < len(keys):
@@ -65,9 +65,9 @@ class PointBatch:
         return found
 
     def chosen(self, ids: Sequence[PointId] | None, filter_: Filter | None) -> Rows:
-        """The rows, ascending, of the points `ids` or, where it is None, of those that pass.
+        """The rows, ascending, of the points `ids` or, if that is None, of those that pass `filter_`.
 
-        Raises NotFound when one of `ids` is missing.
+        Raises NotFound if one of `ids` is missing.
         """
         if ids is not None:
             found = self.find_all(list(dict.fromkeys(ids)))
@@ -85,14 +85,14 @@ class PointBatch:
         return RowFilter(filter_, self._snapshot()).mask(rows)
 
     def append(self, version: int, keys: Sequence[bytes], payloads: Sequence[bytes]) -> Rows:
-        """Give the points of distinct `keys` new rows, without vectors yet, and return those.
+        """Write points with distinct id keys at new rows, without vectors, and return the rows.
 
-        Rows that they had are left to `drop_rows`.
+        Their earlier rows, if any, are not deleted: see `drop_rows`.
         """
         rows = np.arange(self.next_row, self.next_row + len(keys))
         row_keys = encode_rows(rows)
         with self._transaction.cursor(self._tables.points) as cursor:
-            # In the order of keys, neighbours share pages of the tree.
+            # Sorted keys share pages of the B-tree.
             cursor.putmulti(sorted(zip(keys, row_keys, strict=True)))
         values = encode_values(version, keys, payloads)
         with self._transaction.cursor(self._tables.rows) as cursor:
@@ -102,7 +102,7 @@ class PointBatch:
         return rows
 
     def rewrite(self, rows: Rows, change: Callable[[bytes], bytes]) -> None:
-        """Put in the place of the values of live `rows` what `change` makes of them."""
+        """Replace the value of each of the live `rows` by `change(value)`."""
         for start in range(0, len(rows), _BATCH):
             row_keys = encode_rows(rows[start : start + _BATCH])
             values = map(change, self.reader.values_at(row_keys))
@@ -110,7 +110,7 @@ class PointBatch:
                 cursor.putmulti(zip(row_keys, values, strict=True))
 
     def drop_rows(self, found: Found) -> None:
-        """Drop the rows of the points `found`, but not the points."""
+        """Delete the rows of the points `found`, but not their id keys."""
         if not found:
             return
         for _, row_key in found:
@@ -121,16 +121,16 @@ class PointBatch:
             space.present.discard(rows)
 
     def delete(self, ids: Sequence[PointId]) -> None:
-        """Remove those of the points `ids` that exist."""
+        """Delete those of the points `ids` that exist."""
         self._delete(self.reader.find(encode_ids(list(dict.fromkeys(ids)))))
 
     def delete_rows(self, rows: Rows) -> None:
-        """Remove the points of live `rows`."""
+        """Delete the points at live `rows`."""
         keys = map(key_of, self.reader.values(rows))
         self._delete(list(zip(keys, encode_rows(rows), strict=True)))
 
     def clear(self) -> None:
-        """Remove all points."""
+        """Delete all points."""
         self._transaction.drop(self._tables.points, delete=False)
         self._transaction.drop(self._tables.rows, delete=False)
         self._live.clear()
@@ -138,24 +138,24 @@ class PointBatch:
             space.present.clear()
 
     def touch(self, operation: int, rows: Rows) -> None:
-        """Note that `operation` has changed the payloads of `rows`, distinct and in any order."""
+        """Log that `operation` changed the payloads of `rows`, distinct and in any order."""
         if len(rows):
             self._payload_changes = self._payload_changes.extended(
                 PayloadChange(operation, np.sort(rows))
             )
 
     def add_space(self, name: str, space: VectorSpace, storage: VectorStorage) -> None:
-        """Have vectors of a new name, of which no point has one."""
+        """Add a new vector name, of which no point has a vector."""
         self.spaces[name] = VectorBatch(space, storage)
 
     def drop_space(self, name: str) -> int:
-        """Drop the vectors of a name; the slot that they had."""
+        """Drop the vectors of a name, and return their slot."""
         slot = self.spaces.pop(name).slot
         drop_bitmap(self._transaction, self._tables, slot)
         return slot
 
     def finish(self) -> None:
-        """Sync the vectors, and write the bitmaps and the log of payload changes."""
+        """Sync the vectors, and write the bitmaps and the payload changelog."""
         write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
         write_payload_changes(
             self._transaction, self._tables, self._state.payload_changes, self._payload_changes
@@ -165,7 +165,7 @@ class PointBatch:
             space.sync()
 
     def freeze(self) -> CollectionState:
-        """The state with the points as they are by now, good until they change again."""
+        """The state with the points as of now; invalid once they change again."""
         rows = self.next_row
         return attrs.evolve(
             self._state,

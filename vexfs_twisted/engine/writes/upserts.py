@@ -1,4 +1,4 @@
-"""Updates that give points new rows, for the vectors they come with."""
+"""Updates that write vectors, and so move their points to new rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .point_batch import Found, PointBatch
 
 
 def upsert(points: PointBatch, update: Upsert, operation: int) -> None:
-    """Write whole points."""
+    """Insert or replace points."""
     keys = encode_ids(update.ids)
     payloads: Sequence[bytes] = update.payloads
     kept = _last_of_each(keys)
@@ -37,7 +37,7 @@ def upsert(points: PointBatch, update: Upsert, operation: int) -> None:
 
 
 def update_vectors(points: PointBatch, update: UpdateVectors, operation: int) -> None:
-    """Replace vectors of points. Raises NotFound when one of the points is missing."""
+    """Replace vectors of points. Raises NotFound if one of the points is missing."""
     numbers = {point_id: number for number, point_id in enumerate(dict.fromkeys(update.ids))}
     found = points.find_all(list(numbers))
     targets = np.array([numbers[point_id] for point_id in update.ids], dtype=np.int64)
@@ -55,9 +55,9 @@ def _move(
     targets: Rows,
     operation: int,
 ) -> None:
-    """Give the points `found` new rows, with what they have except for the new `vectors`.
+    """Move the points `found` to new rows, with their contents except for the new `vectors`.
 
-    `targets` says for each point of the request which of `found` it is; -1 is none of them.
+    `targets` has for each point of the request its position in `found`, -1 for none.
     """
     old = rows_of_entries(found)
     payloads = list(map(payload_of, points.reader.values(old)))
@@ -75,7 +75,7 @@ def _permitted(
     found: Found,
     kept: Sequence[int] | None,
 ) -> tuple[Found, Sequence[int]]:
-    """Those of the points `found`, and of the places `kept`, that the conditions let write."""
+    """Those of the points `found`, and of the positions `kept`, that the conditions permit."""
     existing = {key for key, _ in found}
     replaceable: Found = found
     if update.mode is UpdateMode.INSERT_ONLY:
@@ -91,15 +91,15 @@ def _permitted(
 
 
 def _last_of_each(keys: Sequence[bytes]) -> Sequence[int] | None:
-    """The ascending positions of the last of equal keys; None when all differ."""
+    """The ascending positions of the last of equal keys; None if all differ."""
     last = dict(zip(keys, range(len(keys)), strict=True))
     return None if len(last) == len(keys) else sorted(last.values())
 
 
 def _assigned(column: VectorColumn, targets: Rows) -> tuple[Rows, Vectors]:
-    """The targets of the vectors of a column, and those vectors.
+    """The target rows of the vectors of a column, and those vectors.
 
-    `targets` holds one number a point of the request; the vectors of points with -1 are left out.
+    `targets` has one row per point of the request; vectors of points with -1 are left out.
     """
     assigned = targets if column.positions is None else targets[column.positions]
     chosen = assigned >= 0

@@ -1,4 +1,4 @@
-"""The vectors of one name while a group of updates is being written."""
+"""The vectors of one name during a write batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..vector_storage.storage import VectorStorage
 
 
 class VectorBatch:
-    """The next moment of a vector space. Used by the one writer alone."""
+    """The next state of a vector space. Used by the writer only."""
 
     def __init__(self, space: VectorSpace, storage: VectorStorage) -> None:
         self._space = space
@@ -19,15 +19,15 @@ class VectorBatch:
         storage.begin(space)
 
     def write(self, rows: Rows, vectors: Vectors) -> None:
-        """Write the vectors of new `rows`, ascending, as a client gave them."""
+        """Write the vectors of new `rows`, ascending, as given by the client."""
         self._storage.append(rows, vectors)
         self.present.add(rows)
 
     def rewrite(self, old: Rows, new: Rows, given: tuple[Rows, Vectors] | None) -> None:
         """Write the vectors of the points that move from rows `old` to the ascending rows `new`.
 
-        `given` are places among the points and the vectors that go there, the last one where a
-        place occurs twice; the other points keep what they have.
+        `given` are positions of points and their new vectors, the last one if a position occurs
+        twice; the other points keep their vectors.
         """
         has_vector = self.present.has(old)
         if given is not None:
@@ -36,9 +36,9 @@ class VectorBatch:
         self.present.add(new[has_vector])
 
     def sync(self) -> None:
-        """Wait until what was written is on disk."""
+        """Block until the vectors written are on disk."""
         self._storage.sync()
 
     def freeze(self, rows: int) -> VectorSpace:
-        """The space after the changes, by which there are `rows` rows, with the vector or not."""
+        """The space after the changes, when there are `rows` rows, with or without the vector."""
         return self._storage.space(self._space, self.present.freeze(rows), rows)

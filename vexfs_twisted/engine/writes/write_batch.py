@@ -1,4 +1,4 @@
-"""The writing of one group of commands inside one LMDB transaction."""
+"""Executes one group of commands inside one LMDB transaction."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ from .upserts import update_vectors, upsert
 
 
 class WriteBatch:
-    """The next moment of a collection while it is being written. Used by the one writer alone.
+    """The next state of a collection while it is being written. Used by the writer only.
 
-    Dropped when the transaction aborts: vectors written by then lie in rows that nothing refers to
-    and that the next draft overwrites, and `abandon` removes the files of new vector names.
-    `storages` are those by slot as they are after it, `dropped` the slots that are no more.
+    It is discarded when the transaction aborts: vectors written by then are in rows that nothing
+    refers to and that the next batch overwrites, and `abandon` removes the files of new vector
+    names. `storages` are the storages by slot after the batch, `dropped` the slots removed by it.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class WriteBatch:
         self._has_recorded = False
 
     def apply(self, batch: CommandBatch) -> list[Outcome]:
-        """Carry out commands in order up to the first that is refused.
+        """Execute commands in order up to the first that is refused.
 
-        Answers for each its outcome, and at the end the error of the one refused, of which nothing
-        has taken effect. Answers what is recorded for a batch that was applied before. Raises what
-        is no refusal, and so keeps a batch with an origin from having an outcome to be recorded.
+        Returns the outcome of each, the last one the error of the refused command, which has had no
+        effect. Returns the recorded outcomes of a batch that was applied before. Any other error is
+        raised, so that no outcome is recorded for a batch with an origin.
         """
         origin = batch.origin
         if origin is None:
@@ -99,9 +99,9 @@ class WriteBatch:
         return outcomes
 
     def finish(self) -> CollectionState | None:
-        """Sync the vectors, write all that is left, and return the state of the result.
+        """Sync the vectors, write all pending tables, and return the resulting state.
 
-        None where nothing was applied, and nothing is to be committed.
+        None if nothing was applied and there is nothing to commit.
         """
         if self._last_command == self._state.last_command and not self._has_recorded:
             return None
@@ -125,7 +125,7 @@ class WriteBatch:
         return state
 
     def abandon(self) -> None:
-        """Remove what only a commit would have made part of the collection."""
+        """Remove the files of vector names that the batch has added."""
         known = {space.slot for space in self._state.spaces.values()}
         for slot in self.storages.keys() - known:
             self.storages[slot].close()
@@ -147,7 +147,7 @@ class WriteBatch:
         return outcomes
 
     def _check(self, update: Update) -> None:
-        """Raise a DomainError unless an update fits what the collection is by now."""
+        """Raise a DomainError unless the update is valid for the current configuration."""
         params = self._config.params
         check_update(update, params)
         if isinstance(update, Upsert | UpdateVectors):
@@ -194,7 +194,7 @@ class WriteBatch:
             self._points.delete_rows(self._points.select(update.filter))
 
     def _reconfigure(self, config: CollectionConfig) -> None:
-        """Take a configuration that has other vector names, and add or drop their vectors."""
+        """Apply a configuration with other vector names; adds and drops their storages."""
         wanted = dict(stored_vectors(config))
         added = wanted.keys() - self._points.spaces.keys()
         if self._next_slot + len(added) > MOST_SLOTS:
@@ -211,7 +211,7 @@ class WriteBatch:
 
 
 def _with_config(state: CollectionState, config: CollectionConfig) -> CollectionState:
-    """The state with another configuration of the vector names that it has."""
+    """The state with another configuration, of the same vector names."""
     spaces = {
         name: attrs.evolve(space, params=config.params.vectors[name])
         for name, space in state.spaces.items()
