@@ -44,7 +44,7 @@ class DenseStorage:
         rows: int,
         segments: Segments,
     ) -> tuple[DenseStorage, VectorSpace]:
-        """Open a storage, and return it with its space. Raises UnknownFormat, UnusableDataFolder."""
+        """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         encoding = encoding_of(params.datatype)
         path = _path(directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
