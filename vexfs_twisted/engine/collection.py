@@ -44,14 +44,12 @@ from .storage.open_files import OpenFiles
 
 
 class Collection:
-    """An open collection. Reads run in any number of threads while one writes.
+    """An open collection. Thread-safe: any number of threads read while one writes.
 
-    A read sees one snapshot, from its start to its end. Every method that does not say otherwise
-    blocks on the disk, and raises NotFound once the collection has been deleted and Unavailable
-    once it has been closed.
+    A read uses one snapshot from start to end. Methods block on the disk unless stated otherwise,
+    and raise NotFound once the collection is deleted and Unavailable once it is closed.
 
-    The accelerator that `accelerators` has of its directory, if any, is asked before the engine for
-    the nearest rows of all.
+    Unfiltered searches try the accelerator registered for its directory, if any, before the engine.
     """
 
     def __init__(
@@ -78,7 +76,7 @@ class Collection:
     ) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError.
 
-        Its files are among the `open_files`, and its accelerator among the `accelerators`.
+        Its files count towards `open_files`; its accelerator is looked up in `accelerators`.
         """
         store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
@@ -87,16 +85,16 @@ class Collection:
 
     @property
     def config(self) -> CollectionConfig:
-        """The configuration now, from memory at once."""
+        """The current configuration. Does not block."""
         return self._store.state.config
 
     @property
     def state(self) -> CollectionState:
-        """The newest state, from memory at once; its arrays stay good for as long as it is held."""
+        """The newest state. Does not block. Its arrays stay valid while it is referenced."""
         return self._store.state
 
     def vectors(self) -> dict[str, VectorView]:
-        """The vectors of each name as of the newest state, from memory at once."""
+        """The vectors of each name as of the newest state. Does not block."""
         state = self._store.state
         return {name: view_of(state, name) for name in state.spaces}
 
@@ -107,12 +105,12 @@ class Collection:
 
     @property
     def directory(self) -> str:
-        """The name of its directory, which no other collection ever has."""
+        """The name of its directory, unique over all collections ever created."""
         return self._store.path.name
 
     @property
     def accelerator(self) -> SearchAccelerator | None:
-        """What is asked before the engine for the nearest rows of all, if there is something."""
+        """The accelerator that unfiltered searches try first, or None."""
         return self._accelerators.get(self.directory)
 
     @property
@@ -122,43 +120,42 @@ class Collection:
 
     @property
     def journal(self) -> Journal:
-        """What background work has done and is doing, from memory at once."""
+        """The journal of the optimizer. Does not block."""
         return self._optimizer.journal
 
     @property
     def last_command(self) -> int:
-        """The number of the last command applied, from 1; from memory at once.
+        """The number of the last command applied, from 1. Does not block.
 
-        It counts commands carried out, and refused ones of batches that came with an origin.
+        Counts executed commands, and refused ones of batches with an origin.
         """
         return self._store.state.last_command
 
     def last_counter(self, source: str) -> int | None:
-        """The counter of the last batch that was applied of a source; None where none was."""
+        """The counter of the last applied batch of a source; None if there is none."""
         with self._errors():
             return self._store.last_counter(source)
 
     def apply(self, commands: Sequence[Command]) -> list[Outcome]:
-        """Carry out commands in order, in one durable commit.
+        """Execute commands in order, in one durable commit.
 
-        Answers for each its outcome: an operation id, or what kept it from taking effect, which is
-        a DomainError that the client caused, or whatever broke. The others take effect all the
-        same.
+        Returns the outcome of each: an operation id, or the error that kept it from taking effect:
+        a DomainError caused by the client, or an unexpected error. The other commands take effect
+        regardless.
         """
         batches = [CommandBatch([command]) for command in commands]
         return [outcome for (outcome,) in self.apply_each(batches)]
 
     def apply_each(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
-        """Carry out batches of commands in order, in one durable commit.
+        """Execute batches of commands in order, in one durable commit.
 
-        A batch ends with its first error, which keeps what comes after it in the batch from being
-        tried; nothing of the command that failed takes effect. Answers for each batch the outcomes
-        of its commands and, where it has failed, the error last.
+        A batch ends with its first error: the failed command has no effect, and the commands after
+        it are not executed. Returns for each batch the outcomes of its commands, the error last.
 
-        A batch with an origin that was applied before is answered with the outcomes recorded then,
-        or with AlreadyApplied where they are not kept any more, and changes nothing. Its refusals
-        are recorded too. Any other error leaves it unapplied: the source is to submit it again
-        before those that follow it, none of which is applied in the same call.
+        For a batch with an origin that was applied before, returns the recorded outcomes, or
+        AlreadyApplied if they are no longer kept; nothing changes. Refusals are recorded too. Any
+        other error leaves the batch unapplied: the source must submit it again before later ones,
+        none of which is applied in the same call.
         """
         commands = [command for batch in batches for command in batch.commands]
         if any(isinstance(command, UpdateCollection) for command in commands):
@@ -171,30 +168,30 @@ class Collection:
         return done
 
     def read(self, request: ReadRequest[Answer]) -> Answer:
-        """The answer to a request, all on one snapshot. Raises DomainError as its kind says."""
+        """The answer to a request, on one snapshot. Raises the DomainErrors of its kind."""
         answer: Answer = READS[type(request)](self, request)
         return answer
 
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
-        """The answer to each request or its own error, all on one snapshot."""
+        """The answer or error of each request, all on one snapshot."""
         with self.snapshot() as snapshot:
             return retrieve_each(snapshot, requests)
 
     def query_each(
         self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
     ) -> list[Sequence[ScoredPoint] | Exception]:
-        """The answer to each query or its own error, all on one snapshot.
+        """The answer or error of each query, all on one snapshot.
 
-        For queries of several clients that are put together: one bad query fails alone, and so
-        does one that its bounds stop.
+        For coalesced queries of several clients: an invalid query, or one stopped by its bounds,
+        does not affect the others.
         """
         with self.snapshot() as snapshot:
             return answer(snapshot, queries, self.accelerator, bounds)
 
     def open_cursor(self, request: PointsRequest[Any, P]) -> Cursor[P]:
-        """A cursor over what `read` answers. A query is ranked before this returns.
+        """A cursor over the points that `read` would return. A query is ranked before it returns.
 
-        The limit of a scroll is that of all that is read through the cursor.
+        The limit of a scroll applies to all points read through the cursor.
         """
         with self._errors():
             pinned = self._store.pin()
@@ -209,20 +206,20 @@ class Collection:
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """A context with a snapshot, which reads in this thread are answered from."""
+        """A context with a snapshot for reads in this thread."""
         with self._errors(), self._store.read() as snapshot:
             yield snapshot
 
     def is_optimizer_due(self) -> bool:
-        """Whether there is enough for `optimize` to do. Answers from memory at once."""
+        """Whether there is work for `optimize`. Does not block."""
         return self.optimizer_due_in() == 0
 
     def optimize(self, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Do all that is due of what makes reads and the next opening faster.
+        """Do all due background work: checkpoints of columns, and jobs of the optimizer.
 
-        No answer changes by it but in how near approximate search comes. Reads and writes go on
-        meanwhile. Ends early when `should_stop`, asked about every 0.15 seconds, says so. Raises
-        what goes wrong, such as OSError when files cannot be written.
+        Answers do not change, except for the recall of approximate search. Reads and writes
+        continue meanwhile. Stops early when `should_stop`, called about every 0.15 seconds, returns
+        true. Raises the error of the work, such as OSError if files cannot be written.
         """
         if self.is_checkpoint_due():
             self.checkpoint()
@@ -230,11 +227,11 @@ class Collection:
             self._optimizer.work(should_stop)
 
     def optimizer_due_in(self) -> float | None:
-        """In how many seconds something will be due as things are; None for never. At once."""
+        """Seconds until work may be due if nothing changes; None for never. Does not block."""
         return 0.0 if self.is_checkpoint_due() else self._optimizer.due_in()
 
     def optimizer_step(self) -> None:
-        """Do one of the things that `optimize` does, the most urgent."""
+        """Do the most urgent part of the work of `optimize`."""
         if self.is_checkpoint_due():
             self.checkpoint()
             return
@@ -246,7 +243,7 @@ class Collection:
         self._optimizer.stop()
 
     def is_checkpoint_due(self) -> bool:
-        """Whether `checkpoint` is worth it. Answers from memory at once."""
+        """Whether enough has changed for a checkpoint. Does not block."""
         return not self._is_removed and self._checkpoints.is_due(self._store.state)
 
     def checkpoint(self) -> None:
@@ -258,12 +255,12 @@ class Collection:
             self._checkpoints.save(self.snapshot)
 
     def close(self) -> None:
-        """Close the files, after the reads and writes that are under way. Optimizer is given up."""
+        """Close the files after the reads and writes in progress. Aborts the optimizer."""
         self._optimizer.halt()
         try:
-            # Where there is no room for them, the next start reads more payloads.
+            # If the columns cannot be saved, the next start reads more payloads.
             with suppress(OSError, lmdb.Error, DomainError):
-                # Else tables that are closed would be opened for nothing.
+                # Otherwise closed tables would be opened for nothing.
                 if not self._checkpoints.is_current(self._store.state):
                     self._checkpoints.save(self.snapshot)
         finally:
@@ -271,19 +268,19 @@ class Collection:
             self._store.close()
 
     def retire(self) -> None:
-        """Write nothing behind reads and writes any more: the collection is to be deleted."""
+        """Stop all background writes, because the collection is to be deleted."""
         self._is_removed = True
         self._checkpoints.close()
         self._optimizer.halt()
 
     def renewed(self) -> Collection:
-        """The collection after `retire`, where it is not to be deleted after all. Opens nothing."""
+        """The collection after `retire`, if it is not deleted after all. Opens no files."""
         checkpoints = Checkpoints(self._store.path)
         checkpoints.load(self._store.state, self._store.indexes.columns)
         return Collection(self.name, self._store, checkpoints, self._accelerators)
 
     def remove(self, path: Path) -> None:
-        """Remove the files, which lie in the directory `path` by now; reads under way finish."""
+        """Remove the files, which are in the directory `path` by now; reads in progress finish."""
         self.retire()
         self._store.remove(path)
 
@@ -298,12 +295,12 @@ class Collection:
         return done
 
     def _of_removed(self, outcome: Outcome) -> Outcome:
-        """What became of an update while the collection was being removed."""
+        """The outcome of an update during the removal of the collection."""
         is_gone = isinstance(outcome, OSError | lmdb.Error)
         return unknown_collection(self.name) if is_gone else outcome
 
     def _build_indexes(self) -> None:
-        """Make all declared indexes, which further ones are then made from."""
+        """Build the columns of all declared indexes."""
         with self.snapshot() as snapshot:
             build_fields(snapshot)
 
@@ -322,7 +319,7 @@ class Collection:
         except lmdb.ReadersFullError:
             raise TooMany("as many reads of the collection are held as there may be") from None
         except (OSError, lmdb.Error):
-            # Tables are opened where they lay, and they lie elsewhere once they are to be removed.
+            # Tables are opened by their path, which changes when the collection is deleted.
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise

@@ -1,1 +1,1 @@
-"""Encodings of vectors, and the files they lie in."""
+"""Encodings of vectors, and flat files of them."""

@@ -1,8 +1,8 @@
-"""What happens to a vector between the client, the file and a comparison.
+"""Conversions of vectors between the forms of clients, files and comparisons.
 
-Cosine keeps vectors of length one, so that comparing is multiplying. In whole numbers that would
-leave nothing: those are kept as given, and made of length one when they are compared. A query is
-put through what the stored vectors went through, as far as it rounds each component by itself.
+Cosine vectors are stored with length one, so that their score is an inner product. As integers they
+would be all zeros, so with datatype uint8 they are stored as given and normalised when compared. A
+query is rounded like stored vectors, where the encoding rounds each component independently.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from .norms import normalised
 
 
 def to_stored(params: VectorParams, data: Matrix) -> Stored:
-    """Vectors that a client gave, shape [n, dim], as they are stored, [n, width]."""
+    """Encode vectors as given by a client, shape [n, dim], to stored rows, [n, width]."""
     if params.distance is Distance.COSINE and not _is_normalised_late(params):
         data = normalised(data)
     return encoding_of(params.datatype).stored(data)
 
 
 def to_shown(params: VectorParams, rows: Stored) -> Matrix:
-    """Stored rows as they are returned, shape [n, dim]."""
+    """Decode stored rows to the form returned to clients, shape [n, dim]."""
     return encoding_of(params.datatype).floats(rows, params.size)
 
 
 def to_compared(params: VectorParams, rows: Stored) -> Matrix:
-    """Stored rows as they are compared, shape [n, dim]."""
+    """Decode stored rows to the form used for comparison, shape [n, dim]."""
     floats = to_shown(params, rows)
     return normalised(floats) if _is_normalised_late(params) else floats
 
 
 def to_query(params: VectorParams, data: Matrix) -> Matrix:
-    """Queries as clients gave them, shape [q, dim], as they are compared."""
+    """Convert queries as given by clients, shape [q, dim], to the form used for comparison."""
     if params.datatype is not Datatype.TURBO4:
         return to_compared(params, to_stored(params, data))
     return normalised(data) if params.distance is Distance.COSINE else data

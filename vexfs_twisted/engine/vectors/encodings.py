@@ -1,8 +1,7 @@
-"""The forms in which vectors are stored, and the way there and back.
+"""The encodings of stored vectors.
 
-A stored row is a fixed number of items of one numpy type. Reading gives float32 rows that depend on
-nothing but the stored row, so whoever computes with them comes to the same result. All is
-little-endian.
+A stored row is a fixed number of items of one numpy dtype, little-endian. Decoding to float32 is
+deterministic and depends on the stored row only, so all computations agree.
 """
 
 from __future__ import annotations
@@ -17,41 +16,41 @@ from .norms import squared_norms
 
 Matrix = NDArray[np.float32]
 Stored = NDArray[Any]
-"""Rows as they are stored, shape [n, width], of the type of their form."""
+"""Stored rows, shape [n, width], of the dtype of their encoding."""
 
 _LARGEST_HALF = 65504.0
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 class Encoding(Protocol):
-    """One way to store vectors. `number` says it in the head of a file, `suffix` in its name."""
+    """An encoding. `number` identifies it in the header of a file, `suffix` in its name."""
 
     number: int
     suffix: str
     item: np.dtype[Any]
 
     def width(self, dimension: int) -> int:
-        """How many items a row of `dimension` takes."""
+        """The number of items of a row with `dimension` components."""
         ...
 
     def stored(self, data: Matrix) -> Stored:
-        """The finite rows of `data`, shape [n, dim], as they are stored."""
+        """Encode finite rows, shape [n, dim]."""
         ...
 
     def floats(self, rows: Stored, dimension: int) -> Matrix:
-        """What stored rows hold, shape [n, dim], C-contiguous."""
+        """Decode rows, shape [n, dim], C-contiguous."""
         ...
 
 
 class Float32:
-    """Every component as it is given."""
+    """Components as given."""
 
     number = 1
     suffix = "f32"
     item = np.dtype("<f4")
 
     def width(self, dimension: int) -> int:
-        """One item a component."""
+        """One item per component."""
         return dimension
 
     def stored(self, data: Matrix) -> Stored:
@@ -59,30 +58,30 @@ class Float32:
         return data.astype(self.item, copy=False)
 
     def floats(self, rows: Stored, dimension: int) -> Matrix:
-        """The rows themselves, which may be a view."""
+        """The rows themselves, possibly as a view."""
         return rows.astype(np.float32, copy=False)
 
 
 class Float16:
-    """Components rounded to half precision; those that are too large are the largest there is."""
+    """Components rounded to half precision; overflow saturates."""
 
     number = 2
     suffix = "f16"
     item = np.dtype("<f2")
 
     def width(self, dimension: int) -> int:
-        """One item a component."""
+        """One item per component."""
         return dimension
 
     def stored(self, data: Matrix) -> Stored:
-        """The nearest halves."""
+        """Round to the nearest half."""
         return np.clip(data, -_LARGEST_HALF, _LARGEST_HALF).astype(self.item)
 
     def floats(self, rows: Stored, dimension: int) -> Matrix:
         """The same numbers, exactly.
 
-        numpy converts them one by one. Moved to where a float32 has its exponent and fraction, the
-        bits of a half, subnormal or not, are its value short of a power of two.
+        Faster than numpy's conversion: the bits of a half, normal or subnormal, shifted to the
+        exponent and fraction of a float32, are its value times a constant power of two.
         """
         bits = rows.view("<i2").astype(np.int32)
         bits <<= 13
@@ -93,7 +92,7 @@ class Float16:
 
 
 class Uint8:
-    """Components as whole numbers from 0 to 255, cut off towards zero."""
+    """Components as integers from 0 to 255, truncated toward zero and clamped."""
 
     number = 3
     suffix = "u8"
@@ -104,7 +103,7 @@ class Uint8:
         return dimension
 
     def stored(self, data: Matrix) -> Stored:
-        """The whole parts, within bounds."""
+        """Truncate and clamp."""
         return np.clip(data, 0, 255).astype(self.item)
 
     def floats(self, rows: Stored, dimension: int) -> Matrix:
@@ -113,10 +112,10 @@ class Uint8:
 
 
 class Turbo4:
-    """Components in 4 bits: sixteen levels from the least to the greatest of the row.
+    """Components in 4 bits: sixteen levels from the minimum to the maximum of the row.
 
-    A row is the lowest level and the step, two float32, then two components a byte, the first in
-    the lower half. The levels are scaled so that the row keeps its length.
+    A row has the lowest level and the step, two float32, then two components per byte, the first in
+    the lower half. The levels are scaled so that the norm of the row is kept.
     """
 
     number = 4
@@ -127,12 +126,12 @@ class Turbo4:
     _LEVELS = 15
 
     def width(self, dimension: int) -> int:
-        """A head of eight bytes and half a byte a component."""
+        """Eight bytes of header and half a byte per component."""
         return self._HEAD + (dimension + 1) // 2
 
     def stored(self, data: Matrix) -> Stored:
-        """The nearest levels."""
-        # Levels are computed in float32, so neither they nor their distance may come near its end.
+        """Round to the nearest level."""
+        # Levels are computed in float32; neither they nor their differences may overflow.
         data = np.clip(data, -_LARGEST_FLOAT / 4, _LARGEST_FLOAT / 4)
         wide = data.astype(np.float64)
         low = wide.min(axis=1, keepdims=True)
@@ -154,7 +153,7 @@ class Turbo4:
         return rows
 
     def floats(self, rows: Stored, dimension: int) -> Matrix:
-        """The levels."""
+        """The values of the levels."""
         head = np.ascontiguousarray(rows[:, : self._HEAD]).view("<f4")
         pairs = rows[:, self._HEAD :].astype("<u2")
         pairs |= pairs << 4
@@ -174,5 +173,5 @@ _FORMS: dict[Datatype, Encoding] = {
 
 
 def encoding_of(datatype: Datatype | None) -> Encoding:
-    """The form of a data type; that of float32 where none is configured."""
+    """The encoding of a datatype; float32 if none is configured."""
     return _FORMS[datatype or Datatype.FLOAT32]

@@ -1,4 +1,4 @@
-"""Lengths of vectors, vectors of length one, and those that are not far longer than most."""
+"""Norms of vectors, normalisation, and the detection of outliers by norm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def squared_norms(matrix: Matrix) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         sums = np.einsum("ij,ij->i", matrix, matrix)
     squares: NDArray[np.float64] = sums.astype(np.float64)
-    # Where float32 would overflow or underflow, the sum is taken again in double precision.
+    # Where float32 would overflow or underflow, the sum is repeated in double precision.
     doubtful = np.flatnonzero(~((squares > _SAFE_MINIMUM) & (squares < _SAFE_MAXIMUM)))
     if len(doubtful):
         wide = matrix[doubtful].astype(np.float64)
@@ -29,8 +29,8 @@ def squared_norms(matrix: Matrix) -> NDArray[np.float64]:
 def normalised(matrix: Matrix) -> Matrix:
     """The rows of `matrix`, shape [n, dim], scaled to length one.
 
-    Zero rows stay zero, and rows of length one within 1e-6 stay as they are, so that a vector read
-    and written again does not drift.
+    Zero rows stay zero, and rows of length one within 1e-6 are unchanged, so that a vector that is
+    read and written again does not drift.
     """
     squares = squared_norms(matrix)
     if (np.abs(squares - 1.0) <= _UNIT_TOLERANCE).all():
@@ -43,9 +43,9 @@ def normalised(matrix: Matrix) -> Matrix:
 
 
 def typical(matrix: Matrix) -> Matrix:
-    """Those rows of `matrix`, shape [n, dim], that are not far longer than most.
+    """The rows of `matrix`, shape [n, dim], without those far longer than the median.
 
-    A few that are would say all there is to say of a mean, an extent or a deviation.
+    Such outliers would dominate a mean, a range or a deviation.
     """
     squares = squared_norms(matrix)
     bound = np.median(squares) * _FAR_LONGER**2

@@ -1,9 +1,9 @@
-"""A flat file of vectors, one row after another, mapped read-only by those who read.
+"""A flat file of vectors, row after row, mapped read-only by readers.
 
-After a header of one page, row r lies at byte 4096 + r * its size, in the form of the file (see
-`forms`). The file says nothing about which rows count: that is in the tables. It only grows, in
-ever larger steps and sparsely, so that new maps are rare; an array handed out stays valid on the
-old map. Before the last row that was ever written there are holes only where `holes` allows them.
+After a header of one page, row r is at byte 4096 + r * its size, in the encoding of the file (see
+`encodings`). Which rows are valid is in the tables, not in the file. It only grows, sparsely and in
+growing steps, so that it is seldom mapped anew; arrays of an old map stay valid. Below the last row
+ever written there are holes only where `hole_punching` permits them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LARGEST_STEP = 1 << 30
 
 
 class VectorFile:
-    """An open vector file. Written by one thread; `matrix` may be taken by any.
+    """An open vector file. Written by one thread; any thread may take `matrix`.
 
-    It has a descriptor until `let_go`, and again once it is written to.
+    It has a descriptor until `let_go`, and again from the next write on.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class VectorFile:
 
     @classmethod
     def create(cls, path: Path, encoding: Encoding, dimension: int) -> None:
-        """Write a file without rows and sync it; its directory entry is left to the caller."""
+        """Create a file without rows and sync it; the caller syncs the directory."""
         with open(path, "xb") as file:
             header = _HEADER.pack(_MAGIC, _VERSION, dimension, encoding.number)
             file.write(header.ljust(HEADER_SIZE, b"\0"))
@@ -73,11 +73,10 @@ class VectorFile:
     def open(
         cls, path: Path, encoding: Encoding, dimension: int, rows: int, memory: Memory | None = None
     ) -> VectorFile:
-        """Open the file that must hold `rows` rows of `dimension` in this form.
+        """Open a file, which must have `rows` rows of `dimension` in this encoding.
 
-        `memory` is where it is to be kept; where that is None, the kernel decides. Raises
-        UnknownFormat for a header of something else and UnusableDataFolder for a file that is
-        missing or too short.
+        `memory` is its placement; if None, the kernel decides. Raises UnknownFormat for another
+        header, and UnusableDataFolder if the file is missing or too short.
         """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -101,11 +100,11 @@ class VectorFile:
 
     @property
     def matrix(self) -> Stored:
-        """All rows there are, and more, shape [capacity, width], on the newest map, read-only."""
+        """All rows and spare capacity, shape [capacity, width], on the newest map, read-only."""
         return self._matrix
 
     def write(self, row: int, data: Stored) -> None:
-        """Put stored rows, shape [n, width], C-contiguous, at `row` and on; not yet synced.
+        """Write stored rows, shape [n, width], C-contiguous, from `row` on; does not sync.
 
         Raises OSError.
         """
@@ -120,7 +119,7 @@ class VectorFile:
         self._filled = max(self._filled, offset)
 
     def make_room(self, rows: int) -> None:
-        """Have `matrix` reach to the end of the first `rows` rows. Takes no room on the device."""
+        """Map the first `rows` rows at least. Allocates no disk space."""
         if rows <= self._capacity:
             return
         size = _grown(self._capacity * self._row_size, rows, self._row_size)
@@ -128,7 +127,7 @@ class VectorFile:
         self._map(self._descriptor, size // self._row_size)
 
     def fill(self, rows: int) -> None:
-        """See to it that the first `rows` rows can be read, written or not. Raises OSError."""
+        """Allocate disk space where the first `rows` rows could not be read. Raises OSError."""
         end = HEADER_SIZE + rows * self._row_size
         if end > self._filled:
             if not self._has_holes:
@@ -136,18 +135,18 @@ class VectorFile:
             self._filled = end
 
     def drop_after(self, rows: int) -> None:
-        """Give back what rows from number `rows` on take of the device; nobody may refer to them.
+        """Free the disk space of all rows from `rows` on, which must be unused.
 
-        The file keeps its length, with a hole at its end, and its maps stay good.
+        The file keeps its length, with a hole at its end, and maps stay valid.
         """
         self._filled = min(self._filled, HEADER_SIZE + rows * self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
 
     def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
-        """Give back what pages of nothing but free rows take of the device; nobody may want them.
+        """Free the disk space of pages that contain free rows only, which must be unused.
 
-        `is_free`, shape [rows], tells of the rows from `first` on.
+        `is_free`, shape [n]: which of the rows from `first` on.
         """
         if not self._has_holes:
             return
@@ -157,18 +156,18 @@ class VectorFile:
                 return
 
     def sync(self) -> None:
-        """Wait until everything written is on disk."""
+        """Block until everything written is on disk."""
         os.fdatasync(self._descriptor)
 
     def let_go(self) -> None:
-        """Close the descriptor until it is needed again. Nobody may be writing."""
+        """Close the descriptor until it is needed again. Must not run during a write."""
         with self._opening:
             if self._opened is not None:
                 os.close(self._opened)
                 self._opened = None
 
     def close(self) -> None:
-        """Close the file, not to be used any more; arrays handed out live on."""
+        """Close the file for good; arrays taken stay valid."""
         self.let_go()
         self._matrix = self._nothing()
 
@@ -196,7 +195,7 @@ def _row_size(encoding: Encoding, dimension: int) -> int:
 
 
 def _grown(size: int, rows: int, row_size: int) -> int:
-    """The next size in bytes, whole rows, that has room for `rows`."""
+    """The next file size, in bytes of whole rows, with capacity for `rows`."""
     step = min(max(size, _FIRST_STEP), _LARGEST_STEP)
     return -(-max(size + step, rows * row_size) // row_size) * row_size
 

@@ -65,7 +65,7 @@ class PointBatch:
         return found
 
     def chosen(self, ids: Sequence[PointId] | None, filter_: Filter | None) -> Rows:
-        """The rows, ascending, of the points `ids`, or if that is None of those that pass `filter_`.
+        """The rows, ascending, of the points `ids`; if that is None, of those that pass `filter_`.
 
         Raises NotFound if one of `ids` is missing.
         """
