@@ -1,4 +1,4 @@
-"""The values that every layer speaks: ids, vectors, filters, queries, updates, errors.
+"""The domain model shared by all layers: ids, vectors, filters, queries, updates, errors.
 
-Nothing here knows a wire format, a thread or a file. Only numpy and attrs are imported.
+Independent of wire formats, threads and files. Imports numpy and attrs only.
 """

@@ -1,4 +1,4 @@
-"""A collection as a whole: how it is created, changed, described and aliased."""
+"""Collections: their configuration, creation and update, description, and aliases."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ JsonObject = Mapping[str, Any]
 class CreateCollection:
     """A request for a new collection. `vectors` maps "" to the unnamed vector.
 
-    `unnamed_in_map` says that this vector was declared under its name "", in a map.
+    `unnamed_in_map`: the unnamed vector was declared as "" in a map.
     """
 
     vectors: Mapping[str, VectorParams] = attrs.field(factory=dict)
@@ -73,7 +73,7 @@ class CollectionParamsDiff:
 
 @frozen
 class UpdateCollection:
-    """A change to the configuration of a collection. None leaves a part as it is."""
+    """A change to the configuration of a collection. None leaves a part unchanged."""
 
     vectors: Mapping[str, VectorParamsDiff] | None = None
     optimizers_config: OptimizersConfigDiff | None = None
@@ -89,7 +89,7 @@ class UpdateCollection:
 class CollectionParams:
     """The parameters of a collection as they are stored and echoed.
 
-    A lone unnamed vector is shown without its name, unless it was declared in a map.
+    A single unnamed vector is returned without a name, unless it was declared in a map.
     """
 
     vectors: Mapping[str, VectorParams] = attrs.field(factory=dict)
@@ -106,7 +106,7 @@ class CollectionParams:
 
     @property
     def is_single(self) -> bool:
-        """Whether the only dense vector is one that has no name, and was declared without one."""
+        """Whether the only dense vector is unnamed, and was declared without a map."""
         return list(self.vectors) == [UNNAMED] and not self.unnamed_in_map
 
 
@@ -124,7 +124,7 @@ class CollectionConfig:
 
 
 class CollectionStatus(Enum):
-    """Whether background work is done, under way, waiting, or failed."""
+    """The status of the optimizer: idle, running, waiting, or failed."""
 
     GREEN = "green"
     YELLOW = "yellow"
@@ -134,7 +134,7 @@ class CollectionStatus(Enum):
 
 @frozen
 class CollectionInfo:
-    """What is told about a collection. `optimizer_error`: what background work has failed with."""
+    """The description of a collection. `optimizer_error`: the error of its background work."""
 
     config: CollectionConfig
     points_count: int
@@ -148,12 +148,12 @@ class CollectionInfo:
 
 @frozen
 class CollectionInfoRequest(ReadRequest[CollectionInfo]):
-    """The description of a collection."""
+    """A request for the description of a collection."""
 
 
 @frozen
 class ClusterInfo:
-    """Where the one shard of a collection lives."""
+    """The location of the single shard of a collection."""
 
     peer_id: int
     shard_count: int
@@ -162,7 +162,7 @@ class ClusterInfo:
 
 @frozen
 class CreateAlias:
-    """Point `alias_name` to a collection, wherever it pointed before."""
+    """Make `alias_name` refer to a collection; replaces its earlier target."""
 
     collection_name: str
     alias_name: str
@@ -170,14 +170,14 @@ class CreateAlias:
 
 @frozen
 class DeleteAlias:
-    """Remove an alias; one that is missing is no error."""
+    """Remove an alias; no-op if it does not exist."""
 
     alias_name: str
 
 
 @frozen
 class RenameAlias:
-    """Give an alias another name."""
+    """Rename an alias."""
 
     old_alias_name: str
     new_alias_name: str
@@ -188,7 +188,7 @@ AliasAction = CreateAlias | DeleteAlias | RenameAlias
 
 @frozen
 class Alias:
-    """Another name of a collection."""
+    """An alias of a collection."""
 
     alias_name: str
     collection_name: str
@@ -207,7 +207,7 @@ _OWN_PARAMS = (
 
 
 def merged(base: T, diff: attrs.AttrsInstance | None) -> T:
-    """`base` with every field that is set in `diff`, a value with fields of the same names."""
+    """`base` with the fields that are set in `diff`, which has fields of the same names."""
     if diff is None:
         return base
     fields = attrs.fields(type(diff))
@@ -216,10 +216,10 @@ def merged(base: T, diff: attrs.AttrsInstance | None) -> T:
 
 
 def new_config(request: CreateCollection, defaults: CollectionConfig) -> CollectionConfig:
-    """The configuration that `request` asks for, over the server's `defaults`.
+    """The configuration of a new collection: `request` merged over the server's `defaults`.
 
-    Raises ValidationError for values out of range, BadInput for impossible vector names, and
-    NotSupported for what would have no effect.
+    Raises ValidationError for values out of range, BadInput for invalid vector names, and
+    NotSupported for settings without an effect.
     """
     validate(request)
     _check_effect(request)
@@ -244,10 +244,10 @@ def new_config(request: CreateCollection, defaults: CollectionConfig) -> Collect
 
 
 def changed_config(config: CollectionConfig, request: UpdateCollection) -> CollectionConfig:
-    """`config` after `request`.
+    """`config` updated by `request`.
 
-    Raises ValidationError, BadInput for an unknown vector name, and NotSupported for what would
-    have no effect.
+    Raises ValidationError, BadInput for an unknown vector name, and NotSupported for settings
+    without an effect.
     """
     validate(request)
     _check_effect(request)
@@ -266,9 +266,9 @@ def changed_config(config: CollectionConfig, request: UpdateCollection) -> Colle
 
 
 def _check_effect(request: CreateCollection | UpdateCollection) -> None:
-    """Raise NotSupported for a setting that would be echoed, and would change no answer.
+    """Raise NotSupported for a setting that would be echoed without any effect.
 
-    Settings that only say where and how data is held are hints, and are taken.
+    Settings of memory placement and storage are hints, and are accepted.
     """
     strict_mode, optimizers = request.strict_mode_config, request.optimizers_config
     if strict_mode is not None and strict_mode.enabled:
@@ -349,7 +349,7 @@ def _replaced(
 
 
 def _merged_metadata(old: JsonObject | None, new: JsonObject | None) -> JsonObject | None:
-    """`old` with the members of `new`; a null removes one. Empty is not the same as never given."""
+    """`old` merged with `new`, where null removes a member. Empty differs from never set."""
     if new is None:
         return old
     merged_members = {**(old or {}), **new}

@@ -27,7 +27,7 @@ class Distance(Enum):
 
     @property
     def larger_is_nearer(self) -> bool:
-        """Whether scores of this metric descend from the nearest point on."""
+        """Whether a larger score means nearer."""
         return self in (Distance.COSINE, Distance.DOT)
 
 
@@ -41,7 +41,7 @@ class Datatype(Enum):
 
 
 class Memory(Enum):
-    """Where a component is held: on disk, in the page cache, or locked in memory."""
+    """The placement of a component: on disk, in the page cache, or locked in memory."""
 
     COLD = "cold"
     CACHED = "cached"
@@ -55,14 +55,14 @@ class MultiVectorComparator(Enum):
 
 
 class Modifier(Enum):
-    """What is applied to the values of a sparse query."""
+    """The modifier of the values of a sparse query."""
 
     NONE = "none"
     IDF = "idf"
 
 
 class ShardingMethod(Enum):
-    """How points are spread over shards."""
+    """How points are assigned to shards."""
 
     AUTO = "auto"
     CUSTOM = "custom"
@@ -85,7 +85,7 @@ class CompressionRatio(Enum):
 
 
 class BinaryEncoding(Enum):
-    """Bits a component in binary quantization."""
+    """Bits per component in binary quantization."""
 
     ONE_BIT = "one_bit"
     TWO_BITS = "two_bits"
@@ -102,7 +102,7 @@ class BinaryQueryEncoding(Enum):
 
 
 class TurboBits(Enum):
-    """Bits a component in turbo quantization."""
+    """Bits per component in turbo quantization."""
 
     BITS_1 = "bits1"
     BITS_1_5 = "bits1_5"
@@ -111,7 +111,7 @@ class TurboBits(Enum):
 
 
 class Disabled(Enum):
-    """The word that removes a quantization."""
+    """The keyword that removes a quantization."""
 
     DISABLED = "Disabled"
 
@@ -137,7 +137,7 @@ class ProductQuantization:
 
 @frozen
 class BinaryQuantization:
-    """Components reduced to their signs, or little more."""
+    """Components reduced to their signs, or to two bits at most."""
 
     always_ram: bool | None = None
     encoding: BinaryEncoding | None = None
@@ -156,7 +156,7 @@ class TurboQuantization:
 
 @frozen
 class QuantizationConfig:
-    """The one quantization that is set; the other fields are None."""
+    """A quantization: exactly one field is set, the others are None."""
 
     scalar: ScalarQuantization | None = None
     product: ProductQuantization | None = None
@@ -224,7 +224,7 @@ class OptimizersConfig:
 
 @frozen
 class WalConfigDiff:
-    """Settings of a write-ahead log that a request set. Stored and echoed only: LMDB has none."""
+    """Settings of a write-ahead log in a request. Stored and echoed only: LMDB has none."""
 
     wal_capacity_mb: int | None = bounded(1)
     wal_segments_ahead: int | None = bounded(0)
@@ -242,7 +242,7 @@ class WalConfig:
 
 @frozen
 class MultiVectorConfig:
-    """A vector that is a set of rows."""
+    """The configuration of multivectors: each vector is a list of rows."""
 
     comparator: MultiVectorComparator
 
@@ -305,7 +305,7 @@ class SparseVectorParams:
 
 @frozen
 class PayloadStorageParams:
-    """How payloads are held."""
+    """The placement of payloads."""
 
     memory: Memory | None = ruled(_not_pinned_payloads)
 
@@ -326,7 +326,7 @@ class StrictModeSparse:
 
 @frozen
 class StrictModeConfig:
-    """What a collection in strict mode refuses. Only what was set is echoed."""
+    """The limits of a collection in strict mode. Only settings that were given are echoed."""
 
     enabled: bool | None = None
     max_query_limit: int | None = bounded(1)

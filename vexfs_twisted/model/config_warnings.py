@@ -1,4 +1,4 @@
-"""What a collection's configuration gives reason to warn of."""
+"""Warnings about the configuration of a collection."""
 
 from __future__ import annotations
 

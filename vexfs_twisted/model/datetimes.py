@@ -1,8 +1,8 @@
-"""Datetimes as clients spell them, and as the server compares them.
+"""Parsing of datetimes to microseconds since 1970 UTC.
 
-The forms are those that Qdrant tries in turn, as lax about numbers, signs and blanks as chrono, the
-library that parses them there: a number may have fewer digits than its place, and blanks before it;
-a year may have a sign, and then any number of digits; a minute may have a second 60.
+The formats are those that Qdrant tries in turn, with the leniency of chrono, its parser: numbers
+may have fewer digits and leading blanks; a year may have a sign, and then any number of digits; a
+minute may have a second 60.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 _SPACE = r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-"""What Unicode calls white space; to `re` a little more is."""
+"""White space by Unicode; `re` accepts a little more."""
 
-# Nothing is given back once it has matched (`+` after a quantifier): a number takes all digits that
-# it may have, whatever follows.
+# Quantifiers are possessive (a `+` follows): a number takes all the digits it may have, without
+# backtracking.
 _BLANKS = f"{_SPACE}*+"
 _YEAR = rf"{_BLANKS}([+-]\d++|\d{{1,4}}+)"
 _NUMBER = rf"{_BLANKS}(\d{{1,2}}+)"
@@ -27,7 +27,7 @@ _WITH_ZONE = re.compile(
     rf"{_BLANKS}(?:[Zz]|[Uu][Tt][Cc]|{_OFFSET}([0-5]\d)){_BLANKS}",
     re.ASCII,
 )
-"""With blanks before the marks too, and after all."""
+"""With blanks before the separators and at the end."""
 
 _OTHERWISE = re.compile(
     rf"{_YEAR}-{_NUMBER}-{_NUMBER}(?:(?:T|{_BLANKS}){_NUMBER}:{_NUMBER}"
@@ -39,23 +39,23 @@ _OTHERWISE = re.compile(
 _ORDINARY = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]\d\d:[0-5]\d)?)?", re.ASCII
 )
-"""What most datetimes look like. The standard library reads it alike, in half the time."""
+"""The most frequent format. The standard library gives the same result in half the time."""
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _YEARS = range(-262_143, 262_143)
 _CYCLE = 400
-"""Years after which the calendar repeats itself."""
+"""The period of the Gregorian calendar in years."""
 _DAYS_A_CYCLE = 146_097
 _EPOCH = date(1970, 1, 1).toordinal() + _DAYS_A_CYCLE
 _DAY, _HOUR, _MINUTE = 86_400, 3600, 60
 _DIGITS = 6
-"""Of a fraction, those that tell microseconds."""
+"""The digits of a fraction that are used: microseconds."""
 
 
 def _days_before(year: int, month: int, day: int) -> int:
-    """The days from 1970 to a day of any year. Raises ValueError where there is no such day."""
+    """The days from 1970 to a date of any year. Raises ValueError for an invalid date."""
     if year not in _YEARS:
         raise ValueError(year)
     cycles, year = divmod(year, _CYCLE)
@@ -65,15 +65,15 @@ def _days_before(year: int, month: int, day: int) -> int:
 SECONDS = range(
     _days_before(_YEARS.start, 1, 1) * _DAY, (_days_before(_YEARS.stop - 1, 12, 31) + 1) * _DAY
 )
-"""The seconds since 1970 UTC that a datetime may lie at."""
+"""The range of valid datetimes, in seconds since 1970 UTC."""
 
 
 def parse_datetime(text: str) -> int | None:
-    """The microseconds since 1970 UTC that `text` spells, None when it is no datetime.
+    """Parse `text` to microseconds since 1970 UTC; None if it is not a datetime.
 
-    RFC 3339, with a space for the T if need be; a date alone; hours and minutes with or without
-    seconds. Without a zone it is UTC. Digits past the microseconds are cut off. Second 60 is the
-    first one of the next minute.
+    Accepts RFC 3339, also with a space instead of the T; a date alone; hours and minutes with or
+    without seconds. The default zone is UTC. Digits beyond microseconds are truncated. Second 60 is
+    the first second of the next minute.
     """
     if _ORDINARY.fullmatch(text):
         try:
@@ -82,12 +82,12 @@ def parse_datetime(text: str) -> int | None:
                 moment = moment.replace(tzinfo=UTC)
             return (moment - _START) // _MICROSECOND
         except (ValueError, OverflowError):
-            pass  # It may have a second 60, or lie in the year 0.
+            pass  # It may have a second 60, or be in the year 0.
     return _parse_any(text)
 
 
 def _parse_any(text: str) -> int | None:
-    """The same for every form."""
+    """The same for all formats."""
     found = _WITH_ZONE.fullmatch(text) or _OTHERWISE.fullmatch(text)
     if found is None:
         return None
@@ -107,7 +107,7 @@ def _parse_any(text: str) -> int | None:
 
 
 def _within(digits: str, limit: int) -> int:
-    """The number below `limit` that the digits spell. Raises ValueError for others."""
+    """Parse digits to a number below `limit`. Raises ValueError for a larger one."""
     number = int(digits)
     if number >= limit:
         raise ValueError(digits)

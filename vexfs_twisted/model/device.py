@@ -1,6 +1,6 @@
-"""What is said to a VexFS device and what it says: metrics, metadata, neighbours, errors.
+"""The values of the device interface: metrics, metadata, search results, errors.
 
-The errors are no DomainErrors: a device serves the server, and no client is told of its faults.
+The errors are not DomainErrors, as clients never see faults of a device.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 Ids = NDArray[np.uint64]
-"""Numbers that vectors are kept under, shape [n]."""
+"""Ids of vectors on a device, shape [n]."""
 
 
 class DeviceMetric(IntEnum):
-    """How a search compares, under its number in the device interface.
+    """The metric of a search, with its number in the device interface.
 
-    The score is the distance itself (no square) for EUCLIDEAN, where smaller is nearer; it is the
-    cosine of the angle for COSINE and the inner product for DOT_PRODUCT, where larger is nearer.
+    The score is the distance (not squared) for EUCLIDEAN, where smaller is nearer. It is the cosine
+    of the angle for COSINE and the inner product for DOT_PRODUCT, where larger is nearer.
     """
 
     EUCLIDEAN = 0
@@ -29,12 +29,12 @@ class DeviceMetric(IntEnum):
 
     @property
     def larger_is_nearer(self) -> bool:
-        """Whether scores descend from the nearest vector on."""
+        """Whether a larger score means nearer."""
         return self is not DeviceMetric.EUCLIDEAN
 
 
 class DeviceKind(Enum):
-    """What stands at the path of a device."""
+    """The kind of file at the path of a device."""
 
     DIRECTORY = "directory"
     """A mount: each regular file in it is a vector file."""
@@ -43,15 +43,15 @@ class DeviceKind(Enum):
     CHARACTER_DEVICE = "character device"
     """A device node: one vector file."""
     MEMORY = "memory"
-    """No device: a stand-in within this process."""
+    """No device: a simulation within this process."""
 
 
 @frozen
 class FileMeta:
-    """The metadata of a vector file, as the device tells it.
+    """The metadata of a vector file, as reported by the device.
 
-    Vectors are dense float32 without compression. Offsets and the alignment are in bytes; 0 is
-    said where the device has no place of that kind to tell.
+    Vectors are dense float32 without compression. Offsets and the alignment are in bytes, 0 if the
+    device does not report them.
     """
 
     dimensions: int
@@ -63,9 +63,9 @@ class FileMeta:
 
 @frozen(eq=False)
 class Neighbours:
-    """What a device answers to a search, nearest first.
+    """The result of a search on a device, nearest first.
 
-    `ids` has shape [m], uint64, and `scores` shape [m], float32; m is at most the k asked for.
+    `ids` has shape [m], uint64, and `scores` shape [m], float32; m is at most the requested k.
     """
 
     ids: Ids
@@ -73,7 +73,7 @@ class Neighbours:
 
 
 class DeviceError(Exception):
-    """What a device failed at. `code` is stable; `errno` is the system's number, 0 if none."""
+    """An error of a device. `code` is stable; `errno` is the system's number, 0 if none."""
 
     code: ClassVar[str] = "failed"
 
@@ -83,66 +83,66 @@ class DeviceError(Exception):
 
 
 class DeviceFailed(DeviceError):
-    """The device broke off what it was doing (EIO), or ended in an error of no other kind."""
+    """The device failed (EIO), or reported an error of no other kind."""
 
 
 class DeviceRefused(DeviceError):
-    """The device does not take the request: dimensions, counts, a pointer or a name are wrong."""
+    """The device refused the request: invalid dimensions, counts, pointers or names."""
 
     code = "refused"
 
 
 class DeviceFull(DeviceError):
-    """The device has no room or no memory left."""
+    """The device has no space or memory left."""
 
     code = "full"
 
 
 class DeviceDenied(DeviceError):
-    """The device is not for this process to use."""
+    """The device may not be used by this process."""
 
     code = "denied"
 
 
 class DeviceGone(DeviceError):
-    """The device is away: unplugged, unmounted, its server dead, or closed by us."""
+    """The device is gone: removed, unmounted, its server dead, or closed by this process."""
 
     code = "gone"
 
 
 class NotADevice(DeviceError):
-    """What stands there does not know the calls of a vector file."""
+    """The file does not support the calls of a vector file."""
 
     code = "not_a_device"
 
 
 class NoSuchFile(DeviceError):
-    """There is no vector file, or no device, under that name."""
+    """There is no vector file, or no device, with this name."""
 
     code = "no_such_file"
 
 
 class FileTaken(DeviceError):
-    """There is a vector file under that name already."""
+    """There is already a vector file with this name."""
 
     code = "file_taken"
 
 
 class DeviceUnsound(DeviceError):
-    """A device that is required is not fit for use."""
+    """A required device failed verification."""
 
     code = "unsound"
 
 
 class BadAnswer(DeviceError):
-    """The device answered with something that cannot be, as more neighbours than were asked for."""
+    """The device returned an impossible result, such as more neighbours than requested."""
 
     code = "bad_answer"
 
 
 @frozen
 class Finding:
-    """One thing that a probe found wrong: a stable code, and what was seen in one line."""
+    """A problem found by a probe: a stable code, and a description in one line."""
 
     code: str
     text: str
@@ -150,10 +150,9 @@ class Finding:
 
 @frozen
 class ProbeReport:
-    """What a probe found of a device at `path`. It is sound when there is no finding.
+    """The result of a probe of the device at `path`, which is sound if there are no findings.
 
-    `slowest` is the longest time in seconds that a single call took, and `calls` how many there
-    were.
+    `slowest` is the duration of the slowest call in seconds; `calls` is their number.
     """
 
     path: str
@@ -163,9 +162,9 @@ class ProbeReport:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the device may be asked for neighbours."""
+        """Whether searches may use the device."""
         return not self.findings
 
     def has(self, code: str) -> bool:
-        """Whether there is a finding of this code."""
+        """Whether there is a finding with this code."""
         return any(finding.code == code for finding in self.findings)

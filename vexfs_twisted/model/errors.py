@@ -1,7 +1,7 @@
-"""The one tree of errors that a request can end in.
+"""The hierarchy of errors of requests.
 
-Each class has a stable `code`; the wires turn codes into statuses with a table of their own. The
-message is the whole text a client sees, in the words Qdrant uses.
+Each class has a stable `code`, which the REST and gRPC APIs map to statuses by tables of their own.
+The message is the complete text for the client, with Qdrant's wording.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ X = TypeVar("X", bound=BaseException)
 
 
 class DomainError(Exception):
-    """What went wrong, said to the client. Subclasses fix the `code`; raise only those.
+    """An error for the client. Subclasses define the `code`; only they are raised.
 
-    `retry_after` is where trying again may help, in seconds. `details` is what programs may read
-    beside the text, made of what JSON has.
+    `retry_after`: seconds after which a retry may succeed, if it may. `details` are JSON values for
+    programs, beside the text.
     """
 
     code: ClassVar[str]
@@ -42,34 +42,34 @@ class BadInput(DomainError):
 
 
 class BadRequest(DomainError):
-    """The request cannot be carried out as it is put."""
+    """The request cannot be executed in this form."""
 
     code = "bad_request"
     prefix = "Bad request: "
 
 
 class MalformedMessage(DomainError):
-    """A message of gRPC without a part that it must have; clients know the bare texts."""
+    """A gRPC message without a required part; its texts have no prefix."""
 
     code = "malformed"
 
 
 class NotFound(DomainError):
-    """Something that the request names does not exist."""
+    """Something that the request refers to does not exist."""
 
     code = "not_found"
     prefix = "Not found: "
 
 
 class AlreadyExists(DomainError):
-    """Something that the request creates exists already."""
+    """Something that the request would create exists already."""
 
     code = "already_exists"
     prefix = "Wrong input: "
 
 
 class DeviceRejected(DomainError):
-    """A VexFS device that is not used because of what was found of it."""
+    """A VexFS device that is rejected because of the findings of its probe."""
 
     code = "device_rejected"
     prefix = "Device rejected: "
@@ -81,7 +81,7 @@ class DeviceRejected(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """The caller has not shown that it may call at all."""
+    """The caller has not authenticated."""
 
     code = "unauthenticated"
 
@@ -103,13 +103,13 @@ class Standalone(DomainError):
 
 
 class NotSupported(DomainError):
-    """A part of the interface that this server does not offer. The text names it."""
+    """A part of the interface that this server does not implement. The text names it."""
 
     code = "not_supported"
 
 
 class TimedOut(DomainError):
-    """The operation took longer than the caller allows."""
+    """The operation exceeded the timeout of the caller."""
 
     code = "timeout"
     prefix = "Timeout error: "
@@ -123,7 +123,7 @@ class Unavailable(DomainError):
 
 
 class Overloaded(DomainError):
-    """The server holds as much for others as it may."""
+    """The memory budget of the server is exhausted by other calls."""
 
     code = "overloaded"
     prefix = "Service unavailable: "
@@ -139,7 +139,7 @@ class Exhausted(DomainError):
 
 
 class TooMany(DomainError):
-    """The server does as much of this at a time as it may."""
+    """A limit on concurrent operations of this kind is reached."""
 
     code = "too_many"
     prefix = "Too many requests: "
@@ -147,7 +147,7 @@ class TooMany(DomainError):
 
 
 class RateLimited(DomainError):
-    """The caller asks more often than it may."""
+    """The caller exceeds its rate limit."""
 
     code = "rate_limited"
     prefix = "Rate limiting exceeded: "
@@ -158,14 +158,14 @@ class RateLimited(DomainError):
 
 
 class Interrupted(DomainError):
-    """A read that goes on for long was ended by the server; it may be begun again."""
+    """A long read was ended by the server; it may be restarted."""
 
     code = "interrupted"
     prefix = "Interrupted: "
 
 
 class StorageFull(DomainError):
-    """No room is left on the device."""
+    """No space is left on the storage device."""
 
     code = "storage_full"
     prefix = "Storage is full: "
@@ -173,40 +173,40 @@ class StorageFull(DomainError):
 
 
 class InternalError(DomainError):
-    """A fault of the server. The text carries an incident id that finds the log line."""
+    """A fault of the server. The text has an incident id, which is also in the log."""
 
     code = "internal"
     prefix = "Service internal error: "
 
 
 class FormatError(DomainError):
-    """A body that does not deserialize. `text` says what was found and what was expected."""
+    """A body that cannot be deserialized. `text` describes what was found and expected."""
 
     code = "format"
     prefix = "Format error in JSON body: "
 
 
 class QueryFormatError(DomainError):
-    """A query string that does not deserialize."""
+    """A query string that cannot be deserialized."""
 
     code = "query_format"
     prefix = "Deserialize error in query parameters: "
 
 
 class PayloadTooLarge(DomainError):
-    """A body larger than the server takes."""
+    """A body that exceeds the size limit."""
 
     code = "payload_too_large"
 
 
 class MessageTooLarge(DomainError):
-    """A message that is, or unpacks to, more than the server takes."""
+    """A message that exceeds the size limit, compressed or decompressed."""
 
     code = "message_too_large"
 
 
 class Place(Enum):
-    """The part of a request in which a value was found wanting."""
+    """The part of a request that has an invalid value."""
 
     BODY = "body"
     QUERY = "query parameters"
@@ -215,7 +215,7 @@ class Place(Enum):
 
 @frozen
 class Problem:
-    """One value that is out of its range: where it stands and what is wrong with it."""
+    """One invalid value: its path and a description."""
 
     path: str
     text: str
@@ -225,7 +225,7 @@ class Problem:
 
 
 class ValidationError(DomainError):
-    """Values that deserialized and are out of range. The wires put their own heading before it."""
+    """Values that could be deserialized but are out of range. Each API adds its own heading."""
 
     code = "validation"
 
@@ -236,16 +236,15 @@ class ValidationError(DomainError):
 
 
 def unexplained(text: str) -> str:
-    """The text of a problem as clients know those that come without a message of their own."""
+    """The text of a problem, in the form of validators without a message of their own."""
     return f"Validation error: {text} [{{}}]"
 
 
 def as_value(error: X) -> X:
-    """The error as a value that is kept beside others and told later.
+    """The error as a value that is stored and reported later.
 
-    A DomainError lets go of the frames that it has come through. They lead back to whoever keeps
-    it, so that all that these frames have seen, such as a view of a collection with the files it
-    maps, would stay until the garbage collector comes.
+    Removes the traceback of a DomainError. Its frames refer to whatever stores the error: a cycle
+    that would keep their locals, such as a snapshot and its maps, until garbage collection.
     """
     if isinstance(error, DomainError):
         error.__traceback__ = error.__context__ = error.__cause__ = None
@@ -263,13 +262,13 @@ def unknown_vector(name: str) -> BadInput:
 
 
 def empty_vector(place: str = "") -> ValidationError:
-    """The error for a dense vector without numbers, which stands in `place` of the request."""
+    """The error for a dense vector without components, at `place` of the request."""
     path = f"{place}.vector" if place else "vector"
     return ValidationError([Problem(path, "dense vector must not be empty")])
 
 
 def wrong_dimension(expected: int, got: int, name: str = "") -> BadInput:
-    """The error for a vector whose length is not that of its collection."""
+    """The error for a vector with another dimension than its collection."""
     where = f" for vector '{name}'" if name else ""
     return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}{where}")
 
@@ -285,5 +284,5 @@ def no_multivectors() -> NotSupported:
 
 
 def not_finite() -> BadInput:
-    """The error for vectors of which a number is NaN or infinite."""
+    """The error for vectors with a component that is NaN or infinite."""
     return BadInput("Vector contains NaN or infinite values")

@@ -1,7 +1,7 @@
-"""Filters: which points a read or an update concerns.
+"""Filters: conditions that select points.
 
-The edge parses and checks; these values are always well formed. `Filter` is itself a condition,
-so filters nest. An absent list and an empty one mean the same: no constraint.
+They are parsed and validated at the edge, so these values are always well-formed. A `Filter` is a
+condition itself, so filters nest. An absent list and an empty one both mean no constraint.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ Number = int | float
 class Range:
     """The payload number lies within every bound that is given.
 
-    Integers and floats are compared as what they are, neither turned into the other.
+    Integers and floats are compared exactly, without conversion.
     """
 
     lt: Number | None = None
@@ -113,7 +113,7 @@ class IsEmpty:
 
 @frozen
 class IsNull:
-    """The field is null; where it has an index, this is `HoldsNull`."""
+    """The field is null; with an index on the field, the same as `HoldsNull`."""
 
 
 @frozen
@@ -196,7 +196,7 @@ class Filter:
 
     @property
     def is_empty(self) -> bool:
-        """True when every point passes."""
+        """Whether every point passes."""
         return not (self.must or self.should or self.must_not or self.min_should)
 
 
@@ -204,11 +204,11 @@ Condition = FieldCondition | HasId | HasVector | Nested | Slice | Filter
 
 
 def no_field_condition(path: str) -> ValidationError:
-    """The error for a condition, at `path` of the request, that says nothing of its field."""
+    """The error for a condition, at `path` of the request, without a predicate."""
     text = unexplained("At least one field condition must be specified")
     return ValidationError([Problem(f"{path}.__all__", text)])
 
 
 def no_min_count(path: str) -> ValidationError:
-    """The error for a clause, at `path` of the request, of which none has to hold."""
+    """The error for a min_should clause, at `path` of the request, with a count of 0."""
     return ValidationError([Problem(f"{path}.min_count", "min_count must be greater than 0")])

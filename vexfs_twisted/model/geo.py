@@ -1,4 +1,4 @@
-"""Places on the globe and the areas that filters know. Degrees; latitude first in no signature."""
+"""Geographic points and areas, in degrees. Signatures have longitude before latitude."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import Problem, ValidationError
 
 @frozen
 class GeoPoint:
-    """A place: longitude -180 to 180 and latitude -90 to 90, in degrees."""
+    """A location: longitude -180 to 180 and latitude -90 to 90, in degrees."""
 
     lon: float
     lat: float
@@ -17,7 +17,7 @@ class GeoPoint:
 
 @frozen
 class GeoBoundingBox:
-    """An area between two corners. It crosses the antimeridian where west is the greater."""
+    """An area between two corners. Crosses the antimeridian if west is greater than east."""
 
     top_left: GeoPoint
     bottom_right: GeoPoint
@@ -25,7 +25,7 @@ class GeoBoundingBox:
 
 @frozen
 class GeoRadius:
-    """The places within `radius` metres of `center` on a sphere (haversine)."""
+    """The locations within `radius` metres of `center` on a sphere (haversine)."""
 
     center: GeoPoint
     radius: float
@@ -33,7 +33,7 @@ class GeoRadius:
 
 @frozen
 class GeoPolygon:
-    """The places inside the closed ring `exterior` and inside none of the rings `interiors`."""
+    """The locations inside the closed ring `exterior` and outside all rings `interiors`."""
 
     exterior: tuple[GeoPoint, ...]
     interiors: tuple[tuple[GeoPoint, ...], ...] = ()
@@ -43,7 +43,7 @@ _SMALLEST_RING = 4
 
 
 def geo_point(lon: float, lat: float, path: str = "") -> GeoPoint:
-    """A place, or ValidationError where there is none."""
+    """A location. Raises ValidationError if it is out of range."""
     if not -180 <= lon <= 180:
         raise ValidationError(
             [Problem(path or "lon", f"value {lon} invalid, must be from -180 to 180")]

@@ -1,7 +1,7 @@
 """Point ids: unsigned 64-bit integers and UUIDs.
 
-An integer id is an `int`; a UUID is its canonical text (lower case, hyphenated), the form both
-wires carry. Integers sort before UUIDs, each in their own order.
+An integer id is an `int`; a UUID is its canonical text (lower case, hyphenated), as in both APIs.
+Integers sort before UUIDs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ACCEPTED = re.compile(
 
 
 def canonical_uuid(text: str) -> str | None:
-    """The canonical form of any accepted UUID spelling; None when `text` is no UUID."""
+    """The canonical form of any accepted UUID format; None if `text` is not a UUID."""
     if _CANONICAL.fullmatch(text):
         return text
     if _ACCEPTED.fullmatch(text):
@@ -32,7 +32,7 @@ def canonical_uuid(text: str) -> str | None:
 
 
 def parse_point_id(text: str) -> PointId | None:
-    """The id that a path segment spells, or None: digits are an integer, else a UUID."""
+    """Parse the id in a path segment, an integer or a UUID; None if it is neither."""
     if text.isascii() and text.isdigit():
         number = int(text)
         return number if number <= MAX_INTEGER_ID else None
@@ -40,5 +40,5 @@ def parse_point_id(text: str) -> PointId | None:
 
 
 def sort_key(point_id: PointId) -> tuple[bool, PointId]:
-    """Orders ids as scrolling does: integers first, then UUIDs."""
+    """The sort key of ids in scroll order: integers, then UUIDs."""
     return (isinstance(point_id, str), point_id)

@@ -1,7 +1,7 @@
-"""What collections, aliases and vectors may be called.
+"""Validation of the names of collections, aliases and vectors.
 
-Names with characters that nobody sees, and the two that paths give another meaning, are refused for
-what is new only: what has such a name already must stay reachable.
+Names with invisible characters, and `.` and `..`, are refused for new objects only: existing ones
+with such names must stay accessible.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from unicodedata import category
 from .errors import BadInput, Place, Problem, ValidationError
 
 _FORBIDDEN = '<>:"/\\|?*\0\x1f'
-"""In the order in which they are told."""
+"""In the order in which they are reported."""
 
 _HIDDEN = frozenset(("Cc", "Cf", "Zl", "Zp"))
-"""The categories of characters that control, format or separate lines."""
+"""The Unicode categories of control, format and line separator characters."""
 _JOINERS = frozenset("\u200c\u200d")
-"""Of these, the two that words of several scripts, and emoji, are spelled with."""
+"""The exceptions: joiners, which several scripts and emoji use."""
 _DOTS = frozenset((".", ".."))
 _MAX_COLLECTION_NAME = 255
 _MAX_VECTOR_NAME_BYTES = 200
@@ -43,7 +43,7 @@ def check_new_collection_name(name: str, place: Place = Place.PATH) -> None:
 
 
 def check_new_alias(name: str, path: str) -> None:
-    """Raise ValidationError unless `name` may be an alias. `path` is where it stands in a body."""
+    """Raise ValidationError unless `name` may be an alias. `path` is its position in the body."""
     complaint = _complaint(name)
     if not name:
         complaint = "must be 1 characters or longer"
@@ -69,16 +69,16 @@ def check_vector_name(name: str, kind: str = "dense") -> None:
 
 
 def _forbidden_in(name: str) -> str | None:
-    """The first of the forbidden characters that is in `name`."""
+    """The first forbidden character in `name`, or None."""
     return next((char for char in _FORBIDDEN if char in name), None)
 
 
 def _complaint(name: str) -> str | None:
-    """What is wrong with a name that cannot be seen, or that a path cannot have."""
+    """Describe why a name is invisible or not possible in a path; None if it is neither."""
     if name in _DOTS:
         return f'cannot be "{name}"'
     if name.isprintable():
-        # The usual case: whatever is hidden is not printable.
+        # The usual case: invisible characters are not printable.
         return None
     hidden = (char for char in name if category(char) in _HIDDEN and char not in _JOINERS)
     found = next(hidden, None)

@@ -1,4 +1,4 @@
-"""What is told about the work that goes on behind a collection."""
+"""The report about the optimizer of a collection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .reads import ReadRequest
 
 @frozen
 class SegmentSummary:
-    """A part of a collection, by its name in this report, and how many live points it has."""
+    """A segment of a collection: its uuid in this report, and its number of live points."""
 
     uuid: str
     points_count: int
@@ -19,7 +19,7 @@ class SegmentSummary:
 
 @frozen
 class Progress:
-    """How far something has come. Times are in seconds since 1970; `done` of `total` points."""
+    """The progress of a job. Times are in seconds since 1970; `done` of `total` points."""
 
     name: str
     started_at: float
@@ -30,10 +30,10 @@ class Progress:
 
 @frozen
 class Optimization:
-    """Work that is under way, or has ended where `progress` has.
+    """A job that is running, or ended if its `progress` has an end.
 
-    `uuid` is what the segment that comes out of it is called. `error` is what it has failed with,
-    and `cancelled` why it was given up.
+    `uuid` is that of the resulting segment. `error` is the error of a failed job, and `cancelled`
+    the reason of an aborted one.
     """
 
     uuid: str
@@ -46,7 +46,7 @@ class Optimization:
 
 @frozen
 class PendingOptimization:
-    """Work that waits."""
+    """A queued job."""
 
     optimizer: str
     segments: Sequence[SegmentSummary]
@@ -54,7 +54,7 @@ class PendingOptimization:
 
 @frozen
 class Optimizations:
-    """All that is known, the newest of `completed` first; `idle_segments` need nothing."""
+    """The jobs, the newest of `completed` first, and `idle_segments`, which need none."""
 
     running: Sequence[Optimization] = field(factory=tuple)
     queued: Sequence[PendingOptimization] = field(factory=tuple)
@@ -64,4 +64,4 @@ class Optimizations:
 
 @frozen
 class OptimizationsRequest(ReadRequest[Optimizations]):
-    """What is done behind a collection, what waits and what has been done."""
+    """A request for the report about the optimizer of a collection."""

@@ -1,6 +1,6 @@
-"""Payload indexes: what is declared on a field, and what is told about it.
+"""Payload indexes: their declarations and descriptions.
 
-Field names are those of the public interface; only what was set is echoed.
+Field names are those of the public interface; only settings that were given are echoed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FieldType(Enum):
 
 
 class Tokenizer(Enum):
-    """How text is cut into tokens."""
+    """The tokenizer of a text index."""
 
     PREFIX = "prefix"
     WHITESPACE = "whitespace"
@@ -41,7 +41,7 @@ class Tokenizer(Enum):
 
 @frozen
 class Stopwords:
-    """Words that are no tokens: those of languages, and custom ones."""
+    """Stopwords: those of languages, and custom ones."""
 
     languages: tuple[str, ...] = ()
     custom: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Stopwords:
 
 @frozen
 class TextOptions:
-    """How a text index reads text. `stemmer` is a Snowball language, None for no stemming."""
+    """The options of a text index. `stemmer` is a Snowball language, None for no stemming."""
 
     tokenizer: Tokenizer = Tokenizer.WORD
     min_token_len: int | None = bounded(0)
@@ -63,10 +63,10 @@ class TextOptions:
 
 @frozen
 class FieldSchema:
-    """An index as it was declared.
+    """The declaration of an index.
 
-    `declared` is the JSON object that was given, `type` included, for the echo; None when only the
-    name of the type was. The other fields say what it means to the engine.
+    `declared` is the JSON object as given, including `type`, for the echo; None if only the name of
+    the type was given. The other fields are its interpretation.
     """
 
     type: FieldType
@@ -81,7 +81,7 @@ class FieldSchema:
     text: TextOptions | None = None
 
     def check(self) -> None:
-        """Raise ValidationError for an integer index that can do nothing."""
+        """Raise ValidationError for an integer index without any capability."""
         if self.type is FieldType.INTEGER and not (self.lookup or self.range):
             text = "the 'lookup' and 'range' capabilities can't be both disabled"
             raise ValidationError([Problem("Validation error", text)])
@@ -89,7 +89,7 @@ class FieldSchema:
 
 @frozen
 class FieldInfo:
-    """What is told about an index: its declaration, and how many points it holds values of."""
+    """The description of an index: its declaration, and its number of points with values."""
 
     schema: FieldSchema
     points: int
@@ -97,7 +97,7 @@ class FieldInfo:
 
 @frozen
 class CreateFieldIndex:
-    """Index a field from now on; replaces what was declared for it before."""
+    """Create an index on a field; replaces an existing declaration."""
 
     field: PayloadPath
     schema: FieldSchema
@@ -105,6 +105,6 @@ class CreateFieldIndex:
 
 @frozen
 class DeleteFieldIndex:
-    """Drop the index of a field; one that does not exist is no error."""
+    """Drop the index of a field; no-op if there is none."""
 
     field: PayloadPath

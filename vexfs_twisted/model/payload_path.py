@@ -1,4 +1,4 @@
-"""The path grammar that selects values inside a payload: `a.b`, `a[0].b`, `a[].b`, `"a.b".c`."""
+"""Paths that select values inside a payload: `a.b`, `a[0].b`, `a[].b`, `"a.b".c`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from attrs import frozen
 
 @frozen
 class Key:
-    """A step into the member of an object."""
+    """A step to a member of an object."""
 
     name: str
 
 
 @frozen
 class Index:
-    """A step into one element of an array."""
+    """A step to one element of an array."""
 
     position: int
 
 
 @frozen
 class EachElement:
-    """A step into every element of an array, spelled `[]`."""
+    """A step to all elements of an array, written `[]`."""
 
 
 Step = Key | Index | EachElement
@@ -34,14 +34,14 @@ _BRACKETS = re.compile(r"\[(?P<position>\d*)\]")
 
 @frozen
 class PayloadPath:
-    """A parsed path. `text` is its source as the client spelled it."""
+    """A parsed path. `text` is its source as given by the client."""
 
     text: str
     steps: tuple[Step, ...]
 
     @classmethod
     def parse(cls, text: str) -> PayloadPath:
-        """Parse `text`. Raises ValueError when it is not a path."""
+        """Parse `text`. Raises ValueError if it is not a valid path."""
         steps: list[Step] = []
         position = _take_key(text, 0, steps)
         while position < len(text):

@@ -23,7 +23,7 @@ DEFAULT_LIMIT = 10
 
 
 class PayloadMode(Enum):
-    """What `PayloadSelector.paths` mean."""
+    """The meaning of `PayloadSelector.paths`."""
 
     ALL = "all"
     NONE = "none"
@@ -43,12 +43,12 @@ ALL_PAYLOAD = PayloadSelector(PayloadMode.ALL)
 NO_PAYLOAD = PayloadSelector(PayloadMode.NONE)
 
 VectorSelector = bool | tuple[str, ...]
-"""All vectors, none, or those of the names given."""
+"""All vectors, none, or those with the given names."""
 
 
 @frozen(cache_hash=True)
 class Selection:
-    """What a read returns of each point beside its id."""
+    """The parts of each point that a read returns, beside its id."""
 
     payload: PayloadSelector = NO_PAYLOAD
     vectors: VectorSelector = False
@@ -59,14 +59,14 @@ _BYTES_PER_POINT = 256
 _BYTES_PER_COMPONENT = 4
 
 OrderValue = int | float
-"""The value that put a record where it stands; a datetime is microseconds since 1970 UTC."""
+"""The value by which a record was ordered; a datetime is microseconds since 1970 UTC."""
 
 
 class Record(NamedTuple):
-    """A stored point as a read returns it. What was not asked for is None.
+    """A stored point as returned by a read. Parts that were not selected are None.
 
-    `payload` is JSON as stored, unless a part of it was selected. `order_value` is only set by a
-    scroll in the order of a payload field.
+    `payload` is JSON as stored, or the selected part of it. `order_value` is set by a scroll in the
+    order of a payload field only.
     """
 
     id: PointId
@@ -76,7 +76,7 @@ class Record(NamedTuple):
 
 
 class ScoredPoint(NamedTuple):
-    """A point with the score that a query gave it."""
+    """A point with its score in a query."""
 
     id: PointId
     version: int
@@ -90,14 +90,14 @@ Point_co = TypeVar("Point_co", bound=Record | ScoredPoint, covariant=True)
 
 
 class PointsRequest(ReadRequest[Answer_co], Generic[Answer_co, Point_co]):
-    """A read of points, which can be answered whole or be read through a cursor, point by point."""
+    """A read of points, executed at once or through a cursor."""
 
     __slots__ = ()
 
 
 @frozen
 class Retrieve(PointsRequest[list[Record], Record]):
-    """The points that exist among `ids`, in the order asked for, each once."""
+    """The existing points among `ids`, in the order given, without duplicates."""
 
     ids: Sequence[PointId]
     selection: Selection
@@ -108,7 +108,7 @@ class Retrieve(PointsRequest[list[Record], Record]):
 
 
 class Direction(Enum):
-    """Which way values are ordered."""
+    """The direction of an order."""
 
     ASC = "asc"
     DESC = "desc"
@@ -116,7 +116,7 @@ class Direction(Enum):
 
 @frozen
 class OrderBy:
-    """The order of a payload field, from `start_from` on, that value included.
+    """The order of a payload field, from `start_from` on, inclusive.
 
     `start_from` is a number, or microseconds since 1970 UTC for a datetime; a field of datetimes
     takes either.
@@ -128,7 +128,7 @@ class OrderBy:
 
 
 class Page(NamedTuple):
-    """What a scroll returns; `next_offset` is where the next page starts, None after the last."""
+    """A page of a scroll; `next_offset` is the start of the next page, None after the last."""
 
     records: Sequence[Record]
     next_offset: PointId | None
@@ -138,8 +138,8 @@ class Page(NamedTuple):
 class Scroll(PointsRequest[Page, Record]):
     """A page of points in the order of their ids, from `offset` on.
 
-    With `order_by`, in the order of a payload field instead: a point occurs once for each of its
-    values, points without a value not at all, and there is no next page.
+    With `order_by`, in the order of a payload field instead: a point occurs once per value, points
+    without a value are left out, and there is no next page.
     """
 
     limit: int = bounded(1, default=DEFAULT_LIMIT)
@@ -163,7 +163,7 @@ class Scroll(PointsRequest[Page, Record]):
 
 @frozen
 class Count(ReadRequest[int]):
-    """The number of points that pass `filter`. Counts are exact whatever `exact` says."""
+    """The number of points that pass `filter`. Always exact; `exact` has no effect."""
 
     filter: Filter | None = None
     exact: bool = True
@@ -176,7 +176,7 @@ class FacetHit(NamedTuple):
     """A value and the number of points that have it."""
 
     value: FacetValue
-    # A tuple's own `count` is of no use on a pair.
+    # This hides `tuple.count`, which is of no use for a pair.
     count: int  # type: ignore[assignment]
 
 
@@ -184,7 +184,7 @@ class FacetHit(NamedTuple):
 class Facet(ReadRequest[list[FacetHit]]):
     """The `limit` most frequent values of an indexed payload field among points that pass.
 
-    Answered by count descending, then by value.
+    The result is ordered by count, descending, then by value.
     """
 
     key: PayloadPath
@@ -204,7 +204,7 @@ class Quantization:
 
 @frozen
 class Acorn:
-    """How a filtered graph search widens its neighbourhoods."""
+    """How a filtered graph search expands its neighbourhoods."""
 
     enable: bool = False
     max_selectivity: float | None = bounded(0.0, 1.0)
@@ -230,7 +230,7 @@ class NearestToVector:
 
 @frozen
 class NearestToPoint:
-    """The points nearest to the stored point `id`, itself left out."""
+    """The points nearest to the stored point `id`, which is excluded."""
 
     id: PointId
 
@@ -242,8 +242,8 @@ Target = NearestToVector | NearestToPoint
 class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
     """One query. Without a `target` it is a scroll in the order of ids, every score 1.
 
-    `limit` may be as large as 2**64 - 1. `score_threshold`, rounded to float32, keeps the scores
-    that are better than it.
+    `limit` may be as large as 2**64 - 1. Only scores strictly better than `score_threshold`,
+    rounded to float32, are returned.
     """
 
     target: Target | None = sound()
@@ -270,7 +270,7 @@ class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
 
 @frozen
 class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
-    """Several queries that are answered in order, all on one state of the collection."""
+    """Several queries, answered in order, all on one snapshot of the collection."""
 
     queries: Sequence[Query]
 
@@ -286,19 +286,19 @@ class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
 
 
 def prefetch_without_query() -> BadRequest:
-    """The error for prefetches of which no query makes anything."""
+    """The error for prefetches without a query."""
     return BadRequest(
         "A query is needed to merge the prefetches. Can't have prefetches without defining a query."
     )
 
 
 def check_query_vector(vector: Vector) -> DenseVector:
-    """The vector, if it is dense and has numbers in it, only finite ones. Raises if not."""
+    """Return the vector if it is dense, not empty and finite; raise a DomainError if not."""
     if not isinstance(vector, np.ndarray):
         raise unsupported(vector)
     if vector.size == 0:
         raise empty_vector()
-    # The square of the length is a number if all components are, short of an overflow.
+    # The squared norm is finite if all components are, unless it overflows.
     with np.errstate(over="ignore"):
         square = vector.dot(vector)
     if not isfinite(square) and not np.isfinite(vector).all():
@@ -309,7 +309,7 @@ def check_query_vector(vector: Vector) -> DenseVector:
 def _size_of_points(
     answers: Sequence[Sequence[Record] | Sequence[ScoredPoint]], selection: Selection
 ) -> int:
-    """About the bytes that lists of points of one selection take, told by the first point."""
+    """An estimate of the bytes of lists of points with one selection, by the first point."""
     count = sum(map(len, answers))
     each = _BYTES_PER_POINT
     if count and selection != _BARE:

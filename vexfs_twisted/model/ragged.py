@@ -1,4 +1,4 @@
-"""Rows of different lengths held in one array: offsets, and how rows are taken by them.
+"""Ragged arrays: rows of different lengths in one array, by offsets.
 
 Row r of `offsets`, shape [n + 1], int64, is the range offsets[r] to offsets[r + 1] of the array.
 """
@@ -23,7 +23,7 @@ def offsets_of(lengths: ArrayLike) -> Offsets:
 
 
 def check_offsets(offsets: NDArray[Any], size: int, shortest: int) -> None:
-    """Raise ValueError unless the rows cover an array of `size`, each of `shortest` at least."""
+    """Raise ValueError unless the rows cover an array of `size`, with at least `shortest` each."""
     if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0:
         raise ValueError("offsets must be a non-empty array of int64, shape [n + 1]")
     if offsets[0] != 0 or offsets[-1] != size:
@@ -33,7 +33,7 @@ def check_offsets(offsets: NDArray[Any], size: int, shortest: int) -> None:
 
 
 def take(offsets: Offsets, rows: Positions) -> tuple[Offsets, Positions]:
-    """The offsets of the chosen `rows`, and the positions in the array of all that they hold."""
+    """The offsets of the selected `rows`, and the positions of their elements in the array."""
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
     taken = offsets_of(lengths)
@@ -41,5 +41,5 @@ def take(offsets: Offsets, rows: Positions) -> tuple[Offsets, Positions]:
 
 
 def row_of_each(offsets: Offsets) -> Positions:
-    """The number of the row that each element of the array belongs to."""
+    """The row of each element of the array."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

@@ -1,4 +1,4 @@
-"""What a read may take: time, for as long as its client waits, and memory."""
+"""The context of a read: its deadline, cancellation and memory limit."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from time import monotonic
 from .errors import TimedOut
 
 SHORT_S = 0.05
-"""Seconds of work that a read may take among the short ones."""
+"""Seconds of work that a read may take in the pool of short reads."""
 
 
 class Cancelled(Exception):
-    """Nobody waits for the read any more. Never told to a client."""
+    """No client waits for the read any more. Never reported to a client."""
 
 
 class ReadContext:
-    """The time and memory that one read has, and whether its client still waits for it.
+    """The deadline, cancellation and memory limit of one read. Thread-safe.
 
-    Made in the reactor thread where a read begins, and passed on to the loops that do the work, in
-    whichever thread. Any thread may cancel and look. `seconds` None is no deadline. A read that
-    goes on step by step has `step_seconds` for each of its steps.
+    Created in the reactor thread when a read begins, and passed to the loops that execute it, in
+    any thread. `seconds` None: no deadline. A read in steps, such as a cursor, has `step_seconds`
+    for each step.
 
-    `size` is how many bytes of points the read may fetch; None is no bound.
+    `size` is the maximum number of bytes of points to fetch; None: no limit.
 
-    `short_work` is what is left of `SHORT_S` to the thread that does the work now.
+    `short_work` is the rest of `SHORT_S`, used by the thread that executes the read.
     """
 
     __slots__ = (
@@ -52,21 +52,21 @@ class ReadContext:
         self._parent = parent
 
     def cancel(self) -> None:
-        """The client does not wait any more. Twice is harmless."""
+        """Cancel the read: its client does not wait any more. Idempotent."""
         self.is_cancelled = True
 
     def step(self) -> ReadContext:
-        """The context of the next step, which begins now and ends with this one at the latest."""
+        """The context of the next step, which begins now and ends no later than this context."""
         return ReadContext(self._step_seconds, parent=self)
 
     def is_over(self, now: float) -> bool:
-        """Whether the read is to stop, at the time `now` of the monotonic clock."""
+        """Whether the read must stop at `now`, a time of the monotonic clock."""
         if self.is_cancelled or now >= self._deadline:
             return True
         return self._parent is not None and self._parent.is_over(now)
 
     def end(self) -> TimedOut | Cancelled:
-        """What a read raises whose context is over."""
+        """The exception of a read that must stop."""
         if self.is_cancelled:
             return Cancelled()
         if self._parent is not None and self._parent.is_over(monotonic()):
@@ -75,5 +75,5 @@ class ReadContext:
 
 
 def timed_out(seconds: float) -> TimedOut:
-    """The error of an operation that took longer than it may."""
+    """The error of an operation that exceeded its timeout."""
     return TimedOut(f"the operation did not finish within {seconds:g} seconds")

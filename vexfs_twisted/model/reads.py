@@ -1,4 +1,4 @@
-"""What every read of a collection is: a request that names the type of its answer."""
+"""The base of requests that read a collection, typed by their answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 class ReadRequest(Generic[Answer_co]):
     """The base of all reads of a collection. The type parameter is the type of the answer.
 
-    A new kind of read is a subclass, a function in `engine.reads.READS`, and a codec on each wire.
+    A new kind of read is a subclass, a function in `engine.reads.READS`, and a codec in each API.
     """
 
     __slots__ = ()
 
     def check(self) -> None:
-        """Raise BadRequest or BadInput for parts that do not go together."""
+        """Raise BadRequest or BadInput for parts that conflict."""
 
     def size_of(self, answer: Any) -> int:
-        """About how many bytes of points an answer takes, of a read that fetches points."""
+        """An estimate of the bytes of points in an answer; 0 for reads that fetch no points."""
         return 0

@@ -1,4 +1,4 @@
-"""Answers of many queries in columns, so that no object is made for a point nobody looks at."""
+"""Results of many queries in columns, which create objects for points only on access."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .queries import ScoredPoint
 
 @frozen
 class ScoredColumns:
-    """Points with integer ids, without payload and vectors: an array, shape [n], of each part."""
+    """Points with integer ids, without payloads and vectors: one array, shape [n], per part."""
 
     ids: NDArray[np.uint64] = field(eq=False)
     versions: NDArray[np.uint64] = field(eq=False)
@@ -23,7 +23,7 @@ class ScoredColumns:
 
 
 class ScoredSlice(Sequence[ScoredPoint]):
-    """The points of `columns` from `start` to before `stop`: the answer of one query."""
+    """The points of `columns` in [start, stop): the result of one query."""
 
     __slots__ = ("columns", "start", "stop")
 
@@ -59,9 +59,9 @@ class ScoredSlice(Sequence[ScoredPoint]):
 
 
 class AnswerTooLarge(Exception):
-    """A read was begun within too few bytes: it is to begin again. Never told to a client.
+    """A read exceeded its memory quota and must be restarted. Never reported to a client.
 
-    `size` is about what its answer takes, and more than it had.
+    `size` estimates the bytes of its answer, which are more than the quota.
     """
 
     def __init__(self, size: int) -> None:

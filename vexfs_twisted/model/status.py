@@ -1,4 +1,4 @@
-"""What the server tells of itself while it runs."""
+"""The status and statistics of the running server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from .device import Finding
 
 @frozen
 class CallFigures:
-    """The calls of one method that have ended, and its streams that are open now.
+    """Statistics of the completed calls of one method, and its number of open streams.
 
-    `errors` is without the cancelled. Half of the calls took no longer than `p50` seconds, 95 of
-    100 no longer than `p95`.
+    `errors` excludes cancelled calls. `p50` and `p95` are percentiles of durations in seconds.
     """
 
     count: int
@@ -29,7 +28,7 @@ class CallFigures:
 
 @frozen
 class StreamsStatus:
-    """What streams are doing now. Sizes in bytes."""
+    """The state of all streams. Sizes are in bytes."""
 
     open_streams: int
     max_streams: int
@@ -40,7 +39,7 @@ class StreamsStatus:
 
 @frozen
 class GrpcStatus:
-    """The state of the gRPC server. `rate_limit` is in calls a second of one client, 0 for none."""
+    """The state of the gRPC server. `rate_limit` is in calls per second per client, 0 for none."""
 
     address: str
     uptime: float
@@ -51,9 +50,10 @@ class GrpcStatus:
 
 @frozen
 class DeviceCalls:
-    """The calls of one kind that a device was asked. Of the last 512, half took at most `p50`.
+    """Statistics of device calls of one kind.
 
-    99 of 100 took at most `p99`, and none of all took longer than `slowest`, in seconds.
+    `p50` and `p99` are percentiles of the durations of the last 512 calls, and `slowest` is the
+    maximum of all, in seconds.
     """
 
     count: int
@@ -65,16 +65,16 @@ class DeviceCalls:
 
 @frozen
 class DeviceStatus:
-    """What has become of the device that was last given, at `path`; None if none ever was.
+    """The state of the device that was last attached, at `path`; None if there was none.
 
-    `findings` is what the probe found, nothing for a sound one. It is asked while `attached`, which
-    is so since `since`, in seconds since the epoch, until it was `detached` for that reason.
-    `vectors` are on it, in so many `files`; `waiting` rows are still to be sent. What it has no
-    room for is `left_out`, by collection and vector name.
+    `findings` are those of its probe, empty for a sound device. Searches use it while `attached`,
+    since `since`, in seconds since 1970; `detached` is the reason why it was detached. It has
+    `vectors` vectors in `files` files; `waiting` rows have yet to be sent. `left_out` are the
+    collections and vector names for which it has no space.
     """
 
     RELEASED: ClassVar[str] = "released"
-    """The code of the reason for which a device is detached on request."""
+    """The code of the reason when a device is detached on request."""
 
     path: str | None = None
     kind: str | None = None
@@ -90,7 +90,7 @@ class DeviceStatus:
 
     @property
     def is_sound(self) -> bool | None:
-        """Whether it was found sound and nothing has told otherwise since; None without a path."""
+        """Whether the probe found it sound and no fault was found since; None without a path."""
         if self.path is None:
             return None
         was_given_up = self.detached is not None and self.detached.code != self.RELEASED
@@ -99,9 +99,9 @@ class DeviceStatus:
 
 @frozen
 class ServerStats:
-    """What the server holds, and what it has done since it was made, `uptime` seconds ago.
+    """The contents of the server, and its statistics since its start, `uptime` seconds ago.
 
-    `operations` are the calls of each wire's methods by name.
+    `operations` are the statistics of the methods of both APIs by name.
     """
 
     uptime: float

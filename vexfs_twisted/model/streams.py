@@ -1,4 +1,4 @@
-"""What streams carry: batches of points on their way out, acknowledgements of those that came."""
+"""The messages of streams: batches of points sent, and acknowledgements of updates received."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from .queries import Record, ScoredPoint
 P = TypeVar("P", bound=Record | ScoredPoint)
 
 UNLIMITED = 2**64 - 1
-"""The limit of a stream of all points there are."""
+"""The limit of a stream without a limit."""
 
 
 @frozen
 class Batch(Generic[P]):
-    """Points that follow each other in a stream, at least one. `size` is the memory they take."""
+    """Consecutive points of a stream, at least one. `size` is their memory in bytes."""
 
     points: Sequence[P]
     size: int
 
 
 class Acknowledgement(NamedTuple):
-    """A message of a stream of updates that is on disk.
+    """The acknowledgement of a message of a stream of updates, whose updates are on disk.
 
-    `number` counts the messages of the stream from 0. Messages that were committed together share
-    the operation id.
+    `number` counts the messages of the stream from 0. Messages committed together share the
+    operation id.
     """
 
     number: int

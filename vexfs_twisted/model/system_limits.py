@@ -1,4 +1,4 @@
-"""Limits of the system on open files and maps: which one keeps a process from going on."""
+"""System limits on open files and memory maps: recognizes errors caused by them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MOST_CAUSES = 8
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Whether an error, or what it comes of, means that such a limit is reached."""
+    """Whether an error, or one of its causes, means that such a limit is reached."""
     return exhausted(error) is not None
 
 
 def exhausted(error: BaseException) -> Exhausted | None:
-    """The error that names the limit which `error`, or what it comes of, means; None without."""
+    """The error that names the limit which caused `error`; None if no limit did."""
     if isinstance(error, Exhausted):
         return error
     for number in _numbers(error):
@@ -37,19 +37,19 @@ def exhausted(error: BaseException) -> Exhausted | None:
 
 
 def map_limit() -> int | None:
-    """How many memory maps a process may have; None where that is not known."""
+    """The maximum number of memory maps of a process; None if unknown."""
     with suppress(OSError, ValueError), open(_MAP_LIMIT) as file:
         return int(file.read())
     return None
 
 
 def _numbers(error: BaseException) -> Iterator[int]:
-    """The numbers of the system's errors that an error is, or comes of."""
+    """The errno values of an error and its causes."""
     cause: BaseException | None = error
     for _ in range(_MOST_CAUSES):
         if cause is None:
             return
-        # LMDB has errors of its own, with the number under another name.
+        # Errors of LMDB have the number in another attribute.
         number = getattr(cause, "errno", None) or getattr(cause, "code", None)
         if isinstance(number, int):
             yield number
@@ -57,7 +57,7 @@ def _numbers(error: BaseException) -> Iterator[int]:
 
 
 def _map_limit_reached() -> int | None:
-    """The limit of memory maps if few more can be made, so that this is why there is no room."""
+    """The limit of memory maps if it is nearly reached, and so the cause of ENOMEM."""
     most = map_limit()
     if most is None:
         return None

@@ -1,4 +1,4 @@
-"""Changes to the points of a collection, and what is answered to them."""
+"""Updates of the points of a collection, and their results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .vectors import VectorColumn
 
 
 class UpdateMode(Enum):
-    """Which points of an upsert are written: all, those that are new, or those that exist."""
+    """Which points of an upsert are written: all, new ones only, or existing ones only."""
 
     UPSERT = "upsert"
     INSERT_ONLY = "insert_only"
@@ -27,10 +27,10 @@ class UpdateMode(Enum):
 
 @frozen
 class Upsert:
-    """Whole points to write: each replaces the point of the same id; the last of an id wins.
+    """Insert or replace points by their ids; the last point of an id wins.
 
-    `payloads` holds one JSON object per point as bytes, `b"{}"` where it is empty. A point that
-    exists is left alone unless it passes `update_filter`, and as `mode` says.
+    `payloads` has one JSON object per point as bytes, `b"{}"` if it is empty. Existing points are
+    replaced only if they pass `update_filter` and `mode` permits it.
     """
 
     ids: Sequence[PointId]
@@ -42,7 +42,7 @@ class Upsert:
 
 @frozen
 class DeletePoints:
-    """Points to remove: those named by `ids` or, where it is None, all that pass `filter`."""
+    """Delete the points `ids` or, if that is None, all that pass `filter`."""
 
     ids: Sequence[PointId] | None = None
     filter: Filter | None = None
@@ -52,8 +52,7 @@ class DeletePoints:
 class SetPayload:
     """Merge the JSON object `payload` into payloads: top-level keys, or below the path `key`.
 
-    A null value removes its key. Points are chosen as in DeletePoints; ids that do not exist are
-    an error.
+    A null value removes its key. Points are selected as in DeletePoints; missing ids are an error.
     """
 
     payload: bytes
@@ -73,7 +72,7 @@ class OverwritePayload:
 
 @frozen
 class DeletePayload:
-    """Remove what the paths `keys` select from payloads."""
+    """Remove the values at the paths `keys` from payloads."""
 
     keys: tuple[PayloadPath, ...]
     ids: Sequence[PointId] | None = None
@@ -82,7 +81,7 @@ class DeletePayload:
 
 @frozen
 class ClearPayload:
-    """Make payloads empty."""
+    """Clear payloads."""
 
     ids: Sequence[PointId] | None = None
     filter: Filter | None = None
@@ -90,7 +89,7 @@ class ClearPayload:
 
 @frozen
 class UpdateVectors:
-    """Replace some vectors of points that exist, and keep all else of them."""
+    """Replace some vectors of existing points."""
 
     ids: Sequence[PointId]
     vectors: Mapping[str, VectorColumn]
@@ -99,9 +98,9 @@ class UpdateVectors:
 
 @frozen
 class DeleteVectors:
-    """Remove the vectors `names` of points; one that a point lacks is no error.
+    """Delete the vectors `names` of points; no-op for points without them.
 
-    Unlike other updates it concerns the points `ids` and those that pass `filter`.
+    Unlike other updates, it applies to the points `ids` and to those that pass `filter`.
     """
 
     names: tuple[str, ...]
@@ -123,7 +122,7 @@ Update = (
 
 
 class UpdateStatus(Enum):
-    """How far an update had come when it was answered."""
+    """The progress of an update when it was acknowledged."""
 
     ACKNOWLEDGED = "acknowledged"
     COMPLETED = "completed"
@@ -132,16 +131,16 @@ class UpdateStatus(Enum):
 
 @frozen
 class UpdateResult:
-    """The answer to an update. `operation_id` counts the updates of the collection from 0."""
+    """The result of an update. `operation_id` counts the updates of the collection from 0."""
 
     operation_id: int | None
     status: UpdateStatus
 
 
 def check_update(update: Update, params: CollectionParams) -> None:
-    """Raise a DomainError unless `update` can be carried out on a collection of `params`.
+    """Raise a DomainError unless `update` is valid for a collection with `params`.
 
-    Whether the points exist is seen only when it is carried out.
+    Whether the points exist is only checked during execution.
     """
     if isinstance(update, CreateFieldIndex):
         update.schema.check()
@@ -155,7 +154,7 @@ def check_update(update: Update, params: CollectionParams) -> None:
 
 
 def _check_vectors(vectors: Mapping[str, VectorColumn], params: CollectionParams) -> None:
-    """Raise BadInput unless vectors fit the collection: names, dimensions, finite numbers.
+    """Raise BadInput unless vectors are valid: known names, right dimensions, finite.
 
     Raises NotSupported for vectors that are not dense.
     """
@@ -179,7 +178,7 @@ def _check_names(names: Sequence[str], params: CollectionParams) -> None:
 
 
 def check_not_empty(update: Update) -> None:
-    """Raise BadRequest for an update of points that names none: its list of ids is empty."""
+    """Raise BadRequest for an update of points with an empty list of ids."""
     if isinstance(update, CreateFieldIndex | DeleteFieldIndex):
         return
     if isinstance(update, DeleteVectors) and update.filter is not None:

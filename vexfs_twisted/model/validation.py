@@ -1,7 +1,7 @@
-"""Range rules declared on attrs fields, and the walk that finds the values that break them.
+"""Validation rules declared on attrs fields, and their evaluation.
 
-A rule is part of the model, so both wires refuse alike. Paths are spelled as clients see them:
-nested fields with dots, list items `[0]`, the value of a map `?`.
+Rules are part of the model, so that both APIs reject alike. Paths are as clients see them: dots for
+nested fields, `[0]` for list items, `?` for the value of a map.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .errors import Place, Problem, ValidationError
 
 @frozen
 class Width:
-    """The bits that the interface has for an unsigned integer."""
+    """The width in bits of an unsigned integer in the interface."""
 
     bits: int
 
 
 UInt8 = Annotated[int, Width(8)]
 UInt32 = Annotated[int, Width(32)]
-"""Integers that do not even parse when they are larger; others may have 64 bits."""
+"""Integers that cannot be parsed if they are larger; others have 64 bits."""
 
 _RULE = "rule"
 _SOUND = "sound"
@@ -33,13 +33,13 @@ _SOUND = "sound"
 
 @frozen
 class ValueRange:
-    """The closed interval a number must lie in; `maximum` None means it is open upwards."""
+    """A closed interval of numbers; `maximum` None: no upper bound."""
 
     minimum: float
     maximum: float | None = None
 
     def complaint(self, value: float) -> str | None:
-        """What is wrong with `value`, or None."""
+        """A description of the violation by `value`; None if it is valid."""
         if value >= self.minimum and (self.maximum is None or value <= self.maximum):
             return None
         if self.maximum is None:
@@ -56,17 +56,17 @@ def bounded(minimum: float, maximum: float | None = None, *, default: Any = None
 
 
 def ruled(rule: Rule, *, default: Any = None) -> Any:
-    """An attrs field checked by `rule`, which answers a complaint or None."""
+    """An attrs field checked by `rule`, which returns a description or None."""
     return attrs.field(default=default, metadata={_RULE: rule})
 
 
 def sound(*, default: Any = None) -> Any:
-    """An attrs field whose value is well formed by construction, so that no walk enters it."""
+    """An attrs field whose value is valid by construction; validation does not enter it."""
     return attrs.field(default=default, metadata={_SOUND: True})
 
 
 def find_problems(value: object, path: str = "") -> Iterator[Problem]:
-    """Walk an attrs value, its maps and its lists, and yield each broken rule."""
+    """Yield the violations in an attrs value, its maps and its lists."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from find_problems(item, path if key == "" else f"{path}.?")
@@ -79,7 +79,7 @@ def find_problems(value: object, path: str = "") -> Iterator[Problem]:
 
 @cache
 def _checked_fields(kind: type) -> tuple[tuple[str, Rule | None], ...]:
-    """The fields of `kind` that are looked at, with their rules. Cached: requests are hot."""
+    """The fields of `kind` to validate, with their rules. Cached, as this is a hot path."""
     fields = attrs.fields(kind)
     return tuple((f.name, f.metadata.get(_RULE)) for f in fields if _SOUND not in f.metadata)
 
@@ -97,7 +97,7 @@ def _field_problems(value: Any, path: str) -> Iterator[Problem]:
 
 
 def validate(value: object, path: str = "", place: Place = Place.BODY) -> None:
-    """Raise ValidationError with every broken rule in `value`."""
+    """Raise ValidationError with all violations in `value`."""
     found = tuple(find_problems(value, path))
     if found:
         raise ValidationError(found, place)

@@ -1,7 +1,7 @@
 """The three kinds of vectors in columns: dense, multi (rows of a matrix each) and sparse (CSR).
 
-A column of any kind holds n vectors in numpy arrays and is immutable. The rest of the server uses
-the methods that all kinds share, and only the code that is for one kind uses its arrays.
+A column of any kind has n vectors in numpy arrays and is immutable. Most code uses the methods that
+all kinds share; only code for one kind uses its arrays.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ DenseVector = NDArray[np.float32]
 """One dense vector, shape [dim]."""
 
 Rows = slice | NDArray[np.int64] | NDArray[np.bool_]
-"""Which vectors of a column are meant, as numpy chooses rows."""
+"""A selection of vectors of a column: a numpy index of rows."""
 
 Label = Callable[[int], str]
-"""The path, in the request, of the vector of a number."""
+"""Maps the number of a vector to its path in the request."""
 
 
 def _content(array: NDArray[Any]) -> tuple[tuple[int, ...], bytes]:
-    """What equality compares of an array."""
+    """The value by which arrays are compared."""
     return array.shape, array.tobytes()
 
 
@@ -51,9 +51,9 @@ class MultiVector:
 
     @classmethod
     def of(cls, rows: Sequence[DenseVector], place: str) -> MultiVector:
-        """The multivector of rows that a client sent at `place`.
+        """Create a multivector from the rows that a client sent at `place`.
 
-        Raises ValidationError when there is no row, or one is empty or differs in length.
+        Raises ValidationError if there are no rows, or one is empty or differs in length.
         """
         if not rows:
             raise empty_vector(place)
@@ -68,7 +68,7 @@ class MultiVector:
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """The number of components."""
         return self.rows.size
 
 
@@ -83,7 +83,7 @@ class SparseVector:
     def of(
         cls, indices: NDArray[np.uint32], values: NDArray[np.float32], place: str
     ) -> SparseVector:
-        """The vector that a client sent at `place`, in any order of its indices.
+        """Create a sparse vector, sent at `place`, from indices in any order.
 
         Raises ValidationError as `SparseVectors.of` does.
         """
@@ -91,7 +91,7 @@ class SparseVector:
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """The number of components that are stored."""
         return self.values.size
 
 
@@ -100,52 +100,52 @@ Vector = DenseVector | MultiVector | SparseVector
 
 
 def vector_content(vector: Vector) -> object:
-    """What equality compares of a vector."""
+    """The value by which vectors are compared."""
     return _content(vector) if isinstance(vector, np.ndarray) else vector
 
 
 class _Column(ABC):
-    """What columns of all kinds have in common."""
+    """The interface of columns of all kinds."""
 
     __slots__ = ()
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many vectors there are."""
+        """The number of vectors."""
 
     @abstractmethod
     def vector(self, row: int) -> Vector:
-        """One of the vectors, from 0 on; it may be a view."""
+        """Vector `row`, possibly a view."""
 
     @abstractmethod
     def take(self, rows: Rows) -> Self:
-        """The chosen vectors, in the order chosen. Raises IndexError."""
+        """The selected vectors, in the order selected. Raises IndexError."""
 
     @abstractmethod
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """All that the column holds, C-contiguous, the numbers last.
+        """The arrays of the column, C-contiguous, values last.
 
-        Joined array by array, those of several columns are the arrays of the joined column.
+        Concatenated one by one, the arrays of several columns are those of their concatenation.
         """
 
     @classmethod
     @abstractmethod
     def from_arrays(cls, *arrays: NDArray[Any]) -> Self:
-        """The column of what `arrays` returned. Raises ValueError for arrays of no column."""
+        """The inverse of `arrays`. Raises ValueError for invalid arrays."""
 
     @property
     @abstractmethod
     def dimensions(self) -> tuple[int, ...]:
-        """The one length that the vectors, or their rows, have; none where there is no such."""
+        """The dimension of the vectors or their rows; empty for kinds without one."""
 
     @property
     def is_finite(self) -> bool:
-        """Whether all the numbers are."""
+        """Whether all values are finite."""
         return bool(np.isfinite(self.arrays()[-1]).all())
 
     @property
     def nbytes(self) -> int:
-        """The bytes of memory that the arrays take."""
+        """The memory of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays())
 
     def __getitem__(self, rows: slice) -> Self:
@@ -156,7 +156,7 @@ class _Column(ABC):
 
     @classmethod
     def concat(cls, columns: Sequence[Self]) -> Self:
-        """The vectors of one column at least, one after the other."""
+        """Concatenate one or more columns."""
         parts = zip(*(column.arrays() for column in columns), strict=True)
         return cls.from_arrays(*map(np.concatenate, parts))
 
@@ -182,7 +182,7 @@ class DenseVectors(_Column):
         return vector
 
     def take(self, rows: Rows) -> DenseVectors:
-        """The chosen vectors; those of a slice are a view."""
+        """The selected vectors; a view for a slice."""
         return DenseVectors(np.ascontiguousarray(self.data[rows]))
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
@@ -202,7 +202,7 @@ class DenseVectors(_Column):
 
     @property
     def nbytes(self) -> int:
-        """The bytes of memory that `data` takes."""
+        """The memory of `data` in bytes."""
         return self.data.nbytes
 
 
@@ -223,7 +223,7 @@ class MultiVectors(_Column):
 
     @classmethod
     def of(cls, vectors: Sequence[MultiVector]) -> MultiVectors:
-        """One vector at least, all of one dimension."""
+        """Create a column from one or more vectors of one dimension."""
         rows = [vector.rows for vector in vectors]
         return cls(ragged.offsets_of([len(own) for own in rows]), np.concatenate(rows))
 
@@ -235,7 +235,7 @@ class MultiVectors(_Column):
         return MultiVector(self.data[self.offsets[row] : self.offsets[row + 1]])
 
     def take(self, rows: Rows) -> MultiVectors:
-        """The chosen vectors; those of a slice without a step are a view of the data."""
+        """The selected vectors; for a slice without a step, `data` is a view."""
         span = _span(rows, len(self))
         if span is not None:
             offsets = self.offsets[span[0] : span[1] + 1]
@@ -288,9 +288,9 @@ class SparseVectors(_Column):
         values: Sequence[NDArray[np.float32]],
         label: Label,
     ) -> SparseVectors:
-        """The vectors that a client sent, in any order of their indices.
+        """Create a column from vectors sent by a client, with indices in any order.
 
-        Raises ValidationError for the first vector whose lengths differ or whose indices repeat.
+        Raises ValidationError for the first vector with different lengths or repeated indices.
         """
         lengths = np.array([len(own) for own in indices], dtype=np.int64)
         has_length = lengths == [len(own) for own in values]
@@ -317,7 +317,7 @@ class SparseVectors(_Column):
         return SparseVector(self.indices[start:stop], self.values[start:stop])
 
     def take(self, rows: Rows) -> SparseVectors:
-        """The chosen vectors; those of a slice without a step are a view of the numbers."""
+        """The selected vectors; for a slice without a step, indices and values are views."""
         span = _span(rows, len(self))
         if span is not None:
             offsets = self.offsets[span[0] : span[1] + 1]
@@ -338,7 +338,7 @@ class SparseVectors(_Column):
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """Of no length: a sparse vector may have any index."""
+        """Empty: sparse vectors have no dimension."""
         return ()
 
 
@@ -347,7 +347,7 @@ Vectors = DenseVectors | MultiVectors | SparseVectors
 
 
 def concat(columns: Sequence[Vectors]) -> Vectors:
-    """The vectors of columns of one kind and dimension, at least one, one after the other."""
+    """Concatenate one or more columns of one kind and dimension."""
     kind = type(columns[0])
     if any(type(column) is not kind for column in columns):
         raise ValueError("columns of several kinds cannot be joined")
@@ -355,7 +355,7 @@ def concat(columns: Sequence[Vectors]) -> Vectors:
 
 
 def unsupported(vectors: MultiVector | SparseVector | MultiVectors | SparseVectors) -> NotSupported:
-    """The error for vectors of a kind that this server does not store or search."""
+    """The error for vectors of a kind that this server does not support."""
     is_multi = isinstance(vectors, MultiVector | MultiVectors)
     return no_multivectors() if is_multi else no_sparse_vectors()
 
@@ -366,13 +366,13 @@ def _check_matrix(data: NDArray[Any]) -> None:
 
 
 def _ascends(indices: NDArray[np.uint32], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For each index but the first whether it begins a row or is above the one before."""
+    """Whether each index but the first begins a row or exceeds its predecessor."""
     ascends: NDArray[np.bool_] = (indices[1:] > indices[:-1]) | (rows[1:] != rows[:-1])
     return ascends
 
 
 def _span(rows: Rows, count: int) -> tuple[int, int] | None:
-    """The range that a slice without a step means of `count` rows; None for other choices."""
+    """The range of a slice without a step over `count` rows; None for other selections."""
     if not isinstance(rows, slice):
         return None
     start, stop, step = rows.indices(count)

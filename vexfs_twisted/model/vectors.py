@@ -1,4 +1,4 @@
-"""Vectors as they travel through the server: columns with the points that they belong to."""
+"""Vectors of requests: columns, with the points that they belong to."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from .vector_kinds import DenseVectors, Vector, Vectors
 
 UNNAMED = ""
-"""The name of the vector of a collection that has just one, without a name."""
+"""The name of the unnamed vector."""
 
 
 @frozen
 class VectorColumn:
-    """The vectors that the points of one request have under one name.
+    """The vectors of one name of the points of one request.
 
-    `positions` has shape [n], int64: which points of the request the `vectors` belong to,
-    ascending; None when every point has one, in order. `dimensions` are the distinct dimensions
-    that the request held. When there is more than one, the vectors make no column: `vectors` is
-    empty, and the dimensions remain to say which was wrong.
+    `positions`, shape [n], int64, ascending, are the points of the request that the `vectors`
+    belong to; None if every point has one, in order. `dimensions` are the distinct dimensions in
+    the request. If there is more than one, `vectors` is empty: they are for the error.
     """
 
     vectors: Vectors
@@ -37,17 +36,17 @@ class VectorColumn:
 
     @classmethod
     def of(cls, data: NDArray[np.float32], positions: NDArray[np.int64] | None = None) -> Self:
-        """The column of dense vectors, shape [n, dim]."""
+        """Create a column of dense vectors, shape [n, dim]."""
         return cls(DenseVectors(data), positions)
 
     @classmethod
     def uneven(cls, dimensions: tuple[int, ...]) -> Self:
-        """A column whose vectors differ in dimension, kept only to be refused."""
+        """A column of vectors with different dimensions, which will be refused."""
         return cls(DenseVectors(np.empty((0, 0), dtype=np.float32)), None, dimensions)
 
     @property
     def is_whole(self) -> bool:
-        """Whether there are vectors, and every point of the request has one."""
+        """Whether every point of the request has a vector."""
         return self.positions is None and len(self.dimensions) <= 1
 
     @property
@@ -58,11 +57,11 @@ class VectorColumn:
         return np.arange(len(self.vectors), dtype=np.int64)
 
     def joins(self, other: VectorColumn) -> bool:
-        """Whether the vectors of both are of one kind and dimension."""
+        """Whether the vectors of both have the same kind and dimension."""
         return type(self.vectors) is type(other.vectors) and self.dimensions == other.dimensions
 
     def between(self, start: int, stop: int) -> VectorColumn:
-        """The column of the points from `start` up to `stop` of the request, as one of its own."""
+        """The column of the points in [start, stop) of the request, with positions from 0."""
         if self.positions is None:
             return VectorColumn(self.vectors[start:stop], None, self.dimensions)
         first, last = self.positions.searchsorted((start, stop))

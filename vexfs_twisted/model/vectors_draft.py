@@ -1,4 +1,4 @@
-"""Columns of vectors that grow."""
+"""Incremental construction of columns of vectors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .vector_kinds import Vectors
 
 
 class VectorsDraft:
-    """Vectors of one kind and dimension that arrive in pieces.
+    """A column of one kind and dimension that is built from pieces.
 
-    Every array grows in place, so the whole is not copied once more at the end.
+    The arrays grow in place, so that they are not copied at the end.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class VectorsDraft:
         self._lengths: list[int] = []
 
     def add(self, vectors: Vectors) -> None:
-        """Take the vectors that follow those before."""
+        """Append vectors."""
         arrays = vectors.arrays()
         if self._pattern is None:
             self._pattern = vectors.take(slice(0, 0))
@@ -30,12 +30,12 @@ class VectorsDraft:
             self._lengths[number] += len(array)
 
     def clear(self) -> None:
-        """Drop all vectors taken."""
+        """Remove all vectors."""
         self._pattern = None
         self._buffers = []
 
     def finish(self) -> Vectors:
-        """The column of all vectors taken; there must have been some."""
+        """The column of all vectors, of which there must be at least one."""
         assert self._pattern is not None
         parts = zip(self._buffers, self._lengths, self._pattern.arrays(), strict=True)
         arrays = (
