@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from .model.collection import Alias, AliasAction, ClusterInfo, CreateCollection, UpdateCollection
-from .model.commands import Outcome
+from .model.commands import AddCollection, CatalogChange, CommandBatch, Outcome
 from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
 from .model.queries import PointsRequest
 from .model.read_context import ReadContext
@@ -209,6 +209,22 @@ class IStorage(Interface):
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[None]:
         """Carry out the actions in order; none takes effect when one fails."""
 
+    def new_collection(name: str, request: CreateCollection) -> AddCollection:
+        """The command that creates the collection asked for, with the defaults of the server.
+
+        Answers at once. Raises ValidationError and BadInput.
+        """
+
+    def change_catalog(change: CatalogChange) -> Deferred[bool]:
+        """Create or delete a collection, or update aliases, durably, by a command.
+
+        Fires with False for the deletion of a collection that there is not. A command with an
+        origin that was applied before changes nothing and has the outcome recorded then, success or
+        refusal, or fails with AlreadyApplied where it is not kept any more: those of the last 16
+        commands of a source are, and the hundred sources that came last. The rest is as for
+        `apply`.
+        """
+
     def read(
         name: str, request: ReadRequest[Answer], context: ReadContext | None = None
     ) -> Deferred[Answer]:
@@ -233,10 +249,15 @@ class IStorage(Interface):
         The updates before the one that fails stay, and those after it are not tried.
         """
 
-    def update_each(name: str, updates: Sequence[Update]) -> Deferred[list[Outcome]]:
-        """Carry out updates as `update_batch` does, and answer what became of each.
+    def apply(name: str, batch: CommandBatch) -> Deferred[list[Outcome]]:
+        """Carry out commands as `update_batch` does, and answer what became of each.
 
-        Fires with the operation ids and, where one has failed, its error last.
+        Fires with the operation ids and, where one has failed, its error last. A batch with an
+        origin that was applied before changes nothing and fires with the outcomes recorded then, or
+        with AlreadyApplied alone where they are not kept any more: those of the last 256 counters
+        of a source are, and the thousand sources that came last. Batches of a source are to come in
+        ascending order; an error that is no refusal is not recorded, and the batch is to come again
+        before those that follow it. NotFound for the `uid` of another collection.
         """
 
 

@@ -232,8 +232,8 @@ class GroupCommitTests(PoolTestCase):
         first, second = DeletePoints(ids=[1]), DeletePoints(ids=[2])
         change, origin = UpdateCollection(), Origin("log", 3)
         answers = [self.writer.submit(command) for command in (first, change, second)]
-        sent = self.writer.submit_each([change, first], origin)
-        noted = self.writer.submit_each([], Origin("log", 4))
+        sent = self.writer.submit_each(CommandBatch([change, first], origin))
+        noted = self.writer.submit_each(CommandBatch([], Origin("log", 4)))
         self.assertEqual(self.writer.queue_length, 6)
         self.collection.gate.set()
         self.assertEqual(await gatherResults(answers), [0, 1, 2])
@@ -278,10 +278,12 @@ class GroupCommitTests(PoolTestCase):
     async def test_what_became_of_each_is_told_where_it_is_asked_for(self) -> None:
         self.collection.gate.set()
         self.collection.poison = DeletePoints(ids=[99])
-        outcomes = await self.writer.submit_each([DeletePoints(ids=[1]), self.collection.poison])
+        outcomes = await self.writer.submit_each(
+            CommandBatch([DeletePoints(ids=[1]), self.collection.poison])
+        )
         self.assertEqual(outcomes[0], 0)
         self.assertIsInstance(outcomes[1], BadInput)
-        self.assertEqual(await self.writer.submit_each([]), [])
+        self.assertEqual(await self.writer.submit_each(CommandBatch([])), [])
 
     async def test_an_empty_batch_waits_for_nothing(self) -> None:
         first = self.submit(1)[0]

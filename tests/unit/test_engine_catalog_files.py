@@ -109,9 +109,9 @@ class RegisterTests(SynchronousTestCase):
         self.assertEqual(register.contents, CatalogContents())
 
     def test_another_version_is_refused(self) -> None:
-        self.files[0].write_bytes(seal("vexfs-register", 2, {}))
+        self.files[0].write_bytes(seal("vexfs-register", 3, {}))
         error = self.assertRaises(UnknownFormat, CatalogFiles, self.path)
-        self.assertIn("version 2", str(error))
+        self.assertIn("version 3", str(error))
 
     def test_a_write_that_fails_changes_nothing(self) -> None:
         register = CatalogFiles(self.path)

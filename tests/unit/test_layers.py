@@ -113,11 +113,13 @@ ENGINE: dict[str, set[str]] = {
     "collection": {"read_bounds", "reads", "storage", "mvcc", "writes", "acceleration", "query"}
     | {"checkpoints", "collection_store", "cursor", "optimizer"},
     "data_folder": {"errors", "storage"},
-    "catalog_files": {"errors", "storage"},
+    "catalog_outcomes": {"storage"},
+    "catalog_files": {"errors", "storage", "catalog_outcomes"},
     "former_catalog": {"catalog_files"},
     "collection_identity": {"errors", "storage"},
     "catalog_survey": {"storage", "catalog_files", "collection_identity"},
-    "inventory": {"errors", "storage", "data_folder", "catalog_files", "former_catalog"}
+    "inventory": {"errors", "storage", "data_folder", "catalog_files", "catalog_outcomes"}
+    | {"former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
     "catalog": {

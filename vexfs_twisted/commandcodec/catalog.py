@@ -12,6 +12,16 @@ from .messages import missing, parsed
 
 def encode_catalog(command: CatalogCommand) -> bytes:
     """Encode a catalog command: equal bytes for equal commands. Errors: see `codec.encode`."""
+    return write_catalog(command).SerializeToString(deterministic=True)
+
+
+def decode_catalog(data: bytes) -> CatalogCommand:
+    """The inverse of `encode_catalog`. Raises UndecodableCommand, see `codec.decode`."""
+    return read_catalog(parsed(pb.CatalogCommand, data))
+
+
+def write_catalog(command: CatalogCommand) -> pb.CatalogCommand:
+    """The message of a command. Raises ValueError, see `codec.encode`."""
     message = pb.CatalogCommand(version=VERSION)
     if isinstance(command, AddCollection):
         message.add_collection.name = command.name
@@ -20,22 +30,24 @@ def encode_catalog(command: CatalogCommand) -> bytes:
         message.add_collection.created = command.created
     elif isinstance(command, DropCollection):
         message.drop_collection.name = command.name
+        if command.uid is not None:
+            message.drop_collection.uid = command.uid
     else:
         message.update_aliases.actions.extend(map(_encode_action, command.actions))
         message.update_aliases.SetInParent()
-    return message.SerializeToString(deterministic=True)
+    return message
 
 
-def decode_catalog(data: bytes) -> CatalogCommand:
-    """The inverse of `encode_catalog`. Raises UndecodableCommand, see `codec.decode`."""
-    message = parsed(pb.CatalogCommand, data)
+def read_catalog(message: pb.CatalogCommand) -> CatalogCommand:
+    """The inverse of `write_catalog` for a `parsed` message. Raises UndecodableCommand."""
     check_version(message.version)
     kind = message.WhichOneof("kind")
     if kind == "add_collection":
         new = message.add_collection
         return AddCollection(new.name, decode_config(new.config), new.uid, new.created)
     if kind == "drop_collection":
-        return DropCollection(message.drop_collection.name)
+        old = message.drop_collection
+        return DropCollection(old.name, old.uid if old.HasField("uid") else None)
     if kind == "update_aliases":
         return UpdateAliases(list(map(_decode_action, message.update_aliases.actions)))
     raise missing(message, "kind")

@@ -49,9 +49,7 @@ def encode(command: Command) -> bytes:
     Raises ValueError for a command that could not be applied anyway, such as one whose
     configuration has a number that JSON cannot represent.
     """
-    field, write = _WRITERS[type(command)]
-    message = pb.Command(version=VERSION, **{field: write(command)})
-    return message.SerializeToString(deterministic=True)
+    return write_command(command).SerializeToString(deterministic=True)
 
 
 def decode(data: bytes) -> Command:
@@ -59,7 +57,17 @@ def decode(data: bytes) -> Command:
 
     Raises UndecodableCommand for an unknown version or kind, and for an unknown field at any depth.
     """
-    message = parsed(pb.Command, data)
+    return read_command(parsed(pb.Command, data))
+
+
+def write_command(command: Command) -> pb.Command:
+    """The message of a command. Raises ValueError as `encode`."""
+    field, write = _WRITERS[type(command)]
+    return pb.Command(version=VERSION, **{field: write(command)})
+
+
+def read_command(message: pb.Command) -> Command:
+    """The inverse of `write_command` for what `parsed` has found. Raises UndecodableCommand."""
     check_version(message.version)
     kind = message.WhichOneof("kind")
     if kind is None:

@@ -21,8 +21,15 @@ from ..model.collection import (
     DeleteAlias,
     new_config,
 )
-from ..model.commands import AddCollection, CatalogCommand, DropCollection, UpdateAliases
-from ..model.errors import AlreadyExists, BadInput, NotFound, unknown_collection
+from ..model.commands import (
+    AddCollection,
+    CatalogCommand,
+    CatalogOutcome,
+    DropCollection,
+    Origin,
+    UpdateAliases,
+)
+from ..model.errors import AlreadyExists, BadInput, NotFound, as_value, unknown_collection
 from .acceleration import Accelerators
 from .catalog_files import CatalogEntry
 from .collection import Collection
@@ -30,6 +37,7 @@ from .data_folder import DataFolder
 from .inventory import Inventory
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
+from .storage.outcomes import REFUSALS
 
 log = logging.getLogger("vexfs.catalog")
 
@@ -52,6 +60,7 @@ class Catalog:
         self._folder = DataFolder(Path(path))
         self._defaults = defaults or CollectionConfig()
         self._changing = Lock()
+        self._originated = Lock()
         self._inventory: Inventory | None = None
         self._collections: dict[str, Collection] = {}
         self._aliases: dict[str, str] = {}
@@ -93,10 +102,14 @@ class Catalog:
 
     def get(self, name: str) -> Collection:
         """The collection `name`. Raises NotFound."""
-        collection = self._collections.get(name)
+        collection = self.find(name)
         if collection is None:
             raise unknown_collection(name)
         return collection
+
+    def find(self, name: str) -> Collection | None:
+        """The collection `name`, if there is one."""
+        return self._collections.get(name)
 
     def has(self, collection: Collection) -> bool:
         """Whether this very collection exists, and not one of its name or none."""
@@ -112,20 +125,49 @@ class Catalog:
             raise unknown_collection(name)
         return real
 
-    def apply(self, command: CatalogCommand) -> bool:
+    def last_counter(self, source: str) -> int | None:
+        """The counter of the last command that was applied of a source; None where none was."""
+        return self._opened().contents.outcomes.last_counter(source)
+
+    def apply(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
         """Carry out a command durably; False for the deletion of a collection that there is not.
 
         Raises AlreadyExists for the name of a collection that exists, or an alias named like one;
         BadInput for the name of an alias, or a uid that is none or in use; NotFound for a target or
         an alias that does not exist. Then nothing has changed.
+
+        A command with an origin that was applied before is answered with the outcome recorded then,
+        refusals among them, and changes nothing. AlreadyApplied is raised where the outcome is not
+        kept any more. Any other error leaves it unapplied: the source is to submit it again before
+        those that follow it.
         """
+        if origin is None:
+            return self._carry_out(command)
+        with self._originated:
+            recorded = self._opened().contents.outcomes.find(origin)
+            if isinstance(recorded, Exception):
+                raise recorded
+            if recorded is not None:
+                return recorded
+            try:
+                return self._carry_out(command, origin)
+            except REFUSALS as error:
+                self._record(origin, as_value(error))
+                raise
+
+    def _carry_out(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
+        """Apply a command; its outcome is recorded in the same write, unless it is refused."""
         if isinstance(command, DropCollection):
-            return self._drop(command.name)
+            return self._drop(command, origin)
         if isinstance(command, AddCollection):
-            self._add(command)
+            self._add(command, origin)
         else:
-            self._update_aliases(command.actions)
+            self._update_aliases(command.actions, origin)
         return True
+
+    def _record(self, origin: Origin, outcome: CatalogOutcome) -> None:
+        with self._changing:
+            self._open_files.retried(lambda: self._opened().record(origin, outcome))
 
     def addition(self, name: str, request: CreateCollection) -> AddCollection:
         """The command that creates the collection asked for, with all that is not deterministic.
@@ -147,44 +189,57 @@ class Catalog:
         """Apply a change of aliases."""
         self.apply(UpdateAliases(actions))
 
-    def _add(self, command: AddCollection) -> None:
+    def _add(self, command: AddCollection, origin: Origin | None) -> None:
         name = command.name
         with self._changing:
             self._check_free(name)
             self._check_uid(command.uid)
-            collection = self._made(
-                name, command.config, CatalogEntry(command.uid, command.created)
-            )
+            collection = self._made(command, origin)
             self._collections = {**self._collections, name: collection}
 
-    def _drop(self, name: str) -> bool:
+    def _drop(self, command: DropCollection, origin: Origin | None) -> bool:
+        name = command.name
         collection = self._collections.get(name)
-        if collection is None:
-            return False
+        if collection is None or command.uid not in (None, collection.directory):
+            return self._nothing_to_drop(origin)
         collection.retire()
         with self._changing:
-            if self._collections.get(name) is not collection:
-                return False
-            try:
-                path = self._open_files.retried(lambda: self._opened().delete(name))
-            except BaseException:
-                # It exists as before.
-                self._collections = {**self._collections, name: collection.renewed()}
-                raise
-            self._aliases = dict(self._opened().contents.aliases)
-            self._collections = {n: c for n, c in self._collections.items() if n != name}
+            is_gone = self._collections.get(name) is not collection
+            if not is_gone:
+                path = self._ended(collection, origin)
+        if is_gone:
+            # Another thread has deleted it meanwhile.
+            return self._nothing_to_drop(origin)
         try:
             collection.remove(path)
         except OSError as error:
             log.warning("%s is removed at the next start: %s", path, error)
         return True
 
-    def _update_aliases(self, actions: Sequence[AliasAction]) -> None:
+    def _nothing_to_drop(self, origin: Origin | None) -> bool:
+        if origin is not None:
+            self._record(origin, False)
+        return False
+
+    def _ended(self, collection: Collection, origin: Origin | None) -> Path:
+        """Take a collection out of the catalog; where its files are to be removed."""
+        name = collection.name
+        try:
+            path = self._open_files.retried(lambda: self._opened().delete(name, origin))
+        except BaseException:
+            # It exists as before.
+            self._collections = {**self._collections, name: collection.renewed()}
+            raise
+        self._aliases = dict(self._opened().contents.aliases)
+        self._collections = {n: c for n, c in self._collections.items() if n != name}
+        return path
+
+    def _update_aliases(self, actions: Sequence[AliasAction], origin: Origin | None) -> None:
         with self._changing:
             aliases = dict(self._aliases)
             for action in actions:
                 self._act(aliases, action)
-            self._open_files.retried(lambda: self._opened().replace_aliases(aliases))
+            self._open_files.retried(lambda: self._opened().replace_aliases(aliases, origin))
             self._aliases = aliases
 
     def _act(self, aliases: dict[str, str], action: AliasAction) -> None:
@@ -219,16 +274,19 @@ class Catalog:
         if alias in self._collections:
             raise AlreadyExists(f"Collection `{alias}` already exists!")
 
-    def _made(self, name: str, config: CollectionConfig, entry: CatalogEntry) -> Collection:
+    def _made(self, command: AddCollection, origin: Origin | None) -> Collection:
         """Make a collection, and open it."""
-        inventory = self._opened()
-        path = self._open_files.retried(lambda: inventory.create(name, config, entry))
+        inventory, name = self._opened(), command.name
+        entry, before = CatalogEntry(command.uid, command.created), inventory.contents.outcomes
+        path = self._open_files.retried(
+            lambda: inventory.create(name, command.config, entry, origin)
+        )
         try:
             with storage_errors(path):
                 return self._open_files.retried(lambda: self._open(name))
         except BaseException:
-            ended = self._open_files.retried(lambda: inventory.delete(name))
-            shutil.rmtree(ended, ignore_errors=True)
+            begun = self._open_files.retried(lambda: inventory.undo_creation(name, before))
+            shutil.rmtree(begun, ignore_errors=True)
             raise
 
     def _open(self, name: str) -> Collection:

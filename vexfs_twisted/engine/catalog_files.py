@@ -17,14 +17,19 @@ from typing import Any
 
 from attrs import asdict, evolve, field, frozen
 
+from ..model.commands import CatalogOutcome, Origin
 from ..model.errors import StorageFull
+from .catalog_outcomes import CatalogOutcomes
 from .errors import UnknownFormat, UnusableDataFolder
 from .storage.checksummed import Damaged, OtherVersion, seal, unseal
 from .storage.files import reserve, storage_errors, sync_directory
 
 _FILES = ("register-1", "register-2")
 _KIND = "vexfs-register"
-_VERSION = 1
+_VERSION = 2
+_FIRST_VERSION = 1
+"""Version 1 had no outcomes of commands."""
+
 _LEAST_ROOM = 1 << 16
 
 log = logging.getLogger("vexfs.catalog")
@@ -39,11 +44,24 @@ class CatalogEntry:
 
 
 @frozen
+class Deletion:
+    """A deletion with an origin that has begun. It is done once the directory has its mark."""
+
+    directory: str
+    origin: Origin
+
+
+@frozen
 class CatalogContents:
-    """The contents of the catalog: collections by name, and the target of each alias."""
+    """The contents of the catalog: collections by name, and the target of each alias.
+
+    `outcomes` are those of commands that came with an origin.
+    """
 
     collections: Mapping[str, CatalogEntry] = field(factory=dict)
     aliases: Mapping[str, str] = field(factory=dict)
+    outcomes: CatalogOutcomes = CatalogOutcomes()
+    deletion: Deletion | None = None
 
     def with_collection(self, name: str, entry: CatalogEntry) -> CatalogContents:
         """The contents with this collection added or replaced."""
@@ -53,7 +71,13 @@ class CatalogContents:
         """The contents without a collection and the aliases that point to it."""
         collections = {n: entry for n, entry in self.collections.items() if n != name}
         aliases = {alias: target for alias, target in self.aliases.items() if target != name}
-        return CatalogContents(collections, aliases)
+        return evolve(self, collections=collections, aliases=aliases)
+
+    def with_outcome(self, origin: Origin | None, outcome: CatalogOutcome) -> CatalogContents:
+        """The contents with the outcome of a command recorded, if that came with an origin."""
+        if origin is None:
+            return self
+        return evolve(self, outcomes=self.outcomes.with_outcome(origin, outcome))
 
 
 class CatalogFiles:
@@ -74,7 +98,8 @@ class CatalogFiles:
             newest = max(sound, key=lambda value: int(value["number"]))
             self._number = newest["number"]
             self.contents = _loaded(newest)
-        if sound and any(value != newest for value in found):
+        if sound and ("outcomes" not in newest or any(value != newest for value in found)):
+            # One copy is damaged or older, or both are of the version before.
             try:
                 self.write(self.contents)
             except (OSError, StorageFull) as error:
@@ -107,7 +132,7 @@ class CatalogFiles:
         try:
             data = file.read_bytes()
             # A file of zeros was preallocated, but never written.
-            return unseal(_KIND, _VERSION, data) if data.strip(b"\0") else None
+            return unseal(_KIND, _VERSION, data, _FIRST_VERSION) if data.strip(b"\0") else None
         except FileNotFoundError:
             return None
         except OtherVersion as error:
@@ -121,7 +146,10 @@ class CatalogFiles:
 
 def _loaded(value: Mapping[str, Any]) -> CatalogContents:
     collections = {name: CatalogEntry(**entry) for name, entry in value["collections"].items()}
-    return CatalogContents(collections, value["aliases"])
+    outcomes = CatalogOutcomes(**value.get("outcomes", {}))
+    found = value.get("deletion")
+    deletion = found and Deletion(found["directory"], Origin(**found["origin"]))
+    return CatalogContents(collections, value["aliases"], outcomes, deletion)
 
 
 def _make_room(file: Path, size: int) -> None:

@@ -19,7 +19,9 @@ from uuid import uuid4
 from attrs import evolve
 
 from ..model.collection import CollectionConfig
-from .catalog_files import CatalogContents, CatalogEntry, CatalogFiles
+from ..model.commands import CatalogOutcome, Origin
+from .catalog_files import CatalogContents, CatalogEntry, CatalogFiles, Deletion
+from .catalog_outcomes import CatalogOutcomes
 from .catalog_survey import Survey, survey
 from .collection_identity import Identity, read_identity, write_first_identity, write_identity
 from .collection_store import CollectionStore
@@ -81,8 +83,17 @@ class Inventory:
                 self._identify(name, entry)
             remove_former(self._folder.catalog_path)
 
-    def create(self, name: str, config: CollectionConfig, entry: CatalogEntry) -> Path:
-        """Make an empty collection; where it lies. Raises StorageFull and OSError."""
+    def create(
+        self,
+        name: str,
+        config: CollectionConfig,
+        entry: CatalogEntry,
+        origin: Origin | None = None,
+    ) -> Path:
+        """Make an empty collection; where it lies. Raises StorageFull and OSError.
+
+        The outcome of the command is recorded along with it, if that came with an origin.
+        """
         before, begun = self.contents, self._directories.begun(entry.directory)
         with storage_errors(begun.parent):
             if begun.exists():
@@ -93,7 +104,8 @@ class Inventory:
                 write_first_identity(begun, Identity(name, entry.directory, entry.created))
                 CollectionStore.create(begun, config)
                 sync_directory(begun.parent)
-                self._register.write(before.with_collection(name, entry))
+                after = before.with_collection(name, entry).with_outcome(origin, True)
+                self._register.write(after)
             except BaseException:
                 shutil.rmtree(begun, ignore_errors=True)
                 raise
@@ -105,15 +117,36 @@ class Inventory:
                 raise
         return self._directories.whole(entry.directory)
 
-    def delete(self, name: str) -> Path:
-        """Delete a collection and its aliases; returns the directory, which is left to be removed.
+    def undo_creation(self, name: str, outcomes: CatalogOutcomes) -> Path:
+        """Take back `create`; returns the directory, which is left to be removed.
 
-        Raises OSError; nothing has changed then.
+        `outcomes` are those from before. Interrupted, it has not been taken back.
         """
         directory = self.contents.collections[name].directory
+        self._directories.undo_complete(directory)
+        try:
+            self._register.write(evolve(self.contents.without(name), outcomes=outcomes))
+        except BaseException:
+            with suppress(OSError):
+                self._directories.complete(directory)
+            raise
+        return self._directories.begun(directory)
+
+    def delete(self, name: str, origin: Origin | None = None) -> Path:
+        """Delete a collection and its aliases; returns the directory, which is left to be removed.
+
+        The outcome of the command is recorded along with it, if that came with an origin. Raises
+        StorageFull and OSError; nothing has changed then.
+        """
+        directory = self.contents.collections[name].directory
+        # The mark alone does not say by which command: a start finds that out from what is begun.
+        deletion = None if origin is None else Deletion(directory, origin)
+        if self.contents.deletion != deletion:
+            self._register.write(evolve(self.contents, deletion=deletion))
         self._directories.end(directory)
         try:
-            self._register.write(self.contents.without(name))
+            after = self.contents.without(name).with_outcome(origin, True)
+            self._register.write(evolve(after, deletion=None))
         except BaseException:
             # Otherwise the next start would finish a deletion that was reported as failed.
             with suppress(OSError):
@@ -121,9 +154,14 @@ class Inventory:
             raise
         return self._directories.ended(directory)
 
-    def replace_aliases(self, aliases: Mapping[str, str]) -> None:
-        """Replace all aliases. Raises StorageFull and OSError."""
-        self._register.write(evolve(self.contents, aliases=dict(aliases)))
+    def replace_aliases(self, aliases: Mapping[str, str], origin: Origin | None = None) -> None:
+        """Replace all aliases, by a command with an origin or not. Raises StorageFull, OSError."""
+        after = evolve(self.contents, aliases=dict(aliases))
+        self._register.write(after.with_outcome(origin, True))
+
+    def record(self, origin: Origin, outcome: CatalogOutcome) -> None:
+        """Record the outcome of a command that changes nothing. Raises StorageFull, OSError."""
+        self._register.write(self.contents.with_outcome(origin, outcome))
 
     def adopt(self, directory: str, name: str) -> None:
         """Add an unknown directory as the collection `name`, which is free. Raises OSError.
@@ -166,8 +204,13 @@ class Inventory:
         found = self._directories.list()
         names = {entry.directory: name for name, entry in self.contents.collections.items()}
         contents = self.contents
-        for directory in (found.ended & names.keys()) - found.whole:
+        ended = found.ended - found.whole
+        for directory in ended & names.keys():
             contents = contents.without(names[directory])
+        if contents.deletion is not None:
+            if contents.deletion.directory in ended:
+                contents = contents.with_outcome(contents.deletion.origin, True)
+            contents = evolve(contents, deletion=None)
         if contents != self.contents:
             self._register.write(contents)
         for directory in found.ended:
@@ -179,7 +222,7 @@ class Inventory:
         if self.was_lost and found.fitting:
             log.error(
                 "the catalog of %s is lost: it is rebuilt from the collections in %s; "
-                "no alias is left",
+                "no alias is left, nor any outcome of a command with an origin",
                 self._folder.path,
                 path,
             )

@@ -73,10 +73,12 @@ class CommandBatch:
 
     A batch with an `origin` takes effect once: when it comes again, the outcome recorded for it is
     the answer. One without commands only records that its source has come as far as `counter`.
+    With the `uid` of a collection it is for that one, and not for a later one of the same name.
     """
 
     commands: Sequence[Command]
     origin: Origin | None = None
+    uid: str | None = None
 
 
 Outcome = int | Exception
@@ -115,9 +117,13 @@ class AddCollection:
 
 @frozen
 class DropCollection:
-    """Delete a collection and the aliases that point to it; a missing one is no error."""
+    """Delete a collection and the aliases that point to it; a missing one is no error.
+
+    With a `uid`, a collection of that name that has another one is left as it is.
+    """
 
     name: str
+    uid: str | None = None
 
 
 @frozen
@@ -129,6 +135,18 @@ class UpdateAliases:
 
 CatalogCommand = AddCollection | DropCollection | UpdateAliases
 """A change of the catalog."""
+
+
+@frozen
+class CatalogChange:
+    """A command of the catalog; with an `origin` it takes effect once, as a CommandBatch does."""
+
+    command: CatalogCommand
+    origin: Origin | None = None
+
+
+CatalogOutcome = bool | Exception
+"""False for the deletion of a collection that there was not, or what kept it from taking effect."""
 
 
 def with_vector_name(config: CollectionConfig, command: CreateVectorName) -> CollectionConfig:

@@ -21,7 +21,7 @@ from ..model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from ..model.commands import Outcome
+from ..model.commands import CommandBatch, Outcome
 from ..model.errors import BadRequest, NotFound, TimedOut, as_value
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
@@ -191,7 +191,7 @@ class Operations:
     async def _write_each(self, name: str, updates: Sequence[Update]) -> list[Outcome]:
         """Apply the updates of a stream in order; the outcomes up to the first error."""
         sound, problem = _before_an_empty_one(updates)
-        outcomes = await self._storage.update_each(self._resolve(name), sound)
+        outcomes = await self._storage.apply(self._resolve(name), CommandBatch(sound))
         is_done = len(outcomes) == len(sound) and not any(
             isinstance(outcome, Exception) for outcome in outcomes
         )

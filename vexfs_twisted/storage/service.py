@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -16,8 +17,16 @@ from ..engine.collection import Collection
 from ..interfaces import BatchCursor, IStorage
 from ..lifecycle import AsyncService
 from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
-from ..model.commands import Outcome
-from ..model.errors import NotFound
+from ..model.commands import (
+    AddCollection,
+    CatalogChange,
+    CatalogCommand,
+    CommandBatch,
+    DropCollection,
+    Outcome,
+    UpdateAliases,
+)
+from ..model.errors import unknown_collection
 from ..model.queries import PointsRequest
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
@@ -69,6 +78,7 @@ class StorageService(AsyncService):
         )
         self._cursors = Cursors(self._readers)
         self._queues: dict[str, CollectionQueues] = {}
+        self._originated = DeferredLock()
 
     async def _start(self) -> None:
         """Open the catalog. Raises EngineStartError when the folder cannot be used."""
@@ -86,6 +96,7 @@ class StorageService(AsyncService):
     async def _stop(self) -> None:
         """Finish what has been accepted, then close the files."""
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
+        await self._originated.run(lambda: None)
         await gatherResults([self._readers.stop(), self._optimizer.stop()])
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
@@ -113,20 +124,28 @@ class StorageService(AsyncService):
 
     def delete_collection(self, name: str) -> Deferred[bool]:
         """See IStorage."""
-        self._queues.pop(name, None)
-
-        def forget(is_deleted: bool) -> bool:
-            # Somebody may have asked for them meanwhile, or made a collection of the same name.
-            queues = self._queues.get(name)
-            if queues is not None and not self._catalog.has(queues.collection):
-                del self._queues[name]
-            return is_deleted
-
-        return self._committers.run(self._delete, name).addCallback(forget)
+        return self.change_catalog(CatalogChange(DropCollection(name)))
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> Deferred[None]:
         """See IStorage."""
-        return self._committers.run(self._catalog.update_aliases, actions)
+        return self.change_catalog(CatalogChange(UpdateAliases(actions))).addCallback(_nothing)
+
+    def new_collection(self, name: str, request: CreateCollection) -> AddCollection:
+        """See IStorage."""
+        return self._catalog.addition(name, request)
+
+    def change_catalog(self, change: CatalogChange) -> Deferred[bool]:
+        """See IStorage."""
+        carry_out: Callable[[CatalogChange], bool] = self._change
+        if isinstance(change.command, DropCollection):
+            carry_out = partial(self._delete, change.command.name)
+        if change.origin is None:
+            answer = self._committers.run(carry_out, change)
+        else:
+            # In the order they came, also when their Deferreds are cancelled.
+            answer = Deferred()
+            self._originated.run(self._committers.run, carry_out, change).chainDeferred(answer)
+        return answer.addCallback(self._forget_queues, change.command)
 
     def read(
         self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None
@@ -149,9 +168,12 @@ class StorageService(AsyncService):
         """See IStorage."""
         return self._queues_of(name).writer.submit_batch(updates)
 
-    def update_each(self, name: str, updates: Sequence[Update]) -> Deferred[list[Outcome]]:
+    def apply(self, name: str, batch: CommandBatch) -> Deferred[list[Outcome]]:
         """See IStorage."""
-        return self._queues_of(name).writer.submit_each(updates)
+        queues = self._queues_of(name)
+        if batch.uid not in (None, queues.collection.directory):
+            raise unknown_collection(name)
+        return queues.writer.submit_each(batch)
 
     def _attend(self, collection: Collection) -> None:
         """Something was written to the collection."""
@@ -159,17 +181,28 @@ class StorageService(AsyncService):
         if self._mirror is not None:
             self._mirror.attend(collection)
 
-    def _delete(self, name: str) -> bool:
+    def _forget_queues(self, outcome: bool, command: CatalogCommand) -> bool:
+        if isinstance(command, DropCollection):
+            # Somebody may have made a collection of the same name meanwhile.
+            queues = self._queues.get(command.name)
+            if queues is not None and not self._catalog.has(queues.collection):
+                del self._queues[command.name]
+        return outcome
+
+    def _change(self, change: CatalogChange) -> bool:
+        """Carry out any other command than a deletion. In a thread."""
+        return self._catalog.apply(change.command, change.origin)
+
+    def _delete(self, name: str, change: CatalogChange) -> bool:
         """Delete a collection, and what a device has of it. In a thread."""
-        try:
-            collection = self._catalog.get(name)
-        except NotFound:
-            return False
-        is_deleted = self._catalog.delete(name)
-        if self._mirror is not None:
-            self._mirror.forget(collection)
-        # Its columns and bitmaps may have taken much.
-        trim()
+        collection = self._catalog.find(name)
+        is_deleted = self._catalog.apply(change.command, change.origin)
+        # A command that was applied before leaves a newer collection of that name alone.
+        if collection is not None and not self._catalog.has(collection):
+            if self._mirror is not None:
+                self._mirror.forget(collection)
+            # Its columns and bitmaps may have taken much.
+            trim()
         return is_deleted
 
     def _queues_of(self, name: str) -> CollectionQueues:

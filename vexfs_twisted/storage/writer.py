@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from ..model.commands import Command, CommandBatch, Origin, Outcome
+from ..model.commands import Command, CommandBatch, Outcome
 from ..threadpool import WorkerPool
 
 
@@ -61,19 +61,17 @@ class CollectionWriter:
 
         Fails with the first error, which keeps the commands after it from being tried.
         """
-        return self.submit_each(commands).addCallback(_operations)
+        return self.submit_each(CommandBatch(commands)).addCallback(_operations)
 
-    def submit_each(
-        self, commands: Sequence[Command], origin: Origin | None = None
-    ) -> Deferred[list[Outcome]]:
+    def submit_each(self, batch: CommandBatch) -> Deferred[list[Outcome]]:
         """Queue commands as `submit_batch` does; fires with what became of each that was tried.
 
         With an origin they take effect once, as `Collection.apply_each` says.
         """
-        if not commands and origin is None:
+        if not batch.commands and batch.origin is None:
             return succeed([])
         deferred: Deferred[list[Outcome]] = Deferred()
-        self._waiting.append((CommandBatch(commands, origin), deferred))
+        self._waiting.append((batch, deferred))
         if not self._in_flight:
             self._commit_waiting()
         return deferred

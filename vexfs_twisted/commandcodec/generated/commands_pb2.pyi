@@ -102,6 +102,56 @@ class Command(Message):
         "delete_vector_name",
     ] | None: ...
 
+class CommandBatch(Message):
+    version: _int
+    origin: Origin
+    commands: RepeatedCompositeFieldContainer[Command]
+    uid: _str
+    def __init__(
+        self,
+        *,
+        version: _int | None = None,
+        origin: Origin | None = None,
+        commands: Iterable[Command] | None = None,
+        uid: _str | None = None,
+    ) -> None: ...
+    def HasField(
+        self,
+        field_name: Literal[
+            "origin",
+            "uid",
+        ],
+    ) -> _bool: ...
+
+class Origin(Message):
+    source: _str
+    counter: _int
+    def __init__(
+        self,
+        *,
+        source: _str | None = None,
+        counter: _int | None = None,
+    ) -> None: ...
+
+class CatalogChange(Message):
+    version: _int
+    origin: Origin
+    command: CatalogCommand
+    def __init__(
+        self,
+        *,
+        version: _int | None = None,
+        origin: Origin | None = None,
+        command: CatalogCommand | None = None,
+    ) -> None: ...
+    def HasField(
+        self,
+        field_name: Literal[
+            "origin",
+            "command",
+        ],
+    ) -> _bool: ...
+
 class CatalogCommand(Message):
     version: _int
     add_collection: AddCollection
@@ -345,11 +395,19 @@ class AddCollection(Message):
 
 class DropCollection(Message):
     name: _str
+    uid: _str
     def __init__(
         self,
         *,
         name: _str | None = None,
+        uid: _str | None = None,
     ) -> None: ...
+    def HasField(
+        self,
+        field_name: Literal[
+            "uid",
+        ],
+    ) -> _bool: ...
 
 class UpdateAliases(Message):
     actions: RepeatedCompositeFieldContainer[AliasAction]

@@ -30,8 +30,11 @@ def seal(kind: str, version: int, value: Any) -> bytes:
     return b"%s %08x\n%s\n" % (head, _checksum(head, body), body)
 
 
-def unseal(kind: str, version: int, data: bytes) -> Any:
-    """Decode the value at the start of `data`. Raises Damaged or OtherVersion."""
+def unseal(kind: str, version: int, data: bytes, first_version: int | None = None) -> Any:
+    """Decode the value at the start of `data`. Raises Damaged or OtherVersion.
+
+    Versions from `first_version` on, if it is given, are read as well as `version`.
+    """
     line = data[:_LONGEST_LINE].partition(b"\n")[0]
     head, _, checksum = line.rpartition(b" ")
     try:
@@ -43,7 +46,8 @@ def unseal(kind: str, version: int, data: bytes) -> Any:
         is_sound = False
     if not is_sound or found_kind != kind.encode():
         raise Damaged("it is not what was written")
-    if int(found_version) != version:
+    first = version if first_version is None else first_version
+    if not first <= int(found_version) <= version:
         raise OtherVersion(f"version {int(found_version)}")
     return orjson.loads(body)
 

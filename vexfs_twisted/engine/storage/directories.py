@@ -61,6 +61,10 @@ class MarkedDirectories:
         """Clear the mark of a directory that has been created; its contents must be durable."""
         self._move(self.begun(name), self.whole(name))
 
+    def undo_complete(self, name: str) -> None:
+        """Undo `complete`."""
+        self._move(self.whole(name), self.begun(name))
+
     def end(self, name: str) -> None:
         """Mark a directory as deleted. Its open files stay open."""
         self._move(self.whole(name), self.ended(name))

@@ -53,7 +53,7 @@ class OutcomeTable:
         """
         value = self._transaction.get(_key(origin.source, origin.counter), db=self._table)
         if value is not None:
-            return list(map(_loaded, orjson.loads(value)["outcomes"]))
+            return list(map(load_outcome, orjson.loads(value)["outcomes"]))
         last = self.last_counter(origin.source)
         if last is not None and origin.counter <= last:
             return [AlreadyApplied(origin, last)]
@@ -68,7 +68,7 @@ class OutcomeTable:
         """Keep the outcomes of a batch, after which `number` was the last command applied."""
         if self.last_counter(origin.source) is None:
             self._make_room()
-        value = orjson.dumps({"number": number, "outcomes": list(map(_dumped, outcomes))})
+        value = orjson.dumps({"number": number, "outcomes": list(map(dump_outcome, outcomes))})
         self._transaction.put(_key(origin.source, origin.counter), value, db=self._table)
         first = origin.counter - KEPT_OUTCOMES + 1
         if first > 0:
@@ -123,7 +123,8 @@ def _after(prefix: bytes) -> bytes:
     return prefix[:-1] + b"\1"
 
 
-def _dumped(outcome: Outcome) -> Any:
+def dump_outcome(outcome: Outcome) -> Any:
+    """The JSON of an outcome: a number or a boolean, or the code and the text of a refusal."""
     if isinstance(outcome, int):
         return outcome
     assert isinstance(outcome, REFUSALS)
@@ -133,7 +134,8 @@ def _dumped(outcome: Outcome) -> Any:
     return {"code": outcome.code, "message": outcome.message[:_MOST_TEXT]}
 
 
-def _loaded(value: Any) -> Outcome:
+def load_outcome(value: Any) -> Outcome:
+    """The inverse of `dump_outcome`."""
     if isinstance(value, int):
         return value
     kind = _BY_CODE[value["code"]]
