@@ -46,11 +46,14 @@ from vexfs_twisted.model.collection_params import (
 )
 from vexfs_twisted.model.commands import (
     AddCollection,
+    CatalogChange,
     CatalogCommand,
     Command,
+    CommandBatch,
     CreateVectorName,
     DeleteVectorName,
     DropCollection,
+    Origin,
     UpdateAliases,
 )
 from vexfs_twisted.model.filters import (
@@ -323,7 +326,19 @@ actions = st.one_of(
 )
 CATALOG_BY_KIND: dict[str, st.SearchStrategy[CatalogCommand]] = {
     "add_collection": st.builds(AddCollection, texts, configs, texts, reals),
-    "drop_collection": st.builds(DropCollection, texts),
+    "drop_collection": st.builds(DropCollection, texts, st.none() | texts),
     "update_aliases": st.builds(UpdateAliases, st.lists(actions, max_size=3)),
 }
 """Commands of the catalog, under the names that kinds have in the encoding."""
+
+sources = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=9)
+origins = st.builds(Origin, sources, u64)
+command_batches = st.builds(
+    CommandBatch,
+    st.lists(st.one_of(*BY_KIND.values()), max_size=3),
+    st.none() | origins,
+    st.none() | texts,
+)
+catalog_changes = st.builds(
+    CatalogChange, st.one_of(*CATALOG_BY_KIND.values()), st.none() | origins
+)

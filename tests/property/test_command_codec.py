@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import get_args
 
 import hypothesis.strategies as st
@@ -9,15 +10,28 @@ import numpy as np
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.command_strategies import BY_KIND, CATALOG_BY_KIND
+from tests.command_strategies import BY_KIND, CATALOG_BY_KIND, catalog_changes, command_batches
 from tests.engine_support import column, upsert
 from tests.suites.values import dense_rows
+from vexfs_twisted.commandcodec.batches import (
+    decode_batch,
+    decode_change,
+    encode_batch,
+    encode_change,
+)
 from vexfs_twisted.commandcodec.catalog import decode_catalog, encode_catalog
 from vexfs_twisted.commandcodec.codec import decode, encode
 from vexfs_twisted.commandcodec.generated import commands_pb2 as pb
 from vexfs_twisted.commandcodec.messages import UndecodableCommand
 from vexfs_twisted.model.collection import UpdateCollection
-from vexfs_twisted.model.commands import CatalogCommand, Command
+from vexfs_twisted.model.commands import (
+    CatalogChange,
+    CatalogCommand,
+    Command,
+    CommandBatch,
+    DropCollection,
+    Origin,
+)
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchAny, Nested
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import ClearPayload, DeletePoints, Upsert
@@ -65,6 +79,20 @@ class RoundTrips(SynchronousTestCase):
                 self.assertEqual(encode_catalog(decode_catalog(data)), data)
 
             come_back()
+
+    @settings(max_examples=100, deadline=None)
+    @given(batch=command_batches)
+    def test_batches_with_their_origin(self, batch: CommandBatch) -> None:
+        data = encode_batch(batch)
+        self.assertEqual(decode_batch(data), batch)
+        self.assertEqual(encode_batch(decode_batch(data)), data)
+
+    @settings(max_examples=100, deadline=None)
+    @given(change=catalog_changes)
+    def test_changes_of_the_catalog_with_their_origin(self, change: CatalogChange) -> None:
+        data = encode_change(change)
+        self.assertEqual(decode_change(data), change)
+        self.assertEqual(encode_change(decode_change(data)), data)
 
     def test_vectors_keep_every_bit_and_their_shape(self) -> None:
         data = np.random.default_rng(5).integers(0, 2**32, (50, 7), np.uint32).view(np.float32)
@@ -183,6 +211,46 @@ class Refusals(SynchronousTestCase):
             except UndecodableCommand:
                 continue
             self.assertEqual(decode(encode(found)), found)
+
+    def test_batches_that_are_not_known(self) -> None:
+        origin = Origin("log", 5)
+        data = encode_batch(CommandBatch([ClearPayload(ids=[1])], origin, "uid"))
+        changed = encode_change(CatalogChange(DropCollection("a"), origin))
+
+        def batch(change: Callable[[pb.CommandBatch], object]) -> None:
+            message = pb.CommandBatch.FromString(data)
+            change(message)
+            decode_batch(message.SerializeToString())
+
+        def catalog(change: Callable[[pb.CatalogChange], object]) -> None:
+            message = pb.CatalogChange.FromString(changed)
+            change(message)
+            decode_change(message.SerializeToString())
+
+        unknown = b"\xfa\x01\x01x"
+        version = "version 2, and only 1 is known"
+        fields = "fields that are not known"
+        for change, words in (
+            (lambda m: setattr(m, "version", 2), version),
+            (lambda m: m.MergeFromString(unknown), fields),
+            (lambda m: m.origin.MergeFromString(unknown), fields),
+            (lambda m: m.origin.Clear(), "a source has"),
+            (lambda m: setattr(m.origin, "source", "a" * 129), "a source has"),
+        ):
+            for tried in (batch, catalog):
+                error = self.assertRaises(UndecodableCommand, tried, change)
+                self.assertIn(words, str(error))
+        for tried, change, words in (
+            (batch, lambda m: setattr(m.commands[0], "version", 2), version),
+            (batch, lambda m: m.commands[0].clear_payload.MergeFromString(unknown), fields),
+            (batch, lambda m: m.commands[0].ClearField("clear_payload"), "without a kind"),
+            (catalog, lambda m: setattr(m.command, "version", 2), version),
+            (catalog, lambda m: m.command.drop_collection.MergeFromString(unknown), fields),
+            (catalog, lambda m: m.ClearField("command"), "without a command"),
+            (catalog, lambda m: m.command.ClearField("drop_collection"), "without a kind"),
+        ):
+            error = self.assertRaises(UndecodableCommand, tried, change)
+            self.assertIn(words, str(error))
 
     def test_what_cannot_be_encoded(self) -> None:
         for command in (
