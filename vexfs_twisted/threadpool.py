@@ -205,11 +205,16 @@ class _DeferredJob(ThreadJob):
     def _cancel(self, _: Deferred[Any]) -> None:
         self._is_cancelled = True
         self.skip()
+        # If the call has been made already. Its memory may be granted to another call next, long
+        # before the thread of the answers comes to this one.
+        self.result = None
         if self._on_cancel is not None:
             self._on_cancel()
 
     def ended(self) -> None:
         """Queue the answer."""
+        if self._is_cancelled:
+            self.result = None
         self._done.put(self)
 
     def answer(self) -> None:

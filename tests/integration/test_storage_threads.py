@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event, current_thread, get_ident
 from time import sleep
 from traceback import extract_tb
 from typing import Any
+from weakref import ReferenceType, ref
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -97,6 +100,32 @@ class WorkerPoolTests(PoolTestCase):
         await self.pool.stop()
         self.assertTrue(ended.is_set())
 
+    def test_a_result_that_nobody_waits_for_is_dropped_at_once(self) -> None:
+        """Not only when the thread of the answers comes to it, which others may keep busy."""
+        for is_made_first in (True, False):
+            wakes: SimpleQueue[Callable[[], object]] = SimpleQueue()
+            pool = WorkerPool("dropping", 1, wakes.put)
+            pool.start()
+            begun, release = Event(), Event()
+            results: list[ReferenceType[NDArray[np.uint8]]] = []
+            call = pool.run(make_and_wait, results, begun, release)
+            begun.wait(30)
+            if is_made_first:
+                release.set()
+                answer = wakes.get(timeout=30)
+                self.assertIsNotNone(results[0]())
+                call.cancel()
+            else:
+                call.cancel()
+                release.set()
+                answer = wakes.get(timeout=30)
+            self.failureResultOf(call, CancelledError)
+            self.assertIsNone(results[0]())
+            stopped = pool.stop()
+            answer()
+            while not stopped.called:
+                wakes.get(timeout=30)()
+
     async def test_a_stop_finishes_what_was_queued_and_takes_no_more(self) -> None:
         release = Event()
         queued = [self.pool.run(release.wait, 30) for _ in range(6)]
@@ -162,6 +191,17 @@ def begin_and_wait(begun: Event, release: Event) -> bool:
     """Tell that the call has begun, and wait until it may end."""
     begun.set()
     return release.wait(30)
+
+
+def make_and_wait(
+    results: list[ReferenceType[NDArray[np.uint8]]], begun: Event, release: Event
+) -> NDArray[np.uint8]:
+    """An array that is made once it may be, and a weak reference to it."""
+    begun.set()
+    release.wait(30)
+    result = np.zeros(1000, dtype=np.uint8)
+    results.append(ref(result))
+    return result
 
 
 def fail(error: Exception) -> None:
