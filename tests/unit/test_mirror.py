@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from attrs import evolve
 
 from tests.engine_support import Floats, field, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase, wait_until
@@ -351,8 +352,9 @@ class Replacing(WithPoints):
             self.assert_first_is_kept()
 
     def test_one_that_hangs_is_refused_and_the_other_kept(self) -> None:
-        self.mirror = self.make_mirror(probe_seconds=2.0)
         self.attach()
+        # The sound one had all the time that it needed.
+        self.mirror._settings = evolve(self.mirror._settings, probe_seconds=0.2)
         other = MemoryDevice()
         other.inject(Fault.HANGS)
         self.addCleanup(other.heal)
