@@ -76,7 +76,7 @@ class UnreadAnswers(WholeServer):
         self.patch(reservations, "PATIENCE_S", 0.0)
         self.patch(reservations, "SLOWEST", 1 << 60)
         unread = [await self.scroll() for _ in range(3)]
-        # Without patience a reader is ended as well, where some of them claim memory behind it. Each
+        # Without patience a reader is ended, too, where some of them claim memory behind it. Each
         # of them claims it a few times at most.
         for _ in range(2 * len(unread) + 1):
             reader = await self.scroll()
