@@ -1,1 +1,1 @@
-"""A VexFS v2 device in user space: a FUSE file system of vector files, kept by the engine."""
+"""A VexFS v2 device in user space: a FUSE file system of vector files, stored by the engine."""

@@ -1,4 +1,4 @@
-"""A bound on the bytes that requests hold at one time."""
+"""A memory budget of concurrent requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import Refusal
 
 
 class Budget:
-    """So many bytes for all threads together. Who wants more than is left waits."""
+    """A number of bytes shared by all threads. Requests for more than is free block."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -20,7 +20,7 @@ class Budget:
 
     @contextmanager
     def taken(self, size: int) -> Iterator[None]:
-        """Hold `size` bytes for the time of the block. Refuses more than there ever are."""
+        """Hold `size` bytes for the duration of the block. Refuses more than the whole budget."""
         if size > self._size:
             raise Refusal(errno.ENOMEM, f"{size} bytes in one request, {self._size} are allowed")
         with self._condition:

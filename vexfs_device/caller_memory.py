@@ -1,8 +1,8 @@
 """The memory of a process that calls the device, by process_vm_readv(2) and process_vm_writev(2).
 
-The kernel checks each access: the address must belong to the process, the page must allow what is
-done, and this process must be allowed to trace that one. It sees to it, too, that a page which goes
-away meanwhile ends in an error and nothing else.
+The kernel checks each access: the address must belong to the process, the page must permit the
+access, and this process must be allowed to trace that one. A page that is unmapped meanwhile causes
+an error, never a signal.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _write = _system_call("process_vm_writev")
 
 @frozen
 class CallerMemory:
-    """The memory of the process, or of the thread of it, with the number `pid`.
+    """The memory of the process or thread `pid`.
 
-    Calls raise Refusal: EFAULT for an address that is not good from first to last byte, EPERM
-    where this process may not reach that one.
+    Methods raise Refusal: EFAULT for an invalid address range, EPERM if this process may not access
+    that one.
     """
 
     pid: int
@@ -57,7 +57,7 @@ class CallerMemory:
         self._move(_read, address, target)
 
     def write(self, address: int, source: NDArray[Any]) -> None:
-        """Put the bytes of `source`, C-contiguous, at `address`."""
+        """Write the bytes of `source`, C-contiguous, to `address`."""
         self._move(_write, address, source)
 
     def _move(self, call: Any, address: int, array: NDArray[Any]) -> None:
@@ -66,7 +66,7 @@ class CallerMemory:
             raise Refusal(errno.EFAULT, "an address runs over the end of memory")
         done = 0
         while done < size:
-            # A call may move less than it was asked to, up to a page that is not good.
+            # A call may transfer less than requested, up to an invalid page.
             own = _Span(array.ctypes.data + done, size - done)
             theirs = _Span(address + done, size - done)
             moved = call(self.pid, ctypes.byref(own), 1, ctypes.byref(theirs), 1, 0)
@@ -77,6 +77,6 @@ class CallerMemory:
 
 def _refusal(number: int) -> Refusal:
     if number in (errno.EPERM, errno.ESRCH):
-        # A caller in a namespace of processes that cannot be seen from here has no number here.
+        # A caller in a pid namespace that is not visible here has no pid here.
         return Refusal(errno.EPERM, "the memory of the caller is out of reach")
     return Refusal(number, os.strerror(number))

@@ -1,4 +1,4 @@
-"""Search by cosine among vectors that are kept as they came, whatever their length."""
+"""Exact search by cosine among vectors of any length, which are not normalised."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Inverses = NDArray[np.float32]
 
 
 class Cosines:
-    """Cosine search of one store. What it remembers of each row is one over its length.
+    """Cosine search of one store. Caches the inverse length of each row. Thread-safe.
 
-    Rows never change once they are committed, so what is known of them stays true. Rows whose
-    length is too far from 1 for that in float32 are marked by NaN and scaled when they are scored.
+    Committed rows never change, so the cache stays valid. Rows whose inverse length would lose
+    precision in float32 are marked by NaN, and normalised when they are scored.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Cosines:
     def nearest(self, vectors: VectorView, rows: Rows, query: Matrix, limit: int) -> Hits:
         """The nearest `limit` of `rows`, ascending, to `query`, shape [1, dim], by cosine.
 
-        A vector of zeros, the query as well, scores 0.
+        The score of a zero vector or a zero query is 0.
         """
         unit = np.ascontiguousarray(normalised(query))
         found = no_hits()
@@ -56,7 +56,7 @@ class Cosines:
 
     def _scores(self, vectors: VectorView, rows: Rows, unit: Matrix) -> NDArray[np.float32]:
         first, end = int(rows[0]), int(rows[-1]) + 1
-        # Holes are scored along and left out: reading on is faster than leaping.
+        # Rows between are scored too and dropped: sequential reads are faster than gathers.
         is_dense = end - first <= 2 * len(rows)
         block = vectors.floats(slice(first, end) if is_dense else rows)
         inverses = self._known(vectors, end)
@@ -69,7 +69,7 @@ class Cosines:
         return scores if len(block) == len(rows) else scores[rows - first]
 
     def _known(self, vectors: VectorView, end: int) -> Inverses:
-        """One over the length of each row before `end`, and perhaps of more."""
+        """The inverse lengths of the rows below `end`, and possibly of more rows."""
         inverses = self._inverses
         if len(inverses) >= end:
             return inverses

@@ -1,4 +1,4 @@
-"""All vector files of a device, by their names."""
+"""The directory of a device: its vector files by name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LONGEST_NAME = 255
 
 
 class Directory:
-    """The vector files of the data folder `path`. Any thread may call.
+    """The vector files of the data folder `path`. Thread-safe.
 
-    Every change is on disk when it returns. Registry are those of files: text of 1 to 255 bytes.
+    Changes are durable on return. Names are those of files: text of 1 to 255 bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,7 +30,7 @@ class Directory:
         return self._names.path
 
     def open(self) -> None:
-        """Open the folder, made where it is missing, and all files. Raises EngineStartError."""
+        """Open the folder, created if missing, and all files. Raises EngineStartError."""
         entries = self._names.open()
         try:
             for name, entry in entries.items():
@@ -40,7 +40,7 @@ class Directory:
             raise
 
     def close(self) -> None:
-        """Close all files, after what is under way."""
+        """Close all files after the operations in progress."""
         with self._changing:
             for file in self._files.values():
                 file.close()
@@ -53,14 +53,14 @@ class Directory:
             return sorted(self._files)
 
     def find(self, name: str) -> DeviceFile:
-        """The file of that name. Refuses with ENOENT where there is none."""
+        """The file with this name. Refuses with ENOENT if there is none."""
         file = self._files.get(name)
         if file is None:
             raise Refusal(errno.ENOENT, name)
         return file
 
     def create(self, name: str, entry: RegistryEntry) -> DeviceFile:
-        """Make an empty file. Refuses with EEXIST where the name is taken."""
+        """Create an empty file. Refuses with EEXIST if the name is taken."""
         try:
             size = len(name.encode())
         except UnicodeEncodeError:
@@ -75,7 +75,7 @@ class Directory:
             return file
 
     def delete(self, name: str) -> None:
-        """Remove a file, whose vectors stay for those who have it open."""
+        """Remove a file. Its vectors stay accessible while it is open."""
         with self._changing:
             file = self.find(name)
             file.end()
@@ -88,10 +88,7 @@ class Directory:
             file.unnamed()
 
     def rename(self, old: str, new: str, *, replace: bool) -> None:
-        """Give a file another name, in the place of the file that has it unless `replace` is off.
-
-        Refuses with EEXIST then.
-        """
+        """Rename a file; replaces an existing one, or refuses with EEXIST if not `replace`."""
         with self._changing:
             file, other = self.find(old), self._files.get(new)
             if other is file:

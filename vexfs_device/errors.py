@@ -1,4 +1,4 @@
-"""What a caller of the device is told: a number of errno(3), and why for the log."""
+"""Errors of the device: an errno(3) number for the caller, and a reason for the log."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Refusal(OSError):
-    """The device does not do what it was asked; `errno` is what the caller gets."""
+    """The device refuses a request; `errno` is returned to the caller."""
 
     def __init__(self, number: int, reason: str) -> None:
         super().__init__(number, reason)
 
 
 def answering(operation: Callable[P, T]) -> Callable[P, T]:
-    """Let every error of `operation` come out as a Refusal, and log those nobody asked for.
+    """Convert every error of `operation` to a Refusal, and log unexpected ones.
 
-    A fault of the storage must not look like one of the caller: a file that is missing inside the
-    data folder is no ENOENT.
+    Faults of the storage must not look like errors of the caller: a missing file inside the data
+    folder is not reported as ENOENT.
     """
 
     @wraps(operation)

@@ -25,14 +25,14 @@ _MOST_VECTORS = (1 << 32) - 1
 
 
 class DeviceFile:
-    """A file by its name, or without one once it is deleted. Any thread may call.
+    """A vector file, without a name once it is deleted. Thread-safe.
 
-    `changing` is held while a name or what is under it changes; all files of a device share it.
-    A deleted file stays usable until the last who has it open lets go, as files do.
+    `changing` is held while a name or its entry changes; all files of a device share it. As usual
+    for files, a deleted one stays usable until its last descriptor is closed.
     """
 
     def __init__(self, names: Registry, changing: RLock, name: str, entry: RegistryEntry) -> None:
-        """Open what is under `name`. Raises EngineStartError."""
+        """Open the file `name`. Raises EngineStartError."""
         self.name: str | None = name
         self._names = names
         self._changing = changing
@@ -44,12 +44,12 @@ class DeviceFile:
 
     @property
     def entry(self) -> RegistryEntry:
-        """What there is under its name."""
+        """Its entry in the registry."""
         return self._entry
 
     @property
     def count(self) -> int:
-        """How many ids have a vector."""
+        """The number of ids with a vector."""
         store = self._store
         return 0 if store is None else store.count
 
@@ -59,7 +59,7 @@ class DeviceFile:
         return self.count * self._entry.info.dimensions * _ITEM_SIZE
 
     def set_info(self, info: FileInfo) -> None:
-        """Keep `info`. Refuses other dimensions than those of vectors that are there."""
+        """Store `info`. Refuses dimensions other than those of existing vectors."""
         if not 1 <= info.dimensions <= MAX_DIMENSIONS:
             raise Refusal(errno.EINVAL, f"{info.dimensions} dimensions")
         with self._changing:
@@ -70,12 +70,12 @@ class DeviceFile:
             self._write(attrs.evolve(self._entry, info=info))
 
     def set_owner(self, mode: int, uid: int, gid: int) -> None:
-        """Keep the permissions and to whom the file belongs."""
+        """Store the permissions and the owner of the file."""
         with self._changing:
             self._write(attrs.evolve(self._entry, mode=mode, uid=uid, gid=gid))
 
     def insert(self, insert: Insert) -> None:
-        """Store vectors, durably, as `Inserts.run` says. The first decide the dimensions."""
+        """Store vectors durably, see `Inserts.run`. The first ones determine the dimensions."""
         insert.check()
         self.check_dimensions(insert.vectors.shape[1])
         if self.count + len(insert.vectors) > _MOST_VECTORS:
@@ -107,7 +107,7 @@ class DeviceFile:
         return b"" if store is None else store.read(offset, size)
 
     def truncate(self, size: int) -> None:
-        """Make the file empty, and as if nothing had been set of it. No other change of size."""
+        """Clear the file and its info. Refuses any other change of its size."""
         with self._changing:
             if size == 0:
                 self.empty()
@@ -115,7 +115,7 @@ class DeviceFile:
                 raise Refusal(errno.EINVAL, "a vector file can only be emptied")
 
     def empty(self) -> None:
-        """Remove all vectors, and what was set."""
+        """Remove all vectors, and the info."""
         with self._changing:
             old = self._store
             former = None if old is None else old.name
@@ -125,48 +125,48 @@ class DeviceFile:
                 old.remove()
 
     def opened(self) -> None:
-        """One more has the file open."""
+        """Count one more descriptor."""
         with self._changing:
             self._opened += 1
 
     def released(self) -> None:
-        """One fewer has the file open."""
+        """Count one descriptor less."""
         with self._changing:
             self._opened -= 1
             self._drop_unreachable()
 
     def replace(self, other: DeviceFile) -> None:
-        """Note that this file is going to take the place of another one."""
+        """Prepare this file to replace another one."""
         with self._changing:
             if self.name is not None and other._store is not None:
                 self._names.write(self.name, self._entry, other._store.name)
 
     def end(self) -> None:
-        """Mark the vectors as deleted; who has the file open can use it still."""
+        """Mark the vectors as deleted; open descriptors can still use them."""
         with self._changing:
             if self._store is not None:
                 self._store.end()
 
     def restore(self) -> None:
-        """Take back `end`."""
+        """Undo `end`."""
         with self._changing:
             if self._store is not None:
                 self._store.restore()
 
     def unnamed(self) -> None:
-        """The name is gone, from the disk as well."""
+        """Note that the name was removed, on disk too."""
         with self._changing:
             self.name = None
             self._drop_unreachable()
 
     def close(self) -> None:
-        """Close the store, after what is under way."""
+        """Close the store after the operations in progress."""
         with self._changing:
             if self._store is not None:
                 self._store.close()
 
     def _begun(self, dimensions: int) -> VectorStore:
-        """The store, made for the first vectors."""
+        """The store, created for the first vectors."""
         with self._changing:
             if self._store is not None:
                 return self._store
@@ -182,18 +182,18 @@ class DeviceFile:
             return made
 
     def _put(self, made: VectorStore) -> None:
-        """Use a store that the entry names."""
+        """Use a store that is in the entry by now."""
         self._store = made
         if self.name is not None:
-            # Whatever goes wrong with that, the next start makes good.
+            # If this fails, the next start repairs it.
             with suppress(OSError):
                 made.complete()
 
     def _tighten(self, old: VectorStore) -> None:
-        """Move the vectors into a store without those that were overwritten.
+        """Copy the vectors to a new store, without overwritten ones.
 
-        Who inserts waits, who searches or reads does not. Where there is no room for a copy, all
-        stays as it is until the next start.
+        Blocks inserts, but no searches or reads. If there is no space for a copy, nothing changes
+        until the next start.
         """
         with old.paused():
             if not old.is_loose or old is not self._store:
@@ -214,16 +214,16 @@ class DeviceFile:
                     self._put(made)
                     left = old
         finally:
-            # Before anybody inserts again, who must not find the one that is left.
+            # Before inserts continue, which must not use the former store.
             left.remove()
 
     def check_dimensions(self, dimensions: int) -> None:
-        """Refuse vectors of another length than those of the file, where it is known."""
+        """Refuse dimensions other than those of the file, if these are known."""
         if self._entry.info.dimensions not in (0, dimensions):
             raise _wrong_dimensions(dimensions, self._entry)
 
     def _check_emptied(self, closed: VectorStore) -> None:
-        """Raise unless there is another store by now, or none, in the place of one that closed."""
+        """Raise unless the closed store was replaced or removed meanwhile."""
         if self._store is closed:
             raise Refusal(errno.ESTALE, "the device is being closed")
 

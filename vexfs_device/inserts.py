@@ -1,4 +1,4 @@
-"""Inserts into one store: those that wait are committed together."""
+"""Inserts into one store, with group commit."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _IDS = 1 << 64
 
 @frozen(eq=False)
 class Insert:
-    """Vectors to store, shape [n, dim], n at least 1, and the ids to keep them under, shape [n].
+    """Vectors to store, shape [n, dim], n at least 1, and their ids, shape [n].
 
-    Where `ids` is None they are numbered on from the largest id there has been.
+    If `ids` is None, they are numbered from one above the largest id ever used.
     """
 
     ids: Ids | None
@@ -32,10 +32,10 @@ class Insert:
     flags: InsertFlag
 
     def check(self) -> None:
-        """Refuse what could never be stored.
+        """Refuse invalid inserts with EINVAL.
 
-        That is, with EINVAL, numbers that are not finite and, under VALIDATE or APPEND, an id that
-        occurs twice; otherwise the last vector of an id counts.
+        That is: values that are not finite and, with VALIDATE or APPEND, repeated ids. Otherwise
+        the last vector of an id wins.
         """
         if not np.isfinite(self.vectors).all():
             raise Refusal(errno.EINVAL, "a vector with a NaN or an infinite number")
@@ -46,7 +46,7 @@ class Insert:
 
 @define(eq=False)
 class _Waiting:
-    """An insert whose caller waits."""
+    """A queued insert."""
 
     insert: Insert
     is_done: bool = False
@@ -54,10 +54,9 @@ class _Waiting:
 
 
 class Inserts:
-    """The one writer of a store, in whichever thread comes first. Any thread may insert.
+    """The writer of a store. Thread-safe; the first thread commits for the others.
 
-    While one group is committed the next gathers, so that the more callers wait for the disk, the
-    more of them share its next flush.
+    While one group is committed, the next one is queued, so that concurrent callers share syncs.
     """
 
     def __init__(self, store: PlainVectorStore) -> None:
@@ -69,10 +68,10 @@ class Inserts:
         self._next_id = 0 if largest is None else largest + 1
 
     def run(self, insert: Insert) -> None:
-        """Store what was checked; it is on disk when this returns, or nothing of it is there.
+        """Store a checked insert, durably and atomically.
 
-        Refuses with EEXIST, under APPEND alone, an id that is known already, and with ENOSPC when
-        no numbers are left. Raises StorageFull, and GateClosed.
+        Refuses with EEXIST, with APPEND alone, an existing id, and with ENOSPC if no new ids are
+        left. Raises StorageFull and LatchClosed.
         """
         waiting = _Waiting(insert)
         with self._queueing:
@@ -87,12 +86,12 @@ class Inserts:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let nobody commit for the time of the block, after the group that is under way."""
+        """Block commits for the duration of the block, after the one in progress."""
         with self._committing:
             yield
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
-        """Carry out inserts in order, and tell each how it went."""
+        """Execute inserts in order, and set the result of each."""
         try:
             sound: list[_Waiting] = []
             taken: list[Ids] = []
@@ -116,7 +115,7 @@ class Inserts:
                 waiting.is_done = True
 
     def _ids(self, insert: Insert, taken: Sequence[Ids]) -> Ids:
-        """The ids of an insert, after those `taken` before it in the group."""
+        """The ids of an insert, given the ids `taken` by earlier ones of the group."""
         ids = insert.ids
         if ids is None:
             end = self._next_id + len(insert.vectors)

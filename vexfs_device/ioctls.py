@@ -1,4 +1,4 @@
-"""The four ioctls of a vector file, from the bytes of their argument to those of the answer."""
+"""The four ioctls of a vector file: decoding of arguments, execution, encoding of results."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from .inserts import Insert
 from .registry import FileInfo
 
 MAX_NEIGHBOURS = 1_000_000
-"""The most that one VECTOR_SEARCH answers."""
+"""The maximum number of results of one VECTOR_SEARCH."""
 
 _WRITES = frozenset({BATCH_INSERT, SET_VECTOR_META})
 _KNOWN = _WRITES | {VECTOR_SEARCH, GET_VECTOR_META}
-# As a number: the complement of a flag would leave out the bits that have no name.
+# As a number: the complement of a flag would omit bits without a name.
 _FLAGS = int(InsertFlag.OVERWRITE | InsertFlag.APPEND | InsertFlag.VALIDATE)
 _ITEM_SIZE = 4
 _ID_SIZE = 8
@@ -45,7 +45,7 @@ _ID_SIZE = 8
 
 @frozen
 class Caller:
-    """Who makes a call, and what the descriptor may be used for."""
+    """The caller of an ioctl, and the access mode of its descriptor."""
 
     memory: CallerMemory
     may_read: bool
@@ -53,22 +53,22 @@ class Caller:
 
 
 class Ioctls:
-    """Carries out ioctls. Any thread may call.
+    """Executes ioctls. Thread-safe.
 
-    What an argument points to is copied before it is looked at, so a caller that changes it
-    meanwhile changes nothing; nothing is written to a caller but the results of a search, as many
-    as were found. `budget` bounds what the copies take.
+    Data referred to by arguments is copied before it is checked, so that a concurrent change by the
+    caller has no effect. Only the results of a search are written to the caller. `budget` bounds
+    the memory of the copies.
     """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
 
     def run(self, file: DeviceFile, number: int, argument: int, caller: Caller) -> None:
-        """Carry out the ioctl `number` on `file`.
+        """Execute the ioctl `number` on `file`.
 
-        `argument` is the address of a buffer of ours as large as the number says, in and out.
-        Raises Refusal: ENOTTY for another number; EBADF for a descriptor that is not open for it;
-        EINVAL, EFAULT, EPERM, EEXIST, ENOMEM, ENOSPC for what is asked.
+        `argument` is the address of a buffer in this process, of the size encoded in the number,
+        for input and output. Raises Refusal: ENOTTY for an unknown number; EBADF for a descriptor
+        without the access mode; EINVAL, EFAULT, EPERM, EEXIST, ENOMEM, ENOSPC by the request.
         """
         is_open_for_it = caller.may_write if number in _WRITES else caller.may_read
         if number in _KNOWN and not is_open_for_it:
@@ -132,7 +132,7 @@ def _check_pointers(*addresses: int) -> None:
 
 
 def _checked_info(given: VectorFileInfo) -> FileInfo:
-    """What a caller sets. How many vectors there are is counted and cannot be set."""
+    """The info that a caller sets. The number of vectors is counted and cannot be set."""
     kinds = (given.element_type, given.storage_format, given.compression_type)
     if kinds != (ElementType.FLOAT32, StorageFormat.DENSE, Compression.NONE):
         raise Refusal(errno.EINVAL, "vectors are dense float32, and not compressed")

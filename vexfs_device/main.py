@@ -57,10 +57,10 @@ def _options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Run the command; the exit status is 0 after a stop in order, 1 when it could not start."""
+    """Run the command; the exit status is 0 after a clean stop, 1 if it could not start."""
     options = _options().parse_args()
     logs.begin(options.log_level)
-    # The binding tells of every refusal with a traceback; the operations tell of them in a line.
+    # The binding logs refusals with tracebacks; the operations log them in one line.
     logging.getLogger("fuse").setLevel(logging.WARNING)
     observer = logs.stream_observer(sys.stdout, options.log_format, options.log_level)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
@@ -98,6 +98,6 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Let this process open as many files as it may: each vector file holds several."""
+    """Raise the soft limit of descriptors to the hard one: each vector file has several."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

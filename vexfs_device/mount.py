@@ -1,4 +1,4 @@
-"""The mount itself: what must hold before it, and the loop of libfuse that serves it."""
+"""The mount: checks of the mount point, and the main loop of libfuse."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _NOREPLACE = 1  # RENAME_NOREPLACE of renameat2(2)
 _INVALID = -errno.EINVAL
 _KNOWS_MAX_THREADS = 12
 _THREADS = 16
-# Not to be told apart from a loop that broke, but that ends in an unmount as well.
+# Indistinguishable from a failed loop, which also ends in an unmount.
 _ENDED_BY_SIGNAL = 8
 
 
 class MountError(Exception):
-    """The device cannot be mounted. One line for the operator."""
+    """The device cannot be mounted. The message is one line for the operator."""
 
 
 def binding() -> Any:
-    """The binding to libfuse. Raises MountError, saying what to install."""
-    # Without a word from us it would take an older libfuse where both are there.
+    """The binding to libfuse. Raises MountError, which names the package to install."""
+    # By default it would prefer an older libfuse if both are installed.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
     try:
         found = importlib.import_module("mfusepy")
@@ -42,10 +42,10 @@ def binding() -> Any:
 
 
 def checked_mountpoint(mountpoint: Path, data: Path) -> os.stat_result:
-    """What `mountpoint` is, once it is known to be good for a mount. Raises MountError.
+    """Check a mount point, and return its attributes. Raises MountError.
 
-    An empty directory, none of whose parts is a mount of a server that is gone, and not where the
-    `data` are: the device would wait for itself.
+    It must be an empty directory, not below a mount whose server is gone, and not contain the data
+    folder `data`: the device would wait for itself.
     """
     try:
         found = mountpoint.stat()
@@ -68,10 +68,10 @@ def checked_mountpoint(mountpoint: Path, data: Path) -> os.stat_result:
 
 
 def serve(operations: FileOperations, mountpoint: Path, *, allow_other: bool) -> None:
-    """Mount, and answer until SIGTERM, SIGINT or an unmount. Raises MountError.
+    """Mount and serve until SIGTERM, SIGINT or an unmount. Raises MountError.
 
-    Runs in the main thread, whose signal handlers libfuse replaces; the operations run in its own
-    threads, several at once. What is under way ends before this returns.
+    Runs in the main thread, whose signal handlers libfuse replaces; operations run in threads of
+    libfuse, concurrently. Operations in progress end before this returns.
     """
     mfusepy = binding()
     operations.asked_by(mfusepy.fuse_get_context)
@@ -79,7 +79,7 @@ def serve(operations: FileOperations, mountpoint: Path, *, allow_other: bool) ->
     base: Any = mfusepy.FUSE
 
     class Mount(base):  # type: ignore[misc]
-        """Hands on what the binding leaves out: flags of a rename, handles of a truncation."""
+        """Adds what the binding omits: flags of a rename, handles of a truncation."""
 
         def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
             """renameat2(2)."""
@@ -102,11 +102,11 @@ def serve(operations: FileOperations, mountpoint: Path, *, allow_other: bool) ->
             foreground=True,
             fsname="vexfs",
             subtype="vexfs",
-            # The kernel checks the modes of files, for every caller.
+            # The kernel checks the permissions of all callers.
             default_permissions=True,
-            # Vectors come in behind the back of the kernel, so it must ask how large files are.
+            # Inserts change the size without a write by the kernel, so it must not cache sizes.
             attr_timeout=0,
-            # Files that are open when they are deleted are kept by us.
+            # The device itself keeps deleted files that are open.
             hard_remove=True,
             allow_other=allow_other,
             **options,

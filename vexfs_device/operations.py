@@ -1,7 +1,7 @@
-"""What the file system answers: the operations of FUSE on one directory of vector files.
+"""The FUSE operations on one directory of vector files.
 
-Names and signatures are those that mfusepy calls, in threads of libfuse. A file descriptor that was
-opened is known by the number of its handle.
+Names and signatures are those that mfusepy calls, in threads of libfuse. Open descriptors are
+identified by the number of their handle.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .registry import RegistryEntry
 
 Attributes = dict[str, int]
 Context = Callable[[], tuple[int, int, int]]
-"""Who calls: user, group, process."""
+"""Returns the user, group and process of the caller."""
 
 _ROOT = "/"
 # FUSE_IOCTL_COMPAT, _UNRESTRICTED, _DIR of <fuse_common.h>: 32-bit callers, arguments without a
@@ -36,7 +36,7 @@ _LONGEST_NAME = 255
 
 @frozen
 class _Handle:
-    """A vector file as somebody has it open."""
+    """An open descriptor of a vector file."""
 
     file: DeviceFile
     may_read: bool
@@ -46,12 +46,12 @@ class _Handle:
 class FileOperations:
     """One mounted directory.
 
-    `root` is what the mount point was before, and is kept: whoever could make files there can make
-    vector files. `on_mounted` is called once the kernel talks to us.
+    `root` has the attributes of the mount point before the mount, which are kept: who could create
+    files there can create vector files. `on_mounted` is called once the kernel has connected.
     """
 
     use_ns = True
-    # Files are found by their handles, so that the path of an open one is of no interest.
+    # Open files are found by their handles, so that their paths are not needed.
     flag_nullpath_ok = True
     flag_nopath = True
 
@@ -67,11 +67,11 @@ class FileOperations:
         self._handles: dict[int, _Handle] = {}
 
     def asked_by(self, context: Context) -> None:
-        """Learn who calls from `context`."""
+        """Use `context` to identify callers."""
         self._context = context
 
     def init(self, _path: str) -> None:
-        """The mount is there."""
+        """The file system is mounted."""
         self._on_mounted()
 
     @answering
@@ -95,19 +95,19 @@ class FileOperations:
 
     @answering
     def readdir(self, _path: str | None, _fh: int) -> list[str]:
-        """The names in the one directory there is."""
+        """The names in the only directory."""
         return [".", "..", *self._shelf.names()]
 
     @answering
     def statfs(self, _path: str) -> dict[str, int]:
-        """The room where the vectors are kept."""
+        """The space of the file system that has the data folder."""
         found = os.statvfs(self._shelf.path)
         names = ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree")
         return {name: getattr(found, name) for name in names} | {"f_namemax": _LONGEST_NAME}
 
     @answering
     def create(self, path: str, mode: int, flags: int) -> int:
-        """Make a file, or find that another was quicker, and open it."""
+        """Create a file, unless it was created concurrently, and open it."""
         user, group, _ = self._context()
         try:
             file = self._shelf.create(_name(path), RegistryEntry(stat.S_IMODE(mode), user, group))
@@ -119,12 +119,12 @@ class FileOperations:
 
     @answering
     def open(self, path: str, flags: int) -> int:
-        """Open a file, emptied where that is asked for."""
+        """Open a file; clears it with O_TRUNC."""
         return self._open(self._shelf.find(_name(path)), flags)
 
     @answering
     def release(self, _path: str | None, fh: int) -> int:
-        """The last descriptor of an opening is closed."""
+        """Close the last descriptor of an open file description."""
         self._handles.pop(fh).file.released()
         return 0
 
@@ -135,12 +135,12 @@ class FileOperations:
 
     @answering
     def write(self, _path: str | None, _data: bytes, _offset: int, _fh: int) -> int:
-        """Vectors come in by BATCH_INSERT, with their ids."""
+        """Refused: vectors are inserted by BATCH_INSERT, with their ids."""
         raise Refusal(errno.EOPNOTSUPP, "a vector file is written by BATCH_INSERT")
 
     @answering
     def truncate(self, path: str | None, length: int, fh: int | None = None) -> int:
-        """Empty a file."""
+        """Clear a file."""
         self._file(path, fh).truncate(length)
         return 0
 
@@ -148,7 +148,7 @@ class FileOperations:
     def ioctl(
         self, _path: str | None, number: int, _argument: int, fh: int, flags: int, data: int | None
     ) -> int:
-        """One of the four calls of a vector file."""
+        """One of the four ioctls of a vector file."""
         number &= 0xFFFFFFFF
         handle = self._handles.get(fh)
         if handle is None or flags & _STRANGE_IOCTL or not data:
@@ -160,12 +160,12 @@ class FileOperations:
 
     @answering
     def fsync(self, _path: str | None, _data_only: int, _fh: int) -> int:
-        """All that was answered is on disk."""
+        """No-op: acknowledged inserts are on disk."""
         return 0
 
     @answering
     def fsyncdir(self, _path: str | None, _data_only: int, _fh: int) -> int:
-        """All that was answered is on disk."""
+        """No-op: acknowledged changes are on disk."""
         return 0
 
     @answering
@@ -182,14 +182,14 @@ class FileOperations:
 
     @answering
     def chmod(self, path: str | None, mode: int) -> int:
-        """Change who may open a file."""
+        """Change the permissions of a file."""
         file = self._settable(path)
         file.set_owner(stat.S_IMODE(mode), file.entry.uid, file.entry.gid)
         return 0
 
     @answering
     def chown(self, path: str | None, user: int, group: int) -> int:
-        """Change to whom a file belongs; -1 leaves it."""
+        """Change the owner of a file; -1 leaves it unchanged."""
         file = self._settable(path)
         entry = file.entry
         user, group = (entry.uid if user == -1 else user), (entry.gid if group == -1 else group)
@@ -198,13 +198,13 @@ class FileOperations:
 
     @answering
     def utimens(self, path: str | None, times: tuple[int, int] | None = None) -> int:
-        """Say when a file was changed, in nanoseconds; kept while the device runs."""
+        """Set the modification time of a file, in nanoseconds; kept while the device runs."""
         self._settable(path).changed = time.time_ns() if times is None else times[1]
         return 0
 
     @answering
     def mkdir(self, _path: str, _mode: int) -> int:
-        """There is one directory."""
+        """Refused: there is only one directory."""
         raise Refusal(errno.EPERM, "no directories")
 
     def _open(self, file: DeviceFile, flags: int) -> int:

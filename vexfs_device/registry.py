@@ -1,8 +1,8 @@
-"""The names of vector files on disk: one small file each, so the file system is their register.
+"""The registry of vector files on disk: one small file per name.
 
-`names/<name>` tells what there is under a name, `stores/<store>` holds its vectors. Entries are
-written in `drafts` and moved into place, so each is there whole, or as it was. A store is removed
-by its own mark, or because an entry says that it is done with; one that nobody names gets a name.
+`names/<name>` is the entry of a file, `stores/<store>` has its vectors. Entries are written in
+`drafts` and renamed, so changes are atomic. A store is removed because of its own mark, or because
+an entry says that it was replaced; a store without an entry gets a name.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _FORMER = "former"
 
 @frozen
 class FileInfo:
-    """What was set of a vector file. `dimensions` is 0 until they are known.
+    """The info of a vector file. `dimensions` is 0 until they are known.
 
-    The offsets and the alignment mean nothing to us; who set them finds them again.
+    The offsets and the alignment have no effect; they are stored and returned.
     """
 
     dimensions: int = 0
@@ -49,7 +49,7 @@ class FileInfo:
 
 @frozen
 class RegistryEntry:
-    """What there is under a name: to whom the file belongs, and the store of its vectors."""
+    """The entry of a name: owner and permissions of the file, and the store of its vectors."""
 
     mode: int
     uid: int
@@ -59,7 +59,7 @@ class RegistryEntry:
 
 
 class Registry:
-    """The folder of a device. Every change is on disk when it returns. One thread at a time."""
+    """The data folder of a device. Changes are durable on return. Not thread-safe."""
 
     def __init__(self, path: Path) -> None:
         parts = ("names", "drafts", "stores")
@@ -74,7 +74,7 @@ class Registry:
         return self._folder.path
 
     def open(self) -> dict[str, RegistryEntry]:
-        """Take the folder, and read what is in it. Raises EngineStartError."""
+        """Lock the folder and read its entries. Raises EngineStartError."""
         self._folder.open()
         try:
             read = {path.name: _read(path) for path in self._names.iterdir()}
@@ -92,13 +92,13 @@ class Registry:
         return entries
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Unlock the folder."""
         self._folder.close()
 
     def write(self, name: str, entry: RegistryEntry, former: str | None = None) -> None:
-        """Put `entry` under `name`, in the place of what is there.
+        """Write `entry` under `name`; replaces an existing one.
 
-        `former` is a store that nobody names from now on, and that is to be removed.
+        `former` is the replaced store, which no entry refers to any more and which will be removed.
         """
         draft = self._drafts / uuid4().hex
         content = {"version": _VERSION, **attrs.asdict(entry), _FORMER: former}
@@ -114,7 +114,7 @@ class Registry:
             draft.unlink(missing_ok=True)
 
     def rename(self, old: str, new: str) -> None:
-        """Move an entry, onto one that is there as well."""
+        """Rename an entry; replaces an existing one."""
         os.replace(self._names / old, self._names / new)
         sync_directory(self._names)
 
@@ -124,14 +124,14 @@ class Registry:
         sync_directory(self._names)
 
     def changed(self, name: str, entry: RegistryEntry) -> int:
-        """When an entry or its vectors were last written, in nanoseconds since 1970."""
+        """The time of the last write of an entry or its vectors, in nanoseconds since 1970."""
         files = [self._names / name]
         if entry.store is not None:
             files.append(self.stores.whole(entry.store) / "data.mdb")
         return max(file.stat().st_mtime_ns for file in files)
 
     def _finish(self, entries: dict[str, RegistryEntry], former: set[str | None]) -> None:
-        """Finish what was cut off, by the marks of stores and by what entries say."""
+        """Finish interrupted changes, by the marks of stores and by the entries."""
         found = self.stores.list()
         named = {entry.store: name for name, entry in entries.items()}
         for store in found.ended:
@@ -145,7 +145,7 @@ class Registry:
             self.stores.remove_ended(store)
 
     def _recover(self, entries: dict[str, RegistryEntry]) -> None:
-        """Give a name to each store that has none."""
+        """Add an entry for each store without one."""
         named = {entry.store for entry in entries.values()}
         for store in sorted(self.stores.list().whole - named):
             path = self.stores.whole(store)
@@ -161,7 +161,7 @@ class Registry:
 
 
 def _read(path: Path) -> tuple[RegistryEntry, str | None]:
-    """The entry in a file, and the store that is to be removed."""
+    """Read an entry, and the replaced store that has to be removed."""
     try:
         content = orjson.loads(path.read_bytes())
         version = content.pop("version")

@@ -1,4 +1,4 @@
-"""The vectors of one file: a collection of the engine with one vector a point, and its id."""
+"""The vectors of one file, in a PlainVectorStore of the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPARED_BYTES = 16 << 20
 _ITEM_SIZE = 4
 _COPIED_BYTES = 8 << 20
 
-# Cosine is not among them: the engine would keep its vectors scaled to length one.
+# Without Cosine, for which the engine would store normalised vectors.
 _DISTANCES = {
     DeviceMetric.EUCLIDEAN: Distance.EUCLID,
     DeviceMetric.DOT_PRODUCT: Distance.DOT,
@@ -32,13 +32,13 @@ _DISTANCES = {
 
 
 class VectorStore:
-    """Open vectors of one length, as they came. Any thread may call, several at once.
+    """An open store of vectors of one length, kept as given. Thread-safe.
 
-    `insert` and `search` raise GateClosed once it is closed or removed.
+    `insert` and `search` raise LatchClosed once it is closed or removed.
     """
 
     def __init__(self, stores: MarkedDirectories, name: str, *, is_begun: bool = False) -> None:
-        """Open the store `name`, which may be one that is not complete. Raises EngineStartError."""
+        """Open the store `name`; `is_begun`: it is not complete yet. Raises EngineStartError."""
         self.name = name
         self._stores = stores
         self._is_begun = is_begun
@@ -51,7 +51,7 @@ class VectorStore:
 
     @classmethod
     def begin(cls, stores: MarkedDirectories, dimensions: int) -> VectorStore:
-        """Make an empty store, which is gone at the next start unless an entry names it."""
+        """Create an empty store, which the next start removes unless an entry refers to it."""
         name = uuid4().hex
         path = stores.begun(name)
         try:
@@ -75,23 +75,23 @@ class VectorStore:
 
     @property
     def dimensions(self) -> int:
-        """The length of its vectors."""
+        """The dimension of its vectors."""
         return self._store.vectors.params.size
 
     @property
     def count(self) -> int:
-        """How many ids have a vector."""
+        """The number of ids with a vector."""
         return self._store.count
 
     @property
     def is_loose(self) -> bool:
-        """Whether vectors that were overwritten take more room than all others, and much of it."""
+        """Whether overwritten vectors take more space than the others, and a lot of it."""
         vectors = self._store.vectors
         loose = vectors.next_row - vectors.count
         return loose > vectors.count and loose * _row_size(vectors) > _SPARED_BYTES
 
     def insert(self, insert: Insert) -> None:
-        """Store vectors, as `Inserts.run` says."""
+        """Store vectors, see `Inserts.run`."""
         self._check_length(insert.vectors)
         self._inserts.run(insert)
 
@@ -120,11 +120,11 @@ class VectorStore:
         return block.tobytes()[start : start + size]
 
     def paused(self) -> AbstractContextManager[None]:
-        """A context in which no insert is carried out; those that come wait for its end."""
+        """A context in which inserts block."""
         return self._inserts.paused()
 
     def copy_to(self, target: VectorStore) -> None:
-        """Insert all vectors into an empty store, in the order they are read in."""
+        """Insert all vectors into an empty store, in the order of `read`."""
         with self._store.read() as snapshot:
             vectors = snapshot.vectors
             rows = vectors.rows()
@@ -135,28 +135,28 @@ class VectorStore:
                 target.insert(Insert(ids, vectors.floats(part), InsertFlag.OVERWRITE))
 
     def close(self) -> None:
-        """Close the files, after what is under way."""
+        """Close the files after the operations in progress."""
         self._store.close()
 
     def complete(self) -> None:
-        """An entry names it by now: it is there for good."""
+        """Mark the store as complete, as an entry refers to it now."""
         self._stores.complete(self.name)
         self._is_begun = False
 
     def end(self) -> None:
-        """Mark it as one that is deleted, whenever `remove` is called; it can still be used."""
+        """Mark the store as deleted, before `remove`; it can still be used."""
         if not self._is_begun and not self._is_ended:
             self._stores.end(self.name)
             self._is_ended = True
 
     def restore(self) -> None:
-        """Take back `end`."""
+        """Undo `end`."""
         if self._is_ended:
             self._stores.restore(self.name)
             self._is_ended = False
 
     def remove(self) -> None:
-        """Remove the files; searches that are under way finish."""
+        """Remove the files; searches in progress finish."""
         self.end()
         where = self._stores.begun if self._is_begun else self._stores.ended
         self._store.remove(where(self.name))
@@ -167,7 +167,7 @@ class VectorStore:
             raise Refusal(errno.EINVAL, f"{vectors.shape[1]} dimensions, not {dimensions}")
 
     def _rows(self, vectors: VectorView) -> Rows:
-        """The rows of all vectors. Reads of a whole file come in pieces, so they are kept."""
+        """The rows of all vectors, cached, as whole files are read in pieces."""
         listed = self._listed
         if listed is None or listed[0] != vectors.operation:
             self._listed = listed = (vectors.operation, vectors.rows())

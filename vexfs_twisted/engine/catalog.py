@@ -43,12 +43,12 @@ log = logging.getLogger("vexfs.catalog")
 
 
 class Catalog:
-    """All collections of a data folder, by their real names. Safe in any number of threads.
+    """All collections of a data folder, by their real names. Thread-safe.
 
-    `names`, `aliases`, `get` and `resolve` answer from memory at once. The others wait for the
-    disk, and for each other. `defaults` is what new collections take where their request says
-    nothing. Without `open_files` collections hold as many open as the process may have. Searches of
-    each collection ask the accelerator that is put for its directory in `accelerators`.
+    `names`, `aliases`, `get` and `resolve` do not block. The other methods block on the disk, and
+    on each other. `defaults` is the configuration of new collections where a request sets nothing.
+    `open_files` limits open descriptors, by default to the limit of the process. Searches of a
+    collection use the accelerator registered for its directory in `accelerators`.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class Catalog:
         self.accelerators = Accelerators()
 
     def open(self) -> None:
-        """Open the folder, made where it is missing, and all it holds. Raises EngineStartError.
+        """Open the folder, created if missing, and its collections. Raises EngineStartError.
 
-        No collection is ever removed here that nobody has deleted, nor left out without a word.
+        Collections that were not deleted are never removed here; any that is not opened is logged.
         """
         self._folder.open()
         try:
@@ -84,7 +84,7 @@ class Catalog:
             raise
 
     def close(self) -> None:
-        """Close everything, after the reads and writes that are under way; twice is harmless."""
+        """Close all collections after the reads and writes in progress. Idempotent."""
         with self._changing:
             for collection in self._collections.values():
                 collection.close()
@@ -108,38 +108,34 @@ class Catalog:
         return collection
 
     def find(self, name: str) -> Collection | None:
-        """The collection `name`, if there is one."""
+        """The collection `name`, or None."""
         return self._collections.get(name)
 
     def has(self, collection: Collection) -> bool:
-        """Whether this very collection exists, and not one of its name or none."""
+        """Whether exactly this collection exists, not just one with its name."""
         return self._collections.get(collection.name) is collection
 
     def resolve(self, name: str) -> str:
-        """The real name of the collection that `name`, real or an alias, stands for.
-
-        Raises NotFound.
-        """
+        """Resolve a collection name or alias to the real name. Raises NotFound."""
         real = name if name in self._collections else self._aliases.get(name)
         if real is None:
             raise unknown_collection(name)
         return real
 
     def last_counter(self, source: str) -> int | None:
-        """The counter of the last command that was applied of a source; None where none was."""
+        """The counter of the last applied command of a source; None if there is none."""
         return self._opened().contents.outcomes.last_counter(source)
 
     def apply(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
-        """Carry out a command durably; False for the deletion of a collection that there is not.
+        """Execute a command durably. Returns False for the deletion of a missing collection.
 
-        Raises AlreadyExists for the name of a collection that exists, or an alias named like one;
-        BadInput for the name of an alias, or a uid that is none or in use; NotFound for a target or
-        an alias that does not exist. Then nothing has changed.
+        Raises AlreadyExists for the name of an existing collection, or an alias with such a name;
+        BadInput for the name of an alias, or a uid that is invalid or in use; NotFound for a
+        missing target or alias. Nothing changes then.
 
-        A command with an origin that was applied before is answered with the outcome recorded then,
-        refusals among them, and changes nothing. AlreadyApplied is raised where the outcome is not
-        kept any more. Any other error leaves it unapplied: the source is to submit it again before
-        those that follow it.
+        For a command with an origin that was applied before, the recorded outcome is returned or
+        raised, and nothing changes. Raises AlreadyApplied if the outcome is no longer kept. Any
+        other error leaves the command unapplied: the source must submit it again before later ones.
         """
         if origin is None:
             return self._carry_out(command)
@@ -156,7 +152,7 @@ class Catalog:
                 raise
 
     def _carry_out(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
-        """Apply a command; its outcome is recorded in the same write, unless it is refused."""
+        """Execute a command. Records its outcome in the same write, unless it is refused."""
         if isinstance(command, DropCollection):
             return self._drop(command, origin)
         if isinstance(command, AddCollection):
@@ -170,23 +166,23 @@ class Catalog:
             self._open_files.retried(lambda: self._opened().record(origin, outcome))
 
     def addition(self, name: str, request: CreateCollection) -> AddCollection:
-        """The command that creates the collection asked for, with all that is not deterministic.
+        """The command that creates a collection, with a new uid and the current time resolved.
 
-        Raises ValidationError or BadInput for what is wrong with the request.
+        Raises ValidationError or BadInput for an invalid request.
         """
         return AddCollection(name, new_config(request, self._defaults), uuid4().hex, time())
 
     def create(self, name: str, request: CreateCollection) -> Collection:
-        """Apply the addition of a collection; the collection."""
+        """Create a collection, and return it."""
         self.apply(self.addition(name, request))
         return self.get(name)
 
     def delete(self, name: str) -> bool:
-        """Apply the deletion of a collection."""
+        """Delete a collection."""
         return self.apply(DropCollection(name))
 
     def update_aliases(self, actions: Sequence[AliasAction]) -> None:
-        """Apply a change of aliases."""
+        """Change aliases."""
         self.apply(UpdateAliases(actions))
 
     def _add(self, command: AddCollection, origin: Origin | None) -> None:
@@ -208,7 +204,7 @@ class Catalog:
             if not is_gone:
                 path = self._ended(collection, origin)
         if is_gone:
-            # Another thread has deleted it meanwhile.
+            # Another thread deleted it meanwhile.
             return self._nothing_to_drop(origin)
         try:
             collection.remove(path)
@@ -222,12 +218,12 @@ class Catalog:
         return False
 
     def _ended(self, collection: Collection, origin: Origin | None) -> Path:
-        """Take a collection out of the catalog; where its files are to be removed."""
+        """Remove a collection from the catalog; returns the directory, still to be removed."""
         name = collection.name
         try:
             path = self._open_files.retried(lambda: self._opened().delete(name, origin))
         except BaseException:
-            # It exists as before.
+            # The collection still exists.
             self._collections = {**self._collections, name: collection.renewed()}
             raise
         self._aliases = dict(self._opened().contents.aliases)
@@ -275,7 +271,7 @@ class Catalog:
             raise AlreadyExists(f"Collection `{alias}` already exists!")
 
     def _made(self, command: AddCollection, origin: Origin | None) -> Collection:
-        """Make a collection, and open it."""
+        """Create a collection, and open it."""
         inventory, name = self._opened(), command.name
         entry, before = CatalogEntry(command.uid, command.created), inventory.contents.outcomes
         path = self._open_files.retried(

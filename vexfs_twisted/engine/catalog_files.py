@@ -55,7 +55,7 @@ class Deletion:
 class CatalogContents:
     """The contents of the catalog: collections by name, and the target of each alias.
 
-    `outcomes` are those of commands that came with an origin.
+    `outcomes` are those of commands with an origin.
     """
 
     collections: Mapping[str, CatalogEntry] = field(factory=dict)
@@ -74,7 +74,7 @@ class CatalogContents:
         return evolve(self, collections=collections, aliases=aliases)
 
     def with_outcome(self, origin: Origin | None, outcome: CatalogOutcome) -> CatalogContents:
-        """The contents with the outcome of a command recorded, if that came with an origin."""
+        """The contents with the outcome of a command recorded, if it has an origin."""
         if origin is None:
             return self
         return evolve(self, outcomes=self.outcomes.with_outcome(origin, outcome))

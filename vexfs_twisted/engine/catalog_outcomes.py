@@ -1,4 +1,4 @@
-"""The outcomes of commands of the catalog that came with an origin, so that none is done twice."""
+"""The recorded outcomes of catalog commands with an origin, so that they are applied once."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .storage.outcomes import dump_outcome, load_outcome
 
 KEPT_OUTCOMES = 16
 MOST_SOURCES = 100
-"""So few of both, since the files of the catalog are written as a whole by every change."""
+"""The limits are small, as each change writes the catalog files as a whole."""
 
 
 @frozen
 class CatalogOutcomes:
-    """Of each source, those first that have been silent for longest, its last outcomes.
+    """The last outcomes of each source; the least recently active source is first.
 
-    An outcome is its counter and what `dump_outcome` makes of it; counters ascend. The last
-    KEPT_OUTCOMES of a source stay, and of MOST_SOURCES sources those that came last.
+    An outcome is its counter and its form by `dump_outcome`; counters ascend. KEPT_OUTCOMES are
+    kept per source, of the MOST_SOURCES most recently active sources.
     """
 
     sources: Mapping[str, Sequence[Sequence[Any]]] = field(factory=dict)
 
     def find(self, origin: Origin) -> CatalogOutcome | None:
-        """The outcome recorded for a command; None for one that is to be carried out.
+        """The outcome recorded for a command; None if the command has to be executed.
 
-        It is AlreadyApplied for one that is not, and of which nothing is recorded.
+        AlreadyApplied if it must not be executed, but its outcome is not kept.
         """
         last = self.last_counter(origin.source)
         if last is None or origin.counter > last:
@@ -40,12 +40,12 @@ class CatalogOutcomes:
         return AlreadyApplied(origin, last)
 
     def last_counter(self, source: str) -> int | None:
-        """The highest counter recorded of a source; None for one that is not known."""
+        """The highest counter recorded for a source; None if the source is unknown."""
         kept = self.sources.get(source)
         return None if kept is None else int(kept[-1][0])
 
     def with_outcome(self, origin: Origin, outcome: CatalogOutcome) -> CatalogOutcomes:
-        """These and the outcome of a command, which is the last of its source."""
+        """The outcomes with that of a command added, the newest of its source."""
         others = {name: kept for name, kept in self.sources.items() if name != origin.source}
         own = [*self.sources.get(origin.source, ()), [origin.counter, dump_outcome(outcome)]]
         silent = list(others)[: max(0, len(others) - MOST_SOURCES + 1)]

@@ -90,14 +90,14 @@ class Inventory:
         entry: CatalogEntry,
         origin: Origin | None = None,
     ) -> Path:
-        """Make an empty collection; where it lies. Raises StorageFull and OSError.
+        """Create an empty collection, and return its directory. Raises StorageFull and OSError.
 
-        The outcome of the command is recorded along with it, if that came with an origin.
+        Records the outcome of the command in the same write, if it has an origin.
         """
         before, begun = self.contents, self._directories.begun(entry.directory)
         with storage_errors(begun.parent):
             if begun.exists():
-                # An attempt that failed for want of descriptors had none to remove it with.
+                # An attempt that failed for lack of descriptors could not remove it.
                 self._directories.remove_begun(entry.directory)
             try:
                 begun.mkdir()
@@ -118,9 +118,9 @@ class Inventory:
         return self._directories.whole(entry.directory)
 
     def undo_creation(self, name: str, outcomes: CatalogOutcomes) -> Path:
-        """Take back `create`; returns the directory, which is left to be removed.
+        """Undo `create`; returns the directory, which the caller has to remove.
 
-        `outcomes` are those from before. Interrupted, it has not been taken back.
+        `outcomes` are those before the creation. If it is interrupted, the collection exists.
         """
         directory = self.contents.collections[name].directory
         self._directories.undo_complete(directory)
@@ -133,13 +133,13 @@ class Inventory:
         return self._directories.begun(directory)
 
     def delete(self, name: str, origin: Origin | None = None) -> Path:
-        """Delete a collection and its aliases; returns the directory, which is left to be removed.
+        """Delete a collection and its aliases; returns the directory, for the caller to remove.
 
-        The outcome of the command is recorded along with it, if that came with an origin. Raises
-        StorageFull and OSError; nothing has changed then.
+        Records the outcome of the command, if it has an origin. Raises StorageFull and OSError;
+        nothing changes then.
         """
         directory = self.contents.collections[name].directory
-        # The mark alone does not say by which command: a start finds that out from what is begun.
+        # The mark does not identify the command: a start finds it in the note of the deletion.
         deletion = None if origin is None else Deletion(directory, origin)
         if self.contents.deletion != deletion:
             self._register.write(evolve(self.contents, deletion=deletion))
@@ -155,12 +155,15 @@ class Inventory:
         return self._directories.ended(directory)
 
     def replace_aliases(self, aliases: Mapping[str, str], origin: Origin | None = None) -> None:
-        """Replace all aliases, by a command with an origin or not. Raises StorageFull, OSError."""
+        """Replace all aliases; records the outcome if there is an origin.
+
+        Raises StorageFull and OSError.
+        """
         after = evolve(self.contents, aliases=dict(aliases))
         self._register.write(after.with_outcome(origin, True))
 
     def record(self, origin: Origin, outcome: CatalogOutcome) -> None:
-        """Record the outcome of a command that changes nothing. Raises StorageFull, OSError."""
+        """Record the outcome of a command without an effect. Raises StorageFull, OSError."""
         self._register.write(self.contents.with_outcome(origin, outcome))
 
     def adopt(self, directory: str, name: str) -> None:

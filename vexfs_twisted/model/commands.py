@@ -1,8 +1,7 @@
-"""Commands: everything that changes a collection, or the catalog of collections, as one value.
+"""Commands: all changes of a collection, or of the catalog of collections, as values.
 
-A command is deterministic: whatever is random, comes from a clock or depends on the settings of a
-server is resolved before it is made. Two collections to which the same commands were applied in the
-same order are equal.
+Commands are deterministic: random values, times and settings of the server are resolved before a
+command is created. Collections with the same history of commands are equal.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ MAX_SOURCE_BYTES = 128
 
 @frozen
 class CreateVectorName:
-    """Add a vector name, dense or sparse, that no point has a vector under yet.
+    """Add a vector name, dense or sparse, of which no point has a vector yet.
 
-    A name that exists with the same immutable parameters is left as it is.
+    No-op if the name exists with the same immutable parameters.
     """
 
     name: str
@@ -36,13 +35,13 @@ class CreateVectorName:
 
 @frozen
 class DeleteVectorName:
-    """Remove a vector name and the vectors of all points under it; a missing one is no error."""
+    """Remove a vector name and its vectors of all points; no-op if it does not exist."""
 
     name: str
 
 
 Command = Update | UpdateCollection | CreateVectorName | DeleteVectorName
-"""A change of one collection."""
+"""A command of one collection."""
 
 
 def _check_source(_: object, __: object, source: str) -> None:
@@ -57,10 +56,11 @@ def _check_counter(_: object, __: object, counter: int) -> None:
 
 @frozen
 class Origin:
-    """What identifies a batch of commands: who issued it, and a number of the issuer's own.
+    """The identity of a batch of commands: its source, and a counter of that source.
 
-    A source issues its batches in ascending order of `counter`; gaps are allowed. Raises ValueError
-    for a source longer than MAX_SOURCE_BYTES or with NUL, and for a counter that is no u64.
+    Batches of a source are submitted in ascending order of `counter`; gaps are allowed. Raises
+    ValueError for a source longer than MAX_SOURCE_BYTES or with NUL, and for a counter outside of
+    u64.
     """
 
     source: str = field(validator=_check_source)
@@ -69,11 +69,11 @@ class Origin:
 
 @frozen
 class CommandBatch:
-    """Commands carried out one after another in one commit, up to the first that is refused.
+    """Commands that are executed in order in one commit, up to the first that is refused.
 
-    A batch with an `origin` takes effect once: when it comes again, the outcome recorded for it is
-    the answer. One without commands only records that its source has come as far as `counter`.
-    With the `uid` of a collection it is for that one, and not for a later one of the same name.
+    A batch with an `origin` is applied once: when it is submitted again, the recorded outcomes are
+    returned. Without commands, it only records the progress of its source. With a `uid`, it is for
+    the collection with that uid, not for a later one of the same name.
     """
 
     commands: Sequence[Command]
@@ -82,7 +82,7 @@ class CommandBatch:
 
 
 Outcome = int | Exception
-"""The operation id of an update, or what kept it from taking effect.
+"""The operation id of an update, or the error that kept it from taking effect.
 
 A change of the configuration has no operation id of its own; its outcome is that of the next
 update.
@@ -90,10 +90,10 @@ update.
 
 
 class AlreadyApplied(Exception):
-    """A batch at or below the last counter of its source, whose outcome is not recorded.
+    """A batch at or below the last counter of its source, without a recorded outcome.
 
-    It has been applied before, and is older than the outcomes that are kept, or it has come out of
-    order. Nothing has changed.
+    It was applied before, and its outcome is no longer kept, or it was submitted out of order.
+    Nothing has changed.
     """
 
     def __init__(self, origin: Origin, last: int) -> None:
@@ -104,9 +104,9 @@ class AlreadyApplied(Exception):
 
 @frozen
 class AddCollection:
-    """Create an empty collection with the whole configuration it is to have.
+    """Create an empty collection with a complete configuration.
 
-    `uid`, 32 hexadecimal digits, is never used for another one. `created` is in seconds since 1970.
+    `uid`, 32 hexadecimal digits, is unique forever. `created` is in seconds since 1970.
     """
 
     name: str
@@ -117,9 +117,9 @@ class AddCollection:
 
 @frozen
 class DropCollection:
-    """Delete a collection and the aliases that point to it; a missing one is no error.
+    """Delete a collection and the aliases that point to it; no-op if it does not exist.
 
-    With a `uid`, a collection of that name that has another one is left as it is.
+    With a `uid`, also a no-op if the collection with this name has another uid.
     """
 
     name: str
@@ -128,32 +128,32 @@ class DropCollection:
 
 @frozen
 class UpdateAliases:
-    """Carry out actions on aliases in order, all or none."""
+    """Execute actions on aliases in order, all or none."""
 
     actions: Sequence[AliasAction]
 
 
 CatalogCommand = AddCollection | DropCollection | UpdateAliases
-"""A change of the catalog."""
+"""A command of the catalog."""
 
 
 @frozen
 class CatalogChange:
-    """A command of the catalog; with an `origin` it takes effect once, as a CommandBatch does."""
+    """A command of the catalog; with an `origin` it is applied once, like a CommandBatch."""
 
     command: CatalogCommand
     origin: Origin | None = None
 
 
 CatalogOutcome = bool | Exception
-"""False for the deletion of a collection that there was not, or what kept it from taking effect."""
+"""False for the deletion of a missing collection, else True; or the error that refused it."""
 
 
 def with_vector_name(config: CollectionConfig, command: CreateVectorName) -> CollectionConfig:
-    """`config` with the vector name that `command` creates; `config` itself where it has it.
+    """`config` with the vector name that `command` creates; `config` itself if it exists already.
 
-    Raises BadInput for a name that exists otherwise or cannot be, and ValidationError for
-    parameters out of range.
+    Raises BadInput for an invalid name, or one that exists with other parameters, and
+    ValidationError for parameters out of range.
     """
     name, new = command.name, command.params
     is_dense = isinstance(new, VectorParams)
@@ -174,7 +174,7 @@ def with_vector_name(config: CollectionConfig, command: CreateVectorName) -> Col
 
 
 def without_vector_name(config: CollectionConfig, command: DeleteVectorName) -> CollectionConfig:
-    """`config` without a vector name; `config` itself where it does not have it."""
+    """`config` without a vector name; `config` itself if it does not exist."""
     params, name = config.params, command.name
     if name in params.vectors:
         vectors = {key: value for key, value in params.vectors.items() if key != name}
@@ -188,7 +188,7 @@ def without_vector_name(config: CollectionConfig, command: DeleteVectorName) -> 
 def _check_same(
     name: str, old: VectorParams | SparseVectorParams, new: VectorParams | SparseVectorParams
 ) -> None:
-    """Raise BadInput unless the parameters that cannot be changed later are the same."""
+    """Raise BadInput unless the immutable parameters are equal."""
     if isinstance(old, VectorParams) != isinstance(new, VectorParams):
         kind = "dense" if isinstance(old, VectorParams) else "sparse"
         raise BadInput(f"Vector `{name}` already exists as a {kind} vector")
