@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
@@ -39,7 +40,7 @@ from .endpoints import (
     vexfs,
 )
 from .responses.response import TEXT, Headers, Response, error_response
-from .routing import Route
+from .routing import Route, Routes
 from .settings import RestSettings
 from .threads import RunInThread
 from .transport.channel import StrictChannel
@@ -134,9 +135,6 @@ def _name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-_ROUTES = {_name(route): route for route in chain.from_iterable(_TOPICS)}
-
-
 def _add_route(app: Klein, route: Route) -> None:
     def respond(api: ApiResource, request: ApiRequest, **path: str) -> Deferred[bytes]:
         return api.dispatcher.dispatch(route, request, path)
@@ -144,26 +142,33 @@ def _add_route(app: Klein, route: Route) -> None:
     app.route(route.path, methods=[route.method], endpoint=_name(route))(respond)
 
 
-def _make_app() -> Klein:
-    """All endpoints, to be bound to an ApiResource. Compiling their paths takes some 40 ms."""
+@cache
+def _app_of(topics: tuple[Routes, ...]) -> tuple[Klein, Mapping[str, Route]]:
+    """An app to be bound to an ApiResource, and its endpoints by name.
+
+    Its paths are compiled once a process, which takes some 40 ms.
+    """
     app = Klein()
     app.url_map.converters["default"] = _Segment
-    for route in _ROUTES.values():
+    routes = {_name(route): route for route in chain.from_iterable(topics)}
+    for route in routes.values():
         _add_route(app, route)
-    return app
+    app.handle_errors(Exception)(ApiResource._answer_failure)  # type: ignore[arg-type]
+    return app, routes
 
 
 class ApiResource(Resource):
     """The root resource: routes every request of the API."""
 
     isLeaf = True
-    _app = _make_app()
 
     def __init__(self, dispatcher: Dispatcher, settings: RestSettings) -> None:
         super().__init__()
         self.dispatcher = dispatcher
-        self._map = self._app.url_map.bind("")
-        self._klein = self._app.resource()
+        shared, self._routes = _app_of(_TOPICS)
+        app = shared.__get__(self, ApiResource)
+        self._map = app.url_map.bind("")
+        self._klein = app.resource()
         self._chain = dispatcher.dependencies.chain
         self._answers_preflights = settings.cors
         # Few paths occur with a body: those of single points, of which there are many, have none.
@@ -173,7 +178,7 @@ class ApiResource(Resource):
         """The endpoint of a method and a path. Raises HTTPException or UnicodeDecodeError."""
         segments = _plain_segments([*map(unquote_to_bytes, path.split(b"/"))])
         name, _ = self._map.match(b"/".join(segments).decode(), method.decode())
-        return _ROUTES[name]
+        return self._routes[name]
 
     def is_preflight(self, request: ApiRequest) -> bool:
         """Whether a request is a CORS preflight that the site answers."""
@@ -198,7 +203,6 @@ class ApiResource(Resource):
             headers = (*headers, allowed)
         return refuse(self._chain, request, error, headers)
 
-    @_app.handle_errors(Exception)  # type: ignore[arg-type]
     def _answer_failure(self, request: ApiRequest, failure: Failure) -> bytes:
         """Render an error that no handler caught: usually an unknown path or method."""
         error = failure.value or Exception("no reason given")
