@@ -417,7 +417,8 @@ class Distrust(WithPoints):
         self.expect("failed", Fault.EIO)
 
     def test_hanging(self) -> None:
-        self.mirror = self.make_mirror(search_seconds=0.3, call_seconds=0.3)
+        # The probe is made, and what is stored is sent, before the device hangs.
+        self.mirror = self.make_mirror(search_seconds=2.0, call_seconds=2.0)
         self.expect("hangs", Fault.HANGS)
 
     def test_storing_nothing(self) -> None:
