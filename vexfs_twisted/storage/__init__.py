@@ -1,1 +1,1 @@
-"""The storage service: the engine behind Deferreds, with its threads, queues and group commit."""
+"""The storage service: a Deferred-returning API of the engine, with threads and group commit."""

@@ -1,4 +1,4 @@
-"""Reads that wait for a thread together are answered by one call."""
+"""Coalescing of reads: all that wait for a thread are answered by one call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class _Read(Generic[Request, Result]):
-    """One read that waits. `request` is None once it is cancelled."""
+    """A queued read. `request` is None once it is cancelled."""
 
     __slots__ = ("context", "deferred", "request")
 
@@ -40,16 +40,16 @@ Work: TypeAlias = Callable[[Sequence[Request], Sequence[ReadContext]], Sequence[
 
 
 class Coalescer(Generic[Request, Result]):
-    """A queue of reads of one kind on one collection.
+    """A queue of reads of one type on one collection.
 
-    A thread that becomes free takes all that are waiting and answers them by one call of
-    `read_each`; nothing ever waits for more to come. One hand-over to the thread and back, one
-    transaction and one native search serve many requests, which under load is most of their cost.
+    A thread that becomes free takes all waiting reads and answers them by one call of `read_each`;
+    no read is delayed to wait for more. Many requests share one thread hand-over in each direction,
+    one transaction and one native search, which under load are most of their cost.
 
-    `at_once` bounds the threads that work for this queue at the same time. A read that is answered
-    by Outgrown goes to the queue `long`, if there is one. With `kind_of`, only reads of the same
-    kind are put together. `submit` is called in the reactor thread; `read_each` and `kind_of` run
-    in the pool.
+    `at_once` bounds the threads that work for this queue concurrently. A read that is answered with
+    Outgrown is moved to the queue `long`, if there is one. With `kind_of`, only reads of equal kind
+    are coalesced. `submit` is called in the reactor thread; `read_each` and `kind_of` run in the
+    pool.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Coalescer(Generic[Request, Result]):
         self._choosing = Lock()
 
     def submit(self, request: Request, context: ReadContext) -> Deferred[Result]:
-        """The answer to `request`. Cancelling drops it, and cancels its read context."""
+        """Queue a request; fires with its answer. Cancelling drops it and cancels its context."""
         read: _Read[Request, Result] = _Read(request, context)
         self._enqueue(read)
         return read.deferred
@@ -80,8 +80,8 @@ class Coalescer(Generic[Request, Result]):
         self._call_thread()
 
     def _call_thread(self) -> None:
-        """Call for a thread, unless one is on its way or as many are at work as may be."""
-        # Where a thread takes one kind only, the one on its way may leave what is waiting.
+        """Submit a job to the pool, unless one is pending already or `at_once` are running."""
+        # With kinds, a pending job may leave reads of other kinds waiting, so it does not suffice.
         if (self._is_called and self._kind_of is None) or not self._spare:
             return
         self._is_called = True
@@ -90,8 +90,8 @@ class Coalescer(Generic[Request, Result]):
         done.addCallbacks(self._answer, self._refuse)
 
     def _work(self) -> tuple[list[_Read[Request, Result]], Sequence[Result | Exception]]:
-        """Take and answer what is waiting, in a thread."""
-        # Before the queue is emptied: what is put in after this calls for a thread of its own.
+        """Take the waiting reads and answer them. In a pool thread."""
+        # Before the queue is emptied: a read that is added after this submits a job of its own.
         self._is_called = False
         with self._choosing:
             chosen = self._choose()
@@ -105,8 +105,8 @@ class Coalescer(Generic[Request, Result]):
             return reads, [as_value(error)] * len(reads)
 
     def _choose(self) -> list[tuple[_Read[Request, Result], Request]]:
-        """All reads that wait, or those of the kind of the first; the others wait on in order."""
-        # Each is asked for its request once: its client may be gone in the next moment.
+        """All waiting reads, or those of the kind of the first; others stay queued in order."""
+        # `request` is read once: cancelling, in the reactor thread, sets it to None at any time.
         pairs = [(read, read.request) for read in self._take()]
         waiting = [(read, request) for read, request in pairs if request is not None]
         if self._kind_of is None or len(waiting) < 2:
@@ -138,7 +138,7 @@ class Coalescer(Generic[Request, Result]):
             self._call_thread()
 
     def _refuse(self, failure: Failure) -> None:
-        """Fail everything that waits: the pool takes no more calls."""
+        """Fail all waiting reads, because the pool refuses calls."""
         self._spare += 1
         self._is_called = False
         for read in self._take():

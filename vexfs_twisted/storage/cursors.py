@@ -1,4 +1,4 @@
-"""Cursors of the engine behind Deferreds, in threads that they share with other reads."""
+"""A Deferred-returning API of the engine's cursors, on the thread pools of reads."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ A = ParamSpec("A")
 
 
 class Cursors:
-    """Opens and reads cursors in the threads of reads, one call in the order of the others.
+    """Opens and reads cursors in the read pools; each call is queued as any other read.
 
-    They leave at least one thread to reads that are answered whole, and so to clients who wait for
-    one answer while others read without end.
+    Cursors occupy at most one thread less than a pool has (at least one), so that endless streams
+    cannot keep reads with a single answer from a thread.
     """
 
     def __init__(self, readers: ReadPools) -> None:
@@ -37,7 +37,7 @@ class Cursors:
         *args: A.args,
         **kwargs: A.kwargs,
     ) -> Deferred[BatchCursor[P]]:
-        """The cursor that `begin` makes in a thread. The Deferred is not to be cancelled."""
+        """Open the cursor that `begin` returns in a thread. The Deferred must not be cancelled."""
 
         def opened(cursor: Cursor[P]) -> BatchCursor[P]:
             return _StoredCursor(self, cursor, context)
@@ -45,11 +45,14 @@ class Cursors:
         return self.run(context, lambda: begin(*args, **kwargs)).addCallback(opened)
 
     def run(self, context: ReadContext, function: Callable[[], T]) -> Deferred[T]:
-        """Call `function` in a thread, a step of a read, after the calls that have come before."""
+        """Call `function` in a thread as one step of a read, in FIFO order among cursor calls."""
         return self._turns.run(lambda: self._readers.run(context.step(), function))
 
     def close(self, cursor: Cursor[P]) -> None:
-        """Close a cursor in a thread, before what waits; the engine closes those that are left."""
+        """Close a cursor in a thread, without waiting for a turn among the cursor calls.
+
+        When the pool has stopped it does nothing: the engine closes open cursors itself.
+        """
         self._readers.short.run(cursor.close).addErrback(_ignore_stop)
 
 

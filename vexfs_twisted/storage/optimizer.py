@@ -1,4 +1,4 @@
-"""OptimizerQueue: what is done for collections in the background, one thing at a time."""
+"""OptimizerQueue: schedules the background optimizer of collections, one step at a time."""
 
 from __future__ import annotations
 
@@ -19,39 +19,42 @@ log = get_logger("vexfs.storage")
 
 
 class Optimizable(Protocol):
-    """The part of a collection that keeps itself in order."""
+    """The optimizer interface of a collection."""
 
     name: str
 
     def optimizer_due_in(self) -> float | None:
-        """In how many seconds something will be due as things are; None for never. At once."""
+        """Seconds until a step is due, in the present state; None for never. Does not block."""
 
     def optimizer_step(self) -> None:
-        """Do one thing that is due. Blocks for as long as it takes."""
+        """Run one step that is due. Blocks until it is done."""
 
     def stop_optimizer(self) -> None:
-        """Have what is under way end soon, and nothing begin. Returns at once."""
+        """Make a running step end soon, and let none begin. Does not block."""
 
 
 class RunsCalls(Protocol):
-    """The part of a WorkerPool that is needed here."""
+    """The part of the interface of WorkerPool that is used here."""
 
     def start(self) -> None:
         """Start the threads."""
 
     def stop(self) -> Deferred[None]:
-        """Take no more calls; fires when those that were taken have ended."""
+        """Refuse new calls; fires when those accepted have ended."""
 
     def run(self, function: Callable[[], None]) -> Deferred[None]:
-        """Call the function in a thread. Cancelling skips a call not begun, else its answer."""
+        """Call the function in a thread.
+
+        Cancelling skips a call that has not begun, and discards the result of one that has.
+        """
 
 
 class OptimizerQueue:
-    """Runs the optimizer of collections in a pool of its own, out of the way of reads and commits.
+    """Runs the optimizer of collections in a pool of its own, apart from reads and commits.
 
-    The pool says how many collections are seen to at a time; of one, never more than one call is
-    waiting or under way, and it does one thing, so that the others have their turn. All methods are
-    called in the reactor thread.
+    The size of the pool bounds how many collections are optimized concurrently. A collection has at
+    most one call queued or running, and a call runs one step, so that all collections have a turn.
+    All methods are called in the reactor thread.
     """
 
     def __init__(self, pool: RunsCalls, clock: IReactorTime) -> None:
@@ -67,7 +70,11 @@ class OptimizerQueue:
         self._pool.start()
 
     def attend(self, collection: Optimizable) -> None:
-        """Have done for the collection what is due, if it is not being done, or once it is due."""
+        """Run the next step of a collection now if it is due, otherwise when it becomes due.
+
+        No effect while a step of the collection is queued or running, nor before `start` or after
+        `stop`.
+        """
         if not self._is_running or collection in self._jobs:
             return
         self._forget(collection)
@@ -83,7 +90,7 @@ class OptimizerQueue:
         )
 
     def stop(self) -> Deferred[None]:
-        """Begin nothing more, and end soon what is under way; fires when it has ended."""
+        """Begin no more steps and stop the running ones early; fires when they have ended."""
         self._is_running = False
         for collection in list(self._timers):
             self._forget(collection)
@@ -102,9 +109,9 @@ class OptimizerQueue:
         self.attend(collection)
 
     def _failed(self, failure: Failure, collection: Optimizable) -> None:
-        """Leave it until it is due later, or the collection is attended to again.
+        """Log a failed step, and try again when a later one is due or `attend` is called.
 
-        A collection that was deleted meanwhile fails with a DomainError, which is no news.
+        A collection that was deleted meanwhile fails with a DomainError, which is not logged.
         """
         del self._jobs[collection]
         error = failure.value
@@ -122,5 +129,5 @@ def _take_step(collection: Optimizable) -> None:
     try:
         collection.optimizer_step()
     finally:
-        # Of what it took nothing is used any more, and graphs take much.
+        # The memory of the step is free now, and building graphs takes much.
         trim()

@@ -1,4 +1,4 @@
-"""The queues of one collection: its updates, and the reads that may be put together."""
+"""The queues of one collection: commands, and reads that are coalesced."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ Queries = Sequence[Query]
 QueryAnswers = list[Sequence[ScoredPoint]]
 
 _MOST_TOGETHER = 100
-"""More points than these, of one read by ids, are not fetched along with those of others."""
+"""The largest number of ids in a Retrieve that is coalesced with others."""
 
 _Submit = Callable[[Any, ReadContext], "Deferred[Any]"]
 
 
 class CollectionQueues:
-    """What waits for a thread on behalf of `collection`, and how reads come to one.
+    """The writer queue and the read queues of `collection`.
 
-    `after_commit` is called when updates have been answered.
+    Reads by ids and queries are coalesced, other reads are run one by one. `after_commit` is called
+    in the reactor thread when a group of commands has been answered. Methods are called in the
+    reactor thread.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class CollectionQueues:
         self.collection = collection
         self.writer = CollectionWriter(collection, committers, after_commit)
         self._readers = readers
-        # Reading records is Python for the most part, which two threads do no faster than one.
+        # Reading records is mostly Python code, which two threads run no faster than one (GIL).
         self._retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
             partial(within_quota, self._retrieve_each), readers.short, at_once=1
         )
@@ -76,7 +78,10 @@ class CollectionQueues:
         }
 
     def read(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
-        """The answer to a request, together with others of its kind where that is worth it."""
+        """The answer to a request, which is coalesced with others of its type where that pays.
+
+        Cancelling the Deferred cancels the read context.
+        """
         answer: Deferred[Answer] = self._own.get(type(request), self._alone)(request, context)
         return answer
 
@@ -107,13 +112,13 @@ class CollectionQueues:
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext]
     ) -> Sequence[list[Record] | Exception]:
-        # They are too short to be stopped.
+        # Too short to be worth cancelling: the read contexts are not checked.
         return self.collection.retrieve_each(requests)
 
     def _query_each(
         self, is_short: bool, batches: Sequence[Queries], contexts: Sequence[ReadContext]
     ) -> list[QueryAnswers | Exception]:
-        """Answer whole batches by one call; a batch fails with the first error in it."""
+        """Answer several query batches by one call; a batch fails with its first error."""
         pairs = zip(batches, contexts, strict=True)
         own = [context for batch, context in pairs for _ in batch]
         bounds = ReadBoundsOfEach(own, is_short=is_short)
@@ -122,16 +127,17 @@ class CollectionQueues:
 
 
 def _kind_of(batch: Queries) -> int:
-    """The same number for batches whose searches can be done together."""
+    """A hash that is equal for batches whose searches can share one call of the engine."""
     return hash(frozenset((query.using, query.filter, query.params) for query in batch))
 
 
 def within_quota(
     read_each: Work[Request, Result], requests: Sequence[Request], contexts: Sequence[ReadContext]
 ) -> Sequence[Result | Exception]:
-    """The answers to reads by one call, within what they may fetch together.
+    """Answer several reads by one call, within the sum of their memory quotas in bytes.
 
-    Where that is too little each is read alone, and answered by AnswerTooLarge if need be.
+    If the sum is exceeded, each is read alone within its own quota; one that exceeds it is answered
+    with AnswerTooLarge.
     """
     try:
         with MemoryQuota(_sum([context.size for context in contexts])):

@@ -1,4 +1,4 @@
-"""Threads for reads: some for short ones, and as many for those that turn out to be long."""
+"""Thread pools for reads: one for short reads and one for long ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..threadpool import CallInReactor, WorkerPool
 T = TypeVar("T")
 
 _MAX_WAITING = 2**16
-"""How many reads may wait for a thread of one kind: tens of seconds of work."""
+"""The queue limit of each pool, in reads: tens of seconds of work."""
 
 
 class ReadPools:
-    """Two pools of `size` threads, so that long reads never keep short ones waiting.
+    """Two pools of `size` threads each, so that long reads never delay short ones.
 
-    Every read begins in a short lane. One that takes more work than a short read may, or is about
-    to, is left there and begins again in a long lane, behind those that wait for one. All methods
-    are called in the reactor thread.
+    Every read starts in the pool `short`. One that exceeds the work bound of a short read, or is
+    about to, is aborted there and restarted in the pool `long`, behind the reads queued for it. All
+    methods are called in the reactor thread.
     """
 
     def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
@@ -37,11 +37,11 @@ class ReadPools:
         self.long.start()
 
     def stop(self) -> Deferred[None]:
-        """Take no more reads; fires when all that were taken are answered and the threads ended."""
+        """Refuse new reads; fires when those accepted are answered and the threads have ended."""
         return self.short.stop().addCallback(lambda _: self.long.stop())
 
     def run(self, context: ReadContext, function: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Call `function`, which may be called twice, within the bounds of a read.
+        """Call `function` within the bounds of a read; it may be called twice, as it may restart.
 
         Cancelling the Deferred cancels the read context.
         """
@@ -57,11 +57,11 @@ class ReadPools:
 
 
 def _tried(context: ReadContext, function: Callable[..., T], *args: Any) -> T | Outgrown:
-    """What a short read answers, or that it is to begin again elsewhere."""
+    """The result of a short read, or Outgrown if it must be restarted in the long pool."""
     try:
         return _bounded(context, True, function, *args)
     except Outgrown as error:
-        # Its traceback would keep the transaction of the read alive.
+        # The traceback would keep the transaction of the read alive.
         return error.with_traceback(None)
 
 

@@ -1,4 +1,4 @@
-"""The storage service: every use of the engine goes through here."""
+"""The storage service, through which the server accesses the engine."""
 
 from __future__ import annotations
 
@@ -49,15 +49,16 @@ def _reader_threads() -> int:
 
 @implementer(IStorage)
 class StorageService(AsyncService):
-    """IStorage over the embedded engine.
+    """IStorage implemented by the embedded engine.
 
-    Reads run in threads of their own, so a commit that waits for the disk holds up no search, and
-    long ones run apart from short ones. All commands of one collection, changes of its
-    configuration among them, go through its CollectionWriter, one group at a time. Once it is open,
-    and after every commit, the optimizer of a collection runs when it is due. `mirror`, if there is
-    one, is told of the same, and of deletions.
+    Reads have thread pools of their own, so a commit that waits for the disk delays no search; long
+    reads run apart from short ones. All commands of one collection, configuration changes included,
+    go through its CollectionWriter, one group at a time. When the catalog is open and after every
+    commit, the optimizer of a collection is scheduled for when it is due. `mirror`, if given, is
+    notified of commits and of deletions.
 
-    Threads and files exist only between startService and stopService.
+    Threads and files exist only between startService and stopService. Methods are called in the
+    reactor thread.
     """
 
     name = "storage"
@@ -81,7 +82,7 @@ class StorageService(AsyncService):
         self._originated = DeferredLock()
 
     async def _start(self) -> None:
-        """Open the catalog. Raises EngineStartError when the folder cannot be used."""
+        """Open the catalog. Raises EngineStartError if the data folder cannot be used."""
         self._readers.start()
         self._committers.start()
         try:
@@ -94,7 +95,7 @@ class StorageService(AsyncService):
             self._optimizer.attend(self._catalog.get(name))
 
     async def _stop(self) -> None:
-        """Finish what has been accepted, then close the files."""
+        """Drain the queues and pools, then close the catalog."""
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
         await self._originated.run(lambda: None)
         await gatherResults([self._readers.stop(), self._optimizer.stop()])
@@ -176,7 +177,7 @@ class StorageService(AsyncService):
         return queues.writer.submit_each(batch)
 
     def _attend(self, collection: Collection) -> None:
-        """Something was written to the collection."""
+        """Schedule optimizer and mirror after a commit to the collection."""
         self._optimizer.attend(collection)
         if self._mirror is not None:
             self._mirror.attend(collection)
@@ -209,7 +210,7 @@ class StorageService(AsyncService):
         collection = self._catalog.get(name)
         queues = self._queues.get(name)
         if queues is None or queues.collection is not collection:
-            # None yet, or those of a deleted collection that had the same name.
+            # No queues yet, or those of a deleted collection of the same name.
             queues = CollectionQueues(
                 collection, self._readers, self._committers, lambda: self._attend(collection)
             )
@@ -218,4 +219,4 @@ class StorageService(AsyncService):
 
 
 def _nothing(_: object) -> None:
-    """Drop the result of an engine call that the interface does not promise."""
+    """Discard the result of an engine call that the interface does not return."""

@@ -1,4 +1,4 @@
-"""Group commit: one writer per collection that takes all commands that are waiting at once."""
+"""Group commit: one writer per collection, which commits all waiting commands as one group."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ..threadpool import WorkerPool
 
 
 class AppliesCommands(Protocol):
-    """The part of a collection that writes."""
+    """The write interface of a collection."""
 
     def apply_each(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
-        """Carry out the batches in one commit, each up to its first error.
+        """Apply the batches in one commit, each up to its first error. Blocks.
 
-        Answers for each the outcomes of its commands and, at the end, the error if there was one.
+        Returns for each batch the outcomes of its commands, the last of them the error if there was
+        one.
         """
 
 
 class CollectionWriter:
-    """The queue of all commands of one collection, which are carried out in the order they came.
+    """The queue of all commands of one collection, which are applied in the order of submission.
 
-    All methods are called in the reactor thread.
-
-    While one group is being committed the next one gathers, so the more writers wait for the disk,
-    the more of them share its next flush. `after_commit` is called when a group has been answered.
+    While one group is being committed the next one accumulates, so the more writers wait for the
+    disk, the more of them share the next flush. `after_commit` is called when a group has been
+    answered. All methods are called in the reactor thread.
     """
 
     def __init__(
@@ -46,27 +46,27 @@ class CollectionWriter:
 
     @property
     def queue_length(self) -> int:
-        """How many commands are waiting or being committed."""
+        """The number of commands that are waiting or being committed."""
         return sum(_size(batch) for batch, _ in self._waiting) + self._in_flight
 
     def submit(self, command: Command) -> Deferred[int]:
         """Queue a command; fires with its operation id once it is on disk.
 
-        Cancelling the Deferred only stops the waiting: the command is carried out.
+        Cancelling the Deferred does not cancel the command, which is applied all the same.
         """
         return self.submit_batch([command]).addCallback(_single_operation)
 
     def submit_batch(self, commands: Sequence[Command]) -> Deferred[list[int]]:
-        """Queue commands as `submit` does, to be carried out one after the other in one commit.
+        """Queue commands as `submit` does, to be applied in sequence in one commit.
 
-        Fails with the first error, which keeps the commands after it from being tried.
+        Fails with the first error; the commands after it are not tried.
         """
         return self.submit_each(CommandBatch(commands)).addCallback(_operations)
 
     def submit_each(self, batch: CommandBatch) -> Deferred[list[Outcome]]:
         """Queue commands as `submit_batch` does; fires with what became of each that was tried.
 
-        With an origin they take effect once, as `Collection.apply_each` says.
+        With an origin they take effect exactly once, see `Collection.apply_each`.
         """
         if not batch.commands and batch.origin is None:
             return succeed([])
@@ -77,7 +77,7 @@ class CollectionWriter:
         return deferred
 
     def drained(self) -> Deferred[None]:
-        """Fires when nothing is waiting any more."""
+        """Fires when no command is waiting or being committed."""
         deferred: Deferred[None] = Deferred()
         self._idle.append(deferred)
         self._tell_idle()
@@ -119,12 +119,12 @@ class CollectionWriter:
 
 
 def _size(batch: CommandBatch) -> int:
-    """How many commands a batch counts as; one of none is a commit all the same."""
+    """The number of commands that a batch counts as: at least 1, for an empty one commits too."""
     return len(batch.commands) or 1
 
 
 def _operations(outcomes: list[Outcome]) -> list[int]:
-    """The operation ids of commands; raises the error of one that has failed."""
+    """The operation ids of commands; raises the error of the first that failed."""
     operations: list[int] = []
     for outcome in outcomes:
         if isinstance(outcome, Exception):
