@@ -1,1 +1,1 @@
-"""The vectors of collections on a VexFS device, and what it is trusted with."""
+"""The mirror: copies of vectors on a VexFS device, which searches may use while it is reliable."""

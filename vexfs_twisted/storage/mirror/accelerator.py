@@ -1,4 +1,4 @@
-"""Searches that a device finds the candidates of, and the host the answer."""
+"""Accelerated search: a device finds candidates, and the host scores and ranks them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _WIDER = 4
 
 @frozen
 class Trust:
-    """What searches need of the device that they ask.
+    """What searches use to call a device and to check its results.
 
-    `give_up` is told why it must not be asked any more.
+    `give_up` is called with the reason when the device must not be used any more.
     """
 
     calls: DeviceCallQueue
@@ -43,10 +43,10 @@ class Trust:
 
 @frozen(eq=False)
 class _Part:
-    """What one state and one vector file have in common.
+    """The overlap of one collection state and one vector file.
 
-    Rows of the state below `row` are in the file, and `live` of them in the state, which has `tail`
-    beside them.
+    All rows of the state below `row` are in the file; there are `live` of them. `tail` are the
+    other rows of the state, which the host scans. `count` is the number of vectors in the file.
     """
 
     vectors: VectorView
@@ -61,11 +61,11 @@ class _Part:
 
 
 class _Short(Exception):
-    """The device cannot name as many rows that count, for good reason."""
+    """The device cannot return enough live rows in time; the engine searches. It is no fault."""
 
 
 class DeviceAccelerator:
-    """A SearchAccelerator of one collection, over the files that mirror its vectors, by name."""
+    """The SearchAccelerator of one collection; `files` are its mirror files by vector name."""
 
     def __init__(self, files: Mapping[str, MirrorFile], trust: Trust) -> None:
         self._files = files
@@ -126,10 +126,13 @@ class DeviceAccelerator:
         return hits
 
     def _candidates(self, part: _Part, query: Matrix, k: int, ends: float) -> tuple[Hits, bool]:
-        """What the device names and the state has, and whether to check the answer."""
+        """The device's candidates that are live in the state, and whether to check the result.
+
+        Raises _Short after `ends`, in seconds of perf_counter, and where `k` is too large.
+        """
         started = perf_counter()
-        # Many queries at once take their time, which is no fault of the device, and a device may
-        # refuse what is asked for by a client with a limit of millions.
+        # A batch of many queries may run out of time, which is no fault of the device, and a device
+        # may refuse a `k` of millions, which a client may ask for.
         if started >= ends or k > self._trust.settings.most_neighbours:
             raise _Short
         metric = METRICS[part.vectors.params.distance]
@@ -141,9 +144,9 @@ class DeviceAccelerator:
         return self._present(part, query, found), is_checked
 
     def _present(self, part: _Part, query: Matrix, found: Neighbours) -> Hits:
-        """Those of the rows that are named which the state has and does not scan, with our scores.
+        """The candidates that are live in the state and not in its tail, with the host's scores.
 
-        In the order of the device.
+        In the order of the device. Checks the device's scores against those of the host.
         """
         rows = found.ids.astype(np.int64)
         below = np.flatnonzero(rows < part.row)
@@ -157,10 +160,10 @@ class DeviceAccelerator:
 
 
 def _reach(part: _Part, wanted: int) -> int:
-    """How many neighbours to ask for, so that as many as are wanted are left of them.
+    """How many neighbours to request, so that `wanted` of them are live.
 
-    Dead rows may lie anywhere; twice as many as their share are allowed for. A few more make up
-    for scores that the device rounds otherwise.
+    Any candidate may be a dead row; twice their expected share is added. A few more compensate for
+    scores that the device rounds differently.
     """
     dead = part.count - part.live
     spare = max(_SPARE, -(-2 * wanted * dead // part.live))
@@ -168,7 +171,7 @@ def _reach(part: _Part, wanted: int) -> int:
 
 
 def _reason(part: _Part, k: int) -> Exception:
-    """Why so few rows are named that count, where `k` were asked for."""
+    """Why too few of the `k` requested candidates are live: DeviceUnreliable or _Short."""
     file = part.file
     if k == part.count == file.count and file.sent == file.row and not file.is_retired:
         return DeviceUnreliable("wrong_count", "vectors that were inserted are not found")

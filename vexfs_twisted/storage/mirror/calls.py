@@ -1,4 +1,4 @@
-"""DeviceCallQueue of a device that are given up when they take too long."""
+"""Calls of a device with timeouts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _RECENT = 512
 
 
 class DeviceHangs(DeviceError):
-    """A call has not returned in its time. Its thread is left to it."""
+    """A call timed out. It keeps its thread until it returns."""
 
     code = "hangs"
 
 
 class _DeviceCall(ThreadJob):
-    """One call on its way through a thread; its caller waits for the lock."""
+    """One call in a thread; its caller waits for the lock, which the thread releases."""
 
     __slots__ = ("_lock",)
 
@@ -34,16 +34,16 @@ class _DeviceCall(ThreadJob):
         self._lock.acquire()
 
     def ended(self) -> None:
-        """Let the caller go on."""
+        """Wake the caller."""
         self._lock.release()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the call ends within so many seconds."""
+        """Wait for the call; whether it ended within so many seconds."""
         return self._lock.acquire(timeout=max(seconds, 0.0))
 
 
 class _CallRecord:
-    """The calls of one kind so far. Latencies are those of the last ones, in seconds."""
+    """Counts of the calls of one kind, and the latencies of the last ones, in seconds."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -64,11 +64,11 @@ class _CallRecord:
 
 
 class DeviceCallQueue:
-    """Makes the calls of one device in a few threads of their own, and counts them.
+    """Makes the calls of one device in a fixed number of threads, with timeouts and counts.
 
-    A call that hangs costs its caller the time that it gave, and keeps a thread for as long as it
-    lasts. Threads are no more than `threads`, so when all of them hang, further calls run out of
-    time as they wait; whoever sees that gives the device up. Any thread may call.
+    The caller of a call that hangs waits until its timeout; the call keeps its thread until it
+    returns. When all `threads` threads hang, further calls time out in the queue; callers give up
+    the device then. Any thread may call.
     """
 
     def __init__(self, threads: int) -> None:
@@ -79,9 +79,10 @@ class DeviceCallQueue:
         self._threads.start()
 
     def run(self, kind: str, seconds: float, function: Callable[..., T], *args: Any) -> T:
-        """What `function` returns or raises; DeviceHangs after so many seconds.
+        """Call `function` in a thread; returns its result or raises its error. Blocks.
 
-        DeviceGone once it is closed.
+        Raises DeviceHangs after `seconds`, and DeviceGone once the queue is closed. `kind` is the
+        name under which the call is counted.
         """
         if self._is_closed:
             raise DeviceGone(f"{kind}: the device is given up")
@@ -100,12 +101,12 @@ class DeviceCallQueue:
         return result
 
     def figures(self) -> Mapping[str, DeviceCalls]:
-        """What has been called so far, by kind, sorted."""
+        """Counts and latencies of the calls so far by kind, sorted by kind."""
         with self._lock:
             return {kind: record.figures() for kind, record in sorted(self._records.items())}
 
     def close(self) -> None:
-        """Let the threads end, those that hang once their call returns. Returns at once."""
+        """End the threads, a hanging one when its call returns. Idempotent; does not block."""
         with self._lock:
             if self._is_closed:
                 return

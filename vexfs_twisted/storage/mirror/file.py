@@ -1,4 +1,4 @@
-"""One vector file of a device, in step with the vectors of one name of a collection."""
+"""A vector file of a device that mirrors the vectors of one name of a collection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .health_check import DeviceUnreliable
 from .settings import MirrorSettings
 
 METRICS = {
-    # Vectors and queries of Cosine have length one by then, so their product is the cosine.
+    # Vectors and queries of Cosine are normalized, so their dot product is the cosine.
     Distance.COSINE: DeviceMetric.DOT_PRODUCT,
     Distance.DOT: DeviceMetric.DOT_PRODUCT,
     Distance.EUCLID: DeviceMetric.EUCLIDEAN,
@@ -26,24 +26,24 @@ _REMEMBERED = 8
 
 
 def can_mirror(params: VectorParams) -> bool:
-    """Whether a device can compare these vectors, and has them as we do."""
+    """Whether a device supports the distance and stores the same float32 values as the engine."""
     return params.datatype in (None, Datatype.FLOAT32) and params.distance in METRICS
 
 
 @frozen
 class Reached:
-    """Every row below `row` is in the file that is present in a view of `operation` or later."""
+    """The file has every row below `row` that is present in a state of `operation` or later."""
 
     operation: int
     row: int
 
 
 class MirrorFile:
-    """The vectors of one name, in the slot that they have, on the device under their row numbers.
+    """The vectors of one name and slot in a device file, with row numbers as ids.
 
-    Written by the replicator's thread alone, read by searches in any thread. At least `count`
-    vectors are in it, none of a row that is not below `sent`. Once `is_retired` it is going to be
-    deleted, and what a search comes to is nobody's fault.
+    Written by the replicator's thread only, read by searches in any thread. The file has at least
+    `count` vectors, all of rows below `sent`. Once `is_retired` is set the file is being deleted,
+    and errors of searches in it are no fault of the device.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class MirrorFile:
 
     @property
     def row(self) -> int:
-        """All rows below this one are dealt with."""
+        """All rows below this one have been sent or skipped."""
         return self._reached[-1].row if self._reached else 0
 
     def row_for(self, vectors: VectorView) -> int:
         """Below which row the file has all that is present in `vectors`.
 
-        A row that died before it was sent is not in the file, but an older state still has it. So
-        each mark counts only for states that are as new as the one that it was made by.
+        A row that was deleted before it was sent is not in the file, but an older state still has
+        it. So a Reached is valid only for states at least as new as the one it was made from.
         """
         for reached in reversed(self._reached):
             if reached.operation <= vectors.operation:
@@ -77,7 +77,7 @@ class MirrorFile:
     def step(self, vectors: VectorView) -> bool:
         """Send the next batch of rows; whether there are more.
 
-        Raises DeviceError, DeviceUnreliable.
+        Raises DeviceError, DeviceUnreliable. Blocks.
         """
         first = self.row
         stop, rows = self._next(vectors, first)

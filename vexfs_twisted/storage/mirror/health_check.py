@@ -1,4 +1,4 @@
-"""Whether a device in use can still be believed: each answer is looked at, some are checked."""
+"""Checks on a device in use: every result for plausibility, some against an exact search."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOLERANCE = 1e-3
 
 
 class DeviceUnreliable(Exception):
-    """What a device did cannot be. `finding` says it with a stable code."""
+    """A device returned something wrong. `finding` describes it with a stable code."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -28,7 +28,7 @@ class DeviceUnreliable(Exception):
 
 
 def finding_of(error: Exception) -> Finding:
-    """Why a device is given up that has led to `error`."""
+    """The Finding for a device that is given up because of `error`."""
     if isinstance(error, DeviceUnreliable):
         return error.finding
     code = error.code if isinstance(error, DeviceError) else "failed"
@@ -36,13 +36,11 @@ def finding_of(error: Exception) -> Finding:
 
 
 class HealthCheck:
-    """Compares the answers of one device with what must be. Any thread may call.
+    """Checks the results of one device. Thread-safe. Its methods raise DeviceUnreliable.
 
-    Raises DeviceUnreliable.
-
-    Scores are float32 summed up in some order, so they are compared with a margin, a thousandth of
-    the longest vector times the query's length, or twice that of their sum for distances, which
-    may come of a difference of squares.
+    Scores are float32 sums in an unspecified order, so they are compared with a margin: a
+    thousandth of the longest vector times the query's length, or twice that of their sum for
+    distances, which may be computed as a difference of squares.
     """
 
     def __init__(self, settings: MirrorSettings) -> None:
@@ -53,7 +51,7 @@ class HealthCheck:
         self._checks: deque[tuple[int, int]] = deque(maxlen=_CHECKS)
 
     def took(self, seconds: float) -> bool:
-        """A search has taken so long. Answers whether it is to be checked."""
+        """Record the duration of a search; whether its result is to be checked by `check`."""
         with self._lock:
             turn = self._searches % self._settings.check_every
             self._searches += 1
@@ -66,7 +64,7 @@ class HealthCheck:
         return turn == 0
 
     def answer(self, found: Neighbours, k: int, least: int, known: int) -> None:
-        """An answer to a search for `k` of `least` vectors or more, with ids below `known`."""
+        """Check the ids of a result for `k` of at least `least` vectors, all ids below `known`."""
         ids = found.ids
         if len(ids) != len(found.scores) or not min(k, least) <= len(ids) <= k:
             text = f"{len(ids)} neighbours, where {k} of {least} vectors were asked for"
@@ -84,7 +82,7 @@ class HealthCheck:
         """The scores of an answer; `own` are those of some of its rows: the device's and ours."""
         margin = _margin(vectors, query)
         told, true = own
-        # Where float32 overflows, anything may be told.
+        # Where float32 overflows, a device may return anything.
         usual = np.isfinite(true)
         difference = np.abs(told[usual].astype(np.float64) - true[usual])
         if not bool((difference <= margin).all()):

@@ -1,4 +1,4 @@
-"""The device that is attached to a catalog: proven, fed, asked, and given up when it fails."""
+"""The device of a catalog: probed, attached, replicated to, and detached when it fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OpenDevice = Callable[[str], IVectorDevice]
 
 
 class HasCollections(Protocol):
-    """The part of a catalog that is needed here."""
+    """The part of the interface of Catalog that is used here."""
 
     def names(self) -> list[str]:
         """The names of all collections."""
@@ -45,14 +45,14 @@ class HasCollections(Protocol):
 
     @property
     def accelerators(self) -> Accelerators:
-        """Those that searches of its collections ask."""
+        """The registry from which searches of its collections take their accelerators."""
 
 
 class Mirror:
-    """At most one device, and the vectors that it holds for the collections of a catalog.
+    """Attaches at most one device to a catalog and mirrors the vectors of its collections.
 
-    `attach` and `detach` wait for the device, within the bounds of the settings, and for each
-    other. All other methods return at once. Any thread may call any of them.
+    `attach` and `detach` block, on the device within the timeouts of the settings and on each
+    other. The other methods do not block. Thread-safe.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Mirror:
         self._last = DeviceStatus()
 
     def attach(self, path: str) -> DeviceStatus:
-        """Use the device at `path` in place of any other, if it is sound. What came of it.
+        """Use the device at `path` in place of any other, if it is sound; returns the status.
 
-        It is probed while the device that is in use goes on, and that one is kept where the new one
-        is not sound: then the status that is returned is of the new one, with its findings, and
-        `status` still tells of the other.
+        It is probed while the device in use remains attached. If the new one is not sound the old
+        one is kept: then the returned status is that of the new one, with its findings, and
+        `status` still returns that of the old one.
         """
         with self._changing:
             if self._holds_alone(path):
@@ -88,7 +88,7 @@ class Mirror:
             try:
                 findings = calls.run("probe", self._settings.probe_seconds, probe, device).findings
                 if not findings:
-                    # Its files go with it, so that they are not taken for those of an earlier run.
+                    # This deletes its files, so that `_leftovers` does not find them.
                     self._let_go()
                 leftovers = () if findings else self._leftovers(calls, device)
             except Exception as error:
@@ -103,7 +103,7 @@ class Mirror:
             return self.status()
 
     def detach(self) -> DeviceStatus:
-        """Use no device from now on. What became of the one there was."""
+        """Detach the device, if there is one; returns its last status."""
         with self._changing:
             if self._attached is None and self._last.findings:
                 self._last = DeviceStatus()
@@ -111,26 +111,26 @@ class Mirror:
             return self.status()
 
     def attend(self, collection: Collection) -> None:
-        """Something may have been written to the collection."""
+        """Replicate what was written to a collection. Call after each commit."""
         if (attached := self._attached) is not None:
             attached.replicator.attend(collection)
 
     def forget(self, collection: Collection) -> None:
-        """The collection is deleted."""
+        """Remove the files of a deleted collection from the device."""
         if (attached := self._attached) is not None:
             attached.replicator.forget(collection)
 
     def status(self) -> DeviceStatus:
-        """What is to be told of the device."""
+        """The status of the device, or of the last one if none is attached."""
         attached = self._attached
         return self._last if attached is None else attached.status(self._collections())
 
     def _holds_alone(self, path: str) -> bool:
-        """Whether `path` is the single vector file that is in use."""
+        """Whether `path` is the single vector file that is attached."""
         attached = self._attached
         if attached is None or attached.has_ended or attached.kind not in _SINGLE_FILES:
             return False
-        # Nothing is asked of the device: paths are compared, where each of them leads to.
+        # Compares resolved paths, without a call of the device.
         return os.path.realpath(path) == os.path.realpath(attached.path)
 
     def _refused(self, path: str, kind: str | None, *findings: Finding) -> DeviceStatus:
@@ -141,7 +141,7 @@ class Mirror:
         return refused
 
     def _begin(self, attached: _Attachment, leftovers: tuple[str, ...]) -> None:
-        # Before the collections are listed: one that is deleted meanwhile is told of in time.
+        # Before the collections are listed, so that `forget` works for one deleted meanwhile.
         self._attached = attached
         attached.replicator.start(leftovers)
         for collection in self._collections():
@@ -149,7 +149,7 @@ class Mirror:
         log.info("device attached", path=attached.path, kind=attached.kind.value)
 
     def _leftovers(self, calls: DeviceCallQueue, device: IVectorDevice) -> tuple[str, ...]:
-        """The files of our collections that a run before this one has not removed."""
+        """The device files of this catalog's collections that an earlier run has left behind."""
         ours = {collection.directory for collection in self._collections()}
         found = calls.run("list", self._settings.call_seconds, device.list_files)
         return tuple(name for name in found if name.split("-")[0] in ours)
@@ -164,14 +164,14 @@ class Mirror:
     def _collections(self) -> list[Collection]:
         found = []
         for name in self._catalog.names():
-            # It may have been deleted since.
+            # It may have been deleted meanwhile.
             with suppress(NotFound):
                 found.append(self._catalog.get(name))
         return found
 
 
 class _Attachment:
-    """One device, from the time that it was found sound."""
+    """One attached device. Used until it is given up or released."""
 
     def __init__(
         self,
@@ -193,11 +193,11 @@ class _Attachment:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is asked nothing more."""
+        """Whether the device was given up or released, and is not called any more."""
         return self._ended is not None
 
     def give_up(self, error: Exception) -> None:
-        """Ask the device nothing more, and tell why. From any thread, as often as may be."""
+        """Stop using the device because of `error`, and log it. Idempotent, thread-safe."""
         if self._end(finding_of(error)):
             self._calls.close()
             reason = self._ended
@@ -205,14 +205,14 @@ class _Attachment:
             log.warning("device detached", path=self.path, reason=f"{reason.code}: {reason.text}")
 
     def release(self) -> None:
-        """Let go of the device on request, and wait until its files are removed."""
+        """Detach the device on request, and wait until its files are removed, within a timeout."""
         if self._end(Finding(DeviceStatus.RELEASED, "it was detached on request")):
             log.info("device detached", path=self.path, reason="on request")
             self.replicator.join(self._settings.call_seconds)
             self._calls.close()
 
     def status(self, collections: Iterable[Collection]) -> DeviceStatus:
-        """What is to be told of it, with what waits of these collections."""
+        """The status of the device, with the rows of these collections still to be sent."""
         files = self.replicator.files()
         return DeviceStatus(
             path=self.path,
@@ -228,7 +228,7 @@ class _Attachment:
         )
 
     def _end(self, reason: Finding) -> bool:
-        """Whether this is the end of it, and not after it."""
+        """Mark the device as ended and stop the replicator; False if it had ended before."""
         with self._ending:
             if self._ended is not None:
                 return False

@@ -1,4 +1,4 @@
-"""The thread that brings the vectors of collections to a device, and takes them away again."""
+"""The thread that replicates the vectors of collections to a device, and removes them again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from .file import MirrorFile, can_mirror
 
 
 class _Mirrored:
-    """The vector files of one collection by vector name, and the names that there is no room for.
+    """The vector files of one collection by vector name.
 
-    Changed by the replicating thread alone.
+    `left_out` are the vector names for which the device has no space. Changed by the replicator's
+    thread only.
     """
 
     def __init__(self, trust: Trust) -> None:
@@ -27,11 +28,11 @@ class _Mirrored:
 
 
 class Replicator:
-    """Keeps the vector files of a device in step with the collections that it is told of.
+    """Keeps the vector files of a device up to date with the collections given to `attend`.
 
-    One thread sends one batch of one collection after the other, from the mapped vector files. It
-    is never waited for: what has not been sent yet is scanned or left to the engine. All methods
-    may be called from any thread and return at once.
+    One thread sends batches from the mapped vector files, for one collection after the other.
+    Nothing waits for it: rows that have not been sent yet are scanned by the accelerator, or the
+    engine answers the search. All methods are thread-safe; only `join` blocks.
     """
 
     def __init__(self, device: IVectorDevice, trust: Trust, accelerators: Accelerators) -> None:
@@ -48,26 +49,26 @@ class Replicator:
         self._thread = Thread(target=self._work, name="mirror", daemon=True)
 
     def start(self, leftovers: tuple[str, ...] = ()) -> None:
-        """Begin, with the removal of the files that an earlier run has left behind."""
+        """Start the thread, which first deletes `leftovers`, the files of an earlier run."""
         self._leftovers = leftovers
         self._thread.start()
 
     def attend(self, collection: Collection) -> None:
-        """Something may have been written to the collection."""
+        """Send what was written to a collection, if anything was."""
         with self._changed:
             if not self._is_stopping and collection not in self._removed:
                 self._due[collection] = None
                 self._changed.notify()
 
     def forget(self, collection: Collection) -> None:
-        """The collection is deleted, and its files shall go."""
+        """Delete the files of a deleted collection from the device."""
         with self._changed:
             self._removed.add(collection)
             self._due[collection] = None
             self._changed.notify()
 
     def stop(self) -> None:
-        """Send nothing more, have no search ask the device, and remove the files if that works."""
+        """Stop sending, withdraw the accelerators, and delete the files if the device allows it."""
         with self._changed:
             self._is_stopping = True
             self._due.clear()
@@ -75,20 +76,20 @@ class Replicator:
         self._withdraw()
 
     def join(self, seconds: float) -> None:
-        """Wait until the thread has ended, for so long at most."""
+        """Wait for the end of the thread, for at most so many seconds."""
         self._thread.join(seconds)
 
     def files(self) -> list[MirrorFile]:
-        """All vector files."""
+        """All vector files on the device."""
         return [file for one in list(self._mirrored.values()) for file in list(one.files.values())]
 
     def left_out(self) -> list[tuple[str, str]]:
-        """The vectors that there is no room for, by collection and vector name, sorted."""
+        """The vectors that do not fit on the device, as collection and vector name, sorted."""
         mirrored = list(self._mirrored.items())
         return sorted((c.name, name) for c, one in mirrored for name in list(one.left_out))
 
     def waiting(self, collection: Collection) -> int:
-        """How many rows of the collection are still to be sent, or looked at."""
+        """The number of rows of the collection that are still to be sent or skipped."""
         own = self._mirrored.get(collection)
         waiting = 0
         for name, vectors in collection.vectors().items():
@@ -120,7 +121,7 @@ class Replicator:
             calls.close()
 
     def _next(self) -> Collection | None:
-        """The collection whose turn it is; None when there is to be no more."""
+        """Wait for the next collection that is due; None when the thread must end."""
         with self._changed:
             while not self._due and not self._is_stopping:
                 self._changed.wait()
@@ -150,7 +151,7 @@ class Replicator:
                 own.left_out.add(name)
                 self._retire(own, name)
         with self._changed:
-            # Not after `stop`, which has withdrawn them.
+            # Not after `stop`, which has withdrawn the accelerators.
             if own.files and not self._is_stopping:
                 self._accelerators.put(collection.directory, own.accelerator)
         return is_behind
@@ -158,7 +159,10 @@ class Replicator:
     def _file(
         self, collection: Collection, own: _Mirrored, name: str, vectors: VectorView
     ) -> MirrorFile | None:
-        """The file of a vector, made where it is missing or anew where most of it is dead."""
+        """The file of a vector, created if missing and recreated if most of its rows are dead.
+
+        None for a vector without rows.
+        """
         file = own.files.get(name)
         if file is not None and file.slot == vectors.slot and not file.is_stale(vectors):
             return file
@@ -191,6 +195,6 @@ class Replicator:
         trust.calls.run("delete", trust.settings.call_seconds, self._device.delete, name)
 
     def _withdraw(self) -> None:
-        """Have no search ask the device any more."""
+        """Remove the accelerators, so that no further search calls the device."""
         for collection, own in list(self._mirrored.items()):
             self._accelerators.remove(collection.directory, own.accelerator)

@@ -1,4 +1,4 @@
-"""The device of a server: attached when it starts, and whenever it is asked for."""
+"""The service that attaches a device at start and on request."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ log = get_logger("vexfs.device")
 
 
 def open_vector_device(path: str) -> IVectorDevice:
-    """The device at `path`. Raises DeviceError, also where a single file is no vector file.
+    """Open the device at `path`. Raises DeviceError, also if a single file is no vector file.
 
-    A single vector file is emptied when it is used, so any other file must be told from one first.
+    A single vector file is emptied when it is used, so the check keeps other files from being
+    emptied by mistake. Blocks.
     """
     device = open_device(path)
     if isinstance(device, SoleFileDevice):
@@ -33,10 +34,10 @@ def open_vector_device(path: str) -> IVectorDevice:
 
 
 class MirrorService(AsyncService):
-    """Attaches and detaches in a thread. All methods are called in the reactor thread.
+    """Attaches and detaches devices in a thread. All methods are called in the reactor thread.
 
-    `path` is the device to start with, None for none. With `is_required` the start fails with
-    DeviceUnsound where it is not sound. While the server runs, devices at `path` and below
+    `path` is the device attached at start, None for none. With `is_required` the start fails with
+    DeviceUnsound if it is not sound. While the server runs, devices at `path` and below
     `directories` may be attached.
     """
 
@@ -57,20 +58,21 @@ class MirrorService(AsyncService):
         self._allowed = (*directories, path) if path is not None else tuple(directories)
 
     def use(self, path: str | None) -> Deferred[DeviceStatus]:
-        """Attach the device at `path` in place of any other; None detaches. What came of it.
+        """Attach the device at `path` in place of any other; None detaches. Fires with the status.
 
-        Fails with Forbidden for a path that is not below one of the directories, whatever is there.
+        Fails with Forbidden for a path that is not below one of the directories, whether or not
+        there is a device.
         """
         if path is None:
             return self._pool.run(self._mirror.detach)
         return self._pool.run(self._attach_allowed, path)
 
     def status(self) -> DeviceStatus:
-        """What is to be told of the device, at once."""
+        """The status of the device. Does not block."""
         return self._mirror.status()
 
     async def _start(self) -> None:
-        """Attach the device that the settings name, and wait for what comes of it."""
+        """Attach the device of the settings and wait for the result."""
         self._pool.start()
         if self._path is None:
             return
@@ -85,8 +87,8 @@ class MirrorService(AsyncService):
             raise
 
     def _attach_allowed(self, path: str) -> DeviceStatus:
-        """In the thread: where a path leads to is asked of the file system, which may hang."""
-        # What is attached is the path as it was resolved: a link may lead elsewhere by then.
+        """Check and attach a path. In the thread, for resolving it may hang in the file system."""
+        # The resolved path is attached, because a symbolic link may be changed meanwhile.
         resolved = None if "\0" in path else Path(os.path.realpath(path))
         roots = map(os.path.realpath, self._allowed)
         if resolved is None or not any(resolved.is_relative_to(root) for root in roots):
@@ -102,7 +104,7 @@ class MirrorService(AsyncService):
         return status
 
     async def _stop(self) -> None:
-        """Let go of the device; returns when that is done, or has taken too long."""
+        """Detach the device; returns when that is done or has timed out."""
         detached = self.use(None)
         await self._pool.stop()
         await detached

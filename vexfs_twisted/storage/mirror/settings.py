@@ -1,4 +1,4 @@
-"""The bounds that a device is held to while it is attached."""
+"""Timeouts and limits for an attached device."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ...device.probe import SLOW_SECONDS
 
 @frozen
 class MirrorSettings:
-    """Times in seconds.
+    """Timeouts in seconds, sizes in bytes and rows.
 
-    A search may take `search_seconds` and any other call `call_seconds`; a probe as a whole
-    `probe_seconds`. Half of the searches may take no longer than `slow_seconds`. One search in
-    `check_every`, the first among them, is held to the exact answer.
+    The timeout of a search is `search_seconds`, of any other call `call_seconds`, of a whole probe
+    `probe_seconds`. The median duration of searches must not exceed `slow_seconds`. One search in
+    `check_every`, beginning with the first, is compared with the exact result.
 
     Vectors are sent in batches of at most `batch_bytes`. A search scans at most `most_unmirrored`
-    rows that are not on the device yet; where there are more, the engine answers it, as it does one
-    for which the device would have to name more than `most_neighbours`. A vector file is made anew
-    when it holds more dead rows than live ones, and at least `rebuilt_from`.
+    rows that are not on the device yet; if there are more, or if the device would have to return
+    more than `most_neighbours` candidates, the engine answers. A vector file is rebuilt when it has
+    more dead rows than live ones, and at least `rebuilt_from`.
     """
 
     search_seconds: float = 2.0
