@@ -184,25 +184,25 @@ class StorageService(AsyncService):
 
     def _forget_queues(self, outcome: bool, command: CatalogCommand) -> bool:
         if isinstance(command, DropCollection):
-            # Somebody may have made a collection of the same name meanwhile.
+            # Another call may have created a collection of the same name meanwhile.
             queues = self._queues.get(command.name)
             if queues is not None and not self._catalog.has(queues.collection):
                 del self._queues[command.name]
         return outcome
 
     def _change(self, change: CatalogChange) -> bool:
-        """Carry out any other command than a deletion. In a thread."""
+        """Execute a command other than a deletion. In a thread."""
         return self._catalog.apply(change.command, change.origin)
 
     def _delete(self, name: str, change: CatalogChange) -> bool:
-        """Delete a collection, and what a device has of it. In a thread."""
+        """Delete a collection and its files on a device; whether it existed. In a thread."""
         collection = self._catalog.find(name)
         is_deleted = self._catalog.apply(change.command, change.origin)
         # A command that was applied before leaves a newer collection of that name alone.
         if collection is not None and not self._catalog.has(collection):
             if self._mirror is not None:
                 self._mirror.forget(collection)
-            # Its columns and bitmaps may have taken much.
+            # Its columns and bitmaps may have taken much memory.
             trim()
         return is_deleted
 

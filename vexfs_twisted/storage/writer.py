@@ -64,7 +64,7 @@ class CollectionWriter:
         return self.submit_each(CommandBatch(commands)).addCallback(_operations)
 
     def submit_each(self, batch: CommandBatch) -> Deferred[list[Outcome]]:
-        """Queue commands as `submit_batch` does; fires with what became of each that was tried.
+        """Queue commands as `submit_batch` does; fires with the outcome of each that was tried.
 
         With an origin they take effect exactly once, see `Collection.apply_each`.
         """

@@ -74,7 +74,7 @@ class DeviceAccelerator:
     def nearest(
         self, name: str, vectors: VectorView, queries: Matrix, limits: Limits
     ) -> list[Hits] | None:
-        """See SearchAccelerator. What goes wrong has the device given up, and the engine asked."""
+        """See SearchAccelerator. After any error the device is dropped, and the engine searches."""
         file = self._files.get(name)
         # A name that was removed and created again has another slot.
         part = None
@@ -107,7 +107,7 @@ class DeviceAccelerator:
         ]
 
     def _one(self, part: _Part, query: Matrix, limit: int, tail: Hits, ends: float) -> Hits:
-        """The nearest rows to one query, shape [dim]. Raises what is wrong with the device."""
+        """The nearest rows to one query, shape [dim]. Raises _Short and the device's errors."""
         distance = part.vectors.params.distance
         wanted = min(limit, part.live)
         k = _reach(part, wanted)

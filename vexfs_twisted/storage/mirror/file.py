@@ -64,7 +64,7 @@ class MirrorFile:
         return self._reached[-1].row if self._reached else 0
 
     def row_for(self, vectors: VectorView) -> int:
-        """Below which row the file has all that is present in `vectors`.
+        """The row below which the file has all rows that are present in `vectors`.
 
         A row that was deleted before it was sent is not in the file, but an older state still has
         it. So a Reached is valid only for states at least as new as the one it was made from.
@@ -97,12 +97,12 @@ class MirrorFile:
         return stop < vectors.next_row
 
     def is_stale(self, vectors: VectorView) -> bool:
-        """Whether most of it is dead, and so much that it is worth making the file anew."""
+        """Whether most vectors in the file are dead, and enough of them to rebuild it."""
         dead = self.count - live_below(vectors, self.row)
         return dead >= self._settings.rebuilt_from and 2 * dead > self.count
 
     def _next(self, vectors: VectorView, first: int) -> tuple[int, Rows]:
-        """Up to where rows are dealt with next, and those of them that have a vector."""
+        """The end of the next range of rows to send, and the rows in it that have a vector."""
         at_most = max(1, self._settings.batch_bytes // (4 * vectors.params.size))
         start = first // _WORD * _WORD
         end = min(start + _SPAN_ROWS, -(-vectors.next_row // _WORD) * _WORD)
@@ -115,14 +115,14 @@ class MirrorFile:
 
 
 def rows_from(vectors: VectorView, row: int) -> Rows:
-    """The rows of the vector from `row` on, ascending."""
+    """The rows from `row` on that have a vector, ascending."""
     start = row // _WORD * _WORD
     rows = vectors.rows_from(start)
     return rows if start == row else rows[np.searchsorted(rows, row) :]
 
 
 def live_below(vectors: VectorView, row: int) -> int:
-    """How many rows below `row` have the vector."""
+    """The number of rows below `row` that have a vector."""
     start = row // _WORD * _WORD
     within = vectors.rows_between(start, start + _WORD)
     before = vectors.count_below(start)
