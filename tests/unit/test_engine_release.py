@@ -186,12 +186,17 @@ class Deletion(ReleaseCase):
         self.assertEqual(len(found), 1)
         self.assertEqual(self.held(), [])
 
-    def test_a_view_that_is_kept_keeps_its_maps_alone(self) -> None:
-        state = self.collection.state
+    def test_a_snapshot_that_is_kept_keeps_its_maps_alone(self) -> None:
+        state, indexes = self.collection.state, self.collection.indexes
         self.catalog.delete("files")
         kinds = {name.rsplit("/", 1)[1].split("-")[0] for name in self.held()}
         self.assertEqual(kinds, {"vectors", "graph", "codes"})
         self.assertEqual(state.spaces["other"].matrix[:ROWS].shape, (ROWS, 8))
+        self.assertTrue(indexes.graphs)
+        del indexes
+        self.assertEqual(
+            {name.rsplit("/", 1)[1].split("-")[0] for name in self.held()}, {"vectors"}
+        )
         del state
         self.assertEqual(self.held(), [])
 
