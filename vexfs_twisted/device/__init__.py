@@ -1,1 +1,1 @@
-"""VexFS devices: the interface of the kernel, a client of it, and the proof that one is sound."""
+"""VexFS devices: the kernel interface, a client of it, and a probe that verifies a device."""

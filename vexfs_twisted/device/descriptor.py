@@ -1,4 +1,4 @@
-"""A descriptor that several threads make ioctls on, and that any of them may close."""
+"""A file descriptor for concurrent ioctls, which any thread may close."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _CLOSING_SECONDS = 0.25
 
 
 class Descriptor:
-    """The descriptor of a vector file; `name` says in messages what it is of.
+    """The file descriptor of a vector file, counted by calls in flight; `name` is for messages.
 
-    Closing waits for no call, and for the device only a moment. The number is given back to the
-    system when the last call on it has ended, since another file could get it while a call is still
-    on its way.
+    Thread-safe. Closing does not wait for calls, and for the device only briefly. The number is
+    released when the last call on it has ended, because the system could assign it to another file
+    while a call is in flight.
     """
 
     def __init__(self, path: str, flags: int, name: str) -> None:
@@ -34,9 +34,9 @@ class Descriptor:
         self._is_closed = False
 
     def ioctl(self, number: int, argument: ctypes.Structure, doing: str) -> None:
-        """Make a call; what the device sets in `argument` is there afterwards.
+        """Make an ioctl, which may modify `argument`. Blocks.
 
-        A call that a signal broke off is made again, so it must be one that may be repeated.
+        A call interrupted by a signal is repeated, so it must be idempotent.
         """
         descriptor = self._take()
         try:
@@ -52,7 +52,7 @@ class Descriptor:
             self._let_go()
 
     def truncate(self) -> None:
-        """Cut the file to nothing."""
+        """Truncate the file to size 0."""
         descriptor = self._take()
         try:
             os.ftruncate(descriptor, 0)
@@ -62,7 +62,7 @@ class Descriptor:
             self._let_go()
 
     def close(self) -> None:
-        """Take no more calls, and close once none is under way. Harmless if repeated."""
+        """Refuse new calls, and close when none is in flight. Idempotent."""
         with self._lock:
             if self._is_closed:
                 return
@@ -81,13 +81,13 @@ class Descriptor:
             self._users -= 1
             is_last = self._users == 0
         if is_last:
-            # A device is asked about this as well, and may hang then as in any call.
+            # close(2) calls the device too, and may hang like any other call.
             closer = Thread(target=_give_back, args=(self._number,), daemon=True)
             closer.start()
             closer.join(_CLOSING_SECONDS)
 
 
 def _give_back(number: int) -> None:
-    # The number is free even where the device has died and can only say so.
+    # The number is released even if close(2) fails because the device is dead.
     with suppress(OSError):
         os.close(number)

@@ -1,4 +1,4 @@
-"""The errors of the system as those of a device."""
+"""Maps errors of the operating system to DeviceErrors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _KINDS: dict[type[DeviceError], tuple[int, ...]] = {
         errno.EBADF,
         errno.ESTALE,
         errno.ESHUTDOWN,
-        # What a FUSE mount answers while its server dies, and once it is dead.
+        # From a FUSE mount while its server dies, and once it is dead.
         errno.ECONNABORTED,
         errno.ENOTCONN,
     ),
@@ -47,7 +47,7 @@ _KIND_OF = {number: kind for kind, numbers in _KINDS.items() for number in numbe
 
 
 def device_error(error: OSError, doing: str) -> DeviceError:
-    """The error of a device that `error` is; `doing` says what was tried, and on what."""
+    """The DeviceError for `error`; `doing` says what was tried, and on what."""
     number = error.errno or 0
     kind = _KIND_OF.get(number, DeviceFailed)
     name = errno.errorcode.get(number, "no number")

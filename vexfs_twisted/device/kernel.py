@@ -28,10 +28,10 @@ from .kernel_file import KernelFile
 
 
 def open_device(path: str) -> MountDevice | SoleFileDevice:
-    """The device at `path`. Nothing is asked of it yet, so anything of the right kind will do.
+    """A client of the device at `path`, which is not called yet: only the file type is checked.
 
-    NoSuchFile when nothing is there, NotADevice when it is neither a directory, nor a regular
-    file, nor a character device.
+    NoSuchFile when the path does not exist, NotADevice when it is neither a directory, nor a
+    regular file, nor a character device.
     """
     try:
         mode = os.stat(path).st_mode
@@ -47,7 +47,7 @@ def open_device(path: str) -> MountDevice | SoleFileDevice:
 
 
 class _OpenFiles:
-    """The files that were opened through one device, to be closed with it. Thread-safe."""
+    """The open files of one device, which are closed with it. Thread-safe."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -56,7 +56,7 @@ class _OpenFiles:
         self._is_closed = False
 
     def open(self, path: str, name: str, flags: int = 0) -> KernelFile:
-        """Open a file, unless the device is closed."""
+        """Open a file. DeviceGone once the device is closed."""
         self.check()
         file = KernelFile(path, name, flags)
         with self._lock:
@@ -67,12 +67,12 @@ class _OpenFiles:
         return file
 
     def check(self) -> None:
-        """Raise DeviceGone once it is closed."""
+        """Raise DeviceGone if the device is closed."""
         if self._is_closed:
             raise DeviceGone(f"{self._path} is closed", errno.EBADF)
 
     def close(self) -> None:
-        """Close all."""
+        """Close all files."""
         with self._lock:
             self._is_closed = True
             files = list(self._files)
@@ -82,7 +82,7 @@ class _OpenFiles:
 
 @implementer(IVectorDevice)
 class MountDevice:
-    """A mount: each regular file in the directory is a vector file."""
+    """The IVectorDevice of a mount: each regular file in the directory is a vector file."""
 
     kind = DeviceKind.DIRECTORY
 
@@ -91,7 +91,7 @@ class MountDevice:
         self._open = _OpenFiles(path)
 
     def create(self, name: str, dimensions: int) -> IVectorFile:
-        """Make an empty vector file."""
+        """Create an empty vector file."""
         _check_new(name, dimensions)
         file = self._open.open(self._at(name), name, os.O_CREAT | os.O_EXCL)
         try:
@@ -110,7 +110,7 @@ class MountDevice:
         return self._open.open(self._at(name), name)
 
     def list_files(self) -> list[str]:
-        """The names of the regular files."""
+        """The names of the regular files, sorted."""
         self._open.check()
         try:
             with os.scandir(self.path) as entries:
@@ -139,7 +139,7 @@ class MountDevice:
 
 @implementer(IVectorDevice)
 class SoleFileDevice:
-    """A single vector file, or a device node that answers like one. What is in it goes."""
+    """The IVectorDevice of a single vector file or device node. Its content is discarded."""
 
     def __init__(self, path: str, kind: DeviceKind) -> None:
         self.path = path
@@ -149,7 +149,7 @@ class SoleFileDevice:
         self._name: str | None = None
 
     def create(self, name: str, dimensions: int) -> IVectorFile:
-        """Empty the file and give it the name."""
+        """Empty the file and assign it the name."""
         _check_new(name, dimensions)
         with self._lock:
             if self._name == name:
@@ -167,7 +167,7 @@ class SoleFileDevice:
             return file
 
     def held(self) -> int:
-        """How many vectors are in it, those from before counted."""
+        """The number of vectors in the file, including those from before it was opened."""
         file = self._open.open(self.path, self.path)
         try:
             return file.meta().vector_count
@@ -175,13 +175,13 @@ class SoleFileDevice:
             file.close()
 
     def open(self, name: str) -> IVectorFile:
-        """Open the file, if the name is the one it was given."""
+        """Open the file, if it was created under this name."""
         with self._lock:
             self._known(name)
             return self._open.open(self.path, name)
 
     def list_files(self) -> list[str]:
-        """The name it was given, if any."""
+        """The name that `create` assigned, if any."""
         self._open.check()
         with self._lock:
             return [] if self._name is None else [self._name]
@@ -207,7 +207,7 @@ class SoleFileDevice:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a vector file may have that name."""
+    """Whether `name` is valid for a vector file."""
     is_plain = name not in ("", ".", "..") and "/" not in name and "\0" not in name
     return is_plain and len(os.fsencode(name)) <= 255
 

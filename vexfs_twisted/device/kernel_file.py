@@ -1,6 +1,6 @@
-"""One vector file over the calls of the device interface, made with ioctl(2).
+"""A vector file accessed by ioctl(2).
 
-The memory of the arrays is handed to the device as it is; nothing is copied or converted.
+The device reads and writes the memory of the arrays; nothing is copied or converted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from . import uapi
 from .descriptor import Descriptor
 
 MAX_INSERT_BYTES = 16 << 20
-"""The most bytes of vectors that one call inserts; a device copies them before it answers."""
+"""The largest size in bytes of the vectors of one insert call; a device copies them."""
 
 _MAX_K = 2**32 - 1
 _FLOAT32 = np.dtype("<f4")
@@ -36,7 +36,7 @@ _UINT64 = np.dtype("<u8")
 
 @implementer(IVectorFile)
 class KernelFile:
-    """A vector file, on a descriptor of its own, which is closed with the last reference."""
+    """The IVectorFile of a file descriptor of its own, closed at the latest when unreferenced."""
 
     def __init__(self, path: str, name: str, flags: int = 0) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class KernelFile:
         finalize(self, self._descriptor.close).atexit = False
 
     def insert(self, ids: Ids, vectors: NDArray[np.float32]) -> None:
-        """Keep vectors under their ids, in as many calls as the interface makes necessary."""
+        """Insert vectors with their ids, in as many calls as the limits of the interface need."""
         _check(ids, _UINT64, 1)
         _check(vectors, _FLOAT32, 2)
         count, dimensions = vectors.shape
@@ -94,7 +94,7 @@ class KernelFile:
         )
 
     def begin(self, dimensions: int) -> None:
-        """Set the metadata of an empty file, and see that the device keeps them."""
+        """Set the metadata of an empty file, and verify that the device stores it."""
         info = uapi.VectorFileInfo(
             dimensions=dimensions,
             element_type=uapi.ElementType.FLOAT32,
@@ -111,18 +111,18 @@ class KernelFile:
             )
 
     def empty(self) -> None:
-        """Let go of all vectors, where the device can do that."""
+        """Remove all vectors, if the device supports that."""
         if self.meta().vector_count:
             with suppress(DeviceError):
                 self._descriptor.truncate()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the descriptor. Idempotent."""
         self._descriptor.close()
 
 
 def insert_parts(count: int, dimensions: int) -> Iterator[slice]:
-    """The parts in which `count` vectors are inserted, none beyond what one call takes."""
+    """Splits `count` vectors into slices, each within the limits of one insert call."""
     within_bytes = MAX_INSERT_BYTES // (_FLOAT32.itemsize * max(1, dimensions))
     step = max(1, min(uapi.MAX_INSERT_COUNT, within_bytes))
     for start in range(0, count, step):
@@ -130,12 +130,12 @@ def insert_parts(count: int, dimensions: int) -> Iterator[slice]:
 
 
 def _check(array: NDArray[np.generic], dtype: np.dtype[np.generic], axes: int) -> None:
-    """The device reads and writes raw memory, so what it is given must lie exactly so."""
+    """Raise ValueError for another layout, because the device accesses the memory as it is."""
     if array.dtype != dtype or array.ndim != axes or not array.flags.c_contiguous:
         raise ValueError(f"a C-contiguous {dtype} array of {axes} axes is needed")
 
 
 def _address(array: NDArray[np.generic]) -> int:
-    """Where the array lies in memory. The caller keeps the array until the call has ended."""
+    """The address of the array. The caller must keep the array alive during the call."""
     address: int = array.__array_interface__["data"][0]
     return address

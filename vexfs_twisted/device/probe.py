@@ -1,6 +1,6 @@
-"""Whether a device is sound: known vectors are put in, and what it answers is held to the truth.
+"""The probe of a device: inserts known vectors, and compares its results with computed ones.
 
-Nothing is taken from what a device says of itself. The codes of findings:
+What a device reports about itself is not relied on. The codes of findings:
 
 failed          a call ended in an error
 wrong_count     counts of vectors, of neighbours, or dimensions are not as they must be
@@ -41,24 +41,25 @@ _DIMENSIONS = 19
 _BATCH = 48
 _REPLACED = slice(40, 56)
 _QUERIES = 4
-# Odd, so that its multiples are all different in 64 bits; they are far apart, in no order.
+# Odd, so that its multiples are distinct modulo 2**64; they are far apart and unordered.
 _ID_STEP = 0x9E3779B97F4A7C15
 
 
 def probe(
     device: IVectorDevice, clock: Clock = time.monotonic, slow: float = SLOW_SECONDS
 ) -> ProbeReport:
-    """Ask the device for what is known, in a vector file of its own that is removed again.
+    """Verify a device by inserts and searches in a temporary vector file, which is deleted again.
 
-    A device that cannot even make the file raises the DeviceError; all that goes wrong after that
-    is a finding. `clock` tells seconds, and `slow` is what a call may usually take: a machine that
-    stands still for a moment is not the device's fault. It blocks for as long as the device does.
+    Raises the DeviceError if the file cannot be created, unless it is a BadAnswer; that one and
+    every later error are findings. `clock` returns seconds. `slow`, in seconds, bounds the median
+    duration of the calls: a single slow call may be due to a machine under load. Blocks as long as
+    the device does.
     """
     return _Probe(device, clock, slow).run()
 
 
 class _Probe:
-    """One run. Findings gather in the order in which they are made, one of each code."""
+    """One run of the probe. Findings are kept in the order in which they are made, one per code."""
 
     def __init__(self, device: IVectorDevice, clock: Clock, slow: float) -> None:
         self._device = device
@@ -86,7 +87,7 @@ class _Probe:
         return self._report()
 
     def _question(self, file: IVectorFile) -> None:
-        """Insert in two batches, then some again, and compare after each."""
+        """Insert two batches, then some ids again, and check the results after each insert."""
         ids, vectors, queries = _known()
         first = Stored(ids[:_BATCH], vectors[:_BATCH])
         before = self._insert_and_ask(file, first, first, queries)
@@ -99,7 +100,7 @@ class _Probe:
             self._replace(file, everything, queries)
 
     def _replace(self, file: IVectorFile, stored: Stored, queries: NDArray[np.float32]) -> None:
-        """Insert some ids again. What is wrong only now comes of the vectors they had before."""
+        """Insert some ids again. A result that is wrong only now is due to the old vectors."""
         vectors = stored.vectors.copy()
         vectors[_REPLACED] = -vectors[_REPLACED][::-1]
         again = Stored(stored.ids[_REPLACED], vectors[_REPLACED])
@@ -112,7 +113,7 @@ class _Probe:
     def _insert_and_ask(
         self, file: IVectorFile, batch: Stored, stored: Stored, queries: NDArray[np.float32]
     ) -> list[DeviceAnswer]:
-        """Insert a batch, search in all ways, and find what is wrong where `stored` is in."""
+        """Insert a batch, search by every metric, and check the results against `stored`."""
         self._timed(file.insert, batch.ids, batch.vectors)
         meta = self._timed(file.meta)
         told, true = (meta.vector_count, meta.dimensions), (len(stored.ids), _DIMENSIONS)
@@ -166,17 +167,17 @@ class _Probe:
 
 
 def _known() -> tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.float32]]:
-    """The ids, vectors and queries that are asked about, always the same.
+    """The ids, vectors and queries of the probe, which are constant.
 
-    The lengths of the vectors differ, so that each metric puts them in an order of its own, and no
-    query is a stored vector, where rounding would be large beside a distance of nothing.
+    The lengths of the vectors differ, so that each metric ranks them differently. No query equals a
+    stored vector, because rounding errors would be large relative to a distance of 0.
     """
     random = np.random.default_rng(6)
     count = 2 * _BATCH
     lengths = random.uniform(0.25, 4.0, (count, 1))
     vectors = (random.standard_normal((count, _DIMENSIONS)) * lengths).astype(np.float32)
     queries = random.standard_normal((_QUERIES, _DIMENSIONS)).astype(np.float32)
-    # Half the length of a stored vector: nearest in direction, and not in distance.
+    # Half a stored vector: the nearest by direction, but not by distance.
     queries[0] = vectors[-1] / 2
     ids = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_ID_STEP)
     return ids, vectors, queries

@@ -1,4 +1,4 @@
-"""How many calls a device answers in a second, measured on real calls."""
+"""Measures the throughput of a device in calls per second."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MAX_BATCHES = 50
 class Throughput:
     """Vectors inserted (in batches of BATCH), searches, and metadata calls per second.
 
-    Searches are by Euclidean distance for NEIGHBOURS among the `vectors` that were inserted, of
-    DIMENSIONS each, one call after another. `leftover` says why the vector file that it was
-    measured in is still there, None where it was removed.
+    Searches are by Euclidean distance for NEIGHBOURS, one call after another. `vectors` is the
+    number of inserted vectors searched, of DIMENSIONS components each. `leftover` is the reason why
+    the temporary vector file could not be deleted, None if it was.
     """
 
     vectors: int
@@ -40,11 +40,11 @@ class Throughput:
 def measure(
     device: IVectorDevice, clock: Callable[[], float] = time.perf_counter, seconds: float = SECONDS
 ) -> Throughput:
-    """Measure a sound device in a vector file of its own, about `seconds` for each figure. Blocks.
+    """Measure a sound device in a temporary vector file, for about `seconds` per figure. Blocks.
 
-    The published kernel module keeps the memory of every insert for good and logs a line a call, so
-    a device that is not known to be sound is not measured. Raises the DeviceErrors of the device,
-    but for that of the last deletion: what was measured is not lost by it.
+    The published kernel module leaks the memory of every insert and logs a line per call, so only
+    devices known to be sound should be measured. Raises the DeviceErrors of the device, except that
+    of the final deletion, so that the measured figures are not lost.
     """
     name = f"vexfs-figures-{uuid4().hex}"
     file = device.create(name, DIMENSIONS)
@@ -88,9 +88,9 @@ def _rate(
     seconds: float,
     most: int | None = None,
 ) -> tuple[int, float]:
-    """Call again and again until the time is up or it was called `most` times.
+    """Repeat a call for `seconds`, at most `most` times.
 
-    The number of calls, and how many there were in a second.
+    Returns the number of calls and the calls per second.
     """
     start = clock()
     turn = 0

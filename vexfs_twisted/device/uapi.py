@@ -13,11 +13,11 @@ from enum import IntEnum, IntFlag
 from typing import ClassVar
 
 MAGIC = 0x56455832
-"""The magic number that statfs tells of a mount of the kernel module ("VEX2")."""
+"""The magic number that statfs returns for a mount of the kernel module ("VEX2")."""
 
 MAX_DIMENSIONS = 65536
 MAX_INSERT_COUNT = 1_000_000
-"""The most vectors that one BATCH_INSERT takes."""
+"""The limit of vectors in one BATCH_INSERT."""
 
 
 class ElementType(IntEnum):
@@ -30,7 +30,7 @@ class ElementType(IntEnum):
 
 
 class StorageFormat(IntEnum):
-    """How vectors lie in the file."""
+    """The layout of vectors in the file."""
 
     DENSE = 0
     SPARSE = 1
@@ -46,7 +46,7 @@ class Compression(IntEnum):
 
 
 class InsertFlag(IntFlag):
-    """What an insert does with ids that are there, and whether it checks its vectors."""
+    """How an insert treats existing ids, and whether it validates its vectors."""
 
     OVERWRITE = 1
     APPEND = 2
@@ -95,7 +95,7 @@ class BatchInsertRequest(ctypes.LittleEndianStructure):
     """struct batch_insert_request, 32 bytes: the argument of BATCH_INSERT.
 
     `vectors_bits` points to `vector_count` times `dimensions` u32, row by row, and `vector_ids` to
-    `vector_count` u64, or to nothing.
+    `vector_count` u64, or is null.
     """
 
     _fields_: ClassVar[_Fields] = [

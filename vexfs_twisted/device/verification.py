@@ -1,4 +1,4 @@
-"""Answers of a device held to the truth: what must come back follows from what was put in."""
+"""Verifies search results of a device against results computed from the inserted vectors."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Truth = NDArray[np.float64]
 
 @frozen(eq=False)
 class Stored:
-    """What a vector file holds: distinct ids, shape [n], and vectors, shape [n, dim] float32."""
+    """The content of a vector file: distinct ids, shape [n], vectors, shape [n, dim], float32."""
 
     ids: Ids
     vectors: NDArray[np.float32]
 
     def rows_of(self, ids: Ids) -> NDArray[np.int64]:
-        """Where the ids are among ours; -1 for one that is not."""
+        """The row of each of these ids, -1 for an unknown one; shape as `ids`, int64."""
         order = np.argsort(self.ids)
         places = np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(order) - 1)
         rows = order[places]
@@ -34,7 +34,7 @@ class Stored:
 
 @frozen(eq=False)
 class DeviceAnswer:
-    """What came back to the search of `k` neighbours of the query of that number."""
+    """The result of a search for the `k` nearest neighbours of query number `query`."""
 
     metric: DeviceMetric
     query: int
@@ -47,19 +47,19 @@ class DeviceAnswer:
 
 @frozen(eq=False)
 class _Scored:
-    """An answer that names nothing but rows of the file, with these rows."""
+    """A result whose ids are all in the file, with their rows."""
 
     answer: DeviceAnswer
     rows: NDArray[np.int64]
 
     def fits(self, truth: Truth) -> bool:
-        """Whether the scores are those that `truth`, shape [q, n], has for these rows."""
+        """Whether the scores equal those of `truth`, shape [q, n], up to rounding."""
         return _are_close(self.answer.found.scores, truth[self.answer.query, self.rows])
 
     def is_nearest_first(self, truth: Truth) -> bool:
-        """Whether `truth` has these rows as the nearest of all, in order.
+        """Whether the rows are the nearest of all by `truth`, in order.
 
-        Vectors that are as near as each other, but for rounding, may change places.
+        Vectors whose scores are equal up to rounding may be in any order.
         """
         scores = truth[self.answer.query]
         best = np.sort(scores)
@@ -87,7 +87,7 @@ def true_scores(
 def judge(
     stored: Stored, queries: NDArray[np.float32], answers: Sequence[DeviceAnswer]
 ) -> Iterator[Finding]:
-    """What is wrong with the answers, where exactly `stored` is in the file."""
+    """The findings about results of a file that contains exactly `stored`."""
     yield from _judge_ids(stored, answers)
     yield from _judge_counts(stored, answers)
     constant = set(_constant_metrics(answers))
@@ -108,7 +108,7 @@ def judge(
 def judge_growth(
     before: Sequence[DeviceAnswer], after: Sequence[DeviceAnswer]
 ) -> Iterator[Finding]:
-    """What answers tell that came before and after vectors were added that change them all."""
+    """The findings about results before and after an insert that must change all of them."""
     pairs = zip(before, after, strict=True)
     if all(_are_same(earlier.found, later.found) for earlier, later in pairs):
         yield Finding("stores_nothing", "no answer changed when more vectors were inserted")
@@ -139,7 +139,7 @@ def _judge_counts(stored: Stored, answers: Sequence[DeviceAnswer]) -> Iterator[F
 
 
 def _constant_metrics(answers: Sequence[DeviceAnswer]) -> Iterator[DeviceMetric]:
-    """The metrics by which all queries have the same scores."""
+    """The metrics by which the scores are the same for all queries."""
     for metric, group in groupby(answers, lambda answer: answer.metric):
         scores: dict[int, set[bytes]] = {}
         for answer in group:
@@ -156,7 +156,7 @@ def _judge_metric(
     known: Sequence[_Scored],
     judge_scores: bool,
 ) -> Iterator[Finding]:
-    """Judge the answers under one metric, none of them with an unknown id."""
+    """The findings about results by one metric, none of them with an unknown id."""
     truth = truths[metric]
     is_wrong = [one for one in known if not one.fits(truth)]
     if is_wrong and judge_scores:
@@ -176,7 +176,7 @@ def _judge_metric(
 
 
 def _others(metric: DeviceMetric, truths: dict[DeviceMetric, Truth]) -> Iterator[tuple[str, Truth]]:
-    """What may have been computed instead, by name."""
+    """Scores that the device may have computed instead, with their names."""
     yield "squares of distances", np.square(truths[DeviceMetric.EUCLIDEAN])
     for other, truth in truths.items():
         if other is not metric:
@@ -197,7 +197,7 @@ def _lengths(vectors: Truth) -> Truth:
 
 
 def _are_close(scores: NDArray[np.floating], truth: Truth) -> bool:
-    """Whether scores are what they should be, up to what rounding in float32 may do."""
+    """Whether scores equal the computed ones up to float32 rounding errors."""
     return bool(np.allclose(scores, truth, rtol=_RELATIVE, atol=_ABSOLUTE))
 
 
