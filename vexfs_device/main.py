@@ -76,8 +76,8 @@ def _run(options: argparse.Namespace) -> None:
     binding()
     root = checked_mountpoint(options.mountpoint, options.data)
     _raise_descriptor_limit()
-    shelf = Directory(options.data)
-    shelf.open()
+    directory = Directory(options.data)
+    directory.open()
     try:
         calls = Ioctls(Budget(options.max_request_mb * _MEGABYTE))
 
@@ -86,15 +86,15 @@ def _run(options: argparse.Namespace) -> None:
                 "mounted",
                 mountpoint=str(options.mountpoint),
                 data=str(options.data),
-                files=len(shelf.names()),
+                files=len(directory.names()),
             )
             notify_manager("READY=1", os.environ)
 
-        operations = FileOperations(shelf, calls, root, tell)
+        operations = FileOperations(directory, calls, root, tell)
         serve(operations, options.mountpoint, allow_other=options.allow_other)
         notify_manager("STOPPING=1", os.environ)
     finally:
-        shelf.close()
+        directory.close()
 
 
 def _raise_descriptor_limit() -> None:

@@ -56,9 +56,13 @@ class FileOperations:
     flag_nopath = True
 
     def __init__(
-        self, shelf: Directory, calls: Ioctls, root: os.stat_result, on_mounted: Callable[[], None]
+        self,
+        directory: Directory,
+        calls: Ioctls,
+        root: os.stat_result,
+        on_mounted: Callable[[], None],
     ) -> None:
-        self._shelf = shelf
+        self._directory = directory
         self._calls = calls
         self._root = _attributes_of(root)
         self._on_mounted = on_mounted
@@ -96,12 +100,12 @@ class FileOperations:
     @answering
     def readdir(self, _path: str | None, _fh: int) -> list[str]:
         """The names in the only directory."""
-        return [".", "..", *self._shelf.names()]
+        return [".", "..", *self._directory.names()]
 
     @answering
     def statfs(self, _path: str) -> dict[str, int]:
         """The space of the file system that has the data folder."""
-        found = os.statvfs(self._shelf.path)
+        found = os.statvfs(self._directory.path)
         names = ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree")
         return {name: getattr(found, name) for name in names} | {"f_namemax": _LONGEST_NAME}
 
@@ -110,17 +114,19 @@ class FileOperations:
         """Create a file, unless it was created concurrently, and open it."""
         user, group, _ = self._context()
         try:
-            file = self._shelf.create(_name(path), RegistryEntry(stat.S_IMODE(mode), user, group))
+            file = self._directory.create(
+                _name(path), RegistryEntry(stat.S_IMODE(mode), user, group)
+            )
         except Refusal as refusal:
             if refusal.errno != errno.EEXIST or flags & os.O_EXCL:
                 raise
-            return self._open(self._shelf.find(_name(path)), flags)
+            return self._open(self._directory.find(_name(path)), flags)
         return self._open(file, flags & ~os.O_TRUNC)
 
     @answering
     def open(self, path: str, flags: int) -> int:
         """Open a file; clears it with O_TRUNC."""
-        return self._open(self._shelf.find(_name(path)), flags)
+        return self._open(self._directory.find(_name(path)), flags)
 
     @answering
     def release(self, _path: str | None, fh: int) -> int:
@@ -171,13 +177,13 @@ class FileOperations:
     @answering
     def unlink(self, path: str) -> int:
         """Delete a file."""
-        self._shelf.delete(_name(path))
+        self._directory.delete(_name(path))
         return 0
 
     @answering
     def rename(self, old: str, new: str, *, replace: bool = True) -> int:
         """Rename a file."""
-        self._shelf.rename(_name(old), _name(new), replace=replace)
+        self._directory.rename(_name(old), _name(new), replace=replace)
         return 0
 
     @answering
@@ -221,7 +227,7 @@ class FileOperations:
             return self._handles[fh].file
         if path is None:
             raise Refusal(errno.ENOENT, "a file without a name")
-        return self._shelf.find(_name(path))
+        return self._directory.find(_name(path))
 
     def _settable(self, path: str | None) -> DeviceFile:
         if path == _ROOT:

@@ -1,12 +1,12 @@
 """The interfaces between the layers of the server.
 
-`IStorage` is the Deferred-returning twin of the engine; `IOperations`, with streams
-`IStreamOperations`, is what both wires call.
+`IStorage` is the Deferred-returning API of the engine; `IOperations`, with streams
+`IStreamOperations`, is the API that REST and gRPC call.
 Every method of these is called in the reactor thread, returns a Deferred, and fails with a
 DomainError for everything a client can cause. Cancelling the Deferred of a read stops the read; a
-write that was accepted is carried out even if its Deferred is cancelled.
+write that was accepted is applied even if its Deferred is cancelled.
 
-`IVectorDevice` and `IVectorFile` are synchronous, and called in threads that may wait.
+`IVectorDevice` and `IVectorFile` are synchronous, and called in threads that may block.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from .model.updates import Update, UpdateResult, Upsert
 class BatchCursor(Protocol[P]):
     """A cursor: batches of one read of a collection, all on one pinned snapshot.
 
-    Close it when it is no longer read: while it is open, what updates replace is kept.
+    Close it when it is no longer read: an open cursor pins old versions of rows on disk.
     """
 
     def next(self, points: int, size: int) -> Deferred[Batch[P] | None]:
         """The next points, at most so many; None after the last.
 
         The batch ends with the point that brings it to `size` bytes. Fails with NotFound once the
-        collection has been deleted, and with Interrupted when the snapshot had to be released. Not
-        to be cancelled, nor called again before it has fired.
+        collection has been deleted, and with Interrupted when the snapshot had to be released. Must
+        not be cancelled, nor called again before it has fired.
         """
 
     def close(self) -> None:
-        """Release the snapshot; idempotent. Not while a batch is being read."""
+        """Release the snapshot; idempotent. Must not be called while a batch is being read."""
 
 
 class OutgoingStream(Protocol[P]):
-    """Points on their way to a client. Batches are read ahead as far as credit allows.
+    """A stream of points to a client. Batches are read ahead within the stream's credit.
 
-    The owner takes batches until None or an error comes, or closes it.
+    The owner takes batches until None or an error, or closes it.
     """
 
     def take(self) -> Deferred[Batch[P] | None]:
@@ -69,7 +69,7 @@ class OutgoingStream(Protocol[P]):
 
 
 class IncomingStream(Protocol):
-    """Points on their way from a client, grouped into commits of about a thousand points.
+    """A stream of points from a client, grouped into commits of about a thousand points.
 
     The owner puts messages, and finishes it or closes it. When an update fails, or the
     stream's time is over, or the server stops, every method fails with that error.
@@ -77,19 +77,19 @@ class IncomingStream(Protocol):
 
     @property
     def points_written(self) -> int:
-        """How many points are on disk, also when the stream has failed.
+        """The number of points that are on disk, also when the stream has failed.
 
-        After an error they are all the points that came before the message in which it lies.
+        After an error these are all points of the messages before the one with the error.
         """
 
     def put(self, name: str, update: Upsert) -> Deferred[None]:
-        """Take a message for the collection or alias `name`. Fires when the next may be read.
+        """Accept a message for the collection or alias `name`. Fires when the next may be read.
 
         Cancelling the Deferred closes the stream. Not to be called again before it has fired.
         """
 
     def finish(self) -> Deferred[int]:
-        """There are no more messages. Fires with `points_written` when all of them are on disk."""
+        """End the stream. Fires with `points_written` when all its messages are on disk."""
 
     def acknowledged(self) -> Deferred[Sequence[Acknowledgement]]:
         """The messages that reached the disk since the last call, at least one, in order.
@@ -106,57 +106,55 @@ class IncomingStream(Protocol):
 
 
 class IVectorFile(Interface):
-    """One vector file of a device: float32 vectors of one length, each under a number.
+    """One vector file of a device: float32 vectors of one length, each with an id.
 
-    Synchronous; any thread may call, several at once. A call blocks as long as the device takes,
-    perhaps for ever: call from a thread that can be abandoned. Errors are those of `model.device`;
-    DeviceGone once it is closed.
+    Synchronous and thread-safe; calls may run concurrently. A call blocks as long as the device
+    takes, possibly forever: call from a thread that can be abandoned. Errors are those of
+    `model.device`; DeviceGone once it is closed.
     """
 
     name: str = Attribute("The name it was created or opened under.")
 
     def insert(ids: Ids, vectors: NDArray[np.float32]) -> None:
-        """Keep vectors, shape [n, dim], under their ids, shape [n].
+        """Insert `vectors`, shape [n, dim], float32, with their `ids`, shape [n], uint64.
 
-        Both are C-contiguous, uint64 and float32; ValueError where they are not. An id that is
-        there already gets the new vector, so an insert that failed can be sent again. Searches
-        find the vectors once this returns. On an error any part may be in. The arrays must not
-        change until it returns.
+        Both must be C-contiguous, otherwise ValueError. The vector of an existing id is replaced,
+        so a failed insert can be repeated. Searches find the vectors once this returns. On an error
+        any part may have been inserted. The arrays must not change until it returns.
         DeviceRefused when dim is not the length of the file, DeviceFull when there is no room.
         """
 
     def search(query: NDArray[np.float32], k: int, metric: DeviceMetric) -> Neighbours:
-        """The k vectors that are nearest to `query`, shape [dim], all of them if there are fewer.
+        """The k vectors nearest to `query`, shape [dim]; all of them if there are fewer.
 
         `query` is as for `insert`; ValueError when k is below 1. Under COSINE a vector of zeros
         scores 0.
-        DeviceRefused when dim is not the length of the file, BadAnswer when what came back cannot
-        be.
+        DeviceRefused when dim is not that of the file, BadAnswer when the result is impossible.
         """
 
     def meta() -> FileMeta:
         """Its metadata; `vector_count` is the number of ids that have a vector."""
 
     def close() -> None:
-        """Close it at once, also where the device hangs; idempotent.
+        """Close the file within a moment, even if the device hangs; idempotent.
 
-        Calls under way end by themselves. The vectors stay.
+        Calls in flight end by themselves. The vectors are kept.
         """
 
 
 class IVectorDevice(Interface):
     """A VexFS device, or an equivalent of one: a set of named vector files.
 
-    Threads and errors are as with IVectorFile. A device of kind FILE or CHARACTER_DEVICE has room
-    for one vector file; what it holds from before does not count, and DeviceFull is raised for a
-    second one. The name is then known to this object alone.
+    Threads and errors are as with IVectorFile. A device of kind FILE or CHARACTER_DEVICE holds one
+    vector file; previous content does not count, and DeviceFull is raised for a second one. The
+    name is then known to this object only.
     """
 
     path: str = Attribute("Where it is, for people.")
     kind: DeviceKind = Attribute("What stands at the path.")
 
     def create(name: str, dimensions: int) -> IVectorFile:
-        """Make an empty vector file for vectors of so many dimensions, and open it.
+        """Create an empty vector file for vectors of so many dimensions, and open it.
 
         FileTaken when there is one of that name; DeviceRefused when the name is no file name (a
         text of 1 to 255 bytes without `/` and NUL, neither `.` nor `..`) or the dimensions are not
@@ -164,7 +162,7 @@ class IVectorDevice(Interface):
         """
 
     def open(name: str) -> IVectorFile:
-        """Open a vector file. NoSuchFile when there is none; each call opens anew."""
+        """Open a vector file. NoSuchFile when there is none; each call opens another handle."""
 
     def list_files() -> list[str]:
         """The names of all vector files, sorted."""
@@ -172,7 +170,7 @@ class IVectorDevice(Interface):
     def delete(name: str) -> None:
         """Delete a vector file and its vectors. NoSuchFile when there is none.
 
-        Files that are open stay usable until they are closed, or raise DeviceGone or NoSuchFile.
+        Open files remain usable until they are closed, or raise DeviceGone or NoSuchFile.
         """
 
     def close() -> None:
@@ -182,14 +180,14 @@ class IVectorDevice(Interface):
 class IStorage(Interface):
     """Collections by their real names, and their points.
 
-    A method that is given the name of no collection raises NotFound at once. A read has the time of
-    its `context`, or as long as it takes: past that it fails with TimedOut, soon after its Deferred
-    or its context was cancelled it stops, and short reads do not wait for long ones. One that needs
-    more bytes than its context has fails with model.scored_points.AnswerTooLarge.
+    A method raises NotFound, before it returns, for a collection that does not exist. A read fails
+    with TimedOut after the time of its `context`, if that is limited, and stops soon after its
+    Deferred or its context was cancelled; short reads do not wait for long ones. A read that needs
+    more bytes than its context allows fails with model.scored_points.AnswerTooLarge.
     """
 
     def resolve(name: str) -> str:
-        """The real name behind a collection's name or alias. Answers at once or raises NotFound."""
+        """The real name behind a collection's name or alias. Does not block. Raises NotFound."""
 
     def create_collection(name: str, request: CreateCollection) -> Deferred[None]:
         """Create a collection. AlreadyExists when the name is taken by one."""
@@ -201,28 +199,27 @@ class IStorage(Interface):
         """Delete a collection and its aliases; False when there is none."""
 
     def collection_names() -> list[str]:
-        """The names of all collections, sorted. Answers at once."""
+        """The names of all collections, sorted. Does not block."""
 
     def aliases() -> Sequence[Alias]:
-        """All aliases, sorted by name. Answers at once."""
+        """All aliases, sorted by name. Does not block."""
 
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[None]:
         """Carry out the actions in order; none takes effect when one fails."""
 
     def new_collection(name: str, request: CreateCollection) -> AddCollection:
-        """The command that creates the collection asked for, with the defaults of the server.
+        """The command that creates a collection, with the server's defaults.
 
-        Answers at once. Raises ValidationError and BadInput.
+        Does not block. Raises ValidationError and BadInput.
         """
 
     def change_catalog(change: CatalogChange) -> Deferred[bool]:
         """Create or delete a collection, or update aliases, durably, by a command.
 
-        Fires with False for the deletion of a collection that there is not. A command with an
-        origin that was applied before changes nothing and has the outcome recorded then, success or
-        refusal, or fails with AlreadyApplied where it is not kept any more: those of the last 16
-        commands of a source are, and the hundred sources that came last. The rest is as for
-        `apply`.
+        Fires with False for the deletion of a missing collection. A command with an origin that was
+        applied before has no effect and the recorded outcome, success or refusal; it fails with
+        AlreadyApplied if that is no longer kept. The last 16 outcomes are kept per source, of the
+        100 most recently active sources. Otherwise as `apply`.
         """
 
     def read(
@@ -235,29 +232,29 @@ class IStorage(Interface):
     ) -> Deferred[BatchCursor[P]]:
         """A cursor over what `read` answers; the limit of a scroll is that of all pages.
 
-        A query is ranked at once, and its points are fetched as they are read. The Deferred is not
-        to be cancelled: a cursor must be closed. Its context is for all that is read by it. A few
-        threads serve all cursors, and leave the others to reads that are answered whole.
+        A query is ranked when it is opened, and its points are fetched as they are read. The
+        Deferred must not be cancelled: a cursor must be closed. `context` applies to the cursor as
+        a whole. Cursors use some of the read threads only; the others are left to `read`.
         """
 
     def update(name: str, update: Update) -> Deferred[int]:
-        """Carry out an update durably; fires with its operation id once it is on disk."""
+        """Apply an update durably; fires with its operation id once it is on disk."""
 
     def update_batch(name: str, updates: Sequence[Update]) -> Deferred[list[int]]:
-        """Carry out updates as `update` does, one after another; the first error ends it.
+        """Apply updates in order as `update` does, up to the first error.
 
-        The updates before the one that fails stay, and those after it are not tried.
+        The updates before the failed one stay applied; those after it are not tried.
         """
 
     def apply(name: str, batch: CommandBatch) -> Deferred[list[Outcome]]:
-        """Carry out commands as `update_batch` does, and answer what became of each.
+        """Apply commands as `update_batch` does; fires with the outcome of each.
 
-        Fires with the operation ids and, where one has failed, its error last. A batch with an
-        origin that was applied before changes nothing and fires with the outcomes recorded then, or
-        with AlreadyApplied alone where they are not kept any more: those of the last 256 counters
-        of a source are, and the thousand sources that came last. Batches of a source are to come in
-        ascending order; an error that is no refusal is not recorded, and the batch is to come again
-        before those that follow it. NotFound for the `uid` of another collection.
+        The outcomes are operation ids and, if a command failed, its error last. A batch with an
+        origin that was applied before has no effect; its recorded outcomes are returned, or
+        AlreadyApplied alone if they are no longer kept. Those of the last 256 counters are kept per
+        source, of the 1,000 most recently active sources. The batches of a source must come in
+        ascending order. An unexpected error is not recorded: the batch must be submitted again
+        before later ones. NotFound for the `uid` of another collection.
         """
 
 
@@ -292,7 +289,7 @@ class IOperations(Interface):
         """The answer to a request, all on one snapshot of the collection."""
 
     def cluster_info(name: str) -> Deferred[ClusterInfo]:
-        """Where the collection lives."""
+        """The location of the collection's shard."""
 
     def update_aliases(actions: Sequence[AliasAction]) -> Deferred[bool]:
         """Carry out the actions in order, all or none; fires with True."""
@@ -317,7 +314,7 @@ class IOperations(Interface):
 
 
 class IStreamOperations(IOperations):
-    """IOperations with streams. What the layer of operations provides to the wires."""
+    """IOperations with streams: the API of the operations layer for REST and gRPC."""
 
     def stream(
         name: str, request: PointsRequest[Any, P], timeout: float | None = None
@@ -342,17 +339,17 @@ class IStreamOperations(IOperations):
 
 
 class ServerStatus(Protocol):
-    """What the server tells of itself as a whole, and its device. In the reactor thread."""
+    """The status of the server as a whole, and its device. Called in the reactor thread."""
 
     def grpc(self) -> GrpcStatus | None:
         """The state of the gRPC server; None where there is none."""
 
     def stats(self) -> Awaitable[ServerStats]:
-        """What the server holds and has done."""
+        """Totals of collections, points and segments, the device's status, figures of calls."""
 
     def use_device(self, path: str | None) -> Awaitable[DeviceStatus]:
         """Attach the device at `path` in place of any other, if it is sound; None detaches.
 
-        What came of it. Fails with Forbidden for a path that may not be attached, and with
+        Fires with the status. Fails with Forbidden for a path that may not be attached, and with
         Unavailable while the server stops.
         """

@@ -95,7 +95,7 @@ class Middleware(Protocol):
         """Called before a call begins. Raise a DomainError to refuse it."""
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
-        """Called when a call that `before` let through has ended, perhaps refused further in.
+        """Called when a call that `before` accepted has ended, also if a later one refused it.
 
         `outcome` is OK, CANCELLED, or the code of the domain error in the response.
         """

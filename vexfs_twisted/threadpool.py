@@ -1,7 +1,7 @@
-"""Thread pools: for calls whose results are Deferreds, and for any other kind of call.
+"""Thread pools: WorkerThreads, and WorkerPool, whose calls return Deferreds.
 
 Twisted's own pool wakes the reactor once per result and drops what is queued when it stops. Here
-results that finish close together share one wake, and a stop lets everything queued finish.
+results that are finished close together share one wake, and a stop completes everything queued.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ CallInReactor = Callable[..., object]
 """`reactor.callFromThread`: runs a function in the reactor thread."""
 
 _EXPECTED = (DomainError, AnswerTooLarge, Cancelled)
-"""Errors whose origin in the code is of no interest."""
+"""Errors whose tracebacks are dropped, as they are not needed."""
 
 
 class ThreadJob:
-    """One call that is made in a thread, and its result or its error afterwards.
+    """One call in a thread, and afterwards its result or its error.
 
-    Subclasses say in `ended`, which is called in the thread, whom to tell.
+    Subclasses implement `ended`, which is called in the thread, to notify whoever waits.
     """
 
     __slots__ = ("_call", "error", "result")
@@ -43,7 +43,7 @@ class ThreadJob:
         self.error: Exception | None = None
 
     def skip(self) -> None:
-        """Do not make the call unless it has begun, and let go of its arguments. Any thread."""
+        """Skip the call unless it has begun, and drop its arguments. Thread-safe."""
         self._call = None
 
     def run(self) -> None:
@@ -54,31 +54,32 @@ class ThreadJob:
             try:
                 self.result = function(*args)
             except _EXPECTED as error:
-                # Its traceback would keep alive all that the frames refer to.
+                # The traceback would keep alive everything that the frames refer to.
                 self.error = error.with_traceback(None)
             except Exception as error:
                 self.error = error
         self.ended()
 
     def ended(self) -> None:
-        """The call has been made, or was skipped. Must not raise."""
+        """Called when the call has been made or was skipped. Must not raise."""
         raise NotImplementedError
 
 
 class WorkerThreads:
-    """A fixed number of threads that run jobs in the order they came. Any thread may call.
+    """A fixed number of threads that run jobs in FIFO order. Thread-safe.
 
     The threads are named after the pool, with a number. They are daemons: a call that never
-    returns keeps its thread, but not the process.
+    returns occupies its thread, but does not keep the process from exiting.
 
-    `submit` queues a job, between `start` and `close`; `waiting` tells about how many jobs wait.
+    `submit` queues a job, between `start` and `close`; `waiting` returns the approximate number of
+    queued jobs.
     """
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self._queue: SimpleQueue[ThreadJob | None] = SimpleQueue()
-        # The queue's own methods: every read calls them.
+        # The queue's own methods, without a wrapper: every read calls them.
         self.submit: Callable[[ThreadJob], None] = self._queue.put
         self.waiting: Callable[[], int] = self._queue.qsize
         self._lock = Lock()
@@ -92,9 +93,9 @@ class WorkerThreads:
             Thread(target=self._work, name=f"{self.name}-{number}", daemon=True).start()
 
     def close(self, on_end: Callable[[], object] | None = None) -> None:
-        """Let the threads end once the jobs submitted so far are done. Returns at once.
+        """End the threads once the jobs submitted so far are done. Does not block.
 
-        `on_end` is called by the thread that ends last. To be called once for each `start`.
+        `on_end` is called by the thread that ends last. Call it once for each `start`.
         """
         self._on_end = on_end or _nothing
         for _ in range(self.size):
@@ -117,11 +118,11 @@ def _nothing() -> None:
 
 
 class WorkerPool:
-    """Threads whose results come back in bursts to the one thread that calls them.
+    """A thread pool whose results are delivered in bursts to its one calling thread.
 
     That is the reactor thread, with `reactor.callFromThread` for `call_in_reactor`, or the thread
-    of an asyncio loop, with its `call_soon_threadsafe`. All methods are called there. No more than
-    `max_waiting` calls may wait for a thread.
+    of an asyncio loop, with its `call_soon_threadsafe`. All methods are called there. At most
+    `max_waiting` calls may be queued.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class WorkerPool:
         self._threads.start()
 
     def stop(self) -> Deferred[None]:
-        """Take no more calls; fires when all that were taken are answered and the threads ended."""
+        """Refuse new calls; fires when those accepted are answered and the threads have ended."""
         if self._accepting:
             self._accepting = False
             self._threads.close(lambda: self._done.put(None))
@@ -163,10 +164,11 @@ class WorkerPool:
         *args: Any,
         on_cancel: Callable[[], object] | None = None,
     ) -> Deferred[T]:
-        """Call `function` in a thread. Cancelling skips a call not begun, else drops its result.
+        """Call `function` in a thread; fires with its result or fails with its error.
 
-        `on_cancel` is called then, at once. Fails with Unavailable when the pool is not running,
-        and with Overloaded when too many calls wait.
+        Cancelling calls `on_cancel` and skips a call that has not begun; otherwise its result is
+        dropped. Fails with Unavailable when the pool is not running, and with Overloaded when
+        `max_waiting` calls are queued.
         """
         if not self._accepting:
             return fail(Unavailable("the server is stopping"))
@@ -185,7 +187,7 @@ class WorkerPool:
 
 
 class _DeferredJob(ThreadJob):
-    """A call of a WorkerPool on its way."""
+    """A call of a WorkerPool in flight."""
 
     __slots__ = ("_done", "_is_cancelled", "_on_cancel", "deferred")
 
@@ -218,9 +220,9 @@ class _DeferredJob(ThreadJob):
         self._done.put(self)
 
     def answer(self) -> None:
-        """Fire the Deferred, where the answers belong."""
+        """Fire the Deferred. In the thread that calls the pool."""
         result, self.result = self.result, None
-        # The error leads back to this job, by the frame that it came through.
+        # Breaks a cycle: the error refers to this job by a frame of its traceback.
         error, self.error = self.error, None
         if not self._is_cancelled:
             self.deferred.callback(result if error is None else Failure(error))

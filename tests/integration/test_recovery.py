@@ -66,7 +66,7 @@ class RecoveryTests(SynchronousTestCase):
         log = self.warnings()
         self.assertIn("is lost", log)
         self.assertIn("no alias is left", log)
-        self.assertIn("collection `a` is taken in", log)
+        self.assertIn("collection `a` is adopted", log)
         self.assertEqual(self.ask("GET", "/aliases"), {"aliases": []})
 
     def test_a_flipped_bit(self) -> None:

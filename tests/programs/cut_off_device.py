@@ -28,35 +28,35 @@ Found = dict[str, bytes]
 
 
 def opened(path: Path) -> Directory:
-    """The shelf of a folder, open."""
-    shelf = Directory(path)
-    shelf.open()
-    return shelf
+    """The directory of a folder, open."""
+    directory = Directory(path)
+    directory.open()
+    return directory
 
 
-def put(shelf: Directory, name: str, count: int, seed: int) -> None:
+def put(directory: Directory, name: str, count: int, seed: int) -> None:
     """Insert vectors under the ids from 0 on, over those that are there."""
     ids = np.arange(count, dtype=np.uint64)
     data = vectors(count, 4, seed=seed)
-    shelf.find(name).insert(Insert(ids, data, InsertFlag.OVERWRITE))
+    directory.find(name).insert(Insert(ids, data, InsertFlag.OVERWRITE))
 
 
 def found(path: Path) -> Found:
     """The vectors of each file, after a start."""
-    shelf = opened(path)
+    directory = opened(path)
     try:
-        return {name: shelf.find(name).read(0, 1 << 20) for name in shelf.names()}
+        return {name: directory.find(name).read(0, 1 << 20) for name in directory.names()}
     finally:
-        shelf.close()
+        directory.close()
 
 
 def run(home: Path, change: Callable[[Directory], object]) -> None:
     """Cut a change off before each step: all is as it was then, or as it is after the change."""
-    shelf = opened(home / "whole")
+    directory = opened(home / "whole")
     for name, count in (("a", 3), ("b", 5)):
-        shelf.create(name, ENTRY)
-        put(shelf, name, count, seed=count)
-    shelf.close()
+        directory.create(name, ENTRY)
+        put(directory, name, count, seed=count)
+    directory.close()
     before = found(home / "whole")
     states: list[Found] = []
 
@@ -76,28 +76,28 @@ def run(home: Path, change: Callable[[Directory], object]) -> None:
 
 def emptying(home: Path) -> None:
     """A file that is emptied."""
-    run(home, lambda shelf: shelf.find("a").empty())
+    run(home, lambda directory: directory.find("a").empty())
 
 
 def removal(home: Path) -> None:
     """A file that is deleted."""
-    run(home, lambda shelf: shelf.delete("a"))
+    run(home, lambda directory: directory.delete("a"))
 
 
 def replacement(home: Path) -> None:
     """A file that is renamed onto another one."""
-    run(home, lambda shelf: shelf.rename("a", "b", replace=True))
+    run(home, lambda directory: directory.rename("a", "b", replace=True))
 
 
 def tightening(home: Path) -> None:
     """A file whose vectors are overwritten, and moved into a store without the old ones."""
 
-    def change(shelf: Directory) -> None:
-        former = shelf.find("a").entry.store
+    def change(directory: Directory) -> None:
+        former = directory.find("a").entry.store
         # One more than there are, so that fewer than half of all are still in use.
-        put(shelf, "a", 4, seed=9)
-        put(shelf, "a", 4, seed=9)
-        assert shelf.find("a").entry.store != former
+        put(directory, "a", 4, seed=9)
+        put(directory, "a", 4, seed=9)
+        assert directory.find("a").entry.store != former
 
     run(home, change)
 

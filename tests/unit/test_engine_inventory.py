@@ -97,7 +97,7 @@ class CatalogTests(FolderCase):
             self.assertIn("is lost", log)
             self.assertIn("no alias is left", log)
             for name, directory in self.directories.items():
-                self.assertIn(f"collection `{name}` is taken in from {directory}", log)
+                self.assertIn(f"collection `{name}` is adopted from {directory}", log)
             self.assertEqual(self.catalog.aliases(), [])
             self.catalog.close()
             with self.assertNoLogs(LOG):
@@ -172,7 +172,7 @@ class DirectoryTests(FolderCase):
         for _ in range(2):
             counts, log = self.logged()
             self.assertEqual(counts, WHOLE)
-            self.assertIn(f"{copy} is left alone", log)
+            self.assertIn(f"{copy} is ignored", log)
             self.assertTrue(copy.exists())
         self.catalog.close()
         self.assertRaises(CannotAdopt, self.adopt, copy.name)
@@ -206,7 +206,7 @@ class DirectoryTests(FolderCase):
         os.rename(self.directories["b"], self.collections / "renamed")
         counts, log = self.logged()
         self.assertEqual(counts, WHOLE)
-        self.assertIn("collection `b` is taken in", log)
+        self.assertIn("collection `b` is adopted", log)
 
     def test_a_damaged_identity_is_made_again_from_the_catalog(self) -> None:
         file = self.directories["a"] / "identity"
@@ -268,7 +268,7 @@ class DirectoryTests(FolderCase):
         )
         counts, log = self.logged()
         self.assertEqual(counts, {**WHOLE, "d": 2})
-        self.assertIn("collection `d` is taken in", log)
+        self.assertIn("collection `d` is adopted", log)
 
     def test_what_holds_no_collection_is_left_alone(self) -> None:
         (self.collections / "lost+found").mkdir()

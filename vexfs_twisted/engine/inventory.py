@@ -236,17 +236,17 @@ class Inventory:
             )
         for unknown in found.fitting:
             log.warning(
-                "collection `%s` is taken in from %s", unknown.name, path / unknown.directory
+                "collection `%s` is adopted from %s", unknown.name, path / unknown.directory
             )
         for copy in found.copies:
             log.warning(
-                "%s is left alone: it is a copy of the collection `%s`; `vexfs-qdrant adopt` takes "
+                "%s is ignored: it is a copy of the collection `%s`; `vexfs-qdrant adopt` takes "
                 "it in under another name",
                 path / copy.directory,
                 copy.name,
             )
         for directory in found.foreign:
-            log.warning("%s is left alone: it holds no collection", path / directory)
+            log.warning("%s is ignored: it has no collection", path / directory)
 
     def _identify(self, name: str, entry: CatalogEntry) -> None:
         """Make the identity of a collection's directory match the catalog."""
@@ -255,7 +255,7 @@ class Inventory:
         try:
             identity = read_identity(path)
         except Damaged as error:
-            log.warning("the identity of %s is made again: %s", path, error)
+            log.warning("the identity of %s is rewritten: %s", path, error)
             identity = None
         if identity == wanted:
             return
