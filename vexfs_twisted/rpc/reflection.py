@@ -8,7 +8,6 @@ from typing import Any, cast
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
@@ -17,9 +16,6 @@ from .call_context import Context
 from .descriptor_pool import POOL
 from .middleware import RequestReader, StreamLimit, with_middleware
 from .wire import Wire
-
-# The health service is listed too, so its descriptor must be in the same pool.
-POOL.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)
 
 _SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 """Both versions have the same messages on the wire; only the name of the service differs."""
