@@ -215,7 +215,7 @@ class DirectoryTests(FolderCase):
             file.write_bytes(content)
             counts, log = self.logged()
             self.assertEqual(counts, WHOLE)
-            self.assertIn(f"the identity of {self.directories['a']} is made again", log)
+            self.assertIn(f"the identity of {self.directories['a']} is rewritten", log)
             self.assertEqual(file.read_bytes(), whole)
 
     def test_a_damaged_identity_without_a_catalog_is_for_the_user(self) -> None:
@@ -277,7 +277,7 @@ class DirectoryTests(FolderCase):
         (self.collections / "file").write_text("x")
         counts, log = self.logged()
         self.assertEqual(counts, WHOLE)
-        self.assertIn("it holds no collection", log)
+        self.assertIn("it has no collection", log)
         self.assertTrue((self.collections / "notes" / "text").exists())
 
     def test_a_collection_that_is_served_already_is_not_unknown(self) -> None:
