@@ -38,7 +38,9 @@ def contents_of(state: CollectionState) -> object:
         vectors = rows.tobytes(), space.floats(rows).tobytes()
         spaces[name] = (space.params, space.slot, space.segments, *vectors)
     counters = state.next_row, state.next_operation, state.last_command, state.next_slot
-    return counters, state.config, state.live.rows().tobytes(), spaces, dict(state.fields)
+    changes = [(own.operation, own.rows.tobytes()) for own in state.payload_changes.changes]
+    live = state.live.rows().tobytes()
+    return counters, state.config, live, spaces, dict(state.fields), changes
 
 
 class OptimizerMachine(CollectionMachine):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 
 import attrs
 import lmdb
@@ -21,7 +20,8 @@ from .group_commit import commit_group
 from .mvcc.indexes import Indexes, IndexRegistry
 from .mvcc.pinned import PinnedSnapshot, SnapshotLost
 from .mvcc.published import PublishedStates
-from .mvcc.state import CollectionState, Snapshot
+from .mvcc.snapshot_read import SnapshotRead
+from .mvcc.state import CollectionState
 from .mvcc.table_access import OpenTables, TableAccess
 from .storage.bitmap_table import LIVE_SLOT, read_bitmap
 from .storage.counters import (
@@ -38,7 +38,6 @@ from .storage.open_files import OpenFiles
 from .storage.outcomes import OutcomeTable
 from .storage.payload_changelog_table import read_payload_changes
 from .storage.tables import (
-    TableReader,
     Transaction,
     grow_map,
     open_environment,
@@ -363,55 +362,6 @@ class CollectionStore:
     def _close_storages(self) -> None:
         for storage in self._storages.values():
             storage.close()
-
-
-class SnapshotRead:
-    """A context manager: one thread reads one snapshot of a collection."""
-
-    def __init__(
-        self, access: TableAccess, states: PublishedStates, indexes: IndexRegistry
-    ) -> None:
-        self._access = access
-        self._states = states
-        self._indexes = indexes
-        self._transaction: Transaction | None = None
-
-    def __enter__(self) -> Snapshot:
-        opened = self._access.enter()
-        try:
-            while True:
-                transaction = opened.environment.begin()
-                state = self._states.get(transaction.id())
-                if state is not None:
-                    self._transaction = transaction
-                    self._reader = TableReader(transaction, opened.tables)
-                    return Snapshot(state, self._reader, self._indexes.current)
-                # Two commits happened since the transaction began, so its state is not filed.
-                transaction.abort()
-        except BaseException:
-            self._access.leave()
-            raise
-
-    def take_transaction(self) -> Transaction:
-        """Transfer the transaction to the caller, who must end it."""
-        transaction, self._transaction = self._transaction, None
-        assert transaction is not None
-        return transaction
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            transaction, self._transaction = self._transaction, None
-            if transaction is not None:
-                transaction.abort()
-                # A traceback may keep the reader alive, and reader slots are limited.
-                self._reader.release()
-        finally:
-            self._access.leave()
 
 
 def _with_segments(state: CollectionState, segments: Mapping[str, Segments]) -> CollectionState:
