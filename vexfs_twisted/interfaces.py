@@ -20,7 +20,13 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from .model.collection import Alias, AliasAction, ClusterInfo, CreateCollection, UpdateCollection
-from .model.commands import AddCollection, CatalogChange, CommandBatch, Outcome
+from .model.commands import (
+    AddCollection,
+    CatalogChange,
+    CommandBatch,
+    Outcome,
+    VectorNameCommand,
+)
 from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
 from .model.queries import PointsRequest
 from .model.read_context import ReadContext
@@ -237,7 +243,7 @@ class IStorage(Interface):
         a whole. Cursors use some of the read threads only; the others are left to `read`.
         """
 
-    def update(name: str, update: Update) -> Deferred[int]:
+    def update(name: str, update: Update | VectorNameCommand) -> Deferred[int]:
         """Apply an update durably; fires with its operation id once it is on disk."""
 
     def update_batch(name: str, updates: Sequence[Update]) -> Deferred[list[int]]:
@@ -298,7 +304,10 @@ class IOperations(Interface):
         """All aliases, or those of one collection; none for what is no collection, as an alias."""
 
     def update(
-        name: str, update: Update, wait: bool = False, timeout: float | None = None
+        name: str,
+        update: Update | VectorNameCommand,
+        wait: bool = False,
+        timeout: float | None = None,
     ) -> Deferred[UpdateResult]:
         """Carry out an update. It is on disk when this fires, whatever `wait` says.
 

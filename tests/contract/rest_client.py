@@ -27,6 +27,7 @@ from vexfs_twisted.model.collection import (
     CreateCollection,
     UpdateCollection,
 )
+from vexfs_twisted.model.commands import VectorNameCommand
 from vexfs_twisted.model.errors import (
     AlreadyExists,
     DomainError,
@@ -214,7 +215,11 @@ class RestOperations:
 
     @deferred
     async def update(
-        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+        self,
+        name: str,
+        update: Update | VectorNameCommand,
+        wait: bool = False,
+        timeout: float | None = None,
     ) -> UpdateResult:
         method, path, body = update_call(update, self._upsert_json)
         route = "/collections/{collection_name}" + _literal(path)

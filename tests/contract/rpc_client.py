@@ -22,6 +22,7 @@ from vexfs_twisted.model.collection import (
     CreateCollection,
     UpdateCollection,
 )
+from vexfs_twisted.model.commands import VectorNameCommand
 from vexfs_twisted.model.errors import (
     AlreadyExists,
     DomainError,
@@ -177,7 +178,11 @@ class RpcOperations:
 
     @deferred
     async def update(
-        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+        self,
+        name: str,
+        update: Update | VectorNameCommand,
+        wait: bool = False,
+        timeout: float | None = None,
     ) -> UpdateResult:
         method, message = update_messages.update_call(name, update, _waiting(wait, timeout))
         response = await self._call(f"Points/{method}", message)

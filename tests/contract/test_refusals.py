@@ -133,6 +133,43 @@ class RestRefusals(PointsCase):
         self.assertEqual(config["params"]["write_consistency_factor"], 2**32 - 1)
 
 
+class VectorNameRefusals(PointsCase):
+    """Bodies that create vector names."""
+
+    PATH = "/collections/c/vectors/new"
+
+    async def vectors(self) -> Any:
+        return (await self.ok("GET", "/collections/c"))["config"]["params"]
+
+    async def test_what_is_no_configuration(self) -> None:
+        dense = {"size": 2, "distance": "Dot"}
+        before = await self.vectors()
+        for status, body in (
+            (400, {}),
+            (400, []),
+            (400, {"dense": {"size": 2}}),
+            (400, {"dense": dense | {"distance": "Chebyshev"}}),
+            (400, {"dense": dense | {"datatype": "float64"}}),
+            (400, {"sparse": {"modifier": "bm25"}}),
+            (422, {"dense": dense | {"size": 0}}),
+            (422, {"dense": dense | {"size": 65537}}),
+            (422, {"sparse": {"datatype": "turbo4"}}),
+        ):
+            text = await self.error(status, "PUT", self.PATH, body)
+            if status == 422:
+                self.assertIn("Validation error in JSON body: [", text)
+        self.assertEqual(await self.vectors(), before)
+
+    async def test_only_what_cannot_be_changed_is_taken(self) -> None:
+        dense = {"size": 2, "distance": "Dot", "on_disk": True, "hnsw_config": {"m": 3}}
+        result = await self.ok("PUT", f"{self.PATH}?wait=true", {"dense": dense})
+        self.assertEqual(result["status"], "completed")
+        await self.ok("PUT", "/collections/c/vectors/s", {"sparse": {"datatype": "float16"}})
+        params = await self.vectors()
+        self.assertEqual(params["vectors"]["new"], {"size": 2, "distance": "Dot"})
+        self.assertEqual(params["sparse_vectors"], {"s": {"index": {"datatype": "float16"}}})
+
+
 class RpcRefusals(RpcCase):
     rpc: RpcClient
 
@@ -244,6 +281,15 @@ class RpcRefusals(RpcCase):
             await self.refused("field", method, kind, {"field_name": "a"} | parts)
         right = params | {"field_type": "FieldTypeInteger", "field_name": "a"}
         await self.call(method, kind, right)
+
+    async def test_new_vectors_have_one_configuration(self) -> None:
+        kind, method = "CreateVectorNameRequest", "Points/CreateVectorName"
+        await self.refused("vector_config", method, kind, {"vector_name": "a"})
+        for dense in ({"size": 0, "distance": "Dot"}, {"size": 70000, "distance": "Dot"}):
+            await self.refused("size", method, kind, {"vector_name": "a", "dense_config": dense})
+        await self.refused(
+            "distance", method, kind, {"vector_name": "a", "dense_config": {"size": 2}}
+        )
 
     async def test_batches_of_updates_have_one(self) -> None:
         await self.refused("operations", "Points/UpdateBatch", "UpdateBatchPoints", {})

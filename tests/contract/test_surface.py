@@ -182,7 +182,7 @@ class RpcSurface(RpcCase):
             self.assertEqual(status, WORKS, path)
 
     async def test_what_comes_later_checks_names_of_collections(self) -> None:
-        for method in ("QueryGroups", "CreateVectorName", "Recommend"):
+        for method in ("QueryGroups", "Discover", "Recommend"):
             kind = POOL.FindServiceByName("qdrant.Points").methods_by_name[method].input_type
             message = message_factory.GetMessageClass(kind)()
             code, details = await self.outcome(f"Points/{method}", message)

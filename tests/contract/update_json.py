@@ -10,6 +10,8 @@ import orjson
 
 from tests.contract.client_parts import rows_of
 from tests.filter_json import filter_to_json
+from vexfs_twisted.model.collection_params import VectorParams
+from vexfs_twisted.model.commands import CreateVectorName, DeleteVectorName, VectorNameCommand
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from vexfs_twisted.model.updates import (
     ClearPayload,
@@ -37,11 +39,15 @@ class UpdateCall(NamedTuple):
     body: Json | None
 
 
-def update_call(update: Update, upsert_json: UpsertJson) -> UpdateCall:
+def update_call(update: Update | VectorNameCommand, upsert_json: UpsertJson) -> UpdateCall:
     """The request for one update."""
     match update:
         case CreateFieldIndex():
             return UpdateCall("PUT", "/index", _create_index(update))
+        case CreateVectorName():
+            return UpdateCall("PUT", f"/vectors/{quote(update.name, safe='')}", _vector(update))
+        case DeleteVectorName():
+            return UpdateCall("DELETE", f"/vectors/{quote(update.name, safe='')}", None)
         case DeleteFieldIndex():
             return UpdateCall("DELETE", f"/index/{quote(update.field.text, safe='')}", None)
     method, path = _ENDPOINTS[type(update)]
@@ -90,6 +96,23 @@ def _mode(update: Upsert) -> str | None:
 def _point_vectors(update: UpdateVectors) -> list[Json]:
     whole = Upsert(update.ids, update.vectors, [b"{}"] * len(update.ids))
     return [{"id": row.id, "vector": row.vectors} for row in rows_of(whole)]
+
+
+def _vector(command: CreateVectorName) -> Json:
+    params = command.params
+    if isinstance(params, VectorParams):
+        own: Json = {"size": params.size, "distance": params.distance.value}
+        if params.datatype is not None:
+            own["datatype"] = params.datatype.value
+        if params.multivector_config is not None:
+            own["multivector_config"] = {"comparator": params.multivector_config.comparator.value}
+        return {"dense": own}
+    sparse: Json = {}
+    if params.modifier is not None:
+        sparse["modifier"] = params.modifier.value
+    if params.index is not None and params.index.datatype is not None:
+        sparse["datatype"] = params.index.datatype.value
+    return {"sparse": sparse}
 
 
 def _create_index(update: CreateFieldIndex) -> Json:

@@ -11,6 +11,8 @@ from tests.contract.client_parts import rows_of
 from tests.contract.filter_messages import filter_message, point_id
 from tests.contract.generic_messages import enum_number, fill_payload
 from tests.contract.index_messages import fill_field_type
+from vexfs_twisted.model.collection_params import SparseVectorParams, VectorParams
+from vexfs_twisted.model.commands import CreateVectorName, DeleteVectorName, VectorNameCommand
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from vexfs_twisted.model.updates import (
     ClearPayload,
@@ -23,7 +25,11 @@ from vexfs_twisted.model.updates import (
     UpdateVectors,
     Upsert,
 )
+from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import points_pb2 as pb
+
+_ENUMS = collections_pb2.DESCRIPTOR.enum_types_by_name
+DATATYPES, DISTANCES, MODIFIERS = (_ENUMS[n] for n in ("Datatype", "Distance", "Modifier"))
 
 _Operation = pb.PointsUpdateOperation
 _KINDS: Mapping[type, tuple[str, type[Any], str]] = {
@@ -37,15 +43,24 @@ _KINDS: Mapping[type, tuple[str, type[Any], str]] = {
     ClearPayload: ("ClearPayload", pb.ClearPayloadPoints, "clear_payload"),
     CreateFieldIndex: ("CreateFieldIndex", pb.CreateFieldIndexCollection, ""),
     DeleteFieldIndex: ("DeleteFieldIndex", pb.DeleteFieldIndexCollection, ""),
+    CreateVectorName: ("CreateVectorName", pb.CreateVectorNameRequest, ""),
+    DeleteVectorName: ("DeleteVectorName", pb.DeleteVectorNameRequest, ""),
 }
 """Kind of update -> its method, the request of that, and the name that it has in a batch."""
 
 
-def update_call(name: str, update: Update, parts: Mapping[str, Any]) -> tuple[str, Any]:
+def update_call(
+    name: str, update: Update | VectorNameCommand, parts: Mapping[str, Any]
+) -> tuple[str, Any]:
     """The method of qdrant.Points for one update, and the request."""
     method, request_class, _ = _KINDS[type(update)]
     message = request_class(collection_name=name, **parts)
-    _fill(message, update)
+    if isinstance(update, VectorNameCommand):
+        message.vector_name = update.name
+        if isinstance(update, CreateVectorName):
+            _fill_vector(message, update.params)
+    else:
+        _fill(message, update)
     return method, message
 
 
@@ -84,6 +99,21 @@ def _fill(message: Any, update: Any) -> None:
             message.field_name = field.text
         case _:
             _select(message.points, update)
+
+
+def _fill_vector(message: Any, params: VectorParams | SparseVectorParams) -> None:
+    if isinstance(params, SparseVectorParams):
+        message.sparse_config.SetInParent()
+        if params.modifier is not None:
+            message.sparse_config.modifier = enum_number(MODIFIERS, params.modifier)
+        return
+    dense = message.dense_config
+    dense.size = params.size
+    dense.distance = enum_number(DISTANCES, params.distance)
+    if params.datatype is not None:
+        dense.datatype = enum_number(DATATYPES, params.datatype)
+    if params.multivector_config is not None:
+        dense.multivector_config.SetInParent()
 
 
 def _fill_points(message: Any, update: Upsert) -> None:

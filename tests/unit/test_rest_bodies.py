@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.recorded_operations import RecordedOperations
 from tests.rest_harness import Connection, Reply, RestClient, inline, parse_replies, request_bytes
 from tests.suites.values import dense_rows
+from vexfs_twisted.model.commands import VectorNameCommand
 from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.model.updates import Update, UpdateResult
@@ -232,7 +233,11 @@ class WaitingOperations(RecordedOperations):
         return self._wait("read")
 
     def update(
-        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+        self,
+        name: str,
+        update: Update | VectorNameCommand,
+        wait: bool = False,
+        timeout: float | None = None,
     ) -> Deferred[UpdateResult]:
         self.calls.append(("update", (update,)))
         return self._wait("update").addCallback(

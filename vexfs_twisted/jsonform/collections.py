@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -17,10 +17,15 @@ from ..model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from ..model.collection_params import Disabled, QuantizationConfig
+from ..model.collection_params import (
+    Disabled,
+    QuantizationConfig,
+    SparseVectorParams,
+    VectorParams,
+)
 from ..model.errors import FormatError
 from ..model.vectors import UNNAMED
-from .converter import make_converter
+from .converter import located, make_converter
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 
@@ -29,6 +34,7 @@ _ALIAS_ACTIONS: Mapping[str, type[AliasAction]] = {
     "delete_alias": DeleteAlias,
     "rename_alias": RenameAlias,
 }
+_DENSE_PARAMS = ("size", "distance", "multivector_config", "datatype")
 _NULL_WHEN_UNSET = (
     "max_segment_size",
     "memmap_threshold",
@@ -50,6 +56,37 @@ def read_create_collection(body: object) -> CreateCollection:
 def read_update_collection(body: object) -> UpdateCollection:
     """Decode a request to change a configuration from a JSON value. Raises FormatError."""
     return _CONVERTER.structure(body, UpdateCollection)
+
+
+def read_vector_name_params(body: object) -> VectorParams | SparseVectorParams:
+    """Decode the parameters of a new vector name, under `dense` or `sparse`. Raises FormatError.
+
+    Only the immutable parameters of the vectors are read.
+    """
+    if isinstance(body, dict):
+        for kind, read in _VECTOR_NAMES.items():
+            if body.get(kind) is not None:
+                return located(kind, read, body[kind])
+    raise FormatError("data did not match any variant of untagged enum VectorNameConfig")
+
+
+def _read_dense_params(value: object) -> VectorParams:
+    if isinstance(value, dict):
+        value = {name: value[name] for name in _DENSE_PARAMS if name in value}
+    return _CONVERTER.structure(value, VectorParams)
+
+
+def _read_sparse_params(value: object) -> SparseVectorParams:
+    if isinstance(value, dict):
+        index = {"datatype": value["datatype"]} if value.get("datatype") is not None else None
+        value = {"modifier": value.get("modifier"), "index": index}
+    return _CONVERTER.structure(value, SparseVectorParams)
+
+
+_VECTOR_NAMES: Mapping[str, Callable[[object], VectorParams | SparseVectorParams]] = {
+    "dense": _read_dense_params,
+    "sparse": _read_sparse_params,
+}
 
 
 def read_alias_actions(body: object) -> list[AliasAction]:

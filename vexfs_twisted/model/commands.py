@@ -40,7 +40,10 @@ class DeleteVectorName:
     name: str
 
 
-Command = Update | UpdateCollection | CreateVectorName | DeleteVectorName
+VectorNameCommand = CreateVectorName | DeleteVectorName
+"""A change of the vector names of a collection."""
+
+Command = Update | UpdateCollection | VectorNameCommand
 """A command of one collection."""
 
 

@@ -21,7 +21,7 @@ from ..model.collection import (
     RenameAlias,
     UpdateCollection,
 )
-from ..model.commands import CommandBatch, Outcome
+from ..model.commands import CommandBatch, Outcome, VectorNameCommand
 from ..model.errors import BadRequest, NotFound, TimedOut, as_value
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
@@ -139,10 +139,15 @@ class Operations:
 
     @_deferred
     async def update(
-        self, name: str, update: Update, wait: bool = False, timeout: float | None = None
+        self,
+        name: str,
+        update: Update | VectorNameCommand,
+        wait: bool = False,
+        timeout: float | None = None,
     ) -> UpdateResult:
         """See IOperations."""
-        check_not_empty(update)
+        if not isinstance(update, VectorNameCommand):
+            check_not_empty(update)
         written = self._storage.update(self._resolve(name), update)
         try:
             operation_id = await with_deadline(written, _limit(wait, timeout), self._clock)

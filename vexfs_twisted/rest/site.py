@@ -37,6 +37,7 @@ from .endpoints import (
     status,
     unsupported,
     updates,
+    vector_names,
     vexfs,
 )
 from .responses.response import TEXT, Headers, Response, error_response
@@ -53,6 +54,7 @@ _TOPICS = (
     collections.routes,
     aliases.routes,
     indexes.routes,
+    vector_names.routes,
     points.routes,
     updates.routes,
     search.routes,

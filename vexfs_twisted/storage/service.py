@@ -25,6 +25,7 @@ from ..model.commands import (
     DropCollection,
     Outcome,
     UpdateAliases,
+    VectorNameCommand,
 )
 from ..model.errors import unknown_collection
 from ..model.queries import PointsRequest
@@ -161,7 +162,7 @@ class StorageService(AsyncService):
         begin = self._catalog.get(name).open_cursor
         return self._cursors.open(context or ReadContext(), begin, request)
 
-    def update(self, name: str, update: Update) -> Deferred[int]:
+    def update(self, name: str, update: Update | VectorNameCommand) -> Deferred[int]:
         """See IStorage."""
         return self._queues_of(name).writer.submit(update)
 

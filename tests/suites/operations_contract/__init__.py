@@ -40,12 +40,14 @@ from tests.suites.operations_contract.updates import (
     UpsertsContract,
 )
 from tests.suites.operations_contract.vector_forms import VectorFormsContract
+from tests.suites.operations_contract.vector_names import VectorNamesContract
 
 TOPICS: tuple[type[ContractCase], ...] = (
     CollectionsContract,
     NamesContract,
     ConfigurationContract,
     VectorFormsContract,
+    VectorNamesContract,
     OptimizationsContract,
     AliasesContract,
     UpsertsContract,

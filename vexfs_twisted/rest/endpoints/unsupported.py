@@ -34,13 +34,6 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("The report of memory", (("GET", f"{_COLLECTION}/memory"),)),
     ("A write-ahead log", (("POST", f"{_COLLECTION}/truncate_unapplied_wal"),)),
     (
-        "Adding or dropping a vector of a live collection",
-        (
-            ("PUT", f"{_COLLECTION}/vectors/<vector_name>"),
-            ("DELETE", f"{_COLLECTION}/vectors/<vector_name>"),
-        ),
-    ),
-    (
         "Grouping of results",
         (
             ("POST", f"{_POINTS}/query/groups"),

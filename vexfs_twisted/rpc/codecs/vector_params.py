@@ -18,6 +18,7 @@ from ...model.collection_params import (
 )
 from ...model.vectors import UNNAMED
 from ..generated import collections_pb2 as pb
+from ..generated import points_pb2
 from .enums import COMPARATORS, DATATYPES, DISTANCES, MEMORIES, MODIFIERS, number_of
 from .fields import given, known, read_enum, write_given
 from .quantization import read_quantization, read_quantization_diff, write_quantization
@@ -57,12 +58,18 @@ def _read_vector(message: pb.VectorParams) -> VectorParams:
     if message.HasField("multivector_config"):
         comparator = known(message.multivector_config.comparator, "comparator", COMPARATORS)
         parts["multivector_config"] = MultiVectorConfig(comparator)
-    parts["datatype"] = _read_datatype(message)
+    parts["datatype"] = read_datatype(message)
     distance = known(message.distance, "distance", DISTANCES)
     return VectorParams(size=message.size, distance=distance, **parts)
 
 
-def _read_datatype(message: pb.VectorParams | pb.SparseIndexConfig) -> Datatype | None:
+def read_datatype(
+    message: pb.VectorParams
+    | pb.SparseIndexConfig
+    | points_pb2.DenseVectorCreationConfig
+    | points_pb2.SparseVectorCreationConfig,
+) -> Datatype | None:
+    """The datatype of vectors; None for the default."""
     if message.datatype == pb.Datatype.Default:
         return None
     return known(message.datatype, "datatype", DATATYPES)
@@ -99,7 +106,7 @@ def _read_sparse(message: pb.SparseVectorParams) -> SparseVectorParams:
     if message.HasField("index"):
         index = SparseIndexParams(
             **given(message.index, "full_scan_threshold", "on_disk"),
-            datatype=_read_datatype(message.index),
+            datatype=read_datatype(message.index),
             memory=read_enum(message.index, "memory", MEMORIES),
         )
     return SparseVectorParams(index=index, modifier=read_enum(message, "modifier", MODIFIERS))

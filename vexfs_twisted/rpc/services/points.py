@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from ...model.commands import VectorNameCommand
 from ...model.queries import Page, QueryBatch, Record, ScoredPoint
 from ...model.reads import Answer, ReadRequest
 from ...model.updates import Update, UpdateResult
@@ -38,6 +39,7 @@ from ..codecs.updates import (
     write_update_result,
     write_update_results,
 )
+from ..codecs.vector_names import read_create_vector_name, read_delete_vector_name
 from ..codecs.vectors import parse_upsert
 from ..generated import points_pb2 as pb
 from ..methods import RpcMethod
@@ -46,7 +48,7 @@ Answers = list[Sequence[ScoredPoint]]
 
 
 def _update(
-    read: Callable[[Any], Update], parse: Callable[[bytes], Any] | None = None
+    read: Callable[[Any], Update | VectorNameCommand], parse: Callable[[bytes], Any] | None = None
 ) -> RpcMethod[Any, UpdateResult]:
     """The method of one kind of update; `read` decodes it from its message."""
 
@@ -134,6 +136,8 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "OverwritePayload": _update(read_overwrite_payload),
     "DeletePayload": _update(read_delete_payload),
     "ClearPayload": _update(read_clear_payload),
+    "CreateVectorName": _update(read_create_vector_name),
+    "DeleteVectorName": _update(read_delete_vector_name),
     "CreateFieldIndex": _update(read_create_index),
     "DeleteFieldIndex": _update(read_delete_index),
     "UpdateBatch": RpcMethod(_update_batch, write_update_results, is_write=True),
