@@ -33,11 +33,10 @@ _KEY_S = 1e-6
 class RowIds:
     """The id keys of the rows below `size` that are live as of `operation`.
 
-    A later moment has no other rows below `size`. An earlier one may: the keys of those that are
-    dead by now are there as far as somebody has asked for them, since `begin`; where nobody has
-    they are zeros. The end of `keys` is room for rows to come, shared with the `RowIds` that follow
-    these. The ids of the live rows below `ordered` ascend with the rows, as they do where points
-    are added in the order of their ids: among those the first rows have the first ids.
+    A later snapshot has no other rows below `size`. An earlier one may: the keys of rows that are
+    dead by now are present if a snapshot has needed them before, and zeros if not. The end of
+    `keys` is spare capacity, shared with later `RowIds`. Among the rows below `ordered`, ids ascend
+    with rows, as they do if points are added in the order of their ids.
     """
 
     keys: Keys = field(eq=False)
@@ -48,7 +47,7 @@ class RowIds:
 
     @classmethod
     def none(cls) -> RowIds:
-        """Those of no rows."""
+        """An empty cache."""
         return cls(np.zeros(0, dtype=_NARROW), 0, 0, 0, 0)
 
     def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
@@ -85,12 +84,12 @@ class RowIds:
         return evolve(ids, ordered=int(rows[falls[0] + 1]) if len(falls) else ids.size)
 
     def earlier(self, snapshot: RowSnapshot) -> RowIds | None:
-        """These for a moment before `operation`; None where its keys are too long for these.
+        """The ids for a snapshot before `operation`; None if one of its keys does not fit.
 
-        Which of its rows stand in the order of their ids is not known any more.
+        It is unknown which of its rows are in the order of their ids: `ordered` is 0.
         """
         rows = snapshot.live.rows()
-        # That the key of the integer 0 is zeros, too, costs one look-up.
+        # The key of the integer 0 is zeros as well, which costs one lookup.
         unknown = rows[self.keys[rows] == b""]
         expect(len(unknown) * _KEY_S)
         keys = list(map(key_of, snapshot.tables.values(unknown)))
