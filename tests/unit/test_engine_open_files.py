@@ -325,12 +325,13 @@ class NoDescriptors(EngineTestCase):
     def exhaust(self) -> Callable[[], None]:
         """Take all descriptors until the end of the test, or until what is answered is called."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         highest = max(map(int, os.listdir("/proc/self/fd")))
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
         taken: list[int] = []
 
         def free() -> None:
+            # The descriptors taken may be fewer than what is needed to go on.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             while taken:
                 os.close(taken.pop())
 
