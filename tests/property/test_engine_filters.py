@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from qdrant_client import QdrantClient, models
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -120,6 +120,10 @@ def passes(point_id: int, payload: Payload, condition: Condition) -> bool:
     )
 
 
+NOTHING = field("a", MatchAny(frozenset()))
+"""A condition that no point satisfies."""
+
+
 class NaiveFilterTests(SynchronousTestCase):
     """The engine agrees with the definition."""
 
@@ -134,6 +138,8 @@ class NaiveFilterTests(SynchronousTestCase):
 
     @settings(max_examples=examples(75), suppress_health_check=list(HealthCheck))
     @given(st.lists(payloads, max_size=10), st.lists(filters, min_size=1, max_size=6))
+    @example([{"a": "x"}], [Filter(should=(NOTHING, NOTHING))])
+    @example([{}], [Filter(must_not=(Filter(should=(NOTHING, NOTHING)),))])
     def test_scroll_and_count_agree_with_the_definition(
         self, stored: list[Payload], tried: list[Filter]
     ) -> None:

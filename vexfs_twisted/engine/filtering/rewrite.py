@@ -59,7 +59,8 @@ def _joined(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
                 numbers.setdefault(key, set()).add(value)
     others += [FieldCondition(key, MatchAny(frozenset(found))) for key, found in texts.items()]
     others += [FieldCondition(key, MatchAny(frozenset(found))) for key, found in numbers.items()]
-    return tuple(others)
+    # Without any value left nothing passes, whereas an empty disjunction is no condition at all.
+    return tuple(others) or each[:1]
 
 
 def _wanted(condition: Condition) -> tuple[PayloadPath, Collection[str | int]] | None:
