@@ -1,4 +1,4 @@
-"""Servers that do nothing but answer: the baselines of the wires. Prints its port when it listens.
+"""Baseline servers without any work behind them. Prints its port once it listens.
 
 python -m benchmarks.bare grpc|klein
 """
@@ -22,7 +22,7 @@ class Echo(grpc.GenericRpcHandler):
     """Answers every unary call with its own bytes."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        """The one handler, whatever the method."""
+        """The same handler for every method."""
         return grpc.unary_unary_rpc_method_handler(self._echo)
 
     async def _echo(self, request: bytes, _: object) -> bytes:
@@ -30,7 +30,7 @@ class Echo(grpc.GenericRpcHandler):
 
 
 async def serve_grpc() -> None:
-    """A grpc.aio server with nothing behind it."""
+    """Run a grpc.aio server that echoes requests."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers([Echo()])
     port = server.add_insecure_port("127.0.0.1:0")
@@ -41,7 +41,7 @@ async def serve_grpc() -> None:
 
 
 def serve_klein() -> None:
-    """A Klein resource with one route and nothing behind it."""
+    """Run a Klein resource with one route and a constant response."""
     app = Klein()
 
     @app.route("/collections/<name>/points/<point>")

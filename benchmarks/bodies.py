@@ -1,4 +1,4 @@
-"""Large bodies and answers over REST: how long they take, and what the daemon holds of them.
+"""Large REST request and response bodies: their durations, and the memory the daemon uses.
 
     python -m benchmarks.bodies [points]
 
@@ -33,7 +33,7 @@ POINTS = 77_519
 
 
 def body(count: int) -> bytes:
-    """An upsert as clients write it: numbers with as many digits as a double has."""
+    """An upsert request as JSON, whose numbers have all digits of a double."""
     rows = vectors(count, DIM).astype(float)
     pieces = [
         orjson.dumps({"id": i, "vector": row.tolist(), "payload": {"number": i, "name": f"p {i}"}})
@@ -43,7 +43,7 @@ def body(count: int) -> bytes:
 
 
 def ask(port: int, method: str, path: str, content: bytes) -> float:
-    """Seconds until the whole answer is read; it is not decoded."""
+    """Send a request; returns the seconds until the whole response is read. It is not decoded."""
     started = perf_counter()
     connection = begin(port, method, path, content)
     response = connection.getresponse()
@@ -56,7 +56,7 @@ def ask(port: int, method: str, path: str, content: bytes) -> float:
 
 
 def begin(port: int, method: str, path: str, content: bytes) -> HTTPConnection:
-    """A connection over which this was asked."""
+    """Send a request; returns its connection, with the response unread."""
     connection = HTTPConnection("127.0.0.1", port, timeout=600)
     connection.request(method, f"/collections/{NAME}/points{path}", content)
     return connection
@@ -64,7 +64,7 @@ def begin(port: int, method: str, path: str, content: bytes) -> HTTPConnection:
 
 @contextmanager
 def stalled(port: int, count: int, content: bytes) -> Iterator[None]:
-    """Scrolls whose clients read the head of the answer, and then no more."""
+    """Keep scrolls open whose clients read the head of the response and then stop reading."""
     connections = [begin(port, "POST", "/scroll", content) for _ in range(count)]
     for connection in connections:
         connection.getresponse()
@@ -75,7 +75,7 @@ def stalled(port: int, count: int, content: bytes) -> Iterator[None]:
 
 
 def measure(daemon: DaemonProcess, title: str, method: str, path: str, content: bytes) -> None:
-    """Time one request, and print it."""
+    """Measure one request, and print its duration and memory."""
     with Memory(daemon.pid) as memory:
         seconds = ask(daemon.http_port, method, path, content)
     show(title, f"{seconds:.2f} s", memory.growth)

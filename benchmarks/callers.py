@@ -1,4 +1,4 @@
-"""A client process that sends prepared requests and times every answer."""
+"""A client process that sends prepared requests and measures every response time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GrpcMethod:
 
 @frozen
 class HttpPath:
-    """Where requests, which are JSON, are posted to."""
+    """A path of a server to which JSON requests are posted."""
 
     port: int
     path: str
@@ -41,7 +41,7 @@ Place = GrpcMethod | HttpPath
 
 @frozen
 class Pace:
-    """How fast requests were answered: calls per second, and percentiles of milliseconds."""
+    """Throughput in calls per second, and percentiles of the latency in milliseconds."""
 
     rate: float
     p50: float
@@ -50,13 +50,13 @@ class Pace:
 
     @classmethod
     def of(cls, durations: Sequence[float], seconds: float) -> Pace:
-        """The pace of calls that took `durations`, all within `seconds`."""
+        """The pace of calls that took `durations`, in seconds, over `seconds` of wall time."""
         percentiles = np.percentile(np.array(durations) * 1e3, (50, 95, 99)).tolist()
         return cls(len(durations) / seconds, *percentiles)
 
 
 class Caller:
-    """A client process; used as a context."""
+    """A client process, as a context manager."""
 
     def __init__(self) -> None:
         self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
@@ -68,11 +68,11 @@ class Caller:
         self._process.shutdown()
 
     def answers(self, place: Place, requests: Sequence[bytes]) -> list[bytes]:
-        """The answer to each request, sent one after the other."""
+        """Send the requests sequentially; returns the response to each."""
         return self._process.submit(_answers, place, requests).result()
 
     def pace(self, place: Place, requests: Sequence[bytes], in_flight: int, seconds: float) -> Pace:
-        """The pace of `requests`, over and over, with so many in flight."""
+        """The pace of `requests`, repeated for `seconds` with `in_flight` calls at a time."""
         return self._process.submit(_pace, place, requests, in_flight, seconds).result()
 
 
@@ -107,7 +107,10 @@ async def _repeat(send: Send, queue: Iterator[bytes], ends: float, durations: li
 
 
 class _Connections:
-    """So many ways to send a request, as an asynchronous context."""
+    """An asynchronous context manager that yields `count` functions to send a request.
+
+    One HTTP connection each, or one shared gRPC channel.
+    """
 
     def __init__(self, place: Place, count: int) -> None:
         self._place = place

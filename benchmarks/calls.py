@@ -1,4 +1,4 @@
-"""What a call costs: ours against a server that does nothing, over gRPC and REST.
+"""The cost of a call, beside a server without any work behind it, over gRPC and REST.
 
     python -m benchmarks.calls
 
@@ -46,7 +46,7 @@ def get_request() -> bytes:
 
 
 def fill(port: int) -> None:
-    """Make the collection and its one point."""
+    """Create the collection and its one point."""
     client = QdrantClient(port=port)
     client.create_collection(
         COLLECTION, models.VectorParams(size=4, distance=models.Distance.COSINE)

@@ -1,4 +1,4 @@
-"""What the search benchmark stores and asks: vectors, queries, filters, and the true answers."""
+"""Data of the search benchmark: vectors, queries, filters, and the exact results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Ids = NDArray[np.int64]
 
 LIMIT = 10
 PARTS = 1000
-"""Filters keep the points whose number is below so and so many of this many."""
+"""The upper bound of payload values, exclusive; filters select those below a lower one."""
 
 SHARES: Mapping[str, int] = {"50%": 500, "10%": 100, "1%": 10, "0.1%": 1}
 QUERIES = 500
@@ -33,7 +33,7 @@ class Case:
     bound: int = PARTS
 
     def recall(self, found: Sequence[Sequence[int]]) -> float:
-        """The share of the true answers that were found for the first queries."""
+        """Recall: the share of the exact results in `found`, which is for the first queries."""
         pairs = zip(found, self.truth.tolist(), strict=False)
         hits = [len(set(ids) & set(true)) for ids, true in pairs]
         return sum(hits) / (len(hits) * self.truth.shape[1])
@@ -75,7 +75,7 @@ class Corpus:
         return Case("no filter", self.queries, self._nearest(self.queries, np.arange(len(self))))
 
     def filtered(self) -> list[Case]:
-        """Every share of the points: any of them, and those on the side the queries are not on."""
+        """Filters of each selectivity: unrelated to the queries, and on the side away from them."""
         # The queries on the upper side are far from what the filters keep.
         upper = self.queries @ self._direction > np.median(self.vectors @ self._direction)
         cases = []
@@ -103,7 +103,7 @@ def real_corpus(folder: Path) -> Corpus:
 
 
 def clustered_corpus(count: int, dimension: int) -> Corpus:
-    """Generated clusters whose sizes differ; queries are drawn as the vectors are."""
+    """Generated clusters of different sizes; queries have the distribution of the vectors."""
     random = np.random.default_rng(dimension)
     centres = random.standard_normal((max(10, count // 500), dimension))
     weights = random.pareto(2.0, len(centres)) + 0.1

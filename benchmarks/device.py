@@ -59,7 +59,7 @@ def vectors(count: int) -> NDArray[np.float32]:
 
 
 def rate(work: Callable[[int], object]) -> float:
-    """How often a second `work` is done; it is given the number of the turn."""
+    """Calls of `work` per second; its argument is the number of the call."""
     turn, started = 0, perf_counter()
     while (elapsed := perf_counter() - started) < SECONDS:
         work(turn)
@@ -70,7 +70,7 @@ def rate(work: Callable[[int], object]) -> float:
 def inserted(
     data: NDArray[np.float32], insert: Callable[[int, NDArray[np.float32]], object]
 ) -> float:
-    """Vectors per second; `insert` is given a first id and a batch."""
+    """Vectors inserted per second; arguments of `insert` are the first id and a batch."""
     started = perf_counter()
     for start in range(0, len(data), BATCH):
         insert(start, data[start : start + BATCH])
@@ -118,7 +118,7 @@ def query(collection: Collection, vector: NDArray[np.float32]) -> None:
 
 
 def device(path: str, client: int, count: int) -> Rates:
-    """The rates of the device as one of its clients sees them."""
+    """The rates of the device measured by one of its clients."""
     data, found = vectors(count), dict[str, float]()
     mounted = open_device(path)
     file = mounted.create(f"client-{client}", DIMENSIONS)
@@ -141,7 +141,7 @@ def search(file: IVectorFile, vector: NDArray[np.float32], metric: DeviceMetric)
 
 
 def in_processes(function: Callable[..., Rates], arguments: list[tuple[object, ...]]) -> Rates:
-    """Run a measurement in processes of their own, at once; the sums of their rates."""
+    """Run a measurement in parallel, a process per item of `arguments`; returns summed rates."""
     with ProcessPoolExecutor(len(arguments), mp_context=get_context("spawn")) as pool:
         results = [future.result() for future in [pool.submit(function, *a) for a in arguments]]
     return {name: sum(result[name] for result in results) for name in results[0]}

@@ -1,4 +1,4 @@
-"""The two engines that the search benchmark compares: ours as a daemon, and qdrant-edge-py here."""
+"""Engines of the search benchmark: ours in a daemon, and qdrant-edge-py in this process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _POLL_S = 0.05
 
 
 class Ours:
-    """The daemon, asked over gRPC or REST by a client process."""
+    """The daemon, called over gRPC or REST by a client process."""
 
     def __init__(self, daemon: DaemonProcess, caller: Caller, *, is_rest: bool) -> None:
         self._daemon = daemon
@@ -38,7 +38,7 @@ class Ours:
         self._is_rest = is_rest
 
     def found(self, case: Case, ef: int) -> list[list[int]]:
-        """The ids that each query of a case finds."""
+        """The ids found by each query of a case."""
         requests = self._requests(case, ef, batch=100)
         answers = self._caller.answers(self._place(is_batch=True), requests)
         read = _read_rest if self._is_rest else _read_grpc
@@ -50,7 +50,7 @@ class Ours:
         return self._caller.pace(self._place(is_batch=False), requests, in_flight, SECONDS)
 
     def batches(self, case: Case, ef: int, size: int) -> Pace:
-        """The pace of batches of so many searches, one batch after the other."""
+        """The pace of batches of `size` searches, run sequentially."""
         requests = self._requests(case, ef, size)
         return self._caller.pace(self._place(is_batch=True), requests, 1, SECONDS)
 
@@ -61,7 +61,7 @@ class Ours:
         return GrpcMethod(self._daemon.grpc_port, "/qdrant.Points/Query" + "Batch" * is_batch)
 
     def _requests(self, case: Case, ef: int, batch: int) -> list[bytes]:
-        """Requests of `batch` searches each; of one, that is no batch, for 0."""
+        """Requests of `batch` searches each; single searches for 0."""
         write = _write_rest if self._is_rest else _write_grpc
         if not batch:
             return [write(case, ef, [query], is_batch=False) for query in case.queries]
@@ -81,17 +81,17 @@ class Peer:
         self._shard = shard
 
     def found(self, case: Case, ef: int) -> list[list[int]]:
-        """The ids that each query of a case finds."""
+        """The ids found by each query of a case."""
         requests = [self._request(case, ef, query) for query in case.queries]
         return [[int(hit.id) for hit in self._shard.query(request)] for request in requests]
 
     def singles(self, case: Case, ef: int, in_flight: int) -> Pace:
-        """The pace of single searches, by so many threads."""
+        """The pace of single searches in `in_flight` threads."""
         requests = [self._request(case, ef, query) for query in case.queries]
         return self._pace(self._shard.query, requests, in_flight)
 
     def batches(self, case: Case, ef: int, size: int) -> Pace:
-        """The pace of batches of so many searches, one batch after the other."""
+        """The pace of batches of `size` searches, run sequentially."""
         queries = list(islice(cycle(case.queries), size))
         batch = edge.QueryBatchRequest([self._request(case, ef, query) for query in queries])
         return self._pace(self._shard.query_batch, [batch], 1)
@@ -130,7 +130,7 @@ class Peer:
 
 
 def load_ours(daemon: DaemonProcess, corpus: Corpus) -> tuple[float, float]:
-    """Store the corpus in the daemon: seconds until it is stored, and from then until green."""
+    """Store the corpus in the daemon; returns seconds until stored, and from then until green."""
     client = QdrantClient(port=daemon.http_port, timeout=600)
     size = corpus.vectors.shape[1]
     client.create_collection(
@@ -147,7 +147,7 @@ def load_ours(daemon: DaemonProcess, corpus: Corpus) -> tuple[float, float]:
 
 
 def load_peer(folder: Path, corpus: Corpus) -> tuple[Any, float, float]:
-    """A shard with the corpus: also the seconds until it is stored, and of its optimization."""
+    """Store the corpus in a shard; returns it, the seconds of storing and of optimizing it."""
     space = edge.EdgeVectorParams(size=corpus.vectors.shape[1], distance=edge.Distance.Cosine)
     folder.mkdir()
     shard = edge.EdgeShard.create(str(folder), edge.EdgeConfig(vectors=space))
@@ -167,7 +167,7 @@ def load_peer(folder: Path, corpus: Corpus) -> tuple[Any, float, float]:
 
 
 def memory_of(pid: int) -> tuple[int, int]:
-    """What a process has in memory, in bytes: of its own, and of files."""
+    """The resident memory of a process in bytes: anonymous, and file-backed."""
     with open(f"/proc/{pid}/status") as status:
         fields = dict(line.split(":", 1) for line in status)
     own, mapped = (int(fields[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile"))
@@ -175,7 +175,7 @@ def memory_of(pid: int) -> tuple[int, int]:
 
 
 def bytes_on_disk(folder: Path) -> int:
-    """What the files in a folder take of the disk, holes not counted."""
+    """The bytes that the files in a folder occupy on disk, without holes."""
     return sum(os.stat(path).st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 

@@ -80,14 +80,14 @@ def packages(folder: Path) -> list[dict[str, Any]]:
 
 
 def write(collection: Collection, update: Update) -> None:
-    """Apply an update that must succeed."""
+    """Apply an update; raises its error if it fails."""
     (outcome,) = collection.apply([update])
     if isinstance(outcome, Exception):
         raise outcome
 
 
 def our_collection(catalog: Catalog, payloads: list[dict[str, Any]]) -> Collection:
-    """A collection with the payloads, and small vectors: they are not what is measured."""
+    """A collection with the payloads, and small vectors, which are not measured."""
     space = VectorParams(distance=Distance.DOT, size=2)
     collection = catalog.create(NAME, CreateCollection(vectors={UNNAMED: space}))
     for start in range(0, len(payloads), BATCH):
@@ -120,14 +120,14 @@ def peer_shard(path: Path, payloads: list[dict[str, Any]]) -> Any:
 
 
 def index_peer(shard: Any) -> None:
-    """Declare every index of `INDEXES`, and let the optimizer build what it builds."""
+    """Declare every index of `INDEXES`, and run the optimizer."""
     for path, (_, kind) in INDEXES.items():
         shard.update(edge.UpdateOperation.create_field_index(path, kind))
     shard.optimize()
 
 
 def served_client(daemon: DaemonProcess, payloads: list[dict[str, Any]]) -> QdrantClient:
-    """A client of the daemon over gRPC, which has sent it the same points."""
+    """A gRPC client of the daemon, after storing the same points."""
     client = QdrantClient(
         port=daemon.http_port, grpc_port=daemon.grpc_port, prefer_grpc=True, timeout=60
     )
@@ -155,7 +155,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def in_turns(*works: Callable[[], object]) -> list[float]:
-    """The median duration of each, measured in turns after one call that is not counted.
+    """The median duration of each, measured in turns after one warm-up call.
 
     The order changes from round to round, since a call is slower for what has run before it.
     """
@@ -193,7 +193,7 @@ def served_works(client: QdrantClient, spelled: dict[str, Any]) -> list[Callable
 
 
 def compare(title: str, collection: Collection, shard: Any, client: QdrantClient) -> None:
-    """Print a table of one state of indexes."""
+    """Print a table for the indexes that are declared now."""
     print(f"\n{title:<16}{'rows':>7}{'first':>9}", end="")
     for name in ("count", "page"):
         print(f"{name:>10}/s{'peer':>7}/s{'ratio':>7}{'gRPC':>7}/s", end="")
@@ -215,7 +215,7 @@ def compare(title: str, collection: Collection, shard: Any, client: QdrantClient
 
 
 def set_everything(collection: Collection, path: Path, count: int) -> None:
-    """Print what a payload set on every point by filter costs."""
+    """Print the cost of setting a payload on every point by filter."""
 
     def vector_bytes() -> list[bytes]:
         return [file.read_bytes() for file in sorted(path.rglob("vectors-*"))]

@@ -37,7 +37,7 @@ Target = GrpcCall | HttpGet
 
 
 def rate(target: Target, seconds: float, in_flight: int) -> float:
-    """Calls per second that `target` answers to a client process with so many in flight."""
+    """Calls per second of a client process with `in_flight` calls at a time."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_rate_here, target, seconds, in_flight).result()
 
@@ -62,7 +62,7 @@ def _rate_here(target: Target, seconds: float, in_flight: int) -> float:
 
 
 async def _repeat(calls: Sequence[Call], seconds: float) -> float:
-    """Every call over and over, all at the same time; the rate of all together."""
+    """Repeat every call, all concurrently; returns the total rate."""
     await asyncio.gather(*(call() for call in calls))
     started = perf_counter()
     ends = started + seconds
@@ -109,7 +109,7 @@ async def _http_rate(target: HttpGet, seconds: float, in_flight: int) -> float:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
-    """The body of an HTTP answer, which must be a success."""
+    """Read an HTTP response; returns its body. Raises RuntimeError unless it is a success."""
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(head.decode())

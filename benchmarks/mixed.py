@@ -1,4 +1,4 @@
-"""Writes and searches beside each other: what each costs the other.
+"""Concurrent writes and searches: how much each slows the other.
 
     python -m benchmarks.mixed [POINTS]
 
@@ -41,7 +41,7 @@ _SEARCH = "/qdrant.Points/Search"
 
 @frozen
 class Calls:
-    """Serialized requests, each with its method, to be repeated with so many in flight."""
+    """Serialized requests with their methods, and how many are in flight."""
 
     requests: Sequence[tuple[str, bytes]]
     in_flight: int = 1
@@ -49,7 +49,7 @@ class Calls:
 
 @frozen
 class Measured:
-    """Calls a second, and how long half of them and nearly all took, in ms."""
+    """Calls per second, and the median and the 99th percentile of their latency in ms."""
 
     rate: float
     p50: float
@@ -81,7 +81,7 @@ def upsert(random: np.random.Generator, ids: Sequence[int]) -> tuple[str, bytes]
 
 
 def writes(points: int) -> Calls:
-    """Requests that change points here and there."""
+    """Requests that change random points."""
     random = np.random.default_rng(1)
     requests: list[tuple[str, bytes]] = []
     for number in range(REQUESTS):
@@ -92,10 +92,10 @@ def writes(points: int) -> Calls:
         if number % 5 == 3:
             deletion = messages.DeletePoints(collection_name=NAME, wait=True, points=chosen)
             requests.append(("/qdrant.Points/Delete", deletion.SerializeToString()))
-            # What is removed comes back, so that the next rounds find as much.
+            # Removed points are written again, so that later rounds have as many.
             requests.append(upsert(random, ids))
         elif number % 5 == 4:
-            # By filter, since a point named must be there.
+            # By filter, since an update by id needs an existing point.
             group = messages.Match(integer=number % 10)
             condition = messages.FieldCondition(key="group", match=group)
             chosen = messages.PointsSelector(
@@ -140,7 +140,7 @@ def searches(in_flight: int) -> Calls:
 
 
 def measure(port: int, calls: Calls, seconds: float) -> Measured:
-    """Repeat the calls for so long, in this process."""
+    """Repeat the calls for `seconds` in this process."""
     return asyncio.run(_measure(port, calls, seconds))
 
 
@@ -167,7 +167,7 @@ async def _measure(port: int, calls: Calls, seconds: float) -> Measured:
 def together(
     processes: ProcessPoolExecutor, port: int, *calls: Calls, seconds: float = SECONDS
 ) -> list[Measured]:
-    """What each of the clients measures while all of them are at work."""
+    """The measurements of clients that run concurrently."""
     futures: list[Future[Measured]] = [
         processes.submit(measure, port, own, seconds) for own in calls
     ]
@@ -175,7 +175,7 @@ def together(
 
 
 def fill(http_port: int, grpc_port: int, points: int) -> None:
-    """Make the collection and its points."""
+    """Create the collection and its points."""
     client = QdrantClient(port=http_port, grpc_port=grpc_port, prefer_grpc=True, timeout=120)
     client.create_collection(
         NAME,

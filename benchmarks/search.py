@@ -42,14 +42,14 @@ WAYS = (
     ("batches of 100", 100, 1),
     ("batches of 1,000", 1000, 1),
 )
-"""Names of the ways to search, the size of their batches, 0 for none, and how many in flight."""
+"""For each kind of calls: its name, its batch size (0: single searches), calls in flight."""
 
 
 class Engine(Protocol):
-    """What both engines can be asked."""
+    """The interface of both engines."""
 
     def found(self, case: Case, ef: int) -> list[list[int]]:
-        """The ids that each query of a case finds."""
+        """The ids found by each query of a case."""
         ...
 
     def singles(self, case: Case, ef: int, in_flight: int) -> Pace:
@@ -62,7 +62,7 @@ class Engine(Protocol):
 
 
 def line(title: str, ours: float, peer: float, note: str = "", *, is_cost: bool = False) -> None:
-    """Print a figure of both; less is better for a cost."""
+    """Print a figure of both engines; with `is_cost`, less is better."""
     ratio = peer / ours if is_cost and ours else ours / peer if peer else 0.0
     print(f"{title:<40}{ours:>12,.1f}{peer:>12,.1f}{ratio:>8.2f}  {note}", flush=True)
 
@@ -86,7 +86,7 @@ def paces(
     in_flight: int,
     count: int = ROUNDS,
 ) -> tuple[Pace, Pace, float]:
-    """The middle paces of both, measured in turns, and the middle of their ratios.
+    """The median paces of both, measured in turns, and the median of their ratios.
 
     Rates are of searches; `size` is that of a batch, 0 for single searches.
     """
@@ -137,7 +137,7 @@ def compare_filtered(ours: Engine, peer: Engine, corpus: Corpus) -> None:
 
 
 def compare_calls(daemon: DaemonProcess, ours: Ours, caller: Caller, case: Case) -> None:
-    """Single searches beside a call that does nothing, here in the column of the peer."""
+    """Single searches beside a call without work, which is in the column of the peer."""
     ef, recall = effort(ours, case, RECALLS[0])
     request = messages.CollectionExistsRequest(collection_name=COLLECTION).SerializeToString()
     place = GrpcMethod(daemon.grpc_port, "/qdrant.Collections/CollectionExists")
@@ -153,7 +153,7 @@ def compare_calls(daemon: DaemonProcess, ours: Ours, caller: Caller, case: Case)
 
 
 def print_sizes(daemon: DaemonProcess, peer_folder: Path, corpus: Corpus) -> None:
-    """Memory of ours, beyond that of a daemon without points, and the disk that both take."""
+    """Print the memory of our daemon above that of an empty one, and disk usage of both."""
     with DaemonProcess() as empty:
         base = memory_of(empty.pid)
     own, mapped = (
@@ -169,7 +169,7 @@ def print_sizes(daemon: DaemonProcess, peer_folder: Path, corpus: Corpus) -> Non
 
 @contextmanager
 def folder_of(kept: Path | None) -> Iterator[Path]:
-    """The folder that is kept, or one that is not."""
+    """The folder `kept`, or a temporary one."""
     if kept is not None:
         kept.mkdir(exist_ok=True)
         yield kept
@@ -179,7 +179,7 @@ def folder_of(kept: Path | None) -> Iterator[Path]:
 
 
 def stored(daemon: DaemonProcess, folder: Path, corpus: Corpus) -> Any:
-    """Have the corpus in both; print what that took. Answers with the shard of the peer."""
+    """Store the corpus in both and print the durations; returns the shard of the peer."""
     done = folder / "loaded"
     if done.exists():
         return edge.EdgeShard.load(str(folder / "peer"))

@@ -1,4 +1,4 @@
-"""Writes, searches and the building of graphs for a while, checked against exact answers.
+"""A soak test of writes, searches and graph builds, checked against exact results.
 
     python -m benchmarks.soak [MINUTES] [POINTS]
 
@@ -43,7 +43,7 @@ Vectors = NDArray[np.float32]
 
 @define
 class Copy:
-    """What the points of one writer must be. Its ids are those that leave `remainder`."""
+    """The expected points of one writer, whose ids are `remainder` modulo WRITERS."""
 
     remainder: int
     capacity: int
@@ -64,7 +64,7 @@ class Copy:
         return found
 
     def drawn(self, count: int) -> Vectors:
-        """New vectors, around the centres and of length one."""
+        """Draw new vectors near the centres, normalized."""
         near = self.centres[self.random.integers(len(self.centres), size=count)]
         noise = self.random.normal(size=near.shape)
         made = near + noise.astype(np.float32) * 0.4
@@ -74,7 +74,7 @@ class Copy:
 
 
 class Soak:
-    """One run. `failures` tells what was wrong."""
+    """One run. `failures` describes each failed check."""
 
     def __init__(self, daemon: DaemonProcess, points: int) -> None:
         self._daemon = daemon
@@ -99,7 +99,7 @@ class Soak:
         )
 
     def run(self, seconds: float) -> None:
-        """Write, search and check for so long."""
+        """Write, search and check for `seconds`."""
         self._create(self.client())
         threads = [
             threading.Thread(target=self._guard, args=(self._write, n)) for n in range(WRITERS)
@@ -119,7 +119,7 @@ class Soak:
         self._guard(self._check, checking)
 
     def _guard(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Do the work; whatever it raises is a failure, and ends the run."""
+        """Do the work; an exception is recorded as a failure and ends the run."""
         try:
             work(*arguments)
         except Exception as error:
@@ -169,7 +169,7 @@ class Soak:
             copy.groups[slots] = group
 
     def _search(self) -> None:
-        """Search while others write: what is always true of an answer."""
+        """Search during writes, and check the invariants of results."""
         client, random = self.client(), np.random.default_rng(9)
         most = sum(copy.capacity for copy in self.copies)
         while not self._stop.is_set():
@@ -186,7 +186,7 @@ class Soak:
             self.searches += 1
 
     def _check(self, client: QdrantClient) -> None:
-        """Hold all that is stored against the copies, while the writers wait."""
+        """Compare everything stored with the copies, while the writers wait."""
         self._may_write.clear()
         for turn in self._turn:
             turn.acquire()
@@ -278,7 +278,7 @@ class Soak:
 
 
 def main() -> int:
-    """Run for the minutes asked for; the exit status tells whether all was well."""
+    """Run for the requested minutes; status 1 if a check failed or the daemon logged an error."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     points = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
     with DaemonProcess() as daemon:

@@ -1,4 +1,4 @@
-"""Streams: a million points in, large answers out, and who reads slowly; beside what users have.
+"""Streams: upserts of a million points, large responses and slow readers, beside the alternatives.
 
     python -m benchmarks.streaming [SECTION ...] [--points N] [--data FOLDER]
 
@@ -67,7 +67,7 @@ class Memory:
 
     @property
     def growth(self) -> str:
-        """The most above the level before, for print."""
+        """The peak above the initial level, as text."""
         return f"{(self.most - self.before) / 1e6:.0f} MB"
 
     def _watch(self) -> None:
@@ -80,7 +80,7 @@ class Memory:
 
 
 def create(http_port: int, name: str, dim: int) -> QdrantClient:
-    """A client, and a new collection without graphs: they are not what is measured."""
+    """Create a collection without graphs, which are not measured; returns a client."""
     client = QdrantClient(port=http_port, timeout=600)
     client.delete_collection(name)
     client.create_collection(
@@ -111,7 +111,7 @@ def bodies(name: str, points: int, batch: int) -> Iterator[bytes]:
 
 
 def stream_upsert(address: str, points: int, batch: int, is_built: bool) -> float:
-    """Points per second of one stream, answered at its end."""
+    """Points per second of one stream with one response at its end."""
     requests: Any = bodies(NAME, points, batch)
     if is_built:
         requests = iter(list(requests))
@@ -186,7 +186,7 @@ def read_search(address: str, limit: int) -> tuple[float, int, int]:
 
 
 def whole_search(address: str, limit: int) -> float:
-    """Seconds of the same search answered by one message."""
+    """Seconds of the same search with a unary response."""
     with grpc.insecure_channel(address, options=UNLIMITED) as channel:
         request = pb.SearchPointsRequest(collection_name=NAME, vector=vectors(1, DIM)[0])
         request.limit = limit
@@ -210,7 +210,7 @@ def measure_search(daemon: DaemonProcess, limit: int = 100_000) -> None:
 
 @contextmanager
 def stalled(address: str, count: int) -> Iterator[None]:
-    """Streams of everything, of which one batch was read and then no more."""
+    """Keep streams of all points open, of each of which only one batch is read."""
     channels = [
         grpc.insecure_channel(address, options=[*UNLIMITED, ("grpc.use_local_subchannel_pool", 1)])
         for _ in range(count)
@@ -229,7 +229,7 @@ def stalled(address: str, count: int) -> Iterator[None]:
 
 
 def latencies(call: Callable[[], object], count: int) -> str:
-    """The median and the 99th percentile of calls one after another, for print."""
+    """The median and the 99th percentile of sequential calls, as text."""
     call()
     times = []
     for _ in range(count):
@@ -258,7 +258,7 @@ def measure_slow(daemon: DaemonProcess, streams: int = 50) -> None:
 
 
 def search_latency(address: str, name: str, queries: Any) -> str:
-    """The latency of a search for ten."""
+    """The latency of a search with limit 10."""
     with grpc.insecure_channel(address) as channel:
         stub, numbers = QdrantStub(channel), iter(range(10**9))
 
@@ -270,7 +270,7 @@ def search_latency(address: str, name: str, queries: Any) -> str:
 
 
 def connect_latency(address: str) -> str:
-    """The time until a new channel has answered its first call, one without work."""
+    """The latency of the first call, one without work, on a new channel."""
 
     def connect() -> None:
         options = [("grpc.use_local_subchannel_pool", 1)]
@@ -281,7 +281,7 @@ def connect_latency(address: str) -> str:
 
 
 def echo_latency(address: str) -> str:
-    """The latency of the bare server."""
+    """The latency of the baseline server."""
     with grpc.insecure_channel(address) as channel:
         method = channel.unary_unary("/qdrant.Points/Get")
         return latencies(lambda: method(b"12345678"), 500)
@@ -317,7 +317,7 @@ def measure_latency(daemon: DaemonProcess, folder: Path | None) -> None:
 
 
 def median_seconds(call: Callable[[], object], rounds: int) -> float:
-    """The middle duration of a call, after one that is not counted."""
+    """The median duration of a call, after one warm-up call."""
     call()
     times = []
     for _ in range(rounds):
@@ -344,7 +344,7 @@ def wire_times(http_port: int, grpc_port: int, prefer_grpc: bool) -> tuple[float
 
 
 def prepared_times(http_port: int, grpc_port: int, is_grpc: bool) -> tuple[float, float]:
-    """The same by requests that were built before, and answers that are not looked into."""
+    """The same with prepared requests, and responses that are not decoded."""
     data = vectors(10_000, DIM)
     query = data[0].tolist()
     if is_grpc:
@@ -394,7 +394,7 @@ def measure_wires(daemon: DaemonProcess) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the sections asked for."""
+    """Run the requested sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = ("upsert", "search", "slow", "latency", "wires")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(names))

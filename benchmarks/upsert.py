@@ -62,7 +62,7 @@ def requests(collection: str, data: NDArray[np.float32]) -> list[bytes]:
 
 
 async def send(port: int, bodies: list[bytes]) -> float:
-    """Seconds until every request is answered."""
+    """Send the requests; returns the seconds until all have a response."""
     unlimited = [("grpc.max_send_message_length", -1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=unlimited) as channel:
         method = channel.unary_unary("/qdrant.Points/Upsert")

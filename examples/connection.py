@@ -1,4 +1,4 @@
-"""What the examples share: a server to talk to, and the official client over both of its wires."""
+"""Shared by the examples: connects the official client to a server over REST and gRPC."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qdrant_client.models import VectorParams
 
 
 def add_arguments(parser: argparse.ArgumentParser, collection: str) -> None:
-    """Let the user say where the server is, and how the collection is called."""
+    """Add the options for the address of the server and the name of the collection."""
     parser.add_argument("--url", default="http://127.0.0.1:6333", help="where REST listens")
     parser.add_argument("--grpc-port", type=int, default=6334, help="where gRPC listens")
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser, collection: str) -> None:
 
 @contextmanager
 def clients(arguments: argparse.Namespace) -> Iterator[dict[str, QdrantClient]]:
-    """A client for each wire, by its name, of the server that the arguments name."""
+    """Clients by protocol: of the server at `--url`, or of one started for `--spawn`."""
     if arguments.spawn:
         with spawned() as (url, grpc_port), connected(url, grpc_port) as made:
             yield made
@@ -44,7 +44,7 @@ def clients(arguments: argparse.Namespace) -> Iterator[dict[str, QdrantClient]]:
 
 @contextmanager
 def own_collection(client: QdrantClient, name: str, params: VectorParams) -> Iterator[str]:
-    """A new collection, which is deleted afterwards; one that exists is left alone."""
+    """Create a collection and delete it afterwards; exits if the name is taken."""
     if client.collection_exists(name):
         sys.exit(
             f"the server has a collection {name} already, which is left as it is; give another "
@@ -59,7 +59,7 @@ def own_collection(client: QdrantClient, name: str, params: VectorParams) -> Ite
 
 @contextmanager
 def connected(url: str, grpc_port: int) -> Iterator[dict[str, QdrantClient]]:
-    """A client for each wire of a running server."""
+    """Clients of a running server, by protocol."""
     made = {
         "REST": QdrantClient(url, timeout=120),
         "gRPC": QdrantClient(url, grpc_port=grpc_port, prefer_grpc=True, timeout=120),
@@ -73,7 +73,7 @@ def connected(url: str, grpc_port: int) -> Iterator[dict[str, QdrantClient]]:
 
 @contextmanager
 def spawned() -> Iterator[tuple[str, int]]:
-    """A server on ports that the system chooses; its REST url and its gRPC port."""
+    """Start a server on free ports; yields its REST URL and its gRPC port."""
     with tempfile.TemporaryDirectory() as folder:
         # The log goes to a file: a pipe that nobody reads would fill up and stop the server.
         log = Path(folder) / "log"
@@ -87,7 +87,7 @@ def spawned() -> Iterator[tuple[str, int]]:
 
 
 def read_addresses(server: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
-    """Wait until the server says in its log that it listens, and where."""
+    """Wait until the server logs that it listens; returns its addresses."""
     while server.poll() is None:
         for line in log.read_text().splitlines(keepends=True):
             event = json.loads(line) if line.endswith("\n") else {}

@@ -1,4 +1,4 @@
-"""Handwritten digits, read by their nearest neighbours, over REST and over gRPC.
+"""Classification of handwritten digits by nearest neighbours, over REST and gRPC.
 
 scikit-learn ships 1,797 scans of 8 x 8 pixels. 1,500 of them are stored with the digit that they
 show as payload; each of the other 297 is taken for what most of its five nearest neighbours show.
@@ -25,12 +25,12 @@ WANTED_ACCURACY = 0.97
 
 
 def main() -> int:
-    """Run over both wires; the exit status says whether the accuracy is what it should be."""
+    """Run over both protocols; the exit status is 1 if the accuracy is too low."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser, COLLECTION)
     arguments = parser.parse_args()
     digits = load_digits()
-    # The scans come ordered by their writers; shuffled, both parts have all of them.
+    # The scans are ordered by writer: shuffled, so that both parts have scans of all writers.
     order = np.random.default_rng(0).permutation(len(digits.data))
     images, labels = digits.data[order].astype(np.float32), digits.target[order]
     params = VectorParams(size=images.shape[1], distance=Distance.EUCLID)
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def store(client: QdrantClient, collection: str, images: np.ndarray, labels: np.ndarray) -> float:
-    """Fill the collection; the seconds that the points took."""
+    """Fill the collection; returns the seconds that the upserts took."""
     payloads = [{"digit": int(label)} for label in labels]
     points = Batch(ids=list(range(len(images))), vectors=images.tolist(), payloads=payloads)
     started = perf_counter()
@@ -61,7 +61,7 @@ def store(client: QdrantClient, collection: str, images: np.ndarray, labels: np.
 
 
 def classify(client: QdrantClient, collection: str, images: np.ndarray) -> list[int]:
-    """What each image shows, by its neighbours; one request for all."""
+    """The predicted digit of each image, by one request for all."""
     requests = [
         QueryRequest(query=image.tolist(), limit=NEIGHBOURS, with_payload=True) for image in images
     ]
@@ -70,7 +70,7 @@ def classify(client: QdrantClient, collection: str, images: np.ndarray) -> list[
 
 
 def vote(neighbours: Sequence[ScoredPoint]) -> int:
-    """The digit that most neighbours show; among equals the one that is met first."""
+    """The most frequent digit of the neighbours; of equally frequent ones the nearest."""
     shown = [int((point.payload or {})["digit"]) for point in neighbours]
     return Counter(shown).most_common(1)[0][0]
 

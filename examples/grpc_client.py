@@ -1,4 +1,4 @@
-"""Stream points into a server, and a large search and a whole collection out of it, over gRPC.
+"""gRPC streams: an upsert of many points, a large search, and a scroll of a collection.
 
     python examples/grpc_client.py [ADDRESS] [POINTS]
 
@@ -23,7 +23,7 @@ BATCH = 100
 
 
 async def create(stub: qdrant_pb2_grpc.QdrantStub) -> None:
-    """Make a new collection; one that exists is left alone."""
+    """Create the collection; exits if it exists already."""
     params = qdrant_pb2.VectorParams()
     params.size = DIMENSION
     params.distance = qdrant_pb2.Distance.COSINE
@@ -39,7 +39,7 @@ async def create(stub: qdrant_pb2_grpc.QdrantStub) -> None:
 
 
 async def batches(count: int) -> AsyncIterator[qdrant_pb2.UpsertPointsRequest]:
-    """Requests of `BATCH` points, `count` points in all; nothing holds them all at once."""
+    """Yield requests of `BATCH` points, `count` points in total, generated one at a time."""
     random = np.random.default_rng(0)
     for start in range(0, count, BATCH):
         request = qdrant_pb2.UpsertPointsRequest(collection_name=COLLECTION)
@@ -52,13 +52,13 @@ async def batches(count: int) -> AsyncIterator[qdrant_pb2.UpsertPointsRequest]:
 
 
 async def insert(stub: qdrant_pb2_grpc.QdrantStub, count: int) -> None:
-    """Send the points in one stream, which is answered when all of them are on disk."""
+    """Send the points in one stream; the response comes when all are durable."""
     response = await stub.StreamUpsertPoints(batches(count))
     print(f"Inserted {response.result.operation_id} points")
 
 
 async def insert_watched(stub: qdrant_pb2_grpc.QdrantStub, count: int) -> None:
-    """Send the points again, and hear of each batch when it is on disk."""
+    """Send the points again, with a response to each batch once it is durable."""
     points = 0
     async for ack in stub.StreamUpsert(batches(count)):
         points += ack.points
@@ -81,7 +81,7 @@ async def search(stub: qdrant_pb2_grpc.QdrantStub, limit: int) -> None:
 
 
 async def scroll(stub: qdrant_pb2_grpc.QdrantStub) -> None:
-    """Read the whole collection as of one moment."""
+    """Read the whole collection from one snapshot."""
     request = qdrant_pb2.ScrollRequest(collection_name=COLLECTION)
     even = total = 0
     async for response in stub.StreamScroll(request):

@@ -1,4 +1,4 @@
-"""A search over 60,000 packages of Debian by what they are about.
+"""A semantic search over 60,000 packages of Debian.
 
 Takes a folder with `vectors.f16.npy` (an embedding a row), `packages.jsonl.gz` (what each row is),
 `queries.f16.npy`, `queries.txt` and `queries.top100.npy` (the rows nearest to each query). Stores
@@ -50,7 +50,7 @@ class Packages:
 
 
 def main() -> int:
-    """Load, ask, print; the exit status says whether everything near was found."""
+    """Load, search and print; the exit status is 1 if the recall is below 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the folder that holds the packages")
     parser.add_argument("--load-over", choices=["REST", "gRPC"], default="gRPC")
@@ -82,7 +82,7 @@ def read(folder: Path) -> Packages:
 
 
 def load(client: QdrantClient, collection: str, packages: Packages, wire: str) -> None:
-    """Store every package, in batches, each on disk before the next is sent."""
+    """Store every package, in batches; each is durable before the next is sent."""
     started = perf_counter()
     client.upload_collection(
         collection,
@@ -98,7 +98,7 @@ def load(client: QdrantClient, collection: str, packages: Packages, wire: str) -
 
 
 def ask(client: QdrantClient, collection: str, packages: Packages, wire: str) -> float:
-    """Ask every query, one by one and in batches; the share of the nearest ten that was found."""
+    """Run every query, alone and in batches; returns the recall of the nearest ten."""
     requests = [
         QueryRequest(query=query.tolist(), limit=NEIGHBOURS, params=SearchParams(exact=True))
         for query in packages.queries
@@ -125,7 +125,7 @@ def ask(client: QdrantClient, collection: str, packages: Packages, wire: str) ->
 
 
 def batches(requests: list[QueryRequest]) -> Iterator[list[QueryRequest]]:
-    """The requests, a few at a time."""
+    """Yield the requests in batches."""
     for start in range(0, len(requests), QUERY_BATCH):
         yield requests[start : start + QUERY_BATCH]
 
@@ -143,12 +143,12 @@ def recall(packages: Packages, number: int, ids: list[int]) -> float:
 
 
 def cosines(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """The cosine of each row with the query, but for the length of the query."""
+    """The cosine of each row with the query, times the length of the query."""
     return np.asarray(vectors @ query / np.linalg.norm(vectors, axis=1))
 
 
 def show(client: QdrantClient, collection: str, packages: Packages) -> None:
-    """Print a few answers for people, some of them under a filter."""
+    """Print the results of a few searches, some of them filtered."""
     games = FieldCondition(key="section", match=MatchValue(value="games"))
     small = FieldCondition(key="installed_size", range=Range(lt=1000))
     for title, wanted, number in (

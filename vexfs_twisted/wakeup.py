@@ -17,7 +17,7 @@ class WakeupQueue(Generic[T]):
     which returns everything queued since. A burst costs one wake: the wake, through a pipe or an
     eventfd, dominates the cost of a hand-over.
 
-    Thread affinity: `put` from any thread; `take` only where `wake` leads to.
+    Thread affinity: `put` from any thread; `take` only in the thread that `wake` wakes.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:

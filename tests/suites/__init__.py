@@ -1,1 +1,1 @@
-"""What tests of the server, and of anything that offers its interfaces, are made from."""
+"""Contract suites, test doubles and test values for every provider of the interfaces."""

@@ -1,4 +1,4 @@
-"""Stand-ins for a VexFS device, within the process: one that works, with faults to switch on."""
+"""An in-memory VexFS device with fault injection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MAX_DIMENSIONS = 65536
 
 
 class Fault(Enum):
-    """A way in which MemoryDevice goes wrong."""
+    """A fault that MemoryDevice can have."""
 
     EIO = "every call fails"
     HANGS = "every call waits until it is released"
@@ -71,22 +71,22 @@ class MemoryDevice:
         self._is_closed = False
 
     def inject(self, *faults: Fault) -> None:
-        """Go wrong in these ways as well, from the next call on."""
+        """Enable these faults too, from the next call on."""
         self._faults |= frozenset(faults)
 
     def heal(self) -> None:
-        """Go wrong no more, and let go of the calls that hang."""
+        """Disable all faults, and release the calls that hang."""
         self._faults = frozenset()
         self.hanging.clear()
         self.released.set()
         self.released = Event()
 
     def has(self, fault: Fault) -> bool:
-        """Whether the fault is switched on."""
+        """Whether the fault is enabled."""
         return fault in self._faults
 
     def enter(self, call: str) -> None:
-        """What every call does first: count itself, hang, pause, or fail, as it is told to."""
+        """Begin a call: count it, then hang, pause or fail by the enabled faults."""
         if self._is_closed:
             raise DeviceGone("the device is closed", errno.EBADF)
         with self.lock:
@@ -101,7 +101,7 @@ class MemoryDevice:
             raise DeviceFailed(f"{call}: {os.strerror(errno.EIO)}", errno.EIO)
 
     def create(self, name: str, dimensions: int) -> IVectorFile:
-        """Make an empty vector file."""
+        """Create an empty vector file."""
         self.enter("create")
         if not _is_file_name(name) or not 1 <= dimensions <= _MAX_DIMENSIONS:
             raise DeviceRefused(f"{name!r} of {dimensions} dimensions", errno.EINVAL)
@@ -131,7 +131,7 @@ class MemoryDevice:
             del self._contents[name]
 
     def close(self) -> None:
-        """Take no more calls, of its files neither."""
+        """Close the device: later calls of it and of its files raise DeviceGone."""
         self._is_closed = True
 
     def _content(self, name: str) -> _Content:
@@ -141,7 +141,7 @@ class MemoryDevice:
 
 
 class _Content:
-    """What one vector file holds."""
+    """The content of one vector file."""
 
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
@@ -160,7 +160,7 @@ class MemoryFile:
         self._is_closed = False
 
     def insert(self, ids: Ids, vectors: NDArray[np.float32]) -> None:
-        """Keep vectors under their ids."""
+        """Store vectors by their ids."""
         self._enter("insert")
         check_array(ids, np.uint64, 1)
         check_array(vectors, np.float32, 2)
@@ -205,7 +205,7 @@ class MemoryFile:
         return FileMeta(self._content.dimensions, count)
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Close the file: later calls raise DeviceGone."""
         self._is_closed = True
 
     def _enter(self, call: str) -> None:
@@ -218,7 +218,7 @@ class MemoryFile:
             raise DeviceRefused(f"{self.name} holds no such vectors", errno.EINVAL)
 
     def _spoiled(self, ids: Ids, scores: NDArray[np.float32]) -> Neighbours:
-        """The answer, wrong as the faults will have it."""
+        """The result, altered by the enabled faults."""
         has = self._device.has
         if has(Fault.WRONG_IDS):
             ids = np.roll(ids, 1)
@@ -250,7 +250,7 @@ def score(
 
 
 def check_array(array: NDArray[np.generic], dtype: type[np.generic], axes: int) -> None:
-    """Raise ValueError for an array that the interface does not take."""
+    """Raise ValueError for an array that the interface does not accept."""
     if array.dtype != dtype or array.ndim != axes or not array.flags.c_contiguous:
         raise ValueError(f"a C-contiguous array of {axes} axes is needed")
 

@@ -1,4 +1,4 @@
-"""The contract of IVectorDevice: what every device does that may be used.
+"""The contract of IVectorDevice, which every usable device must meet.
 
 Mix `DeviceContract` into a trial SynchronousTestCase that has `make_device`.
 """
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase
 
     class Provider(SynchronousTestCase):
-        """What the contract is mixed into."""
+        """The base class that the contract expects."""
 
         def make_device(self) -> IVectorDevice:
-            """A device without files; what it needs is torn down by `addCleanup`."""
+            """Make a device without files; its resources are released by `addCleanup`."""
 
 else:
     Provider = object
@@ -44,7 +44,7 @@ LARGE_IDS = np.array([2**64 - 1, 7, 2**63, 2**32, 0, 2**53 + 1], dtype=np.uint64
 
 
 def some_vectors(count: int, dimensions: int = DIMENSIONS, seed: int = 1) -> NDArray[np.float32]:
-    """Vectors whose lengths differ, so that each metric has an order of its own."""
+    """Vectors of different lengths, so that metrics rank them differently."""
     random = np.random.default_rng(seed)
     lengths = random.uniform(0.5, 4.0, (count, 1))
     return (random.standard_normal((count, dimensions)) * lengths).astype(np.float32)
@@ -70,7 +70,7 @@ class DeviceContract(Provider):
         return file
 
     def filled(self, ids: Ids, vectors: NDArray[np.float32], name: str = "vectors") -> IVectorFile:
-        """A new vector file that holds these."""
+        """A new vector file with these vectors, closed after the test."""
         file = self.file(name, vectors.shape[1])
         file.insert(ids, vectors)
         return file
@@ -83,7 +83,7 @@ class DeviceContract(Provider):
         query: NDArray[np.float32],
         metric: DeviceMetric,
     ) -> None:
-        """What was found are the nearest of all, in order, with their scores."""
+        """Assert that the neighbours found are the nearest of all, in order, with their scores."""
         self.assertEqual((found.ids.dtype, found.scores.dtype), (np.uint64, np.float32))
         expected = score(vectors, query, metric)
         order = np.argsort(-expected if metric.larger_is_nearer else expected, kind="stable")

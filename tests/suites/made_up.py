@@ -1,4 +1,4 @@
-"""A device that behaves as the published VexFS kernel module does: it makes its answers up."""
+"""A device with the behaviour of the published VexFS kernel module: fabricated results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vexfs_twisted.model.device import (
 
 @implementer(IVectorDevice)
 class MadeUpDevice:
-    """Counts what it is given and keeps nothing of it. Its files are not listed, nor deleted."""
+    """Counts inserted vectors and stores none. Its files are not listed and cannot be deleted."""
 
     path = "(made up)"
     kind = DeviceKind.DIRECTORY
@@ -37,7 +37,7 @@ class MadeUpDevice:
         self._metas: dict[str, FileMeta] = {}
 
     def create(self, name: str, dimensions: int) -> IVectorFile:
-        """Make a vector file."""
+        """Create a vector file."""
         self.calls["create"] += 1
         if name in self._metas:
             raise FileTaken(name, errno.EEXIST)
@@ -50,16 +50,16 @@ class MadeUpDevice:
         return MadeUpFile(self._metas, name)
 
     def list_files(self) -> list[str]:
-        """Nothing, whatever there is."""
+        """Always empty."""
         return []
 
     def delete(self, name: str) -> None:
-        """Refused, as the module refuses to unlink a file."""
+        """Raises DeviceDenied, as the module refuses to unlink a file."""
         self._known(name)
         raise DeviceDenied(f"deleting {name}: Operation not permitted (EPERM)", errno.EPERM)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """No-op."""
 
     def _known(self, name: str) -> None:
         if name not in self._metas:
@@ -68,7 +68,7 @@ class MadeUpDevice:
 
 @implementer(IVectorFile)
 class MadeUpFile:
-    """A vector file whose count is right, and nothing else."""
+    """A vector file whose metadata is correct, and whose search results are fabricated."""
 
     def __init__(self, metas: MutableMapping[str, FileMeta], name: str) -> None:
         self.name = name
@@ -91,7 +91,7 @@ class MadeUpFile:
         return self._metas[self.name]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """No-op."""
 
     def _check(self, dimensions: int) -> None:
         if dimensions != self.meta().dimensions:

@@ -1,4 +1,4 @@
-"""Short ways to write model values: points by row, filters by what they say."""
+"""Short constructors of model values for tests: points by row, updates, conditions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WITH_VECTORS = Selection(vectors=True)
 
 
 class Point(NamedTuple):
-    """One point as a test writes it down: `vectors` is a list for the unnamed vector."""
+    """One point; `vectors` is a list for the unnamed vector, a mapping for named ones."""
 
     id: PointId
     vectors: Numbers | Mapping[str, Numbers] | None = None
@@ -58,7 +58,7 @@ def vector(numbers: Numbers) -> DenseVector:
 
 
 def upsert(*points: Point) -> Upsert:
-    """The upsert of `points`, row by row turned into columns."""
+    """The upsert of `points`, converted from rows to columns."""
     return Upsert(
         ids=[point.id for point in points],
         vectors=_columns([_named(point.vectors) for point in points]),
@@ -67,7 +67,7 @@ def upsert(*points: Point) -> Upsert:
 
 
 def plain_upsert(ids: Sequence[PointId], size: int = 4) -> Upsert:
-    """The upsert of points that differ in nothing but their ids: vectors of ones, no payload."""
+    """The upsert of points that differ only by id: vectors of ones, no payload."""
     data = np.ones((len(ids), size), dtype=np.float32)
     return Upsert(ids, {UNNAMED: VectorColumn.of(data)}, [b"{}"] * len(ids))
 

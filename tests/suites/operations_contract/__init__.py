@@ -1,4 +1,4 @@
-"""The contract of IOperations: what every provider of it does, in the terms of the model.
+"""The contract of IOperations, which every provider must meet, in terms of the model.
 
 `contract_cases` makes the test cases of one provider. The server runs them three times: on the
 operations themselves, over REST, and over gRPC; those of streams on the operations and over gRPC.
@@ -68,7 +68,7 @@ TOPICS: tuple[type[ContractCase], ...] = (
     OverflowContract,
     ReleaseContract,
 )
-"""The mixins, each a topic with what it starts from."""
+"""The mixins, one per topic, each with its initial data."""
 
 STREAM_TOPICS: tuple[type[ContractCase], ...] = (
     OutgoingStreamsContract,

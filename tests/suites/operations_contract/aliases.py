@@ -20,11 +20,11 @@ class AliasesContract(ContractCase):
     """The rules of aliases."""
 
     async def change(self, *actions: AliasAction) -> bool:
-        """Carry out actions on aliases."""
+        """Apply actions on aliases."""
         return await self.operations.update_aliases(actions)
 
     async def aliases(self, collection: str | None = None) -> dict[str, str]:
-        """The collection behind each alias."""
+        """The collection of each alias."""
         found = await self.operations.list_aliases(collection)
         return {alias.alias_name: alias.collection_name for alias in found}
 

@@ -1,4 +1,4 @@
-"""Batches of updates: carried out one after another, and ended by the first that fails."""
+"""Batches of updates: applied in order, up to the first that fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EMPTY = "Bad request: Empty update request"
 
 
 class BatchesContract(ContractCase):
-    """Each update of a batch sees what those before it have done."""
+    """Each update of a batch sees the effects of earlier ones."""
 
     async def prepare(self) -> None:
         """Start with three points."""
@@ -30,7 +30,7 @@ class BatchesContract(ContractCase):
         await self.put(*(Point(n, [n, 1, 1, 1], {"n": n}) for n in (1, 2, 3)))
 
     async def batch(self, *updates: Update, wait: bool = True) -> list[UpdateResult]:
-        """Carry out updates in one request."""
+        """Apply updates in one request."""
         return await self.operations.update_batch(NAME, updates, wait=wait)
 
     async def ids(self) -> list[int | str]:

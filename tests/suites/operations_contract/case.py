@@ -1,4 +1,4 @@
-"""What the topics of the contract share: a fresh server for each test, and ways to look at it."""
+"""Base of the topics of the contract: an empty store for each test, calls and assertions."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase
 
     class Provider(TestCase):
-        """What a topic is mixed into."""
+        """The base class that a topic expects."""
 
         not_for_this_provider: Mapping[str, str]
         """Tests that this provider cannot run, each with the reason."""
 
         async def make_operations(self) -> IOperations:
-            """Operations over an empty store; what they need is torn down by `addCleanup`."""
+            """Make operations over an empty store; resources are released by `addCleanup`."""
 
 else:
     Provider = object
@@ -54,7 +54,7 @@ class ContractCase(Provider):
     operations: IOperations
 
     async def setUp(self) -> None:  # type: ignore[override]
-        """Skip what this provider cannot run, else start from an empty store; trial awaits it."""
+        """Skip tests this provider cannot run; make the operations. Trial awaits the coroutine."""
         reason = self.not_for_this_provider.get(self._testMethodName)
         if reason is not None:
             raise SkipTest(reason)
@@ -62,10 +62,10 @@ class ContractCase(Provider):
         await self.prepare()
 
     async def prepare(self) -> None:
-        """Write what the tests of a topic start from."""
+        """Write the initial data of a topic."""
 
     async def create(self, request: CreateCollection | None = None, name: str = NAME) -> None:
-        """Create a collection: of 4 dimensions under Dot where nothing else is asked for."""
+        """Create a collection, by default of 4 dimensions with the dot product."""
         await self.operations.create_collection(name, request or unnamed())
 
     async def put(self, *points: Point) -> UpdateResult:
@@ -73,7 +73,7 @@ class ContractCase(Provider):
         return await self.update(upsert(*points))
 
     async def update(self, update: Update) -> UpdateResult:
-        """Carry out an update and wait for it."""
+        """Apply an update and wait for it."""
         return await self.operations.update(NAME, update, wait=True)
 
     async def retrieve(
@@ -92,22 +92,22 @@ class ContractCase(Provider):
         return await self.operations.read(NAME, Scroll(**request))
 
     async def count(self, filter: Filter | None = None, name: str = NAME) -> int:
-        """How many points pass the filter."""
+        """The number of points that pass the filter."""
         return await self.operations.read(name, Count(filter))
 
     async def query(self, **request: Any) -> Sequence[ScoredPoint]:
-        """The answer to one query; the arguments are those of Query."""
+        """The result of one query; the arguments are those of Query."""
         return await self.operations.read(NAME, Query(**request))
 
     async def ids_where(self, filter: Filter) -> list[PointId]:
-        """The ids of all points that pass the filter, by scrolling; counting has to agree."""
+        """The ids of all points that pass the filter, by scrolling; the count must agree."""
         page = await self.scroll(filter=filter, limit=1000)
         ids = ids_of(page.records)
         self.assertEqual(await self.count(filter), len(ids))
         return ids
 
     async def refused(self, kind: type[E], call: Awaitable[object], message: str = "") -> E:
-        """The error, of exactly this kind, that the call ends in; `message` is its whole text."""
+        """Assert that the call fails with exactly this class and message; returns the error."""
         try:
             answer = await call
         except DomainError as error:
@@ -119,7 +119,7 @@ class ContractCase(Provider):
         raise self.failureException(f"{kind.__name__} was expected, but this came: {answer!r}")
 
     def assert_payload(self, point: Record | ScoredPoint, expected: Mapping[str, Any]) -> None:
-        """The payload equals `expected`, down to the types of its numbers."""
+        """Assert that the payload equals `expected`, types of numbers included."""
         self.assertIsNotNone(point.payload, "there is no payload")
         payload = orjson.loads(point.payload or b"null")
         self.assertEqual(_typed(payload), _typed(expected))
@@ -127,7 +127,7 @@ class ContractCase(Provider):
     def assert_vectors(
         self, point: Record | ScoredPoint, expected: Mapping[str, Sequence[float]]
     ) -> None:
-        """The point has exactly these vectors, each equal in float32."""
+        """Assert that the point has exactly these vectors, each equal in float32."""
         vectors = point.vectors
         assert vectors is not None, "there are no vectors"
         self.assertEqual(sorted(vectors), sorted(expected))
@@ -137,7 +137,7 @@ class ContractCase(Provider):
     def assert_scores(
         self, points: Iterable[ScoredPoint], expected: Sequence[float], exact: bool = True
     ) -> None:
-        """The scores are these: the same float32, or within 1e-5 of them."""
+        """Assert the scores: equal as float32, or within 1e-5."""
         scores = np.array([point.score for point in points], dtype=np.float32)
         wanted = np.array(expected, dtype=np.float32)
         if exact:
@@ -152,7 +152,7 @@ def ids_of(points: Iterable[Record | ScoredPoint]) -> list[PointId]:
 
 
 def _typed(value: Any) -> Any:
-    """`value` with the type of each scalar beside it: 1, 1.0 and True are equal in Python."""
+    """`value` with each scalar paired with its type: 1, 1.0 and True are equal in Python."""
     if isinstance(value, Mapping):
         return {key: _typed(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

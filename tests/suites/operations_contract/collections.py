@@ -1,4 +1,4 @@
-"""Collections come and go: create, list, describe, exists, delete."""
+"""Collections: create, list, describe, exists, delete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNUSUAL_NAMES = (
 
 
 class CollectionsContract(ContractCase):
-    """What can be said about a collection without looking at its points."""
+    """Calls on collections that do not depend on points."""
 
     async def test_create_answers_true_and_the_collection_is_listed(self) -> None:
         self.assertIs(await self.operations.create_collection("b", unnamed()), True)

@@ -115,16 +115,16 @@ _FULL = CreateCollection(
 
 
 class ConfigurationContract(ContractCase):
-    """What a collection is told to be, and what it says it is."""
+    """The configuration requested, and the one echoed."""
 
     async def config(self, request: CreateCollection | None = None) -> CollectionConfig:
-        """The configuration as echoed, of a collection made by `request` if there is one."""
+        """The echoed configuration; first creates the collection by `request`, if given."""
         if request is not None:
             await self.create(request)
         return (await self.operations.read(NAME, CollectionInfoRequest())).config
 
     async def change(self, **parts: object) -> CollectionConfig:
-        """Update the collection; its configuration after."""
+        """Update the collection; returns its configuration afterwards."""
         request = UpdateCollection(**parts)  # type: ignore[arg-type]
         self.assertIs(await self.operations.update_collection(NAME, request), True)
         return await self.config()

@@ -15,7 +15,7 @@ _V = PayloadPath.parse("v")
 
 
 class FacetsContract(ContractCase):
-    """Values by count, then in their own order."""
+    """Values ordered by count, then by value."""
 
     async def prepare(self) -> None:
         """Start with an empty collection."""

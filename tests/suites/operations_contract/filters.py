@@ -1,4 +1,4 @@
-"""Filters: which of a few telling points pass each kind of condition."""
+"""Filters: which of a few sample points pass each kind of condition."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _PAYLOADS: dict[PointId, dict[str, Any]] = {
 
 
 class FiltersContract(ContractCase):
-    """Each condition on its own and in company."""
+    """Each condition, alone and combined."""
 
     async def prepare(self) -> None:
-        """Start with the telling points."""
+        """Start with the sample points."""
         await self.create()
         await self.put(*(Point(i, [1, 2, 3, 4], p) for i, p in _PAYLOADS.items()))
 
     async def passes(self, filter: Filter, *expected: PointId) -> None:
-        """Exactly these points pass, and all others pass the negation."""
+        """Assert that exactly these points pass, and all others pass the negation."""
         self.assertEqual(await self.ids_where(filter), list(expected))
         others = [i for i in _PAYLOADS if i not in expected]
         self.assertEqual(await self.ids_where(must_not(filter)), others)

@@ -1,4 +1,4 @@
-"""What a payload index changes about the field it is on, and what it does not."""
+"""The effects of a payload index on reads of its field."""
 
 from __future__ import annotations
 

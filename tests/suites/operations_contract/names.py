@@ -1,4 +1,4 @@
-"""What new collections, aliases and vectors cannot be called."""
+"""Names that new collections, aliases and vectors cannot have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REFUSED = (
     "a\u2066b",
     "a\u00adb",
 )
-"""Names with what is not seen, or that a path takes for another folder."""
+"""Names with invisible characters, and names that a path resolves to another folder."""
 
 _TAKEN = (
     "...",
@@ -38,7 +38,7 @@ _TAKEN = (
 
 
 class NamesContract(ContractCase):
-    """Names that are confusing are refused where something gets them, and only there."""
+    """Confusing names are refused when something is named, and only then."""
 
     async def test_new_collections(self) -> None:
         for name in _REFUSED:

@@ -1,4 +1,4 @@
-"""What goes on behind a collection, as its clients see it."""
+"""The optimizer of a collection, as clients see it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 _SIZE = 256
-"""Of this size a vector takes a kilobyte, in which thresholds are."""
+"""A vector of this size takes one kilobyte, the unit of thresholds."""
 
 _POINTS = 100
 _PATIENCE = 50.0
@@ -44,14 +44,14 @@ class OptimizationsContract(ContractCase):
         await self.update(Upsert(list(range(_POINTS)), columns, [b"{}"] * _POINTS))
 
     async def until(self, holds: Callable[[CollectionInfo], bool]) -> CollectionInfo:
-        """The description of the collection once this holds for it."""
+        """Wait until the description of the collection satisfies `holds`; returns it."""
         end = monotonic() + _PATIENCE
         while not holds(info := await self.operations.read(NAME, CollectionInfoRequest())):
             self.assertLess(monotonic(), end, info)
         return info
 
     async def until_indexed(self) -> CollectionInfo:
-        """The description once there are graphs, and nothing is left to do."""
+        """Wait until there are graphs and the optimizer is idle; returns the description."""
         return await self.until(
             lambda info: info.status is CollectionStatus.GREEN and bool(info.indexed_vectors_count)
         )
@@ -62,7 +62,7 @@ class OptimizationsContract(ContractCase):
         await self.operations.update_collection(NAME, UpdateCollection(optimizers_config=settings))
 
     async def told(self) -> Optimizations:
-        """What is told of the collection."""
+        """The optimizations that the collection reports."""
         return await self.operations.read(NAME, OptimizationsRequest())
 
     async def test_vectors_get_a_graph(self) -> None:

@@ -132,7 +132,7 @@ class NearestContract(ContractCase):
 
 
 class QueriesContract(ContractCase):
-    """What else a query says: how many, from where, how near, of which points, with what."""
+    """The other parameters of a query: limit, offset, score threshold, filter, selection."""
 
     async def prepare(self) -> None:
         """Start with six points under the dot product."""
@@ -293,7 +293,7 @@ class QueriesContract(ContractCase):
 
 
 class RefusedQueriesContract(ContractCase):
-    """Queries that cannot be answered."""
+    """Queries that are refused."""
 
     async def prepare(self) -> None:
         """Start with a collection of two named vectors."""
@@ -301,7 +301,7 @@ class RefusedQueriesContract(ContractCase):
         await self.put(Point(1, {"image": [1, 2, 3]}), Point(2, {"text": [1, 2]}))
 
     async def refuse(self, kind: Any, message: str, **request: Any) -> None:
-        """The query is refused, alone and in a batch."""
+        """Assert that the query is refused, alone and in a batch."""
         query = Query(**request)
         await self.refused(kind, self.operations.read(NAME, query), message)
         good = Query(nearest([1, 2]), using="text")

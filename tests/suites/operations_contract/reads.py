@@ -1,4 +1,4 @@
-"""Reads by id and in the order of ids: retrieve, count, scroll, and what they return of a point."""
+"""Reads by id and in the order of ids: retrieve, count, scroll, and their selections."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class RetrieveContract(ContractCase):
                 self.assert_vectors(record, vectors)
 
     async def select(self, selection: Selection) -> Any:
-        """What the selection leaves of the nested payload."""
+        """The nested payload as the selection reduces it."""
         await self.create()
         await self.put(Point(1, [1, 2, 3, 4], _NESTED), Point(2))
         record = await self.only(1, selection)
@@ -150,7 +150,7 @@ class ScrollContract(ContractCase):
     ids: list[PointId]
 
     async def prepare(self) -> None:
-        """Start with integers that would sort otherwise as text, and UUIDs."""
+        """Start with integers whose order as text differs, and UUIDs."""
         await self.create()
         self.ids = [1, 2, 9, 10, 100, 2**32, 2**64 - 1, *_UUIDS]
         mixed = [*self.ids[1::2], *reversed(self.ids[::2])]

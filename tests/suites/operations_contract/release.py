@@ -1,4 +1,4 @@
-"""What is held of collections that are gone: nothing, as soon as they are, without a collector."""
+"""Deleted collections are freed at once, without the garbage collector."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SHORT = Query(nearest([1.0]), limit=5)
 
 
 def held_files() -> list[str]:
-    """The files of collections that are removed, and that this process has open or mapped."""
+    """Removed files of collections that this process still has open or mapped."""
     found = [
         line.split(maxsplit=5)[-1] for line in Path("/proc/self/maps").read_text().splitlines()
     ]
@@ -58,7 +58,7 @@ def held_files() -> list[str]:
 
 
 class ReleaseCase(ContractCase):
-    """A collection with graphs, codes and columns, and the garbage collector off."""
+    """A collection with graphs, codes and columns; the garbage collector is disabled."""
 
     async def prepare(self) -> None:
         gc.collect()
@@ -84,7 +84,7 @@ class ReleaseCase(ContractCase):
             self.assertLess(monotonic(), end, info)
 
     async def fails(self, call: Awaitable[object]) -> None:
-        """Wait for a call that is refused. In place of assertFails, which keeps the error."""
+        """Assert that a call is refused. Unlike assertFails it does not keep the error."""
         try:
             await call
         except DomainError:
@@ -92,7 +92,7 @@ class ReleaseCase(ContractCase):
         self.fail("it was not refused")
 
     async def assert_nothing_is_held(self) -> None:
-        """Delete the collection, of which nothing is held then."""
+        """Delete the collection; assert that none of its files is open or mapped."""
         self.assertTrue(await self.operations.delete_collection(NAME))
         self.assertEqual(held_files(), [])
 

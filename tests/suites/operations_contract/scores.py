@@ -1,4 +1,4 @@
-"""Scores: which a threshold lets pass, those of points in no order, those beyond float32."""
+"""Scores: thresholds, scores of unranked points, scores beyond float32."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _SCORES = {
     Distance.EUCLID: [0.0, float(np.sqrt(np.float32(2))), 2.0, float(np.sqrt(np.float32(2))), 1.0],
     Distance.MANHATTAN: [0.0, 2.0, 2.0, 2.0, 1.0],
 }
-"""What each of the points scores, by its number."""
+"""The score of each point, by its number."""
 
 
 class ThresholdsContract(ContractCase):
-    """A point passes a threshold when its score is better, and not when it is as good."""
+    """A point passes a threshold if its score is strictly better."""
 
     async def every_answer(self, query: Query) -> list[Sequence[ScoredPoint]]:
-        """The answer alone, and in batches small and large."""
+        """The result of the query alone, and in small and large batches."""
         answers = [await self.operations.read(NAME, query)]
         for count in (2, 20):
             answers += await self.operations.read(NAME, QueryBatch([query] * count))
         return answers
 
     async def passing(self, distance: Distance, threshold: float, **more: Any) -> None:
-        """Those points pass whose scores are better than the threshold."""
+        """Assert that exactly the points whose scores are better than the threshold pass."""
         scores = _SCORES[distance]
         better = np.greater if distance.larger_is_nearer else np.less
         expected = {
@@ -105,7 +105,7 @@ class ThresholdsContract(ContractCase):
 
 
 class UnrankedContract(ContractCase):
-    """Points that are in no order but that of their ids score one."""
+    """Points that are ordered only by id score one."""
 
     async def test_all_score_one(self) -> None:
         for distance in Distance:
@@ -123,10 +123,10 @@ class UnrankedContract(ContractCase):
 
 
 class OverflowContract(ContractCase):
-    """Scores beyond float32: the largest there is, in the order of what they are."""
+    """Scores beyond float32 saturate at its largest value, ordered as in double precision."""
 
     async def scored(self, params: VectorParams, rows: Rows, query: list[float]) -> list[PointId]:
-        """The ids of all `rows` in order, the same whatever way they are asked for.
+        """The ids of all `rows` in order; asserts that every kind of query returns the same.
 
         Every score is a number, and the order is that of scores in double precision.
         """

@@ -1,4 +1,4 @@
-"""Streams: what they bring is what the calls answer, and what they write is what calls read."""
+"""Streams: they read and write the same points as the unary calls."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 
 class StreamsCase(ContractCase):
-    """What the topics of streams share. Their providers are of IStreamOperations."""
+    """Base of the topics of streams, for providers of IStreamOperations."""
 
     @property
     def streaming(self) -> IStreamOperations:
-        """The operations, which stream."""
+        """The operations as IStreamOperations."""
         return IStreamOperations(self.operations)
 
     async def read(self, stream: OutgoingStream[Any]) -> list[Any]:
@@ -46,7 +46,7 @@ class StreamsCase(ContractCase):
         return points
 
     async def written_until(self, error: type[DomainError], stream: IncomingStream) -> int:
-        """How many points a stream has written that ends with an error of this kind."""
+        """Assert that a stream fails with this class; returns the number of points written."""
         await self.refused(error, stream.finish())
         return stream.points_written
 
@@ -55,7 +55,7 @@ class StreamsCase(ContractCase):
         found: Sequence[Record | ScoredPoint],
         expected: Sequence[Record | ScoredPoint],
     ) -> None:
-        """The points are equal, vectors included."""
+        """Assert that the points are equal, vectors included."""
         self.assertEqual([_plain(point) for point in found], [_plain(point) for point in expected])
 
 
@@ -168,7 +168,7 @@ class OutgoingStreamsContract(StreamsCase):
         await self.refused(BadInput, self._opened(opening))
 
     async def _opened(self, opening: Any) -> object:
-        """The first batch: over a wire an error may come only with it."""
+        """The first batch: over a wire, errors may be raised only then."""
         stream = await opening
         return await stream.take()
 
@@ -263,7 +263,7 @@ class IncomingStreamsContract(StreamsCase):
 
 
 def _plain(point: Any) -> Any:
-    """The point with its vectors as lists, which can be compared."""
+    """The point with its vectors as lists, so that == works."""
     vectors = point.vectors
     return point._replace(
         vectors=None if vectors is None else {name: vectors[name].tolist() for name in vectors}

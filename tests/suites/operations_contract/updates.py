@@ -1,4 +1,4 @@
-"""Writes: upserts and deletions, what they answer, and what a refused one leaves behind."""
+"""Writes: upserts and deletions, their results, and the state after refused ones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ODD_PAYLOAD = {
 
 
 class UpsertsContract(ContractCase):
-    """Points are written as a whole, all of a request or none of it."""
+    """Upserts replace whole points and are atomic per request."""
 
     async def test_operation_ids_count_from_zero(self) -> None:
         await self.create()
@@ -265,7 +265,7 @@ class UpsertsContract(ContractCase):
 
 
 class RefusedUpsertsContract(ContractCase):
-    """A refused upsert leaves everything as it was."""
+    """A refused upsert changes nothing."""
 
     async def prepare(self) -> None:
         """Start with one point."""
@@ -277,7 +277,7 @@ class RefusedUpsertsContract(ContractCase):
             await self.put(Point(1, [1, 2, 3, 4], {"old": True}))
 
     async def refuse(self, message: str, *points: Point) -> None:
-        """Whether it waits or not, the upsert is refused with this text and writes nothing."""
+        """Assert that the upsert, waiting or not, is refused with this text and writes nothing."""
         for wait in (True, False):
             call = self.operations.update(NAME, upsert(*points), wait=wait)
             await self.refused(BadInput, call, message)

@@ -1,4 +1,4 @@
-"""A lone unnamed vector can be declared in two forms, which differ in what is told of it only."""
+"""The two ways to declare one unnamed vector, which differ only in the echoed parameters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class VectorFormsContract(ContractCase):
     """Declared alone, or under the name "" in a map."""
 
     async def params(self) -> CollectionParams:
-        """The parameters that are told."""
+        """The echoed parameters."""
         return (await self.operations.read(NAME, CollectionInfoRequest())).config.params
 
     async def test_the_form_is_told_as_it_was_given(self) -> None:

@@ -37,7 +37,7 @@ class VectorNamesContract(ContractCase):
         self.assertIs(result.status, UpdateStatus.COMPLETED)
 
     async def params(self) -> CollectionParams:
-        """The parameters that are told."""
+        """The echoed parameters."""
         return (await self.operations.read(NAME, CollectionInfoRequest())).config.params
 
     async def names_of(self, point_id: int) -> set[str]:
