@@ -28,8 +28,8 @@ def decode_batch(data: bytes) -> CommandBatch:
     message = parsed(pb.CommandBatch, data)
     check_version(message.version)
     commands = list(map(read_command, message.commands))
-    origin = _read_origin(message.origin) if message.HasField("origin") else None
-    return CommandBatch(commands, origin, message.uid if message.HasField("uid") else None)
+    uid = message.uid if message.HasField("uid") else None
+    return CommandBatch(commands, _read_origin(message), uid)
 
 
 def encode_change(change: CatalogChange) -> bytes:
@@ -48,16 +48,17 @@ def decode_change(data: bytes) -> CatalogChange:
     check_version(message.version)
     if not message.HasField("command"):
         raise missing(message, "command")
-    origin = _read_origin(message.origin) if message.HasField("origin") else None
-    return CatalogChange(read_catalog(message.command), origin)
+    return CatalogChange(read_catalog(message.command), _read_origin(message))
 
 
 def _write_origin(origin: Origin | None) -> pb.Origin | None:
     return None if origin is None else pb.Origin(source=origin.source, counter=origin.counter)
 
 
-def _read_origin(message: pb.Origin) -> Origin:
+def _read_origin(message: pb.CommandBatch | pb.CatalogChange) -> Origin | None:
+    if not message.HasField("origin"):
+        return None
     try:
-        return Origin(message.source, message.counter)
+        return Origin(message.origin.source, message.origin.counter)
     except ValueError as error:
         raise UndecodableCommand(str(error)) from error

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from attrs import frozen
-from numpy.typing import NDArray
 
 from ..model.collection import CollectionConfig, CreateCollection, new_config
 from ..model.collection_params import Distance, VectorParams
 from ..model.commands import CommandBatch
+from ..model.device import Ids
 from ..model.updates import Upsert
 from ..model.vectors import UNNAMED, VectorColumn
 from .acceleration import Matrix, VectorView, view_of
@@ -26,9 +26,7 @@ from .storage.keys import decode_id, encode_ids
 from .storage.latch import LatchClosed
 from .storage.row_values import heads_of
 
-__all__ = ["Ids", "LatchClosed", "PlainSnapshot", "PlainVectorStore"]
-
-Ids = NDArray[np.uint64]
+__all__ = ["LatchClosed", "PlainSnapshot", "PlainVectorStore"]
 
 _NO_PAYLOAD = b"{}"
 

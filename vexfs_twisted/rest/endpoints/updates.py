@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...model.commands import VectorNameCommand
 from ...model.updates import Update
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import PLAIN, Shape
@@ -39,16 +40,24 @@ _UPDATES: tuple[tuple[str, str, Callable[[Any], Update], Shape], ...] = (
 routes = Routes()
 
 
-def _update(read: Callable[[Any], Update]) -> Handler:
-    """The handler of one kind of update; `read` decodes it from the parsed body."""
+def applying(make: Callable[[RequestContext], Awaitable[Update | VectorNameCommand]]) -> Handler:
+    """The handler that applies the update which `make` reads from a request.
+
+    The parameters of the query string are validated before the body is read.
+    """
 
     async def update(call: RequestContext) -> object:
         how = call.update_parameters
-        found = await call.read(read)
-        result = await call.operations.update(call.collection, found, how.wait, how.timeout)
+        command = await make(call)
+        result = await call.operations.update(call.collection, command, how.wait, how.timeout)
         return update_result_to_json(result)
 
     return update
+
+
+def _update(read: Callable[[Any], Update]) -> Handler:
+    """The handler of one kind of update; `read` decodes it from the parsed body."""
+    return applying(lambda call: call.read(read))
 
 
 for _method, _path, _read, _shape in _UPDATES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ...model.collection_params import (
-    MultiVectorConfig,
     SparseIndexParams,
     SparseVectorParams,
     VectorParams,
@@ -12,9 +11,9 @@ from ...model.commands import CreateVectorName, DeleteVectorName
 from ...model.errors import MalformedMessage
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
-from .enums import COMPARATORS, DISTANCES, MODIFIERS
+from .enums import DISTANCES, MODIFIERS
 from .fields import known, read_enum
-from .vector_params import read_datatype
+from .vector_params import read_datatype, read_multivector
 
 
 def read_create_vector_name(message: pb.CreateVectorNameRequest) -> CreateVectorName:
@@ -41,15 +40,10 @@ def read_delete_vector_name(message: pb.DeleteVectorNameRequest) -> DeleteVector
 
 
 def _read_dense(message: pb.DenseVectorCreationConfig) -> VectorParams:
-    multi = None
-    if message.HasField("multivector_config"):
-        comparator = known(message.multivector_config.comparator, "comparator", COMPARATORS)
-        multi = MultiVectorConfig(comparator)
-    distance = known(message.distance, "distance", DISTANCES)
     return VectorParams(
         size=message.size,
-        distance=distance,
-        multivector_config=multi,
+        distance=known(message.distance, "distance", DISTANCES),
+        multivector_config=read_multivector(message),
         datatype=read_datatype(message),
     )
 

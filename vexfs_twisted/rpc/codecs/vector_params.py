@@ -55,12 +55,21 @@ def _read_vector(message: pb.VectorParams) -> VectorParams:
     parts = _read_placement(message)
     if message.HasField("quantization_config"):
         parts["quantization_config"] = read_quantization(message.quantization_config)
-    if message.HasField("multivector_config"):
-        comparator = known(message.multivector_config.comparator, "comparator", COMPARATORS)
-        parts["multivector_config"] = MultiVectorConfig(comparator)
+    parts["multivector_config"] = read_multivector(message)
     parts["datatype"] = read_datatype(message)
     distance = known(message.distance, "distance", DISTANCES)
     return VectorParams(size=message.size, distance=distance, **parts)
+
+
+def read_multivector(
+    message: pb.VectorParams | points_pb2.DenseVectorCreationConfig,
+) -> MultiVectorConfig | None:
+    """The configuration of multivectors; None for dense vectors."""
+    if not message.HasField("multivector_config"):
+        return None
+    return MultiVectorConfig(
+        known(message.multivector_config.comparator, "comparator", COMPARATORS)
+    )
 
 
 def read_datatype(
