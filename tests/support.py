@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,26 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Run this Python with `arguments` and wait; what it wrote is text."""
     return run_command([sys.executable, *arguments], cwd=cwd, seconds=seconds)
+
+
+def run_or_kill(command: Sequence[str], lines: int | None = None, delay: float = 0.0) -> int | None:
+    """Run a command that writes `done` at its end; its exit status, or None if it was killed.
+
+    It is killed `delay` seconds after it has written so many lines; None: never.
+    """
+    with subprocess.Popen(
+        command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for written, line in enumerate(process.stdout, 1):
+            if line == "done\n":
+                return process.wait()
+            if written == lines:
+                time.sleep(delay)
+                process.kill()
+    if lines is None:
+        raise AssertionError(f"the command ended early with status {process.returncode}")
+    return None
 
 
 def run_command(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +15,7 @@ import orjson
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.command_histories import PATHS, contents
-from tests.server_process import clean_environment
-from tests.support import ROOT
+from tests.support import run_or_kill
 from vexfs_twisted.commandcodec.codec import decode, encode
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
@@ -131,17 +128,8 @@ class ReplicaKillTests(SynchronousTestCase):
             str(self.home / "replica"),
             str(self.home / "log"),
         ]
-        with subprocess.Popen(
-            command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            for told, line in enumerate(process.stdout, 1):
-                if line == "done\n":
-                    process.wait()
-                    self.assertEqual(process.returncode, 0)
-                    return True
-                if is_killed and told == groups:
-                    time.sleep(delay)
-                    process.kill()
-        self.assertTrue(is_killed)
-        return False
+        status = run_or_kill(command, groups if is_killed else None, delay)
+        if status is None:
+            return False
+        self.assertEqual(status, 0)
+        return True

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.command_histories import FIRST, REQUEST, contents
 from tests.engine_support import upsert
-from tests.server_process import clean_environment
-from tests.support import ROOT
+from tests.support import run_or_kill
 from vexfs_twisted.commandcodec.batches import (
     decode_batch,
     decode_change,
@@ -221,17 +218,8 @@ class KillTests(SynchronousTestCase):
     def run_replica(self, name: str, until: int | None = None, delay: float = 0.0) -> bool:
         """Let a server replay so many entries and a moment more; whether it came to the end."""
         command = [sys.executable, "-c", REPLICA, str(self.home / name), str(self.home / "log")]
-        with subprocess.Popen(
-            command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            for told, line in enumerate(process.stdout, 1):
-                if line == "done\n":
-                    process.wait()
-                    self.assertEqual(process.returncode, 0)
-                    return True
-                if told == until:
-                    time.sleep(delay)
-                    process.kill()
-        self.assertIsNotNone(until)
-        return False
+        status = run_or_kill(command, until, delay)
+        if status is None:
+            return False
+        self.assertEqual(status, 0)
+        return True
