@@ -32,7 +32,8 @@ from vexfs_twisted.interfaces import IVectorFile
 from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.device import DeviceMetric
-from vexfs_twisted.model.queries import NearestToVector, Query, QueryBatch
+from vexfs_twisted.model.queries import Query, QueryBatch
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.storage.mirror.mirror import Mirror
@@ -113,7 +114,7 @@ def upsert(collection: Collection, first: int, batch: NDArray[np.float32]) -> No
 
 def query(collection: Collection, vector: NDArray[np.float32]) -> None:
     """Search the engine."""
-    (points,) = collection.read(QueryBatch([Query(NearestToVector(vector), limit=LIMIT)]))
+    (points,) = collection.read(QueryBatch([Query(VectorExample(vector), limit=LIMIT)]))
     assert len(points) == LIMIT
 
 

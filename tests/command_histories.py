@@ -29,15 +29,9 @@ from vexfs_twisted.model.filters import Condition, Filter, HasId, HasVector, Mat
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    Count,
-    NearestToVector,
-    Query,
-    QueryBatch,
-    Record,
-    Scroll,
-    SearchParams,
-)
+from vexfs_twisted.model.queries import Count, Query, QueryBatch, Record, Scroll
+from vexfs_twisted.model.query_forms import VectorExample
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePayload,
@@ -199,5 +193,5 @@ def contents(collection: Collection) -> dict[str, Any]:
 
 
 def _nearest(size: int, name: str, params: SearchParams) -> Query:
-    aim = NearestToVector(np.ones(size, dtype=np.float32))
+    aim = VectorExample(np.ones(size, dtype=np.float32))
     return Query(aim, using=name, limit=50, params=params)

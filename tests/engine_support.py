@@ -22,14 +22,8 @@ from vexfs_twisted.model.commands import Command
 from vexfs_twisted.model.filters import FieldCondition, Match, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    ALL_PAYLOAD,
-    NearestToVector,
-    Query,
-    Record,
-    ScoredPoint,
-    Selection,
-)
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Query, Record, ScoredPoint, Selection
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -84,7 +78,7 @@ def field(path: str, predicate: Match | Range) -> FieldCondition:
 
 def to_vector(vector: Sequence[float] | Floats, **options: Any) -> Query:
     """A query for the points nearest to a vector."""
-    return Query(NearestToVector(np.array(vector, dtype=np.float32)), **options)
+    return Query(VectorExample(np.array(vector, dtype=np.float32)), **options)
 
 
 def write(collection: Collection, *commands: Command) -> list[int]:

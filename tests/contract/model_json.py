@@ -41,9 +41,6 @@ from vexfs_twisted.model.payload_index import FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
-    NearestToPoint,
-    NearestToVector,
-    OrderBy,
     PayloadMode,
     Query,
     Record,
@@ -51,6 +48,7 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
 )
+from vexfs_twisted.model.query_forms import OrderBy, PointExample, VectorExample
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
 
 Json = dict[str, Any]
@@ -158,10 +156,10 @@ def count(request: Count) -> Json:
 def query(request: Query) -> Json:
     body = {"limit": request.limit, "offset": request.offset, **selection(request.selection)}
     target: Any = None
-    if isinstance(request.target, NearestToVector):
-        target = dense(request.target.vector).tolist()
-    elif isinstance(request.target, NearestToPoint):
-        target = request.target.id
+    if isinstance(request.form, VectorExample):
+        target = dense(request.form.vector).tolist()
+    elif isinstance(request.form, PointExample):
+        target = request.form.id
     return _with(
         body,
         query=target,

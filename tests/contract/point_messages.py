@@ -15,9 +15,6 @@ from vexfs_twisted.model.queries import (
     Count,
     Facet,
     FacetHit,
-    NearestToPoint,
-    NearestToVector,
-    OrderBy,
     PayloadMode,
     Query,
     Record,
@@ -25,6 +22,7 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
 )
+from vexfs_twisted.model.query_forms import OrderBy, PointExample, VectorExample
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus
 from vexfs_twisted.rpc.generated import points_pb2
 
@@ -104,10 +102,10 @@ def query(name: str, request: Query, parts: Mapping[str, Any]) -> Any:
     message = points_pb2.QueryPoints(
         collection_name=name, limit=request.limit, offset=request.offset, **parts
     )
-    if isinstance(request.target, NearestToVector):
-        message.query.nearest.dense.data.extend(dense(request.target.vector).tolist())
-    elif isinstance(request.target, NearestToPoint):
-        message.query.nearest.id.CopyFrom(point_id(request.target.id))
+    if isinstance(request.form, VectorExample):
+        message.query.nearest.dense.data.extend(dense(request.form.vector).tolist())
+    elif isinstance(request.form, PointExample):
+        message.query.nearest.id.CopyFrom(point_id(request.form.id))
     if request.using:
         message.using = request.using
     if request.score_threshold is not None:

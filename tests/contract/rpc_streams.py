@@ -19,14 +19,8 @@ from tests.contract.client_parts import deferred, error_from
 from tests.contract.rpc_client import ERRORS, RpcClient, RpcOperations
 from tests.suites.values import dense
 from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, OutgoingStream
-from vexfs_twisted.model.queries import (
-    NearestToVector,
-    PointsRequest,
-    Query,
-    Retrieve,
-    Scroll,
-    Selection,
-)
+from vexfs_twisted.model.queries import PointsRequest, Query, Retrieve, Scroll, Selection
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement, Batch, P
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.descriptor_pool import POOL
@@ -71,8 +65,8 @@ class RpcStreamOperations(RpcOperations):
         )
 
     def _queried(self, name: str, query: Query) -> Deferred[Any]:
-        assert isinstance(query.target, NearestToVector)
-        message = flat_pb2.SearchPointsRequest(vector=dense(query.target.vector).tolist())
+        assert isinstance(query.form, VectorExample)
+        message = flat_pb2.SearchPointsRequest(vector=dense(query.form.vector).tolist())
         _copy(point_messages.query(name, query, {}), message, ("query", "using"))
         if query.using:
             message.vector_name = query.using

@@ -30,7 +30,8 @@ from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValu
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Scroll, SearchParams
+from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Scroll
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
 from vexfs_twisted.model.vectors import VectorColumn
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from tests.engine_support import Floats, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase
-from vexfs_twisted.model.queries import QueryBatch, SearchParams
+from vexfs_twisted.model.queries import QueryBatch
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.storage.mirror.settings import MirrorSettings
 

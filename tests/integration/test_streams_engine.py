@@ -17,7 +17,8 @@ from vexfs_twisted.engine.storage import tables
 from vexfs_twisted.interfaces import OutgoingStream
 from vexfs_twisted.lifecycle import SequentialService
 from vexfs_twisted.model.errors import Interrupted, TimedOut, TooMany, Unavailable
-from vexfs_twisted.model.queries import Count, NearestToVector, Query, Record, Scroll
+from vexfs_twisted.model.queries import Count, Query, Record, Scroll
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.streams import UNLIMITED
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -120,7 +121,7 @@ class Reading(StreamsCase):
 
     async def test_a_large_search_is_ranked_once(self) -> None:
         await self.write(points(0, 30_000))
-        query = Query(NearestToVector(np.ones(4, dtype=np.float32)), limit=20_000)
+        query = Query(VectorExample(np.ones(4, dtype=np.float32)), limit=20_000)
         stream = await self.operations.stream(NAME, query)
         found = 0
         while (batch := await stream.take()) is not None:

@@ -30,7 +30,8 @@ from vexfs_twisted.model.errors import StorageFull
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, QueryBatch, Scroll, SearchParams
+from vexfs_twisted.model.queries import Count, QueryBatch, Scroll
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import VectorColumn
 

@@ -51,15 +51,8 @@ from vexfs_twisted.model.payload_index import (
     FieldType,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    Count,
-    NearestToPoint,
-    Query,
-    QueryBatch,
-    Retrieve,
-    Scroll,
-    Selection,
-)
+from vexfs_twisted.model.queries import Count, Query, QueryBatch, Retrieve, Scroll, Selection
+from vexfs_twisted.model.query_forms import PointExample
 from vexfs_twisted.model.updates import (
     ClearPayload,
     DeletePayload,
@@ -388,7 +381,7 @@ class CollectionMachine(RuleBasedStateMachine):
     def query_by_id(self, data: st.DataObject, limit: int) -> None:
         point_id = data.draw(st.sampled_from(sorted(self.model, key=sort_key)))
         _, vector = self.model[point_id]
-        query = Query(NearestToPoint(point_id), limit=limit)
+        query = Query(PointExample(point_id), limit=limit)
         if vector is None:
             try:
                 self.collection.read(QueryBatch([query]))

@@ -24,13 +24,8 @@ from vexfs_twisted.model.filters import (
 )
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    ALL_PAYLOAD,
-    NearestToVector,
-    PayloadMode,
-    PayloadSelector,
-    Selection,
-)
+from vexfs_twisted.model.queries import ALL_PAYLOAD, PayloadMode, PayloadSelector, Selection
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import DeletePoints, Upsert
 from vexfs_twisted.model.vector_kinds import DenseVector, DenseVectors, Vector
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -121,9 +116,9 @@ def unnamed(size: int = 4, distance: Distance = Distance.DOT, **more: Any) -> Cr
     return CreateCollection({UNNAMED: VectorParams(distance, size)}, **more)
 
 
-def nearest(numbers: Numbers) -> NearestToVector:
+def nearest(numbers: Numbers) -> VectorExample:
     """The target of the points nearest to the vector."""
-    return NearestToVector(vector(numbers))
+    return VectorExample(vector(numbers))
 
 
 def include(*paths: str) -> Selection:

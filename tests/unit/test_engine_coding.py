@@ -34,7 +34,8 @@ from vexfs_twisted.model.collection_params import (
     VectorParamsDiff,
 )
 from vexfs_twisted.model.filters import Filter, HasId
-from vexfs_twisted.model.queries import Quantization, QueryBatch, SearchParams
+from vexfs_twisted.model.queries import QueryBatch
+from vexfs_twisted.model.search_params import Quantization, SearchParams
 from vexfs_twisted.model.vectors import UNNAMED
 
 SIZE = 64

@@ -39,15 +39,13 @@ from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
     ALL_PAYLOAD,
     Count,
-    Direction,
-    NearestToPoint,
-    OrderBy,
     Query,
     QueryBatch,
     Retrieve,
     Scroll,
     Selection,
 )
+from vexfs_twisted.model.query_forms import Direction, OrderBy, PointExample
 from vexfs_twisted.model.streams import UNLIMITED
 from vexfs_twisted.model.updates import DeletePoints
 
@@ -134,7 +132,7 @@ class WholeReads(CursorCase):
             to_vector([1, 0, 0, 0], limit=1000, selection=EVERYTHING),
             to_vector([0, 1, 0, 1], limit=30, offset=20, selection=Selection(ALL_PAYLOAD)),
             to_vector([0, 1, 0, 1], limit=UNLIMITED, filter=filtered, score_threshold=0.5),
-            Query(NearestToPoint(7), limit=50),
+            Query(PointExample(7), limit=50),
             Query(limit=UNLIMITED, offset=70, selection=EVERYTHING),
             Query(limit=10, offset=1000),
             Query(limit=10, offset=UNLIMITED),
@@ -158,7 +156,7 @@ class WholeReads(CursorCase):
         self.assertRaises(BadInput, self.collection.open_cursor, Retrieve([1], wrong))
         self.assertRaises(BadInput, self.collection.open_cursor, Query(selection=wrong))
         self.assertRaises(BadInput, self.collection.open_cursor, to_vector([1, 2]))
-        self.assertRaises(NotFound, self.collection.open_cursor, Query(NearestToPoint(1000)))
+        self.assertRaises(NotFound, self.collection.open_cursor, Query(PointExample(1000)))
         # Nothing is left behind that would keep the collection from closing.
         self.catalog.close()
 

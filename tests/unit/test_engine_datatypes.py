@@ -26,7 +26,9 @@ from vexfs_twisted.model.collection_params import (
     OptimizersConfigDiff,
     VectorParams,
 )
-from vexfs_twisted.model.queries import NearestToPoint, Query, QueryBatch, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import Query, QueryBatch, ScoredPoint
+from vexfs_twisted.model.query_forms import PointExample
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED
 
@@ -148,7 +150,7 @@ class Turbo4Tests(StoredTypeTestCase):
         data = np.random.default_rng(1).standard_normal((50, 96), dtype=np.float32)
         for distance in Distance:
             collection = self.create(Datatype.TURBO4, distance, data)
-            queries = [Query(NearestToPoint(n), limit=50, selection=EVERYTHING) for n in range(50)]
+            queries = [Query(PointExample(n), limit=50, selection=EVERYTHING) for n in range(50)]
             for point in self.ask(collection, *queries)[0]:
                 assert isinstance(point.id, int)
                 assert point.vectors is not None

@@ -16,15 +16,8 @@ from vexfs_twisted.model.payload_index import (
     FieldType,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    ALL_PAYLOAD,
-    Direction,
-    Facet,
-    OrderBy,
-    Record,
-    Scroll,
-    Selection,
-)
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Facet, Record, Scroll, Selection
+from vexfs_twisted.model.query_forms import Direction, OrderBy
 from vexfs_twisted.model.updates import DeletePoints, SetPayload
 
 V = PayloadPath.parse("v")

@@ -23,7 +23,8 @@ from vexfs_twisted.model.collection_params import (
     ScalarType,
     VectorParams,
 )
-from vexfs_twisted.model.queries import Quantization, QueryBatch, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import QueryBatch, ScoredPoint
+from vexfs_twisted.model.search_params import Quantization, SearchParams
 
 SIZE = 32
 POINTS = 640

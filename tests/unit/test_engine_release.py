@@ -25,17 +25,8 @@ from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    Count,
-    Facet,
-    NearestToPoint,
-    OrderBy,
-    Query,
-    QueryBatch,
-    Retrieve,
-    Scroll,
-    Selection,
-)
+from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Retrieve, Scroll, Selection
+from vexfs_twisted.model.query_forms import OrderBy, PointExample
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -87,7 +78,7 @@ class ReleaseCase(EngineTestCase):
         condition = Filter(must=(field("k", MatchValue("v1")),))
         collection.read(QueryBatch([query, to_vector([1] * 8, using="other", limit=5)]))
         collection.read(QueryBatch([to_vector([1] * 16, filter=condition, limit=5)]))
-        collection.read(QueryBatch([Query(NearestToPoint(3), limit=5), Query(None, limit=5)]))
+        collection.read(QueryBatch([Query(PointExample(3), limit=5), Query(None, limit=5)]))
         collection.read(Scroll(filter=condition, selection=EVERYTHING))
         collection.read(Scroll(order_by=OrderBy(PayloadPath.parse("n"))))
         collection.read(Count(Filter(must=(field("n", MatchValue(3)),))))
@@ -129,8 +120,8 @@ class Deletion(ReleaseCase):
     def test_after_queries_that_were_refused(self) -> None:
         self.assert_refused(to_vector([1] * 3))
         self.assert_refused(to_vector([1] * 16, using="missing"))
-        self.assert_refused(Query(NearestToPoint(10**9), limit=5))
-        self.assert_refused(Query(NearestToPoint(10**9), limit=5), to_vector([1] * 16))
+        self.assert_refused(Query(PointExample(10**9), limit=5))
+        self.assert_refused(Query(PointExample(10**9), limit=5), to_vector([1] * 16))
         selection = Selection(vectors=("missing",))
         self.assert_fails(self.collection.read, Retrieve([1], selection))
         self.assert_fails(self.collection.read, Scroll(selection=selection))

@@ -37,18 +37,10 @@ from vexfs_twisted.model.filters import (
 from vexfs_twisted.model.geo import GeoPoint, GeoPolygon
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    Count,
-    Direction,
-    Facet,
-    OrderBy,
-    Query,
-    QueryBatch,
-    Retrieve,
-    Scroll,
-    SearchParams,
-)
+from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Retrieve, Scroll
+from vexfs_twisted.model.query_forms import Direction, OrderBy
 from vexfs_twisted.model.read_context import Cancelled
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 

@@ -18,7 +18,8 @@ from vexfs_twisted.model.commands import CreateVectorName, DeleteVectorName
 from vexfs_twisted.model.device import DeviceFull, DeviceKind, NoSuchFile
 from vexfs_twisted.model.filters import Filter, Range
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import QueryBatch, Retrieve, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import QueryBatch, Retrieve, ScoredPoint
+from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.status import DeviceStatus
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn

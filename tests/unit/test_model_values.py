@@ -17,7 +17,8 @@ from vexfs_twisted.model.names import (
     check_vector_name,
 )
 from vexfs_twisted.model.payload_path import EachElement, Index, Key, PayloadPath
-from vexfs_twisted.model.queries import Acorn, Query, SearchParams, check_query_vector
+from vexfs_twisted.model.queries import Query, check_query_vector
+from vexfs_twisted.model.search_params import Acorn, SearchParams
 from vexfs_twisted.model.validation import bounded, validate
 from vexfs_twisted.model.vectors import VectorColumn
 

@@ -8,15 +8,8 @@ from tests.rest_harness import Reply
 from tests.rest_points_case import BERLIN, UUID, RestPointsCase
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    ALL_PAYLOAD,
-    NO_PAYLOAD,
-    Direction,
-    Facet,
-    OrderBy,
-    PayloadMode,
-    Selection,
-)
+from vexfs_twisted.model.queries import ALL_PAYLOAD, NO_PAYLOAD, Facet, PayloadMode, Selection
+from vexfs_twisted.model.query_forms import Direction, OrderBy
 
 
 class Removals(RestPointsCase):

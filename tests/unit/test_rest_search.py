@@ -9,15 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Reply, RestClient
 from vexfs_twisted.model.filters import Filter, HasId
-from vexfs_twisted.model.queries import (
-    Acorn,
-    NearestToPoint,
-    NearestToVector,
-    Quantization,
-    Query,
-    SearchParams,
-    Selection,
-)
+from vexfs_twisted.model.queries import Query, Selection
+from vexfs_twisted.model.query_forms import PointExample, VectorExample
+from vexfs_twisted.model.search_params import Acorn, Quantization, SearchParams
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 PROBE = [0.5, 0.25]
@@ -76,15 +70,15 @@ class Queries(RestSearchCase):
 
     def test_the_forms_of_a_target(self) -> None:
         for form, target in (
-            (PROBE, NearestToVector(np.array(PROBE, dtype=np.float32))),
-            ({"nearest": PROBE}, NearestToVector(np.array(PROBE, dtype=np.float32))),
-            ([1, 2], NearestToVector(np.array([1, 2], dtype=np.float32))),
-            (2, NearestToPoint(2)),
-            (UUID.upper(), NearestToPoint(UUID)),
-            ({"nearest": 2, "mmr": None}, NearestToPoint(2)),
+            (PROBE, VectorExample(np.array(PROBE, dtype=np.float32))),
+            ({"nearest": PROBE}, VectorExample(np.array(PROBE, dtype=np.float32))),
+            ([1, 2], VectorExample(np.array([1, 2], dtype=np.float32))),
+            (2, PointExample(2)),
+            (UUID.upper(), PointExample(UUID)),
+            ({"nearest": 2, "mmr": None}, PointExample(2)),
             (None, None),
         ):
-            self.assertEqual(self.query(query=form).target, target)
+            self.assertEqual(self.query(query=form).form, target)
 
     def test_defaults(self) -> None:
         asked = self.query(query=PROBE)

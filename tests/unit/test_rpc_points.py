@@ -17,24 +17,19 @@ from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import (
     ALL_PAYLOAD,
     NO_PAYLOAD,
-    Acorn,
     Count,
-    Direction,
     Facet,
     FacetHit,
-    NearestToPoint,
-    NearestToVector,
-    OrderBy,
     PayloadMode,
     PayloadSelector,
-    Quantization,
     Query,
     Record,
     ScoredPoint,
     Scroll,
-    SearchParams,
     Selection,
 )
+from vexfs_twisted.model.query_forms import Direction, OrderBy, PointExample, VectorExample
+from vexfs_twisted.model.search_params import Acorn, Quantization, SearchParams
 from vexfs_twisted.rpc.codecs.fields import read_collection_name, read_timeout
 from vexfs_twisted.rpc.codecs.points import (
     read_count,
@@ -202,7 +197,7 @@ class QueryTests(SynchronousTestCase):
             with_vectors=pb.WithVectorsSelector(enable=True),
         )
         expected = Query(
-            target=NearestToVector(np.array([0.5, 1.5], np.float32)),
+            form=VectorExample(np.array([0.5, 1.5], np.float32)),
             using="image",
             filter=Filter(must=(HasId(frozenset([1])),)),
             params=SearchParams(
@@ -221,12 +216,12 @@ class QueryTests(SynchronousTestCase):
 
     def test_by_id(self) -> None:
         request = pb.QueryPoints(query=pb.Query(nearest=pb.VectorInput(id=number(0))))
-        self.assertEqual(read_query(request).target, NearestToPoint(0))
+        self.assertEqual(read_query(request).form, PointExample(0))
 
     def test_older_search(self) -> None:
         request = pb.SearchPoints(vector=[1, 2], limit=3, vector_name="v", score_threshold=0.5)
         expected = Query(
-            target=NearestToVector(np.array([1, 2], np.float32)),
+            form=VectorExample(np.array([1, 2], np.float32)),
             using="v",
             score_threshold=0.5,
             limit=3,

@@ -7,8 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.collection import CollectionParams
 from vexfs_twisted.model.collection_params import Distance, SparseVectorParams, VectorParams
-from vexfs_twisted.model.errors import NotSupported, ValidationError
-from vexfs_twisted.model.queries import NearestToVector, check_query_vector
+from vexfs_twisted.model.errors import BadInput, NotSupported, ValidationError
+from vexfs_twisted.model.queries import check_query_vector
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import UpdateVectors, Upsert, check_update
 from vexfs_twisted.model.vector_kinds import (
     DenseVectors,
@@ -114,11 +115,16 @@ class RefusalTests(SynchronousTestCase):
                     self.assertEqual(error.message, f"{kind} are not supported yet")
 
     def test_queries(self) -> None:
-        for vector, kind in ((SPARSE, "Sparse vectors"), (MULTI, "Multivectors")):
-            error = self.assertRaises(NotSupported, check_query_vector, vector)
-            self.assertEqual(error.message, f"{kind} are not supported yet")
-            self.assertEqual(NearestToVector(vector), NearestToVector(vector))
-            self.assertNotEqual(NearestToVector(vector), NearestToVector(numbers(1)))
+        for vector in (SPARSE, MULTI):
+            check_query_vector(vector)
+            self.assertEqual(VectorExample(vector), VectorExample(vector))
+            self.assertNotEqual(VectorExample(vector), VectorExample(numbers(1)))
+
+    def test_queries_must_be_finite(self) -> None:
+        infinite = np.array([[1, np.inf]], dtype=np.float32)
+        sparse = SparseVector(np.array([3, 7], dtype=np.uint32), infinite[0])
+        for vector in (sparse, MultiVector(infinite), infinite[0]):
+            self.assertRaises(BadInput, check_query_vector, vector)
 
     def test_kinds_are_not_joined(self) -> None:
         dense = DenseVectors(np.ones((1, 3), dtype=np.float32))

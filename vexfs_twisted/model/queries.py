@@ -8,18 +8,31 @@ from math import isfinite
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
 from .errors import BadInput, BadRequest, empty_vector, not_finite
 from .filters import Filter
+from .formula import Formula
 from .ids import PointId
 from .payload_path import PayloadPath
+from .query_forms import (
+    Dbsf,
+    Fusion,
+    OrderBy,
+    OrderValue,
+    PointExample,
+    QueryForm,
+    Rrf,
+    VectorExample,
+)
 from .reads import Answer_co, ReadRequest
+from .search_params import SearchParams
 from .validation import bounded, sound
-from .vector_kinds import DenseVector, Vector, unsupported, vector_content
+from .vector_kinds import MultiVector, SparseVector, Vector
 from .vectors import UNNAMED, NamedVectors
 
 DEFAULT_LIMIT = 10
+MAX_PREFETCH_DEPTH = 64
 
 
 class PayloadMode(Enum):
@@ -58,9 +71,6 @@ _BARE = Selection()
 _BYTES_PER_POINT = 256
 _BYTES_PER_COMPONENT = 4
 
-OrderValue = int | float
-"""The value by which a record was ordered; a datetime is microseconds since 1970 UTC."""
-
 
 class Record(NamedTuple):
     """A stored point as returned by a read. Parts that were not selected are None.
@@ -76,13 +86,17 @@ class Record(NamedTuple):
 
 
 class ScoredPoint(NamedTuple):
-    """A point with its score in a query."""
+    """A point with its score in a query.
+
+    `order_value` is set, and the score 0, in the order of a payload field only.
+    """
 
     id: PointId
     version: int
     score: float
     payload: bytes | None
     vectors: NamedVectors | None
+    order_value: OrderValue | None = None
 
 
 Point = TypeVar("Point", bound=Record | ScoredPoint)
@@ -105,26 +119,6 @@ class Retrieve(PointsRequest[list[Record], Record]):
     def size_of(self, answer: list[Record]) -> int:
         """See ReadRequest."""
         return _size_of_points([answer], self.selection)
-
-
-class Direction(Enum):
-    """The direction of an order."""
-
-    ASC = "asc"
-    DESC = "desc"
-
-
-@frozen
-class OrderBy:
-    """The order of a payload field, from `start_from` on, inclusive.
-
-    `start_from` is a number, or microseconds since 1970 UTC for a datetime; a field of datetimes
-    takes either.
-    """
-
-    key: PayloadPath
-    direction: Direction = Direction.ASC
-    start_from: OrderValue | None = None
 
 
 class Page(NamedTuple):
@@ -194,59 +188,44 @@ class Facet(ReadRequest[list[FacetHit]]):
 
 
 @frozen
-class Quantization:
-    """How a search uses quantized vectors."""
+class LookupLocation:
+    """Where the points of a query's examples are looked up: a collection, and a vector name.
 
-    ignore: bool = False
-    rescore: bool | None = None
-    oversampling: float | None = bounded(1.0)
+    `vector` None: the name of the vector that the query searches.
+    """
 
-
-@frozen
-class Acorn:
-    """How a filtered graph search expands its neighbourhoods."""
-
-    enable: bool = False
-    max_selectivity: float | None = bounded(0.0, 1.0)
-
-
-@frozen(cache_hash=True)
-class SearchParams:
-    """How a search trades speed for accuracy."""
-
-    hnsw_ef: int | None = bounded(1)
-    exact: bool = False
-    quantization: Quantization | None = None
-    indexed_only: bool = False
-    acorn: Acorn | None = None
+    collection: str
+    vector: str | None = None
 
 
 @frozen
-class NearestToVector:
-    """The points nearest to `vector`."""
+class Prefetch:
+    """A query whose points are the candidates of the query above it.
 
-    vector: Vector = field(eq=vector_content)
+    Without a `form` it is a scroll in the order of ids. With prefetches of its own, those are its
+    candidates. It has the filters of all queries above it as well.
+    """
 
-
-@frozen
-class NearestToPoint:
-    """The points nearest to the stored point `id`, which is excluded."""
-
-    id: PointId
-
-
-Target = NearestToVector | NearestToPoint
+    form: QueryForm | None = sound()
+    using: str = UNNAMED
+    filter: Filter | None = sound()
+    params: SearchParams = SearchParams()
+    score_threshold: float | None = None
+    limit: int = bounded(1, default=DEFAULT_LIMIT)
+    prefetch: tuple[Prefetch, ...] = ()
+    lookup_from: LookupLocation | None = sound()
 
 
 @frozen
 class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
-    """One query. Without a `target` it is a scroll in the order of ids, every score 1.
+    """One query. Without a `form` it is a scroll in the order of ids, every score 1.
 
+    With `prefetch`, the points of these are its candidates, which `form` scores or merges.
     `limit` may be as large as 2**64 - 1. Only scores strictly better than `score_threshold`,
-    rounded to float32, are returned.
+    rounded to float32, are returned; equal ones too for fused scores and formulas.
     """
 
-    target: Target | None = sound()
+    form: QueryForm | None = sound()
     using: str = UNNAMED
     filter: Filter | None = sound()
     params: SearchParams = SearchParams()
@@ -254,14 +233,13 @@ class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
     limit: int = bounded(1, default=DEFAULT_LIMIT)
     offset: int = bounded(0, default=0)
     selection: Selection = sound(default=Selection())
+    prefetch: tuple[Prefetch, ...] = ()
+    lookup_from: LookupLocation | None = sound()
 
     def check(self) -> None:
         """See ReadRequest."""
-        if self.target is None and self.score_threshold is not None:
-            raise BadRequest(
-                "A query is needed to use the score_threshold. "
-                "Can't have score_threshold without defining a query."
-            )
+        if self.prefetch or type(self.form) not in (VectorExample, PointExample):
+            check_tree(self)
 
     def size_of(self, answer: Sequence[ScoredPoint]) -> int:
         """See ReadRequest."""
@@ -285,6 +263,23 @@ class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
         return _size_of_points(answer, selection)
 
 
+def check_tree(query: Query | Prefetch, depth: int = 0) -> None:
+    """Raise BadRequest for parts of a query, or of its prefetches, that conflict."""
+    if depth > MAX_PREFETCH_DEPTH:
+        raise BadRequest(f"prefetches depth {depth} exceeds max depth {MAX_PREFETCH_DEPTH}")
+    form = query.form
+    if form is None:
+        _check_unscored(query)
+    elif isinstance(form, OrderBy) and query.score_threshold is not None:
+        raise BadRequest("Can't use score_threshold with an order_by query.")
+    elif isinstance(form, Rrf | Dbsf):
+        _check_fusion(query, form)
+    elif isinstance(form, Formula) and not query.prefetch:
+        raise BadRequest("cannot apply Formula without prefetches")
+    for prefetch in query.prefetch:
+        check_tree(prefetch, depth + 1)
+
+
 def prefetch_without_query() -> BadRequest:
     """The error for prefetches without a query."""
     return BadRequest(
@@ -292,18 +287,44 @@ def prefetch_without_query() -> BadRequest:
     )
 
 
-def check_query_vector(vector: Vector) -> DenseVector:
-    """Return the vector if it is dense, not empty and finite; raise a DomainError if not."""
-    if not isinstance(vector, np.ndarray):
-        raise unsupported(vector)
-    if vector.size == 0:
-        raise empty_vector()
+def _check_unscored(query: Query | Prefetch) -> None:
+    if query.prefetch:
+        raise prefetch_without_query()
+    if query.score_threshold is not None:
+        raise BadRequest(
+            "A query is needed to use the score_threshold. "
+            "Can't have score_threshold without defining a query."
+        )
+
+
+def _check_fusion(query: Query | Prefetch, form: Fusion) -> None:
+    if query.using != UNNAMED:
+        raise BadRequest("Fusion queries cannot be combined with the 'using' field.")
+    if not query.prefetch:
+        raise BadRequest("cannot apply Fusion without prefetches")
+    weights = form.weights if isinstance(form, Rrf) else None
+    if weights is not None and len(weights) != len(query.prefetch):
+        raise BadRequest(
+            f"The number of RRF weights ({len(weights)}) must match "
+            f"the number of prefetches ({len(query.prefetch)})"
+        )
+
+
+def check_query_vector(vector: Vector) -> None:
+    """Raise a DomainError for a vector that is not finite, or a dense one that is empty."""
+    if isinstance(vector, SparseVector):
+        values = vector.values
+    elif isinstance(vector, MultiVector):
+        values = vector.rows.reshape(-1)
+    else:
+        values = vector
+        if values.size == 0:
+            raise empty_vector()
     # The squared norm is finite if all components are, unless it overflows.
     with np.errstate(over="ignore"):
-        square = vector.dot(vector)
-    if not isfinite(square) and not np.isfinite(vector).all():
+        square = values.dot(values)
+    if not isfinite(square) and not np.isfinite(values).all():
         raise not_finite()
-    return vector
 
 
 def _size_of_points(

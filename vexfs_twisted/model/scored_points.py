@@ -41,7 +41,7 @@ class ScoredSlice(Sequence[ScoredPoint]):
         parts = (
             column[part].tolist() for column in (columns.ids, columns.versions, columns.scores)
         )
-        return map(ScoredPoint, *parts, repeat(None), repeat(None))
+        return map(ScoredPoint, *parts, repeat(None), repeat(None), repeat(None))
 
     @overload
     def __getitem__(self, place: int) -> ScoredPoint: ...

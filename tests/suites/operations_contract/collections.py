@@ -104,7 +104,7 @@ class CollectionsContract(ContractCase):
         await self.operations.delete_collection(NAME)
         await self.create(unnamed(2))
         self.assertEqual(await self.count(), 0)
-        self.assertEqual(await self.query(target=None), [])
+        self.assertEqual(await self.query(form=None), [])
         result = await self.put(Point(5, [1, 2]))
         self.assertEqual(result.operation_id, 0)
         self.assertEqual(ids_of((await self.scroll()).records), [5])

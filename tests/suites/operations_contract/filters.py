@@ -141,5 +141,5 @@ class FiltersContract(ContractCase):
 
     async def test_a_query_returns_only_what_passes(self) -> None:
         filter = must(equals("city", "Berlin"))
-        hits = await self.query(target=nearest([1, 0, 0, 0]), filter=filter, limit=100)
+        hits = await self.query(form=nearest([1, 0, 0, 0]), filter=filter, limit=100)
         self.assertEqual(sorted(map(str, ids_of(hits))), ["1", "2"])

@@ -25,7 +25,8 @@ from vexfs_twisted.model.payload_index import (
     TextOptions,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Facet, OrderBy, OrderValue
+from vexfs_twisted.model.queries import Facet
+from vexfs_twisted.model.query_forms import OrderBy, OrderValue
 
 _V = PayloadPath.parse("v")
 

@@ -73,7 +73,7 @@ class OptimizationsContract(ContractCase):
         self.assertGreaterEqual(info.segments_count, 1)
         self.assertIsNone(info.optimizer_error)
         for point in (0, 50, 99):
-            (found,) = await self.query(target=nearest(self.vectors[point].tolist()), limit=1)
+            (found,) = await self.query(form=nearest(self.vectors[point].tolist()), limit=1)
             self.assertEqual(found.id, point)
 
     async def test_dead_vectors_do_not_count(self) -> None:

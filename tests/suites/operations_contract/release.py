@@ -25,16 +25,8 @@ from vexfs_twisted.model.collection_params import (
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    Count,
-    Facet,
-    NearestToPoint,
-    Query,
-    QueryBatch,
-    Retrieve,
-    Scroll,
-    Selection,
-)
+from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Retrieve, Scroll, Selection
+from vexfs_twisted.model.query_forms import PointExample
 from vexfs_twisted.model.streams import UNLIMITED
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -114,7 +106,7 @@ class ReleaseContract(ReleaseCase):
     async def test_after_calls_that_were_refused(self) -> None:
         await self.fails(self.operations.read(NAME, _SHORT))
         await self.fails(self.operations.read(NAME, Query(_ONES, limit=5, using="x")))
-        await self.fails(self.operations.read(NAME, Query(NearestToPoint(10**9), limit=1)))
+        await self.fails(self.operations.read(NAME, Query(PointExample(10**9), limit=1)))
         await self.fails(self.operations.read(NAME, QueryBatch([_SHORT, _SHORT])))
         await self.fails(self.operations.read(NAME, Facet(PayloadPath.parse("x"))))
         await self.fails(self.operations.read(NAME, Retrieve([1], Selection(vectors=("x",)))))

@@ -12,7 +12,9 @@ from tests.suites.values import Point, dense, has_id, must, nearest, unnamed
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
 from vexfs_twisted.model.ids import PointId
-from vexfs_twisted.model.queries import NearestToPoint, Query, QueryBatch, ScoredPoint, SearchParams
+from vexfs_twisted.model.queries import Query, QueryBatch, ScoredPoint
+from vexfs_twisted.model.query_forms import PointExample
+from vexfs_twisted.model.search_params import SearchParams
 
 Rows = dict[int, list[float]]
 """The vectors of points by their ids."""
@@ -96,7 +98,7 @@ class ThresholdsContract(ContractCase):
         await self.put(*(Point(number, row) for number, row in enumerate(_RING)))
         for threshold, expected in ((1.0, []), (0.5, [4]), (0.0, [4]), (-0.5, [4, 1])):
             query = Query(
-                NearestToPoint(0),
+                PointExample(0),
                 score_threshold=threshold,
                 filter=must(has_id(0, 1, 2, 4)),
             )
@@ -112,7 +114,7 @@ class UnrankedContract(ContractCase):
             await self.create(unnamed(2, distance))
             await self.put(*(Point(number, row) for number, row in enumerate(_RING)), Point(9))
             for params in ({}, {"filter": must(has_id(1, 2, 9))}, {"offset": 2, "limit": 3}):
-                hits = await self.query(target=None, **params)
+                hits = await self.query(form=None, **params)
                 self.assert_scores(hits, [1.0] * len(hits))
                 self.assertGreater(len(hits), 1)
             together = await self.operations.read(
@@ -249,7 +251,7 @@ class OverflowContract(ContractCase):
         await self.create(unnamed(2, Distance.EUCLID))
         await self.put(Point(1, [3e38, 3e38]), Point(2, [0, 3]), Point(3, [3e38, -3e38]))
         for threshold, expected in ((1e39, [2, 1, 3]), (LARGEST, [2]), (5.0, [2]), (3.0, [])):
-            hits = await self.query(target=nearest([0, 0]), score_threshold=threshold)
+            hits = await self.query(form=nearest([0, 0]), score_threshold=threshold)
             self.assertEqual(ids_of(hits), expected, threshold)
         await self.operations.delete_collection(NAME)
         await self.create(unnamed(2, Distance.DOT))
@@ -260,15 +262,15 @@ class OverflowContract(ContractCase):
             (3.5, [1, 2]),
             (LARGEST, []),
         ):
-            hits = await self.query(target=nearest([2, 2]), score_threshold=threshold)
+            hits = await self.query(form=nearest([2, 2]), score_threshold=threshold)
             self.assertEqual(ids_of(hits), expected, threshold)
 
     async def test_a_point_as_target_and_a_filter(self) -> None:
         await self.create(unnamed(2, Distance.EUCLID))
         rows: Rows = {1: [3e38, 3e38], 2: [-3e38, 3e38], 3: [0, 0], 4: [-3e38, -3e38]}
         await self.put(*(Point(number, row) for number, row in rows.items()))
-        hits = await self.query(target=NearestToPoint(1), filter=must(has_id(1, 2, 4)))
+        hits = await self.query(form=PointExample(1), filter=must(has_id(1, 2, 4)))
         self.assertEqual(ids_of(hits), [2, 4])
         self.assert_scores(hits, [LARGEST, LARGEST])
-        hits = await self.query(target=NearestToPoint(3), offset=1)
+        hits = await self.query(form=PointExample(3), offset=1)
         self.assertEqual(ids_of(hits), [2, 4])

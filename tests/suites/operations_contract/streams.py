@@ -13,15 +13,8 @@ from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, Outgoing
 from vexfs_twisted.model.errors import BadInput, BadRequest, DomainError, NotFound
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import (
-    NearestToVector,
-    OrderBy,
-    Query,
-    Record,
-    Retrieve,
-    ScoredPoint,
-    Scroll,
-)
+from vexfs_twisted.model.queries import Query, Record, Retrieve, ScoredPoint, Scroll
+from vexfs_twisted.model.query_forms import OrderBy, VectorExample
 from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement
 from vexfs_twisted.model.updates import DeletePoints, Upsert
 
@@ -94,7 +87,7 @@ class OutgoingStreamsContract(StreamsCase):
 
     async def test_a_query_is_in_the_order_of_its_answer(self) -> None:
         query = Query(
-            NearestToVector(vector([3, 2, 1, 0])), limit=10_000, selection=EVERYTHING, offset=3
+            VectorExample(vector([3, 2, 1, 0])), limit=10_000, selection=EVERYTHING, offset=3
         )
         answer = await self.operations.read(NAME, query)
         found = await self.read(await self.streaming.stream(NAME, query))
@@ -103,7 +96,7 @@ class OutgoingStreamsContract(StreamsCase):
 
     async def test_a_query_with_a_threshold(self) -> None:
         """A score must be better than the threshold: all points have a 1 in their third place."""
-        target = NearestToVector(vector([0, 1, 4, 0]))
+        target = VectorExample(vector([0, 1, 4, 0]))
         for threshold, remainders in ((3.5, range(5)), (4.0, range(1, 5)), (7.0, [4]), (8.0, [])):
             query = Query(target, limit=10_000, score_threshold=threshold, selection=EVERYTHING)
             found = await self.read(await self.streaming.stream(NAME, query))
@@ -158,7 +151,7 @@ class OutgoingStreamsContract(StreamsCase):
         )
         await self.refused(
             BadInput,
-            self._opened(streaming.stream(NAME, Query(NearestToVector(vector([1, 2]))))),
+            self._opened(streaming.stream(NAME, Query(VectorExample(vector([1, 2]))))),
             "Wrong input: Vector dimension error: expected dim: 4, got 2",
         )
 

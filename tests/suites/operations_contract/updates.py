@@ -186,7 +186,7 @@ class UpsertsContract(ContractCase):
         self.assert_vectors(record, {"image": [9, 9, 9]})
         self.assert_payload(record, {"last": True})
         self.assertEqual(await self.count(), 2)
-        hits = await self.query(target=None)
+        hits = await self.query(form=None)
         self.assertEqual(ids_of(hits), [1, 2])
 
     async def test_points_may_miss_any_vector(self) -> None:
@@ -380,7 +380,7 @@ class DeletionsContract(ContractCase):
     async def test_a_deleted_point_is_found_by_nothing(self) -> None:
         await self.update(delete(8))
         self.assertNotIn(8, await self.ids())
-        self.assertNotIn(8, ids_of(await self.query(target=None, limit=100)))
+        self.assertNotIn(8, ids_of(await self.query(form=None, limit=100)))
         self.assertEqual(await self.count(must(has_id(8))), 0)
 
     async def test_a_deleted_id_can_be_written_again(self) -> None:

@@ -78,8 +78,6 @@ class VectorFormsContract(ContractCase):
             self.assert_vectors(await self.only(1), {"": [1, 2, 3, 4]})
             self.assert_vectors(await self.only(2), {})
             self.assert_vectors(await self.only(1, Selection(vectors=("",))), {"": [1, 2, 3, 4]})
-            (hit,) = await self.query(
-                target=nearest([1, 0, 0, 0]), selection=Selection(vectors=True)
-            )
+            (hit,) = await self.query(form=nearest([1, 0, 0, 0]), selection=Selection(vectors=True))
             self.assert_vectors(hit, {"": [1, 2, 3, 4]})
             await self.operations.delete_collection(NAME)

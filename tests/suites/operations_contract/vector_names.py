@@ -51,7 +51,7 @@ class VectorNamesContract(ContractCase):
         self.assertEqual(await self.names_of(1), {""})
         await self.put(Point(3, {"": [0, 0, 1, 0], "new": [3, 4]}), Point(2, {"new": [0, 1]}))
         self.assertEqual(await self.names_of(2), {"new"})
-        found = await self.query(target=nearest([0, 0]), using="new")
+        found = await self.query(form=nearest([0, 0]), using="new")
         self.assertEqual([(point.id, point.score) for point in found], [(2, 1.0), (3, 5.0)])
 
     async def test_a_deleted_vector_is_gone_and_may_come_again(self) -> None:
@@ -61,13 +61,13 @@ class VectorNamesContract(ContractCase):
         self.assertEqual(await self.names_of(1), {""})
         await self.refused(
             BadInput,
-            self.query(target=nearest([0, 0]), using="new"),
+            self.query(form=nearest([0, 0]), using="new"),
             "Wrong input: Not existing vector name error: new",
         )
         await self.change(CreateVectorName("new", _LARGE))
         self.assertEqual(await self.names_of(1), {""})
         await self.put(Point(1, {"": [1, 0, 0, 0], "new": [1, 2, 3]}))
-        (found,) = await self.query(target=nearest([1, 1, 1]), using="new")
+        (found,) = await self.query(form=nearest([1, 1, 1]), using="new")
         self.assertEqual((found.id, found.score), (1, 6.0))
 
     async def test_the_unnamed_vector_may_go(self) -> None:

@@ -62,7 +62,7 @@ def _query_source(
 ) -> CursorSource[ScoredPoint]:
     """The source of a query. It is ranked at once; points are fetched as they are consumed."""
     check_selection(query.selection, snapshot)
-    if query.target is not None:
+    if query.form is not None:
         return _Ranked(ranked_points(snapshot, query, accelerator), query.selection)
     walk = _Walk(query.filter, b"", query.offset + query.limit)
     walk.skip(snapshot, query.offset)

@@ -10,17 +10,11 @@ import numpy as np
 
 from ...model.errors import DomainError, NotFound, NotSupported, unknown_vector, wrong_dimension
 from ...model.filters import Filter
-from ...model.queries import (
-    NearestToPoint,
-    NearestToVector,
-    Query,
-    ScoredPoint,
-    SearchParams,
-    Selection,
-    check_query_vector,
-)
+from ...model.queries import Query, ScoredPoint, Selection, check_query_vector
+from ...model.query_forms import PointExample, VectorExample
 from ...model.scored_points import ScoredSlice
-from ...model.vector_kinds import DenseVector
+from ...model.search_params import SearchParams
+from ...model.vector_kinds import DenseVector, unsupported
 from ..acceleration import SearchAccelerator, view_of
 from ..filtering.row_filter import selected
 from ..mvcc.state import Snapshot
@@ -100,7 +94,7 @@ def _grouped(
     for position, query in enumerate(queries):
         try:
             check_selection(query.selection, snapshot)
-            if query.target is None:
+            if query.form is None:
                 with bounds.of([position]):
                     answers[position] = scroll_scored(snapshot, query)
                 continue
@@ -159,12 +153,15 @@ def ranked_points(
 
 def _prepared(snapshot: Snapshot, position: int, query: Query) -> _Search:
     space = _space(snapshot, query.using)
-    target = query.target
-    if isinstance(target, NearestToPoint):
+    target = query.form
+    if isinstance(target, PointExample):
         row = _row_of(snapshot, target, query.using, space)
         return _Search(position, query, space.read(slice(row, row + 1)).vector(0), row)
-    assert isinstance(target, NearestToVector)
-    vector = check_query_vector(target.vector)
+    assert isinstance(target, VectorExample)
+    vector = target.vector
+    check_query_vector(vector)
+    if not isinstance(vector, np.ndarray):
+        raise unsupported(vector)
     if len(vector) != space.params.size:
         raise wrong_dimension(space.params.size, len(vector), query.using)
     return _Search(position, query, vector, None)
@@ -182,7 +179,7 @@ def _space(snapshot: Snapshot, using: str) -> VectorSpace:
     raise unknown_vector(using)
 
 
-def _row_of(snapshot: Snapshot, target: NearestToPoint, using: str, space: VectorSpace) -> int:
+def _row_of(snapshot: Snapshot, target: PointExample, using: str, space: VectorSpace) -> int:
     row = snapshot.tables.find_row(encode_id(target.id))
     if row is None:
         raise NotFound(f"No point with id {target.id} found")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...model.errors import BadInput
 from ...model.filters import Filter, Range
 from ...model.payload_index import FieldSchema, FieldType
-from ...model.queries import Direction, OrderBy, Page, Record, Scroll
+from ...model.queries import Page, Record, Scroll
+from ...model.query_forms import Direction, OrderBy
 from ..filtering.row_filter import passing_mask
 from ..mvcc.state import Snapshot
 from ..payload_index.schemas import indexed_values, schema_at

@@ -99,7 +99,9 @@ def scored_of(
     versions, ids = heads_of(values)
     payloads = _payloads(values, selection)
     vectors = _vectors(snapshot, rows, selection)
-    parts = zip(ids, versions, scores.tolist(), payloads, vectors, strict=True)
+    parts = zip(
+        ids, versions, scores.tolist(), payloads, vectors, repeat(None, len(ids)), strict=True
+    )
     return list(map(_scored, parts))
 
 

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from ...model.collection import CollectionConfig, merged
 from ...model.collection_params import VectorParams
-from ...model.queries import Quantization, SearchParams
+from ...model.search_params import Quantization, SearchParams
 
 _KIB = 1024
 _COMPONENT_BYTES = 4

@@ -16,20 +16,22 @@ from ...model.queries import (
     DEFAULT_LIMIT,
     NO_PAYLOAD,
     Count,
-    Direction,
     Facet,
-    NearestToPoint,
-    NearestToVector,
-    OrderBy,
-    OrderValue,
     Query,
     Retrieve,
     Scroll,
-    SearchParams,
-    Target,
     check_query_vector,
     prefetch_without_query,
 )
+from ...model.query_forms import (
+    Direction,
+    Example,
+    OrderBy,
+    OrderValue,
+    PointExample,
+    VectorExample,
+)
+from ...model.search_params import SearchParams
 from ...model.validation import validate
 from ...model.vectors import UNNAMED
 from .fields import (
@@ -140,7 +142,7 @@ def read_query(value: Any, path: str = "internal") -> Query:
     target = optional(body, "query", _read_target, None)
     _check_parts(body, target is not None)
     query = Query(
-        target=target,
+        form=target,
         using=optional(body, "using", read_string, UNNAMED),
         filter=read_optional_filter(body, f"{path}.filter"),
         params=optional(body, "params", _read_params, SearchParams()),
@@ -163,7 +165,7 @@ def read_search(value: Any, path: str = "search_request") -> Query:
     name, target = required(body, "vector", _read_search_vector)
     limit_name = "limit" if body.get("top") is None else "top"
     query = Query(
-        target=target,
+        form=target,
         using=name,
         filter=read_optional_filter(body, f"{path}.filter"),
         params=optional(body, "params", _read_params, SearchParams()),
@@ -225,7 +227,7 @@ def _check_parts(body: dict[str, Any], has_target: bool) -> None:
         raise NotSupported("`lookup_from` is not supported yet")
 
 
-def _read_target(value: Any) -> Target:
+def _read_target(value: Any) -> Example:
     """The target of a query: a vector, the id of a point, or either in `nearest`."""
     if type(value) is dict:
         if value.get("nearest") is not None:
@@ -238,9 +240,9 @@ def _read_target(value: Any) -> Target:
     return _read_vector_input(value)
 
 
-def _read_vector_input(value: Any) -> Target:
+def _read_vector_input(value: Any) -> Example:
     if type(value) is int or type(value) is str:
-        return NearestToPoint(read_id(value))
+        return PointExample(read_id(value))
     if type(value) is list:
         return _read_nearest(value)
     if type(value) is dict:
@@ -251,17 +253,17 @@ def _read_vector_input(value: Any) -> Target:
     raise FormatError("data did not match any variant of untagged enum VectorInput")
 
 
-def _read_search_vector(value: Any) -> tuple[str, Target]:
+def _read_search_vector(value: Any) -> tuple[str, Example]:
     if type(value) is dict and "name" in value:
         name = required(value, "name", read_string)
         return name, required(value, "vector", _read_nearest)
     return UNNAMED, _read_nearest(value)
 
 
-def _read_nearest(value: Any) -> NearestToVector:
+def _read_nearest(value: Any) -> VectorExample:
     vector = read_vector(value, "vector")
     check_query_vector(vector)
-    return NearestToVector(vector)
+    return VectorExample(vector)
 
 
 def _read_params(value: Any) -> SearchParams:

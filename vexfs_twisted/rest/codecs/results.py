@@ -47,6 +47,8 @@ def scored_point_to_json(scored: ScoredPoint) -> dict[str, Any]:
         point["payload"] = orjson.Fragment(scored.payload)
     if scored.vectors is not None:
         point["vector"] = vectors_to_json(scored.vectors)
+    if scored.order_value is not None:
+        point["order_value"] = scored.order_value
     return point
 
 

@@ -11,18 +11,8 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 from ...model.datetimes import parse_datetime
 from ...model.errors import MalformedMessage
-from ...model.queries import (
-    Count,
-    Direction,
-    Facet,
-    FacetHit,
-    OrderBy,
-    OrderValue,
-    Record,
-    Retrieve,
-    ScoredPoint,
-    Scroll,
-)
+from ...model.queries import Count, Facet, FacetHit, Record, Retrieve, ScoredPoint, Scroll
+from ...model.query_forms import Direction, OrderBy, OrderValue
 from ...model.validation import validate
 from ..generated import flat_pb2 as flat
 from ..generated import points_pb2 as pb
@@ -138,7 +128,7 @@ def write_scored(
     points: Iterable[ScoredPoint], messages: RepeatedCompositeFieldContainer[pb.ScoredPoint]
 ) -> None:
     """Append scored points to a repeated field."""
-    for point_id, version, score, payload, vectors in points:
+    for point_id, version, score, payload, vectors, order_value in points:
         message = messages.add()
         if type(point_id) is int:
             message.id.num = point_id
@@ -150,3 +140,5 @@ def write_scored(
             write_payload(payload, message.payload)
         if vectors is not None:
             write_vectors(vectors, message.vectors)
+        if order_value is not None:
+            _write_order_value(order_value, message.order_value)

@@ -9,17 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...model.errors import MalformedMessage, NotSupported
-from ...model.queries import (
-    Acorn,
-    NearestToPoint,
-    NearestToVector,
-    Quantization,
-    Query,
-    SearchParams,
-    Target,
-    check_query_vector,
-    prefetch_without_query,
-)
+from ...model.queries import Query, check_query_vector, prefetch_without_query
+from ...model.query_forms import Example, PointExample, VectorExample
+from ...model.search_params import Acorn, Quantization, SearchParams
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
 from .fields import check_consistency, given, refuse_shard_keys
@@ -59,7 +51,7 @@ def _read_plain_query(message: pb.QueryPoints, path: str) -> Query:
     return Query(**_common_parts(message, path), **given(message, "using", "limit"))
 
 
-def _read_target(message: pb.Query) -> Target:
+def _read_target(message: pb.Query) -> Example:
     kind = message.WhichOneof("variant")
     if kind == "nearest":
         return _read_nearest(message.nearest)
@@ -68,12 +60,12 @@ def _read_target(message: pb.Query) -> Target:
     raise NotSupported(f"The query kind `{kind}` is not supported yet")
 
 
-def _read_nearest(message: pb.VectorInput) -> Target:
+def _read_nearest(message: pb.VectorInput) -> Example:
     kind = message.WhichOneof("variant")
     if kind == "dense":
-        return NearestToVector(read_floats(message.dense.data))
+        return VectorExample(read_floats(message.dense.data))
     if kind == "id":
-        return NearestToPoint(read_id(message.id))
+        return PointExample(read_id(message.id))
     if kind is None:
         raise MalformedMessage("VectorInput variant is missing")
     raise unsupported_vector(kind)
@@ -86,7 +78,7 @@ def read_search(message: pb.SearchPoints, path: str = "") -> Query:
     """
     vector = read_floats(message.vector)
     message.ClearField("vector")
-    return _aimed(_plain(_read_plain_search, message, path), NearestToVector(vector))
+    return _aimed(_plain(_read_plain_search, message, path), VectorExample(vector))
 
 
 def _read_plain_search(message: pb.SearchPoints, path: str) -> Query:
@@ -114,9 +106,9 @@ def _plain(read: Callable[[Any, str], Query], message: Any, path: str) -> Query:
     return plain
 
 
-def _aimed(plain: Query, target: Target) -> Query:
+def _aimed(plain: Query, target: Example) -> Query:
     """`plain` with a target. Raises a DomainError for an invalid vector."""
-    if isinstance(target, NearestToVector):
+    if isinstance(target, VectorExample):
         check_query_vector(target.vector)
     return Query(
         target,
