@@ -101,7 +101,7 @@ ENGINE: dict[str, set[str]] = {
     "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},
     "acceleration": {"storage", "vectors", "vector_index", "mvcc"},
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
-    | {"filtering", "acceleration"},
+    | {"predicates", "filtering", "acceleration"},
     "checkpoints": {"payload_index", "mvcc"},
     "group_commit": {"storage"},
     "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}

@@ -32,9 +32,9 @@ from .mvcc.pinned import SnapshotLost
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
+from .query.answers import answer
 from .query.cursor_sources import CURSOR_SOURCES, CursorSource
 from .query.fields import build_fields
-from .query.nearest import answer
 from .query.scrolling import retrieve_each
 from .read_bounds import UNBOUNDED, ReadBoundsOfEach
 from .reads import READS

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ..model.collection import CollectionInfo, CollectionInfoRequest
+from ..model.distance_matrix import MatrixRequest
+from ..model.groups import GroupQuery, PointGroup
 from ..model.optimizations import Optimizations, OptimizationsRequest
 from ..model.payload_index import FieldInfo
 from ..model.queries import Count, Facet, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
@@ -17,9 +19,12 @@ from .mvcc.indexes import Indexes
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.report import indexed_count, report, segment_count, status, tasks
+from .query.answers import answer
 from .query.facets import facet
 from .query.fields import describe_fields
-from .query.nearest import answer
+from .query.groups import query_groups
+from .query.matrix import distance_matrix
+from .query.plan import sound
 from .query.scrolling import count, retrieve_each, scroll
 
 T = TypeVar("T")
@@ -84,7 +89,7 @@ def optimizations(source: Source, _: OptimizationsRequest) -> Optimizations:
 def query_batch(source: Source, request: QueryBatch) -> list[Sequence[ScoredPoint]]:
     """The results of queries, all on one snapshot. Raises the first error among them."""
     with source.snapshot() as snapshot:
-        return list(map(_sound, answer(snapshot, request.queries, source.accelerator)))
+        return list(map(sound, answer(snapshot, request.queries, source.accelerator)))
 
 
 def query(source: Source, request: Query) -> Sequence[ScoredPoint]:
@@ -92,9 +97,15 @@ def query(source: Source, request: Query) -> Sequence[ScoredPoint]:
     return query_batch(source, QueryBatch([request]))[0]
 
 
+def group_query(source: Source, request: GroupQuery) -> list[PointGroup]:
+    """The groups of the points that a query finds."""
+    with source.snapshot() as snapshot:
+        return query_groups(snapshot, request, source.accelerator)
+
+
 def retrieve(snapshot: Snapshot, request: Retrieve) -> list[Record]:
     """The existing points among the ids, in the order requested, without duplicates."""
-    return _sound(retrieve_each(snapshot, [request])[0])
+    return sound(retrieve_each(snapshot, [request])[0])
 
 
 def _on_snapshot(function: Callable[[Snapshot, R], T]) -> Callable[[Source, R], T]:
@@ -116,16 +127,7 @@ READS: Mapping[type[ReadRequest[Any]], Function] = {
     Facet: _on_snapshot(facet),
     Query: query,
     QueryBatch: query_batch,
+    GroupQuery: group_query,
+    MatrixRequest: _on_snapshot(distance_matrix),
 }
 """The function that answers each kind of request."""
-
-
-def _sound(answer: T | Exception) -> T:
-    """Return the answer, or raise it if it is an error."""
-    if isinstance(answer, Exception):
-        try:
-            raise answer
-        finally:
-            # The traceback refers to this frame: a cycle otherwise.
-            del answer
-    return answer

@@ -6,10 +6,10 @@ to examples; a bare example is a form itself, the search for its nearest points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from .errors import BadInput
 from .formula import Formula
@@ -205,6 +205,33 @@ def examples_of(form: QueryForm | None) -> Iterator[Example]:
                 yield item.example
         case _:
             return
+
+
+def with_examples(form: QueryForm, change: Callable[[Example], Example]) -> QueryForm:
+    """The form with each of its examples replaced by `change(example)`."""
+    match form:
+        case VectorExample() | PointExample():
+            return change(form)
+        case Mmr():
+            return evolve(form, nearest=change(form.nearest))
+        case Recommend():
+            positive, negative = map(change, form.positive), map(change, form.negative)
+            return evolve(form, positive=tuple(positive), negative=tuple(negative))
+        case Discover():
+            return Discover(change(form.target), _with_pairs(form.context, change))
+        case Context():
+            return Context(_with_pairs(form.pairs, change))
+        case RelevanceFeedback():
+            items = (FeedbackItem(change(item.example), item.score) for item in form.feedback)
+            return evolve(form, target=change(form.target), feedback=tuple(items))
+        case _:
+            return form
+
+
+def _with_pairs(
+    pairs: tuple[ContextPair, ...], change: Callable[[Example], Example]
+) -> tuple[ContextPair, ...]:
+    return tuple(ContextPair(change(pair.positive), change(pair.negative)) for pair in pairs)
 
 
 def no_positive_examples() -> BadInput:

@@ -21,9 +21,9 @@ from ..mvcc.state import Snapshot
 from ..storage.bitmap import Rows
 from ..storage.keys import encode_id, encode_ids
 from ..storage.row_values import key_of
-from ..vector_index.hits import Hits
-from .nearest import ranked_points
-from .ordering import ordered_rows, with_values
+from .answers import ranked_each
+from .ordering import rows_of_scroll, with_values
+from .plan import Ranked, sound
 from .records import check_selection, records_of, scored_of
 from .scrolling import first_rows, unranked_scores
 
@@ -50,7 +50,7 @@ def _scroll_source(
     """All points of a scroll up to its limit, in its order."""
     check_selection(request.selection, snapshot)
     if request.order_by is not None:
-        found = ordered_rows(snapshot, request, request.order_by)
+        found = rows_of_scroll(snapshot, request, request.order_by)
         return _Ordered(*found, request.selection)
     start = b"" if request.offset is None else encode_id(request.offset)
     walk = _Walk(request.filter, start, request.limit)
@@ -61,9 +61,10 @@ def _query_source(
     snapshot: Snapshot, query: Query, accelerator: SearchAccelerator | None
 ) -> CursorSource[ScoredPoint]:
     """The source of a query. It is ranked at once; points are fetched as they are consumed."""
-    check_selection(query.selection, snapshot)
     if query.form is not None:
-        return _Ranked(ranked_points(snapshot, query, accelerator), query.selection)
+        ranked = sound(ranked_each(snapshot, [query], accelerator).pop())
+        return _Ranked(ranked, query.selection)
+    check_selection(query.selection, snapshot)
     walk = _Walk(query.filter, b"", query.offset + query.limit)
     walk.skip(snapshot, query.offset)
     return _Unranked(walk, query.selection)
@@ -151,19 +152,20 @@ class _Unranked(_ById):
 
 
 class _Ranked:
-    """Scored points, best first."""
+    """Scored points in order."""
 
-    def __init__(self, hits: Hits, selection: Selection) -> None:
-        self._hits = hits
+    def __init__(self, ranked: Ranked, selection: Selection) -> None:
+        self._ranked = ranked
         self.selection = selection
 
     def ahead(self, _: Snapshot, count: int) -> Rows:
-        return self._hits.rows[:count]
+        return self._ranked.keys[:count]
 
     def pass_by(self, snapshot: Snapshot, rows: Rows, values: Sequence[bytes]) -> list[ScoredPoint]:
-        scores = self._hits.scores[: len(rows)]
-        self._hits = self._hits.between(len(rows), len(self._hits.rows))
-        return scored_of(snapshot, rows, values, scores, self.selection)
+        own = self._ranked.where(slice(len(rows)))
+        self._ranked = self._ranked.where(slice(len(rows), None))
+        points = scored_of(snapshot, rows, values, own.scores, self.selection)
+        return points if own.order_values is None else with_values(points, own.order_values)
 
 
 class _Ordered:

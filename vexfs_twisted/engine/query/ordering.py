@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.errors import BadInput
-from ...model.filters import Filter, Range
+from ...model.filters import Range
 from ...model.payload_index import FieldSchema, FieldType
-from ...model.queries import Page, Record, Scroll
+from ...model.queries import Page, Point, Scroll
 from ...model.query_forms import Direction, OrderBy
 from ..filtering.row_filter import passing_mask
 from ..mvcc.state import Snapshot
@@ -25,6 +25,9 @@ from .records import expect_points, fetch_records
 
 _KEY_S = 1.5e-6
 _SLICE = 1024
+Ordered = tuple[Rows, NDArray[Any]]
+"""Rows in order, shape [n], and the value that each is ordered by."""
+
 _ORDERED = (FieldType.INTEGER, FieldType.FLOAT, FieldType.DATETIME)
 
 
@@ -33,27 +36,40 @@ def scroll_ordered(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Page:
 
     Raises BadInput if the field has no index that supports ordering.
     """
-    rows, values = ordered_rows(snapshot, request, order)
+    rows, values = rows_of_scroll(snapshot, request, order)
     return Page(with_values(fetch_records(snapshot, rows, request.selection), values), None)
 
 
-def ordered_rows(snapshot: Snapshot, request: Scroll, order: OrderBy) -> tuple[Rows, NDArray[Any]]:
-    """The rows of the page in that order, and the value that each is ordered by."""
-    held = _values(snapshot, request, order)
-    places = _places(snapshot, held, order, request.filter)
-    places = _first(snapshot, held, places, request.limit)
+def rows_of_scroll(snapshot: Snapshot, request: Scroll, order: OrderBy) -> Ordered:
+    """The rows of a scroll in the order of a field, and the value that each is ordered by."""
+    expect_points(min(request.limit, snapshot.state.live.count), request.selection)
+    filter_ = request.filter
+    is_plain = filter_ is None or filter_.is_empty
+    passing = None if is_plain or filter_ is None else passing_mask(filter_, snapshot)
+    return ordered_rows(snapshot, order, passing, request.limit)
+
+
+def ordered_rows(
+    snapshot: Snapshot, order: OrderBy, passing: NDArray[np.bool_] | None, limit: int
+) -> Ordered:
+    """The first `limit` rows in that order, and the value that each is ordered by.
+
+    `passing` is the mask of rows to choose from, shape [next_row]; None: all live rows. Raises
+    BadInput if the field has no index that supports ordering.
+    """
+    held = _values(snapshot, order)
+    places = _places(held, order, passing)
+    places = _first(snapshot, held, places, limit)
     return held.rows[places].astype(np.int64), held.values[places]
 
 
-def with_values(records: Sequence[Record], values: NDArray[Any]) -> list[Record]:
-    """The records, each with the value that it is ordered by."""
-    return [
-        record._replace(order_value=value)
-        for record, value in zip(records, values.tolist(), strict=True)
-    ]
+def with_values(points: Sequence[Point], values: NDArray[Any]) -> list[Point]:
+    """The points, each with the value that it is ordered by."""
+    pairs = zip(points, values.tolist(), strict=True)
+    return cast("list[Point]", [point._replace(order_value=value) for point, value in pairs])
 
 
-def _values(snapshot: Snapshot, request: Scroll, order: OrderBy) -> SortedValues:
+def _values(snapshot: Snapshot, order: OrderBy) -> SortedValues:
     schema = schema_at(snapshot.state.fields, order.key.steps)
     if schema is None or not _has_order(schema):
         raise BadInput(
@@ -62,7 +78,6 @@ def _values(snapshot: Snapshot, request: Scroll, order: OrderBy) -> SortedValues
             "https://qdrant.tech/documentation/concepts/indexing/#payload-index "
             "to see which payload schemas support Range conditions"
         )
-    expect_points(min(request.limit, snapshot.state.live.count), request.selection)
     column = snapshot.indexes.columns.exact(order.key.steps, snapshot.rows)
     return indexed_values(column, schema.type)
 
@@ -72,7 +87,7 @@ def _has_order(schema: FieldSchema) -> bool:
 
 
 def _places(
-    snapshot: Snapshot, held: SortedValues, order: OrderBy, filter_: Filter | None
+    held: SortedValues, order: OrderBy, passing: NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
     """The positions in `held` of the requested values, in the requested direction."""
     is_ascending = order.direction is Direction.ASC
@@ -82,8 +97,8 @@ def _places(
         start = float(start)
     span = held.span(Range(gte=start) if is_ascending else Range(lte=start))
     places = np.arange(span.start, span.stop)
-    if filter_ is not None and not filter_.is_empty:
-        places = places[passing_mask(filter_, snapshot)[held.rows[places]]]
+    if passing is not None:
+        places = places[passing[held.rows[places]]]
     return places if is_ascending else places[::-1]
 
 

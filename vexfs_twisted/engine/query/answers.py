@@ -1,0 +1,133 @@
+"""Answers to queries: ranked points, fetched with the parts that were selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.errors import DomainError
+from ...model.queries import Query, ScoredPoint, Selection
+from ...model.scored_points import ScoredSlice
+from ..acceleration import SearchAccelerator
+from ..mvcc.state import Snapshot
+from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
+from .executor import rank_each
+from .leaves import SnapshotSource
+from .ordering import with_values
+from .plan import Ranked
+from .records import check_selection, expect_points, fetch_columns, fetch_scored
+
+Answer = Sequence[ScoredPoint] | Exception
+
+_FEW_POINTS = 100
+
+
+def answer(
+    snapshot: Snapshot,
+    queries: Sequence[Query],
+    accelerator: SearchAccelerator | None = None,
+    bounds: ReadBoundsOfEach = UNBOUNDED,
+) -> list[Answer]:
+    """The answer to each of `queries`, or the client's error as a value.
+
+    `accelerator` is tried before the engine if allowed. `bounds` has the bounds of each query; the
+    answer of a query that is stopped is the exception that stopped it.
+    """
+    ranked = ranked_each(snapshot, queries, accelerator, bounds)
+    answers: list[Answer] = [()] * len(queries)
+    found: dict[Selection, list[int]] = {}
+    for position, own in enumerate(ranked):
+        if isinstance(own, Exception):
+            answers[position] = own
+        else:
+            found.setdefault(queries[position].selection, []).append(position)
+    for selection, positions in found.items():
+        _fetch(snapshot, selection, positions, ranked, answers, bounds)
+    return answers
+
+
+def ranked_each(
+    snapshot: Snapshot,
+    queries: Sequence[Query],
+    accelerator: SearchAccelerator | None = None,
+    bounds: ReadBoundsOfEach = UNBOUNDED,
+) -> list[Ranked | Exception]:
+    """The rows that answer each query, in order, or its error; fetches no points."""
+    refused = _refused(snapshot, queries, bounds)
+    return rank_each(SnapshotSource(snapshot, accelerator), queries, bounds, refused)
+
+
+def _refused(
+    snapshot: Snapshot, queries: Sequence[Query], bounds: ReadBoundsOfEach
+) -> dict[int, Exception]:
+    """The errors of queries whose selections are wrong, and of those that return too much."""
+    errors: dict[int, Exception] = {}
+    live = snapshot.state.live.count
+    selections: dict[Selection, list[int]] = {}
+    for position, query in enumerate(queries):
+        selections.setdefault(query.selection, []).append(position)
+    for selection, positions in selections.items():
+        try:
+            check_selection(selection, snapshot)
+            count = sum([min(queries[position].limit, live) for position in positions])
+            if count > _FEW_POINTS:
+                with bounds.of(positions):
+                    expect_points(count, selection)
+        except (DomainError, *STOPS) as error:
+            errors.update(dict.fromkeys(positions, error.with_traceback(None)))
+    return errors
+
+
+def _fetch(
+    snapshot: Snapshot,
+    selection: Selection,
+    positions: Sequence[int],
+    ranked: Sequence[Ranked | Exception],
+    answers: list[Answer],
+    bounds: ReadBoundsOfEach,
+) -> None:
+    """Fetch the points of queries with the same selection, and store them in `answers`."""
+    lists = [own for own in map(ranked.__getitem__, positions) if isinstance(own, Ranked)]
+    if sum(len(own.keys) for own in lists) <= _FEW_POINTS:
+        # Fetching them takes less time than setting bounds.
+        bounds = UNBOUNDED
+    points: Sequence[Answer]
+    try:
+        with bounds.of(positions):
+            points = _fetched(snapshot, selection, lists)
+    except STOPS as error:
+        # The traceback would refer to the frame with `answers`, and so to the error itself.
+        points = [error.with_traceback(None)] * len(positions)
+    for position, own in zip(positions, points, strict=True):
+        answers[position] = own
+
+
+def _fetched(
+    snapshot: Snapshot, selection: Selection, lists: Sequence[Ranked]
+) -> Sequence[Sequence[ScoredPoint]]:
+    """Fetch the points of several answers together."""
+    if len(lists) == 1:
+        keys, scores, values = lists[0]
+        return [_ordered(fetch_scored(snapshot, keys, scores, selection), values)]
+    rows = np.concatenate([own.keys for own in lists])
+    scores = np.concatenate([own.scores for own in lists])
+    ends = list(accumulate(len(own.keys) for own in lists))
+    starts = [0, *ends[:-1]]
+    if all(own.order_values is None for own in lists):
+        columns = fetch_columns(snapshot, rows, scores, selection)
+        if columns is not None:
+            return [ScoredSlice(columns, *ends) for ends in zip(starts, ends, strict=True)]
+    points = fetch_scored(snapshot, rows, scores, selection)
+    return [
+        _ordered(points[start:end], own.order_values)
+        for start, end, own in zip(starts, ends, lists, strict=True)
+    ]
+
+
+def _ordered(points: list[ScoredPoint], values: NDArray[Any] | None) -> list[ScoredPoint]:
+    """The points, each with the value that it is ordered by, if any."""
+    return points if values is None else with_values(points, values)

@@ -1,0 +1,139 @@
+"""Groups of the points that a query finds, by a value of their payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count, islice
+
+import attrs
+import numpy as np
+import orjson
+
+from ...model.filters import Condition, FieldCondition, Filter, MatchAny
+from ...model.groups import GroupId, GroupQuery, PointGroup
+from ...model.payload_path import PayloadPath
+from ..acceleration import SearchAccelerator
+from ..mvcc.state import Snapshot
+from ..predicates.paths import values_at
+from ..read_bounds import checkpoint
+from .answers import ranked_each
+from .leaves import SnapshotSource
+from .plan import Ranked, sound
+from .records import expect_points, fetch_scored
+
+_GROWTH = 4
+_UNFILTERED_ROUNDS = 2
+
+
+def query_groups(
+    snapshot: Snapshot, request: GroupQuery, accelerator: SearchAccelerator | None
+) -> list[PointGroup]:
+    """The groups of a query in the order of their best points. Raises the errors of the query.
+
+    The query is executed for more and more points until the groups are known, then for points of
+    those groups only until each is full or has no more. Once a few rounds have not sufficed,
+    points of full groups are filtered out. That would change the scores of a query with
+    prefetches, whose number of points is bounded anyway: those are executed without such filters.
+    """
+    groups = _Groups(snapshot, request, accelerator)
+    groups.find()
+    groups.fill()
+    return groups.answer()
+
+
+class _Groups:
+    """The groups of one query as they are found, with the rows and scores of their points."""
+
+    def __init__(
+        self, snapshot: Snapshot, request: GroupQuery, accelerator: SearchAccelerator | None
+    ) -> None:
+        self._snapshot = snapshot
+        self._accelerator = accelerator
+        self._query = request.query
+        self._path = request.group_by
+        self._size = request.group_size
+        self._limit = request.query.limit
+        self._source = SnapshotSource(snapshot)
+        self._values: dict[int, list[GroupId]] = {}
+        self._found: dict[GroupId, dict[int, float]] = {}
+        self._is_complete = False
+
+    def find(self) -> None:
+        """Execute the query until the first groups are known."""
+        reach = self._first_reach
+        for round_ in count():
+            filters = []
+            if round_ >= _UNFILTERED_ROUNDS and not self._query.prefetch:
+                full = [group for group, points in self._found.items() if self._is_full(points)]
+                filters = [Filter(must_not=_matches(self._path, full))]
+            is_last = self._execute(filters, reach)
+            if is_last or len(self._found) >= self._limit:
+                self._is_complete = is_last and not filters
+                return
+            reach *= _GROWTH
+
+    def fill(self) -> None:
+        """Execute the query for the points of the groups that are not full."""
+        reach = self._first_reach
+        while not self._is_complete:
+            first = list(self._found.items())[: self._limit]
+            missing = [group for group, points in first if not self._is_full(points)]
+            if not missing:
+                return
+            filters = [] if self._query.prefetch else [Filter(should=_matches(self._path, missing))]
+            self._is_complete = self._execute(filters, reach)
+            reach *= _GROWTH
+
+    def answer(self) -> list[PointGroup]:
+        """Fetch the points of the groups."""
+        first = list(self._found.items())[: self._limit]
+        expect_points(len(first) * self._size, self._query.selection)
+        best = [list(points.items())[: self._size] for _, points in first]
+        rows = np.array([row for points in best for row, _ in points], dtype=np.int64)
+        scores = np.array([score for points in best for _, score in points], dtype=np.float32)
+        hits = iter(fetch_scored(self._snapshot, rows, scores, self._query.selection))
+        return [
+            PointGroup(group, list(islice(hits, len(points))))
+            for (group, _), points in zip(first, best, strict=True)
+        ]
+
+    @property
+    def _first_reach(self) -> int:
+        return min(self._limit * self._size, self._snapshot.state.live.count) + 1
+
+    def _is_full(self, points: dict[int, float]) -> bool:
+        return len(points) >= self._size
+
+    def _execute(self, filters: Sequence[Filter], reach: int) -> bool:
+        """Add the first `reach` points to their groups; whether there were no more."""
+        checkpoint()
+        own = self._query.filter or Filter()
+        query = attrs.evolve(
+            self._query, limit=reach, offset=0, filter=Filter(must=(own, *filters))
+        )
+        ranked = sound(ranked_each(self._snapshot, [query], self._accelerator).pop())
+        self._add(ranked)
+        return len(ranked.keys) < reach
+
+    def _add(self, ranked: Ranked) -> None:
+        is_new = [key not in self._values for key in ranked.keys.tolist()]
+        new = ranked.keys[is_new]
+        for key, payload in zip(new.tolist(), self._source.payloads(new), strict=True):
+            values = values_at(orjson.loads(payload), self._path.steps)
+            self._values[key] = _group_ids(values)
+        for key, score in zip(ranked.keys.tolist(), ranked.scores.tolist(), strict=True):
+            for group in self._values[key]:
+                self._found.setdefault(group, {}).setdefault(key, score)
+
+
+def _group_ids(values: Iterable[object]) -> list[GroupId]:
+    """The strings and integers among values, each once."""
+    found: list[GroupId] = [value for value in values if type(value) in (str, int)]  # type: ignore[misc]
+    return list(dict.fromkeys(found))
+
+
+def _matches(path: PayloadPath, groups: Sequence[GroupId]) -> tuple[Condition, ...]:
+    """Conditions of which a point in one of the groups satisfies one."""
+    strings = frozenset(group for group in groups if isinstance(group, str))
+    integers = frozenset(group for group in groups if isinstance(group, int))
+    return FieldCondition(path, MatchAny(strings)), FieldCondition(path, MatchAny(integers))

@@ -1,0 +1,258 @@
+"""Leaf reads of one snapshot; those that search the same rows run as one native call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import SparseVectorParams, VectorParams
+from ...model.errors import (
+    DomainError,
+    NotFound,
+    NotSupported,
+    no_sparse_vectors,
+    unknown_vector,
+)
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ...model.query_forms import OrderBy, Sample, VectorExample, examples_of
+from ...model.search_params import SearchParams
+from ...model.vector_kinds import DenseVectors, Vector, Vectors
+from ..acceleration import SearchAccelerator
+from ..filtering.row_filter import RowFilter, found_rows, passing_mask, selected
+from ..mvcc.state import Snapshot
+from ..read_bounds import STOPS, ReadBoundsOfEach, in_slices
+from ..storage.bitmap import Bitmap, Rows
+from ..storage.keys import encode_id
+from ..storage.row_sets import RowSet
+from ..storage.row_values import payloads_of
+from ..vector_index.candidates import CandidateSet
+from ..vector_index.space import VectorSpace
+from .by_examples import ranked_by_examples
+from .nearest import check_example, exactly, larger_is_nearer, nearest_rows
+from .ordering import ordered_rows
+from .plan import Keys, Leaf, Mask, Ranked, TermStatistics, nothing_ranked
+from .scrolling import first_rows, unranked_scores
+
+_ERRORS = (DomainError, *STOPS)
+_PAYLOADS = 1024
+_NOTHING = nothing_ranked()
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
+Result = Ranked | Exception
+
+
+class _Group(NamedTuple):
+    """The key of leaf reads that run in one call. `candidates` is the identity of the array."""
+
+    using: str
+    filter: Filter | None
+    params: SearchParams
+    candidates: int
+
+
+class SnapshotSource:
+    """See LeafSource. The keys of points are their rows.
+
+    `accelerator` is tried before the engine if allowed.
+    """
+
+    def __init__(self, snapshot: Snapshot, accelerator: SearchAccelerator | None = None) -> None:
+        self._snapshot = snapshot
+        self._accelerator = accelerator
+
+    def params_of(self, using: str) -> VectorParams | SparseVectorParams:
+        """See LeafSource."""
+        return self._space(using).params
+
+    def examples(self, using: str, ids: Sequence[PointId]) -> list[Vector | Exception]:
+        """See LeafSource."""
+        space = self._space(using)
+        found: list[Vector | Exception] = []
+        for point_id in ids:
+            row = self._snapshot.tables.find_row(encode_id(point_id))
+            if row is None:
+                found.append(NotFound(f"No point with id {point_id} found"))
+            elif not space.present.has(np.array([row]))[0]:
+                found.append(NotFound(f'Vector with name "{using}" for point not found'))
+            else:
+                found.append(space.read(slice(row, row + 1)).vector(0))
+        return found
+
+    def term_statistics(
+        self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
+    ) -> TermStatistics:
+        """See LeafSource."""
+        raise no_sparse_vectors()
+
+    def read(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
+        """See LeafSource."""
+        results: list[Result] = [_NOTHING] * len(leaves)
+        groups: dict[_Group, list[int]] = {}
+        for place, leaf in enumerate(leaves):
+            if isinstance(leaf.form, VectorExample):
+                group = _Group(leaf.using, leaf.filter, leaf.params, id(leaf.candidates))
+                groups.setdefault(group, []).append(place)
+                continue
+            try:
+                with bounds.of([leaf.query]):
+                    results[place] = self._read_one(leaf)
+            except _ERRORS as error:
+                results[place] = error.with_traceback(None)
+        for places in groups.values():
+            own = [leaves[place] for place in places]
+            for place, result in zip(places, self._read_together(own, bounds), strict=True):
+                results[place] = result
+        return results
+
+    def vectors(self, using: str, keys: Keys) -> Vectors:
+        """See LeafSource."""
+        return DenseVectors(self._space(using).floats(keys))
+
+    def payloads(self, keys: Keys) -> Sequence[bytes]:
+        """See LeafSource."""
+        tables = self._snapshot.tables
+        found: list[bytes] = []
+        for some in in_slices(keys, _PAYLOADS):
+            found += payloads_of(tables.values(some))
+        return found
+
+    def passing(self, filter_: Filter, keys: Keys) -> Mask:
+        """See LeafSource."""
+        return RowFilter(filter_, self._snapshot).mask(keys)
+
+    def _space(self, using: str) -> VectorSpace:
+        space = self._snapshot.state.spaces.get(using)
+        if space is not None:
+            return space
+        params = self._snapshot.state.config.params
+        if using in (params.sparse_vectors or {}):
+            raise NotSupported(f"Searching the sparse vector `{using}` is not supported yet")
+        if using in params.vectors:
+            raise NotSupported(f"Searching the multivector `{using}` is not supported yet")
+        raise unknown_vector(using)
+
+    def _candidates(self, among: Bitmap, leaf: Leaf) -> CandidateSet:
+        """The rows of `among` that a leaf read may return, those excluded by id included."""
+        if leaf.candidates is not None:
+            rows = np.sort(leaf.candidates)
+            rows = rows[among.has(rows)]
+            return CandidateSet(among, RowSet.of_numbers(rows, self._snapshot.state.next_row))
+        if leaf.filter is None or leaf.filter.is_empty:
+            return CandidateSet(among)
+        return CandidateSet(among, selected(leaf.filter, self._snapshot, among))
+
+    def _read_together(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
+        """The nearest rows of leaf reads that differ in their vectors and limits only."""
+        results: list[Result] = [_NOTHING] * len(leaves)
+        try:
+            space = self._space(leaves[0].using)
+        except DomainError as error:
+            return [error.with_traceback(None)] * len(leaves)
+        sound: list[int] = []
+        for place, leaf in enumerate(leaves):
+            try:
+                check_example(space, _vector_of(leaf), leaf.using)
+                sound.append(place)
+            except DomainError as error:
+                results[place] = error.with_traceback(None)
+        if not sound:
+            return results
+        try:
+            with bounds.of([leaves[place].query for place in sound]):
+                found = self._nearest(space, [leaves[place] for place in sound])
+        except STOPS as error:
+            found = [error.with_traceback(None)] * len(sound)
+        for place, result in zip(sound, found, strict=True):
+            results[place] = result
+        return results
+
+    def _nearest(self, space: VectorSpace, leaves: Sequence[Leaf]) -> list[Result]:
+        first = leaves[0]
+        is_plain = first.candidates is None and (first.filter is None or first.filter.is_empty)
+        candidates = space.everything if is_plain else self._candidates(space.present, first)
+        excluded = [self._excluded(leaf) for leaf in leaves]
+        count = candidates.count
+        limits = [
+            min(leaf.limit + len(rows), count) for leaf, rows in zip(leaves, excluded, strict=True)
+        ]
+        hits = nearest_rows(
+            self._snapshot,
+            first.using,
+            candidates,
+            [_vector_of(leaf) for leaf in leaves],
+            np.array(limits, dtype=np.int64),
+            first.params if first.candidates is None else exactly(first.params),
+            self._accelerator if first.candidates is None else None,
+        )
+        is_larger_nearer = larger_is_nearer(space.params)
+        return [
+            _kept(leaf, Ranked(*own), rows, is_larger_nearer)
+            for leaf, own, rows in zip(leaves, hits, excluded, strict=True)
+        ]
+
+    def _read_one(self, leaf: Leaf) -> Ranked:
+        """A leaf read that runs by itself."""
+        form = leaf.form
+        excluded = self._excluded(leaf)
+        limit = leaf.limit + len(excluded)
+        if form is None:
+            rows = first_rows(self._snapshot, leaf.filter, b"", limit)
+            return _kept(leaf, Ranked(rows, unranked_scores(len(rows))), excluded)
+        if isinstance(form, OrderBy):
+            passing = self._among_live(leaf)
+            rows, values = ordered_rows(self._snapshot, form, passing, limit)
+            scores = np.zeros(len(rows), dtype=np.float32)
+            return _kept(leaf, Ranked(rows, scores, values), excluded)
+        if isinstance(form, Sample):
+            rows = self._candidates(self._snapshot.state.live, leaf).rows()
+            rows = np.random.default_rng().permutation(rows)[:limit]
+            return _kept(leaf, Ranked(rows, np.zeros(len(rows), dtype=np.float32)), excluded)
+        space = self._space(leaf.using)
+        for example in examples_of(form):
+            assert isinstance(example, VectorExample)
+            check_example(space, example.vector, leaf.using)
+        candidates = self._candidates(space.present, leaf)
+        hits = ranked_by_examples(self._snapshot, leaf.using, candidates, form, limit)
+        return _kept(leaf, Ranked(*hits), excluded)
+
+    def _among_live(self, leaf: Leaf) -> Mask | None:
+        """The mask of the live rows that a leaf read may return; None if all."""
+        if leaf.candidates is None and (leaf.filter is None or leaf.filter.is_empty):
+            return None
+        if leaf.candidates is None:
+            assert leaf.filter is not None
+            return passing_mask(leaf.filter, self._snapshot)
+        mask = np.zeros(self._snapshot.state.next_row, dtype=np.bool_)
+        mask[leaf.candidates] = True
+        return mask
+
+    def _excluded(self, leaf: Leaf) -> Rows:
+        """The rows of the points that a leaf read must not return."""
+        if not leaf.excluded:
+            return _NO_ROWS
+        return found_rows(self._snapshot.tables, list(dict.fromkeys(leaf.excluded)))
+
+
+def _vector_of(leaf: Leaf) -> Vector:
+    assert isinstance(leaf.form, VectorExample)
+    return leaf.form.vector
+
+
+def _kept(leaf: Leaf, ranked: Ranked, excluded: Rows, is_larger_nearer: bool = True) -> Ranked:
+    """Apply exclusion, score threshold and limit of a leaf read to the rows found."""
+    if len(excluded):
+        is_other = ranked.keys != excluded[0]
+        if len(excluded) > 1:
+            is_other = ~np.isin(ranked.keys, excluded)
+        ranked = ranked.where(is_other)
+    if leaf.threshold is not None:
+        # Scores are float32, so the threshold is rounded to that too. An equal score does not pass.
+        with np.errstate(over="ignore"):
+            threshold = np.float32(leaf.threshold)
+        scores = ranked.scores
+        ranked = ranked.where(scores > threshold if is_larger_nearer else scores < threshold)
+    return ranked if len(ranked.keys) <= leaf.limit else ranked.where(slice(leaf.limit))

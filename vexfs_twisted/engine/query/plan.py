@@ -1,0 +1,208 @@
+"""The plan of a query: its tree as stages, each with candidates from the stages below it.
+
+A stage without prefetches reads a list of points from the collection: a leaf read. The others merge
+or score the points of the stages below them. Where leaf reads run is no part of a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import SparseVectorParams, VectorParams
+from ...model.filters import Filter
+from ...model.ids import PointId
+from ...model.queries import Prefetch, Query
+from ...model.query_forms import Mmr, PointExample, QueryForm, examples_of
+from ...model.search_params import SearchParams
+from ...model.vector_kinds import Vector, Vectors
+from ..read_bounds import ReadBoundsOfEach
+
+T = TypeVar("T")
+
+Keys = NDArray[np.int64]
+"""Numbers of points, unique within a snapshot of the collection: a source gives and takes them."""
+
+Scores = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class Ranked(NamedTuple):
+    """Points in order, with their scores. A point occurs twice only in the order of a field.
+
+    `order_values`, shape [n], are the values of that field.
+    """
+
+    keys: Keys
+    scores: Scores
+    order_values: NDArray[Any] | None = None
+
+    def where(self, selected: Mask | Keys | slice) -> Ranked:
+        """The points selected by a numpy index, in its order."""
+        values = None if self.order_values is None else self.order_values[selected]
+        return Ranked(self.keys[selected], self.scores[selected], values)
+
+
+def nothing_ranked() -> Ranked:
+    """No points."""
+    return Ranked(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+
+
+class Leaf(NamedTuple):
+    """A read of the first `limit` points in the order of `form`; None: in the order of ids.
+
+    The examples of `form` are vectors. Only points that pass `filter`, have a score better than
+    `threshold` and are not in `excluded` are returned. With `candidates`, distinct, only those are
+    considered, exactly. `query` is the position in the batch of the query that it belongs to.
+    """
+
+    query: int
+    form: QueryForm | None
+    using: str
+    filter: Filter | None
+    params: SearchParams
+    threshold: float | None
+    limit: int
+    excluded: tuple[PointId, ...] = ()
+    candidates: Keys | None = None
+
+
+class TermStatistics(NamedTuple):
+    """What determines inverse document frequencies.
+
+    `points` is the number of points with a sparse vector, `frequencies`, shape [n], int64, how many
+    of them have each term.
+    """
+
+    points: int
+    frequencies: NDArray[np.int64]
+
+
+class LeafSource(Protocol):
+    """Where leaf reads run: one snapshot of a collection, wherever its points are.
+
+    Used by one thread.
+    """
+
+    def params_of(self, using: str) -> VectorParams | SparseVectorParams:
+        """The configuration of the vector `using`. Raises BadInput if there is none."""
+
+    def examples(self, using: str, ids: Sequence[PointId]) -> list[Vector | Exception]:
+        """The vectors of points, as returned to clients; NotFound in place of those missing."""
+
+    def term_statistics(
+        self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
+    ) -> TermStatistics:
+        """The statistics of terms of a sparse vector over the points that pass `corpus`."""
+
+    def read(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Ranked | Exception]:
+        """The points of each leaf, or the error of its client or what stopped it."""
+
+    def vectors(self, using: str, keys: Keys) -> Vectors:
+        """The vectors of points, all of which have one, as they are compared."""
+
+    def payloads(self, keys: Keys) -> Sequence[bytes]:
+        """The payloads of points, JSON, in the order of `keys`."""
+
+    def passing(self, filter_: Filter, keys: Keys) -> Mask:
+        """Which of the points `keys` pass a filter."""
+
+
+class Stage:
+    """One level of a query during its execution.
+
+    `filter` and `excluded` are its own and those of the levels above it. `height` is 0 for leaf
+    reads, and one more than that of the highest stage below it for others. `ranked` is its result.
+    """
+
+    __slots__ = (
+        "below",
+        "excluded",
+        "filter",
+        "form",
+        "height",
+        "level",
+        "limit",
+        "query",
+        "ranked",
+    )
+
+    filter: Filter | None
+    excluded: tuple[PointId, ...]
+    height: int
+
+    def __init__(
+        self,
+        query: int,
+        level: Query | Prefetch,
+        limit: int,
+        outer: Stage | None = None,
+    ) -> None:
+        self.query = query
+        self.level = level
+        self.limit = limit
+        self.form = level.form
+        self.filter = _both(outer.filter if outer else None, level.filter)
+        self.excluded = (outer.excluded if outer else ()) + _ids_of(level.form)
+        self.below = [Stage(query, prefetch, prefetch.limit, self) for prefetch in level.prefetch]
+        self.height = 1 + max((stage.height for stage in self.below), default=-1)
+        self.ranked = nothing_ranked()
+
+    def all(self) -> Iterator[Stage]:
+        """The stage and all below it."""
+        yield self
+        for stage in self.below:
+            yield from stage.all()
+
+    def leaf(self, candidates: Keys | None = None) -> Leaf:
+        """The leaf read of the stage, among `candidates` if it has stages below."""
+        form, limit = self.form, self.limit
+        if isinstance(form, Mmr):
+            most = form.candidates_limit
+            limit = self.level.limit if most is None else most
+            form = form.nearest
+        is_lowest = candidates is None
+        return Leaf(
+            self.query,
+            form,
+            self.level.using,
+            # The points of the stages below have passed the filters already.
+            self.filter if is_lowest else None,
+            self.level.params,
+            self.level.score_threshold,
+            limit,
+            self.excluded if is_lowest else (),
+            candidates,
+        )
+
+
+def planned(position: int, query: Query) -> Stage:
+    """The stages of the query at `position` of its batch."""
+    return Stage(position, query, query.offset + query.limit)
+
+
+def _ids_of(form: QueryForm | None) -> tuple[PointId, ...]:
+    return tuple(example.id for example in examples_of(form) if isinstance(example, PointExample))
+
+
+def _both(outer: Filter | None, own: Filter | None) -> Filter | None:
+    """A filter that both admit."""
+    if outer is None or outer.is_empty:
+        return own
+    if own is None or own.is_empty:
+        return outer
+    return Filter(must=(outer, own))
+
+
+def sound(result: T | Exception) -> T:
+    """Return the result, or raise it if it is an error."""
+    if isinstance(result, Exception):
+        try:
+            raise result
+        finally:
+            # The traceback refers to this frame: a cycle otherwise.
+            del result
+    return result

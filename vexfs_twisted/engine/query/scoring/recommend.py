@@ -1,0 +1,30 @@
+"""The scores of recommendations, from similarities to positive and negative examples.
+
+Similarities have the shapes [p, n] and [m, n], float32; the scores, shape [n], are larger for
+better points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .similarity import Scores, scaled_sigmoid
+
+
+def best_score(positive: Scores, negative: Scores) -> Scores:
+    """By the most similar example: above 0 if it is a positive one, else below 0.
+
+    p > n: sigmoid(p), else -sigmoid(n), with the best similarities p and n, -inf without examples.
+    """
+    none = np.float32(-np.inf)
+    best = positive.max(axis=0, initial=none)
+    worst = negative.max(axis=0, initial=none)
+    is_positive = best > worst
+    sigmoid = scaled_sigmoid(np.where(is_positive, best, worst))
+    return np.where(is_positive, sigmoid, -sigmoid)
+
+
+def sum_scores(positive: Scores, negative: Scores) -> Scores:
+    """The sum of the similarities to positive examples minus that of those to negative ones."""
+    scores: Scores = positive.sum(axis=0) - negative.sum(axis=0)
+    return scores
