@@ -183,9 +183,9 @@ def contents(collection: Collection) -> dict[str, Any]:
         "points": [(record.id, record.payload, _vector_bytes(record)) for record in page.records],
         "versions": [
             (point.id, point.version)
-            for name in state.spaces
+            for name in state.dense
             for point in collection.read(
-                QueryBatch([_nearest(state.spaces[name].params.size, name, exact)])
+                QueryBatch([_nearest(state.dense[name].params.size, name, exact)])
             )[0]
         ],
         "filtered": [collection.read(Count(Filter(must=(condition,)))) for condition in CHECKED],

@@ -33,7 +33,7 @@ class Crash(Exception):
 def contents_of(state: CollectionState) -> object:
     """All that a state holds, as a value."""
     spaces = {}
-    for name, space in state.spaces.items():
+    for name, space in state.dense.items():
         rows = space.present.rows()
         vectors = rows.tobytes(), space.floats(rows).tobytes()
         spaces[name] = (space.params, space.slot, space.segments, *vectors)
@@ -142,7 +142,7 @@ class OptimizerMachine(CollectionMachine):
     @invariant()
     def segments_are_sound(self) -> None:
         store = self.collection._store
-        space = store.state.spaces[UNNAMED]
+        space = store.state.dense[UNNAMED]
         row = 0
         for segment in space.segments:
             assert row <= segment.start < segment.stop <= store.state.next_row

@@ -233,7 +233,7 @@ class QueryOracle(EngineTestCase):
     def compare(self, distance: Distance) -> None:
         collection, client = self.prepare(distance)
 
-        @settings(max_examples=60)
+        @settings(max_examples=60, report_multiple_bugs=False)
         @given(_queries())
         def check(query: tuple[Query, dict[str, Any]]) -> None:
             ours = collection.read(query[0])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.engine.storage import hole_punching as holes_module
-from vexfs_twisted.engine.storage.hole_punching import holes, may_have_holes, punch
+from vexfs_twisted.engine.storage.hole_punching import holes, may_have_holes, punch, runs
 from vexfs_twisted.engine.vectors.encodings import Float32
 from vexfs_twisted.engine.vectors.vector_file import VectorFile
 
@@ -27,7 +27,7 @@ class HolesTests(SynchronousTestCase):
     """Where holes may be."""
 
     def found(self, free: list[bool], offset: int, row_size: int) -> list[tuple[int, int]]:
-        return list(holes(np.array(free, dtype=np.bool_), offset, row_size))
+        return list(holes(*runs(np.array(free, dtype=np.bool_), 0), offset, row_size))
 
     def test_a_hole_is_of_whole_pages(self) -> None:
         self.assertEqual(self.found([True] * 10, 0, 1000), [(0, 2 * PAGE)])
@@ -72,7 +72,7 @@ class PunchTests(SynchronousTestCase):
         before = path.stat()
         is_free = np.zeros(10, dtype=np.bool_)
         is_free[2:9] = True
-        file.give_back(5, is_free)
+        file.give_back(*runs(is_free, 5))
         after = path.stat()
         self.assertEqual(after.st_size, before.st_size)
         self.assertEqual(before.st_blocks - after.st_blocks, 7 * 8)
@@ -141,7 +141,7 @@ class NoHolesTests(SynchronousTestCase):
     def test_nothing_is_given_back_but_what_was_never_there(self) -> None:
         file = self.opened()
         file.write(0, np.ones((10, PAGE // 4), dtype=np.float32))
-        file.give_back(2, np.ones(5, dtype=np.bool_))
+        file.give_back(*runs(np.ones(5, dtype=np.bool_), 2))
         self.assertEqual(self.pages(), 10)
         file.drop_after(4)
         self.assertEqual(self.pages(), 4)

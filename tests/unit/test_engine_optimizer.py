@@ -346,7 +346,7 @@ class RenewingTests(OptimizerTestCase):
             write(self.collection, upsert([0], self.rows[:1]))
             self.collection.optimize()
             self.assertEqual([s.unfreed_from for s in segments(self.collection)], [0])
-            np.testing.assert_array_equal(snapshot.state.spaces[UNNAMED].matrix[:200], self.rows)
+            np.testing.assert_array_equal(snapshot.state.dense[UNNAMED].matrix[:200], self.rows)
         del snapshot
         self.assertEqual(self.info().status, CollectionStatus.GREEN)
         write(self.collection, upsert([0], self.rows[:1]))

@@ -31,7 +31,7 @@ from vexfs_twisted.model.collection_params import (
     SparseVectorParams,
     VectorParams,
 )
-from vexfs_twisted.model.errors import BadInput, NotSupported
+from vexfs_twisted.model.errors import BadInput
 from vexfs_twisted.model.filters import Filter, HasId, MatchValue, Range
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -47,6 +47,7 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.updates import DeletePoints, Upsert
+from vexfs_twisted.model.vector_kinds import MultiVector
 from vexfs_twisted.model.vectors import VectorColumn
 
 HUGE = 2**64 - 1
@@ -225,13 +226,15 @@ class RefusalTests(PointsTestCase):
         self.assertEqual(self.payloads(), {1: {"n": 1}, 3: {"n": 3}})
         self.assertEqual(write(self.collection, upsert([4])), [2])
 
-    def test_multivectors_are_not_stored_wrongly(self) -> None:
+    def test_a_dense_vector_for_a_multivector_is_one_row(self) -> None:
         params = VectorParams(
             Distance.DOT, 4, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
         )
         collection = self.catalog.create("multi", CreateCollection(vectors={"m": params}))
-        (outcome,) = collection.apply([upsert([1], {"m": column([1, 2, 3, 4])})])
-        self.assertIsInstance(outcome, NotSupported)
+        write(collection, upsert([1], {"m": column([1, 2, 3, 4])}))
+        (record,) = collection.read(Retrieve([1], EVERYTHING))
+        rows = np.array([[1, 2, 3, 4]], dtype=np.float32)
+        self.assertEqual(record.vectors, {"m": MultiVector(rows)})
 
 
 class DeleteTests(PointsTestCase):

@@ -161,7 +161,7 @@ class Deletion(ReleaseCase):
             with self.collection._store.read() as snapshot:
                 inside.set()
                 leave.wait(30)
-                found.append(float(snapshot.state.spaces["other"].matrix[:ROWS].sum()))
+                found.append(float(snapshot.state.dense["other"].matrix[:ROWS].sum()))
 
         reader = Thread(target=read)
         deleter = Thread(target=self.catalog.delete, args=("files",))
@@ -182,7 +182,7 @@ class Deletion(ReleaseCase):
         self.catalog.delete("files")
         kinds = {name.rsplit("/", 1)[1].split("-")[0] for name in self.held()}
         self.assertEqual(kinds, {"vectors", "graph", "codes"})
-        self.assertEqual(state.spaces["other"].matrix[:ROWS].shape, (ROWS, 8))
+        self.assertEqual(state.dense["other"].matrix[:ROWS].shape, (ROWS, 8))
         self.assertTrue(indexes.graphs)
         del indexes
         self.assertEqual(

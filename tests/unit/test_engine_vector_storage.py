@@ -49,11 +49,11 @@ class StorageTests(SynchronousTestCase):
         self.storage.sync()
         space = self.storage.space(self.empty, bitmap(3, 0, 2), 3)
         self.assertEqual(space.read(rows(2, 0)), vectors((3, 4), (1, 2)))
-        self.assertEqual(space.norm_bound, 5)
+        self.assertEqual(space.recorded.norm_bound, 5)
         self.storage.close()
         self.storage, again = open_storage(self.path, PARAMS, Slot(1, 5.0), space.present, 3, ())
         self.assertEqual(again.read(slice(0, 3)), space.read(slice(0, 3)))
-        self.assertEqual(again.norm_bound, 5)
+        self.assertEqual(again.recorded.norm_bound, 5)
 
     def test_points_move_with_and_without_new_vectors(self) -> None:
         self.storage.append(rows(0, 1), vectors((1, 1), (2, 2)))

@@ -97,7 +97,7 @@ ENGINE: dict[str, set[str]] = {
     "vector_index": {"errors", "read_bounds", "storage", "vectors"},
     "mvcc": {"storage", "payload_index", "vector_index"},
     "filtering": {"read_bounds", "storage", "predicates", "text", "payload_index", "mvcc"},
-    "vector_storage": {"storage", "vectors", "vector_index"},
+    "vector_storage": {"errors", "storage", "vectors", "vector_index"},
     "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},
     "acceleration": {"storage", "vectors", "vector_index", "mvcc"},
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}

@@ -211,7 +211,7 @@ class Staleness(WithPoints):
         self.attach()
         query = 10 * self.vectors[0]
         write(self.collection, upsert([900], query[np.newaxis]))
-        space = self.collection.state.spaces[UNNAMED]
+        space = self.collection.state.dense[UNNAMED]
         old = self.collection.vectors()[UNNAMED]
         write(self.collection, DeletePoints([900]))
         self.settle(self.collection)

@@ -6,8 +6,14 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.collection import CollectionParams
-from vexfs_twisted.model.collection_params import Distance, SparseVectorParams, VectorParams
-from vexfs_twisted.model.errors import BadInput, NotSupported, ValidationError
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    MultiVectorComparator,
+    MultiVectorConfig,
+    SparseVectorParams,
+    VectorParams,
+)
+from vexfs_twisted.model.errors import BadInput, ValidationError
 from vexfs_twisted.model.queries import check_query_vector
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import UpdateVectors, Upsert, check_update
@@ -96,23 +102,47 @@ class SparseTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """Kinds that no collection stores yet are refused in the words of the wires."""
+    """Vectors of one kind where another is needed."""
 
     def test_columns(self) -> None:
+        multi_config = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
         params = CollectionParams(
-            vectors={"a": VectorParams(Distance.DOT, 3)},
+            vectors={
+                "a": VectorParams(Distance.DOT, 3),
+                "m": VectorParams(Distance.DOT, 3, multivector_config=multi_config),
+            },
             sparse_vectors={"s": SparseVectorParams()},
         )
         sparse = VectorColumn(SparseVectors.of([SPARSE.indices], [SPARSE.values], str))
         multi = VectorColumn(MultiVectors.of([MULTI]))
-        for name in ("a", "s", "unknown"):
-            for column, kind in ((sparse, "Sparse vectors"), (multi, "Multivectors")):
-                for update in (
-                    Upsert([1], {name: column}, [b"{}"]),
-                    UpdateVectors([1], {name: column}),
-                ):
-                    error = self.assertRaises(NotSupported, check_update, update, params)
-                    self.assertEqual(error.message, f"{kind} are not supported yet")
+        size = MULTI.rows.shape[1]
+        dense = VectorColumn.of(np.ones((1, size), dtype=np.float32))
+        wrong_size = f"Vector dimension error: expected dim: 3, got {size}"
+        no_sparse = "Conversion between sparse and regular vectors failed"
+        cases = {
+            ("a", sparse): no_sparse,
+            ("m", sparse): no_sparse,
+            ("s", sparse): None,
+            ("a", multi): f"{wrong_size} for vector 'a'",
+            ("m", multi): f"{wrong_size} for vector 'm'",
+            ("s", multi): no_sparse,
+            ("s", dense): no_sparse,
+            ("unknown", sparse): "Not existing vector name error: unknown",
+            ("unknown", multi): "Not existing vector name error: unknown",
+        }
+        fitting = VectorColumn(MultiVectors.of([MultiVector(np.ones((2, 3), dtype=np.float32))]))
+        cases["a", fitting] = "Conversion between multi and regular vectors failed"
+        cases["m", fitting] = None
+        for (name, column), message in cases.items():
+            for update in (
+                Upsert([1], {name: column}, [b"{}"]),
+                UpdateVectors([1], {name: column}),
+            ):
+                if message is None:
+                    check_update(update, params)
+                else:
+                    error = self.assertRaises(BadInput, check_update, update, params)
+                    self.assertEqual(error.message, f"Wrong input: {message}")
 
     def test_queries(self) -> None:
         for vector in (SPARSE, MULTI):

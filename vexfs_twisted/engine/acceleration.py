@@ -125,7 +125,7 @@ class VectorView:
 
 def view_of(state: CollectionState, name: str) -> VectorView:
     """The vectors of one name of a state."""
-    return VectorView(state.spaces[name], state.next_operation, state.next_row)
+    return VectorView(state.dense[name], state.next_operation, state.next_row)
 
 
 class SearchAccelerator(Protocol):

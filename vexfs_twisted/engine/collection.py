@@ -96,7 +96,7 @@ class Collection:
     def vectors(self) -> dict[str, VectorView]:
         """The vectors of each name as of the newest state. Does not block."""
         state = self._store.state
-        return {name: view_of(state, name) for name in state.spaces}
+        return {name: view_of(state, name) for name in state.dense}
 
     @property
     def indexes(self) -> Indexes:

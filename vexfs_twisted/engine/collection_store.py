@@ -52,7 +52,7 @@ from .vector_index.segments import (
     remove_strays,
     write_segments,
 )
-from .vector_index.space import VectorSpace
+from .vector_index.space import AnySpace
 from .vector_storage.files import (
     create_storage,
     open_storage,
@@ -60,7 +60,8 @@ from .vector_storage.files import (
     remove_stray_storages,
     stored_vectors,
 )
-from .vector_storage.storage import VectorStorage
+from .vector_storage.missing import add_missing_storages
+from .vector_storage.storage import AnyStorage
 from .writes.write_batch import WriteBatch
 
 PATIENCE_S = 5.0
@@ -80,13 +81,13 @@ class CollectionStore:
     def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
         """Open the store in the directory `path`. Raises EngineStartError."""
         self._path = path
-        self._storages: dict[int, VectorStorage] = {}
+        self._storages: dict[int, AnyStorage] = {}
         self._indexes = IndexRegistry()
         self._access = TableAccess(path, self._let_go, open_files or OpenFiles())
         try:
             with self._access.turn:
                 self._states = PublishedStates(*self._read_state(self._access.open()))
-                self._access.take(len(self._storages))
+                self._access.take(self._descriptors())
                 segments = (space.segments for space in self.state.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
                 remove_stray_storages(path, self._storages)
@@ -259,7 +260,7 @@ class CollectionStore:
             return
         gone = {slot: batch.storages.pop(slot) for slot in batch.dropped}
         self._storages = batch.storages
-        self._access.take(len(self._storages))
+        self._access.take(self._descriptors())
         # Files that cannot be removed now are removed when the store is opened next.
         with suppress(OSError):
             for slot, storage in gone.items():
@@ -312,16 +313,15 @@ class CollectionStore:
 
     def _read_state(self, opened: OpenTables) -> tuple[int, CollectionState]:
         tables = opened.tables
+        add_missing_storages(opened.environment, tables, self._path)
         with opened.environment.begin() as transaction:
             config = read_config(transaction, tables, self._path)
             counters = read_counters(transaction, tables)
             segments = read_segments(transaction, tables, self._path)
-            spaces: dict[str, VectorSpace] = {}
+            spaces: dict[str, AnySpace] = {}
             rows = counters.next_row
-            for name, params in config.params.vectors.items():
-                slot = counters.slots.get(name)
-                if slot is None:
-                    continue
+            for name, params in stored_vectors(config):
+                slot = counters.slots[name]
                 present = read_bitmap(transaction, tables, slot.number).with_room(rows)
                 self._storages[slot.number], spaces[name] = open_storage(
                     self._path, params, slot, present, rows, segments.get(name, ())
@@ -358,6 +358,10 @@ class CollectionStore:
         """Close the files of a store that failed to open."""
         self._access.end()
         self._close_storages()
+
+    def _descriptors(self) -> int:
+        """The most descriptors that the storages have open."""
+        return sum(storage.descriptors for storage in self._storages.values())
 
     def _close_storages(self) -> None:
         for storage in self._storages.values():

@@ -10,7 +10,7 @@ from ..model.queries import PayloadMode
 from ..model.streams import Batch, P
 from .mvcc.pinned import PinnedSnapshot
 from .query.cursor_sources import CursorSource
-from .query.records import size_beside_payload
+from .query.records import sizes_beside_payload
 
 Errors = Callable[[], AbstractContextManager[None]]
 """A context that translates exceptions of the store to domain errors."""
@@ -39,10 +39,10 @@ class Cursor(Generic[P]):
             rows = source.ahead(snapshot, points)
             if not len(rows):
                 return None
-            extra = size_beside_payload(snapshot, source.selection)
-            values = snapshot.tables.values_within(rows, size, extra)
+            extras = sizes_beside_payload(snapshot, rows, source.selection)
+            values = snapshot.tables.values_within(rows, size, extras.tolist())
             read = source.pass_by(snapshot, rows[: len(values)], values)
-            taken = extra * len(read)
+            taken = int(extras[: len(read)].sum())
             if source.selection.payload.mode is not PayloadMode.NONE:
                 taken += sum(len(point.payload or b"") for point in read)
             return Batch(read, taken)

@@ -283,6 +283,16 @@ def no_multivectors() -> NotSupported:
     return NotSupported("Multivectors are not supported yet")
 
 
+def not_sparse() -> BadInput:
+    """The error for a sparse vector where another kind is needed, and the other way round."""
+    return BadInput("Conversion between sparse and regular vectors failed")
+
+
+def not_multi() -> BadInput:
+    """The error for a multivector where a dense vector is needed."""
+    return BadInput("Conversion between multi and regular vectors failed")
+
+
 def not_finite() -> BadInput:
     """The error for vectors with a component that is NaN or infinite."""
     return BadInput("Vector contains NaN or infinite values")

@@ -40,6 +40,22 @@ def take(offsets: Offsets, rows: Positions) -> tuple[Offsets, Positions]:
     return taken, np.arange(taken[-1]) + np.repeat(starts - taken[:-1], lengths)
 
 
+def select(
+    offsets: Offsets, rows: slice | Positions | NDArray[np.bool_]
+) -> tuple[Offsets, slice | Positions]:
+    """As `take`, for any selection of rows; the positions are a slice for one without a step."""
+    count = len(offsets) - 1
+    if isinstance(rows, slice):
+        start, stop, step = rows.indices(count)
+        if step == 1:
+            own = offsets[start : max(start, stop) + 1]
+            return own - own[0], slice(int(own[0]), int(own[-1]))
+        return take(offsets, np.arange(start, stop, step))
+    if rows.dtype == np.bool_ or rows.min(initial=0) < 0:
+        return take(offsets, np.arange(count)[rows])
+    return take(offsets, rows.astype(np.int64, copy=False))
+
+
 def row_of_each(offsets: Offsets) -> Positions:
     """The row of each element of the array."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

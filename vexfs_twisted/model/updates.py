@@ -8,12 +8,19 @@ from enum import Enum
 from attrs import frozen
 
 from .collection import CollectionParams
-from .errors import BadRequest, not_finite, unknown_vector, wrong_dimension
+from .errors import (
+    BadRequest,
+    not_finite,
+    not_multi,
+    not_sparse,
+    unknown_vector,
+    wrong_dimension,
+)
 from .filters import Filter
 from .ids import PointId
 from .payload_index import CreateFieldIndex, DeleteFieldIndex
 from .payload_path import PayloadPath
-from .vector_kinds import DenseVectors, unsupported
+from .vector_kinds import MultiVectors, SparseVectors
 from .vectors import VectorColumn
 
 
@@ -154,19 +161,23 @@ def check_update(update: Update, params: CollectionParams) -> None:
 
 
 def _check_vectors(vectors: Mapping[str, VectorColumn], params: CollectionParams) -> None:
-    """Raise BadInput unless vectors are valid: known names, right dimensions, finite.
-
-    Raises NotSupported for vectors that are not dense.
-    """
+    """Raise BadInput unless vectors are valid: known names, right kinds and dimensions, finite."""
     for name, column in vectors.items():
-        if not isinstance(column.vectors, DenseVectors):
-            raise unsupported(column.vectors)
+        is_sparse = isinstance(column.vectors, SparseVectors)
         known = params.vectors.get(name)
         if known is None:
-            raise unknown_vector(name)
-        for dimension in column.dimensions:
-            if dimension != known.size:
-                raise wrong_dimension(known.size, dimension, name)
+            if name not in (params.sparse_vectors or {}):
+                raise unknown_vector(name)
+            if not is_sparse:
+                raise not_sparse()
+        else:
+            if is_sparse:
+                raise not_sparse()
+            for dimension in column.dimensions:
+                if dimension != known.size:
+                    raise wrong_dimension(known.size, dimension, name)
+            if isinstance(column.vectors, MultiVectors) and known.multivector_config is None:
+                raise not_multi()
         if not column.vectors.is_finite:
             raise not_finite()
 

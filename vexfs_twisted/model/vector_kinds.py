@@ -227,6 +227,11 @@ class MultiVectors(_Column):
         rows = [vector.rows for vector in vectors]
         return cls(ragged.offsets_of([len(own) for own in rows]), np.concatenate(rows))
 
+    @classmethod
+    def of_single_rows(cls, vectors: DenseVectors) -> MultiVectors:
+        """Create a column of multivectors with one row each."""
+        return cls(np.arange(len(vectors) + 1, dtype=np.int64), vectors.data)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -236,11 +241,7 @@ class MultiVectors(_Column):
 
     def take(self, rows: Rows) -> MultiVectors:
         """The selected vectors; for a slice without a step, `data` is a view."""
-        span = _span(rows, len(self))
-        if span is not None:
-            offsets = self.offsets[span[0] : span[1] + 1]
-            return MultiVectors(offsets - offsets[0], self.data[offsets[0] : offsets[-1]])
-        offsets, places = ragged.take(self.offsets, np.arange(len(self))[rows])
+        offsets, places = ragged.select(self.offsets, rows)
         return MultiVectors(offsets, self.data[places])
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
@@ -318,12 +319,7 @@ class SparseVectors(_Column):
 
     def take(self, rows: Rows) -> SparseVectors:
         """The selected vectors; for a slice without a step, indices and values are views."""
-        span = _span(rows, len(self))
-        if span is not None:
-            offsets = self.offsets[span[0] : span[1] + 1]
-            own = slice(offsets[0], offsets[-1])
-            return SparseVectors(offsets - offsets[0], self.indices[own], self.values[own])
-        offsets, places = ragged.take(self.offsets, np.arange(len(self))[rows])
+        offsets, places = ragged.select(self.offsets, rows)
         return SparseVectors(offsets, self.indices[places], self.values[places])
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
@@ -369,14 +365,6 @@ def _ascends(indices: NDArray[np.uint32], rows: NDArray[np.int64]) -> NDArray[np
     """Whether each index but the first begins a row or exceeds its predecessor."""
     ascends: NDArray[np.bool_] = (indices[1:] > indices[:-1]) | (rows[1:] != rows[:-1])
     return ascends
-
-
-def _span(rows: Rows, count: int) -> tuple[int, int] | None:
-    """The range of a slice without a step over `count` rows; None for other selections."""
-    if not isinstance(rows, slice):
-        return None
-    start, stop, step = rows.indices(count)
-    return (start, max(start, stop)) if step == 1 else None
 
 
 def _invalid_sparse(place: str, has_length: bool, is_distinct: bool) -> ValidationError:

@@ -15,7 +15,7 @@ from ..payload_index.schemas import schemas_by_path
 from ..storage.bitmap import Bitmap
 from ..storage.payload_changelog import PayloadChangelog
 from ..storage.tables import TableReader
-from ..vector_index.space import VectorSpace
+from ..vector_index.space import AnySpace, VectorSpace
 from .indexes import Indexes
 
 
@@ -23,7 +23,7 @@ from .indexes import Indexes
 class CollectionState:
     """The state of a collection in memory as of one commit. Immutable and thread-safe.
 
-    `spaces` maps the names of the dense vectors. `fields` are the declared payload indexes under
+    `spaces` has the vectors of every kind by name. `fields` are the declared payload indexes under
     their paths as spelled; `payload_changes` tells which rows had their payload changed in place;
     `last_command` is the number of the last command applied. Caches and opened graphs are in the
     Indexes of a snapshot.
@@ -33,7 +33,7 @@ class CollectionState:
     next_row: int
     next_operation: int
     live: Bitmap
-    spaces: Mapping[str, VectorSpace]
+    spaces: Mapping[str, AnySpace]
     fields: Mapping[str, FieldSchema]
     payload_changes: PayloadChangelog
     last_command: int
@@ -42,12 +42,15 @@ class CollectionState:
     def without_vectors(self) -> CollectionState:
         """The state without vectors, for when its files are closed: no point has a vector."""
         empty = Bitmap.empty().with_room(self.next_row)
-        spaces = {
-            # A copy of zero rows: a slice would keep the map alive.
-            name: evolve(space, present=empty, matrix=space.matrix[:0].copy(), segments=())
-            for name, space in self.spaces.items()
-        }
-        return evolve(self, spaces=spaces)
+        return evolve(
+            self, spaces={name: space.emptied(empty) for name, space in self.spaces.items()}
+        )
+
+    @cached_property
+    def dense(self) -> Mapping[str, VectorSpace]:
+        """The spaces of dense vectors."""
+        spaces = self.spaces.items()
+        return {name: space for name, space in spaces if isinstance(space, VectorSpace)}
 
     @cached_property
     def schemas(self) -> Mapping[Steps, FieldSchema]:

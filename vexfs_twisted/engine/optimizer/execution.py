@@ -136,7 +136,7 @@ def _opened(store: CollectionStore, segment: Segment) -> SegmentGraph:
 
 
 def _knows(state: CollectionState, task: Task, segment: Segment) -> bool:
-    space = state.spaces.get(task.name)
+    space = state.dense.get(task.name)
     return space is not None and any(own.uuid == segment.uuid for own in space.segments)
 
 
@@ -147,7 +147,7 @@ def _replacing(
     gone = [segment.uuid for segment in old]
 
     def change(state: CollectionState) -> Mapping[str, Segments]:
-        space = state.spaces.get(task.name)
+        space = state.dense.get(task.name)
         if space is None or space.slot != task.space.slot:
             raise Stopped
         return {task.name: with_replaced(space.segments, gone, new)}

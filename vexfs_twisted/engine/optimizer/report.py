@@ -51,7 +51,7 @@ def tasks(state: CollectionState, graphs: Collection[str], *, is_quiet: bool = T
     """
     cores = os.cpu_count() or 1
     found: list[Task] = []
-    for name, space in state.spaces.items():
+    for name, space in state.dense.items():
         settings = settings_of(state.config, space.params, cores)
         jobs = plan(space, graphs, state.next_row, settings, is_quiet=is_quiet)
         found += [Task(name, space, settings, job) for job in jobs]
@@ -69,13 +69,13 @@ def status(waiting: Iterable[Task], *, is_running: bool) -> CollectionStatus:
 def indexed_count(state: CollectionState) -> int:
     """The number of live vectors of all names that are in a graph."""
     return sum(
-        segment.live(space.present) for space in state.spaces.values() for segment in space.segments
+        segment.live(space.present) for space in state.dense.values() for segment in space.segments
     )
 
 
 def segment_count(state: CollectionState) -> int:
     """The number of segments: those with a graph, and one for all other rows."""
-    return 1 + sum(len(space.segments) for space in state.spaces.values())
+    return 1 + sum(len(space.segments) for space in state.dense.values())
 
 
 def report(
@@ -109,7 +109,7 @@ def involved(task: Task, home: Path) -> list[SegmentSummary]:
 
 
 def _all_segments(state: CollectionState, home: Path) -> Iterator[SegmentSummary]:
-    for space in state.spaces.values():
+    for space in state.dense.values():
         for segment in space.segments:
             yield SegmentSummary(segment.uuid, segment.live(space.present))
     yield SegmentSummary(_rest_uuid(home), _unindexed_count(state))
@@ -122,10 +122,10 @@ def _rest_uuid(home: Path) -> str:
 
 def _unindexed_count(state: CollectionState) -> int:
     """The most live points that are in no graph of a vector name; all if there are no names."""
-    if not state.spaces:
+    if not state.dense:
         return state.live.count
     counts = [
         state.live.count - sum(s.live(state.live) for s in space.segments)
-        for space in state.spaces.values()
+        for space in state.dense.values()
     ]
     return max(counts)

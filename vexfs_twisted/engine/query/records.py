@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...model.errors import unknown_vector
 from ...model.queries import PayloadMode, Record, ScoredPoint, Selection
 from ...model.scored_points import ScoredColumns, ScoredSlice
@@ -17,7 +20,7 @@ from ..read_bounds import checkpoint, expect
 from ..storage.bitmap import Rows
 from ..storage.row_values import heads_of, payloads_of
 from ..vector_index.kernels import Scores
-from ..vector_index.space import VectorSpace
+from ..vector_index.space import AnySpace
 from .payloads import payload_selection
 
 # Like `_make`, without a Python frame per record.
@@ -28,8 +31,6 @@ _POINT_SIZE = 256
 _VECTOR_SIZE = 256
 """Bytes taken by the objects of a point and of a vector besides their content; upper bounds."""
 
-_COMPONENT_SIZE = 4
-
 _POINT_S = 5e-6
 _ID_S = 1e-6
 """Estimated seconds to fetch a point, and to fetch its id only."""
@@ -38,6 +39,9 @@ _STEP_ROWS = 1024
 _STEP_BYTES = 8 << 20
 """The most rows and bytes read from the tables at a time: values are copied once more, and most of
 a value may be a payload that is not selected."""
+
+_STEP_VECTOR_BYTES = 64 << 20
+"""The most bytes of points without payloads fetched at a time, if it is more than one point."""
 
 
 def check_selection(selection: Selection, snapshot: Snapshot) -> None:
@@ -57,7 +61,7 @@ def fetch_records(snapshot: Snapshot, rows: Rows, selection: Selection) -> list[
     for some, values in _in_steps(snapshot, rows, selection):
         more = records_of(snapshot, some, values, selection)
         found += more
-        _count(snapshot, more, len(found), len(rows), selection)
+        _count(snapshot, some, more, len(found), len(rows), selection)
     return found
 
 
@@ -84,7 +88,7 @@ def fetch_scored(
         own = scores[len(found) : len(found) + len(some)]
         more = scored_of(snapshot, some, values, own, selection)
         found += more
-        _count(snapshot, more, len(found), len(rows), selection)
+        _count(snapshot, some, more, len(found), len(rows), selection)
     return found
 
 
@@ -115,11 +119,12 @@ def fetch_columns(
     return None if heads is None else ScoredColumns(*heads, scores)
 
 
-def size_beside_payload(snapshot: Snapshot, selection: Selection) -> int:
-    """The bytes of memory of a point with all selected vectors, without its payload."""
-    spaces = _selected_spaces(selection, snapshot).values()
-    vectors = sum(_VECTOR_SIZE + space.params.size * _COMPONENT_SIZE for space in spaces)
-    return _POINT_SIZE + vectors
+def sizes_beside_payload(snapshot: Snapshot, rows: Rows, selection: Selection) -> NDArray[np.int64]:
+    """The bytes of memory of points with the selected vectors, without payloads, shape [n]."""
+    sizes = np.full(len(rows), _POINT_SIZE, dtype=np.int64)
+    for space in _selected_spaces(selection, snapshot).values():
+        sizes += _VECTOR_SIZE + space.sizes(rows)
+    return sizes
 
 
 def _in_steps(
@@ -132,22 +137,30 @@ def _in_steps(
     step = min(_STEP_BYTES, left + 1) if is_kept and left is not None else _STEP_BYTES
     while len(rows):
         checkpoint()
-        values = snapshot.tables.values_until(rows[:_STEP_ROWS], step)
+        some = rows[:_STEP_ROWS]
+        if selection.vectors is not False:
+            sizes = np.cumsum(sizes_beside_payload(snapshot, some, selection))
+            some = some[: max(int(np.searchsorted(sizes, _STEP_VECTOR_BYTES)), 1)]
+        values = snapshot.tables.values_until(some, step)
         yield rows[: len(values)], values
         rows = rows[len(values) :]
 
 
 def _count(
     snapshot: Snapshot,
+    rows: Rows,
     points: Sequence[Record | ScoredPoint],
     done: int,
     count: int,
     selection: Selection,
 ) -> None:
-    """Charge `points` to the memory quota, if there is one; `done` of `count` are now fetched."""
+    """Charge the `points` of `rows` to the memory quota, if there is one.
+
+    `done` of `count` points are now fetched.
+    """
     portion = current()
     if portion is not None and portion.left is not None:
-        size = len(points) * size_beside_payload(snapshot, selection)
+        size = int(sizes_beside_payload(snapshot, rows, selection).sum())
         if selection.payload.mode is not PayloadMode.NONE:
             size += sum([len(point.payload or b"") for point in points])
         portion.take(size, done, count)
@@ -174,7 +187,7 @@ def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[N
     return gathered
 
 
-def _selected_spaces(selection: Selection, snapshot: Snapshot) -> dict[str, VectorSpace]:
+def _selected_spaces(selection: Selection, snapshot: Snapshot) -> dict[str, AnySpace]:
     if selection.vectors is False:
         return {}
     state = snapshot.state

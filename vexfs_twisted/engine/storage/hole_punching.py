@@ -71,15 +71,21 @@ def _is_read_for_nothing(directory: Path) -> bool:
         os.close(target)
 
 
-def holes(is_free: NDArray[np.bool_], offset: int, row_size: int) -> Iterator[tuple[int, int]]:
-    """The offset and size in bytes of each run of whole pages that have free rows only.
+def runs(is_free: NDArray[np.bool_], first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The starts and stops of the runs of free rows; `is_free`, [n], begins at row `first`."""
+    edges = np.flatnonzero(np.diff(is_free.view(np.int8), prepend=0, append=0)) + first
+    return edges[0::2], edges[1::2]
 
-    `is_free` has shape [rows]. Rows have `row_size` bytes; the first one is at `offset`.
+
+def holes(
+    starts: NDArray[np.int64], stops: NDArray[np.int64], offset: int, row_size: int
+) -> Iterator[tuple[int, int]]:
+    """The offset and size in bytes of the whole pages in each range of rows.
+
+    Rows have `row_size` bytes; row 0 is at `offset`.
     """
-    edges = np.flatnonzero(np.diff(is_free.view(np.int8), prepend=0, append=0))
-    first = offset + edges[0::2] * row_size
-    last = offset + edges[1::2] * row_size
-    begin, end = -(-first // _PAGE) * _PAGE, last // _PAGE * _PAGE
+    begin = -(-(offset + starts * row_size) // _PAGE) * _PAGE
+    end = (offset + stops * row_size) // _PAGE * _PAGE
     is_hole = end > begin
     sizes = end[is_hole] - begin[is_hole]
     yield from zip(begin[is_hole].tolist(), sizes.tolist(), strict=True)

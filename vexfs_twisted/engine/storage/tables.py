@@ -151,14 +151,14 @@ class TableReader:
         parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
         return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
 
-    def values_within(self, rows: Rows, size: int, extra: int) -> list[bytes]:
+    def values_within(self, rows: Rows, size: int, extras: Sequence[int]) -> list[bytes]:
         """The values of live `rows`, in order, until their sizes add up to `size` bytes.
 
-        The value that reaches `size` is included. Each row counts `extra` bytes more.
+        The value that reaches `size` is included. `extras` are the bytes that each row counts more.
         """
         values: list[bytes] = []
         with self._transaction.cursor(self._tables.rows) as cursor:
-            for key in encode_rows(rows):
+            for key, extra in zip(encode_rows(rows), extras, strict=True):
                 cursor.set_key(key)
                 values.append(cursor.value())
                 size -= len(values[-1]) + extra

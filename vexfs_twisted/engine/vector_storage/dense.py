@@ -12,6 +12,7 @@ from ...model.collection_params import VectorParams
 from ...model.vector_kinds import DenseVectors, Vectors
 from ..storage.bitmap import Bitmap, Rows
 from ..storage.counters import Slot
+from ..storage.hole_punching import runs
 from ..storage.map_advice import memory_placement
 from ..vector_index.segments import Segments
 from ..vector_index.space import VectorSpace
@@ -57,6 +58,11 @@ class DenseStorage:
             raise
         space = VectorSpace(params, slot.number, present, file.matrix, slot.norm_bound, segments)
         return cls(file, space), space
+
+    @property
+    def descriptors(self) -> int:
+        """See VectorStorage."""
+        return 1
 
     def begin(self, space: VectorSpace) -> None:
         """See VectorStorage."""
@@ -107,7 +113,7 @@ class DenseStorage:
 
     def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
         """See VectorStorage."""
-        self._file.give_back(first, is_free)
+        self._file.give_back(*runs(is_free, first))
 
     def let_go(self) -> None:
         """See VectorStorage."""

@@ -1,4 +1,4 @@
-"""The storages of a collection: one per dense vector name, named by the number of its slot.
+"""The storages of a collection: one per vector name, named by the number of its slot.
 
 Slot numbers are never reused. A file whose slot is in no commit was left by an interrupted creation
 or removal, and may be removed.
@@ -10,48 +10,58 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ...model.collection import CollectionConfig
-from ...model.collection_params import VectorParams
+from ...model.collection_params import SparseVectorParams, VectorParams
 from ..storage.bitmap import Bitmap
 from ..storage.counters import Slot
 from ..storage.files import sync_directory
 from ..vector_index.segments import Segments
-from ..vector_index.space import VectorSpace
+from ..vector_index.space import AnySpace
 from .dense import DenseStorage
-from .storage import VectorStorage
+from .multi import MultiStorage
+from .sparse import SparseStorage
+from .storage import AnyStorage
 
 _PATTERN = "vectors-*"
 
-
-def stored_vectors(config: CollectionConfig) -> Iterator[tuple[str, VectorParams]]:
-    """The vector names of a collection that have a storage: so far the dense ones."""
-    for name, params in config.params.vectors.items():
-        if params.multivector_config is None:
-            yield name, params
+AnyParams = VectorParams | SparseVectorParams
 
 
-def create_storage(directory: Path, params: VectorParams, slot: int) -> None:
+def stored_vectors(config: CollectionConfig) -> Iterator[tuple[str, AnyParams]]:
+    """The vector names of a collection and their parameters; each has a storage."""
+    yield from config.params.vectors.items()
+    yield from (config.params.sparse_vectors or {}).items()
+
+
+def create_storage(directory: Path, params: AnyParams, slot: int) -> None:
     """Create an empty storage and sync its files; the caller syncs the directory."""
-    DenseStorage.create(directory, params, slot)
+    if isinstance(params, SparseVectorParams):
+        SparseStorage.create(directory, params, slot)
+    elif params.multivector_config is not None:
+        MultiStorage.create(directory, params, slot)
+    else:
+        DenseStorage.create(directory, params, slot)
 
 
 def open_storage(
     directory: Path,
-    params: VectorParams,
+    params: AnyParams,
     slot: Slot,
     present: Bitmap,
     rows: int,
     segments: Segments,
-) -> tuple[VectorStorage, VectorSpace]:
+) -> tuple[AnyStorage, AnySpace]:
     """Open an existing storage, and return it with its space of `rows` rows.
 
     Raises UnknownFormat, and UnusableDataFolder for files that are missing or too short.
     """
+    if isinstance(params, SparseVectorParams):
+        return SparseStorage.open(directory, params, slot, present)
+    if params.multivector_config is not None:
+        return MultiStorage.open(directory, params, slot, present)
     return DenseStorage.open(directory, params, slot, present, rows, segments)
 
 
-def add_storage(
-    directory: Path, params: VectorParams, slot: int
-) -> tuple[VectorStorage, VectorSpace]:
+def add_storage(directory: Path, params: AnyParams, slot: int) -> tuple[AnyStorage, AnySpace]:
     """Create a storage with a new slot durably; replaces files left under its number."""
     remove_storage(directory, slot)
     create_storage(directory, params, slot)

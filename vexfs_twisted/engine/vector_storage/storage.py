@@ -1,29 +1,35 @@
 """The interface of vector storages, for vectors of any kind.
 
 A storage has one vector per row and no notion of points: which rows have a valid vector is in the
-bitmap of its VectorSpace. Reads use the space, which is immutable; only the writer and the store of
+bitmap of its space. Reads use the space, which is immutable; only the writer and the store of
 the collection use the storage itself.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.vector_kinds import Vectors
 from ..storage.bitmap import Bitmap, Rows
-from ..vector_index.space import VectorSpace
+from ..vector_index.space import AnySpace
+
+S = TypeVar("S", bound=AnySpace)
 
 
-class VectorStorage(Protocol):
+class VectorStorage(Protocol[S]):
     """The vectors of one name. Used by one writer at a time, unless stated otherwise.
 
     Vectors written by a failed commit are in rows that the next commit overwrites.
     """
 
-    def begin(self, space: VectorSpace) -> None:
+    @property
+    def descriptors(self) -> int:
+        """The most descriptors that the storage has open."""
+
+    def begin(self, space: S) -> None:
         """Begin a commit that follows `space`; discards the writes of a failed commit."""
 
     def append(self, rows: Rows, vectors: Vectors) -> None:
@@ -49,7 +55,7 @@ class VectorStorage(Protocol):
     def sync(self) -> None:
         """Block until everything written since `begin` is on disk. Raises OSError."""
 
-    def space(self, before: VectorSpace, present: Bitmap, rows: int) -> VectorSpace:
+    def space(self, before: S, present: Bitmap, rows: int) -> S:
         """The space after the writes since `begin`, which followed `before`.
 
         It has `rows` rows, of which those in `present` have a vector.
@@ -69,3 +75,7 @@ class VectorStorage(Protocol):
 
     def close(self) -> None:
         """Close the storage for good; maps in spaces stay valid."""
+
+
+AnyStorage = VectorStorage[Any]
+"""A storage of any kind. It is used with the spaces that it makes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+from attrs import define
 from numpy.typing import NDArray
 
 from ...model.collection_params import Datatype
@@ -22,8 +23,8 @@ _LARGEST_HALF = 65504.0
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
-class Encoding(Protocol):
-    """An encoding. `number` identifies it in the header of a file, `suffix` in its name."""
+class RowFormat(Protocol):
+    """The format of the rows of a file. `number` is in its header, `suffix` in its name."""
 
     number: int
     suffix: str
@@ -32,6 +33,10 @@ class Encoding(Protocol):
     def width(self, dimension: int) -> int:
         """The number of items of a row with `dimension` components."""
         ...
+
+
+class Encoding(RowFormat, Protocol):
+    """The encoding of vectors in rows."""
 
     def stored(self, data: Matrix) -> Stored:
         """Encode finite rows, shape [n, dim]."""
@@ -163,6 +168,22 @@ class Turbo4:
         floats += head[:, :1]
         return floats
 
+
+@define
+class Integers:
+    """Rows of integers, which are no vectors."""
+
+    number: int
+    suffix: str
+    item: np.dtype[Any]
+
+    def width(self, dimension: int) -> int:
+        """One item per component."""
+        return dimension
+
+
+OFFSETS = Integers(5, "offsets", np.dtype("<i8"))
+INDICES = Integers(6, "indices", np.dtype("<u4"))
 
 _FORMS: dict[Datatype, Encoding] = {
     Datatype.FLOAT32: Float32(),

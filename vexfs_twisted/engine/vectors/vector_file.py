@@ -1,6 +1,6 @@
-"""A flat file of vectors, row after row, mapped read-only by readers.
+"""A flat file of rows of equal size, such as vectors, mapped read-only by readers.
 
-After a header of one page, row r is at byte 4096 + r * its size, in the encoding of the file (see
+After a header of one page, row r is at byte 4096 + r * its size, in the format of the file (see
 `encodings`). Which rows are valid is in the tables, not in the file. It only grows, sparsely and in
 growing steps, so that it is seldom mapped anew; arrays of an old map stay valid. Below the last row
 ever written there are holes only where `hole_punching` permits them.
@@ -21,7 +21,7 @@ from ..errors import UnknownFormat, UnusableDataFolder
 from ..storage.file_map import FileMap
 from ..storage.hole_punching import holes, may_have_holes, punch
 from ..storage.map_advice import advise
-from .encodings import Encoding, Stored
+from .encodings import RowFormat, Stored
 
 HEADER_SIZE = 4096
 _MAGIC = b"VEXFSVEC"
@@ -40,7 +40,7 @@ class VectorFile:
     def __init__(
         self,
         path: Path,
-        encoding: Encoding,
+        encoding: RowFormat,
         dimension: int,
         capacity: int,
         memory: Memory | None,
@@ -60,7 +60,7 @@ class VectorFile:
         self._matrix = self._nothing()
 
     @classmethod
-    def create(cls, path: Path, encoding: Encoding, dimension: int) -> None:
+    def create(cls, path: Path, encoding: RowFormat, dimension: int) -> None:
         """Create a file without rows and sync it; the caller syncs the directory."""
         with open(path, "xb") as file:
             header = _HEADER.pack(_MAGIC, _VERSION, dimension, encoding.number)
@@ -71,7 +71,12 @@ class VectorFile:
 
     @classmethod
     def open(
-        cls, path: Path, encoding: Encoding, dimension: int, rows: int, memory: Memory | None = None
+        cls,
+        path: Path,
+        encoding: RowFormat,
+        dimension: int,
+        rows: int,
+        memory: Memory | None = None,
     ) -> VectorFile:
         """Open a file, which must have `rows` rows of `dimension` in this encoding.
 
@@ -143,15 +148,14 @@ class VectorFile:
         os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
         os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
 
-    def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
+    def give_back(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> None:
         """Free the disk space of pages that contain free rows only, which must be unused.
 
-        `is_free`, shape [n]: which of the rows from `first` on.
+        The free rows are the ranges from `starts` to `stops`, both of shape [n], ascending.
         """
         if not self._has_holes:
             return
-        offset = HEADER_SIZE + first * self._row_size
-        for start, size in holes(is_free, offset, self._row_size):
+        for start, size in holes(starts, stops, HEADER_SIZE, self._row_size):
             if not punch(self._descriptor, start, size):
                 return
 
@@ -189,7 +193,7 @@ class VectorFile:
         return np.empty((0, self._width), dtype=self._encoding.item)
 
 
-def _row_size(encoding: Encoding, dimension: int) -> int:
+def _row_size(encoding: RowFormat, dimension: int) -> int:
     """The bytes of a row."""
     return encoding.width(dimension) * encoding.item.itemsize
 
@@ -200,7 +204,7 @@ def _grown(size: int, rows: int, row_size: int) -> int:
     return -(-max(size + step, rows * row_size) // row_size) * row_size
 
 
-def _check_header(path: Path, header: bytes, encoding: Encoding, dimension: int) -> None:
+def _check_header(path: Path, header: bytes, encoding: RowFormat, dimension: int) -> None:
     if len(header) < HEADER_SIZE:
         raise UnusableDataFolder(path.parent, f"{path.name} is truncated: its header is missing")
     magic, version, found, kind = _HEADER.unpack_from(header)

@@ -21,8 +21,8 @@ from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
 from ..storage.row_values import encode_values, key_of
 from ..storage.tables import TableReader, Tables, Transaction
-from ..vector_index.space import VectorSpace
-from ..vector_storage.storage import VectorStorage
+from ..vector_index.space import AnySpace
+from ..vector_storage.storage import AnyStorage
 from .vector_batch import VectorBatch
 
 Found = Sequence[tuple[bytes, bytes]]
@@ -39,7 +39,7 @@ class PointBatch:
         state: CollectionState,
         transaction: Transaction,
         tables: Tables,
-        storages: Mapping[int, VectorStorage],
+        storages: Mapping[int, AnyStorage],
         indexes: Indexes,
     ) -> None:
         self._state = state
@@ -144,7 +144,7 @@ class PointBatch:
                 PayloadChange(operation, np.sort(rows))
             )
 
-    def add_space(self, name: str, space: VectorSpace, storage: VectorStorage) -> None:
+    def add_space(self, name: str, space: AnySpace, storage: AnyStorage) -> None:
         """Add a new vector name, of which no point has a vector."""
         self.spaces[name] = VectorBatch(space, storage)
 

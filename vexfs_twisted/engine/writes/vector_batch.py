@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ...model.vector_kinds import Vectors
 from ..storage.bitmap import BitmapBuilder, Rows
-from ..vector_index.space import VectorSpace
-from ..vector_storage.storage import VectorStorage
+from ..vector_index.space import AnySpace
+from ..vector_storage.storage import AnyStorage
 
 
 class VectorBatch:
     """The next state of a vector space. Used by the writer only."""
 
-    def __init__(self, space: VectorSpace, storage: VectorStorage) -> None:
+    def __init__(self, space: AnySpace, storage: AnyStorage) -> None:
         self._space = space
         self._storage = storage
         self.slot = space.slot
@@ -39,6 +39,7 @@ class VectorBatch:
         """Block until the vectors written are on disk."""
         self._storage.sync()
 
-    def freeze(self, rows: int) -> VectorSpace:
+    def freeze(self, rows: int) -> AnySpace:
         """The space after the changes, when there are `rows` rows, with or without the vector."""
-        return self._storage.space(self._space, self.present.freeze(rows), rows)
+        space: AnySpace = self._storage.space(self._space, self.present.freeze(rows), rows)
+        return space

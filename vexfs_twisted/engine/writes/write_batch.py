@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -18,7 +19,7 @@ from ...model.commands import (
     with_vector_name,
     without_vector_name,
 )
-from ...model.errors import BadInput, DomainError, NotSupported, as_value
+from ...model.errors import BadInput, DomainError, as_value
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ...model.updates import (
     DeletePoints,
@@ -32,12 +33,12 @@ from ...model.updates import (
 from ..mvcc.indexes import Indexes
 from ..mvcc.state import CollectionState
 from ..storage.bitmap_table import MOST_SLOTS
-from ..storage.counters import Counters, Slot, write_config, write_counters, write_fields
+from ..storage.counters import Counters, write_config, write_counters, write_fields
 from ..storage.outcomes import REFUSALS, OutcomeTable
 from ..storage.tables import Tables, Transaction
 from ..vector_index.segments import write_segments
 from ..vector_storage.files import add_storage, remove_storage, stored_vectors
-from ..vector_storage.storage import VectorStorage
+from ..vector_storage.storage import AnyStorage
 from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads
 from .point_batch import PointBatch
@@ -58,7 +59,7 @@ class WriteBatch:
         state: CollectionState,
         transaction: Transaction,
         tables: Tables,
-        storages: Mapping[int, VectorStorage],
+        storages: Mapping[int, AnyStorage],
         indexes: Indexes,
     ) -> None:
         self.storages = dict(storages)
@@ -150,11 +151,7 @@ class WriteBatch:
         """Raise a DomainError unless the update is valid for the current configuration."""
         params = self._config.params
         check_update(update, params)
-        if isinstance(update, Upsert | UpdateVectors):
-            for name in update.vectors:
-                if params.vectors[name].multivector_config is not None:
-                    raise NotSupported(f"Storing the multivector `{name}` is not supported yet")
-        elif isinstance(update, SetPayload):
+        if isinstance(update, SetPayload):
             check_depth(update)
 
     def _carry_out(self, command: Command, operation: int) -> None:
@@ -212,15 +209,15 @@ class WriteBatch:
 
 def _with_config(state: CollectionState, config: CollectionConfig) -> CollectionState:
     """The state with another configuration, of the same vector names."""
+    params: Mapping[str, Any] = dict(stored_vectors(config))
     spaces = {
-        name: attrs.evolve(space, params=config.params.vectors[name])
-        for name, space in state.spaces.items()
+        name: attrs.evolve(space, params=params[name]) for name, space in state.spaces.items()
     }
     return attrs.evolve(state, config=config, spaces=spaces)
 
 
 def _state_of(state: CollectionState) -> Counters:
-    slots = {name: Slot(space.slot, space.norm_bound) for name, space in state.spaces.items()}
+    slots = {name: space.recorded for name, space in state.spaces.items()}
     return Counters(
         next_row=state.next_row,
         next_operation=state.next_operation,

@@ -1,0 +1,77 @@
+"""The storage of multivectors: offsets, and lines encoded like dense vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from ...model.collection_params import VectorParams
+from ...model.vector_kinds import DenseVectors, MultiVectors, Vectors
+from ..storage.bitmap import Bitmap
+from ..storage.counters import Slot
+from ..storage.map_advice import memory_placement
+from ..vector_index.space import MultiSpace
+from ..vectors.codec import to_compared, to_stored
+from ..vectors.encodings import encoding_of
+from ..vectors.norms import squared_norms
+from .ragged import RaggedStorage
+from .ragged_files import ElementFormat, Elements, RaggedFiles
+
+
+class MultiStorage(RaggedStorage[MultiSpace]):
+    """See VectorStorage."""
+
+    def __init__(self, params: VectorParams, files: RaggedFiles, norm_bound: float) -> None:
+        super().__init__(files)
+        self._params = params
+        self._norm_bound = norm_bound
+
+    @staticmethod
+    def create(directory: Path, params: VectorParams, slot: int) -> None:
+        """Create the files, without rows, and sync them."""
+        RaggedFiles.create(directory, slot, [_format(params)])
+
+    @classmethod
+    def open(
+        cls, directory: Path, params: VectorParams, slot: Slot, present: Bitmap
+    ) -> tuple[MultiStorage, MultiSpace]:
+        """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
+        memory = memory_placement(params.memory, params.on_disk)
+        files = RaggedFiles.open(directory, slot.number, [_format(params)], present.end, memory)
+        storage = cls(params, files, slot.norm_bound)
+        nothing = np.empty((0, 0), np.float32)
+        empty = MultiSpace(params, slot.number, present, np.zeros(1, np.int64), nothing, 0.0)
+        return storage, storage.space(empty, present, files.rows)
+
+    def begin(self, space: MultiSpace) -> None:
+        """See VectorStorage."""
+        super().begin(space)
+        self._params = space.params
+        self._norm_bound = space.norm_bound
+
+    def space(self, before: MultiSpace, present: Bitmap, rows: int) -> MultiSpace:
+        """See VectorStorage."""
+        (matrix,) = self._files.elements.arrays
+        return attrs.evolve(
+            before,
+            present=present,
+            offsets=self._files.offsets,
+            matrix=matrix,
+            norm_bound=self._norm_bound,
+        )
+
+    def _stored(self, vectors: Vectors) -> Elements:
+        if isinstance(vectors, DenseVectors):
+            vectors = MultiVectors.of_single_rows(vectors)
+        # Commands are validated before they are executed, so other kinds do not get here.
+        assert isinstance(vectors, MultiVectors)
+        lines = to_stored(self._params, vectors.data)
+        norms = squared_norms(to_compared(self._params, lines))
+        self._norm_bound = max(self._norm_bound, float(np.sqrt(norms.max(initial=0.0))))
+        return Elements(vectors.offsets, (lines,))
+
+
+def _format(params: VectorParams) -> ElementFormat:
+    return ElementFormat(encoding_of(params.datatype), params.size)

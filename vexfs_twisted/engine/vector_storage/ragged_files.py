@@ -1,0 +1,184 @@
+"""Files of rows of different lengths: the offsets of the rows, and files of their elements.
+
+Entry r + 1 of the file of offsets is the end of the elements of row r; entry 0 is 0. A row without
+elements repeats the end before it. Rows are only appended, and those of a failed commit are
+overwritten by the next: the end of the valid elements is the entry of the last valid row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ...model import ragged
+from ...model.collection_params import Memory
+from ...model.ragged import Offsets
+from ..errors import UnusableDataFolder
+from ..storage.bitmap import Rows
+from ..storage.hole_punching import runs
+from ..vectors.encodings import OFFSETS, RowFormat, Stored
+from ..vectors.vector_file import VectorFile
+
+
+@frozen
+class ElementFormat:
+    """The format of a file of elements, each of which has `dimension` components."""
+
+    row: RowFormat
+    dimension: int
+
+
+@frozen
+class Elements:
+    """The elements of rows: `offsets`, shape [n + 1], and arrays of shape [total, width]."""
+
+    offsets: Offsets
+    arrays: tuple[Stored, ...]
+
+    def take(self, rows: Rows) -> Elements:
+        """Those of the selected rows, in their order."""
+        offsets, places = ragged.take(self.offsets, rows)
+        return Elements(offsets, tuple(array[places] for array in self.arrays))
+
+    @classmethod
+    def joined(cls, first: Elements, second: Elements) -> Elements:
+        """Those of both, one after the other."""
+        offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
+        arrays = map(np.concatenate, zip(first.arrays, second.arrays, strict=True))
+        return cls(offsets, tuple(arrays))
+
+
+class RaggedFiles:
+    """The open files of one storage. `rows` are the rows written, of which later ones have none.
+
+    Written by one thread at a time.
+    """
+
+    def __init__(self, offsets: VectorFile, elements: Sequence[VectorFile], rows: int) -> None:
+        self._offsets = offsets
+        self._elements = elements
+        self._is_written = False
+        self.reset(rows)
+
+    @staticmethod
+    def create(directory: Path, slot: int, formats: Sequence[ElementFormat]) -> None:
+        """Create the files of a slot, without rows, and sync them."""
+        VectorFile.create(_path(directory, slot, OFFSETS), OFFSETS, 1)
+        for own in formats:
+            VectorFile.create(_path(directory, slot, own.row), own.row, own.dimension)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        slot: int,
+        formats: Sequence[ElementFormat],
+        rows: int,
+        memory: Memory | None,
+    ) -> RaggedFiles:
+        """Open the files of a slot, which must have `rows` rows.
+
+        Raises UnknownFormat, and UnusableDataFolder for files that are missing or too short.
+        """
+        opened: list[VectorFile] = []
+        try:
+            path = _path(directory, slot, OFFSETS)
+            offsets = VectorFile.open(path, OFFSETS, 1, rows + 1, memory)
+            opened.append(offsets)
+            offsets.fill(rows + 1)
+            total = int(offsets.matrix[rows, 0])
+            if total < 0 or offsets.matrix[0, 0] != 0:
+                raise UnusableDataFolder(directory, f"{path.name} is damaged")
+            for own in formats:
+                file = VectorFile.open(
+                    _path(directory, slot, own.row), own.row, own.dimension, total, memory
+                )
+                opened.append(file)
+                file.fill(total)
+            return cls(offsets, opened[1:], rows)
+        except BaseException:
+            for file in opened:
+                file.close()
+            raise
+
+    @property
+    def offsets(self) -> Offsets:
+        """The offsets of the rows written, shape [rows + 1], read-only."""
+        return self._offsets.matrix[: self.rows + 1, 0]
+
+    @property
+    def elements(self) -> Elements:
+        """The rows written; the arrays are read-only views."""
+        arrays = (file.matrix[: self._total] for file in self._elements)
+        return Elements(self.offsets, tuple(arrays))
+
+    def reset(self, rows: int) -> None:
+        """Discard the rows from `rows` on, which must be at most those written."""
+        self.rows = rows
+        self._total = int(self._offsets.matrix[rows, 0])
+        self._is_written = False
+
+    def append(self, rows: Rows, given: Elements) -> None:
+        """Write the elements of `rows`, ascending and new; not synced. Raises OSError."""
+        if not len(rows):
+            return
+        lengths = np.zeros(int(rows[-1]) + 1 - self.rows, dtype=np.int64)
+        lengths[rows - self.rows] = np.diff(given.offsets)
+        ends = self._total + np.cumsum(lengths)
+        self._is_written = True
+        for file, array in zip(self._elements, given.arrays, strict=True):
+            if len(array):
+                file.write(self._total, np.ascontiguousarray(array))
+        self._offsets.write(self.rows + 1, ends[:, np.newaxis])
+        self.rows += len(lengths)
+        self._total = int(ends[-1])
+
+    def sync(self) -> None:
+        """Block until everything written is on disk. Raises OSError."""
+        if self._is_written:
+            for file in self._files():
+                file.sync()
+
+    def drop_after(self, rows: int) -> None:
+        """Free the disk space of all rows from `rows` on, which must be unused. Raises OSError."""
+        self.reset(min(rows, self.rows))
+        self._offsets.drop_after(self.rows + 1)
+        for file in self._elements:
+            file.drop_after(self._total)
+
+    def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
+        """Free the disk space of elements of unused rows; `is_free`, [n], begins at row `first`.
+
+        Thread-safe. The offsets stay: those of other rows would not be valid without them.
+        """
+        offsets = self.offsets
+        known = is_free[: max(len(offsets) - 1 - first, 0)]
+        starts, stops = (offsets[edges] for edges in runs(known, first))
+        for file in self._elements:
+            file.give_back(starts, stops)
+
+    def let_go(self) -> None:
+        """Close the descriptors until they are needed again. Must not run during a write."""
+        for file in self._files():
+            file.let_go()
+
+    def close(self) -> None:
+        """Close the files for good; maps stay valid."""
+        for file in self._files():
+            file.close()
+
+    @property
+    def descriptors(self) -> int:
+        """The most descriptors that are open."""
+        return 1 + len(self._elements)
+
+    def _files(self) -> Sequence[VectorFile]:
+        return [self._offsets, *self._elements]
+
+
+def _path(directory: Path, slot: int, form: RowFormat) -> Path:
+    return directory / f"vectors-{slot}.{form.suffix}"
