@@ -5,11 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.suites.values import dense_rows
+from tests.suites.values import dense, dense_rows
 from vexfs_twisted.model.errors import ValidationError
 from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector
 from vexfs_twisted.model.vectors import VectorColumn
-from vexfs_twisted.rpc.codecs.vectors import parse_upsert, read_columns, read_vector, write_vectors
+from vexfs_twisted.rpc.codecs.vectors import (
+    parse_upsert,
+    read_columns,
+    read_vector_message,
+    write_vectors,
+)
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 
 FORMS = ("dense", "data", "both", "single", "pieces")
@@ -158,4 +163,4 @@ class OutputTests(SynchronousTestCase):
     def test_one_vector(self, values: list[float]) -> None:
         for form in FORMS:
             message = pb.Vector.FromString(sent_vector(form, values))
-            self.assertEqual(read_vector(message).tolist(), values)
+            self.assertEqual(dense(read_vector_message(message)).tolist(), values)

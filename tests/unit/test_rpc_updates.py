@@ -166,13 +166,9 @@ class UpsertTests(SynchronousTestCase):
         self.assertEqual(dense_rows(column).tolist(), [[1, 2]])
 
     def test_refusals(self) -> None:
-        sparse = pb.Vector(sparse=pb.SparseVector(values=[1], indices=[1]))
-        old_sparse = pb.Vector(data=[1], indices=pb.SparseIndices(data=[1]))
-        multi = pb.Vector(multi_dense=pb.MultiDenseVector(vectors=[pb.DenseVector(data=[1])]))
         document = pb.Vector(document=pb.Document(text="x", model="m"))
-        for vector in (sparse, old_sparse, multi, document):
-            point = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=vector))
-            self.assertRaises(NotSupported, read_upsert, pb.UpsertPoints(points=[point]))
+        point = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=document))
+        self.assertRaises(NotSupported, read_upsert, pb.UpsertPoints(points=[point]))
         for request, error in (
             (pb.UpsertPoints(points=[pb.PointStruct()]), MalformedMessage),
             (

@@ -22,6 +22,7 @@ from .errors import (
     empty_vector,
     no_multivectors,
     no_sparse_vectors,
+    not_sparse,
     unexplained,
 )
 from .ragged import Offsets
@@ -53,18 +54,26 @@ class MultiVector:
     def of(cls, rows: Sequence[DenseVector], place: str) -> MultiVector:
         """Create a multivector from the rows that a client sent at `place`.
 
+        Raises ValidationError as `dimension_of` does.
+        """
+        cls.dimension_of([len(row) for row in rows], place)
+        return cls(np.stack(rows))
+
+    @staticmethod
+    def dimension_of(lengths: Sequence[int], place: str) -> int:
+        """The length of all rows, sent at `place`, of these lengths.
+
         Raises ValidationError if there are no rows, or one is empty or differs in length.
         """
-        if not rows:
+        if not lengths:
             raise empty_vector(place)
-        dimensions = [len(row) for row in rows]
-        if 0 in dimensions:
+        if 0 in lengths:
             raise ValidationError([Problem(f"{place}.data", "all vectors must be non-empty")])
-        other = next((found for found in dimensions if found != dimensions[0]), None)
+        other = next((found for found in lengths if found != lengths[0]), None)
         if other is not None:
             text = "all vectors must have the same dimension, found vector with dimension"
             raise ValidationError([Problem(f"{place}.data", f"{text} {other}")])
-        return cls(np.stack(rows))
+        return lengths[0]
 
     @property
     def size(self) -> int:
@@ -293,11 +302,33 @@ class SparseVectors(_Column):
 
         Raises ValidationError for the first vector with different lengths or repeated indices.
         """
-        lengths = np.array([len(own) for own in indices], dtype=np.int64)
-        has_length = lengths == [len(own) for own in values]
-        offsets = ragged.offsets_of(lengths)
+        lengths = [len(own) for own in indices], [len(own) for own in values]
         flat = np.concatenate([np.empty(0, dtype=np.uint32), *indices])
+        numbers = np.concatenate([np.empty(0, dtype=np.float32), *values])
+        return cls.of_flat(flat, numbers, *lengths, label)
+
+    @classmethod
+    def joined(cls, vectors: Sequence[SparseVector]) -> SparseVectors:
+        """Create a column from one or more vectors."""
+        offsets = ragged.offsets_of([own.size for own in vectors])
+        indices = np.concatenate([own.indices for own in vectors])
+        return cls(offsets, indices, np.concatenate([own.values for own in vectors]))
+
+    @classmethod
+    def of_flat(
+        cls,
+        flat: NDArray[np.uint32],
+        numbers: NDArray[np.float32],
+        lengths: Sequence[int],
+        value_lengths: Sequence[int],
+        label: Label,
+    ) -> SparseVectors:
+        """As `of`, with the indices of all vectors in `flat` and their values in `numbers`."""
+        has_length = np.array(lengths, dtype=np.int64) == np.array(value_lengths, dtype=np.int64)
+        offsets = ragged.offsets_of(lengths)
         rows = ragged.row_of_each(offsets)
+        if has_length.all() and _ascends(flat, rows).all():
+            return cls(offsets, flat, numbers)
         order = np.lexsort((flat, rows))
         flat = flat[order]
         is_distinct = np.ones(len(lengths), dtype=np.bool_)
@@ -306,7 +337,6 @@ class SparseVectors(_Column):
         if len(wrong):
             row = int(wrong[0])
             raise _invalid_sparse(label(row), has_length[row], is_distinct[row])
-        numbers = np.concatenate([np.empty(0, dtype=np.float32), *values])
         return cls(offsets, flat, numbers[order])
 
     def __len__(self) -> int:
@@ -348,6 +378,22 @@ def concat(columns: Sequence[Vectors]) -> Vectors:
     if any(type(column) is not kind for column in columns):
         raise ValueError("columns of several kinds cannot be joined")
     return cast("Vectors", cast("type[_Column]", kind).concat(columns))
+
+
+def of_one_kind(columns: Sequence[Vectors]) -> Sequence[Vectors]:
+    """Columns of one name as columns of one kind: dense vectors may be rows of multivectors.
+
+    Raises BadInput if some are sparse and others are not.
+    """
+    kinds = set(map(type, columns))
+    if len(kinds) <= 1:
+        return columns
+    if SparseVectors in kinds:
+        raise not_sparse()
+    return [
+        MultiVectors.of_single_rows(column) if isinstance(column, DenseVectors) else column
+        for column in columns
+    ]
 
 
 def unsupported(vectors: MultiVector | SparseVector | MultiVectors | SparseVectors) -> NotSupported:

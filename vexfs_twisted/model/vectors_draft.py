@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .vector_kinds import Vectors
+from .vector_kinds import Vectors, of_one_kind
 
 
 class VectorsDraft:
-    """A column of one kind and dimension that is built from pieces.
+    """A column of one dimension that is built from pieces; see `of_one_kind` for their kinds.
 
     The arrays grow in place, so that they are not copied at the end.
     """
@@ -19,7 +19,12 @@ class VectorsDraft:
         self._lengths: list[int] = []
 
     def add(self, vectors: Vectors) -> None:
-        """Append vectors."""
+        """Append vectors. Raises BadInput as `of_one_kind` does."""
+        if self._pattern is not None and type(self._pattern) is not type(vectors):
+            earlier, vectors = of_one_kind([self.finish(), vectors])
+            if type(earlier) is not type(self._pattern):
+                self.clear()
+                self.add(earlier)
         arrays = vectors.arrays()
         if self._pattern is None:
             self._pattern = vectors.take(slice(0, 0))

@@ -122,10 +122,14 @@ class PointVectorsDraft(PointsDraft):
 
 
 class RowsDraft:
-    """The Gatherer of the vectors of one name. `place` is their path in the body, for errors."""
+    """The Gatherer of the vectors of one name.
 
-    def __init__(self, place: str) -> None:
+    `place` is their path in the body for errors, `checked_place` for those about their content.
+    """
+
+    def __init__(self, place: str, checked_place: str) -> None:
         self._place = place
+        self._checked_place = checked_place
         self._rows = Gathered(self._read)
         self._column = ColumnDraft()
 
@@ -147,7 +151,11 @@ class RowsDraft:
         return self._column.finish(len(self._rows))
 
     def _read(self, rows: list[Any], start: int) -> None:
-        column = read_column(rows, lambda row: f"{self._place}[{start + row}]")
+        column = read_column(
+            rows,
+            lambda row: f"{self._place}[{start + row}]",
+            checked_label=lambda row: f"{self._checked_place}[{start + row}]",
+        )
         self._column.add(column, start, _first_empty(rows, column))
         if self._column.is_uneven and start > MAX_ELEMENTS:
             raise FormatError(f"{self._place}: the vectors are of several lengths, or of none")
@@ -162,16 +170,18 @@ class _Rows:
 
     def read(self, name: str, start: int) -> VectorColumn:
         """Their column; errors number the first point `points[start]`."""
-        tail = f".{name}" if name else ""
-        positions = self.positions
-        if positions is None:
-            return read_column(self.rows, lambda row: f"points[{start + row}].vector{tail}")
-        places = positions
-        return read_column(
-            self.rows,
-            lambda row: f"points[{start + places[row]}].vector{tail}",
-            np.array(places, dtype=np.int64),
-        )
+        places = self.positions
+        array = None if places is None else np.array(places, dtype=np.int64)
+
+        def label(tail: str) -> Label:
+            def path(row: int) -> str:
+                return f"points[{start + (row if places is None else places[row])}].vector{tail}"
+
+            return path
+
+        if not name:
+            return read_column(self.rows, label(""), array)
+        return read_column(self.rows, label(f".{name}"), array, label(".?"))
 
     def first_empty(self, column: VectorColumn) -> int | None:
         """The index of the first point with an empty vector, or None; `column` is their column."""
@@ -181,7 +191,7 @@ class _Rows:
 
 @define
 class ColumnDraft:
-    """A column to which rows are appended. Rows are dropped once their lengths differ.
+    """A column to which rows, at least one, are appended. They are dropped if lengths differ.
 
     `first_empty` is the index of the first point with an empty vector.
     """
@@ -192,7 +202,10 @@ class ColumnDraft:
     _dimensions: dict[int, None] = field(factory=dict)
 
     def add(self, column: VectorColumn, start: int, first_empty: int | None) -> None:
-        """Append rows; `start` is added to their positions and to `first_empty`."""
+        """Append rows; `start` is added to their positions and to `first_empty`.
+
+        Raises BadInput if only some of all rows are sparse.
+        """
         if self.first_empty is None and first_empty is not None:
             self.first_empty = start + first_empty
         self._dimensions |= dict.fromkeys(column.dimensions)
@@ -214,8 +227,8 @@ class ColumnDraft:
 
     @property
     def is_uneven(self) -> bool:
-        """Whether rows differ in length or are empty, or there are none."""
-        return len(self._dimensions) != 1 or 0 in self._dimensions
+        """Whether rows differ in length or are empty."""
+        return len(self._dimensions) > 1 or 0 in self._dimensions
 
 
 def take_points(points: list[Any], kind: str, start: int = 0) -> tuple[list[Any], list[Any]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from ...model.vectors import UNNAMED
 from ..bodies.shapes import RAW, Shape
-from .pointlists import PointsDraft, PointVectorsDraft, RowsDraft
+from .pointlists import PointsDraft, PointVectorsDraft
 from .queries import gather_queries, gather_searches
 from .updates import gather_operations
-from .upserts import gather_payloads
+from .upserts import gather_payloads, rows_draft
 
 _PAYLOAD = Shape(others=lambda _: RAW)
 
 
 def _column(name: str) -> Shape:
-    return Shape(gather=lambda: RowsDraft(f"vectors.{name}" if name else "vectors"))
+    return Shape(gather=lambda: rows_draft(name))
 
 
 UPSERT = Shape(
@@ -20,7 +21,7 @@ UPSERT = Shape(
         "points": Shape(gather=PointsDraft, items=Shape(members={"payload": _PAYLOAD})),
         "batch": Shape(
             members={
-                "vectors": Shape(gather=lambda: RowsDraft("vectors"), others=_column),
+                "vectors": Shape(gather=lambda: rows_draft(UNNAMED), others=_column),
                 "payloads": Shape(gather=gather_payloads, items=_PAYLOAD),
             }
         ),

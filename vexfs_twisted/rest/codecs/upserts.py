@@ -81,8 +81,14 @@ def _read_batch(value: Any, how: dict[str, Any]) -> Upsert:
 
 
 def _read_rows(value: Any, name: str) -> RowsDraft:
-    place = f"vectors.{name}" if name else "vectors"
-    return gathered(value, RowsDraft, lambda: RowsDraft(place))
+    return gathered(value, RowsDraft, lambda: rows_draft(name))
+
+
+def rows_draft(name: str) -> RowsDraft:
+    """A gatherer of the vectors of one name of an upsert in columns."""
+    if name:
+        return RowsDraft(f"vectors.{name}", "batch.vectors.?")
+    return RowsDraft("vectors", "batch.vectors")
 
 
 def gather_payloads() -> Gathered[list[bytes]]:

@@ -24,8 +24,16 @@ from ...model.errors import (
     empty_vector,
     no_multivectors,
     no_sparse_vectors,
+    not_sparse,
 )
-from ...model.vector_kinds import DenseVector, MultiVector, SparseVector, Vector
+from ...model.vector_kinds import (
+    DenseVector,
+    MultiVector,
+    MultiVectors,
+    SparseVector,
+    SparseVectors,
+    Vector,
+)
 from ...model.vectors import UNNAMED, NamedVectors, VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
@@ -50,7 +58,8 @@ class _Rows:
     def first_empty(self) -> int:
         """The index of the first point with an empty vector, of which there must be one."""
         pairs = zip(self.positions, self.vectors, strict=True)
-        return next(point for point, vector in pairs if not _numbers(vector).size)
+        found = ((point, read_vector_message(_in_full(vector))) for point, vector in pairs)
+        return next(point for point, vector in found if not vector.size)
 
 
 def parse_upsert(data: bytes) -> bulk.UpsertPoints:
@@ -69,8 +78,9 @@ def parse_upsert(data: bytes) -> bulk.UpsertPoints:
 def read_columns(points: Sequence[Point]) -> dict[str, VectorColumn]:
     """The vectors of `points` as columns by name.
 
-    Raises NotSupported unless all are dense, MalformedMessage for a point without the field
-    `vectors`, and ValidationError for an empty vector.
+    Raises MalformedMessage for a point without the field `vectors`, ValidationError for an empty
+    dense vector, BadInput if only some vectors of a name are sparse, and otherwise as
+    `read_vector_message`.
     """
     if points and not isinstance(points[0], bulk.PointStruct):
         points = list(map(_in_bulk, points))
@@ -98,7 +108,9 @@ def _read_bulk(points: Sequence[bulk.PointStruct]) -> dict[str, VectorColumn]:
                 rows.positions.append(position)
         else:
             raise MalformedMessage("Expected some vectors")
-    columns = {name: _column(rows, len(points)) for name, rows in names.items() if rows.positions}
+    columns = {
+        name: _column(rows, len(points), name) for name, rows in names.items() if rows.positions
+    }
     _refuse_empty(names, columns)
     return columns
 
@@ -120,7 +132,7 @@ def _in_bulk(point: Point) -> bulk.PointStruct:
     return bulk.PointStruct(vectors=bulk.Vectors.FromString(point.vectors.SerializeToString()))
 
 
-def _column(rows: _Rows, points: int) -> VectorColumn:
+def _column(rows: _Rows, points: int, name: str) -> VectorColumn:
     positions = None
     if len(rows.positions) != points:
         positions = np.array(rows.positions, dtype=np.int64)
@@ -128,16 +140,34 @@ def _column(rows: _Rows, points: int) -> VectorColumn:
     if data is not None:
         return VectorColumn.of(data, positions)
     # The ordinary schema decodes what are unknown fields to the bulk one, such as unpacked floats.
-    vectors = list(map(_numbers, rows.vectors))
-    dimensions = tuple(dict.fromkeys(len(vector) for vector in vectors))
-    if len(dimensions) > 1:
+    tail = ".?" if name else ""
+    places = (f"points[{point}].vectors{tail}" for point in rows.positions)
+    vectors = [
+        read_vector_message(_in_full(message), place)
+        for message, place in zip(rows.vectors, places, strict=True)
+    ]
+    kinds = set(map(type, vectors))
+    if SparseVector in kinds:
+        if len(kinds) > 1:
+            raise not_sparse()
+        return VectorColumn(SparseVectors.joined(cast("list[SparseVector]", vectors)), positions)
+    lines = [_lines(cast("DenseVector | MultiVector", own)) for own in vectors]
+    dimensions = tuple(dict.fromkeys(own.shape[1] for own in lines))
+    if len(dimensions) > 1 or 0 in dimensions:
         return VectorColumn.uneven(dimensions)
-    return VectorColumn.of(np.stack(vectors), positions)
+    if MultiVector in kinds:
+        return VectorColumn(MultiVectors.of(list(map(MultiVector, lines))), positions)
+    return VectorColumn.of(np.concatenate(lines), positions)
 
 
-def _numbers(message: bulk.Vector) -> DenseVector:
-    """The numbers of a dense vector in any encoding, shape [dim]."""
-    return read_vector(pb.Vector.FromString(message.SerializeToString()))
+def _lines(vector: DenseVector | MultiVector) -> NDArray[np.float32]:
+    """The rows of a multivector, or a dense vector as the only row."""
+    return vector.rows if isinstance(vector, MultiVector) else vector[np.newaxis]
+
+
+def _in_full(message: bulk.Vector) -> pb.Vector:
+    """A vector parsed with the ordinary schema."""
+    return pb.Vector.FromString(message.SerializeToString())
 
 
 def _packed_floats(message: bulk.Vector) -> bytes:
@@ -167,17 +197,47 @@ def _as_varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def read_vector(message: pb.Vector) -> DenseVector:
-    """Decode a dense vector, in the current form or the older one.
+def read_vector_message(
+    message: pb.Vector | pb.DenseVector | pb.SparseVector | pb.MultiDenseVector,
+    place: str = "vector",
+) -> Vector:
+    """Decode a vector of any kind; a Vector in the current form or the older one.
 
-    Raises NotSupported for other kinds.
+    A dense vector may be empty. `place` is its path in the request. Raises ValidationError for
+    multivectors and sparse vectors that are not valid, MalformedMessage for rows that do not share
+    the numbers of the older form evenly, and NotSupported for a request of inference.
     """
-    kind = message.WhichOneof("vector")
-    if kind == "dense":
-        return read_floats(message.dense.data)
-    if kind is None and not (message.HasField("indices") or message.HasField("vectors_count")):
+    if isinstance(message, pb.DenseVector):
         return read_floats(message.data)
-    raise unsupported_vector(kind or ("sparse" if message.HasField("indices") else "multi_dense"))
+    if isinstance(message, pb.SparseVector):
+        return _sparse(message.indices, message.values, place)
+    if isinstance(message, pb.MultiDenseVector):
+        return MultiVector.of([read_floats(row.data) for row in message.vectors], place)
+    kind = message.WhichOneof("vector")
+    if kind in ("dense", "sparse", "multi_dense"):
+        return read_vector_message(getattr(message, kind), place)
+    if kind is not None:
+        raise unsupported_vector(kind)
+    if message.HasField("indices"):
+        return _sparse(message.indices.data, message.data, place)
+    numbers = read_floats(message.data)
+    if not message.HasField("vectors_count"):
+        return numbers
+    count = message.vectors_count
+    if not count or len(numbers) % count:
+        raise MalformedMessage(
+            "Data length is not divisible by vectors count. "
+            f"Data length: {len(numbers)}, vectors count: {count}"
+        )
+    return MultiVector.of(list(numbers.reshape(count, -1)), place)
+
+
+def _sparse(
+    indices: RepeatedScalarFieldContainer[int],
+    values: RepeatedScalarFieldContainer[float],
+    place: str,
+) -> SparseVector:
+    return SparseVector.of(np.array(list(indices), np.uint32), read_floats(values), place)
 
 
 def unsupported_vector(kind: str) -> NotSupported:
