@@ -10,7 +10,6 @@ import numpy as np
 import orjson
 
 from tests.engine_support import EVERYTHING, UUID_1, field
-from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.jsonform.collections import config_to_json
 from vexfs_twisted.jsonform.payload_index import field_schema_to_json, read_field_schema
@@ -18,6 +17,8 @@ from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollecti
 from vexfs_twisted.model.collection_params import (
     Distance,
     HnswConfigDiff,
+    MultiVectorComparator,
+    MultiVectorConfig,
     OptimizersConfigDiff,
     SparseVectorParams,
     StrictModeConfig,
@@ -43,6 +44,7 @@ from vexfs_twisted.model.updates import (
     UpdateVectors,
     Upsert,
 )
+from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors, vector_content
 from vexfs_twisted.model.vectors import VectorColumn
 
 REQUEST = CreateCollection(
@@ -51,12 +53,14 @@ REQUEST = CreateCollection(
 """What a history begins with."""
 
 NAMES = ["a", "b", "c"]
+SPARSE_NAME = "s"
+ALL_NAMES = [*NAMES, SPARSE_NAME]
 PATHS = [PayloadPath.parse(text) for text in ("n", "x.y")]
 
 CHECKED: list[Condition] = [
     *(field("n", Range(gte=number)) for number in range(5)),
     *(field("x.y", MatchValue(number)) for number in range(5)),
-    *map(HasVector, NAMES),
+    *map(HasVector, ALL_NAMES),
 ]
 """Conditions that collections are compared by."""
 
@@ -68,6 +72,7 @@ FIRST = Upsert(
 """The first command of a history, so that those after it find points."""
 
 names = st.sampled_from(NAMES)
+all_names = st.sampled_from(ALL_NAMES)
 point_ids: st.SearchStrategy[PointId] = st.integers(0, 8) | st.just(UUID_1)
 id_lists = st.lists(point_ids, min_size=1, max_size=3)
 numbers = st.integers(0, 4)
@@ -76,7 +81,7 @@ conditions = st.one_of(
     numbers.map(lambda number: field("n", Range(gte=number))),
     numbers.map(lambda number: field("x.y", MatchValue(number))),
     st.frozensets(point_ids, max_size=3).map(HasId),
-    names.map(HasVector),
+    all_names.map(HasVector),
 )
 filters = conditions.map(lambda condition: Filter(must=(condition,)))
 choices = st.one_of(id_lists.map(lambda ids: (ids, None)), filters.map(lambda found: (None, found)))
@@ -86,12 +91,31 @@ choices = st.one_of(id_lists.map(lambda ids: (ids, None)), filters.map(lambda fo
 def columns(draw: st.DrawFn, points: int) -> dict[str, VectorColumn]:
     """Vectors for all of some points, now and then of a name or a length that is refused."""
     found: dict[str, VectorColumn] = {}
-    for name in draw(st.lists(names, max_size=2, unique=True)):
+    for name in draw(st.lists(all_names, max_size=2, unique=True)):
+        if name == SPARSE_NAME:
+            found[name] = VectorColumn(draw(sparse_columns(points)))
+            continue
         width = draw(st.sampled_from([2, 2, 2, 3]))
+        lengths = draw(st.none() | st.lists(st.integers(1, 3), min_size=points, max_size=points))
+        lines = points if lengths is None else sum(lengths)
         row = st.lists(st.integers(-3, 3), min_size=width, max_size=width)
-        rows = draw(st.lists(row, min_size=points, max_size=points))
-        found[name] = VectorColumn.of(np.array(rows, dtype=np.float32).reshape(points, width))
+        rows = draw(st.lists(row, min_size=lines, max_size=lines))
+        data = np.array(rows, dtype=np.float32).reshape(lines, width)
+        if lengths is None:
+            found[name] = VectorColumn.of(data)
+        else:
+            found[name] = VectorColumn(MultiVectors.from_arrays(np.array(lengths), data))
     return found
+
+
+@st.composite
+def sparse_columns(draw: st.DrawFn, points: int) -> SparseVectors:
+    """Sparse vectors for some points."""
+    vector = st.dictionaries(st.integers(0, 9), st.integers(-3, 3), max_size=3)
+    rows = draw(st.lists(vector, min_size=points, max_size=points))
+    indices = [np.array(list(row), dtype=np.uint32) for row in rows]
+    values = [np.array(list(row.values()), dtype=np.float32) for row in rows]
+    return SparseVectors.of(indices, values, str)
 
 
 @st.composite
@@ -114,7 +138,10 @@ schemas = st.sampled_from(["integer", "keyword", {"type": "float", "on_disk": Tr
     read_field_schema
 )
 params = st.builds(
-    VectorParams, st.sampled_from([Distance.EUCLID, Distance.DOT]), st.integers(2, 3)
+    VectorParams,
+    st.sampled_from([Distance.EUCLID, Distance.DOT]),
+    st.integers(2, 3),
+    multivector_config=st.sampled_from([None, MultiVectorConfig(MultiVectorComparator.MAX_SIM)]),
 )
 changes = st.one_of(
     st.integers(2, 40).map(lambda m: UpdateCollection(hnsw_config=HnswConfigDiff(m=m))),
@@ -142,13 +169,14 @@ KINDS: list[st.SearchStrategy[Command]] = [
     vector_updates(),
     payload_updates,
     choices.map(lambda choice: DeletePoints(*choice)),
-    st.tuples(names, choices).map(lambda given: DeleteVectors((given[0],), *given[1])),
+    st.tuples(all_names, choices).map(lambda given: DeleteVectors((given[0],), *given[1])),
     st.builds(CreateFieldIndex, st.sampled_from(PATHS), schemas),
     st.builds(DeleteFieldIndex, st.sampled_from(PATHS)),
     changes,
     st.builds(CreateVectorName, names, params),
     st.builds(CreateVectorName, names, params),
-    st.builds(DeleteVectorName, names),
+    st.builds(CreateVectorName, st.just(SPARSE_NAME), st.just(SparseVectorParams())),
+    st.builds(DeleteVectorName, all_names),
 ]
 # Each has the same chance, where `one_of` would prefer those that are made in many ways.
 commands: st.SearchStrategy[Command] = st.sampled_from(KINDS).flatmap(lambda kind: kind)
@@ -164,8 +192,8 @@ def shown(outcomes: Sequence[Outcome]) -> list[Any]:
     ]
 
 
-def _vector_bytes(record: Record) -> dict[str, bytes]:
-    return {name: dense(vector).tobytes() for name, vector in (record.vectors or {}).items()}
+def _contents(record: Record) -> dict[str, object]:
+    return {name: vector_content(vector) for name, vector in (record.vectors or {}).items()}
 
 
 def contents(collection: Collection) -> dict[str, Any]:
@@ -180,7 +208,7 @@ def contents(collection: Collection) -> dict[str, Any]:
         "indexes": {path: field_schema_to_json(schema) for path, schema in state.fields.items()},
         "schema": {path: info.points for path, info in told.payload_schema.items()},
         "numbers": (state.next_operation, state.last_command, collection.last_counter("log")),
-        "points": [(record.id, record.payload, _vector_bytes(record)) for record in page.records],
+        "points": [(record.id, record.payload, _contents(record)) for record in page.records],
         "versions": [
             (point.id, point.version)
             for name in state.dense

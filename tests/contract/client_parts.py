@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 from twisted.internet.defer import Deferred
 
-from tests.suites.values import dense_rows
+from tests.suites.values import plain_vector, vector_of
 from vexfs_twisted.model.errors import (
     BadInput,
     BadRequest,
@@ -47,7 +46,7 @@ class Row(NamedTuple):
     """One point of an upsert, as a client that works by rows has it."""
 
     id: PointId
-    vectors: dict[str, list[float]]
+    vectors: dict[str, Any]
     payload: dict[str, Any]
 
 
@@ -59,14 +58,13 @@ def rows_of(upsert: Upsert) -> Iterator[Row]:
         yield Row(point_id, vectors, orjson.loads(payload))
 
 
-def _by_position(column: VectorColumn, count: int) -> dict[int, list[float]]:
+def _by_position(column: VectorColumn, count: int) -> dict[int, Any]:
     if len(column.dimensions) > 1:
         # The rows are lost; any of these lengths will do, the last point having the last.
         first, *_, last = column.dimensions
         lengths = [first] * (count - 1) + [last]
         return {position: [1.0] * length for position, length in enumerate(lengths)}
-    positions = range(count) if column.positions is None else column.positions.tolist()
-    return dict(zip(positions, dense_rows(column).tolist(), strict=True))
+    return dict(zip(column.places.tolist(), map(plain_vector, column.vectors), strict=True))
 
 
 def dump_payload(payload: object) -> bytes:
@@ -78,7 +76,7 @@ def named_vectors(vectors: dict[str, Any] | None) -> dict[str, Any] | None:
     """Vectors as a Record holds them."""
     if vectors is None:
         return None
-    return {name: np.array(numbers, dtype=np.float32) for name, numbers in vectors.items()}
+    return {name: vector_of(given) for name, given in vectors.items()}
 
 
 def error_from(text: str, kinds: Iterable[type[DomainError]]) -> DomainError:

@@ -103,7 +103,7 @@ def upsert_rows(upsert: Upsert) -> Json:
     }
 
 
-def _vectors(vectors: dict[str, list[float]]) -> Any:
+def _vectors(vectors: dict[str, Any]) -> Any:
     return vectors[""] if list(vectors) == [""] else vectors
 
 
@@ -116,7 +116,7 @@ def upsert_columns(upsert: Upsert) -> Json:
     return {
         "batch": {
             "ids": [row.id for row in rows],
-            "vectors": _vectors(columns),  # type: ignore[arg-type]
+            "vectors": _vectors(columns),
             "payloads": [row.payload for row in rows],
         }
     }

@@ -152,11 +152,16 @@ def _vectors(message: Any, selection: Selection) -> dict[str, Any] | None:
         return named_vectors(None if selection.vectors is False else {})
     vectors = message.vectors
     if vectors.HasField("vector"):
-        return named_vectors({"": _dense(vectors.vector)})
-    return named_vectors({name: _dense(item) for name, item in vectors.vectors.vectors.items()})
+        return named_vectors({"": _vector(vectors.vector)})
+    return named_vectors({name: _vector(item) for name, item in vectors.vectors.vectors.items()})
 
 
-def _dense(message: Any) -> list[float]:
-    """The numbers of a vector, which stand in its message once."""
-    assert [field.name for field, _ in message.ListFields()] == ["dense"], message
-    return list(message.dense.data)
+def _vector(message: Any) -> Any:
+    """A vector in plain values, which stand in its message once."""
+    ((field, value),) = message.ListFields()
+    assert field.name == message.WhichOneof("vector"), message
+    if field.name == "sparse":
+        return {"indices": list(value.indices), "values": list(value.values)}
+    if field.name == "multi_dense":
+        return [list(row.data) for row in value.vectors]
+    return list(value.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -58,7 +58,7 @@ def update_call(
     if isinstance(update, VectorNameCommand):
         message.vector_name = update.name
         if isinstance(update, CreateVectorName):
-            _fill_vector(message, update.params)
+            _fill_params(message, update.params)
     else:
         _fill(message, update)
     return method, message
@@ -101,7 +101,7 @@ def _fill(message: Any, update: Any) -> None:
             _select(message.points, update)
 
 
-def _fill_vector(message: Any, params: VectorParams | SparseVectorParams) -> None:
+def _fill_params(message: Any, params: VectorParams | SparseVectorParams) -> None:
     if isinstance(params, SparseVectorParams):
         message.sparse_config.SetInParent()
         if params.modifier is not None:
@@ -127,13 +127,25 @@ def _fill_points(message: Any, update: Upsert) -> None:
         message.update_filter.CopyFrom(filter_message(update.update_filter))
 
 
-def _fill_vectors(message: Any, vectors: Mapping[str, Sequence[float]]) -> None:
+def _fill_vectors(message: Any, vectors: Mapping[str, Any]) -> None:
     if list(vectors) == [""]:
-        message.vector.dense.data.extend(vectors[""])
+        _fill_vector(message.vector, vectors[""])
         return
     message.vectors.SetInParent()
-    for name, numbers in vectors.items():
-        message.vectors.vectors[name].dense.data.extend(numbers)
+    for name, given in vectors.items():
+        _fill_vector(message.vectors.vectors[name], given)
+
+
+def _fill_vector(message: Any, given: Any) -> None:
+    if isinstance(given, Mapping):
+        message.sparse.SetInParent()
+        message.sparse.indices.extend(given["indices"])
+        message.sparse.values.extend(given["values"])
+    elif given and isinstance(given[0], list):
+        for row in given:
+            message.multi_dense.vectors.add().data.extend(row)
+    else:
+        message.dense.data.extend(given)
 
 
 def _select(message: Any, update: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +29,28 @@ from tests.engine_support import (
     UUID_2,
     column,
     field,
+    floats,
     payload_of,
     to_vector,
-    unnamed,
     write,
 )
-from tests.suites.values import dense
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.filtering import row_filter as filtering
 from vexfs_twisted.engine.payload_index import cache as columns
 from vexfs_twisted.engine.storage import payload_changelog
-from vexfs_twisted.model.collection import CollectionInfoRequest
-from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.engine.vector_storage.files import stored_vectors
+from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    MultiVectorComparator,
+    MultiVectorConfig,
+    SparseVectorParams,
+    VectorParams,
+)
+from vexfs_twisted.model.commands import CreateVectorName, DeleteVectorName
 from vexfs_twisted.model.errors import NotFound
-from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue, Range
+from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, HasVector, MatchValue, Range
 from vexfs_twisted.model.ids import PointId, sort_key
 from vexfs_twisted.model.payload_index import (
     CreateFieldIndex,
@@ -66,6 +74,16 @@ from vexfs_twisted.model.updates import (
     UpdateVectors,
     Upsert,
 )
+from vexfs_twisted.model.vector_kinds import (
+    DenseVectors,
+    MultiVector,
+    MultiVectors,
+    SparseVector,
+    SparseVectors,
+    Vector,
+    Vectors,
+)
+from vexfs_twisted.model.vectors import VectorColumn
 
 SIZE = 3
 NAME = "tested"
@@ -74,7 +92,13 @@ point_ids: st.SearchStrategy[PointId] = st.one_of(
     st.integers(0, 20), st.sampled_from([2**64 - 1, UUID_1, UUID_2])
 )
 vectors = st.lists(st.integers(-8, 8).map(float), min_size=SIZE, max_size=SIZE)
-points = st.tuples(point_ids, st.integers(0, 5), st.none() | vectors)
+sparse_vectors = st.dictionaries(st.integers(0, 2**32 - 1), st.integers(-8, 8), max_size=4)
+multivectors = st.lists(vectors, min_size=1, max_size=3)
+named_vectors = st.fixed_dictionaries(
+    {}, optional={"": vectors, "s": sparse_vectors, "m": multivectors}
+)
+names = st.lists(st.sampled_from(["", "s", "m"]), min_size=1, max_size=3, unique=True)
+points = st.tuples(point_ids, st.integers(0, 5), named_vectors)
 upserts = st.lists(points, max_size=12)
 thresholds = st.integers(0, 6)
 filters = st.one_of(
@@ -90,19 +114,56 @@ choices = st.one_of(
 )
 edits = st.none() | st.integers(0, 5)
 
-Point = tuple[PointId, int, list[float] | None]
-Stored = tuple[int | None, list[float] | None]
+Named = dict[str, Any]
+"""The vectors of a point: numbers, numbers by index, and lists of numbers, by name."""
+
+Point = tuple[PointId, int, Named]
+Stored = tuple[int | None, Named]
 Choice = tuple[list[PointId] | None, Filter | None]
 """Points by their ids or by a filter."""
 
 
 def upsert_of(written: list[Point]) -> Upsert:
     """The upsert of generated points."""
-    places = [place for place, (_, _, vector) in enumerate(written) if vector is not None]
-    rows = [vector for _, _, vector in written if vector is not None]
-    columns = {"": column(*rows, positions=places)} if rows else {}
     payloads = [orjson.dumps({"n": number}) for _, number, _ in written]
-    return Upsert([point_id for point_id, _, _ in written], columns, payloads)
+    ids = [point_id for point_id, _, _ in written]
+    return Upsert(ids, columns_of([own for _, _, own in written]), payloads)
+
+
+def columns_of(points: list[Named]) -> dict[str, VectorColumn]:
+    """The vectors of some points as columns."""
+    columns = {}
+    for name, kind in (("", dense_column), ("s", sparse_column), ("m", multi_column)):
+        places = [place for place, own in enumerate(points) if name in own]
+        if places:
+            rows = kind([points[place][name] for place in places])
+            columns[name] = VectorColumn(rows, np.array(places, dtype=np.int64))
+    return columns
+
+
+def dense_column(rows: list[list[float]]) -> Vectors:
+    return DenseVectors(np.array(rows, dtype=np.float32))
+
+
+def sparse_column(rows: list[dict[int, int]]) -> Vectors:
+    indices = [np.array(list(row), dtype=np.uint32) for row in rows]
+    return SparseVectors.of(indices, [floats(list(row.values()))[0] for row in rows], str)
+
+
+def multi_column(rows: list[list[list[float]]]) -> Vectors:
+    return MultiVectors.of([MultiVector(floats(*row)) for row in rows])
+
+
+def shown_by_name(vectors: Mapping[str, Vector]) -> Named:
+    """The vectors of a record as they are in the dictionary."""
+    return {name: shown(vector) for name, vector in vectors.items()}
+
+
+def shown(vector: Vector) -> Any:
+    """A vector as it is in the dictionary."""
+    if isinstance(vector, SparseVector):
+        return dict(zip(vector.indices.tolist(), vector.values.tolist(), strict=True))
+    return vector.rows.tolist() if isinstance(vector, MultiVector) else vector.tolist()
 
 
 def edit_of(number: int | None, choice: Choice, spelling: int) -> PayloadUpdate:
@@ -142,7 +203,11 @@ class CollectionMachine(RuleBasedStateMachine):
         self.homes = [Path(tempfile.mkdtemp(prefix="vexfs-engine-"))]
         self.catalogs = [Catalog(self.homes[0])]
         self.catalogs[0].open()
-        self.catalogs[0].create(NAME, unnamed(SIZE, Distance.EUCLID))
+        multi = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+        params = VectorParams(Distance.EUCLID, SIZE)
+        vectors = {"": params, "m": attrs.evolve(params, multivector_config=multi)}
+        request = CreateCollection(vectors, sparse_vectors={"s": SparseVectorParams()})
+        self.catalogs[0].create(NAME, request)
         self.model: dict[PointId, Stored] = {}
         self.operations = 0
         self.indexed: set[str] = set()
@@ -164,7 +229,7 @@ class CollectionMachine(RuleBasedStateMachine):
 
     def remember(self, written: list[Point]) -> None:
         for point_id, number, vector in written:
-            self.model[point_id] = (number, vector)
+            self.model[point_id] = (number, dict(vector))
 
     def forget(self, filter_: Filter) -> None:
         gone = [i for i, stored in self.model.items() if passes(i, stored, filter_)]
@@ -217,27 +282,41 @@ class CollectionMachine(RuleBasedStateMachine):
             for point_id in ids or ():
                 self.model[point_id] = (number, self.model[point_id][1])
 
-    @rule(choice=choices)
-    def delete_vectors(self, choice: Choice) -> None:
+    @rule(choice=choices, names=names)
+    def delete_vectors(self, choice: Choice, names: list[str]) -> None:
         ids = self.chosen(choice)
-        if self.write_or_be_refused(DeleteVectors(("",), *choice), ids is not None):
+        if self.write_or_be_refused(DeleteVectors(tuple(names), *choice), ids is not None):
             for point_id in ids or ():
-                self.model[point_id] = (self.model[point_id][0], None)
+                number, own = self.model[point_id]
+                left = {name: vector for name, vector in own.items() if name not in names}
+                self.model[point_id] = (number, left)
 
     @rule(
-        written=st.lists(st.tuples(point_ids, vectors), min_size=1, max_size=5),
+        written=st.lists(st.tuples(point_ids, named_vectors), min_size=1, max_size=5),
         filter_=st.none() | filters,
     )
-    def update_vectors(
-        self, written: list[tuple[PointId, list[float]]], filter_: Filter | None
-    ) -> None:
+    def update_vectors(self, written: list[tuple[PointId, Named]], filter_: Filter | None) -> None:
         ids = [point_id for point_id, _ in written]
-        update = UpdateVectors(ids, {"": column(*[vector for _, vector in written])}, filter_)
+        update = UpdateVectors(ids, columns_of([own for _, own in written]), filter_)
         if self.write_or_be_refused(update, self.chosen((ids, None)) is not None):
-            for point_id, vector in written:
+            for point_id, own in written:
                 stored = self.model[point_id]
                 if passes(point_id, stored, filter_ or Filter()):
-                    self.model[point_id] = (stored[0], vector)
+                    self.model[point_id] = (stored[0], {**stored[1], **own})
+
+    @rule(name=st.sampled_from(["s", "m"]))
+    def drop_and_create_a_name(self, name: str) -> None:
+        params = dict(stored_vectors(self.collection.config))[name]
+        outcomes = self.collection.apply([DeleteVectorName(name), CreateVectorName(name, params)])
+        assert outcomes == [self.operations, self.operations + 1], outcomes
+        self.operations += 2
+        for _, own in self.model.values():
+            own.pop(name, None)
+
+    @rule(name=st.sampled_from(["", "s", "m"]))
+    def count_those_with_a_vector(self, name: str) -> None:
+        having = self.collection.read(Count(Filter(must=(HasVector(name),))))
+        assert having == sum(name in own for _, own in self.model.values())
 
     @rule(written=upserts, filter_=st.none() | filters, mode=st.sampled_from(UpdateMode))
     def upsert_on_conditions(
@@ -253,7 +332,7 @@ class CollectionMachine(RuleBasedStateMachine):
                 is_written = mode is not UpdateMode.INSERT_ONLY
                 is_written &= passes(point_id, stored, filter_ or Filter())
             if is_written:
-                self.model[point_id] = (number, vector)
+                self.model[point_id] = (number, dict(vector))
 
     @rule(first=upserts, filter_=filters, number=edits, last=upserts)
     def edits_in_a_group(
@@ -339,12 +418,11 @@ class CollectionMachine(RuleBasedStateMachine):
     def every_point_is_as_written(self) -> None:
         page = self.collection.read(Scroll(limit=2**64 - 1, selection=EVERYTHING))
         found = [
-            (record.id, payload_of(record).get("n"), (record.vectors or {}).get(""))
+            (record.id, payload_of(record).get("n"), shown_by_name(record.vectors or {}))
             for record in page.records
         ]
         expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
-        shown = [(i, n, None if v is None else dense(v).tolist()) for i, n, v in found]
-        assert shown == expected, (shown, expected)
+        assert found == expected, (found, expected)
         assert self.collection.read(Count()) == len(self.model)
 
     @rule()
@@ -380,7 +458,7 @@ class CollectionMachine(RuleBasedStateMachine):
     @rule(data=st.data(), limit=st.integers(1, 5))
     def query_by_id(self, data: st.DataObject, limit: int) -> None:
         point_id = data.draw(st.sampled_from(sorted(self.model, key=sort_key)))
-        _, vector = self.model[point_id]
+        vector = self.model[point_id][1].get("")
         query = Query(PointExample(point_id), limit=limit)
         if vector is None:
             try:
@@ -400,9 +478,9 @@ class CollectionMachine(RuleBasedStateMachine):
         excluded: PointId | None,
     ) -> None:
         distances = {
-            i: float(np.float32(np.linalg.norm(np.subtract(stored[1], aim))))
+            i: float(np.float32(np.linalg.norm(np.subtract(stored[1][""], aim))))
             for i, stored in self.model.items()
-            if stored[1] is not None and i != excluded and passes(i, stored, filter_)
+            if "" in stored[1] and i != excluded and passes(i, stored, filter_)
         }
         assert [point.score for point in found] == sorted(distances.values())[:limit]
         assert all(distances[point.id] == point.score for point in found)

@@ -51,7 +51,8 @@ class OptimizerMachine(CollectionMachine):
     def __init__(self) -> None:
         super().__init__()
         self.many: list[Point] = [
-            (100 + i, i % 6, [float(i % 7), i % 5, i % 3]) for i in range(150)
+            (100 + i, i % 6, {"": [float(i % 7), i % 5, i % 3], "s": {i: i % 5}})
+            for i in range(150)
         ]
         self.held: tuple[CollectionState, object] | None = None
         self.write_many(0, 150)

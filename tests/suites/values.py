@@ -27,10 +27,24 @@ from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import ALL_PAYLOAD, PayloadMode, PayloadSelector, Selection
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import DeletePoints, Upsert
-from vexfs_twisted.model.vector_kinds import DenseVector, DenseVectors, Vector
+from vexfs_twisted.model.vector_kinds import (
+    DenseVector,
+    DenseVectors,
+    MultiVector,
+    MultiVectors,
+    SparseVector,
+    SparseVectors,
+    Vector,
+    Vectors,
+    concat,
+    of_one_kind,
+)
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
 Numbers = Sequence[float]
+
+Given = Numbers | Sequence[Numbers] | Mapping[str, Numbers]
+"""A vector in plain values: numbers, the rows of a multivector, or indices and values."""
 
 EVERYTHING = Selection(payload=ALL_PAYLOAD, vectors=True)
 """Payload and all vectors of each point."""
@@ -43,13 +57,34 @@ class Point(NamedTuple):
     """One point; `vectors` is a list for the unnamed vector, a mapping for named ones."""
 
     id: PointId
-    vectors: Numbers | Mapping[str, Numbers] | None = None
+    vectors: Sequence[Any] | Mapping[str, Given] | None = None
     payload: Mapping[str, Any] | None = None
 
 
 def vector(numbers: Numbers) -> DenseVector:
     """The numbers as a float32 array, shape [dim]."""
     return np.asarray(numbers, dtype=np.float32)
+
+
+def sparse(numbers: Mapping[int, float]) -> Mapping[str, Numbers]:
+    """The sparse vector with these numbers at these indices."""
+    return {"indices": list(numbers), "values": list(numbers.values())}
+
+
+def vector_of(given: Any) -> Vector:
+    """The vector that plain values are; indices may be in any order."""
+    if isinstance(given, Mapping):
+        indices = np.array(given["indices"], dtype=np.uint32)
+        return SparseVector.of(indices, vector(given["values"]), "vector")
+    array = np.array(given, dtype=np.float32)
+    return MultiVector(array) if array.ndim == 2 else array
+
+
+def plain_vector(vector: Vector) -> Any:
+    """The inverse of `vector_of`."""
+    if isinstance(vector, SparseVector):
+        return {"indices": vector.indices.tolist(), "values": vector.values.tolist()}
+    return (vector.rows if isinstance(vector, MultiVector) else vector).tolist()
 
 
 def upsert(*points: Point) -> Upsert:
@@ -79,26 +114,36 @@ def dense_rows(column: VectorColumn) -> NDArray[np.float32]:
     return column.vectors.data
 
 
-def _named(vectors: Numbers | Mapping[str, Numbers] | None) -> Mapping[str, Numbers]:
+def _named(vectors: Sequence[Any] | Mapping[str, Given] | None) -> Mapping[str, Given]:
     if vectors is None:
         return {}
     return vectors if isinstance(vectors, Mapping) else {UNNAMED: vectors}
 
 
-def _columns(rows: Sequence[Mapping[str, Numbers]]) -> dict[str, VectorColumn]:
+def _columns(rows: Sequence[Mapping[str, Given]]) -> dict[str, VectorColumn]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: _column(name, rows) for name in names}
 
 
-def _column(name: str, rows: Sequence[Mapping[str, Numbers]]) -> VectorColumn:
-    found = [(position, row[name]) for position, row in enumerate(rows) if name in row]
-    dimensions = tuple(dict.fromkeys(len(numbers) for _, numbers in found))
+def _column(name: str, rows: Sequence[Mapping[str, Given]]) -> VectorColumn:
+    positions = [position for position, row in enumerate(rows) if name in row]
+    found = [vector_of(rows[position][name]) for position in positions]
+    parts = list(map(_alone, found))
+    dimensions = tuple(dict.fromkeys(size for part in parts for size in part.dimensions))
     if len(dimensions) > 1:
         return VectorColumn.uneven(dimensions)
-    data = np.array([numbers for _, numbers in found], dtype=np.float32)
-    if len(found) == len(rows):
-        return VectorColumn.of(data)
-    return VectorColumn.of(data, np.array([position for position, _ in found], dtype=np.int64))
+    column = concat(of_one_kind(parts))
+    places = None if len(found) == len(rows) else np.array(positions, dtype=np.int64)
+    return VectorColumn(column, places)
+
+
+def _alone(vector: Vector) -> Vectors:
+    """The column of one vector."""
+    if isinstance(vector, SparseVector):
+        return SparseVectors.joined([vector])
+    if isinstance(vector, MultiVector):
+        return MultiVectors.of([vector])
+    return DenseVectors(vector[np.newaxis])
 
 
 def delete(*ids: PointId) -> DeletePoints:

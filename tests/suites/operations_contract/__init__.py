@@ -40,6 +40,10 @@ from tests.suites.operations_contract.updates import (
     UpsertsContract,
 )
 from tests.suites.operations_contract.vector_forms import VectorFormsContract
+from tests.suites.operations_contract.vector_kinds import (
+    MultivectorsContract,
+    SparseVectorsContract,
+)
 from tests.suites.operations_contract.vector_names import VectorNamesContract
 
 TOPICS: tuple[type[ContractCase], ...] = (
@@ -48,6 +52,8 @@ TOPICS: tuple[type[ContractCase], ...] = (
     ConfigurationContract,
     VectorFormsContract,
     VectorNamesContract,
+    SparseVectorsContract,
+    MultivectorsContract,
     OptimizationsContract,
     AliasesContract,
     UpsertsContract,

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from twisted.trial.unittest import SkipTest
 
-from tests.suites.values import EVERYTHING, Point, unnamed, upsert
+from tests.suites.values import EVERYTHING, Point, unnamed, upsert, vector_of
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.errors import DomainError
@@ -26,6 +26,7 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.updates import Update, UpdateResult
+from vexfs_twisted.model.vector_kinds import vector_content
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase
@@ -124,15 +125,13 @@ class ContractCase(Provider):
         payload = orjson.loads(point.payload or b"null")
         self.assertEqual(_typed(payload), _typed(expected))
 
-    def assert_vectors(
-        self, point: Record | ScoredPoint, expected: Mapping[str, Sequence[float]]
-    ) -> None:
+    def assert_vectors(self, point: Record | ScoredPoint, expected: Mapping[str, Any]) -> None:
         """Assert that the point has exactly these vectors, each equal in float32."""
         vectors = point.vectors
         assert vectors is not None, "there are no vectors"
         self.assertEqual(sorted(vectors), sorted(expected))
-        for name, numbers in expected.items():
-            np.testing.assert_array_equal(vectors[name], np.array(numbers, dtype=np.float32))
+        for name, given in expected.items():
+            self.assertEqual(vector_content(vectors[name]), vector_content(vector_of(given)))
 
     def assert_scores(
         self, points: Iterable[ScoredPoint], expected: Sequence[float], exact: bool = True
