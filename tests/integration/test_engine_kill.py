@@ -10,22 +10,29 @@ import tempfile
 import textwrap
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-import attrs
 import numpy as np
 import orjson
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EVERYTHING, Floats, payload_of, to_vector, unnamed, write
 from tests.server_process import clean_environment
-from tests.suites.values import dense, dense_rows
 from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.vector_index.segments import graph_file
-from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    MultiVectorComparator,
+    MultiVectorConfig,
+    OptimizersConfigDiff,
+    SparseVectorParams,
+    VectorParams,
+)
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
@@ -33,6 +40,7 @@ from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Scroll
 from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
+from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors, vector_content
 from vexfs_twisted.model.vectors import VectorColumn
 
 KILLS = 12
@@ -86,8 +94,20 @@ WRITER = textwrap.dedent(
     """
 )
 
-Points = dict[PointId, tuple[int, int | None, bytes]]
-"""What a point should hold: the rounds that wrote and marked it, and its vector's bytes."""
+Points = dict[PointId, tuple[int, int | None, dict[str, object]]]
+"""What a point should hold: the rounds that wrote and marked it, and its vectors by name."""
+
+REQUEST = CreateCollection(
+    {
+        "": VectorParams(Distance.EUCLID, SIZE),
+        "m": VectorParams(
+            Distance.DOT, 3, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+        ),
+    },
+    sparse_vectors={"s": SparseVectorParams()},
+    optimizers_config=OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100),
+)
+"""The collection that is killed."""
 
 
 def changes_of(number: int) -> list[Update]:
@@ -97,8 +117,11 @@ def changes_of(number: int) -> list[Update]:
     written, marked, deleted = chosen[: generator.integers(1, 80)], chosen[60:120], chosen[-5:]
     vectors = generator.random((len(written), SIZE), dtype=np.float32)
     payloads = [orjson.dumps({"round": number, "text": "x" * int(n)}) for n in written]
-    upsert = Upsert(written.tolist(), {"": VectorColumn.of(vectors)}, payloads)
+    columns = {"": VectorColumn.of(vectors), **ragged_columns(generator, len(written))}
+    upsert = Upsert(written.tolist(), columns, payloads)
     moved = {"": VectorColumn.of(generator.random((len(written[:9]), SIZE), dtype=np.float32))}
+    if number % 2:
+        moved |= ragged_columns(generator, len(written[:9]))
     marks = Filter(must=(HasId(frozenset(marked.tolist())),))
     return [
         upsert,
@@ -106,6 +129,28 @@ def changes_of(number: int) -> list[Update]:
         SetPayload(orjson.dumps({"mark": number}), filter=marks),
         DeletePoints(deleted.tolist()),
     ]
+
+
+def ragged_columns(generator: np.random.Generator, points: int) -> dict[str, VectorColumn]:
+    """Sparse vectors and multivectors of every other point, of several lengths."""
+    places = np.arange(0, points, 2)
+    lengths = generator.integers(1, 6, len(places))
+    lines = generator.random((int(lengths.sum()), 3), dtype=np.float32)
+    indices = np.concatenate([np.arange(length, dtype=np.uint32) * 7 for length in lengths])
+    sparse = SparseVectors.from_arrays(lengths, indices, lines[:, 0].copy())
+    return {
+        "m": VectorColumn(MultiVectors.from_arrays(lengths, lines), places),
+        "s": VectorColumn(sparse, places),
+    }
+
+
+def vectors_of(columns: Mapping[str, VectorColumn], points: int) -> list[dict[str, object]]:
+    """The vectors of each point by name."""
+    found: list[dict[str, object]] = [{} for _ in range(points)]
+    for name, column in columns.items():
+        for place, vector in zip(column.places.tolist(), column.vectors, strict=True):
+            found[place][name] = vector_content(vector)
+    return found
 
 
 def after(points: Points, number: int) -> Points:
@@ -116,10 +161,10 @@ def after(points: Points, number: int) -> Points:
     assert isinstance(mark, SetPayload)
     assert isinstance(delete, DeletePoints)
     changed = dict(points)
-    for point_id, vector in zip(upsert.ids, dense_rows(upsert.vectors[""]), strict=True):
-        changed[point_id] = (number, None, vector.tobytes())
-    for point_id, vector in zip(move.ids, dense_rows(move.vectors[""]), strict=True):
-        changed[point_id] = (number, None, vector.tobytes())
+    for point_id, own in zip(upsert.ids, vectors_of(upsert.vectors, len(upsert.ids)), strict=True):
+        changed[point_id] = (number, None, own)
+    for point_id, own in zip(move.ids, vectors_of(move.vectors, len(move.ids)), strict=True):
+        changed[point_id] = (number, None, {**changed[point_id][2], **own})
     for point_id in marked_by(mark) & changed.keys():
         written, _, kept = changed[point_id]
         changed[point_id] = (written, number, kept)
@@ -147,7 +192,7 @@ def stored_points(collection: Collection) -> Points:
         points[record.id] = (
             payload["round"],
             payload.get("mark"),
-            dense(record.vectors[""]).tobytes(),
+            {name: vector_content(vector) for name, vector in record.vectors.items()},
         )
     return points
 
@@ -165,9 +210,7 @@ class KillTests(SynchronousTestCase):
     def test_acknowledged_writes_outlive_every_kill(self) -> None:
         catalog = Catalog(self.home / "data")
         catalog.open()
-        optimizers = OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100)
-        request = attrs.evolve(unnamed(SIZE, Distance.EUCLID), optimizers_config=optimizers)
-        collection = catalog.create("kept", request)
+        collection = catalog.create("kept", REQUEST)
         write(collection, CreateFieldIndex(MARK, FieldSchema(FieldType.INTEGER)))
         catalog.close()
         chance = random.Random(7)
@@ -243,7 +286,8 @@ class KillTests(SynchronousTestCase):
 
     def check_answers(self, collection: Collection, points: Points) -> None:
         """Queries are answered as by a collection that has just been filled with the points."""
-        vectors = np.frombuffer(b"".join(v for *_, v in points.values()), dtype=np.float32)
+        dense = b"".join(own[""][1] for *_, own in points.values())  # type: ignore[index]
+        vectors = np.frombuffer(dense, dtype=np.float32)
         fresh = Catalog(self.home / "fresh")
         fresh.open()
         try:

@@ -18,7 +18,7 @@ from tests.property.test_engine_machine import CollectionMachine, Point, upsert_
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.mvcc.state import CollectionState
-from vexfs_twisted.engine.optimizer import optimizer, plan, report
+from vexfs_twisted.engine.optimizer import dead_rows, optimizer, plan, report
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
 from vexfs_twisted.engine.vector_index.segments import graph_file
 from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
@@ -174,6 +174,7 @@ class OptimizerMachineTests(SynchronousTestCase):
         real = report.settings_of  # type: ignore[attr-defined]
         self.patch(report, "settings_of", eager)
         self.patch(plan, "ROWS_AT_ONCE", 64)
+        self.patch(dead_rows, "LEAST_ROWS", 0)
 
     def run_machine(self, machine: type[OptimizerMachine], seconds: float) -> None:
         self.patch(optimizer, "QUIET_SECONDS", seconds)

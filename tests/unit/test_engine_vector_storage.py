@@ -10,14 +10,21 @@ import numpy as np
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.errors import UnusableDataFolder
+from vexfs_twisted.engine.errors import UnknownFormat, UnusableDataFolder
 from vexfs_twisted.engine.storage.bitmap import Bitmap, BitmapBuilder
 from vexfs_twisted.engine.storage.counters import Slot
+from vexfs_twisted.engine.vector_index.space import SparseSpace
 from vexfs_twisted.engine.vector_storage.files import create_storage, open_storage
-from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
-from vexfs_twisted.model.vector_kinds import DenseVectors
+from vexfs_twisted.model.collection_params import (
+    Datatype,
+    Distance,
+    SparseVectorParams,
+    VectorParams,
+)
+from vexfs_twisted.model.vector_kinds import DenseVectors, SparseVectors
 
 PARAMS = VectorParams(Distance.DOT, 2)
+SPARSE = SparseVectorParams()
 
 
 def vectors(*rows: tuple[float, float]) -> DenseVectors:
@@ -86,3 +93,72 @@ class StorageTests(SynchronousTestCase):
         for params, slot in ((PARAMS, 2), (other, 1)):
             with self.assertRaises(UnusableDataFolder):
                 open_storage(self.path, params, Slot(slot), Bitmap.empty(), 0, ())
+
+
+class RaggedStorageTests(SynchronousTestCase):
+    """Files of sparse vectors, which are not what they should be."""
+
+    def setUp(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="vexfs-storage-"))
+        self.addCleanup(shutil.rmtree, self.path)
+        create_storage(self.path, SPARSE, 1)
+        storage, empty = open_storage(self.path, SPARSE, Slot(1), Bitmap.empty(), 0, ())
+        storage.append(rows(0, 2), sparse_vectors(100_000))
+        storage.sync()
+        self.present = storage.space(empty, bitmap(3, 0, 2), 3).present
+        storage.close()
+
+    def opened(self) -> SparseSpace:
+        storage, space = open_storage(self.path, SPARSE, Slot(1), self.present, 3, ())
+        self.addCleanup(storage.close)
+        assert isinstance(space, SparseSpace)
+        return space
+
+    def test_rows_without_a_vector_have_no_elements(self) -> None:
+        space = self.opened()
+        self.assertEqual(space.offsets.tolist(), [0, 100_000, 100_000, 200_000])
+        offsets, indices, values = space.elements(slice(1, 3))
+        self.assertEqual(offsets.tolist(), [0, 0, 100_000])
+        self.assertEqual((len(indices), len(values)), (100_000, 100_000))
+        self.assertTrue(np.shares_memory(indices, space.indices))
+        self.assertEqual(space.read(rows(2, 0)), sparse_vectors(100_000).take(rows(1, 0)))
+        self.assertFalse(space.indices.flags.writeable)
+
+    def test_files_that_are_missing_or_too_short(self) -> None:
+        for suffix in ("offsets", "indices", "f32"):
+            path = self.path / f"vectors-1.{suffix}"
+            whole = path.read_bytes()
+            path.write_bytes(whole[:4100])
+            with self.assertRaisesRegex(UnusableDataFolder, f"{path.name} is truncated"):
+                self.opened()
+            path.unlink()
+            with self.assertRaisesRegex(UnusableDataFolder, path.name):
+                self.opened()
+            path.write_bytes(whole)
+        self.opened()
+
+    def test_files_with_another_header(self) -> None:
+        for suffix in ("offsets", "indices", "f32"):
+            path = self.path / f"vectors-1.{suffix}"
+            whole = path.read_bytes()
+            for head in (b"x" * 8, whole[:8] + b"\x63\0\0\0", whole[:12] + b"\x07\0\0\0"):
+                path.write_bytes(head + whole[len(head) :])
+                self.assertRaises(UnknownFormat, self.opened)
+            path.write_bytes(whole)
+
+    def test_offsets_that_cannot_be(self) -> None:
+        path = self.path / "vectors-1.offsets"
+        whole = path.read_bytes()
+        for place, value in ((0, 1), (3, -1)):
+            changed = bytearray(whole)
+            changed[4096 + 8 * place : 4104 + 8 * place] = value.to_bytes(8, "little", signed=True)
+            path.write_bytes(changed)
+            with self.assertRaisesRegex(UnusableDataFolder, "vectors-1.offsets is damaged"):
+                self.opened()
+
+
+def sparse_vectors(length: int) -> SparseVectors:
+    """Two long sparse vectors."""
+    indices = np.tile(np.arange(length, dtype=np.uint32), 2)
+    values = np.arange(2 * length, dtype=np.float32)
+    return SparseVectors.from_arrays(np.array([length, length]), indices, values)

@@ -10,6 +10,7 @@ from weakref import ref
 from ..collection_store import CollectionStore
 from ..mvcc.state import CollectionState
 from .building import ShouldStop, Stopped
+from .dead_rows import DeadRows
 from .execution import execute
 from .jobs import Punch
 from .journal import Journal
@@ -36,6 +37,7 @@ class Optimizer:
         self._is_settled_for_quiet = True
         self._last_write = (-1, 0.0)
         self._postponed: set[str] = set()
+        self._dead_rows = DeadRows(store)
         self.journal = Journal()
 
     def is_due(self) -> bool:
@@ -69,10 +71,11 @@ class Optimizer:
                 state = self._store.state
                 is_quiet = self._clock() >= self._last_write[1] + QUIET_SECONDS
                 task = self._next(state, is_quiet=is_quiet)
-                if task is None:
-                    self._settle(state, is_quiet=is_quiet)
-                    return
                 try:
+                    if task is None:
+                        self._dead_rows.free()
+                        self._settle(state, is_quiet=is_quiet)
+                        return
                     is_done = execute(task, self._store, self.journal, self._any_stop(should_stop))
                 except Stopped:
                     return

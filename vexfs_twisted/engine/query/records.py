@@ -135,12 +135,13 @@ def _in_steps(
     left = None if portion is None else portion.left
     is_kept = left is not None and selection.payload.mode is PayloadMode.ALL
     step = min(_STEP_BYTES, left + 1) if is_kept and left is not None else _STEP_BYTES
+    most = _STEP_VECTOR_BYTES if left is None else min(_STEP_VECTOR_BYTES, left + 1)
     while len(rows):
         checkpoint()
         some = rows[:_STEP_ROWS]
         if selection.vectors is not False:
             sizes = np.cumsum(sizes_beside_payload(snapshot, some, selection))
-            some = some[: max(int(np.searchsorted(sizes, _STEP_VECTOR_BYTES)), 1)]
+            some = some[: max(int(np.searchsorted(sizes, most)), 1)]
         values = snapshot.tables.values_until(some, step)
         yield rows[: len(values)], values
         rows = rows[len(values) :]
