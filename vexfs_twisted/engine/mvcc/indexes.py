@@ -13,17 +13,20 @@ from attrs import field, frozen
 
 from ..payload_index.cache import ColumnCache
 from ..vector_index.segments import NO_GRAPHS, Graphs, SegmentGraph
+from ..vector_index.sparse.cache import PostingsCache
 
 
 @frozen(eq=False)
 class Indexes:
     """The indexes as a snapshot uses them, which keeps them alive. Thread-safe.
 
-    `columns` is shared by all snapshots of the collection. `graphs` has the opened graphs by the
-    uuids of segments, and does not change; a segment that is not in it is scanned.
+    `columns`, and `postings` of sparse vectors, are shared by all snapshots of the collection.
+    `graphs` has the opened graphs by the uuids of segments, and does not change; a segment that is
+    not in it is scanned.
     """
 
     columns: ColumnCache = field(factory=ColumnCache)
+    postings: PostingsCache = field(factory=PostingsCache)
     graphs: Graphs = NO_GRAPHS
 
 

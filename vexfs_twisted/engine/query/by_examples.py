@@ -15,14 +15,13 @@ from ...model.query_forms import (
     Recommend,
     RecommendStrategy,
     RelevanceFeedback,
-    examples_of,
 )
-from ..mvcc.state import Snapshot
+from ...model.vector_kinds import Vector
 from ..read_bounds import expect, in_slices
 from ..vector_index.candidates import CandidateSet
 from ..vector_index.hits import Hits, best_of, merged_hits, no_hits
 from ..vector_index.kernels import Scores
-from .examples import vectors_of
+from ..vector_index.space import AnySpace
 from .nearest import similarities
 from .scoring.discover import context_scores, discover_scores
 from .scoring.feedback import feedback_scores
@@ -35,18 +34,22 @@ _SCORE_S = 2e-8
 
 
 def ranked_by_examples(
-    snapshot: Snapshot, using: str, candidates: CandidateSet, form: QueryForm, limit: int
+    space: AnySpace,
+    candidates: CandidateSet,
+    form: QueryForm,
+    vectors: Sequence[Vector],
+    limit: int,
 ) -> Hits:
     """The best `limit` candidates by the score of a form with several examples, largest first.
 
-    The examples are vectors, which have been checked. All candidates are compared, exactly.
+    `vectors` are the examples, in the order of `examples_of`, of the kind of the space. All
+    candidates are compared, exactly.
     """
-    vectors = vectors_of(examples_of(form))
     rows = candidates.rows()
     expect(len(rows) * max(len(vectors), 1) * _SCORE_S)
     found = no_hits()
     for some in in_slices(rows, max(_BLOCK // max(len(vectors), 1), 1)):
-        scores = form_scores(form, similarities(snapshot, using, vectors, some))
+        scores = form_scores(form, similarities(space, vectors, some))
         best = best_of(Distance.DOT, some, scores, min(limit, len(some)))
         found = merged_hits(Distance.DOT, found, best, limit)
     return found

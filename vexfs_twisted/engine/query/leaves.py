@@ -12,15 +12,14 @@ from ...model.collection_params import SparseVectorParams, VectorParams
 from ...model.errors import (
     DomainError,
     NotFound,
-    NotSupported,
-    no_sparse_vectors,
+    not_sparse,
     unknown_vector,
 )
 from ...model.filters import Filter
 from ...model.ids import PointId
 from ...model.query_forms import OrderBy, Sample, VectorExample, examples_of
 from ...model.search_params import SearchParams
-from ...model.vector_kinds import DenseVectors, Vector, Vectors
+from ...model.vector_kinds import DenseVectors, MultiVectors, Vector, Vectors
 from ..acceleration import SearchAccelerator
 from ..filtering.row_filter import RowFilter, found_rows, passing_mask, selected
 from ..mvcc.state import Snapshot
@@ -30,9 +29,11 @@ from ..storage.keys import encode_id
 from ..storage.row_sets import RowSet
 from ..storage.row_values import payloads_of
 from ..vector_index.candidates import CandidateSet
-from ..vector_index.space import VectorSpace
+from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
+from ..vector_index.sparse.search import term_frequencies
 from .by_examples import ranked_by_examples
-from .nearest import check_example, exactly, larger_is_nearer, nearest_rows
+from .examples import vectors_of
+from .nearest import compared_example, exactly, larger_is_nearer, nearest_rows
 from .ordering import ordered_rows
 from .plan import Keys, Leaf, Mask, Ranked, TermStatistics, nothing_ranked
 from .scrolling import first_rows, unranked_scores
@@ -86,7 +87,13 @@ class SnapshotSource:
         self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
     ) -> TermStatistics:
         """See LeafSource."""
-        raise no_sparse_vectors()
+        snapshot, space = self._snapshot, self._space(using)
+        if not isinstance(space, SparseSpace):
+            raise not_sparse()
+        candidates = self._candidates_of(space.present, corpus)
+        postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
+        frequencies = term_frequencies(space, postings, candidates, terms)
+        return TermStatistics(candidates.count, frequencies)
 
     def read(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
         """See LeafSource."""
@@ -110,7 +117,12 @@ class SnapshotSource:
 
     def vectors(self, using: str, keys: Keys) -> Vectors:
         """See LeafSource."""
-        return DenseVectors(self._space(using).floats(keys))
+        space = self._space(using)
+        if isinstance(space, VectorSpace):
+            return DenseVectors(space.floats(keys))
+        return (
+            MultiVectors(*space.lines(keys)) if isinstance(space, MultiSpace) else space.read(keys)
+        )
 
     def payloads(self, keys: Keys) -> Sequence[bytes]:
         """See LeafSource."""
@@ -124,16 +136,11 @@ class SnapshotSource:
         """See LeafSource."""
         return RowFilter(filter_, self._snapshot).mask(keys)
 
-    def _space(self, using: str) -> VectorSpace:
+    def _space(self, using: str) -> AnySpace:
         space = self._snapshot.state.spaces.get(using)
-        if space is not None:
-            return space
-        params = self._snapshot.state.config.params
-        if using in (params.sparse_vectors or {}):
-            raise NotSupported(f"Searching the sparse vector `{using}` is not supported yet")
-        if using in params.vectors:
-            raise NotSupported(f"Searching the multivector `{using}` is not supported yet")
-        raise unknown_vector(using)
+        if space is None:
+            raise unknown_vector(using)
+        return space
 
     def _candidates(self, among: Bitmap, leaf: Leaf) -> CandidateSet:
         """The rows of `among` that a leaf read may return, those excluded by id included."""
@@ -141,9 +148,12 @@ class SnapshotSource:
             rows = np.sort(leaf.candidates)
             rows = rows[among.has(rows)]
             return CandidateSet(among, RowSet.of_numbers(rows, self._snapshot.state.next_row))
-        if leaf.filter is None or leaf.filter.is_empty:
+        return self._candidates_of(among, leaf.filter)
+
+    def _candidates_of(self, among: Bitmap, filter_: Filter | None) -> CandidateSet:
+        if filter_ is None or filter_.is_empty:
             return CandidateSet(among)
-        return CandidateSet(among, selected(leaf.filter, self._snapshot, among))
+        return CandidateSet(among, selected(filter_, self._snapshot, among))
 
     def _read_together(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
         """The nearest rows of leaf reads that differ in their vectors and limits only."""
@@ -153,9 +163,11 @@ class SnapshotSource:
         except DomainError as error:
             return [error.with_traceback(None)] * len(leaves)
         sound: list[int] = []
+        vectors: list[Vector] = []
         for place, leaf in enumerate(leaves):
+            assert isinstance(leaf.form, VectorExample)
             try:
-                check_example(space, _vector_of(leaf), leaf.using)
+                vectors.append(compared_example(space, leaf.form.vector, leaf.using))
                 sound.append(place)
             except DomainError as error:
                 results[place] = error.with_traceback(None)
@@ -163,14 +175,16 @@ class SnapshotSource:
             return results
         try:
             with bounds.of([leaves[place].query for place in sound]):
-                found = self._nearest(space, [leaves[place] for place in sound])
+                found = self._nearest(space, [leaves[place] for place in sound], vectors)
         except STOPS as error:
             found = [error.with_traceback(None)] * len(sound)
         for place, result in zip(sound, found, strict=True):
             results[place] = result
         return results
 
-    def _nearest(self, space: VectorSpace, leaves: Sequence[Leaf]) -> list[Result]:
+    def _nearest(
+        self, space: AnySpace, leaves: Sequence[Leaf], vectors: Sequence[Vector]
+    ) -> list[Result]:
         first = leaves[0]
         is_plain = first.candidates is None and (first.filter is None or first.filter.is_empty)
         candidates = space.everything if is_plain else self._candidates(space.present, first)
@@ -183,12 +197,12 @@ class SnapshotSource:
             self._snapshot,
             first.using,
             candidates,
-            [_vector_of(leaf) for leaf in leaves],
+            vectors,
             np.array(limits, dtype=np.int64),
             first.params if first.candidates is None else exactly(first.params),
             self._accelerator if first.candidates is None else None,
         )
-        is_larger_nearer = larger_is_nearer(space.params)
+        is_larger_nearer = larger_is_nearer(space)
         return [
             _kept(leaf, Ranked(*own), rows, is_larger_nearer)
             for leaf, own, rows in zip(leaves, hits, excluded, strict=True)
@@ -212,11 +226,11 @@ class SnapshotSource:
             rows = np.random.default_rng().permutation(rows)[:limit]
             return _kept(leaf, Ranked(rows, np.zeros(len(rows), dtype=np.float32)), excluded)
         space = self._space(leaf.using)
-        for example in examples_of(form):
-            assert isinstance(example, VectorExample)
-            check_example(space, example.vector, leaf.using)
+        vectors = [
+            compared_example(space, vector, leaf.using) for vector in vectors_of(examples_of(form))
+        ]
         candidates = self._candidates(space.present, leaf)
-        hits = ranked_by_examples(self._snapshot, leaf.using, candidates, form, limit)
+        hits = ranked_by_examples(space, candidates, form, vectors, limit)
         return _kept(leaf, Ranked(*hits), excluded)
 
     def _among_live(self, leaf: Leaf) -> Mask | None:
@@ -235,11 +249,6 @@ class SnapshotSource:
         if not leaf.excluded:
             return _NO_ROWS
         return found_rows(self._snapshot.tables, list(dict.fromkeys(leaf.excluded)))
-
-
-def _vector_of(leaf: Leaf) -> Vector:
-    assert isinstance(leaf.form, VectorExample)
-    return leaf.form.vector
 
 
 def _kept(leaf: Leaf, ranked: Ranked, excluded: Rows, is_larger_nearer: bool = True) -> Ranked:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.collection_params import VectorParams
-from ...model.errors import BadInput, wrong_dimension
+from ...model.collection_params import SparseVectorParams
+from ...model.errors import not_multi, not_sparse, wrong_dimension
 from ...model.queries import check_query_vector
 from ...model.search_params import SearchParams
-from ...model.vector_kinds import MultiVector, SparseVector, Vector
+from ...model.vector_kinds import MultiVector, MultiVectors, SparseVector, Vector
 from ..acceleration import SearchAccelerator, view_of
 from ..mvcc.state import Snapshot
 from ..storage.bitmap import Rows
@@ -20,24 +21,37 @@ from ..vector_index import overflow
 from ..vector_index.candidates import CandidateSet
 from ..vector_index.hits import Hits
 from ..vector_index.kernels import Scores
+from ..vector_index.multi import max_sim
+from ..vector_index.multi.search import search_multi
 from ..vector_index.scan import scan_scores
 from ..vector_index.search import search_space
 from ..vector_index.search_parameters import resolved_parameters
-from ..vector_index.space import VectorSpace
+from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
+from ..vector_index.sparse.scores import score_each
+from ..vector_index.sparse.search import search_sparse
 from .scoring.similarity import similarity
 
 Limits = NDArray[np.int64]
 
 
-def check_example(space: VectorSpace, vector: Vector, using: str) -> None:
-    """Raise a DomainError for a vector that cannot be compared with those of a space."""
+def compared_example(space: AnySpace, vector: Vector, using: str) -> Vector:
+    """The vector of an example, as the kind of a space; a dense one may be one row of several.
+
+    Raises a DomainError for a vector that cannot be compared with those of the space.
+    """
     check_query_vector(vector)
-    if isinstance(vector, SparseVector):
-        raise BadInput("Conversion between sparse and regular vectors failed")
-    if isinstance(vector, MultiVector):
-        raise BadInput("Conversion between multi and regular vectors failed")
-    if len(vector) != space.params.size:
-        raise wrong_dimension(space.params.size, len(vector), using)
+    if isinstance(space, SparseSpace) or isinstance(vector, SparseVector):
+        if not isinstance(space, SparseSpace) or not isinstance(vector, SparseVector):
+            raise not_sparse()
+        return vector
+    if isinstance(space, MultiSpace) and not isinstance(vector, MultiVector):
+        vector = MultiVector(vector[np.newaxis])
+    size = vector.rows.shape[1] if isinstance(vector, MultiVector) else len(vector)
+    if size != space.params.size:
+        raise wrong_dimension(space.params.size, size, using)
+    if isinstance(vector, MultiVector) and not isinstance(space, MultiSpace):
+        raise not_multi()
+    return vector
 
 
 def nearest_rows(
@@ -51,10 +65,31 @@ def nearest_rows(
 ) -> list[Hits]:
     """For each of `vectors`, the nearest candidates, as many as its limit.
 
-    The vectors have been checked; `limits`, shape [q], are at most the number of candidates.
-    `accelerator` is tried first where it may be.
+    The vectors are of the kind of the space; `limits`, shape [q], are at most the number of
+    candidates. Of sparse vectors, rows that share no term are not found. `accelerator` is tried
+    first where it may be.
     """
     space = snapshot.state.spaces[using]
+    if isinstance(space, SparseSpace):
+        postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
+        sparse = cast("Sequence[SparseVector]", vectors)
+        return search_sparse(space, postings, candidates, sparse, limits)
+    if isinstance(space, MultiSpace):
+        multi = cast("Sequence[MultiVector]", vectors)
+        return search_multi(space, candidates, multi, limits)
+    return _nearest_dense(snapshot, using, space, candidates, vectors, limits, params, accelerator)
+
+
+def _nearest_dense(
+    snapshot: Snapshot,
+    using: str,
+    space: VectorSpace,
+    candidates: CandidateSet,
+    vectors: Sequence[Vector],
+    limits: Limits,
+    params: SearchParams,
+    accelerator: SearchAccelerator | None,
+) -> list[Hits]:
     queries = space.queries(np.array(vectors, dtype=np.float32))
     parameters = resolved_parameters(snapshot.state.config, space.params, params)
     graphs = snapshot.indexes.graphs
@@ -72,22 +107,30 @@ def nearest_rows(
     return search_space(space, candidates, queries, limits, parameters, graphs)
 
 
+def similarities(space: AnySpace, vectors: Sequence[Vector], rows: Rows) -> Scores:
+    """The similarities, shape [q, n], larger for nearer, of ascending `rows` to each of `vectors`.
+
+    The vectors are of the kind of the space. Scores for Cosine and Dot, negative squares of
+    distances for Euclid, negative distances for Manhattan; 0 of sparse vectors without a common
+    term.
+    """
+    if isinstance(space, SparseSpace):
+        return score_each(space.read(rows), cast("Sequence[SparseVector]", vectors))
+    if isinstance(space, MultiSpace):
+        multi = space.queries(MultiVectors.of(cast("Sequence[MultiVector]", vectors)))
+        queries_of_each = (multi.vector(place).rows for place in range(len(multi)))
+        found = [max_sim.score_rows(space, own, rows) for own in queries_of_each]
+        return similarity(space.params.distance, np.stack(found))
+    queries = space.queries(np.array(vectors, dtype=np.float32))
+    return similarity(space.params.distance, scan_scores(space, rows, queries))
+
+
 def exactly(params: SearchParams) -> SearchParams:
     """The same parameters for an exact search."""
     return attrs.evolve(params, exact=True)
 
 
-def larger_is_nearer(params: object) -> bool:
-    """Whether a larger score means nearer, for vectors with these parameters."""
-    return not isinstance(params, VectorParams) or params.distance.larger_is_nearer
-
-
-def similarities(snapshot: Snapshot, using: str, vectors: Sequence[Vector], rows: Rows) -> Scores:
-    """The similarities, shape [q, n], larger for nearer, of ascending `rows` to each of `vectors`.
-
-    Scores for Cosine and Dot, negative squares of distances for Euclid, negative distances for
-    Manhattan.
-    """
-    space = snapshot.state.spaces[using]
-    queries = space.queries(np.array(vectors, dtype=np.float32))
-    return similarity(space.params.distance, scan_scores(space, rows, queries))
+def larger_is_nearer(space: AnySpace) -> bool:
+    """Whether a larger score means nearer."""
+    params = space.params
+    return isinstance(params, SparseVectorParams) or params.distance.larger_is_nearer

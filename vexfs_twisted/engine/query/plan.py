@@ -114,8 +114,9 @@ class LeafSource(Protocol):
 class Stage:
     """One level of a query during its execution.
 
-    `filter` and `excluded` are its own and those of the levels above it. `height` is 0 for leaf
-    reads, and one more than that of the highest stage below it for others. `ranked` is its result.
+    `filter` is its own and those of the levels above it; `excluded` are the points that are
+    examples anywhere in the query. `height` is 0 for leaf reads, and one more than that of the
+    highest stage below it for others. `ranked` is its result.
     """
 
     __slots__ = (
@@ -131,7 +132,6 @@ class Stage:
     )
 
     filter: Filter | None
-    excluded: tuple[PointId, ...]
     height: int
 
     def __init__(
@@ -139,15 +139,18 @@ class Stage:
         query: int,
         level: Query | Prefetch,
         limit: int,
-        outer: Stage | None = None,
+        excluded: tuple[PointId, ...],
+        outer: Filter | None = None,
     ) -> None:
         self.query = query
         self.level = level
         self.limit = limit
         self.form = level.form
-        self.filter = _both(outer.filter if outer else None, level.filter)
-        self.excluded = (outer.excluded if outer else ()) + _ids_of(level.form)
-        self.below = [Stage(query, prefetch, prefetch.limit, self) for prefetch in level.prefetch]
+        self.filter = own = _both(outer, level.filter)
+        self.excluded = excluded
+        self.below = [
+            Stage(query, prefetch, prefetch.limit, excluded, own) for prefetch in level.prefetch
+        ]
         self.height = 1 + max((stage.height for stage in self.below), default=-1)
         self.ranked = nothing_ranked()
 
@@ -181,11 +184,16 @@ class Stage:
 
 def planned(position: int, query: Query) -> Stage:
     """The stages of the query at `position` of its batch."""
-    return Stage(position, query, query.offset + query.limit)
+    return Stage(position, query, query.offset + query.limit, tuple(_ids_of(query)))
 
 
-def _ids_of(form: QueryForm | None) -> tuple[PointId, ...]:
-    return tuple(example.id for example in examples_of(form) if isinstance(example, PointExample))
+def _ids_of(level: Query | Prefetch) -> Iterator[PointId]:
+    """The points that are examples of a query or of the prefetches below it."""
+    for example in examples_of(level.form):
+        if isinstance(example, PointExample):
+            yield example.id
+    for prefetch in level.prefetch:
+        yield from _ids_of(prefetch)
 
 
 def _both(outer: Filter | None, own: Filter | None) -> Filter | None:

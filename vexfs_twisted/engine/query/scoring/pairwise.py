@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ....model.collection_params import Distance, SparseVectorParams, VectorParams
-from ....model.vector_kinds import DenseVectors, Vectors
+from ....model.vector_kinds import MultiVectors, SparseVectors, Vectors
 from ...vector_index.kernels import Matrix, score_block
+from ...vector_index.multi.max_sim import max_sim
+from ...vector_index.sparse.scores import score_each
 from .similarity import Scores, similarity
 
 
@@ -19,8 +21,12 @@ def pairwise(
 
     `vectors` are as they are compared.
     """
+    if isinstance(vectors, SparseVectors):
+        sparse = vectors
+        return lambda place: score_each(sparse, [sparse.vector(place)])[0]
     assert isinstance(params, VectorParams)
-    assert isinstance(vectors, DenseVectors)
+    if isinstance(vectors, MultiVectors):
+        return _multi(params.distance, vectors)
     return _dense(params.distance, np.ascontiguousarray(vectors.data))
 
 
@@ -29,5 +35,13 @@ def _dense(distance: Distance, data: Matrix) -> Callable[[int], Scores]:
         own = data[place : place + 1]
         similar: Scores = similarity(distance, score_block(distance, own, data))[0]
         return similar
+
+    return similar_to
+
+
+def _multi(distance: Distance, vectors: MultiVectors) -> Callable[[int], Scores]:
+    def similar_to(place: int) -> Scores:
+        own = vectors.vector(place).rows
+        return similarity(distance, max_sim(distance, own, vectors.offsets, vectors.data))
 
     return similar_to

@@ -1,0 +1,1 @@
+"""Search of multivectors: the sum over a query's rows of the best match among stored rows."""
