@@ -9,7 +9,6 @@ import numpy as np
 from ....model.collection_params import Distance, SparseVectorParams, VectorParams
 from ....model.vector_kinds import MultiVectors, SparseVectors, Vectors
 from ...vector_index.kernels import Matrix, score_block
-from ...vector_index.multi.max_sim import max_sim
 from ...vector_index.sparse.scores import score_each
 from .similarity import Scores, similarity
 
@@ -19,7 +18,8 @@ def pairwise(
 ) -> Callable[[int], Scores]:
     """A function from the position of a vector to the similarities of all to it, shape [n].
 
-    `vectors` are as they are compared.
+    `vectors` are as they are compared. Of multivectors, which are not compared symmetrically, the
+    one at the position takes the part of the stored one.
     """
     if isinstance(vectors, SparseVectors):
         sparse = vectors
@@ -41,7 +41,8 @@ def _dense(distance: Distance, data: Matrix) -> Callable[[int], Scores]:
 
 def _multi(distance: Distance, vectors: MultiVectors) -> Callable[[int], Scores]:
     def similar_to(place: int) -> Scores:
-        own = vectors.vector(place).rows
-        return similarity(distance, max_sim(distance, own, vectors.offsets, vectors.data))
+        scores = score_block(distance, vectors.data, vectors.vector(place).rows)
+        best = scores.max(axis=1) if distance.larger_is_nearer else scores.min(axis=1)
+        return similarity(distance, np.add.reduceat(best, vectors.offsets[:-1]))
 
     return similar_to
