@@ -49,8 +49,10 @@ from vexfs_twisted.rest.bodies.content import parse
 from vexfs_twisted.rest.codecs.filters import read_filter
 from vexfs_twisted.rest.codecs.ids import id_in_path, read_ids
 from vexfs_twisted.rest.codecs.indexes import read_create_index
-from vexfs_twisted.rest.codecs.queries import read_facet, read_query, read_scroll, read_search
+from vexfs_twisted.rest.codecs.queries import read_query
+from vexfs_twisted.rest.codecs.reads import read_facet, read_scroll
 from vexfs_twisted.rest.codecs.results import record_to_json, scored_point_to_json
+from vexfs_twisted.rest.codecs.searches import read_search
 from vexfs_twisted.rest.codecs.updates import (
     read_delete,
     read_delete_payload,

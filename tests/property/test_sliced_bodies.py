@@ -17,7 +17,8 @@ from vexfs_twisted.rest.bodies import json_slices
 from vexfs_twisted.rest.bodies.content import parse
 from vexfs_twisted.rest.bodies.json_decoder import JsonDecoder
 from vexfs_twisted.rest.bodies.shapes import PLAIN, RAW, Shape
-from vexfs_twisted.rest.codecs.queries import read_count, read_query_batch, read_search_batch
+from vexfs_twisted.rest.codecs.reads import read_count
+from vexfs_twisted.rest.codecs.searches import read_query_batch, read_search_batch
 from vexfs_twisted.rest.codecs.shapes import (
     PAYLOAD_UPDATE,
     QUERY_BATCH,

@@ -18,7 +18,8 @@ from vexfs_twisted.rest.bodies.json_decoder import STEP_BYTES, JsonDecoder
 from vexfs_twisted.rest.bodies.shapes import MAX_HELD, PLAIN, SMALL, Shape
 from vexfs_twisted.rest.codecs.gathering import MAX_ELEMENTS
 from vexfs_twisted.rest.codecs.ids import read_ids
-from vexfs_twisted.rest.codecs.queries import read_count, read_query_batch
+from vexfs_twisted.rest.codecs.reads import read_count
+from vexfs_twisted.rest.codecs.searches import read_query_batch
 from vexfs_twisted.rest.codecs.shapes import PAYLOAD_UPDATE, QUERY_BATCH, UPDATE_BATCH, UPSERT
 from vexfs_twisted.rest.codecs.updates import read_delete, read_set_payload, read_update_batch
 from vexfs_twisted.rest.codecs.upserts import read_upsert

@@ -8,10 +8,16 @@ from typing import Any
 
 from attrs import Factory, frozen
 
+from .datetimes import parse_datetime
+from .errors import BadInput
 from .filters import Filter
 from .geo import GeoPoint
-from .payload_path import PayloadPath
-from .validation import sound
+from .payload_path import Index, Key, PayloadPath
+from .validation import shortest, sound
+
+MAX_EXPRESSION_DEPTH = 64
+
+_MICROSECONDS = 1e6
 
 
 @frozen
@@ -160,3 +166,64 @@ class Formula:
 
     expression: Expression = sound()
     defaults: Mapping[str, Any] = sound(default=Factory(dict))
+
+
+def read_variable(name: str) -> Score | PayloadNumber:
+    """The variable of a name: `$score`, `$score[1]`, or a payload path. Raises BadInput."""
+    is_reserved = name.startswith("$")
+    try:
+        path = PayloadPath.parse(name.removeprefix("$"))
+    except ValueError:
+        raise _no_variable(name, "reserved" if is_reserved else "payload") from None
+    if not is_reserved:
+        return PayloadNumber(path)
+    match path.steps:
+        case (Key("score"),):
+            return Score()
+        case (Key("score"), Index(position)):
+            return Score(position)
+        case (Key("score"), *_):
+            raise _no_variable(name, "reserved")
+        case _:
+            text = f"failed to parse variable ID {name}: Invalid reserved word: {name}"
+            raise _invalid(text)
+
+
+def datetime_constant(text: str) -> DatetimeConstant:
+    """The point in time that `text` denotes. Raises BadInput."""
+    moment = parse_datetime(text)
+    if moment is None:
+        raise _invalid(f"failed to parse date-time {text}: expected a datetime (RFC 3339)")
+    return DatetimeConstant(moment / _MICROSECONDS, text)
+
+
+def check_decay(decay: Decay) -> None:
+    """Raise BadInput if the midpoint or the scale of a decay is out of range."""
+    midpoint = _shown(decay.midpoint)
+    if decay.kind is DecayKind.LINEAR:
+        if not 0 <= decay.midpoint <= 1:
+            text = f"Linear decay midpoint should be in the range [0.0, 1.0], got {midpoint}."
+            raise _invalid(text)
+    elif not 0 < decay.midpoint < 1:
+        raise _invalid(f"Decay midpoint should be in the range (0.0, 1.0), got {midpoint}.")
+    if not decay.scale > 0:
+        text = f"Decay scale should be non-zero positive, got {_shown(decay.scale)}."
+        raise _invalid(text)
+
+
+def _shown(number: float) -> str:
+    return shortest(number).removesuffix(".0")
+
+
+def check_expression_depth(depth: int) -> None:
+    """Raise BadInput for expressions nested too deeply; a whole formula has depth 1."""
+    if depth > MAX_EXPRESSION_DEPTH:
+        raise _invalid(f"expressions nested deeper than {MAX_EXPRESSION_DEPTH} levels")
+
+
+def _no_variable(name: str, kind: str) -> BadInput:
+    return _invalid(f"failed to parse variable ID {name}: Invalid {kind} variable: {name}")
+
+
+def _invalid(text: str) -> BadInput:
+    return BadInput(f"Validation failed: {text}")

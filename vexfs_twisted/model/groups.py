@@ -19,6 +19,14 @@ GroupId = str | int
 
 
 @frozen
+class GroupLimits:
+    """How many groups a client wants, and of how many points each at most."""
+
+    limit: int = bounded(1)
+    group_size: int = bounded(1)
+
+
+@frozen
 class GroupLookup:
     """The points of another collection whose ids are those of the groups."""
 

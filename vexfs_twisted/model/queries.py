@@ -22,8 +22,11 @@ from .query_forms import (
     OrderValue,
     PointExample,
     QueryForm,
+    Recommend,
+    RecommendStrategy,
     Rrf,
     VectorExample,
+    no_positive_examples,
 )
 from .reads import Answer_co, ReadRequest
 from .search_params import SearchParams
@@ -236,6 +239,13 @@ class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
     prefetch: tuple[Prefetch, ...] = ()
     lookup_from: LookupLocation | None = sound()
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a scroll, or a search for what is nearest to an example, by itself."""
+        form = self.form
+        is_search = isinstance(form, VectorExample | PointExample)
+        return not self.prefetch and (form is None or is_search)
+
     def check(self) -> None:
         """See ReadRequest."""
         if self.prefetch or type(self.form) not in (VectorExample, PointExample):
@@ -265,8 +275,7 @@ class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
 
 def check_tree(query: Query | Prefetch, depth: int = 0) -> None:
     """Raise BadRequest for parts of a query, or of its prefetches, that conflict."""
-    if depth > MAX_PREFETCH_DEPTH:
-        raise BadRequest(f"prefetches depth {depth} exceeds max depth {MAX_PREFETCH_DEPTH}")
+    check_depth(depth)
     form = query.form
     if form is None:
         _check_unscored(query)
@@ -276,8 +285,16 @@ def check_tree(query: Query | Prefetch, depth: int = 0) -> None:
         _check_fusion(query, form)
     elif isinstance(form, Formula) and not query.prefetch:
         raise BadRequest("cannot apply Formula without prefetches")
+    elif isinstance(form, Recommend):
+        _check_recommend(form)
     for prefetch in query.prefetch:
         check_tree(prefetch, depth + 1)
+
+
+def check_depth(depth: int) -> None:
+    """Raise BadRequest for prefetches nested too deeply; those of a query have depth 1."""
+    if depth > MAX_PREFETCH_DEPTH:
+        raise BadRequest(f"prefetches depth {depth} exceeds max depth {MAX_PREFETCH_DEPTH}")
 
 
 def prefetch_without_query() -> BadRequest:
@@ -297,6 +314,11 @@ def _check_unscored(query: Query | Prefetch) -> None:
         )
 
 
+def _check_recommend(form: Recommend) -> None:
+    if not form.positive and form.strategy is RecommendStrategy.AVERAGE_VECTOR:
+        raise no_positive_examples()
+
+
 def _check_fusion(query: Query | Prefetch, form: Fusion) -> None:
     if query.using != UNNAMED:
         raise BadRequest("Fusion queries cannot be combined with the 'using' field.")
@@ -312,14 +334,19 @@ def _check_fusion(query: Query | Prefetch, form: Fusion) -> None:
 
 def check_query_vector(vector: Vector) -> None:
     """Raise a DomainError for a vector that is not finite, or a dense one that is empty."""
+    if isinstance(vector, np.ndarray) and vector.size == 0:
+        raise empty_vector()
+    check_finite(vector)
+
+
+def check_finite(vector: Vector) -> None:
+    """Raise BadInput for a vector with a component that is NaN or infinite."""
     if isinstance(vector, SparseVector):
         values = vector.values
     elif isinstance(vector, MultiVector):
         values = vector.rows.reshape(-1)
     else:
         values = vector
-        if values.size == 0:
-            raise empty_vector()
     # The squared norm is finite if all components are, unless it overflows.
     with np.errstate(over="ignore"):
         square = values.dot(values)

@@ -11,7 +11,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from .errors import BadInput
+from .errors import BadInput, BadRequest, Problem, ValidationError, unexplained
 from .formula import Formula
 from .ids import PointId
 from .payload_path import PayloadPath
@@ -232,6 +232,36 @@ def _with_pairs(
     pairs: tuple[ContextPair, ...], change: Callable[[Example], Example]
 ) -> tuple[ContextPair, ...]:
     return tuple(ContextPair(change(pair.positive), change(pair.negative)) for pair in pairs)
+
+
+def check_examples_given(form: Recommend | RelevanceFeedback, path: str) -> None:
+    """Raise ValidationError if a form, at `path` of the request, lacks examples it needs."""
+    if isinstance(form, RelevanceFeedback):
+        if not form.feedback:
+            text = "feedback elements must be non-empty"
+            raise ValidationError([Problem(f"{path}.feedback", text)])
+    elif not form.positive and not form.negative:
+        text = unexplained("At least one positive or negative vector/id must be provided")
+        raise ValidationError([Problem(f"{path}.positives, negatives", text)])
+
+
+def check_older_recommend(form: Recommend) -> None:
+    """Raise BadRequest if an older request for recommendations lacks examples."""
+    if form.positive:
+        return
+    if form.strategy is RecommendStrategy.AVERAGE_VECTOR:
+        raise BadRequest("At least one positive vector ID required with this strategy")
+    if not form.negative:
+        raise BadRequest("At least one positive or negative vector ID required with this strategy")
+
+
+def older_discover(target: Example | None, pairs: tuple[ContextPair, ...]) -> Discover | Context:
+    """The form of an older request to discover points. Raises BadRequest if it has no examples."""
+    if target is not None:
+        return Discover(target, pairs)
+    if not pairs:
+        raise BadRequest("target and/or context must be specified")
+    return Context(pairs)
 
 
 def no_positive_examples() -> BadInput:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import attrs
+import numpy as np
 from attrs import frozen
 
 from .errors import Place, Problem, ValidationError
@@ -27,8 +28,18 @@ UInt8 = Annotated[int, Width(8)]
 UInt32 = Annotated[int, Width(32)]
 """Integers that cannot be parsed if they are larger; others have 64 bits."""
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 _RULE = "rule"
 _SOUND = "sound"
+
+
+def shortest(value: float) -> str:
+    """A number for an error: one that is a float32 with the shortest digits that identify it."""
+    if type(value) is float and abs(value) <= _FLOAT32_MAX:
+        rounded = np.float32(value)
+        return str(rounded) if rounded == value else str(value)
+    return str(value)
 
 
 @frozen
@@ -42,9 +53,10 @@ class ValueRange:
         """A description of the violation by `value`; None if it is valid."""
         if value >= self.minimum and (self.maximum is None or value <= self.maximum):
             return None
+        shown = shortest(value)
         if self.maximum is None:
-            return f"value {value} invalid, must be {self.minimum} or larger"
-        return f"value {value} invalid, must be from {self.minimum} to {self.maximum}"
+            return f"value {shown} invalid, must be {self.minimum} or larger"
+        return f"value {shown} invalid, must be from {self.minimum} to {self.maximum}"
 
 
 Rule = Callable[[Any], str | None]

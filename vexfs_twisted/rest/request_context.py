@@ -119,6 +119,15 @@ class RequestContext:
             for rows, text in written
         ]
 
+    async def fragment(self, write: Callable[[T], bytes], value: T, size: int) -> orjson.Fragment:
+        """A result as the JSON text that `write` returns, in a worker thread from 64 KiB on.
+
+        `size` estimates the bytes of the text; `write` is thread-safe.
+        """
+        if size < THREAD_FROM_BYTES:
+            return orjson.Fragment(write(value))
+        return orjson.Fragment(await self.run_in_thread(write, value))
+
     async def stream(
         self, source: RowSource[R], encode: Callable[[R], Any]
     ) -> orjson.Fragment | RowsPart[R]:

@@ -30,6 +30,7 @@ from .dispatch import Dispatcher
 from .endpoints import (
     aliases,
     collections,
+    groups,
     indexes,
     points,
     search,
@@ -58,6 +59,7 @@ _TOPICS = (
     points.routes,
     updates.routes,
     search.routes,
+    groups.routes,
     vexfs.routes,
     unsupported.routes,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from ctypes import c_float
 from typing import Any, TypeVar
 
 from ...jsonform.converter import describe, located, reader_of
@@ -29,6 +30,11 @@ read_string = reader_of(str)
 def read_exact_number(value: Any) -> int | float:
     """A number; an integer stays an int, as a float may not be equal to it."""
     return value if type(value) is int else read_number(value)
+
+
+def read_float32(value: Any) -> float:
+    """A number, rounded to float32 as that of a message is."""
+    return c_float(read_number(value)).value
 
 
 def read_object(value: Any, name: str) -> dict[str, Any]:

@@ -74,6 +74,11 @@ def read_filter(value: Any, path: str = "filter") -> Filter:
     return _read_filter(value, _Scope(path))
 
 
+def read_condition(value: Any, path: str) -> Condition:
+    """Decode a condition outside of a filter; `path` and errors: see read_filter."""
+    return _read_condition(value, _Scope(path))
+
+
 def read_optional_filter(body: dict[str, Any], path: str, name: str = "filter") -> Filter | None:
     """The filter in the member `name` of a request, or None; `path` and errors: see read_filter."""
     return optional(body, name, lambda value: read_filter(value, path), None)

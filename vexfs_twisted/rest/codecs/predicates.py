@@ -138,16 +138,17 @@ def _read_polygon(value: Any, path: str) -> GeoPolygon:
 def _read_ring(value: Any, path: str) -> tuple[GeoPoint, ...]:
     points = required(read_object(value, "GeoLineString"), "points", read_list)
     path = f"{path}.points"
-    ring = tuple(_read_point(point, f"{path}[{index}]") for index, point in enumerate(points))
+    ring = tuple(read_geo_point(point, f"{path}[{index}]") for index, point in enumerate(points))
     check_ring(ring, path)
     return ring
 
 
 def _read_corner(body: dict[str, Any], name: str, path: str) -> GeoPoint:
-    return required(body, name, lambda point: _read_point(point, f"{path}.{name}"))
+    return required(body, name, lambda point: read_geo_point(point, f"{path}.{name}"))
 
 
-def _read_point(value: Any, path: str) -> GeoPoint:
+def read_geo_point(value: Any, path: str) -> GeoPoint:
+    """A location. Raises FormatError and ValidationError."""
     body = read_object(value, "GeoPoint")
     return geo_point(required(body, "lon", read_number), required(body, "lat", read_number), path)
 

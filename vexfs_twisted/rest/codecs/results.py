@@ -11,10 +11,13 @@ import orjson
 from ...jsonform.collections import config_to_json
 from ...model.collection import Alias, ClusterInfo, CollectionInfo
 from ...model.config_warnings import warnings_about
+from ...model.distance_matrix import DistanceMatrix
 from ...model.payload_index import FieldInfo, FieldType
 from ...model.queries import FacetHit, Record, ScoredPoint
 from ...model.updates import UpdateResult
 from .vectors import vectors_to_json
+
+_PAIRS_PER_PIECE = 2048
 
 _NULL_WHEN_UNSET: Mapping[FieldType, tuple[str, ...]] = {
     FieldType.INTEGER: ("lookup", "range", "is_principal"),
@@ -50,6 +53,29 @@ def scored_point_to_json(scored: ScoredPoint) -> dict[str, Any]:
     if scored.order_value is not None:
         point["order_value"] = scored.order_value
     return point
+
+
+def pairs_to_json(matrix: DistanceMatrix) -> bytes:
+    """A matrix as pairs of points with their scores, as JSON text. Thread-safe."""
+    ids = matrix.ids
+    pieces = []
+    for start in range(0, len(matrix.scores), _PAIRS_PER_PIECE):
+        own = slice(start, start + _PAIRS_PER_PIECE)
+        columns = matrix.rows[own].tolist(), matrix.columns[own].tolist(), matrix.scores[own]
+        pairs = [{"a": ids[a], "b": ids[b], "score": s} for a, b, s in zip(*columns, strict=True)]
+        pieces.append(orjson.dumps(pairs, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1])
+    return b'{"pairs":[' + b",".join(pieces) + b"]}"
+
+
+def offsets_to_json(matrix: DistanceMatrix) -> bytes:
+    """A matrix as columns of offsets into its ids, as JSON text. Thread-safe."""
+    plain = {
+        "offsets_row": matrix.rows,
+        "offsets_col": matrix.columns,
+        "scores": matrix.scores,
+        "ids": list(matrix.ids),
+    }
+    return orjson.dumps(plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def update_result_to_json(result: UpdateResult) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...model.vectors import UNNAMED
 from ..bodies.shapes import RAW, Shape
 from .pointlists import PointsDraft, PointVectorsDraft
-from .queries import gather_queries, gather_searches
+from .queries import gather_queries
+from .searches import gather_discoveries, gather_recommendations, gather_searches
 from .updates import gather_operations
 from .upserts import gather_payloads, rows_draft
 
@@ -52,3 +53,9 @@ QUERY_BATCH = Shape(members={"searches": Shape(gather=gather_queries)})
 
 SEARCH_BATCH = Shape(members={"searches": Shape(gather=gather_searches)})
 """A batch of searches of the older endpoint."""
+
+RECOMMEND_BATCH = Shape(members={"searches": Shape(gather=gather_recommendations)})
+"""A batch of recommendations of the older endpoint."""
+
+DISCOVER_BATCH = Shape(members={"searches": Shape(gather=gather_discoveries)})
+"""A batch of discoveries of the older endpoint."""

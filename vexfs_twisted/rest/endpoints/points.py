@@ -11,7 +11,7 @@ from ...model.queries import ALL_PAYLOAD, Record, Retrieve, Selection
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import PLAIN
 from ..codecs.ids import id_in_path
-from ..codecs.queries import read_count, read_facet, read_retrieve, read_scroll
+from ..codecs.reads import read_count, read_facet, read_retrieve, read_scroll
 from ..codecs.results import facet_to_json, record_to_json
 from ..request_context import RequestContext
 from ..responses.json_pieces import LatePart

@@ -1,4 +1,4 @@
-"""Endpoints of queries: the universal query and the older search."""
+"""Endpoints of queries: the universal query, and the older search, recommend and discover."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Any
 from ...model.queries import Query, QueryBatch
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import PLAIN
-from ..codecs.queries import read_query, read_query_batch, read_search, read_search_batch
+from ..codecs.queries import read_query
 from ..codecs.results import scored_point_to_json
-from ..codecs.shapes import QUERY_BATCH, SEARCH_BATCH
+from ..codecs.searches import (
+    read_discover,
+    read_discover_batch,
+    read_query_batch,
+    read_recommend,
+    read_recommend_batch,
+    read_search,
+    read_search_batch,
+)
+from ..codecs.shapes import DISCOVER_BATCH, QUERY_BATCH, RECOMMEND_BATCH, SEARCH_BATCH
 from ..request_context import RequestContext
 from ..responses.rows import STREAM_FROM_POINTS, StreamedRows, opened
 from ..routing import Routes
@@ -42,10 +51,34 @@ async def search_batch(call: RequestContext) -> object:
     return await _answer_batch(call, read_search_batch)
 
 
+@routes.read("POST", "/collections/<collection>/points/recommend", JsonBody(PLAIN))
+async def recommend(call: RequestContext) -> object:
+    """The result of one recommendation."""
+    return await _answer(call, read_recommend)
+
+
+@routes.read("POST", "/collections/<collection>/points/recommend/batch", JsonBody(RECOMMEND_BATCH))
+async def recommend_batch(call: RequestContext) -> object:
+    """The results of several recommendations, in order."""
+    return await _answer_batch(call, read_recommend_batch)
+
+
+@routes.read("POST", "/collections/<collection>/points/discover", JsonBody(PLAIN))
+async def discover(call: RequestContext) -> object:
+    """The result of one discovery."""
+    return await _answer(call, read_discover)
+
+
+@routes.read("POST", "/collections/<collection>/points/discover/batch", JsonBody(DISCOVER_BATCH))
+async def discover_batch(call: RequestContext) -> object:
+    """The results of several discoveries, in order."""
+    return await _answer_batch(call, read_discover_batch)
+
+
 async def _answer(call: RequestContext, read: Callable[[Any], Query]) -> object:
     timeout = call.time_limit
     request = await call.read(read)
-    if request.limit > STREAM_FROM_POINTS:
+    if request.limit > STREAM_FROM_POINTS and request.is_leaf:
         stream = await opened(call.operations.stream(call.collection, request, timeout))
         if stream is not None:
             return await call.stream(StreamedRows(stream, request.limit), scored_point_to_json)

@@ -11,7 +11,6 @@ from ..request_context import RequestContext
 from ..routing import Handler, Routes
 
 _COLLECTION = "/collections/<collection>"
-_POINTS = f"{_COLLECTION}/points"
 _SHARD = f"{_COLLECTION}/shards/<shard_id>"
 
 _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -33,23 +32,6 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     ("The report of memory", (("GET", f"{_COLLECTION}/memory"),)),
     ("A write-ahead log", (("POST", f"{_COLLECTION}/truncate_unapplied_wal"),)),
-    (
-        "Grouping of results",
-        (
-            ("POST", f"{_POINTS}/query/groups"),
-            ("POST", f"{_POINTS}/search/groups"),
-            ("POST", f"{_POINTS}/recommend/groups"),
-        ),
-    ),
-    (
-        "The matrix of distances",
-        (
-            ("POST", f"{_POINTS}/search/matrix/pairs"),
-            ("POST", f"{_POINTS}/search/matrix/offsets"),
-        ),
-    ),
-    ("Recommendation", (("POST", f"{_POINTS}/recommend"), ("POST", f"{_POINTS}/recommend/batch"))),
-    ("Discovery", (("POST", f"{_POINTS}/discover"), ("POST", f"{_POINTS}/discover/batch"))),
     (
         "Reading a single shard",
         (

@@ -1,0 +1,70 @@
+"""Decoding of examples of queries from JSON: vectors, or ids of points.
+
+The public functions raise DomainErrors. `path` is the path of the value in the request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...model.errors import FormatError
+from ...model.queries import check_finite, check_query_vector
+from ...model.query_forms import Example, PointExample, VectorExample
+from ...model.vector_kinds import MultiVector, SparseVector, Vector
+from .fields import read_list, read_number, read_u32, required
+from .ids import read_id
+from .vectors import is_inference, no_inference, read_vector
+
+
+def read_example(value: Any, path: str) -> Example:
+    """An example: a vector of any kind, or the id of a point."""
+    if type(value) is int or type(value) is str:
+        return PointExample(read_id(value))
+    vector = _read_vector(value, path)
+    check_finite(vector)
+    return VectorExample(vector)
+
+
+def read_nearest(value: Any, path: str) -> Example:
+    """The example of a search for its nearest points, which must not be an empty dense vector."""
+    example = read_example(value, path)
+    if isinstance(example, VectorExample):
+        check_query_vector(example.vector)
+    return example
+
+
+def read_dense_or_sparse(value: Any, path: str) -> Vector:
+    """A vector of a kind that older requests know. Raises FormatError for a multivector."""
+    vector = _read_vector(value, path)
+    if isinstance(vector, MultiVector):
+        raise FormatError("data did not match any variant of untagged enum VectorStruct")
+    return vector
+
+
+def _read_vector(value: Any, path: str) -> Vector:
+    if type(value) is list or type(value) is dict:
+        return read_any_vector(value, path)
+    raise FormatError("data did not match any variant of untagged enum VectorInput")
+
+
+def read_any_vector(value: Any, place: str) -> Vector:
+    """A vector of any kind."""
+    if type(value) is dict:
+        if is_inference(value):
+            raise no_inference()
+        if "indices" not in value:
+            raise FormatError("data did not match any variant of untagged enum VectorInput")
+        return _read_sparse(value, place)
+    if value and all(type(row) is list for row in value):
+        return MultiVector.of([read_vector(row, place) for row in value], place)
+    return read_vector(value, place)
+
+
+def _read_sparse(value: dict[str, Any], place: str) -> SparseVector:
+    indices = [read_u32(item) for item in required(value, "indices", read_list)]
+    values = [read_number(item) for item in required(value, "values", read_list)]
+    return SparseVector.of(
+        np.array(indices, dtype=np.uint32), np.array(values, dtype=np.float32), place
+    )
