@@ -39,7 +39,8 @@ from vexfs_twisted.rpc.codecs.points import (
     write_records,
     write_scored,
 )
-from vexfs_twisted.rpc.codecs.queries import read_each, read_query, read_search
+from vexfs_twisted.rpc.codecs.queries import read_each, read_query
+from vexfs_twisted.rpc.codecs.searches import read_search
 from vexfs_twisted.rpc.codecs.selections import read_selection
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common

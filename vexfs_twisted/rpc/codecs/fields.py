@@ -17,6 +17,7 @@ from ..generated import points_pb2 as pb
 from .enums import number_of
 
 E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
 
 _TIMEOUT = ValueRange(1)
 _NANOS = range(1_000_000_000)
@@ -32,7 +33,7 @@ def read_enum(message: Message, name: str, members: Mapping[int, E]) -> E | None
     return known(getattr(message, name), name, members) if message.HasField(name) else None
 
 
-def known(number: int, name: str, members: Mapping[int, E]) -> E:
+def known(number: int, name: str, members: Mapping[int, T]) -> T:
     """The member with a number. Raises MalformedMessage if there is none."""
     member = members.get(number)
     if member is None:

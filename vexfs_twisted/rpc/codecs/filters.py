@@ -56,6 +56,11 @@ def read_filter(message: common.Filter, path: str = "filter") -> Filter:
     return _read_filter(message, _Scope(path))
 
 
+def read_condition(message: common.Condition, path: str) -> Condition:
+    """Decode a condition outside of a filter; `path` and errors: see read_filter."""
+    return _read_condition(message, _Scope(path))
+
+
 def read_optional_filter(
     message: Message, path: str = "filter", name: str = "filter"
 ) -> Filter | None:

@@ -39,7 +39,7 @@ def read_scroll(message: pb.ScrollPoints) -> Scroll:
         **given(message, "limit"),
         offset=read_id(message.offset) if message.HasField("offset") else None,
         filter=read_optional_filter(message),
-        order_by=_read_order_by(message.order_by) if message.HasField("order_by") else None,
+        order_by=read_order_by(message.order_by) if message.HasField("order_by") else None,
         selection=read_selection(message, payload_by_default=True),
     )
     validate(scroll)
@@ -64,7 +64,8 @@ def read_facet(message: pb.FacetCounts) -> Facet:
     return facet
 
 
-def _read_order_by(message: pb.OrderBy) -> OrderBy:
+def read_order_by(message: pb.OrderBy) -> OrderBy:
+    """Decode an order of points by a payload field."""
     return OrderBy(
         key=read_path(message.key),
         direction=read_enum(message, "direction", _DIRECTIONS) or Direction.ASC,
@@ -93,14 +94,18 @@ def write_records(
 ) -> None:
     """Append records to a repeated field."""
     for record in records:
-        message = messages.add()
-        write_id(record.id, message.id)
-        if record.payload is not None:
-            write_payload(record.payload, message.payload)
-        if record.vectors is not None:
-            write_vectors(record.vectors, message.vectors)
-        if record.order_value is not None:
-            _write_order_value(record.order_value, message.order_value)
+        write_record(record, messages.add())
+
+
+def write_record(record: Record, message: pb.RetrievedPoint) -> None:
+    """Write a record into `message`."""
+    write_id(record.id, message.id)
+    if record.payload is not None:
+        write_payload(record.payload, message.payload)
+    if record.vectors is not None:
+        write_vectors(record.vectors, message.vectors)
+    if record.order_value is not None:
+        _write_order_value(record.order_value, message.order_value)
 
 
 def _write_order_value(value: OrderValue, message: pb.OrderValue) -> None:

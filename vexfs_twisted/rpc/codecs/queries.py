@@ -1,6 +1,7 @@
-"""Decoding of the universal query and of the older search request.
+"""Decoding of queries, with their prefetches. The public functions raise DomainErrors.
 
-The public functions raise DomainErrors.
+`path` is the path of a message in the request, for errors. Recursion needs no limit of its own:
+protobuf refuses messages nested deeper than a hundred levels.
 """
 
 from __future__ import annotations
@@ -8,110 +9,69 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...model.errors import MalformedMessage, NotSupported
-from ...model.queries import Query, check_query_vector, prefetch_without_query
-from ...model.query_forms import Example, PointExample, VectorExample
-from ...model.search_params import Acorn, Quantization, SearchParams
+from attrs import evolve
+
+from ...model.queries import LookupLocation, Prefetch, Query, check_depth
+from ...model.query_forms import QueryForm
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
 from .fields import check_consistency, given, refuse_shard_keys
 from .filters import read_optional_filter
-from .ids import read_id
+from .query_forms import read_form
+from .search_params import read_params
 from .selections import read_selection
-from .vectors import read_floats, unsupported_vector
 
 _REMEMBERED_BYTES = 1024
 _REMEMBERED_QUERIES = 1024
 
 _remembered: dict[tuple[Callable[[Any, str], Query], bytes], Query] = {}
-"""A cache of valid queries without targets, by their messages. Immutable, so threads share them."""
+"""A cache of valid queries without forms, by their messages. Immutable, so threads share them."""
 
 
 def read_query(message: pb.QueryPoints, path: str = "") -> Query:
-    """Decode a query. Clears the field `query` of the message.
-
-    `path` is the path of the message in the request, for errors.
-    """
-    target = message.query if message.HasField("query") else None
-    message.ClearField("query")
-    if target is None and message.prefetch:
-        raise prefetch_without_query()
-    plain = _plain(_read_plain_query, message, path)
-    if target is None:
-        return plain
-    return _aimed(plain, _read_target(target))
-
-
-def _read_plain_query(message: pb.QueryPoints, path: str) -> Query:
-    refuse_shard_keys(message)
+    """Decode a query. Clears the fields `query` and `prefetch` of the message."""
+    form = None
+    if message.HasField("query"):
+        form = read_form(message.query, within(path, "query"))
+        message.ClearField("query")
+    prefetch: tuple[Prefetch, ...] = ()
     if message.prefetch:
-        raise NotSupported("`prefetch` is not supported yet")
-    if message.HasField("lookup_from"):
-        raise NotSupported("`lookup_from` is not supported yet")
-    return Query(**_common_parts(message, path), **given(message, "using", "limit"))
+        prefetch = read_prefetches(message.prefetch, path)
+        message.ClearField("prefetch")
+    return aimed(plain(_read_plain, message, path), form, prefetch)
 
 
-def _read_target(message: pb.Query) -> Example:
-    kind = message.WhichOneof("variant")
-    if kind == "nearest":
-        return _read_nearest(message.nearest)
-    if kind is None:
-        raise MalformedMessage("Query variant is missing")
-    raise NotSupported(f"The query kind `{kind}` is not supported yet")
-
-
-def _read_nearest(message: pb.VectorInput) -> Example:
-    kind = message.WhichOneof("variant")
-    if kind == "dense":
-        return VectorExample(read_floats(message.dense.data))
-    if kind == "id":
-        return PointExample(read_id(message.id))
-    if kind is None:
-        raise MalformedMessage("VectorInput variant is missing")
-    raise unsupported_vector(kind)
-
-
-def read_search(message: pb.SearchPoints, path: str = "") -> Query:
-    """Decode an older search request. Clears the field `vector` of the message.
-
-    `path` is the path of the message in the request, for errors.
-    """
-    vector = read_floats(message.vector)
-    message.ClearField("vector")
-    return _aimed(_plain(_read_plain_search, message, path), VectorExample(vector))
-
-
-def _read_plain_search(message: pb.SearchPoints, path: str) -> Query:
+def _read_plain(message: pb.QueryPoints, path: str) -> Query:
     refuse_shard_keys(message)
-    if message.HasField("sparse_indices"):
-        raise unsupported_vector("sparse")
-    return Query(using=message.vector_name, limit=message.limit, **_common_parts(message, path))
+    return Query(
+        **read_common_parts(message, path),
+        **given(message, "using", "limit", "offset", "score_threshold"),
+        lookup_from=read_lookup_location(message),
+    )
 
 
-def _plain(read: Callable[[Any, str], Query], message: Any, path: str) -> Query:
-    """Decode a message without its target with `read`, and validate it.
+def plain(read: Callable[[Any, str], Query], message: Any, path: str) -> Query:
+    """Decode a message without its form with `read`, and validate it.
 
     The result is cached, as searches of a client usually differ in their targets only.
     """
     data = message.SerializeToString()
     key = (read, data)
-    plain = _remembered.get(key)
-    if plain is None:
-        plain = read(message, path)
-        validate(plain, path)
+    query = _remembered.get(key)
+    if query is None:
+        query = read(message, path)
+        validate(query, path)
         if len(data) <= _REMEMBERED_BYTES:
             if len(_remembered) >= _REMEMBERED_QUERIES:
                 _remembered.clear()
-            _remembered[key] = plain
-    return plain
+            _remembered[key] = query
+    return query
 
 
-def _aimed(plain: Query, target: Example) -> Query:
-    """`plain` with a target. Raises a DomainError for an invalid vector."""
-    if isinstance(target, VectorExample):
-        check_query_vector(target.vector)
+def aimed(plain: Query, form: QueryForm | None, prefetch: tuple[Prefetch, ...] = ()) -> Query:
+    """`plain` with a form and prefetches."""
     return Query(
-        target,
+        form,
         plain.using,
         plain.filter,
         plain.params,
@@ -119,6 +79,8 @@ def _aimed(plain: Query, target: Example) -> Query:
         plain.limit,
         plain.offset,
         plain.selection,
+        prefetch,
+        plain.lookup_from,
     )
 
 
@@ -127,23 +89,58 @@ def read_each(messages: Iterable[Any], field: str, read: Any) -> list[Query]:
     return [read(message, f"{field}[{index}]") for index, message in enumerate(messages)]
 
 
-def _common_parts(message: pb.QueryPoints | pb.SearchPoints, path: str) -> dict[str, Any]:
-    check_consistency(message)
-    parts = given(message, "score_threshold", "offset")
-    parts["filter"] = read_optional_filter(message, f"{path}.filter" if path else "filter")
+def read_prefetches(
+    messages: Iterable[pb.PrefetchQuery], path: str, depth: int = 1
+) -> tuple[Prefetch, ...]:
+    """Decode and validate the prefetches of a query, at a depth of the tree."""
+    check_depth(depth)
+    found = []
+    for index, message in enumerate(messages):
+        place = within(path, f"prefetch[{index}]")
+        prefetch = _read_prefetch(message, place)
+        validate(prefetch, place)
+        if message.prefetch:
+            inner = read_prefetches(message.prefetch, place, depth + 1)
+            prefetch = evolve(prefetch, prefetch=inner)
+        found.append(prefetch)
+    return tuple(found)
+
+
+def _read_prefetch(message: pb.PrefetchQuery, path: str) -> Prefetch:
+    parts = given(message, "using", "limit", "score_threshold")
+    if message.HasField("query"):
+        parts["form"] = read_form(message.query, f"{path}.query")
     if message.HasField("params"):
-        parts["params"] = _read_params(message.params)
-    parts["selection"] = read_selection(message)
+        parts["params"] = read_params(message.params, f"{path}.params")
+    return Prefetch(
+        filter=read_optional_filter(message, f"{path}.filter"),
+        lookup_from=read_lookup_location(message),
+        **parts,
+    )
+
+
+def read_lookup_location(message: Any) -> LookupLocation | None:
+    """The field `lookup_from` of a request, or None."""
+    if not message.HasField("lookup_from"):
+        return None
+    location: pb.LookupLocation = message.lookup_from
+    refuse_shard_keys(location)
+    vector = location.vector_name if location.HasField("vector_name") else None
+    return LookupLocation(location.collection_name, vector)
+
+
+def read_common_parts(message: Any, path: str) -> dict[str, Any]:
+    """The parts that all requests for points by score have, by name."""
+    check_consistency(message)
+    parts: dict[str, Any] = {
+        "filter": read_optional_filter(message, within(path, "filter")),
+        "selection": read_selection(message),
+    }
+    if message.HasField("params"):
+        parts["params"] = read_params(message.params, within(path, "params"))
     return parts
 
 
-def _read_params(message: pb.SearchParams) -> SearchParams:
-    if message.HasField("idf"):
-        raise NotSupported("The search parameter `idf` is not supported yet")
-    parts = given(message, "hnsw_ef", "exact", "indexed_only")
-    if message.HasField("quantization"):
-        names = ("ignore", "rescore", "oversampling")
-        parts["quantization"] = Quantization(**given(message.quantization, *names))
-    if message.HasField("acorn"):
-        parts["acorn"] = Acorn(**given(message.acorn, "enable", "max_selectivity"))
-    return SearchParams(**parts)
+def within(path: str, name: str) -> str:
+    """The path of the field `name` of the message at `path`, which is "" for the request."""
+    return f"{path}.{name}" if path else name

@@ -20,7 +20,7 @@ from ..bridge import Operation
 from ..codecs.fields import read_collection_name
 from ..codecs.flat import read_create, read_search, read_search_batch, read_whole_scroll, restated
 from ..codecs.points import read_get
-from ..codecs.queries import read_search as read_query
+from ..codecs.searches import read_search as read_query
 from ..codecs.updates import read_upsert
 from ..codecs.vectors import parse_upsert
 from ..generated import bulk_pb2 as bulk

@@ -8,11 +8,22 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ...model.commands import VectorNameCommand
-from ...model.queries import Page, QueryBatch, Record, ScoredPoint
+from ...model.distance_matrix import DistanceMatrix
+from ...model.groups import PointGroup
+from ...model.queries import Page, Query, QueryBatch, Record, ScoredPoint
 from ...model.reads import Answer, ReadRequest
 from ...model.updates import Update, UpdateResult
 from ..bridge import Operation
 from ..codecs.fields import read_collection_name, read_time_limit, read_update_limit
+from ..codecs.groups import (
+    read_matrix,
+    read_query_groups,
+    read_recommend_groups,
+    read_search_groups,
+    write_groups,
+    write_offsets,
+    write_pairs,
+)
 from ..codecs.ids import write_id
 from ..codecs.indexes import read_create_index, read_delete_index
 from ..codecs.points import (
@@ -24,8 +35,9 @@ from ..codecs.points import (
     write_records,
     write_scored,
 )
-from ..codecs.queries import read_each, read_query, read_search
+from ..codecs.queries import read_each, read_query
 from ..codecs.scored import write_answers
+from ..codecs.searches import read_discover, read_recommend, read_search
 from ..codecs.updates import (
     read_batch,
     read_clear_payload,
@@ -81,12 +93,13 @@ def read_method(
     return RpcMethod(decode, encode, weigh=weigh)
 
 
-def _query_batch(message: pb.QueryBatchPoints) -> QueryBatch:
-    return QueryBatch(read_each(message.query_points, "query_points", read_query))
+def _batch(field: str, read: Callable[[Any, str], Query]) -> RpcMethod[Any, Answers]:
+    """The method of a batch, whose requests are in a repeated field, each decoded by `read`."""
 
+    def decode(message: Any) -> QueryBatch:
+        return QueryBatch(read_each(getattr(message, field), field, read))
 
-def _search_batch(message: pb.SearchBatchPoints) -> QueryBatch:
-    return QueryBatch(read_each(message.search_points, "search_points", read_search))
+    return read_method(decode, write_answers, weigh=_weigh_answers)
 
 
 def _records(records: list[Record]) -> pb.GetResponse:
@@ -123,6 +136,14 @@ def _weigh_page(page: Page) -> int:
     return len(page.records)
 
 
+def _weigh_groups(groups: Sequence[PointGroup]) -> int:
+    return sum(len(group.hits) for group in groups)
+
+
+def _weigh_matrix(matrix: DistanceMatrix) -> int:
+    return len(matrix.scores)
+
+
 def _weigh_answers(answers: Answers) -> int:
     return sum(map(len, answers))
 
@@ -146,7 +167,16 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "Count": read_method(read_count, _counted),
     "Facet": read_method(read_facet, write_facet),
     "Query": read_method(read_query, _queried, weigh=len),
-    "QueryBatch": read_method(_query_batch, write_answers, weigh=_weigh_answers),
+    "QueryBatch": _batch("query_points", read_query),
+    "QueryGroups": read_method(read_query_groups, write_groups, weigh=_weigh_groups),
     "Search": read_method(read_search, _searched, weigh=len),
-    "SearchBatch": read_method(_search_batch, write_answers, weigh=_weigh_answers),
+    "SearchBatch": _batch("search_points", read_search),
+    "SearchGroups": read_method(read_search_groups, write_groups, weigh=_weigh_groups),
+    "Recommend": read_method(read_recommend, _searched, weigh=len),
+    "RecommendBatch": _batch("recommend_points", read_recommend),
+    "RecommendGroups": read_method(read_recommend_groups, write_groups, weigh=_weigh_groups),
+    "Discover": read_method(read_discover, _searched, weigh=len),
+    "DiscoverBatch": _batch("discover_points", read_discover),
+    "SearchMatrixPairs": read_method(read_matrix, write_pairs, weigh=_weigh_matrix),
+    "SearchMatrixOffsets": read_method(read_matrix, write_offsets, weigh=_weigh_matrix),
 }
