@@ -11,11 +11,12 @@ from enum import Enum
 from typing import Any
 
 import attrs
+import numpy as np
 from cattrs import Converter
 
 from tests.contract.client_parts import dump_payload, named_vectors, rows_of
 from tests.filter_json import filter_to_json
-from tests.suites.values import dense
+from tests.query_json import order_to_json, selection_to_json, with_given
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import (
     AliasAction,
@@ -29,7 +30,9 @@ from vexfs_twisted.model.collection import (
     RenameAlias,
     UpdateCollection,
 )
+from vexfs_twisted.model.distance_matrix import DistanceMatrix, MatrixRequest
 from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.groups import PointGroup
 from vexfs_twisted.model.optimizations import (
     Optimization,
     Optimizations,
@@ -41,14 +44,10 @@ from vexfs_twisted.model.payload_index import FieldInfo
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
-    PayloadMode,
-    Query,
     Record,
     ScoredPoint,
     Scroll,
-    Selection,
 )
-from vexfs_twisted.model.query_forms import OrderBy, PointExample, VectorExample
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus, Upsert
 
 Json = dict[str, Any]
@@ -122,60 +121,46 @@ def upsert_columns(upsert: Upsert) -> Json:
     }
 
 
-def selection(selection: Selection) -> Json:
-    paths = [path.text for path in selection.payload.paths]
-    payload = {
-        PayloadMode.ALL: True,
-        PayloadMode.NONE: False,
-        PayloadMode.INCLUDE: {"include": paths},
-        PayloadMode.EXCLUDE: {"exclude": paths},
-    }[selection.payload.mode]
-    return {"with_payload": payload, "with_vector": plain(selection.vectors)}
-
-
 def scroll(request: Scroll) -> Json:
-    body = {"limit": request.limit, **selection(request.selection)}
-    order_by = None if request.order_by is None else _order_by(request.order_by)
-    return _with(body, offset=request.offset, filter=_filter(request.filter), order_by=order_by)
-
-
-def _order_by(order_by: OrderBy) -> Json:
-    plain_order: Json = plain(order_by)
-    return plain_order | {"key": order_by.key.text}
+    body = {"limit": request.limit, **selection_to_json(request.selection)}
+    order_by = None if request.order_by is None else order_to_json(request.order_by)
+    return with_given(
+        body, offset=request.offset, filter=_filter(request.filter), order_by=order_by
+    )
 
 
 def facet(request: Facet) -> Json:
     body = {"key": request.key.text, "limit": request.limit, "exact": request.exact}
-    return _with(body, filter=_filter(request.filter))
+    return with_given(body, filter=_filter(request.filter))
 
 
 def count(request: Count) -> Json:
-    return _with({"exact": request.exact}, filter=_filter(request.filter))
+    return with_given({"exact": request.exact}, filter=_filter(request.filter))
 
 
-def query(request: Query) -> Json:
-    body = {"limit": request.limit, "offset": request.offset, **selection(request.selection)}
-    target: Any = None
-    if isinstance(request.form, VectorExample):
-        target = dense(request.form.vector).tolist()
-    elif isinstance(request.form, PointExample):
-        target = request.form.id
-    return _with(
-        body,
-        query=target,
-        using=request.using or None,
-        filter=_filter(request.filter),
-        params=plain(request.params),
-        score_threshold=request.score_threshold,
-    )
+def matrix(request: MatrixRequest) -> Json:
+    body = {"sample": request.sample, "limit": request.limit}
+    return with_given(body, using=request.using or None, filter=_filter(request.filter))
+
+
+def read_matrix(pairs: Json, offsets: Json) -> DistanceMatrix:
+    """The matrix in both of its forms, which must be the same."""
+    ids, rows, columns = (offsets[name] for name in ("ids", "offsets_row", "offsets_col"))
+    scores = offsets["scores"]
+    entries = zip(rows, columns, scores, strict=True)
+    assert pairs["pairs"] == [{"a": ids[a], "b": ids[b], "score": s} for a, b, s in entries]
+    numbers = np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64)
+    return DistanceMatrix(ids, *numbers, np.array(scores, dtype=np.float32))
+
+
+def read_group(result: Json) -> PointGroup:
+    hits = list(map(read_scored_point, result["hits"]))
+    lookup = None if result.get("lookup") is None else read_record(result["lookup"])
+    return PointGroup(result["id"], hits, lookup)
 
 
 def _filter(filter: Filter | None) -> Json | None:
     return None if filter is None else filter_to_json(filter)
-
-
-def _with(body: Json, **parts: Any) -> Json:
-    return body | {name: part for name, part in parts.items() if part is not None}
 
 
 def read_collection_info(result: Json) -> CollectionInfo:
@@ -267,7 +252,10 @@ def read_record(result: Json) -> Record:
 
 def read_scored_point(result: Json) -> ScoredPoint:
     payload, vectors = _payload(result), _read_vectors(result)
-    return ScoredPoint(result["id"], result["version"], result["score"], payload, vectors)
+    order_value = result.get("order_value")
+    return ScoredPoint(
+        result["id"], result["version"], result["score"], payload, vectors, order_value
+    )
 
 
 def _payload(result: Json) -> bytes | None:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tests.contract.client_parts import dump_payload, named_vectors
-from tests.contract.filter_messages import filter_message, point_id
-from tests.contract.generic_messages import enum_number, fill, read_enum, read_payload
-from tests.suites.values import dense
-from vexfs_twisted.model.filters import Filter
+from tests.contract.filter_messages import point_id
+from tests.contract.generic_messages import read_enum, read_payload
+from tests.contract.query_messages import fill_filter, fill_order, select
+from vexfs_twisted.model.distance_matrix import DistanceMatrix, MatrixRequest
+from vexfs_twisted.model.groups import GroupQuery, PointGroup
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
     FacetHit,
     PayloadMode,
-    Query,
     Record,
     ScoredPoint,
     Scroll,
     Selection,
 )
-from vexfs_twisted.model.query_forms import OrderBy, PointExample, VectorExample
+from vexfs_twisted.model.query_forms import OrderValue
 from vexfs_twisted.model.updates import UpdateResult, UpdateStatus
 from vexfs_twisted.rpc.generated import points_pb2
 
@@ -32,26 +34,10 @@ def read_point_id(message: Any) -> PointId:
     return value
 
 
-def _select(message: Any, selection: Selection) -> None:
-    """Set what a read returns of each point."""
-    paths = [path.text for path in selection.payload.paths]
-    match selection.payload.mode:
-        case PayloadMode.INCLUDE:
-            message.with_payload.include.fields.extend(paths)
-        case PayloadMode.EXCLUDE:
-            message.with_payload.exclude.fields.extend(paths)
-        case mode:
-            message.with_payload.enable = mode is PayloadMode.ALL
-    if isinstance(selection.vectors, bool):
-        message.with_vectors.enable = selection.vectors
-    else:
-        message.with_vectors.include.names.extend(selection.vectors)
-
-
 def get(name: str, ids: Sequence[PointId], selection: Selection, parts: Mapping[str, Any]) -> Any:
     ids_of_points = map(point_id, ids)
     message = points_pb2.GetPoints(collection_name=name, ids=ids_of_points, **parts)
-    _select(message, selection)
+    select(message, selection)
     return message
 
 
@@ -60,20 +46,10 @@ def scroll(name: str, request: Scroll, parts: Mapping[str, Any]) -> Any:
     if request.offset is not None:
         message.offset.CopyFrom(point_id(request.offset))
     if request.order_by is not None:
-        _fill_order(message.order_by, request.order_by)
-    _fill_filter(message, request.filter)
-    _select(message, request.selection)
+        fill_order(message.order_by, request.order_by)
+    fill_filter(message, request.filter)
+    select(message, request.selection)
     return message
-
-
-def _fill_order(message: Any, order_by: OrderBy) -> None:
-    message.key = order_by.key.text
-    directions = message.DESCRIPTOR.fields_by_name["direction"].enum_type
-    message.direction = enum_number(directions, order_by.direction)
-    if isinstance(order_by.start_from, int):
-        message.start_from.integer = order_by.start_from
-    elif order_by.start_from is not None:
-        message.start_from.float = order_by.start_from
 
 
 def facet(name: str, request: Facet, parts: Mapping[str, Any]) -> Any:
@@ -84,7 +60,7 @@ def facet(name: str, request: Facet, parts: Mapping[str, Any]) -> Any:
         exact=request.exact,
         **parts,
     )
-    _fill_filter(message, request.filter)
+    fill_filter(message, request.filter)
     return message
 
 
@@ -94,31 +70,42 @@ def read_facet_hit(message: Any) -> FacetHit:
 
 def count(name: str, request: Count, parts: Mapping[str, Any]) -> Any:
     message = points_pb2.CountPoints(collection_name=name, exact=request.exact, **parts)
-    _fill_filter(message, request.filter)
+    fill_filter(message, request.filter)
     return message
 
 
-def query(name: str, request: Query, parts: Mapping[str, Any]) -> Any:
-    message = points_pb2.QueryPoints(
-        collection_name=name, limit=request.limit, offset=request.offset, **parts
+def matrix(name: str, request: MatrixRequest, parts: Mapping[str, Any]) -> Any:
+    message = points_pb2.SearchMatrixPoints(
+        collection_name=name, sample=request.sample, limit=request.limit, **parts
     )
-    if isinstance(request.form, VectorExample):
-        message.query.nearest.dense.data.extend(dense(request.form.vector).tolist())
-    elif isinstance(request.form, PointExample):
-        message.query.nearest.id.CopyFrom(point_id(request.form.id))
     if request.using:
         message.using = request.using
-    if request.score_threshold is not None:
-        message.score_threshold = request.score_threshold
-    _fill_filter(message, request.filter)
-    fill(message.params, request.params)
-    _select(message, request.selection)
+    fill_filter(message, request.filter)
     return message
 
 
-def _fill_filter(message: Any, filter: Filter | None) -> None:
-    if filter is not None:
-        message.filter.CopyFrom(filter_message(filter))
+def read_matrix(message: Any) -> DistanceMatrix:
+    ids = [read_point_id(own) for own in message.ids]
+    rows = np.array(message.offsets_row, dtype=np.int64)
+    columns = np.array(message.offsets_col, dtype=np.int64)
+    return DistanceMatrix(ids, rows, columns, np.array(message.scores, dtype=np.float32))
+
+
+def check_pairs(message: Any, matrix: DistanceMatrix) -> None:
+    """Check that pairs are those of the matrix."""
+    found = [(read_point_id(own.a), read_point_id(own.b), own.score) for own in message.pairs]
+    ids, numbers = matrix.ids, (matrix.rows, matrix.columns, matrix.scores)
+    entries = zip(*(column.tolist() for column in numbers), strict=True)
+    assert found == [(ids[row], ids[column], score) for row, column, score in entries]
+
+
+def read_group(message: Any, request: GroupQuery) -> PointGroup:
+    hits = [read_scored_point(hit, request.query.selection) for hit in message.hits]
+    lookup = None
+    if message.HasField("lookup"):
+        assert request.lookup is not None, "a record that was not asked for"
+        lookup = read_record(message.lookup, request.lookup.selection)
+    return PointGroup(getattr(message.id, message.id.WhichOneof("kind")), hits, lookup)
 
 
 def read_update_result(message: Any) -> UpdateResult:
@@ -128,16 +115,20 @@ def read_update_result(message: Any) -> UpdateResult:
 
 def read_record(message: Any, selection: Selection) -> Record:
     payload, vectors = _payload(message, selection), _vectors(message, selection)
-    order_value = None
-    if message.HasField("order_value"):
-        order_value = getattr(message.order_value, message.order_value.WhichOneof("variant"))
-    return Record(read_point_id(message.id), payload, vectors, order_value)
+    return Record(read_point_id(message.id), payload, vectors, _order_value(message))
 
 
 def read_scored_point(message: Any, selection: Selection) -> ScoredPoint:
     payload, vectors = _payload(message, selection), _vectors(message, selection)
-    point_id = read_point_id(message.id)
-    return ScoredPoint(point_id, message.version, message.score, payload, vectors)
+    point_id, order_value = read_point_id(message.id), _order_value(message)
+    return ScoredPoint(point_id, message.version, message.score, payload, vectors, order_value)
+
+
+def _order_value(message: Any) -> OrderValue | None:
+    if not message.HasField("order_value"):
+        return None
+    value: OrderValue = getattr(message.order_value, message.order_value.WhichOneof("variant"))
+    return value
 
 
 def _payload(message: Any, selection: Selection) -> bytes | None:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from tests.contract import model_json
 from tests.contract.client_parts import REFUSALS, deferred, error_from
 from tests.contract.update_json import batch_operation, update_call
+from tests.query_json import group_query_to_json, query_to_json, selection_to_json
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.collection import (
     Alias,
@@ -28,6 +29,7 @@ from vexfs_twisted.model.collection import (
     UpdateCollection,
 )
 from vexfs_twisted.model.commands import VectorNameCommand
+from vexfs_twisted.model.distance_matrix import DistanceMatrix, MatrixRequest
 from vexfs_twisted.model.errors import (
     AlreadyExists,
     DomainError,
@@ -40,6 +42,7 @@ from vexfs_twisted.model.errors import (
     Unavailable,
     ValidationError,
 )
+from vexfs_twisted.model.groups import GroupQuery, PointGroup
 from vexfs_twisted.model.optimizations import Optimizations, OptimizationsRequest
 from vexfs_twisted.model.queries import (
     Count,
@@ -237,7 +240,7 @@ class RestOperations:
         return list(map(model_json.read_update_result, result))
 
     async def _retrieve(self, name: str, request: Retrieve, timeout: float | None) -> list[Record]:
-        body = {"ids": list(request.ids), **model_json.selection(request.selection)}
+        body = {"ids": list(request.ids), **selection_to_json(request.selection)}
         path = "/collections/{collection_name}/points"
         result = await self._call("POST", path, name, body, _timeout(timeout))
         return [model_json.read_record(record) for record in result]
@@ -260,16 +263,33 @@ class RestOperations:
 
     async def _query(self, name: str, query: Query, timeout: float | None) -> Sequence[ScoredPoint]:
         path = "/collections/{collection_name}/points/query"
-        result = await self._call("POST", path, name, model_json.query(query), _timeout(timeout))
+        result = await self._call("POST", path, name, query_to_json(query), _timeout(timeout))
         return [model_json.read_scored_point(point) for point in result["points"]]
 
     async def _query_batch(
         self, name: str, request: QueryBatch, timeout: float | None
     ) -> list[Sequence[ScoredPoint]]:
         path = "/collections/{collection_name}/points/query/batch"
-        body = {"searches": [model_json.query(query) for query in request.queries]}
+        body = {"searches": [query_to_json(query) for query in request.queries]}
         result = await self._call("POST", path, name, body, _timeout(timeout))
         return [list(map(model_json.read_scored_point, hits["points"])) for hits in result]
+
+    async def _groups(
+        self, name: str, request: GroupQuery, timeout: float | None
+    ) -> list[PointGroup]:
+        path = "/collections/{collection_name}/points/query/groups"
+        body = group_query_to_json(request)
+        result = await self._call("POST", path, name, body, _timeout(timeout))
+        return list(map(model_json.read_group, result["groups"]))
+
+    async def _matrix(
+        self, name: str, request: MatrixRequest, timeout: float | None
+    ) -> DistanceMatrix:
+        path = "/collections/{collection_name}/points/search/matrix"
+        body, parameters = model_json.matrix(request), _timeout(timeout)
+        pairs = await self._call("POST", f"{path}/pairs", name, body, parameters)
+        offsets = await self._call("POST", f"{path}/offsets", name, body, parameters)
+        return model_json.read_matrix(pairs, offsets)
 
     async def _call(
         self,
@@ -314,6 +334,8 @@ _READS: Mapping[type[ReadRequest[Any]], Callable[..., Awaitable[Any]]] = {
     Facet: RestOperations._facet,
     Query: RestOperations._query,
     QueryBatch: RestOperations._query_batch,
+    GroupQuery: RestOperations._groups,
+    MatrixRequest: RestOperations._matrix,
 }
 
 

@@ -10,7 +10,7 @@ from google.protobuf import message_factory
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from tests.contract import collection_messages, point_messages, update_messages
+from tests.contract import collection_messages, point_messages, query_messages, update_messages
 from tests.contract.client_parts import REFUSALS, deferred, error_from
 from vexfs_twisted.interfaces import IOperations
 from vexfs_twisted.model.collection import (
@@ -23,6 +23,7 @@ from vexfs_twisted.model.collection import (
     UpdateCollection,
 )
 from vexfs_twisted.model.commands import VectorNameCommand
+from vexfs_twisted.model.distance_matrix import DistanceMatrix, MatrixRequest
 from vexfs_twisted.model.errors import (
     AlreadyExists,
     DomainError,
@@ -35,6 +36,7 @@ from vexfs_twisted.model.errors import (
     Unavailable,
     ValidationError,
 )
+from vexfs_twisted.model.groups import GroupQuery, PointGroup
 from vexfs_twisted.model.queries import (
     Count,
     Facet,
@@ -222,14 +224,14 @@ class RpcOperations:
         return list(map(point_messages.read_facet_hit, response.hits))
 
     async def _query(self, name: str, query: Query, timeout: float | None) -> Sequence[ScoredPoint]:
-        message = point_messages.query(name, query, _timeout(timeout))
+        message = query_messages.query(name, query, _timeout(timeout))
         response = await self._call("Points/Query", message)
         return [point_messages.read_scored_point(p, query.selection) for p in response.result]
 
     async def _query_batch(
         self, name: str, request: QueryBatch, timeout: float | None
     ) -> list[Sequence[ScoredPoint]]:
-        messages = [point_messages.query(name, query, {}) for query in request.queries]
+        messages = [query_messages.query(name, query, {}) for query in request.queries]
         parts: dict[str, Any] = {"query_points": messages, **_timeout(timeout)}
         batch = points_pb2.QueryBatchPoints(collection_name=name, **parts)
         response = await self._call("Points/QueryBatch", batch)
@@ -237,6 +239,23 @@ class RpcOperations:
             [point_messages.read_scored_point(point, query.selection) for point in hits.result]
             for hits, query in zip(response.result, request.queries, strict=True)
         ]
+
+    async def _groups(
+        self, name: str, request: GroupQuery, timeout: float | None
+    ) -> list[PointGroup]:
+        message = query_messages.group_query(name, request, _timeout(timeout))
+        response = await self._call("Points/QueryGroups", message)
+        return [point_messages.read_group(group, request) for group in response.result.groups]
+
+    async def _matrix(
+        self, name: str, request: MatrixRequest, timeout: float | None
+    ) -> DistanceMatrix:
+        message = point_messages.matrix(name, request, _timeout(timeout))
+        offsets = await self._call("Points/SearchMatrixOffsets", message)
+        pairs = await self._call("Points/SearchMatrixPairs", message)
+        matrix = point_messages.read_matrix(offsets.result)
+        point_messages.check_pairs(pairs.result, matrix)
+        return matrix
 
     async def _call(self, method: str, message: Any) -> Any:
         try:
@@ -256,6 +275,8 @@ _READS: Mapping[type[ReadRequest[Any]], Callable[..., Awaitable[Any]]] = {
     Facet: RpcOperations._facet,
     Query: RpcOperations._query,
     QueryBatch: RpcOperations._query_batch,
+    GroupQuery: RpcOperations._groups,
+    MatrixRequest: RpcOperations._matrix,
 }
 
 

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
-from tests.contract import point_messages, update_messages
+from tests.contract import point_messages, query_messages, update_messages
 from tests.contract.client_parts import deferred, error_from
 from tests.contract.rpc_client import ERRORS, RpcClient, RpcOperations
 from tests.suites.values import dense
@@ -67,7 +67,7 @@ class RpcStreamOperations(RpcOperations):
     def _queried(self, name: str, query: Query) -> Deferred[Any]:
         assert isinstance(query.form, VectorExample)
         message = flat_pb2.SearchPointsRequest(vector=dense(query.form.vector).tolist())
-        _copy(point_messages.query(name, query, {}), message, ("query", "using"))
+        _copy(query_messages.query(name, query, {}), message, ("query", "using"))
         if query.using:
             message.vector_name = query.using
         return self._outgoing(

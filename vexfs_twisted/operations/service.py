@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from zlib import crc32
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -23,14 +23,16 @@ from ..model.collection import (
 )
 from ..model.commands import CommandBatch, Outcome, VectorNameCommand
 from ..model.errors import BadRequest, NotFound, TimedOut, as_value
+from ..model.groups import GroupQuery
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
-from ..model.queries import Count, Point, PointsRequest
+from ..model.queries import Count, Point, PointsRequest, Record, Retrieve
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from ..streaming.service import Streams
 from .deadlines import with_deadline
+from .lookups import Lookups, has_lookups
 from .reservations import within_reservation
 
 P = ParamSpec("P")
@@ -107,7 +109,8 @@ class Operations:
     ) -> Deferred[Answer]:
         """See IOperations."""
         seconds = self._read_seconds if timeout is None else timeout
-        reading = maybeDeferred(self._read, name, request, ReadContext(seconds))
+        read = self._read_with_lookups if has_lookups(request) else self._read
+        reading = maybeDeferred(read, name, request, ReadContext(seconds))
         return with_deadline(reading, seconds, self._clock)
 
     @_deferred
@@ -180,6 +183,9 @@ class Operations:
         """See IStreamOperations."""
         request.check()
         real = self._resolve(name)
+        if has_lookups(request):
+            lookups = self._lookups(real, self._read_seconds if timeout is None else timeout)
+            request = cast("PointsRequest[Any, Point]", await lookups.replace(request))
         own = ReadContext(timeout, self._read_seconds)
         return await self._streams.outgoing(
             lambda: self._storage.open_cursor(real, request, own), timeout, own
@@ -206,7 +212,32 @@ class Operations:
         self, name: str, request: ReadRequest[Answer], context: ReadContext
     ) -> Deferred[Answer]:
         request.check()
+        return self._read_in(self._resolve(name), request, context)
+
+    @_deferred
+    async def _read_with_lookups(
+        self, name: str, request: ReadRequest[Answer], context: ReadContext
+    ) -> Answer:
         real = self._resolve(name)
+        lookups = self._lookups(real, context.seconds)
+        local = await lookups.replace(request)
+        local.check()
+        answer: Any = await self._read_in(real, local, context)
+        if isinstance(request, GroupQuery) and request.lookup is not None:
+            answer = await lookups.add_records(answer, request.lookup)
+        return cast("Answer", answer)
+
+    def _lookups(self, real: str, seconds: float | None) -> Lookups:
+        """The lookups of a read of the collection `real` with a timeout of `seconds`."""
+
+        def fetch(name: str, request: Retrieve) -> Deferred[list[Record]]:
+            return self._read_in(name, request, ReadContext(seconds))
+
+        return Lookups(real, self._storage.resolve, fetch)
+
+    def _read_in(
+        self, real: str, request: ReadRequest[Answer], context: ReadContext
+    ) -> Deferred[Answer]:
         return within_reservation(
             lambda own: self._storage.read(real, request, own), context, request.size_of
         )
