@@ -16,6 +16,7 @@ from tests.suites.operations_contract.configuration import ConfigurationContract
 from tests.suites.operations_contract.facets import FacetsContract
 from tests.suites.operations_contract.filters import FiltersContract
 from tests.suites.operations_contract.indexed import IndexedFieldsContract
+from tests.suites.operations_contract.lookups import LookupsContract
 from tests.suites.operations_contract.names import NamesContract
 from tests.suites.operations_contract.optimizations import OptimizationsContract
 from tests.suites.operations_contract.queries import (
@@ -24,6 +25,7 @@ from tests.suites.operations_contract.queries import (
     RefusedQueriesContract,
 )
 from tests.suites.operations_contract.reads import CountContract, RetrieveContract, ScrollContract
+from tests.suites.operations_contract.refused_trees import RefusedTreesContract
 from tests.suites.operations_contract.release import ReleaseContract, StreamReleaseContract
 from tests.suites.operations_contract.scores import (
     OverflowContract,
@@ -69,6 +71,8 @@ TOPICS: tuple[type[ContractCase], ...] = (
     NearestContract,
     QueriesContract,
     RefusedQueriesContract,
+    RefusedTreesContract,
+    LookupsContract,
     ThresholdsContract,
     UnrankedContract,
     OverflowContract,
