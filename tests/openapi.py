@@ -14,12 +14,18 @@ from tests.support import shared_path
 
 # Endpoints that are still served and that the document does not have any more.
 _SCORED_POINTS = {"type": "array", "items": {"$ref": "#/components/schemas/ScoredPoint"}}
+_LISTS_OF_POINTS = {"type": "array", "items": _SCORED_POINTS}
+_GROUPS = {"$ref": "#/components/schemas/GroupsResult"}
+_POINTS = "/collections/{collection_name}/points"
 _OLDER_RESULTS: Mapping[str, Any] = {
-    "/collections/{collection_name}/points/search": _SCORED_POINTS,
-    "/collections/{collection_name}/points/search/batch": {
-        "type": "array",
-        "items": _SCORED_POINTS,
-    },
+    f"{_POINTS}/search": _SCORED_POINTS,
+    f"{_POINTS}/search/batch": _LISTS_OF_POINTS,
+    f"{_POINTS}/search/groups": _GROUPS,
+    f"{_POINTS}/recommend": _SCORED_POINTS,
+    f"{_POINTS}/recommend/batch": _LISTS_OF_POINTS,
+    f"{_POINTS}/recommend/groups": _GROUPS,
+    f"{_POINTS}/discover": _SCORED_POINTS,
+    f"{_POINTS}/discover/batch": _LISTS_OF_POINTS,
 }
 
 

@@ -1,4 +1,4 @@
-"""The whole interface as a table: what works, what only a cluster has, and what comes later.
+"""The whole interface as a table: what works or is refused, is for clusters, or comes later.
 
 Paths are those of the collection `c`, which holds the point 1.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-WORKS, LATER, CLUSTER = 200, 501, 405
+WORKS, REFUSED, LATER, CLUSTER = 200, 400, 501, 405
 
 VECTOR = [0.15, 0.31, 0.76, 0.74]
 SPARSE = {"indices": [1], "values": [0.5]}
@@ -26,6 +26,9 @@ class Endpoint(NamedTuple):
     path: str
     status: int
     body: Any = None
+
+
+_GROUPS = {"group_by": "city", "limit": 1, "group_size": 1}
 
 
 def _later(method: str, *paths: str) -> Iterator[Endpoint]:
@@ -78,10 +81,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{_P}/query/batch", WORKS, {"searches": [{"query": VECTOR}]}),
     Endpoint("POST", f"{_P}/search", WORKS, {"vector": VECTOR, "limit": 1}),
     Endpoint("POST", f"{_P}/search/batch", WORKS, {"searches": []}),
-    *_later("POST", f"{_P}/query/groups", f"{_P}/search/groups"),
-    *_later("POST", f"{_P}/search/matrix/pairs", f"{_P}/search/matrix/offsets"),
-    *_later("POST", f"{_P}/recommend", f"{_P}/recommend/batch", f"{_P}/recommend/groups"),
-    *_later("POST", f"{_P}/discover", f"{_P}/discover/batch"),
+    Endpoint("POST", f"{_P}/query/groups", WORKS, {"query": VECTOR, "group_by": "city"}),
+    Endpoint("POST", f"{_P}/search/groups", WORKS, {"vector": VECTOR, **_GROUPS}),
+    Endpoint("POST", f"{_P}/search/matrix/pairs", WORKS, {}),
+    Endpoint("POST", f"{_P}/search/matrix/offsets", WORKS, {}),
+    Endpoint("POST", f"{_P}/recommend", WORKS, {"positive": [1], "limit": 1}),
+    Endpoint("POST", f"{_P}/recommend/batch", WORKS, {"searches": []}),
+    Endpoint("POST", f"{_P}/recommend/groups", WORKS, {"positive": [1], **_GROUPS}),
+    Endpoint("POST", f"{_P}/discover", WORKS, {"target": 1, "limit": 1}),
+    Endpoint("POST", f"{_P}/discover/batch", WORKS, {"searches": []}),
     *_later("GET", "/snapshots", "/snapshots/s", f"{_C}/snapshots", f"{_C}/snapshots/s"),
     *_later("POST", "/snapshots", f"{_C}/snapshots", f"{_C}/snapshots/upload"),
     *_later("DELETE", "/snapshots/s", f"{_C}/snapshots/s", f"{_S}/snapshots/s"),
@@ -122,9 +130,9 @@ METHODS: Mapping[str, Mapping[str, int]] = {
         **dict.fromkeys(("UpdateBatch", "Search", "SearchBatch", "Scroll", "Count"), WORKS),
         **dict.fromkeys(("Query", "QueryBatch", "Facet"), WORKS),
         **dict.fromkeys(("CreateVectorName", "DeleteVectorName"), WORKS),
-        **dict.fromkeys(("SearchGroups", "QueryGroups", "RecommendGroups"), LATER),
-        **dict.fromkeys(("Recommend", "RecommendBatch", "Discover", "DiscoverBatch"), LATER),
-        **dict.fromkeys(("SearchMatrixPairs", "SearchMatrixOffsets"), LATER),
+        **dict.fromkeys(("SearchGroups", "QueryGroups", "RecommendGroups"), WORKS),
+        **dict.fromkeys(("Recommend", "RecommendBatch", "Discover", "DiscoverBatch"), WORKS),
+        **dict.fromkeys(("SearchMatrixPairs", "SearchMatrixOffsets"), WORKS),
     },
     "Snapshots": dict.fromkeys(
         ("Create", "List", "Delete", "CreateFull", "ListFull", "DeleteFull"), LATER
@@ -159,6 +167,7 @@ class Form(NamedTuple):
 _ID = {"num": 1}
 _DENSE = {"dense": {"data": VECTOR}}
 _BY_VECTOR = {"nearest": _DENSE}
+_NAIVE = {"a": 1.0, "b": 1.0, "c": 1.0}
 _MULTI = {"vectors": [{"data": [1, 2]}, {"data": [3, 4]}]}
 
 
@@ -172,66 +181,92 @@ QUERIES: tuple[Form, ...] = (
     _query(WORKS, 1, {"nearest": {"id": _ID}}),
     _query(WORKS, {"nearest": VECTOR}, _BY_VECTOR),
     _query(
-        LATER,
+        WORKS,
         {"nearest": VECTOR, "mmr": {"diversity": 0.5}},
         {"nearest_with_mmr": {"nearest": _DENSE, "mmr": {"diversity": 0.5}}},
     ),
-    _query(LATER, {"recommend": {"positive": [1]}}, {"recommend": {"positive": [{"id": _ID}]}}),
+    _query(WORKS, {"recommend": {"positive": [1]}}, {"recommend": {"positive": [{"id": _ID}]}}),
     _query(
-        LATER,
+        WORKS,
         {"discover": {"target": 1, "context": []}},
         {"discover": {"target": {"id": _ID}, "context": {}}},
     ),
-    _query(LATER, {"context": []}, {"context": {}}),
-    _query(LATER, {"order_by": "n"}, {"order_by": {"key": "n"}}),
-    _query(LATER, {"sample": "random"}, {"sample": 0}),
-    _query(LATER, {"fusion": "rrf"}, {"fusion": 0}),
-    _query(LATER, {"rrf": {"k": 2}}, {"rrf": {"k": 2}}),
-    _query(LATER, {"formula": 1}, {"formula": {"expression": {"constant": 1}}}),
-    _query(
-        LATER,
-        {"relevance_feedback": {"target": 1, "feedback": []}},
-        {"relevance_feedback": {"target": {"id": _ID}}},
+    _query(WORKS, {"context": []}, {"context": {}}),
+    _query(REFUSED, {"order_by": "n"}, {"order_by": {"key": "n"}}),
+    _query(WORKS, {"sample": "random"}, {"sample": 0}),
+    _query(REFUSED, {"fusion": "rrf"}, {"fusion": 0}),
+    _query(REFUSED, {"rrf": {"k": 2}}, {"rrf": {"k": 2}}),
+    Form(
+        WORKS,
+        {"query": {"rrf": {"k": 2}}, "prefetch": {"query": VECTOR}},
+        {"query": {"rrf": {"k": 2}}, "prefetch": [{"query": _BY_VECTOR}]},
     ),
-    _query(LATER, SPARSE, {"nearest": {"sparse": SPARSE}}),
-    _query(LATER, [[1, 2], [3, 4]], {"nearest": {"multi_dense": _MULTI}}),
+    _query(REFUSED, {"formula": 1}, {"formula": {"expression": {"constant": 1}}}),
+    _query(
+        WORKS,
+        {
+            "relevance_feedback": {
+                "target": VECTOR,
+                "feedback": [{"example": 1, "score": 1}],
+                "strategy": {"naive": _NAIVE},
+            }
+        },
+        {
+            "relevance_feedback": {
+                "target": _DENSE,
+                "feedback": [{"example": {"id": _ID}, "score": 1}],
+                "strategy": {"naive": _NAIVE},
+            }
+        },
+    ),
+    _query(REFUSED, SPARSE, {"nearest": {"sparse": SPARSE}}),
+    _query(REFUSED, [[1, 2], [3, 4]], {"nearest": {"multi_dense": _MULTI}}),
     _query(LATER, DOCUMENT, {"nearest": {"document": DOCUMENT}}),
     Form(
-        LATER,
+        WORKS,
         {"query": VECTOR, "prefetch": {"query": VECTOR}},
         {"query": _BY_VECTOR, "prefetch": [{"query": _BY_VECTOR}]},
     ),
     Form(
-        LATER,
-        {"query": 1, "lookup_from": {"collection": "d"}},
-        {"query": {"nearest": {"id": _ID}}, "lookup_from": {"collection_name": "d"}},
+        WORKS,
+        {"query": 1, "lookup_from": {"collection": "forms"}},
+        {"query": {"nearest": {"id": _ID}}, "lookup_from": {"collection_name": "forms"}},
     ),
     Form(
-        LATER,
+        REFUSED,
         {"query": VECTOR, "params": {"idf": "global"}},
         {"query": _BY_VECTOR, "params": {"idf": {}}},
     ),
-    Form(LATER, {"query": VECTOR, "using": "multi"}, {"query": _BY_VECTOR, "using": "multi"}),
-    Form(LATER, {"query": VECTOR, "using": "text"}, {"query": _BY_VECTOR, "using": "text"}),
+    Form(WORKS, {"query": VECTOR, "using": "multi"}, {"query": _BY_VECTOR, "using": "multi"}),
+    Form(REFUSED, {"query": VECTOR, "using": "text"}, {"query": _BY_VECTOR, "using": "text"}),
+    Form(
+        WORKS,
+        {"query": SPARSE, "using": "text"},
+        {"query": {"nearest": {"sparse": SPARSE}}, "using": "text"},
+    ),
 )
 """The forms of a query, on a collection with the multivector `multi` and the sparse `text`."""
 
 
-def _point(json: Any, message: Any) -> Form:
+def _point(status: int, json: Any, message: Any) -> Form:
     return Form(
-        LATER,
+        status,
         {"points": [{"id": 3, "vector": json}]},
         {"points": [{"id": {"num": 3}, "vectors": {"vectors": {"vectors": message}}}]},
     )
 
 
 POINTS: tuple[Form, ...] = (
-    _point({"text": SPARSE}, {"text": {"sparse": SPARSE}}),
-    _point({"multi": [[1, 2, 3, 4]]}, {"multi": {"multi_dense": {"vectors": [{"data": VECTOR}]}}}),
-    _point({"multi": VECTOR}, {"multi": _DENSE}),
-    _point({"": DOCUMENT}, {"": {"document": DOCUMENT}}),
+    _point(WORKS, {"text": SPARSE}, {"text": {"sparse": SPARSE}}),
+    _point(
+        WORKS,
+        {"multi": [[1, 2, 3, 4]]},
+        {"multi": {"multi_dense": {"vectors": [{"data": VECTOR}]}}},
+    ),
+    _point(WORKS, {"multi": VECTOR}, {"multi": _DENSE}),
+    _point(LATER, {"": DOCUMENT}, {"": {"document": DOCUMENT}}),
 )
-"""Points that are not taken yet, likewise."""
+"""Vectors of a point, likewise."""
 
 _SPACES = {"": {"size": 4, "distance": "Dot"}}
 _SPACES_MESSAGE = {"params_map": {"map": {"": {"size": 4, "distance": 3}}}}

@@ -22,6 +22,7 @@ from tests.contract.surface import (
     METHODS,
     POINTS,
     QUERIES,
+    REFUSED,
     WORKS,
     Form,
 )
@@ -93,7 +94,7 @@ class RestSurface(RestWireCase):
             await self.assert_status(form.status, "PUT", path, form.json)
             operations = {"operations": [{"upsert": form.json}]}
             await self.assert_status(form.status, "POST", f"{path}/batch", operations)
-        self.assertEqual(await self.ok("POST", f"{path}/count", {}), {"count": 0})
+        self.assertEqual(await self.ok("POST", f"{path}/count", {}), {"count": 1})
 
     async def test_configurations(self) -> None:
         for form in CHANGES:
@@ -144,6 +145,8 @@ class RpcSurface(RpcCase):
         code, details = await self.outcome(method, message)
         if form.status == WORKS:
             self.assertIs(code, grpc.StatusCode.OK, (form, details))
+        elif form.status == REFUSED:
+            self.assertIs(code, grpc.StatusCode.INVALID_ARGUMENT, (form, details))
         else:
             self.assertIs(code, grpc.StatusCode.UNIMPLEMENTED, (form, details))
             self.assertRegex(details, NOT_YET)

@@ -9,12 +9,25 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import Reply, RestClient
 from vexfs_twisted.model.filters import Filter, HasId
-from vexfs_twisted.model.queries import Query, Selection
-from vexfs_twisted.model.query_forms import PointExample, VectorExample
+from vexfs_twisted.model.queries import LookupLocation, Prefetch, Query, Selection
+from vexfs_twisted.model.query_forms import (
+    Context,
+    ContextPair,
+    Discover,
+    Mmr,
+    PointExample,
+    Recommend,
+    RecommendStrategy,
+    Rrf,
+    Sample,
+    VectorExample,
+)
 from vexfs_twisted.model.search_params import Acorn, Quantization, SearchParams
+from vexfs_twisted.model.vector_kinds import SparseVector
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 PROBE = [0.5, 0.25]
+ONE = np.array([1], dtype=np.float32)
 
 
 class RestSearchCase(SynchronousTestCase):
@@ -157,35 +170,32 @@ class Queries(RestSearchCase):
             reply = self.ask("query", part)
             self.assertEqual((reply.status, reply.error), (400, text))
 
-    def test_what_comes_later_is_refused(self) -> None:
-        query: Any
-        for query in (
-            {"recommend": {"positive": [1]}},
-            {"discover": {"target": 1, "context": []}},
-            {"context": []},
-            {"order_by": "n"},
-            {"fusion": "rrf"},
-            {"rrf": {}},
-            {"formula": 1},
-            {"sample": "random"},
-            {"relevance_feedback": {}},
-            {"nearest": PROBE, "mmr": {}},
-            {"indices": [1], "values": [1]},
-            {"nearest": {"indices": [1], "values": [1]}},
-            [[1, 2], [3, 4]],
-            {"text": "words", "model": "m"},
+    def test_forms(self) -> None:
+        for query, form in (
+            ({"nearest": 1, "mmr": {}}, Mmr(PointExample(1))),
+            ({"recommend": {"positive": [1]}}, Recommend((PointExample(1),))),
+            ({"discover": {"target": 1, "context": None}}, Discover(PointExample(1))),
+            (
+                {"context": {"positive": 1, "negative": 2}},
+                Context((ContextPair(PointExample(1), PointExample(2)),)),
+            ),
+            ({"sample": "random"}, Sample()),
         ):
-            reply = self.ask("query", {"query": query})
-            self.assertEqual(reply.status, 501, query)
-            self.assertRegex(reply.error, "not supported yet$")
-        for part in (
-            {"prefetch": [{"query": PROBE}]},
-            {"lookup_from": {"collection": "b"}},
-            {"params": {"idf": "global"}},
-        ):
-            reply = self.ask("query", {"query": PROBE, **part})
-            self.assertEqual(reply.status, 501)
-            self.assertIn("not supported yet", reply.error)
+            self.assertEqual(self.query(query=query).form, form)
+
+    def test_prefetches(self) -> None:
+        ranked = {"query": PROBE, "filter": {"must": []}, "params": {"exact": True}}
+        asked = self.query(query={"fusion": "rrf"}, prefetch=[ranked, {"limit": 3}])
+        self.assertEqual(asked.form, Rrf())
+        vector = VectorExample(np.array(PROBE, dtype=np.float32))
+        first = Prefetch(vector, filter=Filter(), params=SearchParams(exact=True))
+        self.assertEqual(asked.prefetch, (first, Prefetch(limit=3)))
+        self.assertEqual(self.query(query=2, prefetch={}).prefetch, (Prefetch(),))
+
+    def test_a_document_of_a_model_is_refused(self) -> None:
+        reply = self.ask("query", {"query": {"text": "words", "model": "m"}})
+        self.assertEqual(reply.status, 501)
+        self.assertRegex(reply.error, "not supported yet$")
 
     def test_what_is_no_query_is_400(self) -> None:
         for query in ({}, 1.5, True, "abc", -1, [1, "2"], [1, None], [True, False], {"x": 1}):
@@ -255,7 +265,59 @@ class Searches(RestSearchCase):
             self.assertEqual(reply.status, 400, vector)
         sparse = {"name": "s", "vector": {"indices": [1], "values": [1]}}
         reply = self.ask("search", {"vector": sparse, "limit": 1})
-        self.assertEqual((reply.status, reply.error), (501, "Sparse vectors are not supported yet"))
+        text = "Wrong input: Not existing vector name error: s"
+        self.assertEqual((reply.status, reply.error), (400, text))
+        asked = self.client.operations.calls[-1][1][1]
+        self.assertEqual(asked.form, VectorExample(SparseVector(np.array([1], np.uint32), ONE)))
+
+    def test_recommendations(self) -> None:
+        location = {"collection": "a", "vector": ""}
+        body = {
+            "positive": [1, PROBE],
+            "negative": [2],
+            "strategy": "best_score",
+            "limit": 2,
+            "offset": 0,
+            "score_threshold": -5,
+            "lookup_from": location,
+        }
+        asked = self.asked("recommend", body)
+        examples = PointExample(1), VectorExample(np.array(PROBE, dtype=np.float32))
+        strategy = RecommendStrategy.BEST_SCORE
+        self.assertEqual(asked.form, Recommend(examples, (PointExample(2),), strategy))
+        self.assertEqual(asked.lookup_from, LookupLocation("a", ""))
+        self.assertEqual((asked.limit, asked.score_threshold), (2, -5))
+
+    def test_discoveries(self) -> None:
+        pairs = [{"positive": 1, "negative": PROBE}]
+        pair = ContextPair(PointExample(1), VectorExample(np.array(PROBE, dtype=np.float32)))
+        for body, form in (
+            ({"target": 2, "context": pairs}, Discover(PointExample(2), (pair,))),
+            ({"target": 2, "context": None}, Discover(PointExample(2))),
+            ({"context": pairs}, Context((pair,))),
+        ):
+            self.assertEqual(self.asked("discover", body | {"limit": 1}).form, form)
+
+    def test_batches_of_recommendations_and_discoveries(self) -> None:
+        for path, search, name in (
+            ("recommend", {"positive": [1]}, "recommend_request"),
+            ("discover", {"target": 1}, "discover_request"),
+        ):
+            searches = [search | {"limit": 2}, search | {"limit": 1}]
+            answers = self.ask(f"{path}/batch", {"searches": searches}).result
+            self.assertEqual(list(map(len, answers)), [2, 1])
+            searches[1]["limit"] = 0
+            reply = self.ask(f"{path}/batch", {"searches": searches})
+            text = f"[searches[1].{name}.limit: value 0 invalid, must be 1 or larger]"
+            self.assertEqual(reply.error, f"Validation error in JSON body: {text}")
+
+    def asked(self, path: str, body: Any) -> Query:
+        """The query that the operations were asked."""
+        reply = self.ask(path, body)
+        self.assertEqual(reply.status, 200, reply.body)
+        query = self.client.operations.calls[-1][1][1]
+        assert isinstance(query, Query)
+        return query
 
     def test_a_batch(self) -> None:
         searches = [{"vector": PROBE, "limit": 1}, {"vector": [0, 1], "limit": 1}]
@@ -263,3 +325,56 @@ class Searches(RestSearchCase):
         self.assertEqual([[point["id"] for point in points] for points in answers], [[1], [2]])
         reply = self.ask("search/batch", {"searches": [{"vector": PROBE, "limit": 0}]})
         self.assertIn("searches[0].search_request.limit: value 0 invalid", reply.error)
+
+
+class Groups(RestSearchCase):
+    """Groups of points, and matrices."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        points = [
+            {"id": 1, "vector": [1, 0], "payload": {"of": 1}},
+            {"id": 2, "vector": [0, 1], "payload": {"of": UUID}},
+            {"id": 3, "vector": [0.5, 0.5], "payload": {"of": -7}},
+            {"id": 4, "vector": [0.25, 0.25], "payload": {"of": 1}},
+        ]
+        self.client.ask("PUT", "/collections/a/points", {"points": points})
+        self.client.ask("PUT", "/collections/b", {})
+        records = [{"id": i, "vector": {}, "payload": {"name": str(i)}} for i in (1, UUID)]
+        self.client.ask("PUT", "/collections/b/points", {"points": records})
+
+    def test_groups_of_a_query(self) -> None:
+        body = {"query": [1, 0], "group_by": "of", "group_size": 2, "with_lookup": "b"}
+        groups = self.ask("query/groups", body).result["groups"]
+        self.assertEqual([group["id"] for group in groups], [1, -7, UUID])
+        self.assertEqual(
+            [[hit["id"] for hit in group["hits"]] for group in groups], [[1, 4], [3], [2]]
+        )
+        self.assertEqual(groups[0]["lookup"], {"id": 1, "payload": {"name": "1"}})
+        self.assertNotIn("lookup", groups[1])
+        self.assertEqual(groups[2]["lookup"], {"id": UUID, "payload": {"name": UUID}})
+
+    def test_what_is_looked_up(self) -> None:
+        lookup = {"collection": "b", "with_payload": False, "with_vectors": True}
+        body = {"query": [1, 0], "group_by": "of", "limit": 1, "with_lookup": lookup}
+        (group,) = self.ask("query/groups", body).result["groups"]
+        self.assertEqual(group["lookup"], {"id": 1, "vector": {}})
+
+    def test_older_requests(self) -> None:
+        limits = {"group_by": "of", "limit": 2, "group_size": 1}
+        groups = self.ask("search/groups", limits | {"vector": [1, 0]}).result["groups"]
+        self.assertEqual([group["id"] for group in groups], [1, -7])
+        groups = self.ask("recommend/groups", limits | {"positive": [1]}).result["groups"]
+        self.assertEqual([group["id"] for group in groups], [-7, 1])
+        self.assertEqual([hit["id"] for hit in groups[1]["hits"]], [4])
+
+    def test_matrices(self) -> None:
+        body = {"sample": 10, "limit": 1, "filter": {"must": [{"has_id": [1, 2, 3]}]}}
+        pairs = self.ask("search/matrix/pairs", body).result["pairs"]
+        self.assertEqual(pairs[0], {"a": 1, "b": 3, "score": 0.5})
+        self.assertEqual([pair["a"] for pair in pairs], [1, 2, 3])
+        offsets = self.ask("search/matrix/offsets", body).result
+        self.assertEqual(offsets["ids"], [1, 2, 3])
+        self.assertEqual(offsets["offsets_row"], [0, 1, 2])
+        self.assertEqual(offsets["offsets_col"][:2], [2, 2])
+        self.assertEqual(offsets["scores"], [0.5, 0.5, 0.5])

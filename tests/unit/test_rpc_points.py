@@ -6,10 +6,8 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.errors import (
-    BadRequest,
     DomainError,
     MalformedMessage,
-    NotSupported,
     ValidationError,
 )
 from vexfs_twisted.model.filters import Filter, HasId
@@ -20,6 +18,7 @@ from vexfs_twisted.model.queries import (
     Count,
     Facet,
     FacetHit,
+    LookupLocation,
     PayloadMode,
     PayloadSelector,
     Query,
@@ -28,8 +27,19 @@ from vexfs_twisted.model.queries import (
     Scroll,
     Selection,
 )
-from vexfs_twisted.model.query_forms import Direction, OrderBy, PointExample, VectorExample
+from vexfs_twisted.model.query_forms import (
+    Context,
+    ContextPair,
+    Direction,
+    Discover,
+    OrderBy,
+    PointExample,
+    Recommend,
+    RecommendStrategy,
+    VectorExample,
+)
 from vexfs_twisted.model.search_params import Acorn, Quantization, SearchParams
+from vexfs_twisted.model.vector_kinds import SparseVector
 from vexfs_twisted.rpc.codecs.fields import read_collection_name, read_timeout
 from vexfs_twisted.rpc.codecs.points import (
     read_count,
@@ -40,7 +50,7 @@ from vexfs_twisted.rpc.codecs.points import (
     write_scored,
 )
 from vexfs_twisted.rpc.codecs.queries import read_each, read_query
-from vexfs_twisted.rpc.codecs.searches import read_search
+from vexfs_twisted.rpc.codecs.searches import read_discover, read_recommend, read_search
 from vexfs_twisted.rpc.codecs.selections import read_selection
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
@@ -249,27 +259,54 @@ class QueryTests(SynchronousTestCase):
         error = self.assertRaises(ValidationError, read_query, request)
         self.assertIn("params.hnsw_ef", error.message)
 
-    def test_queries_of_later_work(self) -> None:
-        sparse = pb.VectorInput(sparse=pb.SparseVector(values=[1], indices=[1]))
-        for request in (
-            pb.QueryPoints(
-                prefetch=[pb.PrefetchQuery()], query=pb.Query(nearest=pb.VectorInput(id=number(1)))
-            ),
-            pb.QueryPoints(lookup_from=pb.LookupLocation(collection_name="x")),
-            pb.QueryPoints(query=pb.Query(fusion=pb.Fusion.RRF)),
-            pb.QueryPoints(query=pb.Query(order_by=pb.OrderBy(key="k"))),
-            pb.QueryPoints(query=pb.Query(nearest=sparse)),
-            pb.QueryPoints(params=pb.SearchParams(idf=pb.IdfParams())),
-        ):
-            self.assertRaises(NotSupported, read_query, request)
-        sparse_search = pb.SearchPoints(limit=1, sparse_indices=pb.SparseIndices(data=[1]))
-        self.assertRaises(NotSupported, read_search, sparse_search)
+    def test_sparse_vectors_of_older_searches(self) -> None:
+        for path in ("", "search_points[1]"):
+            search = pb.SearchPoints(
+                vector=[1, 2], limit=1, sparse_indices=pb.SparseIndices(data=[7, 3])
+            )
+            sparse = SparseVector(np.array([3, 7], np.uint32), np.array([2, 1], np.float32))
+            self.assertEqual(read_search(search, path).form, VectorExample(sparse))
+        search = pb.SearchPoints(vector=[1], limit=1, sparse_indices=pb.SparseIndices(data=[7, 3]))
+        error = self.assertRaises(ValidationError, read_search, search)
+        self.assertIn("vector.values: Validation error: must be the same length", error.message)
 
-    def test_prefetches_need_a_query(self) -> None:
-        error = self.assertRaises(
-            BadRequest, read_query, pb.QueryPoints(prefetch=[pb.PrefetchQuery()])
+    def test_recommendations(self) -> None:
+        message = pb.RecommendPoints(
+            positive=[number(1)],
+            negative=[number(2)],
+            positive_vectors=[dense(1, 2)],
+            negative_vectors=[pb.Vector(data=[3, 4])],
+            strategy=pb.RecommendStrategy.SumScores,
+            limit=3,
+            offset=1,
+            using="v",
+            score_threshold=0.5,
+            lookup_from=pb.LookupLocation(collection_name="b", vector_name="w"),
         )
-        self.assertIn("A query is needed to merge the prefetches", error.message)
+        positive, negative = (
+            VectorExample(np.array(own, dtype=np.float32)) for own in ([1, 2], [3, 4])
+        )
+        form = Recommend(
+            (PointExample(1), positive), (PointExample(2), negative), RecommendStrategy.SUM_SCORES
+        )
+        location = LookupLocation("b", "w")
+        expected = Query(form, "v", score_threshold=0.5, limit=3, offset=1, lookup_from=location)
+        self.assertEqual(read_recommend(message), expected)
+
+    def test_discoveries(self) -> None:
+        target = pb.TargetVector(single=pb.VectorExample(id=number(2)))
+        pair = pb.ContextExamplePair(
+            positive=pb.VectorExample(id=number(1)),
+            negative=pb.VectorExample(vector=dense(1, 2)),
+        )
+        pairs = (ContextPair(PointExample(1), VectorExample(np.array([1, 2], np.float32))),)
+        for message, form in (
+            (pb.DiscoverPoints(target=target, context=[pair]), Discover(PointExample(2), pairs)),
+            (pb.DiscoverPoints(target=target), Discover(PointExample(2))),
+            (pb.DiscoverPoints(context=[pair]), Context(pairs)),
+        ):
+            message.limit = 1
+            self.assertEqual(read_discover(message), Query(form, limit=1))
 
     def test_queries_that_say_nothing(self) -> None:
         for query in (pb.Query(), pb.Query(nearest=pb.VectorInput())):

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...model.errors import FormatError
 from ...model.queries import check_finite, check_query_vector
 from ...model.query_forms import Example, PointExample, VectorExample
-from ...model.vector_kinds import MultiVector, SparseVector, Vector
-from .fields import read_list, read_number, read_u32, required
+from ...model.vector_kinds import MultiVector, Vector
 from .ids import read_id
-from .vectors import is_inference, no_inference, read_vector
+from .vectors import read_any_vector
 
 
 def read_example(value: Any, path: str) -> Example:
@@ -47,24 +44,3 @@ def _read_vector(value: Any, path: str) -> Vector:
     if type(value) is list or type(value) is dict:
         return read_any_vector(value, path)
     raise FormatError("data did not match any variant of untagged enum VectorInput")
-
-
-def read_any_vector(value: Any, place: str) -> Vector:
-    """A vector of any kind."""
-    if type(value) is dict:
-        if is_inference(value):
-            raise no_inference()
-        if "indices" not in value:
-            raise FormatError("data did not match any variant of untagged enum VectorInput")
-        return _read_sparse(value, place)
-    if value and all(type(row) is list for row in value):
-        return MultiVector.of([read_vector(row, place) for row in value], place)
-    return read_vector(value, place)
-
-
-def _read_sparse(value: dict[str, Any], place: str) -> SparseVector:
-    indices = [read_u32(item) for item in required(value, "indices", read_list)]
-    values = [read_number(item) for item in required(value, "values", read_list)]
-    return SparseVector.of(
-        np.array(indices, dtype=np.uint32), np.array(values, dtype=np.float32), place
-    )

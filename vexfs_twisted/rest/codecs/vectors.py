@@ -14,14 +14,12 @@ from ...jsonform.converter import describe
 from ...model import ragged
 from ...model.errors import FormatError, NotSupported, not_sparse
 from ...model.vector_kinds import (
-    DenseVector,
     Label,
     MultiVector,
     MultiVectors,
     SparseVector,
     SparseVectors,
     Vector,
-    unsupported,
 )
 from ...model.vectors import UNNAMED, NamedVectors, VectorColumn
 
@@ -132,17 +130,6 @@ def read_any_vector(value: Any, place: str) -> Vector:
     """
     column = read_column([value], lambda _: place)
     return column.vectors.vector(0) if len(column.vectors) else np.empty(0, dtype=np.float32)
-
-
-def read_vector(value: Any, place: str) -> DenseVector:
-    """One float32 vector, shape [dim], sent at `place`.
-
-    Raises FormatError for a value that is no vector, and NotSupported for vectors of other kinds.
-    """
-    vector = read_any_vector(value, place)
-    if isinstance(vector, MultiVector | SparseVector):
-        raise unsupported(vector)
-    return vector
 
 
 def is_inference(value: dict[str, Any]) -> bool:

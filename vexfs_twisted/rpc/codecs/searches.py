@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import numpy as np
-
 from ...model.errors import MalformedMessage
 from ...model.queries import Query, check_query_vector
 from ...model.query_forms import (
@@ -23,14 +21,13 @@ from ...model.query_forms import (
     older_discover,
 )
 from ...model.validation import validate
-from ...model.vector_kinds import SparseVector
 from ..generated import points_pb2 as pb
-from .examples import read_vector_message, vector_example
+from .examples import vector_example
 from .fields import given, refuse_shard_keys
 from .ids import read_id, read_ids
 from .queries import aimed, plain, read_common_parts, read_lookup_location, within
 from .query_forms import read_strategy
-from .vectors import read_floats
+from .vectors import read_floats, read_vector_message
 
 
 def read_search(message: pb.SearchPoints, path: str = "") -> Query:
@@ -41,12 +38,13 @@ def read_search(message: pb.SearchPoints, path: str = "") -> Query:
 
 def read_search_vector(message: pb.SearchPoints | pb.SearchPointGroups, path: str) -> VectorExample:
     """The vector of a search. Clears its fields in the message. Raises a DomainError."""
+    if message.HasField("sparse_indices"):
+        sparse = pb.SparseVector(indices=message.sparse_indices.data, values=message.vector)
+        message.ClearField("sparse_indices")
+        message.ClearField("vector")
+        return vector_example(read_vector_message(sparse, within(path, "vector")))
     floats = read_floats(message.vector)
     message.ClearField("vector")
-    if message.HasField("sparse_indices"):
-        indices = np.array(message.sparse_indices.data, dtype=np.uint32)
-        message.ClearField("sparse_indices")
-        return vector_example(SparseVector.of(indices, floats, within(path, "vector")))
     check_query_vector(floats)
     return VectorExample(floats)
 
