@@ -8,8 +8,25 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from tests.suites.operations_contract.case import NAME, ContractCase, ids_of
-from tests.suites.values import EVERYTHING, Point, must, plain_upsert, upsert, vector, within
+from tests.suites.values import (
+    EVERYTHING,
+    Point,
+    must,
+    plain_upsert,
+    sparse,
+    upsert,
+    vector,
+    within,
+)
 from vexfs_twisted.interfaces import IncomingStream, IStreamOperations, OutgoingStream
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    MultiVectorComparator,
+    MultiVectorConfig,
+    SparseVectorParams,
+    VectorParams,
+)
 from vexfs_twisted.model.errors import BadInput, BadRequest, DomainError, NotFound
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -188,6 +205,29 @@ class IncomingStreamsContract(StreamsCase):
         record = await self.only(1)
         self.assert_payload(record, {"turn": 4})
         self.assert_vectors(record, {"": [4, 0, 0, 0]})
+
+    async def test_vectors_of_every_kind(self) -> None:
+        multi = VectorParams(
+            Distance.DOT, 2, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+        )
+        request = CreateCollection({"m": multi}, sparse_vectors={"s": SparseVectorParams()})
+        await self.create(request)
+        stream = await self.streaming.stream_upsert()
+        kinds: list[dict[str, Any]] = [
+            {"s": sparse({1: 2, 5: 3})},
+            {"m": [[1, 2], [3, 4]], "s": sparse({})},
+            {"m": [[5, 6]]},
+            {},
+        ]
+        for number in range(0, 40, 2):
+            own = kinds[number // 2 % 4]
+            await stream.put(NAME, upsert(Point(number, own), Point(number + 1, own)))
+        self.assertEqual(await stream.finish(), 40)
+        scroll = Scroll(limit=UNLIMITED, selection=EVERYTHING)
+        found = await self.read(await self.streaming.stream(NAME, scroll))
+        self.assertEqual(len(found), 40)
+        for record in found:
+            self.assert_vectors(record, kinds[int(record.id) // 2 % 4])
 
     async def test_each_message_is_acknowledged_when_it_is_there(self) -> None:
         await self.create()
