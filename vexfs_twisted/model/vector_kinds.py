@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Self, cast
 
 import numpy as np
@@ -244,6 +245,10 @@ class MultiVectors(_Column):
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def __iter__(self) -> Iterator[Vector]:
+        for start, stop in pairwise(self.offsets.tolist()):
+            yield MultiVector(self.data[start:stop])
+
     def vector(self, row: int) -> MultiVector:
         """Vector `row`, a view."""
         return MultiVector(self.data[self.offsets[row] : self.offsets[row + 1]])
@@ -341,6 +346,10 @@ class SparseVectors(_Column):
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[Vector]:
+        for start, stop in pairwise(self.offsets.tolist()):
+            yield SparseVector(self.indices[start:stop], self.values[start:stop])
 
     def vector(self, row: int) -> SparseVector:
         """Vector `row`, a view."""

@@ -1,8 +1,8 @@
 """Codecs of vectors: columns from requests, single vectors in responses.
 
 Iterating over the floats of a message would take several microseconds per vector. Upserts are
-therefore parsed with the schema of proto/bulk.proto, in which the packed floats of a dense vector
-are bytes: joined, the rows of a request are one array, at 0.5 us per row of 128. Rows in other
+therefore parsed with the schema of proto/bulk.proto, in which the packed floats of a vector are
+bytes: joined, the rows of a request are one array, at 0.5 us per row of 128. Rows in other
 encodings are parsed with the ordinary schema.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -28,6 +29,7 @@ from ...model.errors import (
 )
 from ...model.vector_kinds import (
     DenseVector,
+    Label,
     MultiVector,
     MultiVectors,
     SparseVector,
@@ -139,12 +141,18 @@ def _column(rows: _Rows, points: int, name: str) -> VectorColumn:
     data = _joined(list(map(_packed_floats, rows.vectors)))
     if data is not None:
         return VectorColumn.of(data, positions)
-    # The ordinary schema decodes what are unknown fields to the bulk one, such as unpacked floats.
     tail = ".?" if name else ""
-    places = (f"points[{point}].vectors{tail}" for point in rows.positions)
+
+    def place(row: int) -> str:
+        return f"points[{rows.positions[row]}].vectors{tail}"
+
+    column = _sparse_column(rows.vectors, place) or _multi_column(rows.vectors)
+    if column is not None:
+        return VectorColumn(column, positions)
+    # The ordinary schema decodes what are unknown fields to the bulk one, such as unpacked floats.
     vectors = [
-        read_vector_message(_in_full(message), place)
-        for message, place in zip(rows.vectors, places, strict=True)
+        read_vector_message(_in_full(message), place(row))
+        for row, message in enumerate(rows.vectors)
     ]
     kinds = set(map(type, vectors))
     if SparseVector in kinds:
@@ -158,6 +166,33 @@ def _column(rows: _Rows, points: int, name: str) -> VectorColumn:
     if MultiVector in kinds:
         return VectorColumn(MultiVectors.of(list(map(MultiVector, lines))), positions)
     return VectorColumn.of(np.concatenate(lines), positions)
+
+
+def _sparse_column(vectors: Sequence[bulk.Vector], label: Label) -> SparseVectors | None:
+    """The vectors as a column; None unless all are sparse, not empty, and have packed floats.
+
+    Raises ValidationError for the first vector that is not valid.
+    """
+    messages = [vector.sparse for vector in vectors if vector.HasField("sparse")]
+    lengths = [len(message.indices) for message in messages]
+    values = [message.values for message in messages]
+    sizes = [len(own) for own in values]
+    if len(messages) < len(vectors) or 0 in lengths:
+        return None
+    if sizes != [_FLOAT_SIZE * length for length in lengths]:
+        return None
+    keys = np.array(list(chain.from_iterable(m.indices for m in messages)), dtype=np.uint32)
+    numbers = np.frombuffer(b"".join(values), dtype="<f4").astype(np.float32, copy=False)
+    return SparseVectors.of_flat(keys, numbers, lengths, lengths, label)
+
+
+def _multi_column(vectors: Sequence[bulk.Vector]) -> MultiVectors | None:
+    """The vectors as a column; None unless all are multivectors of packed rows of one length."""
+    lengths = [len(vector.multi_dense.vectors) for vector in vectors]
+    if 0 in lengths:
+        return None
+    data = _joined([row.data for vector in vectors for row in vector.multi_dense.vectors])
+    return None if data is None else MultiVectors.from_arrays(np.array(lengths), data)
 
 
 def _lines(vector: DenseVector | MultiVector) -> NDArray[np.float32]:

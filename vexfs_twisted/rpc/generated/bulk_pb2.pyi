@@ -113,8 +113,8 @@ class Vector(Message):
     indices: points_pb2.qdrant.SparseIndices
     vectors_count: _int
     dense: DenseVector
-    sparse: points_pb2.qdrant.SparseVector
-    multi_dense: points_pb2.qdrant.MultiDenseVector
+    sparse: SparseVector
+    multi_dense: MultiDenseVector
     document: points_pb2.qdrant.Document
     image: points_pb2.qdrant.Image
     object: points_pb2.qdrant.InferenceObject
@@ -125,8 +125,8 @@ class Vector(Message):
         indices: points_pb2.qdrant.SparseIndices | None = None,
         vectors_count: _int | None = None,
         dense: DenseVector | None = None,
-        sparse: points_pb2.qdrant.SparseVector | None = None,
-        multi_dense: points_pb2.qdrant.MultiDenseVector | None = None,
+        sparse: SparseVector | None = None,
+        multi_dense: MultiDenseVector | None = None,
         document: points_pb2.qdrant.Document | None = None,
         image: points_pb2.qdrant.Image | None = None,
         object: points_pb2.qdrant.InferenceObject | None = None,
@@ -162,6 +162,24 @@ class DenseVector(Message):
         self,
         *,
         data: _bytes | None = None,
+    ) -> None: ...
+
+class SparseVector(Message):
+    values: _bytes
+    indices: RepeatedScalarFieldContainer[_int]
+    def __init__(
+        self,
+        *,
+        values: _bytes | None = None,
+        indices: Iterable[_int] | None = None,
+    ) -> None: ...
+
+class MultiDenseVector(Message):
+    vectors: RepeatedCompositeFieldContainer[DenseVector]
+    def __init__(
+        self,
+        *,
+        vectors: Iterable[DenseVector] | None = None,
     ) -> None: ...
 
 class Answers(Message):
