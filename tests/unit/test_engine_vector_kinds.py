@@ -17,11 +17,13 @@ from vexfs_twisted.engine.query import records
 from vexfs_twisted.engine.storage.counters import read_counters, write_counters
 from vexfs_twisted.engine.storage.hole_punching import may_have_holes
 from vexfs_twisted.engine.vector_storage.files import remove_storage
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import (
+    Datatype,
     Distance,
     MultiVectorComparator,
     MultiVectorConfig,
+    SparseIndexParams,
     SparseVectorParams,
     VectorParams,
 )
@@ -59,6 +61,19 @@ class KindsTests(EngineTestCase):
         write(self.collection, upsert(Point(3, VECTORS)), DeletePoints([1]))
         self.collection = self.reopen().get("a")
         self.assertEqual(self.vectors(3), VECTORS)
+
+    def test_the_datatype_of_an_index_may_change(self) -> None:
+        vectors: dict[str, Any] = {"s": sparse({3: 0.30000001192092896, 9: -700})}
+        write(self.collection, upsert(Point(1, vectors)))
+        for number, datatype in enumerate([Datatype.UINT8, Datatype.FLOAT16], 2):
+            index = SparseIndexParams(datatype=datatype)
+            change = UpdateCollection(sparse_vectors={"s": SparseVectorParams(index)})
+            write(self.collection, change)
+            write(self.collection, upsert(Point(number, vectors)))
+            self.collection = self.reopen().get("a")
+            self.assertEqual(self.collection.config.params.sparse_vectors, change.sparse_vectors)
+            for point_id in range(1, number + 1):
+                self.assertEqual(self.vectors(point_id), vectors)
 
     def test_dropped_names_leave_no_files(self) -> None:
         before = self.files()

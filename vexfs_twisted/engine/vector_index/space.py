@@ -15,13 +15,13 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from ...model import ragged
-from ...model.collection_params import Datatype, SparseVectorParams, VectorParams
+from ...model.collection_params import SparseVectorParams, VectorParams
 from ...model.ragged import Offsets
 from ...model.vector_kinds import DenseVectors, MultiVectors, SparseVectors, Vectors
 from ..storage.bitmap import Bitmap, Rows
 from ..storage.counters import Slot
 from ..vectors.codec import to_compared, to_query, to_shown
-from ..vectors.encodings import Matrix, Stored, encoding_of
+from ..vectors.encodings import Matrix, Stored
 from .candidates import CandidateSet
 from .segments import Segments
 
@@ -123,8 +123,8 @@ class VectorSpace:
 class SparseSpace:
     """The sparse vectors of one name as of one commit, in CSR.
 
-    Row r has the elements offsets[r] to offsets[r + 1] of `indices`, uint32, and of `values`, in
-    the datatype that is stored, both of shape [total]. `offsets`, shape [rows + 1], int64, ascends
+    Row r has the elements offsets[r] to offsets[r + 1] of `indices`, uint32, and of `values`,
+    float32, both of shape [total]. `offsets`, shape [rows + 1], int64, ascends
     from 0; rows from `rows` on have no vector. The indices of a row ascend and are distinct; a row
     may have none. Elements of rows that are not in `present` are not valid, not even as indices:
     they may have been given back to the file system, and then read as zeros. There are no segments.
@@ -135,7 +135,7 @@ class SparseSpace:
     present: Bitmap
     offsets: Offsets = field(eq=False)
     indices: NDArray[np.uint32] = field(eq=False)
-    values: Stored = field(eq=False)
+    values: NDArray[np.float32] = field(eq=False)
     segments: Segments = ()
 
     @cached_property
@@ -158,13 +158,12 @@ class SparseSpace:
     ) -> tuple[Offsets, NDArray[np.uint32], NDArray[np.float32]]:
         """The elements of rows, in their order, as offsets, indices and values.
 
-        The offsets have shape [n + 1] and begin with 0; the values are float32. `where` may be a
-        slice without a step, which ends at `rows` at the latest and may have rows that are not
-        present, or rows below `rows` in any order, which may repeat. The arrays are views if
-        possible: for a slice, except that values stored in other datatypes are converted.
+        The offsets have shape [n + 1] and begin with 0. `where` may be a slice without a step,
+        which ends at `rows` at the latest and may have rows that are not present, or rows below
+        `rows` in any order, which may repeat. For a slice, indices and values are views.
         """
         offsets, places = ragged.select(self.offsets, where)
-        return offsets, self.indices[places], self._floats(self.values[places])
+        return offsets, self.indices[places], self.values[places]
 
     def read(self, where: Rows | slice) -> SparseVectors:
         """The vectors of present rows in the form returned to clients; see `elements`."""
@@ -188,11 +187,6 @@ class SparseSpace:
             values=_detached(self.values),
             segments=(),
         )
-
-    def _floats(self, stored: Stored) -> NDArray[np.float32]:
-        encoding = encoding_of(sparse_datatype(self.params))
-        floats: NDArray[np.float32] = encoding.floats(stored[:, np.newaxis], 1)[:, 0]
-        return floats
 
 
 @frozen
@@ -268,11 +262,6 @@ class MultiSpace:
 
 AnySpace = VectorSpace | SparseSpace | MultiSpace
 """A space of any kind."""
-
-
-def sparse_datatype(params: SparseVectorParams) -> Datatype | None:
-    """The datatype in which the values of sparse vectors are stored."""
-    return None if params.index is None else params.index.datatype
 
 
 def _lengths(offsets: Offsets, present: Bitmap, rows: Rows) -> NDArray[np.int64]:

@@ -35,7 +35,7 @@ def stored_vectors(config: CollectionConfig) -> Iterator[tuple[str, AnyParams]]:
 def create_storage(directory: Path, params: AnyParams, slot: int) -> None:
     """Create an empty storage and sync its files; the caller syncs the directory."""
     if isinstance(params, SparseVectorParams):
-        SparseStorage.create(directory, params, slot)
+        SparseStorage.create(directory, slot)
     elif params.multivector_config is not None:
         MultiStorage.create(directory, params, slot)
     else:
