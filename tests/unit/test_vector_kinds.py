@@ -14,7 +14,7 @@ from vexfs_twisted.model.collection_params import (
     VectorParams,
 )
 from vexfs_twisted.model.errors import BadInput, ValidationError
-from vexfs_twisted.model.queries import check_query_vector
+from vexfs_twisted.model.queries import Record, Retrieve, Selection, check_query_vector
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import UpdateVectors, Upsert, check_update
 from vexfs_twisted.model.vector_kinds import (
@@ -155,6 +155,18 @@ class RefusalTests(SynchronousTestCase):
         sparse = SparseVector(np.array([3, 7], dtype=np.uint32), infinite[0])
         for vector in (sparse, MultiVector(infinite), infinite[0]):
             self.assertRaises(BadInput, check_query_vector, vector)
+
+    def test_answers_are_as_large_as_their_vectors(self) -> None:
+        """An estimate by some points: every other one has a large vector."""
+        large = MultiVector(np.ones((100, 10), dtype=np.float32))
+        sparse = SparseVector(np.arange(1000, dtype=np.uint32), np.ones(1000, dtype=np.float32))
+        for vector, size in ((large, 4000), (sparse, 8000), (large.rows[0], 40)):
+            records = [
+                Record(number, b"{}", {"x": vector} if number % 2 else {}) for number in range(1000)
+            ]
+            found = Retrieve([], Selection(vectors=True)).size_of(records)
+            for wanted in (0.8 * 500 * size, 500 * size + 1000 * 400):
+                self.assertEqual(found > wanted, wanted < 500 * size)
 
     def test_kinds_are_not_joined(self) -> None:
         dense = DenseVectors(np.ones((1, 3), dtype=np.float32))

@@ -72,7 +72,8 @@ class Selection:
 
 _BARE = Selection()
 _BYTES_PER_POINT = 256
-_BYTES_PER_COMPONENT = 4
+_SAMPLE = 64
+"""About as many points are looked at to estimate the size of an answer, and one of each list."""
 
 
 class Record(NamedTuple):
@@ -357,13 +358,17 @@ def check_finite(vector: Vector) -> None:
 def _size_of_points(
     answers: Sequence[Sequence[Record] | Sequence[ScoredPoint]], selection: Selection
 ) -> int:
-    """An estimate of the bytes of lists of points with one selection, by the first point."""
+    """An estimate of the bytes of lists of points with one selection, by some of the points."""
     count = sum(map(len, answers))
     each = _BYTES_PER_POINT
     if count and selection != _BARE:
-        first = next(points[0] for points in answers if len(points))
-        each += len(first.payload or b"")
-        if first.vectors is not None:
-            components = sum(vector.size for vector in first.vectors.values())
-            each += _BYTES_PER_COMPONENT * components
+        # Payloads, and vectors other than dense ones, differ in size. An odd step sees both kinds
+        # of points that alternate.
+        step = count // _SAMPLE | 1
+        sample = [point for points in answers for point in points[::step]]
+        size = sum([len(point.payload or b"") for point in sample])
+        if selection.vectors is not False:
+            vectors = (own for point in sample for own in (point.vectors or {}).values())
+            size += sum(vector.nbytes for vector in vectors)
+        each += size // len(sample)
     return count * each

@@ -81,6 +81,11 @@ class MultiVector:
         """The number of components."""
         return self.rows.size
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of the rows in bytes."""
+        return self.rows.nbytes
+
 
 @frozen
 class SparseVector:
@@ -103,6 +108,11 @@ class SparseVector:
     def size(self) -> int:
         """The number of components that are stored."""
         return self.values.size
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of indices and values in bytes."""
+        return self.indices.nbytes + self.values.nbytes
 
 
 Vector = DenseVector | MultiVector | SparseVector
