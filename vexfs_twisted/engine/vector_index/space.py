@@ -124,10 +124,10 @@ class SparseSpace:
     """The sparse vectors of one name as of one commit, in CSR.
 
     Row r has the elements offsets[r] to offsets[r + 1] of `indices`, uint32, and of `values`,
-    float32, both of shape [total]. `offsets`, shape [rows + 1], int64, ascends
-    from 0; rows from `rows` on have no vector. The indices of a row ascend and are distinct; a row
-    may have none. Elements of rows that are not in `present` are not valid, not even as indices:
-    they may have been given back to the file system, and then read as zeros. There are no segments.
+    float32, both of shape [total]. `offsets`, shape [rows + 1], int64, ascends from 0; rows from
+    `rows` on have no vector. The indices of a row ascend and are distinct; a row may have none.
+    Elements of rows that are not in `present` are not valid, not even as indices: they may have
+    been given back to the file system, and then read as zeros. There are no segments.
     """
 
     params: SparseVectorParams
