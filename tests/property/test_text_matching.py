@@ -16,9 +16,9 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from vexfs_twisted.engine.payload_index.sorted_values import SortedValues
 from vexfs_twisted.engine.payload_index.text_postings import TextPostings
 from vexfs_twisted.engine.storage.row_sets import RowSet
-from vexfs_twisted.engine.text.predicates import indexed_text_test
 from vexfs_twisted.model.filters import MatchPhrase, MatchText, MatchTextAny, TextMatch
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer
+from vexfs_twisted.text.predicates import indexed_text_test
 
 texts = st.lists(st.sampled_from(["fox", "Foxes", "the", "dog", "fo,x", "é"]), max_size=5).map(
     " ".join

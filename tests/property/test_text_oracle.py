@@ -13,10 +13,10 @@ import hypothesis.strategies as st
 from hypothesis import example, given, settings
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from vexfs_twisted.engine.text.reader import TextReader
-from vexfs_twisted.engine.text.tables import folding, stopwords
 from vexfs_twisted.jsonform.payload_index import STEMMER_LANGUAGES
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer
+from vexfs_twisted.text.reader import TextReader
+from vexfs_twisted.text.tables import folding, stopwords
 
 edge: Any
 try:

@@ -19,8 +19,6 @@ from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.payload_index import cache
 from vexfs_twisted.engine.storage import payload_changelog
 from vexfs_twisted.engine.storage.tables import TableReader
-from vexfs_twisted.engine.text.batch import TokenBatch
-from vexfs_twisted.engine.text.reader import TextReader
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.filters import FieldCondition, Filter, MatchText, MatchValue
@@ -33,6 +31,8 @@ from vexfs_twisted.model.payload_index import (
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Facet
 from vexfs_twisted.model.updates import DeletePoints, SetPayload
+from vexfs_twisted.text.batch import TokenBatch
+from vexfs_twisted.text.reader import TextReader
 
 POINTS = 40
 
@@ -232,9 +232,9 @@ class TokenTests(CheckpointCase):
         self.read: list[str] = []
         cut = TextReader.tokens_of_many
 
-        def noted(reader: TextReader, of_texts: Iterable[str]) -> TokenBatch:
+        def noted(reader: TextReader, of_texts: Iterable[str], *more: Any) -> TokenBatch:
             self.read.extend(of_texts)
-            return cut(reader, of_texts)
+            return cut(reader, of_texts, *more)
 
         self.patch(TextReader, "tokens_of_many", noted)
 

@@ -31,6 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "unused_settings": {"settings"},
     "logs": set(),
     "jsonform": {"model"},
+    "text": {"model", "jsonform"},
     "protobuf_pool": set(),
     "commandcodec": {"model", "jsonform", "protobuf_pool"},
     "interfaces": {"model"},
@@ -41,7 +42,7 @@ LAYERS: dict[str, set[str]] = {
     "stdio_log": {"logs", "throttle"},
     "config": {"settings", "unused_settings", "jsonform", "model"},
     "limit_log": {"model", "logs", "throttle"},
-    "engine": {"model", "interfaces", "jsonform"},
+    "engine": {"model", "interfaces", "jsonform", "text"},
     "device": {"model", "interfaces"},
     "streaming": {"reservations", "model", "interfaces"},
     "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}
@@ -92,11 +93,10 @@ ENGINE: dict[str, set[str]] = {
     "storage": {"errors", "read_bounds"},
     "vectors": {"errors", "storage"},
     "predicates": {"read_bounds"},
-    "text": {"read_bounds"},
-    "payload_index": {"read_bounds", "storage", "predicates", "text"},
+    "payload_index": {"read_bounds", "storage", "predicates"},
     "vector_index": {"errors", "read_bounds", "storage", "vectors"},
     "mvcc": {"storage", "payload_index", "vector_index"},
-    "filtering": {"read_bounds", "storage", "predicates", "text", "payload_index", "mvcc"},
+    "filtering": {"read_bounds", "storage", "predicates", "payload_index", "mvcc"},
     "vector_storage": {"errors", "storage", "vectors", "vector_index"},
     "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},
     "acceleration": {"storage", "vectors", "vector_index", "mvcc"},
@@ -192,8 +192,8 @@ BOUND: dict[str, set[str]] = {
 # Layers that may import nothing but these beyond the standard library and us.
 ALLOWED: dict[str, set[str]] = {
     "model": {"attrs", "numpy"},
-    "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"}
-    | {"regex", "icu4py", "py_rust_stemmers", "Stemmer"},
+    "text": {"attrs", "numpy", "orjson", "regex", "icu4py", "py_rust_stemmers", "Stemmer"},
+    "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"},
     "jsonform": {"attrs", "cattrs", "orjson"},
     "commandcodec": {"attrs", "numpy", "orjson", "google"},
     "streaming": {"attrs", "numpy", "twisted"},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.text.matching import matches_all, matches_any, matches_phrase
-from vexfs_twisted.engine.text.reader import TextReader
-from vexfs_twisted.engine.text.tables import stopwords
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer
+from vexfs_twisted.text.matching import matches_all, matches_any, matches_phrase
+from vexfs_twisted.text.reader import TextReader
+from vexfs_twisted.text.tables import stopwords
 
 
 def reader(tokenizer: str = "word", **options: object) -> TextReader:

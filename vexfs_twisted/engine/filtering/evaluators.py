@@ -30,6 +30,7 @@ from ...model.filters import (
 from ...model.geo import GeoBoundingBox, GeoPolygon, GeoRadius
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import Step
+from ...text.predicates import indexed_text_test
 from ..payload_index import lookups
 from ..payload_index.column import Column
 from ..payload_index.postings import Postings
@@ -38,7 +39,6 @@ from ..predicates.index_semantics import as_indexed, integers_seen, sees_integer
 from ..predicates.paths import strings_at, values_at
 from ..predicates.uuids import canonical, canonical_match, matches_uuids
 from ..predicates.value_tests import PayloadTest, ValueTest
-from ..text.predicates import indexed_text_test
 
 _InColumn: TypeAlias = Callable[[Column, Any, int], Postings]
 

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import PayloadPath
+from ...text.stamp import reading_stamp
 from ..storage.files import write_durably
-from ..text.stamp import reading_stamp
 from .column import Column, ColumnPart
 from .sorted_values import SortedValues
 from .text_postings import TextPostings

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
 from ...model.payload_index import TextOptions
+from ...text.predicates import has_phrase, text_reader_of
+from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
 from ..storage.row_sets import Mask
-from ..text.predicates import has_phrase, text_reader_of
 from .postings import NOTHING, ListedRows, Postings, TestedRows, intersection, union
 from .sorted_values import SortedValues
 
@@ -39,7 +40,7 @@ class TextPostings:
     @classmethod
     def of(cls, options: TextOptions, terms: Sequence[str], strings: SortedValues) -> TextPostings:
         """Tokenize `strings`; `terms` are distinct, and each is tokenized once."""
-        batch = text_reader_of(options).tokens_of_many(terms)
+        batch = text_reader_of(options).tokens_of_many(terms, checkpoint)
         numbers = {token: number for number, token in enumerate(batch.vocabulary)}
         counts = np.diff(batch.offsets)[strings.values]
         # The tokens of all strings concatenated, each with the row of its string.

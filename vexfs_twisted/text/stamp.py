@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 import orjson
 
-from ...jsonform.payload_index import field_schema_to_json
-from ...model.payload_index import FieldSchema
+from ..jsonform.payload_index import field_schema_to_json
+from ..model.payload_index import FieldSchema
 
 _READING = 1
 """Incremented with every change to the tokens that this package finds in a text."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from ...model.filters import MatchPhrase, MatchText, TextMatch
-from ...model.payload_index import TextOptions
+from ..model.filters import MatchPhrase, MatchText, TextMatch
+from ..model.payload_index import TextOptions
 from .matching import matches_all, matches_any, matches_phrase
 from .reader import TextReader
 

@@ -13,7 +13,7 @@ from unicodedata import normalize
 import regex
 from icu4py.breakers import WordBreaker
 
-from ...model.payload_index import Tokenizer
+from ..model.payload_index import Tokenizer
 
 Cutter = Callable[[str], list[str]]
 """Splits a text into its words, in order and with repeats."""

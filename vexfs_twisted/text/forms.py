@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from itertools import chain
 
-from ...model.payload_index import TextOptions, Tokenizer
+from ..model.payload_index import TextOptions, Tokenizer
 from .stems import Stem, stemmer
 from .tables import folding, stopwords
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from ..read_bounds import checkpoint, in_slices
 from .forms import Tokens
 from .words import Cutter
+
+Checkpoint = Callable[[], None]
+"""Called between the texts of a batch and between slices of its words; may raise to stop it."""
 
 _SLICE = 1024
 
@@ -37,7 +39,9 @@ class _Numbers(dict[str, int]):
         return number
 
 
-def batch(texts: Iterable[str], cut: Cutter, forms: Mapping[str, Tokens]) -> TokenBatch:
+def batch(
+    texts: Iterable[str], cut: Cutter, forms: Mapping[str, Tokens], checkpoint: Checkpoint
+) -> TokenBatch:
     """Tokenize `texts`: `cut` splits a text into words, `forms` maps a word to its tokens."""
     words: list[str] = []
     ends = [0]
@@ -49,8 +53,12 @@ def batch(texts: Iterable[str], cut: Cutter, forms: Mapping[str, Tokens]) -> Tok
     word_ids = np.fromiter(map(word_numbers.__getitem__, words), np.int64, len(words))
     vocabulary = _Numbers()
     # The tokens of the distinct words, concatenated.
-    distinct = in_slices(list(word_numbers), _SLICE)
-    tokens_of = [[vocabulary[token] for token in forms[word]] for some in distinct for word in some]
+    tokens_of: list[list[int]] = []
+    distinct = list(word_numbers)
+    for start in range(0, len(distinct), _SLICE):
+        checkpoint()
+        some = map(forms.__getitem__, distinct[start : start + _SLICE])
+        tokens_of += [[vocabulary[token] for token in tokens] for tokens in some]
     counts = np.fromiter(map(len, tokens_of), np.int64, len(tokens_of))
     flat = np.fromiter((token for tokens in tokens_of for token in tokens), np.int32, counts.sum())
     starts = np.cumsum(counts) - counts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...model.payload_index import TextOptions, Tokenizer
-from .batch import TokenBatch, batch
+from ..model.payload_index import TextOptions, Tokenizer
+from .batch import Checkpoint, TokenBatch, batch
 from .forms import document_forms, query_forms
 from .words import CUTTERS
 
@@ -41,6 +41,8 @@ class TextReader:
         forms = self._documents
         return [tokens[-1] for word in self._cut(text) if (tokens := forms[word])]
 
-    def tokens_of_many(self, texts: Iterable[str]) -> TokenBatch:
-        """Tokenize many texts, to token numbers."""
-        return batch(texts, self._cut, self._documents)
+    def tokens_of_many(
+        self, texts: Iterable[str], checkpoint: Checkpoint = lambda: None
+    ) -> TokenBatch:
+        """Tokenize many texts, to token numbers; `checkpoint` may stop it by an exception."""
+        return batch(texts, self._cut, self._documents, checkpoint)

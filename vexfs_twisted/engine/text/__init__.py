@@ -1,1 +1,0 @@
-"""Tokenization for text indexes: word splitting, folding, stopwords, stemming, and matching."""

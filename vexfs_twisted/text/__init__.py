@@ -1,0 +1,1 @@
+"""Text analysis: word splitting, folding, stopwords, stemming; matching of tokens."""
