@@ -32,6 +32,7 @@ LAYERS: dict[str, set[str]] = {
     "logs": set(),
     "jsonform": {"model"},
     "text": {"model", "jsonform"},
+    "embedding": {"model", "jsonform", "text"},
     "protobuf_pool": set(),
     "commandcodec": {"model", "jsonform", "protobuf_pool"},
     "interfaces": {"model"},
@@ -49,9 +50,10 @@ LAYERS: dict[str, set[str]] = {
     | {"allocator", "lifecycle", "limit_log"},
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"middleware", "limit_log", "tracebacks"},
+    | {"middleware", "limit_log", "tracebacks", "embedding"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"},
+    | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"}
+    | {"embedding"},
     "proto": {"rpc"},
     "trimming": set(),
     "composition": {
@@ -193,6 +195,7 @@ BOUND: dict[str, set[str]] = {
 ALLOWED: dict[str, set[str]] = {
     "model": {"attrs", "numpy"},
     "text": {"attrs", "numpy", "orjson", "regex", "icu4py", "py_rust_stemmers", "Stemmer"},
+    "embedding": {"attrs", "numpy", "mmh3"},
     "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"},
     "jsonform": {"attrs", "cattrs", "orjson"},
     "commandcodec": {"attrs", "numpy", "orjson", "google"},

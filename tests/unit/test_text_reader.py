@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.payload_index import Stopwords, TextOptions, Tokenizer
+from vexfs_twisted.text import forms
 from vexfs_twisted.text.matching import matches_all, matches_any, matches_phrase
 from vexfs_twisted.text.reader import TextReader
 from vexfs_twisted.text.tables import stopwords
@@ -101,6 +102,23 @@ class Options(SynchronousTestCase):
     def test_stems_of_armenian_are_found_too(self) -> None:
         tokens = reader(stemmer="armenian").tokens("քաղաքներ քաղաքները")
         self.assertEqual(tokens, ["քաղ", "քաղ"])
+
+
+class Caches(SynchronousTestCase):
+    def test_words_are_cached_up_to_a_size(self) -> None:
+        self.patch(forms, "CACHE_BYTES", 10_000)
+        cache = forms.Forms(lambda word: (word, word))
+        sizes = []
+        for number in range(200):
+            self.assertEqual(cache[f"word{number}"], (f"word{number}",) * 2)
+            self.assertIn(f"word{number}", cache)
+            sizes.append(len(cache))
+        self.assertEqual(max(sizes), 10_000 // (320 + 3 * len("word12")))
+
+    def test_long_words_are_not_cached(self) -> None:
+        cache = forms.Forms(lambda word: (word,))
+        self.assertEqual(cache["x" * 10_000], ("x" * 10_000,))
+        self.assertEqual(len(cache), 0)
 
 
 class Batches(SynchronousTestCase):

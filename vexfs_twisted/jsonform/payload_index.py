@@ -77,7 +77,8 @@ def _field_schema(
     return FieldSchema(kind, declared, **plain, text=TextOptions(**options))
 
 
-def _read_stopwords(value: object) -> Stopwords:
+def read_stopwords(value: object) -> Stopwords:
+    """The name of a language, or an object with `languages` and `custom`. Raises FormatError."""
     if type(value) is str:
         return Stopwords(languages=(_read_language(value, STOPWORD_LANGUAGES),))
     if type(value) is not dict:
@@ -98,7 +99,8 @@ def _read_strings(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _read_stemmer(value: object) -> str | None:
+def read_stemmer(value: object) -> str | None:
+    """The Snowball language of a stemmer; None for the type `none`. Raises FormatError."""
     kind = value.get("type") if type(value) is dict else None
     if type(value) is dict and kind == "snowball":
         return _read_language(value.get("language"), STEMMER_LANGUAGES)
@@ -121,8 +123,8 @@ _TEXT_PARAMETERS: Mapping[str, Callable[[object], Any]] = {
     "lowercase": _boolean,
     "ascii_folding": _boolean,
     "phrase_matching": _boolean,
-    "stopwords": _read_stopwords,
-    "stemmer": _read_stemmer,
+    "stopwords": read_stopwords,
+    "stemmer": read_stemmer,
 }
 _PARAMETERS: Mapping[FieldType, Mapping[str, Callable[[object], Any]]] = {
     FieldType.KEYWORD: {"is_tenant": _boolean, "prefix": _boolean},

@@ -19,22 +19,35 @@ Tokens = tuple[str, ...]
 
 Form = Callable[[str], Tokens]
 
-REMEMBERED = 1 << 17
-"""The most words cached, some 20 MB of memory. Beyond that the cache is cleared."""
+CACHE_BYTES = 32 << 20
+"""The most memory of a cache, estimated. Beyond that the cache is cleared."""
+
+_LARGEST_ENTRY_BYTES = 8192
+_ENTRY_BYTES = 200
+_TOKEN_BYTES = 60
 
 
 class Forms(dict[str, Tokens]):
-    """A cache of the tokens of words, computed by `form` on the first lookup. Thread-safe."""
+    """A cache of the tokens of words, computed by `form` on the first lookup. Thread-safe.
+
+    Very long words, and those with very many tokens, are not cached.
+    """
 
     def __init__(self, form: Form) -> None:
         super().__init__()
         self._form = form
+        self._bytes = 0
 
     def __missing__(self, word: str) -> Tokens:
         tokens = self._form(word)
-        if len(self) >= REMEMBERED:
-            self.clear()
-        self[word] = tokens
+        size = _ENTRY_BYTES + _TOKEN_BYTES * len(tokens) + len(word) + sum(map(len, tokens))
+        if size <= _LARGEST_ENTRY_BYTES:
+            if self._bytes + size > CACHE_BYTES:
+                self.clear()
+                self._bytes = 0
+            # Two threads may count one of two entries only, which the estimate allows for.
+            self._bytes += size
+            self[word] = tokens
         return tokens
 
     def tokens(self, words: Iterable[str]) -> list[str]:
