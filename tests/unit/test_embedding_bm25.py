@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.embedding.bm25 import LONGEST_RUN, PIECE, Bm25, bm25_of
+from vexfs_twisted.embedding.bm25 import LONGEST_RUN, PIECE, Bm25
+from vexfs_twisted.embedding.documents import Document, embed_documents, embed_query
 from vexfs_twisted.embedding.options import read_options
-from vexfs_twisted.model.errors import BadInput
+from vexfs_twisted.model.errors import BadInput, InferenceError
 from vexfs_twisted.model.payload_index import Stopwords, Tokenizer
 from vexfs_twisted.model.vector_kinds import SparseVector
 
@@ -157,7 +158,46 @@ class Options(SynchronousTestCase):
             with self.assertRaisesRegex(BadInput, f"Wrong input: Invalid BM25 config: {text}"):
                 read_options(options)
 
-    def test_embedders_are_cached_unless_their_options_are_large(self) -> None:
-        self.assertIs(bm25_of(read_options(None)), bm25_of(read_options({"k": 1.2})))
-        large = read_options({"stopwords": {"custom": ["x" * 70_000]}})
-        self.assertIsNot(bm25_of(large), bm25_of(large))
+    def test_many_custom_stopwords_are_refused_words_too(self) -> None:
+        model = bm25(stopwords={"custom": ["Foo", *(f"x{number}" for number in range(20_000))]})
+        self.assertEqual(
+            indices(model.query("foo x19999 the x20000")),
+            indices(bm25(**PLAIN).query("the x20000")),
+        )
+
+
+class Documents(SynchronousTestCase):
+    def test_documents_of_several_options_keep_their_order(self) -> None:
+        texts = list(KNOWN)
+        options: list[dict[str, Any] | None] = [None, {"k": 2}, {"k": 2}, {}, None]
+        documents = [
+            Document(text, model, chosen)
+            for text, model, chosen in zip(
+                texts, ["bm25", "Qdrant/BM25", *["qdrant/bm25"] * 3], options, strict=True
+            )
+        ]
+        vectors = embed_documents(documents)
+        for row, document in enumerate(documents):
+            own = Bm25(read_options(document.options)).documents([document.text]).vector(0)
+            self.assertEqual(vectors.vector(row), own)
+            self.assertEqual(embed_query(document), bm25().query(document.text))
+
+    def test_other_models_are_refused(self) -> None:
+        for embed in (embed_query, lambda document: embed_documents([document])):
+            with self.assertRaisesRegex(
+                InferenceError, "^Inference error: InferenceService is not init"
+            ):
+                embed(Document("a", "jinaai/jina-embeddings-v2-base-en"))
+
+    def test_options_are_read_for_each_document(self) -> None:
+        right, wrong = Document("a", "bm25", {"k": 1}), Document("a", "bm25", {"k": True})
+        for documents in ([right, wrong], [wrong, right]):
+            with self.assertRaisesRegex(BadInput, "k: invalid type: boolean"):
+                embed_documents(documents)
+
+    def test_deep_options_are_refused(self) -> None:
+        deep: dict[str, Any] = {}
+        for _ in range(300):
+            deep = {"a": deep}
+        with self.assertRaisesRegex(BadInput, "recursion limit exceeded"):
+            embed_documents([Document("a", "bm25", deep)])

@@ -195,7 +195,7 @@ BOUND: dict[str, set[str]] = {
 ALLOWED: dict[str, set[str]] = {
     "model": {"attrs", "numpy"},
     "text": {"attrs", "numpy", "orjson", "regex", "icu4py", "py_rust_stemmers", "Stemmer"},
-    "embedding": {"attrs", "numpy", "mmh3"},
+    "embedding": {"attrs", "numpy", "orjson", "mmh3"},
     "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"},
     "jsonform": {"attrs", "cattrs", "orjson"},
     "commandcodec": {"attrs", "numpy", "orjson", "google"},

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.errors import BadInput
-from ..model.payload_index import Tokenizer
+from ..model.payload_index import TextOptions, Tokenizer
 from ..model.ragged import offsets_of
 from ..model.vector_kinds import SparseVector, SparseVectors
 from ..text.reader import TextReader
@@ -34,7 +34,7 @@ LONGEST_RUN = 1 << 18
 """The most characters of a long text without a separator: they are one piece."""
 
 _CACHED_CHARACTERS = 1 << 16
-"""Options whose custom stopwords have more characters are not cached."""
+"""The reader of options whose custom stopwords have more characters is not cached."""
 
 _ROW_BITS = 32
 _TERM_MASK = (1 << _ROW_BITS) - 1
@@ -53,7 +53,7 @@ class Bm25:
 
     def __init__(self, options: Bm25Options) -> None:
         self._options = options
-        self._reader = TextReader(options.text)
+        self._reader = _reader_of(options.text)
         by_space = options.text.tokenizer is Tokenizer.WHITESPACE
         self._separator = _SPACE if by_space else _SEPARATOR
 
@@ -116,12 +116,12 @@ def _indices(tokens: list[str]) -> NDArray[np.uint32]:
     return np.abs(hashes).astype(np.uint32)
 
 
-def bm25_of(options: Bm25Options) -> Bm25:
-    """The embedder of these options, cached together with its words."""
-    is_small = sum(map(len, options.text.stopwords.custom)) <= _CACHED_CHARACTERS
-    return _cached(options) if is_small else Bm25(options)
-
-
 @lru_cache(maxsize=4)
-def _cached(options: Bm25Options) -> Bm25:
-    return Bm25(options)
+def _cached_reader(options: TextOptions) -> TextReader:
+    return TextReader(options)
+
+
+def _reader_of(options: TextOptions) -> TextReader:
+    """The reader for these options, cached together with its words unless they are large."""
+    is_small = sum(map(len, options.stopwords.custom)) <= _CACHED_CHARACTERS
+    return _cached_reader(options) if is_small else TextReader(options)

@@ -93,6 +93,13 @@ class Forbidden(DomainError):
     prefix = "Forbidden: "
 
 
+class InferenceError(DomainError):
+    """Text, or anything else, that the server cannot turn into a vector."""
+
+    code = "inference"
+    prefix = "Inference error: "
+
+
 class Standalone(DomainError):
     """A cluster operation on a server that has no cluster."""
 

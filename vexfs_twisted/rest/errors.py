@@ -18,6 +18,7 @@ STATUSES: Mapping[str, int] = {
     "bad_input": 400,
     "bad_request": 400,
     "format": 400,
+    "inference": 400,
     "malformed": 400,
     "query_format": 400,
     "unauthenticated": 401,

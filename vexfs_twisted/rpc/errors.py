@@ -22,6 +22,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "bad_request": StatusCode.INVALID_ARGUMENT,
     "validation": StatusCode.INVALID_ARGUMENT,
     "format": StatusCode.INVALID_ARGUMENT,
+    "inference": StatusCode.INVALID_ARGUMENT,
     "malformed": StatusCode.INVALID_ARGUMENT,
     "query_format": StatusCode.INVALID_ARGUMENT,
     "payload_too_large": StatusCode.OUT_OF_RANGE,

@@ -7,7 +7,8 @@ lookup.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Set
+from functools import cache
 from itertools import chain
 
 from ..model.payload_index import TextOptions, Tokenizer
@@ -68,7 +69,7 @@ def query_forms(options: TextOptions) -> Forms:
 
     Stopwords are not removed, since they may be prefixes of other words.
     """
-    plain, shortest, longest = _plain(options, frozenset()), _shortest(options), _longest(options)
+    plain, shortest, longest = _plain(options, ()), _shortest(options), _longest(options)
 
     def prefix(word: str) -> Tokens:
         return tuple(token[:longest] for token in plain(word) if len(token) >= shortest)
@@ -100,8 +101,8 @@ def _prefixes(plain: Form, options: TextOptions) -> Form:
     return prefixes
 
 
-def _plain(options: TextOptions, refused: frozenset[str]) -> Form:
-    """The word folded, lowercased, removed if it is one of `refused`, and stemmed."""
+def _plain(options: TextOptions, refused: Sequence[Set[str]]) -> Form:
+    """The word folded, lowercased, removed if it is in one of `refused`, and stemmed."""
     fold = folding() if options.ascii_folding else None
     stem: Stem | None = None if options.stemmer is None else stemmer(options.stemmer)
 
@@ -110,18 +111,25 @@ def _plain(options: TextOptions, refused: frozenset[str]) -> Form:
             word = word.translate(fold)
         if options.lowercase:
             word = word.lower()
-        if word in refused:
-            return ()
+        for words in refused:
+            if word in words:
+                return ()
         return (word if stem is None else stem(word),)
 
     return plain
 
 
-def _refused(options: TextOptions) -> frozenset[str]:
-    """The stopwords, lowercased if words are, but never folded."""
-    chosen = options.stopwords
-    everything = frozenset(chosen.custom).union(*(stopwords()[name] for name in chosen.languages))
-    return frozenset(map(str.lower, everything)) if options.lowercase else everything
+def _refused(options: TextOptions) -> list[Set[str]]:
+    """The stopwords in sets, lowercased if words are, but never folded."""
+    custom, languages = options.stopwords.custom, options.stopwords.languages
+    if not options.lowercase:
+        return [frozenset(custom), *map(stopwords().__getitem__, languages)]
+    return [frozenset(map(str.lower, custom)), *map(_lowercase_stopwords, languages)]
+
+
+@cache
+def _lowercase_stopwords(language: str) -> frozenset[str]:
+    return frozenset(map(str.lower, stopwords()[language]))
 
 
 def _shortest(options: TextOptions) -> int:
