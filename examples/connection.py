@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient
-from qdrant_client.models import VectorParams
+from qdrant_client.models import SparseVectorParams, VectorParams
 
 
 def add_arguments(parser: argparse.ArgumentParser, collection: str) -> None:
@@ -43,14 +44,19 @@ def clients(arguments: argparse.Namespace) -> Iterator[dict[str, QdrantClient]]:
 
 
 @contextmanager
-def own_collection(client: QdrantClient, name: str, params: VectorParams) -> Iterator[str]:
+def own_collection(
+    client: QdrantClient,
+    name: str,
+    params: VectorParams | Mapping[str, VectorParams],
+    sparse: Mapping[str, SparseVectorParams] | None = None,
+) -> Iterator[str]:
     """Create a collection and delete it afterwards; exits if the name is taken."""
     if client.collection_exists(name):
         sys.exit(
             f"the server has a collection {name} already, which is left as it is; give another "
             "name with --collection, or use a server of your own with --spawn"
         )
-    client.create_collection(name, vectors_config=params)
+    client.create_collection(name, vectors_config=params, sparse_vectors_config=sparse)
     try:
         yield name
     finally:
@@ -60,9 +66,11 @@ def own_collection(client: QdrantClient, name: str, params: VectorParams) -> Ite
 @contextmanager
 def connected(url: str, grpc_port: int) -> Iterator[dict[str, QdrantClient]]:
     """Clients of a running server, by protocol."""
+    # Texts are sent as they are, for the server to make vectors of.
+    shared: dict[str, Any] = {"timeout": 120, "cloud_inference": True}
     made = {
-        "REST": QdrantClient(url, timeout=120),
-        "gRPC": QdrantClient(url, grpc_port=grpc_port, prefer_grpc=True, timeout=120),
+        "REST": QdrantClient(url, **shared),
+        "gRPC": QdrantClient(url, grpc_port=grpc_port, prefer_grpc=True, **shared),
     }
     try:
         yield made
