@@ -19,7 +19,7 @@ from ...model.vectors import UNNAMED, VectorColumn
 from ...model.vectors_draft import VectorsDraft
 from .gathering import MAX_ELEMENTS, Gathered
 from .ids import read_id, read_ids
-from .vectors import is_inference, no_inference, read_column
+from .vectors import is_inference, read_column
 
 _EMPTY_PAYLOAD = b"{}"
 
@@ -297,11 +297,9 @@ def _rows_by_name(vectors: list[Any], start: int) -> dict[str, _Rows]:
 
 
 def _named_rows(vector: Any, index: int) -> list[tuple[str, Any]]:
-    if type(vector) is dict:
-        if is_inference(vector):
-            raise no_inference()
+    if type(vector) is dict and not is_inference(vector):
         return list(vector.items())
-    if type(vector) is list:
+    if type(vector) is list or type(vector) is dict:
         return [(UNNAMED, vector)]
     text = f"invalid type: {describe(vector)}, expected a vector or named vectors"
     raise FormatError(f"points[{index}].vector: {text}")

@@ -9,9 +9,9 @@ encodings are parsed with the ordinary schema.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from attrs import define, field
 from google.protobuf.internal.containers import RepeatedScalarFieldContainer
 from numpy.typing import NDArray
 
+from ...embedding.documents import no_inference
 from ...model.errors import (
     MalformedMessage,
     NotSupported,
@@ -39,6 +40,7 @@ from ...model.vector_kinds import (
 from ...model.vectors import UNNAMED, NamedVectors, VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
+from .inference import read_documents, read_query_document
 
 _FLOAT_SIZE = 4
 _DATA = b"\x0a"
@@ -149,11 +151,7 @@ def _column(rows: _Rows, points: int, name: str) -> VectorColumn:
     column = _sparse_column(rows.vectors, place) or _multi_column(rows.vectors)
     if column is not None:
         return VectorColumn(column, positions)
-    # The ordinary schema decodes what are unknown fields to the bulk one, such as unpacked floats.
-    vectors = [
-        read_vector_message(_in_full(message), place(row))
-        for row, message in enumerate(rows.vectors)
-    ]
+    vectors = _read_each(rows.vectors, list(map(place, range(len(rows.vectors)))))
     kinds = set(map(type, vectors))
     if SparseVector in kinds:
         if len(kinds) > 1:
@@ -193,6 +191,20 @@ def _multi_column(vectors: Sequence[bulk.Vector]) -> MultiVectors | None:
         return None
     data = _joined([row.data for vector in vectors for row in vector.multi_dense.vectors])
     return None if data is None else MultiVectors.from_arrays(np.array(lengths), data)
+
+
+def _read_each(messages: Sequence[bulk.Vector], places: Sequence[str]) -> list[Vector]:
+    """Vectors of any kind, one by one but for documents, which are embedded together."""
+    is_document = [message.WhichOneof("vector") == "document" for message in messages]
+    embedded: Iterator[Vector] = iter(())
+    if any(is_document):
+        documents = [message.document for message in compress(messages, is_document)]
+        embedded = iter(read_documents(documents, list(compress(places, is_document))))
+    # The ordinary schema decodes what are unknown fields to the bulk one, such as unpacked floats.
+    return [
+        next(embedded) if is_one else read_vector_message(_in_full(message), place)
+        for message, place, is_one in zip(messages, places, is_document, strict=True)
+    ]
 
 
 def _lines(vector: DenseVector | MultiVector) -> NDArray[np.float32]:
@@ -240,7 +252,8 @@ def read_vector_message(
 
     A dense vector may be empty. `place` is its path in the request. Raises ValidationError for
     multivectors and sparse vectors that are not valid, MalformedMessage for rows that do not share
-    the numbers of the older form evenly, and NotSupported for a request of inference.
+    the numbers of the older form evenly, and as `read_query_document` for a document, which is one
+    to search for. Images and objects raise InferenceError.
     """
     if isinstance(message, pb.DenseVector):
         return read_floats(message.data)
@@ -251,8 +264,10 @@ def read_vector_message(
     kind = message.WhichOneof("vector")
     if kind in ("dense", "sparse", "multi_dense"):
         return read_vector_message(getattr(message, kind), place)
+    if kind == "document":
+        return read_query_document(message.document, place)
     if kind is not None:
-        raise unsupported_vector(kind)
+        raise no_inference()
     if message.HasField("indices"):
         return _sparse(message.indices.data, message.data, place)
     numbers = read_floats(message.data)
