@@ -235,20 +235,6 @@ class RefusedUpserts(RestPointsCase):
         for wrong in ({"id": 2, "vector": ["x"]}, {"id": 2, "vector": [1, 2], "payload": 3}):
             self.assertEqual(self.put({"points": [empty, wrong]}).status, 400)
 
-    def test_requests_of_inference(self) -> None:
-        document = {"text": "a", "model": "m"}
-        for vector, collection in (
-            ({"x": document}, "n"),
-            (document, "a"),
-            ({"image": "u", "model": "m"}, "a"),
-        ):
-            reply = self.put({"points": [{"id": 1, "vector": vector}]}, collection)
-            self.assertEqual(reply.status, 501, vector)
-            self.assertRegex(reply.error, "^Inference .*not supported yet$")
-        reply = self.put({"batch": {"ids": [1], "vectors": [document]}})
-        self.assertEqual(reply.status, 501)
-        self.assertIn("not supported yet", reply.error)
-
     def test_columns_of_unequal_length(self) -> None:
         heading = "Validation error in JSON body: [batch.batch: number of ids and "
         for batch, text in (

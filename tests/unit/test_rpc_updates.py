@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.suites.values import dense_rows
-from vexfs_twisted.model.errors import BadInput, MalformedMessage, NotSupported, ValidationError
+from vexfs_twisted.model.errors import BadInput, MalformedMessage, ValidationError
 from vexfs_twisted.model.filters import Filter
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import (
@@ -166,9 +166,6 @@ class UpsertTests(SynchronousTestCase):
         self.assertEqual(dense_rows(column).tolist(), [[1, 2]])
 
     def test_refusals(self) -> None:
-        document = pb.Vector(document=pb.Document(text="x", model="m"))
-        point = pb.PointStruct(id=number(1), vectors=pb.Vectors(vector=document))
-        self.assertRaises(NotSupported, read_upsert, pb.UpsertPoints(points=[point]))
         for request, error in (
             (pb.UpsertPoints(points=[pb.PointStruct()]), MalformedMessage),
             (

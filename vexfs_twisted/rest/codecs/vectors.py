@@ -91,16 +91,23 @@ def _read_sparse(rows: Sequence[Any], label: Label, checked_label: Label) -> Spa
         if len(documents) == len(rows):
             return read_documents(rows, label, checked_label)
         pairs = np.setdiff1d(np.arange(len(rows)), documents)
-        places = np.concatenate((documents, pairs))
         parts = [
             read([rows[row] for row in own], _of(own, label), _of(own, checked_label))
             for read, own in ((read_documents, documents), (_read_pairs, pairs))
         ]
-        return SparseVectors.concat(parts).take(np.argsort(places))
+        order = np.argsort(np.concatenate((documents, pairs)))
+        return SparseVectors.concat(parts).take(order)
     except DomainError:
         # The error is that of the first row that has one.
-        _check_rows(rows, label)
+        for index, row in enumerate(rows):
+            _read_sparse_row(row, label(index), checked_label(index))
         raise
+
+
+def _read_sparse_row(row: Any, place: str, checked_place: str) -> None:
+    """Raise the error of a document or pair."""
+    read = read_documents if is_inference(row) else _read_pairs
+    read([row], lambda _: place, lambda _: checked_place)
 
 
 def _of(places: NDArray[np.int64], label: Label) -> Label:
