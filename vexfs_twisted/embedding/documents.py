@@ -17,6 +17,7 @@ from ..model.vector_kinds import SparseVector, SparseVectors
 from .bm25 import Bm25
 from .options import read_options
 
+_SLICE = 1024
 _BM25 = frozenset(("qdrant/bm25", "bm25"))
 
 
@@ -37,9 +38,11 @@ def embed_documents(documents: Sequence[Document]) -> SparseVectors:
     # Documents of one request mostly have the same options, which take longer to read than a text.
     found = []
     for _, group in groupby(documents, _key):
-        first, *others = group
-        texts = [first.text, *(document.text for document in others)]
-        found.append(_model(first).documents(texts))
+        alike = list(group)
+        model = _model(alike[0])
+        for start in range(0, len(alike), _SLICE):
+            some = alike[start : start + _SLICE]
+            found.append(model.documents([document.text for document in some]))
     return SparseVectors.concat(found)
 
 
