@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ class RestDocumentTests(ClientCase):
             np.testing.assert_allclose(vector.values, wanted.values, rtol=1e-6)
 
     def test_columns_and_updates(self) -> None:
-        texts = [models.Document(text=text, model="BM25") for text in TEXTS[:3]]
+        texts: list[Any] = [models.Document(text=text, model="BM25") for text in TEXTS[:3]]
         batch = models.Batch(ids=[0, 1, 2], vectors={"text": texts})
         self.client.upsert(self.collection, batch, wait=True)
         self.assert_stored(TEXTS[:3])
@@ -128,7 +129,7 @@ class RestDocumentTests(ClientCase):
         self.assert_stored([TEXTS[0], TEXTS[0], TEXTS[1]])
 
     def test_refusals(self) -> None:
-        for vector, text in (
+        refused: list[tuple[Any, str]] = [
             (
                 {"text": models.Document(text="a", model="jinaai/jina-clip-v2")},
                 "Inference error: InferenceService is not initialized",
@@ -145,13 +146,11 @@ class RestDocumentTests(ClientCase):
                 models.Document(text="a", model=MODEL),
                 "Conversion between sparse and regular vectors failed",
             ),
-        ):
+        ]
+        for vector, text in refused:
             points = [models.PointStruct(id=1, vector=vector)]
-            found = self.refused(
-                lambda points=points: self.client.upsert(self.collection, points),
-                400,
-                grpc.StatusCode.INVALID_ARGUMENT,
-            )
+            upsert = partial(self.client.upsert, self.collection, points)
+            found = self.refused(upsert, 400, grpc.StatusCode.INVALID_ARGUMENT)
             self.assertIn(text, found)
         self.assertEqual(self.client.count(self.collection).count, 0)
 

@@ -43,7 +43,20 @@ values = st.recursive(
     max_leaves=6,
 )
 rows = st.lists(st.floats(-1, 1), min_size=2, max_size=2)
-vectors = rows | st.dictionaries(st.sampled_from(["", "x", "y"]), rows, max_size=3)
+documents = st.fixed_dictionaries(
+    {"text": words, "model": st.sampled_from(["bm25", "bm25", "bm25", "other", ""])},
+    optional={"options": st.sampled_from([None, {}, {"k": 2}, {"k": "x"}, {"b": 2}, 1])},
+)
+sparse = st.sampled_from([
+    {"indices": [3, 1], "values": [1, 2.5]},
+    {"indices": [], "values": []},
+    {"indices": [1, 1], "values": [1, 2]},
+    {"indices": [-1], "values": [1]},
+])  # fmt: skip
+named = st.fixed_dictionaries(
+    {}, optional={"": rows, "x": rows, "y": rows, "text": documents | documents | sparse}
+)
+vectors = rows | named
 sound_points = st.fixed_dictionaries(
     {"id": st.integers(0, 99), "vector": vectors},
     optional={"payload": st.none() | st.dictionaries(words, values, max_size=3)},

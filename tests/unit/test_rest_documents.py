@@ -118,6 +118,12 @@ class RefusedDocuments(KindsCase):
             document = {**DOCUMENT, "options": options}
             self.assert_each_refused(document, 400, f"Wrong input: Invalid BM25 config: {text}")
 
+    def test_weights_that_are_not_finite(self) -> None:
+        document = {**DOCUMENT, "options": {"k": 1e308}}
+        text = "Wrong input: Vector contains NaN or infinite values"
+        self.assert_each_refused(document, 400, text)
+        self.assertEqual(self.flushWarnings(), [])
+
     def test_malformed_documents(self) -> None:
         heading = "Format error in JSON body: points[1].vector.s: "
         text = f"{heading}data did not match any variant of untagged enum Vector"

@@ -82,10 +82,14 @@ class Bm25:
     def _weights(
         self, counts: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """The weights of terms that occur so often in documents of so many tokens."""
+        """The weights of terms that occur so often in documents of so many tokens.
+
+        Extreme options make weights that are not finite, which no vector may have.
+        """
         k, b = self._options.k, self._options.b
-        weights = counts * (k + 1) / (counts + k * (1 - b + b * lengths / self._options.avg_len))
-        return weights.astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = 1 - b + b * lengths / self._options.avg_len
+            return (counts * (k + 1) / (counts + k * norms)).astype(np.float32)
 
     def _terms(self, text: str, tokenize: Callable[[str], list[str]]) -> NDArray[np.uint32]:
         """The index of each token, in order and with repeats."""

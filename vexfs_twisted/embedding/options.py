@@ -21,7 +21,7 @@ from ..model.payload_index import Stopwords, TextOptions, Tokenizer
 LONGEST_PREFIX = 255
 """The longest token of the prefix tokenizer, in characters: a word has as many as characters."""
 
-NO_LANGUAGE = "none"
+_NO_LANGUAGE = "none"
 _DEFAULT_LANGUAGE = "english"
 
 _CODES = {
@@ -129,7 +129,7 @@ def _text_options(given: _Given) -> TextOptions:
 
 def _of_language(language: str | None) -> tuple[Stopwords, str | None]:
     """The stopwords and the stemmer of a language, if it has one. Raises BadInput."""
-    if language == NO_LANGUAGE:
+    if language == _NO_LANGUAGE:
         return Stopwords(), None
     name = _DEFAULT_LANGUAGE if language is None else _CODES.get(language, language)
     if name not in STOPWORD_LANGUAGES:
