@@ -245,7 +245,7 @@ def _as_varint(number: int) -> bytes:
 
 
 def read_vector_message(
-    message: pb.Vector | pb.DenseVector | pb.SparseVector | pb.MultiDenseVector,
+    message: pb.Vector | pb.DenseVector | pb.SparseVector | pb.MultiDenseVector | pb.Document,
     place: str = "vector",
 ) -> Vector:
     """Decode a vector of any kind; a Vector in the current form or the older one.
@@ -261,11 +261,11 @@ def read_vector_message(
         return _sparse(message.indices, message.values, place)
     if isinstance(message, pb.MultiDenseVector):
         return MultiVector.of([read_floats(row.data) for row in message.vectors], place)
+    if isinstance(message, pb.Document):
+        return read_query_document(message, place)
     kind = message.WhichOneof("vector")
-    if kind in ("dense", "sparse", "multi_dense"):
+    if kind in ("dense", "sparse", "multi_dense", "document"):
         return read_vector_message(getattr(message, kind), place)
-    if kind == "document":
-        return read_query_document(message.document, place)
     if kind is not None:
         raise no_inference()
     if message.HasField("indices"):
