@@ -70,13 +70,14 @@ class StoredDocuments(KindsCase):
 
     def test_bodies_of_many_slices(self) -> None:
         texts = [f"document {number} of the many words{number % 100}" for number in range(5000)]
-        points = [
-            {"id": number, "vector": {"s": {**DOCUMENT, "text": text}}}
-            for number, text in enumerate(texts)
-        ]
-        self.assertEqual(self.put({"points": points}, "k").status, 200)
+        rows = [{**DOCUMENT, "text": text} for text in texts]
+        points = [{"id": number, "vector": {"s": row}} for number, row in enumerate(rows)]
+        columns = {"ids": list(range(5000, 10_000)), "vectors": {"s": rows}}
+        for body in ({"points": points}, {"batch": columns}):
+            self.assertEqual(self.put(body, "k").status, 200)
         for number in (0, 1777, 4999):
-            self.assert_stored(number, {**DOCUMENT, "text": texts[number]})
+            self.assert_stored(number, rows[number])
+            self.assert_stored(5000 + number, rows[number])
 
     def test_a_query_has_weights_of_1(self) -> None:
         vector = read_any_vector(DOCUMENT, "query")
