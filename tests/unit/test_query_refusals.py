@@ -399,6 +399,41 @@ class MalformedJson(SynchronousTestCase):
         self.assertIn("prefetch[0]: invalid type: integer `1`", error.message)
 
 
+class NumbersThatAreNotFinite(SynchronousTestCase):
+    """They would make scores that are not finite."""
+
+    def test_in_json(self) -> None:
+        feedback = {"target": 1, "feedback": [{"example": 1, "score": 1}]}
+        query: Any
+        for query in (
+            {"rrf": {"weights": [1e39]}},
+            {"relevance_feedback": feedback | {"strategy": _naive(1e39)}},
+            {"formula": -1e39},
+        ):
+            error = self.assertRaises(FormatError, json_queries.read_query, {"query": query})
+            self.assertIn("expected f32", error.message)
+
+    def test_in_messages(self) -> None:
+        for number in (float("nan"), float("inf")):
+            for query in (
+                pb.Query(rrf=pb.Rrf(weights=[1, number])),
+                pb.Query(relevance_feedback=_feedback_message(score=number)),
+                pb.Query(relevance_feedback=_feedback_message(a=number)),
+            ):
+                message = pb.QueryPoints(query=query)
+                error = self.assertRaises(MalformedMessage, queries.read_query, message)
+                self.assertEqual(error.message, f"the number {number} is not finite")
+
+
+def _feedback_message(score: float = 1.0, a: float = 1.0) -> pb.RelevanceFeedbackInput:
+    example = pb.VectorInput(dense=pb.DenseVector(data=[1.0]))
+    return pb.RelevanceFeedbackInput(
+        target=example,
+        feedback=[pb.FeedbackItem(example=example, score=score)],
+        strategy=pb.FeedbackStrategy(naive=pb.NaiveFeedbackStrategy(a=a)),
+    )
+
+
 class MalformedMessages(SynchronousTestCase):
     """What is no query as a message."""
 

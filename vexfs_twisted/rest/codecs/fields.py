@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from ctypes import c_float
+from math import isfinite
 from typing import Any, TypeVar
 
 from ...jsonform.converter import describe, located, reader_of
@@ -33,8 +34,11 @@ def read_exact_number(value: Any) -> int | float:
 
 
 def read_float32(value: Any) -> float:
-    """A number, rounded to float32 as that of a message is."""
-    return c_float(read_number(value)).value
+    """A finite number, rounded to float32 as that of a message is."""
+    number = c_float(read_number(value)).value
+    if not isfinite(number):
+        raise FormatError(f"invalid value: {describe(value)}, expected f32")
+    return number
 
 
 def read_object(value: Any, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any
 
 from google.protobuf.message import Message
@@ -116,7 +117,7 @@ def _pairs(message: pb.ContextInput, path: str) -> tuple[ContextPair, ...]:
 
 def _read_rrf(message: pb.Rrf, path: str) -> Rrf:
     k = message.k if message.HasField("k") else DEFAULT_RRF_K
-    rrf = Rrf(k, tuple(message.weights) or None)
+    rrf = Rrf(k, tuple(map(_finite, message.weights)) or None)
     validate(rrf, path)
     return rrf
 
@@ -129,16 +130,22 @@ def _read_sample(number: int, _: str) -> Sample:
     return known(number, "sample", {pb.Sample.Random: Sample()})
 
 
+def _finite(number: float) -> float:
+    if not isfinite(number):
+        raise MalformedMessage(f"the number {number} is not finite")
+    return number
+
+
 def _read_feedback(message: pb.RelevanceFeedbackInput, path: str) -> RelevanceFeedback:
     target = _example(message, "target", path)
     items = tuple(
-        FeedbackItem(_example(item, "example", f"{path}.feedback[{index}]"), item.score)
+        FeedbackItem(_example(item, "example", f"{path}.feedback[{index}]"), _finite(item.score))
         for index, item in enumerate(message.feedback)
     )
     if message.strategy.WhichOneof("variant") is None:
         raise MalformedMessage("RelevanceFeedbackInput strategy is missing")
     naive = message.strategy.naive
-    strategy = NaiveStrategy(naive.a, naive.b, naive.c)
+    strategy = NaiveStrategy(*map(_finite, (naive.a, naive.b, naive.c)))
     validate(strategy, f"{path}.strategy.naive")
     feedback = RelevanceFeedback(target, items, strategy)
     check_examples_given(feedback, path)
