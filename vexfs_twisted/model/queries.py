@@ -31,7 +31,7 @@ from .query_forms import (
 from .reads import Answer_co, ReadRequest
 from .search_params import SearchParams
 from .validation import bounded, sound
-from .vector_kinds import MultiVector, SparseVector, Vector
+from .vector_kinds import MultiVector, Vector
 from .vectors import UNNAMED, NamedVectors
 
 DEFAULT_LIMIT = 10
@@ -342,12 +342,12 @@ def check_query_vector(vector: Vector) -> None:
 
 def check_finite(vector: Vector) -> None:
     """Raise BadInput for a vector with a component that is NaN or infinite."""
-    if isinstance(vector, SparseVector):
-        values = vector.values
+    if isinstance(vector, np.ndarray):
+        values = vector
     elif isinstance(vector, MultiVector):
         values = vector.rows.reshape(-1)
     else:
-        values = vector
+        values = vector.values
     # The squared norm is finite if all components are, unless it overflows.
     with np.errstate(over="ignore"):
         square = values.dot(values)

@@ -26,10 +26,11 @@ def read_example(value: Any, path: str) -> Example:
 
 def read_nearest(value: Any, path: str) -> Example:
     """The example of a search for its nearest points, which must not be an empty dense vector."""
-    example = read_example(value, path)
-    if isinstance(example, VectorExample):
-        check_query_vector(example.vector)
-    return example
+    if type(value) is not list:
+        return read_example(value, path)
+    vector = read_any_vector(value, path)
+    check_query_vector(vector)
+    return VectorExample(vector)
 
 
 def read_dense_or_sparse(value: Any, path: str) -> Vector:

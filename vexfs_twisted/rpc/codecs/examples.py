@@ -11,7 +11,7 @@ from ...model.query_forms import Example, PointExample, VectorExample
 from ...model.vector_kinds import Vector
 from ..generated import points_pb2 as pb
 from .ids import read_id
-from .vectors import read_vector_message, unsupported_vector
+from .vectors import read_floats, read_vector_message, unsupported_vector
 
 _VECTORS = ("dense", "sparse", "multi_dense")
 
@@ -30,10 +30,12 @@ def read_example(message: pb.VectorInput, path: str) -> Example:
 
 def read_nearest(message: pb.VectorInput, path: str) -> Example:
     """The example of a search for its nearest points, which must not be an empty dense vector."""
-    example = read_example(message, path)
-    if isinstance(example, VectorExample):
-        check_query_vector(example.vector)
-    return example
+    # The common case, of which the costs count.
+    if message.WhichOneof("variant") == "dense":
+        vector = read_floats(message.dense.data)
+        check_query_vector(vector)
+        return VectorExample(vector)
+    return read_example(message, path)
 
 
 def vector_example(vector: Vector) -> VectorExample:
