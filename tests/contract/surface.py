@@ -191,7 +191,11 @@ QUERIES: tuple[Form, ...] = (
         {"discover": {"target": 1, "context": []}},
         {"discover": {"target": {"id": _ID}, "context": {}}},
     ),
-    _query(WORKS, {"context": []}, {"context": {}}),
+    _query(
+        WORKS,
+        {"context": {"positive": 1, "negative": VECTOR}},
+        {"context": {"pairs": [{"positive": {"id": _ID}, "negative": _DENSE}]}},
+    ),
     _query(REFUSED, {"order_by": "n"}, {"order_by": {"key": "n"}}),
     _query(WORKS, {"sample": "random"}, {"sample": 0}),
     _query(REFUSED, {"fusion": "rrf"}, {"fusion": 0}),
