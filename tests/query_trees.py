@@ -112,7 +112,10 @@ _FILTERS = (
 
 @frozen
 class Ground:
-    """What query trees refer to: vectors by name, points, payload fields, other collections."""
+    """What query trees refer to: vectors by name, points, payload fields, other collections.
+
+    `corpora`, of inverse document frequencies, and `lookups` are None where there are none.
+    """
 
     vectors: dict[str, Strategy] = Factory(
         lambda: {
@@ -127,6 +130,7 @@ class Ground:
     datetimes: st.SearchStrategy[PayloadPath] = _paths("when", "a.when")
     places: st.SearchStrategy[PayloadPath] = _paths("place", "a.place")
     groups: st.SearchStrategy[PayloadPath] = _paths("city", "list[]")
+    corpora: st.SearchStrategy[Idf] | None = st.builds(Idf, st.none() | st.sampled_from(_FILTERS))
     lookups: st.SearchStrategy[LookupLocation] | None = st.builds(
         LookupLocation, st.sampled_from(["other", "x y"]), st.none() | st.just("v")
     )
@@ -211,30 +215,23 @@ def fusions(prefetches: int) -> st.SearchStrategy[Rrf | Dbsf]:
 
 
 def search_params(ground: Ground) -> st.SearchStrategy[SearchParams]:
-    """Parameters of searches; the corpus of frequencies is for vectors that have them."""
-    plain = st.builds(
-        SearchParams,
-        st.none() | st.integers(1, 512),
-        st.booleans(),
-        st.none()
-        | st.builds(
-            Quantization, st.booleans(), st.none() | st.booleans(), st.none() | st.floats(1, 4)
-        ),
-        st.booleans(),
-        st.none() | st.builds(Acorn, st.booleans(), st.none() | st.floats(0, 1)),
+    """Parameters of searches."""
+    absent = st.none()
+    rescores = st.builds(
+        Quantization, st.booleans(), absent | st.booleans(), absent | st.floats(1, 4)
     )
-    return st.just(SearchParams()) | plain
-
-
-def with_idf(ground: Ground, params: SearchParams) -> st.SearchStrategy[SearchParams]:
-    """The parameters with a corpus of frequencies; one of all points is not told by a filter."""
-    corpora = st.builds(Idf, st.none() | ground.filters)
-    return corpora.map(lambda idf: _replaced(params, idf))
-
-
-def _replaced(params: SearchParams, idf: Idf) -> SearchParams:
-    parts = (params.hnsw_ef, params.exact, params.quantization, params.indexed_only, params.acorn)
-    return SearchParams(*parts, idf=idf)
+    acorns = st.builds(Acorn, st.booleans(), absent | st.floats(0, 1))
+    idf = absent if ground.corpora is None else absent | ground.corpora
+    some = st.builds(
+        SearchParams,
+        absent | st.integers(1, 512),
+        st.booleans(),
+        absent | rescores,
+        st.booleans(),
+        absent | acorns,
+        idf,
+    )
+    return st.just(SearchParams()) | some
 
 
 @st.composite
@@ -269,13 +266,13 @@ def prefetches(ground: Ground, depth: int = 0) -> st.SearchStrategy[Prefetch]:
     )
 
 
-def selections() -> st.SearchStrategy[Selection]:
+def selections(ground: Ground) -> st.SearchStrategy[Selection]:
     """What is returned of each point."""
     paths = _lists(_paths("a", "a.b", "list[]"), 1)
     payloads = st.sampled_from([ALL_PAYLOAD, NO_PAYLOAD]) | st.builds(
         PayloadSelector, st.sampled_from([PayloadMode.INCLUDE, PayloadMode.EXCLUDE]), paths
     )
-    vectors = st.booleans() | _lists(st.sampled_from(["", "text", "multi"]), 1)
+    vectors = st.booleans() | _lists(st.sampled_from(sorted(ground.vectors)), 1)
     return st.builds(Selection, payloads, vectors)
 
 
@@ -291,7 +288,7 @@ def queries(ground: Ground, depth: int = 2) -> st.SearchStrategy[Query]:
         _parts(ground, depth),
         _limits,
         st.integers(0, 5),
-        selections(),
+        selections(ground),
     )
 
 
@@ -299,12 +296,12 @@ def group_queries(ground: Ground, depth: int = 1) -> st.SearchStrategy[GroupQuer
     """Queries for groups, with lookups in other collections where the ground has some."""
     lookups: Strategy = st.none()
     if ground.lookups is not None:
-        lookups |= st.builds(GroupLookup, st.sampled_from(["other", "x y"]), selections())
+        lookups |= st.builds(GroupLookup, st.sampled_from(["other", "x y"]), selections(ground))
     queries_of_groups = st.builds(
         lambda parts, limit, selection: Query(**parts, limit=limit, selection=selection),
         _parts(ground, depth),
         _limits,
-        selections(),
+        selections(ground),
     )
     return st.builds(
         GroupQuery, queries_of_groups, ground.groups, st.integers(1, 2**64 - 1), lookups

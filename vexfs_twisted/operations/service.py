@@ -181,11 +181,11 @@ class Operations:
         self, name: str, request: PointsRequest[Any, Point], timeout: float | None = None
     ) -> OutgoingStream[Point]:
         """See IStreamOperations."""
-        request.check()
         real = self._resolve(name)
         if has_lookups(request):
             lookups = self._lookups(real, self._read_seconds if timeout is None else timeout)
             request = cast("PointsRequest[Any, Point]", await lookups.replace(request))
+        request.check()
         own = ReadContext(timeout, self._read_seconds)
         return await self._streams.outgoing(
             lambda: self._storage.open_cursor(real, request, own), timeout, own
@@ -211,8 +211,9 @@ class Operations:
     def _read(
         self, name: str, request: ReadRequest[Answer], context: ReadContext
     ) -> Deferred[Answer]:
+        real = self._resolve(name)
         request.check()
-        return self._read_in(self._resolve(name), request, context)
+        return self._read_in(real, request, context)
 
     @_deferred
     async def _read_with_lookups(

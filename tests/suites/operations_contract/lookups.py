@@ -47,11 +47,33 @@ class LookupsContract(ContractCase):
         self.assertEqual(ids_of(hits), [2, 3, 1])
         self.assert_scores(hits, [2.0, 0.8, 0.0])
 
+    async def test_a_limit_so_large_that_points_are_streamed(self) -> None:
+        location = LookupLocation(OTHER)
+        for limit in (20_000, 2**64 - 1):
+            hits = await self.query(
+                form=PointExample(1), using="a", lookup_from=location, limit=limit
+            )
+            self.assertEqual(ids_of(hits), [2, 3, 1])
+            query = Query(PointExample(7), using="a", lookup_from=location, limit=limit)
+            text = 'Not found: Vector with name "a" for point not found'
+            await self.refused(NotFound, self.operations.read(NAME, query), text)
+
     async def test_a_batch_looks_up_once_for_all(self) -> None:
         query = Query(PointExample(1), using="a", lookup_from=LookupLocation(OTHER))
         plain = Query(PointExample(1), using="a")
         answers = await self.operations.read(NAME, QueryBatch([query, plain, query]))
         self.assertEqual([ids_of(hits) for hits in answers], [[2, 3, 1], [3, 2], [2, 3, 1]])
+
+    async def test_examples_of_prefetches_of_any_depth(self) -> None:
+        location = LookupLocation(OTHER)
+        inner = Prefetch(PointExample(1), using="b", lookup_from=LookupLocation(OTHER, "a"))
+        outer = Prefetch(PointExample(2), using="a", prefetch=(inner,))
+        hits = await self.query(
+            form=PointExample(1), using="a", lookup_from=location, prefetch=(outer,)
+        )
+        # Point 2 is an example of this collection, and excluded everywhere.
+        self.assertEqual(ids_of(hits), [3, 1])
+        self.assert_scores(hits, [0.8, 0.0])
 
     async def test_an_alias_is_looked_up_too(self) -> None:
         await self.operations.update_aliases([CreateAlias(OTHER, "also")])
@@ -63,6 +85,33 @@ class LookupsContract(ContractCase):
         hits = await self.look_up(LookupLocation(NAME, "b"))
         self.assertEqual(ids_of(hits), [2, 3])
         self.assert_scores(hits, [1.0, 0.4])
+
+    async def test_points_of_the_same_collection_are_excluded_everywhere(self) -> None:
+        inner = Prefetch(PointExample(1), using="a", lookup_from=LookupLocation(NAME, "b"))
+        hits = await self.query(form=nearest([1, 1]), using="a", prefetch=(inner, Prefetch()))
+        self.assertEqual(ids_of(hits), [3, 2])
+
+    async def test_groups_with_records_of_another_collection(self) -> None:
+        names = [Point(i, payload={"n": i}) for i in (1, 5)]
+        await self.create(CreateCollection({}), "named")
+        await self.operations.update("named", upsert(*names), wait=True)
+        cities = {1: 5, 2: 6, 3: "550e8400-e29b-41d4-a716-446655440000", 4: -1}
+        rows = {**_HERE, 4: [0.1, 0.1]}
+        points = (Point(i, {"a": row}, {"city": cities[i]}) for i, row in rows.items())
+        await self.put(*points)
+        request = GroupQuery(
+            Query(nearest([1, 0]), using="a"),
+            PayloadPath.parse("city"),
+            group_size=2,
+            lookup=GroupLookup("named"),
+        )
+        groups = await self.operations.read(NAME, request)
+        self.assertEqual([group.id for group in groups], [5, cities[3], -1, 6])
+        record, *others = [group.lookup for group in groups]
+        assert record is not None
+        self.assertEqual(record.id, 5)
+        self.assert_payload(record, {"n": 5})
+        self.assertEqual(others, [None, None, None])
 
     async def test_vectors_need_no_lookup_but_the_collection(self) -> None:
         location = LookupLocation(OTHER, "no such name")

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import Point, nearest
-from vexfs_twisted.model.errors import BadInput, BadRequest
+from vexfs_twisted.model.errors import BadInput, BadRequest, NotFound
 from vexfs_twisted.model.formula import Formula, Score
 from vexfs_twisted.model.groups import GroupQuery
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -79,6 +79,10 @@ class RefusedTreesContract(ContractCase):
     async def test_an_average_needs_positive_examples(self) -> None:
         text = "Wrong input: Positive vectors should not be empty with `average` strategy"
         await self.refuse(BadInput, text, Query(Recommend(negative=(PointExample(1),))))
+
+    async def test_a_missing_collection_comes_first(self) -> None:
+        call = self.operations.read("gone", Query(Rrf()))
+        await self.refused(NotFound, call, "Not found: Collection `gone` doesn't exist!")
 
     async def test_prefetches_that_are_nested_too_deeply(self) -> None:
         form = nearest([1, 0, 0, 0])
