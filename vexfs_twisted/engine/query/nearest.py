@@ -114,6 +114,8 @@ def similarities(space: AnySpace, vectors: Sequence[Vector], rows: Rows) -> Scor
     distances for Euclid, negative distances for Manhattan; 0 of sparse vectors without a common
     term.
     """
+    if not vectors:
+        return np.zeros((0, len(rows)), dtype=np.float32)
     if isinstance(space, SparseSpace):
         return score_each(space.read(rows), cast("Sequence[SparseVector]", vectors))
     if isinstance(space, MultiSpace):
