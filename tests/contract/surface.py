@@ -225,7 +225,7 @@ QUERIES: tuple[Form, ...] = (
     ),
     _query(REFUSED, SPARSE, {"nearest": {"sparse": SPARSE}}),
     _query(REFUSED, [[1, 2], [3, 4]], {"nearest": {"multi_dense": _MULTI}}),
-    _query(LATER, DOCUMENT, {"nearest": {"document": DOCUMENT}}),
+    _query(REFUSED, DOCUMENT, {"nearest": {"document": DOCUMENT}}),
     Form(
         WORKS,
         {"query": VECTOR, "prefetch": {"query": VECTOR}},
@@ -268,7 +268,7 @@ POINTS: tuple[Form, ...] = (
         {"multi": {"multi_dense": {"vectors": [{"data": VECTOR}]}}},
     ),
     _point(WORKS, {"multi": VECTOR}, {"multi": _DENSE}),
-    _point(LATER, {"": DOCUMENT}, {"": {"document": DOCUMENT}}),
+    _point(REFUSED, {"": DOCUMENT}, {"": {"document": DOCUMENT}}),
 )
 """Vectors of a point, likewise."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.suites.values import plain_vector
-from vexfs_twisted.model.errors import BadInput, MalformedMessage, NotSupported, ValidationError
+from vexfs_twisted.model.errors import BadInput, InferenceError, MalformedMessage, ValidationError
 from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors, vector_content
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.rpc.codecs.vectors import parse_upsert, read_columns, read_vector_message
@@ -111,7 +111,7 @@ class KindsTests(SynchronousTestCase):
             error = self.assertRaises(BadInput, columns_of, {"x": sparse({1: 1})}, {"x": other})
             self.assertIn("Conversion between sparse and regular vectors failed", error.message)
         document = pb.Vector(document=pb.Document(text="x", model="m"))
-        self.assertRaises(NotSupported, columns_of, {"x": sparse({1: 1})}, {"x": document})
+        self.assertRaises(InferenceError, columns_of, {"x": sparse({1: 1})}, {"x": document})
 
     def test_the_messages_of_queries(self) -> None:
         for vector in (dense(1, 2), sparse({4: 2, 1: 3}), multi([1, 2], [3, 4])):

@@ -280,16 +280,6 @@ def wrong_dimension(expected: int, got: int, name: str = "") -> BadInput:
     return BadInput(f"Vector dimension error: expected dim: {expected}, got {got}{where}")
 
 
-def no_sparse_vectors() -> NotSupported:
-    """The error for sparse vectors."""
-    return NotSupported("Sparse vectors are not supported yet")
-
-
-def no_multivectors() -> NotSupported:
-    """The error for multivectors."""
-    return NotSupported("Multivectors are not supported yet")
-
-
 def not_sparse() -> BadInput:
     """The error for a sparse vector where another kind is needed, and the other way round."""
     return BadInput("Conversion between sparse and regular vectors failed")

@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 
 from . import ragged
 from .errors import (
-    NotSupported,
     Problem,
     ValidationError,
     empty_vector,
-    no_multivectors,
-    no_sparse_vectors,
     not_sparse,
     unexplained,
 )
@@ -413,12 +410,6 @@ def of_one_kind(columns: Sequence[Vectors]) -> Sequence[Vectors]:
         MultiVectors.of_single_rows(column) if isinstance(column, DenseVectors) else column
         for column in columns
     ]
-
-
-def unsupported(vectors: MultiVector | SparseVector | MultiVectors | SparseVectors) -> NotSupported:
-    """The error for vectors of a kind that this server does not support."""
-    is_multi = isinstance(vectors, MultiVector | MultiVectors)
-    return no_multivectors() if is_multi else no_sparse_vectors()
 
 
 def _check_matrix(data: NDArray[Any]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...jsonform.converter import describe
 from ...model import ragged
-from ...model.errors import DomainError, FormatError, NotSupported, not_sparse
+from ...model.errors import DomainError, FormatError, not_sparse
 from ...model.vector_kinds import (
     Label,
     MultiVector,
@@ -186,11 +186,6 @@ def read_any_vector(value: Any, place: str) -> Vector:
 def is_inference(value: dict[str, Any]) -> bool:
     """Whether an object is a document or the like in place of a vector, and no map of vectors."""
     return type(value.get(_INFERENCE_KEY)) is str
-
-
-def no_inference() -> NotSupported:
-    """The error for an object that requests inference of a vector."""
-    return NotSupported("Inference of vectors from text, images or objects is not supported yet")
 
 
 def _refuse_booleans(data: NDArray[np.float32], rows: Sequence[Any], label: Label) -> None:

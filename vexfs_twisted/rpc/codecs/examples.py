@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+from ...embedding.documents import no_inference
 from ...model.errors import MalformedMessage
 from ...model.queries import check_finite, check_query_vector
 from ...model.query_forms import Example, PointExample, VectorExample
 from ...model.vector_kinds import Vector
 from ..generated import points_pb2 as pb
 from .ids import read_id
-from .vectors import read_floats, read_vector_message, unsupported_vector
+from .vectors import read_floats, read_vector_message
 
-_VECTORS = ("dense", "sparse", "multi_dense")
+_VECTORS = ("dense", "sparse", "multi_dense", "document")
 
 
 def read_example(message: pb.VectorInput, path: str) -> Example:
@@ -25,7 +26,7 @@ def read_example(message: pb.VectorInput, path: str) -> Example:
         return vector_example(read_vector_message(getattr(message, kind), path))
     if kind is None:
         raise MalformedMessage("VectorInput variant is missing")
-    raise unsupported_vector(kind)
+    raise no_inference()
 
 
 def read_nearest(message: pb.VectorInput, path: str) -> Example:

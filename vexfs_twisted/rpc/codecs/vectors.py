@@ -22,10 +22,7 @@ from numpy.typing import NDArray
 from ...embedding.documents import no_inference
 from ...model.errors import (
     MalformedMessage,
-    NotSupported,
     empty_vector,
-    no_multivectors,
-    no_sparse_vectors,
     not_sparse,
 )
 from ...model.vector_kinds import (
@@ -288,15 +285,6 @@ def _sparse(
     place: str,
 ) -> SparseVector:
     return SparseVector.of(np.array(list(indices), np.uint32), read_floats(values), place)
-
-
-def unsupported_vector(kind: str) -> NotSupported:
-    """The error for an unsupported kind of vector; `kind` is its field in the message."""
-    if kind == "sparse":
-        return no_sparse_vectors()
-    if kind == "multi_dense":
-        return no_multivectors()
-    return NotSupported("Inference of vectors from text, images or objects is not supported yet")
 
 
 def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> DenseVector:
