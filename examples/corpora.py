@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -88,13 +88,12 @@ def docstrings() -> Corpus:
             texts.append(f"{full.replace('.', ' ').replace('_', ' ')}: {text}")
             summary = " ".join(text.split("\n\n")[0].split())
             payloads.append({"module": module, "name": full, "summary": summary})
-    embed = term_projection(texts)
-    vectors = embed(list(QUESTIONS))
+    vectors, asked = embedded(texts, list(QUESTIONS))
     questions = [
         Question(text, vector, module)
-        for (text, module), vector in zip(QUESTIONS.items(), vectors, strict=True)
+        for (text, module), vector in zip(QUESTIONS.items(), asked, strict=True)
     ]
-    return Corpus(texts, payloads, embed(texts), questions, "module")
+    return Corpus(texts, payloads, vectors, questions, "module")
 
 
 def documented(path: Path) -> Iterator[tuple[str, str]]:
@@ -115,27 +114,28 @@ def documented(path: Path) -> Iterator[tuple[str, str]]:
         ]
 
 
-def term_projection(texts: list[str]) -> Callable[[list[str]], np.ndarray]:
-    """A function that embeds texts by what terms they have, the rare ones weighing most.
+def embedded(texts: list[str], others: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of texts, and of other texts, by what terms they have, the rare ones weighing most.
 
     Words and their groups of four letters are hashed, and every hash has a random direction: a text
     is the sum of the directions of its terms. Texts that share parts of words become similar.
     """
     directions = np.random.default_rng(0).choice([-1, 1], size=(BUCKETS, DIMENSION))
     directions = directions.astype(np.float32)
+    terms = [np.unique(hashed(text), return_counts=True) for text in [*texts, *others]]
     occurrences = np.zeros(BUCKETS)
-    for text in texts:
-        occurrences[np.unique(hashed(text))] += 1
+    for buckets, _ in terms[: len(texts)]:
+        occurrences[buckets] += 1
     rarity = np.log((1 + len(texts)) / (1 + occurrences))
-
-    def embed(some: list[str]) -> np.ndarray:
-        vectors = np.empty((len(some), DIMENSION), dtype=np.float32)
-        for row, text in enumerate(some):
-            terms, counts = np.unique(hashed(text), return_counts=True)
-            vectors[row] = (rarity[terms] * np.sqrt(counts)) @ directions[terms]
-        return unit(vectors)
-
-    return embed
+    vectors = unit(
+        np.array(
+            [
+                (rarity[buckets] * np.sqrt(counts)).astype(np.float32) @ directions[buckets]
+                for buckets, counts in terms
+            ]
+        )
+    )
+    return vectors[: len(texts)], vectors[len(texts) :]
 
 
 def hashed(text: str) -> np.ndarray:
