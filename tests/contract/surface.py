@@ -12,7 +12,7 @@ WORKS, REFUSED, LATER, CLUSTER = 200, 400, 501, 405
 
 VECTOR = [0.15, 0.31, 0.76, 0.74]
 SPARSE = {"indices": [1], "values": [0.5]}
-DOCUMENT = {"text": "words", "model": "m"}
+DOCUMENT = {"text": "words", "model": "qdrant/bm25"}
 
 _C = "/collections/c"
 _P = f"{_C}/points"
@@ -269,6 +269,7 @@ POINTS: tuple[Form, ...] = (
     ),
     _point(WORKS, {"multi": VECTOR}, {"multi": _DENSE}),
     _point(REFUSED, {"": DOCUMENT}, {"": {"document": DOCUMENT}}),
+    _point(WORKS, {"text": DOCUMENT}, {"text": {"document": DOCUMENT}}),
 )
 """Vectors of a point, likewise."""
 

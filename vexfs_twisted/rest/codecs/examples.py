@@ -12,11 +12,11 @@ from ...model.queries import check_finite, check_query_vector
 from ...model.query_forms import Example, PointExample, VectorExample
 from ...model.vector_kinds import MultiVector, Vector
 from .ids import read_id
-from .vectors import read_any_vector
+from .vectors import is_inference, read_any_vector
 
 
 def read_example(value: Any, path: str) -> Example:
-    """An example: a vector of any kind, or the id of a point."""
+    """An example: a vector of any kind, a document that becomes one, or the id of a point."""
     if type(value) is int or type(value) is str:
         return PointExample(read_id(value))
     vector = _read_vector(value, path)
@@ -34,9 +34,13 @@ def read_nearest(value: Any, path: str) -> Example:
 
 
 def read_dense_or_sparse(value: Any, path: str) -> Vector:
-    """A vector of a kind that older requests know. Raises FormatError for a multivector."""
-    vector = _read_vector(value, path)
-    if isinstance(vector, MultiVector):
+    """A vector of a kind that older requests know.
+
+    Raises FormatError for a multivector or a document.
+    """
+    is_document = type(value) is dict and is_inference(value)
+    vector = None if is_document else _read_vector(value, path)
+    if vector is None or isinstance(vector, MultiVector):
         raise FormatError("data did not match any variant of untagged enum VectorStruct")
     return vector
 

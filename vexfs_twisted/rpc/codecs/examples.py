@@ -18,7 +18,7 @@ _VECTORS = ("dense", "sparse", "multi_dense", "document")
 
 
 def read_example(message: pb.VectorInput, path: str) -> Example:
-    """An example: a vector of any kind, or the id of a point."""
+    """An example: a vector of any kind, a document that becomes one, or the id of a point."""
     kind = message.WhichOneof("variant")
     if kind == "id":
         return PointExample(read_id(message.id))
