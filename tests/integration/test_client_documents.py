@@ -12,7 +12,7 @@ import numpy as np
 from twisted.trial.unittest import SkipTest
 
 from tests.integration.test_official_client import ClientCase
-from vexfs_twisted.embedding.documents import Document, embed_documents
+from vexfs_twisted.embedding.documents import Document, embed_documents, embed_query
 from vexfs_twisted.model.vector_kinds import SparseVector
 
 if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
@@ -40,6 +40,21 @@ TEXTS = [
     "A vector database stores vectors of documents",
     "Databases recover what they have acknowledged",
 ]
+
+
+def scores_of(text: str) -> dict[int, float]:
+    """The BM25 scores of the texts that share a term with `text`, by number."""
+    documents = embed_documents([Document(each, MODEL) for each in TEXTS])
+    terms = embed_query(Document(text, MODEL)).indices.tolist()
+    found: dict[int, float] = {}
+    for term in terms:
+        occurrences = np.flatnonzero(documents.indices == term)
+        count = len(occurrences)
+        rarity = np.log((len(TEXTS) - count + 0.5) / (count + 0.5) + 1)
+        for place in occurrences.tolist():
+            number = int(documents.offsets.searchsorted(place, "right")) - 1
+            found[number] = found.get(number, 0.0) + float(documents.values[place] * rarity)
+    return found
 
 
 class RestDocumentTests(ClientCase):
@@ -127,6 +142,20 @@ class RestDocumentTests(ClientCase):
         operation = models.UpdateVectorsOperation(update_vectors=update)
         self.client.batch_update_points(self.collection, [operation], wait=True)
         self.assert_stored([TEXTS[0], TEXTS[0], TEXTS[1]])
+
+    def test_queries(self) -> None:
+        self.upsert_texts()
+        for text in ("rivers and bridges", "which search engines rank documents?", "of the"):
+            query = models.Document(text=text, model=MODEL)
+            found = self.client.query_points(
+                self.collection, query=query, using="text", limit=len(TEXTS)
+            ).points
+            wanted = scores_of(text)
+            self.assertEqual({point.id for point in found}, set(wanted))
+            given = [point.score for point in found]
+            self.assertEqual(given, sorted(given, reverse=True))
+            for point in found:
+                self.assertAlmostEqual(point.score, wanted[int(point.id)], 5)
 
     def test_refusals(self) -> None:
         refused: list[tuple[Any, str]] = [

@@ -52,6 +52,14 @@ class Examples(SynchronousTestCase):
             for name in ("example-digits", "example-streamed", "mine"):
                 self.assertEqual(client.count(name).count, 1, name)
 
+    def test_hybrid_search(self) -> None:
+        output = self.output_of("hybrid_search.py")
+        told = re.findall(r"^(\w+): by (\w+): (\d+) of (\d+) as expected", output, re.M)
+        ways = [(wire, way) for wire in ("REST", "gRPC") for way in ("BM25", "dense", "both")]
+        self.assertEqual([(wire, way) for wire, way, _, _ in told], ways)
+        self.assertEqual(told[2][2:], told[5][2:])
+        self.assertIn("textwrap.wrap: Wrap a single paragraph of text", output)
+
     def test_package_search(self) -> None:
         folder = shared_path("data", "debian-packages")
         output = self.output_of("package_search.py", str(folder))
