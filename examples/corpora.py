@@ -13,7 +13,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 BUCKETS = 1 << 15
 DIMENSION = 256
@@ -55,6 +55,7 @@ class Corpus:
 
     `vectors` is float32, shape [documents, dim], rows of unit length. `group_by` names the field of
     the payloads by which answers are grouped; the payloads also have a name and a summary.
+    `average_length` is the mean number of words of a document.
     """
 
     texts: list[str]
@@ -62,10 +63,10 @@ class Corpus:
     vectors: np.ndarray
     questions: list[Question]
     group_by: str
+    average_length: float = field(init=False)
 
-    @property
-    def average_length(self) -> float:
-        """The mean number of words of a document."""
+    @average_length.default
+    def _average_length(self) -> float:
         return float(np.mean([len(text.split()) for text in self.texts]))
 
     @staticmethod
