@@ -41,21 +41,14 @@ def is_inside(area: Area, lon: Degrees, lat: Degrees) -> Mask:
     if isinstance(area, GeoBoundingBox):
         return _in_box(area, lon, lat)
     if isinstance(area, GeoRadius):
-        return _distances(area.center, lon, lat) < area.radius
+        return distances(area.center, lon, lat) < area.radius
     found = _in_ring(area.exterior, lon, lat, on_border=False)
     for ring in area.interiors:
         found &= ~_in_ring(ring, lon, lat, on_border=True)
     return found
 
 
-def _in_box(box: GeoBoundingBox, lon: Degrees, lat: Degrees) -> Mask:
-    west, east = box.top_left.lon, box.bottom_right.lon
-    within = (lon > west) | (lon < east) if west > east else (lon > west) & (lon < east)
-    found: Mask = within & (lat < box.top_left.lat) & (lat > box.bottom_right.lat)
-    return found
-
-
-def _distances(center: GeoPoint, lon: Degrees, lat: Degrees) -> NDArray[np.float64]:
+def distances(center: GeoPoint, lon: Degrees, lat: Degrees) -> NDArray[np.float64]:
     """Metres from `center` by the haversine formula."""
     lat_0 = math.radians(center.lat)
     lat_1 = np.radians(lat)
@@ -64,6 +57,13 @@ def _distances(center: GeoPoint, lon: Degrees, lat: Degrees) -> NDArray[np.float
     chord = by_lat + math.cos(lat_0) * np.cos(lat_1) * by_lon
     metres: NDArray[np.float64] = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
     return metres
+
+
+def _in_box(box: GeoBoundingBox, lon: Degrees, lat: Degrees) -> Mask:
+    west, east = box.top_left.lon, box.bottom_right.lon
+    within = (lon > west) | (lon < east) if west > east else (lon > west) & (lon < east)
+    found: Mask = within & (lat < box.top_left.lat) & (lat > box.bottom_right.lat)
+    return found
 
 
 def _in_ring(ring: tuple[GeoPoint, ...], lon: Degrees, lat: Degrees, *, on_border: bool) -> Mask:
