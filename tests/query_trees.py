@@ -150,14 +150,16 @@ def vector_forms(examples: st.SearchStrategy[Example]) -> st.SearchStrategy[Quer
     feedback = st.builds(FeedbackItem, examples, float32s)
     average = st.just(RecommendStrategy.AVERAGE_VECTOR)
     others = st.sampled_from([RecommendStrategy.BEST_SCORE, RecommendStrategy.SUM_SCORES])
-    strategies = st.builds(NaiveStrategy, float32s, positives, float32s)
+    # Small powers of confidences, whose scores are finite.
+    powers = st.floats(0, 4, width=32, allow_subnormal=False)
+    strategies = st.builds(NaiveStrategy, float32s, powers, float32s)
     return st.one_of(
         examples,
         st.builds(Mmr, examples, fractions, st.none() | st.integers(0, 16384)),
         st.builds(Recommend, _lists(examples, 1), _lists(examples), average | others),
         st.builds(Recommend, _lists(examples), _lists(examples, 1), others),
         st.builds(Discover, examples, _lists(pairs)),
-        st.builds(Context, _lists(pairs)),
+        st.builds(Context, _lists(pairs, 1)),
         st.builds(RelevanceFeedback, examples, _lists(feedback, 1), strategies),
     )
 

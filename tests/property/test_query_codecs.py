@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,6 +14,7 @@ from tests.query_json import group_query_to_json, query_to_json
 from tests.query_trees import Ground, group_queries, queries
 from vexfs_twisted.model.groups import GroupQuery
 from vexfs_twisted.model.queries import Query
+from vexfs_twisted.model.query_forms import Context
 from vexfs_twisted.rest.bodies.content import parse
 from vexfs_twisted.rest.codecs.groups import read_query_groups as read_json_groups
 from vexfs_twisted.rest.codecs.queries import read_query as read_json_query
@@ -38,6 +40,13 @@ class QueryCodecs(SynchronousTestCase):
         # Twice, as the decoding of its plain part is remembered.
         for _ in range(2):
             self.assertEqual(read_query(pb.QueryPoints.FromString(data)), query)
+
+    def test_a_context_without_pairs_is_read_from_both(self) -> None:
+        context: Any
+        for context in ([], None):
+            self.assertEqual(read_json_query({"query": {"context": context}}).form, Context())
+        message = pb.QueryPoints(query=pb.Query(context=pb.ContextInput()))
+        self.assertEqual(read_query(message).form, Context())
 
     @settings(max_examples=examples(40))
     @given(group_queries(GROUND))
