@@ -159,7 +159,7 @@ def vector_forms(examples: st.SearchStrategy[Example]) -> st.SearchStrategy[Quer
         st.builds(Recommend, _lists(examples, 1), _lists(examples), average | others),
         st.builds(Recommend, _lists(examples), _lists(examples, 1), others),
         st.builds(Discover, examples, _lists(pairs)),
-        st.builds(Context, _lists(pairs, 1)),
+        st.builds(Context, _lists(pairs)),
         st.builds(RelevanceFeedback, examples, _lists(feedback, 1), strategies),
     )
 

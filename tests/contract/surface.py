@@ -167,6 +167,7 @@ class Form(NamedTuple):
 _ID = {"num": 1}
 _DENSE = {"dense": {"data": VECTOR}}
 _BY_VECTOR = {"nearest": _DENSE}
+_TWICE = [{"variable": "$score"}, {"constant": 2}]
 _NAIVE = {"a": 1.0, "b": 1.0, "c": 1.0}
 _MULTI = {"vectors": [{"data": [1, 2]}, {"data": [3, 4]}]}
 
@@ -191,6 +192,7 @@ QUERIES: tuple[Form, ...] = (
         {"discover": {"target": 1, "context": []}},
         {"discover": {"target": {"id": _ID}, "context": {}}},
     ),
+    _query(WORKS, {"context": []}, {"context": {}}),
     _query(
         WORKS,
         {"context": {"positive": 1, "negative": VECTOR}},
@@ -206,6 +208,14 @@ QUERIES: tuple[Form, ...] = (
         {"query": {"rrf": {"k": 2}}, "prefetch": [{"query": _BY_VECTOR}]},
     ),
     _query(REFUSED, {"formula": 1}, {"formula": {"expression": {"constant": 1}}}),
+    Form(
+        WORKS,
+        {"query": {"formula": {"mult": ["$score", 2]}}, "prefetch": {"query": VECTOR}},
+        {
+            "query": {"formula": {"expression": {"mult": {"mult": _TWICE}}}},
+            "prefetch": [{"query": _BY_VECTOR}],
+        },
+    ),
     _query(
         WORKS,
         {

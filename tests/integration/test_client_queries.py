@@ -110,13 +110,54 @@ class RestQueryTests(ClientCase):
             query=self.vector(), using="text", limit=15, filter=models.Filter(must_not=[is_red])
         )
         near = models.Prefetch(query=self.vector(), using="image", limit=10)
-        deep = models.Prefetch(prefetch=[red, near], query=self.ids[9], using="text", limit=12)
+        deep = models.Prefetch(prefetch=[red, near], query=self.vector(), using="text", limit=12)
         self.both(self.vector(), prefetch=[deep, near])
         for fusion in models.Fusion:
             query = models.FusionQuery(fusion=fusion)
             self.both(query, prefetch=[deep, red], using=None)
         weighted = models.RrfQuery(rrf=models.Rrf(k=5, weights=[0.5, 2.0]))
         self.both(weighted, prefetch=[deep, red], using=None)
+
+    def test_formulas(self) -> None:
+        near = models.Prefetch(query=self.vector(), using="image", limit=20)
+        other = models.Prefetch(query=self.vector(), using="text", limit=20)
+        is_red = models.FieldCondition(key="color", match=models.MatchValue(value="red"))
+        decay = models.DecayParamsExpression(x="number", target=30.0, scale=10.0, midpoint=0.25)
+        defaults = {"number": 5, "count": 2.5, "$score[1]": 0.125}
+        expression: Any
+        for expression in (
+            0.5,
+            "$score[1]",
+            models.SumExpression(sum=["$score", models.MultExpression(mult=[is_red, 0.75])]),
+            models.MultExpression(mult=["number", models.NegExpression(neg="$score")]),
+            models.DivExpression(
+                div=models.DivParams(left="$score", right="count", by_zero_default=0)
+            ),
+            models.SqrtExpression(sqrt=models.AbsExpression(abs="$score")),
+            models.PowExpression(pow=models.PowParams(base=2.0, exponent="$score")),
+            models.ExpExpression(exp="$score"),
+            models.Log10Expression(log10=models.SumExpression(sum=["number", 1.0])),
+            models.LnExpression(ln=models.SumExpression(sum=["number", 1.0])),
+            models.LinDecayExpression(lin_decay=decay),
+            models.ExpDecayExpression(exp_decay=decay),
+            models.GaussDecayExpression(gauss_decay=decay),
+        ):
+            query = models.FormulaQuery(formula=expression, defaults=defaults)
+            self.both(query, prefetch=[near, other], using=None, limit=40)
+
+    def test_formulas_that_are_refused(self) -> None:
+        near = models.Prefetch(query=self.vector(), using="image", limit=20)
+        for expression, text in (
+            ("$foo", "Invalid reserved word: $foo"),
+            ("$score[]", "Invalid reserved variable: $score[]"),
+            ("nothing", "Expected number value for nothing in the payload and/or in the formula"),
+        ):
+            query = models.FormulaQuery(formula=expression)
+
+            def ask(query: Any = query) -> object:
+                return self.client.query_points(self.collection, query=query, prefetch=near)
+
+            self.assertIn(text, self.refused(ask, 400, grpc.StatusCode.INVALID_ARGUMENT))
 
     def test_a_sample(self) -> None:
         query = models.SampleQuery(sample=models.Sample.RANDOM)

@@ -192,10 +192,10 @@ class Queries(RestSearchCase):
         self.assertEqual(asked.prefetch, (first, Prefetch(limit=3)))
         self.assertEqual(self.query(query=2, prefetch={}).prefetch, (Prefetch(),))
 
-    def test_a_document_of_a_model_is_refused(self) -> None:
+    def test_a_document_of_an_unknown_model_is_refused(self) -> None:
         reply = self.ask("query", {"query": {"text": "words", "model": "m"}})
-        self.assertEqual(reply.status, 501)
-        self.assertRegex(reply.error, "not supported yet$")
+        self.assertEqual(reply.status, 400)
+        self.assertIn("InferenceService is not initialized", reply.error)
 
     def test_what_is_no_query_is_400(self) -> None:
         for query in ({}, 1.5, True, "abc", -1, [1, "2"], [1, None], [True, False], {"x": 1}):
