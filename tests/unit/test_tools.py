@@ -8,6 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import ROOT, run_python
 
+ENDS_BADLY = """
+import atexit, os
+from twisted.trial.unittest import SynchronousTestCase
+
+class Ending(SynchronousTestCase):
+    def test_passes(self):
+        atexit.register(os._exit, 3)
+"""
+
 
 class TrialSummary(SynchronousTestCase):
     def summary(self, report: str) -> tuple[int, str]:
@@ -35,12 +44,21 @@ class TrialSummary(SynchronousTestCase):
         for report in ("Ran 0 tests in 0.0s\n\nPASSED\n", "Segmentation fault\n", ""):
             self.assertEqual(self.summary(report), (1, "0 passed, 0 failed\n"))
 
+    def test_a_worker_that_fails_as_it_ends_fails_the_run(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "ending.py").write_text(ENDS_BADLY)
+        done = run_python("-m", "twisted.trial", "-j2", "ending", cwd=folder)
+        self.assertIn("PASSED (successes=1)", done.stdout)
+        printed = done.stdout + done.stderr
+        self.assertEqual(self.summary(printed), (1, "1 passed, 0 failed\n"))
+
 
 class Readme(SynchronousTestCase):
     def test_what_ci_runs_is_a_command_of_readme(self) -> None:
         done = run_python(str(ROOT / "tools" / "readme.py"), "command", "test")
         command = done.stdout.strip()
-        self.assertIn("-m twisted.trial tests", command)
+        self.assertIn("-m twisted.trial -j2 tests", command)
         self.assertIn(f"```sh\n{command}\n```", (ROOT / "README.md").read_text())
 
     def test_readme_and_docs_hold_what_they_promise(self) -> None:
