@@ -15,7 +15,7 @@ from ..payload_index.schemas import schemas_by_path
 from ..storage.bitmap import Bitmap
 from ..storage.payload_changelog import PayloadChangelog
 from ..storage.tables import TableReader
-from ..vector_index.space import AnySpace, VectorSpace
+from ..vector_index.space import AnySpace, MultiSpace, VectorSpace
 from .indexes import Indexes
 
 
@@ -51,6 +51,14 @@ class CollectionState:
         """The spaces of dense vectors."""
         spaces = self.spaces.items()
         return {name: space for name, space in spaces if isinstance(space, VectorSpace)}
+
+    @cached_property
+    def linkable(self) -> Mapping[str, VectorSpace | MultiSpace]:
+        """The spaces that may have graphs: those of dense vectors and of multivectors."""
+        spaces = self.spaces.items()
+        return {
+            name: space for name, space in spaces if isinstance(space, VectorSpace | MultiSpace)
+        }
 
     @cached_property
     def schemas(self) -> Mapping[Steps, FieldSchema]:

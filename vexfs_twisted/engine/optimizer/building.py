@@ -10,8 +10,8 @@ import numpy as np
 from ..storage.bitmap import Rows
 from ..storage.map_advice import advise
 from ..vector_index.graph.builder import GraphBuilder, GraphOptions
-from ..vector_index.graph.eligible import copies_for
 from ..vector_index.graph.graph import Graph
+from ..vector_index.linked import LinkedSpace, copies_of, linked
 from ..vector_index.segments import Segment, SegmentGraph, graph_file
 from ..vector_index.space import VectorSpace
 from .jobs import Build
@@ -44,7 +44,7 @@ class Building:
         self,
         job: Build,
         seed: SegmentGraph | None,
-        space: VectorSpace,
+        space: LinkedSpace,
         settings: OptimizerSettings,
         should_stop: ShouldStop,
     ) -> None:
@@ -53,9 +53,10 @@ class Building:
         self._space = space
         self._should_stop = should_stop
         self._memory = settings.graph_memory
-        copies = copies_for(space.params, has_codes=settings.codes is not None)
+        copies = copies_of(space, has_codes=settings.codes is not None)
         options = GraphOptions(settings.m, settings.ef_construct, settings.threads, copies)
-        self._builder = GraphBuilder(space.params.distance, space.floats, options)
+        self._linked = linked(space)
+        self._builder = GraphBuilder(self._linked.distance, self._linked.read, options)
 
     def save(self, directory: Path, uuid: str, advance: Advance) -> tuple[Segment, Graph]:
         """Build the graph and make its file durable. Raises Stopped, GraphError or StorageFull.
@@ -74,10 +75,12 @@ class Building:
             advance(len(part))
         path = directory / graph_file(uuid)
         facts = self._builder.save(path, job.start, job.stop)
-        graph = Graph.open(path, facts, self._space.params.distance, self._space.matrix)
+        graph = Graph.open(path, facts, self._linked.distance, self._linked.elements)
         advise(graph.links.neighbors, self._memory)
-        is_full = facts.nodes == job.stop - job.first
-        return Segment(uuid, facts, None if is_full else job.first), graph
+        # The dead rows of multivectors are freed without their graphs; see DeadRows.
+        is_full = facts.nodes == job.stop - job.first or not isinstance(self._space, VectorSpace)
+        unfreed_from = None if is_full else job.first
+        return Segment(uuid, facts, unfreed_from, encoding=self._linked.encoding), graph
 
     def _rows(self) -> Rows:
         """The rows of the job's range that have a vector."""

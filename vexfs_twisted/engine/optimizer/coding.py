@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import evolve
 
 from ..vector_index.graph import Graph
+from ..vector_index.linked import LinkedSpace
 from ..vector_index.quantization import (
     CodedGraph,
     CodeKind,
@@ -25,7 +26,7 @@ from .settings import OptimizerSettings
 def with_codes(
     segment: Segment,
     graph: Graph,
-    space: VectorSpace,
+    space: LinkedSpace,
     settings: OptimizerSettings,
     directory: Path,
     should_stop: ShouldStop,
@@ -42,6 +43,8 @@ def with_codes(
         return evolve(segment, codes=None), SegmentGraph(graph)
     path = directory / codes_file(segment.uuid, kind.name)
     earlier = None if seed is None or seed.coded is None else seed.coded.codes
+    # Multivectors have no codes.
+    assert isinstance(space, VectorSpace)
     encoder = Encoder(kind, space.params, space.floats, settings.threads, should_stop)
     facts = encoder.write(path, segment.start, graph.node_mask(), earlier)
     if facts is None:
@@ -53,7 +56,7 @@ def with_codes(
 def with_opened_codes(
     segment: Segment,
     graph: Graph,
-    space: VectorSpace,
+    space: LinkedSpace,
     settings: OptimizerSettings,
     directory: Path,
 ) -> tuple[Segment, SegmentGraph]:
@@ -73,7 +76,7 @@ def with_opened_codes(
 
 
 def _opened(
-    path: Path, facts: CodesFacts, space: VectorSpace, settings: OptimizerSettings, kind: CodeKind
+    path: Path, facts: CodesFacts, space: LinkedSpace, settings: OptimizerSettings, kind: CodeKind
 ) -> Codes:
     assert settings.quantization is not None
     return Codes.open(path, facts, space.params, kind, codes_options(settings.quantization))

@@ -13,6 +13,7 @@ from ..mvcc.state import CollectionState
 from ..storage.map_advice import advise
 from ..vector_index.graph.errors import DamagedGraph
 from ..vector_index.graph.graph import Graph
+from ..vector_index.linked import linked
 from ..vector_index.segments import (
     Segment,
     SegmentGraph,
@@ -93,8 +94,10 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     """Open and verify the graph of a segment, or drop the segment if it is damaged."""
     path = store.path / graph_file(segment.uuid)
     try:
-        distance = task.space.params.distance
-        graph = Graph.open(path, segment.facts, distance, task.space.matrix)
+        own = linked(task.space)
+        if segment.encoding != own.encoding:
+            raise DamagedGraph(path, "its encodings are of another version")
+        graph = Graph.open(path, segment.facts, own.distance, own.elements)
         graph.verify()
         advise(graph.links.neighbors, task.settings.graph_memory)
     except DamagedGraph:
@@ -136,7 +139,7 @@ def _opened(store: CollectionStore, segment: Segment) -> SegmentGraph:
 
 
 def _knows(state: CollectionState, task: Task, segment: Segment) -> bool:
-    space = state.dense.get(task.name)
+    space = state.linkable.get(task.name)
     return space is not None and any(own.uuid == segment.uuid for own in space.segments)
 
 
@@ -147,7 +150,7 @@ def _replacing(
     gone = [segment.uuid for segment in old]
 
     def change(state: CollectionState) -> Mapping[str, Segments]:
-        space = state.dense.get(task.name)
+        space = state.linkable.get(task.name)
         if space is None or space.slot != task.space.slot:
             raise Stopped
         return {task.name: with_replaced(space.segments, gone, new)}

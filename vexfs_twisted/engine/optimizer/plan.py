@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from attrs import frozen
 
+from ..vector_index.linked import LinkedSpace
 from ..vector_index.segments import Segment, Segments
-from ..vector_index.space import VectorSpace
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import OptimizerSettings
 
@@ -35,7 +35,7 @@ LEAST_LINKED = 64
 
 
 def plan(
-    space: VectorSpace,
+    space: LinkedSpace,
     graphs: Collection[str],
     rows: int,
     settings: OptimizerSettings,
@@ -76,7 +76,7 @@ class _Planner:
 
     def __init__(
         self,
-        space: VectorSpace,
+        space: LinkedSpace,
         graphs: Collection[str],
         rows: int,
         settings: OptimizerSettings,

@@ -12,11 +12,11 @@ from attrs import frozen
 from ...model.collection import CollectionStatus
 from ...model.optimizations import Optimizations, PendingOptimization, SegmentSummary
 from ..mvcc.state import CollectionState
-from ..vector_index.space import VectorSpace
+from ..vector_index.linked import LinkedSpace
 from .jobs import Build, Encode, Job, Punch, Reason
 from .journal import Journal
 from .plan import plan
-from .settings import OptimizerSettings, settings_of
+from .settings import OptimizerSettings, lines_each, settings_of
 
 _URGENCY = (
     Reason.REMOVAL,
@@ -34,7 +34,7 @@ class Task:
     """A job on the vectors `name`, with their `space` as of now and the wanted `settings`."""
 
     name: str
-    space: VectorSpace
+    space: LinkedSpace
     settings: OptimizerSettings
     job: Job
 
@@ -51,8 +51,8 @@ def tasks(state: CollectionState, graphs: Collection[str], *, is_quiet: bool = T
     """
     cores = os.cpu_count() or 1
     found: list[Task] = []
-    for name, space in state.dense.items():
-        settings = settings_of(state.config, space.params, cores)
+    for name, space in state.linkable.items():
+        settings = settings_of(state.config, space.params, cores, lines_each(space))
         jobs = plan(space, graphs, state.next_row, settings, is_quiet=is_quiet)
         found += [Task(name, space, settings, job) for job in jobs]
     return sorted(found, key=lambda task: _URGENCY.index(task.job.reason))
@@ -69,13 +69,15 @@ def status(waiting: Iterable[Task], *, is_running: bool) -> CollectionStatus:
 def indexed_count(state: CollectionState) -> int:
     """The number of live vectors of all names that are in a graph."""
     return sum(
-        segment.live(space.present) for space in state.dense.values() for segment in space.segments
+        segment.live(space.present)
+        for space in state.linkable.values()
+        for segment in space.segments
     )
 
 
 def segment_count(state: CollectionState) -> int:
     """The number of segments: those with a graph, and one for all other rows."""
-    return 1 + sum(len(space.segments) for space in state.dense.values())
+    return 1 + sum(len(space.segments) for space in state.linkable.values())
 
 
 def report(
@@ -109,7 +111,7 @@ def involved(task: Task, home: Path) -> list[SegmentSummary]:
 
 
 def _all_segments(state: CollectionState, home: Path) -> Iterator[SegmentSummary]:
-    for space in state.dense.values():
+    for space in state.linkable.values():
         for segment in space.segments:
             yield SegmentSummary(segment.uuid, segment.live(space.present))
     yield SegmentSummary(_rest_uuid(home), _unindexed_count(state))
@@ -122,10 +124,10 @@ def _rest_uuid(home: Path) -> str:
 
 def _unindexed_count(state: CollectionState) -> int:
     """The most live points that are in no graph of a vector name; all if there are no names."""
-    if not state.dense:
+    if not state.linkable:
         return state.live.count
     counts = [
         state.live.count - sum(s.live(state.live) for s in space.segments)
-        for space in state.dense.values()
+        for space in state.linkable.values()
     ]
     return max(counts)

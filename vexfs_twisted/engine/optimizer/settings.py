@@ -14,7 +14,10 @@ from ...model.collection_params import (
 )
 from ..storage.map_advice import memory_placement
 from ..vector_index.graph.eligible import can_link
+from ..vector_index.linked import LinkedSpace
+from ..vector_index.multi.encoding import can_encode
 from ..vector_index.quantization import CodeKind, code_kind_of
+from ..vector_index.space import VectorSpace
 
 _KILOBYTE = 1024
 _LARGEST_PER_THREAD = 256_000 * _KILOBYTE
@@ -53,15 +56,28 @@ class OptimizerSettings:
         return self.threshold is not None and self.m > 0
 
 
-def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> OptimizerSettings:
-    """The settings for the vectors `params` of a collection, on a machine with `cores` cores."""
+def lines_each(space: LinkedSpace) -> int:
+    """The mean number of vectors in a row, rounded up: 1, but for multivectors."""
+    if isinstance(space, VectorSpace):
+        return 1
+    return max(-(-int(space.offsets[-1]) // max(space.rows, 1)), 1)
+
+
+def settings_of(
+    config: CollectionConfig, params: VectorParams, cores: int, lines: int = 1
+) -> OptimizerSettings:
+    """The settings for the vectors `params` of a collection, on a machine with `cores` cores.
+
+    A row has about `lines` vectors.
+    """
+    is_multi = params.multivector_config is not None
     hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
     optimizer = config.optimizer_config
     threads = min(hnsw.max_indexing_threads or cores, cores)
     largest = max(threads * _LARGEST_PER_THREAD, _LEAST_LARGEST)
     if optimizer.max_segment_size is not None:
         largest = optimizer.max_segment_size * _KILOBYTE
-    size = max(params.size * _BITS[params.datatype or Datatype.FLOAT32] // 8, 1)
+    size = max(lines * params.size * _BITS[params.datatype or Datatype.FLOAT32] // 8, 1)
     threshold = optimizer.indexing_threshold * _KILOBYTE
     quantization = params.quantization_config or config.quantization_config
     return OptimizerSettings(
@@ -70,11 +86,11 @@ def settings_of(config: CollectionConfig, params: VectorParams, cores: int) -> O
         segment_number=optimizer.default_segment_number,
         deleted_threshold=optimizer.deleted_threshold,
         vacuum_least=optimizer.vacuum_min_vector_number,
-        m=hnsw.m if can_link(params) else 0,
+        m=hnsw.m if (can_encode(params) if is_multi else can_link(params)) else 0,
         ef_construct=hnsw.ef_construct,
         threads=threads,
         quantization=quantization,
         is_paused=optimizer.max_optimization_threads == 0,
-        codes=code_kind_of(params, quantization),
+        codes=None if is_multi else code_kind_of(params, quantization),
         graph_memory=memory_placement(hnsw.memory, hnsw.on_disk),
     )

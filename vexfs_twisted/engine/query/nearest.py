@@ -76,7 +76,9 @@ def nearest_rows(
         return search_sparse(space, postings, candidates, sparse, limits)
     if isinstance(space, MultiSpace):
         multi = cast("Sequence[MultiVector]", vectors)
-        return search_multi(space, candidates, multi, limits)
+        parameters = resolved_parameters(snapshot.state.config, space.params, params)
+        graphs = snapshot.indexes.graphs
+        return search_multi(space, candidates, multi, limits, parameters, graphs)
     return _nearest_dense(snapshot, using, space, candidates, vectors, limits, params, accelerator)
 
 

@@ -36,13 +36,15 @@ class Segment:
 
     Rows that die later stay in the graph; none are added. `facts` describe the graph's file. Rows
     in [unfreed_from, stop) that are not in the graph still take disk space; None: no such rows.
-    `codes` describe the file of codes, if there is one. The opened files are a SegmentGraph.
+    `codes` describe the file of codes, if there is one. `encoding` is the name of the encoder of
+    multivectors that the graph is over. The opened files are a SegmentGraph.
     """
 
     uuid: str
     facts: GraphFacts
     unfreed_from: int | None = None
     codes: CodesFacts | None = None
+    encoding: str | None = None
 
     @property
     def start(self) -> int:

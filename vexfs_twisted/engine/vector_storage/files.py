@@ -57,7 +57,7 @@ def open_storage(
     if isinstance(params, SparseVectorParams):
         return SparseStorage.open(directory, params, slot, present)
     if params.multivector_config is not None:
-        return MultiStorage.open(directory, params, slot, present)
+        return MultiStorage.open(directory, params, slot, present, segments)
     return DenseStorage.open(directory, params, slot, present, rows, segments)
 
 

@@ -12,6 +12,7 @@ from ...model.vector_kinds import DenseVectors, MultiVectors, Vectors
 from ..storage.bitmap import Bitmap
 from ..storage.counters import Slot
 from ..storage.map_advice import memory_placement
+from ..vector_index.segments import Segments
 from ..vector_index.space import MultiSpace
 from ..vectors.codec import to_compared, to_stored
 from ..vectors.encodings import encoding_of
@@ -35,14 +36,21 @@ class MultiStorage(RaggedStorage[MultiSpace]):
 
     @classmethod
     def open(
-        cls, directory: Path, params: VectorParams, slot: Slot, present: Bitmap
+        cls,
+        directory: Path,
+        params: VectorParams,
+        slot: Slot,
+        present: Bitmap,
+        segments: Segments,
     ) -> tuple[MultiStorage, MultiSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         memory = memory_placement(params.memory, params.on_disk)
         files = RaggedFiles.open(directory, slot.number, [_format(params)], present.end, memory)
         storage = cls(params, files, slot.norm_bound)
         nothing = np.empty((0, 0), np.float32)
-        empty = MultiSpace(params, slot.number, present, np.zeros(1, np.int64), nothing, 0.0)
+        empty = MultiSpace(
+            params, slot.number, present, np.zeros(1, np.int64), nothing, 0.0, segments
+        )
         return storage, storage.space(empty, present, files.rows)
 
     def begin(self, space: MultiSpace) -> None:

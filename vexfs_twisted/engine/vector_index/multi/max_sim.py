@@ -8,43 +8,50 @@ was computed with.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
+from ....model.ragged import Offsets
 from ...read_bounds import checkpoint
 from ...storage.bitmap import Rows
 from ..kernels import Matrix, Scores, score_block
 from ..space import MultiSpace
 
+_PAIRS = 1 << 21
+"""About the most pairs of rows that are compared in one native call."""
+
 _LINES = 1 << 14
-"""About the most stored rows that are compared in one native call."""
+_COMPONENTS = 1 << 21
+_LEAST_LINES = 64
 
 
-def max_sim(distance: Distance, query: Matrix, offsets: NDArray[np.int64], lines: Matrix) -> Scores:
+def max_sim(distance: Distance, query: Matrix, offsets: Offsets, lines: Matrix) -> Scores:
     """The scores, shape [n], of stored vectors for one query, [r, dim].
 
     Vector i has the rows offsets[i] to offsets[i + 1] of `lines`, at least one; both in the form
     used for comparison.
     """
-    if len(offsets) < 2:
-        return np.zeros(0, dtype=np.float32)
-    return summed(distance, score_block(distance, query, lines), offsets)
-
-
-def summed(distance: Distance, scores: Scores, offsets: NDArray[np.int64]) -> Scores:
-    """The scores of vectors, shape [n], by those of their rows, [r, total]."""
+    sums = np.zeros(len(offsets) - 1, dtype=np.float32)
+    if not len(sums):
+        return sums
     reduce = np.maximum if distance.larger_is_nearer else np.minimum
-    best = reduce.reduceat(scores, offsets[:-1], axis=1)
-    sums: Scores = best.sum(axis=0, dtype=np.float32)
+    step = max(1, _PAIRS // len(lines))
+    for start in range(0, len(query), step):
+        checkpoint()
+        scores = score_block(distance, query[start : start + step], lines)
+        # One by one, as numpy adds up an array in an order that depends on its shape.
+        for best in reduce.reduceat(scores, offsets[:-1], axis=1):
+            sums += best
     return sums
 
 
 def score_rows(space: MultiSpace, query: Matrix, rows: Rows) -> Scores:
     """The scores of present `rows`, shape [n], in any order."""
     scores = np.zeros(len(rows), dtype=np.float32)
-    lengths = space.offsets[rows + 1] - space.offsets[rows]
-    for part in blocks(lengths):
+    for part in blocks(lengths_of(space, rows), len(query), space.params.size):
         checkpoint()
         offsets, lines = space.lines(rows[part])
         block = np.ascontiguousarray(lines)
@@ -52,13 +59,25 @@ def score_rows(space: MultiSpace, query: Matrix, rows: Rows) -> Scores:
     return scores
 
 
-def blocks(lengths: NDArray[np.int64]) -> list[slice]:
-    """Ranges of vectors, of these numbers of rows, that are compared together."""
+def lengths_of(space: MultiSpace, rows: Rows) -> NDArray[np.int64]:
+    """The numbers of lines of present `rows`, shape [n]."""
+    lengths: NDArray[np.int64] = space.offsets[rows + 1] - space.offsets[rows]
+    return lengths
+
+
+def blocks(
+    lengths: NDArray[np.int64], query_rows: int, dimension: int, pairs: int = _PAIRS
+) -> Iterator[slice]:
+    """Ranges of vectors, of these numbers of lines, that are compared together.
+
+    A range has one vector, or not more than about `pairs` lines times rows of the query.
+    """
+    most = min(_LINES, pairs // query_rows, _COMPONENTS // dimension)
+    most = max(most, _LEAST_LINES)
     ends = np.cumsum(lengths)
-    found, start = [], 0
+    start = 0
     while start < len(lengths):
         done = int(ends[start - 1]) if start else 0
-        stop = max(int(np.searchsorted(ends, done + _LINES, side="right")), start + 1)
-        found.append(slice(start, stop))
+        stop = max(int(np.searchsorted(ends, done + most, side="right")), start + 1)
+        yield slice(start, stop)
         start = stop
-    return found

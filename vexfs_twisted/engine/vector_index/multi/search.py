@@ -1,74 +1,169 @@
-"""Exact search of a multivector space.
+"""Search of a multivector space: by graphs over encodings where they are cheaper, else exactly.
 
-Every candidate is compared. For products that is done by matrix products first, which are several
-times faster than the kernels but round differently; the best of those, some more than are wanted,
-are scored by the kernels.
+A graph gives candidates, far more than are wanted, since encodings only estimate max_sim. They are
+compared like all rows of an exact search; scores are those of the kernels, however a row was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
 
 from ....model.vector_kinds import MultiVector, MultiVectors
 from ...read_bounds import checkpoint, expect
 from ...storage.bitmap import Rows
 from ..candidates import CandidateSet
-from ..hits import Hits, best_of, no_hits
-from ..kernels import Matrix, Scores
+from ..costs import graph_cost, threads_for
+from ..graph import Graph
+from ..hits import Hits, best_of
+from ..kernels import Matrix, RowMatrix, threads_of_faiss
+from ..search_parameters import ResolvedParameters
+from ..segments import Graphs, Segment, unindexed
 from ..space import MultiSpace
-from .max_sim import blocks, score_rows, summed
+from .encoding import can_encode, encoder_for
+from .max_sim import score_rows
+from .products import may_be_nearest
 
-_COMPONENT_S = 2e-10
-_FEW = 64
-"""Up to this many candidates are scored by the kernels at once."""
+Limits = NDArray[np.int64]
 
-_MARGIN = 16
+_COMPONENT_NS = 0.06
+"""Nanoseconds to compare one component of a pair of rows, measured by matrix products."""
+
+_BREADTH = 4
+"""A beam is this many times as wide as one over vectors, since encodings are estimates."""
+
+_PER_WANTED = 10
+_QUERIES_AT_ONCE = 256
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
+
+@frozen
+class _Beam:
+    """The search of the graph of a segment for `wanted` candidates, by a beam of `ef` nodes.
+
+    Fewer than `needed` candidates found do not suffice.
+    """
+
+    segment: Segment
+    graph: Graph
+    needed: int
+    ef: int
 
 
 def search_multi(
     space: MultiSpace,
     candidates: CandidateSet,
     queries: Sequence[MultiVector],
-    limits: NDArray[np.int64],
+    limits: Limits,
+    parameters: ResolvedParameters,
+    graphs: Graphs,
 ) -> list[Hits]:
     """For each query, the nearest candidates, as many as its limit, which is at most their number.
 
-    Exact.
+    Exact without `graphs`. `parameters` about codes have no effect: there are none.
     """
-    rows = candidates.rows()
-    if not len(rows):
-        return [no_hits()] * len(queries)
-    compared = space.queries(MultiVectors.of(queries))
-    lengths = space.offsets[rows + 1] - space.offsets[rows]
-    components = int(lengths.sum()) * space.params.size * len(compared.data)
-    expect(components * _COMPONENT_S)
-    return [
-        _nearest(space, rows, lengths, compared.vector(place).rows, limit)
-        for place, limit in enumerate(limits.tolist())
-    ]
+    found: list[Hits] = []
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        part = slice(start, start + _QUERIES_AT_ONCE)
+        compared = space.queries(MultiVectors.of(queries[part]))
+        found += _searched(space, candidates, compared, limits[part], parameters, graphs)
+    return found
 
 
-def _nearest(
-    space: MultiSpace, rows: Rows, lengths: NDArray[np.int64], query: Matrix, limit: int
-) -> Hits:
-    distance = space.params.distance
-    wanted = limit + _MARGIN
-    if distance.larger_is_nearer and len(rows) > max(_FEW, 2 * wanted):
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores = _products(space, rows, lengths, query)
-        if np.isfinite(scores).all():
-            rows = np.sort(best_of(distance, rows, scores, wanted).rows)
-    return best_of(distance, rows, score_rows(space, query, rows), limit)
+def _searched(
+    space: MultiSpace,
+    candidates: CandidateSet,
+    queries: MultiVectors,
+    limits: Limits,
+    parameters: ResolvedParameters,
+    graphs: Graphs,
+) -> list[Hits]:
+    rows_each = len(queries.data) / len(queries)
+    each = rows_each * space.params.size * _lines_each(space) * _COMPONENT_NS
+    beams, scanned = _planned(space, candidates, int(limits.max()), each, parameters, graphs)
+    threads = threads_for(len(queries))
+    cost = sum(graph_cost(beam.ef, encoder_for(space.params.size).size) for beam in beams)
+    expect((cost / threads + each * len(scanned)) * len(queries) * 1e-9)
+    tables = []
+    if beams:
+        encoded = encoder_for(space.params.size).of_queries(queries.offsets, queries.data)
+        with threads_of_faiss(threads):
+            for beam in beams:
+                checkpoint()
+                tables.append(beam.graph.search(encoded, beam.ef, beam.ef)[1])
+    found = []
+    for place, limit in enumerate(limits.tolist()):
+        parts = [scanned]
+        for beam, table in zip(beams, tables, strict=True):
+            parts.append(_found(candidates, beam, table, place))
+        rows = np.concatenate(parts) if beams else scanned
+        found.append(_nearest(space, np.sort(rows), queries.vector(place).rows, limit))
+    return found
 
 
-def _products(space: MultiSpace, rows: Rows, lengths: NDArray[np.int64], query: Matrix) -> Scores:
-    """The scores of `rows`, shape [n], by matrix products."""
-    scores = np.zeros(len(rows), dtype=np.float32)
-    for part in blocks(lengths):
-        checkpoint()
-        offsets, lines = space.lines(rows[part])
-        scores[part] = summed(space.params.distance, query @ lines.T, offsets)
-    return scores
+def _lines_each(space: MultiSpace) -> float:
+    """The mean number of lines of a row, dead or not."""
+    return int(space.offsets[-1]) / max(space.rows, 1)
+
+
+def _planned(
+    space: MultiSpace,
+    candidates: CandidateSet,
+    wanted: int,
+    each: float,
+    parameters: ResolvedParameters,
+    graphs: Graphs,
+) -> tuple[list[_Beam], Rows]:
+    """The graphs to search, and the rows to compare. `each`: nanoseconds to compare a row."""
+    if parameters.exact or not can_encode(space.params):
+        return [], candidates.rows()
+    ranges = list(unindexed(space.segments, graphs, candidates.room))
+    if sum(space.present.count_between(*own) for own in ranges) > parameters.most_unindexed:
+        ranges = []
+    beams = []
+    for segment in space.segments:
+        count = candidates.count_between(segment.start, segment.stop)
+        opened = graphs.get(segment.uuid)
+        if opened is None or not count:
+            continue
+        beam = _beam(segment, opened.graph, count, wanted, parameters)
+        compared = beam.ef * count / segment.nodes
+        cost = graph_cost(beam.ef, encoder_for(space.params.size).size) + compared * each
+        is_few = candidates.is_filtered and count * _lines_each(space) < parameters.scanned_below
+        if is_few or beam.ef >= segment.nodes or cost >= count * each:
+            ranges.append((segment.start, segment.stop))
+        else:
+            beams.append(beam)
+    parts = [candidates.rows_between(*own) for own in sorted(ranges)]
+    return beams, np.concatenate([_NO_ROWS, *parts])
+
+
+def _beam(
+    segment: Segment, graph: Graph, count: int, wanted: int, parameters: ResolvedParameters
+) -> _Beam:
+    ef = _BREADTH * (parameters.ef or segment.facts.ef_construct)
+    ef = max(ef, _PER_WANTED * wanted)
+    share = count / segment.nodes
+    if share <= parameters.thorough_share:
+        ef *= 2
+    needed = min(count, max(ef // 2, wanted))
+    return _Beam(segment, graph, needed, min(ceil(ef / share), segment.nodes))
+
+
+def _found(candidates: CandidateSet, beam: _Beam, table: RowMatrix, place: int) -> Rows:
+    """The candidates of a beam for a query, or all of the segment if it found too few."""
+    rows: Rows = table[place][table[place] >= 0]
+    rows = rows[candidates.has(rows)]
+    if len(rows) < beam.needed:
+        return candidates.rows_between(beam.segment.start, beam.segment.stop)
+    return rows
+
+
+def _nearest(space: MultiSpace, rows: Rows, query: Matrix, limit: int) -> Hits:
+    limit = min(limit, len(rows))
+    kept = may_be_nearest(space, rows, query, limit)
+    return best_of(space.params.distance, kept, score_rows(space, query, kept), limit)

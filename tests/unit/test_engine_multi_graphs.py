@@ -1,0 +1,215 @@
+"""Graphs over encodings of multivectors: built, used, verified and removed."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.engine_support import EngineTestCase, Floats, write
+from vexfs_twisted.engine.optimizer import optimizer
+from vexfs_twisted.engine.vector_index.multi import encoding, search
+from vexfs_twisted.engine.vector_index.multi.encoding import encoder_for
+from vexfs_twisted.engine.vector_index.segments import Segments
+from vexfs_twisted.engine.vectors.norms import normalised
+from vexfs_twisted.model.collection import (
+    CollectionInfoRequest,
+    CreateCollection,
+    UpdateCollection,
+)
+from vexfs_twisted.model.collection_params import (
+    Distance,
+    HnswConfigDiff,
+    MultiVectorComparator,
+    MultiVectorConfig,
+    OptimizersConfigDiff,
+    VectorParams,
+)
+from vexfs_twisted.model.queries import Query, QueryBatch, VectorExample
+from vexfs_twisted.model.ragged import offsets_of
+from vexfs_twisted.model.search_params import SearchParams
+from vexfs_twisted.model.updates import DeletePoints, Upsert
+from vexfs_twisted.model.vector_kinds import MultiVector, MultiVectors
+from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
+
+SIZE = 24
+POINTS = 600
+EAGER = OptimizersConfigDiff(indexing_threshold=8, vacuum_min_vector_number=100)
+
+
+def topics(points: int, seed: int) -> tuple[MultiVectors, MultiVectors]:
+    """Points of three to eight rows about topics of theirs, and queries about some of the same."""
+    random = np.random.default_rng(seed)
+    centers = random.standard_normal((60, SIZE))
+    own = random.integers(0, 60, (points, 3))
+    lengths = random.integers(3, 9, points)
+    chosen = own[np.repeat(np.arange(points), lengths), random.integers(0, 3, lengths.sum())]
+    lines = centers[chosen] + 0.4 * random.standard_normal((len(chosen), SIZE))
+    asked = centers[own[:: points // 20].ravel()]
+    asked = asked + 0.4 * random.standard_normal(asked.shape)
+    count = len(asked) // 3
+    stored = MultiVectors(offsets_of(lengths), normalised(lines.astype(np.float32)))
+    return stored, MultiVectors(offsets_of([3] * count), normalised(asked.astype(np.float32)))
+
+
+class EncodingTests(SynchronousTestCase):
+    """What encodings are, by hand."""
+
+    def test_products_add_up_the_means_of_cells(self) -> None:
+        encoder = encoder_for(4)
+        random = np.random.default_rng(3)
+        lines: Floats = random.standard_normal((7, 4)).astype(np.float32)
+        query: Floats = random.standard_normal((3, 4)).astype(np.float32)
+        found = (
+            encoder.of_points(offsets_of([5, 2]), lines)
+            @ encoder.of_queries(offsets_of([3]), query).T
+        )
+        for place, own in enumerate((lines[:5], lines[5:])):
+            total = 0.0
+            for planes in np.split(encoder.planes, encoding._REPETITIONS, axis=1):
+                sides = own @ planes > 0
+                for row in query:
+                    differing = (sides != (row @ planes > 0)).sum(axis=1)
+                    same = own[differing == 0]
+                    near = same.mean(axis=0) if len(same) else own[differing.argmin()]
+                    total += float(row @ near)
+            self.assertAlmostEqual(float(found[place, 0]), total, places=3)
+
+    def test_one_row_is_estimated_by_its_product(self) -> None:
+        encoder = encoder_for(4)
+        line, query = np.array([[1, 2, 3, 4]], np.float32), np.array([[4, 3, 2, 1]], np.float32)
+        one = offsets_of([1])
+        product = encoder.of_points(one, line) @ encoder.of_queries(one, query).T
+        self.assertAlmostEqual(float(product[0, 0]), 20.0 * encoding._REPETITIONS, places=3)
+
+    def test_an_encoding_does_not_depend_on_others(self) -> None:
+        stored, _ = topics(40, 1)
+        encoder = encoder_for(SIZE)
+        together = encoder.of_points(stored.offsets, stored.data)
+        self.assertEqual(together.shape, (40, encoder.size))
+        for place in (0, 17, 39):
+            own = stored.take(np.array([place]))
+            alone = encoder.of_points(own.offsets, own.data)
+            np.testing.assert_allclose(alone[0], together[place], rtol=1e-5, atol=1e-6)
+
+
+class GraphTests(EngineTestCase):
+    """A collection of multivectors with a graph."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(optimizer, "QUIET_SECONDS", 0)
+        self.patch(search, "_COMPONENT_NS", 1000.0)
+        self.stored, self.queries = topics(POINTS, 5)
+        self.collection = self.catalog.create("m", self.request(Distance.COSINE))
+        self.fill(range(POINTS))
+
+    def request(self, distance: Distance) -> CreateCollection:
+        config = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+        params = attrs.evolve(VectorParams(distance, SIZE), multivector_config=config)
+        return CreateCollection({UNNAMED: params}, optimizers_config=EAGER)
+
+    def fill(self, ids: range) -> None:
+        column = VectorColumn(self.stored.take(np.array(ids)))
+        write(self.collection, Upsert(list(ids), {UNNAMED: column}, [b"{}"] * len(ids)))
+
+    def segments(self) -> Segments:
+        return self.collection._store.state.spaces[UNNAMED].segments
+
+    def ask(self, limit: int, *, exact: bool) -> list[list[tuple[object, float]]]:
+        queries = [
+            Query(VectorExample(own), limit=limit, params=SearchParams(exact=exact))
+            for own in self.queries
+            if isinstance(own, MultiVector)
+        ]
+        answers = self.collection.read(QueryBatch(queries))
+        return [[(found.id, found.score) for found in answer] for answer in answers]
+
+    def assertFinds(self) -> None:
+        """Nearly all of the nearest are found, with the scores of an exact search."""
+        found, truth = self.ask(5, exact=False), self.ask(5, exact=True)
+        pairs = list(zip(found, truth, strict=True))
+        hits = sum(len(set(own) & set(true)) for own, true in pairs)
+        self.assertGreaterEqual(hits, 0.98 * sum(len(true) for _, true in pairs))
+        scores = {own: score for answer in self.ask(POINTS, exact=True) for own, score in answer}
+        self.assertEqual(len(scores), self.collection.read(CollectionInfoRequest()).points_count)
+
+    def narrow(self) -> None:
+        """Beams of a part of the nodes, so that graphs are used."""
+        self.patch(search, "_BREADTH", 1)
+
+    def test_a_graph_is_built_and_used(self) -> None:
+        self.collection.optimize()
+        (segment,) = self.segments()
+        self.assertEqual((segment.nodes, segment.encoding), (POINTS, encoder_for(SIZE).name))
+        self.assertEqual(
+            self.collection.read(CollectionInfoRequest()).indexed_vectors_count, POINTS
+        )
+        self.narrow()
+        compared: list[int] = []
+
+        def counted(space: object, rows: object, *rest: object) -> object:
+            compared.append(len(rows))  # type: ignore[arg-type]
+            return real(space, rows, *rest)  # type: ignore[arg-type]
+
+        real = search.may_be_nearest
+        self.patch(search, "may_be_nearest", counted)
+        self.assertFinds()
+        self.assertLess(min(compared), POINTS)
+
+    def test_a_tail_and_deleted_points(self) -> None:
+        self.collection.optimize()
+        self.narrow()
+        write(self.collection, DeletePoints(list(range(0, POINTS, 7))))
+        self.fill(range(30))
+        self.assertFinds()
+        self.collection.optimize()
+        self.assertFinds()
+
+    def test_a_graph_is_opened_again(self) -> None:
+        self.collection.optimize()
+        before = self.segments()
+        self.collection = self.reopen().get("m")
+        self.collection.optimize()
+        self.assertEqual(self.segments(), before)
+        self.narrow()
+        self.assertFinds()
+
+    def test_a_damaged_graph_is_built_again(self) -> None:
+        self.collection.optimize()
+        (before,) = self.segments()
+        (file,) = self.directory().glob("graph-*")
+        self.catalog.close()
+        data = bytearray(file.read_bytes())
+        data[-5] ^= 255
+        file.write_bytes(bytes(data))
+        self.collection = self.reopen().get("m")
+        self.collection.optimize()
+        (after,) = self.segments()
+        self.assertNotEqual(after.uuid, before.uuid)
+        self.narrow()
+        self.assertFinds()
+
+    def test_a_graph_over_other_encodings_is_built_again(self) -> None:
+        self.collection.optimize()
+        (before,) = self.segments()
+        self.collection = self.reopen().get("m")
+        self.patch(encoding, "_VERSION", 0)
+        self.collection.optimize()
+        (after,) = self.segments()
+        self.assertNotEqual((after.uuid, after.encoding), (before.uuid, before.encoding))
+
+    def test_no_graph_where_m_is_0(self) -> None:
+        self.collection.optimize()
+        write(self.collection, UpdateCollection(hnsw_config=HnswConfigDiff(m=0)))
+        self.collection.optimize()
+        self.assertEqual(self.segments(), ())
+        self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))
+
+    def test_no_graph_of_distances(self) -> None:
+        for distance in (Distance.EUCLID, Distance.MANHATTAN):
+            self.collection = self.catalog.create(distance.value, self.request(distance))
+            self.fill(range(POINTS))
+            self.collection.optimize()
+            self.assertEqual(self.segments(), ())
+            self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))

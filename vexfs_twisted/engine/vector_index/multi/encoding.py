@@ -1,0 +1,143 @@
+"""Encodings of multivectors as single vectors, whose inner products estimate max_sim.
+
+From Dhulipala et al., "MUVERA: Multi-Vector Retrieval via Fixed Dimensional Encodings" (2024).
+Random hyperplanes divide the space of rows into cells. For each cell a query has the sum of its
+rows there, and a point their mean, so that the inner product of a cell is the sum of the scores of
+the query's rows there with that mean: near the best row, as rows of one cell are near each other.
+Cells where a point has no row get the row that is on the same side of most of their hyperplanes.
+That is repeated with other hyperplanes, and rows are shortened by random projections first.
+
+The encodings are for inner products; other metrics have none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from ....model.collection_params import VectorParams
+from ....model.ragged import Offsets, row_of_each
+from ..kernels import Matrix
+
+_VERSION = 1
+_SEED = 2024
+_PLANES = 3
+_REPETITIONS = 16
+_LONGEST = 16
+"""Longer rows are projected to this many components."""
+
+_CELLS = 1 << _PLANES
+
+
+def can_encode(params: VectorParams) -> bool:
+    """Whether multivectors with these parameters have encodings."""
+    return params.distance.larger_is_nearer
+
+
+@frozen
+class Encoder:
+    """Encodes multivectors with rows of one dimension. Immutable and thread-safe.
+
+    `planes` has shape [dim, repetitions * planes]; `projections` has shape
+    [dim, repetitions * length], or is None where rows are short enough as they are.
+    """
+
+    planes: Matrix = field(eq=False)
+    projections: Matrix | None = field(eq=False)
+    length: int
+
+    @property
+    def size(self) -> int:
+        """The number of components of an encoding."""
+        return _REPETITIONS * _CELLS * self.length
+
+    @property
+    def name(self) -> str:
+        """The identity of the encoder: encodings of another are not comparable with its own."""
+        checksum = zlib.crc32(self.planes.tobytes())
+        if self.projections is not None:
+            checksum = zlib.crc32(self.projections.tobytes(), checksum)
+        return f"muvera-{_VERSION}-{_PLANES}-{_REPETITIONS}-{self.length}-{checksum:08x}"
+
+    def of_points(self, offsets: Offsets, lines: Matrix) -> Matrix:
+        """The encodings, shape [n, size], of stored multivectors.
+
+        Multivector i has the rows offsets[i] to offsets[i + 1] of `lines`, at least one.
+        """
+        encoded = np.empty((len(offsets) - 1, _REPETITIONS, _CELLS, self.length), dtype=np.float32)
+        short, cells = self._short(lines), self._cells(lines)
+        owners = row_of_each(offsets)
+        for repetition in range(_REPETITIONS):
+            own, own_cells = short[:, repetition], cells[:, repetition]
+            part, counts = _summed(owners, own_cells, own, len(encoded))
+            part /= np.maximum(counts, 1)[..., np.newaxis]
+            points, empty = np.nonzero(counts == 0)
+            part[points, empty] = own[_likest(offsets, own_cells)[points, empty]]
+            encoded[:, repetition] = part
+        return encoded.reshape(len(encoded), self.size)
+
+    def of_queries(self, offsets: Offsets, lines: Matrix) -> Matrix:
+        """The encodings, shape [n, size], of queries; arguments as those of `of_points`."""
+        encoded = np.empty((len(offsets) - 1, _REPETITIONS, _CELLS, self.length), dtype=np.float32)
+        short, cells = self._short(lines), self._cells(lines)
+        owners = row_of_each(offsets)
+        for repetition in range(_REPETITIONS):
+            own, own_cells = short[:, repetition], cells[:, repetition]
+            encoded[:, repetition] = _summed(owners, own_cells, own, len(encoded))[0]
+        return encoded.reshape(len(encoded), self.size)
+
+    def _short(self, lines: Matrix) -> Matrix:
+        """The projections of lines, shape [total, repetitions, length]."""
+        if self.projections is None:
+            return np.broadcast_to(lines[:, np.newaxis], (len(lines), _REPETITIONS, self.length))
+        return (lines @ self.projections).reshape(len(lines), _REPETITIONS, self.length)
+
+    def _cells(self, lines: Matrix) -> NDArray[np.int64]:
+        """The cells of lines, shape [total, repetitions]: a bit for the side of each plane."""
+        sides = (lines @ self.planes > 0).reshape(len(lines), _REPETITIONS, _PLANES)
+        cells: NDArray[np.int64] = sides @ (1 << np.arange(_PLANES))
+        return cells
+
+
+@cache
+def encoder_for(dimension: int) -> Encoder:
+    """The encoder of multivectors with rows of this dimension; always the same."""
+    random = np.random.default_rng((_SEED, dimension))
+    planes = random.standard_normal((dimension, _REPETITIONS * _PLANES), dtype=np.float32)
+    if dimension <= _LONGEST:
+        return Encoder(planes, None, dimension)
+    signs = 2 * random.integers(0, 2, (dimension, _REPETITIONS * _LONGEST)) - 1
+    return Encoder(planes, (signs / np.sqrt(_LONGEST)).astype(np.float32), _LONGEST)
+
+
+def _summed(
+    owners: NDArray[np.int64], cells: NDArray[np.int64], lines: Matrix, count: int
+) -> tuple[Matrix, NDArray[np.int64]]:
+    """The sums of the lines in each cell of each owner, [count, cells, length], and how many."""
+    places = owners * _CELLS + cells
+    order = np.argsort(places, kind="stable")
+    filled, starts = np.unique(places[order], return_index=True)
+    sums = np.zeros((count * _CELLS, lines.shape[1]), dtype=np.float32)
+    sums[filled] = np.add.reduceat(lines[order], starts, axis=0)
+    counts = np.bincount(places, minlength=count * _CELLS)
+    return sums.reshape(count, _CELLS, -1), counts.reshape(count, _CELLS)
+
+
+def _likest(offsets: Offsets, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first line of each owner whose cell differs least from each cell, [n, cells]."""
+    differing = _differences()[cells].astype(np.int64) * len(cells)
+    differing += np.arange(len(cells))[:, np.newaxis]
+    nearest: NDArray[np.int64] = np.minimum.reduceat(differing, offsets[:-1], axis=0)
+    return nearest % len(cells)
+
+
+@cache
+def _differences() -> NDArray[np.uint8]:
+    """The number of planes on whose sides two cells differ, shape [cells, cells]."""
+    every = np.arange(_CELLS, dtype=np.uint8)
+    differing: NDArray[np.uint8] = np.bitwise_count(every[:, np.newaxis] ^ every)
+    return differing
