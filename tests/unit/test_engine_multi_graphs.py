@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EngineTestCase, Floats, write
 from vexfs_twisted.engine.optimizer import optimizer
-from vexfs_twisted.engine.vector_index.multi import encoding, search
+from vexfs_twisted.engine.vector_index.multi import encoding, products, search
 from vexfs_twisted.engine.vector_index.multi.encoding import encoder_for
 from vexfs_twisted.engine.vector_index.segments import Segments
 from vexfs_twisted.engine.vectors.norms import normalised
@@ -25,7 +25,8 @@ from vexfs_twisted.model.collection_params import (
     OptimizersConfigDiff,
     VectorParams,
 )
-from vexfs_twisted.model.queries import Query, QueryBatch, VectorExample
+from vexfs_twisted.model.queries import Query, QueryBatch
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.ragged import offsets_of
 from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.updates import DeletePoints, Upsert
@@ -152,7 +153,7 @@ class GraphTests(EngineTestCase):
             compared.append(len(rows))  # type: ignore[arg-type]
             return real(space, rows, *rest)  # type: ignore[arg-type]
 
-        real = search.may_be_nearest
+        real = products.may_be_nearest
         self.patch(search, "may_be_nearest", counted)
         self.assertFinds()
         self.assertLess(min(compared), POINTS)

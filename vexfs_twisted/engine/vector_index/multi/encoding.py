@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ....model.collection_params import VectorParams
 from ....model.ragged import Offsets, row_of_each
 from ..kernels import Matrix
+from .matrices import multiplied
 
 _VERSION = 1
 _SEED = 2024
@@ -68,37 +69,29 @@ class Encoder:
 
         Multivector i has the rows offsets[i] to offsets[i + 1] of `lines`, at least one.
         """
-        encoded = np.empty((len(offsets) - 1, _REPETITIONS, _CELLS, self.length), dtype=np.float32)
         short, cells = self._short(lines), self._cells(lines)
-        owners = row_of_each(offsets)
+        encoded, counts = _summed(offsets, short, cells)
+        encoded /= np.maximum(counts, 1)[..., np.newaxis]
         for repetition in range(_REPETITIONS):
-            own, own_cells = short[:, repetition], cells[:, repetition]
-            part, counts = _summed(owners, own_cells, own, len(encoded))
-            part /= np.maximum(counts, 1)[..., np.newaxis]
-            points, empty = np.nonzero(counts == 0)
-            part[points, empty] = own[_likest(offsets, own_cells)[points, empty]]
-            encoded[:, repetition] = part
+            points, empty = np.nonzero(counts[:, repetition] == 0)
+            likest = _likest(offsets, cells[:, repetition])[points, empty]
+            encoded[points, repetition, empty] = short[likest, repetition]
         return encoded.reshape(len(encoded), self.size)
 
     def of_queries(self, offsets: Offsets, lines: Matrix) -> Matrix:
         """The encodings, shape [n, size], of queries; arguments as those of `of_points`."""
-        encoded = np.empty((len(offsets) - 1, _REPETITIONS, _CELLS, self.length), dtype=np.float32)
-        short, cells = self._short(lines), self._cells(lines)
-        owners = row_of_each(offsets)
-        for repetition in range(_REPETITIONS):
-            own, own_cells = short[:, repetition], cells[:, repetition]
-            encoded[:, repetition] = _summed(owners, own_cells, own, len(encoded))[0]
+        encoded, _ = _summed(offsets, self._short(lines), self._cells(lines))
         return encoded.reshape(len(encoded), self.size)
 
     def _short(self, lines: Matrix) -> Matrix:
         """The projections of lines, shape [total, repetitions, length]."""
         if self.projections is None:
             return np.broadcast_to(lines[:, np.newaxis], (len(lines), _REPETITIONS, self.length))
-        return (lines @ self.projections).reshape(len(lines), _REPETITIONS, self.length)
+        return multiplied(lines, self.projections).reshape(len(lines), _REPETITIONS, self.length)
 
     def _cells(self, lines: Matrix) -> NDArray[np.int64]:
         """The cells of lines, shape [total, repetitions]: a bit for the side of each plane."""
-        sides = (lines @ self.planes > 0).reshape(len(lines), _REPETITIONS, _PLANES)
+        sides = (multiplied(lines, self.planes) > 0).reshape(len(lines), _REPETITIONS, _PLANES)
         cells: NDArray[np.int64] = sides @ (1 << np.arange(_PLANES))
         return cells
 
@@ -115,16 +108,25 @@ def encoder_for(dimension: int) -> Encoder:
 
 
 def _summed(
-    owners: NDArray[np.int64], cells: NDArray[np.int64], lines: Matrix, count: int
+    offsets: Offsets, short: Matrix, cells: NDArray[np.int64]
 ) -> tuple[Matrix, NDArray[np.int64]]:
-    """The sums of the lines in each cell of each owner, [count, cells, length], and how many."""
-    places = owners * _CELLS + cells
+    """The sums of the lines in each cell of each owner, and how many these are.
+
+    The shapes are [n, repetitions, cells, length] and [n, repetitions, cells].
+    """
+    count = len(offsets) - 1
+    places = (row_of_each(offsets)[:, np.newaxis] * _REPETITIONS + np.arange(_REPETITIONS)) * _CELLS
+    places = (places + cells).ravel()
     order = np.argsort(places, kind="stable")
-    filled, starts = np.unique(places[order], return_index=True)
-    sums = np.zeros((count * _CELLS, lines.shape[1]), dtype=np.float32)
-    sums[filled] = np.add.reduceat(lines[order], starts, axis=0)
-    counts = np.bincount(places, minlength=count * _CELLS)
-    return sums.reshape(count, _CELLS, -1), counts.reshape(count, _CELLS)
+    ordered = places[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    length = short.shape[2]
+    sums = np.zeros((count * _REPETITIONS * _CELLS, length), dtype=np.float32)
+    lines = short.reshape(-1, length)[order]
+    sums[ordered[starts]] = np.add.reduceat(lines, starts, axis=0)
+    counts = np.bincount(places, minlength=len(sums))
+    shape = (count, _REPETITIONS, _CELLS)
+    return sums.reshape(*shape, length), counts.reshape(shape)
 
 
 def _likest(offsets: Offsets, cells: NDArray[np.int64]) -> NDArray[np.int64]:

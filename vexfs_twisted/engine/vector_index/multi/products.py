@@ -14,6 +14,7 @@ from ...storage.bitmap import Rows
 from ...vectors.norms import squared_norms
 from ..kernels import Matrix, Scores
 from ..space import MultiSpace
+from .matrices import multiplied
 from .max_sim import blocks, lengths_of
 
 _FEW = 32
@@ -68,12 +69,11 @@ def _best_sums(space: MultiSpace, rows: Rows, lengths: NDArray[np.int64], turned
         offsets, lines = space.lines(slice(int(rows[0]), int(rows[-1]) + 1))
     else:
         offsets, lines = space.lines(rows)
+    products = multiplied(lines, turned)
     if (lengths == lengths[0]).all():
         # Several times faster than by offsets.
-        products = (lines @ turned).reshape(len(rows), int(lengths[0]), -1)
-        best: Scores = products.max(axis=1).sum(axis=1)
-        return best
-    summed: Scores = np.maximum.reduceat((lines @ turned).T.copy(), offsets[:-1], axis=1).sum(
-        axis=0
-    )
-    return summed
+        best = products.reshape(len(rows), int(lengths[0]), -1).max(axis=1)
+    else:
+        best = np.maximum.reduceat(products, offsets[:-1], axis=0)
+    sums: Scores = best.sum(axis=1)
+    return sums
