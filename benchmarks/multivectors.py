@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -199,10 +200,7 @@ def compare(
         return engine.found(queries, exact=exact, only=only)
 
     for label, search, count, rounds in (("singles", single, 1, 20), ("batch", batch, QUERIES, 3)):
-        ours, theirs = (
-            seconds(lambda place, engine=engine: search(engine, place), rounds) / count
-            for engine in engines
-        )
+        ours, theirs = (seconds(partial(search, engine), rounds) / count for engine in engines)
         times = f"{ours * 1e3:.2f} ms, peer {theirs * 1e3:.2f} ms"
         print(f"{name}, {label}: {times}, ratio {theirs / ours:.2f}", flush=True)
 

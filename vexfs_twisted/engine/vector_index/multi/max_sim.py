@@ -43,8 +43,9 @@ def max_sim(distance: Distance, query: Matrix, offsets: Offsets, lines: Matrix) 
         checkpoint()
         scores = score_block(distance, query[start : start + step], lines)
         # One by one, as numpy adds up an array in an order that depends on its shape.
-        for best in reduce.reduceat(scores, offsets[:-1], axis=1):
-            sums += best
+        with np.errstate(over="ignore", invalid="ignore"):
+            for best in reduce.reduceat(scores, offsets[:-1], axis=1):
+                sums += best
     return sums
 
 
