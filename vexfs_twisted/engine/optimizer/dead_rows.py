@@ -1,6 +1,8 @@
-"""Frees the disk space of dead sparse vectors and multivectors, which have no graphs.
+"""Frees the disk space of dead sparse vectors and multivectors.
 
-Dead rows of dense vectors are freed by jobs, along with their graphs: see Punch.
+Dead rows of dense vectors are freed by jobs, along with their graphs: see Punch. Graphs over
+multivectors do not read these in a search, and read dead ones that were freed as zeros when they
+are grown.
 """
 
 from __future__ import annotations

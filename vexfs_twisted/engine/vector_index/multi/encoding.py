@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import zlib
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
 from ....model.collection_params import VectorParams
-from ....model.ragged import Offsets, row_of_each
+from ....model.ragged import Offsets, offsets_of, row_of_each
+from ...read_bounds import checkpoint
 from ..kernels import Matrix
 from .matrices import multiplied
+from .max_sim import blocks
 
 _VERSION = 1
 _SEED = 2024
@@ -31,6 +34,7 @@ _REPETITIONS = 16
 _LONGEST = 16
 """Longer rows are projected to this many components."""
 
+_MOST_LINES = 1 << 14
 _CELLS = 1 << _PLANES
 
 
@@ -67,8 +71,10 @@ class Encoder:
     def of_points(self, offsets: Offsets, lines: Matrix) -> Matrix:
         """The encodings, shape [n, size], of stored multivectors.
 
-        Multivector i has the rows offsets[i] to offsets[i + 1] of `lines`, at least one.
+        Multivector i has the rows offsets[i] to offsets[i + 1] of `lines`, at least one. Of very
+        long ones some rows are taken, evenly.
         """
+        offsets, lines = _thinned(offsets, lines)
         short, cells = self._short(lines), self._cells(lines)
         encoded, counts = _summed(offsets, short, cells)
         encoded /= np.maximum(counts, 1)[..., np.newaxis]
@@ -80,8 +86,15 @@ class Encoder:
 
     def of_queries(self, offsets: Offsets, lines: Matrix) -> Matrix:
         """The encodings, shape [n, size], of queries; arguments as those of `of_points`."""
-        encoded, _ = _summed(offsets, self._short(lines), self._cells(lines))
-        return encoded.reshape(len(encoded), self.size)
+        offsets, lines = _thinned(offsets, lines)
+        encoded = np.empty((len(offsets) - 1, self.size), dtype=np.float32)
+        for part in blocks(np.diff(offsets), 1, lines.shape[1]):
+            checkpoint()
+            own = offsets[part.start : part.stop + 1]
+            some = lines[own[0] : own[-1]]
+            sums, _ = _summed(own - own[0], self._short(some), self._cells(some))
+            encoded[part] = sums.reshape(-1, self.size)
+        return encoded
 
     def _short(self, lines: Matrix) -> Matrix:
         """The projections of lines, shape [total, repetitions, length]."""
@@ -105,6 +118,17 @@ def encoder_for(dimension: int) -> Encoder:
         return Encoder(planes, None, dimension)
     signs = 2 * random.integers(0, 2, (dimension, _REPETITIONS * _LONGEST)) - 1
     return Encoder(planes, (signs / np.sqrt(_LONGEST)).astype(np.float32), _LONGEST)
+
+
+def _thinned(offsets: Offsets, lines: Matrix) -> tuple[Offsets, Matrix]:
+    """The same with at most `_MOST_LINES` lines of each owner."""
+    if (np.diff(offsets) <= _MOST_LINES).all():
+        return offsets, lines
+    kept = [
+        np.linspace(start, stop - 1, min(stop - start, _MOST_LINES)).astype(np.int64)
+        for start, stop in pairwise(offsets.tolist())
+    ]
+    return offsets_of([len(own) for own in kept]), lines[np.concatenate(kept)]
 
 
 def _summed(

@@ -38,20 +38,22 @@ _BREADTH = 4
 
 _PER_WANTED = 10
 _QUERIES_AT_ONCE = 256
+_MOST_CANDIDATES = 1 << 20
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @frozen
 class _Beam:
-    """The search of the graph of a segment for `wanted` candidates, by a beam of `ef` nodes.
+    """The search of the graph of a segment, by a beam of `ef` nodes.
 
-    Fewer than `needed` candidates found do not suffice.
+    About `compared` of them are candidates; fewer than `needed` do not suffice.
     """
 
     segment: Segment
     graph: Graph
     needed: int
     ef: int
+    compared: float
 
 
 def search_multi(
@@ -66,43 +68,42 @@ def search_multi(
 
     Exact without `graphs`. `parameters` about codes have no effect: there are none.
     """
-    found: list[Hits] = []
-    for start in range(0, len(queries), _QUERIES_AT_ONCE):
-        part = slice(start, start + _QUERIES_AT_ONCE)
-        compared = space.queries(MultiVectors.of(queries[part]))
-        found += _searched(space, candidates, compared, limits[part], parameters, graphs)
-    return found
-
-
-def _searched(
-    space: MultiSpace,
-    candidates: CandidateSet,
-    queries: MultiVectors,
-    limits: Limits,
-    parameters: ResolvedParameters,
-    graphs: Graphs,
-) -> list[Hits]:
-    rows_each = len(queries.data) / len(queries)
-    each = rows_each * space.params.size * _lines_each(space) * _COMPONENT_NS
+    compared = space.queries(MultiVectors.of(queries))
+    each = len(compared.data) / len(queries) * space.params.size * _lines_each(space)
+    each *= _COMPONENT_NS
     beams, scanned = _planned(space, candidates, int(limits.max()), each, parameters, graphs)
-    threads = threads_for(len(queries))
-    cost = sum(graph_cost(beam.ef, encoder_for(space.params.size).size) for beam in beams)
-    expect((cost / threads + each * len(scanned)) * len(queries) * 1e-9)
-    tables = []
-    if beams:
-        encoded = encoder_for(space.params.size).of_queries(queries.offsets, queries.data)
-        with threads_of_faiss(threads):
-            for beam in beams:
-                checkpoint()
-                tables.append(beam.graph.search(encoded, beam.ef, beam.ef)[1])
-    found = []
-    for place, limit in enumerate(limits.tolist()):
-        parts = [scanned]
-        for beam, table in zip(beams, tables, strict=True):
-            parts.append(_found(candidates, beam, table, place))
-        rows = np.concatenate(parts) if beams else scanned
-        found.append(_nearest(space, np.sort(rows), queries.vector(place).rows, limit))
+    size, threads = encoder_for(space.params.size).size, threads_for(len(queries))
+    cost = sum(graph_cost(beam.ef, size) / threads + beam.compared * each for beam in beams)
+    expect((cost + each * len(scanned)) * len(queries) * 1e-9)
+    widest = max((beam.ef for beam in beams), default=1)
+    step = max(1, min(_QUERIES_AT_ONCE, _MOST_CANDIDATES // widest))
+    found: list[Hits] = []
+    for start in range(0, len(queries), step):
+        part = slice(start, min(start + step, len(queries)))
+        own = compared.take(part)
+        tables = _rows_by_graphs(space, beams, own, threads)
+        for place, limit in enumerate(limits[part].tolist()):
+            parts = [scanned]
+            for beam, table in zip(beams, tables, strict=True):
+                parts.append(_found(candidates, beam, table[place]))
+            rows = np.sort(np.concatenate(parts)) if beams else scanned
+            found.append(_nearest(space, rows, own.vector(place).rows, limit))
     return found
+
+
+def _rows_by_graphs(
+    space: MultiSpace, beams: Sequence[_Beam], queries: MultiVectors, threads: int
+) -> list[RowMatrix]:
+    """The nodes in the beams of each query, shape [q, ef] of each graph; -1 for no more."""
+    if not beams:
+        return []
+    encoded = encoder_for(space.params.size).of_queries(queries.offsets, queries.data)
+    tables = []
+    with threads_of_faiss(threads):
+        for beam in beams:
+            checkpoint()
+            tables.append(beam.graph.search(encoded, beam.ef, beam.ef)[1])
+    return tables
 
 
 def _lines_each(space: MultiSpace) -> float:
@@ -131,8 +132,7 @@ def _planned(
         if opened is None or not count:
             continue
         beam = _beam(segment, opened.graph, count, wanted, parameters)
-        compared = beam.ef * count / segment.nodes
-        cost = graph_cost(beam.ef, encoder_for(space.params.size).size) + compared * each
+        cost = graph_cost(beam.ef, encoder_for(space.params.size).size) + beam.compared * each
         is_few = candidates.is_filtered and count * _lines_each(space) < parameters.scanned_below
         if is_few or beam.ef >= segment.nodes or cost >= count * each:
             ranges.append((segment.start, segment.stop))
@@ -151,12 +151,13 @@ def _beam(
     if share <= parameters.thorough_share:
         ef *= 2
     needed = min(count, max(ef // 2, wanted))
-    return _Beam(segment, graph, needed, min(ceil(ef / share), segment.nodes))
+    ef = min(ceil(ef / share), segment.nodes)
+    return _Beam(segment, graph, needed, ef, ef * share)
 
 
-def _found(candidates: CandidateSet, beam: _Beam, table: RowMatrix, place: int) -> Rows:
-    """The candidates of a beam for a query, or all of the segment if it found too few."""
-    rows: Rows = table[place][table[place] >= 0]
+def _found(candidates: CandidateSet, beam: _Beam, nodes: Rows) -> Rows:
+    """The candidates among the nodes of a beam, or all of the segment if these are too few."""
+    rows: Rows = nodes[nodes >= 0]
     rows = rows[candidates.has(rows)]
     if len(rows) < beam.needed:
         return candidates.rows_between(beam.segment.start, beam.segment.stop)
