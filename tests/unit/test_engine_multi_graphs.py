@@ -214,3 +214,12 @@ class GraphTests(EngineTestCase):
             self.collection.optimize()
             self.assertEqual(self.segments(), ())
             self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))
+
+    def test_vectors_whose_products_overflow_are_searched_exactly(self) -> None:
+        self.narrow()
+        self.stored = attrs.evolve(self.stored, data=self.stored.data * np.float32(3e38))
+        self.collection = self.catalog.create("long", self.request(Distance.DOT))
+        self.fill(range(POINTS))
+        self.collection.optimize()
+        self.assertEqual(len(self.segments()), 1)
+        self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))

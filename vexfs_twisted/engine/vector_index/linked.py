@@ -46,7 +46,7 @@ def linked(space: LinkedSpace) -> Linked:
 
     # Graphs over encodings always have copies, so these are only counted.
     elements = np.broadcast_to(np.zeros((1, 1), dtype=np.float32), (space.rows, 1))
-    return Linked(Distance.DOT, read, elements, encoder.name)
+    return Linked(space.params.distance, read, elements, encoder.name)
 
 
 def copies_of(space: LinkedSpace, *, has_codes: bool) -> Copies:

@@ -35,6 +35,9 @@ _LONGEST = 16
 """Longer rows are projected to this many components."""
 
 _MOST_LINES = 1 << 14
+_LARGEST = 1e18
+"""Components are cut to this: rows may be so long that their sums overflow."""
+
 _CELLS = 1 << _PLANES
 
 
@@ -75,14 +78,16 @@ class Encoder:
         long ones some rows are taken, evenly.
         """
         offsets, lines = _thinned(offsets, lines)
-        short, cells = self._short(lines), self._cells(lines)
-        encoded, counts = _summed(offsets, short, cells)
+        with np.errstate(over="ignore", invalid="ignore"):
+            short, cells = self._short(lines), self._cells(lines)
+            encoded, counts = _summed(offsets, short, cells)
         encoded /= np.maximum(counts, 1)[..., np.newaxis]
         for repetition in range(_REPETITIONS):
             points, empty = np.nonzero(counts[:, repetition] == 0)
             likest = _likest(offsets, cells[:, repetition])[points, empty]
             encoded[points, repetition, empty] = short[likest, repetition]
-        return encoded.reshape(len(encoded), self.size)
+        found = encoded.reshape(len(encoded), self.size)
+        return np.clip(np.nan_to_num(found, copy=False), -_LARGEST, _LARGEST, out=found)
 
     def of_queries(self, offsets: Offsets, lines: Matrix) -> Matrix:
         """The encodings, shape [n, size], of queries; arguments as those of `of_points`."""

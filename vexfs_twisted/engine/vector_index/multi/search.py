@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ....model.vector_kinds import MultiVector, MultiVectors
 from ...read_bounds import checkpoint, expect
 from ...storage.bitmap import Rows
+from ...vectors.norms import squared_norms
 from ..candidates import CandidateSet
 from ..costs import graph_cost, threads_for
 from ..graph import Graph
@@ -39,6 +40,7 @@ _BREADTH = 4
 _PER_WANTED = 10
 _QUERIES_AT_ONCE = 256
 _MOST_CANDIDATES = 1 << 20
+_SAFE_PRODUCT = 1e30
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -71,7 +73,10 @@ def search_multi(
     compared = space.queries(MultiVectors.of(queries))
     each = len(compared.data) / len(queries) * space.params.size * _lines_each(space)
     each *= _COMPONENT_NS
-    beams, scanned = _planned(space, candidates, int(limits.max()), each, parameters, graphs)
+    longest = float(np.sqrt(squared_norms(compared.data).max())) * space.norm_bound
+    is_safe = longest * len(compared.data) < _SAFE_PRODUCT
+    wanted = int(limits.max())
+    beams, scanned = _planned(space, candidates, wanted, each, is_safe, parameters, graphs)
     size, threads = encoder_for(space.params.size).size, threads_for(len(queries))
     cost = sum(graph_cost(beam.ef, size) / threads + beam.compared * each for beam in beams)
     expect((cost + each * len(scanned)) * len(queries) * 1e-9)
@@ -116,11 +121,15 @@ def _planned(
     candidates: CandidateSet,
     wanted: int,
     each: float,
+    is_safe: bool,
     parameters: ResolvedParameters,
     graphs: Graphs,
 ) -> tuple[list[_Beam], Rows]:
-    """The graphs to search, and the rows to compare. `each`: nanoseconds to compare a row."""
-    if parameters.exact or not can_encode(space.params):
+    """The graphs to search, and the rows to compare; no graphs unless products are safe.
+
+    `each`: nanoseconds to compare a row.
+    """
+    if parameters.exact or not can_encode(space.params) or not is_safe:
         return [], candidates.rows()
     ranges = list(unindexed(space.segments, graphs, candidates.room))
     if sum(space.present.count_between(*own) for own in ranges) > parameters.most_unindexed:
