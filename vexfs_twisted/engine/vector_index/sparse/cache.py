@@ -10,10 +10,10 @@ from ...read_bounds import PatientLock, expect
 from ..space import SparseSpace
 from .postings import Postings
 
-_LEAST_ELEMENTS = 1 << 16
+_LEAST_ELEMENTS = 1 << 13
 """Rows with fewer elements in all are scanned, which is cheaper than postings for one search."""
 
-_MERGED = 2
+_MERGED = 8
 """A range is joined to one before it that has less than this many times its elements."""
 
 _ELEMENT_S = 1e-7

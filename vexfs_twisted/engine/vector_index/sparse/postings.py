@@ -7,14 +7,15 @@ more.
 from __future__ import annotations
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 from numpy.typing import NDArray
 
 from ....model import ragged
-from ...storage.bitmap import Bitmap, Rows
+from ...storage.bitmap import Bitmap
 from ..space import SparseSpace
 
 Terms = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
 
 
 @frozen(eq=False)
@@ -22,7 +23,8 @@ class Postings:
     """The postings of the `count` vectors among the rows in [start, stop). Immutable.
 
     `terms`, shape [t], ascend. Term i has the elements offsets[i] to offsets[i + 1] of `rows`,
-    int32, relative to `start` and ascending, and of `values`, float32. `elements` is their number.
+    int32, relative to `start` and ascending, and of `values`, float32. `least` and `largest`, shape
+    [t], are the bounds of the values of each term.
     """
 
     start: int
@@ -31,7 +33,9 @@ class Postings:
     terms: Terms
     offsets: NDArray[np.int64]
     rows: NDArray[np.int32]
-    values: NDArray[np.float32] = field(repr=False)
+    values: NDArray[np.float32]
+    least: NDArray[np.float32]
+    largest: NDArray[np.float32]
 
     @classmethod
     def of(cls, space: SparseSpace, start: int, stop: int) -> Postings:
@@ -46,37 +50,36 @@ class Postings:
         is_first[1:] = sorted_indices[1:] != sorted_indices[:-1]
         begins = np.flatnonzero(is_first)
         offsets = np.append(begins, len(sorted_indices)).astype(np.int64)
-        return cls(
-            start, stop, len(own), sorted_indices[begins], offsets, rows[order], values[order]
-        )
+        values = values[order]
+        bounds = [
+            reduce.reduceat(values, begins) if len(begins) else values[:0]
+            for reduce in (np.minimum, np.maximum)
+        ]
+        terms = sorted_indices[begins]
+        return cls(start, stop, len(own), terms, offsets, rows[order], values, *bounds)
 
     @property
     def elements(self) -> int:
         """The number of elements of all vectors."""
         return len(self.rows)
 
-    def spans(self, terms: Terms) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The ranges of the elements of `terms`, ascending: begins and ends, shape [n]."""
+    def find(self, terms: Terms) -> tuple[NDArray[np.int64], Mask]:
+        """The positions of those of `terms`, ascending, that are known, and which these are."""
         places = np.searchsorted(self.terms, terms)
         is_known = places < len(self.terms)
         is_known[is_known] = self.terms[places[is_known]] == terms[is_known]
-        known = np.where(is_known, places, 0)
-        begins = np.where(is_known, self.offsets[known], 0)
-        ends = np.where(is_known, self.offsets[known + 1], 0) if len(self.terms) else begins
-        return begins, ends
+        return places[is_known], is_known
 
     def frequencies(self, terms: Terms, present: Bitmap) -> NDArray[np.int64]:
         """How many of the rows in `present` have each of `terms`, shape [n]."""
-        begins, ends = self.spans(terms)
+        found = np.zeros(len(terms), dtype=np.int64)
+        places, is_known = self.find(terms)
+        begins, ends = self.offsets[places], self.offsets[places + 1]
         if present.count_between(self.start, self.stop) == self.count:
-            return ends - begins
-        return np.array(
-            [
-                np.count_nonzero(present.has(self._rows(begin, end)))
+            found[is_known] = ends - begins
+        else:
+            found[is_known] = [
+                np.count_nonzero(present.has(self.rows[begin:end].astype(np.int64) + self.start))
                 for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
-            ],
-            dtype=np.int64,
-        )
-
-    def _rows(self, begin: int, end: int) -> Rows:
-        return self.rows[begin:end].astype(np.int64) + self.start
+            ]
+        return found

@@ -1,4 +1,4 @@
-"""Search of a sparse space: exact, term at a time over postings, other rows one by one.
+"""Search of a sparse space: exact, over postings, other rows one by one.
 
 Rows that share no term with a query are not found, however few others there are.
 """
@@ -19,8 +19,8 @@ from ..hits import Hits, best_of, merged_hits, no_hits
 from ..space import SparseSpace
 from .postings import Postings, Terms
 from .scores import score_rows
+from .term_at_a_time import best_rows
 
-_POSTING_S = 5e-9
 _ROW_S = 1e-6
 
 _FEW = 16
@@ -82,7 +82,9 @@ def _search(
         return found
     for own in postings:
         checkpoint()
-        found = merged_hits(Distance.DOT, found, _best(own, candidates, query, limit), limit)
+        floor = float(found.scores[-1]) if len(found.rows) == limit else -np.inf
+        best = best_rows(own, candidates, query, limit, floor)
+        found = merged_hits(Distance.DOT, found, best, limit)
     if len(rest):
         expect(len(rest) * _ROW_S)
         scores, is_sharing = score_rows(space, query, rest)
@@ -90,25 +92,3 @@ def _search(
         best = best_of(Distance.DOT, rows, scores[is_sharing], min(limit, len(rows)))
         found = merged_hits(Distance.DOT, found, best, limit)
     return found
-
-
-def _best(postings: Postings, candidates: CandidateSet, query: SparseVector, limit: int) -> Hits:
-    """The best rows of one range."""
-    begins, ends = postings.spans(query.indices)
-    expect(int((ends - begins).sum()) * _POSTING_S)
-    scores = np.zeros(postings.stop - postings.start, dtype=np.float64)
-    is_found = np.zeros(len(scores), dtype=np.bool_)
-    spans = zip(begins.tolist(), ends.tolist(), query.values.tolist(), strict=True)
-    for begin, end, weight in spans:
-        if begin < end:
-            own = postings.rows[begin:end]
-            # A term has each row once, so that none of the sums is lost.
-            scores[own] += postings.values[begin:end] * np.float64(weight)
-            is_found[own] = True
-    places = np.flatnonzero(is_found)
-    rows = places + postings.start
-    is_candidate = candidates.has(rows)
-    rows, places = rows[is_candidate], places[is_candidate]
-    with np.errstate(over="ignore"):
-        found = scores[places].astype(np.float32)
-    return best_of(Distance.DOT, rows, found, min(limit, len(rows)))

@@ -1,0 +1,128 @@
+"""The best rows of one range of postings: term at a time, the rarest terms first.
+
+Most rows of common terms cannot be among the best, as these weigh little. Once the best rows by the
+rarer terms are known, and the remaining terms alone cannot raise another row above them, the
+remaining terms are looked up for the rows that still can be among the best only ("MaxScore": Turtle
+and Flood, Query evaluation: strategies and optimizations, 1995). The scores of these are summed
+anew in the order of the terms, in float64: see `scores`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....model.collection_params import Distance
+from ....model.vector_kinds import SparseVector
+from ...read_bounds import expect
+from ...storage.bitmap import Rows
+from ..candidates import CandidateSet
+from ..hits import Hits, best_of, no_hits
+from .postings import Postings
+
+_POSTING_S = 5e-9
+_LEAST_SAVED = 4096
+"""The least number of postings left for which it pays to look for the best rows so far."""
+
+_ROUNDING = 1e-9
+
+Numbers = NDArray[np.float64]
+
+
+def best_rows(
+    postings: Postings, candidates: CandidateSet, query: SparseVector, limit: int, floor: float
+) -> Hits:
+    """The best candidates that share a term with the query, as many as `limit`.
+
+    Rows with a score below `floor` may be left out.
+    """
+    places, is_known = postings.find(query.indices)
+    if not len(places):
+        return no_hits()
+    weights = query.values[is_known].astype(np.float64)
+    begins, ends = postings.offsets[places], postings.offsets[places + 1]
+    lengths = ends - begins
+    expect(int(lengths.sum()) * _POSTING_S)
+    products = weights * np.stack((postings.least[places], postings.largest[places]))
+    # What a term adds to a score lies between these; a row without the term gets 0.
+    lowest, highest = np.minimum(products.min(axis=0), 0), np.maximum(products.max(axis=0), 0)
+    left = int(lengths.sum())
+    order = np.arange(len(places))
+    if left >= 2 * _LEAST_SAVED:
+        order = np.argsort(lengths, kind="stable")
+    found = _Sums(postings, candidates)
+    for place, term in enumerate(order.tolist()):
+        found.add(begins[term], ends[term], weights[term])
+        left -= int(lengths[term])
+        if left >= _LEAST_SAVED:
+            others = order[place + 1 :]
+            rows = found.contenders(
+                limit, floor, float(lowest[others].sum()), float(highest[others].sum())
+            )
+            if rows is not None and len(rows) * len(places) < left:
+                spans = zip(begins.tolist(), ends.tolist(), weights.tolist(), strict=True)
+                scores = np.zeros(len(rows))
+                for begin, end, weight in spans:
+                    _look_up(postings, begin, end, weight, rows, scores)
+                return _ranked(postings, rows, scores, limit)
+    if (order[1:] < order[:-1]).any():
+        # Sums depend on the order of the terms in their last bits.
+        found = _Sums(postings, candidates)
+        for term in range(len(places)):
+            found.add(begins[term], ends[term], weights[term])
+    rows = found.candidates()
+    return _ranked(postings, rows, found.sums[rows], limit)
+
+
+class _Sums:
+    """The sums of some terms for all rows of the range, and which rows have one of the terms."""
+
+    def __init__(self, postings: Postings, candidates: CandidateSet) -> None:
+        self._postings = postings
+        self._candidates = candidates
+        self.sums = np.zeros(postings.stop - postings.start, dtype=np.float64)
+        self._is_found = np.zeros(len(self.sums), dtype=np.bool_)
+
+    def add(self, begin: int, end: int, weight: float) -> None:
+        """Add a term. It has each row once, so that none of the sums is lost."""
+        rows = self._postings.rows[begin:end]
+        self.sums[rows] += self._postings.values[begin:end] * np.float64(weight)
+        self._is_found[rows] = True
+
+    def candidates(self) -> Rows:
+        """The candidates found, relative to the start of the range, ascending."""
+        rows = np.flatnonzero(self._is_found)
+        return rows[self._candidates.has(rows + self._postings.start)]
+
+    def contenders(self, limit: int, floor: float, lowest: float, highest: float) -> Rows | None:
+        """The rows that can still be among the best; None if rows not found yet can.
+
+        The terms to come add between `lowest` and `highest` to a score.
+        """
+        rows = self.candidates()
+        sums = self.sums[rows]
+        if len(rows) >= limit:
+            bound = float(np.partition(sums, len(sums) - limit)[len(sums) - limit]) + lowest
+            floor = max(floor, bound)
+        # Scores are rounded to float32 before they are compared.
+        floor -= abs(floor) * 1e-6 + _ROUNDING
+        if highest >= floor:
+            return None
+        return rows[sums + highest >= floor]
+
+
+def _look_up(
+    postings: Postings, begin: int, end: int, weight: float, rows: Rows, scores: Numbers
+) -> None:
+    """Add a term to the scores of `rows`, ascending and relative to the start of the range."""
+    own = postings.rows[begin:end]
+    places = np.searchsorted(own, rows.astype(np.int32))
+    places[places == len(own)] = 0
+    has_term = own[places] == rows
+    scores[has_term] += postings.values[begin:end][places[has_term]] * np.float64(weight)
+
+
+def _ranked(postings: Postings, rows: Rows, scores: Numbers, limit: int) -> Hits:
+    with np.errstate(over="ignore"):
+        rounded = scores.astype(np.float32)
+    return best_of(Distance.DOT, rows + postings.start, rounded, min(limit, len(rows)))
