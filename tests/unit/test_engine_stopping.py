@@ -127,10 +127,15 @@ def _scrolled(own: Scroll, held: Collection) -> Any:
     return held.read(own)
 
 
-def shown(answer: Any) -> Any:
-    """An answer in a form that can be compared."""
+def shown(answer: Any) -> str:
+    """An answer in a form that can be compared. Arrays are shown in full, with all their digits."""
+    with np.printoptions(override_repr=lambda array: repr(array.tolist())):
+        return repr(_listed(answer))
+
+
+def _listed(answer: Any) -> Any:
     is_list = isinstance(answer, Sequence) and not isinstance(answer, tuple | str | bytes)
-    return [shown(each) for each in answer] if is_list else repr(answer)
+    return [_listed(each) for each in answer] if is_list else answer
 
 
 def payload(number: int) -> dict[str, Any]:
@@ -186,7 +191,8 @@ class EveryReadStops(Filled):
     def assert_stops(self, name: str, read: Read) -> None:
         """The read stops at the first look at which it should, and is right afterwards."""
         self.reopened()
-        count, expected = self.looks(read)
+        count, answer = self.looks(read)
+        expected = shown(answer)
         self.assertGreater(count, 2, f"{name} cannot be stopped")
         for share in (0.0, 0.5, 0.99):
             self.reopened()
@@ -195,7 +201,7 @@ class EveryReadStops(Filled):
                 read(self.collection)
             # Each group of a batch is asked once by itself.
             self.assertLessEqual(context.looks, int(share * count) + 2, name)
-            self.assertEqual(shown(read(self.collection)), shown(expected), name)
+            self.assertEqual(shown(read(self.collection)), expected, name)
 
     def test_filters_that_are_counted(self) -> None:
         for name, own in FILTERS.items():

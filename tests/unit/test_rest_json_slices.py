@@ -16,7 +16,7 @@ from vexfs_twisted.rest.bodies import json_slices
 from vexfs_twisted.rest.bodies.content import parse
 from vexfs_twisted.rest.bodies.json_decoder import STEP_BYTES, JsonDecoder
 from vexfs_twisted.rest.bodies.shapes import MAX_HELD, PLAIN, SMALL, Shape
-from vexfs_twisted.rest.codecs.gathering import MAX_ELEMENTS
+from vexfs_twisted.rest.codecs import queries, updates
 from vexfs_twisted.rest.codecs.ids import read_ids
 from vexfs_twisted.rest.codecs.reads import read_count
 from vexfs_twisted.rest.codecs.searches import read_query_batch
@@ -188,11 +188,14 @@ class LargeAndSound(SlicedCase):
         self.assertEqual(len(self.decode(body, UPSERT, read_upsert).ids), count)
 
     def test_as_many_operations_and_searches_as_may_be(self) -> None:
+        most = 8192
+        self.patch(updates, "MAX_ELEMENTS", most)
+        self.patch(queries, "MAX_ELEMENTS", most)
         for head, element, shape, read in (
             (b'{"operations":[', b'{"delete":{"points":[1]}}', UPDATE_BATCH, read_update_batch),
             (b'{"searches":[', b'{"query":[1]}', QUERY_BATCH, read_query_batch),
         ):
-            found = self.decode(many(head, element, MAX_ELEMENTS, b"]}"), shape, read)
-            self.assertEqual(len(found), MAX_ELEMENTS)
-            more = many(head, element, MAX_ELEMENTS + 1, b"]}")
+            found = self.decode(many(head, element, most, b"]}"), shape, read)
+            self.assertEqual(len(found), most)
+            more = many(head, element, most + 1, b"]}")
             self.assertEqual(self.decode(more, shape, read), "format")
