@@ -12,7 +12,7 @@ from typing import Any
 
 from ...jsonform.converter import located
 from ...model.errors import FormatError
-from ...model.queries import NO_PAYLOAD, Query, check_query_vector
+from ...model.queries import NO_PAYLOAD, Query, check_finite, check_query_vector
 from ...model.query_forms import (
     ContextPair,
     Example,
@@ -133,9 +133,11 @@ def _read_nearest(value: Any, path: str) -> VectorExample:
 
 
 def _read_example(value: Any, path: str) -> Example:
-    if type(value) is list and value and type(value[0]) is list:
-        raise FormatError("data did not match any variant of untagged enum RecommendExample")
-    return read_example(value, path)
+    if type(value) is int or type(value) is str:
+        return read_example(value, path)
+    vector = read_dense_or_sparse(value, path)
+    check_finite(vector)
+    return VectorExample(vector)
 
 
 def _examples(body: dict[str, Any], name: str, path: str) -> tuple[Example, ...]:
