@@ -44,7 +44,8 @@ def linked(space: LinkedSpace) -> Linked:
             encoded[part] = encoder.of_points(*space.lines(rows[part]))
         return encoded
 
-    # Graphs over encodings always have copies, so these are only counted.
+    # Rows of one length have encodings of about one length, so the distance of the rows fits.
+    # Graphs over encodings always have copies, so the elements are only counted.
     elements = np.broadcast_to(np.zeros((1, 1), dtype=np.float32), (space.rows, 1))
     return Linked(space.params.distance, read, elements, encoder.name)
 
