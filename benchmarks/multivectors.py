@@ -191,7 +191,7 @@ def compare(
     """Print the processor time of single queries and of a batch of all."""
 
     def single(engine: Ours | Peer, place: int) -> object:
-        first = place * RERANKED
+        first = place * RERANKED % POINTS
         only = range(first, first + RERANKED) if reranked else None
         return engine.found(queries[place : place + 1], exact=exact, only=only)
 
