@@ -64,6 +64,8 @@ def true_score(space: MultiSpace, query: Floats, row: int) -> float:
     _, lines = space.lines(np.array([row]))
     distance = space.params.distance
     scores = pair_scores(distance, query.astype(np.float64), lines.astype(np.float64))
+    if distance is Distance.EUCLID:
+        return float(np.sqrt(np.square(scores.min(axis=1)).sum()))
     return float((scores.max(axis=1) if distance.larger_is_nearer else scores.min(axis=1)).sum())
 
 

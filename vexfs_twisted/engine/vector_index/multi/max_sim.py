@@ -1,7 +1,8 @@
 """The scores of multivectors: max_sim.
 
 For each row of the query the best score among the rows of the stored vector, the largest product or
-the smallest distance, summed over the rows of the query. Scores of pairs of rows are those of the
+the smallest distance, summed over the rows of the query; for Euclid the root of the sum of squares,
+as in Qdrant. Scores of pairs of rows are those of the
 kernels, and sums are in the order of the query's rows, so that a score does not depend on what it
 was computed with.
 """
@@ -45,8 +46,8 @@ def max_sim(distance: Distance, query: Matrix, offsets: Offsets, lines: Matrix) 
         # One by one, as numpy adds up an array in an order that depends on its shape.
         with np.errstate(over="ignore", invalid="ignore"):
             for best in reduce.reduceat(scores, offsets[:-1], axis=1):
-                sums += best
-    return sums
+                sums += np.square(best) if distance is Distance.EUCLID else best
+    return np.sqrt(sums, out=sums) if distance is Distance.EUCLID else sums
 
 
 def score_rows(space: MultiSpace, query: Matrix, rows: Rows) -> Scores:
