@@ -43,6 +43,7 @@ def _multi(distance: Distance, vectors: MultiVectors) -> Callable[[int], Scores]
     def similar_to(place: int) -> Scores:
         scores = score_block(distance, vectors.data, vectors.vector(place).rows)
         best = scores.max(axis=1) if distance.larger_is_nearer else scores.min(axis=1)
-        return similarity(distance, np.add.reduceat(best, vectors.offsets[:-1]))
+        similar: Scores = np.add.reduceat(similarity(distance, best), vectors.offsets[:-1])
+        return similar
 
     return similar_to
