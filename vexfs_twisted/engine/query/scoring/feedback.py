@@ -15,14 +15,23 @@ def feedback_scores(
     """The scores, shape [n], of points with the similarities `target`, [n], and `items`, [i, n].
 
     `relevance`, shape [i], are the scores of the items. See NaiveStrategy for the formula; its
-    pairs are all in which the first item has the larger score.
+    pairs are all in which the first item has the larger score. Scores beyond the range of float32
+    are clipped to it.
     """
-    confidence = relevance[:, np.newaxis] - relevance
+    wide = relevance.astype(np.float64)
+    confidence = wide[:, np.newaxis] - wide
     better, worse = np.nonzero(confidence > 0)
-    weights = np.float32(strategy.c) * confidence[better, worse] ** np.float32(strategy.b)
-    # The weight of each item is the sum over its pairs, so that each item is added once.
-    of_each = np.zeros(len(relevance), dtype=np.float32)
-    np.add.at(of_each, better, weights)
-    np.subtract.at(of_each, worse, weights)
-    scores: Scores = np.float32(strategy.a) * target + of_each @ items
-    return scores
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights = strategy.c * confidence[better, worse] ** strategy.b
+        # The weight of each item is the sum over its pairs, so that each item is added once.
+        of_each = np.zeros(len(relevance))
+        np.add.at(of_each, better, weights)
+        np.subtract.at(of_each, worse, weights)
+        scores = strategy.a * target.astype(np.float64)
+        for weight, similar in zip(np.nan_to_num(of_each), items, strict=True):
+            scores += weight * similar
+    largest = float(np.finfo(np.float32).max)
+    bounded: Scores = np.nan_to_num(np.clip(scores, -largest, largest), nan=-largest).astype(
+        np.float32
+    )
+    return bounded
