@@ -104,7 +104,7 @@ ENGINE: dict[str, set[str]] = {
     "acceleration": {"storage", "vectors", "vector_index", "mvcc"},
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
     | {"predicates", "filtering", "acceleration"},
-    "checkpoints": {"payload_index", "mvcc"},
+    "checkpoints": {"payload_index", "vector_index", "mvcc"},
     "group_commit": {"storage"},
     "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}
     | {"group_commit"},

@@ -1,4 +1,4 @@
-"""Checkpoints: saves the columns of declared payload indexes while a collection is open."""
+"""Checkpoints: saves columns of payload indexes and postings while a collection is open."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from threading import Lock
 from attrs import frozen
 
 from ..model.payload_index import FieldSchema
+from .mvcc.indexes import Indexes
 from .mvcc.state import CollectionState, Snapshot
-from .payload_index.cache import ColumnCache
 from .payload_index.column import Column
 from .payload_index.files import column_file, column_files, load_column, save_column
 from .payload_index.schemas import parsed
+from .vector_index.space import SparseSpace
+from .vector_index.sparse.files import PostingsFiles
 
 LEAST_CHANGES = 10_000
 """A checkpoint is due if more than this many rows have changed, and more than one in ten."""
@@ -32,7 +34,7 @@ class _Standing:
 
 
 class Checkpoints:
-    """The column files of one collection. Thread-safe.
+    """The files of the columns and of the postings of one collection. Thread-safe.
 
     A file may be of an earlier snapshot than the tables. Rows that are new or changed since then
     are read again, and no others; if the changelog does not reach back that far, the file is not
@@ -45,9 +47,12 @@ class Checkpoints:
         self._failed: _Standing | None = None
         self._is_closed = False
         self._saving = Lock()
+        self._postings = PostingsFiles(directory)
 
-    def load(self, state: CollectionState, cache: ColumnCache) -> None:
-        """Load the columns of the declared indexes from usable files into `cache`, and pin them."""
+    def load(self, state: CollectionState, indexes: Indexes) -> None:
+        """Load postings and the columns of the declared indexes from usable files; pin these."""
+        self._postings.load(_sparse_of(state), state.next_operation, indexes.postings)
+        cache = indexes.columns
         kept: dict[str, _Standing] = {}
         for text, schema in state.fields.items():
             path = parsed(text)
@@ -66,22 +71,24 @@ class Checkpoints:
         }
         return self._kept == wanted
 
-    def is_due(self, state: CollectionState) -> bool:
+    def is_due(self, state: CollectionState, indexes: Indexes) -> bool:
         """Whether enough has changed for a checkpoint. Does not block or read files.
 
         After a failed checkpoint, the changes since that one count.
         """
         if self._failed is not None:
             return _is_far(state, self._failed)
+        if self._postings.is_due(_sparse_of(state), indexes.postings):
+            return True
         kept = self._kept
         if {text: standing.schema for text, standing in kept.items()} != state.fields:
             return True
         return any(_is_far(state, standing) for standing in kept.values())
 
     def save(self, reading: Callable[[], AbstractContextManager[Snapshot]]) -> None:
-        """Write the columns that have changed since they were written, and remove other files.
+        """Write columns and postings that have changed, and remove other files.
 
-        The columns in memory are brought up to date too. One thread at a time saves, others wait;
+        Those in memory are brought up to date too. One thread at a time saves, others wait;
         no-op after `close`. Raises OSError.
         """
         with self._saving:
@@ -95,10 +102,12 @@ class Checkpoints:
                     if self._is_behind(text, snapshot)
                 }
                 columns = snapshot.indexes.columns.complete(behind.values(), snapshot.rows)
+                postings = snapshot.indexes.postings
             if columns is None:
                 # Newer columns exist already, so a checkpoint is due again.
                 return
             try:
+                self._postings.save(_sparse_of(state), state.next_operation, postings)
                 self._write(state, {text: columns[steps] for text, steps in behind.items()})
             except OSError:
                 self._failed = _Standing(state.next_operation, state.next_row)
@@ -131,6 +140,10 @@ class Checkpoints:
         wanted = {column_file(self._directory, parsed(text)) for text in kept}
         for file in column_files(self._directory) - wanted:
             file.unlink()
+
+
+def _sparse_of(state: CollectionState) -> list[SparseSpace]:
+    return [space for space in state.spaces.values() if isinstance(space, SparseSpace)]
 
 
 def _is_of_use(column: Column, state: CollectionState) -> bool:

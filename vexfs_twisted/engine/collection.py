@@ -80,7 +80,7 @@ class Collection:
         """
         store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
-        checkpoints.load(store.state, store.indexes.columns)
+        checkpoints.load(store.state, store.indexes)
         return cls(name, store, checkpoints, accelerators or Accelerators())
 
     @property
@@ -244,7 +244,8 @@ class Collection:
 
     def is_checkpoint_due(self) -> bool:
         """Whether enough has changed for a checkpoint. Does not block."""
-        return not self._is_removed and self._checkpoints.is_due(self._store.state)
+        store = self._store
+        return not self._is_removed and self._checkpoints.is_due(store.state, store.indexes)
 
     def checkpoint(self) -> None:
         """Write the columns of payload indexes that have changed since they were written.
@@ -276,7 +277,7 @@ class Collection:
     def renewed(self) -> Collection:
         """The collection after `retire`, if it is not deleted after all. Opens no files."""
         checkpoints = Checkpoints(self._store.path)
-        checkpoints.load(self._store.state, self._store.indexes.columns)
+        checkpoints.load(self._store.state, self._store.indexes)
         return Collection(self.name, self._store, checkpoints, self._accelerators)
 
     def remove(self, path: Path) -> None:

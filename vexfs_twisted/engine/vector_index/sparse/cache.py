@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 
 from attrs import frozen
 
-from ...read_bounds import PatientLock, expect
+from ...read_bounds import expect
 from ..space import SparseSpace
 from .postings import Postings
 
 _LEAST_ELEMENTS = 1 << 13
-"""Rows with fewer elements in all are scanned, which is cheaper than postings for one search."""
+"""From this many elements on, postings are made of new rows in the background."""
+
+_MOST_SCANNED = 1 << 16
+"""A search makes them itself rather than scan rows with more elements than this."""
 
 _MERGED = 8
 """A range is joined to one before it that has less than this many times its elements."""
+
+_MOST_DEAD = 0.25
+"""The largest share of dead rows that a range may have before it is made anew."""
 
 _ELEMENT_S = 1e-7
 
@@ -31,51 +38,99 @@ class _Built:
         return self.postings[-1].stop if self.postings else 0
 
 
+_NOTHING = _Built(0)
+
+
 class PostingsCache:
     """Postings by the slots of sparse spaces. Thread-safe; shared by all snapshots.
 
-    They are extended by the first search after enough rows were added: a range of new rows at the
-    end, joined with those before it unless they are much larger, so that there are few.
+    New rows become a range at the end, joined with those before it unless they are much larger, so
+    that there are few. One thread at a time makes postings; searches never wait for it.
     """
 
     def __init__(self) -> None:
-        self._building = PatientLock()
+        self._building = Lock()
         self._built: dict[int, _Built] = {}
 
     def of(self, space: SparseSpace, operation: int) -> Sequence[Postings]:
         """The postings of the space of a snapshot whose next operation is `operation`.
 
-        Rows that they do not cover have to be scanned.
+        Rows after those that they cover have to be scanned.
         """
-        built = self._built.get(space.slot)
-        if built is None or self._is_due(space, built):
-            with self._building:
-                built = self._built.get(space.slot, _Built(operation))
-                if self._is_due(space, built) and operation >= built.operation:
-                    built = _extended(space, built, operation)
-                    self._built[space.slot] = built
+        built = self._built.get(space.slot, _NOTHING)
+        if _elements_after(space, built) >= _MOST_SCANNED:
+            expect(_elements_after(space, built) * _ELEMENT_S)
+            if self._building.acquire(blocking=False):
+                try:
+                    built = self._extend(space, operation)
+                finally:
+                    self._building.release()
         # A snapshot of before has rows that were deleted before the postings were made.
         return built.postings if built.operation <= operation else ()
 
+    def put(self, slot: int, operation: int, postings: Sequence[Postings]) -> None:
+        """Set the postings of a slot that were loaded: ranges from row 0 on, without gaps."""
+        self._built[slot] = _Built(operation, tuple(postings))
+
+    def ranges(self, slot: int) -> Sequence[Postings]:
+        """The postings of a slot as they are. Does not block."""
+        return self._built.get(slot, _NOTHING).postings
+
+    def is_due(self, space: SparseSpace) -> bool:
+        """Whether there is something to do for `update`. Does not block."""
+        built = self._built.get(space.slot, _NOTHING)
+        if _elements_after(space, built) >= _LEAST_ELEMENTS:
+            return True
+        return any(_has_many_dead(space, own) for own in built.postings)
+
+    def update(self, space: SparseSpace, operation: int) -> Sequence[Postings]:
+        """The postings of the newest snapshot, with new rows and without dead ones."""
+        with self._building:
+            built = self._extend(space, operation)
+            if built.operation <= operation and any(
+                _has_many_dead(space, own) for own in built.postings
+            ):
+                renewed = tuple(
+                    Postings.of(space, own.start, own.stop) if _has_many_dead(space, own) else own
+                    for own in built.postings
+                )
+                built = self._built[space.slot] = _Built(operation, renewed)
+            return built.postings
+
     def keep(self, slots: set[int]) -> None:
         """Drop the postings of all other slots."""
-        self._built = {slot: own for slot, own in self._built.items() if slot in slots}
+        if self._built.keys() - slots:
+            self._built = {slot: own for slot, own in self._built.items() if slot in slots}
 
-    @staticmethod
-    def _is_due(space: SparseSpace, built: _Built) -> bool:
-        if built.stop >= space.rows:
-            return False
-        return int(space.offsets[space.rows] - space.offsets[built.stop]) >= _LEAST_ELEMENTS
+    def _extend(self, space: SparseSpace, operation: int) -> _Built:
+        """Add the rows that have been added. The caller holds the lock."""
+        built = self._built.get(space.slot, _NOTHING)
+        if operation < built.operation or _elements_after(space, built) < _LEAST_ELEMENTS:
+            return built
+        kept = list(built.postings)
+        start, stop = built.stop, space.rows
+        while kept:
+            if kept[-1].elements >= _MERGED * _elements(space, start, stop):
+                break
+            start = kept.pop().start
+        built = _Built(operation, (*kept, Postings.of(space, start, stop)))
+        self._built[space.slot] = built
+        return built
 
 
-def _extended(space: SparseSpace, built: _Built, operation: int) -> _Built:
-    """The postings with the rows that have been added."""
-    kept = list(built.postings)
-    start, stop = built.stop, space.rows
-    while kept:
-        last = kept[-1]
-        if last.elements >= _MERGED * int(space.offsets[stop] - space.offsets[start]):
-            break
-        start = kept.pop().start
-    expect(int(space.offsets[stop] - space.offsets[start]) * _ELEMENT_S)
-    return _Built(operation, (*kept, Postings.of(space, start, stop)))
+def _elements(space: SparseSpace, start: int, stop: int) -> int:
+    """The number of elements of the rows in [start, stop)."""
+    return int(space.offsets[stop] - space.offsets[start])
+
+
+def _elements_after(space: SparseSpace, built: _Built) -> int:
+    """The number of elements of the rows after those with postings."""
+    return _elements(space, built.stop, space.rows) if built.stop < space.rows else 0
+
+
+def _has_many_dead(space: SparseSpace, postings: Postings) -> bool:
+    """Whether a range is to be made anew without its dead rows."""
+    if postings.elements < _LEAST_ELEMENTS:
+        return False
+    live = space.present.count_between(postings.start, postings.stop)
+    return live < (1 - _MOST_DEAD) * postings.count

@@ -1,0 +1,159 @@
+"""Postings of sparse vectors: made in the background, kept on disk, made again if damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.engine_support import EngineTestCase, upsert, write
+from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.query.answers import answer
+from vexfs_twisted.engine.vector_index.sparse.postings import Postings
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import SparseVectorParams
+from vexfs_twisted.model.commands import DeleteVectorName
+from vexfs_twisted.model.queries import Query
+from vexfs_twisted.model.query_forms import VectorExample
+from vexfs_twisted.model.updates import DeletePoints
+from vexfs_twisted.model.vector_kinds import SparseVector, SparseVectors
+from vexfs_twisted.model.vectors import VectorColumn
+
+LENGTH = 20
+TERMS = 400
+QUERY = SparseVector(np.arange(0, TERMS, 7, dtype=np.uint32), np.ones(58, dtype=np.float32))
+
+
+class PostingsCase(EngineTestCase):
+    """A collection of sparse vectors of twenty terms each."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        names = {"s": SparseVectorParams(), "other": SparseVectorParams()}
+        self.collection = self.catalog.create("c", CreateCollection(sparse_vectors=names))
+        self.vectors: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def add(self, first: int, count: int) -> None:
+        """Write points with random vectors, and do what is due in the background."""
+        random = np.random.default_rng(first)
+        for number in range(first, first + count):
+            terms = np.sort(random.permutation(TERMS)[:LENGTH]).astype(np.uint32)
+            self.vectors[number] = terms, random.random(LENGTH, dtype=np.float32)
+        ids = range(first, first + count)
+        indices, values = zip(*[self.vectors[number] for number in ids], strict=True)
+        column = VectorColumn(SparseVectors.of(indices, values, str))
+        write(self.collection, upsert(ids, {"s": column}))
+        self.collection.optimize()
+
+    def files(self) -> list[Path]:
+        """The files of postings, by their first rows."""
+        found = self.collection.path.glob("postings-*")
+        return sorted(found, key=lambda file: int(file.name.split("-")[2]))
+
+    def ranges(self, collection: Collection | None = None) -> list[tuple[int, int, int]]:
+        """The ranges of rows in memory, with the number of their vectors."""
+        own = collection or self.collection
+        space = own.state.spaces["s"]
+        built = own.indexes.postings._built.get(space.slot)
+        postings: tuple[Postings, ...] = built.postings if built is not None else ()
+        return [(one.start, one.stop, one.count) for one in postings]
+
+    def check(self) -> None:
+        """Compare an answer with the definition."""
+        found = self.collection.read(Query(VectorExample(QUERY), using="s", limit=50))
+        expected = {}
+        for number, (terms, values) in self.vectors.items():
+            shared = np.isin(terms, QUERY.indices)
+            if shared.any():
+                expected[number] = np.float32(values[shared].astype(np.float64).sum())
+        best = sorted(expected, key=lambda number: (-expected[number], number))[:50]
+        self.assertEqual([point.id for point in found], best)
+        self.assertEqual([point.score for point in found], [expected[one] for one in best])
+
+
+class Files(PostingsCase):
+    """What is on disk."""
+
+    def test_few_rows_have_none(self) -> None:
+        self.add(0, 100)
+        self.assertEqual((self.files(), self.ranges()), ([], []))
+        self.check()
+
+    def test_new_rows_are_joined_with_those_before(self) -> None:
+        self.add(0, 500)
+        self.assertEqual(self.ranges(), [(0, 500, 500)])
+        self.add(500, 500)
+        self.assertEqual(self.ranges(), [(0, 1000, 1000)])
+        self.add(1000, 6000)
+        self.add(7000, 500)
+        self.assertEqual(self.ranges(), [(0, 7000, 7000), (7000, 7500, 500)])
+        self.assertEqual(len(self.files()), 2)
+        self.check()
+
+    def test_a_start_reads_them(self) -> None:
+        self.add(0, 5000)
+        self.add(5000, 420)
+        expected = self.ranges()
+        self.assertEqual(len(expected), 2)
+        self.collection = self.reopen().get("c")
+        self.assertEqual(self.ranges(), expected)
+        self.assertFalse(self.collection.is_checkpoint_due())
+        self.check()
+
+    def test_damaged_ones_are_made_again(self) -> None:
+        self.add(0, 5000)
+        self.add(5000, 420)
+        for place, damage in ((1, 100), (0, 5000), (0, None)):
+            self.catalog.close()
+            file = self.files()[place]
+            data = bytearray(file.read_bytes())
+            if damage is None:
+                del data[-10:]
+            else:
+                data[damage] ^= 1
+            file.write_bytes(data)
+            with self.assertLogs("vexfs.engine", "WARNING") as logs:
+                self.collection = self.reopen().get("c")
+            self.assertIn("are made again", logs.output[0])
+            self.assertEqual(self.ranges(), [] if place == 0 else [(0, 5000, 5000)])
+            self.check()
+            self.collection.optimize()
+            self.check()
+            self.assertEqual(self.ranges()[-1][1], 5420)
+            self.collection = self.reopen().get("c")
+            self.assertEqual(self.ranges()[-1][1], 5420)
+
+    def test_they_go_with_their_name(self) -> None:
+        self.add(0, 500)
+        self.assertEqual(len(self.files()), 1)
+        write(self.collection, DeleteVectorName("s"))
+        self.collection.optimize()
+        self.assertEqual(self.files(), [])
+
+    def test_they_go_with_dead_rows(self) -> None:
+        self.add(0, 1000)
+        gone = list(range(0, 1000, 3))
+        write(self.collection, DeletePoints(ids=gone))
+        for number in gone:
+            del self.vectors[number]
+        self.check()
+        self.collection.optimize()
+        self.assertEqual(self.ranges(), [(0, 1000, 666)])
+        self.assertEqual(len(self.files()), 1)
+        self.check()
+
+
+class Snapshots(PostingsCase):
+    """Snapshots of before."""
+
+    def test_rows_that_died_since_are_still_found(self) -> None:
+        self.add(0, 1000)
+        query = Query(VectorExample(QUERY), using="s", limit=2000)
+        everything = [point.id for point in self.collection.read(query)]
+        with self.collection.snapshot() as snapshot:
+            write(self.collection, DeletePoints(ids=list(range(500))))
+            self.collection.optimize()
+            self.assertEqual(self.ranges(), [(0, 1000, 500)])
+            (found,) = answer(snapshot, [query])
+            assert not isinstance(found, Exception)
+            self.assertEqual([point.id for point in found], everything)

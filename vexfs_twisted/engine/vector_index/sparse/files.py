@@ -1,0 +1,209 @@
+"""Postings on disk: one mapped file for each range of rows, which never changes.
+
+A derived file (see `derived_files`): one that is damaged is left out, and its range is made again
+from the vectors. After the head come the arrays of `Postings`: offsets, terms, rows, values and
+their bounds. The head has the operation that they were made at.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ...storage.derived_files import PAGE, DerivedFormat
+from ...storage.files import write_durably
+from ..space import SparseSpace
+from .cache import PostingsCache
+from .postings import Postings
+
+log = logging.getLogger("vexfs.engine")
+
+
+class PostingsDamaged(Exception):
+    """A file of postings is not what was written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+
+
+_FORMAT = DerivedFormat(b"vexfspostings-1\n", PostingsDamaged, "whose")
+_ARRAYS: Mapping[str, str] = {
+    "offsets": "<i8",
+    "terms": "<u4",
+    "rows": "<i4",
+    "values": "<f4",
+    "least": "<f4",
+    "largest": "<f4",
+}
+
+
+@frozen
+class _Head:
+    """The head: the range, and the number of its vectors, terms and elements."""
+
+    start: int
+    stop: int
+    count: int
+    terms: int
+    elements: int
+    operation: int
+    checksum: int
+
+    def lengths(self) -> list[int]:
+        """The lengths of the arrays, in their order."""
+        return [self.terms + 1, self.terms, self.elements, self.elements, self.terms, self.terms]
+
+    @property
+    def size(self) -> int:
+        """See Head of `derived_files`."""
+        kinds = map(np.dtype, _ARRAYS.values())
+        pairs = zip(kinds, self.lengths(), strict=True)
+        return PAGE + sum(kind.itemsize * length for kind, length in pairs)
+
+
+class _Loaded(NamedTuple):
+    operation: int
+    postings: Postings
+
+
+class PostingsFiles:
+    """The files of the postings of one collection. Used by one thread at a time.
+
+    `spaces` are those of the newest state, `operation` is its next operation.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._slots = {_slot_of(file) for file in directory.glob("postings-*")}
+        self._sound: set[Path] = set()
+
+    def load(self, spaces: Sequence[SparseSpace], operation: int, cache: PostingsCache) -> None:
+        """Put the postings of usable files into the cache."""
+        for space in spaces:
+            found: list[_Loaded] = []
+            for file in sorted(self._files_of(space.slot), key=_start_of):
+                loaded = _load(file, found[-1].postings.stop if found else 0)
+                if loaded is not None and _is_of_use(loaded, space, operation):
+                    found.append(loaded)
+                    self._sound.add(file)
+            if found:
+                made = max(own.operation for own in found)
+                cache.put(space.slot, made, [own.postings for own in found])
+
+    def is_due(self, spaces: Sequence[SparseSpace], cache: PostingsCache) -> bool:
+        """Whether postings are to be made, written or removed. Does not block or read files."""
+        if self._slots - {space.slot for space in spaces}:
+            return True
+        return any(cache.is_due(space) or self._is_behind(space.slot, cache) for space in spaces)
+
+    def save(self, spaces: Sequence[SparseSpace], operation: int, cache: PostingsCache) -> None:
+        """Bring the postings up to date, write those that are new, and remove the others.
+
+        Raises OSError.
+        """
+        slots = {space.slot for space in spaces}
+        cache.keep(slots)
+        for space in spaces:
+            ranges = cache.update(space, operation)
+            wanted = {self._directory / _name(space.slot, own): own for own in ranges}
+            for file, own in wanted.items():
+                if file not in self._sound:
+                    _write(file, own, operation)
+                    self._sound.add(file)
+            self._remove(self._files_of(space.slot) - wanted.keys())
+        self._remove(
+            {file for file in self._directory.glob("postings-*") if _slot_of(file) not in slots}
+        )
+        self._slots = slots
+
+    def _is_behind(self, slot: int, cache: PostingsCache) -> bool:
+        """Whether postings that a search has made are not written."""
+        return any(
+            self._directory / _name(slot, own) not in self._sound for own in cache.ranges(slot)
+        )
+
+    def _files_of(self, slot: int) -> set[Path]:
+        return set(self._directory.glob(f"postings-{slot}-*"))
+
+    def _remove(self, files: set[Path]) -> None:
+        for file in files:
+            file.unlink(missing_ok=True)
+        self._sound -= files
+
+
+def _is_of_use(loaded: _Loaded, space: SparseSpace, operation: int) -> bool:
+    """Whether the postings are not of a later state, as after an older copy was put back."""
+    return loaded.operation <= operation and loaded.postings.stop <= space.rows
+
+
+def _name(slot: int, postings: Postings) -> str:
+    """The name of the file of a range; `count` differs when dead rows were left out since."""
+    return f"postings-{slot}-{postings.start}-{postings.stop}-{postings.count}.bin"
+
+
+def _slot_of(file: Path) -> int:
+    return int(file.name.split("-")[1])
+
+
+def _start_of(file: Path) -> int:
+    return int(file.name.split("-")[2])
+
+
+def _write(file: Path, postings: Postings, operation: int) -> None:
+    arrays = _arrays(postings)
+    head = BytesIO()
+    _FORMAT.write_head(
+        head,
+        {
+            "start": postings.start,
+            "stop": postings.stop,
+            "count": postings.count,
+            "terms": len(postings.terms),
+            "elements": postings.elements,
+            "operation": operation,
+            "checksum": _checksum(arrays),
+        },
+    )
+    write_durably(file, head.getvalue().ljust(PAGE, b"\0"), *[own.data for own in arrays])
+
+
+def _load(file: Path, start: int) -> _Loaded | None:
+    """The postings of a file that begins at row `start`; None if there are none."""
+    try:
+        head, _, mapped = _FORMAT.map(file, _Head)
+        arrays: list[NDArray[Any]] = []
+        place = PAGE
+        for kind, length in zip(_ARRAYS.values(), head.lengths(), strict=True):
+            arrays.append(mapped.array(kind, length, place))
+            place += arrays[-1].nbytes
+        if head.start != start:
+            return None
+        if _checksum(arrays) != head.checksum:
+            raise PostingsDamaged(file, "whose content is not what was written")
+    except (PostingsDamaged, OSError, TypeError) as error:
+        log.warning("postings of sparse vectors are made again: %s", error)
+        return None
+    offsets, terms, *others = arrays
+    ranges = (head.start, head.stop, head.count)
+    return _Loaded(head.operation, Postings(*ranges, terms, offsets, *others))
+
+
+def _arrays(postings: Postings) -> list[NDArray[Any]]:
+    return [
+        np.ascontiguousarray(getattr(postings, name), dtype=kind) for name, kind in _ARRAYS.items()
+    ]
+
+
+def _checksum(arrays: Sequence[NDArray[Any]]) -> int:
+    checksum = 0
+    for own in arrays:
+        checksum = zlib.crc32(own.data, checksum)
+    return checksum
