@@ -14,6 +14,8 @@ from vexfs_twisted.engine.query.scoring.fusion import dbsf, rrf
 from vexfs_twisted.engine.query.scoring.idf import idf_weights
 from vexfs_twisted.engine.query.scoring.mmr import select_diverse
 from vexfs_twisted.engine.query.scoring.recommend import best_score, sum_scores
+from vexfs_twisted.engine.query.scoring.similarity import similarity
+from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import BadInput
 from vexfs_twisted.model.query_forms import NaiveStrategy
 from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector
@@ -102,6 +104,34 @@ class Examples(SynchronousTestCase):
         self.assertTrue(np.isfinite(scores).all())
         self.assertEqual(scores[0], largest)
         self.assertEqual(scores[1], -largest)
+
+
+class Overflow(SynchronousTestCase):
+    """Scores of distances whose squares are beyond float32."""
+
+    def test_similarities_are_finite(self) -> None:
+        similar = similarity(Distance.EUCLID, floats(3e19, 1, 4e19))
+        self.assertTrue(np.isfinite(similar).all())
+        positive, negative = np.stack([similar]), np.stack([similar[::-1]])
+        for scores in (
+            best_score(positive, negative),
+            sum_scores(np.stack([similar, similar]), negative),
+            discover_scores(similar, positive, negative),
+            context_scores(positive, negative),
+        ):
+            self.assertTrue(np.isfinite(scores).all(), scores)
+
+    def test_diversity_selects_each_once(self) -> None:
+        relevance = similarity(Distance.EUCLID, floats(3e19, 1, 4e19, 5e19))
+        largest = np.finfo(np.float32).max
+        far = np.full(4, -largest, dtype=np.float32)
+        for diversity in (0.0, 0.5, 1.0):
+            selected = select_diverse(relevance, lambda _: far, diversity, 4)
+            self.assertEqual(sorted(selected.tolist()), [0, 1, 2, 3])
+
+    def test_weights_of_fusion(self) -> None:
+        _, scores = rrf([keys(1), keys(1)], 1, [3e38, 3e38])
+        self.assertEqual(scores.tolist(), [np.finfo(np.float32).max])
 
 
 class Averages(SynchronousTestCase):

@@ -12,12 +12,14 @@ import orjson
 from ...model.filters import Condition, FieldCondition, Filter, MatchAny
 from ...model.groups import GroupId, GroupQuery, PointGroup
 from ...model.payload_path import PayloadPath
+from ...model.query_forms import PointExample, VectorExample
 from ..acceleration import SearchAccelerator
 from ..mvcc.state import Snapshot
 from ..predicates.paths import values_at
 from ..read_bounds import checkpoint
 from .answers import ranked_each
 from .leaves import SnapshotSource
+from .nearest import larger_is_nearer
 from .plan import Ranked, sound
 from .records import expect_points, fetch_scored
 
@@ -86,9 +88,9 @@ class _Groups:
 
     def answer(self) -> list[PointGroup]:
         """Fetch the points of the groups."""
-        first = list(self._found.items())[: self._limit]
+        first = self._ordered()[: self._limit]
         expect_points(len(first) * self._size, self._query.selection)
-        best = [list(points.items())[: self._size] for _, points in first]
+        best = [points[: self._size] for _, points in first]
         rows = np.array([row for points in best for row, _ in points], dtype=np.int64)
         scores = np.array([score for points in best for _, score in points], dtype=np.float32)
         hits = iter(fetch_scored(self._snapshot, rows, scores, self._query.selection))
@@ -96,6 +98,20 @@ class _Groups:
             PointGroup(group, list(islice(hits, len(points))))
             for (group, _), points in zip(first, best, strict=True)
         ]
+
+    def _ordered(self) -> list[tuple[GroupId, list[tuple[int, float]]]]:
+        """The groups and their rows with scores, in order.
+
+        Searches by graphs may find a point that an earlier one has missed, so they are sorted.
+        """
+        groups = [(group, list(points.items())) for group, points in self._found.items()]
+        if isinstance(self._query.form, VectorExample | PointExample):
+            space = self._snapshot.state.spaces[self._query.using]
+            sign = -1 if larger_is_nearer(space) else 1
+            for _, points in groups:
+                points.sort(key=lambda pair: sign * pair[1])
+            groups.sort(key=lambda pair: sign * pair[1][0][1])
+        return groups
 
     @property
     def _first_reach(self) -> int:

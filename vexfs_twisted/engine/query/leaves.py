@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from ..storage.keys import encode_id
 from ..storage.row_sets import RowSet
 from ..storage.row_values import payloads_of
 from ..vector_index.candidates import CandidateSet
+from ..vector_index.hits import Hits
 from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 from ..vector_index.sparse.search import term_frequencies
 from .by_examples import ranked_by_examples
@@ -230,8 +232,19 @@ class SnapshotSource:
             compared_example(space, vector, leaf.using) for vector in vectors_of(examples_of(form))
         ]
         candidates = self._candidates(space.present, leaf)
-        hits = ranked_by_examples(space, candidates, form, vectors, limit)
+        nearest = partial(self._nearest_of_each, leaf, candidates)
+        is_exact = leaf.candidates is not None or leaf.params.exact
+        hits = ranked_by_examples(
+            space, candidates, form, vectors, limit, None if is_exact else nearest
+        )
         return _kept(leaf, Ranked(*hits), excluded)
+
+    def _nearest_of_each(
+        self, leaf: Leaf, candidates: CandidateSet, vectors: Sequence[Vector], limit: int
+    ) -> list[Hits]:
+        """The nearest candidates of each vector, as the parameters of a leaf read say."""
+        limits = np.full(len(vectors), limit)
+        return nearest_rows(self._snapshot, leaf.using, candidates, vectors, limits, leaf.params)
 
     def _among_live(self, leaf: Leaf) -> Mask | None:
         """The mask of the live rows that a leaf read may return; None if all."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.query_forms import NaiveStrategy
-from .similarity import Scores
+from .similarity import Scores, bounded
 
 
 def feedback_scores(
@@ -30,8 +30,4 @@ def feedback_scores(
         scores = strategy.a * target.astype(np.float64)
         for weight, similar in zip(np.nan_to_num(of_each), items, strict=True):
             scores += weight * similar
-    largest = float(np.finfo(np.float32).max)
-    bounded: Scores = np.nan_to_num(np.clip(scores, -largest, largest), nan=-largest).astype(
-        np.float32
-    )
-    return bounded
+    return bounded(scores)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -39,7 +40,7 @@ from ....model.formula import (
     Score,
     Sum,
 )
-from ....model.payload_path import PayloadPath
+from ....model.payload_path import Key, PayloadPath
 from ...predicates.geo import distances, place_of
 from ...predicates.paths import reached
 
@@ -117,11 +118,13 @@ class _Evaluation:
         return np.full(len(at), node.value)
 
     def score(self, node: Score, at: Positions) -> Numbers:
-        default = self._score_default(node.position)
         if node.position >= len(self._points.scores):
-            return np.full(len(at), default)
-        scores = self._points.scores[node.position, at].astype(np.float64)
-        return np.where(self._points.is_scored[node.position, at], scores, default)
+            return np.full(len(at), self._score_default(node.position))
+        scores: Numbers = self._points.scores[node.position, at].astype(np.float64)
+        is_scored = self._points.is_scored[node.position, at]
+        if not is_scored.all():
+            scores[~is_scored] = self._score_default(node.position)
+        return scores
 
     def number(self, node: PayloadNumber, at: Positions) -> Numbers:
         return np.array(self._variable(node.path, at, "number", _number), dtype=np.float64)
@@ -190,7 +193,7 @@ class _Evaluation:
             return np.maximum(0.0, 1.0 - (1.0 - node.midpoint) / node.scale * distance)
         if node.kind is DecayKind.EXPONENTIAL:
             return np.exp(math.log(node.midpoint) / node.scale * distance)
-        return np.exp(math.log(node.midpoint) / node.scale**2 * np.square(distance))
+        return np.exp(math.log(node.midpoint) * np.square(distance / node.scale))
 
     def _score_default(self, position: int) -> float:
         names = [f"$score[{position}]", "$score"] if not position else [f"$score[{position}]"]
@@ -222,7 +225,12 @@ class _Missing:
 
 def _value_at(payload: Any, path: PayloadPath, default: Any) -> Any:
     """The value at a path; an array of one element is its element, none or null the default."""
-    values = reached(payload, path.steps)
+    steps = path.steps
+    if len(steps) == 1 and isinstance(steps[0], Key):
+        value = payload.get(steps[0].name)
+        if not isinstance(value, list):
+            return default if value is None else value
+    values = reached(payload, steps)
     if len(values) == 1 and isinstance(values[0], list):
         values = values[0]
     if not values or (len(values) == 1 and values[0] is None):
@@ -279,7 +287,10 @@ def _shown(number: float) -> str:
     value = float(number)
     if math.isnan(value):
         return "NaN"
-    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+    if math.isinf(value):
+        return repr(value)
+    # Without an exponent, whatever the number.
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
 _FUNCTIONS: Mapping[Function, tuple[Callable[[Numbers], Numbers], str]] = {

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .similarity import bounded
+
 Keys = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
@@ -59,6 +61,7 @@ def _summed(lists: Sequence[Keys], parts: Sequence[NDArray[np.float64]]) -> tupl
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
     keys = np.concatenate(lists)
     distinct, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    sums = np.bincount(place, np.concatenate(parts), len(distinct)).astype(np.float32)
+    totals = np.bincount(place, np.concatenate(parts), len(distinct)).astype(np.float64)
+    sums = bounded(totals)
     order = np.lexsort((first, -sums))
     return distinct[order], sums[order]

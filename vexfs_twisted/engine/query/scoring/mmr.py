@@ -24,15 +24,15 @@ def select_diverse(
     selected = np.zeros(count, dtype=np.int64)
     if not count:
         return selected
-    weighted = np.float32(1 - diversity) * relevance
-    is_left = np.ones(len(relevance), dtype=np.bool_)
+    weighted = (1 - diversity) * relevance.astype(np.float64)
+    left = np.arange(len(relevance))
     nearest = np.full(len(relevance), -np.inf, dtype=np.float32)
-    best = int(relevance.argmax())
+    scores = weighted if diversity < 1 else relevance
     for place in range(count):
         if place:
-            scores = weighted - np.float32(diversity) * nearest
-            best = int(np.where(is_left, scores, -np.inf).argmax())
+            scores = weighted - diversity * nearest
+        best = int(left[scores[left].argmax()])
         selected[place] = best
-        is_left[best] = False
+        left = left[left != best]
         np.maximum(nearest, similar_to(best), out=nearest)
     return selected

@@ -12,6 +12,9 @@ from ...vector_index.kernels import Matrix, score_block
 from ...vector_index.sparse.scores import score_each
 from .similarity import Scores, similarity
 
+_SCORES = 1 << 20
+"""The most scores of rows that are held at a time."""
+
 
 def pairwise(
     params: VectorParams | SparseVectorParams, vectors: Vectors
@@ -41,8 +44,13 @@ def _dense(distance: Distance, data: Matrix) -> Callable[[int], Scores]:
 
 def _multi(distance: Distance, vectors: MultiVectors) -> Callable[[int], Scores]:
     def similar_to(place: int) -> Scores:
-        scores = score_block(distance, vectors.data, vectors.vector(place).rows)
-        best = scores.max(axis=1) if distance.larger_is_nearer else scores.min(axis=1)
+        own = vectors.vector(place).rows
+        step = max(1, _SCORES // len(own))
+        parts = []
+        for start in range(0, len(vectors.data), step):
+            scores = score_block(distance, vectors.data[start : start + step], own)
+            parts.append(scores.max(axis=1) if distance.larger_is_nearer else scores.min(axis=1))
+        best = np.concatenate(parts)
         similar: Scores = np.add.reduceat(similarity(distance, best), vectors.offsets[:-1])
         return similar
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .similarity import Scores, scaled_sigmoid
+from .similarity import Scores, bounded, scaled_sigmoid
 
 
 def best_score(positive: Scores, negative: Scores) -> Scores:
@@ -26,5 +26,4 @@ def best_score(positive: Scores, negative: Scores) -> Scores:
 
 def sum_scores(positive: Scores, negative: Scores) -> Scores:
     """The sum of the similarities to positive examples minus that of those to negative ones."""
-    scores: Scores = positive.sum(axis=0) - negative.sum(axis=0)
-    return scores
+    return bounded(positive.sum(axis=0, dtype=np.float64) - negative.sum(axis=0, dtype=np.float64))

@@ -9,16 +9,25 @@ from ....model.collection_params import Distance
 
 Scores = NDArray[np.float32]
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def similarity(distance: Distance, scores: Scores) -> Scores:
     """Scores of any shape as similarities.
 
     Negative squares of Euclidean distances, negative Manhattan distances, other scores as they are.
+    Finite for finite scores.
     """
     if distance is Distance.EUCLID:
-        squares: Scores = -np.square(scores)
-        return squares
+        return bounded(-np.square(scores.astype(np.float64)))
     return scores if distance.larger_is_nearer else -scores
+
+
+def bounded(scores: NDArray[np.float64]) -> Scores:
+    """Scores as float32, clipped to its range; NaN becomes the least."""
+    numbers = np.nan_to_num(np.clip(scores, -_LARGEST, _LARGEST), nan=-_LARGEST)
+    rounded: Scores = numbers.astype(np.float32)
+    return rounded
 
 
 def fast_sigmoid(x: Scores) -> Scores:
