@@ -280,7 +280,8 @@ class KillTests(SynchronousTestCase):
         """Nothing is left of graphs that were not finished."""
         store = collection._store
         files = {path.name for path in store.path.glob("graph-*")}
-        segments = store.state.spaces[""].segments
+        spaces = store.state.linkable.values()
+        segments = [segment for space in spaces for segment in space.segments]
         self.graphs_found += len(files)
         self.assertEqual(files, {graph_file(segment.uuid) for segment in segments})
 
