@@ -41,6 +41,14 @@ class _Built:
 _NOTHING = _Built(0)
 
 
+@frozen(eq=False)
+class _Rest:
+    """Postings of the rows after those, as of an operation; made anew when there are more rows."""
+
+    operation: int
+    postings: Postings
+
+
 class PostingsCache:
     """Postings by the slots of sparse spaces. Thread-safe; shared by all snapshots.
 
@@ -51,11 +59,12 @@ class PostingsCache:
     def __init__(self) -> None:
         self._building = Lock()
         self._built: dict[int, _Built] = {}
+        self._rests: dict[int, _Rest] = {}
 
     def of(self, space: SparseSpace, operation: int) -> Sequence[Postings]:
         """The postings of the space of a snapshot whose next operation is `operation`.
 
-        Rows after those that they cover have to be scanned.
+        They cover all rows, or none: then all have to be scanned.
         """
         built = self._built.get(space.slot, _NOTHING)
         if _elements_after(space, built) >= _MOST_SCANNED:
@@ -65,8 +74,16 @@ class PostingsCache:
                     built = self._extend(space, operation)
                 finally:
                     self._building.release()
-        # A snapshot of before has rows that were deleted before the postings were made.
-        return built.postings if built.operation <= operation else ()
+        if built.operation > operation:
+            # The snapshot has rows that were deleted before the postings were made.
+            return ()
+        if built.stop >= space.rows:
+            return built.postings
+        rest = self._rests.get(space.slot)
+        if rest is None or not _is_rest(rest, space, built, operation):
+            rest = _Rest(operation, Postings.of(space, built.stop, space.rows))
+            self._rests[space.slot] = rest
+        return *built.postings, rest.postings
 
     def put(self, slot: int, operation: int, postings: Sequence[Postings]) -> None:
         """Set the postings of a slot that were loaded: ranges from row 0 on, without gaps."""
@@ -101,6 +118,8 @@ class PostingsCache:
         """Drop the postings of all other slots."""
         if self._built.keys() - slots:
             self._built = {slot: own for slot, own in self._built.items() if slot in slots}
+        if self._rests.keys() - slots:
+            self._rests = {slot: own for slot, own in self._rests.items() if slot in slots}
 
     def _extend(self, space: SparseSpace, operation: int) -> _Built:
         """Add the rows that have been added. The caller holds the lock."""
@@ -116,6 +135,12 @@ class PostingsCache:
         built = _Built(operation, (*kept, Postings.of(space, start, stop)))
         self._built[space.slot] = built
         return built
+
+
+def _is_rest(rest: _Rest, space: SparseSpace, built: _Built, operation: int) -> bool:
+    own = rest.postings
+    is_whole = (own.start, own.stop) == (built.stop, space.rows)
+    return is_whole and rest.operation <= operation
 
 
 def _elements(space: SparseSpace, start: int, stop: int) -> int:

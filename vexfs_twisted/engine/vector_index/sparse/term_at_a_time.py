@@ -1,10 +1,11 @@
-"""The best rows of one range of postings: term at a time, the rarest terms first.
+"""The best rows of one range of postings.
 
-Most rows of common terms cannot be among the best, as these weigh little. Once the best rows by the
-rarer terms are known, and the remaining terms alone cannot raise another row above them, the
-remaining terms are looked up for the rows that still can be among the best only ("MaxScore": Turtle
-and Flood, Query evaluation: strategies and optimizations, 1995). The scores of these are summed
-anew in the order of the terms, in float64: see `scores`.
+The products of all terms are added up at once, unless there are very many. Then terms are taken one
+at a time, the rarest first: most rows of common terms cannot be among the best, as these weigh
+little. Once the best rows by the rarer terms are known, and the remaining terms alone cannot raise
+another row above them, the remaining terms are looked up for the rows that still can be among the
+best only ("MaxScore": Turtle and Flood, Query evaluation: strategies and optimizations, 1995).
+Whichever way, scores are sums in float64 in the order of the terms: see `scores`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ..candidates import CandidateSet
 from ..hits import Hits, best_of, no_hits
 from .postings import Postings
 
-_POSTING_S = 5e-9
-_LEAST_SAVED = 4096
+_POSTING_S = 4e-9
+_LEAST_SAVED = 1 << 19
 """The least number of postings left for which it pays to look for the best rows so far."""
 
 _ROUNDING = 1e-9
@@ -47,9 +48,10 @@ def best_rows(
     # What a term adds to a score lies between these; a row without the term gets 0.
     lowest, highest = np.minimum(products.min(axis=0), 0), np.maximum(products.max(axis=0), 0)
     left = int(lengths.sum())
-    order = np.arange(len(places))
-    if left >= 2 * _LEAST_SAVED:
-        order = np.argsort(lengths, kind="stable")
+    if left < 2 * _LEAST_SAVED:
+        is_positive = bool(products.min() > 0)
+        return _best_of_all(postings, candidates, begins, ends, weights, limit, is_positive)
+    order = np.argsort(lengths, kind="stable")
     found = _Sums(postings, candidates)
     for place, term in enumerate(order.tolist()):
         found.add(begins[term], ends[term], weights[term])
@@ -65,13 +67,44 @@ def best_rows(
                 for begin, end, weight in spans:
                     _look_up(postings, begin, end, weight, rows, scores)
                 return _ranked(postings, rows, scores, limit)
-    if (order[1:] < order[:-1]).any():
-        # Sums depend on the order of the terms in their last bits.
-        found = _Sums(postings, candidates)
-        for term in range(len(places)):
-            found.add(begins[term], ends[term], weights[term])
-    rows = found.candidates()
-    return _ranked(postings, rows, found.sums[rows], limit)
+    # Sums depend on the order of the terms in their last bits.
+    is_positive = bool(products.min() > 0)
+    return _best_of_all(postings, candidates, begins, ends, weights, limit, is_positive)
+
+
+def _best_of_all(
+    postings: Postings,
+    candidates: CandidateSet,
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    weights: Numbers,
+    limit: int,
+    is_positive: bool,
+) -> Hits:
+    """The best rows by the sums of all terms. With `is_positive`, all products are above 0."""
+    spans = [slice(*span) for span in zip(begins.tolist(), ends.tolist(), strict=True)]
+    rows = np.concatenate([postings.rows[own] for own in spans])
+    parts = [
+        postings.values[own] * np.float64(weight)
+        for own, weight in zip(spans, weights.tolist(), strict=True)
+    ]
+    # One pass in the order of the terms, several times faster than an indexed addition for each.
+    size = postings.stop - postings.start
+    sums: Numbers = np.bincount(rows, np.concatenate(parts), size).astype(np.float64, copy=False)
+    is_whole = not candidates.is_filtered and (
+        candidates.count_between(postings.start, postings.stop) == postings.count
+    )
+    if is_whole and is_positive and np.count_nonzero(sums) >= limit:
+        # To choose among all rows takes less than to gather those that were found.
+        with np.errstate(over="ignore"):
+            scores = sums.astype(np.float32)
+        best = best_of(Distance.DOT, np.arange(postings.start, postings.stop), scores, limit)
+        return best.where(sums[best.rows - postings.start] > 0)
+    is_found = sums > 0 if is_positive else np.bincount(rows, minlength=size) > 0
+    found = np.flatnonzero(is_found)
+    if not is_whole:
+        found = found[candidates.has(found + postings.start)]
+    return _ranked(postings, found, sums[found], limit)
 
 
 class _Sums:
