@@ -28,6 +28,7 @@ from vexfs_twisted.model.query_forms import (
     ContextPair,
     Dbsf,
     Discover,
+    Example,
     FeedbackItem,
     Mmr,
     NaiveStrategy,
