@@ -150,6 +150,10 @@ class Ours:
             self._apply(Upsert(rows, columns, payloads))
         for path, kind in ((GROUPED, FieldType.KEYWORD), (NUMBER, FieldType.INTEGER)):
             self._apply(CreateFieldIndex(PayloadPath.parse(path), FieldSchema(kind)))
+        self.optimize()
+
+    def optimize(self) -> None:
+        """Build the graph, or open the one that is stored."""
         optimizer.QUIET_SECONDS = 0
         self.collection.optimize()
 
@@ -515,7 +519,9 @@ def opened(folder: Path, catalog: Catalog, corpus: Corpus) -> tuple[Ours, Peer]:
     """Both engines with the points stored, by an earlier run or now."""
     done, size = folder / f"loaded-{len(corpus.vectors)}", corpus.vectors.shape[1]
     if done.exists():
-        return Ours(catalog.get(NAME)), Peer(edge.EdgeShard.load(str(folder / "peer")))
+        ours = Ours(catalog.get(NAME))
+        ours.optimize()
+        return ours, Peer(edge.EdgeShard.load(str(folder / "peer")))
     ours = Ours(our_collection(catalog, size))
     peer = Peer(peer_shard(folder / "peer", size))
     spent = [cost(lambda engine=engine: engine.load(corpus)) for engine in (ours, peer)]  # type: ignore[misc]
