@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient, models
@@ -288,8 +289,8 @@ def _theirs(distance: Distance) -> dict[str, Any]:
     return {"vectors_config": vectors, "sparse_vectors_config": sparse}
 
 
-class QueryOracle(EngineTestCase):
-    """Forty points with two vectors each, of one metric, here and in the local mode."""
+class PreparedCase(EngineTestCase):
+    """Forty points with vectors of every kind, of one metric, here and in the local mode."""
 
     def prepare(self, distance: Distance) -> tuple[Collection, QdrantClient]:
         random = np.random.default_rng(list(Distance).index(distance))
@@ -331,6 +332,34 @@ class QueryOracle(EngineTestCase):
         ]
         client.upsert("c", points)
         return collection, client
+
+
+class Rescoring(PreparedCase):
+    """A query, and the same as one that scores the points of a prefetch of itself."""
+
+    def test_answers_are_the_same(self) -> None:
+        for distance in Distance:
+            collection, _ = self.prepare(distance)
+            self.compare(collection)
+
+    def compare(self, collection: Collection) -> None:
+        names = st.sampled_from(NAMES)
+
+        @settings(max_examples=60)
+        @given(names.flatmap(lambda name: st.tuples(st.just(name), _forms(name, True))), _filters())
+        def check(drawn: tuple[str, Pair], filter_: Pair) -> None:
+            name, (form, _) = drawn
+            query = Query(form, name, filter_[0], limit=COUNT, offset=1)
+            prefetch = Prefetch(form, name, limit=1000)
+            found = collection.read(query)
+            again = collection.read(evolve(query, prefetch=(prefetch,)))
+            self.assertEqual(list(found), list(again), query)
+
+        check()
+
+
+class QueryOracle(PreparedCase):
+    """Queries here and in the local mode."""
 
     def compare(self, distance: Distance) -> None:
         collection, client = self.prepare(distance)
