@@ -263,7 +263,7 @@ def _seconds(pairs: list[Pair]) -> list[Any]:
     return [second for _, second in pairs]
 
 
-def _ours(distance: Distance) -> CreateCollection:
+def in_collection(distance: Distance) -> CreateCollection:
     """The collection, where the sparse vector has the idf modifier for one of the metrics."""
     modifier = Modifier.IDF if distance is Distance.DOT else None
     config = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
@@ -289,30 +289,50 @@ def _theirs(distance: Distance) -> dict[str, Any]:
     return {"vectors_config": vectors, "sparse_vectors_config": sparse}
 
 
+def _random_data(distance: Distance) -> dict[str, list[Any]]:
+    """The vectors of the points by their names: arrays, or pairs of them for sparse ones."""
+    random = np.random.default_rng(list(Distance).index(distance))
+    data: dict[str, list[Any]] = {
+        name: list(random.standard_normal((COUNT, size), dtype=np.float32))
+        for name, size in SIZES.items()
+    }
+    shapes = [(int(random.integers(1, 5)), MULTI_SIZE) for _ in range(COUNT)]
+    data["multi"] = [random.standard_normal(shape, dtype=np.float32) for shape in shapes]
+    terms = [np.sort(random.permutation(TERMS)[: 1 + n % 5]) for n in range(COUNT)]
+    data["sparse"] = [
+        (own.astype(np.uint32), random.standard_normal(len(own), dtype=np.float32)) for own in terms
+    ]
+    return data
+
+
+def _columns(data: dict[str, list[Any]]) -> dict[str, VectorColumn]:
+    indices, values = zip(*data["sparse"], strict=True)
+    return {
+        **{name: VectorColumn.of(np.stack(data[name])) for name in SIZES},
+        "multi": VectorColumn(MultiVectors.of([MultiVector(own) for own in data["multi"]])),
+        "sparse": VectorColumn(SparseVectors.of(indices, values, str)),
+    }
+
+
+def random_points(distance: Distance) -> dict[str, VectorColumn]:
+    """The vectors of forty points with vectors of every kind."""
+    return _columns(_random_data(distance))
+
+
+def forms_of(name: str) -> st.SearchStrategy[Any]:
+    """The forms that compare the vectors of a name with examples."""
+    return _forms(name, True).map(lambda pair: pair[0])
+
+
 class PreparedCase(EngineTestCase):
     """Forty points with vectors of every kind, of one metric, here and in the local mode."""
 
     def prepare(self, distance: Distance) -> tuple[Collection, QdrantClient]:
-        random = np.random.default_rng(list(Distance).index(distance))
-        data: dict[str, list[Any]] = {
-            name: list(random.standard_normal((COUNT, size), dtype=np.float32))
-            for name, size in SIZES.items()
-        }
-        shapes = [(int(random.integers(1, 5)), MULTI_SIZE) for _ in range(COUNT)]
-        data["multi"] = [random.standard_normal(shape, dtype=np.float32) for shape in shapes]
-        terms = [np.sort(random.permutation(TERMS)[: 1 + n % 5]) for n in range(COUNT)]
-        data["sparse"] = [
-            (own.astype(np.uint32), random.standard_normal(len(own), dtype=np.float32))
-            for own in terms
-        ]
+        data = _random_data(distance)
         payloads = [{"k": number % 4} for number in range(COUNT)]
-        collection = self.catalog.create(distance.value, _ours(distance))
+        collection = self.catalog.create(distance.value, in_collection(distance))
+        columns = _columns(data)
         indices, values = zip(*data["sparse"], strict=True)
-        columns = {
-            **{name: VectorColumn.of(np.stack(data[name])) for name in SIZES},
-            "multi": VectorColumn(MultiVectors.of([MultiVector(own) for own in data["multi"]])),
-            "sparse": VectorColumn(SparseVectors.of(indices, values, str)),
-        }
         write(collection, upsert(range(COUNT), columns, payloads))
         client = QdrantClient(":memory:")
         self.addCleanup(client.close)
