@@ -10,6 +10,14 @@ settings.load_profile("busy")
 _TIMES = int(os.environ.get("VEXFS_EXAMPLES", "1"))
 
 
+IS_LONG = _TIMES > 1
+"""Whether tests that compare rounded numbers with another program's take new examples each time.
+
+Where the two round differently, two of a million numbers are in another order. The same examples
+each time show what has changed here; new ones are for who looks at what they find.
+"""
+
+
 def examples(count: int) -> int:
     """How many examples a test that takes long generates: `count`, or VEXFS_EXAMPLES times that."""
     return count * _TIMES

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient, models
 
+from tests import IS_LONG, examples
 from tests.engine_support import EngineTestCase, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
@@ -179,7 +180,7 @@ class FormulaOracle(EngineTestCase):
             for own, limit in zip(vectors, (10, 8), strict=True)
         ]
 
-        @settings(max_examples=200)
+        @settings(max_examples=examples(200), derandomize=not IS_LONG)
         @given(st.recursive(_leaves(), _nodes, max_leaves=6), st.booleans())
         def check(expression: Pair, has_defaults: bool) -> None:
             defaults = {"some": 1.5, "$score[1]": 0.25} if has_defaults else {}
