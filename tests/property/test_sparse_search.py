@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.engine_support import EngineTestCase, field, upsert, write
@@ -24,7 +24,11 @@ TERMS = [0, 1, 2, 3, 5, 8, 13, 4_000_000_000, 2**32 - 1]
 _terms = (
     st.integers(0, len(TERMS) - 1).flatmap(lambda top: st.integers(0, top)).map(TERMS.__getitem__)
 )
-_weights = st.integers(-6, 12).map(lambda number: number / 4)
+_usual = st.integers(-6, 12).map(lambda number: number / 4)
+_extreme = st.sampled_from([1e-30, -1e-30, 1e20, -1e20, 3e38])
+"""Products of these are rounded to 0, or beyond the range of float32."""
+_weights = st.one_of(*[_usual] * 9, _extreme)
+_LARGEST = float(np.finfo(np.float32).max)
 _vectors = st.dictionaries(_terms, _weights, max_size=6)
 
 Vector = dict[int, float]
@@ -34,6 +38,10 @@ def _sparse(vector: Vector) -> SparseVector:
     ordered = sorted(vector.items())
     indices = np.array([term for term, _ in ordered], dtype=np.uint32)
     return SparseVector(indices, np.array([value for _, value in ordered], dtype=np.float32))
+
+
+def _single(value: float) -> float:
+    return float(np.float32(value))
 
 
 class SparseSearch(EngineTestCase):
@@ -47,8 +55,8 @@ class SparseSearch(EngineTestCase):
         for number, vector in points.items():
             shared = sorted(vector.keys() & query.keys())
             if shared and (group is None or number % 3 == group):
-                score = np.float32(sum(vector[term] * query[term] for term in shared))
-                found.append((number, float(score)))
+                total = sum(_single(vector[term]) * _single(query[term]) for term in shared)
+                found.append((number, float(np.float32(min(max(total, -_LARGEST), _LARGEST)))))
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def fill(self, name: str, parts: list[list[Vector]]) -> tuple[Collection, dict[int, Vector]]:
@@ -78,6 +86,8 @@ class SparseSearch(EngineTestCase):
 
         @settings(max_examples=60)
         @given(parts, st.sets(st.integers(0, 60), max_size=20), queries)
+        @example([[{1: 1.0}, {2: 1e-30}]], set(), [({2: 1e-30}, None, 1)])
+        @example([[{1: 1e20}, {1: 1e30}]], set(), [({1: 1e20}, None, 1)])
         def run(
             parts: list[list[Vector]],
             dead: set[int],

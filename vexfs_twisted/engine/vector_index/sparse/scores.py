@@ -1,7 +1,7 @@
 """Scores of chosen rows of a sparse space: products over the terms that row and query share.
 
-Products and sums are computed in float64, in the order of the terms, and rounded to float32, so
-that a score does not depend on how its row was found.
+Products and sums are computed in float64, in the order of the terms, then rounded to float32 and
+clipped to its range, so that a score does not depend on how its row was found.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..kernels import Scores
 from ..space import SparseSpace
 
 _ROWS = 4096
+LARGEST = float(np.finfo(np.float32).max)
 
 Mask = NDArray[np.bool_]
 
@@ -42,6 +43,13 @@ def score_each(vectors: SparseVectors, queries: Sequence[SparseVector]) -> Score
     return np.stack([_score(vectors, query)[0] for query in queries])
 
 
+def rounded(sums: NDArray[np.float64]) -> Scores:
+    """Sums of any shape as scores, which are finite."""
+    with np.errstate(over="ignore"):
+        scores = sums.astype(np.float32)
+    return np.clip(scores, -LARGEST, LARGEST, out=scores)
+
+
 def _score(vectors: SparseVectors, query: SparseVector) -> tuple[Scores, Mask]:
     count = len(vectors)
     if not len(query.indices):
@@ -51,7 +59,6 @@ def _score(vectors: SparseVectors, query: SparseVector) -> tuple[Scores, Mask]:
     shared = np.flatnonzero(query.indices[places] == vectors.indices)
     rows = ragged.row_of_each(vectors.offsets)[shared]
     weights = query.values.astype(np.float64)[places[shared]]
-    scores = np.bincount(rows, vectors.values[shared] * weights, count)
+    sums = np.bincount(rows, vectors.values[shared] * weights, count)
     is_sharing = np.bincount(rows, minlength=count) > 0
-    with np.errstate(over="ignore"):
-        return scores.astype(np.float32), is_sharing
+    return rounded(sums.astype(np.float64, copy=False)), is_sharing

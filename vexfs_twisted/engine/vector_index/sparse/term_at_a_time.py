@@ -20,6 +20,7 @@ from ...storage.bitmap import Rows
 from ..candidates import CandidateSet
 from ..hits import Hits, best_of, no_hits
 from .postings import Postings
+from .scores import LARGEST, rounded
 
 _POSTING_S = 4e-9
 _LEAST_SAVED = 1 << 19
@@ -96,10 +97,11 @@ def _best_of_all(
     )
     if is_whole and is_positive and np.count_nonzero(sums) >= limit:
         # To choose among all rows takes less than to gather those that were found.
-        with np.errstate(over="ignore"):
-            scores = sums.astype(np.float32)
-        best = best_of(Distance.DOT, np.arange(postings.start, postings.stop), scores, limit)
-        return best.where(sums[best.rows - postings.start] > 0)
+        every = np.arange(postings.start, postings.stop)
+        best = best_of(Distance.DOT, every, rounded(sums), limit)
+        # A sum that is rounded to 0 ties with those of rows that have none of the terms.
+        if best.scores[-1] > 0:
+            return best
     is_found = sums > 0 if is_positive else np.bincount(rows, minlength=size) > 0
     found = np.flatnonzero(is_found)
     if not is_whole:
@@ -137,7 +139,8 @@ class _Sums:
         if len(rows) >= limit:
             bound = float(np.partition(sums, len(sums) - limit)[len(sums) - limit]) + lowest
             floor = max(floor, bound)
-        # Scores are rounded to float32 before they are compared.
+        # Scores are rounded to float32 and clipped before they are compared.
+        floor = min(floor, LARGEST)
         floor -= abs(floor) * 1e-6 + _ROUNDING
         if highest >= floor:
             return None
@@ -156,6 +159,4 @@ def _look_up(
 
 
 def _ranked(postings: Postings, rows: Rows, scores: Numbers, limit: int) -> Hits:
-    with np.errstate(over="ignore"):
-        rounded = scores.astype(np.float32)
-    return best_of(Distance.DOT, rows + postings.start, rounded, min(limit, len(rows)))
+    return best_of(Distance.DOT, rows + postings.start, rounded(scores), min(limit, len(rows)))
