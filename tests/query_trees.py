@@ -1,10 +1,12 @@
 """Query trees at random: forms, prefetches, formulas and parameters, all of them valid requests.
 
 What they refer to is chosen by `Ground`, so that executors can be asked about data they have.
+Strategies of a ground are made once: hypothesis takes longer to make and check one than to draw.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import hypothesis.strategies as st
@@ -110,7 +112,7 @@ _FILTERS = (
 )
 
 
-@frozen
+@frozen(eq=False)
 class Ground:
     """What query trees refer to: vectors by name, points, payload fields, other collections.
 
@@ -135,6 +137,7 @@ class Ground:
         LookupLocation, st.sampled_from(["other", "x y"]), st.none() | st.just("v")
     )
 
+    @cache  # noqa: B019 - grounds live as long as their modules
     def examples(self, name: str) -> st.SearchStrategy[Example]:
         """Vectors under the name, and points."""
         return self.vectors[name].map(VectorExample) | self.ids.map(PointExample)
@@ -144,6 +147,7 @@ def _lists(elements: Strategy, least: int = 0) -> Strategy:
     return st.lists(elements, min_size=least, max_size=3).map(tuple)
 
 
+@cache
 def vector_forms(examples: st.SearchStrategy[Example]) -> st.SearchStrategy[QueryForm]:
     """The forms that score by similarity to examples."""
     pairs = st.builds(ContextPair, examples, examples)
@@ -164,12 +168,14 @@ def vector_forms(examples: st.SearchStrategy[Example]) -> st.SearchStrategy[Quer
     )
 
 
+@cache
 def orders(ground: Ground) -> st.SearchStrategy[OrderBy]:
     """Orders of payload fields of numbers."""
     starts = st.none() | st.integers(-(2**63), 2**63 - 1) | float32s
     return st.builds(OrderBy, ground.numbers, st.sampled_from(Direction), starts)
 
 
+@cache
 def expressions(ground: Ground, prefetches: int) -> st.SearchStrategy[Expression]:
     """Expressions over the scores of so many prefetches and the payload."""
     scores = st.integers(0, max(prefetches - 1, 0)).map(Score)
@@ -201,6 +207,7 @@ def _operations(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expre
     )
 
 
+@cache
 def formulas(ground: Ground, prefetches: int) -> st.SearchStrategy[Formula]:
     """Formulas with defaults for some variables."""
     names = st.sampled_from(["n", "a.b", "$score", "$score[1]", "list[0]"])
@@ -209,6 +216,7 @@ def formulas(ground: Ground, prefetches: int) -> st.SearchStrategy[Formula]:
     return st.builds(Formula, expressions(ground, prefetches), defaults)
 
 
+@cache
 def fusions(prefetches: int) -> st.SearchStrategy[Rrf | Dbsf]:
     """Fusions of so many prefetches."""
     weights = st.lists(float32s, min_size=prefetches, max_size=prefetches).map(tuple)
@@ -216,6 +224,7 @@ def fusions(prefetches: int) -> st.SearchStrategy[Rrf | Dbsf]:
     return ranked | st.just(Dbsf())
 
 
+@cache
 def search_params(ground: Ground) -> st.SearchStrategy[SearchParams]:
     """Parameters of searches."""
     absent = st.none()
@@ -236,31 +245,55 @@ def search_params(ground: Ground) -> st.SearchStrategy[SearchParams]:
     return st.just(SearchParams()) | some
 
 
+@cache
+def _optional(values: Strategy) -> Strategy:
+    return st.none() | values
+
+
+@cache
+def _names(ground: Ground) -> st.SearchStrategy[str]:
+    return st.sampled_from(sorted(ground.vectors))
+
+
+@cache
+def _inner(ground: Ground, depth: int) -> Strategy:
+    """The prefetches of a part that has at most `depth` levels of them."""
+    return _lists(prefetches(ground, depth - 1))
+
+
+@cache
+def _forms(ground: Ground, using: str, prefetches: int) -> Strategy:
+    """The forms of a part with so many prefetches."""
+    forms: list[Strategy] = [vector_forms(ground.examples(using)), orders(ground)]
+    forms.append(st.just(Sample()))
+    if prefetches:
+        forms += [fusions(prefetches), formulas(ground, prefetches)]
+    else:
+        forms.append(st.none())
+    return st.one_of(forms)
+
+
+@cache
 @st.composite
 def _parts(draw: st.DrawFn, ground: Ground, depth: int) -> dict[str, Any]:
     """The parts of a query or prefetch that has at most `depth` levels of prefetches."""
-    inner = draw(_lists(prefetches(ground, depth - 1))) if depth else ()
-    using = draw(st.sampled_from(sorted(ground.vectors)))
-    forms: list[Strategy] = [vector_forms(ground.examples(using)), orders(ground)]
-    forms += [st.just(Sample())]
-    if inner:
-        forms += [fusions(len(inner)), formulas(ground, len(inner))]
-    else:
-        forms.append(st.none())
-    form = draw(st.one_of(forms))
+    inner = draw(_inner(ground, depth)) if depth else ()
+    using = draw(_names(ground))
+    form = draw(_forms(ground, using, len(inner)))
     parts: dict[str, Any] = {"form": form, "prefetch": inner}
     if isinstance(form, Rrf | Dbsf):
         using = ""
     parts["using"] = using
-    parts["filter"] = draw(st.none() | ground.filters)
+    parts["filter"] = draw(_optional(ground.filters))
     parts["params"] = draw(search_params(ground))
     if form is not None and not isinstance(form, OrderBy):
-        parts["score_threshold"] = draw(st.none() | float32s)
+        parts["score_threshold"] = draw(_optional(float32s))
     if ground.lookups is not None:
-        parts["lookup_from"] = draw(st.none() | ground.lookups)
+        parts["lookup_from"] = draw(_optional(ground.lookups))
     return parts
 
 
+@cache
 def prefetches(ground: Ground, depth: int = 0) -> st.SearchStrategy[Prefetch]:
     """Prefetches with at most `depth` levels of their own."""
     return st.builds(
@@ -268,6 +301,7 @@ def prefetches(ground: Ground, depth: int = 0) -> st.SearchStrategy[Prefetch]:
     )
 
 
+@cache
 def selections(ground: Ground) -> st.SearchStrategy[Selection]:
     """What is returned of each point."""
     paths = _lists(_paths("a", "a.b", "list[]"), 1)
