@@ -58,7 +58,7 @@ class Readme(SynchronousTestCase):
     def test_what_ci_runs_is_a_command_of_readme(self) -> None:
         done = run_python(str(ROOT / "tools" / "readme.py"), "command", "test")
         command = done.stdout.strip()
-        self.assertIn("-m twisted.trial -j2 tests", command)
+        self.assertIn("-m twisted.trial -j3 tests", command)
         self.assertIn(f"```sh\n{command}\n```", (ROOT / "README.md").read_text())
 
     def test_readme_and_docs_hold_what_they_promise(self) -> None:
