@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,19 +35,32 @@ def array(numbers: list[float]) -> NDArray[np.float32]:
     return np.array(numbers, dtype=np.float32)
 
 
+# Each strategy is made once: hypothesis takes longer to make and check one than to draw.
+@cache
+def rows_of(dimension: int) -> st.SearchStrategy[NDArray[np.float32]]:
+    return st.lists(floats, min_size=dimension, max_size=dimension).map(array)
+
+
+@cache
+def dense_rows(dimension: int) -> st.SearchStrategy[list[NDArray[np.float32]]]:
+    return st.lists(rows_of(dimension), max_size=6)
+
+
+@cache
+def multi_rows(dimension: int) -> st.SearchStrategy[list[list[NDArray[np.float32]]]]:
+    return st.lists(st.lists(rows_of(dimension), min_size=1, max_size=4), max_size=6)
+
+
 @st.composite
 def dense_columns(draw: st.DrawFn, dimension: int) -> tuple[Vectors, Listed]:
-    row = st.lists(floats, min_size=dimension, max_size=dimension).map(array)
-    rows = draw(st.lists(row, max_size=6))
+    rows = draw(dense_rows(dimension))
     data = np.array(rows, dtype=np.float32).reshape(len(rows), dimension)
     return DenseVectors(data), list(rows)
 
 
 @st.composite
 def multi_columns(draw: st.DrawFn, dimension: int) -> tuple[Vectors, Listed]:
-    row = st.lists(floats, min_size=dimension, max_size=dimension).map(array)
-    many = st.lists(row, min_size=1, max_size=4)
-    vectors = [MultiVector.of(rows, "vector") for rows in draw(st.lists(many, max_size=6))]
+    vectors = [MultiVector.of(rows, "vector") for rows in draw(multi_rows(dimension))]
     if not vectors:
         empty = np.empty((0, dimension), dtype=np.float32)
         return MultiVectors(np.zeros(1, dtype=np.int64), empty), []
@@ -68,17 +82,16 @@ def sparse_columns(draw: st.DrawFn) -> tuple[Vectors, Listed]:
     return SparseVectors.of(keys, values, str), listed
 
 
-@st.composite
-def several(draw: st.DrawFn) -> list[tuple[Vectors, Listed]]:
-    """Columns of one kind and dimension, each with the list of its vectors."""
-    dimension = draw(st.integers(1, 4))
-    columns = draw(
-        st.sampled_from([dense_columns(dimension), multi_columns(dimension), sparse_columns()])
-    )
-    return draw(st.lists(columns, min_size=1, max_size=4))
+@cache
+def several_of(dimension: int) -> st.SearchStrategy[list[tuple[Vectors, Listed]]]:
+    kinds = (dense_columns(dimension), multi_columns(dimension), sparse_columns())
+    return st.one_of([st.lists(columns, min_size=1, max_size=4) for columns in kinds])
 
 
-columns = several().map(lambda found: found[0])
+several = st.integers(1, 4).flatmap(several_of)
+"""Columns of one kind and dimension, each with the list of its vectors."""
+
+columns = several.map(lambda found: found[0])
 
 
 class ColumnTests(SynchronousTestCase):
@@ -115,7 +128,7 @@ class ColumnTests(SynchronousTestCase):
         column, listed = pair
         self.check(column[part], listed[part])
 
-    @given(several())
+    @given(several)
     def test_concat(self, pairs: list[tuple[Vectors, Listed]]) -> None:
         joined = concat([column for column, _ in pairs])
         self.check(joined, [vector for _, listed in pairs for vector in listed])
