@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -93,6 +95,14 @@ class DaemonProcess(ServerProcess):
         self.http_port = _port(event["rest"])
         self.grpc_port = _port(event["grpc"]) if event["grpc"] != "off" else 0
         return True
+
+
+@cache
+def shared_daemon(name: str) -> DaemonProcess:
+    """A daemon for tests that leave it running and clean up: it ends with the test process."""
+    daemon = DaemonProcess()
+    atexit.register(daemon.close)
+    return daemon.start()
 
 
 def _port(address: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,22 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from tests.support import DaemonProcess
-
 COLORS = ["red", "green", "blue", "gr\u00fcn"]
 SIZE = 12
 TEXT_SIZE = 7
 
 Generator = np.random.Generator
 Condition = Any
-
-
-@cache
-def shared_daemon(name: str) -> DaemonProcess:
-    """A daemon for all tests of one class: it starts with the first and ends with the run."""
-    daemon = DaemonProcess()
-    atexit.register(daemon.close)
-    return daemon.start()
 
 
 def random_vector(generator: Generator, size: int) -> list[float]:

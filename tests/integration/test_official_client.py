@@ -12,6 +12,8 @@ import grpc
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support import shared_daemon
+
 if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import AsyncQdrantClient, QdrantClient, models
     from qdrant_client.http.exceptions import UnexpectedResponse
@@ -33,7 +35,7 @@ class ClientCase(SynchronousTestCase):
     collection = ""
 
     def setUp(self) -> None:
-        self.daemon = support.shared_daemon(DAEMON)
+        self.daemon = shared_daemon(DAEMON)
         self.collection = self.id().rpartition(".")[2] + ("_grpc" if self.prefer_grpc else "")
         self.client = self.make_client()
         self.addCleanup(self.client.close)

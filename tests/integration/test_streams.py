@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support import ROOT, DaemonProcess, run_command
+from tests.support import ROOT, DaemonProcess, run_command, shared_daemon
 from vexfs_twisted.proto import qdrant_pb2 as pb
 from vexfs_twisted.proto.qdrant_pb2_grpc import QdrantStub
 
@@ -39,25 +39,25 @@ def scroll_request(**fields: Any) -> pb.ScrollRequest:
 
 
 class StreamCase(SynchronousTestCase):
-    options: tuple[str, ...] = ()
-
     def setUp(self) -> None:
-        self.daemon = DaemonProcess(None, *self.options)
-        self.addCleanup(self.daemon.close)
-        self.daemon.start()
+        self.daemon = self.start_daemon()
         self.connect()
         params = pb.VectorParams(size=SIZE, distance=pb.Distance.DOT)
         self.stub.CreateCollection(pb.CreateCollectionRequest(collection_name=NAME, vectors=params))
+        self.addCleanup(self.end)
+
+    def start_daemon(self) -> DaemonProcess:
+        """The daemon, which other tests use as well."""
+        return shared_daemon("streams")
+
+    def end(self) -> None:
+        """Leave the daemon without a collection."""
+        self.stub.DeleteCollection(pb.DeleteCollectionRequest(collection_name=NAME))
 
     def connect(self) -> None:
         channel = grpc.insecure_channel(self.daemon.grpc_address)
         self.addCleanup(channel.close)
         self.stub = QdrantStub(channel)
-
-    def restart_after_kill(self) -> None:
-        self.daemon.kill()
-        self.daemon.start()
-        self.connect()
 
     def count(self) -> int:
         response = self.stub.CountPoints(pb.CountPointsRequest(collection_name=NAME, exact=True))
@@ -74,6 +74,20 @@ class StreamCase(SynchronousTestCase):
         return caught.exception
 
 
+class OwnDaemonCase(StreamCase):
+    """With a daemon for each test."""
+
+    options: tuple[str, ...] = ()
+
+    def start_daemon(self) -> DaemonProcess:
+        daemon = DaemonProcess(None, *self.options)
+        self.addCleanup(daemon.close)
+        return daemon.start()
+
+    def end(self) -> None:
+        """Nothing is left of the daemon."""
+
+
 class StreamTests(StreamCase):
     def test_the_example(self) -> None:
         command = [sys.executable, str(ROOT / "examples" / "grpc_client.py")]
@@ -86,24 +100,6 @@ class StreamTests(StreamCase):
             "2000 points, 1000 of them even",
         ]
         self.assertEqual(done.stdout.splitlines(), expected)
-
-    def test_an_answered_stream_survives_a_kill(self) -> None:
-        response = self.stub.StreamUpsertPoints(requests(0, 3020))
-        self.assertEqual(response.result.operation_id, 3020)
-        self.assertEqual(response.result.status, pb.UpdateStatus.Completed)
-        self.restart_after_kill()
-        self.assertEqual(self.scrolled(), list(range(3020)))
-
-    def test_each_acknowledged_message_survives_a_kill(self) -> None:
-        acknowledged = 0
-        for number, ack in enumerate(self.stub.StreamUpsert(requests(0, 5000))):
-            self.assertEqual((ack.batch, ack.points), (number, BATCH))
-            acknowledged += ack.points
-            if number == 30:
-                break
-        self.restart_after_kill()
-        self.assertGreaterEqual(self.count(), acknowledged)
-        self.assertEqual(self.scrolled()[:acknowledged], list(range(acknowledged)))
 
     def test_an_error_tells_how_far_the_stream_came(self) -> None:
         def broken() -> Iterator[pb.UpsertPointsRequest]:
@@ -204,6 +200,26 @@ class StreamTests(StreamCase):
         self.assertTrue(self.stub.DeleteCollection(doomed).result)
         self.assertEqual(self.refusal(call).code(), grpc.StatusCode.NOT_FOUND)
 
+
+class EndedDaemonTests(OwnDaemonCase):
+    def test_an_answered_stream_survives_a_kill(self) -> None:
+        response = self.stub.StreamUpsertPoints(requests(0, 3020))
+        self.assertEqual(response.result.operation_id, 3020)
+        self.assertEqual(response.result.status, pb.UpdateStatus.Completed)
+        self.restart_after_kill()
+        self.assertEqual(self.scrolled(), list(range(3020)))
+
+    def test_each_acknowledged_message_survives_a_kill(self) -> None:
+        acknowledged = 0
+        for number, ack in enumerate(self.stub.StreamUpsert(requests(0, 5000))):
+            self.assertEqual((ack.batch, ack.points), (number, BATCH))
+            acknowledged += ack.points
+            if number == 30:
+                break
+        self.restart_after_kill()
+        self.assertGreaterEqual(self.count(), acknowledged)
+        self.assertEqual(self.scrolled()[:acknowledged], list(range(acknowledged)))
+
     def test_a_stop_ends_streams_that_nobody_reads(self) -> None:
         self.stub.StreamUpsertPoints(requests(0, 10000, text=4000 * "x"))
         call = self.stub.StreamScroll(scroll_request())
@@ -211,8 +227,13 @@ class StreamTests(StreamCase):
         self.assertEqual(self.daemon.stop(), 0)
         self.assertEqual(self.refusal(call).code(), grpc.StatusCode.UNAVAILABLE)
 
+    def restart_after_kill(self) -> None:
+        self.daemon.kill()
+        self.daemon.start()
+        self.connect()
 
-class FewStreamsTests(StreamCase):
+
+class FewStreamsTests(OwnDaemonCase):
     options = ("--max-streams=2",)
 
     def test_no_more_than_may_be_open(self) -> None:
