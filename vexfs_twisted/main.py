@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from . import adopt_command, probe_command, tap
-
 
 def main() -> None:
-    """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`."""
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["adopt"]:
-        sys.exit(adopt_command.run_adopt(arguments[1:]))
-    if arguments[:1] == ["probe"]:
-        sys.exit(probe_command.run_probe(arguments[1:]))
-    sys.exit(tap.run_daemon(arguments))
+    """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`.
+
+    Only what is run is imported: most of a start is the import of the engine, which a usage error
+    does not need.
+    """
+    match sys.argv[1:]:
+        case ["adopt", *arguments]:
+            from .adopt_command import run_adopt
+
+            sys.exit(run_adopt(arguments))
+        case ["probe", *arguments]:
+            from .probe_command import run_probe
+
+            sys.exit(run_probe(arguments))
+        case arguments:
+            from .tap import run_daemon
+
+            sys.exit(run_daemon(arguments))
