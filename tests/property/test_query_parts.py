@@ -15,6 +15,7 @@ from tests.engine_support import EngineTestCase, upsert, write
 from tests.property.test_query_oracle import COUNT, NAMES, forms_of, in_collection, random_points
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.mvcc.state import Snapshot
+from vexfs_twisted.engine.payload_index.only_values import OnlyValues, ValueKind
 from vexfs_twisted.engine.query.executor import rank_each
 from vexfs_twisted.engine.query.leaves import SnapshotSource
 from vexfs_twisted.engine.query.plan import Keys, Leaf, Mask, Ranked, TermStatistics, sound
@@ -32,6 +33,7 @@ from vexfs_twisted.model.formula import (
     Sum,
 )
 from vexfs_twisted.model.formula import Score as PrefetchScore
+from vexfs_twisted.model.groups import GroupId
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -114,6 +116,17 @@ class PartsSource:
 
     def payloads(self, keys: Keys) -> Sequence[bytes]:
         found = [own for source, rows in self._split(keys) for own in source.payloads(rows)]
+        return [found[place] for place in np.argsort(self._places(keys)).tolist()]
+
+    def only_values(self, path: PayloadPath, kind: ValueKind, keys: Keys) -> OnlyValues:
+        order = np.argsort(self._places(keys))
+        each = [source.only_values(path, kind, rows) for source, rows in self._split(keys)]
+        return OnlyValues(*(np.concatenate(arrays)[order] for arrays in zip(*each, strict=True)))
+
+    def only_group_ids(self, path: PayloadPath, keys: Keys) -> list[Sequence[GroupId] | None]:
+        found = [
+            own for source, rows in self._split(keys) for own in source.only_group_ids(path, rows)
+        ]
         return [found[place] for place in np.argsort(self._places(keys)).tolist()]
 
     def passing(self, filter_: Filter, keys: Keys) -> Mask:

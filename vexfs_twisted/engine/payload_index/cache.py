@@ -73,6 +73,22 @@ class ColumnCache:
         """Whether the columns of all these paths are cached."""
         return all(path in self._columns for path in paths)
 
+    def cached(self, path: Steps, snapshot: RowSnapshot) -> tuple[Column, Rows] | None:
+        """The column of a path if it is cached, and the rows that have changed since, ascending.
+
+        It has nothing of rows from its `next_row` on. None if there is none for the snapshot.
+        Builds no column and waits for none.
+        """
+        found = self._usable([path], snapshot)
+        column = None if found is None else found.get(path)
+        if column is None:
+            return None
+        if column.operation == snapshot.operation and not snapshot.is_uncommitted:
+            return column, _NO_ROWS
+        changed = snapshot.payload_changes.since(column.operation)
+        assert changed is not None, "a column older than the log is not used"
+        return column, changed
+
     def at(self, paths: Collection[Steps], snapshot: RowSnapshot) -> CurrentColumns | None:
         """The columns of the paths for a snapshot; None if they are not available.
 

@@ -37,21 +37,27 @@ class SortedValues:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory of the arrays, and of `places` if that has as many rows."""
+        """Bytes of memory of the arrays, and of `last_places` if that has as many rows."""
         return int(self.values.nbytes + 2 * self.rows.nbytes)
 
     @cached_property
-    def places(self) -> Places | None:
-        """The position of each row's value, or `len(rows)` for none; uint32, shape [last row + 1].
+    def last_places(self) -> Places:
+        """The position of each row's last value, or `len(rows)` for none.
 
-        None if a row has several values.
+        Shape [last row + 1].
         """
         count = len(self.rows)
-        rows = self.rows.astype(np.intp)
-        own = np.arange(count, dtype=np.uint32)
-        places = np.full(int(rows.max(initial=-1)) + 1, count, dtype=np.uint32)
-        places[rows] = own
-        return places if bool((places[rows] == own).all()) else None
+        size = int(self.rows.max()) + 1 if count else 0
+        places = np.full(size, count, dtype=np.uint32)
+        places[self.rows] = np.arange(count, dtype=np.uint32)
+        return places
+
+    @cached_property
+    def places(self) -> Places | None:
+        """See `last_places`; None if a row has several values."""
+        last = self.last_places
+        own = np.arange(len(self.rows), dtype=np.uint32)
+        return last if bool((last[self.rows] == own).all()) else None
 
     def equal(self, value: Any) -> RowNumbers:
         """The rows that have `value`, ascending."""

@@ -17,13 +17,16 @@ from ...model.errors import (
     unknown_vector,
 )
 from ...model.filters import Filter
+from ...model.groups import GroupId
 from ...model.ids import PointId
+from ...model.payload_path import PayloadPath
 from ...model.query_forms import OrderBy, Sample, VectorExample, examples_of
 from ...model.search_params import SearchParams
 from ...model.vector_kinds import DenseVectors, MultiVectors, Vector, Vectors
 from ..acceleration import SearchAccelerator
 from ..filtering.row_filter import RowFilter, found_rows, passing_mask, selected
 from ..mvcc.state import Snapshot
+from ..payload_index.only_values import OnlyValues, ValueKind, only_group_ids, only_values
 from ..read_bounds import STOPS, ReadBoundsOfEach, in_slices
 from ..storage.bitmap import Bitmap, Rows
 from ..storage.keys import encode_id
@@ -133,6 +136,16 @@ class SnapshotSource:
         for some in in_slices(keys, _PAYLOADS):
             found += payloads_of(tables.values(some))
         return found
+
+    def only_values(self, path: PayloadPath, kind: ValueKind, keys: Keys) -> OnlyValues:
+        """See LeafSource."""
+        snapshot = self._snapshot
+        return only_values(snapshot.indexes.columns, path.steps, kind, keys, snapshot.rows)
+
+    def only_group_ids(self, path: PayloadPath, keys: Keys) -> list[Sequence[GroupId] | None]:
+        """See LeafSource."""
+        snapshot = self._snapshot
+        return only_group_ids(snapshot.indexes.columns, path.steps, keys, snapshot.rows)
 
     def passing(self, filter_: Filter, keys: Keys) -> Mask:
         """See LeafSource."""

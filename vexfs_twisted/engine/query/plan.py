@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from ...model.collection_params import SparseVectorParams, VectorParams
 from ...model.filters import Filter
+from ...model.groups import GroupId
 from ...model.ids import PointId
+from ...model.payload_path import PayloadPath
 from ...model.queries import Prefetch, Query
 from ...model.query_forms import Mmr, PointExample, QueryForm, examples_of
 from ...model.search_params import SearchParams
 from ...model.vector_kinds import Vector, Vectors
+from ..payload_index.only_values import OnlyValues, ValueKind
 from ..read_bounds import ReadBoundsOfEach
 
 T = TypeVar("T")
@@ -106,6 +109,12 @@ class LeafSource(Protocol):
 
     def payloads(self, keys: Keys) -> Sequence[bytes]:
         """The payloads of points, JSON, in the order of `keys`."""
+
+    def only_values(self, path: PayloadPath, kind: ValueKind, keys: Keys) -> OnlyValues:
+        """The values of points at a path, as far as they are known without their payloads."""
+
+    def only_group_ids(self, path: PayloadPath, keys: Keys) -> list[Sequence[GroupId] | None]:
+        """The strings and integers of each point at a path; None where a payload is to be read."""
 
     def passing(self, filter_: Filter, keys: Keys) -> Mask:
         """Which of the points `keys` pass a filter."""

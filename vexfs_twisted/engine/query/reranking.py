@@ -50,7 +50,11 @@ def scored_by_formula(
         scores[place, own] = ranked.scores[::-1]
         is_scored[place, own] = True
     points = FormulaPoints(
-        scores, is_scored, lambda: source.payloads(keys), lambda own: source.passing(own, keys)
+        scores,
+        is_scored,
+        lambda path, kind: source.only_values(path, kind, keys),
+        lambda at: source.payloads(keys[at]),
+        lambda own: source.passing(own, keys),
     )
     with np.errstate(all="ignore"):
         values = formula_scores(form, points)

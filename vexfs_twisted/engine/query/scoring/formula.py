@@ -8,10 +8,9 @@ only if a point needs it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import orjson
@@ -41,10 +40,9 @@ from ....model.formula import (
     Sum,
 )
 from ....model.payload_path import Key, PayloadPath
+from ...payload_index.only_values import OnlyValues, ValueKind
 from ...predicates.geo import distances, place_of
 from ...predicates.paths import reached
-
-T = TypeVar("T")
 
 Numbers = NDArray[np.float64]
 Positions = NDArray[np.int64]
@@ -59,31 +57,29 @@ class FormulaPoints:
     """The points that a formula is evaluated for.
 
     `scores`, shape [prefetches, n], float32, and `is_scored`, of the same shape, are those of the
-    prefetches; `payloads`, JSON, and `passing`, the mask of the points that pass a filter, are read
-    when the formula first needs them.
+    prefetches. The functions are called when the formula first needs their results: `only_values`
+    for the values of all points at a path that are known without payloads, `payloads` for those of
+    the points at positions, JSON, and `passing` for the mask of the points that pass a filter.
     """
 
     def __init__(
         self,
         scores: Scores,
         is_scored: Mask,
-        payloads: Callable[[], Sequence[bytes]],
+        only_values: Callable[[PayloadPath, ValueKind], OnlyValues],
+        payloads: Callable[[Positions], Sequence[bytes]],
         passing: Callable[[Filter], Mask],
     ) -> None:
         self.scores = scores
         self.is_scored = is_scored
+        self.only_values = only_values
+        self.payloads = payloads
         self.passing = passing
-        self._read_payloads = payloads
 
     @property
     def count(self) -> int:
         """The number of points."""
         return len(self.scores[0]) if len(self.scores) else 0
-
-    @cached_property
-    def payloads(self) -> list[Any]:
-        """The payloads, parsed."""
-        return list(map(orjson.loads, self._read_payloads()))
 
 
 def formula_scores(formula: Formula, points: FormulaPoints) -> Scores:
@@ -91,9 +87,7 @@ def formula_scores(formula: Formula, points: FormulaPoints) -> Scores:
 
     Raises BadInput for values that are missing or of a wrong type, and results that are not finite.
     """
-    values = _Evaluation(formula.defaults, points).value(
-        formula.expression, np.arange(points.count)
-    )
+    values = _Evaluation(formula, points).value(formula.expression, np.arange(points.count))
     with np.errstate(over="ignore"):
         scores = values.astype(np.float32)
     for place in np.flatnonzero(~np.isfinite(scores))[:1].tolist():
@@ -104,10 +98,12 @@ def formula_scores(formula: Formula, points: FormulaPoints) -> Scores:
 class _Evaluation:
     """The evaluation of one formula. Values of the same variable are looked up once."""
 
-    def __init__(self, defaults: Mapping[str, Any], points: FormulaPoints) -> None:
-        self._defaults = defaults
+    def __init__(self, formula: Formula, points: FormulaPoints) -> None:
+        self._defaults = formula.defaults
         self._points = points
-        self._values: dict[PayloadPath, list[Any]] = {}
+        self._paths = list(dict.fromkeys(_paths_of(formula.expression)))
+        self._found: dict[tuple[PayloadPath, ValueKind], OnlyValues] = {}
+        self._in_payloads: dict[int, list[Any]] = {}
 
     def value(self, node: Expression, at: Positions) -> Numbers:
         """The values of an expression for the points at positions, shape [len(at)]."""
@@ -127,10 +123,10 @@ class _Evaluation:
         return scores
 
     def number(self, node: PayloadNumber, at: Positions) -> Numbers:
-        return np.array(self._variable(node.path, at, "number", _number), dtype=np.float64)
+        return self._variable(node.path, ValueKind.NUMBER, at)
 
     def datetime(self, node: PayloadDatetime, at: Positions) -> Numbers:
-        return np.array(self._variable(node.path, at, "datetime", _datetime), dtype=np.float64)
+        return self._variable(node.path, ValueKind.DATETIME, at)
 
     def moment(self, node: DatetimeConstant, at: Positions) -> Numbers:
         return np.full(len(at), node.seconds)
@@ -139,10 +135,8 @@ class _Evaluation:
         return self._points.passing(node.filter)[at].astype(np.float64)
 
     def geo_distance(self, node: GeoDistance, at: Positions) -> Numbers:
-        places = np.array(
-            self._variable(node.to, at, "geo point", _place), dtype=np.float64
-        ).reshape(len(at), 2)
-        return distances(node.origin, places[:, 0], places[:, 1])
+        places = self._variable(node.to, ValueKind.PLACE, at)
+        return distances(node.origin, places.real, places.imag)
 
     def product(self, node: Mult, at: Positions) -> Numbers:
         result = np.ones(len(at))
@@ -199,54 +193,87 @@ class _Evaluation:
         names = [f"$score[{position}]", "$score"] if not position else [f"$score[{position}]"]
         for name in names:
             if name in self._defaults:
-                return _typed(name, "number", _number, self._defaults[name])
+                default: float = _typed(name, ValueKind.NUMBER, self._defaults[name])
+                return default
         return 0.0
 
-    def _variable(
-        self, path: PayloadPath, at: Positions, kind: str, convert: Callable[[Any], T]
-    ) -> list[T]:
-        """The values of a variable, converted; `kind` is the name of their type for errors."""
-        values = self._values_of(path)
-        return [_typed(path.text, kind, convert, values[place]) for place in at.tolist()]
-
-    def _values_of(self, path: PayloadPath) -> list[Any]:
-        """The value of a variable of each point, the default where it has none."""
-        found = self._values.get(path)
+    def _variable(self, path: PayloadPath, kind: ValueKind, at: Positions) -> NDArray[Any]:
+        """The values of a variable, of the dtype of its kind."""
+        found = self._found.get((path, kind))
         if found is None:
-            default = self._defaults.get(path.text, _Missing)
-            found = [_value_at(payload, path, default) for payload in self._points.payloads]
-            self._values[path] = found
-        return found
+            found = self._found[path, kind] = self._points.only_values(path, kind)
+        left = at[~found.is_known[at]]
+        if len(left):
+            self._read_payloads(left[~found.is_absent[left]])
+            own, default = self._paths.index(path), self._defaults.get(path.text, _Missing)
+            for place in left.tolist():
+                value = _Missing if found.is_absent[place] else self._in_payloads[place][own]
+                value = default if value is _Missing else value
+                found.values[place] = _typed(path.text, kind, value)
+            found.is_known[left] = True
+        return found.values[at]
+
+    def _read_payloads(self, at: Positions) -> None:
+        """Read the values of all variables from the payloads of the points at positions."""
+        known = self._in_payloads
+        places = [place for place in at.tolist() if place not in known]
+        if places:
+            payloads = self._points.payloads(np.array(places, dtype=np.int64))
+            for place, text in zip(places, payloads, strict=True):
+                payload = orjson.loads(text)
+                known[place] = [_value_at(payload, path) for path in self._paths]
 
 
 class _Missing:
     """No value."""
 
 
-def _value_at(payload: Any, path: PayloadPath, default: Any) -> Any:
-    """The value at a path; an array of one element is its element, none or null the default."""
+def _value_at(payload: Any, path: PayloadPath) -> Any:
+    """The value at a path; an array of one element is its element, none or null is missing."""
     steps = path.steps
     if len(steps) == 1 and isinstance(steps[0], Key):
         value = payload.get(steps[0].name)
         if not isinstance(value, list):
-            return default if value is None else value
+            return _Missing if value is None else value
     values = reached(payload, steps)
     if len(values) == 1 and isinstance(values[0], list):
         values = values[0]
     if not values or (len(values) == 1 and values[0] is None):
-        return default
+        return _Missing
     return values[0] if len(values) == 1 else list(values)
 
 
-def _typed(name: str, kind: str, convert: Callable[[Any], T], value: Any) -> T:
+def _paths_of(node: Expression) -> Iterator[PayloadPath]:
+    """The paths of the variables of an expression."""
+    if isinstance(node, PayloadNumber | PayloadDatetime):
+        yield node.path
+    elif isinstance(node, GeoDistance):
+        yield node.to
+    for operand in _operands(node):
+        yield from _paths_of(operand)
+
+
+def _operands(node: Expression) -> Sequence[Expression]:
+    if isinstance(node, Mult | Sum):
+        return node.operands
+    if isinstance(node, Apply):
+        return (node.operand,)
+    if isinstance(node, Div):
+        return node.left, node.right
+    if isinstance(node, Pow):
+        return node.base, node.exponent
+    return (node.x, node.target) if isinstance(node, Decay) else ()
+
+
+def _typed(name: str, kind: ValueKind, value: Any) -> Any:
     problem = _NO_VALUE
     if value is not _Missing:
         try:
-            return convert(value)
+            return _CONVERSIONS[kind](value)
         except ValueError as error:
             problem = str(error)
     raise BadInput(
-        f"Expected {kind} value for {name} in the payload and/or in the formula defaults. "
+        f"Expected {kind.value} value for {name} in the payload and/or in the formula defaults. "
         f"Error: {problem}"
     )
 
@@ -264,11 +291,11 @@ def _datetime(value: Any) -> float:
     return microseconds / _MICROSECONDS
 
 
-def _place(value: Any) -> tuple[float, float]:
+def _place(value: Any) -> complex:
     place = place_of(value)
     if place is None:
         raise ValueError(f"invalid type: {describe(value)}, expected a geo point")
-    return place
+    return complex(*place)
 
 
 def _finite(values: Numbers, expression: Callable[[int], str]) -> Numbers:
@@ -300,6 +327,12 @@ _FUNCTIONS: Mapping[Function, tuple[Callable[[Numbers], Numbers], str]] = {
     Function.EXP: (np.exp, "exp({})"),
     Function.LOG10: (np.log10, "log10({})"),
     Function.LN: (np.log, "ln({})"),
+}
+
+_CONVERSIONS: Mapping[ValueKind, Callable[[Any], Any]] = {
+    ValueKind.NUMBER: _number,
+    ValueKind.DATETIME: _datetime,
+    ValueKind.PLACE: _place,
 }
 
 _EVALUATORS: Mapping[type, Callable[[_Evaluation, Any, Positions], Numbers]] = {
