@@ -20,11 +20,14 @@ from ..read_bounds import checkpoint
 from .answers import ranked_each
 from .leaves import SnapshotSource
 from .nearest import larger_is_nearer
-from .plan import Ranked, sound
+from .plan import Keys, Ranked, sound
 from .records import expect_points, fetch_scored
 
+_FIRST = 4
+"""The first round reads this many times the points of the answer: more take little longer."""
+
 _GROWTH = 4
-_UNFILTERED_ROUNDS = 2
+_UNFILTERED_ROUNDS = 3
 
 
 def query_groups(
@@ -56,7 +59,7 @@ class _Groups:
         self._size = request.group_size
         self._limit = request.query.limit
         self._source = SnapshotSource(snapshot)
-        self._values: dict[int, list[GroupId]] = {}
+        self._seen: set[int] = set()
         self._found: dict[GroupId, dict[int, float]] = {}
         self._is_complete = False
 
@@ -115,7 +118,7 @@ class _Groups:
 
     @property
     def _first_reach(self) -> int:
-        return min(self._limit * self._size, self._snapshot.state.live.count) + 1
+        return min(_FIRST * self._limit * self._size, self._snapshot.state.live.count) + 1
 
     def _is_full(self, points: dict[int, float]) -> bool:
         return len(points) >= self._size
@@ -132,14 +135,26 @@ class _Groups:
         return len(ranked.keys) < reach
 
     def _add(self, ranked: Ranked) -> None:
-        is_new = [key not in self._values for key in ranked.keys.tolist()]
-        new = ranked.keys[is_new]
-        for key, payload in zip(new.tolist(), self._source.payloads(new), strict=True):
-            values = values_at(orjson.loads(payload), self._path.steps)
-            self._values[key] = _group_ids(values)
-        for key, score in zip(ranked.keys.tolist(), ranked.scores.tolist(), strict=True):
-            for group in self._values[key]:
+        """Add the points that were not found before to their groups."""
+        is_new = np.array([key not in self._seen for key in ranked.keys.tolist()], dtype=np.bool_)
+        new = ranked.where(is_new)
+        keys = new.keys.tolist()
+        self._seen.update(keys)
+        scores = new.scores.tolist()
+        for key, score, groups in zip(keys, scores, self._groups_of(new.keys), strict=True):
+            for group in groups:
                 self._found.setdefault(group, {}).setdefault(key, score)
+
+    def _groups_of(self, keys: Keys) -> list[Sequence[GroupId]]:
+        """The groups of points, from their payloads where these are needed."""
+        known = self._source.only_group_ids(self._path, keys)
+        unknown = keys[[groups is None for groups in known]]
+        payloads = iter(self._source.payloads(unknown))
+        return [_of_payload(next(payloads), self._path) if own is None else own for own in known]
+
+
+def _of_payload(payload: bytes, path: PayloadPath) -> list[GroupId]:
+    return _group_ids(values_at(orjson.loads(payload), path.steps))
 
 
 def _group_ids(values: Iterable[object]) -> list[GroupId]:
