@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,11 +15,9 @@ from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.formula import (
-    Constant,
     Expression,
     Formula,
     GeoDistance,
-    Mult,
     PayloadDatetime,
     PayloadNumber,
     Score,
@@ -28,6 +29,7 @@ from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, Fie
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Prefetch, Query
 from vexfs_twisted.model.query_forms import VectorExample
+from vexfs_twisted.model.updates import OverwritePayload
 
 COUNT = 8
 PATHS = [PayloadPath.parse(text) for text in ("a", "a[]", "a[0]", "o.b", "o[].b")]
@@ -46,35 +48,41 @@ _scalars: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([{"lon": 2, "lat": 41.5}, {"lon": 200, "lat": 0}, {"b": 5}, {}]),
 )
 _values = _scalars | st.lists(_scalars, max_size=3) | st.just([[5]])
-_uniform = st.sampled_from([1, 2.5, [3], 2**53 + 1, None, []])
-"""Values that are all numbers or none, so that most formulas have results."""
+_FAMILIES: list[tuple[list[Any], Any, Callable[[PayloadPath], Expression]]] = [
+    ([1, 2.5, [3], 2**53 + 1, 2**64 - 1, None, []], 1.5, PayloadNumber),
+    (["2024-05-01", ["2024-05-02T01:00:00Z"], None], "2024-01-01", PayloadDatetime),
+    (
+        [{"lon": 2, "lat": 41.5}, [{"lon": 3, "lat": 4}], None],
+        {"lon": 0, "lat": 0},
+        partial(GeoDistance, GeoPoint(2.0, 41.0)),
+    ),
+]
+"""Values of one type or missing, a default, and the variable for them."""
 
 
-def _payloads() -> st.SearchStrategy[list[dict[str, Any]]]:
-    def of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-        objects = values.map(lambda own: {"b": own})
-        members: dict[str, st.SearchStrategy[Any]] = {
-            "a": values,
-            "o": objects | st.lists(objects, max_size=2),
-        }
-        return st.fixed_dictionaries({}, optional=members)
-
-    several = [st.lists(of(own), min_size=COUNT, max_size=COUNT) for own in (_values, _uniform)]
-    return st.one_of(several)
+def _payload(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    objects = values.map(lambda own: {"b": own})
+    return st.fixed_dictionaries({}, optional={"a": values, "o": objects | st.just([])})
 
 
-def _variables() -> st.SearchStrategy[Expression]:
-    path = st.sampled_from(PATHS)
-    return st.one_of(
-        path.map(PayloadNumber),
-        path.map(PayloadDatetime),
-        path.map(lambda own: GeoDistance(GeoPoint(2.0, 41.0), own)),
-    )
+@st.composite
+def _cases(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Formula]:
+    """Payloads before and after a write, all of one type but for one at most, and a formula."""
+    values, default, variable = draw(st.sampled_from(_FAMILIES))
+    usual = st.lists(_payload(st.sampled_from(values)), min_size=COUNT, max_size=COUNT)
+    before: list[dict[str, Any]] = draw(usual)
+    after: list[dict[str, Any]] = draw(usual)
+    for payloads in (before, after):
+        if draw(st.booleans()):
+            payloads[draw(st.integers(0, COUNT - 1))] = draw(
+                _payload(_values | st.just([values[0], True]))
+            )
+    variables = draw(st.lists(st.sampled_from(PATHS).map(variable), min_size=1, max_size=2))
+    has_defaults = draw(st.integers(0, 3)) > 0
+    defaults = {path.text: default for path in PATHS} if has_defaults else {}
+    return before, after, Formula(Sum((Score(), *variables)), defaults)
 
 
-_defaults = st.fixed_dictionaries(
-    {}, optional={path.text: st.sampled_from([1.5, "2024-01-01", None]) for path in PATHS}
-)
 _NEAREST = VectorExample(floats([1, 0, 0, 0])[0])
 
 
@@ -97,24 +105,17 @@ class OnlyValues(EngineTestCase):
 
         @settings(max_examples=examples(40))
         @given(
-            _payloads(),
-            _payloads(),
-            st.lists(_variables(), min_size=1, max_size=2),
-            _defaults,
+            _cases(),
             st.sampled_from(PATHS),
             st.sampled_from(KINDS),
         )
         def check(
-            payloads: list[dict[str, Any]],
-            later: list[dict[str, Any]],
-            variables: list[Expression],
-            defaults: dict[str, Any],
+            case: tuple[list[dict[str, Any]], list[dict[str, Any]], Formula],
             path: PayloadPath,
             kind: FieldType,
         ) -> None:
+            payloads, later, formula = case
             vectors = floats(*([number + 1, 0, 0, 1] for number in range(COUNT)))
-            mult = Mult((Constant(0.5), Score()))
-            formula = Formula(Sum((mult, *variables)), defaults)
             plain, indexed = (self.catalog.create(f"c{next(numbers)}", unnamed()) for _ in range(2))
             for own in (plain, indexed):
                 write(own, upsert(range(COUNT), vectors, payloads))
@@ -128,6 +129,7 @@ class OnlyValues(EngineTestCase):
             self.assertEqual(_shown(self.answers(indexed, formula, path)), _shown(expected))
             for own in (plain, indexed):
                 write(own, upsert(range(3, COUNT + 3), vectors, later))
+                write(own, OverwritePayload(orjson.dumps(later[0]), [1]))
             expected = self.answers(plain, formula, path)
             self.assertEqual(_shown(self.answers(indexed, formula, path)), _shown(expected))
 
