@@ -135,6 +135,18 @@ class OnlyValues(EngineTestCase):
 
         check()
 
+    def test_several_values_are_no_value(self) -> None:
+        collection = self.catalog.create("several", unnamed())
+        payloads = [{"a": [1, True]}, {"a": [5, 5]}]
+        write(collection, upsert(range(2), floats([1, 0, 0, 0], [2, 0, 0, 0]), payloads))
+        formula = Formula(PayloadNumber(PATHS[0]), {})
+        expected = self.answers(collection, formula, PATHS[0])
+        with collection.snapshot() as snapshot:
+            snapshot.indexes.columns.exact(PATHS[0].steps, snapshot.rows)
+        self.assertIn("invalid type: sequence", expected[0])
+        found = self.answers(collection, formula, PATHS[0])
+        self.assertEqual(_shown(found), _shown(expected))
+
 
 def _shown(answers: list[Any]) -> str:
     """The answers without the versions of points, which count the declarations too."""
