@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +19,18 @@ from ...model.filters import Filter
 from ...model.groups import GroupId
 from ...model.ids import PointId
 from ...model.payload_path import PayloadPath
-from ...model.query_forms import OrderBy, Sample, VectorExample, examples_of
+from ...model.query_forms import (
+    OrderBy,
+    Recommend,
+    RecommendStrategy,
+    Sample,
+    VectorExample,
+    examples_of,
+)
 from ...model.search_params import SearchParams
 from ...model.vector_kinds import DenseVectors, MultiVectors, Vector, Vectors
 from ..acceleration import SearchAccelerator
-from ..filtering.row_filter import RowFilter, found_rows, passing_mask, selected
+from ..filtering.row_filter import RowFilter, passing_mask, selected
 from ..mvcc.state import Snapshot
 from ..payload_index.only_values import OnlyValues, ValueKind, only_group_ids, only_values
 from ..read_bounds import STOPS, ReadBoundsOfEach, in_slices
@@ -38,13 +44,15 @@ from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 from ..vector_index.sparse.search import term_frequencies
 from .by_examples import ranked_by_examples
 from .examples import vectors_of
-from .nearest import compared_example, exactly, larger_is_nearer, nearest_rows
+from .nearest import Limits, compared_example, exactly, larger_is_nearer, nearest_rows
 from .ordering import ordered_rows
 from .plan import Keys, Leaf, Mask, Ranked, TermStatistics, nothing_ranked
+from .recommending import Recommendation, recommended
 from .scrolling import first_rows, unranked_scores
 
 _ERRORS = (DomainError, *STOPS)
 _PAYLOADS = 1024
+_FEW = 16
 _NOTHING = nothing_ranked()
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
@@ -54,6 +62,7 @@ Result = Ranked | Exception
 class _Group(NamedTuple):
     """The key of leaf reads that run in one call. `candidates` is the identity of the array."""
 
+    form: type
     using: str
     filter: Filter | None
     params: SearchParams
@@ -69,6 +78,7 @@ class SnapshotSource:
     def __init__(self, snapshot: Snapshot, accelerator: SearchAccelerator | None = None) -> None:
         self._snapshot = snapshot
         self._accelerator = accelerator
+        self._known_rows: dict[PointId, int] = {}
 
     def params_of(self, using: str) -> VectorParams | SparseVectorParams:
         """See LeafSource."""
@@ -77,16 +87,16 @@ class SnapshotSource:
     def examples(self, using: str, ids: Sequence[PointId]) -> list[Vector | Exception]:
         """See LeafSource."""
         space = self._space(using)
-        found: list[Vector | Exception] = []
-        for point_id in ids:
-            row = self._snapshot.tables.find_row(encode_id(point_id))
-            if row is None:
-                found.append(NotFound(f"No point with id {point_id} found"))
-            elif not space.present.has(np.array([row]))[0]:
-                found.append(NotFound(f'Vector with name "{using}" for point not found'))
-            else:
-                found.append(space.read(slice(row, row + 1)).vector(0))
-        return found
+        rows = np.array(self._rows_of(ids), dtype=np.int64)
+        is_held = rows >= 0
+        if is_held.all() and space.present.has(rows).all():
+            return list(space.read(rows))
+        is_held[is_held] = space.present.has(rows[is_held])
+        vectors = iter(space.read(rows[is_held]))
+        return [
+            next(vectors) if held else _missing(point_id, row, using)
+            for point_id, row, held in zip(ids, rows.tolist(), is_held.tolist(), strict=True)
+        ]
 
     def term_statistics(
         self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
@@ -104,20 +114,30 @@ class SnapshotSource:
         """See LeafSource."""
         results: list[Result] = [_NOTHING] * len(leaves)
         groups: dict[_Group, list[int]] = {}
+        alone: list[int] = []
         for place, leaf in enumerate(leaves):
-            if isinstance(leaf.form, VectorExample):
-                group = _Group(leaf.using, leaf.filter, leaf.params, id(leaf.candidates))
+            if isinstance(leaf.form, VectorExample) or _is_by_nearest(leaf):
+                kind = type(leaf.form)
+                group = _Group(kind, leaf.using, leaf.filter, leaf.params, id(leaf.candidates))
                 groups.setdefault(group, []).append(place)
-                continue
+            else:
+                alone.append(place)
+        for group, places in groups.items():
+            own = [leaves[place] for place in places]
+            by_nearest = group.form is not VectorExample
+            together = self._recommend_together if by_nearest else self._read_together
+            found = together(own, bounds)
+            for place, result in zip(places, found, strict=True):
+                if result is None:
+                    alone.append(place)
+                else:
+                    results[place] = result
+        for place in alone:
             try:
-                with bounds.of([leaf.query]):
-                    results[place] = self._read_one(leaf)
+                with bounds.of([leaves[place].query]):
+                    results[place] = self._read_one(leaves[place])
             except _ERRORS as error:
                 results[place] = error.with_traceback(None)
-        for places in groups.values():
-            own = [leaves[place] for place in places]
-            for place, result in zip(places, self._read_together(own, bounds), strict=True):
-                results[place] = result
         return results
 
     def vectors(self, using: str, keys: Keys) -> Vectors:
@@ -165,12 +185,17 @@ class SnapshotSource:
             return CandidateSet(among, RowSet.of_numbers(rows, self._snapshot.state.next_row))
         return self._candidates_of(among, leaf.filter)
 
+    def _candidates_in(self, space: AnySpace, leaf: Leaf) -> CandidateSet:
+        """The rows with a vector that a leaf read may return, those excluded by id included."""
+        is_plain = leaf.candidates is None and (leaf.filter is None or leaf.filter.is_empty)
+        return space.everything if is_plain else self._candidates(space.present, leaf)
+
     def _candidates_of(self, among: Bitmap, filter_: Filter | None) -> CandidateSet:
         if filter_ is None or filter_.is_empty:
             return CandidateSet(among)
         return CandidateSet(among, selected(filter_, self._snapshot, among))
 
-    def _read_together(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
+    def _read_together(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> Sequence[Result]:
         """The nearest rows of leaf reads that differ in their vectors and limits only."""
         results: list[Result] = [_NOTHING] * len(leaves)
         try:
@@ -201,8 +226,7 @@ class SnapshotSource:
         self, space: AnySpace, leaves: Sequence[Leaf], vectors: Sequence[Vector]
     ) -> list[Result]:
         first = leaves[0]
-        is_plain = first.candidates is None and (first.filter is None or first.filter.is_empty)
-        candidates = space.everything if is_plain else self._candidates(space.present, first)
+        candidates = self._candidates_in(space, first)
         excluded = [self._excluded(leaf) for leaf in leaves]
         count = candidates.count
         limits = [
@@ -222,6 +246,57 @@ class SnapshotSource:
             _kept(leaf, Ranked(*own), rows, is_larger_nearer)
             for leaf, own, rows in zip(leaves, hits, excluded, strict=True)
         ]
+
+    def _recommend_together(
+        self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach
+    ) -> Sequence[Result | None]:
+        """Recommendations by the best score that differ in their examples and limits only.
+
+        None for those that must compare all candidates.
+        """
+        results: list[Result | None] = [None] * len(leaves)
+        first = leaves[0]
+        space = self._snapshot.state.spaces.get(first.using)
+        if space is None or isinstance(space, SparseSpace):
+            return results
+        sound: list[int] = []
+        asked: list[Recommendation] = []
+        excluded: list[Rows] = []
+        for place, leaf in enumerate(leaves):
+            assert isinstance(leaf.form, Recommend)
+            try:
+                positive, negative = (
+                    [compared_example(space, vector, leaf.using) for vector in vectors_of(examples)]
+                    for examples in (leaf.form.positive, leaf.form.negative)
+                )
+            except DomainError as error:
+                results[place] = error.with_traceback(None)
+                continue
+            rows = self._excluded(leaf)
+            asked.append(Recommendation(positive, negative, leaf.limit + len(rows)))
+            excluded.append(rows)
+            sound.append(place)
+        try:
+            with bounds.of([leaves[place].query for place in sound]):
+                found = self._recommended(space, first, asked)
+        except STOPS as error:
+            return [error.with_traceback(None) if own is None else own for own in results]
+        for place, rows, hits in zip(sound, excluded, found, strict=True):
+            if hits is not None:
+                results[place] = _kept(leaves[place], Ranked(*hits), rows)
+        return results
+
+    def _recommended(
+        self, space: VectorSpace | MultiSpace, leaf: Leaf, asked: Sequence[Recommendation]
+    ) -> list[Hits | None]:
+        candidates = self._candidates_in(space, leaf)
+
+        def nearest(vectors: Sequence[Vector], limits: Limits) -> list[Hits]:
+            return nearest_rows(
+                self._snapshot, leaf.using, candidates, vectors, limits, leaf.params
+            )
+
+        return recommended(space, candidates.count, asked, nearest)
 
     def _read_one(self, leaf: Leaf) -> Ranked:
         """A leaf read that runs by itself."""
@@ -245,19 +320,9 @@ class SnapshotSource:
             compared_example(space, vector, leaf.using) for vector in vectors_of(examples_of(form))
         ]
         candidates = self._candidates(space.present, leaf)
-        nearest = partial(self._nearest_of_each, leaf, candidates)
-        is_exact = leaf.candidates is not None or leaf.params.exact
-        hits = ranked_by_examples(
-            space, candidates, form, vectors, limit, None if is_exact else nearest
+        return _kept(
+            leaf, Ranked(*ranked_by_examples(space, candidates, form, vectors, limit)), excluded
         )
-        return _kept(leaf, Ranked(*hits), excluded)
-
-    def _nearest_of_each(
-        self, leaf: Leaf, candidates: CandidateSet, vectors: Sequence[Vector], limit: int
-    ) -> list[Hits]:
-        """The nearest candidates of each vector, as the parameters of a leaf read say."""
-        limits = np.full(len(vectors), limit)
-        return nearest_rows(self._snapshot, leaf.using, candidates, vectors, limits, leaf.params)
 
     def _among_live(self, leaf: Leaf) -> Mask | None:
         """The mask of the live rows that a leaf read may return; None if all."""
@@ -274,14 +339,44 @@ class SnapshotSource:
         """The rows of the points that a leaf read must not return."""
         if not leaf.excluded:
             return _NO_ROWS
-        return found_rows(self._snapshot.tables, list(dict.fromkeys(leaf.excluded)))
+        rows = [row for row in self._rows_of(leaf.excluded) if row >= 0]
+        return np.array(list(dict.fromkeys(rows)), dtype=np.int64)
+
+    def _rows_of(self, ids: Sequence[PointId]) -> list[int]:
+        """The rows of points, -1 for those that do not exist. Each id is looked up once."""
+        known, find = self._known_rows, self._snapshot.tables.find_row
+        for point_id in ids:
+            if point_id not in known:
+                row = find(encode_id(point_id))
+                known[point_id] = -1 if row is None else row
+        return [known[point_id] for point_id in ids]
+
+
+def _missing(point_id: PointId, row: int, using: str) -> NotFound:
+    """The error for an example without a vector, or, at row -1, without a point."""
+    if row < 0:
+        return NotFound(f"No point with id {point_id} found")
+    return NotFound(f'Vector with name "{using}" for point not found')
+
+
+def _is_by_nearest(leaf: Leaf) -> bool:
+    """Whether a leaf read may be a recommendation from the points nearest to its examples."""
+    form = leaf.form
+    return (
+        isinstance(form, Recommend)
+        and form.strategy is RecommendStrategy.BEST_SCORE
+        and bool(form.positive)
+        and leaf.candidates is None
+        and not leaf.params.exact
+    )
 
 
 def _kept(leaf: Leaf, ranked: Ranked, excluded: Rows, is_larger_nearer: bool = True) -> Ranked:
     """Apply exclusion, score threshold and limit of a leaf read to the rows found."""
     if len(excluded):
-        is_other = ranked.keys != excluded[0]
-        if len(excluded) > 1:
+        if len(excluded) <= _FEW:
+            is_other = (ranked.keys != excluded[:, np.newaxis]).all(axis=0)
+        else:
             is_other = ~np.isin(ranked.keys, excluded)
         ranked = ranked.where(is_other)
     if leaf.threshold is not None:

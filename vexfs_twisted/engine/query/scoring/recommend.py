@@ -12,13 +12,16 @@ from .similarity import Scores, bounded, scaled_sigmoid
 
 
 def best_score(positive: Scores, negative: Scores) -> Scores:
-    """By the most similar example: above 0 if it is a positive one, else below 0.
-
-    p > n: sigmoid(p), else -sigmoid(n), with the best similarities p and n, -inf without examples.
-    """
+    """By the most similar example: above 0 if it is a positive one, else below 0."""
     none = np.float32(-np.inf)
-    best = positive.max(axis=0, initial=none)
-    worst = negative.max(axis=0, initial=none)
+    return score_of_best(positive.max(axis=0, initial=none), negative.max(axis=0, initial=none))
+
+
+def score_of_best(best: Scores, worst: Scores) -> Scores:
+    """The score by the largest similarities p and n, -inf without examples, arrays of one shape.
+
+    p > n: sigmoid(p), else -sigmoid(n).
+    """
     is_positive = best > worst
     sigmoid = scaled_sigmoid(np.where(is_positive, best, worst))
     return np.where(is_positive, sigmoid, -sigmoid)
