@@ -64,10 +64,13 @@ def with_vectors(source: LeafSource, stage: Stage, stored: StoredExamples) -> Qu
         return VectorExample(vector)
 
     params = source.params_of(using)
-    form = with_examples(form, looked_up)
     if isinstance(form, Recommend) and form.strategy is RecommendStrategy.AVERAGE_VECTOR:
-        positive, negative = map(vectors_of, (form.positive, form.negative))
+        positive, negative = (
+            vectors_of(map(looked_up, examples)) for examples in (form.positive, form.negative)
+        )
         form = VectorExample(average_vector(positive, negative))
+    else:
+        form = with_examples(form, looked_up)
     idf = stage.level.params.idf
     if not isinstance(params, SparseVectorParams) or params.modifier is not Modifier.IDF:
         if idf is not None:

@@ -112,6 +112,8 @@ class SnapshotSource:
 
     def read(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
         """See LeafSource."""
+        if len(leaves) == 1 and isinstance(leaves[0].form, VectorExample):
+            return self._read_together(leaves, bounds)
         results: list[Result] = [_NOTHING] * len(leaves)
         groups: dict[_Group, list[int]] = {}
         alone: list[int] = []
@@ -125,8 +127,11 @@ class SnapshotSource:
         for group, places in groups.items():
             own = [leaves[place] for place in places]
             by_nearest = group.form is not VectorExample
-            together = self._recommend_together if by_nearest else self._read_together
-            found = together(own, bounds)
+            found: Sequence[Result | None]
+            if by_nearest:
+                found = self._recommend_together(own, bounds)
+            else:
+                found = self._read_together(own, bounds)
             for place, result in zip(places, found, strict=True):
                 if result is None:
                     alone.append(place)
@@ -195,7 +200,7 @@ class SnapshotSource:
             return CandidateSet(among)
         return CandidateSet(among, selected(filter_, self._snapshot, among))
 
-    def _read_together(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> Sequence[Result]:
+    def _read_together(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Result]:
         """The nearest rows of leaf reads that differ in their vectors and limits only."""
         results: list[Result] = [_NOTHING] * len(leaves)
         try:
@@ -249,7 +254,7 @@ class SnapshotSource:
 
     def _recommend_together(
         self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach
-    ) -> Sequence[Result | None]:
+    ) -> list[Result | None]:
         """Recommendations by the best score that differ in their examples and limits only.
 
         None for those that must compare all candidates.

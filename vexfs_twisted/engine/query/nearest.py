@@ -92,7 +92,7 @@ def _nearest_dense(
     params: SearchParams,
     accelerator: SearchAccelerator | None,
 ) -> list[Hits]:
-    queries = space.queries(np.array(vectors, dtype=np.float32))
+    queries = space.queries(dense_rows(vectors))
     parameters = resolved_parameters(snapshot.state.config, space.params, params)
     graphs = snapshot.indexes.graphs
     doubtful = overflow.may_overflow(space, queries)
@@ -125,8 +125,15 @@ def similarities(space: AnySpace, vectors: Sequence[Vector], rows: Rows) -> Scor
         queries_of_each = (multi.vector(place).rows for place in range(len(multi)))
         found = [max_sim.score_rows(space, own, rows) for own in queries_of_each]
         return similarity(space.params.distance, np.stack(found))
-    queries = space.queries(np.array(vectors, dtype=np.float32))
+    queries = space.queries(dense_rows(vectors))
     return similarity(space.params.distance, scan_scores(space, rows, queries))
+
+
+def dense_rows(vectors: Sequence[Vector]) -> NDArray[np.float32]:
+    """Dense vectors as rows, C-contiguous; of a single one it may be a view."""
+    if len(vectors) == 1:
+        return np.ascontiguousarray(vectors[0], dtype=np.float32)[np.newaxis]
+    return np.array(vectors, dtype=np.float32)
 
 
 def exactly(params: SearchParams) -> SearchParams:

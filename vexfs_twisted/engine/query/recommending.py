@@ -22,7 +22,7 @@ from ..vector_index.hits import Hits, HitTable, ranked_hits
 from ..vector_index.kernels import Scores, threads_of_faiss
 from ..vector_index.pairs import score_pairs
 from ..vector_index.space import MultiSpace, VectorSpace
-from .nearest import Limits, similarities
+from .nearest import Limits, dense_rows, similarities
 from .scoring.recommend import score_of_best
 from .scoring.similarity import scaled_sigmoid, similarity
 
@@ -173,7 +173,7 @@ def _similarities(
 ) -> Scores:
     """The similarities to each example, of the rows of its owner, shape [e, n]."""
     if isinstance(space, VectorSpace):
-        queries = space.queries(np.array(vectors, dtype=np.float32))
+        queries = space.queries(dense_rows(vectors))
         with threads_of_faiss(threads_for(len(queries))):
             scores = score_pairs(space, queries, np.maximum(rows, 0)[owners])
         return similarity(space.params.distance, scores)

@@ -137,11 +137,15 @@ def _held(
     taken = graph_search.wanted + _SPARE
     limit = taken if graph_search.is_whole else graph_search.ef
     distances, rows = graph_search.graph.search(queries, limit, graph_search.ef)
+    is_whole = graph_search.is_whole
+    if is_whole and graph_search.trusted is None and rows.min(initial=0) >= 0:
+        counts = np.full(len(rows), rows.shape[1])
+        return HitTable(rows, score_pairs(space, queries, rows)), counts
     holds = rows >= 0
-    if not graph_search.is_whole:
+    if not is_whole:
         holds &= candidates.has(rows)
     counts = np.add.reduce(holds, axis=1)
-    if not graph_search.is_whole:
+    if not is_whole:
         nearest = np.argsort(~holds, axis=1, kind="stable")[:, :taken]
         every = np.arange(len(rows))[:, np.newaxis]
         distances, rows = distances[every, nearest], rows[every, nearest]

@@ -42,12 +42,11 @@ def badness_of(distance: Distance, scores: Scores) -> Scores:
 
 def best_of(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
     """The best `limit` of scored rows, in order; NaN is the worst score."""
-    badness = badness_of(distance, scores)
     if limit < len(rows):
+        badness = badness_of(distance, scores)
         chosen = np.flatnonzero(~(badness > _bound(badness, limit)))
-        rows, scores, badness = rows[chosen], scores[chosen], badness[chosen]
-    order = np.lexsort((rows, badness))[:limit]
-    return Hits(rows[order], scores[order])
+        rows, scores = rows[chosen], scores[chosen]
+    return _ranked(distance, rows, scores, limit)
 
 
 def merged_hits(distance: Distance, old: Hits, new: Hits, limit: int) -> Hits:
@@ -100,6 +99,12 @@ class HitTable(NamedTuple):
         self.scores[places, :width] = part.scores
 
 
+def _ranked(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
+    """The best `limit` of scored rows, few, in order."""
+    order = np.lexsort((rows, badness_of(distance, scores)))[:limit]
+    return Hits(rows[order], scores[order])
+
+
 def ranked_hits(
     distance: Distance, tables: Sequence[HitTable], limits: NDArray[np.int64]
 ) -> list[Hits]:
@@ -109,6 +114,8 @@ def ranked_hits(
     else:
         rows = np.concatenate([table.rows for table in tables], axis=1)
         scores = np.concatenate([table.scores for table in tables], axis=1)
+    if len(rows) == 1 and rows.min(initial=0) >= 0:
+        return [_ranked(distance, rows[0], scores[0], int(limits[0]))]
     is_none = rows < 0
     badness = badness_of(distance, scores)
     if is_none.any():

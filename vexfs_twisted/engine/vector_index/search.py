@@ -79,7 +79,7 @@ def search_space(
 
 def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
     """Positions of limits grouped by similar size, to be searched together; None: one group."""
-    if limits.max() <= _NARROWEST:
+    if len(limits) == 1 or limits.max() <= _NARROWEST:
         return None
     widths = np.ceil(np.log2(np.maximum(limits, _NARROWEST)))
     kinds = np.unique(widths)
@@ -167,7 +167,7 @@ def _planned(
             ranges.append((segment.start, segment.stop))
         else:
             graph_searches.append(graph_search)
+    if not ranges:
+        return _Plan(graph_searches, _NO_ROWS)
     parts = [candidates.rows_between(*range_) for range_ in sorted(ranges)]
-    return _Plan(
-        graph_searches, parts[0] if len(parts) == 1 else np.concatenate([_NO_ROWS, *parts])
-    )
+    return _Plan(graph_searches, parts[0] if len(parts) == 1 else np.concatenate(parts))

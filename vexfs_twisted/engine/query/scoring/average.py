@@ -38,9 +38,13 @@ def average_vector(positive: Sequence[Vector], negative: Sequence[Vector]) -> Ve
 
 def _dense(positive: Sequence[DenseVector], negative: Sequence[DenseVector]) -> DenseVector:
     _check_sizes([len(vector) for vector in (*positive, *negative)])
-    mean: DenseVector = np.stack(positive).mean(axis=0)
-    if negative:
-        mean = mean + mean - np.stack(negative).mean(axis=0)
+    mean = _mean(positive)
+    return mean + mean - _mean(negative) if negative else mean
+
+
+def _mean(vectors: Sequence[DenseVector]) -> DenseVector:
+    # The same as numpy's mean, which takes several times longer for few vectors.
+    mean: DenseVector = np.add.reduce(np.array(vectors), axis=0) / np.float32(len(vectors))
     return mean
 
 
