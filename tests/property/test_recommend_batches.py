@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.engine_support import EngineTestCase, field, floats, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.query import recommending
+from vexfs_twisted.engine.read_bounds import ReadBoundsOfEach
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
     Distance,
@@ -17,6 +18,7 @@ from vexfs_twisted.model.collection_params import (
     MultiVectorConfig,
     VectorParams,
 )
+from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.queries import Query, QueryBatch
 from vexfs_twisted.model.query_forms import (
@@ -26,6 +28,7 @@ from vexfs_twisted.model.query_forms import (
     RecommendStrategy,
     VectorExample,
 )
+from vexfs_twisted.model.read_context import ReadContext
 from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.vector_kinds import MultiVector, MultiVectors
 from vexfs_twisted.model.vectors import VectorColumn
@@ -125,3 +128,6 @@ class Batches(EngineTestCase):
         assert not isinstance(first, Exception)
         assert not isinstance(third, Exception)
         self.assertEqual((len(first), list(first)), (10, list(third)))
+        each = [ReadContext() for _ in range(2)]
+        for outcome in collection.query_each([wrong, wrong], ReadBoundsOfEach(each)):
+            self.assertIsInstance(outcome, DomainError)

@@ -52,7 +52,7 @@ from .scrolling import first_rows, unranked_scores
 
 _ERRORS = (DomainError, *STOPS)
 _PAYLOADS = 1024
-_FEW = 16
+_FEW_EXCLUDED = 16
 _NOTHING = nothing_ranked()
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
@@ -126,12 +126,11 @@ class SnapshotSource:
                 alone.append(place)
         for group, places in groups.items():
             own = [leaves[place] for place in places]
-            by_nearest = group.form is not VectorExample
             found: Sequence[Result | None]
-            if by_nearest:
-                found = self._recommend_together(own, bounds)
-            else:
+            if group.form is VectorExample:
                 found = self._read_together(own, bounds)
+            else:
+                found = self._recommend_together(own, bounds)
             for place, result in zip(places, found, strict=True):
                 if result is None:
                     alone.append(place)
@@ -281,10 +280,12 @@ class SnapshotSource:
             asked.append(Recommendation(positive, negative, leaf.limit + len(rows)))
             excluded.append(rows)
             sound.append(place)
+        if not sound:
+            return results
         try:
             with bounds.of([leaves[place].query for place in sound]):
                 found = self._recommended(space, first, asked)
-        except STOPS as error:
+        except _ERRORS as error:
             return [error.with_traceback(None) if own is None else own for own in results]
         for place, rows, hits in zip(sound, excluded, found, strict=True):
             if hits is not None:
@@ -379,7 +380,7 @@ def _is_by_nearest(leaf: Leaf) -> bool:
 def _kept(leaf: Leaf, ranked: Ranked, excluded: Rows, is_larger_nearer: bool = True) -> Ranked:
     """Apply exclusion, score threshold and limit of a leaf read to the rows found."""
     if len(excluded):
-        if len(excluded) <= _FEW:
+        if len(excluded) <= _FEW_EXCLUDED:
             is_other = (ranked.keys != excluded[:, np.newaxis]).all(axis=0)
         else:
             is_other = ~np.isin(ranked.keys, excluded)

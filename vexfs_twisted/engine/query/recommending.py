@@ -87,21 +87,22 @@ def recommended(
 def _parts(asked: Sequence[Recommendation], reaches: Mapping[int, int]) -> Iterator[list[int]]:
     """Partition the places of recommendations, to bound the scores that are held."""
     part: list[int] = []
-    examples = widest = 0
+    size = (0, 0, 0)
     for place, reach in reaches.items():
-        own_examples, own_width = _size(asked[place], reach)
-        examples, widest = examples + own_examples, max(widest, own_width)
-        if part and examples * widest > _MOST_SCORES:
+        own = _size(asked[place], reach)
+        both = (size[0] + own[0], max(size[1], own[1]), max(size[2], own[2]))
+        if part and prod(both) > _MOST_SCORES:
             yield part
-            part, examples, widest = [], own_examples, own_width
+            part, both = [], own
         part.append(place)
+        size = both
     if part:
         yield part
 
 
-def _size(own: Recommendation, reach: int) -> tuple[int, int]:
-    """The number of examples, and the most points that are found for them."""
-    return len(own.positive) + len(own.negative), len(own.positive) * reach
+def _size(own: Recommendation, reach: int) -> tuple[int, int, int]:
+    """The numbers of examples, of positive ones, and of points that are found for each."""
+    return len(own.positive) + len(own.negative), len(own.positive), reach
 
 
 def _tried(
