@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.vector_index.sparse import cache, term_at_a_time
+from vexfs_twisted.engine.vector_index.sparse import cache, contenders, postings, term_at_a_time
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import SparseVectorParams
 from vexfs_twisted.model.filters import Filter, MatchValue
@@ -59,6 +61,14 @@ class SparseSearch(EngineTestCase):
                 found.append((number, float(np.float32(min(max(total, -_LARGEST), _LARGEST)))))
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
+    def found(
+        self, collection: Collection, query: Vector, group: int | None, limit: int
+    ) -> list[tuple[int, float]]:
+        """The ids and scores of an answer."""
+        passing = None if group is None else Filter(must=(field("k", MatchValue(group)),))
+        request = Query(VectorExample(_sparse(query)), "s", passing, limit=limit)
+        return [(int(point.id), point.score) for point in collection.read(request)]
+
     def fill(self, name: str, parts: list[list[Vector]]) -> tuple[Collection, dict[int, Vector]]:
         params = {"s": SparseVectorParams()}
         collection = self.catalog.create(name, CreateCollection(sparse_vectors=params))
@@ -100,9 +110,7 @@ class SparseSearch(EngineTestCase):
                 write(collection, DeletePoints(ids=gone))
             left = {number: own for number, own in points.items() if number not in dead}
             for query, group, limit in queries:
-                passing = None if group is None else Filter(must=(field("k", MatchValue(group)),))
-                request = Query(VectorExample(_sparse(query)), "s", passing, limit=limit)
-                found = [(point.id, point.score) for point in collection.read(request)]
+                found = self.found(collection, query, group, limit)
                 self.assertEqual(found, self.expected(left, query, group, limit), query)
             self.catalog.delete(name)
 
@@ -113,6 +121,45 @@ class SparseSearch(EngineTestCase):
 
     def test_terms_one_at_a_time(self) -> None:
         self.check(least_elements=20, least_saved=2)
+
+    def test_contenders(self) -> None:
+        for module in (contenders, postings):
+            self.patch(module, "COLUMN", 2)
+        self.patch(postings, "_LEAST_ROWS", 8)
+        self.patch(contenders, "_CROWDED", 1)
+        self.patch(contenders, "_MANY_CONTENDERS", 0)
+        self.check(least_elements=20, least_saved=10**6)
+
+    def test_contenders_of_many_rows(self) -> None:
+        random = np.random.default_rng(5)
+
+        def vector(most: int) -> Vector:
+            terms = np.unique(random.zipf(1.4, most) % 300).tolist()
+            values = random.choice([0.25, 0.5, 1.0, 1.5, 1.75, 2.0, -1.0], len(terms))
+            values[random.random(len(terms)) < 0.5] += random.random()
+            return dict(zip(terms, values.tolist(), strict=True))
+
+        answered: list[int] = []
+        find = contenders.ContenderSearch.find
+
+        def recorded(*arguments: Any) -> Any:
+            found = find(*arguments)
+            answered.append(0 if found is None else len(found[0]))
+            return found
+
+        self.patch(contenders.ContenderSearch, "find", recorded)
+        parts = [[vector(12) for _ in range(count)] for count in (2500, 1100, 30)]
+        collection, points = self.fill("many", parts)
+        for _ in range(2):
+            for turn in range(40):
+                query, limit = vector(8), (1, 3, 10)[turn % 3]
+                group = turn % 3 if turn % 2 else None
+                found = self.found(collection, query, group, limit)
+                self.assertEqual(found, self.expected(points, query, group, limit), query)
+            gone = random.permutation(len(points))[:500].tolist()
+            write(collection, DeletePoints(ids=gone))
+            points = {number: own for number, own in points.items() if number not in set(gone)}
+        self.assertGreater(np.count_nonzero(answered), 60)
 
     def test_few_rows(self) -> None:
         self.check(least_elements=10**6, least_saved=10**6)

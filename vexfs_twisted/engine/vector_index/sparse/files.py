@@ -1,8 +1,9 @@
 """Postings on disk: one mapped file for each range of rows, which never changes.
 
-A derived file (see `derived_files`): one that is damaged is left out, and its range is made again
-from the vectors. After the head come the arrays of `Postings`: offsets, terms, rows, values and
-their bounds. The head has the operation that they were made at.
+A derived file (see `derived_files`): one that is damaged, or of an older version, is left out, and
+its range is made again from the vectors. After the head come the arrays of `Postings`: offsets,
+terms, rows, values and their bounds, the positions of common terms and the values of all rows for
+them. The head has the operation that they were made at.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ...storage.derived_files import PAGE, DerivedFormat
 from ...storage.files import write_durably
 from ..space import SparseSpace
 from .cache import PostingsCache
-from .postings import Postings
+from .postings import Postings, width_of
 
 log = logging.getLogger("vexfs.engine")
 
@@ -34,7 +35,7 @@ class PostingsDamaged(Exception):
         super().__init__(f"{path.name}: {reason}")
 
 
-_FORMAT = DerivedFormat(b"vexfspostings-1\n", PostingsDamaged, "whose")
+_FORMAT = DerivedFormat(b"vexfspostings-2\n", PostingsDamaged, "whose")
 _ARRAYS: Mapping[str, str] = {
     "offsets": "<i8",
     "terms": "<u4",
@@ -42,6 +43,8 @@ _ARRAYS: Mapping[str, str] = {
     "values": "<f4",
     "least": "<f4",
     "largest": "<f4",
+    "common": "<i4",
+    "dense": "<f4",
 }
 
 
@@ -54,12 +57,15 @@ class _Head:
     count: int
     terms: int
     elements: int
+    common: int
     operation: int
     checksum: int
 
     def lengths(self) -> list[int]:
         """The lengths of the arrays, in their order."""
-        return [self.terms + 1, self.terms, self.elements, self.elements, self.terms, self.terms]
+        terms, elements = self.terms, self.elements
+        lengths = [terms + 1, terms, elements, elements, terms, terms, self.common]
+        return [*lengths, self.common * width_of(self.start, self.stop)]
 
     @property
     def size(self) -> int:
@@ -168,6 +174,7 @@ def _write(file: Path, postings: Postings, operation: int) -> None:
             "count": postings.count,
             "terms": len(postings.terms),
             "elements": postings.elements,
+            "common": len(postings.common),
             "operation": operation,
             "checksum": _checksum(arrays),
         },
@@ -191,9 +198,10 @@ def _load(file: Path, start: int) -> _Loaded | None:
     except (PostingsDamaged, OSError, TypeError) as error:
         log.warning("postings of sparse vectors are made again: %s", error)
         return None
-    offsets, terms, *others = arrays
+    offsets, terms, *others, dense = arrays
     ranges = (head.start, head.stop, head.count)
-    return _Loaded(head.operation, Postings(*ranges, terms, offsets, *others))
+    dense = dense.reshape(head.common, width_of(head.start, head.stop))
+    return _Loaded(head.operation, Postings(*ranges, terms, offsets, *others, dense))
 
 
 def _arrays(postings: Postings) -> list[NDArray[Any]]:

@@ -14,8 +14,22 @@ from ....model import ragged
 from ...storage.bitmap import Bitmap
 from ..space import SparseSpace
 
+COLUMN = 64
+"""The arrays of common terms have a multiple of this many elements."""
+
+_COMMON = 16
+"""A term is common if more than one in this many rows has it."""
+
+_LEAST_ROWS = 1024
+"""Smaller ranges have no common terms."""
+
 Terms = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
+
+
+def width_of(start: int, stop: int) -> int:
+    """The number of elements of the array of a common term of the rows in [start, stop)."""
+    return -(-(stop - start) // COLUMN) * COLUMN
 
 
 @frozen(eq=False)
@@ -36,6 +50,8 @@ class Postings:
     values: NDArray[np.float32]
     least: NDArray[np.float32]
     largest: NDArray[np.float32]
+    common: NDArray[np.int32]
+    dense: NDArray[np.float32]
 
     @classmethod
     def of(cls, space: SparseSpace, start: int, stop: int) -> Postings:
@@ -55,8 +71,13 @@ class Postings:
             reduce.reduceat(values, begins) if len(begins) else values[:0]
             for reduce in (np.minimum, np.maximum)
         ]
-        terms = sorted_indices[begins]
-        return cls(start, stop, len(own), terms, offsets, rows[order], values, *bounds)
+        rows, terms = rows[order], sorted_indices[begins]
+        common = _common_terms(np.diff(offsets), stop - start)
+        dense = np.zeros((len(common), width_of(start, stop)), dtype=np.float32)
+        for line, begin, end in zip(dense, offsets[common], offsets[common + 1], strict=True):
+            line[rows[begin:end]] = values[begin:end]
+        dense_terms = common.astype(np.int32), dense
+        return cls(start, stop, len(own), terms, offsets, rows, values, *bounds, *dense_terms)
 
     @property
     def elements(self) -> int:
@@ -83,3 +104,13 @@ class Postings:
                 for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
             ]
         return found
+
+
+def _common_terms(lengths: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    """The positions of the common terms, ascending, by the numbers of rows that have each term.
+
+    Their arrays take no more memory than the elements of all terms.
+    """
+    common = np.flatnonzero(lengths * _COMMON > rows)
+    most = 2 * int(lengths.sum()) // rows if rows >= _LEAST_ROWS else 0
+    return np.sort(common[np.argsort(-lengths[common], kind="stable")[:most]])

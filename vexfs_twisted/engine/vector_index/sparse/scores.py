@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from ....model import ragged
 from ....model.vector_kinds import SparseVector, SparseVectors
-from ...read_bounds import in_slices
+from ...read_bounds import checkpoint, in_slices
 from ...storage.bitmap import Rows
 from ..kernels import Scores
 from ..space import SparseSpace
 
 _ROWS = 4096
+_TERM_BITS = np.uint64(32)
 LARGEST = float(np.finfo(np.float32).max)
 
 Mask = NDArray[np.bool_]
@@ -34,6 +35,38 @@ def score_rows(space: SparseSpace, query: SparseVector, rows: Rows) -> tuple[Sco
         scores[part], is_sharing[part] = _score(SparseVectors(*space.elements(some)), query)
         start += len(some)
     return scores, is_sharing
+
+
+def score_pairs(
+    space: SparseSpace,
+    queries: Sequence[SparseVector],
+    numbers: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> Scores:
+    """The scores, shape [n], of present rows, in any order, each for the query of that number.
+
+    0 where they share no term.
+    """
+    if len(queries) == 1:
+        return score_rows(space, queries[0], rows)[0]
+    lengths = [query.size for query in queries]
+    keys = np.repeat(np.arange(len(queries), dtype=np.uint64) << _TERM_BITS, lengths)
+    keys |= np.concatenate([query.indices for query in queries])
+    weights = np.concatenate([query.values for query in queries]).astype(np.float64)
+    scores = np.zeros(len(rows), dtype=np.float32)
+    for start in range(0, len(rows) if len(keys) else 0, _ROWS):
+        checkpoint()
+        some = slice(start, min(start + _ROWS, len(rows)))
+        offsets, indices, values = space.elements(rows[some])
+        owners = ragged.row_of_each(offsets)
+        wanted = numbers[some].astype(np.uint64)[owners] << _TERM_BITS | indices
+        places = np.searchsorted(keys, wanted)
+        places[places == len(keys)] = 0
+        shared = np.flatnonzero(keys[places] == wanted)
+        products = values[shared] * weights[places[shared]]
+        sums = np.bincount(owners[shared], products, some.stop - some.start)
+        scores[some] = rounded(sums.astype(np.float64, copy=False))
+    return scores
 
 
 def score_each(vectors: SparseVectors, queries: Sequence[SparseVector]) -> Scores:

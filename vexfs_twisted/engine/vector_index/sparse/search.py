@@ -17,11 +17,14 @@ from ...storage.bitmap import Rows
 from ..candidates import CandidateSet
 from ..hits import Hits, best_of, merged_hits, no_hits
 from ..space import SparseSpace
+from .contenders import ContenderSearch
 from .postings import Postings, Terms
-from .scores import score_rows
+from .scores import score_pairs, score_rows
 from .term_at_a_time import best_rows
 
 _ROW_S = 1e-6
+
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 _FEW = 16
 """Candidates are scored one by one if there are fewer than one in this many rows."""
@@ -43,10 +46,14 @@ def search_sparse(
     if candidates.is_filtered and candidates.count * _FEW < covered:
         covered, postings = 0, ()
     rest = candidates.rows_between(covered, max(candidates.room, covered))
-    return [
-        _search(space, postings, candidates, rest, query, limit)
-        for query, limit in zip(queries, limits.tolist(), strict=True)
-    ]
+    searches = [ContenderSearch(own, candidates) for own in postings]
+    found: list[Hits] = []
+    contenders: list[Rows] = []
+    for query, limit in zip(queries, limits.tolist(), strict=True):
+        hits, rows = _search(space, postings, searches, candidates, rest, query, limit)
+        found.append(hits)
+        contenders.append(rows)
+    return _with_contenders(space, queries, limits, found, contenders)
 
 
 def term_frequencies(
@@ -72,23 +79,58 @@ def term_frequencies(
 def _search(
     space: SparseSpace,
     postings: Sequence[Postings],
+    searches: Sequence[ContenderSearch],
     candidates: CandidateSet,
     rest: Rows,
     query: SparseVector,
     limit: int,
-) -> Hits:
-    found = no_hits()
+) -> tuple[Hits, Rows]:
+    """The best rows of some ranges, and rows of the others that are still to be scored."""
+    found, contenders, floor = no_hits(), [], -np.inf
     if not limit:
-        return found
-    for own in postings:
+        return found, _NO_ROWS
+    for own, search in zip(postings, searches, strict=True):
         checkpoint()
-        floor = float(found.scores[-1]) if len(found.rows) == limit else -np.inf
+        some = search.find(query, limit, floor)
+        if some is not None:
+            rows, floor = some
+            contenders.append(rows)
+            continue
         best = best_rows(own, candidates, query, limit, floor)
         found = merged_hits(Distance.DOT, found, best, limit)
+        if len(found.rows) == limit:
+            floor = max(floor, float(found.scores[-1]))
     if len(rest):
         expect(len(rest) * _ROW_S)
         scores, is_sharing = score_rows(space, query, rest)
         rows = rest[is_sharing]
         best = best_of(Distance.DOT, rows, scores[is_sharing], min(limit, len(rows)))
         found = merged_hits(Distance.DOT, found, best, limit)
+    if len(contenders) == 1:
+        return found, contenders[0]
+    return found, np.concatenate(contenders) if contenders else _NO_ROWS
+
+
+def _with_contenders(
+    space: SparseSpace,
+    queries: Sequence[SparseVector],
+    limits: NDArray[np.int64],
+    found: list[Hits],
+    contenders: Sequence[Rows],
+) -> list[Hits]:
+    """The best of what was found for each query and of its contenders, which share a term."""
+    counts = [len(rows) for rows in contenders]
+    if not any(counts):
+        return found
+    rows = np.concatenate(contenders)
+    numbers = np.repeat(np.arange(len(queries)), counts)
+    scores = score_pairs(space, queries, numbers, rows)
+    order = np.lexsort((rows, -scores, numbers))
+    rows, scores = rows[order], scores[order]
+    end = 0
+    for place, (count, limit) in enumerate(zip(counts, limits.tolist(), strict=True)):
+        start, end = end, end + count
+        own = Hits(rows[start : min(end, start + limit)], scores[start : min(end, start + limit)])
+        if count:
+            found[place] = merged_hits(Distance.DOT, found[place], own, limit)
     return found
