@@ -12,10 +12,11 @@ from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.vector_index.sparse import cache, contenders, postings, term_at_a_time
 from vexfs_twisted.model.collection import CreateCollection
-from vexfs_twisted.model.collection_params import SparseVectorParams
+from vexfs_twisted.model.collection_params import Modifier, SparseVectorParams
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.queries import Query
 from vexfs_twisted.model.query_forms import VectorExample
+from vexfs_twisted.model.search_params import Idf, SearchParams
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vector_kinds import SparseVector, SparseVectors
 from vexfs_twisted.model.vectors import VectorColumn
@@ -69,8 +70,10 @@ class SparseSearch(EngineTestCase):
         request = Query(VectorExample(_sparse(query)), "s", passing, limit=limit)
         return [(int(point.id), point.score) for point in collection.read(request)]
 
-    def fill(self, name: str, parts: list[list[Vector]]) -> tuple[Collection, dict[int, Vector]]:
-        params = {"s": SparseVectorParams()}
+    def fill(
+        self, name: str, parts: list[list[Vector]], modifier: Modifier | None = None
+    ) -> tuple[Collection, dict[int, Vector]]:
+        params = {"s": SparseVectorParams(modifier=modifier)}
         collection = self.catalog.create(name, CreateCollection(sparse_vectors=params))
         points: dict[int, Vector] = {}
         for part in parts:
@@ -160,6 +163,56 @@ class SparseSearch(EngineTestCase):
             write(collection, DeletePoints(ids=gone))
             points = {number: own for number, own in points.items() if number not in set(gone)}
         self.assertGreater(np.count_nonzero(answered), 60)
+
+    def test_idf_counts_live_points_of_the_corpus(self) -> None:
+        random = np.random.default_rng(9)
+        self.patch(cache, "_LEAST_ELEMENTS", 100)
+        parts = [
+            [{int(term): 1.0 for term in np.unique(random.zipf(1.5, 6) % 12)} for _ in range(count)]
+            for count in (150, 60, 5)
+        ]
+        collection, points = self.fill("idf", parts, Modifier.IDF)
+        query = dict.fromkeys([1, 2, 3, 5, 50], 1.0)
+        for turn in range(3):
+            for group in (None, 1):
+                # Twice, as what was counted is kept.
+                for _ in range(2):
+                    self.check_idf(collection, points, query, group)
+            gone = [number for number in points if number % 7 == turn]
+            write(collection, DeletePoints(ids=gone))
+            points = {number: own for number, own in points.items() if number not in gone}
+            if turn:
+                collection.optimize()
+
+    def check_idf(
+        self, collection: Collection, points: dict[int, Vector], query: Vector, group: int | None
+    ) -> None:
+        counted = [own for number, own in points.items() if group in (None, number % 3)]
+        weighted = {}
+        for term in query:
+            had = sum(term in own for own in counted)
+            weighted[term] = np.log((len(counted) - had + 0.5) / (had + 0.5) + 1)
+        corpus = None if group is None else Filter(must=(field("k", MatchValue(group)),))
+        params = SearchParams(idf=Idf(corpus))
+        request = Query(VectorExample(_sparse(query)), "s", params=params, limit=300)
+        found = {int(point.id): point.score for point in collection.read(request)}
+        expected = dict(self.expected(points, weighted, None, 300))
+        self.assertEqual(found.keys(), expected.keys())
+        for number, score in found.items():
+            self.assertAlmostEqual(score, expected[number], delta=1e-5 * abs(score))
+
+    def test_empty_queries_and_huge_limits(self) -> None:
+        self.patch(cache, "_LEAST_ELEMENTS", 20)
+        parts: list[list[Vector]] = [
+            [{1: 1.0, 2: 0.5 * number, number + 3: 1.0} for number in range(1100)],
+            [{}],
+        ]
+        collection, points = self.fill("limits", parts)
+        self.assertEqual(self.found(collection, {}, None, 2**64 - 1), [])
+        for query in ({1: 1.0}, {2: 1.0, 5: 2.0}, {2: -1.0}, {9: 1.0}, {4_000_000: 1.0}):
+            for group in (None, 0):
+                found = self.found(collection, query, group, 2**64 - 1)
+                self.assertEqual(found, self.expected(points, query, group, len(points)))
 
     def test_few_rows(self) -> None:
         self.check(least_elements=10**6, least_saved=10**6)

@@ -79,6 +79,7 @@ class SnapshotSource:
         self._snapshot = snapshot
         self._accelerator = accelerator
         self._known_rows: dict[PointId, int] = {}
+        self._corpora: dict[tuple[str, Filter | None], CandidateSet] = {}
 
     def params_of(self, using: str) -> VectorParams | SparseVectorParams:
         """See LeafSource."""
@@ -105,7 +106,13 @@ class SnapshotSource:
         snapshot, space = self._snapshot, self._space(using)
         if not isinstance(space, SparseSpace):
             raise not_sparse()
-        candidates = self._candidates_of(space.present, corpus)
+        candidates = self._corpora.get((using, corpus))
+        if candidates is None:
+            is_whole = corpus is None or corpus.is_empty
+            candidates = (
+                space.everything if is_whole else self._candidates_of(space.present, corpus)
+            )
+            self._corpora[using, corpus] = candidates
         postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
         frequencies = term_frequencies(space, postings, candidates, terms)
         return TermStatistics(candidates.count, frequencies)

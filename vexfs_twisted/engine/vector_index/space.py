@@ -7,7 +7,8 @@ read-only maps of files, which stay valid while a space has them.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
+from weakref import WeakKeyDictionary
 
 import attrs
 import numpy as np
@@ -142,6 +143,11 @@ class SparseSpace:
     def everything(self) -> CandidateSet:
         """All present rows, as the candidates of an unfiltered search."""
         return CandidateSet(self.present)
+
+    @cached_property
+    def frequencies(self) -> WeakKeyDictionary[Any, NDArray[np.int64]]:
+        """How many present rows have each term, as far as computed, by postings of the space."""
+        return WeakKeyDictionary()
 
     @property
     def recorded(self) -> Slot:

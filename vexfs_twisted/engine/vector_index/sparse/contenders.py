@@ -7,6 +7,8 @@ but the best remain, which are then scored exactly (see `scores`).
 
 from __future__ import annotations
 
+from typing import Any
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,9 @@ _MANY_CONTENDERS = 64
 
 _LARGEST_SUM = 1e30
 _SMALLEST_STEP = 1e-37
+
+_add_product: Any = faiss.fvec_madd  # type: ignore[attr-defined]
+"""Of n numbers a and b, a factor, and c: sets c to a + factor * b, in one pass."""
 
 Singles = NDArray[np.float32]
 
@@ -115,7 +120,7 @@ class ContenderSearch:
             common = lines[is_common].tolist()
             for line, weight in zip(common, weights[is_common].tolist(), strict=True):
                 values = faiss.swig_ptr(own.dense[line])
-                faiss.fvec_madd(len(sums), self._pointer, weight, values, self._pointer)
+                _add_product(len(sums), self._pointer, weight, values, self._pointer)
             is_rare = ~is_common
             begins, lengths, weights = begins[is_rare], lengths[is_rare], weights[is_rare]
         if len(begins):

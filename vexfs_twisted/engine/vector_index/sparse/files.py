@@ -198,10 +198,9 @@ def _load(file: Path, start: int) -> _Loaded | None:
     except (PostingsDamaged, OSError, TypeError) as error:
         log.warning("postings of sparse vectors are made again: %s", error)
         return None
-    offsets, terms, *others, dense = arrays
-    ranges = (head.start, head.stop, head.count)
-    dense = dense.reshape(head.common, width_of(head.start, head.stop))
-    return _Loaded(head.operation, Postings(*ranges, terms, offsets, *others, dense))
+    named = dict(zip(_ARRAYS, arrays, strict=True))
+    named["dense"] = named["dense"].reshape(head.common, width_of(head.start, head.stop))
+    return _Loaded(head.operation, Postings(head.start, head.stop, head.count, **named))
 
 
 def _arrays(postings: Postings) -> list[NDArray[Any]]:

@@ -67,17 +67,18 @@ class Postings:
         begins = np.flatnonzero(is_first)
         offsets = np.append(begins, len(sorted_indices)).astype(np.int64)
         values = values[order]
-        bounds = [
+        least, largest = (
             reduce.reduceat(values, begins) if len(begins) else values[:0]
             for reduce in (np.minimum, np.maximum)
-        ]
+        )
         rows, terms = rows[order], sorted_indices[begins]
         common = _common_terms(np.diff(offsets), stop - start)
         dense = np.zeros((len(common), width_of(start, stop)), dtype=np.float32)
         for line, begin, end in zip(dense, offsets[common], offsets[common + 1], strict=True):
             line[rows[begin:end]] = values[begin:end]
-        dense_terms = common.astype(np.int32), dense
-        return cls(start, stop, len(own), terms, offsets, rows, values, *bounds, *dense_terms)
+        positions = common.astype(np.int32)
+        bounds = least, largest
+        return cls(start, stop, len(own), terms, offsets, rows, values, *bounds, positions, dense)
 
     @property
     def elements(self) -> int:
@@ -91,19 +92,26 @@ class Postings:
         is_known[is_known] = self.terms[places[is_known]] == terms[is_known]
         return places[is_known], is_known
 
-    def frequencies(self, terms: Terms, present: Bitmap) -> NDArray[np.int64]:
-        """How many of the rows in `present` have each of `terms`, shape [n]."""
-        found = np.zeros(len(terms), dtype=np.int64)
+    def frequencies(
+        self, terms: Terms, present: Bitmap, known: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """How many of the rows in `present` have each of `terms`, shape [n].
+
+        `known` has these numbers for all terms of the postings, or -1, which are replaced.
+        """
         places, is_known = self.find(terms)
-        begins, ends = self.offsets[places], self.offsets[places + 1]
-        if present.count_between(self.start, self.stop) == self.count:
-            found[is_known] = ends - begins
-        else:
-            found[is_known] = [
-                np.count_nonzero(present.has(self.rows[begin:end].astype(np.int64) + self.start))
-                for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
-            ]
+        for place in places[known[places] < 0].tolist():
+            rows = self.rows[self.offsets[place] : self.offsets[place + 1]]
+            known[place] = np.count_nonzero(present.has(rows.astype(np.int64) + self.start))
+        found = np.zeros(len(terms), dtype=np.int64)
+        found[is_known] = known[places]
         return found
+
+    def no_frequencies(self, present: Bitmap) -> NDArray[np.int64]:
+        """What `frequencies` begins with: all of them if no row has been deleted."""
+        if present.count_between(self.start, self.stop) == self.count:
+            return np.diff(self.offsets)
+        return np.full(len(self.terms), -1, dtype=np.int64)
 
 
 def _common_terms(lengths: NDArray[np.int64], rows: int) -> NDArray[np.int64]:

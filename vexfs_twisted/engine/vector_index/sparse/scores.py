@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model import ragged
+from ....model.ragged import Offsets
 from ....model.vector_kinds import SparseVector, SparseVectors
 from ...read_bounds import checkpoint, in_slices
 from ...storage.bitmap import Rows
@@ -23,6 +24,7 @@ _TERM_BITS = np.uint64(32)
 LARGEST = float(np.finfo(np.float32).max)
 
 Mask = NDArray[np.bool_]
+Keys = NDArray[np.uint32] | NDArray[np.uint64]
 
 
 def score_rows(space: SparseSpace, query: SparseVector, rows: Rows) -> tuple[Scores, Mask]:
@@ -32,7 +34,8 @@ def score_rows(space: SparseSpace, query: SparseVector, rows: Rows) -> tuple[Sco
     start = 0
     for some in in_slices(rows, _ROWS):
         part = slice(start, start + len(some))
-        scores[part], is_sharing[part] = _score(SparseVectors(*space.elements(some)), query)
+        scores[part], owners = _scores(space.elements(some), query.indices, query.values)
+        is_sharing[part][owners] = True
         start += len(some)
     return scores, is_sharing
 
@@ -47,25 +50,18 @@ def score_pairs(
 
     0 where they share no term.
     """
-    if len(queries) == 1:
-        return score_rows(space, queries[0], rows)[0]
-    lengths = [query.size for query in queries]
-    keys = np.repeat(np.arange(len(queries), dtype=np.uint64) << _TERM_BITS, lengths)
-    keys |= np.concatenate([query.indices for query in queries])
-    weights = np.concatenate([query.values for query in queries]).astype(np.float64)
+    terms = queries[0].indices if len(queries) == 1 else _joined_terms(queries)
+    weights = np.concatenate([query.values for query in queries])
     scores = np.zeros(len(rows), dtype=np.float32)
-    for start in range(0, len(rows) if len(keys) else 0, _ROWS):
+    for start in range(0, len(rows), _ROWS):
         checkpoint()
         some = slice(start, min(start + _ROWS, len(rows)))
         offsets, indices, values = space.elements(rows[some])
-        owners = ragged.row_of_each(offsets)
-        wanted = numbers[some].astype(np.uint64)[owners] << _TERM_BITS | indices
-        places = np.searchsorted(keys, wanted)
-        places[places == len(keys)] = 0
-        shared = np.flatnonzero(keys[places] == wanted)
-        products = values[shared] * weights[places[shared]]
-        sums = np.bincount(owners[shared], products, some.stop - some.start)
-        scores[some] = rounded(sums.astype(np.float64, copy=False))
+        wanted: Keys = indices
+        if len(queries) > 1:
+            own = numbers[some].astype(np.uint64) << _TERM_BITS
+            wanted = np.repeat(own, np.diff(offsets)) | indices
+        scores[some], _ = _scores((offsets, wanted, values), terms, weights)
     return scores
 
 
@@ -73,7 +69,8 @@ def score_each(vectors: SparseVectors, queries: Sequence[SparseVector]) -> Score
     """The scores, shape [q, n], of vectors for queries; 0 where they share no term."""
     if not queries:
         return np.zeros((0, len(vectors)), dtype=np.float32)
-    return np.stack([_score(vectors, query)[0] for query in queries])
+    elements = vectors.offsets, vectors.indices, vectors.values
+    return np.stack([_scores(elements, query.indices, query.values)[0] for query in queries])
 
 
 def rounded(sums: NDArray[np.float64]) -> Scores:
@@ -83,15 +80,29 @@ def rounded(sums: NDArray[np.float64]) -> Scores:
     return np.clip(scores, -LARGEST, LARGEST, out=scores)
 
 
-def _score(vectors: SparseVectors, query: SparseVector) -> tuple[Scores, Mask]:
-    count = len(vectors)
-    if not len(query.indices):
-        return np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.bool_)
-    places = np.searchsorted(query.indices, vectors.indices)
-    places[places == len(query.indices)] = 0
-    shared = np.flatnonzero(query.indices[places] == vectors.indices)
-    rows = ragged.row_of_each(vectors.offsets)[shared]
-    weights = query.values.astype(np.float64)[places[shared]]
-    sums = np.bincount(rows, vectors.values[shared] * weights, count)
-    is_sharing = np.bincount(rows, minlength=count) > 0
-    return rounded(sums.astype(np.float64, copy=False)), is_sharing
+def _joined_terms(queries: Sequence[SparseVector]) -> NDArray[np.uint64]:
+    """The terms of all queries, ascending, as keys that begin with the number of the query."""
+    numbers = np.arange(len(queries), dtype=np.uint64) << _TERM_BITS
+    terms = np.concatenate([query.indices for query in queries])
+    keys: NDArray[np.uint64] = np.repeat(numbers, [query.size for query in queries]) | terms
+    return keys
+
+
+def _scores(
+    elements: tuple[Offsets, Keys, NDArray[np.float32]], terms: Keys, weights: NDArray[np.float32]
+) -> tuple[Scores, NDArray[np.int64]]:
+    """The scores of vectors, shape [n], and the numbers of those that share a term, repeated.
+
+    `elements` are the offsets, terms and values of the vectors; `terms` ascend, with `weights`.
+    """
+    offsets, wanted, values = elements
+    count = len(offsets) - 1
+    if not len(terms):
+        return np.zeros(count, dtype=np.float32), np.zeros(0, dtype=np.int64)
+    places = np.searchsorted(terms, wanted)
+    places[places == len(terms)] = 0
+    shared = np.flatnonzero(terms[places] == wanted)
+    owners = ragged.row_of_each(offsets)[shared]
+    products = values[shared] * weights[places[shared]].astype(np.float64)
+    sums = np.bincount(owners, products, count).astype(np.float64, copy=False)
+    return rounded(sums), owners

@@ -64,15 +64,19 @@ def term_frequencies(
     covered = 0
     if not corpus.is_filtered:
         for own in postings:
-            found += own.frequencies(terms, space.present)
+            known = space.frequencies.get(own)
+            if known is None:
+                known = space.frequencies[own] = own.no_frequencies(space.present)
+            found += own.frequencies(terms, space.present, known)
             covered = own.stop
     rows = corpus.rows_between(covered, max(corpus.room, covered))
+    if not len(rows) or not len(terms):
+        return found
     expect(len(rows) * _ROW_S)
     _, indices, _ = space.elements(rows)
     places = np.searchsorted(terms, indices)
     places[places == len(terms)] = 0
-    if len(terms):
-        found += np.bincount(places[terms[places] == indices], minlength=len(terms))
+    found += np.bincount(places[terms[places] == indices], minlength=len(terms))
     return found
 
 
