@@ -46,11 +46,11 @@ def search_sparse(
     if candidates.is_filtered and candidates.count * _FEW < covered:
         covered, postings = 0, ()
     rest = candidates.rows_between(covered, max(candidates.room, covered))
-    searches = [ContenderSearch(own, candidates) for own in postings]
+    searches = [ContenderSearch(own, candidates, queries) for own in postings if queries]
     found: list[Hits] = []
     contenders: list[Rows] = []
-    for query, limit in zip(queries, limits.tolist(), strict=True):
-        hits, rows = _search(space, postings, searches, candidates, rest, query, limit)
+    for number, (query, limit) in enumerate(zip(queries, limits.tolist(), strict=True)):
+        hits, rows = _search(space, searches, number, candidates, rest, query, limit)
         found.append(hits)
         contenders.append(rows)
     return _with_contenders(space, queries, limits, found, contenders)
@@ -82,8 +82,8 @@ def term_frequencies(
 
 def _search(
     space: SparseSpace,
-    postings: Sequence[Postings],
     searches: Sequence[ContenderSearch],
+    number: int,
     candidates: CandidateSet,
     rest: Rows,
     query: SparseVector,
@@ -93,14 +93,14 @@ def _search(
     found, contenders, floor = no_hits(), [], -np.inf
     if not limit:
         return found, _NO_ROWS
-    for own, search in zip(postings, searches, strict=True):
+    for search in searches:
         checkpoint()
-        some = search.find(query, limit, floor)
+        some = search.find(number, limit, floor)
         if some is not None:
             rows, floor = some
             contenders.append(rows)
             continue
-        best = best_rows(own, candidates, query, limit, floor)
+        best = best_rows(search.postings, candidates, query, limit, floor)
         found = merged_hits(Distance.DOT, found, best, limit)
         if len(found.rows) == limit:
             floor = max(floor, float(found.scores[-1]))
