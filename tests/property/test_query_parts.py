@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests import examples
 from tests.engine_support import EngineTestCase, upsert, write
 from tests.property.test_query_oracle import COUNT, NAMES, forms_of, in_collection, random_points
 from vexfs_twisted.engine.collection import Collection
@@ -22,11 +23,13 @@ from vexfs_twisted.engine.query.plan import Keys, Leaf, Mask, Ranked, TermStatis
 from vexfs_twisted.engine.query.records import fetch_records
 from vexfs_twisted.engine.read_bounds import ReadBoundsOfEach
 from vexfs_twisted.model.collection_params import Distance, SparseVectorParams, VectorParams
+from vexfs_twisted.model.errors import NotFound, VectorNotFound
 from vexfs_twisted.model.filters import FieldCondition, Filter, MatchValue
 from vexfs_twisted.model.formula import (
     Constant,
     Decay,
     DecayKind,
+    FilterTest,
     Formula,
     Mult,
     PayloadNumber,
@@ -68,10 +71,7 @@ class PartsSource:
 
     def examples(self, using: str, ids: Sequence[PointId]) -> list[Vector | Exception]:
         answers = [source.examples(using, ids) for source in self._sources]
-        return [
-            next((own for own in each if not isinstance(own, Exception)), each[0])
-            for each in zip(*answers, strict=True)
-        ]
+        return [min(each, key=_completeness) for each in zip(*answers, strict=True)]
 
     def term_statistics(
         self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
@@ -155,6 +155,11 @@ class PartsSource:
         return np.argsort(keys >> _BITS, kind="stable")
 
 
+def _completeness(answer: Vector | Exception) -> int:
+    """Orders the answers of parts: a vector, then a point without it, then no such point."""
+    return isinstance(answer, Exception) + (type(answer) is NotFound)
+
+
 def _of_part(keys: Keys | None, part: int) -> Keys | None:
     return None if keys is None else _rows(keys[keys >> _BITS == part])
 
@@ -168,6 +173,7 @@ def _above() -> st.SearchStrategy[QueryForm]:
     """Forms that merge or score prefetches."""
     number = PayloadNumber(PayloadPath.parse("n"))
     expression = Sum((PrefetchScore(), Mult((Constant(0.5), PrefetchScore(1)))))
+    condition = Filter(must=(FieldCondition(PayloadPath.parse("k"), MatchValue(2)),))
     near = Decay(DecayKind.GAUSSIAN, number, Constant(10.0), 7.0)
     return st.sampled_from(
         [
@@ -175,6 +181,7 @@ def _above() -> st.SearchStrategy[QueryForm]:
             Rrf(5, (2.0, 0.5)),
             Dbsf(),
             Formula(Sum((expression, near)), {"$score[1]": 0.5}),
+            Formula(Sum((expression, FilterTest(condition))), {"$score[1]": 0.5}),
             OrderBy(PayloadPath.parse("n"), Direction.DESC),
         ]
     )
@@ -188,7 +195,17 @@ def _prefetches(draw: st.DrawFn, depth: int = 1) -> Prefetch:
     below: list[Prefetch] = []
     if depth and form is not None and draw(st.integers(0, 3)) == 0:
         below = draw(st.lists(_prefetches(depth - 1), min_size=1, max_size=2))
-    return Prefetch(form, name, draw(_filters()), limit=limit, prefetch=tuple(below))
+    threshold: float | None = None
+    if form is not None:
+        threshold = draw(st.none() | st.sampled_from([-1.0, 0.0, 0.5, 2.0]))
+    return Prefetch(
+        form,
+        name,
+        draw(_filters()),
+        limit=limit,
+        prefetch=tuple(below),
+        score_threshold=threshold,
+    )
 
 
 def _filters() -> st.SearchStrategy[Filter | None]:
@@ -206,7 +223,15 @@ def _queries(draw: st.DrawFn) -> Query:
         "limit": draw(st.integers(1, COUNT)),
         "offset": draw(st.integers(0, 3)),
     }
-    kind: int = draw(st.integers(0, 3))
+    kind: int = draw(st.integers(0, 4))
+    if kind == 4:
+        # The order of a field, or of ids.
+        direction: Direction = draw(st.sampled_from(Direction))
+        start: int | None = draw(st.none() | st.integers(0, COUNT))
+        order = OrderBy(PayloadPath.parse("n"), direction, start)
+        root: QueryForm | None = draw(st.sampled_from([order, None]))
+        return Query(root, "", draw(_filters()), **options)
+    options["score_threshold"] = draw(st.none() | st.sampled_from([-1.0, 0.0, 0.5, 2.0]))
     if kind == 0:
         return Query(draw(_above()), "", draw(_filters()), prefetch=tuple(prefetches), **options)
     form: QueryForm = draw(forms_of(name))
@@ -244,7 +269,7 @@ class Parts(EngineTestCase):
     def compare(self, distance: Distance) -> None:
         with self.sources(distance) as (source, snapshot, parts):
 
-            @settings(max_examples=80)
+            @settings(max_examples=examples(50))
             @given(_queries())
             def check(query: Query) -> None:
                 (ours,) = map(sound, rank_each(parts, [query]))
@@ -264,3 +289,25 @@ class Parts(EngineTestCase):
 
     def test_euclid(self) -> None:
         self.compare(Distance.EUCLID)
+
+    def test_manhattan(self) -> None:
+        self.compare(Distance.MANHATTAN)
+
+    def test_missing_examples(self) -> None:
+        """A point without the vector is told from no point, whichever part the point is in."""
+        with ExitStack() as stack:
+            collections = self.prepare(Distance.DOT)
+            for point in range(PARTS):
+                bare = upsert([1000 + point], {}, [{}])
+                write(collections[point], bare)
+                write(collections[PARTS], bare)
+            snapshots = [stack.enter_context(own.snapshot()) for own in collections]
+            whole = SnapshotSource(snapshots.pop())
+            parts = PartsSource(snapshots)
+            wanted = [1000, 1001, 1002, 2000]
+            for name in NAMES:
+                answers = parts.examples(name, wanted)
+                kinds = [type(own) for own in answers]
+                self.assertEqual(kinds, [VectorNotFound] * 3 + [NotFound])
+                expected = whole.examples(name, wanted)
+                self.assertEqual(list(map(str, answers)), list(map(str, expected)))

@@ -61,6 +61,13 @@ class NotFound(DomainError):
     prefix = "Not found: "
 
 
+class VectorNotFound(NotFound):
+    """A point that the request refers to exists, but has no vector of the name it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Vector with name "{name}" for point not found')
+
+
 class AlreadyExists(DomainError):
     """Something that the request would create exists already."""
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import define, evolve, field
 
-from ..model.errors import BadInput, NotFound
+from ..model.errors import BadInput, NotFound, VectorNotFound
 from ..model.filters import Filter, HasId
 from ..model.groups import GroupLookup, GroupQuery, PointGroup
 from ..model.ids import PointId, canonical_uuid
@@ -185,8 +185,7 @@ class Lookups:
                     return example
                 vector = wanted.found[example.id].get(vector_name)
                 if vector is None:
-                    text = f'Vector with name "{vector_name}" for point not found'
-                    raise NotFound(text)
+                    raise VectorNotFound(vector_name)
                 if name == self._name:
                     excluded[example.id] = None
                 return VectorExample(vector)

@@ -12,6 +12,7 @@ from ...model.collection_params import SparseVectorParams, VectorParams
 from ...model.errors import (
     DomainError,
     NotFound,
+    VectorNotFound,
     not_sparse,
     unknown_vector,
 )
@@ -369,7 +370,7 @@ def _missing(point_id: PointId, row: int, using: str) -> NotFound:
     """The error for an example without a vector, or, at row -1, without a point."""
     if row < 0:
         return NotFound(f"No point with id {point_id} found")
-    return NotFound(f'Vector with name "{using}" for point not found')
+    return VectorNotFound(using)
 
 
 def _is_by_nearest(leaf: Leaf) -> bool:

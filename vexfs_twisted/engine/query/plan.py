@@ -94,7 +94,10 @@ class LeafSource(Protocol):
         """The configuration of the vector `using`. Raises BadInput if there is none."""
 
     def examples(self, using: str, ids: Sequence[PointId]) -> list[Vector | Exception]:
-        """The vectors of points, as returned to clients; NotFound in place of those missing."""
+        """The vectors of points, as returned to clients.
+
+        In place of a missing one: VectorNotFound if the point has no such vector, else NotFound.
+        """
 
     def term_statistics(
         self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
