@@ -131,6 +131,49 @@ class SearchTests(SynchronousTestCase):
             alone = score_rows(space, own, hits.rows[:1])
             self.assertEqual(alone.tobytes(), hits.scores[:1].tobytes())
 
+    @settings(max_examples=60, deadline=None)
+    @given(
+        distance=st.sampled_from(Distance),
+        lengths=st.lists(st.integers(1, 4), min_size=2, max_size=40),
+        query_rows=st.integers(1, 4),
+        size=st.sampled_from([4, 20]),
+        seed=st.integers(0, 999),
+        magnitude=st.sampled_from([1e18, 1e19, 1e30, 3e38]),
+    )
+    def test_scores_beyond_float32_are_ranked_and_finite(
+        self,
+        distance: Distance,
+        lengths: list[int],
+        query_rows: int,
+        size: int,
+        seed: int,
+        magnitude: float,
+    ) -> None:
+        random = np.random.default_rng(seed)
+        space = space_of(all_params(distance, Datatype.FLOAT32, size), lengths, seed, [])
+        values = random.uniform(-magnitude, magnitude, space.matrix.shape)
+        # Some are short, so that scores that overflow are among others that do not.
+        values[random.random(len(values)) < 0.5] /= magnitude
+        lines = to_stored(space.params, values.astype(np.float32))
+        bound = float(np.sqrt(squared_norms(to_compared(space.params, lines)).max()))
+        space = attrs.evolve(space, matrix=lines, norm_bound=bound)
+        asked = random.uniform(-magnitude, magnitude, (query_rows, size)).astype(np.float32)
+        query, count = compared(space, asked), len(lengths)
+        limits = np.array([count])
+        one = [MultiVector(asked)]
+        (hits,) = search_multi(space, space.everything, one, limits, EXACT, NO_GRAPHS)
+        self.assertTrue(np.isfinite(hits.scores).all())
+        truth = np.array([true_score(space, query, row) for row in hits.rows.tolist()])
+        largest = float(np.finfo(np.float32).max)
+        # Sums of float32 round relative to the terms, not to what they come to.
+        scale = np.minimum(np.abs(truth).max(), largest) + bound
+        np.testing.assert_allclose(
+            hits.scores.astype(np.float64), np.clip(truth, -largest, largest), 1e-4, 1e-4 * scale
+        )
+        badness = -truth if distance.larger_is_nearer else truth
+        self.assertTrue((np.diff(badness) >= -1e-4 * (np.abs(badness[1:]) + scale)).all())
+        self.assertEqual(score_rows(space, query, hits.rows).tobytes(), hits.scores.tobytes())
+
     @settings(max_examples=40, deadline=None)
     @given(
         lengths=st.lists(st.integers(1, 4), min_size=40, max_size=90),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
 from ..storage.bitmap import Rows
+from .doubles import clipped
 from .kernels import Scores
 
 _GROUP = 64
@@ -40,10 +41,15 @@ def badness_of(distance: Distance, scores: Scores) -> Scores:
     return -scores if distance.larger_is_nearer else scores
 
 
-def best_of(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
-    """The best `limit` of scored rows, in order; NaN is the worst score."""
+def best_of(
+    distance: Distance, rows: Rows, scores: Scores | NDArray[np.float64], limit: int
+) -> Hits:
+    """The best `limit` of scored rows, in order; NaN is the worst score.
+
+    Scores in double precision decide the order, and are clipped to the range of float32.
+    """
     if limit < len(rows):
-        badness = badness_of(distance, scores)
+        badness = -scores if distance.larger_is_nearer else scores
         chosen = np.flatnonzero(~(badness > _bound(badness, limit)))
         rows, scores = rows[chosen], scores[chosen]
     return _ranked(distance, rows, scores, limit)
@@ -57,14 +63,13 @@ def merged_hits(distance: Distance, old: Hits, new: Hits, limit: int) -> Hits:
     return best_of(distance, rows, np.concatenate([old.scores, new.scores]), limit)
 
 
-def _bound(badness: Scores, limit: int) -> np.float32:
+def _bound(badness: NDArray[Any], limit: int) -> Any:
     """A value that at least `limit` elements of `badness` do not exceed, and few others."""
     groups = len(badness) // _GROUP
     if limit < groups:
         # The minima of groups suffice: `limit` of them are within the bound already.
         badness = np.fmin.reduce(badness[: groups * _GROUP].reshape(groups, _GROUP), axis=1)
-    bound: np.float32 = np.partition(badness, limit - 1)[limit - 1]
-    return bound
+    return np.partition(badness, limit - 1)[limit - 1]
 
 
 class HitTable(NamedTuple):
@@ -99,10 +104,14 @@ class HitTable(NamedTuple):
         self.scores[places, :width] = part.scores
 
 
-def _ranked(distance: Distance, rows: Rows, scores: Scores, limit: int) -> Hits:
+def _ranked(
+    distance: Distance, rows: Rows, scores: Scores | NDArray[np.float64], limit: int
+) -> Hits:
     """The best `limit` of scored rows, few, in order."""
-    order = np.lexsort((rows, badness_of(distance, scores)))[:limit]
-    return Hits(rows[order], scores[order])
+    badness = -scores if distance.larger_is_nearer else scores
+    order = np.lexsort((rows, badness))[:limit]
+    best = scores[order]
+    return Hits(rows[order], best if best.dtype == np.float32 else clipped(best))
 
 
 def ranked_hits(

@@ -17,6 +17,7 @@ from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
 from ..vectors.norms import squared_norms
 from .candidates import CandidateSet
+from .doubles import clipped, scores_in_double
 from .hits import Hits, no_hits
 from .kernels import Matrix
 from .scan import by_scan, scan_scores
@@ -28,7 +29,6 @@ from .space import VectorSpace
 
 _SAFE = 2.0**126
 _SAFE_SQUARE = 2.0**124
-_LARGEST = float(np.finfo(np.float32).max)
 _BLOCK_BYTES = 8 << 20
 
 
@@ -82,7 +82,7 @@ def _by_true_scores(space: VectorSpace, rows: Rows, query: Matrix, limit: Limits
     if not len(rows):
         return no_hits()
     (hits,) = by_scan(space, rows, query, limit, _true_scores)
-    return Hits(hits.rows, np.clip(hits.scores, -_LARGEST, _LARGEST).astype(np.float32))
+    return Hits(hits.rows, clipped(hits.scores))
 
 
 def _true_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> NDArray[np.float64]:
@@ -96,21 +96,5 @@ def _true_scores(space: VectorSpace, rows: Rows, queries: Matrix) -> NDArray[np.
             checkpoint()
             places = beyond[start : start + step]
             vectors = space.floats(rows[places]).astype(np.float64)
-            own[places] = _scores(space.params.distance, query, vectors)
-    return scores
-
-
-def _scores(
-    distance: Distance, query: NDArray[np.float64], vectors: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The scores of `vectors`, shape [n, dim], which are overwritten, against one query, [dim]."""
-    scores: NDArray[np.float64]
-    if distance.larger_is_nearer:
-        scores = vectors @ query
-        return scores
-    np.subtract(vectors, query, out=vectors)
-    if distance is Distance.MANHATTAN:
-        scores = np.abs(vectors, out=vectors).sum(axis=1)
-    else:
-        scores = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+            own[places] = scores_in_double(space.params.distance, query, vectors)
     return scores

@@ -2,14 +2,15 @@
 
 For each row of the query the best score among the rows of the stored vector, the largest product or
 the smallest distance, summed over the rows of the query; for Euclid the root of the sum of squares,
-as in Qdrant. Scores of pairs of rows are those of the
-kernels, and sums are in the order of the query's rows, so that a score does not depend on what it
-was computed with.
+as in Qdrant. Scores of pairs of rows are those of the kernels, and sums are in the order of the
+query's rows, so that a score does not depend on what it was computed with. What overflows float32
+is computed again in double precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ....model.collection_params import Distance
 from ....model.ragged import Offsets
 from ...read_bounds import checkpoint
 from ...storage.bitmap import Rows
+from ..doubles import clipped, scores_in_double
 from ..kernels import Matrix, Scores, score_block
 from ..space import MultiSpace
 
@@ -33,7 +35,7 @@ def max_sim(distance: Distance, query: Matrix, offsets: Offsets, lines: Matrix) 
     """The scores, shape [n], of stored vectors for one query, [r, dim].
 
     Vector i has the rows offsets[i] to offsets[i + 1] of `lines`, at least one; both in the form
-    used for comparison.
+    used for comparison. A score is infinite or NaN where float32 overflows.
     """
     sums = np.zeros(len(offsets) - 1, dtype=np.float32)
     if not len(sums):
@@ -45,20 +47,48 @@ def max_sim(distance: Distance, query: Matrix, offsets: Offsets, lines: Matrix) 
         scores = score_block(distance, query[start : start + step], lines)
         # One by one, as numpy adds up an array in an order that depends on its shape.
         with np.errstate(over="ignore", invalid="ignore"):
+            if distance.larger_is_nearer and not np.isfinite(scores).all():
+                # A maximum would hide a sum that overflowed to minus infinity midway.
+                scores[~np.isfinite(scores)] = np.nan
             for best in reduce.reduceat(scores, offsets[:-1], axis=1):
                 sums += np.square(best) if distance is Distance.EUCLID else best
     return np.sqrt(sums, out=sums) if distance is Distance.EUCLID else sums
 
 
 def score_rows(space: MultiSpace, query: Matrix, rows: Rows) -> Scores:
-    """The scores of present `rows`, shape [n], in any order."""
+    """The scores of present `rows`, shape [n], in any order; finite, clipped to float32."""
+    return clipped(true_scores(space, query, rows))
+
+
+def true_scores(space: MultiSpace, query: Matrix, rows: Rows) -> Scores | NDArray[np.float64]:
+    """The same before they are clipped: float64 if any is beyond float32."""
     scores = np.zeros(len(rows), dtype=np.float32)
     for part in blocks(lengths_of(space, rows), len(query), space.params.size):
         checkpoint()
         offsets, lines = space.lines(rows[part])
         block = np.ascontiguousarray(lines)
         scores[part] = max_sim(space.params.distance, query, offsets, block)
-    return scores
+    beyond = np.flatnonzero(~np.isfinite(scores))
+    if not len(beyond):
+        return scores
+    doubles = scores.astype(np.float64)
+    wide = query.astype(np.float64)
+    for place in beyond.tolist():
+        _, lines = space.lines(rows[place : place + 1])
+        doubles[place] = _max_sim_in_double(space.params.distance, wide, lines)
+    return doubles
+
+
+def _max_sim_in_double(distance: Distance, query: NDArray[np.float64], lines: Matrix) -> float:
+    """The score of one stored vector, in double precision."""
+    total = 0.0
+    for row in query:
+        checkpoint()
+        # The lines are overwritten.
+        scores = scores_in_double(distance, row, lines.astype(np.float64))
+        best = float(scores.max() if distance.larger_is_nearer else scores.min())
+        total += best * best if distance is Distance.EUCLID else best
+    return sqrt(total) if distance is Distance.EUCLID else total
 
 
 def lengths_of(space: MultiSpace, rows: Rows) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from ..search_parameters import ResolvedParameters
 from ..segments import Graphs, Segment, unindexed
 from ..space import MultiSpace
 from .encoding import can_encode, encoder_for
-from .max_sim import score_rows
+from .max_sim import true_scores
 from .products import may_be_nearest
 
 Limits = NDArray[np.int64]
@@ -176,4 +176,4 @@ def _found(candidates: CandidateSet, beam: _Beam, nodes: Rows) -> Rows:
 def _nearest(space: MultiSpace, rows: Rows, query: Matrix, limit: int) -> Hits:
     limit = min(limit, len(rows))
     kept = may_be_nearest(space, rows, query, limit)
-    return best_of(space.params.distance, kept, score_rows(space, query, kept), limit)
+    return best_of(space.params.distance, kept, true_scores(space, query, kept), limit)
