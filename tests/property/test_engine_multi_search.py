@@ -176,19 +176,21 @@ class SearchTests(SynchronousTestCase):
 
     @settings(max_examples=40, deadline=None)
     @given(
+        distance=st.sampled_from([Distance.COSINE, Distance.DOT, Distance.EUCLID]),
         lengths=st.lists(st.integers(1, 4), min_size=40, max_size=90),
         query_rows=st.integers(1, 40),
         seed=st.integers(0, 99),
         limit=st.integers(1, 20),
     )
     def test_products_keep_the_nearest(
-        self, lengths: list[int], query_rows: int, seed: int, limit: int
+        self, distance: Distance, lengths: list[int], query_rows: int, seed: int, limit: int
     ) -> None:
-        space = space_of(all_params(Distance.COSINE, Datatype.FLOAT32, 20), lengths, seed, [])
+        space = space_of(all_params(distance, Datatype.FLOAT32, 20), lengths, seed, [])
         random = np.random.default_rng(seed + 1)
         query = compared(space, random.standard_normal((query_rows, 20), dtype=np.float32))
         rows = np.arange(len(lengths))
         kept = may_be_nearest(space, rows, query, limit)
         scores = score_rows(space, query, rows)
-        nearest = np.lexsort((rows, -scores))[:limit]
+        badness = -scores if distance.larger_is_nearer else scores
+        nearest = np.lexsort((rows, badness))[:limit]
         self.assertLessEqual(set(nearest.tolist()), set(kept.tolist()))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from attrs import evolve
+from numpy.typing import NDArray
 
 from ..vector_index.graph import Graph
 from ..vector_index.linked import LinkedSpace
@@ -42,15 +44,14 @@ def with_codes(
     if kind is None:
         return evolve(segment, codes=None), SegmentGraph(graph)
     path = directory / codes_file(segment.uuid, kind.name)
-    earlier = None if seed is None or seed.coded is None else seed.coded.codes
-    # Multivectors have no codes.
-    assert isinstance(space, VectorSpace)
+    earlier = None if seed is None else seed.codes
     encoder = Encoder(kind, space.params, space.floats, settings.threads, should_stop)
-    facts = encoder.write(path, segment.start, graph.node_mask(), earlier)
+    start, is_coded = _coded(space, segment, graph.node_mask())
+    facts = encoder.write(path, start, is_coded, earlier)
     if facts is None:
         raise Stopped
     codes = _opened(path, facts, space, settings, kind)
-    return evolve(segment, codes=facts), SegmentGraph(graph, CodedGraph(graph, codes))
+    return evolve(segment, codes=facts), _with(graph, codes, space)
 
 
 def with_opened_codes(
@@ -72,7 +73,25 @@ def with_opened_codes(
         codes.verify()
     except DamagedCodes:
         return evolve(segment, codes=None), SegmentGraph(graph)
-    return segment, SegmentGraph(graph, CodedGraph(graph, codes))
+    return segment, _with(graph, codes, space)
+
+
+def _coded(
+    space: LinkedSpace, segment: Segment, is_node: NDArray[np.bool_]
+) -> tuple[int, NDArray[np.bool_]]:
+    """The first number to encode, and the mask of those from there on: rows, or lines of rows."""
+    if isinstance(space, VectorSpace):
+        return segment.start, is_node
+    # Lines of dead rows may have been given back to the file system.
+    is_node = is_node & space.present.has(np.arange(segment.start, segment.stop))
+    offsets = space.offsets[segment.start : segment.stop + 1]
+    return int(offsets[0]), np.repeat(is_node, np.diff(offsets))
+
+
+def _with(graph: Graph, codes: Codes, space: LinkedSpace) -> SegmentGraph:
+    if isinstance(space, VectorSpace):
+        return SegmentGraph(graph, CodedGraph(graph, codes))
+    return SegmentGraph(graph, line_codes=codes)
 
 
 def _opened(

@@ -71,6 +71,7 @@ def settings_of(
     A row has about `lines` vectors.
     """
     is_multi = params.multivector_config is not None
+    has_graphs = can_encode(params) if is_multi else can_link(params)
     hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
     optimizer = config.optimizer_config
     threads = min(hnsw.max_indexing_threads or cores, cores)
@@ -86,11 +87,11 @@ def settings_of(
         segment_number=optimizer.default_segment_number,
         deleted_threshold=optimizer.deleted_threshold,
         vacuum_least=optimizer.vacuum_min_vector_number,
-        m=hnsw.m if (can_encode(params) if is_multi else can_link(params)) else 0,
+        m=hnsw.m if has_graphs else 0,
         ef_construct=hnsw.ef_construct,
         threads=threads,
         quantization=quantization,
         is_paused=optimizer.max_optimization_threads == 0,
-        codes=None if is_multi else code_kind_of(params, quantization),
+        codes=code_kind_of(params, quantization) if has_graphs else None,
         graph_memory=memory_placement(hnsw.memory, hnsw.on_disk),
     )

@@ -111,7 +111,8 @@ def _ranked(
     badness = -scores if distance.larger_is_nearer else scores
     order = np.lexsort((rows, badness))[:limit]
     best = scores[order]
-    return Hits(rows[order], best if best.dtype == np.float32 else clipped(best))
+    is_double = best.dtype == np.float64
+    return Hits(rows[order], clipped(best) if is_double else best.astype(np.float32, copy=False))
 
 
 def ranked_hits(

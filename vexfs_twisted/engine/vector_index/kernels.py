@@ -37,6 +37,7 @@ faiss: Any = _faiss
 faiss.InterruptCallback.clear_instance()
 
 _TRIAL_ROWS = 67
+_SMALL_BLOCK = 512
 
 # Below this dimension Qdrant uses no SIMD and adds the products up in order; clients compare such
 # scores to the last digit.
@@ -74,7 +75,9 @@ def score_block(distance: Distance, queries: Matrix, block: Matrix) -> Scores:
     is_euclid = distance is Distance.EUCLID
     if block.shape[1] < _IN_ORDER_BELOW:
         return _in_order(is_euclid, queries, block)
-    if not _sweeps_like_pairs(is_euclid, block.shape[1]):
+    # For a few rows, a call for each query takes longer than to give all their numbers at once.
+    is_small = len(block) <= _SMALL_BLOCK and len(queries) > 1
+    if is_small or not _sweeps_like_pairs(is_euclid, block.shape[1]):
         rows = np.broadcast_to(np.arange(len(block)), (len(queries), len(block)))
         return score_rows(distance, queries, block, rows)
     scores = _sweep(is_euclid, queries, block)

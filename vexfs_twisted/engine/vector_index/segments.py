@@ -24,6 +24,7 @@ from .quantization.file import CodesFacts
 if TYPE_CHECKING:
     from .graph.graph import Graph
     from .quantization.coded import CodedGraph
+    from .quantization.codes import Codes
 
 _VERSION = 1
 _SEGMENTS = b"segments"
@@ -36,8 +37,9 @@ class Segment:
 
     Rows that die later stay in the graph; none are added. `facts` describe the graph's file. Rows
     in [unfreed_from, stop) that are not in the graph still take disk space; None: no such rows.
-    `codes` describe the file of codes, if there is one. `encoding` is the name of the encoder of
-    multivectors that the graph is over. The opened files are a SegmentGraph.
+    `codes` describe the file of codes, if there is one; those of multivectors are numbered by
+    lines, not by rows. `encoding` is the name of the encoder of multivectors that the graph is
+    over. The opened files are a SegmentGraph.
     """
 
     uuid: str
@@ -80,11 +82,18 @@ Segments = tuple[Segment, ...]
 class SegmentGraph:
     """The opened and verified files of a segment. Immutable and thread-safe.
 
-    `coded` is the graph searched by codes, if there are codes.
+    `coded` is the graph searched by codes, if there are codes. `line_codes` are those of the lines
+    of multivectors, whose graph is searched by itself.
     """
 
     graph: Graph
     coded: CodedGraph | None = None
+    line_codes: Codes | None = None
+
+    @property
+    def codes(self) -> Codes | None:
+        """The codes of the segment, if there are any."""
+        return self.line_codes if self.coded is None else self.coded.codes
 
 
 Graphs = Mapping[str, SegmentGraph]

@@ -24,7 +24,7 @@ from ....model.collection_params import VectorParams
 from ....model.ragged import Offsets, offsets_of, row_of_each
 from ...read_bounds import checkpoint
 from ..kernels import Matrix
-from .matrices import multiplied
+from ..matrices import multiplied
 from .max_sim import blocks
 
 _VERSION = 1

@@ -44,12 +44,12 @@ def max_sim(distance: Distance, query: Matrix, offsets: Offsets, lines: Matrix) 
     step = max(1, _PAIRS // len(lines))
     for start in range(0, len(query), step):
         checkpoint()
-        scores = score_block(distance, query[start : start + step], lines)
-        # One by one, as numpy adds up an array in an order that depends on its shape.
         with np.errstate(over="ignore", invalid="ignore"):
+            scores = score_block(distance, query[start : start + step], lines)
             if distance.larger_is_nearer and not np.isfinite(scores).all():
                 # A maximum would hide a sum that overflowed to minus infinity midway.
                 scores[~np.isfinite(scores)] = np.nan
+            # One by one, as numpy adds up an array in an order that depends on its shape.
             for best in reduce.reduceat(scores, offsets[:-1], axis=1):
                 sums += np.square(best) if distance is Distance.EUCLID else best
     return np.sqrt(sums, out=sums) if distance is Distance.EUCLID else sums

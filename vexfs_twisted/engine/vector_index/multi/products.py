@@ -1,7 +1,8 @@
 """Finds the rows that may be the nearest by matrix products, several times faster than by kernels.
 
 Products round differently than the kernels. So all rows are kept whose score may exceed those of
-the best by more than the rounding of both.
+the best by more than the rounding of both. For Euclid the product q.x less |x|^2 / 2 stands for the
+distance: their order is the same.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ....model.collection_params import Distance
 from ...read_bounds import checkpoint
 from ...storage.bitmap import Rows
 from ...vectors.norms import squared_norms
 from ..kernels import Matrix, Scores
+from ..matrices import multiplied
 from ..space import MultiSpace
-from .matrices import multiplied
 from .max_sim import blocks, lengths_of
 
 _FEW = 32
@@ -30,22 +32,26 @@ _SAFE_SQUARE = 1e30
 def may_be_nearest(space: MultiSpace, rows: Rows, query: Matrix, limit: int) -> Rows:
     """Those of ascending `rows` that may be among the nearest `limit`: all of these, few others.
 
-    `query`, [r, dim], is in the form used for comparison. For distances, all of `rows`.
+    `query`, [r, dim], is in the form used for comparison. For Manhattan, all of `rows`.
     """
-    if not space.params.distance.larger_is_nearer or len(rows) <= max(_FEW, limit):
+    if space.params.distance is Distance.MANHATTAN or len(rows) <= max(_FEW, limit):
         return rows
     norms = np.sqrt(squared_norms(query))
-    if not float(norms.max()) * space.norm_bound < _SAFE_SQUARE:
+    if space.params.distance is Distance.EUCLID:
+        largest = np.square(norms + space.norm_bound)
+    else:
+        largest = norms * space.norm_bound
+    if not float(largest.max()) < _SAFE_SQUARE:
         return rows
     scores = _products(space, rows, query).astype(np.float64)
     bound = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    error = _error(space, len(query)) * float(norms.sum(dtype=np.float64)) * space.norm_bound
+    error = _error(space, len(query)) * float(largest.sum())
     kept: Rows = rows[scores >= bound - 2 * error]
     return kept
 
 
 def _error(space: MultiSpace, query_rows: int) -> float:
-    """A bound of the rounding of a score, as a share of the norms of the query and of lines.
+    """A bound of the rounding of a score, as a share of the largest that it may come to.
 
     Of sums of `dim` products, by kernels and by products, and of the sum over the query's rows; see
     Higham, Accuracy and Stability of Numerical Algorithms, 3.1.
@@ -70,6 +76,8 @@ def _best_sums(space: MultiSpace, rows: Rows, lengths: NDArray[np.int64], turned
     else:
         offsets, lines = space.lines(rows)
     products = multiplied(lines, turned)
+    if space.params.distance is Distance.EUCLID:
+        products -= (squared_norms(lines) / 2).astype(np.float32)[:, np.newaxis]
     if (lengths == lengths[0]).all():
         # Several times faster than by offsets.
         best = products.reshape(len(rows), int(lengths[0]), -1).max(axis=1)

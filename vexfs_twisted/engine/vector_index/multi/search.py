@@ -1,4 +1,4 @@
-"""Search of a multivector space: by graphs over encodings where they are cheaper, else exactly.
+"""Search of a multivector space: by graphs over encodings where they are cheaper, else of all rows.
 
 A graph gives candidates, far more than are wanted, since encodings only estimate max_sim. They are
 compared like all rows of an exact search; scores are those of the kernels, however a row was found.
@@ -20,12 +20,13 @@ from ...vectors.norms import squared_norms
 from ..candidates import CandidateSet
 from ..costs import graph_cost, threads_for
 from ..graph import Graph
-from ..hits import Hits, best_of
+from ..hits import Hits, best_of, merged_hits, no_hits
 from ..kernels import Matrix, RowMatrix, threads_of_faiss
 from ..search_parameters import ResolvedParameters
 from ..segments import Graphs, Segment, unindexed
 from ..space import MultiSpace
 from .encoding import can_encode, encoder_for
+from .estimates import CodedRows
 from .max_sim import true_scores
 from .products import may_be_nearest
 
@@ -68,7 +69,7 @@ def search_multi(
 ) -> list[Hits]:
     """For each query, the nearest candidates, as many as its limit, which is at most their number.
 
-    Exact without `graphs`. `parameters` about codes have no effect: there are none.
+    Exact without `graphs`. Rows whose lines have quantized codes are compared by these first.
     """
     compared = space.queries(MultiVectors.of(queries))
     each = len(compared.data) / len(queries) * space.params.size * _lines_each(space)
@@ -77,6 +78,7 @@ def search_multi(
     is_safe = longest * len(compared.data) < _SAFE_PRODUCT
     wanted = int(limits.max())
     beams, scanned = _planned(space, candidates, wanted, each, is_safe, parameters, graphs)
+    coded = _coded(space, parameters, graphs) if is_safe else []
     size, threads = encoder_for(space.params.size).size, threads_for(len(queries))
     cost = sum(graph_cost(beam.ef, size) / threads + beam.compared * each for beam in beams)
     expect((cost + each * len(scanned)) * len(queries) * 1e-9)
@@ -92,7 +94,8 @@ def search_multi(
             for beam, table in zip(beams, tables, strict=True):
                 parts.append(_found(candidates, beam, table[place]))
             rows = np.sort(np.concatenate(parts)) if beams else scanned
-            found.append(_nearest(space, rows, own.vector(place).rows, limit))
+            query = own.vector(place).rows
+            found.append(_nearest(space, rows, query, limit, coded, parameters))
     return found
 
 
@@ -173,7 +176,47 @@ def _found(candidates: CandidateSet, beam: _Beam, nodes: Rows) -> Rows:
     return rows
 
 
-def _nearest(space: MultiSpace, rows: Rows, query: Matrix, limit: int) -> Hits:
+def _coded(space: MultiSpace, parameters: ResolvedParameters, graphs: Graphs) -> list[CodedRows]:
+    """The codes to compare by, of each segment that has them."""
+    if parameters.exact or not parameters.uses_codes:
+        return []
+    opened = [(segment, graphs.get(segment.uuid)) for segment in space.segments]
+    return [
+        CodedRows(segment, graph.line_codes)
+        for segment, graph in opened
+        if graph is not None and graph.line_codes is not None
+    ]
+
+
+def _nearest(
+    space: MultiSpace,
+    rows: Rows,
+    query: Matrix,
+    limit: int,
+    coded: Sequence[CodedRows],
+    parameters: ResolvedParameters,
+) -> Hits:
+    """The nearest of ascending `rows`. Those with codes are few of them, or scored by the codes."""
     limit = min(limit, len(rows))
+    oversampling = (parameters.oversampling or 0.0) if parameters.rescores else None
+    estimated = no_hits()
+    for own in coded:
+        first, last = np.searchsorted(rows, [own.segment.start, own.segment.stop]).tolist()
+        if first == last:
+            continue
+        best = own.best(space, rows[first:last], query, limit, oversampling)
+        left = rows[:first], rows[last:]
+        if parameters.rescores:
+            rows = np.concatenate([left[0], np.sort(best.rows), left[1]])
+        else:
+            rows = np.concatenate(left)
+            estimated = merged_hits(space.params.distance, estimated, best, limit)
+    if not len(rows):
+        return estimated
+    found = _by_vectors(space, rows, query, min(limit, len(rows)))
+    return merged_hits(space.params.distance, estimated, found, limit)
+
+
+def _by_vectors(space: MultiSpace, rows: Rows, query: Matrix, limit: int) -> Hits:
     kept = may_be_nearest(space, rows, query, limit)
     return best_of(space.params.distance, kept, true_scores(space, query, kept), limit)

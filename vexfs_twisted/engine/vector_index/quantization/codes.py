@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from ....model.collection_params import Distance, VectorParams
+from ...storage.bitmap import Rows
 from ...storage.map_advice import advise
 from ..graph.native import lend
 from ..kernels import Matrix, Scores
+from ..matrices import multiplied
 from .errors import DamagedCodes
 from .file import Bytes, CodesFacts, MappedCodes, map_codes
 from .kinds import CodeKind, Learned
 from .options import CodesOptions
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Codes:
@@ -87,12 +91,31 @@ class Codes:
             return np.sqrt(np.maximum(distances, 0))
         return distances
 
+    def products(self, queries: Matrix, places: Rows) -> Matrix:
+        """The inner products, shape [n, q], of the codes at `places` and queries, [q, dim].
+
+        Of decoded vectors where these say the same: far faster than those of `storage`. Nothing may
+        be so long that products overflow. Not for Euclid.
+        """
+        codes = np.ascontiguousarray(self.rows[places])
+        if not self._kind.decodes:
+            storage = self._taught()
+            lend(storage, codes)
+            found = storage.range_search(self.prepared(queries), -_LARGEST)
+            return np.ascontiguousarray(found[1].reshape(len(queries), len(codes)).T)
+        decoded = self.storage.sa_decode(codes)[:, : queries.shape[1]]
+        return multiplied(np.ascontiguousarray(decoded), np.ascontiguousarray(queries.T))
+
     @cached_property
     def storage(self) -> Any:
         """A faiss index over the codes, one per row of the range in order; they must outlive it."""
+        storage = self._taught()
+        lend(storage, self.rows)
+        return storage
+
+    def _taught(self) -> Any:
         storage = self._kind.storage(self._params)
         self._kind.teach(storage, self.learned)
         if self._options.query_bits is not None and hasattr(storage, "qb"):
             storage.qb = self._options.query_bits
-        lend(storage, self.rows)
         return storage

@@ -49,7 +49,8 @@ class CodeKind:
     `make` makes a faiss index for a dimension and a metric. `learn` learns from a sample, shape
     [n, dim], and returns None if stopped. `teach` sets learned parameters in an index. Vectors are
     padded with zeros to a multiple of `multiple` components. `oversampling` is the default factor
-    of candidates over the wanted number whose vectors are compared.
+    of candidates over the wanted number whose vectors are compared. `decodes`: vectors decoded from
+    codes have the distances of the codes.
     """
 
     name: str
@@ -58,6 +59,7 @@ class CodeKind:
     learn: Callable[[Matrix, ShouldStop], Learned | None] = field(eq=False)
     teach: Callable[[Any, Learned], None] = field(eq=False)
     multiple: int = 1
+    decodes: bool = True
 
     def width(self, dimension: int) -> int:
         """The dimension of padded vectors."""
@@ -155,6 +157,7 @@ def _rabit(bits: int) -> CodeKind:
         make=lambda width, metric: faiss.IndexRaBitQ(width, metric, bits),
         learn=_centre,
         teach=_teach_rabit,
+        decodes=False,
     )
 
 

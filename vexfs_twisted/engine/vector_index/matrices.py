@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels import Matrix
+from .kernels import Matrix
 
 _HEIGHT = 64
 _SMALL = 1 << 18
