@@ -9,13 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import SparseVectorParams, VectorParams
-from ...model.errors import (
-    DomainError,
-    NotFound,
-    VectorNotFound,
-    not_sparse,
-    unknown_vector,
-)
+from ...model.errors import DomainError, NotFound, VectorNotFound, not_sparse, unknown_vector
 from ...model.filters import Filter
 from ...model.groups import GroupId
 from ...model.ids import PointId
