@@ -48,7 +48,8 @@ class Statuses(SynchronousTestCase):
         self.assertEqual(set(STATUSES), {kind.code for kind in leaves(DomainError)})
 
     def test_codes_tell_errors_apart(self) -> None:
-        codes = [kind.code for kind in leaves(DomainError)]
+        # A class without a code of its own is its base class to clients.
+        codes = [kind.code for kind in leaves(DomainError) if "code" in vars(kind)]
         self.assertEqual(len(codes), len(set(codes)))
 
     def test_statuses_and_texts_arrive(self) -> None:
