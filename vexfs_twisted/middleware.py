@@ -3,8 +3,8 @@
 A middleware is called before a call begins, where it may refuse it, and after the call has ended.
 The middleware of a chain is ordered. REST and gRPC send calls and streams through the same chain.
 
-Thread affinity: gRPC calls pass in the event loop's thread, REST calls in the reactor's. The state
-of a middleware is guarded by a lock of its own.
+Thread affinity: gRPC calls pass in the threads of their server and in the reactor's, REST calls in
+the reactor's. The state of a middleware is guarded by a lock of its own.
 """
 
 from __future__ import annotations
@@ -143,8 +143,16 @@ class CallContext:
         self._chain = chain
         self._started = perf_counter()
 
-    def __enter__(self) -> None:
+    def begin(self) -> None:
+        """Begin the call. Raises the error of the middleware that refuses it."""
         self._chain.begin(self.call)
+
+    def end(self, outcome: str) -> None:
+        """End a call that was accepted."""
+        self._chain.end(self.call, outcome, perf_counter() - self._started)
+
+    def __enter__(self) -> None:
+        self.begin()
 
     def __exit__(
         self,
@@ -152,8 +160,7 @@ class CallContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        outcome = OK if error is None else self.outcome_of(error)
-        self._chain.end(self.call, outcome, perf_counter() - self._started)
+        self.end(OK if error is None else self.outcome_of(error))
 
     def count(self, points: int) -> None:
         """Count a message of a stream."""

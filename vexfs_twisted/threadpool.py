@@ -178,12 +178,30 @@ class WorkerPool:
         self._threads.submit(job)
         return job.deferred
 
+    def call(self, function: Callable[[], object]) -> None:
+        """Call `function` in a thread; nothing is delivered. It must not raise. Thread-safe.
+
+        Raises Unavailable when the pool is not running.
+        """
+        if not self._accepting:
+            raise Unavailable("the server is stopping")
+        self._threads.submit(_UnansweredJob(function, ()))
+
     def _answer(self) -> None:
         for job in self._done.take():
             if job is None:
                 self._stopped.callback(None)
             else:
                 job.answer()
+
+
+class _UnansweredJob(ThreadJob):
+    """A call that nobody waits for."""
+
+    __slots__ = ()
+
+    def ended(self) -> None:
+        """Nothing is delivered."""
 
 
 class _DeferredJob(ThreadJob):

@@ -25,7 +25,7 @@ from vexfs_twisted.model.streams import UNLIMITED, Acknowledgement, Batch, P
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import flat_pb2
-from vexfs_twisted.rpc.streams import POINTS_WRITTEN
+from vexfs_twisted.rpc.stream_call import POINTS_WRITTEN
 
 _SERVICE = "qdrant.Qdrant"
 _PROGRESS = re.compile(r" \((\d+) points of the stream are on disk\)$")

@@ -17,7 +17,7 @@ from vexfs_twisted.rpc.wire import Wire
 class TableTests(SynchronousTestCase):
     def wire(self) -> Wire:
         nothing: Any = None
-        return Wire(cast(Bridge, nothing), MiddlewareChain())
+        return Wire(cast(Bridge, nothing), MiddlewareChain(), nothing)
 
     def test_a_name_that_the_service_lacks_is_an_error(self) -> None:
         nothing: Any = None

@@ -53,11 +53,8 @@ class RestCallContext(CallContext):
             self.begin()
 
     def begin(self) -> None:
-        """Enter the context. Raises the error of the middleware that refuses the call.
-
-        Once begun, it must be left by a `with` statement or by `fail`.
-        """
-        super().__enter__()
+        """See CallContext. Once begun, it must be left by a `with` statement or by `fail`."""
+        super().begin()
         self._is_begun = True
 
     def fail(self, error: BaseException) -> None:

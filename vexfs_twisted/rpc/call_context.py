@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-import grpc
 from attrs import evolve
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
@@ -28,8 +26,7 @@ from ..middleware import (
 )
 from ..model.errors import FormatError, Unavailable
 from .errors import RpcStatus, status_of
-
-Context = grpc.aio.ServicerContext[Any, Any]
+from .transport.call import Metadata, ServerCall
 
 
 def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
@@ -40,32 +37,32 @@ def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
 
 
 class RpcCallContext(CallContext):
-    """The call context of one gRPC call. Belongs to the event loop.
+    """The call context of one gRPC call.
 
     The id of the call is returned as trailing metadata: if the client gave one, and always for
     streams and failures.
     """
 
-    __slots__ = ()
+    __slots__ = ("_rpc", "trailing")
 
     def __init__(
-        self, chain: MiddlewareChain, kind: Method, context: Context, target: str = ""
+        self, chain: MiddlewareChain, kind: Method, rpc: ServerCall, target: str = ""
     ) -> None:
-        headers = _Headers(context.invocation_metadata())
+        self._rpc = rpc
+        headers = _Headers(rpc.metadata)
         given_id = id_from(headers.find(REQUEST_ID))
         progress = StreamProgress() if kind.is_stream else None
-        peer = address_of(context.peer())
+        peer = address_of(rpc.peer)
         call = CallInfo(kind, given_id, next_number(), peer, headers.find, target, progress)
+        self.trailing: Metadata = ()
         if given_id is not None or progress is not None:
-            context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+            self.trailing = ((REQUEST_ID, call.request_id),)
         super().__init__(chain, call)
 
     def outcome_of(self, error: BaseException) -> str:
-        """See CallContext. A task is cancelled if its client disconnects or its deadline passes."""
-        if isinstance(error, asyncio.CancelledError):
-            return CANCELLED
+        """See CallContext. A call is over if its client has left or its deadline has passed."""
         if isinstance(error, CancelledError):
-            return Unavailable.code
+            return CANCELLED if self._rpc.is_over else Unavailable.code
         return FormatError.code if isinstance(error, DecodeError) else outcome_of(error)
 
     def status_of(self, error: Exception) -> RpcStatus:

@@ -5,18 +5,18 @@ That of grpcio decodes, waits and watches outside of our middleware, and without
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
+from twisted.internet.defer import Deferred
 
 from ..middleware import Method
 from ..model.errors import NotFound
-from .call_context import Context
 from .middleware import Answers, RequestReader, StreamLimit, with_middleware
+from .stream_call import StreamCall
+from .transport.call import Accept
 from .wire import Wire
 
 SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -29,7 +29,7 @@ _ListResponse: Any = health_pb2.HealthListResponse  # type: ignore[attr-defined]
 
 
 class Health:
-    """Reports SERVING until the server stops. Belongs to the event loop.
+    """Reports SERVING until the server stops. In the reactor thread.
 
     No API key is needed: health checkers may have none. The only known service is the server as a
     whole, which has the empty name.
@@ -40,55 +40,65 @@ class Health:
         self._lists = RequestReader(_ListRequest, wire)
         self._wire = wire
         self._watches = StreamLimit(wire.settings.max_watches, "watches of health")
-        self._stopping = asyncio.Event()
+        self._is_stopping = False
+        self._stopped: set[Deferred[None]] = set()
 
     @property
     def watches(self) -> int:
         """The number of open watches."""
         return self._watches.taken
 
-    def handlers(self) -> grpc.GenericRpcHandler:
-        """The handlers of its methods."""
+    def handlers(self) -> dict[str, Accept]:
+        """The handlers of its methods, by path."""
         methods: Mapping[str, tuple[Answers, bool]] = {
             "Check": (self._check, False),
             "List": (self._list, False),
             "Watch": (self._watch, True),
         }
-        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            name: grpc.stream_stream_rpc_method_handler(
-                with_middleware(
-                    Method("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire
-                )
+        return {
+            f"/{SERVICE}/{name}": with_middleware(
+                Method("grpc", f"{SERVICE}/{name}", is_stream, True), answers, self._wire
             )
             for name, (answers, is_stream) in methods.items()
         }
-        return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def stop(self) -> None:
         """Report NOT_SERVING to all watchers, and end all watches."""
-        self._stopping.set()
+        self._is_stopping = True
+        stopped, self._stopped = self._stopped, set()
+        for watch in stopped:
+            watch.callback(None)
 
     def _statuses(self) -> Mapping[str, int]:
-        is_over = self._stopping.is_set()
-        return {"": _Status.NOT_SERVING if is_over else _Status.SERVING}
+        return {"": _Status.NOT_SERVING if self._is_stopping else _Status.SERVING}
 
-    async def _check(self, context: Context) -> AsyncIterator[Message]:
-        request = await self._requests.only(context)
+    async def _check(self, call: StreamCall) -> AsyncGenerator[Message]:
+        request = await self._requests.only(call)
         status = self._statuses().get(request.service)
         if status is None:
             raise NotFound(f"no service of the name `{request.service}` is known here")
         yield _Status(status=status)
 
-    async def _list(self, context: Context) -> AsyncIterator[Message]:
-        await self._lists.only(context)
+    async def _list(self, call: StreamCall) -> AsyncGenerator[Message]:
+        await self._lists.only(call)
         told = {name: _Status(status=status) for name, status in self._statuses().items()}
         yield _ListResponse(statuses=told)
 
-    async def _watch(self, context: Context) -> AsyncIterator[Message]:
+    async def _watch(self, call: StreamCall) -> AsyncGenerator[Message]:
         with self._watches:
-            request = await self._requests.only(context)
+            request = await self._requests.only(call)
             known = self._statuses().get(request.service)
             yield _Status(status=_Status.SERVICE_UNKNOWN if known is None else known)
-            await self._stopping.wait()
+            await self._until_stopped()
             if known == _Status.SERVING:
                 yield _Status(status=_Status.NOT_SERVING)
+
+    async def _until_stopped(self) -> None:
+        if self._is_stopping:
+            return
+        stopped: Deferred[None] = Deferred()
+        self._stopped.add(stopped)
+        try:
+            await stopped
+        finally:
+            self._stopped.discard(stopped)

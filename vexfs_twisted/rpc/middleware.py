@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import grpc
 from google.protobuf.message import DecodeError, Message
 
 from ..middleware import Method
 from ..model.errors import FormatError, NotSupported, TooMany
-from .call_context import Context
-from .message_reader import checked
+from .stream_call import StreamCall, in_reactor
+from .transport.call import Accept
 from .wire import Wire
 
 M = TypeVar("M", bound=Message)
 
-Answers = Callable[[Context], AsyncIterator[Message]]
+Answers = Callable[[StreamCall], AsyncGenerator[Message]]
 """Yields the responses to a call; reads the messages of the client itself."""
 
 _UNKNOWN = Method("grpc", "unknown")
@@ -36,25 +36,15 @@ _LATER = frozenset(
 """Methods of Qdrant whose messages have no descriptors here."""
 
 
-def with_middleware(
-    kind: Method, answers: Answers, wire: Wire, target: str = ""
-) -> Callable[[Any, Context], Awaitable[None]]:
+def with_middleware(kind: Method, answers: Answers, wire: Wire, target: str = "") -> Accept:
     """The handler of a method with streams both ways, behind the middleware."""
 
-    async def handle(_: Any, context: Context) -> None:
-        call_context = wire.call_context(kind, context, target)
-        try:
-            with call_context:
-                async for answer in answers(context):
-                    await context.write(answer.SerializeToString())
-        except Exception as error:
-            status = call_context.status_of(error)
-        else:
-            return
-        # Outside of the try: abort raises, and must not be taken for an error of the call.
-        await context.abort(status.code, status.details, status.metadata)
+    async def work(call: StreamCall) -> None:
+        async with aclosing(answers(call)) as messages:
+            async for answer in messages:
+                await call.write(answer.SerializeToString())
 
-    return handle
+    return in_reactor(kind, work, wire, target)
 
 
 class RequestReader(Generic[M]):
@@ -65,14 +55,13 @@ class RequestReader(Generic[M]):
         self._wire = wire
         self._patience = wire.settings.probe_wait
 
-    async def only(self, context: Context) -> M:
+    async def only(self, call: StreamCall) -> M:
         """The message of a unary call. Raises DomainErrors."""
-        message = await self._wire.arrivals.next(context, self._patience)
-        return await self._decoded(checked(message, context))
+        return await self._decoded(await call.only(self._patience))
 
-    async def all(self, context: Context) -> AsyncIterator[M]:
+    async def all(self, call: StreamCall) -> AsyncIterator[M]:
         """The messages of a stream. Raises DomainErrors."""
-        while (data := await self._wire.arrivals.next(context, self._patience)) is not None:
+        async for data in call.messages(self._patience):
             yield await self._decoded(data)
 
     async def _decoded(self, data: bytes) -> M:
@@ -83,7 +72,7 @@ class RequestReader(Generic[M]):
 
 
 class StreamLimit:
-    """A context manager that limits concurrent streams of a kind. Belongs to the event loop.
+    """A context manager that limits concurrent streams of a kind. In the reactor thread.
 
     Entering raises TooMany when the limit is reached.
     """
@@ -107,25 +96,15 @@ class StreamLimit:
         self.taken -= 1
 
 
-class UnknownMethods(grpc.GenericRpcHandler):
-    """Refuses calls of methods that no other handler has, without reading their messages."""
+def unknown_method(wire: Wire) -> Accept:
+    """The handler of methods that no other handler has: refuses without reading messages."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    async def refuse(call: StreamCall) -> AsyncGenerator[Message]:
+        path = call.method
+        if path in _LATER:
+            name = path.removeprefix("/").replace("/", ".")
+            raise NotSupported(f"The method {name} is not supported yet")
+        raise NotSupported(f"There is no method {path}")
+        yield
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        """The handler of one call."""
-        path = handler_call_details.method
-
-        async def refuse(_: Context) -> AsyncIterator[Message]:
-            if path in _LATER:
-                name = path.removeprefix("/").replace("/", ".")
-                raise NotSupported(f"The method {name} is not supported yet")
-            raise NotSupported(f"There is no method {path}")
-            yield
-
-        return grpc.stream_stream_rpc_method_handler(
-            with_middleware(_UNKNOWN, refuse, self._wire, path)
-        )
+    return lambda call: with_middleware(_UNKNOWN, refuse, wire, call.method)(call)

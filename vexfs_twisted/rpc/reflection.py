@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, cast
 
-import grpc
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
 from ..middleware import Method
-from .call_context import Context
 from .descriptor_pool import POOL
 from .middleware import RequestReader, StreamLimit, with_middleware
+from .stream_call import StreamCall
+from .transport.call import Accept
 from .wire import Wire
 
 _SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -37,24 +37,22 @@ class _Symbols:
         return getattr(POOL, name)
 
 
-def reflection_handlers(public_services: Sequence[str], wire: Wire) -> list[grpc.GenericRpcHandler]:
-    """Handlers that list exactly `public_services`, full names."""
+def reflection_handlers(public_services: Sequence[str], wire: Wire) -> dict[str, Accept]:
+    """Handlers by path, which list exactly `public_services`, full names."""
     servicer = reflection.ReflectionServicer(public_services, pool=cast(Any, _Symbols()))
     # It is an async generator; the type stubs are wrong.
     answers_to: Any = servicer.ServerReflectionInfo
     requests = RequestReader(reflection_pb2.ServerReflectionRequest, wire)
     places = StreamLimit(wire.settings.max_reflections, "streams of reflection")
 
-    async def answers(context: Context) -> AsyncIterator[Message]:
+    async def answers(call: StreamCall) -> AsyncGenerator[Message]:
         with places:
-            async for answer in answers_to(requests.all(context), context):
+            async for answer in answers_to(requests.all(call), call):
                 yield answer
 
-    def handler(name: str) -> grpc.RpcMethodHandler[Any, Any]:
-        kind = Method("grpc", name, is_stream=True)
-        return grpc.stream_stream_rpc_method_handler(with_middleware(kind, answers, wire))
-
-    return [
-        grpc.method_handlers_generic_handler(service, {_METHOD: handler(f"{service}/{_METHOD}")})
+    return {
+        f"/{service}/{_METHOD}": with_middleware(
+            Method("grpc", f"{service}/{_METHOD}", is_stream=True), answers, wire
+        )
         for service in _SERVICES
-    ]
+    }

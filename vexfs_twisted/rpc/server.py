@@ -1,16 +1,12 @@
-"""The gRPC server as a service: grpc.aio on an event loop of its own, in one thread."""
+"""The gRPC server as a service: a transport in a thread of its own."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from threading import Thread, current_thread
-from time import monotonic
+from time import monotonic, sleep
 
-import grpc
 from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -24,9 +20,11 @@ from ..threadpool import CallInReactor
 from . import reflection
 from .bridge import Bridge
 from .health import Health
-from .middleware import UnknownMethods
+from .middleware import unknown_method
 from .services import public_services, service_handlers
 from .settings import RpcSettings
+from .transport.call import ServerCall, Transport
+from .transport.selection import transport_class
 from .wire import Wire
 
 log = get_logger("vexfs.rpc")
@@ -98,9 +96,9 @@ class RpcService(Service):
 
 
 class _Run:
-    """One run of the server, from its start to the end of its thread.
+    """One run of the server, from its start to the end of its threads.
 
-    Methods run in the reactor thread, coroutines in the server's.
+    Methods run in the reactor thread unless they say otherwise.
     """
 
     def __init__(
@@ -111,37 +109,45 @@ class _Run:
         chain: MiddlewareChain,
         reservations: Reservations,
     ) -> None:
-        self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
-        self._chain = chain
-        self._reservations = reservations
+        bridge = Bridge(operations, call_in_reactor)
+        self._wire = Wire(bridge, chain, call_in_reactor, settings, reservations)
+        self._health = Health(self._wire)
+        self._transport: Transport | None = None
         self.port = 0
         self.listening_since = 0.0
-        self._ask_to_stop: Callable[[], object] = lambda: None
         self._started: Deferred[None] = Deferred()
         self._ended: Deferred[None] = Deferred()
 
     def start(self) -> Deferred[None]:
         """Fires when the server listens."""
+        self._wire.start()
         Thread(target=self._main, name="grpc", daemon=True).start()
         return self._started
 
     def stop(self) -> Deferred[None]:
-        """Fires when the thread has ended."""
-        self._ask_to_stop()
+        """Fires when the threads have ended."""
+        if self._transport is not None:
+            self._health.stop()
+            self._wire.calls.close()
+            self._wire.streams.close()
+            Thread(target=self._drain, name="grpc-drain", daemon=True).start()
         return self._ended
 
-    def _listening(self, port: int, ask_to_stop: Callable[[], object]) -> None:
+    def _listening(self, transport: Transport, port: int) -> None:
+        self._transport = transport
         self.port = port
         self.listening_since = monotonic()
-        self._ask_to_stop = ask_to_stop
         self._started.callback(None)
 
-    def _end(self, thread: Thread, error: Exception | None) -> None:
+    def _end(self, thread: Thread, error: Exception | None) -> Deferred[None]:
         # The thread scheduled this as its last act, so the join does not block.
         thread.join()
-        self._ask_to_stop = lambda: None
+        self._transport = None
+        return self._wire.stop().addCallback(lambda _: self._has_ended(error))
+
+    def _has_ended(self, error: Exception | None) -> None:
         self._ended.callback(None)
         if error is not None and not self._started.called:
             self._started.errback(error)
@@ -152,57 +158,53 @@ class _Run:
         """The server's thread."""
         failure: Exception | None = None
         try:
-            asyncio.run(self._serve())
+            self._serve()
         except Exception as error:
             failure = error
         self._call_in_reactor(self._end, current_thread(), failure)
 
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
-        bridge = Bridge(self._operations, loop, self._call_in_reactor)
-        wire = Wire(bridge, self._chain, self._settings, self._reservations)
-        wire.start()
-        server = grpc.aio.server(options=self._settings.channel_options())
-        server.add_generic_rpc_handlers(service_handlers(wire))
-        server.add_generic_rpc_handlers(reflection.reflection_handlers(public_services(), wire))
-        health = Health(wire)
-        server.add_generic_rpc_handlers([health.handlers()])
-        server.add_generic_rpc_handlers([UnknownMethods(wire)])
-        try:
-            port = _listen(server, self._settings)
-            await server.start()
-            ask_to_stop = partial(loop.call_soon_threadsafe, stopping.set)
-            self._call_in_reactor(self._listening, port, ask_to_stop)
-            await stopping.wait()
-            health.stop()
-            await self._drain(server, wire)
-        finally:
-            await wire.close()
+    def _serve(self) -> None:
+        transport = transport_class(self._settings)(
+            self._settings.channel_options(), _dispatcher(self._wire, self._health)
+        )
+        port = _listen(transport, self._settings)
+        self._call_in_reactor(self._listening, transport, port)
+        transport.serve()
 
-    async def _drain(self, server: grpc.aio.Server, wire: Wire) -> None:
+    def _drain(self) -> None:
         """Refuse new calls, wait for those in flight until the grace period is over, then close.
 
-        The stop of grpc would cancel calls that it has accepted and not yet begun. And it would
-        wait for streams that never end by themselves, such as watches of health. Our own streams
-        have been ended by now; those that remain have a client that does not read.
+        In a thread of its own. The stop of grpc would cancel calls that it has accepted and not yet
+        begun. And it would wait for streams that never end by themselves, such as watches of
+        health. Our own streams have been ended by now; those that remain have a client that does
+        not read.
         """
-        wire.calls.close()
-        wire.streams.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.stop_grace):
-                await asyncio.sleep(_REFUSING_S)
-                await wire.calls.drained()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_REFUSING_S):
-                await wire.streams.drained()
-        await server.stop(_HANGUP_S)
+        due = monotonic() + self._settings.stop_grace
+        sleep(min(_REFUSING_S, self._settings.stop_grace))
+        if self._wire.calls.wait_until_drained(due - monotonic()):
+            self._wire.streams.wait_until_drained(_REFUSING_S)
+        transport = self._transport
+        if transport is not None:
+            transport.stop(_HANGUP_S)
 
 
-def _listen(server: grpc.aio.Server, settings: RpcSettings) -> int:
+def _dispatcher(wire: Wire, health: Health) -> Callable[[ServerCall], object]:
+    """The handler of all calls, by their methods."""
+    handlers = service_handlers(wire)
+    handlers |= reflection.reflection_handlers(public_services(), wire)
+    handlers |= health.handlers()
+    unknown = unknown_method(wire)
+
+    def dispatch(call: ServerCall) -> None:
+        handlers.get(call.method, unknown)(call)
+
+    return dispatch
+
+
+def _listen(transport: Transport, settings: RpcSettings) -> int:
     """Bind the server; returns the port. Raises CannotListenError."""
     try:
-        return server.add_insecure_port(settings.address)
+        return transport.listen(settings.address)
     except RuntimeError as error:
         reason = _reason(settings.host, settings.port) or error
         raise CannotListenError(settings.host, settings.port, reason) from None

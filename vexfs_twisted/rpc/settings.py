@@ -32,7 +32,8 @@ class RpcSettings:
     `max_calls`: concurrent calls per connection. `max_watches` and `max_reflections`: open streams
     of health and reflection, of all clients together. `stop_grace`: seconds that calls in progress
     get to finish when the server stops. `gzip`: compress responses for clients that accept it,
-    which is slower on a fast network. Requests may always be compressed.
+    which is slower on a fast network. Requests may always be compressed. `transport`: what the
+    server is made of, "queue" or "aio"; "auto" takes the queue where it proves sound.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +49,7 @@ class RpcSettings:
     keepalive_timeout_ms: int = 5_000
     stop_grace: float = 10.0
     gzip: bool = False
+    transport: str = "auto"
 
     @property
     def address(self) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import grpc
 from grpc_health.v1 import health_pb2
 
 from ..descriptor_pool import POOL
 from ..handlers import AnyMethod, handlers_of
+from ..transport.call import Accept
 from ..wire import Wire
 from .collections import COLLECTIONS
 from .flat import FLAT
@@ -23,12 +23,12 @@ _SERVICES: Mapping[str, Mapping[str, AnyMethod]] = {
 }
 
 
-def service_handlers(wire: Wire) -> list[grpc.GenericRpcHandler]:
-    """The grpc handlers of all services."""
-    return [
-        handlers_of(POOL.FindServiceByName(name), methods, wire)
-        for name, methods in _SERVICES.items()
-    ]
+def service_handlers(wire: Wire) -> dict[str, Accept]:
+    """The handlers of all services, by path."""
+    handlers: dict[str, Accept] = {}
+    for name, methods in _SERVICES.items():
+        handlers |= handlers_of(POOL.FindServiceByName(name), methods, wire)
+    return handlers
 
 
 def public_services() -> list[str]:

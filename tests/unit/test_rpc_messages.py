@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from vexfs_twisted.model.errors import BadRequest, MessageTooLarge
 from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import points_pb2
-from vexfs_twisted.rpc.message_reader import is_compressed_message, unpack
+from vexfs_twisted.rpc.messages import is_compressed_message, unpack
 from vexfs_twisted.rpc.services import public_services
 
 LIMIT = 1 << 20

@@ -1,0 +1,194 @@
+"""Handles the calls of unary methods."""
+
+from __future__ import annotations
+
+from functools import partial
+from threading import Lock
+from time import perf_counter
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from ..middleware import CANCELLED, OK
+from ..model.errors import Unavailable
+from ..tracebacks import let_go
+from .bridge import BridgedOperation, Operation
+from .call_context import method_of
+from .messages import checked
+from .methods import RpcMethod, message_parser
+from .transport.call import Accept, Missing, ServerCall
+from .wire import INLINE_POINTS, Wire
+
+_COPIES = 4
+"""Copies of a response in memory while it is encoded: as it was read, as message objects, as bytes
+of ours and of grpc."""
+
+_COPIES_SENT = 2
+"""Copies while it is being sent."""
+
+
+class UnaryHandler:
+    """Handles the calls of one method. See Accept."""
+
+    def __init__(
+        self, descriptor: MethodDescriptor, method: RpcMethod[Any, Any], wire: Wire
+    ) -> None:
+        self.kind = method_of(descriptor, is_open=method.is_open)
+        self.wire = wire
+        self.is_write = method.is_write
+        self.weigh = method.weigh
+        self._parse = method.parse or message_parser(descriptor)
+        self._decode = method.decode
+        self._encode = method.encode
+        self._has_time = "time" in descriptor.output_type.fields_by_name
+
+    def __call__(self, call: ServerCall) -> None:
+        """Handle a call."""
+        _UnaryCall(self, call).begin()
+
+    def decode(self, data: bytes) -> Operation[Any]:
+        """The operation of a request. Raises DomainErrors and DecodeError."""
+        return self._decode(self._parse(data))
+
+    def encode(self, result: Any, started: float) -> bytes:
+        """The response with a result, for a request that came at `started`."""
+        response: Any = self._encode(result)
+        if self._has_time:
+            response.time = perf_counter() - started
+        return response.SerializeToString()  # type: ignore[no-any-return]
+
+
+def unary_handler(descriptor: MethodDescriptor, method: RpcMethod[Any, Any], wire: Wire) -> Accept:
+    """The handler of a unary method."""
+    return UnaryHandler(descriptor, method, wire)
+
+
+class _UnaryCall:
+    """One call. Its steps follow each other in different threads; only `_over` may come between."""
+
+    __slots__ = (
+        "_call",
+        "_context",
+        "_finishing",
+        "_handler",
+        "_is_counted",
+        "_operation",
+        "_reservation",
+        "_started",
+        "_wire",
+    )
+
+    def __init__(self, handler: UnaryHandler, call: ServerCall) -> None:
+        self._handler = handler
+        self._wire = handler.wire
+        self._call = call
+        self._context = self._wire.call_context(handler.kind, call)
+        self._reservation = self._wire.reservations.reservation(_COPIES)
+        self._operation: BridgedOperation | None = None
+        self._is_counted = False
+        # Taken by who finishes the call: with a response, a failure, or because the client left.
+        self._finishing = Lock()
+
+    def begin(self) -> None:
+        """In the transport's thread."""
+        try:
+            self._context.begin()
+        except Exception as error:
+            self._call.finish(self._wire.failed(self._context, error))
+            return
+        self._call.when_over(self._over)
+        # A refused call must not cost the memory of a message, which may be of any size.
+        self._call.read(self._received, self._wire.settings.message_wait)
+
+    def _received(self, message: bytes | Missing) -> None:
+        """In the transport's thread."""
+        self._started = perf_counter()
+        try:
+            data = checked(message, self._wire.settings.message_wait)
+            self._wire.calls.__enter__()
+            self._is_counted = True
+            if self._wire.is_inline(data):
+                self._carry(self._handler.decode(data))
+            else:
+                self._wire.codecs.call(partial(self._decode, data))
+        except Exception as error:
+            self._fail(error)
+
+    def _decode(self, data: bytes) -> None:
+        """In the codec thread."""
+        try:
+            operation = self._wire.unpacked(self._handler.decode, data)
+        except Exception as error:
+            self._fail(error)
+        else:
+            self._carry(operation)
+
+    def _carry(self, operation: Operation[Any]) -> None:
+        if self._call.is_over and not self._handler.is_write:
+            return
+        self._operation = self._wire.bridge.begin(operation, self._done, self._reservation)
+        if self._call.is_over:
+            # Since the question above: `_over` may have found no operation to cancel.
+            self._cancel()
+
+    def _done(self, result: Any) -> None:
+        """In the reactor thread."""
+        weigh = self._handler.weigh
+        if isinstance(result, Exception):
+            self._fail(result)
+        elif weigh is None or weigh(result) < INLINE_POINTS:
+            self._encode(result)
+        else:
+            try:
+                self._wire.codecs.call(partial(self._encode, result))
+            except Unavailable as error:
+                self._fail(error)
+
+    def _encode(self, result: Any) -> None:
+        """In the reactor thread, or in the codec thread."""
+        if self._call.is_over:
+            return
+        try:
+            data = self._handler.encode(result, self._started)
+        except Exception as error:
+            self._fail(error)
+            return
+        if self._finish(OK):
+            if self._reservation.is_used:
+                self._wire.bridge.call(partial(self._hold, len(data)))
+            self._call.answer(data, self._context.trailing)
+
+    def _hold(self, size: int) -> None:
+        """Hold the memory of the response until it has been sent. In the reactor thread."""
+        if not self._call.is_over:
+            self._reservation.hold(_COPIES_SENT * size)
+            self._reservation.sending(self._call.reset)
+
+    def _fail(self, error: Exception) -> None:
+        if self._finish(self._context.outcome_of(error)):
+            self._call.finish(self._wire.failed(self._context, error))
+        else:
+            self._wire.bridge.call(partial(let_go, error))
+
+    def _finish(self, outcome: str) -> bool:
+        """End the call for the middleware; False if it has ended. Thread-safe."""
+        if not self._finishing.acquire(blocking=False):
+            return False
+        if self._is_counted:
+            self._wire.calls.__exit__(None, None, None)
+        self._context.end(outcome)
+        return True
+
+    def _cancel(self) -> None:
+        """Drop the operation, if there is one. A write is finished all the same."""
+        operation = self._operation
+        if operation is not None and not self._handler.is_write:
+            self._wire.bridge.call(operation.cancel)
+
+    def _over(self) -> None:
+        """The response is out, or the client has left. In the transport's thread."""
+        is_cancelled = self._finish(CANCELLED)
+        if is_cancelled:
+            self._cancel()
+        if is_cancelled or self._reservation.is_used:
+            self._wire.bridge.call(self._reservation.release)
