@@ -11,7 +11,7 @@ write that was accepted is applied even if its Deferred is cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -264,6 +264,28 @@ class IStorage(Interface):
         """
 
 
+class IDirectReads(Interface):
+    """Reads whose answers do not pass through the reactor thread. Provided beside IStorage."""
+
+    def read_direct(
+        name: str,
+        request: ReadRequest[Answer],
+        context: ReadContext,
+        answer: Callable[[Answer | Exception], object],
+        *,
+        at_once: bool = False,
+    ) -> bool:
+        """Answer a request as IStorage.read does. Thread-safe; does not block.
+
+        `answer` is called once, with the answer or an error, in the thread that read it, unless the
+        context is cancelled before. It must not block. With `at_once`, a cheap read that nobody
+        waits before is answered in this thread, before this returns.
+
+        Returns False, and does nothing, where the read must be begun in the reactor thread: there
+        is no such collection, or none that has been used yet. Raises DomainErrors.
+        """
+
+
 class IOperations(Interface):
     """The use cases of the server. Collection names may be aliases, except to delete_collection.
 
@@ -320,6 +342,28 @@ class IOperations(Interface):
         name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
     ) -> Deferred[list[UpdateResult]]:
         """Carry out updates one after another, each as `update` does; the first error ends it."""
+
+
+class IDirectOperations(Interface):
+    """Reads of IOperations whose answers do not pass through the reactor thread."""
+
+    def read_direct(
+        name: str,
+        request: ReadRequest[Answer],
+        timeout: float | None,
+        limit: int,
+        answer: Callable[[Answer | Exception], object],
+        *,
+        at_once: bool = False,
+    ) -> ReadContext | None:
+        """Answer a request as IOperations.read does. Thread-safe; see IDirectReads.
+
+        Fetches points of up to `limit` bytes; past that `answer` gets an AnswerTooLarge. Past the
+        timeout a read is refused or stopped by the reader, not before.
+
+        Cancelling the context drops the read. Returns None, and does nothing, where the read must
+        be begun in the reactor thread. Raises DomainErrors.
+        """
 
 
 class IStreamOperations(IOperations):

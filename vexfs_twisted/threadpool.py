@@ -10,12 +10,12 @@ from collections.abc import Callable
 from math import inf
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from .model.errors import DomainError, Overloaded, Unavailable
+from .model.errors import DomainError, Overloaded, Unavailable, as_value
 from .model.read_context import Cancelled
 from .model.scored_points import AnswerTooLarge
 from .wakeup import WakeupQueue
@@ -25,7 +25,7 @@ T = TypeVar("T")
 CallInReactor = Callable[..., object]
 """`reactor.callFromThread`: runs a function in the reactor thread."""
 
-_EXPECTED = (DomainError, AnswerTooLarge, Cancelled)
+EXPECTED = (DomainError, AnswerTooLarge, Cancelled)
 """Errors whose tracebacks are dropped, as they are not needed."""
 
 
@@ -53,7 +53,7 @@ class ThreadJob:
             function, args = call
             try:
                 self.result = function(*args)
-            except _EXPECTED as error:
+            except EXPECTED as error:
                 # The traceback would keep alive everything that the frames refer to.
                 self.error = error.with_traceback(None)
             except Exception as error:
@@ -121,8 +121,8 @@ class WorkerPool:
     """A thread pool whose results are delivered in bursts to its one calling thread.
 
     That is the reactor thread, with `reactor.callFromThread` for `call_in_reactor`, or the thread
-    of an asyncio loop, with its `call_soon_threadsafe`. All methods are called there. At most
-    `max_waiting` calls may be queued.
+    of an asyncio loop, with its `call_soon_threadsafe`. Methods are called there unless they say
+    otherwise. At most `max_waiting` calls may be queued.
     """
 
     def __init__(
@@ -134,10 +134,11 @@ class WorkerPool:
     ) -> None:
         self._threads = WorkerThreads(name, size)
         self._max_waiting = max_waiting
-        self._done: WakeupQueue[_DeferredJob | None] = WakeupQueue(
-            lambda: call_in_reactor(self._answer)
+        self._done: WakeupQueue[Callable[[], object]] = WakeupQueue(
+            lambda: call_in_reactor(self._deliver)
         )
         self._accepting = False
+        self._stopping = Lock()
         self._stopped: Deferred[None] = Deferred()
 
     @property
@@ -153,10 +154,14 @@ class WorkerPool:
 
     def stop(self) -> Deferred[None]:
         """Refuse new calls; fires when those accepted are answered and the threads have ended."""
-        if self._accepting:
-            self._accepting = False
-            self._threads.close(lambda: self._done.put(None))
+        with self._stopping:
+            if self._accepting:
+                self._accepting = False
+                self._threads.close(lambda: self._done.put(self._has_stopped))
         return self._stopped
+
+    def _has_stopped(self) -> None:
+        self._stopped.callback(None)
 
     def run(
         self,
@@ -170,29 +175,70 @@ class WorkerPool:
         dropped. Fails with Unavailable when the pool is not running, and with Overloaded when
         `max_waiting` calls are queued.
         """
-        if not self._accepting:
-            return fail(Unavailable("the server is stopping"))
-        if self._threads.waiting() >= self._max_waiting:
-            return fail(Overloaded("too many requests are waiting"))
-        job = _DeferredJob(function, args, self._done, on_cancel)
-        self._threads.submit(job)
+        job = _DeferredJob(function, args, self, on_cancel)
+        try:
+            self._submit(job)
+        except DomainError as error:
+            return fail(as_value(error))
         return job.deferred
 
     def call(self, function: Callable[[], object]) -> None:
-        """Call `function` in a thread; nothing is delivered. It must not raise. Thread-safe.
+        """Call `function`, which must not raise, in a thread; nothing is delivered. Thread-safe.
 
-        Raises Unavailable when the pool is not running.
+        Raises Unavailable and Overloaded, as `run` fails with them.
         """
-        if not self._accepting:
-            raise Unavailable("the server is stopping")
-        self._threads.submit(_UnansweredJob(function, ()))
+        self._submit(_UnansweredJob(function, ()))
 
-    def _answer(self) -> None:
-        for job in self._done.take():
-            if job is None:
-                self._stopped.callback(None)
-            else:
-                job.answer()
+    def deliver(self, function: Callable[[], object]) -> None:
+        """Call `function` in the thread that calls the pool. In a thread of the pool."""
+        self._done.put(function)
+
+    def _submit(self, job: ThreadJob) -> None:
+        # A job behind the end of the queue would never be run.
+        with self._stopping:
+            if not self._accepting:
+                raise Unavailable("the server is stopping")
+            if self._threads.waiting() >= self._max_waiting:
+                raise Overloaded("too many requests are waiting")
+            self._threads.submit(job)
+
+    def _deliver(self) -> None:
+        for function in self._done.take():
+            function()
+
+
+class PendingAnswer(Generic[T]):
+    """An answer that a thread of `pool` gives, for a Deferred in the thread that calls the pool.
+
+    Cancelling the Deferred calls `on_cancel` and drops the answer.
+    """
+
+    __slots__ = ("_is_cancelled", "_on_cancel", "_pool", "_result", "deferred")
+
+    def __init__(self, pool: WorkerPool, on_cancel: Callable[[], object]) -> None:
+        self._pool = pool
+        self._on_cancel = on_cancel
+        self._is_cancelled = False
+        self._result: T | Exception | None = None
+        self.deferred: Deferred[T] = Deferred(self._cancel)
+
+    def answer(self, result: T | Exception) -> None:
+        """Fire the Deferred with a result or an error. Thread-safe."""
+        if not self._is_cancelled:
+            self._result = result
+            self._pool.deliver(self._fire)
+
+    def _cancel(self, _: Deferred[T]) -> None:
+        self._is_cancelled = True
+        # Its memory may be granted to another call next, long before this one is delivered.
+        self._result = None
+        self._on_cancel()
+
+    def _fire(self) -> None:
+        result, self._result = self._result, None
+        if not self._is_cancelled:
+            fire: Any = self.deferred.callback
+            fire(Failure(result) if isinstance(result, Exception) else result)
 
 
 class _UnansweredJob(ThreadJob):
@@ -207,17 +253,17 @@ class _UnansweredJob(ThreadJob):
 class _DeferredJob(ThreadJob):
     """A call of a WorkerPool in flight."""
 
-    __slots__ = ("_done", "_is_cancelled", "_on_cancel", "deferred")
+    __slots__ = ("_is_cancelled", "_on_cancel", "_pool", "deferred")
 
     def __init__(
         self,
         function: Callable[..., Any],
         args: tuple[Any, ...],
-        done: WakeupQueue[_DeferredJob | None],
+        pool: WorkerPool,
         on_cancel: Callable[[], object] | None,
     ) -> None:
         super().__init__(function, args)
-        self._done = done
+        self._pool = pool
         self._on_cancel = on_cancel
         self._is_cancelled = False
         self.deferred: Deferred[Any] = Deferred(self._cancel)
@@ -235,9 +281,9 @@ class _DeferredJob(ThreadJob):
         """Queue the answer."""
         if self._is_cancelled:
             self.result = None
-        self._done.put(self)
+        self._pool.deliver(self._answer)
 
-    def answer(self) -> None:
+    def _answer(self) -> None:
         """Fire the Deferred. In the thread that calls the pool."""
         result, self.result = self.result, None
         # Breaks a cycle: the error refers to this job by a frame of its traceback.

@@ -20,7 +20,7 @@ from tests.support import shared_path
 from vexfs_twisted.composition import build
 from vexfs_twisted.config import Config
 from vexfs_twisted.engine.catalog import Catalog
-from vexfs_twisted.interfaces import IOperations, IStreamOperations
+from vexfs_twisted.interfaces import IDirectOperations, IOperations, IStreamOperations
 from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
@@ -86,7 +86,7 @@ class _Switch:
     """Operations that are those of the test that is running."""
 
     def __init__(self) -> None:
-        directlyProvides(self, IStreamOperations)
+        directlyProvides(self, IStreamOperations, IDirectOperations)
         self.target: Operations | None = None
 
     def __getattr__(self, name: str) -> Any:

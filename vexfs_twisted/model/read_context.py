@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from time import monotonic
 
@@ -18,11 +19,12 @@ class Cancelled(Exception):
 class ReadContext:
     """The deadline, cancellation and memory limit of one read. Thread-safe.
 
-    Created in the reactor thread when a read begins, and passed to the loops that execute it, in
-    any thread. `seconds` None: no deadline. A read in steps, such as a cursor, has `step_seconds`
-    for each step.
+    Created when a read begins, and passed to the loops that execute it, in any thread. `seconds`
+    None: no deadline. A read in steps, such as a cursor, has `step_seconds` for each step.
 
     `size` is the maximum number of bytes of points to fetch; None: no limit.
+
+    `on_cancel` drops the request of a read that is queued.
 
     `short_work` is the rest of `SHORT_S`, used by the thread that executes the read.
     """
@@ -32,6 +34,7 @@ class ReadContext:
         "_parent",
         "_step_seconds",
         "is_cancelled",
+        "on_cancel",
         "seconds",
         "short_work",
         "size",
@@ -45,6 +48,7 @@ class ReadContext:
     ) -> None:
         self.seconds = seconds
         self.is_cancelled = False
+        self.on_cancel: Callable[[], object] | None = None
         self.size: int | None = None
         self.short_work = SHORT_S
         self._deadline = inf if seconds is None else monotonic() + seconds
@@ -54,6 +58,9 @@ class ReadContext:
     def cancel(self) -> None:
         """Cancel the read: its client does not wait any more. Idempotent."""
         self.is_cancelled = True
+        on_cancel, self.on_cancel = self.on_cancel, None
+        if on_cancel is not None:
+            on_cancel()
 
     def step(self) -> ReadContext:
         """The context of the next step, which begins now and ends no later than this context."""

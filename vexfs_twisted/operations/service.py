@@ -11,7 +11,14 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import IncomingStream, IStorage, IStreamOperations, OutgoingStream
+from ..interfaces import (
+    IDirectOperations,
+    IDirectReads,
+    IncomingStream,
+    IStorage,
+    IStreamOperations,
+    OutgoingStream,
+)
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -54,9 +61,9 @@ def _deferred(method: Callable[P, Awaitable[T]]) -> Callable[P, Deferred[T]]:
     return call
 
 
-@implementer(IStreamOperations)
+@implementer(IStreamOperations, IDirectOperations)
 class Operations:
-    """See IStreamOperations. Every method is called in the reactor thread."""
+    """See IStreamOperations. Methods are called in the reactor thread, except `read_direct`."""
 
     def __init__(
         self,
@@ -67,6 +74,7 @@ class Operations:
     ) -> None:
         """`read_seconds`: the default timeout of reads, and that of each read of a stream."""
         self._storage = storage
+        self._direct: IDirectReads | None = IDirectReads(storage, None)
         self._read_seconds = read_seconds
         self._clock = clock
         self._streams = streams or Streams(clock)
@@ -112,6 +120,26 @@ class Operations:
         read = self._read_with_lookups if has_lookups(request) else self._read
         reading = maybeDeferred(read, name, request, ReadContext(seconds))
         return with_deadline(reading, seconds, self._clock)
+
+    def read_direct(
+        self,
+        name: str,
+        request: ReadRequest[Answer],
+        timeout: float | None,
+        limit: int,
+        answer: Callable[[Answer | Exception], object],
+        *,
+        at_once: bool = False,
+    ) -> ReadContext | None:
+        """See IDirectOperations."""
+        if self._direct is None or has_lookups(request):
+            return None
+        real = self._resolve(name)
+        request.check()
+        context = ReadContext(self._read_seconds if timeout is None else timeout)
+        context.size = limit
+        is_begun = self._direct.read_direct(real, request, context, answer, at_once=at_once)
+        return context if is_begun else None
 
     @_deferred
     async def cluster_info(self, name: str) -> ClusterInfo:

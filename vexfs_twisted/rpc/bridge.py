@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..interfaces import IStreamOperations
+from ..interfaces import IDirectOperations, IStreamOperations
+from ..model.read_context import ReadContext
+from ..model.reads import ReadRequest
 from ..reservations import CURRENT, Reservation
 from ..threadpool import CallInReactor
 from ..wakeup import WakeupQueue
@@ -20,6 +22,21 @@ T = TypeVar("T")
 
 Operation = Callable[[IStreamOperations], "Deferred[T]"]
 """Begins an operation, in the reactor thread."""
+
+
+class ReadOperation:
+    """A read of a collection, which need not be begun in the reactor thread."""
+
+    __slots__ = ("name", "request", "timeout")
+
+    def __init__(self, name: str, request: ReadRequest[Any], timeout: float | None) -> None:
+        self.name = name
+        self.request = request
+        self.timeout = timeout
+
+    def __call__(self, operations: IStreamOperations) -> Deferred[Any]:
+        """See Operation."""
+        return operations.read(self.name, self.request, timeout=self.timeout)
 
 
 class BridgedOperation:
@@ -74,6 +91,7 @@ class Bridge:
 
     def __init__(self, operations: IStreamOperations, call_in_reactor: CallInReactor) -> None:
         self._operations = operations
+        self._direct: IDirectOperations | None = IDirectOperations(operations, None)
         self._call_in_reactor = call_in_reactor
         self._queue: WakeupQueue[Callable[[], object] | BridgedOperation] = WakeupQueue(self._wake)
 
@@ -90,6 +108,21 @@ class Bridge:
         bridged = BridgedOperation(operation, done, reservation)
         self._queue.put(bridged)
         return bridged
+
+    def read_direct(
+        self,
+        read: ReadOperation,
+        limit: int,
+        answer: Callable[[Any], object],
+        *,
+        at_once: bool,
+    ) -> ReadContext | None:
+        """Begin a read without the reactor, if that is possible. See IDirectOperations."""
+        if self._direct is None:
+            return None
+        return self._direct.read_direct(
+            read.name, read.request, read.timeout, limit, answer, at_once=at_once
+        )
 
     def call(self, function: Callable[[], object]) -> None:
         """Call `function`, without waiting for it."""

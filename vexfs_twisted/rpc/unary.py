@@ -11,8 +11,10 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from ..middleware import CANCELLED, OK
 from ..model.errors import Unavailable
+from ..model.read_context import ReadContext
+from ..model.scored_points import AnswerTooLarge
 from ..tracebacks import let_go
-from .bridge import BridgedOperation, Operation
+from .bridge import BridgedOperation, Operation, ReadOperation
 from .call_context import method_of
 from .messages import checked
 from .methods import RpcMethod, message_parser
@@ -25,6 +27,9 @@ of ours and of grpc."""
 
 _COPIES_SENT = 2
 """Copies while it is being sent."""
+
+_COUNTED = 16 * 1024
+"""Bytes of a response from which they may be counted: copies of smaller ones are not."""
 
 
 class UnaryHandler:
@@ -72,7 +77,9 @@ class _UnaryCall:
         "_finishing",
         "_handler",
         "_is_counted",
+        "_is_held",
         "_operation",
+        "_reading",
         "_reservation",
         "_started",
         "_wire",
@@ -85,7 +92,9 @@ class _UnaryCall:
         self._context = self._wire.call_context(handler.kind, call)
         self._reservation = self._wire.reservations.reservation(_COPIES)
         self._operation: BridgedOperation | None = None
+        self._reading: ReadContext | None = None
         self._is_counted = False
+        self._is_held = False
         # Taken by who finishes the call: with a response, a failure, or because the client left.
         self._finishing = Lock()
 
@@ -126,17 +135,58 @@ class _UnaryCall:
     def _carry(self, operation: Operation[Any]) -> None:
         if self._call.is_over and not self._handler.is_write:
             return
+        if isinstance(operation, ReadOperation):
+            # A read that turns out to be too large for this is begun again in the reactor.
+            try:
+                if self._read_directly(operation):
+                    return
+            except Exception as error:
+                self._fail(error)
+                return
+        self._begin(operation)
+
+    def _read_directly(self, read: ReadOperation) -> bool:
+        limit = self._reservation.free_bytes
+
+        def answer(result: Any) -> None:
+            """In the thread of a reader, or still in this one."""
+            if isinstance(result, AnswerTooLarge):
+                self._begin(read)
+            elif isinstance(result, Exception):
+                self._fail(result)
+            else:
+                size = read.request.size_of(result)
+                if size >= _COUNTED:
+                    self._is_held = True
+                    self._wire.bridge.call(partial(self._reservation.fetched, min(size, limit)))
+                self._pass_on(result, is_reader=not at_once)
+
+        at_once = self._wire.calls.is_single
+        context = self._wire.bridge.read_direct(read, limit, answer, at_once=at_once)
+        if context is None:
+            return False
+        self._reading = context
+        if self._call.is_over:
+            context.cancel()
+        return True
+
+    def _begin(self, operation: Operation[Any]) -> None:
         self._operation = self._wire.bridge.begin(operation, self._done, self._reservation)
         if self._call.is_over:
-            # Since the question above: `_over` may have found no operation to cancel.
+            # Meanwhile: `_over` may have found no operation to cancel.
             self._cancel()
 
     def _done(self, result: Any) -> None:
         """In the reactor thread."""
-        weigh = self._handler.weigh
         if isinstance(result, Exception):
             self._fail(result)
-        elif weigh is None or weigh(result) < INLINE_POINTS:
+        else:
+            self._pass_on(result)
+
+    def _pass_on(self, result: Any, *, is_reader: bool = False) -> None:
+        """Encode a result: in this thread if it is small, or if this is the thread of a reader."""
+        weigh = self._handler.weigh
+        if is_reader or weigh is None or weigh(result) < INLINE_POINTS:
             self._encode(result)
         else:
             try:
@@ -145,7 +195,7 @@ class _UnaryCall:
                 self._fail(error)
 
     def _encode(self, result: Any) -> None:
-        """In the reactor thread, or in the codec thread."""
+        """In any thread."""
         if self._call.is_over:
             return
         try:
@@ -154,7 +204,8 @@ class _UnaryCall:
             self._fail(error)
             return
         if self._finish(OK):
-            if self._reservation.is_used:
+            if self._is_held or self._reservation.is_used or len(data) >= _COUNTED:
+                self._is_held = True
                 self._wire.bridge.call(partial(self._hold, len(data)))
             self._call.answer(data, self._context.trailing)
 
@@ -184,11 +235,13 @@ class _UnaryCall:
         operation = self._operation
         if operation is not None and not self._handler.is_write:
             self._wire.bridge.call(operation.cancel)
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _over(self) -> None:
         """The response is out, or the client has left. In the transport's thread."""
         is_cancelled = self._finish(CANCELLED)
         if is_cancelled:
             self._cancel()
-        if is_cancelled or self._reservation.is_used:
+        if is_cancelled or self._is_held or self._reservation.is_used:
             self._wire.bridge.call(self._reservation.release)

@@ -9,38 +9,53 @@ from threading import Lock
 from typing import Generic, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from ..engine.read_bounds import Outgrown
-from ..model.errors import as_value
-from ..model.read_context import ReadContext
-from ..threadpool import WorkerPool
+from ..logs import get_logger
+from ..model.errors import DomainError, as_value
+from ..model.read_context import SHORT_S, ReadContext
+from ..threadpool import PendingAnswer, WorkerPool
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+
+log = get_logger("vexfs.storage")
+
+AT_ONCE_S = 0.002
+"""Seconds of work that a read may take in the thread that submits it."""
+
+_NOT_AT_ONCE = 100
+"""Reads that are not tried at once after one that took longer."""
 
 
 class _Read(Generic[Request, Result]):
     """A queued read. `request` is None once it is cancelled."""
 
-    __slots__ = ("context", "deferred", "request")
+    __slots__ = ("answer", "context", "request")
 
-    def __init__(self, request: Request, context: ReadContext) -> None:
+    def __init__(
+        self,
+        request: Request,
+        context: ReadContext,
+        answer: Callable[[Result | Exception], object],
+    ) -> None:
         self.request: Request | None = request
         self.context = context
-        self.deferred: Deferred[Result] = Deferred(self._cancel)
+        self.answer = answer
+        context.on_cancel = self._drop
 
-    def _cancel(self, _: Deferred[Result]) -> None:
+    def _drop(self) -> None:
         self.request = None
-        self.context.cancel()
 
 
 Work: TypeAlias = Callable[[Sequence[Request], Sequence[ReadContext]], Sequence[Result | Exception]]
 """Answers each request, within its read context, with a result or with an exception."""
 
+_Chosen: TypeAlias = "list[tuple[_Read[Request, Result], Request]]"
+
 
 class Coalescer(Generic[Request, Result]):
-    """A queue of reads of one type on one collection.
+    """A queue of reads of one type on one collection. Thread-safe.
 
     A thread that becomes free takes all waiting reads and answers them by one call of `read_each`;
     no read is delayed to wait for more. Many requests share one thread hand-over in each direction,
@@ -48,8 +63,7 @@ class Coalescer(Generic[Request, Result]):
 
     `at_once` bounds the threads that work for this queue concurrently. A read that is answered with
     Outgrown is moved to the queue `long`, if there is one. With `kind_of`, only reads of equal kind
-    are coalesced. `submit` is called in the reactor thread; `read_each` and `kind_of` run in the
-    pool.
+    are coalesced. `read_each` and `kind_of` run in the pool, or where a read was submitted.
     """
 
     def __init__(
@@ -62,51 +76,122 @@ class Coalescer(Generic[Request, Result]):
     ) -> None:
         self._read_each = read_each
         self._pool = pool
-        self._spare = at_once
+        self._at_once = self._spare = at_once
         self._long = long
         self._kind_of = kind_of
         self._waiting: deque[_Read[Request, Result]] = deque()
         self._is_called = False
+        self._skipped = 0
+        self._counting = Lock()
         self._choosing = Lock()
 
     def submit(self, request: Request, context: ReadContext) -> Deferred[Result]:
-        """Queue a request; fires with its answer. Cancelling drops it and cancels its context."""
-        read: _Read[Request, Result] = _Read(request, context)
-        self._enqueue(read)
-        return read.deferred
+        """Queue a request; fires with its answer. Cancelling drops it and cancels its context.
+
+        In the thread that calls the pool.
+        """
+        pending: PendingAnswer[Result] = PendingAnswer(self._pool, context.cancel)
+        self.submit_direct(request, context, pending.answer)
+        return pending.deferred
+
+    def submit_direct(
+        self,
+        request: Request,
+        context: ReadContext,
+        answer: Callable[[Result | Exception], object],
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Queue a request. `answer` is called with its result or error, in a thread of the pool.
+
+        With `at_once`, a read that is alone is answered in this thread, unless it takes long. Of a
+        cancelled context nothing is answered.
+        """
+        read: _Read[Request, Result] = _Read(request, context, answer)
+        if not (at_once and self._answer_at_once(read)):
+            self._enqueue(read)
 
     def _enqueue(self, read: _Read[Request, Result]) -> None:
         self._waiting.append(read)
         self._call_thread()
 
+    def _answer_at_once(self, read: _Read[Request, Result]) -> bool:
+        """Answer a read in this thread if no other one waits or is being answered."""
+        with self._counting:
+            if self._waiting or self._spare < self._at_once:
+                return False
+            if self._skipped:
+                self._skipped -= 1
+                return False
+            self._spare -= 1
+        assert read.request is not None
+        read.context.short_work = AT_ONCE_S
+        (result,) = self._results([(read, read.request)])
+        is_answered = not isinstance(result, Outgrown)
+        if is_answered:
+            self._answer(read, result)
+        else:
+            read.context.short_work = SHORT_S
+            self._skipped = _NOT_AT_ONCE
+        self._done()
+        return is_answered
+
     def _call_thread(self) -> None:
         """Submit a job to the pool, unless one is pending already or `at_once` are running."""
-        # With kinds, a pending job may leave reads of other kinds waiting, so it does not suffice.
-        if (self._is_called and self._kind_of is None) or not self._spare:
-            return
-        self._is_called = True
-        self._spare -= 1
-        done = self._pool.run(self._work)
-        done.addCallbacks(self._answer, self._refuse)
+        with self._counting:
+            # With kinds, a pending job may leave reads of other kinds waiting: it does not suffice.
+            if (self._is_called and self._kind_of is None) or not self._spare:
+                return
+            self._is_called = True
+            self._spare -= 1
+        try:
+            self._pool.call(self._work)
+        except DomainError as error:
+            self._refuse(error)
 
-    def _work(self) -> tuple[list[_Read[Request, Result]], Sequence[Result | Exception]]:
+    def _work(self) -> None:
         """Take the waiting reads and answer them. In a pool thread."""
         # Before the queue is emptied: a read that is added after this submits a job of its own.
         self._is_called = False
         with self._choosing:
             chosen = self._choose()
-        if not chosen:
-            return [], []
-        reads = [read for read, _ in chosen]
-        try:
-            contexts = [read.context for read in reads]
-            return reads, self._read_each([request for _, request in chosen], contexts)
-        except Exception as error:
-            return reads, [as_value(error)] * len(reads)
+        if chosen:
+            results = self._results(chosen)
+            for (read, _), result in zip(chosen, results, strict=True):
+                self._answer(read, result)
+        # What was answered must not be kept alive by a thread that waits for its next job.
+        del chosen
+        self._done()
 
-    def _choose(self) -> list[tuple[_Read[Request, Result], Request]]:
+    def _results(self, chosen: _Chosen[Request, Result]) -> Sequence[Result | Exception]:
+        try:
+            contexts = [read.context for read, _ in chosen]
+            return self._read_each([request for _, request in chosen], contexts)
+        except Exception as error:
+            return [as_value(error)] * len(chosen)
+
+    def _answer(self, read: _Read[Request, Result], result: Result | Exception) -> None:
+        if read.request is None:
+            return
+        if isinstance(result, Outgrown) and self._long is not None:
+            self._long._enqueue(read)
+            return
+        # The context refers to the read, and whoever waits for its answer to the context.
+        read.context.on_cancel = None
+        try:
+            read.answer(result)
+        except Exception:
+            log.exception("an answer was not taken")
+
+    def _done(self) -> None:
+        with self._counting:
+            self._spare += 1
+        if self._waiting:
+            self._call_thread()
+
+    def _choose(self) -> _Chosen[Request, Result]:
         """All waiting reads, or those of the kind of the first; others stay queued in order."""
-        # `request` is read once: cancelling, in the reactor thread, sets it to None at any time.
+        # `request` is read once: cancelling sets it to None at any time.
         pairs = [(read, read.request) for read in self._take()]
         waiting = [(read, request) for read, request in pairs if request is not None]
         if self._kind_of is None or len(waiting) < 2:
@@ -121,26 +206,10 @@ class Coalescer(Generic[Request, Result]):
             while True:
                 yield self._waiting.popleft()
 
-    def _answer(
-        self, done: tuple[list[_Read[Request, Result]], Sequence[Result | Exception]]
-    ) -> None:
-        self._spare += 1
-        for read, result in zip(*done, strict=True):
-            if read.request is None:
-                continue
-            if isinstance(result, Outgrown) and self._long is not None:
-                self._long._enqueue(read)
-            elif isinstance(result, Exception):
-                read.deferred.errback(Failure(result))
-            else:
-                read.deferred.callback(result)
-        if self._waiting:
-            self._call_thread()
-
-    def _refuse(self, failure: Failure) -> None:
+    def _refuse(self, error: Exception) -> None:
         """Fail all waiting reads, because the pool refuses calls."""
-        self._spare += 1
-        self._is_called = False
+        with self._counting:
+            self._spare += 1
+            self._is_called = False
         for read in self._take():
-            if read.request is not None:
-                read.deferred.errback(failure)
+            self._answer(read, as_value(error))

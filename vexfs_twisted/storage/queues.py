@@ -18,7 +18,7 @@ from ..model.queries import Query, QueryBatch, Record, Retrieve, ScoredPoint
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
-from ..threadpool import WorkerPool
+from ..threadpool import PendingAnswer, WorkerPool
 from .coalescer import Coalescer, Work
 from .read_pools import ReadPools
 from .writer import CollectionWriter
@@ -33,15 +33,16 @@ QueryAnswers = list[Sequence[ScoredPoint]]
 _MOST_TOGETHER = 100
 """The largest number of ids in a Retrieve that is coalesced with others."""
 
-_Submit = Callable[[Any, ReadContext], "Deferred[Any]"]
+_Answered = Callable[[Any], object]
+
+_Submit = Callable[[Any, ReadContext, _Answered, bool], object]
 
 
 class CollectionQueues:
     """The writer queue and the read queues of `collection`.
 
     Reads by ids and queries are coalesced, other reads are run one by one. `after_commit` is called
-    in the reactor thread when a group of commands has been answered. Methods are called in the
-    reactor thread.
+    in the reactor thread when a group of commands has been answered.
     """
 
     def __init__(
@@ -80,34 +81,67 @@ class CollectionQueues:
     def read(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
         """The answer to a request, which is coalesced with others of its type where that pays.
 
-        Cancelling the Deferred cancels the read context.
+        Cancelling the Deferred cancels the read context. In the reactor thread.
         """
-        answer: Deferred[Answer] = self._own.get(type(request), self._alone)(request, context)
-        return answer
+        pending: PendingAnswer[Answer] = PendingAnswer(self._readers.short, context.cancel)
+        self.read_direct(request, context, pending.answer)
+        return pending.deferred
 
-    def _alone(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
-        return self._readers.run(context, self.collection.read, request)
+    def read_direct(
+        self,
+        request: ReadRequest[Answer],
+        context: ReadContext,
+        answer: Callable[[Answer | Exception], object],
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """As `read`; `answer` is called with the answer or an error in a thread of a reader.
 
-    def _retrieve(self, request: Retrieve, context: ReadContext) -> Deferred[list[Record]]:
+        With `at_once`, a cheap read that is alone is answered in this thread. Thread-safe.
+        """
+        self._own.get(type(request), self._alone)(request, context, answer, at_once)
+
+    def _alone(
+        self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, at_once: bool
+    ) -> None:
+        self._readers.submit(context, answer, self.collection.read, request)
+
+    def _retrieve(
+        self, request: Retrieve, context: ReadContext, answer: _Answered, at_once: bool
+    ) -> None:
         if len(request.ids) > _MOST_TOGETHER:
-            return self._alone(request, context)
-        return self._retrieves.submit(request, context)
+            self._alone(request, context, answer, at_once)
+        else:
+            self._retrieves.submit_direct(request, context, answer, at_once=at_once)
 
-    def _query(self, request: Query, context: ReadContext) -> Deferred[Sequence[ScoredPoint]]:
-        return self._queries.submit([request], context).addCallback(_single_answer)
+    def _query(
+        self, request: Query, context: ReadContext, answer: _Answered, at_once: bool
+    ) -> None:
+        def answer_first(answers: QueryAnswers | Exception) -> None:
+            answer(answers if isinstance(answers, Exception) else answers[0])
 
-    def _query_batch(self, request: QueryBatch, context: ReadContext) -> Deferred[QueryAnswers]:
-        return self._queries.submit(request.queries, context)
+        self._queries.submit_direct([request], context, answer_first, at_once=at_once)
+
+    def _query_batch(
+        self, request: QueryBatch, context: ReadContext, answer: _Answered, at_once: bool
+    ) -> None:
+        self._queries.submit_direct(request.queries, context, answer)
 
     def _info(
-        self, request: CollectionInfoRequest, context: ReadContext
-    ) -> Deferred[CollectionInfo]:
+        self,
+        request: CollectionInfoRequest,
+        context: ReadContext,
+        answer: _Answered,
+        at_once: bool,
+    ) -> None:
         waiting = self.writer.queue_length
 
-        def with_queue(info: CollectionInfo) -> CollectionInfo:
-            return attrs.evolve(info, update_queue_length=waiting)
+        def with_queue(info: CollectionInfo | Exception) -> None:
+            if isinstance(info, CollectionInfo):
+                info = attrs.evolve(info, update_queue_length=waiting)
+            answer(info)
 
-        return self._alone(request, context).addCallback(with_queue)
+        self._alone(request, context, with_queue, at_once)
 
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext]
@@ -152,10 +186,6 @@ def within_quota(
 def _sum(sizes: Sequence[int | None]) -> int | None:
     bounded = [size for size in sizes if size is not None]
     return sum(bounded) if len(bounded) == len(sizes) else None
-
-
-def _single_answer(answers: QueryAnswers) -> Sequence[ScoredPoint]:
-    return answers[0]
 
 
 def _all_or_error(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:

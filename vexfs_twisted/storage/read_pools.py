@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import Outgrown, ReadBounds
+from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
-from ..threadpool import CallInReactor, WorkerPool
+from ..threadpool import EXPECTED, CallInReactor, PendingAnswer, WorkerPool
 
 T = TypeVar("T")
 
@@ -22,8 +24,8 @@ class ReadPools:
     """Two pools of `size` threads each, so that long reads never delay short ones.
 
     Every read starts in the pool `short`. One that exceeds the work bound of a short read, or is
-    about to, is aborted there and restarted in the pool `long`, behind the reads queued for it. All
-    methods are called in the reactor thread.
+    about to, is aborted there and restarted in the pool `long`, behind the reads queued for it.
+    Methods are called in the reactor thread unless they say otherwise.
     """
 
     def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
@@ -45,26 +47,80 @@ class ReadPools:
 
         Cancelling the Deferred cancels the read context.
         """
-        read = self.short.run(_tried, context, function, *args, on_cancel=context.cancel)
-        return read.addCallback(self._again, context, function, *args)
+        pending: PendingAnswer[T] = PendingAnswer(self.short, context.cancel)
+        self.submit(context, pending.answer, function, *args)
+        return pending.deferred
 
-    def _again(
-        self, result: T | Outgrown, context: ReadContext, function: Callable[..., T], *args: Any
-    ) -> T | Deferred[T]:
-        if not isinstance(result, Outgrown):
-            return result
-        return self.long.run(_bounded, context, False, function, *args, on_cancel=context.cancel)
+    def submit(
+        self,
+        context: ReadContext,
+        answer: Callable[[T | Exception], object],
+        function: Callable[..., T],
+        *args: Any,
+    ) -> None:
+        """As `run`; `answer` is called with the result or an error in a thread. Thread-safe.
 
-
-def _tried(context: ReadContext, function: Callable[..., T], *args: Any) -> T | Outgrown:
-    """The result of a short read, or Outgrown if it must be restarted in the long pool."""
-    try:
-        return _bounded(context, True, function, *args)
-    except Outgrown as error:
-        # The traceback would keep the transaction of the read alive.
-        return error.with_traceback(None)
+        Of a cancelled context nothing is answered.
+        """
+        _QueuedRead(self, context, answer, partial(function, *args)).begin()
 
 
-def _bounded(context: ReadContext, is_short: bool, function: Callable[..., T], *args: Any) -> T:
+class _QueuedRead(Generic[T]):
+    """A read in the queue of the short pool, then perhaps in that of the long one."""
+
+    __slots__ = ("_answer", "_context", "_function", "_pools")
+
+    def __init__(
+        self,
+        pools: ReadPools,
+        context: ReadContext,
+        answer: Callable[[T | Exception], object],
+        function: Callable[[], T],
+    ) -> None:
+        self._pools = pools
+        self._context = context
+        self._answer = answer
+        self._function: Callable[[], T] | None = function
+        context.on_cancel = self._drop
+
+    def begin(self) -> None:
+        self._queue(self._pools.short, self._run_short)
+
+    def _queue(self, pool: WorkerPool, run: Callable[[], None]) -> None:
+        try:
+            pool.call(run)
+        except DomainError as error:
+            self._answer(as_value(error))
+
+    def _run_short(self) -> None:
+        self._run(is_short=True)
+
+    def _run_long(self) -> None:
+        self._run(is_short=False)
+
+    def _run(self, *, is_short: bool) -> None:
+        function = self._function
+        if function is None:
+            return
+        try:
+            result: T | Exception = _bounded(self._context, is_short, function)
+        except Outgrown:
+            self._queue(self._pools.long, self._run_long)
+            return
+        except Exception as error:
+            # The traceback of an expected error would keep the transaction of the read alive.
+            result = error.with_traceback(None) if isinstance(error, EXPECTED) else error
+        # The context refers to this read, and whoever waits for its answer to the context.
+        self._context.on_cancel = None
+        if not self._context.is_cancelled:
+            self._answer(result)
+        # A traceback refers to this frame.
+        del result
+
+    def _drop(self) -> None:
+        self._function = None
+
+
+def _bounded(context: ReadContext, is_short: bool, function: Callable[[], T]) -> T:
     with ReadBounds([context], is_short=is_short), MemoryQuota(context.size):
-        return function(*args)
+        return function()

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
-from ..interfaces import BatchCursor, IStorage
+from ..interfaces import BatchCursor, IDirectReads, IStorage
 from ..lifecycle import AsyncService
 from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
 from ..model.commands import (
@@ -48,7 +48,7 @@ def _reader_threads() -> int:
     return max(2, os.cpu_count() or 1)
 
 
-@implementer(IStorage)
+@implementer(IStorage, IDirectReads)
 class StorageService(AsyncService):
     """IStorage implemented by the embedded engine.
 
@@ -59,7 +59,7 @@ class StorageService(AsyncService):
     notified of commits and of deletions.
 
     Threads and files exist only between startService and stopService. Methods are called in the
-    reactor thread.
+    reactor thread, except those of IDirectReads.
     """
 
     name = "storage"
@@ -154,6 +154,23 @@ class StorageService(AsyncService):
     ) -> Deferred[Answer]:
         """See IStorage."""
         return self._queues_of(name).read(request, context or ReadContext())
+
+    def read_direct(
+        self,
+        name: str,
+        request: ReadRequest[Answer],
+        context: ReadContext,
+        answer: Callable[[Answer | Exception], object],
+        *,
+        at_once: bool = False,
+    ) -> bool:
+        """See IDirectReads."""
+        queues = self._queues.get(name)
+        # Queues are made in the reactor thread only.
+        if queues is None or not self._catalog.has(queues.collection):
+            return False
+        queues.read_direct(request, context, answer, at_once=at_once)
+        return True
 
     def open_cursor(
         self, name: str, request: PointsRequest[Any, P], context: ReadContext | None = None

@@ -13,7 +13,7 @@ from ...model.groups import PointGroup
 from ...model.queries import Page, Query, QueryBatch, Record, ScoredPoint
 from ...model.reads import Answer, ReadRequest
 from ...model.updates import Update, UpdateResult
-from ..bridge import Operation
+from ..bridge import Operation, ReadOperation
 from ..codecs.fields import read_collection_name, read_time_limit, read_update_limit
 from ..codecs.groups import (
     read_matrix,
@@ -87,8 +87,7 @@ def read_method(
 
     def decode(message: Any) -> Operation[Answer]:
         name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
-        request = read(message)
-        return lambda operations: operations.read(name, request, timeout=timeout)
+        return ReadOperation(name, read(message), timeout)
 
     return RpcMethod(decode, encode, weigh=weigh)
 
