@@ -10,6 +10,9 @@ settings.load_profile("busy")
 _TIMES = int(os.environ.get("VEXFS_EXAMPLES", "1"))
 
 
+TRANSPORT = os.environ.get("VEXFS_GRPC_TRANSPORT", "auto")
+"""What gRPC is served by, for all tests that do not choose it: the setting of that name."""
+
 IS_LONG = _TIMES > 1
 """Whether tests that compare rounded numbers with another program's take new examples each time.
 

@@ -156,6 +156,7 @@ def _rpc(
         max_message_size=config.grpc_max_message_size,
         keepalive_time_ms=config.grpc_keepalive_time_ms,
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
+        transport=config.grpc_transport,
     )
     return RpcService(operations, settings, call_in_reactor, chain, reservations)
 

@@ -140,6 +140,14 @@ class Config:
             nullable=True,
         ),
     )
+    grpc_transport: str = _setting(
+        "auto",
+        Setting(
+            "grpc.transport",
+            one_of({"auto": "auto", "queue": "queue", "aio": "aio"}),
+            ("VEXFS_GRPC_TRANSPORT",),
+        ),
+    )
     grpc_keepalive_time_ms: int = _setting(
         30000,
         Setting("grpc.keepalive_time_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIME",)),

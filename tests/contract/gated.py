@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
+from tests import TRANSPORT
 from tests.contract.providers import reactor
 from tests.contract.rest_client import HttpClient
 from tests.contract.rpc_client import RpcClient
@@ -121,7 +122,9 @@ class GatedCase(TestCase):
         self.addCleanup(self.http.close)
 
     async def _start_rpc(self) -> None:
-        service = RpcService(self.operations, RpcSettings(port=0), reactor.callFromThread)
+        service = RpcService(
+            self.operations, RpcSettings(port=0, transport=TRANSPORT), reactor.callFromThread
+        )
         await service.startService()
         self.addCleanup(service.stopService)
         self.rpc = RpcClient(reactor, service.port)

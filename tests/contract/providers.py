@@ -11,6 +11,7 @@ from twisted.internet import reactor as _reactor
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
+from tests import TRANSPORT
 from tests.contract import model_json
 from tests.contract.rest_client import HttpClient, RestOperations
 from tests.contract.rpc_client import RpcClient
@@ -103,7 +104,9 @@ class _SharedServer:
     def __init__(self) -> None:
         self.switch = _Switch()
         operations: Any = self.switch
-        self._service = RpcService(operations, RpcSettings(port=0), reactor.callFromThread)
+        self._service = RpcService(
+            operations, RpcSettings(port=0, transport=TRANSPORT), reactor.callFromThread
+        )
 
     async def port(self) -> int:
         """The port, of a server that is started with the first call."""

@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from tests import TRANSPORT
 from tests.contract.providers import reactor
 from tests.contract.rpc_client import RpcClient
 from tests.contract.test_middleware import KEY, RatedServer, WholeServer
@@ -41,6 +42,7 @@ class GuardCase(TestCase):
 
     timeout = 60
     settings: Mapping[str, Any] = {}
+    transport = TRANSPORT
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.log = io.StringIO()
@@ -49,7 +51,7 @@ class GuardCase(TestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.operations = RecordedOperations(self)
         call_in_reactor = reactor.callFromThread
-        settings = RpcSettings(port=0, **self.settings)
+        settings = RpcSettings(port=0, transport=self.transport, **self.settings)
         self.service = RpcService(self.operations, settings, call_in_reactor)
         await self.service.startService()
         self.addCleanup(self.stop)

@@ -17,6 +17,7 @@ from twisted.internet.threads import deferToThread
 from twisted.protocols import portforward
 from twisted.trial.unittest import TestCase
 
+from tests import TRANSPORT
 from tests.deep_filters import deep_count
 from tests.suites.values import dense_rows
 from vexfs_twisted.interfaces import IStreamOperations
@@ -76,12 +77,13 @@ class ScriptedOperations:
 
 class ServerTestCase(TestCase):
     timeout = 60
+    transport = TRANSPORT
 
     async def serve(self, **settings: Any) -> RpcService:
         self.operations = ScriptedOperations()
         service = RpcService(
             cast(IStreamOperations, self.operations),
-            RpcSettings(port=0, **settings),
+            RpcSettings(port=0, transport=self.transport, **settings),
             cast(Any, reactor).callFromThread,
         )
         await service.startService()
@@ -356,7 +358,7 @@ class LifecycleTests(ServerTestCase):
         first = await self.serve()
         second = RpcService(
             cast(IStreamOperations, self.operations),
-            RpcSettings(port=first.port),
+            RpcSettings(port=first.port, transport=self.transport),
             cast(Any, reactor).callFromThread,
         )
         reason = await self.failed_start(second)
@@ -367,7 +369,7 @@ class LifecycleTests(ServerTestCase):
     async def test_address_of_another_machine_fails_the_start(self) -> None:
         service = RpcService(
             cast(IStreamOperations, ScriptedOperations()),
-            RpcSettings(host="192.0.2.1", port=0),
+            RpcSettings(host="192.0.2.1", port=0, transport=self.transport),
             cast(Any, reactor).callFromThread,
         )
         self.assertIn("192.0.2.1", await self.failed_start(service))

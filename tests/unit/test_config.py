@@ -181,6 +181,13 @@ class Environment(SynchronousTestCase):
         self.assertEqual((config.log_level, config.log_format), ("warning", "json"))
         self.assertEqual(config.max_request_size, 64 * 1024 * 1024)
 
+    def test_the_transport_of_grpc(self) -> None:
+        self.assertEqual(load_config({}, {}).grpc_transport, "auto")
+        config = load_config({}, {"VEXFS_GRPC_TRANSPORT": "aio"})
+        self.assertEqual(config.grpc_transport, "aio")
+        error = self.assertRaises(ConfigError, load_config, {}, {"VEXFS_GRPC_TRANSPORT": "other"})
+        self.assertTrue(str(error).startswith("VEXFS_GRPC_TRANSPORT: "), error)
+
     def test_a_device(self) -> None:
         config = load_config({}, {"VEXFS_DEVICE": "/mnt/vexfs", "VEXFS_REQUIRE_DEVICE": "1"})
         self.assertEqual((config.device, config.require_device), ("/mnt/vexfs", True))
