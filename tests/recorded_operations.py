@@ -48,6 +48,14 @@ class InlinePool(WorkerPool):
         """Call `function` now."""
         return maybeDeferred(function, *args)
 
+    def call(self, function: Callable[[], object]) -> None:
+        """Call `function` now."""
+        function()
+
+    def deliver(self, function: Callable[[], object]) -> None:
+        """Call `function` now."""
+        function()
+
 
 def _recorded(method: Callable[P, T]) -> Callable[P, T]:
     """`method`, which notes its name and all its arguments."""

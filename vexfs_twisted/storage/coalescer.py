@@ -15,17 +15,12 @@ from ..logs import get_logger
 from ..model.errors import DomainError, as_value
 from ..model.read_context import SHORT_S, ReadContext
 from ..threadpool import PendingAnswer, WorkerPool
+from .read_pools import AT_ONCE_S, NOT_AT_ONCE
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 log = get_logger("vexfs.storage")
-
-AT_ONCE_S = 0.002
-"""Seconds of work that a read may take in the thread that submits it."""
-
-_NOT_AT_ONCE = 100
-"""Reads that are not tried at once after one that took longer."""
 
 
 class _Read(Generic[Request, Result]):
@@ -132,7 +127,7 @@ class Coalescer(Generic[Request, Result]):
             self._answer(read, result)
         else:
             read.context.short_work = SHORT_S
-            self._skipped = _NOT_AT_ONCE
+            self._skipped = NOT_AT_ONCE
         self._done()
         return is_answered
 

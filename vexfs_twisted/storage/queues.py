@@ -14,7 +14,7 @@ from ..engine.collection import Collection
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import ReadBoundsOfEach
 from ..model.collection import CollectionInfo, CollectionInfoRequest
-from ..model.queries import Query, QueryBatch, Record, Retrieve, ScoredPoint
+from ..model.queries import Count, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
@@ -104,7 +104,11 @@ class CollectionQueues:
     def _alone(
         self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, at_once: bool
     ) -> None:
-        self._readers.submit(context, answer, self.collection.read, request)
+        is_cheap = isinstance(request, Count) or (
+            isinstance(request, Scroll) and request.limit <= _MOST_TOGETHER
+        )
+        read = partial(self.collection.read, request)
+        self._readers.submit(context, answer, read, at_once=at_once and is_cheap)
 
     def _retrieve(
         self, request: Retrieve, context: ReadContext, answer: _Answered, at_once: bool

@@ -11,10 +11,16 @@ from twisted.internet.defer import Deferred
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import Outgrown, ReadBounds
 from ..model.errors import DomainError, as_value
-from ..model.read_context import ReadContext
+from ..model.read_context import SHORT_S, ReadContext
 from ..threadpool import EXPECTED, CallInReactor, PendingAnswer, WorkerPool
 
 T = TypeVar("T")
+
+AT_ONCE_S = 0.002
+"""Seconds of work that a read may take in the thread that submits it."""
+
+NOT_AT_ONCE = 100
+"""Reads that are not tried at once after one that took longer."""
 
 _MAX_WAITING = 2**16
 """The queue limit of each pool, in reads: tens of seconds of work."""
@@ -30,6 +36,7 @@ class ReadPools:
 
     def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
         self.size = size
+        self._skipped = 0
         self.short = WorkerPool("reader", size, call_in_reactor, _MAX_WAITING)
         self.long = WorkerPool("long-reader", size, call_in_reactor, _MAX_WAITING)
 
@@ -48,21 +55,33 @@ class ReadPools:
         Cancelling the Deferred cancels the read context.
         """
         pending: PendingAnswer[T] = PendingAnswer(self.short, context.cancel)
-        self.submit(context, pending.answer, function, *args)
+        self.submit(context, pending.answer, partial(function, *args))
         return pending.deferred
 
     def submit(
         self,
         context: ReadContext,
         answer: Callable[[T | Exception], object],
-        function: Callable[..., T],
-        *args: Any,
+        function: Callable[[], T],
+        *,
+        at_once: bool = False,
     ) -> None:
         """As `run`; `answer` is called with the result or an error in a thread. Thread-safe.
 
-        Of a cancelled context nothing is answered.
+        With `at_once` that is this thread, unless the read takes long. Of a cancelled context
+        nothing is answered.
         """
-        _QueuedRead(self, context, answer, partial(function, *args)).begin()
+        read = _QueuedRead(self, context, answer, function)
+        if at_once and self._skipped:
+            self._skipped -= 1
+        elif at_once:
+            read.begin_at_once()
+            return
+        read.begin()
+
+    def skip(self) -> None:
+        """Do not try the next reads at once, as one has taken long."""
+        self._skipped = NOT_AT_ONCE
 
 
 class _QueuedRead(Generic[T]):
@@ -83,6 +102,14 @@ class _QueuedRead(Generic[T]):
         self._function: Callable[[], T] | None = function
         context.on_cancel = self._drop
 
+    def begin_at_once(self) -> None:
+        """Answer it in this thread, or `begin` it if it takes long."""
+        self._context.short_work = AT_ONCE_S
+        if not self._run(is_short=True):
+            self._context.short_work = SHORT_S
+            self._pools.skip()
+            self.begin()
+
     def begin(self) -> None:
         self._queue(self._pools.short, self._run_short)
 
@@ -93,20 +120,21 @@ class _QueuedRead(Generic[T]):
             self._answer(as_value(error))
 
     def _run_short(self) -> None:
-        self._run(is_short=True)
+        if not self._run(is_short=True):
+            self._queue(self._pools.long, self._run_long)
 
     def _run_long(self) -> None:
         self._run(is_short=False)
 
-    def _run(self, *, is_short: bool) -> None:
+    def _run(self, *, is_short: bool) -> bool:
+        """Answer it; False if it has outgrown its bounds."""
         function = self._function
         if function is None:
-            return
+            return True
         try:
             result: T | Exception = _bounded(self._context, is_short, function)
         except Outgrown:
-            self._queue(self._pools.long, self._run_long)
-            return
+            return False
         except Exception as error:
             # The traceback of an expected error would keep the transaction of the read alive.
             result = error.with_traceback(None) if isinstance(error, EXPECTED) else error
@@ -116,6 +144,7 @@ class _QueuedRead(Generic[T]):
             self._answer(result)
         # A traceback refers to this frame.
         del result
+        return True
 
     def _drop(self) -> None:
         self._function = None
