@@ -36,12 +36,12 @@ from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Record
-from vexfs_twisted.model.read_context import ReadContext
+from vexfs_twisted.model.read_context import SHORT_S, ReadContext
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
-from vexfs_twisted.storage.read_pools import ReadPools
+from vexfs_twisted.storage.read_pools import AT_ONCE_S, NOT_AT_ONCE, ReadPools
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
 from vexfs_twisted.threadpool import WorkerPool
@@ -529,6 +529,68 @@ class CoalescerTests(PoolTestCase):
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)
         self.assertTrue(context.is_cancelled)
+
+    async def answered(self, reads: Coalescer[int, int], number: int) -> tuple[object, str]:
+        """The answer to a direct read that may be answered at once, and the thread of it."""
+        answered: Deferred[tuple[object, str]] = Deferred()
+
+        def answer(result: object) -> None:
+            found = result, current_thread().name
+            self.pool.deliver(lambda: answered.callback(found))
+
+        reads.submit_direct(number, ReadContext(), answer, at_once=True)
+        return await answered
+
+    async def test_a_direct_read_that_is_alone_is_answered_in_its_thread(self) -> None:
+        self.gate.set()
+        reads, here = self.coalescer(at_once=1), current_thread().name
+        self.assertEqual(await self.answered(reads, 3), (9, here))
+        self.assertEqual(await self.answered(reads, 4), (16, here))
+        self.gate.clear()
+        first = reads.submit(5, ReadContext())
+        await self.pool.run(self.until, lambda: not reads._waiting)
+        second = Deferred.fromCoroutine(self.answered(reads, 6))
+        self.gate.set()
+        self.assertEqual(await first, 25)
+        result, thread = await second
+        self.assertEqual(result, 36)
+        self.assertNotEqual(thread, here)
+
+    async def test_a_direct_read_that_takes_long_is_begun_again_by_a_reader(self) -> None:
+        shares: list[float] = []
+
+        def read_each(requests: Sequence[int], contexts: Sequence[ReadContext]) -> list[Any]:
+            shares.append(contexts[0].short_work)
+            return [Outgrown() if len(shares) == 1 else number for number in requests]
+
+        reads: Coalescer[int, int] = Coalescer(read_each, self.pool, 1)
+        here = current_thread().name
+        for number in range(NOT_AT_ONCE + 1):
+            result, thread = await self.answered(reads, number)
+            self.assertEqual(result, number)
+            self.assertNotEqual(thread, here)
+        await self.pool.run(self.until, lambda: reads._spare == 1)
+        self.assertEqual(await self.answered(reads, 7), (7, here))
+        self.assertEqual(shares, [AT_ONCE_S] + [SHORT_S] * (NOT_AT_ONCE + 1) + [AT_ONCE_S])
+
+    async def test_a_direct_read_that_is_cancelled_is_not_answered(self) -> None:
+        reads, context = self.coalescer(at_once=1), ReadContext()
+        answers: list[object] = []
+        first = reads.submit(1, ReadContext())
+        reads.submit_direct(2, context, answers.append)
+        last = reads.submit(3, ReadContext())
+        context.cancel()
+        self.gate.set()
+        self.assertEqual((await first, await last), (1, 9))
+        self.assertEqual(answers, [])
+        self.assertNotIn(2, [number for call in self.calls for number in call])
+
+    async def test_an_answer_that_is_not_taken_ends_nothing(self) -> None:
+        self.gate.set()
+        reads = self.coalescer(at_once=1)
+        reads.submit_direct(1, ReadContext(), lambda _: fail(ZeroDivisionError()))
+        self.assertEqual(await reads.submit(4, ReadContext()), 16)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.gate.set()
 
 
