@@ -273,13 +273,13 @@ class IDirectReads(Interface):
         context: ReadContext,
         answer: Callable[[Answer | Exception], object],
         *,
-        at_once: bool = False,
+        is_alone: bool = False,
     ) -> bool:
         """Answer a request as IStorage.read does. Thread-safe; does not block.
 
         `answer` is called once, with the answer or an error, in the thread that read it, unless the
-        context is cancelled before. It must not block. With `at_once`, a cheap read that nobody
-        waits before is answered in this thread, before this returns.
+        context is cancelled before. It must not block. A cheap read may be answered in this
+        thread, before this returns; so may a query with `is_alone`, if no other one is under way.
 
         Returns False, and does nothing, where the read must be begun in the reactor thread: there
         is no such collection, or none that has been used yet. Raises DomainErrors.
@@ -354,7 +354,7 @@ class IDirectOperations(Interface):
         limit: int,
         answer: Callable[[Answer | Exception], object],
         *,
-        at_once: bool = False,
+        is_alone: bool = False,
     ) -> ReadContext | None:
         """Answer a request as IOperations.read does. Thread-safe; see IDirectReads.
 

@@ -129,7 +129,7 @@ class Operations:
         limit: int,
         answer: Callable[[Answer | Exception], object],
         *,
-        at_once: bool = False,
+        is_alone: bool = False,
     ) -> ReadContext | None:
         """See IDirectOperations."""
         if self._direct is None or has_lookups(request):
@@ -138,7 +138,7 @@ class Operations:
         request.check()
         context = ReadContext(self._read_seconds if timeout is None else timeout)
         context.size = limit
-        is_begun = self._direct.read_direct(real, request, context, answer, at_once=at_once)
+        is_begun = self._direct.read_direct(real, request, context, answer, is_alone=is_alone)
         return context if is_begun else None
 
     @_deferred

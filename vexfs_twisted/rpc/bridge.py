@@ -115,13 +115,13 @@ class Bridge:
         limit: int,
         answer: Callable[[Any], object],
         *,
-        at_once: bool,
+        is_alone: bool,
     ) -> ReadContext | None:
         """Begin a read without the reactor, if that is possible. See IDirectOperations."""
         if self._direct is None:
             return None
         return self._direct.read_direct(
-            read.name, read.request, read.timeout, limit, answer, at_once=at_once
+            read.name, read.request, read.timeout, limit, answer, is_alone=is_alone
         )
 
     def call(self, function: Callable[[], object]) -> None:

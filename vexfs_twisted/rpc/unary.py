@@ -147,6 +147,7 @@ class _UnaryCall:
 
     def _read_directly(self, read: ReadOperation) -> bool:
         limit = self._reservation.free_bytes
+        is_begun = False
 
         def answer(result: Any) -> None:
             """In the thread of a reader, or still in this one."""
@@ -159,10 +160,11 @@ class _UnaryCall:
                 if size >= _COUNTED:
                     self._is_held = True
                     self._wire.bridge.call(partial(self._reservation.fetched, min(size, limit)))
-                self._pass_on(result, is_reader=not at_once)
+                self._pass_on(result, is_reader=is_begun)
 
-        at_once = self._wire.calls.is_single
-        context = self._wire.bridge.read_direct(read, limit, answer, at_once=at_once)
+        is_alone = self._wire.calls.is_single
+        context = self._wire.bridge.read_direct(read, limit, answer, is_alone=is_alone)
+        is_begun = True
         if context is None:
             return False
         self._reading = context

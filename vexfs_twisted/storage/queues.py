@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -35,7 +36,20 @@ _MOST_TOGETHER = 100
 
 _Answered = Callable[[Any], object]
 
-_Submit = Callable[[Any, ReadContext, _Answered, bool], object]
+
+class _Here(Enum):
+    """Which reads may be answered in the thread that submits them.
+
+    Cheap ones are mostly Python code: another thread would be given the GIL, and do no less. The
+    native search of a query runs beside other work, and the queries that wait share one.
+    """
+
+    NOTHING = 0
+    CHEAP = 1
+    QUERIES = 2
+
+
+_Submit = Callable[[Any, ReadContext, _Answered, _Here], object]
 
 
 class CollectionQueues:
@@ -84,7 +98,7 @@ class CollectionQueues:
         Cancelling the Deferred cancels the read context. In the reactor thread.
         """
         pending: PendingAnswer[Answer] = PendingAnswer(self._readers.short, context.cancel)
-        self.read_direct(request, context, pending.answer)
+        self._submit(request, context, pending.answer, _Here.NOTHING)
         return pending.deferred
 
     def read_direct(
@@ -93,41 +107,45 @@ class CollectionQueues:
         context: ReadContext,
         answer: Callable[[Answer | Exception], object],
         *,
-        at_once: bool = False,
+        is_alone: bool = False,
     ) -> None:
-        """As `read`; `answer` is called with the answer or an error in a thread of a reader.
+        """See IDirectReads. Thread-safe."""
+        here = _Here.QUERIES if is_alone else _Here.CHEAP
+        self._submit(request, context, answer, here)
 
-        With `at_once`, a cheap read that is alone is answered in this thread. Thread-safe.
-        """
-        self._own.get(type(request), self._alone)(request, context, answer, at_once)
+    def _submit(
+        self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, here: _Here
+    ) -> None:
+        self._own.get(type(request), self._alone)(request, context, answer, here)
 
     def _alone(
-        self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, at_once: bool
+        self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, here: _Here
     ) -> None:
         is_cheap = isinstance(request, Count) or (
             isinstance(request, Scroll) and request.limit <= _MOST_TOGETHER
         )
         read = partial(self.collection.read, request)
-        self._readers.submit(context, answer, read, at_once=at_once and is_cheap)
+        at_once = is_cheap and here is not _Here.NOTHING
+        self._readers.submit(context, answer, read, at_once=at_once)
 
     def _retrieve(
-        self, request: Retrieve, context: ReadContext, answer: _Answered, at_once: bool
+        self, request: Retrieve, context: ReadContext, answer: _Answered, here: _Here
     ) -> None:
         if len(request.ids) > _MOST_TOGETHER:
-            self._alone(request, context, answer, at_once)
+            self._alone(request, context, answer, here)
         else:
+            at_once = here is not _Here.NOTHING
             self._retrieves.submit_direct(request, context, answer, at_once=at_once)
 
-    def _query(
-        self, request: Query, context: ReadContext, answer: _Answered, at_once: bool
-    ) -> None:
+    def _query(self, request: Query, context: ReadContext, answer: _Answered, here: _Here) -> None:
         def answer_first(answers: QueryAnswers | Exception) -> None:
             answer(answers if isinstance(answers, Exception) else answers[0])
 
+        at_once = here is _Here.QUERIES
         self._queries.submit_direct([request], context, answer_first, at_once=at_once)
 
     def _query_batch(
-        self, request: QueryBatch, context: ReadContext, answer: _Answered, at_once: bool
+        self, request: QueryBatch, context: ReadContext, answer: _Answered, here: _Here
     ) -> None:
         self._queries.submit_direct(request.queries, context, answer)
 
@@ -136,7 +154,7 @@ class CollectionQueues:
         request: CollectionInfoRequest,
         context: ReadContext,
         answer: _Answered,
-        at_once: bool,
+        here: _Here,
     ) -> None:
         waiting = self.writer.queue_length
 
@@ -145,7 +163,7 @@ class CollectionQueues:
                 info = attrs.evolve(info, update_queue_length=waiting)
             answer(info)
 
-        self._alone(request, context, with_queue, at_once)
+        self._alone(request, context, with_queue, here)
 
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext]

@@ -162,14 +162,14 @@ class StorageService(AsyncService):
         context: ReadContext,
         answer: Callable[[Answer | Exception], object],
         *,
-        at_once: bool = False,
+        is_alone: bool = False,
     ) -> bool:
         """See IDirectReads."""
         queues = self._queues.get(name)
         # Queues are made in the reactor thread only.
         if queues is None or not self._catalog.has(queues.collection):
             return False
-        queues.read_direct(request, context, answer, at_once=at_once)
+        queues.read_direct(request, context, answer, is_alone=is_alone)
         return True
 
     def open_cursor(
