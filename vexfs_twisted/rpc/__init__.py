@@ -1,1 +1,1 @@
-"""The gRPC server: grpc.aio bridged to the reactor, its codecs and its generated code."""
+"""The gRPC server: its transports, handlers, codecs and generated code."""
