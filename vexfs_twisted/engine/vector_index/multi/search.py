@@ -35,7 +35,7 @@ Limits = NDArray[np.int64]
 _COMPONENT_NS = 0.06
 """Nanoseconds to compare one component of a pair of rows, measured by matrix products."""
 
-_BREADTH = 4
+_BREADTH = 6
 """A beam is this many times as wide as one over vectors, since encodings are estimates."""
 
 _PER_WANTED = 10
