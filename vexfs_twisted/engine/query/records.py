@@ -161,7 +161,9 @@ def _count(
     """
     portion = current()
     if portion is not None and portion.left is not None:
-        size = int(sizes_beside_payload(snapshot, rows, selection).sum())
+        size = len(rows) * _POINT_SIZE
+        if selection.vectors is not False:
+            size = int(sizes_beside_payload(snapshot, rows, selection).sum())
         if selection.payload.mode is not PayloadMode.NONE:
             size += sum([len(point.payload or b"") for point in points])
         portion.take(size, done, count)

@@ -17,6 +17,9 @@ INTEGER_KEY_SIZE = 9
 UUID_KEY_SIZE = 17
 ROW_KEY_SIZE = 8
 
+_FEW = 16
+"""So many keys cost as much one by one as together."""
+
 _INTEGER = b"\x00"
 _UUID = b"\x01"
 
@@ -37,10 +40,8 @@ def decode_id(key: bytes) -> PointId:
 
 
 def encode_ids(ids: Sequence[PointId]) -> list[bytes]:
-    """The keys of many ids, in order; sequences of integers only are encoded vectorized."""
-    if not ids:
-        return []
-    if not isinstance(ids[0], int) or not isinstance(ids[-1], int):
+    """The keys of many ids, in order; long sequences of integers are encoded vectorized."""
+    if len(ids) < _FEW or not isinstance(ids[0], int) or not isinstance(ids[-1], int):
         return [encode_id(point_id) for point_id in ids]
     try:
         numbers = np.array(ids, dtype=np.uint64)
@@ -54,6 +55,8 @@ def encode_ids(ids: Sequence[PointId]) -> list[bytes]:
 
 def encode_rows(rows: NDArray[np.int64]) -> list[bytes]:
     """The keys of many rows, in order."""
+    if len(rows) < _FEW:
+        return [row.to_bytes(ROW_KEY_SIZE, "big") for row in rows.tolist()]
     encoded: list[bytes] = rows.astype(">u8").view(f"V{ROW_KEY_SIZE}").tolist()
     return encoded
 
