@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from ...model.collection_params import Distance
 from .kernels import Scores
 
-_LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest score."""
 
 
 def clipped(scores: NDArray[np.floating]) -> Scores:
     """Scores that are numbers, of any shape, as float32; those beyond its range are the largest."""
-    within: Scores = np.clip(scores, -_LARGEST, _LARGEST).astype(np.float32)
-    return within
+    with np.errstate(over="ignore"):
+        within: Scores = scores.astype(np.float32)
+    return np.clip(within, -LARGEST, LARGEST, out=within)
 
 
 def scores_in_double(

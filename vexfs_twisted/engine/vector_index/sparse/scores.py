@@ -16,12 +16,12 @@ from ....model.ragged import Offsets
 from ....model.vector_kinds import SparseVector, SparseVectors
 from ...read_bounds import checkpoint, in_slices
 from ...storage.bitmap import Rows
+from ..doubles import clipped
 from ..kernels import Scores
 from ..space import SparseSpace
 
 _ROWS = 4096
 _TERM_BITS = np.uint64(32)
-LARGEST = float(np.finfo(np.float32).max)
 
 Mask = NDArray[np.bool_]
 Keys = NDArray[np.uint32] | NDArray[np.uint64]
@@ -73,13 +73,6 @@ def score_each(vectors: SparseVectors, queries: Sequence[SparseVector]) -> Score
     return np.stack([_scores(elements, query.indices, query.values)[0] for query in queries])
 
 
-def rounded(sums: NDArray[np.float64]) -> Scores:
-    """Sums of any shape as scores, which are finite."""
-    with np.errstate(over="ignore"):
-        scores = sums.astype(np.float32)
-    return np.clip(scores, -LARGEST, LARGEST, out=scores)
-
-
 def _joined_terms(queries: Sequence[SparseVector]) -> NDArray[np.uint64]:
     """The terms of all queries, ascending, as keys that begin with the number of the query."""
     numbers = np.arange(len(queries), dtype=np.uint64) << _TERM_BITS
@@ -105,4 +98,4 @@ def _scores(
     owners = ragged.row_of_each(offsets)[shared]
     products = values[shared] * weights[places[shared]].astype(np.float64)
     sums = np.bincount(owners, products, count).astype(np.float64, copy=False)
-    return rounded(sums), owners
+    return clipped(sums), owners

@@ -18,9 +18,9 @@ from ....model.vector_kinds import SparseVector
 from ...read_bounds import expect
 from ...storage.bitmap import Rows
 from ..candidates import CandidateSet
+from ..doubles import LARGEST, clipped
 from ..hits import Hits, best_of, no_hits
 from .postings import Postings
-from .scores import LARGEST, rounded
 
 _POSTING_S = 4e-9
 _LEAST_SAVED = 1 << 19
@@ -98,7 +98,7 @@ def _best_of_all(
     if is_whole and is_positive and np.count_nonzero(sums) >= limit:
         # To choose among all rows takes less than to gather those that were found.
         every = np.arange(postings.start, postings.stop)
-        best = best_of(Distance.DOT, every, rounded(sums), limit)
+        best = best_of(Distance.DOT, every, clipped(sums), limit)
         # A sum that is rounded to 0 ties with those of rows that have none of the terms.
         if best.scores[-1] > 0:
             return best
@@ -159,4 +159,4 @@ def _look_up(
 
 
 def _ranked(postings: Postings, rows: Rows, scores: Numbers, limit: int) -> Hits:
-    return best_of(Distance.DOT, rows + postings.start, rounded(scores), min(limit, len(rows)))
+    return best_of(Distance.DOT, rows + postings.start, clipped(scores), min(limit, len(rows)))
