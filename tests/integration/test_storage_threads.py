@@ -39,12 +39,13 @@ from vexfs_twisted.model.queries import Record
 from vexfs_twisted.model.read_context import SHORT_S, ReadContext
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
+from vexfs_twisted.storage.at_once import AT_ONCE_S, NOT_AT_ONCE
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
-from vexfs_twisted.storage.read_pools import AT_ONCE_S, NOT_AT_ONCE, ReadPools
+from vexfs_twisted.storage.read_pools import ReadPools
 from vexfs_twisted.storage.service import StorageService
 from vexfs_twisted.storage.writer import CollectionWriter
-from vexfs_twisted.threadpool import WorkerPool
+from vexfs_twisted.threadpool import PendingAnswer, WorkerPool
 
 
 class PoolTestCase(TestCase):
@@ -437,11 +438,19 @@ class CoalescerTests(PoolTestCase):
     def coalescer(self, at_once: int) -> Coalescer[int, int]:
         return Coalescer(self.read_each, self.pool, at_once)
 
+    def submit(
+        self, reads: Coalescer[int, Any], request: int, context: ReadContext
+    ) -> Deferred[Any]:
+        """Queue a request; fires with its answer."""
+        pending: PendingAnswer[Any] = PendingAnswer(self.pool, context.cancel)
+        reads.submit(request, context, pending.answer)
+        return pending.deferred
+
     async def test_what_waits_while_a_thread_works_is_one_call(self) -> None:
         reads = self.coalescer(at_once=1)
-        first = reads.submit(0, ReadContext())
+        first = self.submit(reads, 0, ReadContext())
         await self.pool.run(self.until, lambda: not reads._waiting)
-        others = [reads.submit(number, ReadContext()) for number in range(1, 20)]
+        others = [self.submit(reads, number, ReadContext()) for number in range(1, 20)]
         self.gate.set()
         self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(20)])
         self.assertEqual(self.calls, [[0], list(range(1, 20))])
@@ -455,16 +464,16 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         reads = self.coalescer(at_once=2)
         for _ in range(200):
-            answers = [reads.submit(number, ReadContext()) for number in range(5)]
+            answers = [self.submit(reads, number, ReadContext()) for number in range(5)]
             self.assertEqual(await answers.pop(0), 0)
-            answers += [reads.submit(number, ReadContext()) for number in range(5)]
+            answers += [self.submit(reads, number, ReadContext()) for number in range(5)]
             squares = [n**2 for n in range(5)]
             self.assertEqual(await gatherResults(answers), squares[1:] + squares)
 
     async def test_one_error_is_the_answer_to_one_read(self) -> None:
         self.gate.set()
         reads = self.coalescer(at_once=1)
-        good, bad, last = (reads.submit(number, ReadContext()) for number in (2, -2, 3))
+        good, bad, last = (self.submit(reads, number, ReadContext()) for number in (2, -2, 3))
         self.assertEqual((await good, await last), (4, 9))
         await self.assertFailure(bad, BadInput)
 
@@ -472,12 +481,12 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         reads = self.coalescer(at_once=1)
         broken: Any = "no number"
-        await self.assertFailure(reads.submit(broken, ReadContext()), TypeError)
-        self.assertEqual(await reads.submit(4, ReadContext()), 16)
+        await self.assertFailure(self.submit(reads, broken, ReadContext()), TypeError)
+        self.assertEqual(await self.submit(reads, 4, ReadContext()), 16)
 
     async def test_a_cancelled_read_is_dropped(self) -> None:
         reads = self.coalescer(at_once=1)
-        first, doomed, last = (reads.submit(number, ReadContext()) for number in (1, 2, 3))
+        first, doomed, last = (self.submit(reads, number, ReadContext()) for number in (1, 2, 3))
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)
         self.gate.set()
@@ -489,7 +498,7 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         await self.pool.stop()
         for _ in range(2):
-            await self.assertFailure(reads.submit(1, ReadContext()), Unavailable)
+            await self.assertFailure(self.submit(reads, 1, ReadContext()), Unavailable)
 
     async def test_a_read_that_grew_too_long_goes_to_the_queue_of_long_ones(self) -> None:
         self.gate.set()
@@ -499,15 +508,15 @@ class CoalescerTests(PoolTestCase):
             return [Outgrown() if number > 9 else number for number in requests]
 
         reads = Coalescer(short_ones, self.pool, 1, long=long)
-        answers = [reads.submit(number, ReadContext()) for number in (1, 20, 2, 30)]
+        answers = [self.submit(reads, number, ReadContext()) for number in (1, 20, 2, 30)]
         self.assertEqual(await gatherResults(answers), [1, 400, 2, 900])
         self.assertEqual(sorted(number for call in self.calls for number in call), [20, 30])
 
     async def test_only_reads_of_one_kind_are_put_together(self) -> None:
         reads = Coalescer(self.read_each, self.pool, 1, kind_of=lambda number: number % 3)
-        first = reads.submit(0, ReadContext())
+        first = self.submit(reads, 0, ReadContext())
         await self.pool.run(self.until, lambda: not reads._waiting)
-        others = [reads.submit(number, ReadContext()) for number in range(1, 10)]
+        others = [self.submit(reads, number, ReadContext()) for number in range(1, 10)]
         self.gate.set()
         self.assertEqual(await gatherResults([first, *others]), [n**2 for n in range(10)])
         self.assertEqual(self.calls, [[0], [1, 4, 7], [2, 5, 8], [3, 6, 9]])
@@ -520,12 +529,12 @@ class CoalescerTests(PoolTestCase):
             return [both[1 - requests[0]].wait(30)]
 
         reads = Coalescer(wait, self.pool, 2, kind_of=lambda number: number)
-        answers = [reads.submit(number, ReadContext()) for number in range(2)]
+        answers = [self.submit(reads, number, ReadContext()) for number in range(2)]
         self.assertEqual(await gatherResults(answers), [True, True])
 
     async def test_cancelling_a_read_cancels_its_context(self) -> None:
         reads, context = self.coalescer(at_once=1), ReadContext()
-        doomed = reads.submit(2, context)
+        doomed = self.submit(reads, 2, context)
         doomed.cancel()
         await self.assertFailure(doomed, CancelledError)
         self.assertTrue(context.is_cancelled)
@@ -538,7 +547,7 @@ class CoalescerTests(PoolTestCase):
             found = result, current_thread().name
             self.pool.deliver(lambda: answered.callback(found))
 
-        reads.submit_direct(number, ReadContext(), answer, at_once=True)
+        reads.submit(number, ReadContext(), answer, at_once=True)
         return await answered
 
     async def test_a_direct_read_that_is_alone_is_answered_in_its_thread(self) -> None:
@@ -547,7 +556,7 @@ class CoalescerTests(PoolTestCase):
         self.assertEqual(await self.answered(reads, 3), (9, here))
         self.assertEqual(await self.answered(reads, 4), (16, here))
         self.gate.clear()
-        first = reads.submit(5, ReadContext())
+        first = self.submit(reads, 5, ReadContext())
         await self.pool.run(self.until, lambda: not reads._waiting)
         second = Deferred.fromCoroutine(self.answered(reads, 6))
         self.gate.set()
@@ -568,8 +577,8 @@ class CoalescerTests(PoolTestCase):
         result, thread = await self.answered(reads, 3)
         self.assertEqual(result, 3)
         self.assertNotEqual(thread, here)
-        self.assertEqual(reads._skipped, NOT_AT_ONCE)
-        while reads._skipped:
+        self.assertEqual(reads._tried.skipped, NOT_AT_ONCE)
+        while reads._tried.skipped:
             _, thread = await self.answered(reads, 4)
             self.assertNotEqual(thread, here)
         await self.pool.run(self.until, lambda: reads._spare == 1)
@@ -580,9 +589,9 @@ class CoalescerTests(PoolTestCase):
     async def test_a_direct_read_that_is_cancelled_is_not_answered(self) -> None:
         reads, context = self.coalescer(at_once=1), ReadContext()
         answers: list[object] = []
-        first = reads.submit(1, ReadContext())
-        reads.submit_direct(2, context, answers.append)
-        last = reads.submit(3, ReadContext())
+        first = self.submit(reads, 1, ReadContext())
+        reads.submit(2, context, answers.append)
+        last = self.submit(reads, 3, ReadContext())
         context.cancel()
         self.gate.set()
         self.assertEqual((await first, await last), (1, 9))
@@ -592,8 +601,8 @@ class CoalescerTests(PoolTestCase):
     async def test_an_answer_that_is_not_taken_ends_nothing(self) -> None:
         self.gate.set()
         reads = self.coalescer(at_once=1)
-        reads.submit_direct(1, ReadContext(), lambda _: fail(ZeroDivisionError()))
-        self.assertEqual(await reads.submit(4, ReadContext()), 16)
+        reads.submit(1, ReadContext(), lambda _: fail(ZeroDivisionError()))
+        self.assertEqual(await self.submit(reads, 4, ReadContext()), 16)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.gate.set()
 

@@ -14,7 +14,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from .methods import RpcMethod, missing
 from .streams import StreamMethod, stream_handler
 from .transport.call import Accept
-from .unary import unary_handler
+from .unary import UnaryHandler
 from .wire import Wire
 
 AnyMethod = RpcMethod[Any, Any] | StreamMethod
@@ -40,5 +40,5 @@ def handlers_of(
 
 def _handler(descriptor: MethodDescriptor, method: AnyMethod, wire: Wire) -> Accept:
     if isinstance(method, RpcMethod):
-        return unary_handler(descriptor, method, wire)
+        return UnaryHandler(descriptor, method, wire)
     return stream_handler(descriptor, method, wire)

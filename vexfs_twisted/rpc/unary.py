@@ -18,7 +18,7 @@ from .bridge import BridgedOperation, Operation, ReadOperation
 from .call_context import method_of
 from .messages import checked
 from .methods import RpcMethod, message_parser
-from .transport.call import Accept, Missing, ServerCall
+from .transport.call import Missing, ServerCall
 from .wire import INLINE_POINTS, Wire
 
 _COPIES = 4
@@ -61,11 +61,6 @@ class UnaryHandler:
         if self._has_time:
             response.time = perf_counter() - started
         return response.SerializeToString()  # type: ignore[no-any-return]
-
-
-def unary_handler(descriptor: MethodDescriptor, method: RpcMethod[Any, Any], wire: Wire) -> Accept:
-    """The handler of a unary method."""
-    return UnaryHandler(descriptor, method, wire)
 
 
 class _UnaryCall:

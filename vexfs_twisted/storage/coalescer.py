@@ -8,14 +8,12 @@ from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeAlias, TypeVar
 
-from twisted.internet.defer import Deferred
-
 from ..engine.read_bounds import Outgrown
 from ..logs import get_logger
 from ..model.errors import DomainError, as_value
-from ..model.read_context import SHORT_S, ReadContext
-from ..threadpool import PendingAnswer, WorkerPool
-from .read_pools import AT_ONCE_S, NOT_AT_ONCE
+from ..model.read_context import ReadContext
+from ..threadpool import WorkerPool
+from .at_once import AtOnce
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -76,20 +74,11 @@ class Coalescer(Generic[Request, Result]):
         self._kind_of = kind_of
         self._waiting: deque[_Read[Request, Result]] = deque()
         self._is_called = False
-        self._skipped = 0
+        self._tried = AtOnce()
         self._counting = Lock()
         self._choosing = Lock()
 
-    def submit(self, request: Request, context: ReadContext) -> Deferred[Result]:
-        """Queue a request; fires with its answer. Cancelling drops it and cancels its context.
-
-        In the thread that calls the pool.
-        """
-        pending: PendingAnswer[Result] = PendingAnswer(self._pool, context.cancel)
-        self.submit_direct(request, context, pending.answer)
-        return pending.deferred
-
-    def submit_direct(
+    def submit(
         self,
         request: Request,
         context: ReadContext,
@@ -115,19 +104,17 @@ class Coalescer(Generic[Request, Result]):
         with self._counting:
             if self._waiting or self._spare < self._at_once:
                 return False
-            if self._skipped:
-                self._skipped -= 1
+            if not self._tried.admits():
                 return False
             self._spare -= 1
         assert read.request is not None
-        read.context.short_work = AT_ONCE_S
+        self._tried.begin(read.context)
         (result,) = self._results([(read, read.request)])
         is_answered = not isinstance(result, Outgrown)
         if is_answered:
             self._answer(read, result)
         else:
-            read.context.short_work = SHORT_S
-            self._skipped = NOT_AT_ONCE
+            self._tried.outgrown(read.context)
         self._done()
         return is_answered
 

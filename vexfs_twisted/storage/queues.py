@@ -135,19 +135,19 @@ class CollectionQueues:
             self._alone(request, context, answer, here)
         else:
             at_once = here is not _Here.NOTHING
-            self._retrieves.submit_direct(request, context, answer, at_once=at_once)
+            self._retrieves.submit(request, context, answer, at_once=at_once)
 
     def _query(self, request: Query, context: ReadContext, answer: _Answered, here: _Here) -> None:
         def answer_first(answers: QueryAnswers | Exception) -> None:
             answer(answers if isinstance(answers, Exception) else answers[0])
 
         at_once = here is _Here.QUERIES
-        self._queries.submit_direct([request], context, answer_first, at_once=at_once)
+        self._queries.submit([request], context, answer_first, at_once=at_once)
 
     def _query_batch(
         self, request: QueryBatch, context: ReadContext, answer: _Answered, here: _Here
     ) -> None:
-        self._queries.submit_direct(request.queries, context, answer)
+        self._queries.submit(request.queries, context, answer)
 
     def _info(
         self,

@@ -11,16 +11,11 @@ from twisted.internet.defer import Deferred
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import Outgrown, ReadBounds
 from ..model.errors import DomainError, as_value
-from ..model.read_context import SHORT_S, ReadContext
+from ..model.read_context import ReadContext
 from ..threadpool import EXPECTED, CallInReactor, PendingAnswer, WorkerPool
+from .at_once import AtOnce
 
 T = TypeVar("T")
-
-AT_ONCE_S = 0.002
-"""Seconds of work that a read may take in the thread that submits it."""
-
-NOT_AT_ONCE = 100
-"""Reads that are not tried at once after one that took longer."""
 
 _MAX_WAITING = 2**16
 """The queue limit of each pool, in reads: tens of seconds of work."""
@@ -36,7 +31,7 @@ class ReadPools:
 
     def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
         self.size = size
-        self._skipped = 0
+        self._at_once = AtOnce()
         self.short = WorkerPool("reader", size, call_in_reactor, _MAX_WAITING)
         self.long = WorkerPool("long-reader", size, call_in_reactor, _MAX_WAITING)
 
@@ -72,16 +67,8 @@ class ReadPools:
         nothing is answered.
         """
         read = _QueuedRead(self, context, answer, function)
-        if at_once and self._skipped:
-            self._skipped -= 1
-        elif at_once:
-            read.begin_at_once()
-            return
-        read.begin()
-
-    def skip(self) -> None:
-        """Do not try the next reads at once, as one has taken long."""
-        self._skipped = NOT_AT_ONCE
+        if not (at_once and self._at_once.admits() and read.is_answered_at_once(self._at_once)):
+            read.begin()
 
 
 class _QueuedRead(Generic[T]):
@@ -102,13 +89,13 @@ class _QueuedRead(Generic[T]):
         self._function: Callable[[], T] | None = function
         context.on_cancel = self._drop
 
-    def begin_at_once(self) -> None:
-        """Answer it in this thread, or `begin` it if it takes long."""
-        self._context.short_work = AT_ONCE_S
-        if not self._run(is_short=True):
-            self._context.short_work = SHORT_S
-            self._pools.skip()
-            self.begin()
+    def is_answered_at_once(self, at_once: AtOnce) -> bool:
+        """Answer it in this thread; False if it takes long."""
+        at_once.begin(self._context)
+        is_answered = self._run(is_short=True)
+        if not is_answered:
+            at_once.outgrown(self._context)
+        return is_answered
 
     def begin(self) -> None:
         self._queue(self._pools.short, self._run_short)
