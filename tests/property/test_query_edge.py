@@ -13,7 +13,14 @@ from twisted.trial.unittest import SkipTest
 
 from tests import IS_LONG, examples
 from tests.engine_support import EngineTestCase, upsert, write
-from tests.property.test_query_oracle import COUNT, NAMES, SIZES, in_collection, random_points
+from tests.property.test_query_oracle import (
+    COUNT,
+    NAMES,
+    SIZES,
+    check_points,
+    in_collection,
+    random_points,
+)
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.filters import FieldCondition, Filter, MatchValue
@@ -311,19 +318,10 @@ class AgainstEdge(EngineTestCase):
                 # No score is meant: edge answers 1 for all points, the server 0.
                 self.assertEqual([own.id for own in ours], [own.id for own in theirs], query)
                 return
-            scores = np.array([point.score for point in ours])
-            expected = np.array([point.score for point in theirs])
-            close = np.isclose(scores, expected, rtol=TOLERANCE, atol=TOLERANCE)
-            self.assertTrue(close.all(), (query, scores, expected))
-            everything = expected
+            everything = theirs
             if not isinstance(query.form, Mmr):
-                whole = shard.query(_edge_query(query, 10 * COUNT, 0))
-                everything = np.array([point.score for point in whole])
-            for position, point in enumerate(theirs):
-                # Points of equal scores may come in any order, and a limit keep any of them.
-                near = np.isclose(everything, point.score, rtol=4 * TOLERANCE, atol=4 * TOLERANCE)
-                if np.count_nonzero(near) == 1:
-                    self.assertEqual(ours[position].id, point.id, query)
+                everything = shard.query(_edge_query(query, 10 * COUNT, 0))
+            check_points(self, ours, theirs, everything, query, TOLERANCE)
 
         check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -330,6 +331,30 @@ def forms_of(name: str) -> st.SearchStrategy[Any]:
     return _forms(name, True).map(lambda pair: pair[0])
 
 
+def check_points(
+    case: EngineTestCase,
+    ours: Sequence[Any],
+    theirs: Sequence[Any],
+    everything: Sequence[Any],
+    query: object,
+    tolerance: float,
+) -> None:
+    """Assert that as many points are alike: their scores, and ids where no other score is near.
+
+    `everything` is what they find without a limit.
+    """
+    scores = np.array([point.score for point in ours])
+    expected = np.array([point.score for point in theirs])
+    close = np.isclose(scores, expected, rtol=tolerance, atol=tolerance)
+    case.assertTrue(close.all(), (query, scores, expected))
+    every = np.array([point.score for point in everything])
+    for position, point in enumerate(theirs):
+        # Points of equal scores may come in any order, and a limit keep any of them.
+        near = np.isclose(every, point.score, rtol=4 * tolerance, atol=4 * tolerance)
+        if np.count_nonzero(near) == 1:
+            case.assertEqual(ours[position].id, point.id, query)
+
+
 class PreparedCase(EngineTestCase):
     """Forty points with vectors of every kind, of one metric, here and in the local mode."""
 
@@ -396,20 +421,11 @@ class QueryOracle(PreparedCase):
             ours = collection.read(query[0])
             theirs = client.query_points("c", **query[1]).points
             self.assertEqual(len(ours), len(theirs), query)
-            scores = np.array([point.score for point in ours])
-            expected = np.array([point.score for point in theirs])
-            close = np.isclose(scores, expected, rtol=TOLERANCE, atol=TOLERANCE)
-            self.assertTrue(close.all(), (query, scores, expected))
-            everything = expected
+            everything = theirs
             if not isinstance(query[0].form, Mmr):
                 whole = {**query[1], "limit": 10 * COUNT, "offset": 0}
-                points = client.query_points("c", **whole).points
-                everything = np.array([point.score for point in points])
-            for position, point in enumerate(theirs):
-                # Points of equal scores may come in any order, and a limit keep any of them.
-                near = np.isclose(everything, point.score, rtol=4 * TOLERANCE, atol=4 * TOLERANCE)
-                if np.count_nonzero(near) == 1:
-                    self.assertEqual(ours[position].id, point.id, query)
+                everything = client.query_points("c", **whole).points
+            check_points(self, ours, theirs, everything, query, TOLERANCE)
 
         check()
 
