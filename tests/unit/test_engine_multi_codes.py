@@ -185,6 +185,20 @@ class MultiCodesTests(EngineTestCase):
         self.assertGreater(len(after.rows), len(before.rows))
         self.assertEqual(after.rows[: len(before.rows)].tobytes(), before.rows.tobytes())
 
+    def test_codes_of_deleted_points_are_not_those_of_later_ones(self) -> None:
+        self.create()
+        write(self.collection, DeletePoints(list(range(POINTS - 90, POINTS))))
+        self.reopened()
+        self.fill(range(POINTS, POINTS + 90))
+        self.collection.optimize()
+        self.assertEqual(self.segment().stop, POINTS + 90)
+        self.assertUsed()
+        found = self.ask(SearchParams(quantization=Quantization(rescore=False)), POINTS)
+        exact = [dict(answer) for answer in self.ask(EXACT, POINTS)]
+        for answer, true in zip(found, exact, strict=True):
+            for id_, score in answer:
+                self.assertApproximates(score, true[id_], 0.3)
+
     def test_codes_are_there_after_opening_again(self) -> None:
         self.create()
         facts = self.segment().codes

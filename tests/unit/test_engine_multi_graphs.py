@@ -167,6 +167,23 @@ class GraphTests(EngineTestCase):
         self.collection.optimize()
         self.assertFinds()
 
+    def test_the_last_points_may_lack_the_vector(self) -> None:
+        write(self.collection, Upsert([POINTS, POINTS + 1], {}, [b"{}"] * 2))
+        self.collection.optimize()
+        (segment,) = self.segments()
+        self.assertEqual(segment.nodes, POINTS)
+
+    def test_a_graph_whose_last_points_are_deleted_is_opened_again(self) -> None:
+        self.collection.optimize()
+        write(self.collection, DeletePoints(list(range(POINTS - 20, POINTS))))
+        (before,) = self.segments()
+        self.collection = self.reopen().get("m")
+        self.collection.optimize()
+        (after,) = self.segments()
+        self.assertEqual(after.uuid, before.uuid)
+        self.narrow()
+        self.assertFinds()
+
     def test_a_graph_is_opened_again(self) -> None:
         self.collection.optimize()
         before = self.segments()

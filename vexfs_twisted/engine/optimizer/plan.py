@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from ..vector_index.linked import LinkedSpace
+from ..vector_index.linked import LinkedSpace, rows_known
 from ..vector_index.segments import Segment, Segments
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
 from .settings import OptimizerSettings
@@ -42,13 +42,13 @@ def plan(
     *,
     is_quiet: bool = True,
 ) -> list[Job]:
-    """The jobs for the first `rows` rows, most urgent first.
+    """The jobs for the first `rows` rows of the collection, most urgent first.
 
     Planning is repeated after each job; the jobs after the first are a forecast. `graphs` are the
     uuids of the segments whose graphs are open. `is_quiet`: no rows are being written, so that jobs
     that would otherwise wait for more rows are planned too.
     """
-    planner = _Planner(space, graphs, rows, settings, is_quiet=is_quiet)
+    planner = _Planner(space, graphs, rows_known(space, rows), settings, is_quiet=is_quiet)
     planner.drop()
     planner.verify()
     planner.punch()

@@ -50,6 +50,11 @@ def linked(space: LinkedSpace) -> Linked:
     return Linked(space.params.distance, read, elements, encoder.name)
 
 
+def rows_known(space: LinkedSpace, rows: int) -> int:
+    """How many of the `rows` rows of a collection the space has; those after have no vector."""
+    return rows if isinstance(space, VectorSpace) else min(rows, space.rows)
+
+
 def copies_of(space: LinkedSpace, *, has_codes: bool) -> Copies:
     """Whether graphs over a space save coarse copies. `has_codes`: they have quantized codes."""
     if isinstance(space, MultiSpace):

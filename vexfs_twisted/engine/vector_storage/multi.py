@@ -45,7 +45,9 @@ class MultiStorage(RaggedStorage[MultiSpace]):
     ) -> tuple[MultiStorage, MultiSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         memory = memory_placement(params.memory, params.on_disk)
-        files = RaggedFiles.open(directory, slot.number, [_format(params)], present.end, memory)
+        indexed = max((segment.stop for segment in segments), default=0)
+        form = [_format(params)]
+        files = RaggedFiles.open(directory, slot.number, form, present.end, indexed, memory)
         storage = cls(params, files, slot.norm_bound)
         nothing = np.empty((0, 0), np.float32)
         empty = MultiSpace(

@@ -78,11 +78,14 @@ class RaggedFiles:
         slot: int,
         formats: Sequence[ElementFormat],
         rows: int,
+        indexed: int,
         memory: Memory | None,
     ) -> RaggedFiles:
         """Open the files of a slot, which must have `rows` rows.
 
-        Raises UnknownFormat, and UnusableDataFolder for files that are missing or too short.
+        Rows up to `indexed`, if that is more, are kept as well: all after `rows` are dead, but
+        codes of segments number elements as these rows do. Raises UnknownFormat, and
+        UnusableDataFolder for files that are missing or too short.
         """
         opened: list[VectorFile] = []
         try:
@@ -91,6 +94,11 @@ class RaggedFiles:
             opened.append(offsets)
             offsets.fill(rows + 1)
             total = int(offsets.matrix[rows, 0])
+            # A failed write of an earlier version may have dropped them: the segments then go.
+            if rows < indexed < len(offsets.matrix) and offsets.matrix[indexed, 0] >= total:
+                rows = indexed
+                offsets.fill(rows + 1)
+                total = int(offsets.matrix[rows, 0])
             if total < 0 or offsets.matrix[0, 0] != 0:
                 raise UnusableDataFolder(directory, f"{path.name} is damaged")
             for own in formats:

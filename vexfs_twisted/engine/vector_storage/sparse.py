@@ -38,7 +38,7 @@ class SparseStorage(RaggedStorage[SparseSpace]):
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         index = params.index
         memory = None if index is None else memory_placement(index.memory, index.on_disk)
-        files = RaggedFiles.open(directory, slot.number, _FORMATS, present.end, memory)
+        files = RaggedFiles.open(directory, slot.number, _FORMATS, present.end, 0, memory)
         storage = cls(files)
         no_elements = np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float32)
         empty = SparseSpace(params, slot.number, present, *no_elements)
