@@ -348,10 +348,9 @@ def check_finite(vector: Vector) -> None:
         values = vector.rows.reshape(-1)
     else:
         values = vector.values
-    # The squared norm is finite if all components are, unless it overflows.
-    with np.errstate(over="ignore"):
-        square = values.dot(values)
-    if not isfinite(square) and not np.isfinite(values).all():
+    # The squared norm is finite if all components are, unless it overflows (of which `vdot`, unlike
+    # `dot`, does not warn).
+    if not isfinite(np.vdot(values, values)) and not np.isfinite(values).all():
         raise not_finite()
 
 

@@ -95,6 +95,21 @@ def graph_search_of(
     return GraphSearch(segment, coded or graph, trusted, count, wanted, needed, ef)
 
 
+def search_whole(space: VectorSpace, queries: Matrix, graph_search: GraphSearch) -> HitTable | None:
+    """The nearest nodes, and `_SPARE` more, if all are candidates and every beam is full.
+
+    None otherwise, or if the scores are to be those of codes.
+    """
+    if graph_search.trusted is not None or not graph_search.is_whole:
+        return None
+    taken = graph_search.wanted + _SPARE
+    _, rows = graph_search.graph.search(queries, taken, graph_search.ef)
+    # What is missing is at the end.
+    if not rows.size or (rows[0, -1] if len(rows) == 1 else rows[:, -1].min()) < 0:
+        return None
+    return HitTable(rows, score_pairs(space, queries, rows))
+
+
 def search_graph(
     space: VectorSpace, candidates: CandidateSet, queries: Matrix, graph_search: GraphSearch
 ) -> HitTable:
@@ -103,6 +118,9 @@ def search_graph(
     Queries whose beam has too few candidates are repeated with wider beams. Once a scan is as cheap
     as that, the candidates are scanned.
     """
+    whole = search_whole(space, queries, graph_search)
+    if whole is not None:
+        return whole
     found, counts = _held(space, candidates, queries, graph_search)
     is_sound = counts >= graph_search.needed
     if is_sound.all():
@@ -138,9 +156,6 @@ def _held(
     limit = taken if graph_search.is_whole else graph_search.ef
     distances, rows = graph_search.graph.search(queries, limit, graph_search.ef)
     is_whole = graph_search.is_whole
-    if is_whole and graph_search.trusted is None and rows.min(initial=0) >= 0:
-        counts = np.full(len(rows), rows.shape[1])
-        return HitTable(rows, score_pairs(space, queries, rows)), counts
     holds = rows >= 0
     if not is_whole:
         holds &= candidates.has(rows)

@@ -52,7 +52,7 @@ def best_of(
         badness = -scores if distance.larger_is_nearer else scores
         chosen = np.flatnonzero(~(badness > _bound(badness, limit)))
         rows, scores = rows[chosen], scores[chosen]
-    return _ranked(distance, rows, scores, limit)
+    return ranked_rows(distance, rows, scores, limit)
 
 
 def merged_hits(distance: Distance, old: Hits, new: Hits, limit: int) -> Hits:
@@ -104,10 +104,10 @@ class HitTable(NamedTuple):
         self.scores[places, :width] = part.scores
 
 
-def _ranked(
+def ranked_rows(
     distance: Distance, rows: Rows, scores: Scores | NDArray[np.float64], limit: int
 ) -> Hits:
-    """The best `limit` of scored rows, few, in order."""
+    """The best `limit` of scored rows, few, in order; both of shape [n]."""
     badness = -scores if distance.larger_is_nearer else scores
     order = np.lexsort((rows, badness))[:limit]
     best = scores[order]
@@ -125,7 +125,7 @@ def ranked_hits(
         rows = np.concatenate([table.rows for table in tables], axis=1)
         scores = np.concatenate([table.scores for table in tables], axis=1)
     if len(rows) == 1 and rows.min(initial=0) >= 0:
-        return [_ranked(distance, rows[0], scores[0], int(limits[0]))]
+        return [ranked_rows(distance, rows[0], scores[0], int(limits[0]))]
     is_none = rows < 0
     badness = badness_of(distance, scores)
     if is_none.any():

@@ -35,9 +35,7 @@ _BLOCK_BYTES = 8 << 20
 def may_overflow(space: VectorSpace, queries: Matrix) -> NDArray[np.bool_] | None:
     """Which of `queries`, shape [q, dim], may have scores that overflow; None if none may."""
     bound = space.norm_bound
-    with np.errstate(over="ignore"):
-        is_short = np.vdot(queries, queries) < _SAFE_SQUARE
-    if is_short and bound * bound < _SAFE_SQUARE:
+    if np.vdot(queries, queries) < _SAFE_SQUARE and bound * bound < _SAFE_SQUARE:
         return None
     norms = np.sqrt(squared_norms(queries))
     if space.params.distance is Distance.DOT:

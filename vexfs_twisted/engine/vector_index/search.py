@@ -16,8 +16,8 @@ from ..storage.bitmap import Rows
 from . import exact
 from .candidates import CandidateSet
 from .costs import scan_cost, threads_for
-from .graph_search import GraphSearch, graph_search_of, search_graph
-from .hits import Hits, HitTable, no_hits, ranked_hits
+from .graph_search import GraphSearch, graph_search_of, search_graph, search_whole
+from .hits import Hits, HitTable, no_hits, ranked_hits, ranked_rows
 from .kernels import Matrix, threads_of_faiss
 from .pairs import score_pairs
 from .search_parameters import ResolvedParameters
@@ -66,6 +66,10 @@ def search_space(
     with threads_of_faiss(threads_for(len(queries))):
         if parameters.exact:
             return exact.search_exact(space, candidates.rows(), queries, limits)
+        if len(queries) == 1:
+            only = _by_one_graph(space, candidates, queries, int(limits[0]), parameters, graphs)
+            if only is not None:
+                return [only]
         classes = _classes(limits)
         if classes is None:
             return _together(space, candidates, queries, limits, parameters, graphs)
@@ -75,6 +79,36 @@ def search_space(
             for place, own in zip(places.tolist(), hits, strict=True):
                 found[place] = own
         return found
+
+
+def _by_one_graph(
+    space: VectorSpace,
+    candidates: CandidateSet,
+    query: Matrix,
+    limit: int,
+    parameters: ResolvedParameters,
+    graphs: Graphs,
+) -> Hits | None:
+    """The nearest rows of one query, if all rows are in one graph, as they mostly are, else None.
+
+    None as well if more than one search of the graph is needed, or a scan is better.
+    """
+    if candidates.is_filtered or len(space.segments) != 1:
+        return None
+    (segment,) = space.segments
+    opened, count = graphs.get(segment.uuid), candidates.count
+    inside = candidates.count_between(segment.start, segment.stop)
+    if opened is None or not segment.nodes == count == inside:
+        return None
+    graph_search = graph_search_of(segment, opened, count, limit, parameters)
+    cost = graph_search.cost(space.params.size)
+    if graph_search.ef == count or scan_cost(count, space.params.size, 1) <= cost:
+        return None
+    expect(cost * 1e-9)
+    table = search_whole(space, query, graph_search)
+    if table is None:
+        return None
+    return ranked_rows(space.params.distance, table.rows[0], table.scores[0], limit)
 
 
 def _classes(limits: Limits) -> list[NDArray[np.int64]] | None:
