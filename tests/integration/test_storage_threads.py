@@ -429,7 +429,12 @@ class CoalescerTests(PoolTestCase):
         self.gate = Event()
         self.calls: list[list[int]] = []
 
-    def read_each(self, requests: Sequence[int], _: Sequence[ReadContext]) -> list[int | Exception]:
+    def read_each(
+        self,
+        requests: Sequence[int],
+        _: Sequence[ReadContext],
+        on_long: Callable[[], object],
+    ) -> list[int | Exception]:
         """Wait for the gate, then answer squares; there is none of a negative number here."""
         self.gate.wait(30)
         self.calls.append(list(requests))
@@ -504,7 +509,9 @@ class CoalescerTests(PoolTestCase):
         self.gate.set()
         long = self.coalescer(at_once=1)
 
-        def short_ones(requests: Sequence[int], _: Sequence[ReadContext]) -> list[int | Exception]:
+        def short_ones(
+            requests: Sequence[int], _: Sequence[ReadContext], on_long: Callable[[], object]
+        ) -> list[int | Exception]:
             return [Outgrown() if number > 9 else number for number in requests]
 
         reads = Coalescer(short_ones, self.pool, 1, long=long)
@@ -524,13 +531,39 @@ class CoalescerTests(PoolTestCase):
     async def test_kinds_are_answered_by_as_many_threads_as_may_be(self) -> None:
         both = [Event(), Event()]
 
-        def wait(requests: Sequence[int], _: Sequence[ReadContext]) -> list[int | Exception]:
+        def wait(
+            requests: Sequence[int], _: Sequence[ReadContext], on_long: Callable[[], object]
+        ) -> list[int | Exception]:
             both[requests[0]].set()
             return [both[1 - requests[0]].wait(30)]
 
         reads = Coalescer(wait, self.pool, 2, kind_of=lambda number: number)
         answers = [self.submit(reads, number, ReadContext()) for number in range(2)]
         self.assertEqual(await gatherResults(answers), [True, True])
+
+    async def test_another_thread_begins_while_a_call_takes_long(self) -> None:
+        calls: list[tuple[list[int], Callable[[], object]]] = []
+
+        def read_each(
+            requests: Sequence[int], _: Sequence[ReadContext], on_long: Callable[[], object]
+        ) -> list[int | Exception]:
+            calls.append((list(requests), on_long))
+            if len(calls) == 1:
+                self.gate.wait(30)
+            return list(requests)
+
+        reads: Coalescer[int, int] = Coalescer(read_each, self.pool, 2)
+        first = self.submit(reads, 1, ReadContext())
+        await self.pool.run(self.until, lambda: len(calls) == 1)
+        second, third = (self.submit(reads, number, ReadContext()) for number in (2, 3))
+        self.assertEqual([own for own, _ in calls], [[1]])
+        calls[0][1]()
+        self.assertEqual(await gatherResults([second, third]), [2, 3])
+        self.assertEqual(await self.submit(reads, 4, ReadContext()), 4)
+        self.gate.set()
+        self.assertEqual(await first, 1)
+        self.assertEqual([own for own, _ in calls], [[1], [2, 3], [4]])
+        self.assertEqual(reads._long_calls, 0)
 
     async def test_cancelling_a_read_cancels_its_context(self) -> None:
         reads, context = self.coalescer(at_once=1), ReadContext()
@@ -568,7 +601,11 @@ class CoalescerTests(PoolTestCase):
     async def test_a_direct_read_that_takes_long_is_begun_again_by_a_reader(self) -> None:
         shares: list[float] = []
 
-        def read_each(requests: Sequence[int], contexts: Sequence[ReadContext]) -> list[Any]:
+        def read_each(
+            requests: Sequence[int],
+            contexts: Sequence[ReadContext],
+            on_long: Callable[[], object],
+        ) -> list[Any]:
             shares.append(contexts[0].short_work)
             return [Outgrown() if len(shares) == 1 else number for number in requests]
 

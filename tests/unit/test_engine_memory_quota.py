@@ -119,7 +119,7 @@ class Portions(EngineTestCase):
     def together(self, calls: list[int], *reads: tuple[Sequence[int], int | None]) -> list[Any]:
         """What comes of reads of ids, each with so many bytes, that are put together."""
 
-        def read_each(requests: Sequence[Any], _: Sequence[ReadContext]) -> Any:
+        def read_each(requests: Sequence[Any], *_: object) -> Any:
             calls.append(len(requests))
             return self.collection.retrieve_each(requests)
 
@@ -127,7 +127,9 @@ class Portions(EngineTestCase):
         for context, (_, size) in zip(contexts, reads, strict=True):
             context.size = size
         return list(
-            within_quota(read_each, [Retrieve(ids, PAYLOADS) for ids, _ in reads], contexts)
+            within_quota(
+                read_each, [Retrieve(ids, PAYLOADS) for ids, _ in reads], contexts, lambda: None
+            )
         )
 
     def test_reads_that_are_put_together_share_their_portions(self) -> None:

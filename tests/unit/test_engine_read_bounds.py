@@ -115,6 +115,22 @@ class BoundsTests(SynchronousTestCase):
                 with each.of([0]):
                     checkpoint()
 
+    def test_others_are_told_of_a_read_that_will_take_long(self) -> None:
+        told: list[str] = []
+        each = ReadBoundsOfEach([ReadContext()], is_short=True, on_long=lambda: told.append("long"))
+        with each.of([0]):
+            expect(0.001)
+            self.assertEqual(told, [])
+            expect(0.01)
+            self.assertEqual(told, ["long"])
+
+    def test_others_are_told_of_a_read_that_takes_long(self) -> None:
+        told: list[str] = []
+        bounds = ReadBounds([ReadContext()], is_short=True, on_long=lambda: told.append("long"))
+        with bounds:
+            while not told:
+                checkpoint()
+
     def test_bounds_within_bounds_give_way_to_those_around(self) -> None:
         outer, inner = ReadContext(), ReadContext()
         with ReadBounds([outer], is_short=False):

@@ -8,7 +8,7 @@ most some tens of milliseconds apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from threading import Lock, local
@@ -28,6 +28,9 @@ D = TypeVar("D", bound=np.generic)
 _YIELD_S = 0.001
 _MOMENT_S = 0.001
 _WAIT_S = 0.02
+
+_LONG_S = 0.002
+"""Seconds of work from which others should not wait for a read; see `on_long`."""
 
 _LATE = 10
 """A short read is outgrown once its wall time is this many times its share of processor time."""
@@ -56,13 +59,31 @@ class ReadBounds:
     The work stops once all reads are over (timed out or cancelled). With `is_short`, it also stops
     if it takes, or is expected to take, more processor time than those reads have left. Otherwise
     it yields the GIL about every millisecond, before the interpreter enforces it.
+
+    `on_long` is called, once or more often, if a short read takes milliseconds or will.
     """
 
-    __slots__ = ("_begun", "_contexts", "_is_short", "_look_at", "_outer", "_share", "_worked")
+    __slots__ = (
+        "_begun",
+        "_contexts",
+        "_is_short",
+        "_look_at",
+        "_on_long",
+        "_outer",
+        "_share",
+        "_worked",
+    )
 
-    def __init__(self, contexts: Sequence[ReadContext], *, is_short: bool) -> None:
+    def __init__(
+        self,
+        contexts: Sequence[ReadContext],
+        *,
+        is_short: bool,
+        on_long: Callable[[], object] | None = None,
+    ) -> None:
         self._contexts = contexts
         self._is_short = is_short
+        self._on_long = on_long
 
     def __enter__(self) -> None:
         """Raises if all reads are over already."""
@@ -73,7 +94,7 @@ class ReadBounds:
         if self._is_short:
             self._worked = thread_time()
             self._share = sum(context.short_work for context in self._contexts)
-            self._look_at = now + self._share
+            self._look_at = now + min(self._share, inf if self._on_long is None else _LONG_S)
         self.check()
         self._outer = _thread.bounds
         _thread.bounds = self
@@ -109,12 +130,16 @@ class ReadBounds:
         """Raise Outgrown if `seconds` of work to come exceed the share of a short read."""
         if seconds > self._share:
             raise Outgrown
+        if seconds > _LONG_S and self._on_long is not None:
+            self._on_long()
 
     def _look(self, now: float) -> None:
         if not self._is_short:
             sleep(0)
             self._look_at = monotonic() + _YIELD_S
             return
+        if self._on_long is not None:
+            self._on_long()
         left = self._share - (thread_time() - self._worked)
         if left <= 0 or now - self._begun > _LATE * self._share:
             raise Outgrown
@@ -124,21 +149,29 @@ class ReadBounds:
 class ReadBoundsOfEach:
     """The bounds of queries that are answered together: a read context for each, or no bounds.
 
-    Queries of one batch share a read context.
+    Queries of one batch share a read context. `on_long` is as for ReadBounds.
     """
 
-    def __init__(self, contexts: Sequence[ReadContext] = (), *, is_short: bool = False) -> None:
+    def __init__(
+        self,
+        contexts: Sequence[ReadContext] = (),
+        *,
+        is_short: bool = False,
+        on_long: Callable[[], object] | None = None,
+    ) -> None:
         self._contexts = contexts
         self._is_short = is_short
+        self._on_long = on_long
 
     def of(self, positions: Sequence[int]) -> AbstractContextManager[None]:
         """The context manager for work that is done for the queries at these positions."""
         if not self._contexts:
             return nullcontext()
         if len(positions) == 1:
-            return ReadBounds([self._contexts[positions[0]]], is_short=self._is_short)
-        own = dict.fromkeys([self._contexts[position] for position in positions])
-        return ReadBounds(list(own), is_short=self._is_short)
+            own = [self._contexts[positions[0]]]
+        else:
+            own = list(dict.fromkeys([self._contexts[position] for position in positions]))
+        return ReadBounds(own, is_short=self._is_short, on_long=self._on_long)
 
 
 UNBOUNDED = ReadBoundsOfEach()

@@ -41,8 +41,13 @@ class _Read(Generic[Request, Result]):
         self.request = None
 
 
-Work: TypeAlias = Callable[[Sequence[Request], Sequence[ReadContext]], Sequence[Result | Exception]]
-"""Answers each request, within its read context, with a result or with an exception."""
+Work: TypeAlias = Callable[
+    [Sequence[Request], Sequence[ReadContext], Callable[[], object]], Sequence[Result | Exception]
+]
+"""Answers each request, within its read context, with a result or with an exception.
+
+The third argument is to be called once it turns out that this takes milliseconds.
+"""
 
 _Chosen: TypeAlias = "list[tuple[_Read[Request, Result], Request]]"
 
@@ -54,9 +59,11 @@ class Coalescer(Generic[Request, Result]):
     no read is delayed to wait for more. Many requests share one thread hand-over in each direction,
     one transaction and one native search, which under load are most of their cost.
 
-    `at_once` bounds the threads that work for this queue concurrently. A read that is answered with
-    Outgrown is moved to the queue `long`, if there is one. With `kind_of`, only reads of equal kind
-    are coalesced. `read_each` and `kind_of` run in the pool, or where a read was submitted.
+    `at_once` bounds the threads that work for this queue concurrently. While one works, others
+    begin only if its call takes milliseconds: two would mostly wait for each other (GIL), and what
+    they answer be put together less. With `kind_of`, only reads of equal kind are coalesced, and
+    all calls take long. A read that is answered with Outgrown is moved to the queue `long`, if
+    there is one. `read_each` and `kind_of` run in the pool, or where a read was submitted.
     """
 
     def __init__(
@@ -74,6 +81,7 @@ class Coalescer(Generic[Request, Result]):
         self._kind_of = kind_of
         self._waiting: deque[_Read[Request, Result]] = deque()
         self._is_called = False
+        self._long_calls = 0 if kind_of is None else 1
         self._tried = AtOnce()
         self._counting = Lock()
         self._choosing = Lock()
@@ -119,10 +127,12 @@ class Coalescer(Generic[Request, Result]):
         return is_answered
 
     def _call_thread(self) -> None:
-        """Submit a job to the pool, unless one is pending already or `at_once` are running."""
+        """Submit a job to the pool, unless one is pending already or enough are running."""
         with self._counting:
             # With kinds, a pending job may leave reads of other kinds waiting: it does not suffice.
             if (self._is_called and self._kind_of is None) or not self._spare:
+                return
+            if self._spare < self._at_once and not self._long_calls:
                 return
             self._is_called = True
             self._spare -= 1
@@ -146,11 +156,26 @@ class Coalescer(Generic[Request, Result]):
         self._done()
 
     def _results(self, chosen: _Chosen[Request, Result]) -> Sequence[Result | Exception]:
+        is_long = False
+
+        def on_long() -> None:
+            nonlocal is_long
+            if not is_long:
+                is_long = True
+                with self._counting:
+                    self._long_calls += 1
+                if self._waiting:
+                    self._call_thread()
+
         try:
             contexts = [read.context for read, _ in chosen]
-            return self._read_each([request for _, request in chosen], contexts)
+            return self._read_each([request for _, request in chosen], contexts, on_long)
         except Exception as error:
             return [as_value(error)] * len(chosen)
+        finally:
+            if is_long:
+                with self._counting:
+                    self._long_calls -= 1
 
     def _answer(self, read: _Read[Request, Result], result: Result | Exception) -> None:
         if read.request is None:

@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 
 Queries = Sequence[Query]
 QueryAnswers = list[Sequence[ScoredPoint]]
+OnLong = Callable[[], object]
 
 _MOST_TOGETHER = 100
 """The largest number of ids in a Retrieve that is coalesced with others."""
@@ -166,18 +167,22 @@ class CollectionQueues:
         self._alone(request, context, with_queue, here)
 
     def _retrieve_each(
-        self, requests: Sequence[Retrieve], _: Sequence[ReadContext]
+        self, requests: Sequence[Retrieve], _: Sequence[ReadContext], on_long: OnLong
     ) -> Sequence[list[Record] | Exception]:
         # Too short to be worth cancelling: the read contexts are not checked.
         return self.collection.retrieve_each(requests)
 
     def _query_each(
-        self, is_short: bool, batches: Sequence[Queries], contexts: Sequence[ReadContext]
+        self,
+        is_short: bool,
+        batches: Sequence[Queries],
+        contexts: Sequence[ReadContext],
+        on_long: OnLong,
     ) -> list[QueryAnswers | Exception]:
         """Answer several query batches by one call; a batch fails with its first error."""
         pairs = zip(batches, contexts, strict=True)
         own = [context for batch, context in pairs for _ in batch]
-        bounds = ReadBoundsOfEach(own, is_short=is_short)
+        bounds = ReadBoundsOfEach(own, is_short=is_short, on_long=on_long)
         answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
         return [_all_or_error(list(islice(answers, len(batch)))) for batch in batches]
 
@@ -188,7 +193,10 @@ def _kind_of(batch: Queries) -> int:
 
 
 def within_quota(
-    read_each: Work[Request, Result], requests: Sequence[Request], contexts: Sequence[ReadContext]
+    read_each: Work[Request, Result],
+    requests: Sequence[Request],
+    contexts: Sequence[ReadContext],
+    on_long: OnLong,
 ) -> Sequence[Result | Exception]:
     """Answer several reads by one call, within the sum of their memory quotas in bytes.
 
@@ -197,12 +205,12 @@ def within_quota(
     """
     try:
         with MemoryQuota(_sum([context.size for context in contexts])):
-            return read_each(requests, contexts)
+            return read_each(requests, contexts, on_long)
     except AnswerTooLarge as error:
         if len(requests) == 1:
             return [AnswerTooLarge(error.size)]
     pairs = zip(requests, contexts, strict=True)
-    return [within_quota(read_each, [request], [own])[0] for request, own in pairs]
+    return [within_quota(read_each, [request], [own], on_long)[0] for request, own in pairs]
 
 
 def _sum(sizes: Sequence[int | None]) -> int | None:
