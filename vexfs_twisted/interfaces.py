@@ -35,6 +35,10 @@ from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
 
+WhenIdle = Callable[[Callable[[], object]], object]
+"""Calls a function in the thread that it is called in, as soon as that has no other work waiting.
+"""
+
 
 class BatchCursor(Protocol[P]):
     """A cursor: batches of one read of a collection, all on one pinned snapshot.
@@ -273,13 +277,15 @@ class IDirectReads(Interface):
         context: ReadContext,
         answer: Callable[[Answer | Exception], object],
         *,
-        is_alone: bool = False,
+        when_idle: WhenIdle,
     ) -> bool:
         """Answer a request as IStorage.read does. Thread-safe; does not block.
 
         `answer` is called once, with the answer or an error, in the thread that read it, unless the
         context is cancelled before. It must not block. A cheap read may be answered in this
-        thread, before this returns; so may a query with `is_alone`, if no other one is under way.
+        thread, before this returns. Other short ones may be answered in this thread too, once it is
+        idle: `when_idle` calls a function in this thread as soon as that has no other work waiting,
+        so that reads which came together are answered together.
 
         Returns False, and does nothing, where the read must be begun in the reactor thread: there
         is no such collection, or none that has been used yet. Raises DomainErrors.
@@ -354,7 +360,7 @@ class IDirectOperations(Interface):
         limit: int,
         answer: Callable[[Answer | Exception], object],
         *,
-        is_alone: bool = False,
+        when_idle: WhenIdle,
     ) -> ReadContext | None:
         """Answer a request as IOperations.read does. Thread-safe; see IDirectReads.
 

@@ -39,7 +39,7 @@ from vexfs_twisted.model.queries import Record
 from vexfs_twisted.model.read_context import SHORT_S, ReadContext
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import DeletePoints, Update
-from vexfs_twisted.storage.at_once import AT_ONCE_S, NOT_AT_ONCE
+from vexfs_twisted.storage.at_once import NOT_AT_ONCE, TOGETHER_S, AtOnceQueue
 from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
 from vexfs_twisted.storage.read_pools import ReadPools
@@ -428,6 +428,7 @@ class CoalescerTests(PoolTestCase):
         super().setUp()
         self.gate = Event()
         self.calls: list[list[int]] = []
+        self.when_idle: list[Callable[[], object]] = []
 
     def read_each(
         self,
@@ -572,33 +573,52 @@ class CoalescerTests(PoolTestCase):
         await self.assertFailure(doomed, CancelledError)
         self.assertTrue(context.is_cancelled)
 
-    async def answered(self, reads: Coalescer[int, int], number: int) -> tuple[object, str]:
-        """The answer to a direct read that may be answered at once, and the thread of it."""
+    def answered(self, short: AtOnceQueue[int, int], number: int) -> Deferred[tuple[object, str]]:
+        """The answer to a read that may be answered in this thread, and the thread of it."""
         answered: Deferred[tuple[object, str]] = Deferred()
 
         def answer(result: object) -> None:
             found = result, current_thread().name
             self.pool.deliver(lambda: answered.callback(found))
 
-        reads.submit(number, ReadContext(), answer, at_once=True)
-        return await answered
+        short.submit(number, ReadContext(), answer, self.when_idle.append)
+        return answered
 
-    async def test_a_direct_read_that_is_alone_is_answered_in_its_thread(self) -> None:
-        self.gate.set()
-        reads, here = self.coalescer(at_once=1), current_thread().name
-        self.assertEqual(await self.answered(reads, 3), (9, here))
-        self.assertEqual(await self.answered(reads, 4), (16, here))
-        self.gate.clear()
-        first = self.submit(reads, 5, ReadContext())
-        await self.pool.run(self.until, lambda: not reads._waiting)
-        second = Deferred.fromCoroutine(self.answered(reads, 6))
-        self.gate.set()
-        self.assertEqual(await first, 25)
-        result, thread = await second
-        self.assertEqual(result, 36)
-        self.assertNotEqual(thread, here)
+    def be_idle(self) -> None:
+        """Do what was to be done once this thread has nothing else to do."""
+        functions, self.when_idle = self.when_idle, []
+        for function in functions:
+            function()
 
-    async def test_a_direct_read_that_takes_long_is_begun_again_by_a_reader(self) -> None:
+    async def test_short_reads_are_answered_together_in_their_thread(self) -> None:
+        self.gate.set()
+        short, here = AtOnceQueue(self.coalescer(at_once=1)), current_thread().name
+        for numbers in ((3, 4, 5), (6,)):
+            answers = [self.answered(short, number) for number in numbers]
+            self.assertEqual(len(self.when_idle), 1)
+            self.be_idle()
+            self.assertEqual(await gatherResults(answers), [(n**2, here) for n in numbers])
+        self.assertEqual(self.calls, [[3, 4, 5], [6]])
+
+    async def test_short_reads_of_two_threads_are_answered_in_each(self) -> None:
+        self.gate.set()
+        short = AtOnceQueue(self.coalescer(at_once=1))
+        threads: list[str] = []
+        here = self.answered(short, 3)
+
+        def in_thread() -> None:
+            def answer(_: object) -> None:
+                threads.append(current_thread().name)
+
+            short.submit(4, ReadContext(), answer, lambda function: function())
+            threads.append(current_thread().name)
+
+        await self.pool.run(in_thread)
+        self.assertEqual((len(threads), len(set(threads))), (2, 1))
+        self.be_idle()
+        self.assertEqual(await here, (9, current_thread().name))
+
+    async def test_reads_that_take_long_are_begun_again_by_a_reader(self) -> None:
         shares: list[float] = []
 
         def read_each(
@@ -607,21 +627,41 @@ class CoalescerTests(PoolTestCase):
             on_long: Callable[[], object],
         ) -> list[Any]:
             shares.append(contexts[0].short_work)
-            return [Outgrown() if len(shares) == 1 else number for number in requests]
+            is_first = len(shares) in (1, 3)
+            return [Outgrown() if is_first else number for number in requests]
 
         reads: Coalescer[int, int] = Coalescer(read_each, self.pool, 1)
-        here = current_thread().name
-        result, thread = await self.answered(reads, 3)
-        self.assertEqual(result, 3)
-        self.assertNotEqual(thread, here)
-        self.assertEqual(reads._tried.skipped, NOT_AT_ONCE)
-        while reads._tried.skipped:
-            _, thread = await self.answered(reads, 4)
-            self.assertNotEqual(thread, here)
-        await self.pool.run(self.until, lambda: reads._spare == 1)
-        self.assertEqual(await self.answered(reads, 7), (7, here))
-        self.assertEqual((shares[0], shares[-1]), (AT_ONCE_S, AT_ONCE_S))
-        self.assertEqual(set(shares[1:-1]), {SHORT_S})
+        short, here = AtOnceQueue(reads), current_thread().name
+        answers = [self.answered(short, number) for number in range(8)]
+        self.be_idle()
+        found = await gatherResults(answers)
+        self.assertEqual([result for result, _ in found], list(range(8)))
+        self.assertNotIn(here, {thread for _, thread in found})
+        self.assertEqual(short._at_once.most, 4)
+        self.assertEqual(shares, [TOGETHER_S / 8, SHORT_S])
+        self.answered(short, 9)
+        self.be_idle()
+        self.assertEqual(short._at_once.skipped, NOT_AT_ONCE)
+        while short._at_once.skipped:
+            answer = self.answered(short, 4)
+            self.be_idle()
+            self.assertNotEqual((await answer)[1], here)
+        answers = [self.answered(short, number) for number in range(6)]
+        self.be_idle()
+        threads = [thread for _, thread in await gatherResults(answers)]
+        self.assertEqual([thread == here for thread in threads], [True] * 4 + [False] * 2)
+        self.assertEqual(short._at_once.most, 5)
+
+    async def test_a_short_read_that_is_cancelled_is_not_answered(self) -> None:
+        self.gate.set()
+        short, context = AtOnceQueue(self.coalescer(at_once=1)), ReadContext()
+        answers: list[object] = []
+        first = self.answered(short, 1)
+        short.submit(2, context, answers.append, self.when_idle.append)
+        context.cancel()
+        self.be_idle()
+        await first
+        self.assertEqual((answers, self.calls), ([], [[1]]))
 
     async def test_a_direct_read_that_is_cancelled_is_not_answered(self) -> None:
         reads, context = self.coalescer(at_once=1), ReadContext()

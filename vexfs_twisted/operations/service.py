@@ -18,6 +18,7 @@ from ..interfaces import (
     IStorage,
     IStreamOperations,
     OutgoingStream,
+    WhenIdle,
 )
 from ..model.collection import (
     Alias,
@@ -129,7 +130,7 @@ class Operations:
         limit: int,
         answer: Callable[[Answer | Exception], object],
         *,
-        is_alone: bool = False,
+        when_idle: WhenIdle,
     ) -> ReadContext | None:
         """See IDirectOperations."""
         if self._direct is None or has_lookups(request):
@@ -138,7 +139,7 @@ class Operations:
         request.check()
         context = ReadContext(self._read_seconds if timeout is None else timeout)
         context.size = limit
-        is_begun = self._direct.read_direct(real, request, context, answer, is_alone=is_alone)
+        is_begun = self._direct.read_direct(real, request, context, answer, when_idle=when_idle)
         return context if is_begun else None
 
     @_deferred

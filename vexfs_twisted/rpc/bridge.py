@@ -11,7 +11,11 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..interfaces import IDirectOperations, IStreamOperations
+from ..interfaces import (
+    IDirectOperations,
+    IStreamOperations,
+    WhenIdle,
+)
 from ..model.read_context import ReadContext
 from ..model.reads import ReadRequest
 from ..reservations import CURRENT, Reservation
@@ -115,13 +119,13 @@ class Bridge:
         limit: int,
         answer: Callable[[Any], object],
         *,
-        is_alone: bool,
+        when_idle: WhenIdle,
     ) -> ReadContext | None:
         """Begin a read without the reactor, if that is possible. See IDirectOperations."""
         if self._direct is None:
             return None
         return self._direct.read_direct(
-            read.name, read.request, read.timeout, limit, answer, is_alone=is_alone
+            read.name, read.request, read.timeout, limit, answer, when_idle=when_idle
         )
 
     def call(self, function: Callable[[], object]) -> None:

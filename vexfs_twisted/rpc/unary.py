@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from threading import Lock
+from threading import Lock, get_ident
 from time import perf_counter
 from typing import Any
 
@@ -142,10 +142,9 @@ class _UnaryCall:
 
     def _read_directly(self, read: ReadOperation) -> bool:
         limit = self._reservation.free_bytes
-        is_begun = False
 
         def answer(result: Any) -> None:
-            """In the thread of a reader, or still in this one."""
+            """In the thread of a reader, or in this one."""
             if isinstance(result, AnswerTooLarge):
                 self._begin(read)
             elif isinstance(result, Exception):
@@ -155,11 +154,10 @@ class _UnaryCall:
                 if size >= _COUNTED:
                     self._is_held = True
                     self._wire.bridge.call(partial(self._reservation.fetched, min(size, limit)))
-                self._pass_on(result, is_reader=is_begun)
+                self._pass_on(result, is_reader=get_ident() != thread)
 
-        is_alone = self._wire.calls.is_single
-        context = self._wire.bridge.read_direct(read, limit, answer, is_alone=is_alone)
-        is_begun = True
+        thread = get_ident()
+        context = self._wire.bridge.read_direct(read, limit, answer, when_idle=self._call.when_idle)
         if context is None:
             return False
         self._reading = context

@@ -62,11 +62,6 @@ class InFlight:
             if not self._count and self._is_closed:
                 self._idle.notify_all()
 
-    @property
-    def is_single(self) -> bool:
-        """Whether one call is in progress."""
-        return self._count == 1
-
     def close(self) -> None:
         """Refuse new calls."""
         with self._idle:

@@ -13,7 +13,6 @@ from ..logs import get_logger
 from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
 from ..threadpool import WorkerPool
-from .at_once import AtOnce
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -21,7 +20,7 @@ Result = TypeVar("Result")
 log = get_logger("vexfs.storage")
 
 
-class _Read(Generic[Request, Result]):
+class QueuedRead(Generic[Request, Result]):
     """A queued read. `request` is None once it is cancelled."""
 
     __slots__ = ("answer", "context", "request")
@@ -49,7 +48,7 @@ Work: TypeAlias = Callable[
 The third argument is to be called once it turns out that this takes milliseconds.
 """
 
-_Chosen: TypeAlias = "list[tuple[_Read[Request, Result], Request]]"
+_Chosen: TypeAlias = "list[tuple[QueuedRead[Request, Result], Request]]"
 
 
 class Coalescer(Generic[Request, Result]):
@@ -79,10 +78,9 @@ class Coalescer(Generic[Request, Result]):
         self._at_once = self._spare = at_once
         self._long = long
         self._kind_of = kind_of
-        self._waiting: deque[_Read[Request, Result]] = deque()
+        self._waiting: deque[QueuedRead[Request, Result]] = deque()
         self._is_called = False
         self._long_calls = 0 if kind_of is None else 1
-        self._tried = AtOnce()
         self._counting = Lock()
         self._choosing = Lock()
 
@@ -91,40 +89,35 @@ class Coalescer(Generic[Request, Result]):
         request: Request,
         context: ReadContext,
         answer: Callable[[Result | Exception], object],
-        *,
-        at_once: bool = False,
     ) -> None:
         """Queue a request. `answer` is called with its result or error, in a thread of the pool.
 
-        With `at_once`, a read that is alone is answered in this thread, unless it takes long. Of a
-        cancelled context nothing is answered.
+        Of a cancelled context nothing is answered.
         """
-        read: _Read[Request, Result] = _Read(request, context, answer)
-        if not (at_once and self._answer_at_once(read)):
-            self._enqueue(read)
+        self.enqueue(QueuedRead(request, context, answer))
 
-    def _enqueue(self, read: _Read[Request, Result]) -> None:
+    def enqueue(self, read: QueuedRead[Request, Result]) -> None:
+        """Queue a read."""
         self._waiting.append(read)
         self._call_thread()
 
-    def _answer_at_once(self, read: _Read[Request, Result]) -> bool:
-        """Answer a read in this thread if no other one waits or is being answered."""
-        with self._counting:
-            if self._waiting or self._spare < self._at_once:
-                return False
-            if not self._tried.admits():
-                return False
-            self._spare -= 1
-        assert read.request is not None
-        self._tried.begin(read.context)
-        (result,) = self._results([(read, read.request)])
-        is_answered = not isinstance(result, Outgrown)
-        if is_answered:
-            self._answer(read, result)
-        else:
-            self._tried.outgrown(read.context)
-        self._done()
-        return is_answered
+    def answer_here(
+        self, reads: Sequence[QueuedRead[Request, Result]]
+    ) -> list[QueuedRead[Request, Result]]:
+        """Answer reads by one call in this thread; returns those that have outgrown their bounds.
+
+        They count among neither those that wait nor the threads that work.
+        """
+        chosen = [(read, own) for read in reads if (own := read.request) is not None]
+        if not chosen:
+            return []
+        outgrown: list[QueuedRead[Request, Result]] = []
+        for (read, _), result in zip(chosen, self._results(chosen), strict=True):
+            if isinstance(result, Outgrown):
+                outgrown.append(read)
+            else:
+                self._answer(read, result)
+        return outgrown
 
     def _call_thread(self) -> None:
         """Submit a job to the pool, unless one is pending already or enough are running."""
@@ -177,11 +170,11 @@ class Coalescer(Generic[Request, Result]):
                 with self._counting:
                     self._long_calls -= 1
 
-    def _answer(self, read: _Read[Request, Result], result: Result | Exception) -> None:
+    def _answer(self, read: QueuedRead[Request, Result], result: Result | Exception) -> None:
         if read.request is None:
             return
         if isinstance(result, Outgrown) and self._long is not None:
-            self._long._enqueue(read)
+            self._long.enqueue(read)
             return
         # The context refers to the read, and whoever waits for its answer to the context.
         read.context.on_cancel = None
@@ -208,7 +201,7 @@ class Coalescer(Generic[Request, Result]):
         self._waiting.extendleft([pair[0] for kind, pair in each if kind != kinds[0]][::-1])
         return [pair for kind, pair in each if kind == kinds[0]]
 
-    def _take(self) -> Iterator[_Read[Request, Result]]:
+    def _take(self) -> Iterator[QueuedRead[Request, Result]]:
         with suppress(IndexError):
             while True:
                 yield self._waiting.popleft()

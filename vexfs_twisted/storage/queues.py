@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -14,12 +13,14 @@ from twisted.internet.defer import Deferred
 from ..engine.collection import Collection
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import ReadBoundsOfEach
+from ..interfaces import WhenIdle
 from ..model.collection import CollectionInfo, CollectionInfoRequest
 from ..model.queries import Count, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
 from ..threadpool import PendingAnswer, WorkerPool
+from .at_once import AtOnceQueue
 from .coalescer import Coalescer, Work
 from .read_pools import ReadPools
 from .writer import CollectionWriter
@@ -38,19 +39,8 @@ _MOST_TOGETHER = 100
 _Answered = Callable[[Any], object]
 
 
-class _Here(Enum):
-    """Which reads may be answered in the thread that submits them.
-
-    Cheap ones are mostly Python code: another thread would be given the GIL, and do no less. The
-    native search of a query runs beside other work, and the queries that wait share one.
-    """
-
-    NOTHING = 0
-    CHEAP = 1
-    QUERIES = 2
-
-
-_Submit = Callable[[Any, ReadContext, _Answered, _Here], object]
+_Submit = Callable[[Any, ReadContext, _Answered, WhenIdle | None], object]
+"""Submits a read. With a WhenIdle, a short one may be answered in the thread that submits it."""
 
 
 class CollectionQueues:
@@ -86,6 +76,8 @@ class CollectionQueues:
             at_once=readers.size,
             long=long,
         )
+        self._short_retrieves = AtOnceQueue(self._retrieves)
+        self._short_queries = AtOnceQueue(self._queries)
         self._own: Mapping[type[ReadRequest[Any]], _Submit] = {
             Retrieve: self._retrieve,
             Query: self._query,
@@ -99,7 +91,7 @@ class CollectionQueues:
         Cancelling the Deferred cancels the read context. In the reactor thread.
         """
         pending: PendingAnswer[Answer] = PendingAnswer(self._readers.short, context.cancel)
-        self._submit(request, context, pending.answer, _Here.NOTHING)
+        self._submit(request, context, pending.answer, None)
         return pending.deferred
 
     def read_direct(
@@ -107,46 +99,64 @@ class CollectionQueues:
         request: ReadRequest[Answer],
         context: ReadContext,
         answer: Callable[[Answer | Exception], object],
-        *,
-        is_alone: bool = False,
+        when_idle: WhenIdle,
     ) -> None:
         """See IDirectReads. Thread-safe."""
-        here = _Here.QUERIES if is_alone else _Here.CHEAP
-        self._submit(request, context, answer, here)
+        self._submit(request, context, answer, when_idle)
 
     def _submit(
-        self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, here: _Here
+        self,
+        request: ReadRequest[Any],
+        context: ReadContext,
+        answer: _Answered,
+        when_idle: WhenIdle | None,
     ) -> None:
-        self._own.get(type(request), self._alone)(request, context, answer, here)
+        self._own.get(type(request), self._alone)(request, context, answer, when_idle)
 
     def _alone(
-        self, request: ReadRequest[Any], context: ReadContext, answer: _Answered, here: _Here
+        self,
+        request: ReadRequest[Any],
+        context: ReadContext,
+        answer: _Answered,
+        when_idle: WhenIdle | None,
     ) -> None:
         is_cheap = isinstance(request, Count) or (
             isinstance(request, Scroll) and request.limit <= _MOST_TOGETHER
         )
         read = partial(self.collection.read, request)
-        at_once = is_cheap and here is not _Here.NOTHING
-        self._readers.submit(context, answer, read, at_once=at_once)
+        self._readers.submit(context, answer, read, at_once=is_cheap and when_idle is not None)
 
     def _retrieve(
-        self, request: Retrieve, context: ReadContext, answer: _Answered, here: _Here
+        self,
+        request: Retrieve,
+        context: ReadContext,
+        answer: _Answered,
+        when_idle: WhenIdle | None,
     ) -> None:
         if len(request.ids) > _MOST_TOGETHER:
-            self._alone(request, context, answer, here)
+            self._alone(request, context, answer, when_idle)
+        elif when_idle is None:
+            self._retrieves.submit(request, context, answer)
         else:
-            at_once = here is not _Here.NOTHING
-            self._retrieves.submit(request, context, answer, at_once=at_once)
+            self._short_retrieves.submit(request, context, answer, when_idle)
 
-    def _query(self, request: Query, context: ReadContext, answer: _Answered, here: _Here) -> None:
+    def _query(
+        self, request: Query, context: ReadContext, answer: _Answered, when_idle: WhenIdle | None
+    ) -> None:
         def answer_first(answers: QueryAnswers | Exception) -> None:
             answer(answers if isinstance(answers, Exception) else answers[0])
 
-        at_once = here is _Here.QUERIES
-        self._queries.submit([request], context, answer_first, at_once=at_once)
+        if when_idle is None:
+            self._queries.submit([request], context, answer_first)
+        else:
+            self._short_queries.submit([request], context, answer_first, when_idle)
 
     def _query_batch(
-        self, request: QueryBatch, context: ReadContext, answer: _Answered, here: _Here
+        self,
+        request: QueryBatch,
+        context: ReadContext,
+        answer: _Answered,
+        when_idle: WhenIdle | None,
     ) -> None:
         self._queries.submit(request.queries, context, answer)
 
@@ -155,7 +165,7 @@ class CollectionQueues:
         request: CollectionInfoRequest,
         context: ReadContext,
         answer: _Answered,
-        here: _Here,
+        when_idle: WhenIdle | None,
     ) -> None:
         waiting = self.writer.queue_length
 
@@ -164,7 +174,7 @@ class CollectionQueues:
                 info = attrs.evolve(info, update_queue_length=waiting)
             answer(info)
 
-        self._alone(request, context, with_queue, here)
+        self._alone(request, context, with_queue, when_idle)
 
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext], on_long: OnLong

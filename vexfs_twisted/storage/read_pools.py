@@ -67,7 +67,7 @@ class ReadPools:
         nothing is answered.
         """
         read = _QueuedRead(self, context, answer, function)
-        if not (at_once and self._at_once.admits() and read.is_answered_at_once(self._at_once)):
+        if not (at_once and self._at_once.admitted() and read.is_answered_at_once(self._at_once)):
             read.begin()
 
 
@@ -91,10 +91,10 @@ class _QueuedRead(Generic[T]):
 
     def is_answered_at_once(self, at_once: AtOnce) -> bool:
         """Answer it in this thread; False if it takes long."""
-        at_once.begin(self._context)
+        at_once.begin([self._context])
         is_answered = self._run(is_short=True)
         if not is_answered:
-            at_once.outgrown(self._context)
+            at_once.outgrown([self._context])
         return is_answered
 
     def begin(self) -> None:

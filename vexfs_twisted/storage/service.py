@@ -14,7 +14,12 @@ from zope.interface import implementer
 from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
-from ..interfaces import BatchCursor, IDirectReads, IStorage
+from ..interfaces import (
+    BatchCursor,
+    IDirectReads,
+    IStorage,
+    WhenIdle,
+)
 from ..lifecycle import AsyncService
 from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
 from ..model.commands import (
@@ -162,14 +167,14 @@ class StorageService(AsyncService):
         context: ReadContext,
         answer: Callable[[Answer | Exception], object],
         *,
-        is_alone: bool = False,
+        when_idle: WhenIdle,
     ) -> bool:
         """See IDirectReads."""
         queues = self._queues.get(name)
         # Queues are made in the reactor thread only.
         if queues is None or not self._catalog.has(queues.collection):
             return False
-        queues.read_direct(request, context, answer, is_alone=is_alone)
+        queues.read_direct(request, context, answer, when_idle=when_idle)
         return True
 
     def open_cursor(

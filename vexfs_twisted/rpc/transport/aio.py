@@ -109,6 +109,10 @@ class AioCall:
         """See ServerCall."""
         self._over = function
 
+    def when_idle(self, function: Callable[[], object]) -> None:
+        """See ServerCall."""
+        self._loop.call_soon(function)
+
     def read(self, received: Received, patience: float | None = None) -> None:
         """See ServerCall."""
         self._begin(self._read(received, patience))

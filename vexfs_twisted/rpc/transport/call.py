@@ -45,6 +45,9 @@ class ServerCall(Protocol):
     def when_over(self, function: Callable[[], object]) -> None:
         """Call `function` once, when the call is over. Set by Accept, in the transport's thread."""
 
+    def when_idle(self, function: Callable[[], object]) -> None:
+        """Call `function` once no event waits, in the transport's thread, where this is called."""
+
     def read(self, received: Received, patience: float | None = None) -> None:
         """Receive the next message, one at a time.
 

@@ -30,6 +30,9 @@ _ACCEPTING = 64
 _POLL_S = 0.5
 """Seconds after which the thread looks whether it is time to hang up."""
 
+_EVENTS_BEFORE = 64
+"""The most events that are handled before functions that wait for an idle queue are called."""
+
 _NO_FLAGS = 0
 _OK = 0
 _CANCELLED = 1
@@ -54,6 +57,8 @@ class QueueTransport:
         self._hang_up_at = inf
         self._look_at = 0.0
         self._awaited: dict[QueueCall, float] = {}
+        self._when_idle: list[Callable[[], object]] = []
+        self._events_before = 0
 
     def listen(self, address: str) -> int:
         """See Transport."""
@@ -68,16 +73,20 @@ class QueueTransport:
         for _ in range(_ACCEPTING):
             self._request_call()
         while not (self._is_shut_down and not self._pending):
-            event = self._queue.poll(time() + _POLL_S)
+            # A time that has passed: the queue then tells of what there is, and does not wait.
+            event = self._queue.poll(0.0 if self._when_idle else time() + _POLL_S)
             if event.completion_type != cygrpc.CompletionType.queue_timeout:
                 with self._gate:
                     self._pending -= 1
-                try:
-                    event.tag(event)
-                except Exception:
-                    log.exception("an event of the gRPC server was not handled")
+                self._call(event.tag, event)
+                self._events_before += 1
+                is_idle = self._events_before >= _EVENTS_BEFORE
+            else:
+                is_idle = True
             # An event refers to its call, which must not outlive the server.
             event = None
+            if is_idle and self._when_idle:
+                self._idle()
             now = monotonic()
             if now >= self._look_at:
                 self._look(now)
@@ -89,6 +98,23 @@ class QueueTransport:
             cygrpc.CompletionType.queue_shutdown
         ):
             pass
+
+    def when_idle(self, function: Callable[[], object]) -> None:
+        """See ServerCall."""
+        if not self._when_idle:
+            self._events_before = 0
+        self._when_idle.append(function)
+
+    def _idle(self) -> None:
+        functions, self._when_idle = self._when_idle, []
+        for function in functions:
+            self._call(function)
+
+    def _call(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            function(*args)
+        except Exception:
+            log.exception("an event of the gRPC server was not handled")
 
     def stop(self, hangup_s: float) -> None:
         """See Transport."""
@@ -193,6 +219,10 @@ class QueueCall:
     def when_over(self, function: Callable[[], object]) -> None:
         """See ServerCall."""
         self._over = function
+
+    def when_idle(self, function: Callable[[], object]) -> None:
+        """See ServerCall."""
+        self._transport.when_idle(function)
 
     def read(self, received: Received, patience: float | None = None) -> None:
         """See ServerCall."""
