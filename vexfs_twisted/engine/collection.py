@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import lmdb
@@ -29,6 +30,7 @@ from .collection_store import CollectionStore
 from .cursor import Cursor
 from .mvcc.indexes import Indexes
 from .mvcc.pinned import SnapshotLost
+from .mvcc.snapshot_read import SnapshotRead
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
@@ -61,6 +63,7 @@ class Collection:
     ) -> None:
         self.name = name
         self._store = store
+        self._directory = store.path.name
         self._accelerators = accelerators
         self._checkpoints = checkpoints
         self._optimizer = Optimizer(store)
@@ -106,12 +109,12 @@ class Collection:
     @property
     def directory(self) -> str:
         """The name of its directory, unique over all collections ever created."""
-        return self._store.path.name
+        return self._directory
 
     @property
     def accelerator(self) -> SearchAccelerator | None:
         """The accelerator that unfiltered searches try first, or None."""
-        return self._accelerators.get(self.directory)
+        return self._accelerators.get(self._directory)
 
     @property
     def path(self) -> Path:
@@ -204,11 +207,9 @@ class Collection:
                 raise
         return Cursor(pinned, source, self._errors)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
         """A context with a snapshot for reads in this thread."""
-        with self._errors(), self._store.read() as snapshot:
-            yield snapshot
+        return _SnapshotContext(self._store.read(), self._raise_known)
 
     def is_optimizer_due(self) -> bool:
         """Whether there is work for `optimize`. Does not block."""
@@ -309,18 +310,49 @@ class Collection:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except LatchClosed:
+        except Exception as error:
+            self._raise_known(error)
+            raise
+
+    def _raise_known(self, error: Exception) -> None:
+        """Raise what an error of the storage means to a client, if that is known."""
+        if isinstance(error, LatchClosed):
             if self._is_removed:
                 raise unknown_collection(self.name) from None
             raise Unavailable("the collection is closed") from None
-        except SnapshotLost:
+        if isinstance(error, SnapshotLost):
             raise Interrupted(
                 "the moment that was read could not be kept any longer, begin again"
             ) from None
-        except lmdb.ReadersFullError:
+        if isinstance(error, lmdb.ReadersFullError):
             raise TooMany("as many reads of the collection are held as there may be") from None
-        except (OSError, lmdb.Error):
-            # Tables are opened by their path, which changes when the collection is deleted.
-            if self._is_removed:
-                raise unknown_collection(self.name) from None
+        # Tables are opened by their path, which changes when the collection is deleted.
+        if isinstance(error, OSError | lmdb.Error) and self._is_removed:
+            raise unknown_collection(self.name) from None
+
+
+class _SnapshotContext(AbstractContextManager[Snapshot]):
+    """A read of one snapshot. A class, for generators would take longer than the read begins."""
+
+    __slots__ = ("_raise_known", "_read")
+
+    def __init__(self, read: SnapshotRead, raise_known: Callable[[Exception], None]) -> None:
+        self._read = read
+        self._raise_known = raise_known
+
+    def __enter__(self) -> Snapshot:
+        try:
+            return self._read.__enter__()
+        except Exception as error:
+            self._raise_known(error)
             raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._read.__exit__(kind, error, trace)
+        if isinstance(error, Exception):
+            self._raise_known(error)

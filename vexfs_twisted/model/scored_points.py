@@ -50,6 +50,10 @@ class ScoredSlice(Sequence[ScoredPoint]):
     def __getitem__(self, place: slice) -> Sequence[ScoredPoint]: ...
 
     def __getitem__(self, place: int | slice) -> ScoredPoint | Sequence[ScoredPoint]:
+        if isinstance(place, slice):
+            start, stop, step = place.indices(len(self))
+            if step == 1:
+                return ScoredSlice(self.columns, self.start + start, self.start + max(start, stop))
         return list(self)[place]
 
     def __eq__(self, other: object) -> bool:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ...model.errors import DomainError
 from ...model.queries import Query, ScoredPoint, Selection
-from ...model.scored_points import ScoredSlice
 from ..acceleration import SearchAccelerator
 from ..mvcc.state import Snapshot
 from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
@@ -19,7 +18,7 @@ from .executor import rank_each
 from .leaves import SnapshotSource
 from .ordering import with_values
 from .plan import Ranked
-from .records import check_selection, expect_points, fetch_columns, fetch_scored
+from .records import check_selection, expect_points, fetch_scored
 
 Answer = Sequence[ScoredPoint] | Exception
 
@@ -111,23 +110,18 @@ def _fetched(
 ) -> Sequence[Sequence[ScoredPoint]]:
     """Fetch the points of several answers together."""
     if len(lists) == 1:
-        keys, scores, values = lists[0]
-        return [_ordered(fetch_scored(snapshot, keys, scores, selection), values)]
+        rows, scores, values = lists[0]
+        return [_ordered(fetch_scored(snapshot, rows, scores, selection), values)]
     rows = np.concatenate([own.keys for own in lists])
     scores = np.concatenate([own.scores for own in lists])
-    ends = list(accumulate(len(own.keys) for own in lists))
-    starts = [0, *ends[:-1]]
-    if all(own.order_values is None for own in lists):
-        columns = fetch_columns(snapshot, rows, scores, selection)
-        if columns is not None:
-            return [ScoredSlice(columns, *ends) for ends in zip(starts, ends, strict=True)]
     points = fetch_scored(snapshot, rows, scores, selection)
+    ends = list(accumulate([len(own.keys) for own in lists]))
     return [
         _ordered(points[start:end], own.order_values)
-        for start, end, own in zip(starts, ends, lists, strict=True)
+        for start, end, own in zip([0, *ends], ends, lists, strict=False)
     ]
 
 
-def _ordered(points: list[ScoredPoint], values: NDArray[Any] | None) -> list[ScoredPoint]:
+def _ordered(points: Sequence[ScoredPoint], values: NDArray[Any] | None) -> Sequence[ScoredPoint]:
     """The points, each with the value that it is ordered by, if any."""
     return points if values is None else with_values(points, values)

@@ -78,11 +78,11 @@ def records_of(
 
 def fetch_scored(
     snapshot: Snapshot, rows: Rows, scores: Scores, selection: Selection
-) -> list[ScoredPoint]:
+) -> Sequence[ScoredPoint]:
     """Fetch the scored points of live `rows`, in their order; rows may repeat."""
-    columns = fetch_columns(snapshot, rows, scores, selection)
+    columns = _columns(snapshot, rows, scores, selection)
     if columns is not None:
-        return list(ScoredSlice(columns, 0, len(rows)))
+        return ScoredSlice(columns, 0, len(rows))
     found: list[ScoredPoint] = []
     for some, values in _in_steps(snapshot, rows, selection):
         own = scores[len(found) : len(found) + len(some)]
@@ -109,7 +109,7 @@ def scored_of(
     return list(map(_scored, parts))
 
 
-def fetch_columns(
+def _columns(
     snapshot: Snapshot, rows: Rows, scores: Scores, selection: Selection
 ) -> ScoredColumns | None:
     """The scored points as columns; None if payloads or vectors are selected or an id is a UUID."""

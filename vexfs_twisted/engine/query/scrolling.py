@@ -78,7 +78,7 @@ def scroll(snapshot: Snapshot, request: Scroll) -> Page:
     return Page(records, decode_id(key_of(following[0])) if following else None)
 
 
-def scroll_scored(snapshot: Snapshot, query: Query) -> list[ScoredPoint]:
+def scroll_scored(snapshot: Snapshot, query: Query) -> Sequence[ScoredPoint]:
     """The answer to a query without a target: points in id order, all scored 1."""
     check_selection(query.selection, snapshot)
     expect_points(min(query.limit, snapshot.state.live.count), query.selection)
