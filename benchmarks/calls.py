@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from qdrant_client import QdrantClient, grpc, models
 
@@ -22,15 +23,22 @@ from .load import GrpcCall, HttpGet, Target, compare
 COLLECTION = "calls"
 
 
+class BareServer(NamedTuple):
+    """A running baseline server."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def bare_server(kind: str) -> Iterator[int]:
-    """The port of a running baseline server."""
+def bare_server(kind: str) -> Iterator[BareServer]:
+    """Run a baseline server; see benchmarks.bare."""
     command = [sys.executable, "-m", "benchmarks.bare", kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             if process.stdout is None:
                 raise RuntimeError("the baseline server has no output")
-            yield int(process.stdout.readline())
+            yield BareServer(int(process.stdout.readline()), process.pid)
         finally:
             process.kill()
 
@@ -69,11 +77,11 @@ def main() -> None:
         method, request = "/qdrant.Points/Get", get_request()
         report(
             "gRPC: Get a point",
-            GrpcCall(echo, method, request),
+            GrpcCall(echo.port, method, request),
             GrpcCall(daemon.grpc_port, method, request),
         )
         path = f"/collections/{COLLECTION}/points/1"
-        report("REST: GET a point", HttpGet(klein, path), HttpGet(daemon.http_port, path))
+        report("REST: GET a point", HttpGet(klein.port, path), HttpGet(daemon.http_port, path))
 
 
 if __name__ == "__main__":

@@ -290,8 +290,8 @@ def echo_latency(address: str) -> str:
 def measure_latency(daemon: DaemonProcess, folder: Path | None) -> None:
     """The section "latency"."""
     print("\nlatency, one call at a time (median / p99)")
-    with bare_server("grpc") as port:
-        address = f"127.0.0.1:{port}"
+    with bare_server("grpc") as bare:
+        address = f"127.0.0.1:{bare.port}"
         show("bare server: echo", str(in_process(echo_latency, address)))
         show("bare server: connect", str(in_process(connect_latency, address)))
     client = create(daemon.http_port, NAME, DIM)
