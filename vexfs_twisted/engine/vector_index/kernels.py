@@ -53,18 +53,50 @@ def use_one_thread() -> None:
         _thread.is_set = True
 
 
+class ThreadBudget:
+    """Native threads that calls share. Thread-safe.
+
+    A call gets those that others leave of `threads`, and one in any case: two large calls on two
+    cores take one thread each, not two.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._lock = threading.Lock()
+        self._free = threads
+
+    def take(self, wanted: int) -> int:
+        """Take up to `wanted` threads; returns how many, to be given back."""
+        with self._lock:
+            taken = max(min(wanted, self._free), 1)
+            self._free -= taken
+        return taken
+
+    def give_back(self, taken: int) -> None:
+        """Return threads for others."""
+        with self._lock:
+            self._free += taken
+
+
+_budget = ThreadBudget(os.cpu_count() or 1)
+
+
 @contextmanager
 def threads_of_faiss(threads: int) -> Iterator[None]:
-    """Let faiss use this many threads for the calls that this thread makes in the block."""
+    """Let faiss use this many threads for the calls that this thread makes in the block.
+
+    Fewer if other calls use the cores.
+    """
     use_one_thread()
     if threads == 1:
         yield
         return
-    faiss.omp_set_num_threads(threads)
+    taken = _budget.take(threads)
+    faiss.omp_set_num_threads(taken)
     try:
         yield
     finally:
         faiss.omp_set_num_threads(1)
+        _budget.give_back(taken)
 
 
 def score_block(distance: Distance, queries: Matrix, block: Matrix) -> Scores:
