@@ -49,6 +49,7 @@ from vexfs_twisted.model.queries import (
     Selection,
 )
 from vexfs_twisted.model.query_forms import (
+    MOST_MMR_CANDIDATES,
     Context,
     ContextPair,
     Dbsf,
@@ -159,7 +160,7 @@ def vector_forms(examples: st.SearchStrategy[Example]) -> st.SearchStrategy[Quer
     strategies = st.builds(NaiveStrategy, float32s, powers, float32s)
     return st.one_of(
         examples,
-        st.builds(Mmr, examples, fractions, st.none() | st.integers(0, 16384)),
+        st.builds(Mmr, examples, fractions, st.none() | st.integers(0, MOST_MMR_CANDIDATES)),
         st.builds(Recommend, _lists(examples, 1), _lists(examples), average | others),
         st.builds(Recommend, _lists(examples), _lists(examples, 1), others),
         st.builds(Discover, examples, _lists(pairs)),
@@ -297,7 +298,9 @@ def _parts(draw: st.DrawFn, ground: Ground, depth: int) -> dict[str, Any]:
 def prefetches(ground: Ground, depth: int = 0) -> st.SearchStrategy[Prefetch]:
     """Prefetches with at most `depth` levels of their own."""
     return st.builds(
-        lambda parts, limit: Prefetch(**parts, limit=limit), _parts(ground, depth), _limits
+        lambda parts, limit: Prefetch(**parts, limit=_valid_limit(parts["form"], limit)),
+        _parts(ground, depth),
+        _limits,
     )
 
 
@@ -315,11 +318,20 @@ def selections(ground: Ground) -> st.SearchStrategy[Selection]:
 _limits = st.integers(1, 20) | st.just(2**64 - 1)
 
 
+def _valid_limit(form: QueryForm | None, limit: int) -> int:
+    """The limit, or the largest that a form may have."""
+    is_bounded = isinstance(form, Mmr) and form.candidates_limit is None
+    return min(limit, MOST_MMR_CANDIDATES) if is_bounded else limit
+
+
 def queries(ground: Ground, depth: int = 2) -> st.SearchStrategy[Query]:
     """Queries with at most `depth` levels of prefetches; `Query.check` accepts all of them."""
     return st.builds(
         lambda parts, limit, offset, selection: Query(
-            **parts, limit=limit, offset=offset, selection=selection
+            **parts,
+            limit=_valid_limit(parts["form"], limit),
+            offset=offset,
+            selection=selection,
         ),
         _parts(ground, depth),
         _limits,
@@ -334,7 +346,9 @@ def group_queries(ground: Ground, depth: int = 1) -> st.SearchStrategy[GroupQuer
     if ground.lookups is not None:
         lookups |= st.builds(GroupLookup, st.sampled_from(["other", "x y"]), selections(ground))
     queries_of_groups = st.builds(
-        lambda parts, limit, selection: Query(**parts, limit=limit, selection=selection),
+        lambda parts, limit, selection: Query(
+            **parts, limit=_valid_limit(parts["form"], limit), selection=selection
+        ),
         _parts(ground, depth),
         _limits,
         selections(ground),

@@ -203,6 +203,48 @@ class RefusedQueries(SynchronousTestCase):
             other = self.assertRaises(own.kind, queries.read_query, message)
             self.assertEqual(error.message, other.message)
 
+    def test_candidates_of_mmr_by_default(self) -> None:
+        """They are as many as the limit, which has the same bound then: at every level."""
+        text = "candidates_limit: value 16385 invalid, must be from 0 to 16384"
+        options: Json
+        for options, limit, is_refused in (
+            ({}, 16385, True),
+            ({}, 16384, False),
+            ({"candidates_limit": 5}, 2**64 - 1, False),
+        ):
+            json = {"query": {"nearest": [1, 2], "mmr": options}, "limit": limit}
+            form = {"nearest_with_mmr": {"nearest": VECTOR, "mmr": options}}
+            message: dict[str, Any] = {"query": form, "limit": limit}
+            above = {"query": [1, 2], "prefetch": {"prefetch": json, "query": 1}}
+            above_message = {"prefetch": [{"prefetch": [message], "query": {"nearest": ID}}]}
+            by = {"group_by": "k"}
+            cases: tuple[tuple[Callable[[Any], object], Any, str], ...] = (
+                (json_queries.read_query, json, "internal.query"),
+                (json_queries.read_query, above, "internal.prefetch[0].prefetch[0].query"),
+                (json_groups.read_query_groups, json | by, "search_group_request.query"),
+                (
+                    queries.read_query,
+                    json_format.ParseDict(message, pb.QueryPoints()),
+                    "query.nearest_with_mmr",
+                ),
+                (
+                    queries.read_query,
+                    json_format.ParseDict(above_message, pb.QueryPoints()),
+                    "prefetch[0].prefetch[0].query.nearest_with_mmr",
+                ),
+                (
+                    groups.read_query_groups,
+                    json_format.ParseDict(message | by, pb.QueryPointGroups()),
+                    "query.nearest_with_mmr",
+                ),
+            )
+            for read, value, path in cases:
+                if not is_refused:
+                    read(value)
+                    continue
+                error = self.assertRaises(ValidationError, read, value)
+                self.assertEqual(error.message, f"[{path}.mmr.{text}]")
+
     def test_limits_of_prefetches(self) -> None:
         for name, path in (("limit", "limit"), ("hnsw_ef", "params.hnsw_ef")):
             part = {"limit": 0} if name == "limit" else {"params": {"hnsw_ef": 0}}

@@ -15,7 +15,7 @@ from .errors import BadInput, BadRequest, Problem, ValidationError, unexplained
 from .formula import Formula
 from .ids import PointId
 from .payload_path import PayloadPath
-from .validation import bounded, sound
+from .validation import bounded, sound, validate
 from .vector_kinds import Vector, vector_content
 
 DEFAULT_RRF_K = 2
@@ -49,9 +49,10 @@ Example = VectorExample | PointExample
 class Mmr:
     """The points nearest to an example, selected for diversity: maximal marginal relevance.
 
-    Of `candidates_limit` nearest points, by default as many as the limit of the query, points are
-    picked one by one, each with the largest (1 - diversity) * similarity to the example -
-    diversity * largest similarity to a point picked before. Scores are those of the search.
+    Of `candidates_limit` nearest points, by default as many as the limit of the query (see
+    check_candidates), points are picked one by one, each with the largest (1 - diversity) *
+    similarity to the example - diversity * largest similarity to a point picked before. Scores are
+    those of the search.
     """
 
     nearest: Example
@@ -243,6 +244,15 @@ def check_examples_given(form: Recommend | RelevanceFeedback, path: str) -> None
     elif not form.positive and not form.negative:
         text = unexplained("At least one positive or negative vector/id must be provided")
         raise ValidationError([Problem(f"{path}.positives, negatives", text)])
+
+
+def check_candidates(form: QueryForm, limit: int, path: str) -> None:
+    """Raise ValidationError if a form, at `path`, has too many candidates by default.
+
+    `limit` is that of the query or prefetch with the form.
+    """
+    if isinstance(form, Mmr) and form.candidates_limit is None:
+        validate(evolve(form, candidates_limit=limit), f"{path}.mmr")
 
 
 def check_older_recommend(form: Recommend) -> None:

@@ -18,7 +18,7 @@ from ...model.groups import GroupId
 from ...model.ids import PointId
 from ...model.payload_path import PayloadPath
 from ...model.queries import Prefetch, Query
-from ...model.query_forms import Mmr, PointExample, QueryForm, examples_of
+from ...model.query_forms import MOST_MMR_CANDIDATES, Mmr, PointExample, QueryForm, examples_of
 from ...model.search_params import SearchParams
 from ...model.vector_kinds import Vector, Vectors
 from ..payload_index.only_values import OnlyValues, ValueKind
@@ -177,7 +177,8 @@ class Stage:
         form, limit = self.form, self.limit
         if isinstance(form, Mmr):
             most = form.candidates_limit
-            limit = self.level.limit if most is None else most
+            # Groups are looked for in more points than a client may ask for.
+            limit = min(self.level.limit, MOST_MMR_CANDIDATES) if most is None else most
             form = form.nearest
         is_lowest = candidates is None
         return Leaf(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.groups import DEFAULT_GROUP_SIZE, GroupLimits, GroupLookup, GroupQuery
-from ...model.queries import ALL_PAYLOAD, DEFAULT_LIMIT, NO_PAYLOAD, Query
+from ...model.queries import ALL_PAYLOAD, NO_PAYLOAD, Query
 from ...model.validation import validate
 from .fields import (
     Reader,
@@ -32,11 +32,9 @@ def read_query_groups(value: Any) -> GroupQuery:
     """The best groups of the points of a query."""
     body = read_object(value, "QueryGroupsRequest")
     refuse_shard_key(body)
-    limits = GroupLimits(
-        optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
-        optional(body, "group_size", read_unsigned, DEFAULT_GROUP_SIZE),
-    )
     parts = read_tree(body, _QUERY_PATH)
+    size = optional(body, "group_size", read_unsigned, DEFAULT_GROUP_SIZE)
+    limits = GroupLimits(parts.pop("limit"), size)
     parts["selection"] = read_selection(body, NO_PAYLOAD, takes_null=True)
     return _grouped(body, parts, limits, _QUERY_PATH)
 

@@ -42,7 +42,6 @@ def read_query(value: Any, path: str = "internal") -> Query:
     refuse_shard_key(body)
     query = Query(
         **read_tree(body, path),
-        limit=optional(body, "limit", read_unsigned, DEFAULT_LIMIT),
         offset=optional(body, "offset", read_unsigned, 0),
         selection=read_selection(body, NO_PAYLOAD, takes_null=True),
     )
@@ -61,7 +60,7 @@ def gather_queries() -> Gathered[list[Query]]:
 
 
 def read_tree(body: dict[str, Any], path: str) -> dict[str, Any]:
-    """The parts of a query that a prefetch has too, except the limit, by name."""
+    """The parts of a query that a prefetch has too, by name."""
     parts = _read_parts(body, path)
     if body.get("prefetch") is not None:
         parts["prefetch"] = _read_prefetches(body, path)
@@ -78,9 +77,13 @@ def read_lookup_location(value: Any) -> LookupLocation:
 
 
 def _read_parts(body: dict[str, Any], path: str) -> dict[str, Any]:
-    """The parts of a query or prefetch except the limit and prefetches."""
+    """The parts of a query or prefetch except its prefetches."""
+    limit = optional(body, "limit", read_unsigned, DEFAULT_LIMIT)
     return {
-        "form": optional(body, "query", lambda value: read_form(value, f"{path}.query"), None),
+        "form": optional(
+            body, "query", lambda value: read_form(value, f"{path}.query", limit), None
+        ),
+        "limit": limit,
         "using": optional(body, "using", read_string, UNNAMED),
         "filter": read_optional_filter(body, f"{path}.filter"),
         "params": read_params(body, path),
@@ -104,7 +107,6 @@ class _Node:
     def read(self) -> None:
         """Decode the parts of a prefetch except its own prefetches."""
         self.parts = _read_parts(self.body, self.path)
-        self.parts["limit"] = optional(self.body, "limit", read_unsigned, DEFAULT_LIMIT)
 
     def open(self) -> None:
         """Make nodes of the prefetches of this one."""

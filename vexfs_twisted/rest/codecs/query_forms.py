@@ -29,6 +29,7 @@ from ...model.query_forms import (
     RelevanceFeedback,
     Rrf,
     Sample,
+    check_candidates,
     check_examples_given,
 )
 from ...model.validation import validate
@@ -51,12 +52,17 @@ T = TypeVar("T")
 read_strategy: Reader[RecommendStrategy] = reader_of(RecommendStrategy)
 
 
-def read_form(value: Any, path: str) -> QueryForm:
-    """A query: an object of one of the forms, or an example to which points shall be near."""
+def read_form(value: Any, path: str, limit: int) -> QueryForm:
+    """A query: an object of one of the forms, or an example to which points shall be near.
+
+    `limit` is that of the query or prefetch.
+    """
     if type(value) is dict:
         for name, read in _FORMS.items():
             if name in value:
-                return read(value, path)
+                form = read(value, path)
+                check_candidates(form, limit, path)
+                return form
         if "indices" not in value and "model" not in value:
             raise FormatError("data did not match any variant of untagged enum QueryInterface")
     return read_nearest(value, path)

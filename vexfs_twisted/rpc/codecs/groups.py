@@ -7,14 +7,14 @@ from typing import Any
 
 from ...model.distance_matrix import DistanceMatrix, MatrixRequest
 from ...model.groups import DEFAULT_GROUP_SIZE, GroupLimits, GroupLookup, GroupQuery, PointGroup
-from ...model.queries import DEFAULT_LIMIT, Query
+from ...model.queries import Query
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
 from .fields import check_consistency, given, refuse_shard_keys
 from .filters import read_optional_filter, read_path
 from .ids import write_id
 from .points import write_record, write_scored
-from .queries import read_common_parts, read_lookup_location, read_prefetches
+from .queries import read_common_parts, read_limit, read_lookup_location, read_prefetches
 from .query_forms import read_form
 from .searches import read_recommend_parts, read_search_vector
 from .selections import read_selection
@@ -23,11 +23,11 @@ from .selections import read_selection
 def read_query_groups(message: pb.QueryPointGroups) -> GroupQuery:
     """Decode a request for the best groups of the points of a query."""
     parts = given(message, "using", "score_threshold")
+    limit = read_limit(message)
     if message.HasField("query"):
-        parts["form"] = read_form(message.query, "query")
+        parts["form"] = read_form(message.query, "query", limit)
     parts["prefetch"] = read_prefetches(message.prefetch, "")
     parts["lookup_from"] = read_lookup_location(message)
-    limit = message.limit if message.HasField("limit") else DEFAULT_LIMIT
     size = message.group_size if message.HasField("group_size") else DEFAULT_GROUP_SIZE
     return _grouped(message, parts, GroupLimits(limit, size))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ...model.queries import LookupLocation, Prefetch, Query, check_depth
+from ...model.queries import DEFAULT_LIMIT, LookupLocation, Prefetch, Query, check_depth
 from ...model.query_forms import QueryForm
 from ...model.validation import validate
 from ..generated import points_pb2 as pb
@@ -32,13 +32,19 @@ def read_query(message: pb.QueryPoints, path: str = "") -> Query:
     """Decode a query. Clears the fields `query` and `prefetch` of the message."""
     form = None
     if message.HasField("query"):
-        form = read_form(message.query, within(path, "query"))
+        form = read_form(message.query, within(path, "query"), read_limit(message))
         message.ClearField("query")
     prefetch: tuple[Prefetch, ...] = ()
     if message.prefetch:
         prefetch = read_prefetches(message.prefetch, path)
         message.ClearField("prefetch")
     return aimed(plain(_read_plain, message, path), form, prefetch)
+
+
+def read_limit(message: Any) -> int:
+    """The limit of a query or prefetch."""
+    limit: int = message.limit if message.HasField("limit") else DEFAULT_LIMIT
+    return limit
 
 
 def _read_plain(message: pb.QueryPoints, path: str) -> Query:
@@ -109,7 +115,7 @@ def read_prefetches(
 def _read_prefetch(message: pb.PrefetchQuery, path: str) -> Prefetch:
     parts = given(message, "using", "limit", "score_threshold")
     if message.HasField("query"):
-        parts["form"] = read_form(message.query, f"{path}.query")
+        parts["form"] = read_form(message.query, f"{path}.query", read_limit(message))
     if message.HasField("params"):
         parts["params"] = read_params(message.params, f"{path}.params")
     return Prefetch(

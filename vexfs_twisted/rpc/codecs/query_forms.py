@@ -29,6 +29,7 @@ from ...model.query_forms import (
     RelevanceFeedback,
     Rrf,
     Sample,
+    check_candidates,
     check_examples_given,
 )
 from ...model.validation import validate
@@ -46,15 +47,18 @@ STRATEGIES = {
 _FUSIONS: Mapping[int, Fusion] = {pb.Fusion.RRF: Rrf(), pb.Fusion.DBSF: Dbsf()}
 
 
-def read_form(message: pb.Query, path: str) -> QueryForm:
-    """The form of a query."""
+def read_form(message: pb.Query, path: str, limit: int) -> QueryForm:
+    """The form of a query or prefetch of that limit."""
     kind = message.WhichOneof("variant")
     if kind is None:
         raise MalformedMessage("Query variant is missing")
     read = _FORMS.get(kind)
     if read is None:
         raise NotSupported(f"The query kind `{kind}` is not supported yet")
-    return read(getattr(message, kind), f"{path}.{kind}")
+    path = f"{path}.{kind}"
+    form = read(getattr(message, kind), path)
+    check_candidates(form, limit, path)
+    return form
 
 
 def read_strategy(message: Any) -> RecommendStrategy:
