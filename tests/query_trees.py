@@ -26,6 +26,8 @@ from vexfs_twisted.model.formula import (
     Formula,
     Function,
     GeoDistance,
+    Max,
+    Min,
     Mult,
     PayloadDatetime,
     PayloadNumber,
@@ -118,6 +120,7 @@ class Ground:
     """What query trees refer to: vectors by name, points, payload fields, other collections.
 
     `corpora`, of inverse document frequencies, and `lookups` are None where there are none.
+    Formulas have the expressions that are not in JSON if `is_in_messages`.
     """
 
     vectors: dict[str, Strategy] = Factory(
@@ -137,6 +140,8 @@ class Ground:
     lookups: st.SearchStrategy[LookupLocation] | None = st.builds(
         LookupLocation, st.sampled_from(["other", "x y"]), st.none() | st.just("v")
     )
+
+    is_in_messages: bool = False
 
     @cache  # noqa: B019 - grounds live as long as their modules
     def examples(self, name: str) -> st.SearchStrategy[Example]:
@@ -191,7 +196,21 @@ def expressions(ground: Ground, prefetches: int) -> st.SearchStrategy[Expression
         ground.datetimes.map(PayloadDatetime),
         st.builds(GeoDistance, places, ground.places),
     )
-    return st.recursive(leaves, _operations, max_leaves=6)
+    operations = _message_operations if ground.is_in_messages else _operations
+    return st.recursive(leaves, operations, max_leaves=6)
+
+
+_JSON_FUNCTIONS = [own for own in Function if own is not Function.ACOSH]
+
+
+def _message_operations(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+    """Operations of messages, half of them not in JSON."""
+    others = st.one_of(
+        st.builds(Max, _lists(inner, 1)),
+        st.builds(Min, _lists(inner, 1)),
+        st.builds(Apply, st.just(Function.ACOSH), inner),
+    )
+    return others | _operations(inner)
 
 
 def _operations(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
@@ -200,7 +219,7 @@ def _operations(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expre
     return st.one_of(
         st.builds(Mult, _lists(inner)),
         st.builds(Sum, _lists(inner)),
-        st.builds(Apply, st.sampled_from(Function), inner),
+        st.builds(Apply, st.sampled_from(_JSON_FUNCTIONS), inner),
         st.builds(Div, inner, inner, st.none() | float32s),
         st.builds(Pow, inner, inner),
         st.builds(Decay, st.sampled_from(DecayKind), inner, inner, positives, midpoints),

@@ -273,3 +273,22 @@ class RpcQueryTests(RestQueryTests):
     """The same over gRPC."""
 
     prefer_grpc = True
+
+    def test_formulas_of_messages(self) -> None:
+        """The expressions that are in messages, and not in JSON."""
+        near = models.Prefetch(query=self.vector(), using="image", limit=20)
+        above = models.SumExpression(sum=[1.0, models.AbsExpression(abs="$score")])
+        for expression in (
+            models.MaxExpression(max=["number", 20.0, "$score"]),
+            models.MinExpression(min=[models.NegExpression(neg="$score"), 0.125]),
+            models.AcoshExpression(acosh=above),
+        ):
+            query = models.FormulaQuery(formula=expression, defaults={"number": 5})
+            self.both(query, prefetch=near, using=None)
+        query = models.FormulaQuery(formula=models.AcoshExpression(acosh=0.5))
+
+        def ask() -> object:
+            return self.client.query_points(self.collection, query=query, prefetch=near)
+
+        text = self.refused(ask, 400, grpc.StatusCode.INVALID_ARGUMENT)
+        self.assertIn("The expression acosh(0.5) = NaN produced a non-finite number", text)

@@ -105,7 +105,7 @@ def _nodes(inner: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:
                 models.SumExpression(sum=[second for _, second in own]),
             )
         ),
-        st.tuples(st.sampled_from(Function), inner).map(
+        st.tuples(st.sampled_from(list(_CLIENT_FUNCTIONS)), inner).map(
             lambda own: (Apply(own[0], own[1][0]), _CLIENT_FUNCTIONS[own[0]](own[1][1]))
         ),
         st.tuples(inner, inner, st.none() | _numbers).map(

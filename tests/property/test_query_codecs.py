@@ -34,7 +34,7 @@ class QueryCodecs(SynchronousTestCase):
         self.assertEqual(read_json_query(body), query)
 
     @settings(max_examples=examples(60))
-    @given(queries(GROUND))
+    @given(queries(Ground(is_in_messages=True)))
     def test_a_query_is_read_from_a_message(self, query: Query) -> None:
         data = query_messages.query("c", query, {}).SerializeToString()
         # Twice, as the decoding of its plain part is remembered.

@@ -14,7 +14,6 @@ from vexfs_twisted.model.errors import (
     DomainError,
     FormatError,
     MalformedMessage,
-    NotSupported,
     ValidationError,
 )
 from vexfs_twisted.rest.codecs import groups as json_groups
@@ -301,12 +300,16 @@ class RefusedQueries(SynchronousTestCase):
         query.check()
 
     def test_expressions_of_which_only_grpc_knows(self) -> None:
-        for kind in ("acosh", "max", "min"):
-            inner: Any = {"constant": 1} if kind == "acosh" else {kind: []}
-            message = {"query": {"formula": {"expression": {kind: inner}}}}
+        for json in ({"acosh": 1}, {"max": [1, 2]}, {"min": [1, 2]}):
+            for body in ({"formula": json}, {"formula": {"sum": [1, json]}}):
+                error = self.assertRaises(FormatError, json_queries.read_query, {"query": body})
+                self.assertIn("data did not match any variant of untagged enum", error.message)
+        for kind in ("max", "min"):
+            message: dict[str, Any] = {"query": {"formula": {"expression": {"neg": {kind: {}}}}}}
             parsed = json_format.ParseDict(message, pb.QueryPoints())
-            error = self.assertRaises(NotSupported, queries.read_query, parsed)
-            self.assertEqual(error.message, f"The expression `{kind}` is not supported yet")
+            error = self.assertRaises(BadInput, queries.read_query, parsed)
+            text = f"Wrong input: Validation failed: `{kind}` needs at least one operand"
+            self.assertEqual(error.message, text)
 
 
 class RefusedGroups(SynchronousTestCase):

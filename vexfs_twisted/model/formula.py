@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -85,8 +85,22 @@ class Sum:
     operands: tuple[Expression, ...]
 
 
+@frozen
+class Max:
+    """The largest of one or more operands that are numbers, NaN if none is; not in JSON."""
+
+    operands: tuple[Expression, ...]
+
+
+@frozen
+class Min:
+    """The smallest of one or more operands that are numbers, NaN if none is; not in JSON."""
+
+    operands: tuple[Expression, ...]
+
+
 class Function(Enum):
-    """A function of one operand."""
+    """A function of one operand; ACOSH is not in JSON."""
 
     NEG = "neg"
     ABS = "abs"
@@ -94,6 +108,7 @@ class Function(Enum):
     EXP = "exp"
     LOG10 = "log10"
     LN = "ln"
+    ACOSH = "acosh"
 
 
 @frozen
@@ -150,6 +165,8 @@ Expression = (
     | GeoDistance
     | Mult
     | Sum
+    | Max
+    | Min
     | Apply
     | Div
     | Pow
@@ -213,6 +230,12 @@ def check_decay(decay: Decay) -> None:
 
 def _shown(number: float) -> str:
     return shortest(number).removesuffix(".0")
+
+
+def check_operands(name: str, operands: Sequence[object]) -> None:
+    """Raise BadInput if the operation `name`, which needs an operand, has none."""
+    if not operands:
+        raise _invalid(f"`{name}` needs at least one operand")
 
 
 def check_expression_depth(depth: int) -> None:

@@ -174,7 +174,7 @@ _OPERATIONS: Mapping[str, Callable[[Any, str, _Scope], Expression]] = {
     "sum": _sum,
     "div": _div,
     "pow": _pow,
-    **{function.value: _apply(function) for function in Function},
+    **{own.value: _apply(own) for own in Function if own is not Function.ACOSH},
     **{kind.value: _decay(kind) for kind in DecayKind},
 }
 """Readers of expressions by the member that determines the kind of expression."""

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 from google.protobuf.message import Message
 
-from ...model.errors import MalformedMessage, NotSupported
+from ...model.errors import MalformedMessage
 from ...model.filters import Filter
 from ...model.formula import (
     Apply,
@@ -21,12 +21,15 @@ from ...model.formula import (
     Formula,
     Function,
     GeoDistance,
+    Max,
+    Min,
     Mult,
     PayloadDatetime,
     Pow,
     Sum,
     check_decay,
     check_expression_depth,
+    check_operands,
     datetime_constant,
     read_variable,
 )
@@ -66,10 +69,7 @@ def _read_expression(message: pb.Expression, scope: _Scope) -> Expression:
     kind = message.WhichOneof("variant")
     if kind is None:
         raise MalformedMessage("missing field: variant")
-    read = _OPERATIONS.get(kind)
-    if read is None:
-        raise NotSupported(f"The expression `{kind}` is not supported yet")
-    return read(getattr(message, kind), scope.at(kind))
+    return _OPERATIONS[kind](getattr(message, kind), scope.at(kind))
 
 
 def _operand(message: Message, name: str, scope: _Scope) -> Expression:
@@ -95,6 +95,16 @@ def _geo_distance(message: pb.GeoDistance, scope: _Scope) -> GeoDistance:
         raise MalformedMessage("missing field: origin")
     origin = geo_point(message.origin.lon, message.origin.lat, f"{scope.path}.origin")
     return GeoDistance(origin, read_path(message.to))
+
+
+def _max(message: pb.MaxExpression, scope: _Scope) -> Max:
+    check_operands("max", message.max)
+    return Max(_operands(message.max, scope))
+
+
+def _min(message: pb.MinExpression, scope: _Scope) -> Min:
+    check_operands("min", message.min)
+    return Min(_operands(message.min, scope))
 
 
 def _div(message: pb.DivExpression, scope: _Scope) -> Div:
@@ -131,6 +141,8 @@ _OPERATIONS: Mapping[str, Callable[[Any, _Scope], Expression]] = {
     "datetime_key": lambda text, _: PayloadDatetime(read_path(text)),
     "mult": lambda message, scope: Mult(_operands(message.mult, scope)),
     "sum": lambda message, scope: Sum(_operands(message.sum, scope)),
+    "max": _max,
+    "min": _min,
     "div": _div,
     "pow": _pow,
     **{function.value: _apply(function) for function in Function},

@@ -32,6 +32,8 @@ from ....model.formula import (
     Formula,
     Function,
     GeoDistance,
+    Max,
+    Min,
     Mult,
     PayloadDatetime,
     PayloadNumber,
@@ -154,6 +156,14 @@ class _Evaluation:
             result += self.value(operand, at)
         return result
 
+    def extremum(self, node: Max | Min, at: Positions) -> Numbers:
+        # Operands that are not numbers are passed over.
+        choose = np.fmax if isinstance(node, Max) else np.fmin
+        result, *others = (self.value(operand, at) for operand in node.operands)
+        for other in others:
+            result = choose(result, other)
+        return result
+
     def function(self, node: Apply, at: Positions) -> Numbers:
         operand = self.value(node.operand, at)
         compute, shown = _FUNCTIONS[node.function]
@@ -254,7 +264,7 @@ def _paths_of(node: Expression) -> Iterator[PayloadPath]:
 
 
 def _operands(node: Expression) -> Sequence[Expression]:
-    if isinstance(node, Mult | Sum):
+    if isinstance(node, Mult | Sum | Max | Min):
         return node.operands
     if isinstance(node, Apply):
         return (node.operand,)
@@ -327,6 +337,7 @@ _FUNCTIONS: Mapping[Function, tuple[Callable[[Numbers], Numbers], str]] = {
     Function.EXP: (np.exp, "exp({})"),
     Function.LOG10: (np.log10, "log10({})"),
     Function.LN: (np.log, "ln({})"),
+    Function.ACOSH: (np.arccosh, "acosh({})"),
 }
 
 _CONVERSIONS: Mapping[ValueKind, Callable[[Any], Any]] = {
@@ -345,6 +356,8 @@ _EVALUATORS: Mapping[type, Callable[[_Evaluation, Any, Positions], Numbers]] = {
     GeoDistance: _Evaluation.geo_distance,
     Mult: _Evaluation.product,
     Sum: _Evaluation.sum,
+    Max: _Evaluation.extremum,
+    Min: _Evaluation.extremum,
     Apply: _Evaluation.function,
     Div: _Evaluation.quotient,
     Pow: _Evaluation.power,
