@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import qdrant_edge as edge
+from attrs import evolve
 
 from tests.filter_json import filter_to_json
 from tests.filters.edge import edge_filter
-from vexfs_twisted.model.filters import Filter
+from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.formula import (
     Apply,
     Constant,
@@ -31,6 +35,7 @@ from vexfs_twisted.model.formula import (
     Score,
     Sum,
 )
+from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Prefetch, Query
 from vexfs_twisted.model.query_forms import (
     Context,
@@ -41,6 +46,7 @@ from vexfs_twisted.model.query_forms import (
     Example,
     Mmr,
     OrderBy,
+    PointExample,
     QueryForm,
     Recommend,
     RecommendStrategy,
@@ -48,8 +54,11 @@ from vexfs_twisted.model.query_forms import (
     Rrf,
     Sample,
     VectorExample,
+    examples_of,
+    with_examples,
 )
-from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector, Vector
+from vexfs_twisted.model.search_params import SearchParams
+from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector, Vector, Vectors
 
 
 def edge_query(query: Query, limit: int, offset: int = 0) -> Any:
@@ -61,6 +70,7 @@ def edge_query(query: Query, limit: int, offset: int = 0) -> Any:
         list(map(_prefetch, query.prefetch)),
         filter=_filter(query.filter),
         score_threshold=query.score_threshold,
+        params=_params(query.params),
     )
 
 
@@ -71,11 +81,59 @@ def _prefetch(prefetch: Prefetch) -> Any:
         list(map(_prefetch, prefetch.prefetch)),
         filter=_filter(prefetch.filter),
         score_threshold=prefetch.score_threshold,
+        params=_params(prefetch.params),
     )
+
+
+def _params(params: SearchParams) -> Any:
+    """Parameters; of the kinds of search there is only idf."""
+    idf = None if params.idf is None else edge.IdfParams(_filter(params.idf.corpus))
+    return edge.SearchParams(idf=idf)
 
 
 def _filter(filter_: Filter | None) -> Any:
     return None if filter_ is None else edge_filter(filter_to_json(filter_))
+
+
+def without_points(query: Query, vectors: Mapping[str, Vectors], distance: Distance) -> Query:
+    """The query with the vectors of points in place of these, and a filter that excludes them.
+
+    `vectors` are those of the points 0, 1 and so on, by name, as they were written.
+    """
+    ids = frozenset(_points_of(query))
+    if not ids:
+        return query
+
+    def replaced(level: Any) -> Any:
+        def looked_up(example: Example) -> Example:
+            if isinstance(example, VectorExample):
+                return example
+            assert isinstance(example.id, int)
+            return VectorExample(_stored(vectors[level.using].vector(example.id), distance))
+
+        form = None if level.form is None else with_examples(level.form, looked_up)
+        return evolve(level, form=form, prefetch=tuple(map(replaced, level.prefetch)))
+
+    own = () if query.filter is None else (query.filter,)
+    found: Query = evolve(replaced(query), filter=Filter(must=own, must_not=(HasId(ids),)))
+    return found
+
+
+def _points_of(level: Query | Prefetch) -> Iterator[PointId]:
+    for example in examples_of(level.form):
+        if isinstance(example, PointExample):
+            yield example.id
+    for prefetch in level.prefetch:
+        yield from _points_of(prefetch)
+
+
+def _stored(vector: Vector, distance: Distance) -> Vector:
+    """The vector as the engine returns it."""
+    if isinstance(vector, SparseVector) or distance is not Distance.COSINE:
+        return vector
+    if isinstance(vector, MultiVector):
+        return MultiVector(vector.rows / np.linalg.norm(vector.rows, axis=1, keepdims=True))
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def edge_vector(vector: Vector) -> Any:
@@ -87,7 +145,7 @@ def edge_vector(vector: Vector) -> Any:
 
 
 def edge_form(form: QueryForm | None, using: str) -> Any:
-    """A form; there is none that refers to points, and no average of vectors."""
+    """A form. Its examples are vectors."""
     return None if form is None else _FORMS[type(form)](form, using)
 
 
@@ -101,12 +159,43 @@ def _pairs(pairs: Iterable[ContextPair]) -> list[Any]:
 
 
 def _recommend(form: Recommend, using: str) -> Any:
+    if form.strategy is RecommendStrategy.AVERAGE_VECTOR:
+        # Clients of the engine compute it, and search by it.
+        sides = (form.positive, form.negative)
+        vectors = ([own.vector for own in side if isinstance(own, VectorExample)] for side in sides)
+        return edge.Query.Nearest(edge_vector(_average(*vectors)), using)
     kinds = {
         RecommendStrategy.BEST_SCORE: edge.Query.RecommendBestScore,
         RecommendStrategy.SUM_SCORES: edge.Query.RecommendSumScores,
     }
     positive, negative = (list(map(_example, own)) for own in (form.positive, form.negative))
     return kinds[form.strategy](edge.RecommendQuery(positive, negative), using)
+
+
+def _average(positive: Sequence[Vector], negative: Sequence[Vector]) -> Vector:
+    """The mean of positive vectors, or twice that minus the mean of negative ones.
+
+    Of multivectors the rows of all, those of negative ones negated.
+    """
+    signed = [(2.0 if negative else 1.0) / len(positive)] * len(positive)
+    signed += [-1.0 / max(len(negative), 1)] * len(negative)
+    every = [*positive, *negative]
+    if isinstance(every[0], MultiVector):
+        rows = [own.rows for own in every if isinstance(own, MultiVector)]
+        return MultiVector(
+            np.concatenate([np.sign(scale) * own for scale, own in zip(signed, rows, strict=True)])
+        )
+    if isinstance(every[0], SparseVector):
+        sums: Counter[int] = Counter()
+        for scale, own in zip(signed, every, strict=True):
+            assert isinstance(own, SparseVector)
+            for term, value in zip(own.indices.tolist(), own.values.tolist(), strict=True):
+                sums[term] += scale * value
+        terms = sorted(sums)
+        values = np.array([sums[term] for term in terms], dtype=np.float32)
+        return SparseVector(np.array(terms, dtype=np.uint32), values)
+    mean = np.array(signed) @ np.array(every, dtype=np.float64)
+    return np.asarray(mean, dtype=np.float32)
 
 
 def _discover(form: Discover, using: str) -> Any:
