@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tests.engine_support import EngineTestCase, upsert, write
+from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.query.answers import answer
+from vexfs_twisted.engine.vector_index.sparse.cache import PostingsCache
 from vexfs_twisted.engine.vector_index.sparse.postings import Postings
-from vexfs_twisted.model.collection import CreateCollection
-from vexfs_twisted.model.collection_params import SparseVectorParams
+from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
+from vexfs_twisted.model.collection_params import SparseIndexParams, SparseVectorParams
 from vexfs_twisted.model.commands import DeleteVectorName
-from vexfs_twisted.model.queries import Query
+from vexfs_twisted.model.filters import Filter, Range
+from vexfs_twisted.model.queries import Query, QueryBatch
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vector_kinds import SparseVector, SparseVectors
@@ -27,9 +30,11 @@ QUERY = SparseVector(np.arange(0, TERMS, 7, dtype=np.uint32), np.ones(58, dtype=
 class PostingsCase(EngineTestCase):
     """A collection of sparse vectors of twenty terms each."""
 
+    index: SparseIndexParams | None = None
+
     def setUp(self) -> None:
         super().setUp()
-        names = {"s": SparseVectorParams(), "other": SparseVectorParams()}
+        names = {"s": SparseVectorParams(self.index), "other": SparseVectorParams()}
         self.collection = self.catalog.create("c", CreateCollection(sparse_vectors=names))
         self.vectors: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -42,7 +47,7 @@ class PostingsCase(EngineTestCase):
         ids = range(first, first + count)
         indices, values = zip(*[self.vectors[number] for number in ids], strict=True)
         column = VectorColumn(SparseVectors.of(indices, values, str))
-        write(self.collection, upsert(ids, {"s": column}))
+        write(self.collection, upsert(ids, {"s": column}, [{"k": number} for number in ids]))
         self.collection.optimize()
 
     def files(self) -> list[Path]:
@@ -58,11 +63,14 @@ class PostingsCase(EngineTestCase):
         postings: tuple[Postings, ...] = built.postings if built is not None else ()
         return [(one.start, one.stop, one.count) for one in postings]
 
-    def check(self) -> None:
-        """Compare an answer with the definition."""
-        found = self.collection.read(Query(VectorExample(QUERY), using="s", limit=50))
+    def check(self, below: int = 10**6) -> None:
+        """Compare an answer, of points with lower numbers than `below`, with the definition."""
+        only = Filter(must=(field("k", Range(lt=below)),)) if below < 10**6 else None
+        found = self.collection.read(Query(VectorExample(QUERY), "s", only, limit=50))
         expected = {}
         for number, (terms, values) in self.vectors.items():
+            if number >= below:
+                continue
             shared = np.isin(terms, QUERY.indices)
             if shared.any():
                 expected[number] = np.float32(values[shared].astype(np.float64).sum())
@@ -157,3 +165,78 @@ class Snapshots(PostingsCase):
             (found,) = answer(snapshot, [query])
             assert not isinstance(found, Exception)
             self.assertEqual([point.id for point in found], everything)
+
+
+class ScanCase(PostingsCase):
+    """Whether searches use postings, or score the candidates from their vectors."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked = 0
+        of = PostingsCache.of
+
+        def counted(*arguments: Any) -> Any:
+            self.asked += 1
+            return of(*arguments)
+
+        self.patch(PostingsCache, "of", counted)
+
+    def uses_postings(self, below: int = 10**6) -> bool:
+        """Whether a search, whose answer is checked, asks for postings."""
+        before = self.asked
+        self.check(below)
+        return self.asked > before
+
+    def set_threshold(self, threshold: int) -> None:
+        """Change it."""
+        index = SparseIndexParams(full_scan_threshold=threshold)
+        write(self.collection, UpdateCollection(sparse_vectors={"s": SparseVectorParams(index)}))
+
+
+class ScansByThreshold(ScanCase):
+    """Searches with a threshold."""
+
+    index = SparseIndexParams(full_scan_threshold=300)
+
+    def test_candidates_below_the_threshold_are_scanned(self) -> None:
+        self.add(0, 1000)
+        self.assertFalse(self.uses_postings(299))
+        self.assertTrue(self.uses_postings(300))
+        self.assertTrue(self.uses_postings())
+
+    def test_it_holds_without_a_filter(self) -> None:
+        self.add(0, 299)
+        self.assertFalse(self.uses_postings())
+        self.add(299, 1)
+        self.assertTrue(self.uses_postings())
+
+    def test_a_change_takes_effect_at_once(self) -> None:
+        self.add(0, 1000)
+        self.set_threshold(1001)
+        self.assertFalse(self.uses_postings())
+        self.set_threshold(0)
+        self.assertTrue(self.uses_postings(1))
+        self.set_threshold(2**64 - 1)
+        self.assertFalse(self.uses_postings())
+
+    def test_batches(self) -> None:
+        self.add(0, 1000)
+        queries = [Query(VectorExample(QUERY), "s", limit=limit) for limit in (3, 50)]
+        by_postings = self.collection.read(QueryBatch(queries))
+        before = self.asked
+        self.set_threshold(1001)
+        self.assertEqual(self.collection.read(QueryBatch(queries)), by_postings)
+        self.assertEqual(self.asked, before)
+
+
+class ScansByCost(ScanCase):
+    """Searches without a threshold."""
+
+    def test_a_filter_that_leaves_few_rows_leads_to_a_scan(self) -> None:
+        self.add(0, 1600)
+        self.assertFalse(self.uses_postings(99))
+        self.assertTrue(self.uses_postings(100))
+
+    def test_few_rows_without_a_filter_do_not(self) -> None:
+        self.add(0, 1)
+        self.assertTrue(self.uses_postings())

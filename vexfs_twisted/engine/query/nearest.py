@@ -27,8 +27,9 @@ from ..vector_index.scan import scan_scores
 from ..vector_index.search import search_space
 from ..vector_index.search_parameters import resolved_parameters
 from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
+from ..vector_index.sparse.postings import Postings
 from ..vector_index.sparse.scores import score_each
-from ..vector_index.sparse.search import search_sparse
+from ..vector_index.sparse.search import is_scan_preferred, search_sparse
 from .scoring.similarity import similarity
 
 Limits = NDArray[np.int64]
@@ -71,8 +72,10 @@ def nearest_rows(
     """
     space = snapshot.state.spaces[using]
     if isinstance(space, SparseSpace):
-        postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
         sparse = cast("Sequence[SparseVector]", vectors)
+        postings: Sequence[Postings] = ()
+        if not is_scan_preferred(space, candidates):
+            postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
         return search_sparse(space, postings, candidates, sparse, limits)
     if isinstance(space, MultiSpace):
         multi = cast("Sequence[MultiVector]", vectors)

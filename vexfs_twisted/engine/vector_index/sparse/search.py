@@ -30,6 +30,17 @@ _FEW = 16
 """Candidates are scored one by one if there are fewer than one in this many rows."""
 
 
+def is_scan_preferred(space: SparseSpace, candidates: CandidateSet) -> bool:
+    """Whether the candidates are to be scored one by one, from their vectors, without postings.
+
+    Those below `full_scan_threshold` are. Where it is not set, those are that a filter leaves few.
+    """
+    index = space.params.index
+    if index is not None and index.full_scan_threshold is not None:
+        return candidates.count < index.full_scan_threshold
+    return candidates.is_filtered and candidates.count * _FEW < space.rows
+
+
 def search_sparse(
     space: SparseSpace,
     postings: Sequence[Postings],
@@ -43,8 +54,6 @@ def search_sparse(
     the queries have been weighted.
     """
     covered = postings[-1].stop if postings else 0
-    if candidates.is_filtered and candidates.count * _FEW < covered:
-        covered, postings = 0, ()
     rest = candidates.rows_between(covered, max(candidates.room, covered))
     searches = [ContenderSearch(own, candidates, queries) for own in postings if queries]
     found: list[Hits] = []
