@@ -18,7 +18,7 @@ def offsets_of(lengths: ArrayLike) -> Offsets:
     """The offsets of consecutive rows of these lengths, shape [n]."""
     counts = np.asarray(lengths, dtype=np.int64)
     offsets = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=offsets[1:])
+    counts.cumsum(out=offsets[1:])
     return offsets
 
 
@@ -37,7 +37,9 @@ def take(offsets: Offsets, rows: Positions) -> tuple[Offsets, Positions]:
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
     taken = offsets_of(lengths)
-    return taken, np.arange(taken[-1]) + np.repeat(starts - taken[:-1], lengths)
+    places = (starts - taken[:-1]).repeat(lengths)
+    places += np.arange(len(places))
+    return taken, places
 
 
 def select(
@@ -58,4 +60,4 @@ def select(
 
 def row_of_each(offsets: Offsets) -> Positions:
     """The row of each element of the array."""
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return np.arange(len(offsets) - 1).repeat(offsets[1:] - offsets[:-1])

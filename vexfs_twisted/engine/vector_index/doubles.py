@@ -14,9 +14,9 @@ LARGEST = float(np.finfo(np.float32).max)
 
 def clipped(scores: NDArray[np.floating]) -> Scores:
     """Scores that are numbers, of any shape, as float32; those beyond its range are the largest."""
-    with np.errstate(over="ignore"):
-        within: Scores = scores.astype(np.float32)
-    return np.clip(within, -LARGEST, LARGEST, out=within)
+    # Two calls take less time than np.clip for few scores.
+    within: Scores = np.maximum(np.minimum(scores, LARGEST), -LARGEST).astype(np.float32)
+    return within
 
 
 def scores_in_double(

@@ -168,8 +168,11 @@ class SparseSpace:
         which ends at `rows` at the latest and may have rows that are not present, or rows below
         `rows` in any order, which may repeat. For a slice, indices and values are views.
         """
-        offsets, places = ragged.select(self.offsets, where)
-        return offsets, self.indices[places], self.values[places]
+        if isinstance(where, slice):
+            offsets, part = ragged.select(self.offsets, where)
+            return offsets, self.indices[part], self.values[part]
+        offsets, places = ragged.take(self.offsets, where)
+        return offsets, self.indices.take(places), self.values.take(places)
 
     def read(self, where: Rows | slice) -> SparseVectors:
         """The vectors of present rows in the form returned to clients; see `elements`."""

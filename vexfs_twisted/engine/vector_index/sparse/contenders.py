@@ -8,6 +8,7 @@ but the best remain, which are then scored exactly (see `scores`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import faiss
@@ -37,6 +38,8 @@ _add_product: Any = faiss.fvec_madd  # type: ignore[attr-defined]
 
 Singles = NDArray[np.float32]
 
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
 
 class ContenderSearch:
     """Finds contenders for queries among the candidates in a range. Used by one thread.
@@ -64,31 +67,16 @@ class ContenderSearch:
         self._is_prepared = True
 
     def _look_up(self, queries: Sequence[SparseVector]) -> None:
-        """Look up the terms of all queries."""
-        own, count = self.postings, len(queries)
+        """Look up the terms of all queries. Terms that are not known have no postings."""
+        own = self.postings
+        weights = np.concatenate([query.values for query in queries])
         places, is_known = own.find(np.concatenate([query.indices for query in queries]))
-        weights = np.concatenate([query.values for query in queries])[is_known]
-        numbers = np.repeat(np.arange(count), [query.size for query in queries])[is_known]
-        begins, ends = own.offsets[places], own.offsets[places + 1]
-        lengths = ends - begins
-        largest = np.maximum(own.largest[places], -own.least[places])
-        reaches = np.abs(weights).astype(np.float64) * largest
-        self._terms = np.bincount(numbers, minlength=count).tolist()
-        self._totals = np.bincount(numbers, lengths, count).tolist()
-        self._reaches = np.bincount(numbers, reaches, count).tolist()
-        is_rare = np.ones(len(places), dtype=np.bool_)
-        self._common: list[int] = []
-        if len(own.common):
-            lines = np.minimum(np.searchsorted(own.common, places), len(own.common) - 1)
-            is_rare = own.common[lines] != places
-            self._common = lines[~is_rare].tolist()
-        bounds = np.arange(count + 1)
-        self._common_weights = weights[~is_rare].tolist()
-        self._common_bounds = np.searchsorted(numbers[~is_rare], bounds).tolist()
-        spans = zip(begins[is_rare].tolist(), ends[is_rare].tolist(), strict=True)
-        self._spans = [slice(*span) for span in spans]
-        self._lengths, self._weights = lengths[is_rare], weights[is_rare]
-        self._bounds = np.searchsorted(numbers[is_rare], bounds).tolist()
+        self._weights = weights.tolist()
+        self._begins = own.offsets.take(places).tolist()
+        self._lengths = (own.lengths.take(places) * is_known).tolist()
+        self._lines = own.lines.take(places).tolist()
+        self._reaches = (own.reaches.take(places) * np.abs(weights) * is_known).tolist()
+        self._bounds = list(accumulate([query.size for query in queries], initial=0))
 
     def _first_sums(self, candidates: CandidateSet) -> Singles | None:
         """What the sums begin with: 0 for candidates, -inf for other rows; None if all are."""
@@ -110,44 +98,65 @@ class ContenderSearch:
         """
         if limit * _CROWDED > self._columns:
             return None
+        if not self.postings.elements:
+            return _NO_ROWS, floor
         if not self._is_prepared:
             self._prepare()
-        own, terms, total = self.postings, self._terms[number], self._totals[number]
-        if not terms:
-            return np.zeros(0, dtype=np.int64), floor
+        own, some = self.postings, slice(self._bounds[number], self._bounds[number + 1])
+        terms, total = some.stop - some.start, sum(self._lengths[some])
+        if not total:
+            return _NO_ROWS, floor
         expect(total * _POSTING_S + len(self._sums) * _ROW_S)
-        reach = self._reaches[number]
+        reach = sum(self._reaches[some])
         if total < self._columns or not reach < _LARGEST_SUM:
             return None
         # Twice what the roundings of products, of their sums and of the score add up to.
         error = terms * _SMALLEST_STEP + (terms + 2) * 2.0**-23 * reach
-        self._add_up(number)
+        self._add_up(some)
         best = np.maximum.reduce(self._by_column, axis=0)
         place = self._columns - limit
         floor = max(floor, float(np.partition(best, place)[place]) - error)
         bound = floor - error
         if not bound > 0:
             return None
-        columns = np.flatnonzero(best >= bound)
-        lines, found = np.nonzero(self._by_column.take(columns, axis=1) >= bound)
+        (columns,) = (best >= bound).nonzero()
+        lines, found = (self._by_column[:, columns] >= bound).nonzero()
         if len(lines) > limit and (len(lines) - limit) * _MANY_CONTENDERS > total:
             return None
         return lines * self._columns + columns[found] + own.start, floor
 
-    def _add_up(self, number: int) -> None:
-        """Compute the sums of the terms of a query."""
+    def _add_up(self, some: slice) -> None:
+        """Compute the sums of some of the terms looked up."""
         own, sums = self.postings, self._sums
-        if self._start is None:
-            sums.fill(0)
-        else:
+        rare: list[slice] = []
+        lengths: list[int] = []
+        weights: list[float] = []
+        common: list[tuple[int, float]] = []
+        for begin, length, line, weight in zip(
+            self._begins[some],
+            self._lengths[some],
+            self._lines[some],
+            self._weights[some],
+            strict=True,
+        ):
+            if not length:
+                continue
+            if line >= 0:
+                common.append((line, weight))
+            else:
+                rare.append(slice(begin, begin + length))
+                lengths.append(length)
+                weights.append(weight)
+        if self._start is not None:
             np.copyto(sums, self._start)
-        for place in range(*self._common_bounds[number : number + 2]):
-            values = faiss.swig_ptr(own.dense[self._common[place]])
-            weight = self._common_weights[place]
-            _add_product(len(sums), self._pointer, weight, values, self._pointer)
-        some = slice(*self._bounds[number : number + 2])
-        spans = self._spans[some]
-        if spans:
-            products = np.concatenate([own.values[span] for span in spans])
-            products *= np.repeat(self._weights[some], self._lengths[some])
-            np.add.at(sums, np.concatenate([own.rows[span] for span in spans]), products)
+        elif common:
+            line, weight = common.pop()
+            np.multiply(own.dense[line], weight, out=sums)
+        else:
+            sums.fill(0)
+        for line, weight in common:
+            _add_product(len(sums), self._pointer, weight, own.pointers[line], self._pointer)
+        if rare:
+            products = np.concatenate([own.values[span] for span in rare])
+            products *= np.array(weights, dtype=np.float32).repeat(lengths)
+            np.add.at(sums, np.concatenate([own.rows[span] for span in rare]), products)

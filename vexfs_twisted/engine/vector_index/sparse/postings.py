@@ -6,6 +6,10 @@ more.
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
+import faiss
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
@@ -85,12 +89,38 @@ class Postings:
         """The number of elements of all vectors."""
         return len(self.rows)
 
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many rows have each term, shape [t]."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def reaches(self) -> NDArray[np.float64]:
+        """The largest absolute value of each term, shape [t]."""
+        return np.maximum(self.largest, -self.least).astype(np.float64)
+
+    @cached_property
+    def lines(self) -> NDArray[np.int32]:
+        """The line of each term in `dense`, -1 for those that are not common, shape [t]."""
+        lines = np.full(len(self.terms), -1, dtype=np.int32)
+        lines[self.common] = np.arange(len(self.common))
+        return lines
+
+    @cached_property
+    def pointers(self) -> list[Any]:
+        """The lines of `dense`, as functions of faiss take them."""
+        return [faiss.swig_ptr(line) for line in self.dense]
+
     def find(self, terms: Terms) -> tuple[NDArray[np.int64], Mask]:
-        """The positions of those of `terms`, ascending, that are known, and which these are."""
-        places = np.searchsorted(self.terms, terms)
-        is_known = places < len(self.terms)
-        is_known[is_known] = self.terms[places[is_known]] == terms[is_known]
-        return places[is_known], is_known
+        """The positions of `terms`, in any order, and which of them are known, shape [n].
+
+        The positions of others are valid too, unless there are no terms at all.
+        """
+        if not len(self.terms):
+            return np.zeros(len(terms), dtype=np.int64), np.zeros(len(terms), dtype=np.bool_)
+        places = self.terms.searchsorted(terms)
+        np.minimum(places, len(self.terms) - 1, out=places)
+        return places, self.terms.take(places) == terms
 
     def frequencies(
         self, terms: Terms, present: Bitmap, known: NDArray[np.int64]
@@ -100,17 +130,21 @@ class Postings:
         `known` has these numbers for all terms of the postings, or -1, which are replaced.
         """
         places, is_known = self.find(terms)
-        for place in places[known[places] < 0].tolist():
-            rows = self.rows[self.offsets[place] : self.offsets[place + 1]]
-            known[place] = np.count_nonzero(present.has(rows.astype(np.int64) + self.start))
-        found = np.zeros(len(terms), dtype=np.int64)
-        found[is_known] = known[places]
+        if not is_known.any():
+            return np.zeros(len(terms), dtype=np.int64)
+        found = known.take(places)
+        if found.min() < 0:
+            for place in places[found < 0].tolist():
+                rows = self.rows[self.offsets[place] : self.offsets[place + 1]]
+                known[place] = np.count_nonzero(present.has(rows.astype(np.int64) + self.start))
+            found = known[places]
+        found *= is_known
         return found
 
     def no_frequencies(self, present: Bitmap) -> NDArray[np.int64]:
         """What `frequencies` begins with: all of them if no row has been deleted."""
         if present.count_between(self.start, self.stop) == self.count:
-            return np.diff(self.offsets)
+            return self.lengths
         return np.full(len(self.terms), -1, dtype=np.int64)
 
 

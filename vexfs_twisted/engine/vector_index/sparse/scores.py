@@ -92,10 +92,13 @@ def _scores(
     count = len(offsets) - 1
     if not len(terms):
         return np.zeros(count, dtype=np.float32), np.zeros(0, dtype=np.int64)
-    places = np.searchsorted(terms, wanted)
-    places[places == len(terms)] = 0
-    shared = np.flatnonzero(terms[places] == wanted)
-    owners = ragged.row_of_each(offsets)[shared]
-    products = values[shared] * weights[places[shared]].astype(np.float64)
+    places = terms.searchsorted(wanted)
+    np.minimum(places, len(terms) - 1, out=places)
+    is_shared = terms.take(places) == wanted
+    # Zeros, of terms that are not shared, change no sum.
+    products = weights.astype(np.float64).take(places)
+    products *= values
+    products *= is_shared
+    owners = ragged.row_of_each(offsets)
     sums = np.bincount(owners, products, count).astype(np.float64, copy=False)
-    return clipped(sums), owners
+    return clipped(sums), owners[is_shared]

@@ -39,9 +39,9 @@ def best_rows(
     Rows with a score below `floor` may be left out.
     """
     places, is_known = postings.find(query.indices)
-    if not len(places):
+    if not is_known.any():
         return no_hits()
-    weights = query.values[is_known].astype(np.float64)
+    places, weights = places[is_known], query.values[is_known].astype(np.float64)
     begins, ends = postings.offsets[places], postings.offsets[places + 1]
     lengths = ends - begins
     expect(int(lengths.sum()) * _POSTING_S)
