@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.vector_index.sparse import cache, contenders, postings, term_at_a_time
 from vexfs_twisted.model.collection import CreateCollection
-from vexfs_twisted.model.collection_params import Modifier, SparseVectorParams
+from vexfs_twisted.model.collection_params import (
+    Datatype,
+    Modifier,
+    SparseIndexParams,
+    SparseVectorParams,
+)
 from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.queries import Query
 from vexfs_twisted.model.query_forms import VectorExample
@@ -47,8 +53,46 @@ def _single(value: float) -> float:
     return float(np.float32(value))
 
 
+def _levelled(value: float, least: float, largest: float) -> float:
+    """The level of uint8 nearest to a value, of those between two bounds."""
+    low, high = np.float32(least), np.float32(largest)
+    step = (high - low) / np.float32(255)
+    if not step:
+        return float(low)
+    code = np.floor(np.float64((np.float32(value) - low) / step) + 0.5)
+    return float(min(low + np.float32(code) * step, high))
+
+
+def weighed(
+    datatype: Datatype | None, points: dict[int, Vector], ranges: Sequence[tuple[int, int]]
+) -> dict[int, Vector]:
+    """The points, as ranges of their numbers store their values."""
+    found = dict(points)
+    for start, stop in ranges if datatype else ():
+        own = {number: points[number] for number in range(start, stop)}
+        values: dict[int, list[float]] = {}
+        for term, value in (pair for vector in own.values() for pair in vector.items()):
+            values.setdefault(term, []).append(_single(value))
+        for number, vector in own.items():
+            found[number] = {
+                term: float(np.float16(np.clip(value, -65504, 65504)))
+                if datatype is Datatype.FLOAT16
+                else _levelled(value, min(values[term]), max(values[term]))
+                for term, value in vector.items()
+            }
+    return found
+
+
 class SparseSearch(EngineTestCase):
     """Random vectors written in parts, some deleted; random queries with filters and limits."""
+
+    datatype: Datatype | None = None
+
+    def weighed(self, collection: Collection, points: dict[int, Vector]) -> dict[int, Vector]:
+        """The points as they are stored by the index: their numbers are those of their rows."""
+        space = collection.state.spaces["s"]
+        ranges = collection.indexes.postings.ranges(space.slot)
+        return weighed(self.datatype, points, [(own.start, own.stop) for own in ranges])
 
     def expected(
         self, points: dict[int, Vector], query: Vector, group: int | None, limit: int
@@ -73,7 +117,8 @@ class SparseSearch(EngineTestCase):
     def fill(
         self, name: str, parts: list[list[Vector]], modifier: Modifier | None = None
     ) -> tuple[Collection, dict[int, Vector]]:
-        params = {"s": SparseVectorParams(modifier=modifier)}
+        index = SparseIndexParams(datatype=self.datatype)
+        params = {"s": SparseVectorParams(index, modifier)}
         collection = self.catalog.create(name, CreateCollection(sparse_vectors=params))
         points: dict[int, Vector] = {}
         for part in parts:
@@ -111,6 +156,7 @@ class SparseSearch(EngineTestCase):
             gone = [number for number in dead if number in points]
             if gone:
                 write(collection, DeletePoints(ids=gone))
+            points = self.weighed(collection, points)
             left = {number: own for number, own in points.items() if number not in dead}
             for query, group, limit in queries:
                 found = self.found(collection, query, group, limit)
@@ -153,6 +199,7 @@ class SparseSearch(EngineTestCase):
         self.patch(contenders.ContenderSearch, "find", recorded)
         parts = [[vector(12) for _ in range(count)] for count in (2500, 1100, 30)]
         collection, points = self.fill("many", parts)
+        points = self.weighed(collection, points)
         for _ in range(2):
             for turn in range(40):
                 query, limit = vector(8), (1, 3, 10)[turn % 3]
@@ -172,6 +219,7 @@ class SparseSearch(EngineTestCase):
             for count in (150, 60, 5)
         ]
         collection, points = self.fill("idf", parts, Modifier.IDF)
+        points = self.weighed(collection, points)
         query = dict.fromkeys([1, 2, 3, 5, 50], 1.0)
         for turn in range(3):
             for group in (None, 1):
@@ -208,6 +256,7 @@ class SparseSearch(EngineTestCase):
             [{}],
         ]
         collection, points = self.fill("limits", parts)
+        points = self.weighed(collection, points)
         self.assertEqual(self.found(collection, {}, None, 2**64 - 1), [])
         for query in ({1: 1.0}, {2: 1.0, 5: 2.0}, {2: -1.0}, {9: 1.0}, {4_000_000: 1.0}):
             for group in (None, 0):
@@ -216,3 +265,15 @@ class SparseSearch(EngineTestCase):
 
     def test_few_rows(self) -> None:
         self.check(least_elements=10**6, least_saved=10**6)
+
+
+class SearchOfHalves(SparseSearch):
+    """The same with weights in half precision."""
+
+    datatype = Datatype.FLOAT16
+
+
+class SearchOfLevels(SparseSearch):
+    """The same with weights of 256 levels."""
+
+    datatype = Datatype.UINT8

@@ -13,9 +13,10 @@ from vexfs_twisted.engine.query.answers import answer
 from vexfs_twisted.engine.vector_index.sparse.cache import PostingsCache
 from vexfs_twisted.engine.vector_index.sparse.postings import Postings
 from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
-from vexfs_twisted.model.collection_params import SparseIndexParams, SparseVectorParams
+from vexfs_twisted.model.collection_params import Datatype, SparseIndexParams, SparseVectorParams
 from vexfs_twisted.model.commands import DeleteVectorName
 from vexfs_twisted.model.filters import Filter, Range
+from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import Query, QueryBatch
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import DeletePoints
@@ -149,6 +150,70 @@ class Files(PostingsCase):
         self.assertEqual(self.ranges(), [(0, 1000, 666)])
         self.assertEqual(len(self.files()), 1)
         self.check()
+
+
+class Datatypes(PostingsCase):
+    """Postings of several datatypes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.add(0, 1000)
+
+    def change(self, datatype: Datatype | None) -> None:
+        """Set the datatype of the index."""
+        index = SparseIndexParams(datatype=datatype)
+        write(self.collection, UpdateCollection(sparse_vectors={"s": SparseVectorParams(index)}))
+
+    def scores(self) -> dict[PointId, float]:
+        """The scores of all points, 0 of those that are not found."""
+        found = self.collection.read(Query(VectorExample(QUERY), "s", limit=10**4))
+        return {**dict.fromkeys(self.vectors, 0.0), **{point.id: point.score for point in found}}
+
+    def test_a_change_renews_the_postings(self) -> None:
+        (before,), exact = self.files(), self.scores()
+        size = before.stat().st_size
+        for datatype, bytes_each, most in ((Datatype.FLOAT16, 2, 2e-3), (Datatype.UINT8, 1, 2e-2)):
+            self.change(datatype)
+            self.assertTrue(self.collection.is_checkpoint_due())
+            self.collection.optimize()
+            (file,) = self.files()
+            self.assertEqual(size - file.stat().st_size, (4 - bytes_each) * 1000 * LENGTH)
+            rounded = self.scores()
+            self.assertEqual(rounded.keys(), exact.keys())
+            errors = [abs(rounded[own] - exact[own]) for own in exact]
+            self.assertGreater(max(errors), 0)
+            self.assertLess(max(errors), most)
+            self.assertFalse(self.collection.is_checkpoint_due())
+            self.collection = self.reopen().get("c")
+            self.assertEqual((self.files(), self.scores()), ([file], rounded))
+            self.assertFalse(self.collection.is_checkpoint_due())
+        self.change(Datatype.FLOAT32)
+        self.collection.optimize()
+        self.assertEqual((self.files(), self.scores()), ([before], exact))
+
+    def test_new_points_have_their_values_until_postings_are_made(self) -> None:
+        self.change(Datatype.UINT8)
+        self.collection.optimize()
+        self.add(1000, 100)
+        new = range(1000, 1100)
+        exact = {
+            number: np.float32(values[np.isin(terms, QUERY.indices)].astype(np.float64).sum())
+            for number, (terms, values) in self.vectors.items()
+        }
+        found = self.scores()
+        self.assertEqual([found[number] for number in new], [exact[number] for number in new])
+        self.assertNotEqual([found[number] for number in range(9)], [exact[n] for n in range(9)])
+        self.add(1100, 900)
+        found = self.scores()
+        self.assertNotEqual([found[number] for number in new], [exact[number] for number in new])
+
+    def test_scans_use_the_weights_of_the_postings(self) -> None:
+        self.change(Datatype.UINT8)
+        self.collection.optimize()
+        expected = self.scores()
+        index = SparseIndexParams(full_scan_threshold=10**6, datatype=Datatype.UINT8)
+        write(self.collection, UpdateCollection(sparse_vectors={"s": SparseVectorParams(index)}))
+        self.assertEqual(self.scores(), expected)
 
 
 class Snapshots(PostingsCase):

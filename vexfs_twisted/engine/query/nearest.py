@@ -73,10 +73,12 @@ def nearest_rows(
     space = snapshot.state.spaces[using]
     if isinstance(space, SparseSpace):
         sparse = cast("Sequence[SparseVector]", vectors)
+        cache = snapshot.indexes.postings
         postings: Sequence[Postings] = ()
         if not is_scan_preferred(space, candidates):
-            postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
-        return search_sparse(space, postings, candidates, sparse, limits)
+            postings = cache.of(space, snapshot.state.next_operation)
+        ranges = postings or cache.ranges(space.slot)
+        return search_sparse(space, postings, candidates, sparse, limits, ranges)
     if isinstance(space, MultiSpace):
         multi = cast("Sequence[MultiVector]", vectors)
         parameters = resolved_parameters(snapshot.state.config, space.params, params)

@@ -7,6 +7,7 @@ from threading import Lock
 
 from attrs import frozen
 
+from ....model.collection_params import Datatype
 from ...read_bounds import expect
 from ..space import SparseSpace
 from .postings import Postings
@@ -28,7 +29,10 @@ _ELEMENT_S = 1e-7
 
 @frozen(eq=False)
 class _Built:
-    """Postings of ranges of rows, from row 0 on, as of an operation: rows deleted by then miss."""
+    """Postings of ranges of rows, from row 0 on, as of an operation: rows deleted by then miss.
+
+    Their weights are of the datatype of the index.
+    """
 
     operation: int
     postings: tuple[Postings, ...] = ()
@@ -43,7 +47,10 @@ _NOTHING = _Built(0)
 
 @frozen(eq=False)
 class _Rest:
-    """Postings of the rows after those, as of an operation; made anew when there are more rows."""
+    """Postings of the rows after those, as of an operation; made anew when there are more rows.
+
+    Their weights are the values, as in a segment of Qdrant that has not been optimized.
+    """
 
     operation: int
     postings: Postings
@@ -81,7 +88,8 @@ class PostingsCache:
             return built.postings
         rest = self._rests.get(space.slot)
         if rest is None or not _is_rest(rest, space, built, operation):
-            rest = _Rest(operation, Postings.of(space, built.stop, space.rows))
+            new = Postings.of(space, built.stop, space.rows, Datatype.FLOAT32)
+            rest = _Rest(operation, new)
             self._rests[space.slot] = rest
         return *built.postings, rest.postings
 
@@ -98,17 +106,17 @@ class PostingsCache:
         built = self._built.get(space.slot, _NOTHING)
         if _elements_after(space, built) >= _LEAST_ELEMENTS:
             return True
-        return any(_has_many_dead(space, own) for own in built.postings)
+        return any(_is_outdated(space, own) for own in built.postings)
 
     def update(self, space: SparseSpace, operation: int) -> Sequence[Postings]:
-        """The postings of the newest snapshot, with new rows and without dead ones."""
+        """The postings of the newest snapshot, with its rows and datatype, and few dead rows."""
         with self._building:
             built = self._extend(space, operation)
             if built.operation <= operation and any(
-                _has_many_dead(space, own) for own in built.postings
+                _is_outdated(space, own) for own in built.postings
             ):
                 renewed = tuple(
-                    Postings.of(space, own.start, own.stop) if _has_many_dead(space, own) else own
+                    _made(space, own.start, own.stop) if _is_outdated(space, own) else own
                     for own in built.postings
                 )
                 built = self._built[space.slot] = _Built(operation, renewed)
@@ -132,7 +140,7 @@ class PostingsCache:
             if kept[-1].elements >= _MERGED * _elements(space, start, stop):
                 break
             start = kept.pop().start
-        built = _Built(operation, (*kept, Postings.of(space, start, stop)))
+        built = _Built(operation, (*kept, _made(space, start, stop)))
         self._built[space.slot] = built
         return built
 
@@ -153,8 +161,20 @@ def _elements_after(space: SparseSpace, built: _Built) -> int:
     return _elements(space, built.stop, space.rows) if built.stop < space.rows else 0
 
 
-def _has_many_dead(space: SparseSpace, postings: Postings) -> bool:
-    """Whether a range is to be made anew without its dead rows."""
+def _made(space: SparseSpace, start: int, stop: int) -> Postings:
+    """The postings of a range, of the datatype of the index."""
+    return Postings.of(space, start, stop, _datatype(space))
+
+
+def _datatype(space: SparseSpace) -> Datatype:
+    index = space.params.index
+    return (index and index.datatype) or Datatype.FLOAT32
+
+
+def _is_outdated(space: SparseSpace, postings: Postings) -> bool:
+    """Whether a range is to be made anew: without its dead rows, or of another datatype."""
+    if postings.datatype is not _datatype(space):
+        return True
     if postings.elements < _LEAST_ELEMENTS:
         return False
     live = space.present.count_between(postings.start, postings.stop)

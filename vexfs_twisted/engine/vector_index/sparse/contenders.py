@@ -15,6 +15,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from ....model.collection_params import Datatype
 from ....model.vector_kinds import SparseVector
 from ...read_bounds import expect
 from ...storage.bitmap import Rows
@@ -71,6 +72,7 @@ class ContenderSearch:
         own = self.postings
         weights = np.concatenate([query.values for query in queries])
         places, is_known = own.find(np.concatenate([query.indices for query in queries]))
+        self._places = places.tolist()
         self._weights = weights.tolist()
         self._begins = own.offsets.take(places).tolist()
         self._lengths = (own.lengths.take(places) * is_known).tolist()
@@ -129,10 +131,12 @@ class ContenderSearch:
         """Compute the sums of some of the terms looked up."""
         own, sums = self.postings, self._sums
         rare: list[slice] = []
+        places: list[int] = []
         lengths: list[int] = []
         weights: list[float] = []
         common: list[tuple[int, float]] = []
-        for begin, length, line, weight in zip(
+        for place, begin, length, line, weight in zip(
+            self._places[some],
             self._begins[some],
             self._lengths[some],
             self._lines[some],
@@ -145,6 +149,7 @@ class ContenderSearch:
                 common.append((line, weight))
             else:
                 rare.append(slice(begin, begin + length))
+                places.append(place)
                 lengths.append(length)
                 weights.append(weight)
         if self._start is not None:
@@ -157,6 +162,8 @@ class ContenderSearch:
         for line, weight in common:
             _add_product(len(sums), self._pointer, weight, own.pointers[line], self._pointer)
         if rare:
-            products = np.concatenate([own.values[span] for span in rare])
+            products = np.concatenate([own.codes[span] for span in rare])
+            if own.datatype is not Datatype.FLOAT32:
+                products = own.weights(products, np.array(places).repeat(lengths))
             products *= np.array(weights, dtype=np.float32).repeat(lengths)
             np.add.at(sums, np.concatenate([own.rows[span] for span in rare]), products)

@@ -2,15 +2,15 @@
 
 A derived file (see `derived_files`): one that is damaged, or of an older version, is left out, and
 its range is made again from the vectors. After the head come the arrays of `Postings`: offsets,
-terms, rows, values and their bounds, the positions of common terms and the values of all rows for
-them. The head has the operation that they were made at.
+terms, rows, bounds of weights, the positions of common terms and the weights of all rows for them,
+and codes, as the datatype stores them. The head has the operation that they were made at.
 """
 
 from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +19,13 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from ....model.collection_params import Datatype
 from ...storage.derived_files import PAGE, DerivedFormat
 from ...storage.files import write_durably
 from ..space import SparseSpace
 from .cache import PostingsCache
 from .postings import Postings, width_of
+from .weights import ITEMS
 
 log = logging.getLogger("vexfs.engine")
 
@@ -35,44 +37,48 @@ class PostingsDamaged(Exception):
         super().__init__(f"{path.name}: {reason}")
 
 
-_FORMAT = DerivedFormat(b"vexfspostings-2\n", PostingsDamaged, "whose")
+_FORMAT = DerivedFormat(b"vexfspostings-3\n", PostingsDamaged, "whose")
 _ARRAYS: Mapping[str, str] = {
     "offsets": "<i8",
     "terms": "<u4",
     "rows": "<i4",
-    "values": "<f4",
     "least": "<f4",
     "largest": "<f4",
     "common": "<i4",
     "dense": "<f4",
 }
+"""All but `codes`, which are the last, as their items may be shorter."""
 
 
 @frozen
 class _Head:
-    """The head: the range, and the number of its vectors, terms and elements."""
+    """The head: the range, its datatype, and the number of its vectors, terms and elements."""
 
     start: int
     stop: int
     count: int
+    datatype: str
     terms: int
     elements: int
     common: int
     operation: int
     checksum: int
 
-    def lengths(self) -> list[int]:
-        """The lengths of the arrays, in their order."""
+    def arrays(self) -> list[tuple[str, np.dtype[Any], int]]:
+        """The names, types and lengths of the arrays, in their order."""
         terms, elements = self.terms, self.elements
-        lengths = [terms + 1, terms, elements, elements, terms, terms, self.common]
-        return [*lengths, self.common * width_of(self.start, self.stop)]
+        lengths = [terms + 1, terms, elements, terms, terms, self.common]
+        lengths.append(self.common * width_of(self.start, self.stop))
+        arrays = [
+            (name, np.dtype(kind), length)
+            for (name, kind), length in zip(_ARRAYS.items(), lengths, strict=True)
+        ]
+        return [*arrays, ("codes", ITEMS[Datatype(self.datatype)], elements)]
 
     @property
     def size(self) -> int:
         """See Head of `derived_files`."""
-        kinds = map(np.dtype, _ARRAYS.values())
-        pairs = zip(kinds, self.lengths(), strict=True)
-        return PAGE + sum(kind.itemsize * length for kind, length in pairs)
+        return PAGE + sum(kind.itemsize * length for _, kind, length in self.arrays())
 
 
 class _Loaded(NamedTuple):
@@ -152,7 +158,8 @@ def _is_of_use(loaded: _Loaded, space: SparseSpace, operation: int) -> bool:
 
 def _name(slot: int, postings: Postings) -> str:
     """The name of the file of a range; `count` differs when dead rows were left out since."""
-    return f"postings-{slot}-{postings.start}-{postings.stop}-{postings.count}.bin"
+    own = postings
+    return f"postings-{slot}-{own.start}-{own.stop}-{own.count}-{own.datatype.value}.bin"
 
 
 def _slot_of(file: Path) -> int:
@@ -172,6 +179,7 @@ def _write(file: Path, postings: Postings, operation: int) -> None:
             "start": postings.start,
             "stop": postings.stop,
             "count": postings.count,
+            "datatype": postings.datatype.value,
             "terms": len(postings.terms),
             "elements": postings.elements,
             "common": len(postings.common),
@@ -186,30 +194,31 @@ def _load(file: Path, start: int) -> _Loaded | None:
     """The postings of a file that begins at row `start`; None if there are none."""
     try:
         head, _, mapped = _FORMAT.map(file, _Head)
-        arrays: list[NDArray[Any]] = []
+        arrays: dict[str, NDArray[Any]] = {}
         place = PAGE
-        for kind, length in zip(_ARRAYS.values(), head.lengths(), strict=True):
-            arrays.append(mapped.array(kind, length, place))
-            place += arrays[-1].nbytes
+        for name, kind, length in head.arrays():
+            arrays[name] = mapped.array(kind, length, place)
+            place += arrays[name].nbytes
         if head.start != start:
             return None
-        if _checksum(arrays) != head.checksum:
+        if _checksum(arrays.values()) != head.checksum:
             raise PostingsDamaged(file, "whose content is not what was written")
     except (PostingsDamaged, OSError, TypeError) as error:
         log.warning("postings of sparse vectors are made again: %s", error)
         return None
-    named = dict(zip(_ARRAYS, arrays, strict=True))
-    named["dense"] = named["dense"].reshape(head.common, width_of(head.start, head.stop))
-    return _Loaded(head.operation, Postings(head.start, head.stop, head.count, **named))
+    arrays["dense"] = arrays["dense"].reshape(head.common, width_of(head.start, head.stop))
+    datatype = Datatype(head.datatype)
+    return _Loaded(head.operation, Postings(head.start, head.stop, head.count, datatype, **arrays))
 
 
 def _arrays(postings: Postings) -> list[NDArray[Any]]:
-    return [
+    arrays = [
         np.ascontiguousarray(getattr(postings, name), dtype=kind) for name, kind in _ARRAYS.items()
     ]
+    return [*arrays, np.ascontiguousarray(postings.codes, dtype=ITEMS[postings.datatype])]
 
 
-def _checksum(arrays: Sequence[NDArray[Any]]) -> int:
+def _checksum(arrays: Iterable[NDArray[Any]]) -> int:
     checksum = 0
     for own in arrays:
         checksum = zlib.crc32(own.data, checksum)

@@ -1,4 +1,4 @@
-"""Postings of the sparse vectors of a range of rows: the rows and values of each term.
+"""Postings of the sparse vectors of a range of rows: the rows and weights of each term.
 
 Rows never change, so postings stay valid: a row that has been deleted since is not a candidate any
 more.
@@ -15,8 +15,10 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ....model import ragged
+from ....model.collection_params import Datatype
 from ...storage.bitmap import Bitmap
 from ..space import SparseSpace
+from .weights import Codes, Singles, decoded, encoded
 
 COLUMN = 64
 """The arrays of common terms have a multiple of this many elements."""
@@ -41,24 +43,26 @@ class Postings:
     """The postings of the `count` vectors among the rows in [start, stop). Immutable.
 
     `terms`, shape [t], ascend. Term i has the elements offsets[i] to offsets[i + 1] of `rows`,
-    int32, relative to `start` and ascending, and of `values`, float32. `least` and `largest`, shape
-    [t], are the bounds of the values of each term.
+    int32, relative to `start` and ascending, and of `codes`, the weights as `datatype` stores them.
+    `least` and `largest`, shape [t], are the bounds of the weights of each term. `common` has the
+    positions of the common terms, ascending, and `dense` the weights of all rows for them, float32.
     """
 
     start: int
     stop: int
     count: int
+    datatype: Datatype
     terms: Terms
     offsets: NDArray[np.int64]
     rows: NDArray[np.int32]
-    values: NDArray[np.float32]
-    least: NDArray[np.float32]
-    largest: NDArray[np.float32]
+    codes: Codes
+    least: Singles
+    largest: Singles
     common: NDArray[np.int32]
-    dense: NDArray[np.float32]
+    dense: Singles
 
     @classmethod
-    def of(cls, space: SparseSpace, start: int, stop: int) -> Postings:
+    def of(cls, space: SparseSpace, start: int, stop: int, datatype: Datatype) -> Postings:
         """The postings of the present rows in [start, stop)."""
         own = space.everything.rows_between(start, stop)
         lengths, indices, values = space.elements(own)
@@ -75,14 +79,35 @@ class Postings:
             reduce.reduceat(values, begins) if len(begins) else values[:0]
             for reduce in (np.minimum, np.maximum)
         )
+        codes: Codes = values
+        if datatype is not Datatype.FLOAT32:
+            each = [bounds.repeat(np.diff(offsets)) for bounds in (least, largest)]
+            codes = encoded(datatype, values, *each)
+            values = decoded(datatype, codes, *each)
+        if datatype is Datatype.FLOAT16:
+            least, largest = (
+                decoded(datatype, encoded(datatype, own, own, own), own, own)
+                for own in (least, largest)
+            )
         rows, terms = rows[order], sorted_indices[begins]
         common = _common_terms(np.diff(offsets), stop - start)
         dense = np.zeros((len(common), width_of(start, stop)), dtype=np.float32)
         for line, begin, end in zip(dense, offsets[common], offsets[common + 1], strict=True):
             line[rows[begin:end]] = values[begin:end]
-        positions = common.astype(np.int32)
-        bounds = least, largest
-        return cls(start, stop, len(own), terms, offsets, rows, values, *bounds, positions, dense)
+        return cls(
+            start=start,
+            stop=stop,
+            count=len(own),
+            datatype=datatype,
+            terms=terms,
+            offsets=offsets,
+            rows=rows,
+            codes=codes,
+            least=least,
+            largest=largest,
+            common=common.astype(np.int32),
+            dense=dense,
+        )
 
     @property
     def elements(self) -> int:
@@ -96,7 +121,7 @@ class Postings:
 
     @cached_property
     def reaches(self) -> NDArray[np.float64]:
-        """The largest absolute value of each term, shape [t]."""
+        """The largest absolute weight of each term, shape [t]."""
         return np.maximum(self.largest, -self.least).astype(np.float64)
 
     @cached_property
@@ -121,6 +146,30 @@ class Postings:
         places = self.terms.searchsorted(terms)
         np.minimum(places, len(self.terms) - 1, out=places)
         return places, self.terms.take(places) == terms
+
+    def term(self, place: int) -> tuple[NDArray[np.int32], Singles]:
+        """The rows and weights of the term at a position."""
+        span = slice(self.offsets[place], self.offsets[place + 1])
+        return self.rows[span], self.weights(self.codes[span], slice(place, place + 1))
+
+    def weights(self, codes: Codes, places: NDArray[np.int64] | slice) -> Singles:
+        """What some of `codes` stand for, shape [n]; `places` are the positions of their terms.
+
+        `places` has shape [n], or is a slice of one position. May be a view of `codes`.
+        """
+        if self.datatype is Datatype.FLOAT32:
+            return codes
+        return decoded(self.datatype, codes, self.least[places], self.largest[places])
+
+    def stored(self, terms: Terms, values: Singles) -> Singles:
+        """The weights for elements of rows of the range, shape [n], by their terms and values."""
+        if self.datatype is Datatype.FLOAT32 or not len(self.terms):
+            return values
+        places, is_known = self.find(terms)
+        bounds = self.least[places], self.largest[places]
+        weights = decoded(self.datatype, encoded(self.datatype, values, *bounds), *bounds)
+        # Only rows that had died when the postings were made have other terms.
+        return np.where(is_known, weights, values)
 
     def frequencies(
         self, terms: Terms, present: Bitmap, known: NDArray[np.int64]

@@ -1,7 +1,8 @@
 """Scores of chosen rows of a sparse space: products over the terms that row and query share.
 
 Products and sums are computed in float64, in the order of the terms, then rounded to float32 and
-clipped to its range, so that a score does not depend on how its row was found.
+clipped to its range, so that a score does not depend on how its row was found. Values of rows in
+`coded`, ranges of postings whose datatype is not float32, are taken as these store them.
 """
 
 from __future__ import annotations
@@ -19,22 +20,30 @@ from ...storage.bitmap import Rows
 from ..doubles import clipped
 from ..kernels import Scores
 from ..space import SparseSpace
+from .postings import Postings
+from .weights import Singles
 
 _ROWS = 4096
 _TERM_BITS = np.uint64(32)
 
 Mask = NDArray[np.bool_]
 Keys = NDArray[np.uint32] | NDArray[np.uint64]
+Elements = tuple[Offsets, NDArray[np.uint32], Singles]
 
 
-def score_rows(space: SparseSpace, query: SparseVector, rows: Rows) -> tuple[Scores, Mask]:
+def score_rows(
+    space: SparseSpace, query: SparseVector, rows: Rows, coded: Sequence[Postings]
+) -> tuple[Scores, Mask]:
     """The scores of present `rows`, shape [n], and which of them share a term with the query."""
     scores = np.zeros(len(rows), dtype=np.float32)
     is_sharing = np.zeros(len(rows), dtype=np.bool_)
     start = 0
     for some in in_slices(rows, _ROWS):
         part = slice(start, start + len(some))
-        scores[part], owners = _scores(space.elements(some), query.indices, query.values)
+        elements = space.elements(some)
+        if coded:
+            elements = _as_stored(coded, some, elements, query.indices)
+        scores[part], owners = _scores(elements, query.indices, query.values)
         is_sharing[part][owners] = True
         start += len(some)
     return scores, is_sharing
@@ -45,6 +54,7 @@ def score_pairs(
     queries: Sequence[SparseVector],
     numbers: NDArray[np.int64],
     rows: NDArray[np.int64],
+    coded: Sequence[Postings],
 ) -> Scores:
     """The scores, shape [n], of present rows, in any order, each for the query of that number.
 
@@ -56,7 +66,11 @@ def score_pairs(
     for start in range(0, len(rows), _ROWS):
         checkpoint()
         some = slice(start, min(start + _ROWS, len(rows)))
-        offsets, indices, values = space.elements(rows[some])
+        elements = space.elements(rows[some])
+        if coded:
+            every_term = np.concatenate([query.indices for query in queries])
+            elements = _as_stored(coded, rows[some], elements, every_term)
+        offsets, indices, values = elements
         wanted: Keys = indices
         if len(queries) > 1:
             own = numbers[some].astype(np.uint64) << _TERM_BITS
@@ -66,11 +80,28 @@ def score_pairs(
 
 
 def score_each(vectors: SparseVectors, queries: Sequence[SparseVector]) -> Scores:
-    """The scores, shape [q, n], of vectors for queries; 0 where they share no term."""
+    """The scores, shape [q, n], of vectors for queries, by their values as they are.
+
+    0 where they share no term.
+    """
     if not queries:
         return np.zeros((0, len(vectors)), dtype=np.float32)
     elements = vectors.offsets, vectors.indices, vectors.values
     return np.stack([_scores(elements, query.indices, query.values)[0] for query in queries])
+
+
+def _as_stored(
+    coded: Sequence[Postings], rows: Rows, elements: Elements, wanted: NDArray[np.uint32]
+) -> Elements:
+    """The elements of rows, those of `wanted` terms with values as postings store them."""
+    offsets, indices, values = elements
+    places = np.flatnonzero(np.isin(indices, wanted))
+    owners = rows[ragged.row_of_each(offsets)[places]]
+    values = values.copy()
+    for own in coded:
+        some = places[(owners >= own.start) & (owners < own.stop)]
+        values[some] = own.stored(indices[some], values[some])
+    return offsets, indices, values
 
 
 def _joined_terms(queries: Sequence[SparseVector]) -> NDArray[np.uint64]:
@@ -82,7 +113,7 @@ def _joined_terms(queries: Sequence[SparseVector]) -> NDArray[np.uint64]:
 
 
 def _scores(
-    elements: tuple[Offsets, Keys, NDArray[np.float32]], terms: Keys, weights: NDArray[np.float32]
+    elements: tuple[Offsets, Keys, Singles], terms: Keys, weights: Singles
 ) -> tuple[Scores, NDArray[np.int64]]:
     """The scores of vectors, shape [n], and the numbers of those that share a term, repeated.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ....model.collection_params import Distance
+from ....model.collection_params import Datatype, Distance
 from ....model.vector_kinds import SparseVector
 from ...read_bounds import checkpoint, expect
 from ...storage.bitmap import Rows
@@ -47,22 +47,28 @@ def search_sparse(
     candidates: CandidateSet,
     queries: Sequence[SparseVector],
     limits: NDArray[np.int64],
+    ranges: Sequence[Postings],
 ) -> list[Hits]:
     """For each query, the best candidates by product, as many as its limit, largest first.
 
-    `postings` cover the rows from 0 on without gaps; rows after them are scanned. The values of
-    the queries have been weighted.
+    `postings` cover the rows from 0 on without gaps; rows after them are scanned. Rows that are
+    in one of `ranges` have the weights that it stores, however they are found. The values of the
+    queries have been weighted.
     """
+    coded = [own for own in ranges if own.datatype is not Datatype.FLOAT32]
     covered = postings[-1].stop if postings else 0
     rest = candidates.rows_between(covered, max(candidates.room, covered))
     searches = [ContenderSearch(own, candidates, queries) for own in postings if queries]
     found: list[Hits] = []
     contenders: list[Rows] = []
     for number, (query, limit) in enumerate(zip(queries, limits.tolist(), strict=True)):
-        hits, rows = _search(space, searches, number, candidates, rest, query, limit)
+        hits, rows = _search(searches, number, candidates, query, limit)
+        if len(rest) and limit:
+            best = _scanned(space, coded, rest, query, limit)
+            hits = merged_hits(Distance.DOT, hits, best, limit)
         found.append(hits)
         contenders.append(rows)
-    return _with_contenders(space, queries, limits, found, contenders)
+    return _with_contenders(space, coded, queries, limits, found, contenders)
 
 
 def term_frequencies(
@@ -90,11 +96,9 @@ def term_frequencies(
 
 
 def _search(
-    space: SparseSpace,
     searches: Sequence[ContenderSearch],
     number: int,
     candidates: CandidateSet,
-    rest: Rows,
     query: SparseVector,
     limit: int,
 ) -> tuple[Hits, Rows]:
@@ -113,19 +117,24 @@ def _search(
         found = merged_hits(Distance.DOT, found, best, limit)
         if len(found.rows) == limit:
             floor = max(floor, float(found.scores[-1]))
-    if len(rest):
-        expect(len(rest) * _ROW_S)
-        scores, is_sharing = score_rows(space, query, rest)
-        rows = rest[is_sharing]
-        best = best_of(Distance.DOT, rows, scores[is_sharing], min(limit, len(rows)))
-        found = merged_hits(Distance.DOT, found, best, limit)
     if len(contenders) == 1:
         return found, contenders[0]
     return found, np.concatenate(contenders) if contenders else _NO_ROWS
 
 
+def _scanned(
+    space: SparseSpace, coded: Sequence[Postings], rows: Rows, query: SparseVector, limit: int
+) -> Hits:
+    """The best of `rows`, which are scored one by one."""
+    expect(len(rows) * _ROW_S)
+    scores, is_sharing = score_rows(space, query, rows, coded)
+    rows = rows[is_sharing]
+    return best_of(Distance.DOT, rows, scores[is_sharing], min(limit, len(rows)))
+
+
 def _with_contenders(
     space: SparseSpace,
+    coded: Sequence[Postings],
     queries: Sequence[SparseVector],
     limits: NDArray[np.int64],
     found: list[Hits],
@@ -137,7 +146,7 @@ def _with_contenders(
         return found
     rows = np.concatenate(contenders)
     numbers = np.repeat(np.arange(len(queries)), counts)
-    scores = score_pairs(space, queries, numbers, rows)
+    scores = score_pairs(space, queries, numbers, rows, coded)
     order = np.lexsort((rows, -scores, numbers))
     rows, scores = rows[order], scores[order]
     end = 0

@@ -42,8 +42,7 @@ def best_rows(
     if not is_known.any():
         return no_hits()
     places, weights = places[is_known], query.values[is_known].astype(np.float64)
-    begins, ends = postings.offsets[places], postings.offsets[places + 1]
-    lengths = ends - begins
+    lengths = postings.lengths[places]
     expect(int(lengths.sum()) * _POSTING_S)
     products = weights * np.stack((postings.least[places], postings.largest[places]))
     # What a term adds to a score lies between these; a row without the term gets 0.
@@ -51,11 +50,11 @@ def best_rows(
     left = int(lengths.sum())
     if left < 2 * _LEAST_SAVED:
         is_positive = bool(products.min() > 0)
-        return _best_of_all(postings, candidates, begins, ends, weights, limit, is_positive)
+        return _best_of_all(postings, candidates, places, weights, limit, is_positive)
     order = np.argsort(lengths, kind="stable")
     found = _Sums(postings, candidates)
     for place, term in enumerate(order.tolist()):
-        found.add(begins[term], ends[term], weights[term])
+        found.add(places[term], weights[term])
         left -= int(lengths[term])
         if left >= _LEAST_SAVED:
             others = order[place + 1 :]
@@ -63,31 +62,28 @@ def best_rows(
                 limit, floor, float(lowest[others].sum()), float(highest[others].sum())
             )
             if rows is not None and len(rows) * len(places) < left:
-                spans = zip(begins.tolist(), ends.tolist(), weights.tolist(), strict=True)
                 scores = np.zeros(len(rows))
-                for begin, end, weight in spans:
-                    _look_up(postings, begin, end, weight, rows, scores)
+                for own, weight in zip(places.tolist(), weights.tolist(), strict=True):
+                    _look_up(postings, own, weight, rows, scores)
                 return _ranked(postings, rows, scores, limit)
     # Sums depend on the order of the terms in their last bits.
     is_positive = bool(products.min() > 0)
-    return _best_of_all(postings, candidates, begins, ends, weights, limit, is_positive)
+    return _best_of_all(postings, candidates, places, weights, limit, is_positive)
 
 
 def _best_of_all(
     postings: Postings,
     candidates: CandidateSet,
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
+    places: NDArray[np.int64],
     weights: Numbers,
     limit: int,
     is_positive: bool,
 ) -> Hits:
     """The best rows by the sums of all terms. With `is_positive`, all products are above 0."""
-    spans = [slice(*span) for span in zip(begins.tolist(), ends.tolist(), strict=True)]
-    rows = np.concatenate([postings.rows[own] for own in spans])
+    terms = [postings.term(place) for place in places.tolist()]
+    rows = np.concatenate([own for own, _ in terms])
     parts = [
-        postings.values[own] * np.float64(weight)
-        for own, weight in zip(spans, weights.tolist(), strict=True)
+        own * np.float64(weight) for (_, own), weight in zip(terms, weights.tolist(), strict=True)
     ]
     # One pass in the order of the terms, several times faster than an indexed addition for each.
     size = postings.stop - postings.start
@@ -118,10 +114,10 @@ class _Sums:
         self.sums = np.zeros(postings.stop - postings.start, dtype=np.float64)
         self._is_found = np.zeros(len(self.sums), dtype=np.bool_)
 
-    def add(self, begin: int, end: int, weight: float) -> None:
+    def add(self, place: int, weight: float) -> None:
         """Add a term. It has each row once, so that none of the sums is lost."""
-        rows = self._postings.rows[begin:end]
-        self.sums[rows] += self._postings.values[begin:end] * np.float64(weight)
+        rows, values = self._postings.term(place)
+        self.sums[rows] += values * np.float64(weight)
         self._is_found[rows] = True
 
     def candidates(self) -> Rows:
@@ -147,15 +143,13 @@ class _Sums:
         return rows[sums + highest >= floor]
 
 
-def _look_up(
-    postings: Postings, begin: int, end: int, weight: float, rows: Rows, scores: Numbers
-) -> None:
+def _look_up(postings: Postings, place: int, weight: float, rows: Rows, scores: Numbers) -> None:
     """Add a term to the scores of `rows`, ascending and relative to the start of the range."""
-    own = postings.rows[begin:end]
+    own, values = postings.term(place)
     places = np.searchsorted(own, rows.astype(np.int32))
     places[places == len(own)] = 0
     has_term = own[places] == rows
-    scores[has_term] += postings.values[begin:end][places[has_term]] * np.float64(weight)
+    scores[has_term] += values[places[has_term]] * np.float64(weight)
 
 
 def _ranked(postings: Postings, rows: Rows, scores: Numbers, limit: int) -> Hits:
