@@ -136,10 +136,15 @@ class BitmapBuilder:
     def add(self, rows: Rows) -> None:
         """Add `rows`: distinct, not in the set yet, in any order."""
         if len(rows):
-            self._own(int(rows.max()) + 1)
-            np.bitwise_or.at(self._bits, rows >> 3, _masks(rows))
+            first, stop = int(rows.min()), int(rows.max()) + 1
+            self._own(stop)
             self._count += len(rows)
-            self._touch(rows)
+            if stop - first == len(rows):
+                _set_between(self._bits, first, stop)
+                self._touched.update(range(first // CHUNK_ROWS, (stop - 1) // CHUNK_ROWS + 1))
+            else:
+                np.bitwise_or.at(self._bits, rows >> 3, _masks(rows))
+                self._touch(rows)
 
     def discard(self, rows: Rows) -> None:
         """Remove those of `rows` that are in the set. `rows` are distinct."""
@@ -199,6 +204,18 @@ def _rows_in(bits: NDArray[np.uint8]) -> Rows:
 def _set_bits(bits: NDArray[np.uint8]) -> Rows:
     # flatnonzero is ten times as fast on booleans as on numbers.
     return np.flatnonzero(np.unpackbits(bits, bitorder="little").view(np.bool_))
+
+
+def _set_between(bits: NDArray[np.uint8], start: int, stop: int) -> None:
+    """Set the bits of the rows in [start, stop), of which there is at least one."""
+    first, last = start >> 3, (stop - 1) >> 3
+    head, tail = 0xFF << (start & 7) & 0xFF, 0xFF >> (-stop & 7)
+    if first == last:
+        bits[first] |= head & tail
+    else:
+        bits[first] |= head
+        bits[first + 1 : last] = 0xFF
+        bits[last] |= tail
 
 
 def _masks(rows: Rows) -> NDArray[np.uint8]:
