@@ -58,7 +58,7 @@ class RowValueTests(SynchronousTestCase):
         for ids in lists:
             keys = encode_ids(ids)
             payloads = [b'{"n":%d}' % number for number in range(len(ids))]
-            values = encode_values(2**40, keys, payloads)
+            values = encode_values([2**40] * len(keys), keys, payloads)
             self.assertEqual(heads_of(values), ([2**40] * len(ids), ids))
             self.assertEqual([key_of(value) for value in values], keys)
             self.assertEqual([payload_of(value) for value in values], payloads)

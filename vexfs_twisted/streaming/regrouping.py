@@ -8,9 +8,8 @@ from itertools import accumulate, chain, pairwise
 
 from attrs import frozen
 
-from ..model.updates import UpdateMode, Upsert
-from ..model.vector_kinds import concat
-from ..model.vectors import VectorColumn
+from ..model.joined_upserts import is_plain, joined, joins
+from ..model.updates import Upsert
 from .budget import Credit
 
 RUN_POINTS = 1024
@@ -58,9 +57,9 @@ class RunDraft:
         return (
             self.points < RUN_POINTS
             and name == self.name
-            and _is_plain(update)
-            and _is_plain(self._updates[0])
-            and _joins(update, self._updates[0])
+            and is_plain(update)
+            and is_plain(self._updates[0])
+            and joins(update, self._updates[0])
         )
 
     def add(self, update: Upsert, message: Message) -> None:
@@ -69,12 +68,11 @@ class RunDraft:
         self.messages.append(message)
         self.points += message.points
         if self.points >= RUN_POINTS:
-            self._updates = [_joined(self._updates)]
+            self._updates = [joined(self._updates)]
 
     def finished(self) -> Run:
         """The run, with its updates joined."""
-        updates = self._updates
-        return Run(self.name, updates[0] if len(updates) == 1 else _joined(updates), self.messages)
+        return Run(self.name, joined(self._updates), self.messages)
 
 
 class PendingRuns:
@@ -126,35 +124,6 @@ def size_of(update: Upsert) -> int:
     """The approximate memory of an update, in bytes."""
     vectors = sum(column.vectors.nbytes for column in update.vectors.values())
     return vectors + sum(map(len, update.payloads)) + _POINT_SIZE * len(update.ids)
-
-
-def _is_plain(update: Upsert) -> bool:
-    """Whether it has points, is unconditional, and each point has a vector of every name."""
-    return (
-        len(update.ids) > 0
-        and update.mode is UpdateMode.UPSERT
-        and update.update_filter is None
-        and all(column.is_whole for column in update.vectors.values())
-    )
-
-
-def _joins(update: Upsert, other: Upsert) -> bool:
-    """Whether both have vectors of the same names, kinds and dimensions."""
-    columns, others = update.vectors, other.vectors
-    return columns.keys() == others.keys() and all(
-        column.joins(others[name]) for name, column in columns.items()
-    )
-
-
-def _joined(updates: Sequence[Upsert]) -> Upsert:
-    """One update with the effect of `updates` in order: the last point of an id wins in both."""
-    columns = {
-        name: VectorColumn(concat([update.vectors[name].vectors for update in updates]))
-        for name in updates[0].vectors
-    }
-    ids = list(chain.from_iterable(update.ids for update in updates))
-    payloads = list(chain.from_iterable(update.payloads for update in updates))
-    return Upsert(ids, columns, payloads)
 
 
 def _part(update: Upsert, start: int, stop: int) -> Upsert:

@@ -20,10 +20,16 @@ _INTEGER_HEAD = np.dtype([("version", "<u8"), ("tag", "u1"), ("id", ">u8")])
 _LEAST_SWEEP = 16
 
 
-def encode_values(version: int, keys: Iterable[bytes], payloads: Iterable[bytes]) -> list[bytes]:
-    """Encode the points that operation `version` writes."""
-    head = version.to_bytes(_VERSION_SIZE, "little")
-    return [head + key + payload for key, payload in zip(keys, payloads, strict=True)]
+def encode_values(
+    versions: Sequence[int], keys: Sequence[bytes], payloads: Sequence[bytes]
+) -> list[bytes]:
+    """Encode points; `versions` are the operations that write them."""
+    heads = {version: version.to_bytes(_VERSION_SIZE, "little") for version in set(versions)}
+    if len(heads) == 1:
+        (head,) = heads.values()
+        return [head + key + payload for key, payload in zip(keys, payloads, strict=True)]
+    parts = zip(versions, keys, payloads, strict=True)
+    return [heads[version] + key + payload for version, key, payload in parts]
 
 
 def with_payload(value: bytes, version: int, payload: bytes) -> bytes:

@@ -84,17 +84,20 @@ class PointBatch:
         """Which of `rows`, live and in any order, pass `filter_`."""
         return RowFilter(filter_, self._snapshot()).mask(rows)
 
-    def append(self, version: int, keys: Sequence[bytes], payloads: Sequence[bytes]) -> Rows:
+    def append(
+        self, versions: Sequence[int], keys: Sequence[bytes], payloads: Sequence[bytes]
+    ) -> Rows:
         """Write points with distinct id keys at new rows, without vectors, and return the rows.
 
-        Their earlier rows, if any, are not deleted: see `drop_rows`.
+        `versions` has for each of them the operation that writes it. Their earlier rows, if any,
+        are not deleted: see `drop_rows`.
         """
         rows = np.arange(self.next_row, self.next_row + len(keys))
         row_keys = encode_rows(rows)
         with self._transaction.cursor(self._tables.points) as cursor:
             # Sorted keys share pages of the B-tree.
             cursor.putmulti(sorted(zip(keys, row_keys, strict=True)))
-        values = encode_values(version, keys, payloads)
+        values = encode_values(versions, keys, payloads)
         with self._transaction.cursor(self._tables.rows) as cursor:
             cursor.putmulti(zip(row_keys, values, strict=True), append=True)
         self.next_row += len(keys)

@@ -15,8 +15,8 @@ from ..storage.row_values import payload_of
 from .point_batch import Found, PointBatch
 
 
-def upsert(points: PointBatch, update: Upsert, operation: int) -> None:
-    """Insert or replace points."""
+def upsert(points: PointBatch, update: Upsert, operations: Sequence[int]) -> None:
+    """Insert or replace points. `operations` has for each of them the operation that does."""
     keys = encode_ids(update.ids)
     payloads: Sequence[bytes] = update.payloads
     kept = _last_of_each(keys)
@@ -26,8 +26,9 @@ def upsert(points: PointBatch, update: Upsert, operation: int) -> None:
     if kept is not None:
         keys = [keys[place] for place in kept]
         payloads = [payloads[place] for place in kept]
+        operations = [operations[place] for place in kept]
     points.drop_rows(found)
-    rows = points.append(operation, keys, payloads)
+    rows = points.append(operations, keys, payloads)
     targets = rows
     if kept is not None:
         targets = np.full(len(update.ids), -1, dtype=np.int64)
@@ -61,7 +62,7 @@ def _move(
     """
     old = rows_of_entries(found)
     payloads = list(map(payload_of, points.reader.values(old)))
-    new = points.append(operation, [key for key, _ in found], payloads)
+    new = points.append([operation] * len(found), [key for key, _ in found], payloads)
     for name, space in points.spaces.items():
         column = vectors.get(name)
         space.rewrite(old, new, None if column is None else _assigned(column, targets))

@@ -42,7 +42,8 @@ from ..vector_storage.storage import AnyStorage
 from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads
 from .point_batch import PointBatch
-from .upserts import update_vectors, upsert
+from .upsert_queue import UpsertQueue
+from .upserts import update_vectors
 
 
 class WriteBatch:
@@ -69,6 +70,7 @@ class WriteBatch:
         self._transaction = transaction
         self._tables = tables
         self._points = PointBatch(state, transaction, tables, storages, indexes)
+        self._upserts = UpsertQueue(self._points)
         self._outcomes = OutcomeTable(transaction, tables)
         self._next_operation = state.next_operation
         self._last_command = state.last_command
@@ -106,6 +108,7 @@ class WriteBatch:
         """
         if self._last_command == self._state.last_command and not self._has_recorded:
             return None
+        self._upserts.flush()
         self._points.finish()
         state = attrs.evolve(
             self._points.freeze(),
@@ -156,6 +159,8 @@ class WriteBatch:
 
     def _carry_out(self, command: Command, operation: int) -> None:
         """Apply one command. A DomainError is raised before anything is written."""
+        if not isinstance(command, Upsert):
+            self._upserts.flush()
         if isinstance(command, UpdateCollection):
             self._config = changed_config(self._config, command)
         elif isinstance(command, CreateVectorName):
@@ -168,7 +173,7 @@ class WriteBatch:
 
     def _update(self, update: Update, operation: int) -> None:
         if isinstance(update, Upsert):
-            upsert(self._points, update, operation)
+            self._upserts.put(update, operation)
         elif isinstance(update, DeletePoints):
             self._delete(update)
         elif isinstance(update, UpdateVectors):
