@@ -25,6 +25,7 @@ from tests.command_histories import (
 )
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.vector_storage import dense
 from vexfs_twisted.engine.writes import upsert_queue
 from vexfs_twisted.model.commands import Command, CommandBatch, Outcome
 from vexfs_twisted.model.updates import Upsert
@@ -92,7 +93,8 @@ class GroupedWritesTests(SynchronousTestCase):
         self.check(lambda group: [group[:3], group[3:7], group[7:]])
 
     def test_small_queues(self) -> None:
-        """With bounds that the upserts of a group exceed."""
+        """With bounds that the upserts of a group exceed, and vectors written one by one."""
+        self.patch(dense, "_BLOCK", 8)
         self.patch(upsert_queue, "_FEW", 2)
         self.patch(upsert_queue, "_FEW_BYTES", 20)
         self.patch(upsert_queue, "_ENOUGH", 4)

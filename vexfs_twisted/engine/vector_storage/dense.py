@@ -21,6 +21,10 @@ from ..vectors.encodings import Encoding, Stored, encoding_of
 from ..vectors.norms import squared_norms
 from ..vectors.vector_file import VectorFile
 
+_BLOCK = 1 << 19
+"""Vectors are converted and written so many bytes at a time: the results stay in the caches, and
+in memory that malloc has at hand."""
+
 
 class DenseStorage:
     """See VectorStorage. All rows of the file have the same number of bytes."""
@@ -72,8 +76,12 @@ class DenseStorage:
 
     def append(self, rows: Rows, vectors: Vectors) -> None:
         """See VectorStorage."""
-        if len(rows):
-            self._write(rows, self._stored(vectors))
+        if not len(rows):
+            return
+        step = max(1, _BLOCK * len(rows) // max(vectors.nbytes, 1))
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            self._write(rows[part], self._stored(vectors[part]))
 
     def rewrite(
         self,
