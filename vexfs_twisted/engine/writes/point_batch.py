@@ -74,6 +74,10 @@ class PointBatch:
             return np.sort(decode_rows([row_key for _, row_key in found]))
         return self.select(filter_ or Filter())
 
+    def find_any(self, keys: Sequence[bytes]) -> Found:
+        """Those of the points with distinct id `keys` that exist, in their order."""
+        return [] if self._are_after_all(keys) else self.reader.find(keys)
+
     def select(self, filter_: Filter) -> Rows:
         """The rows that pass `filter_`, ascending."""
         snapshot = self._snapshot()
@@ -94,9 +98,11 @@ class PointBatch:
         """
         rows = np.arange(self.next_row, self.next_row + len(keys))
         row_keys = encode_rows(rows)
+        is_appended = self._are_after_all(keys)
         with self._transaction.cursor(self._tables.points) as cursor:
             # Sorted keys share pages of the B-tree.
-            cursor.putmulti(sorted(zip(keys, row_keys, strict=True)))
+            entries = sorted(zip(keys, row_keys, strict=True))
+            cursor.putmulti(entries, append=is_appended)
         values = encode_values(versions, keys, payloads)
         with self._transaction.cursor(self._tables.rows) as cursor:
             cursor.putmulti(zip(row_keys, values, strict=True), append=True)
@@ -177,6 +183,11 @@ class PointBatch:
             spaces={name: space.freeze(rows) for name, space in self.spaces.items()},
             payload_changes=self._payload_changes,
         )
+
+    def _are_after_all(self, keys: Sequence[bytes]) -> bool:
+        """Whether `keys` come after those of all points, as in bulk loads with ascending ids."""
+        last = self.reader.last_key()
+        return last is None or min(keys, default=last) > last
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.freeze(), self.reader, self._indexes, is_uncommitted=True)

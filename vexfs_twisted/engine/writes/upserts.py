@@ -20,7 +20,7 @@ def upsert(points: PointBatch, update: Upsert, operations: Sequence[int]) -> Non
     keys = encode_ids(update.ids)
     payloads: Sequence[bytes] = update.payloads
     kept = _last_of_each(keys)
-    found: Found = points.reader.find(keys if kept is None else [keys[place] for place in kept])
+    found = points.find_any(keys if kept is None else [keys[place] for place in kept])
     if update.update_filter is not None or update.mode is not UpdateMode.UPSERT:
         found, kept = _permitted(points, update, keys, found, kept)
     if kept is not None:
