@@ -9,8 +9,8 @@ from tests.suites.values import dense, dense_rows
 from vexfs_twisted.model.errors import ValidationError
 from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector
 from vexfs_twisted.model.vectors import VectorColumn
+from vexfs_twisted.rpc.codecs.upserts import parse_upsert
 from vexfs_twisted.rpc.codecs.vectors import (
-    parse_upsert,
     read_columns,
     read_vector_message,
     write_vectors,
@@ -93,11 +93,13 @@ class ColumnTests(SynchronousTestCase):
         ]
         if empty:
             number, name = empty[0]
-            error = self.assertRaises(ValidationError, read_columns, parse_upsert(sent).points)
+            error = self.assertRaises(
+                ValidationError, read_columns, parse_upsert(sent).message.points
+            )
             path = f"points[{number}].vectors{'.?' if name else ''}.vector"
             self.assertEqual(error.message, f"[{path}: dense vector must not be empty]")
             return
-        columns = read_columns(parse_upsert(sent).points)
+        columns = read_columns(parse_upsert(sent).message.points)
         self.assertEqual(columns.keys(), {name for point in points for name in point})
         for name, column in columns.items():
             expected = {

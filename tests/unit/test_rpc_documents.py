@@ -12,7 +12,8 @@ from vexfs_twisted.model.vector_kinds import SparseVector, SparseVectors
 from vexfs_twisted.model.vectors import VectorColumn
 from vexfs_twisted.rpc.codecs.payloads import write_object
 from vexfs_twisted.rpc.codecs.updates import read_update_vectors, read_upsert
-from vexfs_twisted.rpc.codecs.vectors import parse_upsert, read_vector_message
+from vexfs_twisted.rpc.codecs.upserts import parse_upsert
+from vexfs_twisted.rpc.codecs.vectors import read_vector_message
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated.json_with_int_pb2 import Value
 
@@ -35,7 +36,7 @@ def upsert(*vectors: pb.Vector, name: str = "s") -> pb.UpsertPoints:
 
 def column(request: pb.UpsertPoints) -> VectorColumn:
     """The column that both schemas must find."""
-    (found,) = read_upsert(parse_upsert(request.SerializeToString())).vectors.values()
+    (found,) = read_upsert(parse_upsert(request.SerializeToString()).message).vectors.values()
     assert [found] == list(read_upsert(request).vectors.values())
     return found
 
@@ -92,4 +93,4 @@ class Documents(SynchronousTestCase):
             with self.assertRaisesRegex(error, message):
                 read_upsert(request)
             with self.assertRaisesRegex(error, message):
-                read_upsert(parse_upsert(request.SerializeToString()))
+                read_upsert(parse_upsert(request.SerializeToString()).message)

@@ -36,7 +36,7 @@ from vexfs_twisted.rpc.codecs.updates import (
     write_update_result,
     write_update_results,
 )
-from vexfs_twisted.rpc.codecs.vectors import parse_upsert
+from vexfs_twisted.rpc.codecs.upserts import parse_upsert
 from vexfs_twisted.rpc.generated import collections_pb2
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 from vexfs_twisted.rpc.generated import qdrant_common_pb2 as common
@@ -205,7 +205,7 @@ class UpsertTests(SynchronousTestCase):
             pairs = tuple(zip(ids, (sound, empty), strict=True))
             points = [pb.PointStruct(id=own, vectors=vectors) for own, vectors in pairs]
             message = pb.UpsertPoints(points=points)
-            for form in (message, parse_upsert(message.SerializeToString())):
+            for form in (message, parse_upsert(message.SerializeToString()).message):
                 error = self.assertRaises(ValidationError, read_upsert, form)
                 self.assertEqual(error.message, text)
             changed = [pb.PointVectors(id=own, vectors=vectors) for own, vectors in pairs]

@@ -12,7 +12,8 @@ from tests.suites.values import plain_vector
 from vexfs_twisted.model.errors import BadInput, InferenceError, MalformedMessage, ValidationError
 from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors, vector_content
 from vexfs_twisted.model.vectors import VectorColumn
-from vexfs_twisted.rpc.codecs.vectors import parse_upsert, read_columns, read_vector_message
+from vexfs_twisted.rpc.codecs.upserts import parse_upsert
+from vexfs_twisted.rpc.codecs.vectors import read_columns, read_vector_message
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 
 
@@ -41,7 +42,7 @@ def columns_of(*points: Mapping[str, pb.Vector]) -> dict[str, VectorColumn]:
     """The columns of points with these vectors, read as an upsert and as an update of vectors."""
     named = [pb.Vectors(vectors=pb.NamedVectors(vectors=own)) for own in points]
     sent = pb.UpsertPoints(points=[pb.PointStruct(vectors=own) for own in named])
-    columns = read_columns(parse_upsert(sent.SerializeToString()).points)
+    columns = read_columns(parse_upsert(sent.SerializeToString()).message.points)
     again = read_columns([pb.PointVectors(vectors=own) for own in named])
     assert columns == again, (columns, again)
     return columns
@@ -76,7 +77,7 @@ class KindsTests(SynchronousTestCase):
         for vector in (sparse({1: 2}), multi([1, 2], [3, 4]), old_sparse({1: 2})):
             point = pb.PointStruct(vectors=pb.Vectors(vector=vector))
             sent = pb.UpsertPoints(points=[point]).SerializeToString()
-            columns = read_columns(parse_upsert(sent).points)
+            columns = read_columns(parse_upsert(sent).message.points)
             (found,) = columns[""].vectors
             self.assertEqual(vector_content(found), vector_content(read_vector_message(vector)))
 

@@ -26,6 +26,7 @@ from ...model.updates import (
     UpdateVectors,
     Upsert,
 )
+from ...model.vectors import VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 from .fields import read_enum, refuse_shard_keys
@@ -59,13 +60,14 @@ _STATUSES: Mapping[UpdateStatus, int] = {
 
 def read_upsert(
     message: bulk.UpsertPoints | pb.UpsertPoints | Operation.PointStructList,
+    columns: dict[str, VectorColumn] | None = None,
 ) -> Upsert:
-    """Decode an upsert of whole points."""
+    """Decode an upsert of whole points; their vectors unless `columns` has them."""
     refuse_shard_keys(message)
     points = message.points
     return Upsert(
-        ids=[read_id(point.id) for point in points],
-        vectors=read_columns(points),
+        ids=[point.id.num or read_id(point.id) for point in points],
+        vectors=read_columns(points) if columns is None else columns,
         payloads=[read_payload(point.payload) for point in points],
         update_filter=read_optional_filter(message, "update_filter", "update_filter"),
         mode=read_enum(message, "update_mode", _MODES) or UpdateMode.UPSERT,

@@ -3,7 +3,7 @@
 Iterating over the floats of a message would take several microseconds per vector. Upserts are
 therefore parsed with the schema of proto/bulk.proto, in which the packed floats of a vector are
 bytes: joined, the rows of a request are one array, at 0.5 us per row of 128. Rows in other
-encodings are parsed with the ordinary schema.
+encodings are parsed with the ordinary schema. See `upserts` for rows that are all encoded alike.
 """
 
 from __future__ import annotations
@@ -61,19 +61,6 @@ class _Rows:
         pairs = zip(self.positions, self.vectors, strict=True)
         found = ((point, read_vector_message(_in_full(vector))) for point, vector in pairs)
         return next(point for point, vector in found if not vector.size)
-
-
-def parse_upsert(data: bytes) -> bulk.UpsertPoints:
-    """Parse an upsert with the bulk schema, in whatever encoding of floats the client used.
-
-    Raises DecodeError for malformed bytes.
-    """
-    message = bulk.UpsertPoints.FromString(data)
-    if message.ByteSize() == len(data):
-        return message
-    # The bulk schema keeps only the last of several packed pieces; reserializing joins them.
-    whole = pb.UpsertPoints.FromString(data).SerializeToString()
-    return bulk.UpsertPoints.FromString(whole)
 
 
 def read_columns(points: Sequence[Point]) -> dict[str, VectorColumn]:

@@ -22,8 +22,7 @@ from ..codecs.flat import read_create, read_search, read_search_batch, read_whol
 from ..codecs.points import read_get
 from ..codecs.searches import read_search as read_query
 from ..codecs.updates import read_upsert
-from ..codecs.vectors import parse_upsert
-from ..generated import bulk_pb2 as bulk
+from ..codecs.upserts import ParsedUpsert, parse_upsert
 from ..generated import collections_pb2 as collections
 from ..generated import flat_pb2 as flat
 from ..generated import points_pb2 as points
@@ -59,8 +58,9 @@ def _read_search(message: flat.SearchPointsRequest) -> Query:
     return read_query(read_search(message))
 
 
-def _upsert(message: bulk.UpsertPoints) -> tuple[str, Upsert]:
-    return read_collection_name(message.collection_name), read_upsert(message)
+def _upsert(parsed: ParsedUpsert) -> tuple[str, Upsert]:
+    message = parsed.message
+    return read_collection_name(message.collection_name), read_upsert(message, parsed.columns)
 
 
 def _scrolled(records: Sequence[Record]) -> Message:

@@ -51,25 +51,31 @@ from ..codecs.updates import (
     write_update_result,
     write_update_results,
 )
+from ..codecs.upserts import ParsedUpsert, parse_upsert
 from ..codecs.vector_names import read_create_vector_name, read_delete_vector_name
-from ..codecs.vectors import parse_upsert
 from ..generated import points_pb2 as pb
 from ..methods import RpcMethod
 
 Answers = list[Sequence[ScoredPoint]]
 
 
-def _update(
-    read: Callable[[Any], Update | VectorNameCommand], parse: Callable[[bytes], Any] | None = None
-) -> RpcMethod[Any, UpdateResult]:
-    """The method of one kind of update; `read` decodes it from its message."""
+Reader = Callable[[Any], Update | VectorNameCommand]
+"""Decodes an update from its message."""
 
-    def decode(message: Any) -> Operation[UpdateResult]:
-        name, timeout = read_collection_name(message.collection_name), read_update_limit(message)
-        update, wait = read(message), message.wait
-        return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
 
-    return RpcMethod(decode, write_update_result, is_write=True, parse=parse)
+def _update(read: Reader) -> RpcMethod[Any, UpdateResult]:
+    """The method of one kind of update."""
+    return RpcMethod(lambda message: _updating(message, read), write_update_result, is_write=True)
+
+
+def _upsert(parsed: ParsedUpsert) -> Operation[UpdateResult]:
+    return _updating(parsed.message, lambda message: read_upsert(message, parsed.columns))
+
+
+def _updating(message: Any, read: Reader) -> Operation[UpdateResult]:
+    name, timeout = read_collection_name(message.collection_name), read_update_limit(message)
+    update, wait = read(message), message.wait
+    return lambda operations: operations.update(name, update, wait=wait, timeout=timeout)
 
 
 def _update_batch(message: pb.UpdateBatchPoints) -> Operation[list[UpdateResult]]:
@@ -148,7 +154,7 @@ def _weigh_answers(answers: Answers) -> int:
 
 
 POINTS: Mapping[str, RpcMethod[Any, Any]] = {
-    "Upsert": _update(read_upsert, parse_upsert),
+    "Upsert": RpcMethod(_upsert, write_update_result, is_write=True, parse=parse_upsert),
     "Delete": _update(read_delete),
     "UpdateVectors": _update(read_update_vectors),
     "DeleteVectors": _update(read_delete_vectors),
