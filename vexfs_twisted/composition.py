@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
@@ -15,6 +15,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from .allocator import trim
 from .config import Config
 from .engine.catalog import Catalog
+from .engine.native_library import load_faiss
 from .file_limit import for_connections
 from .interfaces import IStreamOperations
 from .lifecycle import SequentialService
@@ -96,6 +97,8 @@ def build(config: Config, reactor: Any) -> Components:
     wires = [rest] if rpc is None else [rpc, rest]
     # The last to start is the first to stop: streams end while their servers still listen.
     children = [PoolService(codecs), trimming, storage, device, *wires, streams]
+    # Calls are answered meanwhile, but the server is not ready before it has what they may need.
+    children.append(Preparation(lambda: codecs.run(load_faiss)))
     return Components(SequentialService(children), rest, rpc, config.host)
 
 
@@ -114,6 +117,18 @@ class PoolService(Service):
         """Fires when all accepted work is done and the threads have ended."""
         super().stopService()
         return self._pool.stop()
+
+
+class Preparation(Service):
+    """Prepares in a thread what calls need, which may fail the start."""
+
+    def __init__(self, prepare: Callable[[], Deferred[None]]) -> None:
+        self._prepare = prepare
+
+    def startService(self) -> Deferred[None]:
+        """Fires when all is prepared."""
+        super().startService()
+        return self._prepare()
 
 
 def _interceptors(config: Config, performance: Performance) -> Iterator[Middleware]:

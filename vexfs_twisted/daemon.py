@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
 from . import allocator, file_limit
+from .collector import spare_the_collector, without_collector
 from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned, notify_manager
@@ -30,10 +30,6 @@ log = get_logger("vexfs.daemon")
 
 _EXPECTED = (EngineStartError, CannotListenError, OSError, DomainError, DeviceError)
 """Errors of a start that have a cause outside of the program."""
-
-_COLLECTED_AFTER = (2000, 10, 10)
-"""Thresholds of the garbage collector: new objects until the youngest generation is collected, and
-collections of one generation until the next older one is."""
 
 Report = Callable[[str | None], None]
 """Callback for the outcome: None once the server listens, or the reason why it does not, and later
@@ -81,8 +77,9 @@ class Daemon(Service):
         allocator.set_up()
         file_limit.raise_limit()
         try:
-            # Imported late: grpc and faiss must not be loaded in a process that forks later.
-            from .composition import build
+            with without_collector():
+                # Imported late: grpc and faiss must not be loaded in a process that forks later.
+                from .composition import build
 
             self._parts = build(self._config, self._reactor)
             await self._parts.service.startService()
@@ -91,7 +88,7 @@ class Daemon(Service):
         except Exception as error:
             self._fail(error)
         else:
-            _spare_the_collector()
+            spare_the_collector()
             log.info("listening", **self._parts.addresses())
             if not self._config.api_keys and not ip_address(self._config.host).is_loopback:
                 log.warning("reachable beyond this machine without a key", host=self._config.host)
@@ -134,14 +131,3 @@ class Daemon(Service):
             self._report(f"the stop failed: {error}")
         else:
             log.info("stopped")
-
-
-def _spare_the_collector() -> None:
-    """Freeze the objects that exist now, and make the garbage collector run less often.
-
-    A batch of a thousand queries allocates so many objects that a full collection, over all modules
-    and tables, ran during it, holding the GIL: the 99th percentile took twice as long.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AFTER)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .collector import without_collector
+
 
 def main() -> None:
     """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`.
@@ -21,6 +23,7 @@ def main() -> None:
 
             sys.exit(run_probe(arguments))
         case arguments:
-            from .tap import run_daemon
+            with without_collector():
+                from .tap import run_daemon
 
             sys.exit(run_daemon(arguments))

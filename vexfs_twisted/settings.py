@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import yaml
 from attrs import frozen
 
 _PREFIX = "QDRANT__"
+
+_DECIMAL = re.compile("0|[1-9][0-9]{0,18}")
+"""What YAML takes for a decimal number, too; with a leading zero it is octal."""
 
 
 class ConfigError(Exception):
@@ -144,6 +147,8 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]:
 
 def from_file(path: str) -> dict[str, FoundSetting]:
     """Values of a YAML file by key: nested names are joined with dots."""
+    import yaml
+
     try:
         content = yaml.safe_load(Path(path).read_bytes())
     except OSError as error:
@@ -173,6 +178,11 @@ def scalar(value: Any) -> Any:
     """Convert a text from the environment to a number or truth value, where it is one."""
     if not isinstance(value, str):
         return value
+    if _DECIMAL.fullmatch(value):
+        return int(value)
+    # Imported where it is needed: that takes longer than all else that is done with settings.
+    import yaml
+
     try:
         return yaml.safe_load(value)
     except yaml.YAMLError:

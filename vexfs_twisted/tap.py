@@ -12,7 +12,9 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import QDRANT_VERSION, __version__, logs
+from .collector import without_collector
 from .config import Config, load_config, settings
+from .left_out import leave_out_tls
 from .settings import ConfigError
 from .stdio_log import terminal
 
@@ -118,9 +120,11 @@ def run_daemon(arguments: list[str]) -> int:
     """Run the daemon in the foreground until it is stopped; returns the exit status."""
     options = Options()
     options.parseOptions(arguments)
-    from twisted.internet import reactor
+    leave_out_tls()
+    with without_collector():
+        from twisted.internet import reactor
 
-    from .daemon import Daemon
+        from .daemon import Daemon
 
     config = options.config
     logs.begin(config.log_level)

@@ -87,6 +87,13 @@ class Running(Daemons):
     def test_under_twistd(self) -> None:
         self.check_life(self.daemon(command="twistd"))
 
+    def test_what_it_has_loaded_once_it_is_ready(self) -> None:
+        """The native library of the engine, without which it is not ready, and nothing for TLS."""
+        daemon = self.daemon().start()
+        loaded = Path(f"/proc/{daemon.pid}/maps").read_text()
+        self.assertIn("_swigfaiss", loaded)
+        self.assertNotIn("/cryptography/", loaded)
+
     def test_every_log_line_is_json_where_that_is_asked_for(self) -> None:
         daemon = self.daemon().start()
         get(f"{daemon.rest_url}/collections")
@@ -164,6 +171,20 @@ class Refusing(Daemons):
                     # grpc writes of it to the standard error by itself.
                     for line in daemon.log_text().splitlines():
                         self.assertIn("event", json.loads(line))
+
+    def test_a_library_of_the_engine_that_cannot_be_loaded(self) -> None:
+        """It is loaded after the ports are open, but before the server says that it is ready."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "faiss.py").write_text("raise ImportError('made for another processor')")
+        for command in ("console", "twistd"):
+            environment = {"PYTHONPATH": str(folder)}
+            daemon = self.daemon(command=command, environment=environment)
+            error = self.assertRaises(DaemonDied, daemon.start)
+            self.assertTrue(str(error).startswith("status 1\n"), str(error))
+            events = {event["event"]: event for event in daemon.log_events()}
+            self.assertNotIn("listening", events)
+            self.assertEqual(events["cannot start"]["reason"], "made for another processor")
 
     def test_a_folder_that_cannot_be_used(self) -> None:
         file = Path(self.mktemp())

@@ -14,10 +14,11 @@ from tests.graph_support import (
     stored,
     true_distances,
 )
+from vexfs_twisted.engine.native_library import faiss
 from vexfs_twisted.engine.vector_index.graph.builder import GraphOptions
 from vexfs_twisted.engine.vector_index.graph.eligible import has_graph_in_place
 from vexfs_twisted.engine.vector_index.graph.graph import Graph
-from vexfs_twisted.engine.vector_index.kernels import faiss, threads_of_faiss
+from vexfs_twisted.engine.vector_index.kernels import threads_of_faiss
 from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.vector_index.kernels import ThreadBudget, faiss, threads_of_faiss
+from vexfs_twisted.engine.native_library import faiss
+from vexfs_twisted.engine.vector_index.kernels import ThreadBudget, threads_of_faiss
 
 CORES = os.cpu_count() or 1
 

@@ -28,6 +28,8 @@ LAYERS: dict[str, set[str]] = {
     "threadpool": {"model", "wakeup"},
     "tracebacks": set(),
     "settings": set(),
+    "collector": set(),
+    "left_out": set(),
     "unused_settings": {"settings"},
     "logs": set(),
     "jsonform": {"model"},
@@ -75,14 +77,15 @@ LAYERS: dict[str, set[str]] = {
         "rest",
         "rpc",
     },
-    "daemon": {"allocator", "file_limit", "model", "config", "lifecycle", "logs", "stdio_log"}
-    | {"engine", "composition"},
+    "daemon": {"allocator", "collector", "file_limit", "model", "config", "lifecycle", "logs"}
+    | {"stdio_log", "engine", "composition"},
     "twistd": {"config", "daemon", "logs", "stdio_log"},
-    "tap": {"__init__", "config", "settings", "logs", "stdio_log", "daemon", "twistd"},
+    "tap": {"__init__", "collector", "config", "left_out", "settings", "logs", "stdio_log"}
+    | {"daemon", "twistd"},
     "probe_command": {"model", "interfaces", "device", "subcommands"},
     "subcommands": {"__init__"},
     "adopt_command": {"config", "settings", "engine", "subcommands"},
-    "main": {"tap", "probe_command", "adopt_command"},
+    "main": {"collector", "tap", "probe_command", "adopt_command"},
     "__main__": {"main"},
 }
 
@@ -92,11 +95,12 @@ ENGINE: dict[str, set[str]] = {
     "errors": set(),
     "read_bounds": set(),
     "memory_quota": set(),
+    "native_library": set(),
     "storage": {"errors", "read_bounds"},
     "vectors": {"errors", "storage"},
     "predicates": {"read_bounds"},
     "payload_index": {"read_bounds", "storage", "predicates"},
-    "vector_index": {"errors", "read_bounds", "storage", "vectors"},
+    "vector_index": {"errors", "read_bounds", "native_library", "storage", "vectors"},
     "mvcc": {"storage", "payload_index", "vector_index"},
     "filtering": {"read_bounds", "storage", "predicates", "payload_index", "mvcc"},
     "vector_storage": {"errors", "storage", "vectors", "vector_index"},
@@ -145,6 +149,7 @@ ENGINE_PUBLIC = {
     "data_folder",
     "errors",
     "memory_quota",
+    "native_library",
     "plain_store",
     "read_bounds",
 }

@@ -12,29 +12,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Distance
-
-# OpenMP threads busy-wait for more work for milliseconds, on cores that other threads need. The
-# duration is read when the library is loaded.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-import faiss as _faiss
+from ..native_library import faiss, metric_of
 
 Matrix = NDArray[np.float32]
 RowMatrix = NDArray[np.int64]
 Scores = NDArray[np.float32]
-
-# The type stubs of faiss lack the kernels.
-faiss: Any = _faiss
-
-# Otherwise every native call takes the GIL to check for a Ctrl-C.
-faiss.InterruptCallback.clear_instance()
 
 _TRIAL_ROWS = 67
 _SMALL_BLOCK = 512
@@ -140,9 +127,7 @@ def approximate_nearest(
     use_one_thread()
     # By default faiss uses BLAS only for larger batches than those that gain from it.
     faiss.cvar.distance_compute_blas_threshold = 1
-    is_euclid = distance is Distance.EUCLID
-    metric = faiss.METRIC_L2 if is_euclid else faiss.METRIC_INNER_PRODUCT
-    found: tuple[Scores, RowMatrix] = faiss.knn(queries, block, limit, metric=metric)
+    found: tuple[Scores, RowMatrix] = faiss.knn(queries, block, limit, metric=metric_of(distance))
     return found
 
 

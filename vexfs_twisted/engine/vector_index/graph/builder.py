@@ -13,8 +13,9 @@ import numpy as np
 from attrs import frozen
 
 from ....model.collection_params import Distance
+from ...native_library import faiss
 from ...storage.bitmap import Rows
-from ..kernels import Matrix, faiss, threads_of_faiss
+from ..kernels import Matrix, threads_of_faiss
 from .coarse import Scale, closeness, holds_nearest, pad
 from .file import BuildParameters, Coarse, GraphFacts, save_graph
 from .graph import Graph

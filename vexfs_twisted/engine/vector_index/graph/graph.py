@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
-from ..kernels import Matrix, RowMatrix, Scores, faiss, use_one_thread
+from ...native_library import faiss
+from ..kernels import Matrix, RowMatrix, Scores, use_one_thread
 from .coarse import pad
 from .errors import DamagedGraph
 from .file import GraphFacts, GraphFile, map_graph

@@ -14,32 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
-from ..kernels import faiss
+from ...native_library import faiss, metric_of
 from .coarse import Scale
 from .links import Links
 
 Elements = NDArray[np.float32] | NDArray[np.float16] | NDArray[np.uint8]
 """Vectors as stored, shape [n, dim], C-contiguous."""
 
-_METRICS = {
-    Distance.COSINE: faiss.METRIC_INNER_PRODUCT,
-    Distance.DOT: faiss.METRIC_INNER_PRODUCT,
-    Distance.EUCLID: faiss.METRIC_L2,
-    Distance.MANHATTAN: faiss.METRIC_L1,
-}
-_QUANTIZERS = {
-    np.dtype(np.float16): faiss.ScalarQuantizer.QT_fp16,
-    np.dtype(np.uint8): faiss.ScalarQuantizer.QT_8bit_direct,
-}
+_QUANTIZERS = {np.dtype(np.float16): "QT_fp16", np.dtype(np.uint8): "QT_8bit_direct"}
 _FLOAT32 = np.dtype(np.float32)
 
 
 def empty_storage(distance: Distance, dimension: int, dtype: np.dtype[Any]) -> Any:
     """An empty faiss index for vectors of this dtype and metric, stored contiguously."""
-    metric = _METRICS[distance]
+    metric = metric_of(distance)
     if dtype == _FLOAT32:
         return faiss.IndexFlat(dimension, metric)
-    return faiss.IndexScalarQuantizer(dimension, _QUANTIZERS[dtype], metric)
+    quantizer = getattr(faiss.ScalarQuantizer, _QUANTIZERS[dtype])
+    return faiss.IndexScalarQuantizer(dimension, quantizer, metric)
 
 
 def borrowed_storage(distance: Distance, vectors: Elements) -> Any:
@@ -52,7 +44,7 @@ def borrowed_storage(distance: Distance, vectors: Elements) -> Any:
 def empty_coarse_storage(distance: Distance, scale: Scale) -> Any:
     """An empty faiss index for coarse copies; vectors must be padded before they are added."""
     quantizer = faiss.ScalarQuantizer.QT_8bit
-    storage = faiss.IndexScalarQuantizer(scale.width, quantizer, _METRICS[distance])
+    storage = faiss.IndexScalarQuantizer(scale.width, quantizer, metric_of(distance))
     faiss.copy_array_to_vector(scale.values, storage.sq.trained)
     storage.is_trained = True
     return storage

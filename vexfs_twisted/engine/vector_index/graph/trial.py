@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 
 from ....model.collection_params import Distance
-from ..kernels import faiss, use_one_thread
+from ...native_library import faiss
+from ..kernels import use_one_thread
 from .errors import GraphsUnavailable
 from .native import borrowed_graph, borrowed_storage, empty_graph, empty_storage, links_of
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels import Matrix, faiss
+from ...native_library import faiss
+from ..kernels import Matrix
 
 CENTROIDS = 256
 _ROUNDS = 10

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import VectorParams
+from ...native_library import faiss
 from ...storage.bitmap import Rows
 from ...vectors.norms import typical
-from ..kernels import Matrix, faiss, threads_of_faiss
+from ..kernels import Matrix, threads_of_faiss
 from .codes import Codes
 from .file import Bytes, CodesFacts, save_codes
 from .kinds import CodeKind, Learned, ShouldStop

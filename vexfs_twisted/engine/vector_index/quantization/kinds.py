@@ -22,8 +22,9 @@ from ....model.collection_params import (
     TurboBits,
     VectorParams,
 )
+from ...native_library import faiss, metric_of
 from ...vectors.encodings import encoding_of
-from ..kernels import Matrix, faiss
+from ..kernels import Matrix
 from .centroids import CENTROIDS, find_centroids
 
 Learned = NDArray[np.float32]
@@ -31,11 +32,6 @@ Learned = NDArray[np.float32]
 
 ShouldStop = Callable[[], bool]
 
-_METRICS = {
-    Distance.COSINE: faiss.METRIC_INNER_PRODUCT,
-    Distance.DOT: faiss.METRIC_INNER_PRODUCT,
-    Distance.EUCLID: faiss.METRIC_L2,
-}
 _QUANTILE = 0.99
 _LEARNED_ELEMENTS = 1 << 20
 _LEAST_LEARNED_ROWS = 64
@@ -85,7 +81,7 @@ class CodeKind:
 
     def storage(self, params: VectorParams) -> Any:
         """An untrained faiss index for codes of such vectors."""
-        return self.make(self.width(params.size), _METRICS[params.distance])
+        return self.make(self.width(params.size), metric_of(params.distance))
 
 
 @lru_cache(maxsize=256)
@@ -95,7 +91,7 @@ def code_kind_of(params: VectorParams, config: QuantizationConfig | None) -> Cod
     There are none for Manhattan, nor if codes would not be shorter than the vectors.
     """
     kind = None if config is None else _asked_for(config)
-    if kind is None or params.distance not in _METRICS:
+    if kind is None or params.distance is Distance.MANHATTAN:
         return None
     encoding = encoding_of(params.datatype)
     row_size = encoding.width(params.size) * encoding.item.itemsize

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from ....model.collection_params import Datatype
 from ....model.vector_kinds import SparseVector
+from ...native_library import faiss
 from ...read_bounds import expect
 from ...storage.bitmap import Rows
 from ..candidates import CandidateSet
@@ -33,9 +32,6 @@ _MANY_CONTENDERS = 64
 
 _LARGEST_SUM = 1e30
 _SMALLEST_STEP = 1e-37
-
-_add_product: Any = faiss.fvec_madd  # type: ignore[attr-defined]
-"""Of n numbers a and b, a factor, and c: sets c to a + factor * b, in one pass."""
 
 Singles = NDArray[np.float32]
 
@@ -160,7 +156,8 @@ class ContenderSearch:
         else:
             sums.fill(0)
         for line, weight in common:
-            _add_product(len(sums), self._pointer, weight, own.pointers[line], self._pointer)
+            # Adds a product in one pass.
+            faiss.fvec_madd(len(sums), self._pointer, weight, own.pointers[line], self._pointer)
         if rare:
             products = np.concatenate([own.codes[span] for span in rare])
             if own.datatype is not Datatype.FLOAT32:

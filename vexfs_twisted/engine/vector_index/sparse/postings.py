@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-import faiss
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
 from ....model import ragged
 from ....model.collection_params import Datatype
+from ...native_library import faiss
 from ...storage.bitmap import Bitmap
 from ..space import SparseSpace
 from .weights import Codes, Singles, decoded, encoded
