@@ -17,9 +17,13 @@ STOP_SECONDS = 60.0
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without the settings of a server that someone has on this machine."""
-    settings = ("QDRANT__", "API_", "LOGGING_LEVEL", "NOTIFY_SOCKET")
-    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    """The environment without the settings of a server that someone has on this machine.
+
+    Compiled modules are written, whatever it says: to compile all of them takes a program longer
+    than all else until it listens.
+    """
+    left_out = ("QDRANT__", "API_", "LOGGING_LEVEL", "NOTIFY_SOCKET", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 class ServerDied(AssertionError):
