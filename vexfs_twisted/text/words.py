@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 from unicodedata import normalize
-
-import regex
-from icu4py.breakers import WordBreaker
 
 from ..model.payload_index import Tokenizer
 
@@ -19,21 +18,29 @@ Cutter = Callable[[str], list[str]]
 """Splits a text into its words, in order and with repeats."""
 
 _ASCII_WORDS = re.compile(r"[A-Za-z0-9]+").findall
-_WORDS = regex.compile(r"[\p{Alphabetic}\p{N}]+").findall
+_WORDS = r"[\p{Alphabetic}\p{N}]+"
 # `str.split` would also split at the ASCII separators U+001C to U+001F, which are no White_Space.
 _CHUNKS = re.compile(r"(?:\S|[\x1c-\x1f])+").findall
 # Includes all marks, so that the virama and the like do not split words.
-_MARKED_WORDS = regex.compile(r"[\p{Alphabetic}\p{N}\p{M}]+").findall
-_UNSPACED = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-).search
-_LATIN_MARKS = regex.compile(r"(?<=\p{Latin}\p{Mn}*)\p{Mn}")
+_MARKED_WORDS = r"[\p{Alphabetic}\p{N}\p{M}]+"
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_LATIN_MARKS = r"(?<=\p{Latin}\p{Mn}*)\p{Mn}"
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    """A pattern in the syntax of `regex`: those of `re` lack properties of characters."""
+    # Imported where it is needed, as ICU is: both take 5% of a start, of which many servers have no
+    # use for them.
+    import regex
+
+    return regex.compile(pattern)
 
 
 def words(text: str) -> list[str]:
     """The runs of letters and digits."""
     # For ASCII only, the smaller class in the standard engine is several times as fast.
-    return _ASCII_WORDS(text) if text.isascii() else _WORDS(text)
+    return _ASCII_WORDS(text) if text.isascii() else _compiled(_WORDS).findall(text)
 
 
 def chunks(text: str) -> list[str]:
@@ -48,9 +55,11 @@ def words_of_any_script(text: str) -> list[str]:
     """
     if text.isascii():
         return _ASCII_WORDS(text)
+    from icu4py.breakers import WordBreaker
+
     found: list[str] = []
-    for run in _MARKED_WORDS(_unified(text)):
-        if _UNSPACED(run):
+    for run in _compiled(_MARKED_WORDS).findall(_unified(text)):
+        if _compiled(_UNSPACED).search(run):
             found.extend(WordBreaker(run, "en"))
         else:
             found.append(run)
@@ -58,7 +67,7 @@ def words_of_any_script(text: str) -> list[str]:
 
 
 def _unified(text: str) -> str:
-    return normalize("NFKC", _LATIN_MARKS.sub("", normalize("NFKD", text)))
+    return normalize("NFKC", _compiled(_LATIN_MARKS).sub("", normalize("NFKD", text)))
 
 
 CUTTERS: dict[Tokenizer, Cutter] = {
