@@ -315,10 +315,11 @@ class SnapshotSource:
             rows = first_rows(self._snapshot, leaf.filter, b"", limit)
             return _kept(leaf, Ranked(rows, unranked_scores(len(rows))), excluded)
         if isinstance(form, OrderBy):
-            passing = self._among_live(leaf)
-            rows, values = ordered_rows(self._snapshot, form, passing, limit)
+            # A point may have several places in the order, so those excluded are left out before.
+            passing = self._among_live(leaf, excluded)
+            rows, values = ordered_rows(self._snapshot, form, passing, leaf.limit)
             scores = np.zeros(len(rows), dtype=np.float32)
-            return _kept(leaf, Ranked(rows, scores, values), excluded)
+            return Ranked(rows, scores, values)
         if isinstance(form, Sample):
             rows = self._candidates(self._snapshot.state.live, leaf).rows()
             rows = np.random.default_rng().permutation(rows)[:limit]
@@ -332,15 +333,21 @@ class SnapshotSource:
             leaf, Ranked(*ranked_by_examples(space, candidates, form, vectors, limit)), excluded
         )
 
-    def _among_live(self, leaf: Leaf) -> Mask | None:
+    def _among_live(self, leaf: Leaf, excluded: Rows) -> Mask | None:
         """The mask of the live rows that a leaf read may return; None if all."""
-        if leaf.candidates is None and (leaf.filter is None or leaf.filter.is_empty):
+        size = self._snapshot.state.next_row
+        if leaf.candidates is not None:
+            mask = np.zeros(size, dtype=np.bool_)
+            mask[leaf.candidates] = True
+        elif leaf.filter is not None and not leaf.filter.is_empty:
+            mask = passing_mask(leaf.filter, self._snapshot)
+        elif len(excluded):
+            mask = np.ones(size, dtype=np.bool_)
+        else:
             return None
-        if leaf.candidates is None:
-            assert leaf.filter is not None
-            return passing_mask(leaf.filter, self._snapshot)
-        mask = np.zeros(self._snapshot.state.next_row, dtype=np.bool_)
-        mask[leaf.candidates] = True
+        if len(excluded):
+            mask = mask.copy()
+            mask[excluded] = False
         return mask
 
     def _excluded(self, leaf: Leaf) -> Rows:
