@@ -326,11 +326,6 @@ def random_points(distance: Distance) -> dict[str, VectorColumn]:
     return _columns(_random_data(distance))
 
 
-def forms_of(name: str) -> st.SearchStrategy[Any]:
-    """The forms that compare the vectors of a name with examples."""
-    return _forms(name, True).map(lambda pair: pair[0])
-
-
 def check_points(
     case: EngineTestCase,
     ours: Sequence[Any],

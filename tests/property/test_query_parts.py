@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from enum import Enum
+from functools import cache
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from tests import examples
 from tests.engine_support import EngineTestCase, upsert, write
-from tests.property.test_query_oracle import COUNT, NAMES, forms_of, in_collection, random_points
+from tests.parts_source import PartsSource
+from tests.property.test_query_oracle import (
+    COUNT,
+    MULTI_SIZE,
+    NAMES,
+    SIZES,
+    TERMS,
+    in_collection,
+    random_points,
+)
+from tests.query_trees import Ground, dense_vectors, multi_vectors, sparse_vectors, vector_forms
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.mvcc.state import Snapshot
-from vexfs_twisted.engine.payload_index.only_values import OnlyValues, ValueKind
 from vexfs_twisted.engine.query.executor import rank_each
+from vexfs_twisted.engine.query.groups import rank_groups
 from vexfs_twisted.engine.query.leaves import SnapshotSource
-from vexfs_twisted.engine.query.plan import Keys, Leaf, Mask, Ranked, TermStatistics, sound
+from vexfs_twisted.engine.query.plan import Keys, sound
 from vexfs_twisted.engine.query.records import fetch_records
-from vexfs_twisted.engine.read_bounds import ReadBoundsOfEach
-from vexfs_twisted.model.collection_params import Distance, SparseVectorParams, VectorParams
+from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.errors import NotFound, VectorNotFound
-from vexfs_twisted.model.filters import FieldCondition, Filter, MatchValue
+from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue
 from vexfs_twisted.model.formula import (
     Constant,
     Decay,
@@ -36,7 +46,7 @@ from vexfs_twisted.model.formula import (
     Sum,
 )
 from vexfs_twisted.model.formula import Score as PrefetchScore
-from vexfs_twisted.model.groups import GroupId
+from vexfs_twisted.model.groups import GroupQuery
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -46,132 +56,32 @@ from vexfs_twisted.model.query_forms import (
     Direction,
     Mmr,
     OrderBy,
-    PointExample,
     QueryForm,
     Rrf,
-    VectorExample,
+    Sample,
 )
-from vexfs_twisted.model.vector_kinds import Vector, Vectors, concat
+from vexfs_twisted.model.search_params import Idf, SearchParams
 from vexfs_twisted.model.vectors import VectorColumn
 
 PARTS = 3
-_BITS = 40
-"""A key is the number of a part and a row in it."""
+
+_NUMBER = PayloadPath.parse("n")
+_LIST = PayloadPath.parse("list")
+_GROUND = Ground(
+    vectors={
+        **{name: dense_vectors(size) for name, size in SIZES.items()},
+        "multi": multi_vectors(MULTI_SIZE),
+        "sparse": sparse_vectors(TERMS),
+    },
+    ids=st.integers(0, COUNT - 1),
+)
+_FEW = frozenset({1, 2, 5, 9})
 
 
-class PartsSource:
-    """See LeafSource. Leaf reads run on each part, and are merged."""
-
-    def __init__(self, snapshots: Sequence[Snapshot]) -> None:
-        self._snapshots = snapshots
-        self._sources = [SnapshotSource(snapshot) for snapshot in snapshots]
-
-    def params_of(self, using: str) -> VectorParams | SparseVectorParams:
-        return self._sources[0].params_of(using)
-
-    def examples(self, using: str, ids: Sequence[PointId]) -> list[Vector | Exception]:
-        answers = [source.examples(using, ids) for source in self._sources]
-        return [min(each, key=_completeness) for each in zip(*answers, strict=True)]
-
-    def term_statistics(
-        self, using: str, terms: NDArray[np.uint32], corpus: Filter | None
-    ) -> TermStatistics:
-        each = [source.term_statistics(using, terms, corpus) for source in self._sources]
-        frequencies = np.stack([own.frequencies for own in each]).sum(axis=0)
-        return TermStatistics(sum(own.points for own in each), frequencies)
-
-    def read(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Ranked | Exception]:
-        lists = []
-        for part, source in enumerate(self._sources):
-            own = [leaf._replace(candidates=_of_part(leaf.candidates, part)) for leaf in leaves]
-            lists.append(source.read(own, bounds))
-        return [
-            self._merged(leaf, list(map(sound, each)))
-            for leaf, each in zip(leaves, zip(*lists, strict=True), strict=True)
-        ]
-
-    def _merged(self, leaf: Leaf, each: Sequence[Ranked]) -> Ranked:
-        keys = np.concatenate([own.keys + (part << _BITS) for part, own in enumerate(each)])
-        scores = np.concatenate([own.scores for own in each])
-        values: NDArray[Any] | None = None
-        ids = self.ids(keys)
-        order = np.argsort(ids)
-        if isinstance(leaf.form, OrderBy):
-            values = np.concatenate([own.order_values for own in each if len(own.keys)] or [ids])
-            sign = 1 if leaf.form.direction is Direction.ASC else -1
-            order = np.lexsort((ids, sign * values))
-        elif leaf.form is not None:
-            params = self.params_of(leaf.using)
-            ascends = (
-                isinstance(leaf.form, VectorExample)
-                and isinstance(params, VectorParams)
-                and not params.distance.larger_is_nearer
-            )
-            order = np.lexsort((ids, scores if ascends else -scores))
-        return Ranked(keys, scores, values).where(order[: leaf.limit])
-
-    def vectors(self, using: str, keys: Keys) -> Vectors:
-        parts = [source.vectors(using, rows) for source, rows in self._split(keys)]
-        return concat(parts).take(np.argsort(self._places(keys)))
-
-    def payloads(self, keys: Keys) -> Sequence[bytes]:
-        found = [own for source, rows in self._split(keys) for own in source.payloads(rows)]
-        return [found[place] for place in np.argsort(self._places(keys)).tolist()]
-
-    def only_values(self, path: PayloadPath, kind: ValueKind, keys: Keys) -> OnlyValues:
-        order = np.argsort(self._places(keys))
-        each = [source.only_values(path, kind, rows) for source, rows in self._split(keys)]
-        return OnlyValues(*(np.concatenate(arrays)[order] for arrays in zip(*each, strict=True)))
-
-    def only_group_ids(self, path: PayloadPath, keys: Keys) -> list[Sequence[GroupId] | None]:
-        found = [
-            own for source, rows in self._split(keys) for own in source.only_group_ids(path, rows)
-        ]
-        return [found[place] for place in np.argsort(self._places(keys)).tolist()]
-
-    def passing(self, filter_: Filter, keys: Keys) -> Mask:
-        masks = [source.passing(filter_, rows) for source, rows in self._split(keys)]
-        mask: Mask = np.concatenate(masks)[np.argsort(self._places(keys))]
-        return mask
-
-    def ids(self, keys: Keys) -> NDArray[np.int64]:
-        """The ids of points, all integers."""
-        records = [
-            fetch_records(self._snapshots[key >> _BITS], _rows([key]), Selection())[0]
-            for key in keys.tolist()
-        ]
-        return np.array([record.id for record in records], dtype=np.int64)
-
-    def _split(self, keys: Keys) -> Iterator[tuple[SnapshotSource, Keys]]:
-        for part, source in enumerate(self._sources):
-            rows = _of_part(keys, part)
-            assert rows is not None
-            if len(rows):
-                yield source, rows
-
-    @staticmethod
-    def _places(keys: Keys) -> NDArray[np.int64]:
-        """The positions of keys in the order of their parts."""
-        return np.argsort(keys >> _BITS, kind="stable")
-
-
-def _completeness(answer: Vector | Exception) -> int:
-    """Orders the answers of parts: a vector, then a point without it, then no such point."""
-    return isinstance(answer, Exception) + (type(answer) is NotFound)
-
-
-def _of_part(keys: Keys | None, part: int) -> Keys | None:
-    return None if keys is None else _rows(keys[keys >> _BITS == part])
-
-
-def _rows(keys: Any) -> Keys:
-    rows: Keys = np.asarray(keys, dtype=np.int64) & ((1 << _BITS) - 1)
-    return rows
-
-
+@cache
 def _above() -> st.SearchStrategy[QueryForm]:
-    """Forms that merge or score prefetches."""
-    number = PayloadNumber(PayloadPath.parse("n"))
+    """Forms that merge or score two prefetches."""
+    number = PayloadNumber(_NUMBER)
     expression = Sum((PrefetchScore(), Mult((Constant(0.5), PrefetchScore(1)))))
     condition = Filter(must=(FieldCondition(PayloadPath.parse("k"), MatchValue(2)),))
     near = Decay(DecayKind.GAUSSIAN, number, Constant(10.0), 7.0)
@@ -182,32 +92,31 @@ def _above() -> st.SearchStrategy[QueryForm]:
             Dbsf(),
             Formula(Sum((expression, near)), {"$score[1]": 0.5}),
             Formula(Sum((expression, FilterTest(condition))), {"$score[1]": 0.5}),
-            OrderBy(PayloadPath.parse("n"), Direction.DESC),
+            OrderBy(_NUMBER, Direction.DESC),
         ]
     )
 
 
-@st.composite
-def _prefetches(draw: st.DrawFn, depth: int = 1) -> Prefetch:
-    name: str = draw(st.sampled_from(NAMES))
-    limit: int = draw(st.integers(1, COUNT))
-    form: QueryForm | None = draw(st.none() | forms_of(name))
-    below: list[Prefetch] = []
-    if depth and form is not None and draw(st.integers(0, 3)) == 0:
-        below = draw(st.lists(_prefetches(depth - 1), min_size=1, max_size=2))
-    threshold: float | None = None
-    if form is not None:
-        threshold = draw(st.none() | st.sampled_from([-1.0, 0.0, 0.5, 2.0]))
-    return Prefetch(
-        form,
-        name,
-        draw(_filters()),
-        limit=limit,
-        prefetch=tuple(below),
-        score_threshold=threshold,
-    )
+@cache
+def _orders() -> st.SearchStrategy[OrderBy]:
+    """Orders of a field with one value, and of one with several, some of which are equal."""
+    starts = st.none() | st.integers(0, COUNT)
+    return st.builds(OrderBy, st.sampled_from([_NUMBER, _LIST]), st.sampled_from(Direction), starts)
 
 
+@cache
+def _forms(name: str) -> st.SearchStrategy[QueryForm]:
+    return vector_forms(_GROUND.examples(name))
+
+
+@cache
+def _selections(name: str) -> st.SearchStrategy[Mmr]:
+    """Selections for diversity, from all points or the nearest of them."""
+    most = st.none() | st.integers(1, COUNT)
+    return st.builds(Mmr, _GROUND.examples(name), st.sampled_from([0.0, 0.25, 0.5, 1.0]), most)
+
+
+@cache
 def _filters() -> st.SearchStrategy[Filter | None]:
     def of(number: int) -> Filter:
         return Filter(must_not=(FieldCondition(PayloadPath.parse("k"), MatchValue(number)),))
@@ -215,30 +124,98 @@ def _filters() -> st.SearchStrategy[Filter | None]:
     return st.none() | st.integers(0, 3).map(of)
 
 
+@cache
+def _thresholds() -> st.SearchStrategy[float | None]:
+    return st.none() | st.sampled_from([-1.0, 0.0, 0.5, 2.0])
+
+
+@cache
 @st.composite
-def _queries(draw: st.DrawFn) -> Query:
-    prefetches: list[Prefetch] = draw(st.lists(_prefetches(), min_size=2, max_size=2))
+def _params(draw: st.DrawFn, distance: Distance, name: str) -> SearchParams:
+    """A corpus of idf where the vectors have it."""
+    if distance is not Distance.DOT or name != "sparse":
+        return SearchParams()
+    return SearchParams(idf=draw(st.builds(Idf, _filters()) | st.none()))
+
+
+@cache
+@st.composite
+def _prefetches(
+    draw: st.DrawFn, distance: Distance, depth: int = 1, is_ranked: bool = False
+) -> Prefetch:
+    """Prefetches, no samples if their ranks count."""
     name: str = draw(st.sampled_from(NAMES))
+    limit: int = draw(st.integers(1, COUNT))
+    form: QueryForm | None = draw(_forms(name))
+    params = draw(_params(distance, name))
+    threshold = draw(_thresholds())
+    below: tuple[Prefetch, ...] = ()
+    kind: int = draw(st.integers(0, 7))
+    if kind == 0:
+        # Which points a sample has is not determined, but that it has all.
+        form = None if is_ranked else draw(st.sampled_from([None, Sample()]))
+        limit = limit if form is None else COUNT
+    elif kind == 1:
+        form = draw(_orders())
+    elif kind == 2:
+        form = draw(_selections(name))
+    elif kind == 3 and depth:
+        below = (draw(_prefetches(distance, depth - 1)), draw(_prefetches(distance, depth - 1)))
+    if kind < 2:
+        params, threshold = SearchParams(), None
+    return Prefetch(
+        form,
+        name,
+        draw(_filters()),
+        params,
+        limit=limit,
+        prefetch=below,
+        score_threshold=threshold,
+    )
+
+
+class _Kind(Enum):
+    """What a query does."""
+
+    MERGE = "merges, scores or orders prefetches"
+    SELECTION = "selects for diversity"
+    RESCORING = "compares the points of prefetches with examples"
+    SEARCH = "compares all points with examples"
+    ORDER = "reads in the order of a field, or of ids"
+
+
+@cache
+@st.composite
+def _queries(draw: st.DrawFn, distance: Distance, kind: _Kind) -> Query:
+    name: str = draw(st.sampled_from(NAMES))
+    is_ranked = kind is _Kind.MERGE
+    prefetches = (
+        draw(_prefetches(distance, is_ranked=is_ranked)),
+        draw(_prefetches(distance, is_ranked=is_ranked)),
+    )
     options: dict[str, Any] = {
+        "filter": draw(_filters()),
         "limit": draw(st.integers(1, COUNT)),
         "offset": draw(st.integers(0, 3)),
     }
-    kind: int = draw(st.integers(0, 4))
-    if kind == 4:
-        # The order of a field, or of ids.
-        direction: Direction = draw(st.sampled_from(Direction))
-        start: int | None = draw(st.none() | st.integers(0, COUNT))
-        order = OrderBy(PayloadPath.parse("n"), direction, start)
-        root: QueryForm | None = draw(st.sampled_from([order, None]))
-        return Query(root, "", draw(_filters()), **options)
-    options["score_threshold"] = draw(st.none() | st.sampled_from([-1.0, 0.0, 0.5, 2.0]))
-    if kind == 0:
-        return Query(draw(_above()), "", draw(_filters()), prefetch=tuple(prefetches), **options)
-    form: QueryForm = draw(forms_of(name))
-    if kind == 1 and isinstance(form, VectorExample | PointExample):
-        form = Mmr(form, 0.25, 20)
-    below = tuple(prefetches) if kind == 2 else ()
-    return Query(form, name, draw(_filters()), prefetch=below, **options)
+    if kind is _Kind.ORDER:
+        return Query(draw(_orders() | st.none()), **options)
+    threshold = draw(_thresholds())
+    if is_ranked:
+        form = draw(_above())
+        threshold = None if isinstance(form, OrderBy) else threshold
+        return Query(form, prefetch=prefetches, score_threshold=threshold, **options)
+    is_prefetched: bool = draw(st.booleans())
+    if kind is not _Kind.SELECTION:
+        is_prefetched = kind is _Kind.RESCORING
+    return Query(
+        draw(_selections(name) if kind is _Kind.SELECTION else _forms(name)),
+        name,
+        params=draw(_params(distance, name)),
+        prefetch=prefetches if is_prefetched else (),
+        score_threshold=threshold,
+        **options,
+    )
 
 
 class Parts(EngineTestCase):
@@ -250,12 +227,12 @@ class Parts(EngineTestCase):
         for number in range(PARTS + 1):
             ids = [i for i in range(COUNT) if number == PARTS or i % PARTS == number]
             collection = self.catalog.create(f"{distance.value}{number}", in_collection(distance))
-            payloads = [{"k": i % 4, "n": i} for i in ids]
+            payloads = [{"k": i % 4, "n": i, "list": [i % 7, f"s{i % 3}", i - 3]} for i in ids]
             rows = np.array(ids)
             chosen = {name: VectorColumn(own.vectors.take(rows)) for name, own in points.items()}
             write(collection, upsert(ids, chosen, payloads))
-            schema = FieldSchema(FieldType.INTEGER)
-            write(collection, CreateFieldIndex(PayloadPath.parse("n"), schema))
+            for path in (_NUMBER, _LIST):
+                write(collection, CreateFieldIndex(path, FieldSchema(FieldType.INTEGER)))
             found.append(collection)
         return found
 
@@ -269,17 +246,36 @@ class Parts(EngineTestCase):
     def compare(self, distance: Distance) -> None:
         with self.sources(distance) as (source, snapshot, parts):
 
-            @settings(max_examples=examples(50))
-            @given(_queries())
+            def ids_of(keys: Keys) -> list[PointId]:
+                return [own.id for own in fetch_records(snapshot, keys, Selection())]
+
             def check(query: Query) -> None:
                 (ours,) = map(sound, rank_each(parts, [query]))
                 (expected,) = map(sound, rank_each(source, [query]))
-                records = fetch_records(snapshot, expected.keys, Selection())
-                found = parts.ids(ours.keys).tolist()
-                self.assertEqual(found, [record.id for record in records], query)
+                self.assertEqual(parts.ids(ours.keys).tolist(), ids_of(expected.keys), query)
                 self.assertEqual(ours.scores.tolist(), expected.scores.tolist(), query)
+                if expected.order_values is not None:
+                    assert ours.order_values is not None
+                    values = ours.order_values.tolist()
+                    self.assertEqual(values, expected.order_values.tolist(), query)
 
-            check()
+            def check_groups(query: Query, path: PayloadPath, size: int) -> None:
+                request = GroupQuery(evolve(query, offset=0), path, size)
+                ours, expected = rank_groups(parts, request), rank_groups(source, request)
+                self.assertEqual([own.id for own in ours], [own.id for own in expected], request)
+                for own, other in zip(ours, expected, strict=True):
+                    keys, scores = map(list, zip(*own.points, strict=True))
+                    rows, expected_scores = map(list, zip(*other.points, strict=True))
+                    found = parts.ids(np.array(keys)).tolist()
+                    self.assertEqual(found, ids_of(np.array(rows)), request)
+                    self.assertEqual(scores, expected_scores, request)
+
+            for kind in _Kind:
+                # Of each kind apart: hypothesis draws many examples that are much alike.
+                settings(max_examples=examples(15))(given(_queries(distance, kind))(check))()
+            paths, sizes = st.sampled_from([_NUMBER, _LIST]), st.integers(1, 4)
+            every = st.sampled_from(_Kind).flatmap(lambda kind: _queries(distance, kind))
+            settings(max_examples=examples(25))(given(every, paths, sizes)(check_groups))()
 
     def test_cosine(self) -> None:
         self.compare(Distance.COSINE)
@@ -292,6 +288,21 @@ class Parts(EngineTestCase):
 
     def test_manhattan(self) -> None:
         self.compare(Distance.MANHATTAN)
+
+    def test_samples(self) -> None:
+        """As many points as are wanted, none twice, and all of them if all are wanted."""
+        below = (Prefetch(Sample(), limit=COUNT, filter=Filter(must=(HasId(_FEW),))),)
+        with self.sources(Distance.DOT) as (_, _, parts):
+            for limit in (1, 7, COUNT, 2**64 - 1):
+                ranked = sound(rank_each(parts, [Query(Sample(), limit=limit)])[0])
+                ids = set(parts.ids(ranked.keys).tolist())
+                self.assertEqual(len(ids), len(ranked.keys))
+                self.assertEqual(len(ids), min(limit, COUNT))
+                self.assertFalse(ranked.scores.any())
+                again = Query(Sample(), limit=limit, prefetch=below)
+                ranked = sound(rank_each(parts, [again])[0])
+                self.assertLessEqual(set(parts.ids(ranked.keys).tolist()), _FEW)
+                self.assertEqual(len(ranked.keys), min(limit, len(_FEW)))
 
     def test_missing_examples(self) -> None:
         """A point without the vector is told from no point, whichever part the point is in."""

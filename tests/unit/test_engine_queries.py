@@ -1,18 +1,32 @@
-"""Query trees on one collection."""
+"""Query trees and groups on one collection."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from tests.engine_support import EngineTestCase, unnamed, upsert, write
+from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
+from vexfs_twisted.engine.query.groups import rank_groups
+from vexfs_twisted.engine.query.leaves import SnapshotSource
+from vexfs_twisted.engine.query.plan import Leaf, Ranked, sound
+from vexfs_twisted.engine.read_bounds import ReadBoundsOfEach
 from vexfs_twisted.model.collection_params import Distance
+from vexfs_twisted.model.groups import GroupQuery
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Prefetch, Query
 from vexfs_twisted.model.query_forms import (
     Direction,
+    Discover,
+    Mmr,
     OrderBy,
     PointExample,
+    QueryForm,
+    Recommend,
+    RecommendStrategy,
+    Sample,
+    VectorExample,
 )
 
 _LIST = PayloadPath.parse("list")
@@ -44,3 +58,48 @@ class OrderTests(QueriesTestCase):
             query = Query(PointExample(0), prefetch=(below,))
             found = {point.id for point in self.collection.read(query)}
             self.assertEqual(found, set(expected))
+
+
+class _Forgetful(SnapshotSource):
+    """Misses the best point at first, as a search by a graph may."""
+
+    _reads = 0
+
+    def read(self, leaves: Sequence[Leaf], bounds: ReadBoundsOfEach) -> list[Ranked | Exception]:
+        """See LeafSource."""
+        self._reads += 1
+        if self._reads > 1:
+            return super().read(leaves, bounds)
+        found = super().read([leaf._replace(limit=leaf.limit + 1) for leaf in leaves], bounds)
+        return [sound(own).where(slice(1, None)) for own in found]
+
+
+class GroupTests(QueriesTestCase):
+    def test_groups_are_in_the_order_of_scores(self) -> None:
+        """Also if a later execution finds a better point than the first."""
+        near = VectorExample(floats([4.25])[0])
+        far = VectorExample(floats([100.0])[0])
+        forms: tuple[QueryForm, ...] = (
+            near,
+            Recommend((near,), (), RecommendStrategy.AVERAGE_VECTOR),
+            Recommend((near,), (far,), RecommendStrategy.BEST_SCORE),
+            Discover(near, ()),
+        )
+        for form in forms:
+            request = GroupQuery(Query(form, limit=2), _GROUP, group_size=2)
+            with self.collection.snapshot() as snapshot:
+                groups = rank_groups(_Forgetful(snapshot), request)
+                self.assertEqual(groups, rank_groups(SnapshotSource(snapshot), request), form)
+            hits = [point.id for group in self.collection.read(request) for point in group.hits]
+            self.assertEqual(hits, [3, 2, 4, 20], form)
+
+    def test_limits_beyond_all_points(self) -> None:
+        """Every group and point is found, and nothing is made room for by a limit."""
+        example = VectorExample(floats([1.0])[0])
+        forms = (example, Mmr(example, 0.5), Sample(), OrderBy(_LIST), None)
+        most = 2**64 - 1
+        for form in forms:
+            query = Query(form, limit=most)
+            groups = self.collection.read(GroupQuery(query, _GROUP, group_size=most))
+            found = sorted(point.id for group in groups for point in group.hits)
+            self.assertEqual(found, list(range(_COUNT)), form)

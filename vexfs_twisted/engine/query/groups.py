@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import count, islice
+from itertools import chain, count, islice
+from typing import NamedTuple
 
 import attrs
 import numpy as np
@@ -12,16 +13,24 @@ import orjson
 from ...model.filters import Condition, FieldCondition, Filter, MatchAny
 from ...model.groups import GroupId, GroupQuery, PointGroup
 from ...model.payload_path import PayloadPath
-from ...model.query_forms import PointExample, VectorExample
+from ...model.query_forms import (
+    Mmr,
+    OrderBy,
+    PointExample,
+    Recommend,
+    RecommendStrategy,
+    Sample,
+    VectorExample,
+)
 from ..acceleration import SearchAccelerator
 from ..mvcc.state import Snapshot
 from ..predicates.paths import values_at
-from ..read_bounds import checkpoint
-from .answers import ranked_each
+from ..read_bounds import checkpoint, expect
+from .executor import rank_each
 from .leaves import SnapshotSource
 from .nearest import larger_is_nearer
-from .plan import Keys, Ranked, sound
-from .records import expect_points, fetch_scored
+from .plan import Keys, LeafSource, Ranked, sound
+from .records import check_selection, expect_points, fetch_scored
 
 _FIRST = 4
 """The first round reads this many times the points of the answer: more take little longer."""
@@ -29,36 +38,56 @@ _FIRST = 4
 _GROWTH = 4
 _UNFILTERED_ROUNDS = 3
 
+_PAYLOAD_S = 5e-6
+"""Estimated seconds to read the groups of a point from its payload."""
+
+
+class RankedGroup(NamedTuple):
+    """A group with the keys and scores of its points, in order."""
+
+    id: GroupId
+    points: list[tuple[int, float]]
+
 
 def query_groups(
     snapshot: Snapshot, request: GroupQuery, accelerator: SearchAccelerator | None
 ) -> list[PointGroup]:
-    """The groups of a query in the order of their best points. Raises the errors of the query.
+    """The groups of a query in the order of their best points. Raises the errors of the query."""
+    selection = request.query.selection
+    check_selection(selection, snapshot)
+    groups = rank_groups(SnapshotSource(snapshot, accelerator), request)
+    points = list(chain.from_iterable(group.points for group in groups))
+    expect_points(len(points), selection)
+    rows = np.array([row for row, _ in points], dtype=np.int64)
+    scores = np.array([score for _, score in points], dtype=np.float32)
+    hits = iter(fetch_scored(snapshot, rows, scores, selection))
+    return [PointGroup(group.id, list(islice(hits, len(group.points)))) for group in groups]
+
+
+def rank_groups(source: LeafSource, request: GroupQuery) -> list[RankedGroup]:
+    """The same groups with the keys of their points; of these only payloads are read, if any.
 
     The query is executed for more and more points until the groups are known, then for points of
     those groups only until each is full or has no more. Once a few rounds have not sufficed,
     points of full groups are filtered out. That would change the scores of a query with
     prefetches, whose number of points is bounded anyway: those are executed without such filters.
     """
-    groups = _Groups(snapshot, request, accelerator)
+    groups = _Groups(source, request)
     groups.find()
     groups.fill()
     return groups.answer()
 
 
 class _Groups:
-    """The groups of one query as they are found, with the rows and scores of their points."""
+    """The groups of one query as they are found, with the keys and scores of their points."""
 
-    def __init__(
-        self, snapshot: Snapshot, request: GroupQuery, accelerator: SearchAccelerator | None
-    ) -> None:
-        self._snapshot = snapshot
-        self._accelerator = accelerator
+    def __init__(self, source: LeafSource, request: GroupQuery) -> None:
+        self._source = source
         self._query = request.query
         self._path = request.group_by
         self._size = request.group_size
         self._limit = request.query.limit
-        self._source = SnapshotSource(snapshot)
+        self._first_reach = _FIRST * self._limit * self._size + 1
         self._seen: set[int] = set()
         self._found: dict[GroupId, dict[int, float]] = {}
         self._is_complete = False
@@ -89,36 +118,29 @@ class _Groups:
             self._is_complete = self._execute(filters, reach)
             reach *= _GROWTH
 
-    def answer(self) -> list[PointGroup]:
-        """Fetch the points of the groups."""
-        first = self._ordered()[: self._limit]
-        expect_points(len(first) * self._size, self._query.selection)
-        best = [points[: self._size] for _, points in first]
-        rows = np.array([row for points in best for row, _ in points], dtype=np.int64)
-        scores = np.array([score for points in best for _, score in points], dtype=np.float32)
-        hits = iter(fetch_scored(self._snapshot, rows, scores, self._query.selection))
-        return [
-            PointGroup(group, list(islice(hits, len(points))))
-            for (group, _), points in zip(first, best, strict=True)
-        ]
+    def answer(self) -> list[RankedGroup]:
+        """The groups in order, each with as many points as are wanted.
 
-    def _ordered(self) -> list[tuple[GroupId, list[tuple[int, float]]]]:
-        """The groups and their rows with scores, in order.
-
-        Searches by graphs may find a point that an earlier one has missed, so they are sorted.
+        Searches by graphs may find a point that an earlier one has missed, so they are sorted where
+        the order is that of scores.
         """
-        groups = [(group, list(points.items())) for group, points in self._found.items()]
-        if isinstance(self._query.form, VectorExample | PointExample):
-            space = self._snapshot.state.spaces[self._query.using]
-            sign = -1 if larger_is_nearer(space) else 1
+        groups = [RankedGroup(group, list(own.items())) for group, own in self._found.items()]
+        form = self._query.form
+        if form is not None and not isinstance(form, Mmr | OrderBy | Sample):
+            sign = -1 if self._larger_is_better else 1
             for _, points in groups:
                 points.sort(key=lambda pair: sign * pair[1])
-            groups.sort(key=lambda pair: sign * pair[1][0][1])
-        return groups
+            groups.sort(key=lambda group: sign * group.points[0][1])
+        return [RankedGroup(group, own[: self._size]) for group, own in groups[: self._limit]]
 
     @property
-    def _first_reach(self) -> int:
-        return min(_FIRST * self._limit * self._size, self._snapshot.state.live.count) + 1
+    def _larger_is_better(self) -> bool:
+        """Whether larger scores of the query come first."""
+        form = self._query.form
+        is_search = isinstance(form, VectorExample | PointExample) or (
+            isinstance(form, Recommend) and form.strategy is RecommendStrategy.AVERAGE_VECTOR
+        )
+        return not is_search or larger_is_nearer(self._source.params_of(self._query.using))
 
     def _is_full(self, points: dict[int, float]) -> bool:
         return len(points) >= self._size
@@ -130,7 +152,7 @@ class _Groups:
         query = attrs.evolve(
             self._query, limit=reach, offset=0, filter=Filter(must=(own, *filters))
         )
-        ranked = sound(ranked_each(self._snapshot, [query], self._accelerator).pop())
+        ranked = sound(rank_each(self._source, [query]).pop())
         self._add(ranked)
         return len(ranked.keys) < reach
 
@@ -149,6 +171,7 @@ class _Groups:
         """The groups of points, from their payloads where these are needed."""
         known = self._source.only_group_ids(self._path, keys)
         unknown = keys[[groups is None for groups in known]]
+        expect(len(unknown) * _PAYLOAD_S)
         payloads = iter(self._source.payloads(unknown))
         return [_of_payload(next(payloads), self._path) if own is None else own for own in known]
 

@@ -247,7 +247,7 @@ class SnapshotSource:
             first.params if first.candidates is None else exactly(first.params),
             self._accelerator if first.candidates is None else None,
         )
-        is_larger_nearer = larger_is_nearer(space)
+        is_larger_nearer = larger_is_nearer(space.params)
         return [
             _kept(leaf, Ranked(*own), rows, is_larger_nearer)
             for leaf, own, rows in zip(leaves, hits, excluded, strict=True)

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.collection_params import SparseVectorParams
+from ...model.collection_params import SparseVectorParams, VectorParams
 from ...model.errors import not_multi, not_sparse, wrong_dimension
 from ...model.queries import check_query_vector
 from ...model.search_params import SearchParams
@@ -146,7 +146,6 @@ def exactly(params: SearchParams) -> SearchParams:
     return attrs.evolve(params, exact=True)
 
 
-def larger_is_nearer(space: AnySpace) -> bool:
-    """Whether a larger score means nearer."""
-    params = space.params
+def larger_is_nearer(params: VectorParams | SparseVectorParams) -> bool:
+    """Whether a larger score means nearer under a configuration."""
     return isinstance(params, SparseVectorParams) or params.distance.larger_is_nearer
