@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient, models
 
 from tests import IS_LONG, examples
 from tests.engine_support import EngineTestCase, upsert, write
+from tests.query_trees import Ground, dense_vectors, multi_vectors, sparse_vectors
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
+    Datatype,
     Distance,
     Modifier,
     MultiVectorComparator,
     MultiVectorConfig,
+    SparseIndexParams,
     SparseVectorParams,
     VectorParams,
 )
@@ -51,6 +53,16 @@ NAMES = [*SIZES, "multi", "sparse"]
 MULTI_SIZE = 3
 TERMS = 12
 TOLERANCE = 2e-5
+
+GROUND = Ground(
+    vectors={
+        **{name: dense_vectors(size) for name, size in SIZES.items()},
+        "multi": multi_vectors(MULTI_SIZE),
+        "sparse": sparse_vectors(TERMS),
+    },
+    ids=st.integers(0, COUNT - 1),
+)
+"""The vectors and points that query trees may refer to; there are no other collections."""
 
 Pair = tuple[Any, Any]
 """A value of the model, and the same for the client."""
@@ -270,14 +282,19 @@ def _seconds(pairs: list[Pair]) -> list[Any]:
     return [second for _, second in pairs]
 
 
-def in_collection(distance: Distance) -> CreateCollection:
+def in_collection(distance: Distance, datatype: Datatype | None = None) -> CreateCollection:
     """The collection, where the sparse vector has the idf modifier for one of the metrics."""
     modifier = Modifier.IDF if distance is Distance.DOT else None
     config = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
-    vectors = {name: VectorParams(distance, size) for name, size in SIZES.items()}
-    vectors["multi"] = VectorParams(distance, MULTI_SIZE, multivector_config=config)
+    vectors = {
+        name: VectorParams(distance, size, datatype=datatype) for name, size in SIZES.items()
+    }
+    vectors["multi"] = VectorParams(
+        distance, MULTI_SIZE, datatype=datatype, multivector_config=config
+    )
+    index = SparseIndexParams(datatype=datatype)
     return CreateCollection(
-        vectors=vectors, sparse_vectors={"sparse": SparseVectorParams(modifier=modifier)}
+        vectors=vectors, sparse_vectors={"sparse": SparseVectorParams(index, modifier)}
     )
 
 
@@ -378,30 +395,6 @@ class PreparedCase(EngineTestCase):
         ]
         client.upsert("c", points)
         return collection, client
-
-
-class Rescoring(PreparedCase):
-    """A query, and the same as one that scores the points of a prefetch of itself."""
-
-    def test_answers_are_the_same(self) -> None:
-        for distance in Distance:
-            collection, _ = self.prepare(distance)
-            self.compare(collection)
-
-    def compare(self, collection: Collection) -> None:
-        names = st.sampled_from(NAMES)
-
-        @settings(max_examples=60)
-        @given(names.flatmap(lambda name: st.tuples(st.just(name), _forms(name, True))), _filters())
-        def check(drawn: tuple[str, Pair], filter_: Pair) -> None:
-            name, (form, _) = drawn
-            query = Query(form, name, filter_[0], limit=COUNT, offset=1)
-            prefetch = Prefetch(form, name, limit=1000)
-            found = collection.read(query)
-            again = collection.read(evolve(query, prefetch=(prefetch,)))
-            self.assertEqual(list(found), list(again), query)
-
-        check()
 
 
 class QueryOracle(PreparedCase):

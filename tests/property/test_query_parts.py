@@ -16,16 +16,8 @@ from hypothesis import strategies as st
 from tests import examples
 from tests.engine_support import EngineTestCase, upsert, write
 from tests.parts_source import PartsSource
-from tests.property.test_query_oracle import (
-    COUNT,
-    MULTI_SIZE,
-    NAMES,
-    SIZES,
-    TERMS,
-    in_collection,
-    random_points,
-)
-from tests.query_trees import Ground, dense_vectors, multi_vectors, sparse_vectors, vector_forms
+from tests.property.test_query_oracle import COUNT, GROUND, NAMES, in_collection, random_points
+from tests.query_trees import vector_forms
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.query.executor import rank_each
 from vexfs_twisted.engine.query.groups import rank_groups
@@ -67,14 +59,6 @@ PARTS = 3
 
 _NUMBER = PayloadPath.parse("n")
 _LIST = PayloadPath.parse("list")
-_GROUND = Ground(
-    vectors={
-        **{name: dense_vectors(size) for name, size in SIZES.items()},
-        "multi": multi_vectors(MULTI_SIZE),
-        "sparse": sparse_vectors(TERMS),
-    },
-    ids=st.integers(0, COUNT - 1),
-)
 _FEW = frozenset({1, 2, 5, 9})
 
 
@@ -106,14 +90,14 @@ def _orders() -> st.SearchStrategy[OrderBy]:
 
 @cache
 def _forms(name: str) -> st.SearchStrategy[QueryForm]:
-    return vector_forms(_GROUND.examples(name))
+    return vector_forms(GROUND.examples(name))
 
 
 @cache
 def _selections(name: str) -> st.SearchStrategy[Mmr]:
     """Selections for diversity, from all points or the nearest of them."""
     most = st.none() | st.integers(1, COUNT)
-    return st.builds(Mmr, _GROUND.examples(name), st.sampled_from([0.0, 0.25, 0.5, 1.0]), most)
+    return st.builds(Mmr, GROUND.examples(name), st.sampled_from([0.0, 0.25, 0.5, 1.0]), most)
 
 
 @cache
