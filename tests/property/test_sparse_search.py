@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from vexfs_twisted.model.collection_params import (
     SparseVectorParams,
 )
 from vexfs_twisted.model.filters import Filter, MatchValue
-from vexfs_twisted.model.queries import Query
+from vexfs_twisted.model.queries import Query, QueryBatch
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.search_params import Idf, SearchParams
 from vexfs_twisted.model.updates import DeletePoints
@@ -106,13 +107,17 @@ class SparseSearch(EngineTestCase):
                 found.append((number, float(np.float32(min(max(total, -_LARGEST), _LARGEST)))))
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
+    def query(self, vector: Vector, group: int | None, limit: int) -> Query:
+        """A query for the points of one group, or of all."""
+        passing = None if group is None else Filter(must=(field("k", MatchValue(group)),))
+        return Query(VectorExample(_sparse(vector)), "s", passing, limit=limit)
+
     def found(
         self, collection: Collection, query: Vector, group: int | None, limit: int
     ) -> list[tuple[int, float]]:
         """The ids and scores of an answer."""
-        passing = None if group is None else Filter(must=(field("k", MatchValue(group)),))
-        request = Query(VectorExample(_sparse(query)), "s", passing, limit=limit)
-        return [(int(point.id), point.score) for point in collection.read(request)]
+        answer = collection.read(self.query(query, group, limit))
+        return [(int(point.id), point.score) for point in answer]
 
     def fill(
         self, name: str, parts: list[list[Vector]], modifier: Modifier | None = None
@@ -161,6 +166,10 @@ class SparseSearch(EngineTestCase):
             for query, group, limit in queries:
                 found = self.found(collection, query, group, limit)
                 self.assertEqual(found, self.expected(left, query, group, limit), query)
+            batch = QueryBatch([self.query(*own) for own in queries])
+            for own, answer in zip(queries, collection.read(batch), strict=True):
+                pairs = [(int(point.id), point.score) for point in answer]
+                self.assertEqual(pairs, self.expected(left, *own), own)
             self.catalog.delete(name)
 
         run()
@@ -243,11 +252,19 @@ class SparseSearch(EngineTestCase):
         corpus = None if group is None else Filter(must=(field("k", MatchValue(group)),))
         params = SearchParams(idf=Idf(corpus))
         request = Query(VectorExample(_sparse(query)), "s", params=params, limit=300)
-        found = {int(point.id): point.score for point in collection.read(request)}
         expected = dict(self.expected(points, weighted, None, 300))
-        self.assertEqual(found.keys(), expected.keys())
-        for number, score in found.items():
-            self.assertAlmostEqual(score, expected[number], delta=1e-5 * abs(score))
+        requests = [request]
+        if group is None:
+            # Of all points without a corpus, too.
+            requests.append(attrs.evolve(request, params=SearchParams()))
+        # Alone and beside others, of which terms are shared and not.
+        others = [Query(VectorExample(_sparse(own)), "s") for own in ({}, {3: 0.5, 60: 1.0})]
+        batch = collection.read(QueryBatch([*others, *requests]))[len(others) :]
+        for answer in (*map(collection.read, requests), *batch):
+            found = {int(point.id): point.score for point in answer}
+            self.assertEqual(found.keys(), expected.keys())
+            for number, score in found.items():
+                self.assertAlmostEqual(score, expected[number], delta=1e-5 * abs(score))
 
     def test_empty_queries_and_huge_limits(self) -> None:
         self.patch(cache, "_LEAST_ELEMENTS", 20)

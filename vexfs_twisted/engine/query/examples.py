@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 
-from ...model.collection_params import Modifier, SparseVectorParams
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.collection_params import Modifier, SparseVectorParams, VectorParams
 from ...model.errors import BadRequest, DomainError
 from ...model.filters import Filter
 from ...model.ids import PointId
@@ -72,7 +76,7 @@ def with_vectors(source: LeafSource, stage: Stage, stored: StoredExamples) -> Qu
     else:
         form = with_examples(form, looked_up)
     idf = stage.level.params.idf
-    if not isinstance(params, SparseVectorParams) or params.modifier is not Modifier.IDF:
+    if not is_weighted(params):
         if idf is not None:
             raise BadRequest(
                 "The search parameter `idf` can only be used with a sparse vector that has the "
@@ -80,7 +84,13 @@ def with_vectors(source: LeafSource, stage: Stage, stored: StoredExamples) -> Qu
             )
         return form
     corpus = None if idf is None else idf.corpus
-    return with_examples(form, lambda example: _weighted(source, using, example, corpus))
+
+    def weighed(example: Example) -> Example:
+        if not isinstance(example, VectorExample) or not isinstance(example.vector, SparseVector):
+            return example
+        return weighted(source, using, [example.vector], corpus)[0]
+
+    return with_examples(form, weighed)
 
 
 def vectors_of(examples: Iterable[Example]) -> list[Vector]:
@@ -88,14 +98,32 @@ def vectors_of(examples: Iterable[Example]) -> list[Vector]:
     return [example.vector for example in examples if isinstance(example, VectorExample)]
 
 
-def _weighted(
-    source: LeafSource, using: str, example: Example, corpus: Filter | None
-) -> VectorExample:
-    """The sparse example with each value times the inverse document frequency of its term."""
-    assert isinstance(example, VectorExample)
-    vector = example.vector
-    if not isinstance(vector, SparseVector):
-        return example
-    statistics = source.term_statistics(using, vector.indices, corpus)
-    weights = idf_weights(statistics.points, statistics.frequencies)
-    return VectorExample(SparseVector(vector.indices, vector.values * weights))
+def is_weighted(params: VectorParams | SparseVectorParams) -> bool:
+    """Whether queries of vectors are weighted by idf."""
+    return isinstance(params, SparseVectorParams) and params.modifier is Modifier.IDF
+
+
+def weighted(
+    source: LeafSource, using: str, vectors: Sequence[SparseVector], corpus: Filter | None = None
+) -> list[VectorExample]:
+    """Sparse vectors with each value times the inverse document frequency of its term."""
+    if len(vectors) == 1:
+        (vector,) = vectors
+        weights = _idf_of(source, using, vector.indices, corpus)
+        return [VectorExample(SparseVector(vector.indices, vector.values * weights))]
+    terms, places = np.unique(np.concatenate([own.indices for own in vectors]), return_inverse=True)
+    products = np.concatenate([own.values for own in vectors])
+    products *= _idf_of(source, using, terms, corpus)[places]
+    ends = accumulate([own.size for own in vectors], initial=0)
+    return [
+        VectorExample(SparseVector(own.indices, products[start:end]))
+        for own, (start, end) in zip(vectors, pairwise(ends), strict=True)
+    ]
+
+
+def _idf_of(
+    source: LeafSource, using: str, terms: NDArray[np.uint32], corpus: Filter | None
+) -> NDArray[np.float32]:
+    """The inverse document frequencies of terms, which ascend."""
+    statistics = source.term_statistics(using, terms, corpus)
+    return idf_weights(statistics.points, statistics.frequencies)

@@ -15,8 +15,9 @@ from ...model.errors import DomainError
 from ...model.formula import Formula
 from ...model.queries import Query
 from ...model.query_forms import Dbsf, Mmr, Rrf, VectorExample
+from ...model.vector_kinds import SparseVector
 from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
-from .examples import stored_examples, with_vectors
+from .examples import is_weighted, stored_examples, weighted, with_vectors
 from .plan import Keys, Leaf, LeafSource, Ranked, Stage, planned
 from .reranking import diversified, scored_by_formula
 from .scoring.fusion import dbsf, rrf
@@ -40,8 +41,10 @@ def rank_each(
     if not refused and all(map(_is_plain, queries)):
         # Stages would take longer than the searches of small collections.
         leaves = [_plain_leaf(position, query) for position, query in enumerate(queries)]
-        results = source.read(leaves, bounds)
-        return [_window(query, own) for query, own in zip(queries, results, strict=True)]
+        refused = _weigh(source, leaves, bounds)
+        if not refused:
+            results = source.read(leaves, bounds)
+            return [_window(query, own) for query, own in zip(queries, results, strict=True)]
     execution = _Execution(source, queries, bounds, refused)
     execution.run()
     return [execution.answer(root) for root in execution.roots]
@@ -154,10 +157,10 @@ def _candidates(stage: Stage) -> Keys:
 
 
 def _is_plain(query: Query) -> bool:
-    """Whether a query is a leaf read as it is: a search for a dense vector."""
+    """Whether a query is a leaf read as it is: a search for a dense or a sparse vector."""
     form = query.form
-    is_dense = type(form) is VectorExample and isinstance(form.vector, np.ndarray)
-    return is_dense and not query.prefetch and query.params.idf is None
+    is_single = type(form) is VectorExample and isinstance(form.vector, np.ndarray | SparseVector)
+    return is_single and not query.prefetch and query.params.idf is None
 
 
 def _plain_leaf(position: int, query: Query) -> Leaf:
@@ -170,6 +173,27 @@ def _plain_leaf(position: int, query: Query) -> Leaf:
         query.score_threshold,
         query.offset + query.limit,
     )
+
+
+def _weigh(
+    source: LeafSource, leaves: list[Leaf], bounds: ReadBoundsOfEach
+) -> dict[int, Exception]:
+    """Weigh the sparse vectors of plain leaf reads by idf; returns errors by their positions."""
+    sparse: defaultdict[str, dict[int, SparseVector]] = defaultdict(dict)
+    for place, leaf in enumerate(leaves):
+        if isinstance(leaf.form, VectorExample) and isinstance(leaf.form.vector, SparseVector):
+            sparse[leaf.using][place] = leaf.form.vector
+    errors: dict[int, Exception] = {}
+    for using, vectors in sparse.items():
+        try:
+            if is_weighted(source.params_of(using)):
+                with bounds.of(list(vectors)):
+                    forms = weighted(source, using, list(vectors.values()))
+                for place, form in zip(vectors, forms, strict=True):
+                    leaves[place] = leaves[place]._replace(form=form)
+        except _ERRORS as error:
+            errors.update(dict.fromkeys(vectors, error.with_traceback(None)))
+    return errors
 
 
 def _window(query: Query, result: Ranked | Exception) -> Ranked | Exception:

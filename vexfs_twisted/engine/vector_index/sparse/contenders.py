@@ -7,8 +7,10 @@ but the best remain, which are then scored exactly (see `scores`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from ...read_bounds import expect
 from ...storage.bitmap import Rows
 from ..candidates import CandidateSet
 from .postings import COLUMN, Postings
+from .weights import Singles
 
 _POSTING_S = 5e-9
 _ROW_S = 2e-10
@@ -33,9 +36,30 @@ _MANY_CONTENDERS = 64
 _LARGEST_SUM = 1e30
 _SMALLEST_STEP = 1e-37
 
-Singles = NDArray[np.float32]
+_KEPT = 1 << 20
+"""The most sums whose memory a thread keeps."""
 
 _NO_ROWS = np.zeros(0, dtype=np.int64)
+
+
+class _Thread(threading.local):
+    """What a thread keeps: to get new memory takes longer than to clear it."""
+
+    def __init__(self) -> None:
+        self._sums: Singles = np.empty(0, dtype=np.float32)
+        self._pointer: Any = None
+
+    def sums_of(self, size: int) -> tuple[Singles, Any]:
+        """Memory for sums, until the next call, and its pointer."""
+        if len(self._sums) != size:
+            sums = np.empty(size, dtype=np.float32)
+            if size > _KEPT:
+                return sums, faiss.swig_ptr(sums)
+            self._sums, self._pointer = sums, faiss.swig_ptr(sums)
+        return self._sums, self._pointer
+
+
+_thread = _Thread()
 
 
 class ContenderSearch:
@@ -55,26 +79,17 @@ class ContenderSearch:
 
     def _prepare(self) -> None:
         """Make what the first query needs that is not answered at once."""
-        width = self._columns * COLUMN
-        self._sums: Singles = np.empty(width, dtype=np.float32)
+        own, queries = self.postings, self._queries
+        self._sums, self._pointer = _thread.sums_of(self._columns * COLUMN)
         self._by_column = self._sums.reshape(COLUMN, self._columns)
-        self._pointer = faiss.swig_ptr(self._sums)
         self._start = self._first_sums(self._candidates)
-        self._look_up(self._queries)
-        self._is_prepared = True
-
-    def _look_up(self, queries: Sequence[SparseVector]) -> None:
-        """Look up the terms of all queries. Terms that are not known have no postings."""
-        own = self.postings
-        weights = np.concatenate([query.values for query in queries])
-        places, is_known = own.find(np.concatenate([query.indices for query in queries]))
-        self._places = places.tolist()
-        self._weights = weights.tolist()
-        self._begins = own.offsets.take(places).tolist()
-        self._lengths = (own.lengths.take(places) * is_known).tolist()
-        self._lines = own.lines.take(places).tolist()
-        self._reaches = (own.reaches.take(places) * np.abs(weights) * is_known).tolist()
+        places = own.places(_joined([query.indices for query in queries]))
+        self._places: list[int] = places.tolist()
+        self._spans: list[list[int]] = own.spans.take(places, axis=0).tolist()
+        self._reaches: list[float] = own.reaches.take(places).tolist()
+        self._weights: list[float] = _joined([query.values for query in queries]).tolist()
         self._bounds = list(accumulate([query.size for query in queries], initial=0))
+        self._is_prepared = True
 
     def _first_sums(self, candidates: CandidateSet) -> Singles | None:
         """What the sums begin with: 0 for candidates, -inf for other rows; None if all are."""
@@ -100,12 +115,13 @@ class ContenderSearch:
             return _NO_ROWS, floor
         if not self._is_prepared:
             self._prepare()
-        own, some = self.postings, slice(self._bounds[number], self._bounds[number + 1])
-        terms, total = some.stop - some.start, sum(self._lengths[some])
+        some = slice(self._bounds[number], self._bounds[number + 1])
+        weights = self._weights[some]
+        terms, total = len(weights), sum([end - begin for begin, end, _ in self._spans[some]])
         if not total:
             return _NO_ROWS, floor
         expect(total * _POSTING_S + len(self._sums) * _ROW_S)
-        reach = sum(self._reaches[some])
+        reach = sum([a * abs(b) for a, b in zip(self._reaches[some], weights, strict=True)])
         if total < self._columns or not reach < _LARGEST_SUM:
             return None
         # Twice what the roundings of products, of their sums and of the score add up to.
@@ -113,7 +129,9 @@ class ContenderSearch:
         self._add_up(some)
         best = np.maximum.reduce(self._by_column, axis=0)
         place = self._columns - limit
-        floor = max(floor, float(np.partition(best, place)[place]) - error)
+        ordered = best.copy()
+        ordered.partition(place)
+        floor = max(floor, ordered.item(place) - error)
         bound = floor - error
         if not bound > 0:
             return None
@@ -121,7 +139,10 @@ class ContenderSearch:
         lines, found = (self._by_column[:, columns] >= bound).nonzero()
         if len(lines) > limit and (len(lines) - limit) * _MANY_CONTENDERS > total:
             return None
-        return lines * self._columns + columns[found] + own.start, floor
+        lines *= self._columns
+        lines += columns[found]
+        lines += self.postings.start
+        return lines, floor
 
     def _add_up(self, some: slice) -> None:
         """Compute the sums of some of the terms looked up."""
@@ -131,22 +152,14 @@ class ContenderSearch:
         lengths: list[int] = []
         weights: list[float] = []
         common: list[tuple[int, float]] = []
-        for place, begin, length, line, weight in zip(
-            self._places[some],
-            self._begins[some],
-            self._lengths[some],
-            self._lines[some],
-            self._weights[some],
-            strict=True,
-        ):
-            if not length:
-                continue
+        every = zip(self._places[some], self._spans[some], self._weights[some], strict=True)
+        for place, (begin, end, line), weight in every:
             if line >= 0:
                 common.append((line, weight))
-            else:
-                rare.append(slice(begin, begin + length))
+            elif begin < end:
+                rare.append(slice(begin, end))
                 places.append(place)
-                lengths.append(length)
+                lengths.append(end - begin)
                 weights.append(weight)
         if self._start is not None:
             np.copyto(sums, self._start)
@@ -164,3 +177,7 @@ class ContenderSearch:
                 products = own.weights(products, np.array(places).repeat(lengths))
             products *= np.array(weights, dtype=np.float32).repeat(lengths)
             np.add.at(sums, np.concatenate([own.rows[span] for span in rare]), products)
+
+
+def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

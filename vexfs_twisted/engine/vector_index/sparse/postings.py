@@ -116,36 +116,41 @@ class Postings:
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """How many rows have each term, shape [t]."""
-        return np.diff(self.offsets)
+        """How many rows have each term, 0 of those not known, shape [t + 1]."""
+        return np.append(np.diff(self.offsets), 0)
+
+    @cached_property
+    def spans(self) -> NDArray[np.int64]:
+        """Of each term: where its elements begin and end, and its line in `dense` or -1.
+
+        The shape is [t + 1, 3]. The last is that of terms that are not known, without elements.
+        """
+        spans = np.full((len(self.terms) + 1, 3), -1, dtype=np.int64)
+        spans[:, 0] = self.offsets
+        spans[:-1, 1] = self.offsets[1:]
+        spans[-1, 1] = self.offsets[-1]
+        spans[self.common, 2] = np.arange(len(self.common))
+        return spans
 
     @cached_property
     def reaches(self) -> NDArray[np.float64]:
-        """The largest absolute weight of each term, shape [t]."""
-        return np.maximum(self.largest, -self.least).astype(np.float64)
-
-    @cached_property
-    def lines(self) -> NDArray[np.int32]:
-        """The line of each term in `dense`, -1 for those that are not common, shape [t]."""
-        lines = np.full(len(self.terms), -1, dtype=np.int32)
-        lines[self.common] = np.arange(len(self.common))
-        return lines
+        """The largest absolute weight of each term, 0 of those not known, shape [t + 1]."""
+        return np.append(np.maximum(self.largest, -self.least), 0).astype(np.float64)
 
     @cached_property
     def pointers(self) -> list[Any]:
         """The lines of `dense`, as functions of faiss take them."""
         return [faiss.swig_ptr(line) for line in self.dense]
 
-    def find(self, terms: Terms) -> tuple[NDArray[np.int64], Mask]:
-        """The positions of `terms`, in any order, and which of them are known, shape [n].
+    @cached_property
+    def _padded(self) -> Terms:
+        """The terms, and one more that differs from all terms above the last."""
+        return np.append(self.terms, np.uint32(0))
 
-        The positions of others are valid too, unless there are no terms at all.
-        """
-        if not len(self.terms):
-            return np.zeros(len(terms), dtype=np.int64), np.zeros(len(terms), dtype=np.bool_)
+    def places(self, terms: Terms) -> NDArray[np.int64]:
+        """The positions of `terms`, in any order, t for those that are not known, shape [n]."""
         places = self.terms.searchsorted(terms)
-        np.minimum(places, len(self.terms) - 1, out=places)
-        return places, self.terms.take(places) == terms
+        return np.where(self._padded.take(places) == terms, places, len(self.terms))
 
     def term(self, place: int) -> tuple[NDArray[np.int32], Singles]:
         """The rows and weights of the term at a position."""
@@ -163,38 +168,40 @@ class Postings:
 
     def stored(self, terms: Terms, values: Singles) -> Singles:
         """The weights for elements of rows of the range, shape [n], by their terms and values."""
-        if self.datatype is Datatype.FLOAT32 or not len(self.terms):
+        if self.datatype is Datatype.FLOAT32:
             return values
-        places, is_known = self.find(terms)
-        bounds = self.least[places], self.largest[places]
-        weights = decoded(self.datatype, encoded(self.datatype, values, *bounds), *bounds)
+        places = self.places(terms)
         # Only rows that had died when the postings were made have other terms.
-        return np.where(is_known, weights, values)
+        is_known = places < len(self.terms)
+        bounds = self.least[places[is_known]], self.largest[places[is_known]]
+        weights = values.copy()
+        codes = encoded(self.datatype, values[is_known], *bounds)
+        weights[is_known] = decoded(self.datatype, codes, *bounds)
+        return weights
 
     def frequencies(
         self, terms: Terms, present: Bitmap, known: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """How many of the rows in `present` have each of `terms`, shape [n].
 
-        `known` has these numbers for all terms of the postings, or -1, which are replaced.
+        `known` has these numbers by position, or -1, which are replaced.
         """
-        places, is_known = self.find(terms)
-        if not is_known.any():
-            return np.zeros(len(terms), dtype=np.int64)
+        places = self.places(terms)
         found = known.take(places)
-        if found.min() < 0:
+        if known is not self.lengths and found.min(initial=0) < 0:
             for place in places[found < 0].tolist():
                 rows = self.rows[self.offsets[place] : self.offsets[place + 1]]
                 known[place] = np.count_nonzero(present.has(rows.astype(np.int64) + self.start))
-            found = known[places]
-        found *= is_known
+            found = known.take(places)
         return found
 
     def no_frequencies(self, present: Bitmap) -> NDArray[np.int64]:
-        """What `frequencies` begins with: all of them if no row has been deleted."""
+        """What `frequencies` begins with: all of them if no row has been deleted, shape [t + 1]."""
         if present.count_between(self.start, self.stop) == self.count:
             return self.lengths
-        return np.full(len(self.terms), -1, dtype=np.int64)
+        known = np.full(len(self.terms) + 1, -1, dtype=np.int64)
+        known[-1] = 0
+        return known
 
 
 def _common_terms(lengths: NDArray[np.int64], rows: int) -> NDArray[np.int64]:

@@ -43,8 +43,8 @@ def score_rows(
         elements = space.elements(some)
         if coded:
             elements = _as_stored(coded, some, elements, query.indices)
-        scores[part], owners = _scores(elements, query.indices, query.values)
-        is_sharing[part][owners] = True
+        scores[part], is_shared = _scores(elements, query.indices, query.values)
+        is_sharing[part][ragged.row_of_each(elements[0])[is_shared]] = True
         start += len(some)
     return scores, is_sharing
 
@@ -60,8 +60,11 @@ def score_pairs(
 
     0 where they share no term.
     """
-    terms = queries[0].indices if len(queries) == 1 else _joined_terms(queries)
-    weights = np.concatenate([query.values for query in queries])
+    terms: Keys = queries[0].indices
+    weights = queries[0].values
+    if len(queries) > 1:
+        terms = _joined_terms(queries)
+        weights = np.concatenate([query.values for query in queries])
     scores = np.zeros(len(rows), dtype=np.float32)
     for start in range(0, len(rows), _ROWS):
         checkpoint()
@@ -114,15 +117,15 @@ def _joined_terms(queries: Sequence[SparseVector]) -> NDArray[np.uint64]:
 
 def _scores(
     elements: tuple[Offsets, Keys, Singles], terms: Keys, weights: Singles
-) -> tuple[Scores, NDArray[np.int64]]:
-    """The scores of vectors, shape [n], and the numbers of those that share a term, repeated.
+) -> tuple[Scores, Mask]:
+    """The scores of vectors, shape [n], and which of their elements the query has too.
 
     `elements` are the offsets, terms and values of the vectors; `terms` ascend, with `weights`.
     """
     offsets, wanted, values = elements
     count = len(offsets) - 1
     if not len(terms):
-        return np.zeros(count, dtype=np.float32), np.zeros(0, dtype=np.int64)
+        return np.zeros(count, dtype=np.float32), np.zeros(len(wanted), dtype=np.bool_)
     places = terms.searchsorted(wanted)
     np.minimum(places, len(terms) - 1, out=places)
     is_shared = terms.take(places) == wanted
@@ -130,6 +133,5 @@ def _scores(
     products = weights.astype(np.float64).take(places)
     products *= values
     products *= is_shared
-    owners = ragged.row_of_each(offsets)
-    sums = np.bincount(owners, products, count).astype(np.float64, copy=False)
-    return clipped(sums), owners[is_shared]
+    sums = np.bincount(ragged.row_of_each(offsets), products, count)
+    return clipped(sums.astype(np.float64, copy=False)), is_shared

@@ -84,6 +84,8 @@ def term_frequencies(
                 known = space.frequencies[own] = own.no_frequencies(space.present)
             found += own.frequencies(terms, space.present, known)
             covered = own.stop
+    if not corpus.is_filtered and covered >= space.rows:
+        return found
     rows = corpus.rows_between(covered, max(corpus.room, covered))
     if not len(rows) or not len(terms):
         return found
@@ -144,8 +146,8 @@ def _with_contenders(
     counts = [len(rows) for rows in contenders]
     if not any(counts):
         return found
-    rows = np.concatenate(contenders)
-    numbers = np.repeat(np.arange(len(queries)), counts)
+    rows = contenders[0] if len(queries) == 1 else np.concatenate(contenders)
+    numbers = np.arange(len(queries)).repeat(counts)
     scores = score_pairs(space, queries, numbers, rows, coded)
     order = np.lexsort((rows, -scores, numbers))
     rows, scores = rows[order], scores[order]

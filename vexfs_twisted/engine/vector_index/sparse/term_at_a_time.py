@@ -26,6 +26,9 @@ _POSTING_S = 4e-9
 _LEAST_SAVED = 1 << 19
 """The least number of postings left for which it pays to look for the best rows so far."""
 
+_FEW = 16
+"""The rows found are sorted if there are fewer postings than one in this many rows."""
+
 _ROUNDING = 1e-9
 
 Numbers = NDArray[np.float64]
@@ -38,7 +41,8 @@ def best_rows(
 
     Rows with a score below `floor` may be left out.
     """
-    places, is_known = postings.find(query.indices)
+    places = postings.places(query.indices)
+    is_known = places < len(postings.terms)
     if not is_known.any():
         return no_hits()
     places, weights = places[is_known], query.values[is_known].astype(np.float64)
@@ -85,9 +89,14 @@ def _best_of_all(
     parts = [
         own * np.float64(weight) for (_, own), weight in zip(terms, weights.tolist(), strict=True)
     ]
-    # One pass in the order of the terms, several times faster than an indexed addition for each.
     size = postings.stop - postings.start
-    sums: Numbers = np.bincount(rows, np.concatenate(parts), size).astype(np.float64, copy=False)
+    if len(rows) * _FEW < size:
+        found, numbers = np.unique(rows, return_inverse=True)
+        sums: Numbers = np.bincount(numbers, np.concatenate(parts), len(found)).astype(np.float64)
+        is_candidate = candidates.has(found + postings.start)
+        return _ranked(postings, found[is_candidate], sums[is_candidate], limit)
+    # One pass in the order of the terms, several times faster than an indexed addition for each.
+    sums = np.bincount(rows, np.concatenate(parts), size).astype(np.float64, copy=False)
     is_whole = not candidates.is_filtered and (
         candidates.count_between(postings.start, postings.stop) == postings.count
     )
