@@ -39,12 +39,13 @@ _extreme = st.sampled_from([1e-30, -1e-30, 1e20, -1e20, 3e38])
 """Products of these are rounded to 0, or beyond the range of float32."""
 _weights = st.one_of(*[_usual] * 9, _extreme)
 _LARGEST = float(np.finfo(np.float32).max)
-_vectors = st.dictionaries(_terms, _weights, max_size=6)
+SPARSE_VECTORS = st.dictionaries(_terms, _weights, max_size=6)
 
 Vector = dict[int, float]
 
 
-def _sparse(vector: Vector) -> SparseVector:
+def sparse_of(vector: Vector) -> SparseVector:
+    """The vector as a query has it."""
     ordered = sorted(vector.items())
     indices = np.array([term for term, _ in ordered], dtype=np.uint32)
     return SparseVector(indices, np.array([value for _, value in ordered], dtype=np.float32))
@@ -84,6 +85,19 @@ def weighed(
     return found
 
 
+def best_points(
+    points: dict[int, Vector], query: Vector, group: int | None, limit: int
+) -> list[tuple[int, float]]:
+    """The numbers and scores of the best points, of all or of those of one group, by definition."""
+    found = []
+    for number, vector in points.items():
+        shared = sorted(vector.keys() & query.keys())
+        if shared and (group is None or number % 3 == group):
+            total = sum(_single(vector[term]) * _single(query[term]) for term in shared)
+            found.append((number, float(np.float32(min(max(total, -_LARGEST), _LARGEST)))))
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+
 class SparseSearch(EngineTestCase):
     """Random vectors written in parts, some deleted; random queries with filters and limits."""
 
@@ -95,22 +109,10 @@ class SparseSearch(EngineTestCase):
         ranges = collection.indexes.postings.ranges(space.slot)
         return weighed(self.datatype, points, [(own.start, own.stop) for own in ranges])
 
-    def expected(
-        self, points: dict[int, Vector], query: Vector, group: int | None, limit: int
-    ) -> list[tuple[int, float]]:
-        """The ids and scores of the best points."""
-        found = []
-        for number, vector in points.items():
-            shared = sorted(vector.keys() & query.keys())
-            if shared and (group is None or number % 3 == group):
-                total = sum(_single(vector[term]) * _single(query[term]) for term in shared)
-                found.append((number, float(np.float32(min(max(total, -_LARGEST), _LARGEST)))))
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
-
     def query(self, vector: Vector, group: int | None, limit: int) -> Query:
         """A query for the points of one group, or of all."""
         passing = None if group is None else Filter(must=(field("k", MatchValue(group)),))
-        return Query(VectorExample(_sparse(vector)), "s", passing, limit=limit)
+        return Query(VectorExample(sparse_of(vector)), "s", passing, limit=limit)
 
     def found(
         self, collection: Collection, query: Vector, group: int | None, limit: int
@@ -129,7 +131,7 @@ class SparseSearch(EngineTestCase):
         for part in parts:
             ids = range(len(points), len(points) + len(part))
             points.update(zip(ids, part, strict=True))
-            vectors = list(map(_sparse, part))
+            vectors = list(map(sparse_of, part))
             column = SparseVectors.of(
                 [v.indices for v in vectors], [v.values for v in vectors], str
             )
@@ -142,9 +144,9 @@ class SparseSearch(EngineTestCase):
         self.patch(cache, "_LEAST_ELEMENTS", least_elements)
         self.patch(term_at_a_time, "_LEAST_SAVED", least_saved)
         numbers = iter(range(10**6))
-        parts = st.lists(st.lists(_vectors, min_size=1, max_size=30), min_size=1, max_size=3)
+        parts = st.lists(st.lists(SPARSE_VECTORS, min_size=1, max_size=30), min_size=1, max_size=3)
         queries = st.lists(
-            st.tuples(_vectors, st.none() | st.integers(0, 2), st.integers(1, 40)), min_size=1
+            st.tuples(SPARSE_VECTORS, st.none() | st.integers(0, 2), st.integers(1, 40)), min_size=1
         )
 
         @settings(max_examples=60)
@@ -165,11 +167,11 @@ class SparseSearch(EngineTestCase):
             left = {number: own for number, own in points.items() if number not in dead}
             for query, group, limit in queries:
                 found = self.found(collection, query, group, limit)
-                self.assertEqual(found, self.expected(left, query, group, limit), query)
+                self.assertEqual(found, best_points(left, query, group, limit), query)
             batch = QueryBatch([self.query(*own) for own in queries])
             for own, answer in zip(queries, collection.read(batch), strict=True):
                 pairs = [(int(point.id), point.score) for point in answer]
-                self.assertEqual(pairs, self.expected(left, *own), own)
+                self.assertEqual(pairs, best_points(left, *own), own)
             self.catalog.delete(name)
 
         run()
@@ -214,7 +216,7 @@ class SparseSearch(EngineTestCase):
                 query, limit = vector(8), (1, 3, 10)[turn % 3]
                 group = turn % 3 if turn % 2 else None
                 found = self.found(collection, query, group, limit)
-                self.assertEqual(found, self.expected(points, query, group, limit), query)
+                self.assertEqual(found, best_points(points, query, group, limit), query)
             gone = random.permutation(len(points))[:500].tolist()
             write(collection, DeletePoints(ids=gone))
             points = {number: own for number, own in points.items() if number not in set(gone)}
@@ -251,14 +253,14 @@ class SparseSearch(EngineTestCase):
             weighted[term] = np.log((len(counted) - had + 0.5) / (had + 0.5) + 1)
         corpus = None if group is None else Filter(must=(field("k", MatchValue(group)),))
         params = SearchParams(idf=Idf(corpus))
-        request = Query(VectorExample(_sparse(query)), "s", params=params, limit=300)
-        expected = dict(self.expected(points, weighted, None, 300))
+        request = Query(VectorExample(sparse_of(query)), "s", params=params, limit=300)
+        expected = dict(best_points(points, weighted, None, 300))
         requests = [request]
         if group is None:
             # Of all points without a corpus, too.
             requests.append(attrs.evolve(request, params=SearchParams()))
         # Alone and beside others, of which terms are shared and not.
-        others = [Query(VectorExample(_sparse(own)), "s") for own in ({}, {3: 0.5, 60: 1.0})]
+        others = [Query(VectorExample(sparse_of(own)), "s") for own in ({}, {3: 0.5, 60: 1.0})]
         batch = collection.read(QueryBatch([*others, *requests]))[len(others) :]
         for answer in (*map(collection.read, requests), *batch):
             found = {int(point.id): point.score for point in answer}
@@ -278,7 +280,7 @@ class SparseSearch(EngineTestCase):
         for query in ({1: 1.0}, {2: 1.0, 5: 2.0}, {2: -1.0}, {9: 1.0}, {4_000_000: 1.0}):
             for group in (None, 0):
                 found = self.found(collection, query, group, 2**64 - 1)
-                self.assertEqual(found, self.expected(points, query, group, len(points)))
+                self.assertEqual(found, best_points(points, query, group, len(points)))
 
     def test_few_rows(self) -> None:
         self.check(least_elements=10**6, least_saved=10**6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.mvcc.state import Snapshot
 from vexfs_twisted.engine.query.answers import answer
 from vexfs_twisted.engine.vector_index.sparse.cache import PostingsCache
 from vexfs_twisted.engine.vector_index.sparse.postings import Postings
@@ -50,6 +52,11 @@ class PostingsCase(EngineTestCase):
         column = VectorColumn(SparseVectors.of(indices, values, str))
         write(self.collection, upsert(ids, {"s": column}, [{"k": number} for number in ids]))
         self.collection.optimize()
+
+    def forget(self, ids: range) -> None:
+        """Delete those points that there are."""
+        write(self.collection, DeletePoints(ids=list(ids)))
+        self.vectors = {number: own for number, own in self.vectors.items() if number not in ids}
 
     def files(self) -> list[Path]:
         """The files of postings, by their first rows."""
@@ -151,6 +158,28 @@ class Files(PostingsCase):
         self.assertEqual(len(self.files()), 1)
         self.check()
 
+    def test_the_last_points_may_be_deleted(self) -> None:
+        self.add(0, 1000)
+        for first, left in ((600, (0, 600, 600)), (300, (0, 300, 300))):
+            self.forget(range(first, 1000))
+            self.collection = self.reopen().get("c")
+            self.check()
+            self.collection.optimize()
+            self.check()
+            # Postings are made for rows that can be read after a start, and once.
+            for _ in range(2):
+                self.assertEqual(self.ranges(), [left] if left[2] * LENGTH >= 8192 else [])
+                self.assertFalse(self.collection.is_checkpoint_due())
+                self.collection = self.reopen().get("c")
+                self.check()
+        self.add(1000, 1000)
+        self.check()
+        self.forget(range(1900, 2000))
+        self.collection = self.reopen().get("c")
+        self.check()
+        self.add(2000, 10)
+        self.check()
+
 
 class Datatypes(PostingsCase):
     """Postings of several datatypes."""
@@ -219,17 +248,39 @@ class Datatypes(PostingsCase):
 class Snapshots(PostingsCase):
     """Snapshots of before."""
 
-    def test_rows_that_died_since_are_still_found(self) -> None:
-        self.add(0, 1000)
-        query = Query(VectorExample(QUERY), using="s", limit=2000)
-        everything = [point.id for point in self.collection.read(query)]
-        with self.collection.snapshot() as snapshot:
-            write(self.collection, DeletePoints(ids=list(range(500))))
+    query = Query(VectorExample(QUERY), using="s", limit=5000)
+
+    def found(self, snapshot: Snapshot) -> list[tuple[PointId, float]]:
+        """The points that a snapshot finds, and their scores."""
+        (found,) = answer(snapshot, [self.query])
+        assert not isinstance(found, Exception)
+        return [(point.id, point.score) for point in found]
+
+    def test_they_answer_as_before(self) -> None:
+        def merge() -> None:
+            self.add(500, 600)
+            self.assertEqual(self.ranges(), [(0, 1100, 1100)])
+
+        def renew() -> None:
+            self.forget(range(200, 800))
             self.collection.optimize()
-            self.assertEqual(self.ranges(), [(0, 1000, 500)])
-            (found,) = answer(snapshot, [query])
-            assert not isinstance(found, Exception)
-            self.assertEqual([point.id for point in found], everything)
+            self.assertEqual(self.ranges(), [(0, 1100, 500)])
+
+        def replace() -> None:
+            # The same points with other vectors, in rows after those with postings.
+            self.add(0, 200)
+
+        self.add(0, 500)
+        changes = [merge, renew, replace, self.collection.optimize, lambda: self.add(1100, 3)]
+        with ExitStack() as stack:
+            held = []
+            for change in changes:
+                snapshot = stack.enter_context(self.collection.snapshot())
+                held.append((snapshot, self.found(snapshot)))
+                change()
+                for own, expected in held:
+                    self.assertEqual(self.found(own), expected)
+                self.check()
 
 
 class ScanCase(PostingsCase):
