@@ -37,8 +37,8 @@ def vectors(count: int, dim: int) -> NDArray[np.float32]:
     return np.random.default_rng(dim).normal(size=(count, dim)).astype(np.float32)
 
 
-def requests(collection: str, data: NDArray[np.float32]) -> list[bytes]:
-    """Serialized UpsertPoints messages, as the official clients build them."""
+def requests(collection: str, data: NDArray[np.float32], batch: int = BATCH) -> list[bytes]:
+    """Serialized UpsertPoints messages of `batch` points, as the official clients build them."""
 
     def point(number: int) -> messages.PointStruct:
         dense = messages.DenseVector(data=data[number])
@@ -55,9 +55,9 @@ def requests(collection: str, data: NDArray[np.float32]) -> list[bytes]:
         messages.UpsertPoints(
             collection_name=collection,
             wait=True,
-            points=[point(number) for number in range(start, start + BATCH)],
+            points=[point(number) for number in range(start, start + batch)],
         ).SerializeToString()
-        for start in range(0, len(data), BATCH)
+        for start in range(0, len(data), batch)
     ]
 
 
