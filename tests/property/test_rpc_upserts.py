@@ -16,6 +16,7 @@ from vexfs_twisted.model.errors import DomainError
 from vexfs_twisted.rpc.codecs import upserts as upserts_module
 from vexfs_twisted.rpc.codecs.updates import read_upsert
 from vexfs_twisted.rpc.codecs.upserts import parse_upsert
+from vexfs_twisted.rpc.codecs.varints import encode_varint, read_varint
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 
 floats = st.floats(width=32, allow_nan=False)
@@ -93,6 +94,7 @@ class WithoutVectorsTests(SynchronousTestCase):
     def read(self, data: bytes, large: float) -> Any:
         """What is read of a request, or the kind of its error."""
         self.patch(upserts_module, "_LARGE", large)
+        self.patch(upserts_module, "_SHORT", 1)
         try:
             parsed = parse_upsert(data)
             update = read_upsert(parsed.message, parsed.columns)
@@ -112,7 +114,7 @@ class WithoutVectorsTests(SynchronousTestCase):
         """Whatever their ids, payloads and the name of their vector."""
         self.patch(upserts_module, "_LARGE", 0)
         for name in ("", "image"):
-            for size in (3, 40, 5000):
+            for size in (16, 40, 5000):
                 data = np.arange(3 * size, dtype=np.float32).reshape(3, size)
                 request = pb.UpsertPoints(collection_name="c", wait=True)
                 for number, row in enumerate(data):
@@ -128,3 +130,23 @@ class WithoutVectorsTests(SynchronousTestCase):
                 self.assertEqual(list(parsed.columns), [name])
                 np.testing.assert_array_equal(parsed.columns[name].vectors.arrays()[0], data)
                 self.assertEqual([point.id.num for point in parsed.message.points], [0, 1, 2])
+
+    def test_a_number_that_does_not_end(self) -> None:
+        """It is not read any further than a number may be long."""
+        for data in (b"\x38" + b"\xff" * 2**24, b"\x1a" + b"\xff" * 2**24, b"\xff" * 2**24):
+            self.assertRaises(DecodeError, parse_upsert, data)
+
+
+class VarintTests(SynchronousTestCase):
+    """Numbers as protobuf encodes them."""
+
+    @given(st.integers(0, 2**64 - 1), st.binary(max_size=3), st.binary(max_size=3))
+    def test_numbers(self, number: int, before: bytes, after: bytes) -> None:
+        encoded = encode_varint(number)
+        self.assertEqual(pb.UpsertPoints(timeout=number).SerializeToString(), b"\x38" + encoded)
+        found = read_varint(before + encoded + after, len(before))
+        self.assertEqual(found, (number, len(before) + len(encoded)))
+
+    def test_what_does_not_end(self) -> None:
+        for data in (b"", b"\x80", b"\xff" * 9, b"\xff" * 10 + b"\1"):
+            self.assertRaises(IndexError, read_varint, data, 0)

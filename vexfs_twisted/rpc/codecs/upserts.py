@@ -11,8 +11,7 @@ before them, if both are valid. Whatever is encoded otherwise is parsed as a who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator
 
 import numpy as np
 from attrs import frozen
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from ...model.vectors import UNNAMED, VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
+from .varints import encode_varint, read_varint
 
 _LARGE = 1 << 14
 """Smaller requests take no longer as a whole."""
@@ -34,6 +34,9 @@ _FIXED = {1: 8, 5: 4}
 
 _FLOAT_SIZE = 4
 
+_SHORT = 64
+"""Vectors of fewer bytes take less memory than their places in the request would."""
+
 
 @frozen
 class ParsedUpsert:
@@ -41,6 +44,20 @@ class ParsedUpsert:
 
     message: bulk.UpsertPoints
     columns: dict[str, VectorColumn] | None = None
+
+
+@frozen
+class _Tail:
+    """The end of a point: `head`, then `size` bytes of floats, the vector of `name`."""
+
+    name: str
+    head: bytes
+    size: int
+
+    @property
+    def length(self) -> int:
+        """The bytes of both."""
+        return len(self.head) + self.size
 
 
 def parse_upsert(data: bytes) -> ParsedUpsert:
@@ -59,117 +76,84 @@ def parse_upsert(data: bytes) -> ParsedUpsert:
 
 def _without_vectors(data: bytes) -> ParsedUpsert | None:
     """The parsed upsert if its vectors are all encoded alike; else None."""
-    split = _split(data)
-    if split is None:
-        return None
-    others, points = split
-    tail = _tail(data[slice(*points[0])])
-    if tail is None:
-        return None
-    name, head, size = tail
-    length = len(head) + size
+    tail: _Tail | None = None
     view = memoryview(data)
+    parts: list[bytes] = []
     rows: list[memoryview] = []
-    parts = others
-    for start, end in points:
-        cut = end - length
-        if cut < start or not data.startswith(head, cut):
-            return None
-        rows.append(view[end - size : end])
-        parts.append(b"\x1a%b%b" % (_varint(cut - start), data[start:cut]))
     try:
+        for is_point, begin, start, end in _fields(data):
+            if not is_point:
+                parts.append(data[begin:end])
+                continue
+            # The first point decides, so that other requests are not walked for nothing.
+            tail = tail or _tail_of(data[start:end])
+            if tail is None:
+                return None
+            cut = end - tail.length
+            if cut < start or not data.startswith(tail.head, cut):
+                return None
+            rows.append(view[end - tail.size : end])
+            parts.append(b"\x1a%b%b" % (encode_varint(cut - start), data[start:cut]))
         message = bulk.UpsertPoints.FromString(b"".join(parts))
-    except DecodeError:
+    except (IndexError, DecodeError):
         return None
-    if any(point.HasField("vectors") for point in message.points):
-        # More of them are before the last ones, to be merged with those.
+    if tail is None or any(point.HasField("vectors") for point in message.points):
+        # No points; or more vectors before the last ones, to be merged with those.
         return None
     floats = np.frombuffer(b"".join(rows), dtype="<f4").reshape(len(rows), -1)
     vectors: NDArray[np.float32] = floats.astype(np.float32, copy=False)
-    return ParsedUpsert(message, {name: VectorColumn.of(vectors)})
+    return ParsedUpsert(message, {tail.name: VectorColumn.of(vectors)})
 
 
-def _split(data: bytes) -> tuple[list[bytes], Sequence[tuple[int, int]]] | None:
-    """The encoded fields other than points, and where the points are; None unless there are some.
+def _fields(data: bytes) -> Iterator[tuple[bool, int, int, int]]:
+    """The fields of a message: whether it is a point, and where field, contents and end are.
 
-    None for what is malformed.
+    Raises IndexError for what is malformed, and for groups, which nobody sends.
     """
-    others: list[bytes] = []
-    points: list[tuple[int, int]] = []
     position, stop = 0, len(data)
-    try:
-        while position < stop:
-            begin = position
-            is_point = data[position] == _POINT
-            if is_point:
-                size, position = _read_varint(data, position + 1)
-            else:
-                tag, position = _read_varint(data, position)
-                kind = tag & 7
-                size = _FIXED.get(kind, 0)
-                if kind == 0:
-                    _, position = _read_varint(data, position)
-                elif kind == 2:
-                    size, position = _read_varint(data, position)
-                elif not size:
-                    return None
-            end = position + size
-            if end > stop:
-                return None
-            if is_point:
-                points.append((position, end))
-            else:
-                others.append(data[begin:end])
-            position = end
-    except IndexError:
-        return None
-    return (others, points) if points else None
+    while position < stop:
+        begin = position
+        is_point = data[position] == _POINT
+        if is_point:
+            size, position = read_varint(data, position + 1)
+        else:
+            tag, position = read_varint(data, position)
+            kind = tag & 7
+            size = _FIXED.get(kind, 0)
+            if kind == 0:
+                _, position = read_varint(data, position)
+            elif kind == 2:
+                size, position = read_varint(data, position)
+            elif not size:
+                raise IndexError("a group")
+        end = position + size
+        if end > stop:
+            raise IndexError("a field ends after the message")
+        yield is_point, begin, position, end
+        position = end
 
 
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """A varint and the position after it. Raises IndexError at the end of the data."""
-    value = data[position]
-    position += 1
-    if value < 0x80:
-        return value, position
-    value &= 0x7F
-    shift = 7
-    while True:
-        part = data[position]
-        position += 1
-        value |= (part & 0x7F) << shift
-        if part < 0x80:
-            return value, position
-        shift += 7
-
-
-def _tail(point: bytes) -> tuple[str, bytes, int] | None:
-    """The name of a point's only vector, the bytes before its floats, and the bytes of these.
-
-    None unless it is a dense vector, not empty, at the end of the point, in its usual encoding.
-    """
+def _tail_of(point: bytes) -> _Tail | None:
+    """How a point ends, if it has one dense vector, at its end and in its usual encoding."""
     try:
         vectors = bulk.PointStruct.FromString(point).vectors
     except DecodeError:
         return None
     name, vector = UNNAMED, vectors.vector
-    if vectors.WhichOneof("vectors_options") == "vectors":
-        named = vectors.vectors.vectors
-        if len(named) != 1:
-            return None
-        (name,) = named
+    named = vectors.vectors.vectors
+    if named:
+        name = next(iter(named))
         vector = named[name]
-        if name == UNNAMED:
+        if len(named) > 1 or name == UNNAMED:
             return None
     size = len(vector.dense.data) or len(vector.data)
-    if not size or size % _FLOAT_SIZE:
+    if size < _SHORT or size % _FLOAT_SIZE:
         return None
-    head = _head(name, size, is_older=not vector.dense.data)
-    at = len(point) - size - len(head)
-    return (name, head, size) if at >= 0 and point.startswith(head, at) else None
+    tail = _Tail(name, _head(name, size, is_older=not vector.dense.data), size)
+    at = len(point) - tail.length
+    return tail if at >= 0 and point.startswith(tail.head, at) else None
 
 
-@lru_cache(maxsize=64)
 def _head(name: str, size: int, *, is_older: bool) -> bytes:
     """What is before the floats, of `size` bytes, where a point has one dense vector."""
     data = bytes(size)
@@ -179,13 +163,3 @@ def _head(name: str, size: int, *, is_older: bool) -> bytes:
     else:
         vectors = bulk.Vectors(vector=vector)
     return bulk.PointStruct(vectors=vectors).SerializeToString()[:-size]
-
-
-@lru_cache(maxsize=1024)
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

@@ -38,6 +38,7 @@ from ...model.vectors import UNNAMED, NamedVectors, VectorColumn
 from ..generated import bulk_pb2 as bulk
 from ..generated import points_pb2 as pb
 from .inference import read_documents, read_query_document
+from .varints import encode_varint
 
 _FLOAT_SIZE = 4
 _DATA = b"\x0a"
@@ -219,15 +220,6 @@ def _joined(rows: Sequence[bytes]) -> NDArray[np.float32] | None:
     return floats.reshape(len(rows), -1).astype(np.float32, copy=False)
 
 
-def _as_varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
 def read_vector_message(
     message: pb.Vector | pb.DenseVector | pb.SparseVector | pb.MultiDenseVector | pb.Document,
     place: str = "vector",
@@ -287,14 +279,14 @@ def read_floats(numbers: RepeatedScalarFieldContainer[float]) -> DenseVector:
 @lru_cache(maxsize=64)
 def _head(size: int) -> bytes:
     """The tags and lengths before `size` bytes of floats in `VectorOutput.dense`."""
-    data = _DATA + _as_varint(size)
-    return _DENSE + _as_varint(len(data) + size) + data
+    data = _DATA + encode_varint(size)
+    return _DENSE + encode_varint(len(data) + size) + data
 
 
 def _packed(numbers: DenseVector) -> bytes:
     """The encoding of a message with these floats in field 1, as DenseVector and SparseVector."""
     floats = numbers.astype("<f4", copy=False).tobytes()
-    return _DATA + _as_varint(len(floats)) + floats
+    return _DATA + encode_varint(len(floats)) + floats
 
 
 def _write_vector(vector: Vector, message: pb.VectorOutput) -> None:
