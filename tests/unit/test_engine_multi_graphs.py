@@ -1,4 +1,4 @@
-"""Graphs over encodings of multivectors: built, used, verified and removed."""
+"""Graphs over encodings or lines of multivectors: built, used, verified and removed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EngineTestCase, Floats, write
-from vexfs_twisted.engine.optimizer import optimizer
-from vexfs_twisted.engine.vector_index.multi import encoding, products, search
+from vexfs_twisted.engine.optimizer import dead_rows, optimizer
+from vexfs_twisted.engine.storage.bitmap import Rows
+from vexfs_twisted.engine.vector_index.linked import linked, rows_linked
+from vexfs_twisted.engine.vector_index.multi import beams, encoding, max_sim, products, search
 from vexfs_twisted.engine.vector_index.multi.encoding import encoder_for
 from vexfs_twisted.engine.vector_index.segments import Segments
+from vexfs_twisted.engine.vector_index.space import MultiSpace
 from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection import (
     CollectionInfoRequest,
@@ -25,6 +28,7 @@ from vexfs_twisted.model.collection_params import (
     OptimizersConfigDiff,
     VectorParams,
 )
+from vexfs_twisted.model.filters import Filter, HasId
 from vexfs_twisted.model.queries import Query, QueryBatch
 from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.ragged import offsets_of
@@ -94,15 +98,19 @@ class EncodingTests(SynchronousTestCase):
             np.testing.assert_allclose(alone[0], together[place], rtol=1e-5, atol=1e-6)
 
 
-class GraphTests(EngineTestCase):
-    """A collection of multivectors with a graph."""
+class GraphCase(EngineTestCase):
+    """A collection of multivectors whose graphs are used as soon as there are any."""
+
+    distance = Distance.COSINE
+    breadth = 1
 
     def setUp(self) -> None:
         super().setUp()
         self.patch(optimizer, "QUIET_SECONDS", 0)
-        self.patch(search, "_COMPONENT_NS", 1000.0)
+        self.patch(search, "_PRODUCT_NS", 1000.0)
+        self.patch(search, "_DIFFERENCE_NS", 1000.0)
         self.stored, self.queries = topics(POINTS, 5)
-        self.collection = self.catalog.create("m", self.request(Distance.COSINE))
+        self.collection = self.catalog.create("m", self.request(self.distance))
         self.fill(range(POINTS))
 
     def request(self, distance: Distance) -> CreateCollection:
@@ -117,18 +125,21 @@ class GraphTests(EngineTestCase):
     def segments(self) -> Segments:
         return self.collection._store.state.spaces[UNNAMED].segments
 
-    def ask(self, limit: int, *, exact: bool) -> list[list[tuple[object, float]]]:
+    def ask(
+        self, limit: int, *, exact: bool, passing: Filter | None = None
+    ) -> list[list[tuple[object, float]]]:
+        params = SearchParams(exact=exact)
         queries = [
-            Query(VectorExample(own), limit=limit, params=SearchParams(exact=exact))
+            Query(VectorExample(own), limit=limit, params=params, filter=passing)
             for own in self.queries
             if isinstance(own, MultiVector)
         ]
         answers = self.collection.read(QueryBatch(queries))
         return [[(found.id, found.score) for found in answer] for answer in answers]
 
-    def assertFinds(self) -> None:
+    def assertFinds(self, passing: Filter | None = None) -> None:
         """Nearly all of the nearest are found, with the scores of an exact search."""
-        found, truth = self.ask(5, exact=False), self.ask(5, exact=True)
+        found, truth = (self.ask(5, exact=exact, passing=passing) for exact in (False, True))
         pairs = list(zip(found, truth, strict=True))
         hits = sum(len(set(own) & set(true)) for own, true in pairs)
         self.assertGreaterEqual(hits, 0.98 * sum(len(true) for _, true in pairs))
@@ -137,12 +148,16 @@ class GraphTests(EngineTestCase):
 
     def narrow(self) -> None:
         """Beams of a part of the nodes, so that graphs are used."""
-        self.patch(search, "_BREADTH", 1)
+        self.patch(beams, "_BREADTH", self.breadth)
+
+
+class GraphTests(GraphCase):
+    """What holds for every graph, tried with one over encodings."""
 
     def test_a_graph_is_built_and_used(self) -> None:
         self.collection.optimize()
         (segment,) = self.segments()
-        self.assertEqual((segment.nodes, segment.encoding), (POINTS, encoder_for(SIZE).name))
+        self.assertEqual((segment.start, segment.stop, segment.nodes), (0, POINTS, POINTS))
         self.assertEqual(
             self.collection.read(CollectionInfoRequest()).indexed_vectors_count, POINTS
         )
@@ -208,6 +223,77 @@ class GraphTests(EngineTestCase):
         self.narrow()
         self.assertFinds()
 
+    def test_no_graph_where_m_is_0(self) -> None:
+        self.collection.optimize()
+        write(self.collection, UpdateCollection(hnsw_config=HnswConfigDiff(m=0)))
+        self.collection.optimize()
+        self.assertEqual(self.segments(), ())
+        self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))
+
+    def test_filters(self) -> None:
+        self.collection.optimize()
+        self.narrow()
+        passing = Filter(must=(HasId(frozenset(range(0, POINTS, 3))),))
+        self.assertFinds(passing)
+        few = Filter(must=(HasId(frozenset(range(7))),))
+        self.assertEqual(*(self.ask(20, exact=exact, passing=few) for exact in (False, True)))
+
+    def test_many_lines_without_a_graph_are_left_out_where_that_is_asked(self) -> None:
+        write(self.collection, UpdateCollection(hnsw_config=HnswConfigDiff(full_scan_threshold=10)))
+        self.collection.optimize()
+        allowed = 10 * 1024 // (SIZE * 4)
+        for count, is_found in ((10, True), (60, False)):
+            lines = self.stored.take(np.arange(count))
+            self.assertEqual(len(lines) < allowed and len(lines.data) < allowed, is_found)
+            ids = list(range(POINTS, POINTS + count))
+            write(self.collection, Upsert(ids, {UNNAMED: VectorColumn(lines)}, [b"{}"] * count))
+            query = Query(
+                VectorExample(lines.vector(0)),
+                limit=2,
+                params=SearchParams(indexed_only=True),
+                filter=Filter(must=(HasId(frozenset([0, POINTS])),)),
+            )
+            (answer,) = self.collection.read(QueryBatch([query]))
+            self.assertEqual({point.id for point in answer}, {0, POINTS} if is_found else {0})
+
+    def test_graphs_of_later_rows(self) -> None:
+        fewer = OptimizersConfigDiff(max_segment_size=1, indexing_threshold=8)
+        write(self.collection, UpdateCollection(optimizers_config=fewer))
+        self.fill(range(POINTS // 2))
+        self.collection.optimize()
+        self.assertGreater(len(self.segments()), 3)
+        self.narrow()
+        self.assertFinds()
+
+    def test_dead_rows_do_not_mislead_a_graph_that_is_grown(self) -> None:
+        self.patch(dead_rows, "LEAST_ROWS", 10)
+        self.collection.optimize()
+        (before,) = self.segments()
+        dead = np.arange(100, 180)
+        with self.collection._store.read() as snapshot:
+            space = snapshot.state.spaces[UNNAMED]
+            assert isinstance(space, MultiSpace)
+            own = linked(space)
+            nodes = own.numbers(dead)
+            vectors = own.read(nodes)
+        del snapshot, space, own
+        write(self.collection, DeletePoints(dead.tolist()))
+        self.collection.optimize()
+        self.fill(range(100, 130))
+        self.collection.optimize()
+        (after,) = self.segments()
+        self.assertGreater(after.facts.nodes, before.facts.nodes)
+        graph = self.collection.indexes.graphs[after.uuid].graph
+        copies = graph.copies(nodes)[:, : vectors.shape[1]]
+        spread = vectors.max(axis=0) - vectors.min(axis=0)
+        self.assertLess(float((np.abs(copies - vectors) / spread).mean()), 0.01)
+        self.narrow()
+        self.assertFinds()
+
+
+class EncodingGraphTests(GraphCase):
+    """What holds for graphs over encodings alone."""
+
     def test_a_graph_over_other_encodings_is_built_again(self) -> None:
         self.collection.optimize()
         (before,) = self.segments()
@@ -217,21 +303,6 @@ class GraphTests(EngineTestCase):
         (after,) = self.segments()
         self.assertNotEqual((after.uuid, after.encoding), (before.uuid, before.encoding))
 
-    def test_no_graph_where_m_is_0(self) -> None:
-        self.collection.optimize()
-        write(self.collection, UpdateCollection(hnsw_config=HnswConfigDiff(m=0)))
-        self.collection.optimize()
-        self.assertEqual(self.segments(), ())
-        self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))
-
-    def test_no_graph_of_distances(self) -> None:
-        for distance in (Distance.EUCLID, Distance.MANHATTAN):
-            self.collection = self.catalog.create(distance.value, self.request(distance))
-            self.fill(range(POINTS))
-            self.collection.optimize()
-            self.assertEqual(self.segments(), ())
-            self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))
-
     def test_vectors_whose_products_overflow_are_searched_exactly(self) -> None:
         self.narrow()
         self.stored = attrs.evolve(self.stored, data=self.stored.data * np.float32(3e38))
@@ -240,3 +311,78 @@ class GraphTests(EngineTestCase):
         self.collection.optimize()
         self.assertEqual(len(self.segments()), 1)
         self.assertEqual(self.ask(5, exact=False), self.ask(5, exact=True))
+
+
+class LineGraphTests(GraphTests):
+    """Graphs over the lines of multivectors."""
+
+    distance = Distance.EUCLID
+    breadth = 4
+
+    def test_nodes_are_numbered_by_lines(self) -> None:
+        write(self.collection, DeletePoints([0, 1, 2, 5]))
+        self.collection.optimize()
+        (segment,) = self.segments()
+        lengths = np.diff(self.stored.offsets)
+        self.assertEqual((segment.start, segment.nodes), (3, POINTS - 4))
+        self.assertEqual(segment.facts.start, lengths[:3].sum())
+        self.assertEqual(segment.facts.stop, lengths.sum())
+        self.assertEqual(segment.facts.nodes, lengths.sum() - lengths[[0, 1, 2, 5]].sum())
+        space = self.collection._store.state.spaces[UNNAMED]
+        assert isinstance(space, MultiSpace)
+        own = linked(space)
+        self.assertTrue(own.fits(segment))
+        self.assertFalse(own.fits(attrs.evolve(segment, lined=None)))
+        for change in ({"start": 4}, {"stop": POINTS - 1}, {"stop": POINTS + 9}):
+            assert segment.lined is not None
+            moved = attrs.evolve(segment, lined=attrs.evolve(segment.lined, **change))
+            self.assertEqual(own.fits(moved), "stop" in change and change["stop"] > POINTS)
+        graph = self.collection.indexes.graphs[segment.uuid].graph
+        is_linked = rows_linked(space, segment, graph)
+        self.assertEqual(np.flatnonzero(~is_linked).tolist(), [2])
+
+    def test_a_row_with_no_line_near_the_query_is_not_compared(self) -> None:
+        self.collection.optimize()
+        self.narrow()
+        compared: list[int] = []
+        real = max_sim.true_scores
+
+        def counted(space: MultiSpace, query: Floats, rows: Rows) -> object:
+            compared.append(len(rows))
+            return real(space, query, rows)
+
+        self.patch(search, "true_scores", counted)
+        self.ask(5, exact=False)
+        self.assertLess(max(compared), POINTS // 2)
+
+    def test_lines_that_copies_do_not_tell_apart(self) -> None:
+        """Lines of few tight groups far apart: graphs over them are searched in place."""
+        self.patch(dead_rows, "LEAST_ROWS", 10)
+        random = np.random.default_rng(2)
+        noise = random.standard_normal(self.stored.data.shape).astype(np.float32)
+        groups = np.repeat(np.arange(POINTS) % 3, np.diff(self.stored.offsets))
+        lines = groups[:, np.newaxis] * np.float32(100) + noise * np.float32(0.02)
+        self.stored = attrs.evolve(self.stored, data=lines.astype(np.float32))
+        self.queries = self.stored.take(np.arange(0, POINTS, 20))
+        self.fill(range(POINTS))
+        self.collection.optimize()
+        (segment,) = self.segments()
+        self.assertFalse(self.collection.indexes.graphs[segment.uuid].graph.has_copies)
+        self.narrow()
+        self.assertFinds()
+        before = self.blocks()
+        write(self.collection, DeletePoints(list(range(80))))
+        self.collection.optimize()
+        self.assertEqual((self.segments(), self.blocks()), ((segment,), before))
+        self.queries = self.stored.take(np.arange(80, POINTS, 20))
+        self.assertFinds()
+
+    def blocks(self) -> int:
+        """The disk space of the vectors."""
+        return sum(path.stat().st_blocks for path in self.directory().glob("vectors-*"))
+
+
+class ManhattanGraphTests(LineGraphTests):
+    """Graphs over lines by another distance than that of scores."""
+
+    distance = Distance.MANHATTAN

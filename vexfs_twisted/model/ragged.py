@@ -58,6 +58,11 @@ def select(
     return take(offsets, rows.astype(np.int64, copy=False))
 
 
+def rows_of(offsets: Offsets, positions: Positions) -> Positions:
+    """The rows of elements of the array, by their positions, in any order."""
+    return np.searchsorted(offsets, positions, side="right") - 1
+
+
 def row_of_each(offsets: Offsets) -> Positions:
     """The row of each element of the array."""
     return np.arange(len(offsets) - 1).repeat(offsets[1:] - offsets[:-1])

@@ -9,7 +9,7 @@ from attrs import evolve
 from numpy.typing import NDArray
 
 from ..vector_index.graph import Graph
-from ..vector_index.linked import LinkedSpace
+from ..vector_index.linked import LinkedSpace, rows_linked
 from ..vector_index.quantization import (
     CodedGraph,
     CodeKind,
@@ -46,7 +46,7 @@ def with_codes(
     path = directory / codes_file(segment.uuid, kind.name)
     earlier = None if seed is None else seed.codes
     encoder = Encoder(kind, space.params, space.floats, settings.threads, should_stop)
-    start, is_coded = _coded(space, segment, graph.node_mask())
+    start, is_coded = _coded(space, segment, graph)
     facts = encoder.write(path, start, is_coded, earlier)
     if facts is None:
         raise Stopped
@@ -76,16 +76,15 @@ def with_opened_codes(
     return segment, _with(graph, codes, space)
 
 
-def _coded(
-    space: LinkedSpace, segment: Segment, is_node: NDArray[np.bool_]
-) -> tuple[int, NDArray[np.bool_]]:
+def _coded(space: LinkedSpace, segment: Segment, graph: Graph) -> tuple[int, NDArray[np.bool_]]:
     """The first number to encode, and the mask of those from there on: rows, or lines of rows."""
     if isinstance(space, VectorSpace):
-        return segment.start, is_node
+        return segment.start, graph.node_mask()
     # Lines of dead rows may have been given back to the file system.
-    is_node = is_node & space.present.has(np.arange(segment.start, segment.stop))
+    is_coded = rows_linked(space, segment, graph)
+    is_coded &= space.present.has(np.arange(segment.start, segment.stop))
     offsets = space.offsets[segment.start : segment.stop + 1]
-    return int(offsets[0]), np.repeat(is_node, np.diff(offsets))
+    return int(offsets[0]), np.repeat(is_coded, np.diff(offsets))
 
 
 def _with(graph: Graph, codes: Codes, space: LinkedSpace) -> SegmentGraph:

@@ -1,8 +1,8 @@
 """Frees the disk space of dead sparse vectors and multivectors.
 
-Dead rows of dense vectors are freed by jobs, along with their graphs: see Punch. Graphs over
-multivectors do not read these in a search, and read dead ones that were freed as zeros when they
-are grown.
+Dead rows of dense vectors are freed by jobs, along with their graphs: see Punch. Most graphs of
+multivectors have copies of what they are over; rows in others are not freed, as these are searched
+by the vectors in place.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..collection_store import CollectionStore
+from ..vector_index.linked import rows_linked
 from ..vector_index.space import MultiSpace, SparseSpace, VectorSpace
 
 LEAST_ROWS = 1024
@@ -45,4 +46,17 @@ class DeadRows:
                 if other.slot == space.slot and not isinstance(other, VectorSpace):
                     count = min(other.rows, space.rows)
                     is_unused[:count] &= ~other.present.mask(count)
+                    if isinstance(other, MultiSpace):
+                        self._keep_in_place(other, is_unused)
         return is_unused
+
+    def _keep_in_place(self, space: MultiSpace, is_unused: NDArray[np.bool_]) -> None:
+        """Take from `is_unused` the rows of the graphs that read vectors in place."""
+        graphs = self._store.indexes.graphs
+        for segment in space.segments:
+            opened = graphs.get(segment.uuid)
+            if opened is None:
+                is_unused[segment.start : segment.stop] = False
+            elif not opened.graph.has_copies:
+                is_linked = rows_linked(space, segment, opened.graph)
+                is_unused[segment.start : segment.stop] &= ~is_linked

@@ -95,8 +95,8 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     path = store.path / graph_file(segment.uuid)
     try:
         own = linked(task.space)
-        if segment.encoding != own.encoding:
-            raise DamagedGraph(path, "its encodings are of another version")
+        if not own.fits(segment):
+            raise DamagedGraph(path, "it is over other vectors, or encodings of another version")
         graph = Graph.open(path, segment.facts, own.distance, own.elements)
         graph.verify()
         advise(graph.links.neighbors, task.settings.graph_memory)

@@ -15,7 +15,6 @@ from ...model.collection_params import (
 from ..storage.map_advice import memory_placement
 from ..vector_index.graph.eligible import can_link
 from ..vector_index.linked import LinkedSpace
-from ..vector_index.multi.encoding import can_encode
 from ..vector_index.quantization import CodeKind, code_kind_of
 from ..vector_index.space import VectorSpace
 
@@ -70,8 +69,7 @@ def settings_of(
 
     A row has about `lines` vectors.
     """
-    is_multi = params.multivector_config is not None
-    has_graphs = can_encode(params) if is_multi else can_link(params)
+    has_graphs = params.multivector_config is not None or can_link(params)
     hnsw: HnswConfig = merged(config.hnsw_config, params.hnsw_config)
     optimizer = config.optimizer_config
     threads = min(hnsw.max_indexing_threads or cores, cores)

@@ -32,6 +32,15 @@ _PATTERNS = ("graph-*", "codes-*")
 
 
 @frozen
+class LinkedRows:
+    """The rows in [start, stop), `count` of which are in a graph over their lines."""
+
+    start: int
+    stop: int
+    count: int
+
+
+@frozen
 class Segment:
     """The rows in [start, stop), with a graph over those that had a vector when it was built.
 
@@ -39,7 +48,8 @@ class Segment:
     in [unfreed_from, stop) that are not in the graph still take disk space; None: no such rows.
     `codes` describe the file of codes, if there is one; those of multivectors are numbered by
     lines, not by rows. `encoding` is the name of the encoder of multivectors that the graph is
-    over. The opened files are a SegmentGraph.
+    over. The nodes of a graph over the lines of multivectors are numbered by lines as well: `lined`
+    then tells the rows. The opened files are a SegmentGraph.
     """
 
     uuid: str
@@ -47,21 +57,22 @@ class Segment:
     unfreed_from: int | None = None
     codes: CodesFacts | None = None
     encoding: str | None = None
+    lined: LinkedRows | None = None
 
     @property
     def start(self) -> int:
         """The first row."""
-        return self.facts.start
+        return self.facts.start if self.lined is None else self.lined.start
 
     @property
     def stop(self) -> int:
         """The row after the last one."""
-        return self.facts.stop
+        return self.facts.stop if self.lined is None else self.lined.stop
 
     @property
     def nodes(self) -> int:
         """The number of rows in the graph."""
-        return self.facts.nodes
+        return self.facts.nodes if self.lined is None else self.lined.count
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -182,4 +193,6 @@ def _dumped(segment: Segment) -> dict[str, Any]:
 def _loaded(record: Mapping[str, Any]) -> Segment:
     facts, codes = GraphFacts(**record["facts"]), record.get("codes")
     own_codes = None if codes is None else CodesFacts(**codes)
-    return Segment(**{**record, "facts": facts, "codes": own_codes})
+    lined = record.get("lined")
+    rows = None if lined is None else LinkedRows(**lined)
+    return Segment(**{**record, "facts": facts, "codes": own_codes, "lined": rows})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ....model.collection_params import Distance
 from ...native_library import faiss
+from ...storage.bitmap import Rows
 from ..kernels import Matrix, RowMatrix, Scores, use_one_thread
 from .coarse import pad
 from .errors import DamagedGraph
@@ -85,6 +86,18 @@ class Graph:
     def node_mask(self) -> NDArray[np.bool_]:
         """Which rows of the range the graph links, shape [stop - start]."""
         return self.links.levels > 0
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether there are coarse copies; else vectors are read in place."""
+        return self._file.coarse is not None
+
+    def copies(self, rows: Rows) -> Matrix:
+        """The coarse copies of rows that are nodes, shape [n, dim or a few more], as vectors."""
+        assert self._file.coarse is not None
+        codes = self._file.coarse.codes[rows - self.facts.start]
+        decoded: Matrix = self._storage.sa_decode(codes)
+        return decoded
 
     def search(self, queries: Matrix, limit: int, ef: int) -> tuple[Scores, RowMatrix]:
         """The approximately nearest rows of each of `queries`, shape [q, dim], C-contiguous.

@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 from attrs import frozen
 
+from ....model.collection_params import Distance
 from ....model.ragged import select
 from ...read_bounds import checkpoint
 from ...storage.bitmap import Rows
@@ -54,6 +55,8 @@ class CodedRows:
     def _scores(self, space: MultiSpace, rows: Rows, query: Matrix) -> Scores:
         offsets, lines = select(space.offsets, rows)
         assert not isinstance(lines, slice)
-        products = self.codes.products(query, lines - self.codes.facts.start)
-        sums: Scores = np.maximum.reduceat(products, offsets[:-1], axis=0).sum(axis=1)
-        return sums
+        compared = self.codes.compared(query, lines - self.codes.facts.start)
+        distance = space.params.distance
+        reduce = np.maximum if distance.larger_is_nearer else np.minimum
+        sums: Scores = reduce.reduceat(compared, offsets[:-1], axis=0).sum(axis=1)
+        return np.sqrt(sums) if distance is Distance.EUCLID else sums

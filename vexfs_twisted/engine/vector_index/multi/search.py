@@ -1,30 +1,30 @@
-"""Search of a multivector space: by graphs over encodings where they are cheaper, else of all rows.
+"""Search of a multivector space: by graphs where they are cheaper, else of all rows.
 
-A graph gives candidates, far more than are wanted, since encodings only estimate max_sim. They are
-compared like all rows of an exact search; scores are those of the kernels, however a row was found.
+Graphs give candidates, more than are wanted; see `beams`. They are compared like all rows of an
+exact search; scores are those of the kernels, however a row was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ....model.vector_kinds import MultiVector, MultiVectors
-from ...read_bounds import checkpoint, expect
+from ....model.collection_params import Distance
+from ....model.vector_kinds import DenseVectors, MultiVector, MultiVectors
+from ...read_bounds import expect
 from ...storage.bitmap import Rows
 from ...vectors.norms import squared_norms
 from ..candidates import CandidateSet
-from ..costs import graph_cost, threads_for
-from ..graph import Graph
+from ..costs import threads_for
 from ..hits import Hits, best_of, merged_hits, no_hits
-from ..kernels import Matrix, RowMatrix, threads_of_faiss
+from ..kernels import Matrix, threads_of_faiss
 from ..search_parameters import ResolvedParameters
-from ..segments import Graphs, Segment, unindexed
+from ..segments import Graphs, unindexed
 from ..space import MultiSpace
+from .beams import Beam, beam_of
 from .encoding import can_encode, encoder_for
 from .estimates import CodedRows
 from .max_sim import true_scores
@@ -32,13 +32,12 @@ from .products import may_be_nearest
 
 Limits = NDArray[np.int64]
 
-_COMPONENT_NS = 0.06
-"""Nanoseconds to compare one component of a pair of rows, measured by matrix products."""
+_PRODUCT_NS = 0.06
+"""Nanoseconds to compare one component of a pair of lines, measured by matrix products."""
 
-_BREADTH = 6
-"""A beam is this many times as wide as one over vectors, since encodings are estimates."""
+_DIFFERENCE_NS = 0.25
+"""The same for Manhattan, which has no products."""
 
-_PER_WANTED = 10
 _QUERIES_AT_ONCE = 256
 _MOST_CANDIDATES = 1 << 20
 _SAFE_PRODUCT = 1e30
@@ -46,17 +45,19 @@ _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @frozen
-class _Beam:
-    """The search of the graph of a segment, by a beam of `ef` nodes.
+class _Task:
+    """A search for the nearest `wanted`, by queries of `query_rows` rows on average.
 
-    About `compared` of them are candidates; fewer than `needed` do not suffice.
+    `each`: nanoseconds to compare a row with a query.
     """
 
-    segment: Segment
-    graph: Graph
-    needed: int
-    ef: int
-    compared: float
+    space: MultiSpace
+    candidates: CandidateSet
+    wanted: int
+    query_rows: float
+    each: float
+    parameters: ResolvedParameters
+    graphs: Graphs
 
 
 def search_multi(
@@ -71,28 +72,46 @@ def search_multi(
 
     Exact without `graphs`. Rows whose lines have quantized codes are compared by these first.
     """
+    # What suits a query depends on the number of its rows: it is planned for about as many.
+    kinds = np.array([len(query.rows).bit_length() for query in queries])
+    found: list[Hits] = [no_hits()] * len(queries)
+    for kind in np.unique(kinds):
+        places = np.flatnonzero(kinds == kind)
+        alike = [queries[place] for place in places.tolist()]
+        answers = _search_alike(space, candidates, alike, limits[places], parameters, graphs)
+        for place, hits in zip(places.tolist(), answers, strict=True):
+            found[place] = hits
+    return found
+
+
+def _search_alike(
+    space: MultiSpace,
+    candidates: CandidateSet,
+    queries: Sequence[MultiVector],
+    limits: Limits,
+    parameters: ResolvedParameters,
+    graphs: Graphs,
+) -> list[Hits]:
+    """The same for queries of about as many rows."""
     compared = space.queries(MultiVectors.of(queries))
-    each = len(compared.data) / len(queries) * space.params.size * _lines_each(space)
-    each *= _COMPONENT_NS
-    longest = float(np.sqrt(squared_norms(compared.data).max())) * space.norm_bound
-    is_safe = longest * len(compared.data) < _SAFE_PRODUCT
+    query_rows = len(compared.data) / len(queries)
+    each = query_rows * space.params.size * _lines_each(space) * _component_ns(space)
+    is_safe = _is_safe(space, compared.data)
     wanted = int(limits.max())
-    beams, scanned = _planned(space, candidates, wanted, each, is_safe, parameters, graphs)
+    task = _Task(space, candidates, wanted, query_rows, each, parameters, graphs)
+    beams, scanned = _planned(task) if is_safe else ([], candidates.rows())
     coded = _coded(space, parameters, graphs) if is_safe else []
-    size, threads = encoder_for(space.params.size).size, threads_for(len(queries))
-    cost = sum(graph_cost(beam.ef, size) / threads + beam.compared * each for beam in beams)
-    expect((cost + each * len(scanned)) * len(queries) * 1e-9)
-    widest = max((beam.ef for beam in beams), default=1)
-    step = max(1, min(_QUERIES_AT_ONCE, _MOST_CANDIDATES // widest))
+    found_each = [beam.compared(query_rows) for beam in beams]
+    cost = sum(beam.cost(space.params.size, query_rows) for beam in beams)
+    expect((cost + each * (sum(found_each) + len(scanned))) * len(queries) * 1e-9)
+    step = max(1, min(_QUERIES_AT_ONCE, int(_MOST_CANDIDATES // max(found_each, default=1))))
     found: list[Hits] = []
     for start in range(0, len(queries), step):
         part = slice(start, min(start + step, len(queries)))
         own = compared.take(part)
-        tables = _rows_by_graphs(space, beams, own, threads)
+        tables = _rows_by_graphs(space, candidates, beams, own)
         for place, limit in enumerate(limits[part].tolist()):
-            parts = [scanned]
-            for beam, table in zip(beams, tables, strict=True):
-                parts.append(_found(candidates, beam, table[place]))
+            parts = [scanned, *(table[place] for table in tables)]
             rows = np.sort(np.concatenate(parts)) if beams else scanned
             query = own.vector(place).rows
             found.append(_nearest(space, rows, query, limit, coded, parameters))
@@ -100,18 +119,17 @@ def search_multi(
 
 
 def _rows_by_graphs(
-    space: MultiSpace, beams: Sequence[_Beam], queries: MultiVectors, threads: int
-) -> list[RowMatrix]:
-    """The nodes in the beams of each query, shape [q, ef] of each graph; -1 for no more."""
+    space: MultiSpace, candidates: CandidateSet, beams: Sequence[Beam], queries: MultiVectors
+) -> list[list[Rows]]:
+    """The rows that each beam finds for each query."""
     if not beams:
         return []
-    encoded = encoder_for(space.params.size).of_queries(queries.offsets, queries.data)
-    tables = []
-    with threads_of_faiss(threads):
-        for beam in beams:
-            checkpoint()
-            tables.append(beam.graph.search(encoded, beam.ef, beam.ef)[1])
-    return tables
+    asked = queries
+    if can_encode(space.params):
+        encoded = encoder_for(space.params.size).of_queries(queries.offsets, queries.data)
+        asked = MultiVectors.of_single_rows(DenseVectors(encoded))
+    with threads_of_faiss(threads_for(len(asked.data))):
+        return [beam.found(space, candidates, asked) for beam in beams]
 
 
 def _lines_each(space: MultiSpace) -> float:
@@ -119,61 +137,47 @@ def _lines_each(space: MultiSpace) -> float:
     return int(space.offsets[-1]) / max(space.rows, 1)
 
 
-def _planned(
-    space: MultiSpace,
-    candidates: CandidateSet,
-    wanted: int,
-    each: float,
-    is_safe: bool,
-    parameters: ResolvedParameters,
-    graphs: Graphs,
-) -> tuple[list[_Beam], Rows]:
-    """The graphs to search, and the rows to compare; no graphs unless products are safe.
+def _component_ns(space: MultiSpace) -> float:
+    """Nanoseconds to compare one component of a pair of lines."""
+    is_manhattan = space.params.distance is Distance.MANHATTAN
+    return _DIFFERENCE_NS if is_manhattan else _PRODUCT_NS
 
-    `each`: nanoseconds to compare a row.
-    """
-    if parameters.exact or not can_encode(space.params) or not is_safe:
+
+def _is_safe(space: MultiSpace, query_lines: Matrix) -> bool:
+    """Whether no score comes near to what float32 can tell."""
+    longest = float(np.sqrt(squared_norms(query_lines).max()))
+    if can_encode(space.params):
+        largest = longest * space.norm_bound
+    else:
+        largest = (longest + space.norm_bound) ** 2
+    return largest * len(query_lines) < _SAFE_PRODUCT
+
+
+def _planned(task: _Task) -> tuple[list[Beam], Rows]:
+    """The graphs to search, and the rows to compare."""
+    space, candidates, parameters = task.space, task.candidates, task.parameters
+    if parameters.exact:
         return [], candidates.rows()
-    ranges = list(unindexed(space.segments, graphs, candidates.room))
-    if sum(space.present.count_between(*own) for own in ranges) > parameters.most_unindexed:
+    ranges = list(unindexed(space.segments, task.graphs, candidates.room))
+    scanned = sum(space.present.count_between(*own) for own in ranges)
+    if scanned * _lines_each(space) > parameters.most_unindexed:
         ranges = []
     beams = []
     for segment in space.segments:
         count = candidates.count_between(segment.start, segment.stop)
-        opened = graphs.get(segment.uuid)
+        opened = task.graphs.get(segment.uuid)
         if opened is None or not count:
             continue
-        beam = _beam(segment, opened.graph, count, wanted, parameters)
-        cost = graph_cost(beam.ef, encoder_for(space.params.size).size) + beam.compared * each
+        beam = beam_of(segment, opened.graph, count, task.wanted, task.query_rows, parameters)
+        cost = beam.cost(space.params.size, task.query_rows)
+        cost += beam.compared(task.query_rows) * task.each
         is_few = candidates.is_filtered and count * _lines_each(space) < parameters.scanned_below
-        if is_few or beam.ef >= segment.nodes or cost >= count * each:
+        if is_few or beam.is_whole or cost >= count * task.each:
             ranges.append((segment.start, segment.stop))
         else:
             beams.append(beam)
     parts = [candidates.rows_between(*own) for own in sorted(ranges)]
     return beams, np.concatenate([_NO_ROWS, *parts])
-
-
-def _beam(
-    segment: Segment, graph: Graph, count: int, wanted: int, parameters: ResolvedParameters
-) -> _Beam:
-    ef = _BREADTH * (parameters.ef or segment.facts.ef_construct)
-    ef = max(ef, _PER_WANTED * wanted)
-    share = count / segment.nodes
-    if share <= parameters.thorough_share:
-        ef *= 2
-    needed = min(count, max(ef // 2, wanted))
-    ef = min(ceil(ef / share), segment.nodes)
-    return _Beam(segment, graph, needed, ef, ef * share)
-
-
-def _found(candidates: CandidateSet, beam: _Beam, nodes: Rows) -> Rows:
-    """The candidates among the nodes of a beam, or all of the segment if these are too few."""
-    rows: Rows = nodes[nodes >= 0]
-    rows = rows[candidates.has(rows)]
-    if len(rows) < beam.needed:
-        return candidates.rows_between(beam.segment.start, beam.segment.stop)
-    return rows
 
 
 def _coded(space: MultiSpace, parameters: ResolvedParameters, graphs: Graphs) -> list[CodedRows]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ....model.collection_params import Distance, VectorParams
+from ...native_library import faiss
 from ...storage.bitmap import Rows
 from ...storage.map_advice import advise
+from ...vectors.norms import squared_norms
 from ..graph.native import lend
-from ..kernels import Matrix, Scores
+from ..kernels import Matrix, Scores, score_block
 from ..matrices import multiplied
 from .errors import DamagedCodes
 from .file import Bytes, CodesFacts, MappedCodes, map_codes
@@ -91,20 +93,27 @@ class Codes:
             return np.sqrt(np.maximum(distances, 0))
         return distances
 
-    def products(self, queries: Matrix, places: Rows) -> Matrix:
-        """The inner products, shape [n, q], of the codes at `places` and queries, [q, dim].
+    def compared(self, queries: Matrix, places: Rows) -> Matrix:
+        """The codes at `places` compared with queries, [q, dim]: shape [n, q].
 
+        Inner products for Cosine and Dot, squared distances for Euclid, distances for Manhattan.
         Of decoded vectors where these say the same: far faster than those of `storage`. Nothing may
-        be so long that products overflow. Not for Euclid.
+        be so long that products overflow.
         """
+        distance = self._params.distance
         codes = np.ascontiguousarray(self.rows[places])
         if not self._kind.decodes:
-            storage = self._taught()
-            lend(storage, codes)
-            found = storage.range_search(self.prepared(queries), -_LARGEST)
-            return np.ascontiguousarray(found[1].reshape(len(queries), len(codes)).T)
-        decoded = self.storage.sa_decode(codes)[:, : queries.shape[1]]
-        return multiplied(np.ascontiguousarray(decoded), np.ascontiguousarray(queries.T))
+            found = self._by_storage(queries, codes)
+            if distance is Distance.MANHATTAN:
+                # The sum of as many equal shares, if differences are distributed normally.
+                found = np.sqrt(np.maximum(found, 0) * np.float32(2 * self._params.size / np.pi))
+            return found
+        decoded = np.ascontiguousarray(self.storage.sa_decode(codes)[:, : queries.shape[1]])
+        if distance is Distance.EUCLID:
+            return _squared_distances(queries, decoded)
+        if distance is Distance.MANHATTAN:
+            return np.ascontiguousarray(score_block(distance, queries, decoded).T)
+        return multiplied(decoded, np.ascontiguousarray(queries.T))
 
     @cached_property
     def storage(self) -> Any:
@@ -113,9 +122,30 @@ class Codes:
         lend(storage, self.rows)
         return storage
 
+    def _by_storage(self, queries: Matrix, codes: Bytes) -> Matrix:
+        """Distances as of `storage`, shape [n, q], of some codes."""
+        storage = self._taught()
+        lend(storage, codes)
+        # All of them are within the radius.
+        radius = _LARGEST if storage.metric_type == faiss.METRIC_L2 else -_LARGEST
+        found = storage.range_search(self.prepared(queries), radius)
+        return np.ascontiguousarray(found[1].reshape(len(queries), len(codes)).T)
+
     def _taught(self) -> Any:
         storage = self._kind.storage(self._params)
         self._kind.teach(storage, self.learned)
         if self._options.query_bits is not None and hasattr(storage, "qb"):
             storage.qb = self._options.query_bits
         return storage
+
+
+def _squared_distances(queries: Matrix, vectors: Matrix) -> Matrix:
+    """The squared distances, shape [n, q], of `vectors`, which are overwritten, and queries."""
+    # From near the queries: of vectors far from zero, products round more than distances differ.
+    centre = queries.mean(axis=0)
+    queries = queries - centre
+    vectors -= centre
+    squares = multiplied(vectors, np.ascontiguousarray(-2 * queries.T))
+    squares += squared_norms(vectors).astype(np.float32)[:, np.newaxis]
+    squares += squared_norms(queries).astype(np.float32)
+    return np.maximum(squares, 0, out=squares)

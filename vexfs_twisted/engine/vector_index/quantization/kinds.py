@@ -80,18 +80,22 @@ class CodeKind:
         return self.widened(data)
 
     def storage(self, params: VectorParams) -> Any:
-        """An untrained faiss index for codes of such vectors."""
-        return self.make(self.width(params.size), metric_of(params.distance))
+        """An untrained faiss index for codes of such vectors, by Euclid for Manhattan."""
+        is_manhattan = params.distance is Distance.MANHATTAN
+        metric = metric_of(Distance.EUCLID if is_manhattan else params.distance)
+        return self.make(self.width(params.size), metric)
 
 
 @lru_cache(maxsize=256)
 def code_kind_of(params: VectorParams, config: QuantizationConfig | None) -> CodeKind | None:
     """The kind of codes for vectors; None if they have no codes.
 
-    There are none for Manhattan, nor if codes would not be shorter than the vectors.
+    There are none for single vectors under Manhattan, whose graphs are not searched by codes, nor
+    if codes would not be shorter than the vectors.
     """
     kind = None if config is None else _asked_for(config)
-    if kind is None or params.distance is Distance.MANHATTAN:
+    is_searched = params.distance is not Distance.MANHATTAN or params.multivector_config is not None
+    if kind is None or not is_searched:
         return None
     encoding = encoding_of(params.datatype)
     row_size = encoding.width(params.size) * encoding.item.itemsize
