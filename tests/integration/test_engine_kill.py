@@ -23,14 +23,21 @@ from tests.server_process import clean_environment
 from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.vector_index.segments import graph_file
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.engine.vector_index.linked import rows_linked
+from vexfs_twisted.engine.vector_index.quantization import code_kind_of
+from vexfs_twisted.engine.vector_index.space import MultiSpace
+from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import (
+    BinaryQuantization,
     Distance,
     MultiVectorComparator,
     MultiVectorConfig,
     OptimizersConfigDiff,
+    QuantizationConfig,
+    ScalarQuantization,
+    ScalarType,
     SparseVectorParams,
+    TurboQuantization,
     VectorParams,
 )
 from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchValue
@@ -38,9 +45,16 @@ from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Facet, Query, QueryBatch, Scroll
-from vexfs_twisted.model.search_params import SearchParams
+from vexfs_twisted.model.query_forms import VectorExample
+from vexfs_twisted.model.ragged import take
+from vexfs_twisted.model.search_params import Quantization, SearchParams
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update, UpdateVectors, Upsert
-from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors, vector_content
+from vexfs_twisted.model.vector_kinds import (
+    MultiVector,
+    MultiVectors,
+    SparseVectors,
+    vector_content,
+)
 from vexfs_twisted.model.vectors import VectorColumn
 
 KILLS = 12
@@ -57,7 +71,7 @@ WRITER = textwrap.dedent(
     from time import sleep
 
     from tests.engine_support import unnamed, write
-    from tests.integration.test_engine_kill import changes_of
+    from tests.integration.test_engine_kill import changes_of, next_codes
     from vexfs_twisted.engine.catalog import Catalog
 
     catalog = Catalog(sys.argv[1])
@@ -83,6 +97,8 @@ WRITER = textwrap.dedent(
         tell("begin", number)
         write(collection, *changes_of(number))
         tell("done", number)
+        if number % 5 == 0:
+            write(collection, next_codes(number))
         if number % 8 == 0:
             name = f"made-{number}"
             catalog.create(name, unnamed())
@@ -97,17 +113,33 @@ WRITER = textwrap.dedent(
 Points = dict[PointId, tuple[int, int | None, dict[str, object]]]
 """What a point should hold: the rounds that wrote and marked it, and its vectors by name."""
 
+CODES = (
+    QuantizationConfig(scalar=ScalarQuantization(ScalarType.INT8)),
+    QuantizationConfig(binary=BinaryQuantization()),
+    QuantizationConfig(turbo=TurboQuantization()),
+)
+MAX_SIM = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+MULTI = ("m", "l")
+"""The names of the multivectors: one has graphs over encodings, the other over lines."""
+
 REQUEST = CreateCollection(
     {
         "": VectorParams(Distance.EUCLID, SIZE),
-        "m": VectorParams(
-            Distance.DOT, 3, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
-        ),
+        "m": VectorParams(Distance.DOT, 3, multivector_config=MAX_SIM),
+        "l": VectorParams(Distance.EUCLID, 3, multivector_config=MAX_SIM),
     },
     sparse_vectors={"s": SparseVectorParams()},
     optimizers_config=OptimizersConfigDiff(indexing_threshold=1, vacuum_min_vector_number=100),
+    quantization_config=CODES[0],
 )
 """The collection that is killed."""
+
+SEARCHES = {
+    "exact": SearchParams(exact=True),
+    "rescored": SearchParams(quantization=Quantization(oversampling=float(IDS))),
+    "by codes": SearchParams(quantization=Quantization(rescore=False)),
+}
+"""Searches by vectors, by codes and then vectors of all that they rank, and by codes alone."""
 
 
 def changes_of(number: int) -> list[Update]:
@@ -131,15 +163,22 @@ def changes_of(number: int) -> list[Update]:
     ]
 
 
+def next_codes(number: int) -> UpdateCollection:
+    """The change of codes after some rounds, so that those of all graphs are made again."""
+    return UpdateCollection(quantization_config=CODES[number // 5 % len(CODES)])
+
+
 def ragged_columns(generator: np.random.Generator, points: int) -> dict[str, VectorColumn]:
-    """Sparse vectors and multivectors of every other point, of several lengths."""
+    """Sparse vectors, and twice multivectors, of every other point, of several lengths."""
     places = np.arange(0, points, 2)
     lengths = generator.integers(1, 6, len(places))
     lines = generator.random((int(lengths.sum()), 3), dtype=np.float32)
     indices = np.concatenate([np.arange(length, dtype=np.uint32) * 7 for length in lengths])
     sparse = SparseVectors.from_arrays(lengths, indices, lines[:, 0].copy())
+    multi = VectorColumn(MultiVectors.from_arrays(lengths, lines), places)
     return {
-        "m": VectorColumn(MultiVectors.from_arrays(lengths, lines), places),
+        "m": multi,
+        "l": multi,
         "s": VectorColumn(sparse, places),
     }
 
@@ -206,6 +245,7 @@ class KillTests(SynchronousTestCase):
         self.points: Points = {}
         self.next_round = 0
         self.graphs_found = 0
+        self.codes_found: set[tuple[str, str]] = set()
 
     def test_acknowledged_writes_outlive_every_kill(self) -> None:
         catalog = Catalog(self.home / "data")
@@ -219,6 +259,8 @@ class KillTests(SynchronousTestCase):
             self.check(told)
         self.assertGreater(self.next_round, KILLS)
         self.assertGreater(self.graphs_found, 0)
+        self.assertEqual({name for name, _ in self.codes_found}, set(MULTI))
+        self.assertGreater(len({kind for _, kind in self.codes_found}), 1)
 
     def run_and_kill(self, rounds: int, delay: float) -> list[list[str]]:
         """Let the writer go on for some rounds and a moment more; what it told until then."""
@@ -255,6 +297,8 @@ class KillTests(SynchronousTestCase):
             self.check_answers(catalog.get("kept"), expected)
             catalog.get("kept").optimize()
             self.check_answers(catalog.get("kept"), expected)
+            self.check_codes(catalog.get("kept"))
+            self.check_searches_by_codes(catalog.get("kept"))
             self.check_segments(catalog.get("kept"))
             self.check_marks(catalog.get("kept"), expected)
         finally:
@@ -277,13 +321,13 @@ class KillTests(SynchronousTestCase):
             catalog.delete(name)
 
     def check_segments(self, collection: Collection) -> None:
-        """Nothing is left of graphs that were not finished."""
+        """Nothing is left of graphs and codes that were not finished."""
         store = collection._store
-        files = {path.name for path in store.path.glob("graph-*")}
+        files = {path.name for kind in ("graph-*", "codes-*") for path in store.path.glob(kind)}
         spaces = store.state.linkable.values()
         segments = [segment for space in spaces for segment in space.segments]
-        self.graphs_found += len(files)
-        self.assertEqual(files, {graph_file(segment.uuid) for segment in segments})
+        self.graphs_found += len(segments)
+        self.assertEqual(files, {name for segment in segments for name in segment.files})
 
     def check_answers(self, collection: Collection, points: Points) -> None:
         """Queries are answered as by a collection that has just been filled with the points."""
@@ -302,6 +346,45 @@ class KillTests(SynchronousTestCase):
         finally:
             fresh.delete("fresh")
             fresh.close()
+
+    def check_codes(self, collection: Collection) -> None:
+        """Graphs of multivectors link all live rows, and codes are those of their vectors."""
+        state, graphs = collection._store.state, collection.indexes.graphs
+        for name in MULTI:
+            space = state.spaces[name]
+            assert isinstance(space, MultiSpace)
+            kind = code_kind_of(space.params, state.config.quantization_config)
+            for segment in space.segments:
+                opened = graphs[segment.uuid]
+                live = space.present.rows_between(segment.start, segment.stop)
+                is_linked = rows_linked(space, segment, opened.graph)
+                self.assertTrue(is_linked[live - segment.start].all())
+                codes = opened.line_codes
+                assert codes is not None
+                assert kind is not None
+                self.assertEqual((codes.facts.kind, codes.facts), (kind.name, segment.codes))
+                codes.verify()
+                _, lines = take(space.offsets, live)
+                vectors = kind.bounded(space.floats(lines))
+                made = codes.storage.sa_encode(np.ascontiguousarray(vectors))
+                kept = codes.rows[lines - codes.facts.start]
+                self.assertEqual(kept.tobytes(), made.tobytes())
+                self.codes_found.add((name, kind.name))
+
+    def check_searches_by_codes(self, collection: Collection) -> None:
+        """Where vectors are compared of all that codes rank, the answers are those without."""
+        lines: Floats = np.random.default_rng(2).random((20, 3, 3), dtype=np.float32)
+        asked = [VectorExample(MultiVector(own)) for own in lines]
+        for name in MULTI:
+            found = {
+                kind: scores(
+                    collection, [Query(own, name, limit=10, params=params) for own in asked]
+                )
+                for kind, params in SEARCHES.items()
+            }
+            self.assertEqual(found["rescored"], found["exact"])
+            if collection._store.state.spaces[name].segments:
+                self.assertNotEqual(found["by codes"], found["exact"])
 
     def check_marks(self, collection: Collection, points: Points) -> None:
         """The index of marks, kept up while points were written, knows them all."""
