@@ -60,7 +60,7 @@ def topics(points: int, seed: int) -> tuple[MultiVectors, MultiVectors]:
 class EncodingTests(SynchronousTestCase):
     """What encodings are, by hand."""
 
-    def test_products_add_up_the_means_of_cells(self) -> None:
+    def test_products_add_up_the_means_of_cells_where_long_lines_count_most(self) -> None:
         encoder = encoder_for(4)
         random = np.random.default_rng(3)
         lines: Floats = random.standard_normal((7, 4)).astype(np.float32)
@@ -71,12 +71,16 @@ class EncodingTests(SynchronousTestCase):
         )
         for place, own in enumerate((lines[:5], lines[5:])):
             total = 0.0
+            lengths = np.linalg.norm(own, axis=1)
+            weights = (lengths / lengths.max()) ** encoding._EMPHASIS
             for planes in np.split(encoder.planes, encoding._REPETITIONS, axis=1):
                 sides = own @ planes > 0
                 for row in query:
                     differing = (sides != (row @ planes > 0)).sum(axis=1)
-                    same = own[differing == 0]
-                    near = same.mean(axis=0) if len(same) else own[differing.argmin()]
+                    same = differing == 0
+                    near = own[differing.argmin()]
+                    if same.any():
+                        near = np.average(own[same], axis=0, weights=weights[same])
                     total += float(row @ near)
             self.assertAlmostEqual(float(found[place, 0]), total, places=3)
 
@@ -86,6 +90,19 @@ class EncodingTests(SynchronousTestCase):
         one = offsets_of([1])
         product = encoder.of_points(one, line) @ encoder.of_queries(one, query).T
         self.assertAlmostEqual(float(product[0, 0]), 20.0 * encoding._REPETITIONS, places=3)
+
+    def test_lines_of_length_zero_and_of_very_different_lengths(self) -> None:
+        encoder = encoder_for(4)
+        lines: Floats = np.random.default_rng(3).standard_normal((6, 4)).astype(np.float32)
+        lines[:2] = 0
+        lines[2:4] *= np.float32(1e-30)
+        lines[5] *= np.float32(1e15)
+        encoded = encoder.of_points(offsets_of([2, 2, 2]), lines)
+        self.assertTrue(np.isfinite(encoded).all())
+        self.assertFalse(encoded[0].any())
+        self.assertLess(np.abs(encoded[1]).max(), 1e-29)
+        self.assertGreater(np.abs(encoded[1]).max(), 1e-31)
+        self.assertGreater(np.abs(encoded[2]).max(), 1e14)
 
     def test_an_encoding_does_not_depend_on_others(self) -> None:
         stored, _ = topics(40, 1)

@@ -4,6 +4,7 @@ From Dhulipala et al., "MUVERA: Multi-Vector Retrieval via Fixed Dimensional Enc
 Random hyperplanes divide the space of rows into cells. For each cell a query has the sum of its
 rows there, and a point their mean, so that the inner product of a cell is the sum of the scores of
 the query's rows there with that mean: near the best row, as rows of one cell are near each other.
+The products of longer rows are larger, so these count far more in the mean than shorter ones.
 Cells where a point has no row get the row that is on the same side of most of their hyperplanes.
 That is repeated with other hyperplanes, and rows are shortened by random projections first.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import zlib
 from functools import cache
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 from attrs import field, frozen
@@ -23,11 +25,12 @@ from numpy.typing import NDArray
 from ....model.collection_params import VectorParams
 from ....model.ragged import Offsets, offsets_of, row_of_each
 from ...read_bounds import checkpoint
+from ...vectors.norms import squared_norms
 from ..kernels import Matrix
 from ..matrices import multiplied
 from .max_sim import blocks
 
-_VERSION = 1
+_VERSION = 2
 _SEED = 2024
 _PLANES = 3
 _REPETITIONS = 16
@@ -37,6 +40,10 @@ _LONGEST = 16
 _MOST_LINES = 1 << 14
 _LARGEST = 1e18
 """Components are cut to this: rows may be so long that their sums overflow."""
+
+_EMPHASIS = 8
+_LEAST_WEIGHT = 1e-20
+"""The weight of a row in the mean of a cell is this power of its share of the longest, at least."""
 
 _CELLS = 1 << _PLANES
 
@@ -80,10 +87,12 @@ class Encoder:
         offsets, lines = _thinned(offsets, lines)
         with np.errstate(over="ignore", invalid="ignore"):
             short, cells = self._short(lines), self._cells(lines)
-            encoded, counts = _summed(offsets, short, cells)
-        encoded /= np.maximum(counts, 1)[..., np.newaxis]
+            weights = _weights(offsets, lines)
+            encoded = _summed(offsets, short * weights[:, np.newaxis, np.newaxis], cells)
+            totals = _totals(offsets, weights, cells)
+            encoded /= np.maximum(totals, _LEAST_WEIGHT)[..., np.newaxis]
         for repetition in range(_REPETITIONS):
-            points, empty = np.nonzero(counts[:, repetition] == 0)
+            points, empty = np.nonzero(totals[:, repetition] == 0)
             likest = _likest(offsets, cells[:, repetition])[points, empty]
             encoded[points, repetition, empty] = short[likest, repetition]
         found = encoded.reshape(len(encoded), self.size)
@@ -97,7 +106,7 @@ class Encoder:
             checkpoint()
             own = offsets[part.start : part.stop + 1]
             some = lines[own[0] : own[-1]]
-            sums, _ = _summed(own - own[0], self._short(some), self._cells(some))
+            sums = _summed(own - own[0], self._short(some), self._cells(some))
             encoded[part] = sums.reshape(-1, self.size)
         return encoded
 
@@ -136,26 +145,42 @@ def _thinned(offsets: Offsets, lines: Matrix) -> tuple[Offsets, Matrix]:
     return offsets_of([len(own) for own in kept]), lines[np.concatenate(kept)]
 
 
-def _summed(
-    offsets: Offsets, short: Matrix, cells: NDArray[np.int64]
-) -> tuple[Matrix, NDArray[np.int64]]:
-    """The sums of the lines in each cell of each owner, and how many these are.
+def _weights(offsets: Offsets, lines: Matrix) -> NDArray[np.float32]:
+    """What each line counts in a mean, shape [total]: by its length over its owner's longest."""
+    lengths = np.sqrt(squared_norms(lines))
+    longest = np.maximum.reduceat(lengths, offsets[:-1])[row_of_each(offsets)]
+    shares = np.divide(lengths, longest, out=np.ones_like(lengths), where=longest > 0)
+    weights: NDArray[np.float32] = np.maximum(shares**_EMPHASIS, _LEAST_WEIGHT).astype(np.float32)
+    return weights
 
-    The shapes are [n, repetitions, cells, length] and [n, repetitions, cells].
-    """
-    count = len(offsets) - 1
-    places = (row_of_each(offsets)[:, np.newaxis] * _REPETITIONS + np.arange(_REPETITIONS)) * _CELLS
-    places = (places + cells).ravel()
+
+def _places(offsets: Offsets, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The cells of lines, numbered through all repetitions of all owners: [total * repetitions]."""
+    firsts = row_of_each(offsets)[:, np.newaxis] * _REPETITIONS + np.arange(_REPETITIONS)
+    return (firsts * _CELLS + cells).ravel()
+
+
+def _summed(offsets: Offsets, short: Matrix, cells: NDArray[np.int64]) -> Matrix:
+    """The sums of the lines in each cell of each owner, [n, repetitions, cells, length]."""
+    places = _places(offsets, cells)
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    length = short.shape[2]
-    sums = np.zeros((count * _REPETITIONS * _CELLS, length), dtype=np.float32)
-    lines = short.reshape(-1, length)[order]
-    sums[ordered[starts]] = np.add.reduceat(lines, starts, axis=0)
-    counts = np.bincount(places, minlength=len(sums))
-    shape = (count, _REPETITIONS, _CELLS)
-    return sums.reshape(*shape, length), counts.reshape(shape)
+    shape = (len(offsets) - 1, _REPETITIONS, _CELLS, short.shape[2])
+    sums = np.zeros(shape, dtype=np.float32)
+    lines = short.reshape(-1, short.shape[2])[order]
+    sums.reshape(-1, short.shape[2])[ordered[starts]] = np.add.reduceat(lines, starts, axis=0)
+    return sums
+
+
+def _totals(
+    offsets: Offsets, weights: NDArray[np.float32], cells: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The sums of the weights in each cell of each owner, [n, repetitions, cells]."""
+    shape = (len(offsets) - 1, _REPETITIONS, _CELLS)
+    totals = np.zeros(prod(shape))
+    np.add.at(totals, _places(offsets, cells), np.repeat(weights, _REPETITIONS))
+    return totals.reshape(shape)
 
 
 def _likest(offsets: Offsets, cells: NDArray[np.int64]) -> NDArray[np.int64]:
