@@ -11,6 +11,7 @@ from tests.engine_support import Floats, field, to_vector, unnamed, upsert, writ
 from tests.mirror_support import MirrorCase, wait_until
 from tests.suites.device import Fault, MemoryDevice
 from vexfs_twisted.engine.acceleration import SearchAccelerator
+from vexfs_twisted.engine.read_bounds import ReadBounds
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
@@ -19,6 +20,7 @@ from vexfs_twisted.model.device import DeviceFull, DeviceKind, NoSuchFile
 from vexfs_twisted.model.filters import Filter, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.queries import QueryBatch, Retrieve, ScoredPoint
+from vexfs_twisted.model.read_context import Cancelled, ReadContext
 from vexfs_twisted.model.search_params import SearchParams
 from vexfs_twisted.model.status import DeviceStatus
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors
@@ -457,6 +459,19 @@ class Distrust(WithPoints):
         detached = self.mirror.status().detached
         assert detached is not None
         self.assertEqual(detached.code, "slow")
+
+    def test_a_read_that_is_stopped_says_nothing_of_the_device(self) -> None:
+        self.attach()
+        accelerator = self.accelerator()
+        assert accelerator is not None
+        context = ReadContext()
+        vectors = self.collection.vectors()[UNNAMED]
+        with ReadBounds([context], is_short=False):
+            context.cancel()
+            with self.assertRaises(Cancelled):
+                accelerator.nearest(UNNAMED, vectors, some(1), np.array([3]))
+        self.assertTrue(self.mirror.status().attached)
+        self.assert_asked(some(1)[0], limit=3)
 
     def test_neighbours_are_checked_one_search_in_so_many(self) -> None:
         self.mirror = self.make_mirror(check_every=5)

@@ -18,6 +18,7 @@ from ...engine.acceleration import (
     merged_hits,
     no_hits,
 )
+from ...engine.read_bounds import STOPS
 from ...model.device import Neighbours
 from .calls import DeviceCallQueue
 from .file import METRICS, MirrorFile, live_below, rows_from
@@ -74,7 +75,10 @@ class DeviceAccelerator:
     def nearest(
         self, name: str, vectors: VectorView, queries: Matrix, limits: Limits
     ) -> list[Hits] | None:
-        """See SearchAccelerator. After any error the device is dropped, and the engine searches."""
+        """See SearchAccelerator. After any error the device is dropped, and the engine searches.
+
+        Raises what stops the read, which is no error of the device.
+        """
         file = self._files.get(name)
         # A name that was removed and created again has another slot.
         part = None
@@ -86,6 +90,8 @@ class DeviceAccelerator:
             return self._found(part, np.ascontiguousarray(queries), limits)
         except _Short:
             return None
+        except STOPS:
+            raise
         except Exception as error:
             if not part.file.is_retired:
                 self._trust.give_up(error)
