@@ -26,7 +26,8 @@ from tests.engine_support import unnamed, upsert
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.optimizer import optimizer
-from vexfs_twisted.engine.read_bounds import Outgrown
+from vexfs_twisted.engine.read_bounds import Outgrown, expect
+from vexfs_twisted.engine.storage.latch import WAIT_S
 from vexfs_twisted.interfaces import BatchCursor
 from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
@@ -651,6 +652,20 @@ class CoalescerTests(PoolTestCase):
         threads = [thread for _, thread in await gatherResults(answers)]
         self.assertEqual([thread == here for thread in threads], [True] * 4 + [False] * 2)
         self.assertEqual(short._at_once.most, 5)
+
+    async def test_what_would_wait_is_left_to_a_reader(self) -> None:
+        here, threads = current_thread().name, []
+
+        def read_each(requests: Sequence[int], *_: object) -> list[Any]:
+            threads.append(current_thread().name)
+            expect(WAIT_S)
+            return list(requests)
+
+        short = AtOnceQueue(Coalescer(read_each, self.pool, 1))
+        answer = self.answered(short, 3)
+        self.be_idle()
+        self.assertEqual(await answer, (3, threads[1]))
+        self.assertEqual((threads[0] == here, threads[1] == here), (True, False))
 
     async def test_a_short_read_that_is_cancelled_is_not_answered(self) -> None:
         self.gate.set()

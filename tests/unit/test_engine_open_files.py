@@ -28,6 +28,7 @@ from tests.held_files import open_below
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.errors import UnusableDataFolder
+from vexfs_twisted.engine.read_bounds import Outgrown, ReadBounds
 from vexfs_twisted.engine.storage.open_files import OpenFiles, descriptors_for_collections
 from vexfs_twisted.model.collection import CollectionInfoRequest, CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
@@ -37,8 +38,10 @@ from vexfs_twisted.model.optimizations import OptimizationsRequest
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, QueryBatch, Scroll
+from vexfs_twisted.model.read_context import ReadContext
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.system_limits import exhausted
+from vexfs_twisted.storage.at_once import AT_ONCE_S
 
 MANY = 12
 BOUND = 12
@@ -153,6 +156,34 @@ class ManyCollections(EngineTestCase):
         first.read(OptimizationsRequest())
         first.optimizer_due_in()
         self.assertFalse(self.is_open(first))
+
+    def test_a_read_that_has_no_time_opens_nothing(self) -> None:
+        first, *_ = self.make()
+        self.assertIsInstance(self.read_in_no_time(first), Outgrown)
+        self.assertFalse(self.is_open(first))
+        first.read(Count())
+        self.assertEqual(self.read_in_no_time(first), 1)
+
+    def test_a_read_that_has_no_time_waits_for_nothing(self) -> None:
+        (first,) = self.make(1)
+        found: list[object] = []
+        with first._store._access.latch.held():
+            # Another thread, so that a read that waits fails the test and does not stop it.
+            reader = Thread(target=lambda: found.append(self.read_in_no_time(first)))
+            reader.start()
+            reader.join(20)
+            self.assertIsInstance(found[0], Outgrown)
+        reader.join()
+
+    def read_in_no_time(self, collection: Collection) -> object:
+        """What a read that must not wait finds or raises."""
+        context = ReadContext()
+        context.short_work = AT_ONCE_S
+        try:
+            with ReadBounds([context], is_short=True):
+                return collection.read(Count())
+        except Outgrown as error:
+            return error
 
     def test_writes_and_settings_open_what_they_need(self) -> None:
         first, *rest = self.make()

@@ -101,7 +101,7 @@ ENGINE: dict[str, set[str]] = {
     "predicates": {"read_bounds"},
     "payload_index": {"read_bounds", "storage", "predicates"},
     "vector_index": {"errors", "read_bounds", "native_library", "storage", "vectors"},
-    "mvcc": {"storage", "payload_index", "vector_index"},
+    "mvcc": {"read_bounds", "storage", "payload_index", "vector_index"},
     "filtering": {"read_bounds", "storage", "predicates", "payload_index", "mvcc"},
     "vector_storage": {"errors", "storage", "vectors", "vector_index"},
     "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},

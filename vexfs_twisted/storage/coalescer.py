@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Lock
 from typing import Generic, TypeAlias, TypeVar
 
-from ..engine.read_bounds import Outgrown
+from ..engine.read_bounds import Outgrown, ReadBounds
 from ..logs import get_logger
 from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
@@ -112,7 +112,8 @@ class Coalescer(Generic[Request, Result]):
         if not chosen:
             return []
         outgrown: list[QueuedRead[Request, Result]] = []
-        for (read, _), result in zip(chosen, self._results(chosen), strict=True):
+        results = self._results(chosen, is_short=True)
+        for (read, _), result in zip(chosen, results, strict=True):
             if isinstance(result, Outgrown):
                 outgrown.append(read)
             else:
@@ -148,7 +149,10 @@ class Coalescer(Generic[Request, Result]):
         del chosen
         self._done()
 
-    def _results(self, chosen: _Chosen[Request, Result]) -> Sequence[Result | Exception]:
+    def _results(
+        self, chosen: _Chosen[Request, Result], *, is_short: bool = False
+    ) -> Sequence[Result | Exception]:
+        """Answer reads by one call; `is_short`: Outgrown before it would wait or take long."""
         is_long = False
 
         def on_long() -> None:
@@ -162,7 +166,8 @@ class Coalescer(Generic[Request, Result]):
 
         try:
             contexts = [read.context for read, _ in chosen]
-            return self._read_each([request for _, request in chosen], contexts, on_long)
+            with ReadBounds(contexts, is_short=True) if is_short else nullcontext():
+                return self._read_each([request for _, request in chosen], contexts, on_long)
         except Exception as error:
             return [as_value(error)] * len(chosen)
         finally:

@@ -146,7 +146,8 @@ class CollectionQueues:
         def answer_first(answers: QueryAnswers | Exception) -> None:
             answer(answers if isinstance(answers, Exception) else answers[0])
 
-        if when_idle is None:
+        # A device answers when it likes, which only the threads of readers may wait for.
+        if when_idle is None or self.collection.accelerator is not None:
             self._queries.submit([request], context, answer_first)
         else:
             self._short_queries.submit([request], context, answer_first, when_idle)

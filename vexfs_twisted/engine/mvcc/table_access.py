@@ -11,8 +11,9 @@ from time import monotonic
 import lmdb
 from attrs import frozen
 
+from ..read_bounds import expect
 from ..storage.counters import upgrade
-from ..storage.latch import Latch, LatchClosed
+from ..storage.latch import WAIT_S, Latch, LatchClosed
 from ..storage.open_files import OpenFiles
 from ..storage.tables import Tables, open_environment, open_tables
 from .pinned import PinnedSnapshots
@@ -78,7 +79,8 @@ class TableAccess:
     def enter(self) -> OpenTables:
         """Begin a read: acquires the latch shared and opens the tables. Raises LatchClosed.
 
-        Waits while the latch is held exclusively. Other exceptions are those of `open`.
+        Waits while the latch is held exclusively. Raises Outgrown for a read that has no time to
+        wait or to open them; other exceptions are those of `open`.
         """
         while True:
             self.latch.enter()
@@ -87,6 +89,7 @@ class TableAccess:
                 self.last_used = monotonic()
                 return opened
             self.latch.leave()
+            expect(WAIT_S)
             self.open()
 
     def leave(self) -> None:

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
+from ..read_bounds import expect
+
+WAIT_S = 0.01
+"""The estimated duration of a wait for the latch, or of opening what it guards, in seconds."""
+
 
 class LatchClosed(Exception):
     """The latch has been closed; it cannot be opened again."""
@@ -24,9 +29,13 @@ class Latch:
         self._is_closed = False
 
     def enter(self) -> None:
-        """Acquire the latch shared; waits while it is held exclusively. Raises LatchClosed."""
+        """Acquire the latch shared; waits while it is held exclusively.
+
+        Raises LatchClosed, and Outgrown for a read that has no time to wait.
+        """
         with self._condition:
             while self._is_held:
+                expect(WAIT_S)
                 self._condition.wait()
             self.check_open()
             self._inside += 1
