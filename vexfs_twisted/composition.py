@@ -91,7 +91,7 @@ def build(config: Config, reactor: Any) -> Components:
     rpc = _rpc(config, operations, call_in_reactor, chain, rpc_reservations)
     holdings = Holdings(storage, device, monotonic)
     status = StatusReport(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
-    needed = Dependencies(chain, status, rest_reservations)
+    needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
     site = make_site(operations, _rest_settings(config), reactor, codecs.run, needed)
     rest = _rest(config, site, reactor)
     wires = [rest] if rpc is None else [rpc, rest]

@@ -24,6 +24,7 @@ from vexfs_twisted.interfaces import IDirectReads, IStorage
 from vexfs_twisted.model.queries import Count
 from vexfs_twisted.model.reads import ReadRequest
 from vexfs_twisted.operations.service import Operations
+from vexfs_twisted.rest.dependencies import Dependencies
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
 from vexfs_twisted.rest.transport.server import RestService
@@ -120,7 +121,8 @@ class GatedCase(TestCase):
         await self.operations.update("c", upsert(Point(1, [1, 2, 3, 4])), wait=True)
 
     async def _start_rest(self) -> None:
-        site = make_site(self.operations, RestSettings(), reactor, _run_in_thread)
+        needed = Dependencies(call_in_reactor=reactor.callFromThread)
+        site = make_site(self.operations, RestSettings(), reactor, _run_in_thread, needed)
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         service = RestService(endpoint, site, reactor)
         await service.startService()

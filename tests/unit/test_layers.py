@@ -52,7 +52,7 @@ LAYERS: dict[str, set[str]] = {
     | {"allocator", "lifecycle", "limit_log"},
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"middleware", "limit_log", "tracebacks", "embedding"},
+    | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks", "embedding"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"}
     | {"embedding"},
@@ -165,20 +165,25 @@ REST_LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "parameters": set(),
     "dependencies": set(),
+    "running": set(),
+    "reads": set(),
     "bodies": {"settings", "threads"},
     "responses": {"errors"},
     "call_context": {"bodies", "responses"},
-    "transport": {"settings", "threads", "bodies", "responses", "call_context"},
     "codecs": {"bodies"},
-    "request_context": {"threads", "parameters", "bodies", "responses"},
+    "request_context": {"threads", "parameters", "reads", "bodies", "responses"},
     "routing": {"bodies", "request_context"},
+    "route_table": {"routing"},
+    "transport": {"settings", "threads", "running", "bodies", "responses", "call_context"}
+    | {"route_table"},
     "endpoints": {"bodies", "responses", "codecs", "request_context", "routing"},
     "admission": {"settings", "threads", "bodies", "responses", "call_context", "transport"}
     | {"routing"},
     "dispatch": {"threads", "errors", "parameters", "dependencies", "responses", "call_context"}
-    | {"transport", "request_context", "routing"},
+    | {"running", "reads", "transport", "request_context", "routing", "route_table"},
     "site": {"settings", "threads", "dependencies", "bodies", "responses", "call_context"}
-    | {"transport", "routing", "endpoints", "admission", "dispatch"},
+    | {"running", "reads", "transport", "routing", "route_table", "endpoints", "admission"}
+    | {"dispatch"},
 }
 
 # Libraries that only some layers may import.

@@ -43,6 +43,15 @@ class Held(Resource):
         request.finish()
 
 
+class HeldSite(Site):
+    """A site without routes of its own, all of whose requests are held."""
+
+    plain_bytes = 0
+
+    def find(self, method: bytes, path: bytes) -> None:
+        """None: no route."""
+
+
 class Connection(StringTransport):
     """A transport that tells its protocol when it is closed, as a socket does."""
 
@@ -68,7 +77,7 @@ class Stopping(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.held = Held()
-        site = Site(self.held, reactor=self.reactor)
+        site = HeldSite(self.held, reactor=self.reactor)
         endpoint = TCP4ServerEndpoint(self.reactor, 6333)
         self.service = RestService(endpoint, site, self.reactor)
         self.successResultOf(self.service.startService())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from attrs import define
 from twisted.internet.defer import CancelledError
-from twisted.web.http import Request
+from twisted.web.http_headers import Headers as HttpHeaders
 from werkzeug.exceptions import HTTPException, NotFound
 
 from ..logs import bound
@@ -23,8 +25,18 @@ from ..model import errors
 from .bodies.streaming_body import BodyFormat, StreamingBody
 from .responses.response import Headers, Response, error_response
 
-_HEADER = REQUEST_ID.encode()
 _UNROUTED = Method("rest", "unrouted")
+
+
+class CalledRequest(Protocol):
+    """The members of a request that its call context uses. `call_id` is set to the call's id."""
+
+    requestHeaders: HttpHeaders
+    path: bytes
+    call_id: bytes
+
+    def getClientAddress(self) -> object:
+        """The address of the client."""
 
 
 class RestCallContext(CallContext):
@@ -36,7 +48,7 @@ class RestCallContext(CallContext):
 
     __slots__ = ("_is_begun",)
 
-    def __init__(self, chain: MiddlewareChain, kind: Method, request: Request) -> None:
+    def __init__(self, chain: MiddlewareChain, kind: Method, request: CalledRequest) -> None:
         def header(name: str) -> str | None:
             values = request.requestHeaders.getRawHeaders(name.encode())
             return None if not values else b", ".join(values).decode("latin-1")
@@ -44,7 +56,7 @@ class RestCallContext(CallContext):
         peer = str(getattr(request.getClientAddress(), "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
         call = CallInfo(kind, id_from(header(REQUEST_ID)), next_number(), peer, header, target)
-        request.responseHeaders.setRawHeaders(_HEADER, [call.request_id.encode()])
+        request.call_id = call.request_id.encode()
         super().__init__(chain, call)
         self._is_begun = False
 
@@ -97,7 +109,7 @@ class PendingCall:
 
 
 def refuse(
-    chain: MiddlewareChain, request: Request, error: Exception, headers: Headers = ()
+    chain: MiddlewareChain, request: CalledRequest, error: Exception, headers: Headers = ()
 ) -> Response:
     """The response with `error` to a request that reaches no endpoint.
 

@@ -9,6 +9,7 @@ from ..middleware import MiddlewareChain
 from ..model.errors import NotFound
 from ..model.status import DeviceStatus, ServerStats
 from ..reservations import UNBOUNDED, Reservations
+from ..threadpool import CallInReactor
 
 
 class _Unknown:
@@ -28,8 +29,13 @@ class _Unknown:
 
 @frozen
 class Dependencies:
-    """The middleware chain, the server's status, and the memory reservations of responses."""
+    """The middleware chain, the server's status, and the memory reservations of responses.
+
+    `call_in_reactor` calls a function in the reactor thread. With it, reads that can be answered
+    without the reactor are.
+    """
 
     chain: MiddlewareChain = MiddlewareChain()
     status: ServerStatus = _Unknown()
     reservations: Reservations = UNBOUNDED
+    call_in_reactor: CallInReactor | None = None

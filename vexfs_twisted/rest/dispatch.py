@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
-from typing import TypeVar, cast
+from typing import Any, cast
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
-from twisted.python.failure import Failure
 
 from ..interfaces import IStreamOperations
 from ..logs import bound, get_logger
@@ -19,17 +18,20 @@ from .call_context import RestCallContext
 from .dependencies import Dependencies
 from .errors import describe_error
 from .parameters import read_arguments
+from .reads import Reads
 from .request_context import RequestContext
 from .responses.json_pieces import result_response
 from .responses.response import Response, StreamingResponse
-from .routing import Handler, Route
+from .route_table import RouteMatch
+from .routing import Handler
+from .running import Running
 from .threads import RunInThread
 from .transport.request import ApiRequest
 from .transport.sender import ResponseSender
 
-T = TypeVar("T")
-
 log = get_logger("vexfs.rest")
+
+_RESPONSES = (Response, StreamingResponse)
 
 _COPIES = 1
 """How many copies of a response's content are in memory: large ones are encoded in pieces."""
@@ -40,16 +42,17 @@ class Dispatcher:
     """Runs the handlers of requests. Used in the reactor thread only."""
 
     operations: IStreamOperations
+    reads: Reads
     run_in_thread: RunInThread
     dependencies: Dependencies
     clock: IReactorTime
 
-    def dispatch(self, route: Route, request: ApiRequest, path: dict[str, str]) -> Deferred[bytes]:
-        """Run a request's handler. Fires with the body of the response, once its headers are set.
+    def answer(self, match: RouteMatch, request: ApiRequest) -> Running[Any] | None:
+        """Run a request's handler and send its response; None if that is done when this returns.
 
-        The body is empty if the response was streamed. Klein cancels the Deferred when the client
-        disconnects: that cancels a read, while a write is completed.
+        Cancel it when the client disconnects, unless it writes.
         """
+        route = match.route
         pending = request.take_pending()
         if pending is None:
             context, body = RestCallContext(self.dependencies.chain, route.kind, request), None
@@ -57,18 +60,17 @@ class Dispatcher:
             context, body = pending.context, pending.body
         call = RequestContext(
             self.operations,
+            self.reads,
             self.run_in_thread,
-            path,
+            match.path,
             read_arguments(request.uri.partition(b"?")[2]),
             request.take_body(),
             self.dependencies.status,
             body,
         )
-        answering = Deferred.fromCoroutine(self._respond(route.handler, call, context, request))
-        answering.addErrback(self._forget)
-        if route.is_write:
-            answering = _shielded(answering)
-        return answering.addCallback(lambda answer: request.prepare(answer) if answer else b"")
+        responding = self._respond(route.handler, call, context, request)
+        running = Running(responding, request.respond, request.processingFailed)
+        return None if running.is_over else running
 
     async def _respond(
         self, handler: Handler, call: RequestContext, context: RestCallContext, request: ApiRequest
@@ -85,7 +87,7 @@ class Dispatcher:
         try:
             with context:
                 answer = await handler(call)
-                if not isinstance(answer, Response | StreamingResponse):
+                if not isinstance(answer, _RESPONSES):
                     answer = result_response(answer, perf_counter() - started)
                 if isinstance(answer, Response):
                     reservation.hold(len(answer.body))
@@ -108,11 +110,6 @@ class Dispatcher:
             if call.streaming_body is not None:
                 call.streaming_body.close()
 
-    def _forget(self, failure: Failure) -> Failure:
-        if failure.value is not None:
-            self._let_go(failure.value)
-        return failure
-
     def _let_go(self, error: BaseException) -> None:
         """Clear the error's traceback in the next reactor turn, when all frames have returned."""
         self.clock.callLater(0, let_go, error)
@@ -132,13 +129,6 @@ async def _break_off(request: ApiRequest, error: Exception, request_id: str) -> 
             log.warning("response aborted", error=describe_error(error)[1])
         request.break_off()
     if not request.is_lost:
-        # Klein cancels this when the connection is lost.
+        # Cancelled when the connection is lost.
         await Deferred()
     raise CancelledError
-
-
-def _shielded(work: Deferred[T]) -> Deferred[T]:
-    """A Deferred that fires like `work`; cancelling it does not cancel `work`."""
-    outer: Deferred[T] = Deferred()
-    work.chainDeferred(outer)
-    return outer

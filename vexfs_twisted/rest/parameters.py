@@ -46,6 +46,8 @@ def read_arguments(query: bytes) -> Arguments:
     A name without a value has an empty value; twisted.web would drop it.
     """
     arguments: dict[bytes, list[bytes]] = {}
+    if not query:
+        return arguments
     for part in query.split(b"&"):
         if part:
             name, _, value = part.partition(b"=")

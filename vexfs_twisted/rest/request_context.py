@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
-from attrs import frozen
+from attrs import define
 from twisted.internet.defer import Deferred, succeed
 
 from ..interfaces import IStreamOperations, ServerStatus
 from ..model.names import check_collection_name
+from ..model.reads import Answer, ReadRequest
 from .bodies.content import parse
 from .bodies.streaming_body import StreamingBody
 from .parameters import (
@@ -22,6 +23,7 @@ from .parameters import (
     read_report_parameters,
     read_update_parameters,
 )
+from .reads import Reads
 from .responses.json_pieces import RowsPart
 from .responses.rows import (
     PIECE_BYTES,
@@ -42,7 +44,7 @@ INLINE_LISTS = 64
 """Up to so many result lists of a batch are encoded in the reactor thread, each if it is small."""
 
 
-@frozen
+@define
 class RequestContext:
     """The parsed request. Used in the reactor thread only.
 
@@ -50,6 +52,7 @@ class RequestContext:
     """
 
     operations: IStreamOperations
+    reads: Reads
     run_in_thread: RunInThread
     path: Mapping[str, str]
     arguments: Arguments
@@ -85,6 +88,12 @@ class RequestContext:
     def report_parameters(self) -> ReportParameters:
         """The parameters of a report of optimizations. Raises BadInput or QueryFormatError."""
         return read_report_parameters(self.arguments)
+
+    def answer(
+        self, request: ReadRequest[Answer], timeout: float | None = None
+    ) -> Awaitable[Answer]:
+        """The answer to a read of the collection in the path. Raises DomainErrors."""
+        return self.reads.answer(self.collection, request, timeout)
 
     async def read(self, read: Callable[[Any], T]) -> T:
         """Parse the body as JSON and decode it with `read`; a streaming body in a worker thread.

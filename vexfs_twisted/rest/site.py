@@ -41,13 +41,16 @@ from .endpoints import (
     vector_names,
     vexfs,
 )
+from .reads import Reads
 from .responses.response import TEXT, Headers, Response, error_response
+from .route_table import RouteMatch, RouteTable
 from .routing import Route, Routes
+from .running import Running
 from .settings import RestSettings
 from .threads import RunInThread
 from .transport.channel import StrictChannel
 from .transport.notices import Notices
-from .transport.request import ApiRequest
+from .transport.request import SMALL_BYTES, ApiRequest
 
 _TOPICS = (
     service.routes,
@@ -87,12 +90,16 @@ def make_site(
         settings.bodies_bytes, settings.max_waiting_bodies, clock, needed.reservations.freed
     )
     admission = Admission(needed.chain, settings, run_in_thread, budget)
-    dispatcher = Dispatcher(operations, run_in_thread, needed, clock)
+    reads = Reads(operations, clock, needed.call_in_reactor)
+    dispatcher = Dispatcher(operations, reads, run_in_thread, needed, clock)
     return ApiSite(ApiResource(dispatcher, settings), admission, clock)
 
 
 class ApiSite(Site):
-    """A site of API requests. `common_headers` are part of every response."""
+    """A site of API requests.
+
+    `common_headers` are part of every response; `common_lines` are these as text.
+    """
 
     def __init__(self, resource: ApiResource, admission: Admission, clock: IReactorTime) -> None:
         super().__init__(
@@ -102,6 +109,8 @@ class ApiSite(Site):
         self._admission = admission
         self.settings = admission.settings
         self.common_headers: Headers = _ANY_ORIGIN if self.settings.cors else ()
+        self.common_lines = b"".join(b"%s: %s\r\n" % header for header in self.common_headers)
+        self.plain_bytes = min(SMALL_BYTES, self.settings.max_body_bytes)
         self.notices = Notices(clock)
         # Replaces the default channel, which would also negotiate HTTP/2; that needs TLS.
         self.protocol = StrictChannel  # type: ignore[assignment]
@@ -123,6 +132,14 @@ class ApiSite(Site):
     ) -> StreamingBody:
         """See RequestSite."""
         return self._admission.open_body(request, body_format, limit, gate)
+
+    def find(self, method: bytes, path: bytes) -> RouteMatch | None:
+        """See RequestSite."""
+        return self._api.table.find(method, path)
+
+    def answer(self, match: RouteMatch, request: ApiRequest) -> Running[Any] | None:
+        """See RequestSite."""
+        return self._api.dispatcher.answer(match, request)
 
     def log(self, request: Request) -> None:
         """No-op: the middleware logs calls."""
@@ -156,8 +173,11 @@ def _name(route: Route) -> str:
 def _add_route(app: Klein, route: Route) -> None:
     """Do what `Klein.route` does, whose rules would be those of werkzeug."""
 
-    def respond(api: ApiResource, request: ApiRequest, **path: str) -> Deferred[bytes]:
-        return api.dispatcher.dispatch(route, request, path)
+    def respond(api: ApiResource, request: ApiRequest, **path: str) -> Deferred[None]:
+        # Klein reports no failure of a request whose client has left.
+        over = request.notifyFinish().addErrback(lambda _: None)
+        request.answer_by(RouteMatch(route, path))
+        return over
 
     respond.segment_count = route.path.count("/")  # type: ignore[attr-defined]
     app.endpoints[_name(route)] = respond
@@ -165,8 +185,8 @@ def _add_route(app: Klein, route: Route) -> None:
 
 
 @cache
-def _app_of(topics: tuple[Routes, ...]) -> tuple[Klein, Mapping[str, Route]]:
-    """An app to be bound to an ApiResource, and its endpoints by name.
+def _app_of(topics: tuple[Routes, ...]) -> tuple[Klein, Mapping[str, Route], RouteTable]:
+    """An app to be bound to an ApiResource, its endpoints by name, and the table of its routes.
 
     Its paths are compiled once a process.
     """
@@ -176,7 +196,7 @@ def _app_of(topics: tuple[Routes, ...]) -> tuple[Klein, Mapping[str, Route]]:
     for route in routes.values():
         _add_route(app, route)
     app.handle_errors(Exception)(ApiResource._answer_failure)  # type: ignore[arg-type]
-    return app, routes
+    return app, routes, RouteTable(app.url_map.iter_rules(), routes)
 
 
 class ApiResource(Resource):
@@ -187,7 +207,7 @@ class ApiResource(Resource):
     def __init__(self, dispatcher: Dispatcher, settings: RestSettings) -> None:
         super().__init__()
         self.dispatcher = dispatcher
-        shared, self._routes = _app_of(_TOPICS)
+        shared, self._routes, self.table = _app_of(_TOPICS)
         app = shared.__get__(self, ApiResource)
         self._map = app.url_map.bind("")
         self._klein = app.resource()
@@ -198,6 +218,9 @@ class ApiResource(Resource):
 
     def _find_route(self, method: bytes, path: bytes) -> Route:
         """The endpoint of a method and a path. Raises HTTPException or UnicodeDecodeError."""
+        match = self.table.find(method, path)
+        if match is not None:
+            return match.route
         segments = _plain_segments([*map(unquote_to_bytes, path.split(b"/"))])
         name, _ = self._map.match(b"/".join(segments).decode(), method.decode())
         return self._routes[name]

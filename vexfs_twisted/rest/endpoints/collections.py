@@ -36,7 +36,7 @@ async def create(call: RequestContext) -> object:
 @routes.read("GET", "/collections/<collection>")
 async def info(call: RequestContext) -> object:
     """Describe a collection."""
-    info = await call.operations.read(call.collection, CollectionInfoRequest())
+    info = await call.answer(CollectionInfoRequest())
     return info_to_json(info)
 
 
@@ -44,7 +44,7 @@ async def info(call: RequestContext) -> object:
 async def optimizations(call: RequestContext) -> object:
     """The optimizations of a collection: running, queued and completed."""
     parameters = call.report_parameters
-    told = await call.operations.read(call.collection, OptimizationsRequest())
+    told = await call.answer(OptimizationsRequest())
     return optimizations_to_json(told, parameters.parts, parameters.completed_limit)
 
 

@@ -56,7 +56,7 @@ async def matrix_offsets(call: RequestContext) -> object:
 async def _groups(call: RequestContext, read: Callable[[Any], GroupQuery]) -> object:
     timeout = call.time_limit
     request = await call.read(read)
-    groups = await call.operations.read(call.collection, request, timeout)
+    groups = await call.answer(request, timeout)
     size = sum(estimated_size(group.hits) for group in groups)
     size += estimated_size([group.lookup for group in groups if group.lookup is not None])
     return await call.fragment(_groups_to_json, groups, size)
@@ -77,5 +77,5 @@ def _group_to_json(group: PointGroup) -> bytes:
 async def _matrix(call: RequestContext, write: Callable[[DistanceMatrix], bytes]) -> object:
     timeout = call.time_limit
     request = await call.read(read_matrix)
-    matrix = await call.operations.read(call.collection, request, timeout)
+    matrix = await call.answer(request, timeout)
     return await call.fragment(write, matrix, _BYTES_PER_ENTRY * len(matrix.scores))

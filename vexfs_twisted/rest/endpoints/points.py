@@ -29,7 +29,7 @@ async def get(call: RequestContext) -> object:
     timeout = call.time_limit
     point_id = id_in_path(call.path["point_id"])
     request = Retrieve([point_id], _WHOLE)
-    records = await call.operations.read(call.collection, request, timeout)
+    records = await call.answer(request, timeout)
     if not records:
         raise NotFound(f"Point with id {point_id} does not exists!")
     return record_to_json(records[0])
@@ -44,7 +44,7 @@ async def retrieve(call: RequestContext) -> object:
         stream = await opened(call.operations.stream(call.collection, request, timeout))
         if stream is not None:
             return await call.stream(StreamedRows(stream, len(request.ids)), record_to_json)
-    records = await call.operations.read(call.collection, request, timeout)
+    records = await call.answer(request, timeout)
     return await call.rows(records, record_to_json)
 
 
@@ -59,7 +59,7 @@ async def scroll(call: RequestContext) -> object:
         stream = await opened(call.operations.stream(call.collection, wanted, timeout))
         if stream is not None:
             return await _streamed_page(call, StreamedRows(stream, request.limit))
-    page = await call.operations.read(call.collection, request, timeout)
+    page = await call.answer(request, timeout)
     rows = await call.rows(page.records, record_to_json)
     return {"points": rows, "next_page_offset": page.next_offset}
 
@@ -81,7 +81,7 @@ async def count(call: RequestContext) -> object:
     """The number of points that match a filter."""
     timeout = call.time_limit
     request = await call.read(read_count)
-    return {"count": await call.operations.read(call.collection, request, timeout)}
+    return {"count": await call.answer(request, timeout)}
 
 
 @routes.read("POST", "/collections/<collection>/facet", JsonBody(PLAIN))
@@ -89,4 +89,4 @@ async def facet(call: RequestContext) -> object:
     """The most frequent values of a payload field."""
     timeout = call.time_limit
     request = await call.read(read_facet)
-    return facet_to_json(await call.operations.read(call.collection, request, timeout))
+    return facet_to_json(await call.answer(request, timeout))

@@ -82,7 +82,7 @@ async def _answer(call: RequestContext, read: Callable[[Any], Query]) -> object:
         stream = await opened(call.operations.stream(call.collection, request, timeout))
         if stream is not None:
             return await call.stream(StreamedRows(stream, request.limit), scored_point_to_json)
-    points = await call.operations.read(call.collection, request, timeout)
+    points = await call.answer(request, timeout)
     return await call.rows(points, scored_point_to_json)
 
 
@@ -91,5 +91,5 @@ async def _answer_batch(
 ) -> Sequence[object]:
     timeout = call.time_limit
     request = QueryBatch(await call.read(read))
-    answers = await call.operations.read(call.collection, request, timeout)
+    answers = await call.answer(request, timeout)
     return await call.lists(answers, scored_point_to_json)

@@ -9,10 +9,14 @@ import orjson
 from twisted.internet.interfaces import IDelayedCall, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, Request
 
+from ..bodies.streaming_body import BodyFormat
 from ..responses.response import JSON
+from ..route_table import RouteMatch
 from .notices import Notices
+from .plain_requests import PlainReader
+from .request import ApiRequest
 
 REQUESTS_A_TURN = 16
 """The maximum number of pipelined requests that one connection handles per reactor turn."""
@@ -28,6 +32,10 @@ class ChannelSite(Protocol):
     """The attributes of its site that a channel uses."""
 
     notices: Notices
+    plain_bytes: int
+
+    def find(self, method: bytes, path: bytes) -> RouteMatch | None:
+        """See RequestSite."""
 
 
 class StrictChannel(HTTPChannel):
@@ -46,10 +54,26 @@ class StrictChannel(HTTPChannel):
         super().__init__()
         self._is_new = True
         self._is_in_head = False
+        self._is_at_start = True
+        self._plain = PlainReader()
         self._is_refused = False
         self._head_bytes = 0
         self._taken = 0
         self._next_turn: IDelayedCall | None = None
+        self._addresses: tuple[Any, Any] | None = None
+
+    def getPeer(self) -> Any:
+        """The address of the client. Transports make a new object each time they are asked."""
+        return self._both()[0]
+
+    def getHost(self) -> Any:
+        """The address of the server."""
+        return self._both()[1]
+
+    def _both(self) -> tuple[Any, Any]:
+        if self._addresses is None:
+            self._addresses = super().getPeer(), super().getHost()
+        return self._addresses
 
     def dataReceived(self, data: bytes) -> None:
         """Parse data that the transport has read in one turn."""
@@ -62,12 +86,44 @@ class StrictChannel(HTTPChannel):
                 self._refuse(400, "This port takes HTTP: TLS is not on here")
                 return
         self._taken = 0
-        super().dataReceived(data)
+        if not self._take_plain(data):
+            super().dataReceived(data)
+
+    def _take_plain(self, data: bytes) -> bool:
+        """Process `data` if it is one plain request, and no other is in progress or arriving.
+
+        The state is then as after `allContentReceived`, or as after the response if that is sent.
+        """
+        is_idle = self._is_at_start and self.line_mode and not self._buffer and self.persistent
+        plain = self._plain.read(data, self._site.plain_bytes) if is_idle else None
+        match = None if plain is None else self._site.find(plain.method, plain.path)
+        if plain is None or match is None or not _takes(match.route.body, plain.body):
+            return False
+        self.resetTimeout()
+        self._handlingRequest = True
+        self.setRawMode()
+        request = ApiRequest(self)
+        self.requests.append(request)
+        request.process_plain(plain, match)
+        return True
+
+    def timeoutConnection(self) -> None:
+        """Close the connection if it is idle; the processing of a request may take any time."""
+        if self._handlingRequest:
+            self.setTimeout(self.timeOut)
+        else:
+            super().timeoutConnection()
+
+    def requestDone(self, request: Request) -> None:
+        """The response is complete: the connection may be idle as long from now on."""
+        super().requestDone(request)
+        self.resetTimeout()
 
     def lineReceived(self, line: bytes) -> None:
         """Parse a request line or a line of headers."""
         if self._is_refused:
             return
+        self._is_at_start = False
         if not self._is_in_head:
             self._is_in_head = bool(line)
             self._head_bytes = 0
@@ -127,6 +183,7 @@ class StrictChannel(HTTPChannel):
         """Process the complete request."""
         if not self._is_refused:
             self._is_in_head = False
+            self._is_at_start = True
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
@@ -187,6 +244,11 @@ class StrictChannel(HTTPChannel):
     @property
     def _peer(self) -> str:
         return str(getattr(self.getPeer(), "host", ""))
+
+
+def _takes(body_format: BodyFormat | None, body: bytes) -> bool:
+    """Whether a body of this format is held whole."""
+    return not body or (body_format is not None and len(body) <= body_format.small_bytes)
 
 
 def refusal(status: int, text: str) -> bytes:

@@ -6,10 +6,10 @@ from io import BytesIO
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError
-from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IPushProducer, ITCPTransport, ITransport
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
-from twisted.web.server import Request
+from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.server import Request, version
 
 from ...model.errors import DomainError, Overloaded
 from ...reservations import Reservation
@@ -17,8 +17,13 @@ from ..bodies.content import found_too_large
 from ..bodies.streaming_body import BUDGET, BodyFormat, ReadGate, StreamingBody
 from ..call_context import PendingCall
 from ..responses.response import TEXT, Headers, Response, StreamingResponse, error_response
+from ..route_table import RouteMatch
+from ..running import Running
 from ..settings import RestSettings
 from ..threads import THREAD_FROM_BYTES
+from .http_dates import http_date
+from .immediate import write_now
+from .plain_requests import PlainRequest
 
 LINGER_BYTES = 256 * 1024 * 1024
 """The bytes of a refused body that are read and dropped before the connection is closed.
@@ -29,6 +34,13 @@ A client that is still sending can read the response meanwhile.
 SMALL_BYTES = THREAD_FROM_BYTES
 """A refused body of up to so many bytes is dropped, and the connection stays open."""
 
+_HEAD = (
+    b"%s %d %s\r\nServer: %s\r\nDate: %s\r\nX-Request-Id: %s\r\nContent-Type: %s\r\n"
+    b"Content-Length: %d\r\n%s%s\r\n"
+)
+_ALWAYS = (b"Server", b"Date")
+"""Headers of every response, which twisted.web sets for some."""
+
 _CLOSE: Headers = ((b"Connection", b"close"),)
 
 
@@ -37,6 +49,7 @@ class RequestSite(Protocol):
 
     settings: RestSettings
     common_headers: Headers
+    common_lines: bytes
 
     def admit(
         self, request: ApiRequest, length: int | None, headers: Headers
@@ -51,6 +64,15 @@ class RequestSite(Protocol):
         self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate
     ) -> StreamingBody:
         """The streaming body that passes `request`'s body to its consumer while it arrives."""
+
+    def find(self, method: bytes, path: bytes) -> RouteMatch | None:
+        """The route of a request, None where only Klein's router knows."""
+
+    def answer(self, match: RouteMatch, request: ApiRequest) -> Running[Any] | None:
+        """Answer a complete request; None if it is answered when this returns.
+
+        Cancel it when the client disconnects, unless it writes.
+        """
 
 
 class ApiRequest(Request):
@@ -67,22 +89,27 @@ class ApiRequest(Request):
     """
 
     defaultContentType = TEXT
+    call_id = b""
 
     def __init__(self, channel: HTTPChannel, *args: Any) -> None:
         super().__init__(channel, *args)
         self._site: RequestSite = channel.site  # type: ignore[attr-defined]
-        self._body = BytesIO()
+        self._body: BytesIO | None = None
+        self._whole = b""
         self._received = 0
         self._dropped: int | None = None
         self._pending: PendingCall | None = None
         self._gate: ReadGate | None = None
         self._room: Reservation | None = None
+        self._running: Running[Any] | None = None
         self.is_lost = False
 
     def take_body(self) -> bytes:
         """Return the body and release it."""
-        data = self._body.getvalue()
-        self.content = self._body = BytesIO()
+        data, self._whole = self._whole, b""
+        if self._body is not None:
+            data = self._body.getvalue()
+            self.content = self._body = BytesIO()
         return data
 
     def answered_in(self, room: Reservation) -> None:
@@ -102,7 +129,7 @@ class ApiRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         """Admit the request by its complete headers. `length` is None for a chunked body."""
-        self.content = self._body
+        self.content = self._body = BytesIO()
         if length == 0:
             return
         # Until the body is complete, only the channel has the method and the path.
@@ -134,7 +161,7 @@ class ApiRequest(Request):
             if pending.body is not None:
                 pending.body.take(data)
                 return
-            self._body.write(data)
+            cast(BytesIO, self._body).write(data)
             is_large = self._received > body_format.small_bytes
             if is_large or self.getHeader(b"Content-Encoding") is not None:
                 self._gate = ReadGate(IPushProducer(self.transport))
@@ -171,20 +198,23 @@ class ApiRequest(Request):
         if pending is not None:
             pending.fail(CancelledError())
         super().connectionLost(reason)
-        self._drop_transport()
+        if self._running is not None:
+            self._running.cancel()
+        self._drop_references()
         self.is_out()
 
     def finish(self) -> None:
         """The response is complete."""
         super().finish()
-        self._drop_transport()
+        self._drop_references()
 
-    def _drop_transport(self) -> None:
-        """Drop the reference to the transport, which holds unsent data of a lost connection.
+    def _drop_references(self) -> None:
+        """Drop the transport, which holds unsent data of a lost connection, and what has ended.
 
         Klein makes reference cycles of requests, which stay in memory until garbage collection.
         """
         self.transport = None
+        self._running = None
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Process the complete request, or finish one that was refused."""
@@ -194,6 +224,29 @@ class ApiRequest(Request):
         self.method, self.uri, self.clientproto = command, path, version
         self.path = path.partition(b"?")[0]
         self.finish()
+
+    def process(self) -> None:
+        """Process the complete request: by the route of its path, else by Klein's router."""
+        match = self._site.find(self.method, self.path)
+        if match is None:
+            super().process()
+        else:
+            self.answer_by(match)
+
+    def process_plain(self, plain: PlainRequest, match: RouteMatch) -> None:
+        """Process a complete request that was not read by twisted.web."""
+        self.method, self.uri, self.path, self.requestHeaders, self._whole = plain
+        self.clientproto = b"HTTP/1.1"
+        self.answer_by(match)
+
+    def answer_by(self, match: RouteMatch) -> None:
+        """Answer the complete request by a route. A read ends when the client disconnects."""
+        try:
+            running = self._site.answer(match, self)
+        except Exception:
+            self.processingFailed(Failure())
+        else:
+            self._running = None if match.route.is_write else running
 
     def _refuse(self, error: DomainError) -> None:
         """Refuse an admitted request before its body is complete."""
@@ -213,6 +266,43 @@ class ApiRequest(Request):
         self.clientproto = b"HTTP/1.1"
         self.write(self.prepare(answer))
 
+    def respond(self, answer: Response | None) -> None:
+        """Send a response with one write, and finish; only finish if None, after a streamed one.
+
+        No-op when the client has disconnected.
+        """
+        if self.is_lost:
+            return
+        if answer is not None:
+            self.startedWriting = 1
+            body = b"" if self.method == b"HEAD" else answer.body
+            write_now(cast(ITransport, self.transport), self._head(answer), body)
+        self.finish()
+
+    def _head(self, answer: Response) -> bytes:
+        """Status line and headers of a response."""
+        headers = self.responseHeaders
+        for name, value in answer.headers:
+            headers.setRawHeaders(name, [value])
+        lines = [
+            b"%s: %s\r\n" % (name, value)
+            for name, values in headers.getAllRawHeaders()
+            for value in values
+            if name not in _ALWAYS
+        ]
+        return _HEAD % (
+            self.clientproto,
+            answer.status,
+            RESPONSES.get(answer.status, b"Unknown Status"),
+            version,
+            http_date(),
+            self.call_id,
+            answer.content_type,
+            len(answer.body),
+            self._site.common_lines,
+            b"".join(lines),
+        )
+
     def prepare(self, answer: Response) -> bytes:
         """Set status and headers of `answer`; returns the body, which the caller writes."""
         length = (b"Content-Length", b"%d" % len(answer.body))
@@ -231,13 +321,15 @@ class ApiRequest(Request):
     def _prepare(self, status: int, content_type: bytes, more: Headers) -> None:
         self.setResponseCode(status)
         headers = self.responseHeaders
+        headers.setRawHeaders(b"Server", [version])
+        headers.setRawHeaders(b"Date", [http_date()])
         headers.setRawHeaders(b"Content-Type", [content_type])
+        headers.setRawHeaders(b"X-Request-Id", [self.call_id])
         for name, value in (*self._site.common_headers, *more):
             headers.setRawHeaders(name, [value])
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Respond to an error outside all handlers, in the usual JSON envelope."""
         error = reason.value or Exception("no reason given")
-        self.write(self.prepare(error_response(error, 0.0)))
-        self.finish()
+        self.respond(error_response(error, 0.0))
         return reason
