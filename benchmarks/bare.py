@@ -1,6 +1,6 @@
 """Baseline servers without any work behind them. Prints its port once it listens.
 
-    python -m benchmarks.bare grpc|queue|klein
+    python -m benchmarks.bare grpc|queue
 
 `queue` is the completion queue of grpcio, driven directly: what a call costs below our server.
 """
@@ -13,12 +13,6 @@ import sys
 import grpc
 import grpc.aio
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
-from klein import Klein
-from twisted.internet import reactor
-from twisted.web.iweb import IRequest
-from twisted.web.server import Site
-
-BODY = b'{"result":{"id":1,"payload":{"k":1},"vector":[0.1,0.2,0.3,0.4]},"status":"ok","time":0.0}'
 
 
 class Echo(grpc.GenericRpcHandler):
@@ -81,25 +75,8 @@ def is_over(_: object) -> None:
     """The response is out, or the call is over."""
 
 
-def serve_klein() -> None:
-    """Run a Klein resource with one route and a constant response."""
-    app = Klein()
-
-    @app.route("/collections/<name>/points/<point>")
-    def get(request: IRequest, name: str, point: str) -> bytes:
-        request.setHeader(b"content-type", b"application/json")
-        return BODY
-
-    port = reactor.listenTCP(0, Site(app.resource()), interface="127.0.0.1")  # type: ignore[attr-defined]
-    sys.stdout.write(f"{port.getHost().port}\n")
-    sys.stdout.flush()
-    reactor.run()  # type: ignore[attr-defined]
-
-
 if __name__ == "__main__":
     if sys.argv[1] == "grpc":
         asyncio.run(serve_grpc())
-    elif sys.argv[1] == "queue":
-        serve_queue()
     else:
-        serve_klein()
+        serve_queue()

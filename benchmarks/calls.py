@@ -1,9 +1,9 @@
-"""The cost of a call, beside a server without any work behind it, over gRPC and REST.
+"""The cost of a call over gRPC, beside a server without any work behind it.
 
     python -m benchmarks.calls
 
-Prints calls per second of a bare grpc.aio echo and of our Get of one point, of a bare Klein route
-and of our GET of one point, and their ratios; 16 calls in flight from another process.
+Prints calls per second of a bare grpc.aio echo and of our Get of one point, and their ratio; 16
+calls in flight from another process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qdrant_client import QdrantClient, grpc, models
 
 from tests.support import DaemonProcess
 
-from .load import GrpcCall, HttpGet, Target, compare
+from .load import GrpcCall, compare
 
 COLLECTION = "calls"
 
@@ -63,7 +63,7 @@ def fill(port: int) -> None:
     client.upsert(COLLECTION, [point])
 
 
-def report(title: str, baseline: Target, ours: Target) -> None:
+def report(title: str, baseline: GrpcCall, ours: GrpcCall) -> None:
     """Measure and print one pair."""
     base, own, ratio = compare(baseline, ours)
     print(f"{title:<24}{base:>12.0f}{own:>12.0f}{ratio:>8.2f}")
@@ -72,7 +72,7 @@ def report(title: str, baseline: Target, ours: Target) -> None:
 def main() -> None:
     """Run the whole table."""
     print(f"{'calls/s, 16 in flight':<24}{'bare':>12}{'ours':>12}{'ratio':>8}")
-    with DaemonProcess() as daemon, bare_server("grpc") as echo, bare_server("klein") as klein:
+    with DaemonProcess() as daemon, bare_server("grpc") as echo:
         fill(daemon.http_port)
         method, request = "/qdrant.Points/Get", get_request()
         report(
@@ -80,8 +80,6 @@ def main() -> None:
             GrpcCall(echo.port, method, request),
             GrpcCall(daemon.grpc_port, method, request),
         )
-        path = f"/collections/{COLLECTION}/points/1"
-        report("REST: GET a point", HttpGet(klein.port, path), HttpGet(daemon.http_port, path))
 
 
 if __name__ == "__main__":

@@ -25,25 +25,19 @@ class GrpcCall:
     request: bytes
 
 
-@frozen
-class HttpGet:
-    """One GET, repeated over connections that are kept alive."""
-
-    port: int
-    path: str
-
-
-Target = GrpcCall | HttpGet
-
-
-def rate(target: Target, seconds: float, in_flight: int) -> float:
+def rate(target: GrpcCall, seconds: float, in_flight: int) -> float:
     """Calls per second of a client process with `in_flight` calls at a time."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_rate_here, target, seconds, in_flight).result()
 
 
 def compare(
-    baseline: Target, ours: Target, *, rounds: int = 5, seconds: float = 2.0, in_flight: int = 16
+    baseline: GrpcCall,
+    ours: GrpcCall,
+    *,
+    rounds: int = 5,
+    seconds: float = 2.0,
+    in_flight: int = 16,
 ) -> tuple[float, float, float]:
     """Median calls per second of both, and the median of their ratios, measured in turns."""
     pairs = [
@@ -56,9 +50,8 @@ def compare(
     )
 
 
-def _rate_here(target: Target, seconds: float, in_flight: int) -> float:
-    run = _grpc_rate if isinstance(target, GrpcCall) else _http_rate
-    return asyncio.run(run(target, seconds, in_flight))  # type: ignore[arg-type]
+def _rate_here(target: GrpcCall, seconds: float, in_flight: int) -> float:
+    return asyncio.run(_grpc_rate(target, seconds, in_flight))
 
 
 async def _repeat(calls: Sequence[Call], seconds: float) -> float:
@@ -86,26 +79,6 @@ async def _grpc_rate(target: GrpcCall, seconds: float, in_flight: int) -> float:
             return await method(target.request)
 
         return await _repeat([call] * in_flight, seconds)
-
-
-async def _http_rate(target: HttpGet, seconds: float, in_flight: int) -> float:
-    connections = [
-        await asyncio.open_connection("127.0.0.1", target.port) for _ in range(in_flight)
-    ]
-    request = f"GET {target.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-
-    def getter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Call:
-        async def call() -> object:
-            writer.write(request)
-            return await read_answer(reader)
-
-        return call
-
-    try:
-        return await _repeat([getter(*connection) for connection in connections], seconds)
-    finally:
-        for _, writer in connections:
-            writer.close()
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
