@@ -34,6 +34,9 @@ _FIXED = {1: 8, 5: 4}
 
 _FLOAT_SIZE = 4
 
+_MOST_OTHERS = 64
+"""Clients send a few fields beside the points, each once."""
+
 _SHORT = 64
 """Vectors of fewer bytes take less memory than their places in the request would."""
 
@@ -78,12 +81,15 @@ def _without_vectors(data: bytes) -> ParsedUpsert | None:
     """The parsed upsert if its vectors are all encoded alike; else None."""
     tail: _Tail | None = None
     view = memoryview(data)
-    parts: list[bytes] = []
+    others: list[bytes] = []
+    points: list[bytes] = []
     rows: list[memoryview] = []
     try:
         for is_point, begin, start, end in _fields(data):
             if not is_point:
-                parts.append(data[begin:end])
+                others.append(data[begin:end])
+                if len(others) > _MOST_OTHERS:
+                    return None
                 continue
             # The first point decides, so that other requests are not walked for nothing.
             tail = tail or _tail_of(data[start:end])
@@ -93,8 +99,8 @@ def _without_vectors(data: bytes) -> ParsedUpsert | None:
             if cut < start or not data.startswith(tail.head, cut):
                 return None
             rows.append(view[end - tail.size : end])
-            parts.append(b"\x1a%b%b" % (encode_varint(cut - start), data[start:cut]))
-        message = bulk.UpsertPoints.FromString(b"".join(parts))
+            points.append(b"\x1a%b%b" % (encode_varint(cut - start), data[start:cut]))
+        message = bulk.UpsertPoints.FromString(b"".join(others + points))
     except (IndexError, DecodeError):
         return None
     if tail is None or any(point.HasField("vectors") for point in message.points):
