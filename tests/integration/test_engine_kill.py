@@ -151,13 +151,15 @@ def changes_of(number: int) -> list[Update]:
     payloads = [orjson.dumps({"round": number, "text": "x" * int(n)}) for n in written]
     columns = {"": VectorColumn.of(vectors), **ragged_columns(generator, len(written))}
     upsert = Upsert(written.tolist(), columns, payloads)
-    moved = {"": VectorColumn.of(generator.random((len(written[:9]), SIZE), dtype=np.float32))}
+    # Their rows are the last ones of a round: in every other round the last has no multivector.
+    moving = written[: 8 + number % 2]
+    moved = {"": VectorColumn.of(generator.random((len(moving), SIZE), dtype=np.float32))}
     if number % 2:
-        moved |= ragged_columns(generator, len(written[:9]))
+        moved |= ragged_columns(generator, len(moving))
     marks = Filter(must=(HasId(frozenset(marked.tolist())),))
     return [
         upsert,
-        UpdateVectors(written[:9].tolist(), moved),
+        UpdateVectors(moving.tolist(), moved),
         SetPayload(orjson.dumps({"mark": number}), filter=marks),
         DeletePoints(deleted.tolist()),
     ]
