@@ -20,10 +20,10 @@ from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.mvcc.state import CollectionState
 from vexfs_twisted.engine.optimizer import dead_rows, optimizer, plan, report
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
+from vexfs_twisted.engine.vector_index.linked import LinkedSpace, rows_linked
 from vexfs_twisted.engine.vector_index.segments import graph_file
 from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
-from vexfs_twisted.model.vectors import UNNAMED
 
 
 class Crash(Exception):
@@ -143,18 +143,23 @@ class OptimizerMachine(CollectionMachine):
     @invariant()
     def segments_are_sound(self) -> None:
         store = self.collection._store
-        space = store.state.dense[UNNAMED]
+        spaces = store.state.linkable.values()
+        for space in spaces:
+            self.check_segments(store, space)
+        files = {path.name for path in store.path.glob("graph-*")}
+        assert files == {graph_file(own.uuid) for space in spaces for own in space.segments}
+
+    def check_segments(self, store: CollectionStore, space: LinkedSpace) -> None:
+        """The segments of a space are in order, and their graphs have all live rows."""
         row = 0
         for segment in space.segments:
             assert row <= segment.start < segment.stop <= store.state.next_row
             row = segment.stop
             opened = store.indexes.graphs.get(segment.uuid)
             if opened is not None:
-                nodes = opened.graph.node_mask()
+                is_linked = rows_linked(space, segment, opened.graph)
                 live = space.present.mask(segment.stop)[segment.start :]
-                assert not (live & ~nodes).any(), "a live row is not in the graph"
-        files = {path.name for path in store.path.glob("graph-*")}
-        assert files == {graph_file(segment.uuid) for segment in space.segments}
+                assert not (live & ~is_linked).any(), "a live row is not in the graph"
 
 
 class BusyMachine(OptimizerMachine):

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest
 
@@ -33,6 +33,8 @@ COUNT = 600
 LATER = 20
 TERMS = 60
 TOLERANCE = 1e-5
+LEAST = 2.0**-149
+"""The least number above 0 of float32."""
 
 
 def _random_vector(random: np.random.Generator, length: int) -> SparseVector:
@@ -44,6 +46,7 @@ class Codes(EngineTestCase):
     """Weights as they are stored."""
 
     @settings(max_examples=200)
+    @example([3 * LEAST])
     @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
     def test_the_nearest_of_256_levels(self, numbers: list[float]) -> None:
         values = np.array(numbers, dtype=np.float32)

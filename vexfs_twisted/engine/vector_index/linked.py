@@ -105,10 +105,10 @@ def copies_of(space: LinkedSpace, *, has_codes: bool) -> Copies:
     return copies_for(evolve(space.params, distance=Distance.EUCLID), has_codes=False)
 
 
-def rows_linked(space: MultiSpace, segment: Segment, graph: Graph) -> NDArray[np.bool_]:
+def rows_linked(space: LinkedSpace, segment: Segment, graph: Graph) -> NDArray[np.bool_]:
     """Which rows of the range of a segment its graph links, shape [stop - start]."""
     is_node = graph.node_mask()
-    if segment.lined is None:
+    if isinstance(space, VectorSpace) or segment.lined is None:
         return is_node
     firsts = space.offsets[segment.start : segment.stop] - segment.facts.start
     is_linked = np.diff(space.offsets[segment.start : segment.stop + 1]) > 0

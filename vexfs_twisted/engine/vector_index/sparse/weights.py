@@ -57,6 +57,8 @@ def decoded(datatype: Datatype, codes: Codes, least: Singles, largest: Singles) 
         values += least / 2
         np.minimum(values, largest / 2, out=values)
         values *= 2
+        # Half of the least numbers that there are may have been rounded up.
+        np.minimum(values, largest, out=values)
         return values
     return codes.astype(np.float32, copy=False)
 
