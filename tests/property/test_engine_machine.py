@@ -201,8 +201,7 @@ class CollectionMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.homes = [Path(tempfile.mkdtemp(prefix="vexfs-engine-"))]
-        self.catalogs = [Catalog(self.homes[0])]
-        self.catalogs[0].open()
+        self.catalogs = [self.opened(self.homes[0])]
         multi = MultiVectorConfig(MultiVectorComparator.MAX_SIM)
         params = VectorParams(Distance.EUCLID, SIZE)
         vectors = {"": params, "m": attrs.evolve(params, multivector_config=multi)}
@@ -211,6 +210,12 @@ class CollectionMachine(RuleBasedStateMachine):
         self.model: dict[PointId, Stored] = {}
         self.operations = 0
         self.indexed: set[str] = set()
+
+    def opened(self, home: Path) -> Catalog:
+        """An open catalog on a folder."""
+        catalog = Catalog(home)
+        catalog.open()
+        return catalog
 
     def teardown(self) -> None:
         for catalog in self.catalogs:
@@ -383,8 +388,7 @@ class CollectionMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.catalogs[-1].close()
-        self.catalogs.append(Catalog(self.homes[-1]))
-        self.catalogs[-1].open()
+        self.catalogs.append(self.opened(self.homes[-1]))
 
     @rule()
     def crash(self) -> None:
@@ -392,8 +396,7 @@ class CollectionMachine(RuleBasedStateMachine):
         home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
         shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
         self.homes.append(home)
-        self.catalogs.append(Catalog(home))
-        self.catalogs[-1].open()
+        self.catalogs.append(self.opened(home))
 
     @rule(
         changes=st.lists(st.tuples(edits, choices, st.integers(0, 5)), max_size=3),

@@ -7,10 +7,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.engine.catalog_files import CatalogContents, CatalogEntry, CatalogFiles
-from vexfs_twisted.engine.errors import UnknownFormat
+from vexfs_twisted.engine.catalog_files import (
+    CATALOG_FILES,
+    CatalogContents,
+    CatalogEntry,
+    CatalogFiles,
+)
+from vexfs_twisted.engine.errors import UnknownFormat, UnusableDataFolder
+from vexfs_twisted.engine.followed_register import FollowedRegister
 from vexfs_twisted.engine.storage.checksummed import Damaged, OtherVersion, seal, unseal
 
 LOG = "vexfs.catalog"
@@ -45,6 +52,55 @@ class SealedTests(SynchronousTestCase):
         data = seal("vexfs-kind", 3, 1)
         self.assertRaises(OtherVersion, unseal, "vexfs-kind", 4, data)
         self.assertRaises(Damaged, unseal, "vexfs-other", 3, data)
+
+
+class FollowedTests(SynchronousTestCase):
+    """The register as another process sees it, which may look in the middle of a write."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.path.mkdir()
+        self.files = CatalogFiles(self.path)
+        self.files.write(CONTENTS)
+        self.followed = FollowedRegister(self.path)
+        self.addCleanup(self.followed.close)
+        self.first, self.second = (self.path / name for name in CATALOG_FILES)
+
+    def test_a_write_is_noticed_and_read_once(self) -> None:
+        for aliases in ({"x": "a"}, {"y": "a"}, {}):
+            self.files.write(evolve(CONTENTS, aliases=aliases))
+            self.assertFalse(self.followed.is_current)
+            self.assertEqual(self.followed.read().aliases, aliases)
+            self.assertFalse(self.followed.is_current, "what was read is not known yet")
+            self.followed.settle()
+            self.assertTrue(self.followed.is_current)
+
+    def test_in_the_middle_of_a_write_the_one_before_is_read(self) -> None:
+        """Cut anywhere, in the first file or in the second."""
+        before = [self.first.read_bytes(), self.second.read_bytes()]
+        self.files.write(evolve(CONTENTS, aliases={"new": "a"}))
+        after = [self.first.read_bytes(), self.second.read_bytes()]
+        end = len(after[0].rstrip(b"\0"))
+        for cut in range(1, end):
+            torn = after[0][:cut] + before[0][cut:]
+            self.first.write_bytes(torn)
+            self.second.write_bytes(before[1])
+            # The value ends in a line break, which does not count.
+            is_new = torn[: end - 1] == after[0][: end - 1]
+            self.assertEqual(self.followed.read().aliases, {"new": "a"} if is_new else {"x": "a"})
+            self.first.write_bytes(after[0])
+            self.second.write_bytes(after[1][:cut] + before[1][cut:])
+            self.assertEqual(self.followed.read().aliases, {"new": "a"})
+            self.followed.settle()
+            self.assertTrue(self.followed.is_current)
+
+    def test_both_damaged(self) -> None:
+        for file in (self.first, self.second):
+            file.write_bytes(b"?" * 1000)
+        self.assertRaises(UnusableDataFolder, self.followed.read)
+
+    def test_none_there(self) -> None:
+        self.assertRaises(UnusableDataFolder, FollowedRegister, self.path / "elsewhere")
 
 
 class RegisterTests(SynchronousTestCase):

@@ -16,6 +16,7 @@ from vexfs_twisted.engine.storage import payload_changelog
 from vexfs_twisted.engine.storage.bitmap import Rows
 from vexfs_twisted.engine.storage.payload_changelog import PayloadChange, PayloadChangelog
 from vexfs_twisted.engine.storage.payload_changelog_table import (
+    decoded_rows,
     read_payload_changes,
     write_payload_changes,
 )
@@ -109,7 +110,7 @@ class TouchTableTests(SynchronousTestCase):
             with environment.begin(write=True) as transaction:
                 write_payload_changes(transaction, tables, before, log)
             with environment.begin() as transaction:
-                found = read_payload_changes(transaction, tables, log.begin)
+                found = read_payload_changes(transaction, tables, log.begin, decoded_rows)
             self.assertEqual(shown(found), shown(log))
 
 

@@ -110,14 +110,29 @@ ENGINE: dict[str, set[str]] = {
     | {"predicates", "filtering", "acceleration"},
     "checkpoints": {"payload_index", "vector_index", "mvcc"},
     "group_commit": {"storage"},
+    "state_reading": {"storage", "vector_index", "vector_storage", "mvcc"},
     "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}
-    | {"group_commit"},
+    | {"group_commit", "state_reading"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
     "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
     "reads": {"mvcc", "optimizer", "acceleration", "query"},
-    "collection": {"read_bounds", "reads", "storage", "mvcc", "writes", "acceleration", "query"}
-    | {"checkpoints", "collection_store", "cursor", "optimizer"},
+    "collection_reads": {
+        "errors",
+        "read_bounds",
+        "reads",
+        "storage",
+        "mvcc",
+        "acceleration",
+        "query",
+    }
+    | {"cursor", "optimizer"},
+    "collection": {"storage", "mvcc", "acceleration", "query"}
+    | {"checkpoints", "collection_store", "collection_reads", "optimizer"},
+    "followed_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc"}
+    | {"state_reading"},
+    "followed_collection": {"storage", "vector_index", "mvcc", "acceleration", "checkpoints"}
+    | {"followed_store", "collection_reads", "optimizer"},
     "data_folder": {"errors", "storage"},
     "catalog_outcomes": {"storage"},
     "catalog_files": {"errors", "storage", "catalog_outcomes"},
@@ -128,6 +143,9 @@ ENGINE: dict[str, set[str]] = {
     | {"former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
+    "followed_register": {"errors", "storage", "catalog_files"},
+    "followed_catalog": {"errors", "storage", "data_folder", "followed_register"}
+    | {"followed_collection"},
     "catalog": {
         "errors",
         "storage",

@@ -24,7 +24,7 @@ from .errors import UnknownFormat, UnusableDataFolder
 from .storage.checksummed import Damaged, OtherVersion, seal, unseal
 from .storage.files import reserve, storage_errors, sync_directory
 
-_FILES = ("register-1", "register-2")
+CATALOG_FILES = ("register-1", "register-2")
 _KIND = "vexfs-register"
 _VERSION = 2
 _FIRST_VERSION = 1
@@ -88,7 +88,7 @@ class CatalogFiles:
 
     def __init__(self, path: Path) -> None:
         """Read the catalog in the directory `path`. Raises EngineStartError."""
-        self._files = [path / name for name in _FILES]
+        self._files = [path / name for name in CATALOG_FILES]
         self._number = 0
         self.contents = CatalogContents()
         found = [self._read(file) for file in self._files]
@@ -97,7 +97,7 @@ class CatalogFiles:
         if sound:
             newest = max(sound, key=lambda value: int(value["number"]))
             self._number = newest["number"]
-            self.contents = _loaded(newest)
+            self.contents = loaded(newest)
         if sound and ("outcomes" not in newest or any(value != newest for value in found)):
             # One copy is damaged or older, or both are of the version before.
             try:
@@ -132,7 +132,7 @@ class CatalogFiles:
         try:
             data = file.read_bytes()
             # A file of zeros was preallocated, but never written.
-            return unseal(_KIND, _VERSION, data, _FIRST_VERSION) if data.strip(b"\0") else None
+            return unsealed(data) if data.strip(b"\0") else None
         except FileNotFoundError:
             return None
         except OtherVersion as error:
@@ -144,7 +144,13 @@ class CatalogFiles:
             raise UnusableDataFolder(file.parent, f"{file.name}: {error.strerror}") from error
 
 
-def _loaded(value: Mapping[str, Any]) -> CatalogContents:
+def unsealed(data: bytes) -> Any:
+    """The value in the bytes of a catalog file. Raises Damaged or OtherVersion."""
+    return unseal(_KIND, _VERSION, data, _FIRST_VERSION)
+
+
+def loaded(value: Mapping[str, Any]) -> CatalogContents:
+    """The contents that a value of `unsealed` stands for."""
     collections = {name: CatalogEntry(**entry) for name, entry in value["collections"].items()}
     outcomes = CatalogOutcomes(**value.get("outcomes", {}))
     found = value.get("deletion")

@@ -63,6 +63,26 @@ class Checkpoints:
         cache.pin([parsed(text).steps for text in state.fields])
         self._kept = kept
 
+    def follow(self, state: CollectionState, indexes: Indexes) -> None:
+        """Load usable files of declared indexes that have no column, after `load`; pin these.
+
+        For a collection that another process writes, along with the files.
+        """
+        if {text: own.schema for text, own in self._kept.items()} == state.fields:
+            return
+        cache = indexes.columns
+        cache.pin([parsed(text).steps for text in state.fields])
+        for text, schema in state.fields.items():
+            path = parsed(text)
+            if not cache.has([path.steps]):
+                column = load_column(column_file(self._directory, path), schema)
+                if column is not None and _is_of_use(column, state):
+                    cache.put(path.steps, column)
+        self._kept = {
+            text: _Standing(state.next_operation, state.next_row, schema)
+            for text, schema in state.fields.items()
+        }
+
     def is_current(self, state: CollectionState) -> bool:
         """Whether the files are of exactly this state. Does not block or read files."""
         wanted = {

@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import lmdb
 
-from ..model.collection import CollectionConfig, UpdateCollection
+from ..model.collection import UpdateCollection
 from ..model.commands import Command, CommandBatch, Outcome
 from ..model.errors import (
     DomainError,
-    Interrupted,
-    TooMany,
-    Unavailable,
     as_value,
     unknown_collection,
 )
 from ..model.payload_index import CreateFieldIndex
-from ..model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint
-from ..model.reads import Answer, ReadRequest
-from ..model.streams import P
-from .acceleration import Accelerators, SearchAccelerator, VectorView, view_of
+from .acceleration import Accelerators, VectorView, view_of
 from .checkpoints import Checkpoints
+from .collection_reads import CollectionReads
 from .collection_store import CollectionStore
-from .cursor import Cursor
-from .mvcc.indexes import Indexes
-from .mvcc.pinned import SnapshotLost
-from .mvcc.snapshot_read import SnapshotRead
-from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
-from .query.answers import answer
-from .query.cursor_sources import CURSOR_SOURCES, CursorSource
 from .query.fields import build_fields
-from .query.scrolling import retrieve_each
-from .read_bounds import UNBOUNDED, ReadBoundsOfEach
-from .reads import READS
 from .storage.files import storage_errors
-from .storage.latch import LatchClosed
 from .storage.open_files import OpenFiles
 
 
-class Collection:
-    """An open collection. Thread-safe: any number of threads read while one writes.
-
-    A read uses one snapshot from start to end. Methods block on the disk unless stated otherwise,
-    and raise NotFound once the collection is deleted and Unavailable once it is closed.
-
-    Unfiltered searches try the accelerator registered for its directory, if any, before the engine.
-    """
+class Collection(CollectionReads):
+    """An open collection. Thread-safe: any number of threads read while one writes."""
 
     def __init__(
         self,
@@ -61,13 +37,11 @@ class Collection:
         checkpoints: Checkpoints,
         accelerators: Accelerators,
     ) -> None:
-        self.name = name
+        super().__init__(name, store, accelerators)
         self._store = store
-        self._directory = store.path.name
-        self._accelerators = accelerators
         self._checkpoints = checkpoints
         self._optimizer = Optimizer(store)
-        self._is_removed = False
+        self._is_retired = False
 
     @classmethod
     def open(
@@ -86,40 +60,10 @@ class Collection:
         checkpoints.load(store.state, store.indexes)
         return cls(name, store, checkpoints, accelerators or Accelerators())
 
-    @property
-    def config(self) -> CollectionConfig:
-        """The current configuration. Does not block."""
-        return self._store.state.config
-
-    @property
-    def state(self) -> CollectionState:
-        """The newest state. Does not block. Its arrays stay valid while it is referenced."""
-        return self._store.state
-
     def vectors(self) -> dict[str, VectorView]:
         """The vectors of each name as of the newest state. Does not block."""
         state = self._store.state
         return {name: view_of(state, name) for name in state.dense}
-
-    @property
-    def indexes(self) -> Indexes:
-        """The indexes in memory."""
-        return self._store.indexes
-
-    @property
-    def directory(self) -> str:
-        """The name of its directory, unique over all collections ever created."""
-        return self._directory
-
-    @property
-    def accelerator(self) -> SearchAccelerator | None:
-        """The accelerator that unfiltered searches try first, or None."""
-        return self._accelerators.get(self._directory)
-
-    @property
-    def path(self) -> Path:
-        """Its directory."""
-        return self._store.path
 
     @property
     def journal(self) -> Journal:
@@ -169,47 +113,6 @@ class Collection:
         if any(isinstance(command, CreateFieldIndex) for command in commands):
             self._build_indexes()
         return done
-
-    def read(self, request: ReadRequest[Answer]) -> Answer:
-        """The answer to a request, on one snapshot. Raises the DomainErrors of its kind."""
-        answer: Answer = READS[type(request)](self, request)
-        return answer
-
-    def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
-        """The answer or error of each request, all on one snapshot."""
-        with self.snapshot() as snapshot:
-            return retrieve_each(snapshot, requests)
-
-    def query_each(
-        self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
-    ) -> list[Sequence[ScoredPoint] | Exception]:
-        """The answer or error of each query, all on one snapshot.
-
-        For coalesced queries of several clients: an invalid query, or one stopped by its bounds,
-        does not affect the others.
-        """
-        with self.snapshot() as snapshot:
-            return answer(snapshot, queries, self.accelerator, bounds)
-
-    def open_cursor(self, request: PointsRequest[Any, P]) -> Cursor[P]:
-        """A cursor over the points that `read` would return. A query is ranked before it returns.
-
-        The limit of a scroll applies to all points read through the cursor.
-        """
-        with self._errors():
-            pinned = self._store.pin()
-            try:
-                with pinned.reading() as snapshot:
-                    make = CURSOR_SOURCES[type(request)]
-                    source: CursorSource[P] = make(snapshot, request, self.accelerator)
-            except BaseException:
-                pinned.end()
-                raise
-        return Cursor(pinned, source, self._errors)
-
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
-        """A context with a snapshot for reads in this thread."""
-        return _SnapshotContext(self._store.read(), self._raise_known)
 
     def is_optimizer_due(self) -> bool:
         """Whether there is work for `optimize`. Does not block."""
@@ -271,7 +174,7 @@ class Collection:
 
     def retire(self) -> None:
         """Stop all background writes, because the collection is to be deleted."""
-        self._is_removed = True
+        self._is_retired = True
         self._checkpoints.close()
         self._optimizer.halt()
 
@@ -285,6 +188,10 @@ class Collection:
         """Remove the files, which are in the directory `path` by now; reads in progress finish."""
         self.retire()
         self._store.remove(path)
+
+    @property
+    def _is_removed(self) -> bool:
+        return self._is_retired
 
     def _commit(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
         try:
@@ -305,54 +212,3 @@ class Collection:
         """Build the columns of all declared indexes."""
         with self.snapshot() as snapshot:
             build_fields(snapshot)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._raise_known(error)
-            raise
-
-    def _raise_known(self, error: Exception) -> None:
-        """Raise what an error of the storage means to a client, if that is known."""
-        if isinstance(error, LatchClosed):
-            if self._is_removed:
-                raise unknown_collection(self.name) from None
-            raise Unavailable("the collection is closed") from None
-        if isinstance(error, SnapshotLost):
-            raise Interrupted(
-                "the moment that was read could not be kept any longer, begin again"
-            ) from None
-        if isinstance(error, lmdb.ReadersFullError):
-            raise TooMany("as many reads of the collection are held as there may be") from None
-        # Tables are opened by their path, which changes when the collection is deleted.
-        if isinstance(error, OSError | lmdb.Error) and self._is_removed:
-            raise unknown_collection(self.name) from None
-
-
-class _SnapshotContext(AbstractContextManager[Snapshot]):
-    """A read of one snapshot. A class, for generators would take longer than the read begins."""
-
-    __slots__ = ("_raise_known", "_read")
-
-    def __init__(self, read: SnapshotRead, raise_known: Callable[[Exception], None]) -> None:
-        self._read = read
-        self._raise_known = raise_known
-
-    def __enter__(self) -> Snapshot:
-        try:
-            return self._read.__enter__()
-        except Exception as error:
-            self._raise_known(error)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._read.__exit__(kind, error, trace)
-        if isinstance(error, Exception):
-            self._raise_known(error)

@@ -18,27 +18,22 @@ from ..model.errors import StorageFull
 from .errors import UnusableDataFolder
 from .group_commit import commit_group
 from .mvcc.indexes import Indexes, IndexRegistry
-from .mvcc.pinned import PinnedSnapshot, SnapshotLost
+from .mvcc.pinned import PATIENCE_S, PinnedSnapshot, SnapshotLost
 from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
 from .mvcc.state import CollectionState
 from .mvcc.table_access import OpenTables, TableAccess
-from .storage.bitmap_table import LIVE_SLOT, read_bitmap
-from .storage.counters import (
-    Counters,
-    Slot,
-    read_config,
-    read_counters,
-    read_fields,
-    write_config,
-    write_counters,
-)
+from .state_reading import StateReader
+from .storage.bitmap import Bitmap
+from .storage.bitmap_table import LIVE_SLOT
+from .storage.counters import Counters, Slot, write_config, write_counters
 from .storage.files import remove_directory, storage_errors
 from .storage.open_files import OpenFiles
+from .storage.other_readers import oldest_elsewhere
 from .storage.outcomes import OutcomeTable
-from .storage.payload_changelog_table import read_payload_changes
 from .storage.tables import (
     Transaction,
+    close_environment,
     grow_map,
     open_environment,
     open_tables,
@@ -48,12 +43,12 @@ from .vector_index.segments import (
     NO_GRAPHS,
     Graphs,
     Segments,
-    read_segments,
     remove_strays,
     write_segments,
 )
 from .vector_index.space import AnySpace
 from .vector_storage.files import (
+    AnyParams,
     create_storage,
     open_storage,
     remove_storage,
@@ -63,9 +58,6 @@ from .vector_storage.files import (
 from .vector_storage.missing import add_missing_storages
 from .vector_storage.storage import AnyStorage
 from .writes.write_batch import WriteBatch
-
-PATIENCE_S = 5.0
-"""Seconds that a commit which must grow the tables waits for pinned snapshots to be released."""
 
 
 class CollectionStore:
@@ -112,7 +104,7 @@ class CollectionStore:
                 counters = Counters(slots=slots, next_slot=LIVE_SLOT + 1 + len(slots))
                 write_counters(transaction, tables, counters)
         finally:
-            environment.close()
+            close_environment(environment)
         sync_environment(path)
 
     @property
@@ -197,6 +189,20 @@ class CollectionStore:
         """All states that a reader may use."""
         with self._access.turn:
             return self._states.alive()
+
+    @property
+    def number(self) -> int:
+        """The number of the transaction that made the newest state."""
+        return self._states.number
+
+    def is_behind_elsewhere(self, number: int) -> bool:
+        """Whether another process reads a state that is older than that of transaction `number`.
+
+        Raises LatchClosed after `close`.
+        """
+        with self._access.writing() as opened:
+            oldest = oldest_elsewhere(opened.environment)
+        return oldest is not None and oldest < number
 
     def give_back(self, slot: int, first: int, is_free: NDArray[np.bool_]) -> None:
         """Free the disk space of rows from `first` on that no state uses; see VectorStorage."""
@@ -285,6 +291,8 @@ class CollectionStore:
                 self._access.pinned.wait(PATIENCE_S)
                 with self._access.latch.held():
                     self._access.pinned.end_all(SnapshotLost)
+                    # Pages that are free but for a process that was killed are used from now on.
+                    self._access.opened.environment.reader_check()
                     grow_map(self._access.opened.environment)
             except StorageFull:
                 for storage in self._storages.values():
@@ -315,24 +323,16 @@ class CollectionStore:
         tables = opened.tables
         add_missing_storages(opened.environment, tables, self._path)
         with opened.environment.begin() as transaction:
-            config = read_config(transaction, tables, self._path)
-            counters = read_counters(transaction, tables)
-            segments = read_segments(transaction, tables, self._path)
-            spaces: dict[str, AnySpace] = {}
-            rows = counters.next_row
-            for name, params in stored_vectors(config):
-                slot = counters.slots[name]
-                present = read_bitmap(transaction, tables, slot.number).with_room(rows)
-                self._storages[slot.number], spaces[name] = open_storage(
-                    self._path, params, slot, present, rows, segments.get(name, ())
-                )
-            live = read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows)
-            fields = read_fields(transaction, tables)
-            payload_changes = read_payload_changes(transaction, tables, counters.touches_begin)
-            parts = config, rows, counters.next_operation, live, spaces, fields, payload_changes
-            return transaction.id(), CollectionState(
-                *parts, counters.last_command, counters.next_slot
-            )
+            state = StateReader(self._path, self._open_space).read(transaction, tables)
+            return transaction.id(), state
+
+    def _open_space(
+        self, params: AnyParams, slot: Slot, present: Bitmap, rows: int, segments: Segments
+    ) -> AnySpace:
+        self._storages[slot.number], space = open_storage(
+            self._path, params, slot, present, rows, segments
+        )
+        return space
 
     def _drop_graphs(self) -> None:
         """Drop the graphs of segments that no state in use has."""

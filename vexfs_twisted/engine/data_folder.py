@@ -95,6 +95,15 @@ class DataFolder:
             self.close()
             raise
 
+    def check(self) -> None:
+        """Check a folder that another process has open. Raises EngineStartError."""
+        try:
+            if not self.is_there:
+                raise UnusableDataFolder(self.path, "it is no data folder")
+            self._check_format()
+        except OSError as error:
+            raise UnusableDataFolder(self.path, error.strerror or str(error)) from error
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Translate errors of the file system to UnusableDataFolder."""

@@ -13,6 +13,9 @@ from threading import Condition, Lock
 from ..storage.tables import Transaction
 from .state import Snapshot
 
+PATIENCE_S = 5.0
+"""Seconds that whoever must grow the tables waits for pinned snapshots to be released."""
+
 
 class SnapshotLost(Exception):
     """The pinned snapshot was ended so that the tables could grow."""

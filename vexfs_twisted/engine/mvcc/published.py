@@ -20,6 +20,11 @@ class PublishedStates:
         self._filed = {number: state}
         self._known = [ref(state)]
 
+    @property
+    def number(self) -> int:
+        """The number of the transaction that made the newest state."""
+        return self._number
+
     def get(self, number: int) -> CollectionState | None:
         """The state made by transaction `number`, or None if it is not filed. Thread-safe."""
         return self._filed.get(number)

@@ -7,8 +7,8 @@ from types import TracebackType
 from ..storage.tables import TableReader, Transaction
 from .indexes import IndexRegistry
 from .published import PublishedStates
-from .state import Snapshot
-from .table_access import TableAccess
+from .state import CollectionState, Snapshot
+from .table_access import OpenTables, TableAccess
 
 
 class SnapshotRead:
@@ -25,18 +25,22 @@ class SnapshotRead:
     def __enter__(self) -> Snapshot:
         opened = self._access.enter()
         try:
-            while True:
-                transaction = opened.environment.begin()
-                state = self._states.get(transaction.id())
-                if state is not None:
-                    self._transaction = transaction
-                    self._reader = TableReader(transaction, opened.tables)
-                    return Snapshot(state, self._reader, self._indexes.current)
-                # Two commits happened since the transaction began, so its state is not filed.
-                transaction.abort()
+            self._transaction, state = self._begun(opened)
+            self._reader = TableReader(self._transaction, opened.tables)
+            return Snapshot(state, self._reader, self._indexes.current)
         except BaseException:
             self._access.leave()
             raise
+
+    def _begun(self, opened: OpenTables) -> tuple[Transaction, CollectionState]:
+        """A new transaction and its state."""
+        while True:
+            transaction = opened.environment.begin()
+            state = self._states.get(transaction.id())
+            if state is not None:
+                return transaction, state
+            # Two commits happened since the transaction began, so its state is not filed.
+            transaction.abort()
 
     def take_transaction(self) -> Transaction:
         """Transfer the transaction to the caller, who must end it."""

@@ -12,10 +12,16 @@ import lmdb
 from attrs import frozen
 
 from ..read_bounds import expect
-from ..storage.counters import upgrade
+from ..storage.counters import check_format, upgrade
 from ..storage.latch import WAIT_S, Latch, LatchClosed
 from ..storage.open_files import OpenFiles
-from ..storage.tables import Tables, open_environment, open_tables
+from ..storage.tables import (
+    Tables,
+    close_environment,
+    follow_environment,
+    open_environment,
+    open_tables,
+)
 from .pinned import PinnedSnapshots
 
 _OF_TABLES = 3
@@ -36,9 +42,17 @@ class TableAccess:
     Readers share the latch; writers hold the lock `turn`. While there is no reader, no writer and
     no pinned snapshot, `open_files` may close the tables; `let_go` then closes whatever else has
     descriptors. The next reader or writer opens them again, and others wait until they are open.
+    With `follows`, another process writes the tables, and they are opened read-only.
     """
 
-    def __init__(self, path: Path, let_go: Callable[[], None], open_files: OpenFiles) -> None:
+    def __init__(
+        self,
+        path: Path,
+        let_go: Callable[[], None],
+        open_files: OpenFiles,
+        *,
+        follows: bool = False,
+    ) -> None:
         self.latch = Latch()
         self.turn = Lock()
         self.pinned = PinnedSnapshots()
@@ -46,6 +60,7 @@ class TableAccess:
         self.last_used = 0.0
         self._path = path
         self._let_go = let_go
+        self._follows = follows
         self.open_files = open_files
         self._changing = Lock()
         self._opened: OpenTables | None = None
@@ -134,17 +149,18 @@ class TableAccess:
                 self._close_tables()
 
     def _made(self) -> OpenTables:
-        environment = open_environment(self._path)
+        is_ours = not self._follows
+        environment = (open_environment if is_ours else follow_environment)(self._path)
         try:
-            upgrade(environment, self._path)
+            (upgrade if is_ours else check_format)(environment, self._path)
             return OpenTables(environment, open_tables(environment))
         except BaseException:
-            environment.close()
+            close_environment(environment)
             raise
 
     def _close_tables(self) -> None:
         if self._opened is not None:
-            self._opened.environment.close()
+            close_environment(self._opened.environment)
             self._opened = None
             self.open_files.closed(self)
         self._let_go()

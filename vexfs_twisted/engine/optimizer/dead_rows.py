@@ -34,7 +34,9 @@ class DeadRows:
             if not isinstance(space, VectorSpace):
                 dead = space.rows - space.present.count - self._freed.get(space.slot, 0)
                 if dead > max(LEAST_ROWS, space.rows * _PERCENT // 100):
-                    is_free = self._unused(space)
+                    number, is_free = self._store.number, self._unused(space)
+                    if self._store.is_behind_elsewhere(number):
+                        continue
                     self._store.give_back(space.slot, 0, is_free)
                     self._freed[space.slot] = int(np.count_nonzero(is_free))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from time import sleep
 
 import attrs
@@ -13,7 +14,7 @@ from ..mvcc.state import CollectionState
 from ..storage.map_advice import advise
 from ..vector_index.graph.errors import DamagedGraph
 from ..vector_index.graph.graph import Graph
-from ..vector_index.linked import linked
+from ..vector_index.linked import LinkedSpace, linked
 from ..vector_index.segments import (
     Segment,
     SegmentGraph,
@@ -28,6 +29,7 @@ from .coding import with_codes, with_opened_codes
 from .jobs import Build, Drop, Encode, Verify
 from .journal import Journal
 from .report import Task, involved
+from .settings import OptimizerSettings
 
 _LOOKS = 5
 _SECONDS_A_LOOK = 0.05
@@ -92,23 +94,33 @@ def _encode(
 
 def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     """Open and verify the graph of a segment, or drop the segment if it is damaged."""
-    path = store.path / graph_file(segment.uuid)
     try:
-        own = linked(task.space)
-        if not own.fits(segment):
-            raise DamagedGraph(path, "it is over other vectors, or encodings of another version")
-        graph = Graph.open(path, segment.facts, own.distance, own.elements)
-        graph.verify()
-        advise(graph.links.neighbors, task.settings.graph_memory)
+        found, opened = opened_files(segment, task.space, task.settings, store.path)
     except DamagedGraph:
         store.change_segments(_replacing(task, (segment,)))
         return
-    found, opened = with_opened_codes(segment, graph, task.space, task.settings, store.path)
     graphs = {segment.uuid: opened}
     if found == segment:
         store.add_graphs(graphs)
     else:
         store.change_segments(_replacing(task, (segment,), found), graphs)
+
+
+def opened_files(
+    segment: Segment, space: LinkedSpace, settings: OptimizerSettings, directory: Path
+) -> tuple[Segment, SegmentGraph]:
+    """Open and verify the files of a segment. Codes that are damaged or outdated are left out.
+
+    Raises DamagedGraph.
+    """
+    path = directory / graph_file(segment.uuid)
+    own = linked(space)
+    if not own.fits(segment):
+        raise DamagedGraph(path, "it is over other vectors, or encodings of another version")
+    graph = Graph.open(path, segment.facts, own.distance, own.elements)
+    graph.verify()
+    advise(graph.links.neighbors, settings.graph_memory)
+    return with_opened_codes(segment, graph, space, settings, directory)
 
 
 def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: ShouldStop) -> bool:
@@ -117,9 +129,12 @@ def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: Sh
     graph = _opened(store, segment).graph
     is_free = np.ones(segment.stop - segment.unfreed_from, dtype=np.bool_)
     is_free[segment.start - segment.unfreed_from :] = ~graph.node_mask()
+    number = store.number
     for _ in range(_LOOKS):
         # Readers of a state with this segment read no rows of the range other than its nodes.
-        if all(_knows(state, task, segment) for state in store.states_in_use()):
+        if not store.is_behind_elsewhere(number) and all(
+            _knows(state, task, segment) for state in store.states_in_use()
+        ):
             store.give_back(task.space.slot, segment.unfreed_from, is_free)
             freed = attrs.evolve(segment, unfreed_from=None)
             store.change_segments(_replacing(task, (segment,), freed))

@@ -15,21 +15,25 @@ LIVE_SLOT = 0
 MOST_SLOTS = 1 << 16
 
 _KEY = Struct(">HQ")
+_KEYS = np.dtype([("slot", ">u2"), ("chunk", ">u8")])
+_SLOT_BYTES = 2
 
 
 def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
     """Read the bitmap of `slot`; chunks that were never written are empty."""
-    chunks: dict[int, bytes] = {}
+    keys: list[bytes] = []
+    chunks: list[bytes] = []
+    prefix = _KEY.pack(slot, 0)[:_SLOT_BYTES]
     with transaction.cursor(tables.bits) as cursor:
-        if cursor.set_range(_KEY.pack(slot, 0)):
+        if cursor.set_range(prefix):
             for key, value in cursor.iternext():
-                found, chunk = _KEY.unpack(key)
-                if found != slot:
+                if not key.startswith(prefix):
                     break
-                chunks[chunk] = value
-    bits = np.zeros((max(chunks, default=-1) + 1, CHUNK_BYTES), dtype=np.uint8)
-    for chunk, value in chunks.items():
-        bits[chunk] = np.frombuffer(value, dtype=np.uint8)
+                keys.append(key)
+                chunks.append(value)
+    numbers = np.frombuffer(b"".join(keys), dtype=_KEYS)["chunk"].astype(np.intp)
+    bits = np.zeros((int(numbers.max(initial=-1)) + 1, CHUNK_BYTES), dtype=np.uint8)
+    bits[numbers] = np.frombuffer(b"".join(chunks), dtype=np.uint8).reshape(-1, CHUNK_BYTES)
     return Bitmap.of_bits(bits.ravel())
 
 

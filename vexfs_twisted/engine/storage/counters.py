@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -55,13 +55,11 @@ class Counters:
 def upgrade(environment: lmdb.Environment, path: Path) -> None:
     """Upgrade the tables to the current format. Raises UnknownFormat for an unknown version."""
     meta = environment.open_db(b"meta", create=False)
-    with environment.begin() as transaction:
-        found = transaction.get(_FORMAT, db=meta)
+    found = _format_of(environment, meta)
     if found == b"%d" % FORMAT_VERSION:
         return
     if found not in (b"1", b"2"):
-        shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
-        raise UnknownFormat(path, shown)
+        raise _unknown(path, found)
     with environment.begin(write=True) as transaction:
         counters = orjson.loads(transaction.get(_STATE, b"{}", db=meta))
         if found == b"1":
@@ -74,12 +72,34 @@ def upgrade(environment: lmdb.Environment, path: Path) -> None:
         transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=meta)
 
 
-def read_config(transaction: Transaction, tables: Tables, path: Path) -> CollectionConfig:
-    """Read the configuration. Raises UnknownFormat if there is none."""
+def check_format(environment: lmdb.Environment, path: Path) -> None:
+    """Raise UnknownFormat unless the tables have the current format."""
+    found = _format_of(environment, environment.open_db(b"meta", create=False))
+    if found != b"%d" % FORMAT_VERSION:
+        raise _unknown(path, found)
+
+
+def _format_of(environment: lmdb.Environment, meta: lmdb._Database) -> bytes | None:
+    with environment.begin() as transaction:
+        return transaction.get(_FORMAT, db=meta)
+
+
+def _unknown(path: Path, found: bytes | None) -> UnknownFormat:
+    shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
+    return UnknownFormat(path, shown)
+
+
+def read_config(
+    transaction: Transaction,
+    tables: Tables,
+    path: Path,
+    load: Callable[[bytes], CollectionConfig] = load_collection_config,
+) -> CollectionConfig:
+    """Read the configuration, parsed by `load`. Raises UnknownFormat if there is none."""
     data = transaction.get(_CONFIG, db=tables.meta)
     if data is None:
         raise UnknownFormat(path, "no configuration")
-    return load_collection_config(data)
+    return load(data)
 
 
 def write_config(transaction: Transaction, tables: Tables, config: CollectionConfig) -> None:

@@ -7,6 +7,7 @@ byte; the gaps between consecutive rows, integers of that size. Values are littl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 
 import numpy as np
@@ -19,10 +20,12 @@ _KEY = Struct(">Q")
 _HEAD = Struct("<QB")
 
 
-def read_payload_changes(transaction: Transaction, tables: Tables, begin: int) -> PayloadChangelog:
-    """Read the log, which is complete from operation `begin` on."""
+def read_payload_changes(
+    transaction: Transaction, tables: Tables, begin: int, decode: Callable[[bytes], Rows]
+) -> PayloadChangelog:
+    """Read the log, which is complete from operation `begin` on. `decode` is `decoded_rows`."""
     with transaction.cursor(tables.payload_changes) as cursor:
-        changes = [PayloadChange(_KEY.unpack(key)[0], _decoded(value)) for key, value in cursor]
+        changes = [PayloadChange(_KEY.unpack(key)[0], decode(value)) for key, value in cursor]
     return PayloadChangelog(begin, tuple(changes))
 
 
@@ -47,7 +50,8 @@ def _encoded(rows: Rows) -> bytes:
     return _HEAD.pack(rows[0], kind.itemsize) + gaps.astype(kind).tobytes()
 
 
-def _decoded(value: bytes) -> Rows:
+def decoded_rows(value: bytes) -> Rows:
+    """The rows in a value of the table."""
     first, size = _HEAD.unpack_from(value)
     gaps = np.frombuffer(value, f"<u{size}", offset=_HEAD.size)
     return np.cumsum(np.concatenate(([first], gaps)), dtype=np.int64)

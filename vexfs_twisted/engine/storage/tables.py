@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import TypeAlias
+from threading import Lock
+from typing import Any, TypeAlias
 
 import lmdb
 from attrs import frozen
@@ -24,6 +25,7 @@ from .keys import decode_rows, encode_rows
 
 FIRST_MAP_SIZE = 1 << 30
 _LARGEST_MAP_STEP = 1 << 34
+_TABLES = 6
 _MAX_READERS = 512
 _LOCK_BYTES = 36 << 10
 """More bytes than the table of `_MAX_READERS` readers takes."""
@@ -32,6 +34,13 @@ _SPARE_READERS = 16
 _READAHEAD_LIMIT = 1 << 30
 _SLICE = 64
 _PAGE = 1024
+
+_opening = Lock()
+"""Held while an environment is opened or closed.
+
+The library knows open environments by the numbers of their files, and frees the files before it
+forgets the numbers: a new file may have the number of one that was removed.
+"""
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 
@@ -58,10 +67,10 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     # LMDB creates this file with a hole for the reader table and writes it through a map: a write
     # to the hole on a full device would kill the process.
     reserve(path / "lock.mdb", _LOCK_BYTES)
-    environment = lmdb.open(
-        os.fspath(path),
+    environment = _opened(
+        path,
         map_size=max(FIRST_MAP_SIZE, 2 * size),
-        max_dbs=6,
+        max_dbs=_TABLES,
         max_readers=_MAX_READERS,
         max_spare_txns=_SPARE_READERS,
         create=create,
@@ -73,6 +82,36 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     )
     _make_whole(path / "data.mdb", environment)
     return environment
+
+
+def follow_environment(path: Path) -> lmdb.Environment:
+    """Open the environment that another process writes, read-only. Raises lmdb.Error and OSError.
+
+    When the other process grows the map, transactions raise MapResizedError until `follow_growth`.
+    """
+    size = os.path.getsize(path / "data.mdb")
+    reserve(path / "lock.mdb", _LOCK_BYTES)
+    return _opened(
+        path,
+        map_size=max(FIRST_MAP_SIZE, 2 * size),
+        max_dbs=_TABLES,
+        max_readers=_MAX_READERS,
+        max_spare_txns=_SPARE_READERS,
+        create=False,
+        readonly=True,
+        readahead=size < _READAHEAD_LIMIT,
+    )
+
+
+def close_environment(environment: lmdb.Environment) -> None:
+    """Close an environment, while no other is being opened."""
+    with _opening:
+        environment.close()
+
+
+def _opened(path: Path, **options: Any) -> lmdb.Environment:
+    with _opening:
+        return lmdb.open(os.fspath(path), **options)
 
 
 def _make_whole(path: Path, environment: lmdb.Environment) -> None:
@@ -97,6 +136,23 @@ def grow_map(environment: lmdb.Environment) -> None:
     """Double the map, by 16 GiB at most. No transaction of this process may be open."""
     size = environment.info()["map_size"]
     environment.set_mapsize(size + min(size, _LARGEST_MAP_STEP))
+
+
+def is_outgrown(environment: lmdb.Environment) -> bool:
+    """Whether another process has grown the map."""
+    try:
+        environment.begin().abort()
+    except lmdb.MapResizedError:
+        return True
+    return False
+
+
+def follow_growth(environment: lmdb.Environment) -> None:
+    """Adopt the size of a map that another process has grown.
+
+    No transaction of this process may be open.
+    """
+    environment.set_mapsize(0)
 
 
 def sync_environment(path: Path) -> None:

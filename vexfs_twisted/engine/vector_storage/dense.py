@@ -37,7 +37,7 @@ class DenseStorage:
     def create(directory: Path, params: VectorParams, slot: int) -> None:
         """Create the file, without rows, and sync it."""
         encoding = encoding_of(params.datatype)
-        VectorFile.create(_path(directory, slot, encoding), encoding, params.size)
+        VectorFile.create(dense_file(directory, slot, encoding), encoding, params.size)
 
     @classmethod
     def open(
@@ -51,7 +51,7 @@ class DenseStorage:
     ) -> tuple[DenseStorage, VectorSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         encoding = encoding_of(params.datatype)
-        path = _path(directory, slot.number, encoding)
+        path = dense_file(directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
         file = VectorFile.open(path, encoding, params.size, present.end, memory)
         try:
@@ -149,5 +149,6 @@ class DenseStorage:
         self._is_written = True
 
 
-def _path(directory: Path, slot: int, encoding: Encoding) -> Path:
+def dense_file(directory: Path, slot: int, encoding: Encoding) -> Path:
+    """The path of the file of a slot."""
     return directory / f"vectors-{slot}.{encoding.suffix}"

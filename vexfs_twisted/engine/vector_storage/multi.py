@@ -32,7 +32,7 @@ class MultiStorage(RaggedStorage[MultiSpace]):
     @staticmethod
     def create(directory: Path, params: VectorParams, slot: int) -> None:
         """Create the files, without rows, and sync them."""
-        RaggedFiles.create(directory, slot, [_format(params)])
+        RaggedFiles.create(directory, slot, [line_format(params)])
 
     @classmethod
     def open(
@@ -46,7 +46,7 @@ class MultiStorage(RaggedStorage[MultiSpace]):
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         memory = memory_placement(params.memory, params.on_disk)
         indexed = max((segment.stop for segment in segments), default=0)
-        form = [_format(params)]
+        form = [line_format(params)]
         files = RaggedFiles.open(directory, slot.number, form, present.end, indexed, memory)
         storage = cls(params, files, slot.norm_bound)
         nothing = np.empty((0, 0), np.float32)
@@ -83,5 +83,6 @@ class MultiStorage(RaggedStorage[MultiSpace]):
         return Elements(vectors.offsets, (lines,))
 
 
-def _format(params: VectorParams) -> ElementFormat:
+def line_format(params: VectorParams) -> ElementFormat:
+    """The format of the file of lines."""
     return ElementFormat(encoding_of(params.datatype), params.size)

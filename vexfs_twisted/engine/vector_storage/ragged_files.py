@@ -67,9 +67,9 @@ class RaggedFiles:
     @staticmethod
     def create(directory: Path, slot: int, formats: Sequence[ElementFormat]) -> None:
         """Create the files of a slot, without rows, and sync them."""
-        VectorFile.create(_path(directory, slot, OFFSETS), OFFSETS, 1)
+        VectorFile.create(ragged_file(directory, slot, OFFSETS), OFFSETS, 1)
         for own in formats:
-            VectorFile.create(_path(directory, slot, own.row), own.row, own.dimension)
+            VectorFile.create(ragged_file(directory, slot, own.row), own.row, own.dimension)
 
     @classmethod
     def open(
@@ -89,21 +89,21 @@ class RaggedFiles:
         """
         opened: list[VectorFile] = []
         try:
-            path = _path(directory, slot, OFFSETS)
+            path = ragged_file(directory, slot, OFFSETS)
             offsets = VectorFile.open(path, OFFSETS, 1, rows + 1, memory)
             opened.append(offsets)
             offsets.fill(rows + 1)
             total = int(offsets.matrix[rows, 0])
-            # A failed write of an earlier version may have dropped them: the segments then go.
-            if rows < indexed < len(offsets.matrix) and offsets.matrix[indexed, 0] >= total:
-                rows = indexed
+            kept = rows_kept(offsets.matrix, rows, indexed)
+            if kept > rows:
+                rows = kept
                 offsets.fill(rows + 1)
                 total = int(offsets.matrix[rows, 0])
             if total < 0 or offsets.matrix[0, 0] != 0:
                 raise UnusableDataFolder(directory, f"{path.name} is damaged")
             for own in formats:
                 file = VectorFile.open(
-                    _path(directory, slot, own.row), own.row, own.dimension, total, memory
+                    ragged_file(directory, slot, own.row), own.row, own.dimension, total, memory
                 )
                 opened.append(file)
                 file.fill(total)
@@ -188,5 +188,16 @@ class RaggedFiles:
         return [self._offsets, *self._elements]
 
 
-def _path(directory: Path, slot: int, form: RowFormat) -> Path:
+def rows_kept(offsets: Stored, rows: int, indexed: int) -> int:
+    """The rows to keep by a file of offsets, shape [capacity, 1]: `rows`, or `indexed` if more.
+
+    A failed write of an earlier version may have dropped rows up to `indexed`: the segments then
+    go, and it is `rows`.
+    """
+    is_there = rows < indexed < len(offsets) and offsets[indexed, 0] >= offsets[rows, 0]
+    return indexed if is_there else rows
+
+
+def ragged_file(directory: Path, slot: int, form: RowFormat) -> Path:
+    """The path of a file of a slot."""
     return directory / f"vectors-{slot}.{form.suffix}"

@@ -20,7 +20,8 @@ from ..vectors.encodings import INDICES, Float32
 from .ragged import RaggedStorage
 from .ragged_files import ElementFormat, Elements, RaggedFiles
 
-_FORMATS = ElementFormat(INDICES, 1), ElementFormat(Float32(), 1)
+ELEMENT_FORMATS = ElementFormat(INDICES, 1), ElementFormat(Float32(), 1)
+"""The formats of the files of indices and of values."""
 
 
 class SparseStorage(RaggedStorage[SparseSpace]):
@@ -29,7 +30,7 @@ class SparseStorage(RaggedStorage[SparseSpace]):
     @staticmethod
     def create(directory: Path, slot: int) -> None:
         """Create the files, without rows, and sync them."""
-        RaggedFiles.create(directory, slot, _FORMATS)
+        RaggedFiles.create(directory, slot, ELEMENT_FORMATS)
 
     @classmethod
     def open(
@@ -38,7 +39,7 @@ class SparseStorage(RaggedStorage[SparseSpace]):
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         index = params.index
         memory = None if index is None else memory_placement(index.memory, index.on_disk)
-        files = RaggedFiles.open(directory, slot.number, _FORMATS, present.end, 0, memory)
+        files = RaggedFiles.open(directory, slot.number, ELEMENT_FORMATS, present.end, 0, memory)
         storage = cls(files)
         no_elements = np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float32)
         empty = SparseSpace(params, slot.number, present, *no_elements)

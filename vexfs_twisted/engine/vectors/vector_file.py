@@ -53,7 +53,7 @@ class VectorFile:
         self._memory = memory
         self._encoding = encoding
         self._width = encoding.width(dimension)
-        self._row_size = _row_size(encoding, dimension)
+        self._row_size = row_size(encoding, dimension)
         self._capacity = capacity
         self._has_holes = has_holes
         self._filled = 0
@@ -65,7 +65,7 @@ class VectorFile:
         with open(path, "xb") as file:
             header = _HEADER.pack(_MAGIC, _VERSION, dimension, encoding.number)
             file.write(header.ljust(HEADER_SIZE, b"\0"))
-            file.truncate(HEADER_SIZE + _grown(0, 1, _row_size(encoding, dimension)))
+            file.truncate(HEADER_SIZE + _grown(0, 1, row_size(encoding, dimension)))
             file.flush()
             os.fsync(file.fileno())
 
@@ -88,9 +88,9 @@ class VectorFile:
         except OSError as error:
             raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
         try:
-            _check_header(path, os.pread(descriptor, HEADER_SIZE, 0), encoding, dimension)
+            check_header(path, os.pread(descriptor, HEADER_SIZE, 0), encoding, dimension)
             body = os.fstat(descriptor).st_size - HEADER_SIZE
-            capacity = body // _row_size(encoding, dimension)
+            capacity = body // row_size(encoding, dimension)
             if capacity < max(rows, 1):
                 reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
                 raise UnusableDataFolder(path.parent, reason)
@@ -193,8 +193,8 @@ class VectorFile:
         return np.empty((0, self._width), dtype=self._encoding.item)
 
 
-def _row_size(encoding: RowFormat, dimension: int) -> int:
-    """The bytes of a row."""
+def row_size(encoding: RowFormat, dimension: int) -> int:
+    """The bytes of a row of a file."""
     return encoding.width(dimension) * encoding.item.itemsize
 
 
@@ -204,7 +204,8 @@ def _grown(size: int, rows: int, row_size: int) -> int:
     return -(-max(size + step, rows * row_size) // row_size) * row_size
 
 
-def _check_header(path: Path, header: bytes, encoding: RowFormat, dimension: int) -> None:
+def check_header(path: Path, header: bytes, encoding: RowFormat, dimension: int) -> None:
+    """Check the header of a file. Raises UnknownFormat and UnusableDataFolder."""
     if len(header) < HEADER_SIZE:
         raise UnusableDataFolder(path.parent, f"{path.name} is truncated: its header is missing")
     magic, version, found, kind = _HEADER.unpack_from(header)

@@ -1,0 +1,95 @@
+"""The spaces of vectors that another process writes, on maps of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+from ...model.collection_params import Memory, SparseVectorParams, VectorParams
+from ...model.ragged import Offsets
+from ..storage.bitmap import Bitmap
+from ..storage.counters import Slot
+from ..storage.map_advice import memory_placement
+from ..vector_index.segments import Segments
+from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
+from ..vectors.encodings import OFFSETS, RowFormat, Stored, encoding_of
+from ..vectors.followed_file import FollowedFile
+from .dense import dense_file
+from .files import AnyParams
+from .multi import line_format
+from .ragged_files import ElementFormat, ragged_file, rows_kept
+from .sparse import ELEMENT_FORMATS
+
+
+class FollowedVectors:
+    """The mapped files of all storages in a directory. Used by one thread at a time.
+
+    Nothing is written. A space has the rows that a storage has which is opened at that time.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._files: dict[tuple[int, Path], FollowedFile] = {}
+
+    def space(
+        self, params: AnyParams, slot: Slot, present: Bitmap, rows: int, segments: Segments
+    ) -> AnySpace:
+        """The space of `rows` rows, of which those in `present` have a vector.
+
+        Raises what `FollowedFile.rows` raises, as when the vector name has been dropped since.
+        """
+        if isinstance(params, SparseVectorParams):
+            return self._sparse(params, slot, present)
+        if params.multivector_config is not None:
+            return self._multi(params, slot, present, segments)
+        encoding = encoding_of(params.datatype)
+        path = dense_file(self._directory, slot.number, encoding)
+        memory = memory_placement(params.memory, params.on_disk)
+        matrix = self._file(slot, path, encoding, params.size, memory).rows(rows)
+        return VectorSpace(params, slot.number, present, matrix, slot.norm_bound, segments)
+
+    def keep(self, slots: Collection[int]) -> None:
+        """Forget the files of all other slots."""
+        self._files = {key: file for key, file in self._files.items() if key[0] in slots}
+
+    def _sparse(self, params: SparseVectorParams, slot: Slot, present: Bitmap) -> SparseSpace:
+        index = params.index
+        memory = None if index is None else memory_placement(index.memory, index.on_disk)
+        offsets, arrays = self._ragged(slot, ELEMENT_FORMATS, memory, present.end, 0)
+        indices, values = (array[:, 0] for array in arrays)
+        return SparseSpace(params, slot.number, present, offsets, indices, values)
+
+    def _multi(
+        self, params: VectorParams, slot: Slot, present: Bitmap, segments: Segments
+    ) -> MultiSpace:
+        memory = memory_placement(params.memory, params.on_disk)
+        indexed = max((segment.stop for segment in segments), default=0)
+        forms = [line_format(params)]
+        offsets, (lines,) = self._ragged(slot, forms, memory, present.end, indexed)
+        rest = slot.norm_bound, segments
+        return MultiSpace(params, slot.number, present, offsets, lines, *rest)
+
+    def _ragged(
+        self,
+        slot: Slot,
+        forms: Sequence[ElementFormat],
+        memory: Memory | None,
+        rows: int,
+        indexed: int,
+    ) -> tuple[Offsets, list[Stored]]:
+        """The offsets and the arrays of elements of `rows` rows, or `indexed`: see RaggedFiles."""
+        named = partial(ragged_file, self._directory, slot.number)
+        found = self._file(slot, named(OFFSETS), OFFSETS, 1, memory).rows(rows + 1, indexed + 1)
+        offsets = found[: rows_kept(found, rows, indexed) + 1, 0]
+        total = int(offsets[-1])
+        files = [self._file(slot, named(f.row), f.row, f.dimension, memory) for f in forms]
+        return offsets, [file.rows(total)[:total] for file in files]
+
+    def _file(
+        self, slot: Slot, path: Path, form: RowFormat, dimension: int, memory: Memory | None
+    ) -> FollowedFile:
+        key = slot.number, path
+        if key not in self._files:
+            self._files[key] = FollowedFile(path, form, dimension, memory)
+        return self._files[key]
