@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -18,11 +19,12 @@ Call = Callable[[], Awaitable[object]]
 
 @frozen
 class GrpcCall:
-    """One unary call, repeated: `request` is the serialized message."""
+    """One unary call, repeated: `request` is the serialized message, `connections` their number."""
 
     port: int
     method: str
     request: bytes
+    connections: int = 1
 
 
 def rate(target: GrpcCall, seconds: float, in_flight: int) -> float:
@@ -72,13 +74,24 @@ async def _repeat(calls: Sequence[Call], seconds: float) -> float:
 
 
 async def _grpc_rate(target: GrpcCall, seconds: float, in_flight: int) -> float:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{target.port}") as channel:
-        method = channel.unary_unary(target.method)
+    own = [("grpc.use_local_subchannel_pool", 1)]
+    address = f"127.0.0.1:{target.port}"
+    channels = [grpc.aio.insecure_channel(address, own) for _ in range(target.connections)]
+
+    def caller(channel: grpc.aio.Channel) -> Call:
+        method: Any = channel.unary_unary(target.method)
 
         async def call() -> object:
             return await method(target.request)
 
-        return await _repeat([call] * in_flight, seconds)
+        return call
+
+    try:
+        callers = [caller(channels[number % len(channels)]) for number in range(in_flight)]
+        return await _repeat(callers, seconds)
+    finally:
+        for channel in channels:
+            await channel.close()
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from twisted.application.service import Service
+from twisted.application.service import IService, Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .allocator import trim
 from .config import Config
 from .engine.catalog import Catalog
 from .engine.native_library import load_faiss
 from .file_limit import for_connections
-from .interfaces import IStreamOperations
 from .lifecycle import SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
-from .reservations import Reservations
 from .rest.dependencies import Dependencies
 from .rest.settings import RestSettings
-from .rest.site import ApiSite, make_site
+from .rest.site import make_site
 from .rest.transport.server import RestService
 from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
@@ -44,11 +44,14 @@ from .telemetry.status import Holdings, StatusReport
 from .threadpool import CallInReactor, WorkerPool
 from .trimming import Trimming
 
-_CODEC_THREADS = 2
+if TYPE_CHECKING:
+    from .sharing import Sharing
 
-# Clients that open a connection per call come in bursts; a client that finds the accept queue full
-# waits for a second before it tries again.
-_BACKLOG = 1024
+CODEC_THREADS = 2
+
+BACKLOG = 1024
+"""Clients that open a connection per call come in bursts; a client that finds the accept queue full
+waits for a second before it tries again."""
 
 
 @frozen
@@ -77,9 +80,9 @@ def build(config: Config, reactor: Any) -> Components:
     device = MirrorService(
         mirror, call_in_reactor, config.device, config.require_device, config.device_directories
     )
-    codecs = WorkerPool("codec", _CODEC_THREADS, call_in_reactor)
+    codecs = WorkerPool("codec", CODEC_THREADS, call_in_reactor)
     trimming = Trimming(reactor, codecs.run, trim)
-    streams = Streams(reactor, _stream_settings(config), trimming.freed)
+    streams = Streams(reactor, stream_settings_of(config), trimming.freed)
     operations = Operations(storage, reactor, streams, config.read_timeout_s)
     # Half for each protocol, so that clients of one cannot starve those of the other.
     rest_reservations, rpc_reservations = (
@@ -87,14 +90,23 @@ def build(config: Config, reactor: Any) -> Components:
         for _ in range(2)
     )
     performance = Performance()
-    chain = MiddlewareChain(_interceptors(config, performance))
-    rpc = _rpc(config, operations, call_in_reactor, chain, rpc_reservations)
+    chain = MiddlewareChain(interceptors_of(config, performance))
+    sharing = _sharing(config, reactor)
+    rpc_settings = rpc_settings_of(config) if sharing is None else sharing.rpc_settings
+    rpc = None
+    if rpc_settings is not None:
+        rpc = RpcService(operations, rpc_settings, call_in_reactor, chain, rpc_reservations)
     holdings = Holdings(storage, device, monotonic)
     status = StatusReport(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
-    site = make_site(operations, _rest_settings(config), reactor, codecs.run, needed)
-    rest = _rest(config, site, reactor)
-    wires = [rest] if rpc is None else [rpc, rest]
+    site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)
+    endpoint = _endpoint(config, reactor) if sharing is None else sharing.endpoint()
+    rest = RestService(endpoint, site, reactor, site.settings)
+    wires: list[IService] = [rest] if rpc is None else [rpc, rest]
+    if sharing is not None:
+        inner = make_site(operations, sharing.rest_settings, reactor, codecs.run, needed)
+        ended = partial(codecs.run, catalog.clear_readers)
+        wires = sharing.services(rest, rpc, inner, performance, ended)
     # The last to start is the first to stop: streams end while their servers still listen.
     children = [PoolService(codecs), trimming, storage, device, *wires, streams]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
@@ -131,7 +143,7 @@ class Preparation(Service):
         return self._prepare()
 
 
-def _interceptors(config: Config, performance: Performance) -> Iterator[Middleware]:
+def interceptors_of(config: Config, performance: Performance) -> Iterator[Middleware]:
     """The middleware of every call, the outermost first; disabled middleware is left out."""
     yield CallLog(config.log_calls, monotonic)
     yield performance
@@ -140,7 +152,8 @@ def _interceptors(config: Config, performance: Performance) -> Iterator[Middlewa
         yield RateLimit(config.rate_limit, monotonic)
 
 
-def _rest_settings(config: Config) -> RestSettings:
+def rest_settings_of(config: Config) -> RestSettings:
+    """The settings of the REST API."""
     return RestSettings(
         max_body_bytes=config.max_request_size,
         bodies_bytes=config.max_bodies,
@@ -150,22 +163,26 @@ def _rest_settings(config: Config) -> RestSettings:
     )
 
 
-def _rest(config: Config, site: ApiSite, reactor: Any) -> RestService:
+def _endpoint(config: Config, reactor: Any) -> IStreamServerEndpoint:
     kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
-    endpoint = kind(reactor, config.http_port, _BACKLOG, config.host)
-    return RestService(endpoint, site, reactor, site.settings)
+    return kind(reactor, config.http_port, BACKLOG, config.host)
 
 
-def _rpc(
-    config: Config,
-    operations: IStreamOperations,
-    call_in_reactor: CallInReactor,
-    chain: MiddlewareChain,
-    reservations: Reservations,
-) -> RpcService | None:
+def _sharing(config: Config, reactor: Any) -> Sharing | None:
+    """What shares the ports with other processes; None if there are none."""
+    if config.processes == 1:
+        return None
+    # Imported late: one process needs none of it.
+    from .sharing import Sharing
+
+    return Sharing(config, rest_settings_of(config), rpc_settings_of(config), reactor)
+
+
+def rpc_settings_of(config: Config) -> RpcSettings | None:
+    """The settings of the gRPC server; None without one."""
     if config.grpc_port is None:
         return None
-    settings = RpcSettings(
+    return RpcSettings(
         host=config.host,
         port=config.grpc_port,
         max_message_size=config.grpc_max_message_size,
@@ -173,10 +190,10 @@ def _rpc(
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
         transport=config.grpc_transport,
     )
-    return RpcService(operations, settings, call_in_reactor, chain, reservations)
 
 
-def _stream_settings(config: Config) -> StreamSettings:
+def stream_settings_of(config: Config) -> StreamSettings:
+    """The settings of streams."""
     return StreamSettings(
         batch_points=config.stream_batch_points,
         budget_bytes=config.stream_memory,

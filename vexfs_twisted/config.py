@@ -40,6 +40,8 @@ from .unused_settings import notices
 MEBIBYTE = 1024 * 1024
 MAX_PORT = 65535
 MAX_RATE = 1_000_000_000
+MAX_PROCESSES = 16
+"""Each process keeps some of the slots for readers that a collection has."""
 
 
 _PORT = whole_number(0, MAX_PORT)
@@ -259,6 +261,16 @@ class Config:
             one_of({"debug": "debug", "info": "info"}),
             option="log-calls",
             help="level at which calls that succeed are logged: debug or info",
+        ),
+    )
+    processes: int = _setting(
+        1,
+        Setting(
+            "service.processes",
+            whole_number(1, MAX_PROCESSES),
+            ("VEXFS_PROCESSES",),
+            option="processes",
+            help="how many processes serve: one that writes, and others that share its reads",
         ),
     )
     collections: CollectionConfig = CollectionConfig()

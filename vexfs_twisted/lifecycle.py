@@ -9,17 +9,21 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, execute, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     IProtocolFactory,
+    IReactorSocket,
     IReadDescriptor,
     IStreamServerEndpoint,
 )
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .logs import get_logger
 
@@ -154,6 +158,57 @@ class EndpointService(AsyncService):
         if self._port is None:
             raise RuntimeError("not listening")
         return self._port.getHost()
+
+
+@implementer(IStreamServerEndpoint)
+class SharedPortEndpoint:
+    """A TCP port that other processes of the same user listen on as well.
+
+    The kernel gives each connection to one of them. `is_first`: listening fails if there is another
+    already.
+    """
+
+    def __init__(
+        self, reactor: IReactorSocket, host: str, port: int, backlog: int, *, is_first: bool
+    ) -> None:
+        self._reactor = reactor
+        self._address = (host, port)
+        self._backlog = backlog
+        self._is_first = is_first
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen. Fails with CannotListenError."""
+        return execute(self._listen, protocolFactory)
+
+    def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        try:
+            if self._is_first:
+                with _bound(family, self._address, (socket.SO_REUSEADDR,)):
+                    pass
+            shared = (socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+            with _bound(family, self._address, shared) as listener:
+                listener.listen(self._backlog)
+                listener.setblocking(False)
+                reactor: Any = self._reactor
+                port: IListeningPort = reactor.adoptStreamPort(listener.fileno(), family, factory)
+                return port
+        except OSError as error:
+            raise CannotListenError(*self._address, error) from None
+
+
+def _bound(
+    family: socket.AddressFamily, address: tuple[str, int], options: Sequence[int]
+) -> socket.socket:
+    bound = socket.socket(family)
+    try:
+        for option in options:
+            bound.setsockopt(socket.SOL_SOCKET, option, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def has_unread(descriptor: int) -> bool:

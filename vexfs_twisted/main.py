@@ -10,6 +10,8 @@ from .collector import without_collector
 def main() -> None:
     """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`.
 
+    A daemon of several processes starts the others by `reader`, which takes an order.
+
     Only what is run is imported: most of a start is the import of the engine, which a usage error
     does not need.
     """
@@ -22,6 +24,10 @@ def main() -> None:
             from .probe_command import run_probe
 
             sys.exit(run_probe(arguments))
+        case ["reader"]:
+            from .tap import run_reader
+
+            sys.exit(run_reader())
         case arguments:
             with without_collector():
                 from .tap import run_daemon

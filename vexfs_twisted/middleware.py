@@ -24,6 +24,12 @@ from .model.system_limits import exhausted
 REQUEST_ID = "x-request-id"
 """The header, or metadata key, that carries the id of a call in requests and responses."""
 
+RELAYED_PEER = "vexfs-relayed-peer"
+"""The header, or metadata key, of a call that another process of the server passes on: the peer.
+
+It is read on a Unix socket only, which programs of other users cannot reach.
+"""
+
 OK = "ok"
 CANCELLED = "cancelled"
 INTERNAL = "internal"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from twisted.application.service import IService
 from twisted.logger import globalLogBeginner
@@ -136,3 +137,27 @@ def run_daemon(arguments: list[str]) -> int:
     reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     reactor.run()
     return 1 if failures else 0
+
+
+def run_reader() -> int:
+    """Serve reads for the process that has started this one; returns the exit status."""
+    leave_out_tls()
+    with without_collector():
+        from twisted.internet import reactor
+
+        from .processes.messages import Order
+        from .reader import Reader
+
+    order = Order.load(sys.stdin.buffer)
+    pipe = terminal()
+    logs.begin(order.config.log_level)
+    logs.hide(order.config.api_keys)
+    observer = logs.stream_observer(pipe, "json", order.config.log_level)
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    # Whoever stops a group of processes stops this one by way of the one that writes.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    reader, running = Reader(order, reactor, pipe), cast(Any, reactor)
+    running.callWhenRunning(reader.start)
+    running.run(installSignalHandlers=False)
+    return reader.status

@@ -58,7 +58,15 @@ LAYERS: dict[str, set[str]] = {
     | {"embedding"},
     "proto": {"rpc"},
     "trimming": set(),
+    "processes": {"lifecycle", "logs", "config"},
+    "reader_composition": {"composition", "allocator", "trimming", "middleware", "telemetry"}
+    | {"lifecycle", "threadpool", "engine", "storage", "streaming", "operations", "rest", "rpc"}
+    | {"processes"},
+    "reader": {"allocator", "collector", "file_limit", "lifecycle", "logs", "stdio_log"}
+    | {"processes", "reader_composition"},
+    "sharing": {"config", "lifecycle", "processes", "rest", "rpc", "telemetry"},
     "composition": {
+        "sharing",
         "allocator",
         "reservations",
         "trimming",
@@ -81,7 +89,7 @@ LAYERS: dict[str, set[str]] = {
     | {"stdio_log", "engine", "composition"},
     "twistd": {"config", "daemon", "logs", "stdio_log"},
     "tap": {"__init__", "collector", "config", "left_out", "settings", "logs", "stdio_log"}
-    | {"daemon", "twistd"},
+    | {"daemon", "twistd", "reader", "processes"},
     "probe_command": {"model", "interfaces", "device", "subcommands"},
     "subcommands": {"__init__"},
     "adopt_command": {"config", "settings", "engine", "subcommands"},
@@ -129,7 +137,7 @@ ENGINE: dict[str, set[str]] = {
     | {"cursor", "optimizer"},
     "collection": {"storage", "mvcc", "acceleration", "query"}
     | {"checkpoints", "collection_store", "collection_reads", "optimizer"},
-    "followed_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc"}
+    "followed_store": {"errors", "read_bounds", "storage", "vector_index", "vector_storage", "mvcc"}
     | {"state_reading"},
     "followed_collection": {"storage", "vector_index", "mvcc", "acceleration", "checkpoints"}
     | {"followed_store", "collection_reads", "optimizer"},
@@ -163,9 +171,12 @@ ENGINE_PUBLIC = {
     "adoption",
     "catalog",
     "collection",
+    "collection_reads",
     "cursor",
     "data_folder",
     "errors",
+    "followed_catalog",
+    "followed_collection",
     "memory_quota",
     "native_library",
     "plain_store",
@@ -199,6 +210,8 @@ REST_LAYERS: dict[str, set[str]] = {
     | {"routing"},
     "dispatch": {"threads", "errors", "parameters", "dependencies", "responses", "call_context"}
     | {"running", "reads", "transport", "request_context", "routing", "route_table"},
+    "relaying": {"settings", "threads", "dependencies", "endpoints", "transport", "site", "routing"}
+    | {"route_table"},
     "site": {"settings", "threads", "dependencies", "bodies", "responses", "call_context"}
     | {"running", "reads", "transport", "routing", "route_table", "endpoints", "admission"}
     | {"dispatch"},

@@ -54,6 +54,20 @@ class Figures(SynchronousTestCase):
         self.performance.before(seen)
         self.performance.after(seen, outcome, seconds)
 
+    def test_those_of_other_processes_are_added(self) -> None:
+        others = [Performance() for _ in range(2)]
+        both = Performance()
+        for seconds, outcome in ((0.001, OK), (0.004, "internal"), (0.2, CANCELLED)):
+            for one in (self.performance, *others, *[both] * 3):
+                one.before(call())
+                one.after(call(), outcome, seconds)
+        for number, other in enumerate(others):
+            self.performance.others[number] = orjson.loads(orjson.dumps(other.dump()))
+        for wire in ("rest", "grpc"):
+            self.assertEqual(self.performance.figures(wire), both.figures(wire))
+        self.performance.others.clear()
+        self.assertEqual(self.performance.figures("grpc"), others[0].figures("grpc"))
+
     def test_calls_by_method_and_wire(self) -> None:
         for outcome in (OK, OK, "not_found", "internal", CANCELLED):
             self.pass_through(call(), outcome)

@@ -92,6 +92,11 @@ class Catalog:
             self._inventory = None
             self._folder.close()
 
+    def clear_readers(self) -> None:
+        """Let go of what processes that have ended were reading, in all collections."""
+        for collection in self._collections.values():
+            collection.clear_readers()
+
     def names(self) -> list[str]:
         """The names of all collections, sorted."""
         return sorted(self._collections)

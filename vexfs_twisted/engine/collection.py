@@ -114,6 +114,10 @@ class Collection(CollectionReads):
             self._build_indexes()
         return done
 
+    def clear_readers(self) -> None:
+        """Let go of what processes that have ended were reading. Blocks."""
+        self._store.clear_readers()
+
     def is_optimizer_due(self) -> bool:
         """Whether there is work for `optimize`. Does not block."""
         return self.optimizer_due_in() == 0

@@ -195,6 +195,10 @@ class CollectionStore:
         """The number of the transaction that made the newest state."""
         return self._states.number
 
+    def clear_readers(self) -> None:
+        """Let go of what processes that have ended were reading."""
+        self._access.clear_readers()
+
     def is_behind_elsewhere(self, number: int) -> bool:
         """Whether another process reads a state that is older than that of transaction `number`.
 

@@ -17,8 +17,9 @@ from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
 from .mvcc.state import CollectionState, Snapshot
 from .mvcc.table_access import OpenTables, TableAccess
+from .read_bounds import expect
 from .state_reading import StateReader
-from .storage.latch import LatchClosed
+from .storage.latch import WAIT_S, LatchClosed
 from .storage.open_files import OpenFiles
 from .storage.tables import Transaction, follow_growth, is_outgrown
 from .vector_index.segments import Graphs
@@ -110,6 +111,7 @@ class FollowedStore:
 
     def follow_growth(self) -> None:
         """Map the tables anew, which the other process has grown; waits for reads in progress."""
+        expect(WAIT_S)
         with self._access.writing() as opened:
             if not is_outgrown(opened.environment):
                 # Another thread has done it meanwhile.

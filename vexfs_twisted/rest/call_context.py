@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from attrs import define
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError
 from twisted.web.http_headers import Headers as HttpHeaders
 from werkzeug.exceptions import HTTPException, NotFound
@@ -12,6 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from ..logs import bound
 from ..middleware import (
     CANCELLED,
+    RELAYED_PEER,
     REQUEST_ID,
     CallContext,
     CallInfo,
@@ -53,7 +55,12 @@ class RestCallContext(CallContext):
             values = request.requestHeaders.getRawHeaders(name.encode())
             return None if not values else b", ".join(values).decode("latin-1")
 
-        peer = str(getattr(request.getClientAddress(), "host", ""))
+        address = request.getClientAddress()
+        if isinstance(address, UNIXAddress):
+            # Another process of the server passes the request on.
+            peer = header(RELAYED_PEER) or ""
+        else:
+            peer = str(getattr(address, "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
         call = CallInfo(kind, id_from(header(REQUEST_ID)), next_number(), peer, header, target)
         request.call_id = call.request_id.encode()

@@ -86,13 +86,24 @@ def make_site(
     `run_in_thread` runs what would block the reactor: the decoding and encoding of large bodies.
     """
     needed = dependencies or Dependencies()
+    return ApiSite(*site_parts(operations, settings, clock, run_in_thread, needed), clock)
+
+
+def site_parts(
+    operations: IStreamOperations,
+    settings: RestSettings,
+    clock: IReactorTime,
+    run_in_thread: RunInThread,
+    needed: Dependencies,
+) -> tuple[ApiResource, Admission]:
+    """The resource and the admission of a site; see `make_site`."""
     budget = BodyBudget(
         settings.bodies_bytes, settings.max_waiting_bodies, clock, needed.reservations.freed
     )
-    admission = Admission(needed.chain, settings, run_in_thread, budget)
     reads = Reads(operations, clock, needed.call_in_reactor)
     dispatcher = Dispatcher(operations, reads, run_in_thread, needed, clock)
-    return ApiSite(ApiResource(dispatcher, settings), admission, clock)
+    admission = Admission(needed.chain, settings, run_in_thread, budget)
+    return ApiResource(dispatcher, settings), admission
 
 
 class ApiSite(Site):

@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError
 from ..logs import bound
 from ..middleware import (
     CANCELLED,
+    RELAYED_PEER,
     REQUEST_ID,
     CallContext,
     CallInfo,
@@ -52,7 +53,7 @@ class RpcCallContext(CallContext):
         headers = _Headers(rpc.metadata)
         given_id = id_from(headers.find(REQUEST_ID))
         progress = StreamProgress() if kind.is_stream else None
-        peer = address_of(rpc.peer)
+        peer = address_of(_peer_of(rpc.peer, headers))
         call = CallInfo(kind, given_id, next_number(), peer, headers.find, target, progress)
         self.trailing: Metadata = ()
         if given_id is not None or progress is not None:
@@ -87,6 +88,11 @@ class _Headers:
         if not values or not isinstance(values[0], str):
             return None
         return values[0] if len(values) == 1 else ", ".join(map(str, values))
+
+
+def _peer_of(peer: str, headers: _Headers) -> str:
+    """The client of a call: that of the process that passes it on over a Unix socket."""
+    return headers.find(RELAYED_PEER) or "" if peer.startswith("unix:") else peer
 
 
 @lru_cache(maxsize=4096)

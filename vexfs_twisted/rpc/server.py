@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from threading import Thread, current_thread
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 from twisted.application.service import Service
@@ -21,11 +22,14 @@ from . import reflection
 from .bridge import Bridge
 from .health import Health
 from .middleware import unknown_method
-from .services import public_services, service_handlers
+from .services import public_services, read_paths, service_handlers
 from .settings import RpcSettings
 from .transport.call import ServerCall, Transport
 from .transport.selection import transport_class
 from .wire import Wire
+
+if TYPE_CHECKING:
+    from .relay import Relay
 
 log = get_logger("vexfs.rpc")
 
@@ -52,12 +56,15 @@ class RpcService(Service):
         call_in_reactor: CallInReactor,
         chain: MiddlewareChain | None = None,
         reservations: Reservations = UNBOUNDED,
+        writer: str | None = None,
     ) -> None:
+        """`writer`: the Unix socket of the process that answers all methods but reads."""
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         self._chain = chain or MiddlewareChain()
         self._reservations = reservations
+        self._writer = writer
         self._run: _Run | None = None
 
     @property
@@ -84,7 +91,12 @@ class RpcService(Service):
         """Listen. Fails with CannotListenError where the address cannot be bound."""
         super().startService()
         self._run = _Run(
-            self._operations, self._settings, self._call_in_reactor, self._chain, self._reservations
+            self._operations,
+            self._settings,
+            self._call_in_reactor,
+            self._chain,
+            self._reservations,
+            self._writer,
         )
         return self._run.start()
 
@@ -108,12 +120,14 @@ class _Run:
         call_in_reactor: CallInReactor,
         chain: MiddlewareChain,
         reservations: Reservations,
+        writer: str | None,
     ) -> None:
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         bridge = Bridge(operations, call_in_reactor)
         self._wire = Wire(bridge, chain, call_in_reactor, settings, reservations)
         self._health = Health(self._wire)
+        self._relay = None if writer is None else _relay(writer, self._wire)
         self._transport: Transport | None = None
         self.port = 0
         self.listening_since = 0.0
@@ -123,6 +137,8 @@ class _Run:
     def start(self) -> Deferred[None]:
         """Fires when the server listens."""
         self._wire.start()
+        if self._relay is not None:
+            self._relay.start()
         Thread(target=self._main, name="grpc", daemon=True).start()
         return self._started
 
@@ -145,6 +161,8 @@ class _Run:
         # The thread scheduled this as its last act, so the join does not block.
         thread.join()
         self._transport = None
+        if self._relay is not None:
+            self._relay.stop()
         return self._wire.stop().addCallback(lambda _: self._has_ended(error))
 
     def _has_ended(self, error: Exception | None) -> None:
@@ -165,7 +183,7 @@ class _Run:
 
     def _serve(self) -> None:
         transport = transport_class(self._settings)(
-            self._settings.channel_options(), _dispatcher(self._wire, self._health)
+            self._settings.channel_options(), _dispatcher(self._wire, self._health, self._relay)
         )
         port = _listen(transport, self._settings)
         self._call_in_reactor(self._listening, transport, port)
@@ -188,12 +206,21 @@ class _Run:
             transport.stop(_HANGUP_S)
 
 
-def _dispatcher(wire: Wire, health: Health) -> Callable[[ServerCall], object]:
-    """The handler of all calls, by their methods."""
+def _relay(path: str, wire: Wire) -> Relay:
+    # Imported late: a process that writes passes nothing on.
+    from .relay import Relay
+
+    return Relay(path, wire.calls)
+
+
+def _dispatcher(wire: Wire, health: Health, relay: Relay | None) -> Callable[[ServerCall], object]:
+    """The handler of all calls, by their methods. What is no read is passed on to `relay`."""
     handlers = service_handlers(wire)
+    if relay is not None:
+        handlers = {path: handlers[path] for path in read_paths()}
     handlers |= reflection.reflection_handlers(public_services(), wire)
     handlers |= health.handlers()
-    unknown = unknown_method(wire)
+    unknown = relay or unknown_method(wire)
 
     def dispatch(call: ServerCall) -> None:
         handlers.get(call.method, unknown)(call)
@@ -203,7 +230,12 @@ def _dispatcher(wire: Wire, health: Health) -> Callable[[ServerCall], object]:
 
 def _listen(transport: Transport, settings: RpcSettings) -> int:
     """Bind the server; returns the port. Raises CannotListenError."""
+    taken = _reason(settings.host, settings.port) if settings.is_first else None
+    if taken is not None:
+        raise CannotListenError(settings.host, settings.port, taken)
     try:
+        if settings.socket is not None:
+            transport.listen(f"unix:{settings.socket}")
         return transport.listen(settings.address)
     except RuntimeError as error:
         reason = _reason(settings.host, settings.port) or error

@@ -34,6 +34,8 @@ class RpcSettings:
     get to finish when the server stops. `gzip`: compress responses for clients that accept it,
     which is slower on a fast network. Requests may always be compressed. `transport`: what the
     server is made of, "queue" or "aio"; "auto" takes the queue where it proves sound.
+    `shares_port`: other processes listen on the same port; with `is_first`, none may do so before.
+    `socket`: the path of a Unix socket to listen on as well, for calls that these pass on.
     """
 
     host: str = "127.0.0.1"
@@ -50,6 +52,9 @@ class RpcSettings:
     stop_grace: float = 10.0
     gzip: bool = False
     transport: str = "auto"
+    shares_port: bool = False
+    is_first: bool = False
+    socket: str | None = None
 
     @property
     def address(self) -> str:
@@ -67,7 +72,7 @@ class RpcSettings:
         size = UNLIMITED if self.max_message_size is None else self.max_message_size
         return [
             # A second server on the same port must fail, not share its connections.
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(self.shares_port)),
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", size),
             ("grpc.max_concurrent_streams", self.max_calls),

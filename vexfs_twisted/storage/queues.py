@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
 
 from ..engine.collection import Collection
+from ..engine.collection_reads import CollectionReads
 from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import ReadBoundsOfEach
 from ..interfaces import WhenIdle
@@ -27,6 +28,7 @@ from .writer import CollectionWriter
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+C = TypeVar("C", bound=CollectionReads)
 
 
 Queries = Sequence[Query]
@@ -43,22 +45,14 @@ _Submit = Callable[[Any, ReadContext, _Answered, WhenIdle | None], object]
 """Submits a read. With a WhenIdle, a short one may be answered in the thread that submits it."""
 
 
-class CollectionQueues:
-    """The writer queue and the read queues of `collection`.
+class ReadQueues(Generic[C]):
+    """The read queues of `collection`.
 
-    Reads by ids and queries are coalesced, other reads are run one by one. `after_commit` is called
-    in the reactor thread when a group of commands has been answered.
+    Reads by ids and queries are coalesced, other reads are run one by one.
     """
 
-    def __init__(
-        self,
-        collection: Collection,
-        readers: ReadPools,
-        committers: WorkerPool,
-        after_commit: Callable[[], object],
-    ) -> None:
+    def __init__(self, collection: C, readers: ReadPools) -> None:
         self.collection = collection
-        self.writer = CollectionWriter(collection, committers, after_commit)
         self._readers = readers
         # Reading records is mostly Python code, which two threads run no faster than one (GIL).
         self._retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
@@ -78,11 +72,10 @@ class CollectionQueues:
         )
         self._short_retrieves = AtOnceQueue(self._retrieves)
         self._short_queries = AtOnceQueue(self._queries)
-        self._own: Mapping[type[ReadRequest[Any]], _Submit] = {
+        self._own: dict[type[ReadRequest[Any]], _Submit] = {
             Retrieve: self._retrieve,
             Query: self._query,
             QueryBatch: self._query_batch,
-            CollectionInfoRequest: self._info,
         }
 
     def read(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
@@ -161,22 +154,6 @@ class CollectionQueues:
     ) -> None:
         self._queries.submit(request.queries, context, answer)
 
-    def _info(
-        self,
-        request: CollectionInfoRequest,
-        context: ReadContext,
-        answer: _Answered,
-        when_idle: WhenIdle | None,
-    ) -> None:
-        waiting = self.writer.queue_length
-
-        def with_queue(info: CollectionInfo | Exception) -> None:
-            if isinstance(info, CollectionInfo):
-                info = attrs.evolve(info, update_queue_length=waiting)
-            answer(info)
-
-        self._alone(request, context, with_queue, when_idle)
-
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext], on_long: OnLong
     ) -> Sequence[list[Record] | Exception]:
@@ -196,6 +173,40 @@ class CollectionQueues:
         bounds = ReadBoundsOfEach(own, is_short=is_short, on_long=on_long)
         answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
         return [_all_or_error(list(islice(answers, len(batch)))) for batch in batches]
+
+
+class CollectionQueues(ReadQueues[Collection]):
+    """The writer queue and the read queues of `collection`.
+
+    `after_commit` is called in the reactor thread when a group of commands has been answered.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        readers: ReadPools,
+        committers: WorkerPool,
+        after_commit: Callable[[], object],
+    ) -> None:
+        super().__init__(collection, readers)
+        self.writer = CollectionWriter(collection, committers, after_commit)
+        self._own[CollectionInfoRequest] = self._info
+
+    def _info(
+        self,
+        request: CollectionInfoRequest,
+        context: ReadContext,
+        answer: _Answered,
+        when_idle: WhenIdle | None,
+    ) -> None:
+        waiting = self.writer.queue_length
+
+        def with_queue(info: CollectionInfo | Exception) -> None:
+            if isinstance(info, CollectionInfo):
+                info = attrs.evolve(info, update_queue_length=waiting)
+            answer(info)
+
+        self._alone(request, context, with_queue, when_idle)
 
 
 def _kind_of(batch: Queries) -> int:

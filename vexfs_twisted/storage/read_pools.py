@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -19,6 +20,11 @@ T = TypeVar("T")
 
 _MAX_WAITING = 2**16
 """The queue limit of each pool, in reads: tens of seconds of work."""
+
+
+def reader_threads() -> int:
+    """The number of threads of each pool."""
+    return max(2, os.cpu_count() or 1)
 
 
 class ReadPools:

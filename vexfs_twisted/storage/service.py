@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -43,14 +42,10 @@ from .cursors import Cursors
 from .mirror.mirror import Mirror
 from .optimizer import OptimizerQueue
 from .queues import CollectionQueues
-from .read_pools import ReadPools
+from .read_pools import ReadPools, reader_threads
 
 _WRITER_THREADS = 2
 _OPTIMIZER_THREADS = 1
-
-
-def _reader_threads() -> int:
-    return max(2, os.cpu_count() or 1)
 
 
 @implementer(IStorage, IDirectReads)
@@ -78,7 +73,7 @@ class StorageService(AsyncService):
     ) -> None:
         self._catalog = catalog
         self._mirror = mirror
-        self._readers = ReadPools(_reader_threads(), call_in_reactor)
+        self._readers = ReadPools(reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._optimizer = OptimizerQueue(
             WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log2
 
 _LEAST_S = 1e-6
@@ -33,6 +34,17 @@ class Histogram:
             self._counts[0] += 1
         else:
             self._counts[min(int(log2(seconds * _SCALE) * _BUCKETS_PER_OCTAVE), _LAST)] += 1
+
+    def dump(self) -> list[float]:
+        """The sum in seconds, and the counts of all buckets."""
+        return [self.total, *self._counts]
+
+    def merge(self, dumped: Sequence[float]) -> None:
+        """Count what another histogram has dumped as well."""
+        total, *counts = dumped
+        self.total += total
+        self._counts = [own + int(other) for own, other in zip(self._counts, counts, strict=True)]
+        self.count = sum(self._counts)
 
     def quantile(self, fraction: float) -> float:
         """The approximate quantile of a fraction from 0 to 1, in seconds; 0 without durations."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 from threading import Lock
+from typing import Any
 
 from ..middleware import CANCELLED, OK, CallInfo, Method
 from ..model.status import CallFigures
@@ -12,6 +13,10 @@ from .histogram import Histogram
 
 _AT_ONCE = 100
 """The number of ended calls that are aggregated together, in about 0.1 ms."""
+
+
+Dumped = dict[str, dict[str, Any]]
+"""The statistics of a process by method."""
 
 
 class _Record:
@@ -24,6 +29,22 @@ class _Record:
         self.open = 0
         self.outcomes: Counter[str] = Counter()
         self.durations = Histogram()
+
+    def dump(self) -> dict[str, Any]:
+        """All of it, as JSON can have it."""
+        durations, outcomes = self.durations.dump(), dict(self.outcomes)
+        return {
+            "wire": self.wire,
+            "open": self.open,
+            "outcomes": outcomes,
+            "durations": durations,
+        }
+
+    def merge(self, dumped: Mapping[str, Any]) -> None:
+        """Add what another record has dumped."""
+        self.open += dumped["open"]
+        self.outcomes.update(dumped["outcomes"])
+        self.durations.merge(dumped["durations"])
 
     def figures(self) -> CallFigures:
         outcomes = self.outcomes
@@ -50,6 +71,7 @@ class Performance:
         self._records: dict[str, _Record] = {}
         self._ended: deque[tuple[Method, str, float]] = deque()
         self._lock = Lock()
+        self.others: dict[int, Dumped] = {}
 
     def before(self, call: CallInfo) -> None:
         """Count an open stream. Open unary calls are not counted, as they end soon."""
@@ -65,14 +87,28 @@ class Performance:
                 self._add_up()
 
     def figures(self, wire: str) -> Mapping[str, CallFigures]:
-        """The statistics of all called methods of `wire`, "rest" or "grpc", sorted by name."""
+        """The statistics of all called methods of `wire`, "rest" or "grpc", sorted by name.
+
+        Those of other processes are added, as far as `others` has them.
+        """
         with self._lock:
             self._add_up()
-            return {
-                method: record.figures()
-                for method, record in sorted(self._records.items())
-                if record.wire == wire
-            }
+            records = {method: record.dump() for method, record in self._records.items()}
+        summed: dict[str, _Record] = {}
+        for dumped in (records, *self.others.values()):
+            for method, record in dumped.items():
+                summed.setdefault(method, _Record(record["wire"])).merge(record)
+        return {
+            method: record.figures()
+            for method, record in sorted(summed.items())
+            if record.wire == wire
+        }
+
+    def dump(self) -> Dumped:
+        """The statistics of this process by method, as `others` takes them."""
+        with self._lock:
+            self._add_up()
+            return {method: record.dump() for method, record in self._records.items()}
 
     def _add_up(self) -> None:
         ended = self._ended

@@ -120,6 +120,12 @@ class TableAccess:
             self.last_used = monotonic()
             yield opened
 
+    def clear_readers(self) -> None:
+        """Clear the slots of processes that have ended, if the tables are open."""
+        with self.turn:
+            if self._opened is not None:
+                self._opened.environment.reader_check()
+
     def close_idle(self) -> bool:
         """Close the tables if they are idle; returns whether they were open and are now closed."""
         if not self.turn.acquire(blocking=False):

@@ -31,6 +31,16 @@ def service_handlers(wire: Wire) -> dict[str, Accept]:
     return handlers
 
 
+_READS_OF_COLLECTIONS = ("List", "CollectionExists", "ListAliases", "ListCollectionAliases")
+
+
+def read_paths() -> set[str]:
+    """The paths of unary methods that a process answers which does not write."""
+    paths = {f"/qdrant.Points/{name}" for name, own in POINTS.items() if not own.is_write}
+    paths |= {f"/qdrant.Collections/{name}" for name in _READS_OF_COLLECTIONS}
+    return paths | {"/qdrant.Qdrant/HealthCheck"}
+
+
 def public_services() -> list[str]:
     """The full names of the services for clients, which reflection lists."""
     return [*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]

@@ -1,0 +1,1 @@
+"""Several processes that serve one data folder: one writes, the others answer reads."""

@@ -1,0 +1,70 @@
+"""Composition root of a process that answers reads, and passes everything else on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.application.service import IService
+
+from .allocator import trim
+from .composition import (
+    BACKLOG,
+    CODEC_THREADS,
+    PoolService,
+    Preparation,
+    interceptors_of,
+    rest_settings_of,
+    rpc_settings_of,
+    stream_settings_of,
+)
+from .engine.followed_catalog import FollowedCatalog
+from .engine.native_library import load_faiss
+from .lifecycle import SequentialService, SharedPortEndpoint
+from .middleware import MiddlewareChain
+from .operations.service import Operations
+from .processes.messages import Order
+from .rest.dependencies import Dependencies
+from .rest.relaying import RelayingSite
+from .rest.transport.relay import Relay
+from .rest.transport.server import RestService
+from .rpc.server import RpcService
+from .storage.following import FollowingStorage
+from .streaming.budget import ByteBudget
+from .streaming.reservations import AnswerReservations
+from .streaming.service import Streams
+from .telemetry.performance import Performance
+from .threadpool import WorkerPool
+from .trimming import Trimming
+
+
+def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Performance]:
+    """Construct what an order asks for, and the statistics of its calls."""
+    config, call_in_reactor = order.config, reactor.callFromThread
+    storage = FollowingStorage(FollowedCatalog(config.storage_path), call_in_reactor, reactor)
+    codecs = WorkerPool("codec", CODEC_THREADS, call_in_reactor)
+    trimming = Trimming(reactor, codecs.run, trim)
+    streams = Streams(reactor, stream_settings_of(config), trimming.freed)
+    operations = Operations(storage, reactor, streams, config.read_timeout_s)
+    rest_reservations, rpc_reservations = (
+        AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
+        for _ in range(2)
+    )
+    performance = Performance()
+    chain = MiddlewareChain(interceptors_of(config, performance))
+    needed = Dependencies(chain, reservations=rest_reservations, call_in_reactor=call_in_reactor)
+    relay = Relay(reactor, order.rest_socket)
+    settings = rest_settings_of(config)
+    site = RelayingSite(operations, settings, reactor, codecs.run, needed, relay)
+    address = config.host, config.http_port
+    endpoint = SharedPortEndpoint(reactor, *address, BACKLOG, is_first=False)
+    wires: list[IService] = [RestService(endpoint, site, reactor, settings)]
+    rpc_settings = rpc_settings_of(config)
+    if rpc_settings is not None:
+        own = evolve(rpc_settings, shares_port=True)
+        parts = call_in_reactor, chain, rpc_reservations
+        wires.append(RpcService(operations, own, *parts, writer=order.grpc_socket))
+    # No connection comes here before there is all that a call may need.
+    prepared = Preparation(lambda: codecs.run(load_faiss))
+    children = [PoolService(codecs), trimming, prepared, storage, *wires, streams]
+    return SequentialService(children), performance
