@@ -47,7 +47,6 @@ from .scrolling import first_rows, unranked_scores
 
 _ERRORS = (DomainError, *STOPS)
 _PAYLOADS = 1024
-_FEW_EXCLUDED = 16
 _NOTHING = nothing_ranked()
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
@@ -249,7 +248,7 @@ class SnapshotSource:
         )
         is_larger_nearer = larger_is_nearer(space.params)
         return [
-            _kept(leaf, Ranked(*own), rows, is_larger_nearer)
+            leaf.kept(Ranked(*own), rows, is_larger_nearer)
             for leaf, own, rows in zip(leaves, hits, excluded, strict=True)
         ]
 
@@ -291,7 +290,7 @@ class SnapshotSource:
             return [error.with_traceback(None) if own is None else own for own in results]
         for place, rows, hits in zip(sound, excluded, found, strict=True):
             if hits is not None:
-                results[place] = _kept(leaves[place], Ranked(*hits), rows)
+                results[place] = leaves[place].kept(Ranked(*hits), rows)
         return results
 
     def _recommended(
@@ -313,7 +312,7 @@ class SnapshotSource:
         limit = leaf.limit + len(excluded)
         if form is None:
             rows = first_rows(self._snapshot, leaf.filter, b"", limit)
-            return _kept(leaf, Ranked(rows, unranked_scores(len(rows))), excluded)
+            return leaf.kept(Ranked(rows, unranked_scores(len(rows))), excluded)
         if isinstance(form, OrderBy):
             # A point may have several places in the order, so those excluded are left out before.
             passing = self._among_live(leaf, excluded)
@@ -323,14 +322,14 @@ class SnapshotSource:
         if isinstance(form, Sample):
             rows = self._candidates(self._snapshot.state.live, leaf).rows()
             rows = np.random.default_rng().permutation(rows)[:limit]
-            return _kept(leaf, Ranked(rows, np.zeros(len(rows), dtype=np.float32)), excluded)
+            return leaf.kept(Ranked(rows, np.zeros(len(rows), dtype=np.float32)), excluded)
         space = self._space(leaf.using)
         vectors = [
             compared_example(space, vector, leaf.using) for vector in vectors_of(examples_of(form))
         ]
         candidates = self._candidates(space.present, leaf)
-        return _kept(
-            leaf, Ranked(*ranked_by_examples(space, candidates, form, vectors, limit)), excluded
+        return leaf.kept(
+            Ranked(*ranked_by_examples(space, candidates, form, vectors, limit)), excluded
         )
 
     def _among_live(self, leaf: Leaf, excluded: Rows) -> Mask | None:
@@ -384,20 +383,3 @@ def _is_by_nearest(leaf: Leaf) -> bool:
         and leaf.candidates is None
         and not leaf.params.exact
     )
-
-
-def _kept(leaf: Leaf, ranked: Ranked, excluded: Rows, is_larger_nearer: bool = True) -> Ranked:
-    """Apply exclusion, score threshold and limit of a leaf read to the rows found."""
-    if len(excluded):
-        if len(excluded) <= _FEW_EXCLUDED:
-            is_other = (ranked.keys != excluded[:, np.newaxis]).all(axis=0)
-        else:
-            is_other = ~np.isin(ranked.keys, excluded)
-        ranked = ranked.where(is_other)
-    if leaf.threshold is not None:
-        # Scores are float32, so the threshold is rounded to that too. An equal score does not pass.
-        with np.errstate(over="ignore"):
-            threshold = np.float32(leaf.threshold)
-        scores = ranked.scores
-        ranked = ranked.where(scores > threshold if is_larger_nearer else scores < threshold)
-    return ranked if len(ranked.keys) <= leaf.limit else ranked.where(slice(leaf.limit))

@@ -32,6 +32,9 @@ Keys = NDArray[np.int64]
 Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+_FEW_EXCLUDED = 16
+"""So many keys are compared one by one."""
+
 
 class Ranked(NamedTuple):
     """Points in order, with their scores. A point occurs twice only in the order of a field.
@@ -71,6 +74,26 @@ class Leaf(NamedTuple):
     limit: int
     excluded: tuple[PointId, ...] = ()
     candidates: Keys | None = None
+
+    def kept(self, ranked: Ranked, excluded: Keys, is_larger_nearer: bool = True) -> Ranked:
+        """Of the points found, those that are not `excluded`, pass the threshold, up to the limit.
+
+        `excluded` are the keys of the points that are excluded by their ids.
+        """
+        if len(excluded):
+            if len(excluded) <= _FEW_EXCLUDED:
+                is_other = (ranked.keys != excluded[:, np.newaxis]).all(axis=0)
+            else:
+                is_other = ~np.isin(ranked.keys, excluded)
+            ranked = ranked.where(is_other)
+        if self.threshold is not None:
+            # Scores are float32, so the threshold is rounded to that too. An equal score does not
+            # pass.
+            with np.errstate(over="ignore"):
+                threshold = np.float32(self.threshold)
+            scores = ranked.scores
+            ranked = ranked.where(scores > threshold if is_larger_nearer else scores < threshold)
+        return ranked if len(ranked.keys) <= self.limit else ranked.where(slice(self.limit))
 
 
 class TermStatistics(NamedTuple):
