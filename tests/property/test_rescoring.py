@@ -63,8 +63,13 @@ def _queries(draw: st.DrawFn, ground: Ground, name: str, most: int) -> Query:
 
 
 def _rescored(query: Query, form: QueryForm | None) -> Query:
-    """The query over a prefetch of a thousand points, by a form or in the order of ids."""
-    prefetch = Prefetch(form, query.using, params=query.params, limit=_PREFETCHED)
+    """The query over a prefetch of a thousand points, by a form or in the order of ids.
+
+    Of more, if it selects from more candidates.
+    """
+    candidates = query.form.candidates_limit if isinstance(query.form, Mmr) else None
+    limit = max(_PREFETCHED, candidates or 0)
+    prefetch = Prefetch(form, query.using, params=query.params, limit=limit)
     return evolve(query, prefetch=(prefetch,))
 
 
