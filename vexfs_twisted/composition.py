@@ -19,7 +19,7 @@ from .config import Config
 from .engine.catalog import Catalog
 from .engine.native_library import load_faiss
 from .file_limit import for_connections
-from .lifecycle import SequentialService
+from .lifecycle import BACKLOG, SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
 from .rest.dependencies import Dependencies
@@ -48,10 +48,6 @@ if TYPE_CHECKING:
     from .sharing import Sharing
 
 CODEC_THREADS = 2
-
-BACKLOG = 1024
-"""Clients that open a connection per call come in bursts; a client that finds the accept queue full
-waits for a second before it tries again."""
 
 
 @frozen

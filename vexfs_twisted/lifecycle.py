@@ -29,6 +29,10 @@ from .logs import get_logger
 
 log = get_logger("vexfs.lifecycle")
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted. Clients that open one per call come in bursts; one that
+finds the queue full waits for a second before it tries again."""
+
 
 class AsyncService(Service):
     """A service whose start and stop are the coroutines `_start` and `_stop`.

@@ -9,7 +9,6 @@ from twisted.application.service import IService
 
 from .allocator import trim
 from .composition import (
-    BACKLOG,
     CODEC_THREADS,
     PoolService,
     Preparation,
@@ -20,7 +19,7 @@ from .composition import (
 )
 from .engine.followed_catalog import FollowedCatalog
 from .engine.native_library import load_faiss
-from .lifecycle import SequentialService, SharedPortEndpoint
+from .lifecycle import BACKLOG, SequentialService, SharedPortEndpoint
 from .middleware import MiddlewareChain
 from .operations.service import Operations
 from .processes.messages import Order

@@ -16,7 +16,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.endpoints import UNIXServerEndpoint
 
 from .config import Config
-from .lifecycle import SharedPortEndpoint
+from .lifecycle import BACKLOG, SharedPortEndpoint
 from .processes.messages import Order
 from .processes.supervisor import Supervisor
 from .rest.settings import RestSettings
@@ -25,9 +25,6 @@ from .rest.transport.server import RestService
 from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .telemetry.performance import Performance
-
-BACKLOG = 1024
-"""Connections of clients, and of other processes, that may wait to be accepted."""
 
 
 class SocketDirectory(Service):

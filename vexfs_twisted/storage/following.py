@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -13,10 +13,9 @@ from zope.interface import implementer
 
 from ..engine.followed_catalog import FollowedCatalog
 from ..engine.followed_collection import FollowedCollection
-from ..interfaces import BatchCursor, IDirectReads, IStorage, WhenIdle
-from ..lifecycle import AsyncService
+from ..interfaces import IDirectReads, IStorage
 from ..logs import get_logger
-from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
+from ..model.collection import AliasAction, CreateCollection, UpdateCollection
 from ..model.commands import (
     AddCollection,
     CatalogChange,
@@ -25,15 +24,11 @@ from ..model.commands import (
     VectorNameCommand,
 )
 from ..model.errors import Unavailable
-from ..model.queries import PointsRequest
-from ..model.read_context import ReadContext
-from ..model.reads import Answer, ReadRequest
-from ..model.streams import P
 from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
-from .cursors import Cursors
 from .queues import ReadQueues
 from .read_pools import ReadPools, reader_threads
+from .reads import StorageReads
 
 log = get_logger("vexfs.storage")
 
@@ -42,7 +37,7 @@ _FOLLOW_S = 0.25
 
 
 @implementer(IStorage, IDirectReads)
-class FollowingStorage(AsyncService):
+class FollowingStorage(StorageReads[FollowedCollection, ReadQueues[FollowedCollection]]):
     """IStorage for reads of a FollowedCatalog. What changes something is refused.
 
     Threads and files exist only between startService and stopService. Methods are called in the
@@ -57,11 +52,9 @@ class FollowingStorage(AsyncService):
         call_in_reactor: CallInReactor,
         clock: IReactorTime,
     ) -> None:
+        super().__init__(catalog, ReadPools(reader_threads(), call_in_reactor))
         self._catalog = catalog
-        self._readers = ReadPools(reader_threads(), call_in_reactor)
         self._follower = WorkerPool("follower", 1, call_in_reactor)
-        self._cursors = Cursors(self._readers)
-        self._queues: dict[str, ReadQueues[FollowedCollection]] = {}
         self._complaint = ""
         self._ticks = LoopingCall(self._follow)
         self._ticks.clock = clock
@@ -87,48 +80,6 @@ class FollowingStorage(AsyncService):
         closed = self._follower.run(self._catalog.close)
         await self._follower.stop()
         await closed
-
-    def resolve(self, name: str) -> str:
-        """See IStorage."""
-        return self._catalog.resolve(name)
-
-    def collection_names(self) -> list[str]:
-        """See IStorage."""
-        return self._catalog.names()
-
-    def aliases(self) -> Sequence[Alias]:
-        """See IStorage."""
-        return self._catalog.aliases()
-
-    def read(
-        self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None
-    ) -> Deferred[Answer]:
-        """See IStorage."""
-        return self._queues_of(name).read(request, context or ReadContext())
-
-    def read_direct(
-        self,
-        name: str,
-        request: ReadRequest[Answer],
-        context: ReadContext,
-        answer: Callable[[Answer | Exception], object],
-        *,
-        when_idle: WhenIdle,
-    ) -> bool:
-        """See IDirectReads."""
-        queues = self._queues.get(name)
-        # Queues are made in the reactor thread only.
-        if queues is None or not self._catalog.has(queues.collection):
-            return False
-        queues.read_direct(request, context, answer, when_idle=when_idle)
-        return True
-
-    def open_cursor(
-        self, name: str, request: PointsRequest[Any, P], context: ReadContext | None = None
-    ) -> Deferred[BatchCursor[P]]:
-        """See IStorage."""
-        begin = self._catalog.get(name).open_cursor
-        return self._cursors.open(context or ReadContext(), begin, request)
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """Refused."""
@@ -185,10 +136,6 @@ class FollowingStorage(AsyncService):
             self._complaint = str(failure.value)
             log.warning("the catalog is not followed", error=self._complaint)
 
-    def _queues_of(self, name: str) -> ReadQueues[FollowedCollection]:
-        collection = self._catalog.get(name)
-        queues = self._queues.get(name)
-        if queues is None or queues.collection is not collection:
-            # No queues yet, or those of a deleted collection of the same name.
-            queues = self._queues[name] = ReadQueues(collection, self._readers)
-        return queues
+    def _new_queues(self, collection: FollowedCollection) -> ReadQueues[FollowedCollection]:
+        """See StorageReads."""
+        return ReadQueues(collection, self._readers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.interfaces import IReactorTime
@@ -14,13 +13,10 @@ from ..allocator import trim
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
 from ..interfaces import (
-    BatchCursor,
     IDirectReads,
     IStorage,
-    WhenIdle,
 )
-from ..lifecycle import AsyncService
-from ..model.collection import Alias, AliasAction, CreateCollection, UpdateCollection
+from ..model.collection import AliasAction, CreateCollection, UpdateCollection
 from ..model.commands import (
     AddCollection,
     CatalogChange,
@@ -32,24 +28,20 @@ from ..model.commands import (
     VectorNameCommand,
 )
 from ..model.errors import unknown_collection
-from ..model.queries import PointsRequest
-from ..model.read_context import ReadContext
-from ..model.reads import Answer, ReadRequest
-from ..model.streams import P
 from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
-from .cursors import Cursors
 from .mirror.mirror import Mirror
 from .optimizer import OptimizerQueue
 from .queues import CollectionQueues
 from .read_pools import ReadPools, reader_threads
+from .reads import StorageReads
 
 _WRITER_THREADS = 2
 _OPTIMIZER_THREADS = 1
 
 
 @implementer(IStorage, IDirectReads)
-class StorageService(AsyncService):
+class StorageService(StorageReads[Collection, CollectionQueues]):
     """IStorage implemented by the embedded engine.
 
     Reads have thread pools of their own, so a commit that waits for the disk delays no search; long
@@ -71,15 +63,13 @@ class StorageService(AsyncService):
         clock: IReactorTime,
         mirror: Mirror | None = None,
     ) -> None:
+        super().__init__(catalog, ReadPools(reader_threads(), call_in_reactor))
         self._catalog = catalog
         self._mirror = mirror
-        self._readers = ReadPools(reader_threads(), call_in_reactor)
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._optimizer = OptimizerQueue(
             WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock
         )
-        self._cursors = Cursors(self._readers)
-        self._queues: dict[str, CollectionQueues] = {}
         self._originated = DeferredLock()
 
     async def _start(self) -> None:
@@ -103,18 +93,6 @@ class StorageService(AsyncService):
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
         await closed
-
-    def resolve(self, name: str) -> str:
-        """See IStorage."""
-        return self._catalog.resolve(name)
-
-    def collection_names(self) -> list[str]:
-        """See IStorage."""
-        return self._catalog.names()
-
-    def aliases(self) -> Sequence[Alias]:
-        """See IStorage."""
-        return self._catalog.aliases()
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """See IStorage."""
@@ -148,36 +126,6 @@ class StorageService(AsyncService):
             answer = Deferred()
             self._originated.run(self._committers.run, carry_out, change).chainDeferred(answer)
         return answer.addCallback(self._forget_queues, change.command)
-
-    def read(
-        self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None
-    ) -> Deferred[Answer]:
-        """See IStorage."""
-        return self._queues_of(name).read(request, context or ReadContext())
-
-    def read_direct(
-        self,
-        name: str,
-        request: ReadRequest[Answer],
-        context: ReadContext,
-        answer: Callable[[Answer | Exception], object],
-        *,
-        when_idle: WhenIdle,
-    ) -> bool:
-        """See IDirectReads."""
-        queues = self._queues.get(name)
-        # Queues are made in the reactor thread only.
-        if queues is None or not self._catalog.has(queues.collection):
-            return False
-        queues.read_direct(request, context, answer, when_idle=when_idle)
-        return True
-
-    def open_cursor(
-        self, name: str, request: PointsRequest[Any, P], context: ReadContext | None = None
-    ) -> Deferred[BatchCursor[P]]:
-        """See IStorage."""
-        begin = self._catalog.get(name).open_cursor
-        return self._cursors.open(context or ReadContext(), begin, request)
 
     def update(self, name: str, update: Update | VectorNameCommand) -> Deferred[int]:
         """See IStorage."""
@@ -224,16 +172,11 @@ class StorageService(AsyncService):
             trim()
         return is_deleted
 
-    def _queues_of(self, name: str) -> CollectionQueues:
-        collection = self._catalog.get(name)
-        queues = self._queues.get(name)
-        if queues is None or queues.collection is not collection:
-            # No queues yet, or those of a deleted collection of the same name.
-            queues = CollectionQueues(
-                collection, self._readers, self._committers, lambda: self._attend(collection)
-            )
-            self._queues[name] = queues
-        return queues
+    def _new_queues(self, collection: Collection) -> CollectionQueues:
+        """See StorageReads."""
+        return CollectionQueues(
+            collection, self._readers, self._committers, lambda: self._attend(collection)
+        )
 
 
 def _nothing(_: object) -> None:

@@ -63,20 +63,10 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     The map starts small, since all collections share the address space, and grows on demand. A new
     environment is durable after `sync_environment`, an existing one after each commit.
     """
-    size = 0 if create else os.path.getsize(path / "data.mdb")
-    # LMDB creates this file with a hole for the reader table and writes it through a map: a write
-    # to the hole on a full device would kill the process.
-    reserve(path / "lock.mdb", _LOCK_BYTES)
     environment = _opened(
         path,
-        map_size=max(FIRST_MAP_SIZE, 2 * size),
-        max_dbs=_TABLES,
-        max_readers=_MAX_READERS,
-        max_spare_txns=_SPARE_READERS,
         create=create,
         sync=not create,
-        # Read-ahead helps while a file fits in memory and hurts beyond that.
-        readahead=size < _READAHEAD_LIMIT,
         # Pages need not be cleared before use: that memory only ever had our own data.
         meminit=False,
     )
@@ -89,18 +79,7 @@ def follow_environment(path: Path) -> lmdb.Environment:
 
     When the other process grows the map, transactions raise MapResizedError until `follow_growth`.
     """
-    size = os.path.getsize(path / "data.mdb")
-    reserve(path / "lock.mdb", _LOCK_BYTES)
-    return _opened(
-        path,
-        map_size=max(FIRST_MAP_SIZE, 2 * size),
-        max_dbs=_TABLES,
-        max_readers=_MAX_READERS,
-        max_spare_txns=_SPARE_READERS,
-        create=False,
-        readonly=True,
-        readahead=size < _READAHEAD_LIMIT,
-    )
+    return _opened(path, create=False, readonly=True)
 
 
 def close_environment(environment: lmdb.Environment) -> None:
@@ -109,9 +88,24 @@ def close_environment(environment: lmdb.Environment) -> None:
         environment.close()
 
 
-def _opened(path: Path, **options: Any) -> lmdb.Environment:
+def _opened(path: Path, *, create: bool, **options: Any) -> lmdb.Environment:
+    """Open an environment with the options that all have, and more."""
+    size = 0 if create else os.path.getsize(path / "data.mdb")
+    # LMDB creates this file with a hole for the reader table and writes it through a map: a write
+    # to the hole on a full device would kill the process.
+    reserve(path / "lock.mdb", _LOCK_BYTES)
     with _opening:
-        return lmdb.open(os.fspath(path), **options)
+        return lmdb.open(
+            os.fspath(path),
+            create=create,
+            map_size=max(FIRST_MAP_SIZE, 2 * size),
+            max_dbs=_TABLES,
+            max_readers=_MAX_READERS,
+            max_spare_txns=_SPARE_READERS,
+            # Read-ahead helps while a file fits in memory and hurts beyond that.
+            readahead=size < _READAHEAD_LIMIT,
+            **options,
+        )
 
 
 def _make_whole(path: Path, environment: lmdb.Environment) -> None:
