@@ -174,6 +174,16 @@ class SearchTests(SynchronousTestCase):
         self.assertTrue((np.diff(badness) >= -1e-4 * (np.abs(badness[1:]) + scale)).all())
         self.assertEqual(score_rows(space, query, hits.rows).tobytes(), hits.scores.tobytes())
 
+    def test_no_rows_are_wanted(self) -> None:
+        """As with mmr over no candidates."""
+        for distance in Distance:
+            params = VectorParams(distance, SIZE, multivector_config=MAX_SIM)
+            space = space_of(params, [2] * 100, 0, [])
+            limits = np.array([0, 1])
+            asked = [MultiVector(np.ones((2, SIZE), dtype=np.float32))] * 2
+            none, one = search_multi(space, space.everything, asked, limits, EXACT, NO_GRAPHS)
+            self.assertEqual((len(none.rows), len(one.rows)), (0, 1))
+
     @settings(max_examples=40, deadline=None)
     @given(
         distance=st.sampled_from([Distance.COSINE, Distance.DOT, Distance.EUCLID]),

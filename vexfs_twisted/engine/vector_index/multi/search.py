@@ -202,6 +202,8 @@ def _nearest(
 ) -> Hits:
     """The nearest of ascending `rows`. Those with codes are few of them, or scored by the codes."""
     limit = min(limit, len(rows))
+    if not limit:
+        return no_hits()
     oversampling = (parameters.oversampling or 0.0) if parameters.rescores else None
     estimated = no_hits()
     for own in coded:
