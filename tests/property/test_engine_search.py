@@ -39,9 +39,10 @@ class Case:
 
     def searched(self, parameters: ResolvedParameters) -> list[Hits]:
         """The answers by that route."""
-        return search_space(
+        found = search_space(
             self.space, self.marked(), self.queries, self.reached(), parameters, self.graphs
         )
+        return list(found)
 
     def scanned(self) -> list[Hits]:
         """The answers without any graph."""

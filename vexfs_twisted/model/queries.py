@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from itertools import chain
 from math import isfinite
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
+from numpy.typing import NDArray
 
 from .errors import BadInput, BadRequest, empty_vector, not_finite
 from .filters import Filter
@@ -257,6 +259,54 @@ class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
         return _size_of_points([answer], self.selection)
 
 
+@frozen(eq=False)
+class VectorQueries(Sequence[Query]):
+    """Searches that differ in their vectors only, each made on access.
+
+    `vectors`, shape [n, dim], float32, are finite and not empty. Everything else is as in
+    `pattern`, one of the searches, which has no prefetches.
+    """
+
+    pattern: Query
+    vectors: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @overload
+    def __getitem__(self, place: int) -> Query: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> VectorQueries: ...
+
+    def __getitem__(self, place: int | slice) -> Query | VectorQueries:
+        if isinstance(place, slice):
+            return VectorQueries(self.pattern, self.vectors[place])
+        return evolve(self.pattern, form=VectorExample(self.vectors[place]))
+
+    @property
+    def shared(self) -> Query:
+        """What the searches have in common: the pattern without a vector."""
+        return evolve(self.pattern, form=None)
+
+
+def kinds_of(queries: Sequence[Query]) -> Sequence[Query]:
+    """The queries, but of those that differ in their vectors only one."""
+    return [queries.pattern] if isinstance(queries, VectorQueries) else queries
+
+
+def joined_queries(batches: Sequence[Sequence[Query]]) -> Sequence[Query]:
+    """The queries of all batches, in order."""
+    if len(batches) == 1:
+        return batches[0]
+    alike = [own for own in batches if isinstance(own, VectorQueries)]
+    if len(alike) == len(batches):
+        kinds = {(own.shared, own.vectors.shape[1]) for own in alike}
+        if len(kinds) == 1:
+            return VectorQueries(alike[0].pattern, np.concatenate([own.vectors for own in alike]))
+    return list(chain.from_iterable(batches))
+
+
 @frozen
 class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
     """Several queries, answered in order, all on one snapshot of the collection."""
@@ -265,12 +315,12 @@ class QueryBatch(ReadRequest[list[Sequence[ScoredPoint]]]):
 
     def check(self) -> None:
         """See ReadRequest."""
-        for query in self.queries:
+        for query in kinds_of(self.queries):
             query.check()
 
     def size_of(self, answer: list[Sequence[ScoredPoint]]) -> int:
         """See ReadRequest."""
-        selection = self.queries[0].selection if self.queries else _BARE
+        selection = kinds_of(self.queries)[0].selection if self.queries else _BARE
         return _size_of_points(answer, selection)
 
 

@@ -16,7 +16,15 @@ from ..model.errors import BadInput, NotFound, VectorNotFound
 from ..model.filters import Filter, HasId
 from ..model.groups import GroupLookup, GroupQuery, PointGroup
 from ..model.ids import PointId, canonical_uuid
-from ..model.queries import Prefetch, Query, QueryBatch, Record, Retrieve, Selection
+from ..model.queries import (
+    Prefetch,
+    Query,
+    QueryBatch,
+    Record,
+    Retrieve,
+    Selection,
+    kinds_of,
+)
 from ..model.query_forms import (
     Example,
     PointExample,
@@ -43,7 +51,7 @@ def has_lookups(request: ReadRequest[Any]) -> bool:
     if isinstance(request, GroupQuery):
         return request.lookup is not None or _refers(request.query)
     if isinstance(request, QueryBatch):
-        return any(map(_refers, request.queries))
+        return any(map(_refers, kinds_of(request.queries)))
     return isinstance(request, Query) and _refers(request)
 
 

@@ -18,7 +18,7 @@ from .bridge import Operation
 from .codecs.fields import read_collection_name
 
 T = TypeVar("T")
-Request = TypeVar("Request", bound=Message)
+Request = TypeVar("Request")
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -16,7 +16,17 @@ from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import ReadBoundsOfEach
 from ..interfaces import WhenIdle
 from ..model.collection import CollectionInfo, CollectionInfoRequest
-from ..model.queries import Count, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
+from ..model.queries import (
+    Count,
+    Query,
+    QueryBatch,
+    Record,
+    Retrieve,
+    ScoredPoint,
+    Scroll,
+    joined_queries,
+    kinds_of,
+)
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
@@ -38,6 +48,9 @@ OnLong = Callable[[], object]
 _MOST_TOGETHER = 100
 """The largest number of ids in a Retrieve that is coalesced with others."""
 
+_MOST_SHORT_QUERIES = 100
+"""A larger batch of queries is a long read from the start: it would take tens of milliseconds."""
+
 _Answered = Callable[[Any], object]
 
 
@@ -58,7 +71,7 @@ class ReadQueues(Generic[C]):
         self._retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
             partial(within_quota, self._retrieve_each), readers.short, at_once=1
         )
-        long: Coalescer[Queries, QueryAnswers] = Coalescer(
+        self._long_queries: Coalescer[Queries, QueryAnswers] = Coalescer(
             partial(within_quota, partial(self._query_each, False)),
             readers.long,
             at_once=readers.size,
@@ -68,7 +81,7 @@ class ReadQueues(Generic[C]):
             partial(within_quota, partial(self._query_each, True)),
             readers.short,
             at_once=readers.size,
-            long=long,
+            long=self._long_queries,
         )
         self._short_retrieves = AtOnceQueue(self._retrieves)
         self._short_queries = AtOnceQueue(self._queries)
@@ -152,7 +165,9 @@ class ReadQueues(Generic[C]):
         answer: _Answered,
         when_idle: WhenIdle | None,
     ) -> None:
-        self._queries.submit(request.queries, context, answer)
+        is_short = len(request.queries) <= _MOST_SHORT_QUERIES
+        queue = self._queries if is_short else self._long_queries
+        queue.submit(request.queries, context, answer)
 
     def _retrieve_each(
         self, requests: Sequence[Retrieve], _: Sequence[ReadContext], on_long: OnLong
@@ -169,9 +184,9 @@ class ReadQueues(Generic[C]):
     ) -> list[QueryAnswers | Exception]:
         """Answer several query batches by one call; a batch fails with its first error."""
         pairs = zip(batches, contexts, strict=True)
-        own = [context for batch, context in pairs for _ in batch]
+        own = [context for batch, context in pairs for _ in range(len(batch))]
         bounds = ReadBoundsOfEach(own, is_short=is_short, on_long=on_long)
-        answers = iter(self.collection.query_each(list(chain.from_iterable(batches)), bounds))
+        answers = iter(self.collection.query_each(joined_queries(batches), bounds))
         return [_all_or_error(list(islice(answers, len(batch)))) for batch in batches]
 
 
@@ -211,7 +226,8 @@ class CollectionQueues(ReadQueues[Collection]):
 
 def _kind_of(batch: Queries) -> int:
     """A hash that is equal for batches whose searches can share one call of the engine."""
-    return hash(frozenset((query.using, query.filter, query.params) for query in batch))
+    kinds = kinds_of(batch)
+    return hash(frozenset((query.using, query.filter, query.params) for query in kinds))
 
 
 def within_quota(

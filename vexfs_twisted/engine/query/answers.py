@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model.errors import DomainError
-from ...model.queries import Query, ScoredPoint, Selection
+from ...model.queries import Query, ScoredPoint, Selection, VectorQueries
 from ..acceleration import SearchAccelerator
 from ..mvcc.state import Snapshot
 from ..read_bounds import STOPS, UNBOUNDED, ReadBoundsOfEach
@@ -36,6 +36,11 @@ def answer(
     `accelerator` is tried before the engine if allowed. `bounds` has the bounds of each query; the
     answer of a query that is stopped is the exception that stopped it.
     """
+    if isinstance(queries, VectorQueries):
+        alike = _answer_alike(snapshot, queries, accelerator, bounds)
+        if alike is not None:
+            return alike
+        queries = list(queries)
     ranked = ranked_each(snapshot, queries, accelerator, bounds)
     answers: list[Answer] = [()] * len(queries)
     found: dict[Selection, list[int]] = {}
@@ -47,6 +52,32 @@ def answer(
     for selection, positions in found.items():
         _fetch(snapshot, selection, positions, ranked, answers, bounds)
     return answers
+
+
+def _answer_alike(
+    snapshot: Snapshot,
+    queries: VectorQueries,
+    accelerator: SearchAccelerator | None,
+    bounds: ReadBoundsOfEach,
+) -> list[Answer] | None:
+    """The answers to searches that differ in their vectors only; None: as `read_alike`."""
+    pattern, count = queries.pattern, len(queries)
+    if pattern.offset or pattern.score_threshold is not None or pattern.params.idf is not None:
+        return None
+    try:
+        with bounds.of(range(count)):
+            check_selection(pattern.selection, snapshot)
+            expect_points(count * min(pattern.limit, snapshot.state.live.count), pattern.selection)
+            hits = SnapshotSource(snapshot, accelerator).read_alike(queries)
+            if hits is None:
+                return None
+            points = fetch_scored(snapshot, hits.rows, hits.scores, pattern.selection)
+    except DomainError:
+        return None
+    except STOPS as error:
+        # The traceback would refer to this frame.
+        return [error.with_traceback(None)] * count
+    return [points[start:end] for start, end in pairwise([0, *hits.ends])]
 
 
 def ranked_each(

@@ -14,6 +14,7 @@ from ...model.filters import Filter
 from ...model.groups import GroupId
 from ...model.ids import PointId
 from ...model.payload_path import PayloadPath
+from ...model.queries import VectorQueries
 from ...model.query_forms import (
     OrderBy,
     Recommend,
@@ -34,7 +35,7 @@ from ..storage.keys import encode_id
 from ..storage.row_sets import RowSet
 from ..storage.row_values import payloads_of
 from ..vector_index.candidates import CandidateSet
-from ..vector_index.hits import Hits
+from ..vector_index.hits import HitLists, Hits
 from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 from ..vector_index.sparse.search import term_frequencies
 from .by_examples import ranked_by_examples
@@ -144,6 +145,31 @@ class SnapshotSource:
             except _ERRORS as error:
                 results[place] = error.with_traceback(None)
         return results
+
+    def read_alike(self, queries: VectorQueries) -> HitLists | None:
+        """The nearest rows of searches that differ in their vectors only.
+
+        None if each is to be read for itself: it may be answered by an error of its own.
+        """
+        pattern = queries.pattern
+        space = self._snapshot.state.spaces.get(pattern.using)
+        if not isinstance(space, VectorSpace) or space.params.size != queries.vectors.shape[1]:
+            return None
+        is_plain = pattern.filter is None or pattern.filter.is_empty
+        candidates = (
+            space.everything if is_plain else self._candidates_of(space.present, pattern.filter)
+        )
+        limits = np.full(len(queries), min(pattern.limit, candidates.count), dtype=np.int64)
+        hits = nearest_rows(
+            self._snapshot,
+            pattern.using,
+            candidates,
+            queries.vectors,
+            limits,
+            pattern.params,
+            self._accelerator,
+        )
+        return HitLists.of(hits)
 
     def vectors(self, using: str, keys: Keys) -> Vectors:
         """See LeafSource."""
@@ -298,7 +324,7 @@ class SnapshotSource:
     ) -> list[Hits | None]:
         candidates = self._candidates_in(space, leaf)
 
-        def nearest(vectors: Sequence[Vector], limits: Limits) -> list[Hits]:
+        def nearest(vectors: Sequence[Vector], limits: Limits) -> Sequence[Hits]:
             return nearest_rows(
                 self._snapshot, leaf.using, candidates, vectors, limits, leaf.params
             )

@@ -20,7 +20,7 @@ from ..storage.bitmap import Rows
 from ..vector_index import overflow
 from ..vector_index.candidates import CandidateSet
 from ..vector_index.hits import Hits
-from ..vector_index.kernels import Scores
+from ..vector_index.kernels import Matrix, Scores
 from ..vector_index.multi import max_sim
 from ..vector_index.multi.search import search_multi
 from ..vector_index.scan import scan_scores
@@ -59,16 +59,16 @@ def nearest_rows(
     snapshot: Snapshot,
     using: str,
     candidates: CandidateSet,
-    vectors: Sequence[Vector],
+    vectors: Sequence[Vector] | Matrix,
     limits: Limits,
     params: SearchParams,
     accelerator: SearchAccelerator | None = None,
-) -> list[Hits]:
+) -> Sequence[Hits]:
     """For each of `vectors`, the nearest candidates, as many as its limit.
 
-    The vectors are of the kind of the space; `limits`, shape [q], are at most the number of
-    candidates. Of sparse vectors, rows that share no term are not found. `accelerator` is tried
-    first where it may be.
+    The vectors are of the kind of the space; dense ones may be the rows of a matrix. `limits`,
+    shape [q], are at most the number of candidates. Of sparse vectors, rows that share no term are
+    not found. `accelerator` is tried first where it may be.
     """
     space = snapshot.state.spaces[using]
     if isinstance(space, SparseSpace):
@@ -92,11 +92,11 @@ def _nearest_dense(
     using: str,
     space: VectorSpace,
     candidates: CandidateSet,
-    vectors: Sequence[Vector],
+    vectors: Sequence[Vector] | Matrix,
     limits: Limits,
     params: SearchParams,
     accelerator: SearchAccelerator | None,
-) -> list[Hits]:
+) -> Sequence[Hits]:
     queries = space.queries(dense_rows(vectors))
     parameters = resolved_parameters(snapshot.state.config, space.params, params)
     graphs = snapshot.indexes.graphs
@@ -134,7 +134,7 @@ def similarities(space: AnySpace, vectors: Sequence[Vector], rows: Rows) -> Scor
     return similarity(space.params.distance, scan_scores(space, rows, queries))
 
 
-def dense_rows(vectors: Sequence[Vector]) -> NDArray[np.float32]:
+def dense_rows(vectors: Sequence[Vector] | Matrix) -> NDArray[np.float32]:
     """Dense vectors as rows, C-contiguous; of a single one it may be a view."""
     if len(vectors) == 1:
         return np.ascontiguousarray(vectors[0], dtype=np.float32)[np.newaxis]

@@ -38,7 +38,7 @@ _MOST_SCORES = 1 << 20
 
 _INFINITE = np.float32(np.inf)
 
-Nearest = Callable[[Sequence[Vector], Limits], list[Hits]]
+Nearest = Callable[[Sequence[Vector], Limits], Sequence[Hits]]
 """Searches for the nearest candidates of each vector, as many as its limit, maybe by graphs."""
 
 RowTable = NDArray[np.int64]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,54 @@ class Hits(NamedTuple):
     def between(self, start: int, stop: int) -> Hits:
         """The hits at positions [start, stop)."""
         return Hits(self.rows[start:stop], self.scores[start:stop])
+
+
+class HitLists(Sequence[Hits]):
+    """The hits of several queries, as one array per part.
+
+    Those of query i are at [ends[i - 1], ends[i]) of `rows` and `scores`; `ends` has shape [q].
+    """
+
+    __slots__ = ("ends", "rows", "scores")
+
+    def __init__(self, rows: Rows, scores: Scores, ends: list[int]) -> None:
+        self.rows = rows
+        self.scores = scores
+        self.ends = ends
+
+    @classmethod
+    def of(cls, found: Sequence[Hits]) -> HitLists:
+        """The hits of each query in arrays."""
+        if isinstance(found, HitLists):
+            return found
+        rows = np.concatenate([own.rows for own in found] or [no_hits().rows])
+        scores = np.concatenate([own.scores for own in found] or [no_hits().scores])
+        return cls(rows, scores, list(accumulate([len(own.rows) for own in found])))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Sequence[Hits]]) -> Sequence[Hits]:
+        """The hits of the queries of all parts, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls.of(list(chain.from_iterable(parts)))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @overload
+    def __getitem__(self, place: int) -> Hits: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Hits]: ...
+
+    def __getitem__(self, place: int | slice) -> Hits | list[Hits]:
+        return list(self)[place]
+
+    def __iter__(self) -> Iterator[Hits]:
+        start = 0
+        for end in self.ends:
+            yield Hits(self.rows[start:end], self.scores[start:end])
+            start = end
 
 
 def no_hits() -> Hits:
@@ -117,7 +166,7 @@ def ranked_rows(
 
 def ranked_hits(
     distance: Distance, tables: Sequence[HitTable], limits: NDArray[np.int64]
-) -> list[Hits]:
+) -> Sequence[Hits]:
     """The best hits of each query over all tables, in order, as many as its limit."""
     if len(tables) == 1:
         rows, scores = tables[0]
@@ -135,8 +184,6 @@ def ranked_hits(
     every = np.arange(len(rows))[:, np.newaxis]
     order = order[:, : int(limits.max(initial=0))]
     rows, scores = rows[every, order], scores[every, order]
-    counts = np.minimum(is_none.shape[1] - np.add.reduce(is_none, axis=1), limits).tolist()
-    return [
-        Hits(own_rows[:count], own_scores[:count])
-        for own_rows, own_scores, count in zip(rows, scores, counts, strict=True)
-    ]
+    counts = np.minimum(is_none.shape[1] - np.add.reduce(is_none, axis=1), limits)
+    is_kept = np.arange(rows.shape[1]) < counts[:, np.newaxis]
+    return HitLists(rows[is_kept], scores[is_kept], np.cumsum(counts).tolist())

@@ -7,6 +7,8 @@ turned off.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from . import exact
 from .candidates import CandidateSet
 from .costs import scan_cost, threads_for
 from .graph_search import GraphSearch, graph_search_of, search_graph, search_whole
-from .hits import Hits, HitTable, no_hits, ranked_hits, ranked_rows
+from .hits import HitLists, Hits, HitTable, no_hits, ranked_hits, ranked_rows
 from .kernels import Matrix, threads_of_faiss
 from .pairs import score_pairs
 from .search_parameters import ResolvedParameters
@@ -58,7 +60,7 @@ def search_space(
     limits: Limits,
     parameters: ResolvedParameters,
     graphs: Graphs,
-) -> list[Hits]:
+) -> Sequence[Hits]:
     """For each of `queries`, shape [q, dim], the nearest candidates, as many as its limit.
 
     `limits`, shape [q], are at most the number of candidates. `graphs` are those opened.
@@ -129,27 +131,27 @@ def _together(
     limits: Limits,
     parameters: ResolvedParameters,
     graphs: Graphs,
-) -> list[Hits]:
+) -> Sequence[Hits]:
     plan = _planned(space, candidates, len(queries), int(limits.max()), parameters, graphs)
     if not plan.graph_searches and not 0 < len(plan.scanned) <= _FEW_SCANNED:
         return exact.search_exact(
             space, plan.scanned, queries, np.minimum(limits, len(plan.scanned))
         )
-    found: list[Hits] = []
     threads = threads_for(len(queries))
     cost = sum(graph_search.cost(space.params.size) for graph_search in plan.graph_searches) or 1.0
     expect(cost * len(queries) / threads * 1e-9)
     step = plan.at_once(cost, threads)
+    found: list[Sequence[Hits]] = []
     for start in range(0, len(queries), step):
         checkpoint()
         part = slice(start, start + step)
-        found += _searched(space, candidates, queries[part], limits[part], plan)
-    return found
+        found.append(_searched(space, candidates, queries[part], limits[part], plan))
+    return HitLists.joined(found)
 
 
 def _searched(
     space: VectorSpace, candidates: CandidateSet, queries: Matrix, limits: Limits, plan: _Plan
-) -> list[Hits]:
+) -> Sequence[Hits]:
     """Execute a plan: the best hits of each query from its graphs and its scanned rows."""
     tables = [
         search_graph(space, candidates, queries, graph_search)

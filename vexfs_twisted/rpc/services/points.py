@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
@@ -35,7 +36,7 @@ from ..codecs.points import (
     write_records,
     write_scored,
 )
-from ..codecs.queries import read_each, read_query
+from ..codecs.queries import read_query
 from ..codecs.scored import write_answers
 from ..codecs.searches import read_discover, read_recommend, read_search
 from ..codecs.updates import (
@@ -52,6 +53,7 @@ from ..codecs.updates import (
     write_update_results,
 )
 from ..codecs.upserts import ParsedUpsert, parse_upsert
+from ..codecs.vector_batches import ParsedBatch, parse_batch, read_batch_queries
 from ..codecs.vector_names import read_create_vector_name, read_delete_vector_name
 from ..generated import points_pb2 as pb
 from ..methods import RpcMethod
@@ -98,13 +100,18 @@ def read_method(
     return RpcMethod(decode, encode, weigh=weigh)
 
 
-def _batch(field: str, read: Callable[[Any, str], Query]) -> RpcMethod[Any, Answers]:
-    """The method of a batch, whose requests are in a repeated field, each decoded by `read`."""
+def _batch(
+    message_type: type[Message], read: Callable[[Any, str], Query]
+) -> RpcMethod[ParsedBatch, Answers]:
+    """The method of a batch, whose searches are each decoded by `read`."""
 
-    def decode(message: Any) -> QueryBatch:
-        return QueryBatch(read_each(getattr(message, field), field, read))
+    def decode(parsed: ParsedBatch) -> Operation[Answers]:
+        message = parsed.message
+        name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
+        return ReadOperation(name, QueryBatch(read_batch_queries(parsed, read)), timeout)
 
-    return read_method(decode, write_answers, weigh=_weigh_answers)
+    parse = partial(parse_batch, message_type)
+    return RpcMethod(decode, write_answers, weigh=_weigh_answers, parse=parse)
 
 
 def _records(records: list[Record]) -> pb.GetResponse:
@@ -172,16 +179,16 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "Count": read_method(read_count, _counted),
     "Facet": read_method(read_facet, write_facet),
     "Query": read_method(read_query, _queried, weigh=len),
-    "QueryBatch": _batch("query_points", read_query),
+    "QueryBatch": _batch(pb.QueryBatchPoints, read_query),
     "QueryGroups": read_method(read_query_groups, write_groups, weigh=_weigh_groups),
     "Search": read_method(read_search, _searched, weigh=len),
-    "SearchBatch": _batch("search_points", read_search),
+    "SearchBatch": _batch(pb.SearchBatchPoints, read_search),
     "SearchGroups": read_method(read_search_groups, write_groups, weigh=_weigh_groups),
     "Recommend": read_method(read_recommend, _searched, weigh=len),
-    "RecommendBatch": _batch("recommend_points", read_recommend),
+    "RecommendBatch": _batch(pb.RecommendBatchPoints, read_recommend),
     "RecommendGroups": read_method(read_recommend_groups, write_groups, weigh=_weigh_groups),
     "Discover": read_method(read_discover, _searched, weigh=len),
-    "DiscoverBatch": _batch("discover_points", read_discover),
+    "DiscoverBatch": _batch(pb.DiscoverBatchPoints, read_discover),
     "SearchMatrixPairs": read_method(read_matrix, write_pairs, weigh=_weigh_matrix),
     "SearchMatrixOffsets": read_method(read_matrix, write_offsets, weigh=_weigh_matrix),
 }
