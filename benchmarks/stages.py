@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from statistics import median
-from threading import get_ident
 from time import perf_counter
 from typing import Any
 
@@ -33,10 +32,10 @@ from twisted.internet.threads import deferToThread
 from vexfs_twisted import logs
 from vexfs_twisted.composition import Components, build
 from vexfs_twisted.config import Config
-from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.rpc.transport.completion_queue import QueueCall
 from vexfs_twisted.rpc.unary import UnaryHandler, _UnaryCall
 from vexfs_twisted.storage.queues import CollectionQueues
+from vexfs_twisted.storage.shared_reads import SharedReads
 
 from .corpus import Corpus, real_corpus
 from .engines import COLLECTION
@@ -73,7 +72,7 @@ class Clock:
 
         @wraps(inner)
         def noted(self: Any, request: Any, context: Any, *args: Any, **options: Any) -> Any:
-            submitted[id(context)] = submitted[get_ident()] = perf_counter()
+            submitted[id(context)] = perf_counter()
             return inner(self, request, context, *args, **options)
 
         setattr(owner, name, noted)
@@ -85,7 +84,7 @@ class Clock:
         @wraps(inner)
         def measured(*args: Any) -> Any:
             started = perf_counter()
-            keys = [id(context) for context in contexts(*args)] or [get_ident()]
+            keys = [id(context) for context in contexts(*args)]
             durations["wait"] += [started - submitted.pop(key, started) for key in keys]
             try:
                 return inner(*args)
@@ -102,8 +101,7 @@ def instrument(clock: Clock) -> None:
     clock.at_submission(CollectionQueues, "read_direct")
     clock.around_reads(CollectionQueues, "_query_each", lambda *args: args[3])
     clock.around_reads(CollectionQueues, "_retrieve_each", lambda *args: args[2])
-    # Reads that are not coalesced are answered in the thread that submits them.
-    clock.around_reads(Collection, "read", lambda *_: ())
+    clock.around_reads(SharedReads, "_read_each", lambda *args: args[2])
     clock.around(UnaryHandler, "encode", "encode")
     clock.around(QueueCall, "answer", "send")
 

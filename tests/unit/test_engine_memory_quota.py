@@ -29,7 +29,7 @@ from vexfs_twisted.model.queries import (
 )
 from vexfs_twisted.model.read_context import ReadContext
 from vexfs_twisted.model.scored_points import AnswerTooLarge
-from vexfs_twisted.storage.queues import within_quota
+from vexfs_twisted.storage.coalescer import within_quota
 
 SIZE = 50_000
 COUNT = 20

@@ -28,7 +28,7 @@ from .query.answers import answer
 from .query.cursor_sources import CURSOR_SOURCES, CursorSource
 from .query.scrolling import retrieve_each
 from .read_bounds import UNBOUNDED, ReadBoundsOfEach
-from .reads import READS
+from .reads import ON_SNAPSHOT, READS
 from .storage.latch import LatchClosed
 
 
@@ -109,6 +109,14 @@ class CollectionReads(ABC):
         answer: Answer = READS[type(request)](self, request)
         return answer
 
+    def read_each(self, requests: Sequence[ReadRequest[Any]]) -> list[Any]:
+        """The answer or DomainError of each request, of the kinds in ON_SNAPSHOT, on one snapshot.
+
+        Raises what stops the reads.
+        """
+        with self.snapshot() as snapshot:
+            return [_answer_or_error(snapshot, request) for request in requests]
+
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
         """The answer or error of each request, all on one snapshot."""
         with self.snapshot() as snapshot:
@@ -173,6 +181,13 @@ class CollectionReads(ABC):
         # Files are opened by their path, which changes when the collection is deleted.
         if isinstance(error, OSError | lmdb.Error | UnusableDataFolder) and self._is_removed:
             raise unknown_collection(self.name) from None
+
+
+def _answer_or_error(snapshot: Snapshot, request: ReadRequest[Any]) -> Any:
+    try:
+        return ON_SNAPSHOT[type(request)](snapshot, request)
+    except DomainError as error:
+        return error.with_traceback(None)
 
 
 class _SnapshotContext(AbstractContextManager[Snapshot]):

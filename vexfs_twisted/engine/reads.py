@@ -118,16 +118,21 @@ def _on_snapshot(function: Callable[[Snapshot, R], T]) -> Callable[[Source, R], 
     return read
 
 
+ON_SNAPSHOT: Mapping[type[ReadRequest[Any]], Callable[[Snapshot, Any], Any]] = {
+    Retrieve: retrieve,
+    Scroll: scroll,
+    Count: count,
+    Facet: facet,
+    MatrixRequest: distance_matrix,
+}
+"""The function that answers each kind of request by a snapshot alone."""
+
 READS: Mapping[type[ReadRequest[Any]], Function] = {
     CollectionInfoRequest: collection_info,
     OptimizationsRequest: optimizations,
-    Retrieve: _on_snapshot(retrieve),
-    Scroll: _on_snapshot(scroll),
-    Count: _on_snapshot(count),
-    Facet: _on_snapshot(facet),
     Query: query,
     QueryBatch: query_batch,
     GroupQuery: group_query,
-    MatrixRequest: _on_snapshot(distance_matrix),
+    **{kind: _on_snapshot(function) for kind, function in ON_SNAPSHOT.items()},
 }
 """The function that answers each kind of request."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ..interfaces import WhenIdle
 from ..model.read_context import SHORT_S, ReadContext
-from .coalescer import Coalescer, QueuedRead
+from .coalescer import QueuedRead
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -28,6 +28,18 @@ NOT_AT_ONCE = 100
 
 MOST_TOGETHER = 64
 """The most reads that are tried together."""
+
+
+class ShortReads(Protocol[Request, Result]):
+    """Reads that may be answered in the thread that submits them."""
+
+    def answer_here(
+        self, reads: Sequence[QueuedRead[Request, Result]]
+    ) -> list[QueuedRead[Request, Result]]:
+        """Answer reads together in this thread; returns those that have outgrown their bounds."""
+
+    def enqueue(self, read: QueuedRead[Request, Result]) -> None:
+        """Answer a read in another thread."""
 
 
 class AtOnce:
@@ -70,7 +82,7 @@ class AtOnceQueue(Generic[Request, Result]):
     Reads that take longer, or come after such, are passed on to `readers`.
     """
 
-    def __init__(self, readers: Coalescer[Request, Result]) -> None:
+    def __init__(self, readers: ShortReads[Request, Result]) -> None:
         self._readers = readers
         self._waiting: dict[int, list[QueuedRead[Request, Result]]] = {}
         self._at_once = AtOnce()

@@ -8,10 +8,12 @@ from contextlib import nullcontext, suppress
 from threading import Lock
 from typing import Generic, TypeAlias, TypeVar
 
+from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import Outgrown, ReadBounds
 from ..logs import get_logger
 from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
+from ..model.scored_points import AnswerTooLarge
 from ..threadpool import WorkerPool
 
 Request = TypeVar("Request")
@@ -218,3 +220,29 @@ class Coalescer(Generic[Request, Result]):
             self._is_called = False
         for read in self._take():
             self._answer(read, as_value(error))
+
+
+def within_quota(
+    read_each: Work[Request, Result],
+    requests: Sequence[Request],
+    contexts: Sequence[ReadContext],
+    on_long: Callable[[], object],
+) -> Sequence[Result | Exception]:
+    """Answer several reads by one call, within the sum of their memory quotas in bytes.
+
+    If the sum is exceeded, each is read alone within its own quota; one that exceeds it is answered
+    with AnswerTooLarge.
+    """
+    try:
+        with MemoryQuota(_sum([context.size for context in contexts])):
+            return read_each(requests, contexts, on_long)
+    except AnswerTooLarge as error:
+        if len(requests) == 1:
+            return [AnswerTooLarge(error.size)]
+    pairs = zip(requests, contexts, strict=True)
+    return [within_quota(read_each, [request], [own], on_long)[0] for request, own in pairs]
+
+
+def _sum(sizes: Sequence[int | None]) -> int | None:
+    bounded = [size for size in sizes if size is not None]
+    return sum(bounded) if len(bounded) == len(sizes) else None

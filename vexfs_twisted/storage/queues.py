@@ -12,7 +12,6 @@ from twisted.internet.defer import Deferred
 
 from ..engine.collection import Collection
 from ..engine.collection_reads import CollectionReads
-from ..engine.memory_quota import MemoryQuota
 from ..engine.read_bounds import ReadBoundsOfEach
 from ..interfaces import WhenIdle
 from ..model.collection import CollectionInfo, CollectionInfoRequest
@@ -29,11 +28,11 @@ from ..model.queries import (
 )
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
-from ..model.scored_points import AnswerTooLarge
 from ..threadpool import PendingAnswer, WorkerPool
 from .at_once import AtOnceQueue
-from .coalescer import Coalescer, Work
+from .coalescer import Coalescer, within_quota
 from .read_pools import ReadPools
+from .shared_reads import SharedReads
 from .writer import CollectionWriter
 
 Request = TypeVar("Request")
@@ -46,7 +45,7 @@ QueryAnswers = list[Sequence[ScoredPoint]]
 OnLong = Callable[[], object]
 
 _MOST_TOGETHER = 100
-"""The largest number of ids in a Retrieve that is coalesced with others."""
+"""The most points that a read may ask for by ids or by a page to be answered with others."""
 
 _MOST_SHORT_QUERIES = 100
 """A larger batch of queries is a long read from the start: it would take tens of milliseconds."""
@@ -61,7 +60,8 @@ _Submit = Callable[[Any, ReadContext, _Answered, WhenIdle | None], object]
 class ReadQueues(Generic[C]):
     """The read queues of `collection`.
 
-    Reads by ids and queries are coalesced, other reads are run one by one.
+    Reads by ids and queries are coalesced, other reads are run one by one, unless they are short
+    and answered at once.
     """
 
     def __init__(self, collection: C, readers: ReadPools) -> None:
@@ -85,10 +85,13 @@ class ReadQueues(Generic[C]):
         )
         self._short_retrieves = AtOnceQueue(self._retrieves)
         self._short_queries = AtOnceQueue(self._queries)
+        self._short_reads = AtOnceQueue(SharedReads(collection, readers))
         self._own: dict[type[ReadRequest[Any]], _Submit] = {
             Retrieve: self._retrieve,
             Query: self._query,
             QueryBatch: self._query_batch,
+            Count: self._shared,
+            Scroll: self._shared,
         }
 
     def read(self, request: ReadRequest[Answer], context: ReadContext) -> Deferred[Answer]:
@@ -126,11 +129,20 @@ class ReadQueues(Generic[C]):
         answer: _Answered,
         when_idle: WhenIdle | None,
     ) -> None:
-        is_cheap = isinstance(request, Count) or (
-            isinstance(request, Scroll) and request.limit <= _MOST_TOGETHER
-        )
-        read = partial(self.collection.read, request)
-        self._readers.submit(context, answer, read, at_once=is_cheap and when_idle is not None)
+        self._readers.submit(context, answer, partial(self.collection.read, request))
+
+    def _shared(
+        self,
+        request: Count | Scroll,
+        context: ReadContext,
+        answer: _Answered,
+        when_idle: WhenIdle | None,
+    ) -> None:
+        is_short = isinstance(request, Count) or request.limit <= _MOST_TOGETHER
+        if is_short and when_idle is not None:
+            self._short_reads.submit(request, context, answer, when_idle)
+        else:
+            self._alone(request, context, answer, when_idle)
 
     def _retrieve(
         self,
@@ -228,32 +240,6 @@ def _kind_of(batch: Queries) -> int:
     """A hash that is equal for batches whose searches can share one call of the engine."""
     kinds = kinds_of(batch)
     return hash(frozenset((query.using, query.filter, query.params) for query in kinds))
-
-
-def within_quota(
-    read_each: Work[Request, Result],
-    requests: Sequence[Request],
-    contexts: Sequence[ReadContext],
-    on_long: OnLong,
-) -> Sequence[Result | Exception]:
-    """Answer several reads by one call, within the sum of their memory quotas in bytes.
-
-    If the sum is exceeded, each is read alone within its own quota; one that exceeds it is answered
-    with AnswerTooLarge.
-    """
-    try:
-        with MemoryQuota(_sum([context.size for context in contexts])):
-            return read_each(requests, contexts, on_long)
-    except AnswerTooLarge as error:
-        if len(requests) == 1:
-            return [AnswerTooLarge(error.size)]
-    pairs = zip(requests, contexts, strict=True)
-    return [within_quota(read_each, [request], [own], on_long)[0] for request, own in pairs]
-
-
-def _sum(sizes: Sequence[int | None]) -> int | None:
-    bounded = [size for size in sizes if size is not None]
-    return sum(bounded) if len(bounded) == len(sizes) else None
 
 
 def _all_or_error(answers: Sequence[Sequence[ScoredPoint] | Exception]) -> QueryAnswers | Exception:

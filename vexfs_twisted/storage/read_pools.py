@@ -14,7 +14,6 @@ from ..engine.read_bounds import Outgrown, ReadBounds
 from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
 from ..threadpool import EXPECTED, CallInReactor, PendingAnswer, WorkerPool
-from .at_once import AtOnce
 
 T = TypeVar("T")
 
@@ -37,7 +36,6 @@ class ReadPools:
 
     def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
         self.size = size
-        self._at_once = AtOnce()
         self.short = WorkerPool("reader", size, call_in_reactor, _MAX_WAITING)
         self.long = WorkerPool("long-reader", size, call_in_reactor, _MAX_WAITING)
 
@@ -64,17 +62,12 @@ class ReadPools:
         context: ReadContext,
         answer: Callable[[T | Exception], object],
         function: Callable[[], T],
-        *,
-        at_once: bool = False,
     ) -> None:
         """As `run`; `answer` is called with the result or an error in a thread. Thread-safe.
 
-        With `at_once` that is this thread, unless the read takes long. Of a cancelled context
-        nothing is answered.
+        Of a cancelled context nothing is answered.
         """
-        read = _QueuedRead(self, context, answer, function)
-        if not (at_once and self._at_once.admitted() and read.is_answered_at_once(self._at_once)):
-            read.begin()
+        _QueuedRead(self, context, answer, function).begin()
 
 
 class _QueuedRead(Generic[T]):
@@ -94,14 +87,6 @@ class _QueuedRead(Generic[T]):
         self._answer = answer
         self._function: Callable[[], T] | None = function
         context.on_cancel = self._drop
-
-    def is_answered_at_once(self, at_once: AtOnce) -> bool:
-        """Answer it in this thread; False if it takes long."""
-        at_once.begin([self._context])
-        is_answered = self._run(is_short=True)
-        if not is_answered:
-            at_once.outgrown([self._context])
-        return is_answered
 
     def begin(self) -> None:
         self._queue(self._pools.short, self._run_short)
