@@ -10,7 +10,8 @@ from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.model.scored_points import ScoredColumns, ScoredSlice
-from vexfs_twisted.rpc.codecs.scored import write_answers
+from vexfs_twisted.rpc.codecs import scored
+from vexfs_twisted.rpc.codecs.scored import write_answers, write_points
 from vexfs_twisted.rpc.generated import bulk_pb2 as bulk
 from vexfs_twisted.rpc.generated import points_pb2 as pb
 
@@ -40,6 +41,28 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(
             read.SerializeToString(deterministic=True), slow.SerializeToString(deterministic=True)
         )
+
+    @given(st.lists(points, min_size=1, max_size=5))
+    def test_the_results_of_one_search_among_others(
+        self, found: list[list[tuple[int, int, float]]]
+    ) -> None:
+        self.patch(scored, "_MANY_POINTS", 1)
+        every = [point for own in found for point in own]
+        ids, versions = (np.array([p[part] for p in every], dtype=np.uint64) for part in (0, 1))
+        columns = ScoredColumns(ids, versions, np.array([p[2] for p in every], dtype=np.float32))
+        ends = np.cumsum([0, *map(len, found)]).tolist()
+        for start, end in pairwise(ends):
+            own = ScoredSlice(columns, start, end)
+            fast = write_points(own, pb.QueryResponse())
+            self.assertEqual(isinstance(fast, bulk.Points), bool(every))
+            slow = write_points(list(own), pb.QueryResponse())
+            for response in (fast, slow):
+                response.time = 0.25
+            read = pb.QueryResponse.FromString(fast.SerializeToString())
+            self.assertEqual(
+                read.SerializeToString(deterministic=True),
+                slow.SerializeToString(deterministic=True),
+            )
 
     def test_no_answers(self) -> None:
         self.assertEqual(write_answers([]).SerializeToString(), b"")

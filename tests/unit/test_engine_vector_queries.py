@@ -21,9 +21,10 @@ from vexfs_twisted.model.queries import (
     VectorQueries,
     joined_queries,
 )
-from vexfs_twisted.model.query_forms import VectorExample
+from vexfs_twisted.model.query_forms import PointExample, VectorExample
 from vexfs_twisted.model.read_context import Cancelled, ReadContext
 from vexfs_twisted.model.search_params import SearchParams
+from vexfs_twisted.model.vector_kinds import SparseVector
 
 COUNT = 300
 ONLY = Filter(must=(field("k", MatchValue(1)),))
@@ -119,3 +120,24 @@ class JoinedTests(EngineTestCase):
         batch = self.batch(5)
         self.assertEqual(list(batch[1:3]), list(batch)[1:3])
         self.assertEqual(len(batch[1:3]), 2)
+
+    def test_single_searches(self) -> None:
+        """Those of several clients that differ in nothing but their vectors become one matrix."""
+        singles = [[own] for own in self.batch(4, limit=3)]
+        joined = joined_queries(singles)
+        assert isinstance(joined, VectorQueries)
+        self.assertEqual(list(joined), [own for (own,) in singles])
+        ones = VectorExample(np.ones(3, dtype=np.float32))
+        sparse = SparseVector.of(np.array([1], np.uint32), np.ones(1, np.float32), "query")
+        others: list[Query] = [
+            Query(),
+            Query(PointExample(1), limit=3),
+            Query(VectorExample(np.ones(4, dtype=np.float32)), limit=3),
+            Query(ones, limit=4),
+            Query(ones, limit=3, score_threshold=1.0),
+            Query(ones, limit=3, filter=ONLY),
+            Query(VectorExample(sparse), limit=3),
+        ]
+        for other in others:
+            for batches in ([*singles, [other]], [[other], *singles]):
+                self.assertIsInstance(joined_queries(batches), list)

@@ -263,8 +263,8 @@ class Query(PointsRequest[Sequence[ScoredPoint], ScoredPoint]):
 class VectorQueries(Sequence[Query]):
     """Searches that differ in their vectors only, each made on access.
 
-    `vectors`, shape [n, dim], float32, are finite and not empty. Everything else is as in
-    `pattern`, one of the searches, which has no prefetches.
+    `vectors`, shape [n, dim], float32, are not empty. Everything else is as in `pattern`, one of
+    the searches, which has no prefetches.
     """
 
     pattern: Query
@@ -300,11 +300,46 @@ def joined_queries(batches: Sequence[Sequence[Query]]) -> Sequence[Query]:
     if len(batches) == 1:
         return batches[0]
     alike = [own for own in batches if isinstance(own, VectorQueries)]
+    if not alike:
+        queries = list(chain.from_iterable(batches))
+        return _as_vector_queries(queries) or queries
     if len(alike) == len(batches):
         kinds = {(own.shared, own.vectors.shape[1]) for own in alike}
         if len(kinds) == 1:
             return VectorQueries(alike[0].pattern, np.concatenate([own.vectors for own in alike]))
     return list(chain.from_iterable(batches))
+
+
+def _as_vector_queries(queries: Sequence[Query]) -> VectorQueries | None:
+    """The queries, if all are searches for dense vectors of one length and are alike else."""
+    pattern = queries[0]
+    if pattern.prefetch or not isinstance(pattern.form, VectorExample):
+        return None
+    vectors: list[Vector] = []
+    for query in queries:
+        form = query.form
+        if not (isinstance(form, VectorExample) and _is_alike(query, pattern)):
+            return None
+        vectors.append(form.vector)
+    lengths = {own.size if isinstance(own, np.ndarray) else 0 for own in vectors}
+    if len(lengths) != 1 or 0 in lengths:
+        return None
+    return VectorQueries(pattern, np.array(vectors, dtype=np.float32))
+
+
+def _is_alike(query: Query, other: Query) -> bool:
+    """Whether queries differ in nothing but their forms; those of one client share most objects."""
+    return (
+        query.limit == other.limit
+        and query.using == other.using
+        and (query.filter is other.filter or query.filter == other.filter)
+        and (query.params is other.params or query.params == other.params)
+        and (query.selection is other.selection or query.selection == other.selection)
+        and query.offset == other.offset
+        and query.score_threshold == other.score_threshold
+        and not query.prefetch
+        and query.lookup_from == other.lookup_from
+    )
 
 
 @frozen

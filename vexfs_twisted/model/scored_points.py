@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field
 from numpy.typing import NDArray
 
 from .queries import ScoredPoint
 
 
-@frozen
+@define
 class ScoredColumns:
-    """Points with integer ids, without payloads and vectors: one array, shape [n], per part."""
+    """Points with integer ids, without payloads and vectors: one array, shape [n], per part.
+
+    `encoded` is for whoever encodes their parts one after the other: what a protocol has made of
+    all. Threads may both make it.
+    """
 
     ids: NDArray[np.uint64] = field(eq=False)
     versions: NDArray[np.uint64] = field(eq=False)
     scores: NDArray[np.float32] = field(eq=False)
+    encoded: Any = field(default=None, eq=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 class ScoredSlice(Sequence[ScoredPoint]):

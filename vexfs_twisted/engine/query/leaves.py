@@ -155,6 +155,8 @@ class SnapshotSource:
         space = self._snapshot.state.spaces.get(pattern.using)
         if not isinstance(space, VectorSpace) or space.params.size != queries.vectors.shape[1]:
             return None
+        if not np.isfinite(queries.vectors).all():
+            return None
         is_plain = pattern.filter is None or pattern.filter.is_empty
         candidates = (
             space.everything if is_plain else self._candidates_of(space.present, pattern.filter)

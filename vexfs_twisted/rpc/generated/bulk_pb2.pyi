@@ -191,3 +191,11 @@ class Answers(Message):
         result: Iterable[_bytes] | None = None,
         time: _float | None = None,
     ) -> None: ...
+
+class Points(Message):
+    time: _float
+    def __init__(
+        self,
+        *,
+        time: _float | None = None,
+    ) -> None: ...

@@ -34,10 +34,9 @@ from ..codecs.points import (
     read_scroll,
     write_facet,
     write_records,
-    write_scored,
 )
 from ..codecs.queries import read_query
-from ..codecs.scored import write_answers
+from ..codecs.scored import write_answers, write_points
 from ..codecs.searches import read_discover, read_recommend, read_search
 from ..codecs.updates import (
     read_batch,
@@ -132,16 +131,12 @@ def _counted(count: int) -> pb.CountResponse:
     return pb.CountResponse(result=pb.CountResult(count=count))
 
 
-def _queried(points: Sequence[ScoredPoint]) -> pb.QueryResponse:
-    response = pb.QueryResponse()
-    write_scored(points, response.result)
-    return response
+def _queried(points: Sequence[ScoredPoint]) -> Message:
+    return write_points(points, pb.QueryResponse())
 
 
-def _searched(points: Sequence[ScoredPoint]) -> pb.SearchResponse:
-    response = pb.SearchResponse()
-    write_scored(points, response.result)
-    return response
+def _searched(points: Sequence[ScoredPoint]) -> Message:
+    return write_points(points, pb.SearchResponse())
 
 
 def _weigh_page(page: Page) -> int:
