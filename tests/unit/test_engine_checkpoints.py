@@ -16,8 +16,9 @@ from vexfs_twisted.engine import checkpoints
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.filtering import row_filter
-from vexfs_twisted.engine.payload_index import cache
+from vexfs_twisted.engine.payload_index import cache, files
 from vexfs_twisted.engine.storage import payload_changelog
+from vexfs_twisted.engine.storage.file_map import map_of
 from vexfs_twisted.engine.storage.tables import TableReader
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import CollectionInfoRequest
@@ -128,7 +129,7 @@ class StopTests(CheckpointCase):
         self.catalog.close()
         kept = [file.read_bytes() for file in self.files()]
         for file, data in zip(self.files(), kept, strict=True):
-            older = data.replace(b"vexfscolumn-4", b"vexfscolumn-3", 1)
+            older = data.replace(b"vexfscolumn-5", b"vexfscolumn-3", 1)
             self.assertNotEqual(older, data)
             file.write_bytes(older)
         self.catalog = Catalog(self.path)
@@ -136,7 +137,28 @@ class StopTests(CheckpointCase):
         self.assertTrue(self.collection.is_checkpoint_due())
         self.assertEqual(self.answers(), before)
         self.collection.checkpoint()
+        self.assertTrue(all(f.read_bytes().startswith(b"vexfscolumn-5") for f in self.files()))
+
+    def test_files_of_the_version_before_are_of_use(self) -> None:
+        """Their arrays begin anywhere."""
+        write(self.collection, upsert([3]))
+        before = self.answers()
+        self.patch(files, "_FORMAT", files._UNALIGNED)
+        self.patch(files, "_aligned", iter)
+        self.reopen()
         self.assertTrue(all(f.read_bytes().startswith(b"vexfscolumn-4") for f in self.files()))
+        reads = self.payload_reads()
+        self.assertEqual(self.answers(), before)
+        self.assertEqual(reads, [])
+
+    def test_columns_that_are_loaded_are_mapped(self) -> None:
+        self.reopen()
+        columns = self.collection.indexes.columns._columns
+        self.assertEqual(len(columns), 2)
+        for column in columns.values():
+            for pairs in column.parts.values():
+                for array in (pairs.values, pairs.rows):
+                    self.assertIsNotNone(map_of(array))
 
     def test_a_stop_leaves_files_alone_that_miss_nothing(self) -> None:
         self.reopen()

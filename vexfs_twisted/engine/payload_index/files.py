@@ -4,11 +4,14 @@ A derived file: one that is damaged or of another version is ignored. It is vali
 its column was built at, which may be older than the collection. Layout: the format, the CRC-32 of
 all that follows, the size of the header, the header as JSON, and the parts that it describes, in
 this order: the terms, as JSON lists, and the arrays. For a text index, the tokens and the arrays of
-their postings follow; the header then has a stamp of how the text was tokenized.
+their postings follow; the header then has a stamp of how the text was tokenized. Arrays begin at
+multiples of eight bytes. They are mapped, so that processes that read a collection share them; in
+files of the version before they could begin anywhere, and are copied.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -24,12 +27,15 @@ from numpy.typing import NDArray
 from ...model.payload_index import FieldSchema
 from ...model.payload_path import PayloadPath
 from ...text.stamp import reading_stamp
+from ..storage.file_map import FileMap
 from ..storage.files import write_durably
 from .column import Column, ColumnPart
 from .sorted_values import SortedValues
 from .text_postings import TextPostings
 
-_FORMAT = b"vexfscolumn-4\n\0\0"
+_FORMAT = b"vexfscolumn-5\n\0\0"
+_UNALIGNED = b"vexfscolumn-4\n\0\0"
+_ALIGNMENT = 8
 _LEAD = Struct(f"<{len(_FORMAT)}sIQ")
 _LISTED = 1 << 12
 """The most strings of one list: the JSON library holds the GIL while it reads or writes one."""
@@ -67,7 +73,7 @@ def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
         head["postings"] = len(read.postings.rows)
         body += [*tokens, *_arrays(read.postings)]
     packed = orjson.dumps(head)
-    body.insert(0, packed)
+    body = list(_aligned([packed, *body]))
     checksum = 0
     for piece in body:
         checksum = zlib.crc32(piece, checksum)
@@ -80,19 +86,19 @@ def load_column(file: Path, schema: FieldSchema) -> Column | None:
     Also None for a text index whose text was tokenized in another way than it is now.
     """
     try:
-        data = file.read_bytes()
+        data = _mapped(file)
     except OSError:
         return None
     if len(data) < _LEAD.size:
         return None
-    found, checksum, size = _LEAD.unpack_from(data)
-    body = memoryview(data)[_LEAD.size :]
-    if found != _FORMAT or zlib.crc32(body) != checksum:
+    found, checksum, size = _LEAD.unpack_from(data.data)
+    body = data[_LEAD.size :].data
+    if found not in (_FORMAT, _UNALIGNED) or zlib.crc32(body) != checksum:
         return None
     head = orjson.loads(body[:size])
     if schema.text is not None and head.get("stamp") != reading_stamp(schema):
         return None
-    rest = _Rest(data, _LEAD.size + size)
+    rest = _Rest(data, _LEAD.size + size, 1 if found == _UNALIGNED else _ALIGNMENT)
     terms = rest.strings(head["terms"])
     lengths = zip(ColumnPart, head["lengths"], strict=True)
     parts = {part: rest.pairs(part.value, length) for part, length in lengths}
@@ -114,16 +120,43 @@ def _arrays(pairs: SortedValues) -> Iterator[Piece]:
         yield np.ascontiguousarray(array).data
 
 
-class _Rest:
-    """Reads the parts after the header of a file in order."""
+def _mapped(file: Path) -> NDArray[np.uint8]:
+    """The bytes of a file, mapped. Raises OSError."""
+    with file.open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if not size:
+            return np.zeros(0, dtype=np.uint8)
+        return FileMap(opened.fileno(), size).array(np.uint8)
 
-    def __init__(self, data: bytes, start: int) -> None:
-        self._data = memoryview(data)
+
+def _aligned(pieces: Sequence[Piece]) -> Iterator[Piece]:
+    """The pieces of a file after its lead, with zeros before each array that is not aligned."""
+    position = _LEAD.size
+    for piece in pieces:
+        if isinstance(piece, memoryview):
+            gap = -position % _ALIGNMENT
+            if gap:
+                yield bytes(gap)
+            position += gap + piece.nbytes
+        else:
+            position += len(piece)
+        yield piece
+
+
+class _Rest:
+    """Reads the parts after the header of a file in order.
+
+    Arrays begin at multiples of `alignment` bytes.
+    """
+
+    def __init__(self, data: NDArray[np.uint8], start: int, alignment: int) -> None:
+        self._data = data
         self._start = start
+        self._alignment = alignment
 
     def strings(self, sizes: Sequence[int]) -> list[str]:
         """Read lists of strings; `sizes` are their sizes in bytes."""
-        return [string for size in sizes for string in orjson.loads(self._next(size))]
+        return [string for size in sizes for string in orjson.loads(self._next(size).data)]
 
     def pairs(self, kind: str, length: int) -> SortedValues:
         """Read `length` pairs whose values have the dtype `kind`."""
@@ -131,10 +164,11 @@ class _Rest:
         return SortedValues(values, self._array(np.dtype(np.uint32), length))
 
     def _array(self, kind: np.dtype[Any], length: int) -> NDArray[Any]:
-        # A copy is aligned; the data in the file need not be.
-        return np.frombuffer(self._next(length * kind.itemsize), kind).copy()
+        self._start += -self._start % self._alignment
+        found = self._next(length * kind.itemsize)
+        return found.view(kind) if self._alignment > 1 else found.copy().view(kind)
 
-    def _next(self, size: int) -> memoryview:
+    def _next(self, size: int) -> NDArray[np.uint8]:
         start = self._start
         self._start += size
         return self._data[start : self._start]
