@@ -6,6 +6,7 @@ Everything here is a no-op with another C library.
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from typing import Any
 
@@ -22,23 +23,31 @@ the heaps, where memory is reused without being cleared by the kernel.
 _TRIMMED_FROM = 8 << 20
 """A heap is trimmed when at least this many bytes at its end are free."""
 
+_LEAST_HEAPS = 2
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 
 
 def set_up() -> None:
-    """Set the malloc thresholds of this process, see mallopt(3). Thread-safe, at any time."""
+    """Set the malloc thresholds and heaps of this process, see mallopt(3). Thread-safe.
+
+    At any time, but the number of heaps counts only before many threads have allocated memory.
+    """
     mallopt = _function("mallopt", ctypes.c_int, ctypes.c_int)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM)
         mallopt(_M_TRIM_THRESHOLD, _TRIMMED_FROM)
+        # By default there are eight for each core, and what one thread frees is of no use to
+        # others. Most of what allocates holds the GIL, so that threads rarely wait for a heap.
+        mallopt(_M_ARENA_MAX, max(_LEAST_HEAPS, os.cpu_count() or 1))
 
 
 def trim() -> None:
     """Return free pages in the heaps of malloc to the system. Releases the GIL.
 
-    glibc has a heap for nearly every thread, and by itself returns only what is free at the end of
-    one: free memory in front of small live objects stays resident. See malloc_trim(3). It goes
+    glibc has several heaps, and by itself returns only what is free at the end of one: free memory in front of small live objects stays resident. See malloc_trim(3). It goes
     through all heaps, so it is too expensive for every call.
     """
     malloc_trim = _function("malloc_trim", ctypes.c_size_t)
