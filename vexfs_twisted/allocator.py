@@ -47,8 +47,9 @@ def set_up() -> None:
 def trim() -> None:
     """Return free pages in the heaps of malloc to the system. Releases the GIL.
 
-    glibc has several heaps, and by itself returns only what is free at the end of one: free memory in front of small live objects stays resident. See malloc_trim(3). It goes
-    through all heaps, so it is too expensive for every call.
+    glibc has several heaps, and by itself returns only what is free at the end of one: free memory
+    in front of small live objects stays resident. See malloc_trim(3). It goes through all heaps, so
+    it is too expensive for every call.
     """
     malloc_trim = _function("malloc_trim", ctypes.c_size_t)
     if malloc_trim is not None:
