@@ -135,7 +135,9 @@ ENGINE: dict[str, set[str]] = {
         "query",
     }
     | {"cursor", "optimizer"},
-    "collection": {"storage", "mvcc", "acceleration", "query"}
+    "snapshots": {"storage", "mvcc", "collection_store"},
+    "snapshot_archives": {"snapshots", "catalog", "collection"},
+    "collection": {"storage", "mvcc", "acceleration", "query", "snapshots"}
     | {"checkpoints", "collection_store", "collection_reads", "optimizer"},
     "followed_store": {"errors", "read_bounds", "storage", "vector_index", "vector_storage", "mvcc"}
     | {"state_reading"},
@@ -181,6 +183,7 @@ ENGINE_PUBLIC = {
     "native_library",
     "plain_store",
     "read_bounds",
+    "snapshot_archives",
 }
 
 # What the userspace device, a package of its own, may import of the server's.
@@ -196,8 +199,8 @@ REST_LAYERS: dict[str, set[str]] = {
     "dependencies": set(),
     "running": set(),
     "reads": set(),
-    "bodies": {"settings", "threads"},
-    "responses": {"errors"},
+    "bodies": {"settings", "threads", "parameters"},
+    "responses": {"errors", "threads"},
     "call_context": {"bodies", "responses"},
     "codecs": {"bodies"},
     "request_context": {"threads", "parameters", "reads", "bodies", "responses"},
@@ -205,9 +208,9 @@ REST_LAYERS: dict[str, set[str]] = {
     "route_table": {"routing"},
     "transport": {"settings", "threads", "running", "bodies", "responses", "call_context"}
     | {"route_table"},
-    "endpoints": {"bodies", "responses", "codecs", "request_context", "routing"},
+    "endpoints": {"parameters", "bodies", "responses", "codecs", "request_context", "routing"},
     "admission": {"settings", "threads", "bodies", "responses", "call_context", "transport"}
-    | {"routing"},
+    | {"routing", "parameters"},
     "dispatch": {"threads", "errors", "parameters", "dependencies", "responses", "call_context"}
     | {"running", "reads", "transport", "request_context", "routing", "route_table"},
     "relaying": {"settings", "threads", "dependencies", "endpoints", "transport", "site", "routing"}

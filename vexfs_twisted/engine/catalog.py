@@ -156,6 +156,55 @@ class Catalog:
                 self._record(origin, as_value(error))
                 raise
 
+    def begin_restore(self) -> tuple[str, Path]:
+        """A new directory to unpack a collection into: its name, and its path. Raises OSError.
+
+        The caller passes it to `take_in`, or removes it. The next start removes it otherwise.
+        """
+        directory = uuid4().hex
+        with self._changing:
+            return directory, self._open_files.retried(lambda: self._opened().begin(directory))
+
+    def take_in(self, name: str, directory: str) -> tuple[Collection, Collection | None]:
+        """Make an unpacked directory of `begin_restore` the collection `name`, durably.
+
+        Replaces a collection of that name, which keeps its aliases; returns the new one, and the
+        one that was replaced, whose reads in progress finish. Raises BadInput for the name of an
+        alias, StorageFull and OSError.
+        """
+        former = self._collections.get(name)
+        if former is not None:
+            former.retire()
+        with self._changing:
+            try:
+                collection, ended = self._taken_in(name, CatalogEntry(directory, time()))
+            except BaseException:
+                if former is not None and self._collections.get(name) is former:
+                    self._collections = {**self._collections, name: former.renewed()}
+                raise
+            former, self._collections = (
+                self._collections.get(name),
+                {**self._collections, name: collection},
+            )
+        for path in ended:
+            try:
+                if former is not None and path.stem == former.directory:
+                    former.remove(path)
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
+            except OSError as error:
+                log.warning("%s is removed at the next start: %s", path, error)
+        return collection, former
+
+    def _taken_in(self, name: str, entry: CatalogEntry) -> tuple[Collection, list[Path]]:
+        if name in self._aliases:
+            self._check_free(name)
+        inventory = self._opened()
+        path = self._open_files.retried(lambda: inventory.take_in(name, entry))
+        with storage_errors(path):
+            collection = self._open_files.retried(lambda: self._open(name))
+        return collection, inventory.end_replaced()
+
     def _carry_out(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
         """Execute a command. Records its outcome in the same write, unless it is refused."""
         if isinstance(command, DropCollection):

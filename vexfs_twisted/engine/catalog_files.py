@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,13 +55,15 @@ class Deletion:
 class CatalogContents:
     """The contents of the catalog: collections by name, and the target of each alias.
 
-    `outcomes` are those of commands with an origin.
+    `outcomes` are those of commands with an origin. `replaced` are directories that have been
+    replaced by others, and are to be removed.
     """
 
     collections: Mapping[str, CatalogEntry] = field(factory=dict)
     aliases: Mapping[str, str] = field(factory=dict)
     outcomes: CatalogOutcomes = CatalogOutcomes()
     deletion: Deletion | None = None
+    replaced: Sequence[str] = ()
 
     def with_collection(self, name: str, entry: CatalogEntry) -> CatalogContents:
         """The contents with this collection added or replaced."""
@@ -155,7 +157,8 @@ def loaded(value: Mapping[str, Any]) -> CatalogContents:
     outcomes = CatalogOutcomes(**value.get("outcomes", {}))
     found = value.get("deletion")
     deletion = found and Deletion(found["directory"], Origin(**found["origin"]))
-    return CatalogContents(collections, value["aliases"], outcomes, deletion)
+    replaced = tuple(value.get("replaced", ()))
+    return CatalogContents(collections, value["aliases"], outcomes, deletion, replaced)
 
 
 def _make_room(file: Path, size: int) -> None:

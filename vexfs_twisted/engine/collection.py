@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import lmdb
@@ -23,6 +23,7 @@ from .collection_store import CollectionStore
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
 from .query.fields import build_fields
+from .snapshots.held_collection import HeldCollection, hold
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles
 
@@ -113,6 +114,15 @@ class Collection(CollectionReads):
         if any(isinstance(command, CreateFieldIndex) for command in commands):
             self._build_indexes()
         return done
+
+    @contextmanager
+    def hold(self) -> Iterator[HeldCollection]:
+        """Hold the newest state for an archive, while reads and writes go on. Blocks.
+
+        Raises Interrupted if it could not be kept until the tables were read, and OSError.
+        """
+        with self._errors(), hold(self.name, self._store, self._errors) as held:
+            yield held
 
     def clear_readers(self) -> None:
         """Let go of what processes that have ended were reading. Blocks."""

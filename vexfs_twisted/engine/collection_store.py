@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
 import attrs
 import lmdb
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
 
 from ..model.collection import CollectionConfig
@@ -21,23 +22,26 @@ from .mvcc.indexes import Indexes, IndexRegistry
 from .mvcc.pinned import PATIENCE_S, PinnedSnapshot, SnapshotLost
 from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
-from .mvcc.state import CollectionState
+from .mvcc.state import CollectionState, Snapshot
 from .mvcc.table_access import OpenTables, TableAccess
 from .state_reading import StateReader
 from .storage.bitmap import Bitmap
 from .storage.bitmap_table import LIVE_SLOT
 from .storage.counters import Counters, Slot, write_config, write_counters
-from .storage.files import remove_directory, storage_errors
+from .storage.files import FileExtent, remove_directory, storage_errors
 from .storage.open_files import OpenFiles
 from .storage.other_readers import oldest_elsewhere
 from .storage.outcomes import OutcomeTable
 from .storage.tables import (
+    TableReader,
     Transaction,
     close_environment,
     grow_map,
+    is_half_used,
     open_environment,
     open_tables,
     sync_environment,
+    tables_extent,
 )
 from .vector_index.segments import (
     NO_GRAPHS,
@@ -58,6 +62,20 @@ from .vector_storage.files import (
 from .vector_storage.missing import add_missing_storages
 from .vector_storage.storage import AnyStorage
 from .writes.write_batch import WriteBatch
+
+
+@frozen
+class StoppedStore:
+    """The newest state of a store, while nothing is written, and the extents of its files.
+
+    The first extent is that of the tables. Later writes change nothing in it but the first `head`
+    bytes, until `pinned` is released, and nothing in those of vectors while `state` is in use.
+    """
+
+    state: CollectionState
+    pinned: PinnedSnapshot
+    extents: Sequence[FileExtent]
+    head: int
 
 
 class CollectionStore:
@@ -135,6 +153,27 @@ class CollectionStore:
         reading = self.read()
         with reading as snapshot:
             return self._access.pinned.pin(snapshot, reading.take_transaction())
+
+    @contextmanager
+    def stopped(self) -> Iterator[StoppedStore]:
+        """Keep writers waiting for the block. Raises LatchClosed after `close`.
+
+        The caller must release the pinned snapshot, unless the block raises.
+        """
+        with self._access.writing() as opened:
+            self._make_room_to_write(opened)
+            environment, state = opened.environment, self.state
+            transaction = environment.begin()
+            snapshot = Snapshot(state, TableReader(transaction, opened.tables), self.indexes)
+            pinned = self._access.pinned.pin(snapshot, transaction)
+            try:
+                extents = [tables_extent(self._path, environment)]
+                for space in state.spaces.values():
+                    extents += self._storages[space.slot].extents(space)
+                yield StoppedStore(state, pinned, extents, 2 * environment.stat()["psize"])
+            except BaseException:
+                pinned.end()
+                raise
 
     def commit(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
         """Execute batches of commands in one transaction.
@@ -237,6 +276,16 @@ class CollectionStore:
                 remove_directory(path)
             else:
                 self._end()
+
+    def _make_room_to_write(self, opened: OpenTables) -> None:
+        """Let writers write as much as there is, while a snapshot is pinned that keeps all pages.
+
+        Otherwise the map might have to grow, which ends what is pinned. The caller holds `turn`.
+        """
+        environment = opened.environment
+        while self._access.pinned.is_empty and is_half_used(environment):
+            with self._access.latch.held():
+                grow_map(environment)
 
     def _commit_together(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
         before = self.state

@@ -20,6 +20,7 @@ from attrs import evolve
 
 from ..model.collection import CollectionConfig
 from ..model.commands import CatalogOutcome, Origin
+from ..model.errors import StorageFull
 from .catalog_files import CatalogContents, CatalogEntry, CatalogFiles, Deletion
 from .catalog_outcomes import CatalogOutcomes
 from .catalog_survey import Survey, survey
@@ -117,6 +118,52 @@ class Inventory:
                 raise
         return self._directories.whole(entry.directory)
 
+    def begin(self, directory: str) -> Path:
+        """Make an empty directory that is being created, and return it. Raises OSError."""
+        begun = self._directories.begun(directory)
+        begun.mkdir()
+        return begun
+
+    def take_in(self, name: str, entry: CatalogEntry) -> Path:
+        """Make a directory that was begun the collection `name`, in the place of any other.
+
+        Its files must be durable. The collection that it replaces keeps its aliases, and its
+        directory is left to `end_replaced`. Returns the directory. Raises StorageFull and OSError;
+        nothing changes then. The write of the catalog is the commit.
+        """
+        before, begun = self.contents, self._directories.begun(entry.directory)
+        former = before.collections.get(name)
+        after = before.with_collection(name, entry)
+        if former is not None:
+            after = evolve(after, replaced=(*after.replaced, former.directory))
+        with storage_errors(begun.parent):
+            write_first_identity(begun, Identity(name, entry.directory, entry.created))
+            sync_directory(begun)
+            sync_directory(begun.parent)
+            self._register.write(after)
+            try:
+                self._directories.complete(entry.directory)
+            except BaseException:
+                self._register.write(before)
+                raise
+        return self._directories.whole(entry.directory)
+
+    def end_replaced(self) -> list[Path]:
+        """Mark what was replaced as deleted; returns the directories, for the caller to remove.
+
+        What cannot be marked now is marked at the next start.
+        """
+        whole, replaced = self._directories.list().whole, self.contents.replaced
+        try:
+            for directory in replaced:
+                if directory in whole:
+                    self._directories.end(directory)
+            if replaced:
+                self._register.write(evolve(self.contents, replaced=()))
+        except (OSError, StorageFull) as error:
+            log.warning("what was replaced is removed at the next start: %s", error)
+        return [self._directories.ended(directory) for directory in replaced]
+
     def undo_creation(self, name: str, outcomes: CatalogOutcomes) -> Path:
         """Undo `create`; returns the directory, which the caller has to remove.
 
@@ -204,6 +251,8 @@ class Inventory:
 
     def _finish(self) -> None:
         """Finish or undo interrupted changes, by the mark of each directory only."""
+        if self.contents.replaced:
+            self.end_replaced()
         found = self._directories.list()
         names = {entry.directory: name for name, entry in self.contents.collections.items()}
         contents = self.contents

@@ -11,11 +11,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 import lmdb
+from attrs import frozen
 
 from ...model.errors import StorageFull
 
 DRAFT_SUFFIX = ".new"
 """The suffix of a file's name until the file is complete."""
+
+
+@frozen
+class FileExtent:
+    """The first `size` bytes of the file `path`."""
+
+    path: Path
+    size: int
+
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LITTLE_ROOM = 1 << 20
@@ -109,3 +119,9 @@ def written_durably(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+def remove_quietly(path: Path) -> None:
+    """Remove a file if it is there and can be removed."""
+    with suppress(OSError):
+        path.unlink()

@@ -20,9 +20,10 @@ from attrs import frozen
 
 from ..read_bounds import checkpoint, in_slices
 from .bitmap import Rows
-from .files import reserve, sync_directory, sync_file
+from .files import FileExtent, reserve, sync_directory, sync_file
 from .keys import decode_rows, encode_rows
 
+TABLES_FILE = "data.mdb"
 FIRST_MAP_SIZE = 1 << 30
 _LARGEST_MAP_STEP = 1 << 34
 _TABLES = 6
@@ -70,7 +71,7 @@ def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
         # Pages need not be cleared before use: that memory only ever had our own data.
         meminit=False,
     )
-    _make_whole(path / "data.mdb", environment)
+    _make_whole(path / TABLES_FILE, environment)
     return environment
 
 
@@ -90,7 +91,7 @@ def close_environment(environment: lmdb.Environment) -> None:
 
 def _opened(path: Path, *, create: bool, **options: Any) -> lmdb.Environment:
     """Open an environment with the options that all have, and more."""
-    size = 0 if create else os.path.getsize(path / "data.mdb")
+    size = 0 if create else os.path.getsize(path / TABLES_FILE)
     # LMDB creates this file with a hole for the reader table and writes it through a map: a write
     # to the hole on a full device would kill the process.
     reserve(path / "lock.mdb", _LOCK_BYTES)
@@ -132,6 +133,23 @@ def grow_map(environment: lmdb.Environment) -> None:
     environment.set_mapsize(size + min(size, _LARGEST_MAP_STEP))
 
 
+def is_half_used(environment: lmdb.Environment) -> bool:
+    """Whether less than half of the map is free."""
+    size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    return 2 * size > environment.info()["map_size"]
+
+
+def tables_extent(path: Path, environment: lmdb.Environment) -> FileExtent:
+    """The part of the data file of the directory `path` that the last commit uses.
+
+    Pages of a transaction are never changed while it is open, except the first two, of which each
+    commit overwrites one: a copy of the two from before the next commit, and of all others from
+    any time before the end of the transaction, is what the library itself makes as a backup.
+    """
+    size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    return FileExtent(path / TABLES_FILE, size)
+
+
 def is_outgrown(environment: lmdb.Environment) -> bool:
     """Whether another process has grown the map."""
     try:
@@ -151,7 +169,7 @@ def follow_growth(environment: lmdb.Environment) -> None:
 
 def sync_environment(path: Path) -> None:
     """Make a new environment's files durable, and their entries in the directory `path`."""
-    sync_file(path / "data.mdb")
+    sync_file(path / TABLES_FILE)
     sync_directory(path)
 
 

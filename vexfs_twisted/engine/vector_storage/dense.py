@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -12,6 +13,7 @@ from ...model.collection_params import VectorParams
 from ...model.vector_kinds import DenseVectors, Vectors
 from ..storage.bitmap import Bitmap, Rows
 from ..storage.counters import Slot
+from ..storage.files import FileExtent
 from ..storage.hole_punching import runs
 from ..storage.map_advice import memory_placement
 from ..vector_index.segments import Segments
@@ -114,6 +116,12 @@ class DenseStorage:
         return attrs.evolve(
             before, present=present, matrix=self._file.matrix, norm_bound=self._norm_bound
         )
+
+    def extents(self, space: VectorSpace) -> Sequence[FileExtent]:
+        """See VectorStorage."""
+        # Graphs go by dead rows as well.
+        linked = max((segment.stop for segment in space.segments), default=0)
+        return [self._file.extent(max(space.present.end, linked))]
 
     def drop_after(self, rows: int) -> None:
         """See VectorStorage."""

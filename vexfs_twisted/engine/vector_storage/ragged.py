@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...model.vector_kinds import Vectors
 from ..storage.bitmap import Bitmap, Rows
+from ..storage.files import FileExtent
 from ..vector_index.space import MultiSpace, SparseSpace
 from .ragged_files import Elements, RaggedFiles
 
@@ -64,6 +66,10 @@ class RaggedStorage(ABC, Generic[S]):
     @abstractmethod
     def space(self, before: S, present: Bitmap, rows: int) -> S:
         """See VectorStorage."""
+
+    def extents(self, space: S) -> Sequence[FileExtent]:
+        """See VectorStorage."""
+        return self._files.extents(space.offsets)
 
     def drop_after(self, rows: int) -> None:
         """See VectorStorage."""

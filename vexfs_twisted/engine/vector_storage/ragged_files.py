@@ -19,6 +19,7 @@ from ...model.collection_params import Memory
 from ...model.ragged import Offsets
 from ..errors import UnusableDataFolder
 from ..storage.bitmap import Rows
+from ..storage.files import FileExtent
 from ..storage.hole_punching import runs
 from ..vectors.encodings import OFFSETS, RowFormat, Stored
 from ..vectors.vector_file import VectorFile
@@ -150,6 +151,12 @@ class RaggedFiles:
         if self._is_written:
             for file in self._files():
                 file.sync()
+
+    def extents(self, offsets: Offsets) -> list[FileExtent]:
+        """The parts of the files that have the rows of `offsets`, shape [rows + 1]."""
+        total = int(offsets[-1])
+        elements = [file.extent(total) for file in self._elements]
+        return [self._offsets.extent(len(offsets)), *elements]
 
     def drop_after(self, rows: int) -> None:
         """Free the disk space of all rows from `rows` on, which must be unused. Raises OSError."""

@@ -7,6 +7,7 @@ the collection use the storage itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...model.vector_kinds import Vectors
 from ..storage.bitmap import Bitmap, Rows
+from ..storage.files import FileExtent
 from ..vector_index.space import AnySpace
 
 S = TypeVar("S", bound=AnySpace)
@@ -60,6 +62,9 @@ class VectorStorage(Protocol[S]):
 
         It has `rows` rows, of which those in `present` have a vector.
         """
+
+    def extents(self, space: S) -> Sequence[FileExtent]:
+        """The parts of the files that have the rows of `space`, which is of this storage."""
 
     def drop_after(self, rows: int) -> None:
         """Free the disk space of all rows from `rows` on, which must be unused. Raises OSError."""

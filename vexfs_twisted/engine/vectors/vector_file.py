@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...model.collection_params import Memory
 from ..errors import UnknownFormat, UnusableDataFolder
 from ..storage.file_map import FileMap
+from ..storage.files import FileExtent
 from ..storage.hole_punching import holes, may_have_holes, punch
 from ..storage.map_advice import advise
 from .encodings import RowFormat, Stored
@@ -162,6 +163,11 @@ class VectorFile:
     def sync(self) -> None:
         """Block until everything written is on disk."""
         os.fdatasync(self._descriptor)
+
+    def extent(self, rows: int) -> FileExtent:
+        """The part of the file with the header and the first `rows` rows, at least one."""
+        size = min(max(rows, 1), self._capacity) * self._row_size
+        return FileExtent(self._path, HEADER_SIZE + size)
 
     def let_go(self) -> None:
         """Close the descriptor until it is needed again. Must not run during a write."""

@@ -1,0 +1,218 @@
+"""Snapshots of collections and of whole data folders: taking them, and restoring them.
+
+Public. Everything blocks; `check` is called about every MiB, and what it raises ends the work.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from time import time
+from typing import TypeVar
+
+from attrs import frozen
+
+from ..model.collection import CreateAlias
+from ..model.errors import BadRequest, Interrupted, NotFound
+from ..model.names import check_new_collection_name
+from ..model.snapshots import SnapshotDescription, SnapshotOwner
+from .catalog import Catalog
+from .collection import Collection
+from .snapshots.archive import (
+    Member,
+    Piece,
+    archive_pieces,
+    read_manifest,
+    read_members,
+    read_whole,
+)
+from .snapshots.byte_ranges import FileRange, checksum_of
+from .snapshots.errors import UnusableArchive
+from .snapshots.folder import SnapshotFolder
+from .snapshots.held_collection import HeldCollection
+from .snapshots.manifest import CHECKSUMS, StorageManifest, is_of_storage, unsealed_checksums
+from .snapshots.unpacking import unpack
+
+__all__ = [
+    "Check",
+    "FileRange",
+    "Restored",
+    "SnapshotFolder",
+    "UnusableArchive",
+    "is_storage_archive",
+    "restore_collection",
+    "restore_storage",
+    "verify_checksum",
+    "write_collection",
+    "write_storage",
+]
+
+Check = Callable[[], object]
+T = TypeVar("T")
+
+_TRIES = 3
+"""How often a snapshot is begun whose moment could not be kept: see `CollectionStore.stopped`."""
+
+_FULL_LABEL = "full-snapshot"
+
+
+@frozen
+class Restored:
+    """A restored collection, and the one that it has replaced."""
+
+    collection: Collection
+    former: Collection | None
+
+
+def write_collection(
+    folder: SnapshotFolder, owner: SnapshotOwner, collection: Collection, check: Check
+) -> SnapshotDescription:
+    """Write a snapshot of a collection as of now into the folder, and describe it.
+
+    Raises NotFound, Interrupted, StorageFull and OSError.
+    """
+    label = f"{collection.name}-shard-0" if owner.is_shard else collection.name
+
+    def write() -> SnapshotDescription:
+        with collection.hold() as held:
+            return folder.write(owner, label, _checked(held.pieces(), check))
+
+    return _retried(write, Interrupted)
+
+
+def write_storage(folder: SnapshotFolder, catalog: Catalog, check: Check) -> SnapshotDescription:
+    """Write a snapshot of all collections and aliases into the folder, and describe it.
+
+    Each collection is as of one moment of its own.
+    """
+
+    def write() -> SnapshotDescription:
+        collections = [catalog.get(name) for name in catalog.names()]
+        manifest = StorageManifest(
+            created=time(),
+            collections=[collection.name for collection in collections],
+            aliases={alias.alias_name: alias.collection_name for alias in catalog.aliases()},
+        )
+        pieces = archive_pieces(manifest.sealed(), _archives(collections))
+        return folder.write(SnapshotOwner(), _FULL_LABEL, _checked(pieces, check))
+
+    return _retried(write, Interrupted, NotFound)
+
+
+def verify_checksum(archive: FileRange, expected: str | None) -> None:
+    """Raise BadRequest unless an archive has the SHA-256 `expected`, if that is given."""
+    if expected is not None:
+        found = checksum_of(archive)
+        if found != expected.lower():
+            raise BadRequest(f"Snapshot checksum mismatch: expected {expected}, got {found}")
+
+
+def restore_collection(catalog: Catalog, name: str, archive: FileRange, check: Check) -> Restored:
+    """Make an archive the collection `name`, in the place of any of that name.
+
+    It is unpacked, verified and opened before anything changes. Raises BadRequest for an archive
+    that cannot be used, ValidationError and BadInput for a name that cannot be taken, StorageFull,
+    OSError.
+    """
+    if catalog.find(name) is None:
+        check_new_collection_name(name)
+    directory, path = catalog.begin_restore()
+    try:
+        try:
+            unpack(archive, path, check)
+        except UnusableArchive as error:
+            raise BadRequest(f"Snapshot cannot be restored: {error}") from None
+        return Restored(*catalog.take_in(name, directory))
+    except BaseException:
+        with suppress(OSError):
+            shutil.rmtree(path)
+        raise
+
+
+def restore_storage(
+    catalog: Catalog, archive: FileRange, check: Check, *, replace: bool
+) -> list[str]:
+    """Restore all collections and aliases of a snapshot of a data folder; returns their names.
+
+    Raises BadRequest for an archive that cannot be used, or, unless `replace`, if one of its
+    collections is there: nothing is changed then. Collections are restored one after the other.
+    """
+    try:
+        manifest = StorageManifest.unsealed(read_manifest(archive))
+        members = _found_archives(manifest, archive)
+    except UnusableArchive as error:
+        raise BadRequest(f"Snapshot cannot be restored: {error}") from None
+    there = [name for name in manifest.collections if catalog.find(name) is not None]
+    if there and not replace:
+        raise BadRequest(f"Collection `{there[0]}` is there already")
+    for name, member in members:
+        restore_collection(catalog, name, member, check)
+    catalog.update_aliases([CreateAlias(target, name) for name, target in manifest.aliases.items()])
+    return list(manifest.collections)
+
+
+def is_storage_archive(archive: FileRange) -> bool:
+    """Whether an archive is a snapshot of a data folder. Raises BadRequest for what is none."""
+    try:
+        return is_of_storage(read_manifest(archive))
+    except UnusableArchive as error:
+        raise BadRequest(f"Snapshot cannot be restored: {error}") from None
+
+
+def _found_archives(manifest: StorageManifest, archive: FileRange) -> list[tuple[str, FileRange]]:
+    """The archives of the collections of a verified archive. Raises UnusableArchive."""
+    members = list(read_members(archive))
+    names = [_member_name(number) for number in range(len(manifest.collections))]
+    if [member.name for member in members] != [*names, CHECKSUMS]:
+        raise UnusableArchive("it has not the members that its manifest names")
+    checksums = unsealed_checksums(read_whole(members.pop()))
+    for member in members:
+        if checksum_of(member.data) != checksums.get(member.name):
+            raise UnusableArchive(f"its member {member.name} is damaged")
+    return [(name, member.data) for name, member in zip(manifest.collections, members, strict=True)]
+
+
+def _archives(collections: Iterable[Collection]) -> Iterator[Member]:
+    for number, collection in enumerate(collections):
+        with collection.hold() as held:
+            yield Member(_member_name(number), _HeldArchive(held))
+
+
+class _HeldArchive:
+    """The archive of a collection that is read once, from its begin: a ByteSource."""
+
+    def __init__(self, held: HeldCollection) -> None:
+        self.size = held.size
+        self._pieces = held.pieces()
+        self._rest: Piece = b""
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """See ByteSource."""
+        while not self._rest:
+            found = next(self._pieces, None)
+            if found is None:
+                return 0
+            self._rest = found
+        part = self._rest[: len(buffer)]
+        buffer[: len(part)] = part
+        self._rest = self._rest[len(part) :]
+        return len(part)
+
+
+def _member_name(number: int) -> str:
+    return f"collection-{number}"
+
+
+def _retried(write: Callable[[], T], *again: type[Exception]) -> T:
+    for _ in range(_TRIES - 1):
+        # A collection may have been deleted since its name was read.
+        with suppress(*again):
+            return write()
+    return write()
+
+
+def _checked(pieces: Iterable[Piece], check: Check) -> Iterator[Piece]:
+    for piece in pieces:
+        check()
+        yield piece

@@ -1,0 +1,212 @@
+"""The folder of snapshots: a file for each, and its checksum in a companion file.
+
+```
+<collection>/<name>.snapshot, <name>.snapshot.checksum   of a collection
+<collection>/shards/0/...                                of its only shard
+<name>.snapshot, ...                                     of the whole data folder
+```
+
+A file is written under a name that ends with `.partial` and renamed when it is complete and
+durable: that rename is the commit. Leftovers of a process that was killed are removed by the next
+start, by that mark alone. A process holds a lock on the file it writes, since several servers may
+have the same folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Lock
+from time import gmtime, strftime
+from typing import BinaryIO
+
+from ...model.errors import NotFound
+from ...model.snapshots import SnapshotDescription, SnapshotOwner
+from ..storage.files import remove_quietly, storage_errors, sync_directory, write_durably
+
+SUFFIX = ".snapshot"
+_CHECKSUM = ".checksum"
+_PARTIAL = ".partial"
+_LONGEST_NAME = 255
+_LONGEST_START = 160
+_MOST_OF_ONE_SECOND = 1000
+_CHECKSUM_TEXT = re.compile(rb"[0-9a-f]{64}")
+
+Piece = bytes | memoryview
+
+
+class SnapshotFolder:
+    """The folder at `path`, which is made when it is needed. Thread-safe; methods block.
+
+    Methods raise StorageFull and OSError, and NotFound for a snapshot that is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._naming = Lock()
+
+    def sweep(self) -> None:
+        """Remove what processes left incomplete that have ended."""
+        for directory, _, names in os.walk(self.path):
+            for name in names:
+                if name.endswith(_PARTIAL):
+                    with suppress(OSError):
+                        _remove_unlocked(Path(directory, name))
+
+    def list(self, owner: SnapshotOwner) -> list[SnapshotDescription]:
+        """The snapshots of an owner, by name."""
+        directory = self._directory(owner)
+        try:
+            names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
+        except FileNotFoundError:
+            return []
+        found = []
+        for name in names:
+            with suppress(NotFound):
+                found.append(self.describe(owner, name))
+        return found
+
+    def describe(self, owner: SnapshotOwner, name: str) -> SnapshotDescription:
+        """A snapshot by its name."""
+        path = self._path(owner, name)
+        try:
+            status = path.lstat()
+        except (OSError, ValueError):
+            raise _unknown(name) from None
+        if not stat.S_ISREG(status.st_mode):
+            raise _unknown(name)
+        return SnapshotDescription(name, status.st_mtime, status.st_size, _checksum_of(path))
+
+    def open(self, owner: SnapshotOwner, name: str) -> tuple[BinaryIO, SnapshotDescription]:
+        """Open a snapshot to be read; it stays readable when it is deleted."""
+        described = self.describe(owner, name)
+        try:
+            return open(self._path(owner, name), "rb", buffering=0), described
+        except FileNotFoundError:
+            raise _unknown(name) from None
+
+    def write(
+        self, owner: SnapshotOwner, label: str, pieces: Iterable[Piece]
+    ) -> SnapshotDescription:
+        """Write a new snapshot durably, under a name that begins with `label`, and describe it."""
+        directory = self._directory(owner)
+        made = _make(directory)
+        with storage_errors(made):
+            start = label.encode()[:_LONGEST_START].decode(errors="ignore")
+            with _partial(directory, start) as (file, partial):
+                digest = sha256()
+                for piece in pieces:
+                    digest.update(piece)
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+                with self._naming:
+                    path = _free_path(directory, start)
+                    write_durably(_beside(path), digest.hexdigest().encode())
+                    os.rename(partial, path)
+            sync_directory(directory)
+        return self.describe(owner, path.name)
+
+    def delete(self, owner: SnapshotOwner, name: str) -> None:
+        """Delete a snapshot durably."""
+        self.describe(owner, name)
+        path = self._path(owner, name)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            raise _unknown(name) from None
+        remove_quietly(_beside(path))
+        sync_directory(path.parent)
+
+    def temporary(self) -> BinaryIO:
+        """A file without a name, gone when it is closed."""
+        made = _make(self.path)
+        with storage_errors(made):
+            file: BinaryIO = TemporaryFile(dir=self.path, buffering=0)  # noqa: SIM115
+        return file
+
+    def has(self, path: Path) -> bool:
+        """Whether a file is in the folder, wherever links lead."""
+        return path.resolve().is_relative_to(self.path.resolve())
+
+    def _path(self, owner: SnapshotOwner, name: str) -> Path:
+        is_plain = "/" not in name and "\0" not in name and name.endswith(SUFFIX)
+        if not is_plain or len(name.encode(errors="replace")) > _LONGEST_NAME:
+            raise _unknown(name)
+        return self._directory(owner) / name
+
+    def _directory(self, owner: SnapshotOwner) -> Path:
+        if owner.collection is None:
+            return self.path
+        name = owner.collection
+        if name in (".", "..") or "/" in name or len(name.encode()) > _LONGEST_NAME:
+            name = f"long-{sha256(name.encode()).hexdigest()}"
+        directory = self.path / name
+        return directory / "shards" / "0" if owner.is_shard else directory
+
+
+@contextmanager
+def _partial(directory: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new locked file for the block, which is removed after it."""
+    path = directory / f".{start}-{os.getpid()}-{os.urandom(6).hex()}{_PARTIAL}"
+    with open(path, "xb") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            yield file, path
+        finally:
+            remove_quietly(path)
+
+
+def _remove_unlocked(path: Path) -> None:
+    """Remove a file unless a process that runs has locked it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _free_path(directory: Path, start: str) -> Path:
+    """A path that is not there yet, with the time in it."""
+    stem = f"{start}-{strftime('%Y-%m-%d-%H-%M-%S', gmtime())}"
+    for number in range(_MOST_OF_ONE_SECOND):
+        path = directory / f"{stem}{f'-{number}' if number else ''}{SUFFIX}"
+        if not path.exists() and not _beside(path).exists():
+            return path
+    raise FileExistsError(f"there are too many snapshots {stem}")
+
+
+def _make(directory: Path) -> Path:
+    """Make a directory and those above it durably; returns it."""
+    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    with storage_errors(missing[-1].parent if missing else directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            sync_directory(folder.parent)
+    return directory
+
+
+def _beside(path: Path) -> Path:
+    """The companion of a snapshot that has its checksum."""
+    return path.with_name(path.name + _CHECKSUM)
+
+
+def _checksum_of(path: Path) -> str | None:
+    try:
+        with open(_beside(path), "rb") as file:
+            text = file.read(len("0" * 64)).strip()
+    except OSError:
+        return None
+    return text.decode() if _CHECKSUM_TEXT.fullmatch(text) else None
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"Snapshot {name} not found")
