@@ -34,6 +34,7 @@ from .security.local import LocalCallers
 from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.service import StorageService
+from .storage.snapshots import SnapshotService
 from .streaming.budget import ByteBudget
 from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
@@ -79,7 +80,8 @@ def build(config: Config, reactor: Any) -> Components:
     codecs = WorkerPool("codec", CODEC_THREADS, call_in_reactor)
     trimming = Trimming(reactor, codecs.run, trim)
     streams = Streams(reactor, stream_settings_of(config), trimming.freed)
-    operations = Operations(storage, reactor, streams, config.read_timeout_s)
+    snapshots = SnapshotService(catalog, config.snapshots_folder, call_in_reactor, storage.restored)
+    operations = Operations(storage, reactor, streams, config.read_timeout_s, snapshots)
     # Half for each protocol, so that clients of one cannot starve those of the other.
     rest_reservations, rpc_reservations = (
         AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
@@ -104,7 +106,7 @@ def build(config: Config, reactor: Any) -> Components:
         ended = partial(codecs.run, catalog.clear_readers)
         wires = sharing.services(rest, rpc, inner, performance, ended)
     # The last to start is the first to stop: streams end while their servers still listen.
-    children = [PoolService(codecs), trimming, storage, device, *wires, streams]
+    children = [PoolService(codecs), trimming, storage, snapshots, device, *wires, streams]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
     children.append(Preparation(lambda: codecs.run(load_faiss)))
     return Components(SequentialService(children), rest, rpc, config.host)

@@ -9,6 +9,7 @@ that names its origin.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import attrs
@@ -194,6 +195,15 @@ class Config:
             help="folder that holds the data; it is made when missing",
         ),
     )
+    snapshots_path: str | None = _setting(
+        None,
+        Setting(
+            "storage.snapshots_path",
+            text,
+            option="snapshots-path",
+            help="folder that holds the snapshots (default: snapshots in the folder of the data)",
+        ),
+    )
     read_timeout_s: int = _setting(
         60,
         Setting(
@@ -275,6 +285,13 @@ class Config:
     )
     collections: CollectionConfig = CollectionConfig()
     notices: tuple[str, ...] = attrs.field(default=(), eq=False)
+
+    @property
+    def snapshots_folder(self) -> Path:
+        """The folder that holds the snapshots."""
+        if self.snapshots_path is None:
+            return Path(self.storage_path) / "snapshots"
+        return Path(self.snapshots_path)
 
     @property
     def api_keys(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ write that was accepted is applied even if its Deferred is cancelled.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
 from .model.queries import PointsRequest
 from .model.read_context import ReadContext
 from .model.reads import Answer, ReadRequest
+from .model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
 from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.updates import Update, UpdateResult, Upsert
@@ -292,6 +293,57 @@ class IDirectReads(Interface):
         """
 
 
+class ReceivedFile(Protocol):
+    """A file to write an upload to, from its begin. Blocks; used by one thread at a time."""
+
+    def write(self, data: bytes) -> object:
+        """Write all of it. Raises StorageFull and OSError."""
+
+    def close(self) -> None:
+        """Close the file, which is kept nowhere."""
+
+
+class ISnapshots(Interface):
+    """Snapshots of collections, and of all of them together. Called in the reactor thread.
+
+    An owner is named by a collection's name or alias. Raises NotFound, before it returns, for an
+    unknown collection, and fails with NotFound for an unknown snapshot. Only its own clients wait
+    for a snapshot: reads and writes go on meanwhile.
+    """
+
+    def list(owner: SnapshotOwner) -> Deferred[list[SnapshotDescription]]:
+        """The snapshots of an owner, by name."""
+
+    def create(owner: SnapshotOwner) -> Deferred[SnapshotDescription]:
+        """Take a snapshot of one moment; fires when it is on disk.
+
+        Everything is one moment for each collection.
+        """
+
+    def delete(owner: SnapshotOwner, name: str) -> Deferred[None]:
+        """Delete a snapshot."""
+
+    def open(owner: SnapshotOwner, name: str) -> Deferred[tuple[BinaryIO, SnapshotDescription]]:
+        """A snapshot as a file to read, which the caller closes, and its description."""
+
+    def stream(owner: SnapshotOwner) -> Deferred[BinaryIO]:
+        """A new snapshot of a collection as a file to read that is kept nowhere else."""
+
+    def receive() -> ReceivedFile:
+        """A new file for `restore_file`, kept nowhere once it is closed. Thread-safe; blocks."""
+
+    def restore(name: str, source: SnapshotSource) -> Deferred[None]:
+        """Make the snapshot at `source` the collection `name`, in the place of any of that name.
+
+        Nothing changes unless all of it is sound. Aliases stay. Fails with BadRequest for a
+        snapshot that is not there, not sound, or not of its checksum, with Forbidden for a file
+        elsewhere, and with ValidationError for a name that no new collection may have.
+        """
+
+    def restore_file(name: str, file: ReceivedFile, checksum: str | None) -> Deferred[None]:
+        """The same from a file of `receive`, which is closed."""
+
+
 class IOperations(Interface):
     """The use cases of the server. Collection names may be aliases, except to delete_collection.
 
@@ -374,6 +426,8 @@ class IDirectOperations(Interface):
 
 class IStreamOperations(IOperations):
     """IOperations with streams: the API of the operations layer for REST and gRPC."""
+
+    snapshots: ISnapshots = Attribute("The snapshots. NotSupported where there are none.")
 
     def stream(
         name: str, request: PointsRequest[Any, P], timeout: float | None = None

@@ -21,7 +21,6 @@ _WITHOUT_EFFECT = frozenset(
         "service.slow_query_secs",
         "service.enable_snapshot_url_recovery",
         "service.metrics_prefix",
-        "storage.snapshots_path",
         "storage.temp_path",
         "storage.update_concurrency",
         "storage.node_type",

@@ -35,6 +35,8 @@ _PROGRESS = re.compile(r" \((\d+) points of the stream are on disk\)$")
 class RpcStreamOperations(RpcOperations):
     """IStreamOperations by gRPC. The schema of the flat service has no timeouts."""
 
+    snapshots: Any = None
+
     def __init__(self, client: RpcClient) -> None:
         super().__init__(client)
         self._channel = client.channel

@@ -16,6 +16,7 @@ from vexfs_twisted.rest import site as site_module
 from vexfs_twisted.rest.bodies import streaming_body
 from vexfs_twisted.rest.bodies.budget import BodyBudget
 from vexfs_twisted.rest.bodies.content import is_packed
+from vexfs_twisted.rest.bodies.streaming_body import BodyHead
 from vexfs_twisted.rest.request_context import RequestContext
 from vexfs_twisted.rest.responses.response import StreamingResponse
 from vexfs_twisted.rest.routing import Routes
@@ -40,8 +41,8 @@ class FileBody:
     def max_bytes(self, settings: RestSettings) -> int:
         return LIMIT
 
-    def consumer(self, encoding: bytes | None, limit: int) -> FileBody:
-        assert not is_packed(encoding)
+    def consumer(self, head: BodyHead, limit: int) -> FileBody:
+        assert not is_packed(head.encoding)
         consumer = FileBody(self._path)
         consumer._file = self._path.open("wb")
         return consumer

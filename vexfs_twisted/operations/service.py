@@ -15,6 +15,7 @@ from ..interfaces import (
     IDirectOperations,
     IDirectReads,
     IncomingStream,
+    ISnapshots,
     IStorage,
     IStreamOperations,
     OutgoingStream,
@@ -30,7 +31,7 @@ from ..model.collection import (
     UpdateCollection,
 )
 from ..model.commands import CommandBatch, Outcome, VectorNameCommand
-from ..model.errors import BadRequest, NotFound, TimedOut, as_value
+from ..model.errors import BadRequest, NotFound, NotSupported, TimedOut, as_value
 from ..model.groups import GroupQuery
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
@@ -72,13 +73,22 @@ class Operations:
         clock: IReactorTime,
         streams: Streams | None = None,
         read_seconds: float | None = None,
+        snapshots: ISnapshots | None = None,
     ) -> None:
         """`read_seconds`: the default timeout of reads, and that of each read of a stream."""
+        self._snapshots = snapshots
         self._storage = storage
         self._direct: IDirectReads | None = IDirectReads(storage, None)
         self._read_seconds = read_seconds
         self._clock = clock
         self._streams = streams or Streams(clock)
+
+    @property
+    def snapshots(self) -> ISnapshots:
+        """See IStreamOperations."""
+        if self._snapshots is None:
+            raise NotSupported("Taking or restoring a snapshot is not supported here")
+        return self._snapshots
 
     @_deferred
     async def create_collection(self, name: str, request: CreateCollection) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import frozen
 
+from ..interfaces import ReceivedFile
 from ..middleware import MiddlewareChain
 from ..model.errors import DomainError
 from .bodies.budget import BodyBudget
 from .bodies.content import declared_too_large, is_packed
-from .bodies.streaming_body import BodyFormat, ReadGate, StreamingBody
+from .bodies.streaming_body import BodyFormat, BodyHead, ReadGate, StreamingBody
 from .call_context import PendingCall, RestCallContext
+from .parameters import read_arguments
 from .responses.response import Headers, Response
 from .routing import Route
 from .settings import RestSettings
@@ -25,6 +29,7 @@ class Admission:
     settings: RestSettings
     run_in_thread: RunInThread
     budget: BodyBudget
+    new_file: Callable[[], ReceivedFile]
 
     def admit(
         self, route: Route, request: ApiRequest, length: int | None, headers: Headers
@@ -56,10 +61,13 @@ class Admission:
     ) -> StreamingBody:
         """The streaming body that passes `request`'s body to its consumer while it arrives.
 
-        `limit` bounds the decompressed body in bytes. Raises BadRequest for an unknown
-        Content-Encoding.
+        `limit` bounds the decompressed body in bytes. Raises DomainErrors to
+        refuse it.
         """
-        consumer = body_format.consumer(_encoding(request), limit)
+        arguments = read_arguments(request.uri.partition(b"?")[2])
+        kind = request.getHeader(b"Content-Type")
+        head = BodyHead(_encoding(request), kind, arguments, self.new_file)
+        consumer = body_format.consumer(head, limit)
         lease = self.budget.lease(request, consumer.held)
         return StreamingBody(consumer, self.run_in_thread, gate, lease)
 

@@ -67,6 +67,7 @@ class Dispatcher:
             request.take_body(),
             self.dependencies.status,
             body,
+            context.call.header,
         )
         responding = self._respond(route.handler, call, context, request)
         running = Running(responding, request.respond, request.processingFailed)

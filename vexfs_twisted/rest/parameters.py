@@ -11,12 +11,14 @@ from urllib.parse import unquote_to_bytes
 from attrs import frozen
 
 from ..model.errors import BadInput, Place, Problem, QueryFormatError, ValidationError
+from ..model.snapshots import check_checksum
 from ..model.validation import ValueRange
 
 Arguments = Mapping[bytes, list[bytes]]
 """The decoded values of each name in a query string, in order."""
 
 _ORDERINGS = ("weak", "medium", "strong")
+_PRIORITIES = ("no_sync", "snapshot", "replica")
 _CONSISTENCIES = ("majority", "quorum", "all")
 _REPORT_PARTS = ("queued", "completed", "idle_segments")
 _AT_LEAST_ONE = ValueRange(1)
@@ -38,6 +40,14 @@ class ReportParameters:
 
     parts: frozenset[str] = frozenset()
     completed_limit: int = 16
+
+
+@frozen
+class UploadParameters:
+    """Whether the response waits until an upload is restored, and the checksum it must have."""
+
+    wait: bool = True
+    checksum: str | None = None
 
 
 def read_arguments(query: bytes) -> Arguments:
@@ -70,7 +80,9 @@ def read_update_parameters(arguments: Arguments) -> UpdateParameters:
     if ordering is not None and ordering not in _ORDERINGS:
         expected = ", ".join(f"`{name}`" for name in _ORDERINGS)
         raise QueryFormatError(f"unknown variant `{ordering}`, expected one of {expected}")
-    return UpdateParameters(_read_wait(arguments), _read_unsigned(arguments, "timeout"))
+    return UpdateParameters(
+        read_wait(arguments, default=False), _read_unsigned(arguments, "timeout")
+    )
 
 
 def read_read_parameters(arguments: Arguments) -> int | None:
@@ -97,6 +109,28 @@ def read_report_parameters(arguments: Arguments) -> ReportParameters:
     return ReportParameters(wanted) if limit is None else ReportParameters(wanted, limit)
 
 
+def read_upload_parameters(arguments: Arguments) -> UploadParameters:
+    """The parameters of an upload. Raises QueryFormatError, and ValidationError for the checksum.
+
+    `priority` is validated only: there are no other replicas.
+    """
+    priority = _single_value(arguments, "priority")
+    if priority is not None and priority not in _PRIORITIES:
+        expected = ", ".join(f"`{name}`" for name in _PRIORITIES)
+        raise QueryFormatError(f"unknown variant `{priority}`, expected one of {expected}")
+    checksum = _single_value(arguments, "checksum")
+    check_checksum(checksum, Place.QUERY)
+    return UploadParameters(read_wait(arguments, default=True), checksum)
+
+
+def read_wait(arguments: Arguments, *, default: bool) -> bool:
+    """Whether the response waits. Raises QueryFormatError."""
+    wait = _single_value(arguments, "wait")
+    if wait not in (None, "true", "false"):
+        raise QueryFormatError("provided string was not `true` or `false`")
+    return default if wait is None else wait == "true"
+
+
 def check_timeout(arguments: Arguments) -> None:
     """Validate the timeout of a change of collections.
 
@@ -118,13 +152,6 @@ def _check_consistency(text: str | None) -> None:
     if not is_sound:
         complaint = f"failed to deserialize read consistency query parameter value '{text}'"
         raise QueryFormatError(complaint)
-
-
-def _read_wait(arguments: Arguments) -> bool:
-    wait = _single_value(arguments, "wait")
-    if wait not in (None, "true", "false"):
-        raise QueryFormatError("provided string was not `true` or `false`")
-    return wait == "true"
 
 
 def _single_value(arguments: Arguments, name: str) -> str | None:

@@ -44,11 +44,16 @@ INLINE_LISTS = 64
 """Up to so many result lists of a batch are encoded in the reactor thread, each if it is small."""
 
 
+def _no_header(name: str) -> None:
+    """No header is known."""
+
+
 @define
 class RequestContext:
     """The parsed request. Used in the reactor thread only.
 
     `body` is a small body as bytes; `streaming_body` is set instead for a large or compressed one.
+    `header` looks up a header by its lower-case name.
     """
 
     operations: IStreamOperations
@@ -59,6 +64,7 @@ class RequestContext:
     body: bytes
     status: ServerStatus
     streaming_body: StreamingBody | None = None
+    header: Callable[[str], str | None] = _no_header
 
     @property
     def collection(self) -> str:

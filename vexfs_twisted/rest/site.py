@@ -35,6 +35,7 @@ from .endpoints import (
     points,
     search,
     service,
+    snapshots,
     status,
     unsupported,
     updates,
@@ -63,6 +64,7 @@ _TOPICS = (
     updates.routes,
     search.routes,
     groups.routes,
+    snapshots.routes,
     vexfs.routes,
     unsupported.routes,
 )
@@ -102,7 +104,9 @@ def site_parts(
     )
     reads = Reads(operations, clock, needed.call_in_reactor)
     dispatcher = Dispatcher(operations, reads, run_in_thread, needed, clock)
-    admission = Admission(needed.chain, settings, run_in_thread, budget)
+    admission = Admission(
+        needed.chain, settings, run_in_thread, budget, lambda: operations.snapshots.receive()
+    )
     return ApiResource(dispatcher, settings), admission
 
 

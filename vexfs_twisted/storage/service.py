@@ -142,6 +142,15 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             raise unknown_collection(name)
         return queues.writer.submit_each(batch)
 
+    def restored(self, collection: Collection, former: Collection | None) -> None:
+        """Notice that a collection was restored, and has replaced another. In the reactor thread.
+
+        Its queues are made with its first call.
+        """
+        if former is not None and self._mirror is not None:
+            self._mirror.forget(former)
+        self._attend(collection)
+
     def _attend(self, collection: Collection) -> None:
         """Schedule optimizer and mirror after a commit to the collection."""
         self._optimizer.attend(collection)

@@ -14,6 +14,7 @@ from ..threads import THREAD_FROM_BYTES
 from .content import GZIP_WINDOW, damaged, found_too_large, incomplete, is_packed
 from .json_slices import SlicedReader
 from .shapes import Shape
+from .streaming_body import BodyHead
 
 T = TypeVar("T")
 
@@ -42,9 +43,9 @@ class JsonBody:
         """See BodyFormat."""
         return settings.max_body_bytes
 
-    def consumer(self, encoding: bytes | None, limit: int) -> JsonDecoder:
+    def consumer(self, head: BodyHead, limit: int) -> JsonDecoder:
         """See BodyFormat."""
-        return JsonDecoder(encoding, limit, self.shape)
+        return JsonDecoder(head.encoding, limit, self.shape)
 
 
 class JsonDecoder:

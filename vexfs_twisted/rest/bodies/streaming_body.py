@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
+from ...interfaces import ReceivedFile
+from ..parameters import Arguments
 from ..settings import RestSettings
 from ..threads import RunInThread
 from .budget import Lease
@@ -51,6 +54,19 @@ class BodyConsumer(Protocol):
         """Consume the last pieces; returns `read` of the whole body. Raises DomainErrors."""
 
 
+@frozen
+class BodyHead:
+    """What is known of a body before it arrives: two headers, and the parameters of the query.
+
+    `new_file` makes a file to write a body to, in a worker thread.
+    """
+
+    encoding: bytes | None
+    content_type: bytes | None
+    arguments: Arguments
+    new_file: Callable[[], ReceivedFile]
+
+
 class BodyFormat(Protocol):
     """The format of a route's request bodies."""
 
@@ -61,10 +77,10 @@ class BodyFormat(Protocol):
     def max_bytes(self, settings: RestSettings) -> int:
         """The maximum size of a body in bytes, both as received and decompressed."""
 
-    def consumer(self, encoding: bytes | None, limit: int) -> BodyConsumer:
-        """A consumer for a body with this Content-Encoding, of at most `limit` bytes decompressed.
+    def consumer(self, head: BodyHead, limit: int) -> BodyConsumer:
+        """A consumer for a body with this head, of at most `limit` bytes decompressed.
 
-        Raises BadRequest for an unknown encoding.
+        Raises BadRequest for an unknown encoding, and other DomainErrors to refuse the body.
         """
 
 

@@ -44,29 +44,12 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
-        "Taking or restoring a snapshot",
+        "Taking or restoring a snapshot of a part",
         (
-            ("GET", "/snapshots"),
-            ("POST", "/snapshots"),
-            ("GET", "/snapshots/<snapshot_name>"),
-            ("DELETE", "/snapshots/<snapshot_name>"),
-            ("GET", f"{_SHARD}/snapshot"),
             ("POST", f"{_SHARD}/snapshot/partial/create"),
             ("POST", f"{_SHARD}/snapshot/partial/recover"),
             ("POST", f"{_SHARD}/snapshot/partial/recover_from"),
             ("GET", f"{_SHARD}/snapshot/partial/manifest"),
-            *(
-                (method, f"{owner}/snapshots{rest}")
-                for owner in (_COLLECTION, _SHARD)
-                for method, rest in (
-                    ("GET", ""),
-                    ("POST", ""),
-                    ("GET", "/<snapshot_name>"),
-                    ("DELETE", "/<snapshot_name>"),
-                    ("POST", "/upload"),
-                    ("PUT", "/recover"),
-                )
-            ),
         ),
     ),
 )

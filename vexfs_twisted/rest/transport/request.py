@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.server import Request, version
 
-from ...model.errors import DomainError, Overloaded
+from ...model.errors import DomainError
 from ...reservations import Reservation
 from ..bodies.content import found_too_large
 from ..bodies.streaming_body import BUDGET, BodyFormat, ReadGate, StreamingBody
@@ -167,7 +167,7 @@ class ApiRequest(Request):
                 self._gate = ReadGate(IPushProducer(self.transport))
                 pending.body = self._site.open_body(self, body_format, pending.limit, self._gate)
                 pending.body.take(self.take_body())
-        except Overloaded as error:
+        except DomainError as error:
             self._refuse(error)
 
     def pause(self) -> None:

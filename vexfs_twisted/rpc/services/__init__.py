@@ -14,11 +14,12 @@ from .collections import COLLECTIONS
 from .flat import FLAT
 from .points import POINTS
 from .server_info import QDRANT
+from .snapshots import SNAPSHOTS
 
 _SERVICES: Mapping[str, Mapping[str, AnyMethod]] = {
     "qdrant.Collections": COLLECTIONS,
     "qdrant.Points": POINTS,
-    "qdrant.Snapshots": {},
+    "qdrant.Snapshots": SNAPSHOTS,
     "qdrant.Qdrant": {**QDRANT, **FLAT},
 }
 

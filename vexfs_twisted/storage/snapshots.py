@@ -1,0 +1,155 @@
+"""The service of snapshots: takes, restores, lists and deletes them in threads of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from ..engine.catalog import Catalog
+from ..engine.collection import Collection
+from ..engine.snapshot_archives import (
+    FileRange,
+    Restored,
+    SnapshotFolder,
+    restore_collection,
+    verify_checksum,
+    write_collection,
+    write_storage,
+)
+from ..interfaces import ISnapshots, ReceivedFile
+from ..lifecycle import AsyncService
+from ..model.errors import Unavailable
+from ..model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
+from ..threadpool import CallInReactor, WorkerPool
+from .snapshot_sources import OpenedArchive, TemporaryArchive, open_source
+
+T = TypeVar("T")
+
+_WORKERS = 2
+"""Snapshots that are taken or restored at a time; others wait. Each takes one MiB of memory."""
+
+
+@implementer(ISnapshots)
+class SnapshotService(AsyncService):
+    """ISnapshots of the collections of `catalog`, in the folder `path`.
+
+    `restored` is called in the reactor thread with a collection that was restored, and the one that
+    it has replaced. Threads exist only between startService and stopService.
+    """
+
+    name = "snapshots"
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        path: Path,
+        call_in_reactor: CallInReactor,
+        restored: Callable[[Collection, Collection | None], object],
+    ) -> None:
+        self._catalog = catalog
+        self._folder = SnapshotFolder(path)
+        self._restored = restored
+        self._workers = WorkerPool("snapshot", _WORKERS, call_in_reactor)
+        # Names are listed while archives are written.
+        self._listers = WorkerPool("snapshot-list", 1, call_in_reactor)
+        self._is_stopping = False
+
+    async def _start(self) -> None:
+        self._is_stopping = False
+        self._workers.start()
+        self._listers.start()
+        await self._listers.run(self._folder.sweep)
+
+    async def _stop(self) -> None:
+        """End what is under way, which leaves nothing behind."""
+        self._is_stopping = True
+        await self._workers.stop()
+        await self._listers.stop()
+
+    def list(self, owner: SnapshotOwner) -> Deferred[list[SnapshotDescription]]:
+        """See ISnapshots."""
+        return self._listers.run(self._folder.list, self._resolved(owner))
+
+    def create(self, owner: SnapshotOwner) -> Deferred[SnapshotDescription]:
+        """See ISnapshots."""
+        real = self._resolved(owner)
+        if real.collection is None:
+            return self._workers.run(write_storage, self._folder, self._catalog, self._check)
+        collection = self._catalog.get(real.collection)
+        return self._workers.run(write_collection, self._folder, real, collection, self._check)
+
+    def delete(self, owner: SnapshotOwner, name: str) -> Deferred[None]:
+        """See ISnapshots."""
+        return self._listers.run(self._folder.delete, self._resolved(owner), name)
+
+    def open(
+        self, owner: SnapshotOwner, name: str
+    ) -> Deferred[tuple[BinaryIO, SnapshotDescription]]:
+        """See ISnapshots."""
+        return self._listers.run(self._folder.open, self._resolved(owner), name)
+
+    def stream(self, owner: SnapshotOwner) -> Deferred[BinaryIO]:
+        """See ISnapshots."""
+        real = self._resolved(owner)
+        assert real.collection is not None
+        return self._workers.run(self._streamed, self._catalog.get(real.collection))
+
+    def receive(self) -> TemporaryArchive:
+        """See ISnapshots."""
+        self._check()
+        return TemporaryArchive(self._folder)
+
+    def restore(self, name: str, source: SnapshotSource) -> Deferred[None]:
+        """See ISnapshots."""
+        return self._workers.run(self._restore_from, name, source).addCallback(self._tell)
+
+    def restore_file(self, name: str, file: ReceivedFile, checksum: str | None) -> Deferred[None]:
+        """See ISnapshots."""
+        assert isinstance(file, TemporaryArchive)
+        return self._workers.run(self._restore, name, file, checksum).addCallback(self._tell)
+
+    def _resolved(self, owner: SnapshotOwner) -> SnapshotOwner:
+        """The owner by its real name. Raises NotFound."""
+        if owner.collection is None:
+            return owner
+        return SnapshotOwner(self._catalog.resolve(owner.collection), owner.is_shard)
+
+    def _streamed(self, collection: Collection) -> BinaryIO:
+        archive = TemporaryArchive(self._folder)
+        try:
+            with collection.hold() as held:
+                for piece in held.pieces():
+                    self._check()
+                    archive.write(piece)
+        except BaseException:
+            archive.close()
+            raise
+        return archive.file
+
+    def _restore_from(self, name: str, source: SnapshotSource) -> Restored:
+        opened = open_source(source, self._folder, self._check)
+        return self._restore(name, opened, source.checksum)
+
+    def _restore(
+        self, name: str, opened: TemporaryArchive | OpenedArchive, checksum: str | None
+    ) -> Restored:
+        with opened.file as file:
+            archive = FileRange(file.fileno(), os.fstat(file.fileno()).st_size)
+            verify_checksum(archive, checksum)
+            real = name if name not in self._aliased() else self._catalog.resolve(name)
+            return restore_collection(self._catalog, real, archive, self._check)
+
+    def _aliased(self) -> set[str]:
+        return {alias.alias_name for alias in self._catalog.aliases()}
+
+    def _tell(self, done: Restored) -> None:
+        self._restored(done.collection, done.former)
+
+    def _check(self) -> None:
+        if self._is_stopping:
+            raise Unavailable("the server is stopping")
