@@ -26,6 +26,7 @@ from vexfs_twisted.operations.service import Operations
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
 from vexfs_twisted.storage.service import StorageService
+from vexfs_twisted.storage.snapshots import SnapshotService
 
 reactor: Any = _reactor
 
@@ -50,7 +51,11 @@ class DirectCase(TestCase):
         storage = StorageService(catalog, reactor.callFromThread, reactor)
         await storage.startService()
         self.addCleanup(storage.stopService)
-        return Operations(storage, reactor)
+        folder = Path(self.mktemp())
+        snapshots = SnapshotService(catalog, folder, reactor.callFromThread, storage.restored)
+        await snapshots.startService()
+        self.addCleanup(snapshots.stopService)
+        return Operations(storage, reactor, snapshots=snapshots)
 
     async def make_operations(self) -> IOperations:
         return await self.start_operations()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-WORKS, REFUSED, LATER, CLUSTER = 200, 400, 501, 405
+WORKS, REFUSED, MISSING, LATER, CLUSTER = 200, 400, 404, 501, 405
 
 VECTOR = [0.15, 0.31, 0.76, 0.74]
 SPARSE = {"indices": [1], "values": [0.5]}
@@ -28,6 +28,7 @@ class Endpoint(NamedTuple):
     body: Any = None
 
 
+_NO_FILE = {"location": "file:///nowhere"}
 _GROUPS = {"group_by": "city", "limit": 1, "group_size": 1}
 
 
@@ -90,12 +91,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{_P}/recommend/groups", WORKS, {"positive": [1], **_GROUPS}),
     Endpoint("POST", f"{_P}/discover", WORKS, {"target": 1, "limit": 1}),
     Endpoint("POST", f"{_P}/discover/batch", WORKS, {"searches": []}),
-    *_later("GET", "/snapshots", "/snapshots/s", f"{_C}/snapshots", f"{_C}/snapshots/s"),
-    *_later("POST", "/snapshots", f"{_C}/snapshots", f"{_C}/snapshots/upload"),
-    *_later("DELETE", "/snapshots/s", f"{_C}/snapshots/s", f"{_S}/snapshots/s"),
-    *_later("PUT", f"{_C}/snapshots/recover", f"{_S}/snapshots/recover"),
-    *_later("GET", f"{_S}/snapshot", f"{_S}/snapshots", f"{_S}/snapshots/s"),
-    *_later("POST", f"{_S}/snapshots", f"{_S}/snapshots/upload"),
+    *(Endpoint("GET", f"{at}/snapshots", WORKS) for at in ("", _C, _S)),
+    *(Endpoint("POST", f"{at}/snapshots", WORKS) for at in ("", _C, _S)),
+    *(Endpoint("GET", f"{at}/snapshots/s", MISSING) for at in ("", _C, _S)),
+    *(Endpoint("DELETE", f"{at}/snapshots/s", MISSING) for at in ("", _C, _S)),
+    *(Endpoint("PUT", f"{at}/snapshots/recover", REFUSED, _NO_FILE) for at in (_C, _S)),
+    *(Endpoint("POST", f"{at}/snapshots/upload", REFUSED) for at in (_C, _S)),
+    Endpoint("GET", f"{_S}/snapshot", WORKS),
     *_later("POST", *(f"{_S}/snapshot/partial/{x}" for x in ("create", "recover", "recover_from"))),
     *_later("GET", f"{_S}/snapshot/partial/manifest", f"{_S}/wal", f"{_S}/recovery_point"),
     *_later("POST", f"{_S}/points", f"{_S}/points/scroll", f"{_S}/points/count", f"{_S}/cleanup"),
@@ -135,7 +137,7 @@ METHODS: Mapping[str, Mapping[str, int]] = {
         **dict.fromkeys(("SearchMatrixPairs", "SearchMatrixOffsets"), WORKS),
     },
     "Snapshots": dict.fromkeys(
-        ("Create", "List", "Delete", "CreateFull", "ListFull", "DeleteFull"), LATER
+        ("Create", "List", "Delete", "CreateFull", "ListFull", "DeleteFull"), WORKS
     ),
     "StorageRead": dict.fromkeys(
         (

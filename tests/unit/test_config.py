@@ -85,11 +85,11 @@ class Unused(WithFile):
     def test_settings_of_qdrant_without_effect_are_one_notice(self) -> None:
         (notice,) = self.notices(
             "telemetry_disabled: true\n"
-            "storage: {performance: {max_search_threads: 0}, snapshots_path: ./snapshots}\n"
+            "storage: {performance: {max_search_threads: 0}, temp_path: ./temp}\n"
             "cluster: {enabled: false, p2p: {port: 6335}}\n"
         )
         self.assertTrue(notice.startswith("without effect in this server: "), notice)
-        for key in ("telemetry_disabled", "max_search_threads", "snapshots_path", "p2p.port"):
+        for key in ("telemetry_disabled", "max_search_threads", "temp_path", "p2p.port"):
             self.assertIn(key, notice)
 
     def test_what_is_used_is_not_warned_of(self) -> None:

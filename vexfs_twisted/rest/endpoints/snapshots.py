@@ -23,7 +23,7 @@ from ...model.snapshots import (
 from ..bodies.file_upload import FileUpload
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import SMALL
-from ..codecs.fields import optional, read_object, read_string, required
+from ..codecs.fields import optional, read_object, read_string, required, shallow
 from ..parameters import Arguments, read_upload_parameters, read_wait
 from ..request_context import RequestContext
 from ..responses.files import RangeRequest, file_response
@@ -110,10 +110,10 @@ async def stream(call: RequestContext) -> object:
 @routes.write("PUT", f"{_COLLECTION}/snapshots/recover", JsonBody(SMALL))
 async def recover(call: RequestContext) -> object:
     """Restore a collection, which need not be there, from a file or a URL."""
-    is_awaited = read_wait(call.arguments, default=True)
-    source = await call.read(_read_source)
+    name, is_awaited = call.collection, read_wait(call.arguments, default=True)
+    source = await call.read(shallow(_read_source))
     check_checksum(source.checksum, Place.BODY)
-    restoring = _snapshots(call).restore(call.collection, source)
+    restoring = _snapshots(call).restore(name, source)
     return await _done(restoring, is_awaited, _true)
 
 
