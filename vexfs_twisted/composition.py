@@ -34,7 +34,7 @@ from .security.local import LocalCallers
 from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.service import StorageService
-from .storage.snapshots import SnapshotService
+from .storage.snapshots import SnapshotService, StartSnapshots
 from .streaming.budget import ByteBudget
 from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
@@ -80,7 +80,10 @@ def build(config: Config, reactor: Any) -> Components:
     codecs = WorkerPool("codec", CODEC_THREADS, call_in_reactor)
     trimming = Trimming(reactor, codecs.run, trim)
     streams = Streams(reactor, stream_settings_of(config), trimming.freed)
-    snapshots = SnapshotService(catalog, config.snapshots_folder, call_in_reactor, storage.restored)
+    at_start = StartSnapshots(config.snapshots, config.storage_snapshot, config.force_snapshot)
+    snapshots = SnapshotService(
+        catalog, config.snapshots_folder, call_in_reactor, storage.restored, at_start
+    )
     operations = Operations(storage, reactor, streams, config.read_timeout_s, snapshots)
     # Half for each protocol, so that clients of one cannot starve those of the other.
     rest_reservations, rpc_reservations = (

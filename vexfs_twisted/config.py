@@ -25,6 +25,7 @@ from .settings import (
     FoundSetting,
     Setting,
     address,
+    files_and_names,
     flag,
     from_environment,
     from_file,
@@ -202,6 +203,35 @@ class Config:
             text,
             option="snapshots-path",
             help="folder that holds the snapshots (default: snapshots in the folder of the data)",
+        ),
+    )
+    snapshots: tuple[tuple[str, str], ...] = _setting(
+        (),
+        Setting(
+            "vexfs.snapshots",
+            files_and_names,
+            option="snapshot",
+            help="restore the snapshot in FILE as COLLECTION at the start: FILE:COLLECTION",
+            is_repeated=True,
+        ),
+    )
+    storage_snapshot: str | None = _setting(
+        None,
+        Setting(
+            "vexfs.storage_snapshot",
+            text,
+            option="storage-snapshot",
+            help="restore the snapshot of everything in this file at the start",
+        ),
+    )
+    force_snapshot: bool = _setting(
+        False,
+        Setting(
+            "vexfs.force_snapshot",
+            flag,
+            option="force-snapshot",
+            help="let snapshots at the start replace collections that are there",
+            is_switch=True,
         ),
     )
     read_timeout_s: int = _setting(

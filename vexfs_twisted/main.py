@@ -8,7 +8,7 @@ from .collector import without_collector
 
 
 def main() -> None:
-    """Run the daemon in the foreground, or a subcommand: `probe` or `adopt`.
+    """Run the daemon in the foreground, or a subcommand: `probe`, `adopt`, `snapshot` or `restore`.
 
     A daemon of several processes starts the others by `reader`, which takes an order.
 
@@ -24,6 +24,14 @@ def main() -> None:
             from .probe_command import run_probe
 
             sys.exit(run_probe(arguments))
+        case ["restore", *arguments]:
+            from .snapshot_commands import run_restore
+
+            sys.exit(run_restore(arguments))
+        case ["snapshot", *arguments]:
+            from .snapshot_commands import run_snapshot
+
+            sys.exit(run_snapshot(arguments))
         case ["reader"]:
             from .tap import run_reader
 

@@ -38,7 +38,8 @@ class Setting:
     `variables` are environment variables beside the QDRANT__SECTION__KEY that follows from `key`.
     `option` is the name on the command line, and `help` its help text. `nullable`: null is a valid
     value; elsewhere it means unset. `is_switch`: the command line option takes no value and means
-    true.
+    true. `is_repeated`: the option may be given several times; the values are then lines of one
+    text.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Setting:
     help: str = ""
     nullable: bool = False
     is_switch: bool = False
+    is_repeated: bool = False
 
 
 def whole_number(minimum: int, maximum: int | None = None) -> Parser:
@@ -98,6 +100,18 @@ def list_of(parse: Parser) -> Parser:
         return tuple(parse(part) for part in parts)
 
     return parse_list
+
+
+def files_and_names(value: Any) -> tuple[tuple[str, str], ...]:
+    """Parse lines, or a list, of `FILE:NAME` into pairs."""
+    lines = value.splitlines() if isinstance(value, str) else value
+    if not isinstance(lines, list):
+        raise ValueError(f"{value!r} is no list")
+    pairs = [str(line).rpartition(":")[::2] for line in lines]
+    for line, (file, name) in zip(lines, pairs, strict=True):
+        if not file or not name:
+            raise ValueError(f"{line!r} is not FILE:COLLECTION")
+    return tuple(pairs)
 
 
 def flag(value: Any) -> bool:

@@ -28,7 +28,7 @@ def _parameters() -> list[list[str | None]]:
         [_CONFIG_PATH, None, None, "YAML file with settings, under Qdrant's keys"]
     ]
     for _, setting, default in settings():
-        if setting.option is not None and not setting.is_switch:
+        if setting.option is not None and not (setting.is_switch or setting.is_repeated):
             shown = "none" if default in (None, ()) else default
             parameters.append([setting.option, None, None, f"{setting.help} (default: {shown})"])
     return parameters
@@ -55,13 +55,17 @@ class Options(UsageOptions):
         "A Qdrant-compatible vector database server. Settings are taken from these options, then "
         "from the environment, then from the file. `vexfs-qdrant probe PATH` tells whether a VexFS "
         "device is sound; `vexfs-qdrant adopt` brings back collections that the catalog does not "
-        "know."
+        "know; `vexfs-qdrant snapshot` and `vexfs-qdrant restore` save and restore collections."
     )
     optParameters = _parameters()
     optFlags = [[name, None, text] for name, text in _switches().items()]  # noqa: RUF012
     config: Config
 
     opt_h = UsageOptions.opt_help
+
+    def opt_snapshot(self, file_and_name: str) -> None:
+        """restore the snapshot in FILE as COLLECTION at the start: FILE:COLLECTION"""  # noqa: D400, D403, D415
+        self["snapshot"] = "\n".join(filter(None, [self.get("snapshot"), file_and_name]))
 
     def getSynopsis(self) -> str:
         """The first lines of the help. Under twistd, what precedes the options is twistd's."""
@@ -70,7 +74,9 @@ class Options(UsageOptions):
         return (
             "Usage: vexfs-qdrant [options]\n"
             "       vexfs-qdrant probe [options] PATH\n"
-            "       vexfs-qdrant adopt [options] [DIRECTORY [NAME]]"
+            "       vexfs-qdrant adopt [options] [DIRECTORY [NAME]]\n"
+            "       vexfs-qdrant snapshot [options] [COLLECTION]\n"
+            "       vexfs-qdrant restore [options] FILE [COLLECTION]"
         )
 
     def parseArgs(self, *words: str) -> None:

@@ -6,8 +6,11 @@ import hashlib
 import http.client
 import importlib.util
 import json
+import shutil
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,7 +18,7 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.openapi import check_answer, is_here
-from tests.support import DaemonProcess, shared_daemon
+from tests.support import SCRIPTS, DaemonDied, DaemonProcess, run_command, shared_daemon
 
 if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import QdrantClient, models
@@ -380,3 +383,98 @@ class HttpSnapshots(SnapshotCase):
             self.assertEqual(self.client.collection_exists(self.name), status == 200)
         self.assertEqual(keys, ["a-key", "a-key", None])
         self.assert_filled(self.name)
+
+
+class Starts(SynchronousTestCase):
+    """Snapshots that are restored at the start, and by commands with a server that runs."""
+
+    skip = SKIP
+
+    def setUp(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="vexfs-daemon-"))
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+
+    def run_command(self, *arguments: str) -> str:
+        """What a command writes that is done."""
+        done = run_command([str(SCRIPTS / "vexfs-qdrant"), *arguments])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.strip()
+
+    def names(self, daemon: DaemonProcess) -> list[str]:
+        client = QdrantClient(url=daemon.rest_url, timeout=60)
+        try:
+            return sorted(one.name for one in client.get_collections().collections)
+        finally:
+            client.close()
+
+    def test_options_of_the_start_and_commands(self) -> None:
+        with DaemonProcess(self.home / "first") as daemon:
+            client = QdrantClient(url=daemon.rest_url, timeout=60)
+            params = models.VectorParams(size=2, distance=models.Distance.DOT)
+            client.create_collection("a", params)
+            client.upsert("a", [models.PointStruct(id=1, vector=[1.0, 2.0])], wait=True)
+            client.close()
+            url = f"--url={daemon.rest_url}"
+            name = self.run_command("snapshot", url, "a").removeprefix("snapshot   ")
+            file = self.home / "first" / "snapshots" / "a" / name
+            full = self.run_command("snapshot", url).removeprefix("snapshot   ")
+            self.assertEqual(self.run_command("restore", url, str(file), "b"), "restored   `b`")
+            self.assertEqual(self.names(daemon), ["a", "b"])
+        options = [f"--snapshot={file}:x", f"--snapshot={file}:y"]
+        options.append(f"--storage-snapshot={self.home / 'first' / 'snapshots' / full}")
+        with DaemonProcess(self.home / "second", *options) as daemon:
+            self.assertEqual(self.names(daemon), ["a", "x", "y"])
+        with self.assertRaises(DaemonDied) as caught:
+            DaemonProcess(self.home / "second", *options).start()
+        self.assertIn("is there already; it is replaced only by force", str(caught.exception))
+        with DaemonProcess(self.home / "second", *options, "--force-snapshot") as daemon:
+            self.assertEqual(self.names(daemon), ["a", "x", "y"])
+
+    def test_several_processes_pass_snapshots_on(self) -> None:
+        with DaemonProcess(self.home / "data", "--processes=2") as daemon:
+            wires = [http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=60)]
+            ids: set[str] = set()
+            while len(ids) < 2:
+                wire = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=60)
+                wire.request("GET", "/healthz")
+                answer = wire.getresponse()
+                answer.read()
+                process = answer.headers["X-Request-Id"].partition("-")[0]
+                if process not in ids:
+                    ids.add(process)
+                    wires.append(wire)
+            del wires[0]
+            for wire in wires:
+                self.assert_round_trip(wire)
+            for wire in wires:
+                wire.close()
+
+    def assert_round_trip(self, wire: http.client.HTTPConnection) -> None:
+        """Over one connection, so by one of the processes."""
+
+        def ask(method: str, path: str, body: Any = None, **headers: str) -> bytes:
+            data = json.dumps(body).encode() if isinstance(body, dict) else body
+            wire.request(method, path, data, headers)
+            answer = wire.getresponse()
+            content = answer.read()
+            self.assertIn(answer.status, (200, 206), content)
+            return content
+
+        ask("PUT", "/collections/a", {"vectors": {"size": 512, "distance": "Dot"}})
+        vector = [0.5] * 512
+        points = [{"id": number, "vector": vector} for number in range(1500)]
+        ask("PUT", "/collections/a/points?wait=true", {"points": points})
+        told = json.loads(ask("POST", "/collections/a/snapshots"))["result"]
+        path = f"/collections/a/snapshots/{told['name']}"
+        data = ask("GET", path)
+        self.assertEqual(hashlib.sha256(data).hexdigest(), told["checksum"])
+        self.assertGreater(len(data), 3 << 20)
+        self.assertEqual(ask("GET", path, Range="bytes=10-99"), data[10:100])
+        body, headers = form(data)
+        ask("DELETE", "/collections/a")
+        wire.request("POST", "/collections/a/snapshots/upload", body, headers)
+        answer = wire.getresponse()
+        self.assertEqual((answer.status, json.loads(answer.read())["result"]), (200, True))
+        counted = ask("POST", "/collections/a/points/count", {})
+        self.assertEqual(json.loads(counted)["result"]["count"], 1500)
+        ask("DELETE", "/collections/a")

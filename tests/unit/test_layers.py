@@ -93,7 +93,10 @@ LAYERS: dict[str, set[str]] = {
     "probe_command": {"model", "interfaces", "device", "subcommands"},
     "subcommands": {"__init__"},
     "adopt_command": {"config", "settings", "engine", "subcommands"},
-    "main": {"collector", "tap", "probe_command", "adopt_command"},
+    "snapshot_client": set(),
+    "snapshot_commands": {"config", "settings", "model", "engine", "subcommands"}
+    | {"snapshot_client"},
+    "main": {"collector", "tap", "probe_command", "adopt_command", "snapshot_commands"},
     "__main__": {"main"},
 }
 

@@ -32,6 +32,13 @@ class UnknownFormat(EngineStartError):
         super().__init__(f"{path} has an unknown format: {found}")
 
 
+class SnapshotNotRestored(EngineStartError):
+    """A snapshot that was to be restored at the start cannot be."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"snapshot {file} is not restored: {reason}")
+
+
 class UndecidedCollections(EngineStartError):
     """The catalog and the collection directories do not match, and the operator must decide."""
 

@@ -5,11 +5,13 @@ Public. Everything blocks; `check` is called about every MiB, and what it raises
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import time
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from attrs import frozen
 
@@ -31,7 +33,13 @@ from .snapshots.byte_ranges import FileRange, checksum_of
 from .snapshots.errors import UnusableArchive
 from .snapshots.folder import SnapshotFolder
 from .snapshots.held_collection import HeldCollection
-from .snapshots.manifest import CHECKSUMS, StorageManifest, is_of_storage, unsealed_checksums
+from .snapshots.manifest import (
+    CHECKSUMS,
+    Manifest,
+    StorageManifest,
+    is_of_storage,
+    unsealed_checksums,
+)
 from .snapshots.unpacking import unpack
 
 __all__ = [
@@ -40,8 +48,9 @@ __all__ = [
     "Restored",
     "SnapshotFolder",
     "UnusableArchive",
-    "is_storage_archive",
+    "opened_archive",
     "restore_collection",
+    "restore_file",
     "restore_storage",
     "verify_checksum",
     "write_collection",
@@ -65,8 +74,21 @@ class Restored:
     former: Collection | None
 
 
+def _no_check() -> None:
+    """Let the work go on."""
+
+
+@frozen
+class OpenedArchive:
+    """An archive in a file. `collection` is the name of what it is of; None for everything."""
+
+    file: BinaryIO
+    archive: FileRange
+    collection: str | None
+
+
 def write_collection(
-    folder: SnapshotFolder, owner: SnapshotOwner, collection: Collection, check: Check
+    folder: SnapshotFolder, owner: SnapshotOwner, collection: Collection, check: Check = _no_check
 ) -> SnapshotDescription:
     """Write a snapshot of a collection as of now into the folder, and describe it.
 
@@ -81,7 +103,9 @@ def write_collection(
     return _retried(write, Interrupted)
 
 
-def write_storage(folder: SnapshotFolder, catalog: Catalog, check: Check) -> SnapshotDescription:
+def write_storage(
+    folder: SnapshotFolder, catalog: Catalog, check: Check = _no_check
+) -> SnapshotDescription:
     """Write a snapshot of all collections and aliases into the folder, and describe it.
 
     Each collection is as of one moment of its own.
@@ -145,17 +169,49 @@ def restore_storage(
         raise BadRequest(f"Snapshot cannot be restored: {error}") from None
     there = [name for name in manifest.collections if catalog.find(name) is not None]
     if there and not replace:
-        raise BadRequest(f"Collection `{there[0]}` is there already")
+        raise _is_there(there[0])
     for name, member in members:
         restore_collection(catalog, name, member, check)
     catalog.update_aliases([CreateAlias(target, name) for name, target in manifest.aliases.items()])
     return list(manifest.collections)
 
 
-def is_storage_archive(archive: FileRange) -> bool:
-    """Whether an archive is a snapshot of a data folder. Raises BadRequest for what is none."""
+@contextmanager
+def opened_archive(path: Path) -> Iterator[OpenedArchive]:
+    """Open the archive in a file for the block. Raises OSError, and BadRequest for what is none."""
+    with open(path, "rb", buffering=0) as file:
+        archive = FileRange(file.fileno(), os.fstat(file.fileno()).st_size)
+        yield OpenedArchive(file, archive, _collection_of(archive))
+
+
+def restore_file(
+    catalog: Catalog, path: Path, name: str | None = None, *, replace: bool
+) -> list[str]:
+    """Restore the archive in a file, of a collection or of everything; returns the names.
+
+    A collection gets its own name if none is given. Raises what `restore_collection` and
+    `restore_storage` do, and OSError.
+    """
+    with opened_archive(path) as opened:
+        if opened.collection is None:
+            if name is not None:
+                raise BadRequest("A snapshot of everything has no single name")
+            return restore_storage(catalog, opened.archive, _no_check, replace=replace)
+        name = name or opened.collection
+        if catalog.find(name) is not None and not replace:
+            raise _is_there(name)
+        restore_collection(catalog, name, opened.archive, _no_check)
+        return [name]
+
+
+def _is_there(name: str) -> BadRequest:
+    return BadRequest(f"Collection `{name}` is there already; it is replaced only by force")
+
+
+def _collection_of(archive: FileRange) -> str | None:
     try:
-        return is_of_storage(read_manifest(archive))
+        data = read_manifest(archive)
+        return None if is_of_storage(data) else Manifest.unsealed(data).collection
     except UnusableArchive as error:
         raise BadRequest(f"Snapshot cannot be restored: {error}") from None
 

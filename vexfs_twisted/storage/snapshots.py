@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from ..engine.catalog import Catalog
 from ..engine.collection import Collection
+from ..engine.errors import SnapshotNotRestored
 from ..engine.snapshot_archives import (
     FileRange,
     Restored,
     SnapshotFolder,
     restore_collection,
+    restore_file,
     verify_checksum,
     write_collection,
     write_storage,
 )
 from ..interfaces import ISnapshots, ReceivedFile
 from ..lifecycle import AsyncService
-from ..model.errors import Unavailable
+from ..logs import get_logger
+from ..model.errors import DomainError, Unavailable
 from ..model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
 from ..threadpool import CallInReactor, WorkerPool
 from .snapshot_sources import OpenedArchive, TemporaryArchive, open_source
 
-T = TypeVar("T")
+log = get_logger("vexfs.storage")
 
 _WORKERS = 2
 """Snapshots that are taken or restored at a time; others wait. Each takes one MiB of memory."""
+
+
+@frozen
+class StartSnapshots:
+    """What is restored before the server answers: files with the names of collections.
+
+    `storage` is the file of a snapshot of everything. Collections that are there are an error,
+    unless `replace`.
+    """
+
+    files: Sequence[tuple[str, str]] = ()
+    storage: str | None = None
+    replace: bool = False
+
+
+NO_SNAPSHOTS = StartSnapshots()
 
 
 @implementer(ISnapshots)
@@ -50,10 +71,12 @@ class SnapshotService(AsyncService):
         path: Path,
         call_in_reactor: CallInReactor,
         restored: Callable[[Collection, Collection | None], object],
+        at_start: StartSnapshots = NO_SNAPSHOTS,
     ) -> None:
         self._catalog = catalog
         self._folder = SnapshotFolder(path)
         self._restored = restored
+        self._at_start = at_start
         self._workers = WorkerPool("snapshot", _WORKERS, call_in_reactor)
         # Names are listed while archives are written.
         self._listers = WorkerPool("snapshot-list", 1, call_in_reactor)
@@ -64,6 +87,13 @@ class SnapshotService(AsyncService):
         self._workers.start()
         self._listers.start()
         await self._listers.run(self._folder.sweep)
+        try:
+            names = await self._workers.run(self._restore_at_start)
+        except Exception:
+            await self._stop()
+            raise
+        for name in names:
+            self._restored(self._catalog.get(name), None)
 
     async def _stop(self) -> None:
         """End what is under way, which leaves nothing behind."""
@@ -112,6 +142,19 @@ class SnapshotService(AsyncService):
         """See ISnapshots."""
         assert isinstance(file, TemporaryArchive)
         return self._workers.run(self._restore, name, file, checksum).addCallback(self._tell)
+
+    def _restore_at_start(self) -> Sequence[str]:
+        """Restore what the settings say; the names. Raises SnapshotNotRestored."""
+        wanted, restored = self._at_start, deque[str]()
+        whole = () if wanted.storage is None else ((wanted.storage, None),)
+        for file, name in (*whole, *wanted.files):
+            try:
+                names = restore_file(self._catalog, Path(file), name, replace=wanted.replace)
+            except (DomainError, OSError) as error:
+                raise SnapshotNotRestored(file, str(error)) from error
+            log.info("snapshot restored", file=file, collections=names)
+            restored.extend(names)
+        return restored
 
     def _resolved(self, owner: SnapshotOwner) -> SnapshotOwner:
         """The owner by its real name. Raises NotFound."""

@@ -92,6 +92,11 @@ class SnapshotFolder:
         except FileNotFoundError:
             raise _unknown(name) from None
 
+    def path_of(self, owner: SnapshotOwner, name: str) -> Path:
+        """The file of a snapshot."""
+        self.describe(owner, name)
+        return self._path(owner, name)
+
     def write(
         self, owner: SnapshotOwner, label: str, pieces: Iterable[Piece]
     ) -> SnapshotDescription:

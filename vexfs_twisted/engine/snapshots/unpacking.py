@@ -15,6 +15,7 @@ from .archive import FoundMember, read_manifest, read_members, read_whole
 from .byte_ranges import PIECE_BYTES, FileRange, pieces_of
 from .errors import UnusableArchive
 from .manifest import CHECKSUMS, Manifest, MemberFacts, unsealed_checksums
+from .table_check import check_tables
 
 _FILES = re.compile(r"(vectors|column|postings|graph|codes)-[A-Za-z0-9._-]+")
 
@@ -39,6 +40,7 @@ def unpack(archive: FileRange, directory: Path, check: Check = lambda: None) -> 
             raise UnusableArchive(f"its member {member.name} is not as its manifest says")
         found[member.name] = _write(member, directory, buffer, check)
     sync_directory(directory)
+    check_tables(directory)
     _try_out(directory, manifest)
     return manifest
 
