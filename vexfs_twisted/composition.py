@@ -82,7 +82,12 @@ def build(config: Config, reactor: Any) -> Components:
     streams = Streams(reactor, stream_settings_of(config), trimming.freed)
     at_start = StartSnapshots(config.snapshots, config.storage_snapshot, config.force_snapshot)
     snapshots = SnapshotService(
-        catalog, config.snapshots_folder, call_in_reactor, storage.restored, at_start
+        catalog,
+        config.snapshots_folder,
+        call_in_reactor,
+        storage.restored,
+        at_start,
+        is_incremental=config.incremental_snapshots,
     )
     operations = Operations(storage, reactor, streams, config.read_timeout_s, snapshots)
     # Half for each protocol, so that clients of one cannot starve those of the other.

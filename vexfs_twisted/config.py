@@ -205,6 +205,17 @@ class Config:
             help="folder that holds the snapshots (default: snapshots in the folder of the data)",
         ),
     )
+    incremental_snapshots: bool = _setting(
+        False,
+        Setting(
+            "vexfs.incremental_snapshots",
+            flag,
+            ("VEXFS_INCREMENTAL_SNAPSHOTS",),
+            option="incremental-snapshots",
+            help="store of a new snapshot of a collection only what the one before has not",
+            is_switch=True,
+        ),
+    )
     snapshots: tuple[tuple[str, str], ...] = _setting(
         (),
         Setting(

@@ -312,7 +312,7 @@ class ISnapshots(Interface):
     """
 
     def list(owner: SnapshotOwner) -> Deferred[list[SnapshotDescription]]:
-        """The snapshots of an owner, by name."""
+        """The snapshots of an owner, the oldest first."""
 
     def create(owner: SnapshotOwner) -> Deferred[SnapshotDescription]:
         """Take a snapshot of one moment; fires when it is on disk.

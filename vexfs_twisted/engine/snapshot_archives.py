@@ -31,7 +31,7 @@ from .snapshots.archive import (
 )
 from .snapshots.byte_ranges import FileRange, checksum_of
 from .snapshots.errors import UnusableArchive
-from .snapshots.folder import SnapshotFolder
+from .snapshots.folder import SnapshotFolder, is_archive, open_joined
 from .snapshots.held_collection import HeldCollection
 from .snapshots.manifest import (
     CHECKSUMS,
@@ -47,7 +47,8 @@ __all__ = [
     "FileRange",
     "Restored",
     "SnapshotFolder",
-    "UnusableArchive",
+    "is_archive",
+    "open_joined",
     "opened_archive",
     "restore_collection",
     "restore_file",
@@ -98,7 +99,7 @@ def write_collection(
 
     def write() -> SnapshotDescription:
         with collection.hold() as held:
-            return folder.write(owner, label, _checked(held.pieces(), check))
+            return folder.write(owner, label, _checked(held.pieces(), check), held.sections)
 
     return _retried(write, Interrupted)
 
@@ -179,7 +180,7 @@ def restore_storage(
 @contextmanager
 def opened_archive(path: Path) -> Iterator[OpenedArchive]:
     """Open the archive in a file for the block. Raises OSError, and BadRequest for what is none."""
-    with open(path, "rb", buffering=0) as file:
+    with open_joined(path) as file:
         archive = FileRange(file.fileno(), os.fstat(file.fileno()).st_size)
         yield OpenedArchive(file, archive, _collection_of(archive))
 

@@ -31,7 +31,7 @@ from urllib.request import (
 from attrs import frozen
 
 from ..engine.data_folder import storage_errors
-from ..engine.snapshot_archives import SnapshotFolder
+from ..engine.snapshot_archives import SnapshotFolder, is_archive, open_joined
 from ..model.errors import BadRequest, Forbidden, StorageFull
 from ..model.snapshots import SnapshotSource
 
@@ -102,9 +102,17 @@ def _open_file(host: str, path: str, folder: SnapshotFolder) -> OpenedArchive:
     if not folder.has(file):
         text = f"Snapshot file path must be inside the snapshots directory: {folder.path}"
         raise Forbidden(text)
-    if not file.is_file():
+    if not is_archive(file):
         raise BadRequest(f'Snapshot file "{path}" is not a file')
-    return OpenedArchive(file.open("rb", buffering=0))
+    return OpenedArchive(open_joined(file))
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists() or is_archive(file)
+    except (OSError, ValueError):
+        # The name is too long, or none.
+        return False
 
 
 class _Redirects(HTTPRedirectHandler):

@@ -39,6 +39,10 @@ _WORKERS = 2
 """Snapshots that are taken or restored at a time; others wait. Each takes one MiB of memory."""
 
 
+_LISTERS = 2
+"""One may wait to delete a snapshot in parts, until another one is written."""
+
+
 @frozen
 class StartSnapshots:
     """What is restored before the server answers: files with the names of collections.
@@ -72,14 +76,16 @@ class SnapshotService(AsyncService):
         call_in_reactor: CallInReactor,
         restored: Callable[[Collection, Collection | None], object],
         at_start: StartSnapshots = NO_SNAPSHOTS,
+        *,
+        is_incremental: bool = False,
     ) -> None:
         self._catalog = catalog
-        self._folder = SnapshotFolder(path)
+        self._folder = SnapshotFolder(path, is_incremental=is_incremental)
         self._restored = restored
         self._at_start = at_start
         self._workers = WorkerPool("snapshot", _WORKERS, call_in_reactor)
         # Names are listed while archives are written.
-        self._listers = WorkerPool("snapshot-list", 1, call_in_reactor)
+        self._listers = WorkerPool("snapshot-list", _LISTERS, call_in_reactor)
         self._is_stopping = False
 
     async def _start(self) -> None:

@@ -48,6 +48,21 @@ def archive_size(manifest: bytes, sizes: Sequence[tuple[str, int]]) -> int:
     return sum(_BLOCK + _padded(size) for size in every) + len(_END)
 
 
+def archive_sections(
+    manifest: bytes, sizes: Sequence[tuple[str, int]]
+) -> Iterator[tuple[str, int]]:
+    """Names and sizes in bytes of the sections of an archive, whose members have these sizes.
+
+    The bytes of each member are a section of its name.
+    """
+    yield MANIFEST, _BLOCK + _padded(len(manifest))
+    for name, size in sizes:
+        yield f"{name}/header", _BLOCK
+        yield name, _padded(size)
+    names = [name for name, _ in sizes]
+    yield CHECKSUMS, _BLOCK + _padded(checksums_size(names)) + len(_END)
+
+
 def archive_pieces(manifest: bytes, members: Iterator[Member]) -> Iterator[Piece]:
     """The bytes of an archive. Each piece is valid until the next one.
 

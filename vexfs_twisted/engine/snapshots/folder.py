@@ -6,6 +6,9 @@
 <name>.snapshot, ...                                     of the whole data folder
 ```
 
+A snapshot that is stored in parts (see `parts`) is `<name>.snapshot.parts` instead, with packs of
+chunks beside it.
+
 A file is written under a name that ends with `.partial` and renamed when it is complete and
 durable: that rename is the commit. Leftovers of a process that was killed are removed by the next
 start, by that mark alone. A process holds a lock on the file it writes, since several servers may
@@ -15,21 +18,30 @@ have the same folder.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
+import shutil
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
 from time import gmtime, strftime
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ...model.errors import NotFound
 from ...model.snapshots import SnapshotDescription, SnapshotOwner
 from ..storage.files import remove_quietly, storage_errors, sync_directory, write_durably
+from .byte_ranges import PIECE_BYTES
+from .errors import UnusableArchive
+from .parts import PartsFile, PartsIndex
+from .parts_folder import PARTS, collect, parts_locked, write_parts
+
+log = logging.getLogger("vexfs.engine")
 
 SUFFIX = ".snapshot"
 _CHECKSUM = ".checksum"
@@ -48,8 +60,10 @@ class SnapshotFolder:
     Methods raise StorageFull and OSError, and NotFound for a snapshot that is not there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_incremental: bool = False) -> None:
+        """With `is_incremental`, new snapshots of collections are stored in parts."""
         self.path = path.absolute()
+        self._is_incremental = is_incremental
         self._naming = Lock()
 
     def sweep(self) -> None:
@@ -61,34 +75,41 @@ class SnapshotFolder:
                         _remove_unlocked(Path(directory, name))
 
     def list(self, owner: SnapshotOwner) -> list[SnapshotDescription]:
-        """The snapshots of an owner, by name."""
-        directory = self._directory(owner)
+        """The snapshots of an owner, the oldest first."""
         try:
-            names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
+            names = os.listdir(self._directory(owner))
         except FileNotFoundError:
             return []
         found = []
-        for name in names:
-            with suppress(NotFound):
-                found.append(self.describe(owner, name))
-        return found
+        for name in {name.removesuffix(PARTS) for name in names}:
+            if name.endswith(SUFFIX):
+                try:
+                    found.append(self.describe(owner, name))
+                except NotFound:
+                    # It is no file, or has just been deleted.
+                    continue
+                except OSError as error:
+                    log.warning("the snapshot %s is left out: %s", name, error)
+        return sorted(found, key=lambda one: (one.created, one.name))
 
     def describe(self, owner: SnapshotOwner, name: str) -> SnapshotDescription:
         """A snapshot by its name."""
         path = self._path(owner, name)
-        try:
-            status = path.lstat()
-        except (OSError, ValueError):
-            raise _unknown(name) from None
-        if not stat.S_ISREG(status.st_mode):
+        status = _status(path)
+        if status is not None:
+            return SnapshotDescription(name, status.st_mtime, status.st_size, _checksum_of(path))
+        parts = _in_parts(path)
+        status = _status(parts)
+        if status is None:
             raise _unknown(name)
-        return SnapshotDescription(name, status.st_mtime, status.st_size, _checksum_of(path))
+        head = _index(parts).head
+        return SnapshotDescription(name, status.st_mtime, head.size, head.checksum)
 
     def open(self, owner: SnapshotOwner, name: str) -> tuple[BinaryIO, SnapshotDescription]:
         """Open a snapshot to be read; it stays readable when it is deleted."""
         described = self.describe(owner, name)
         try:
-            return open(self._path(owner, name), "rb", buffering=0), described
+            return open_archive(self._path(owner, name)), described
         except FileNotFoundError:
             raise _unknown(name) from None
 
@@ -98,13 +119,22 @@ class SnapshotFolder:
         return self._path(owner, name)
 
     def write(
-        self, owner: SnapshotOwner, label: str, pieces: Iterable[Piece]
+        self,
+        owner: SnapshotOwner,
+        label: str,
+        pieces: Iterable[Piece],
+        sections: Sequence[tuple[str, int]] | None = None,
     ) -> SnapshotDescription:
-        """Write a new snapshot durably, under a name that begins with `label`, and describe it."""
+        """Write a new snapshot durably, under a name that begins with `label`, and describe it.
+
+        Stored in parts if the folder is incremental and the `sections` of the archive are given.
+        """
         directory = self._directory(owner)
         made = _make(directory)
+        start = label.encode()[:_LONGEST_START].decode(errors="ignore")
         with storage_errors(made):
-            start = label.encode()[:_LONGEST_START].decode(errors="ignore")
+            if self._is_incremental and sections is not None:
+                return self.describe(owner, self._write_parts(directory, start, pieces, sections))
             with _partial(directory, start) as (file, partial):
                 digest = sha256()
                 for piece in pieces:
@@ -119,11 +149,31 @@ class SnapshotFolder:
             sync_directory(directory)
         return self.describe(owner, path.name)
 
+    def _write_parts(
+        self,
+        directory: Path,
+        start: str,
+        pieces: Iterable[Piece],
+        sections: Sequence[tuple[str, int]],
+    ) -> str:
+        """Write a snapshot in parts; returns its name."""
+        with parts_locked(directory), ExitStack() as opened:
+            temporary = (opened.enter_context(_partial(directory, start)) for _ in count())
+            path = _free_path(directory, start)
+            write_parts(_in_parts(path), pieces, sections, temporary)
+            return path.name
+
     def delete(self, owner: SnapshotOwner, name: str) -> None:
         """Delete a snapshot durably."""
         self.describe(owner, name)
         path = self._path(owner, name)
         try:
+            if _status(path) is None:
+                with parts_locked(path.parent):
+                    _in_parts(path).unlink()
+                    sync_directory(path.parent)
+                    collect(path.parent)
+                return
             path.unlink()
         except FileNotFoundError:
             raise _unknown(name) from None
@@ -157,6 +207,33 @@ class SnapshotFolder:
         return directory / "shards" / "0" if owner.is_shard else directory
 
 
+def is_archive(path: Path) -> bool:
+    """Whether there is a snapshot of this path, whole or in parts."""
+    return path.is_file() or _in_parts(path).is_file()
+
+
+def open_archive(path: Path) -> BinaryIO:
+    """Open the snapshot that has this path, also where it is in parts. Raises OSError."""
+    if not path.exists() and _in_parts(path).exists():
+        return cast(BinaryIO, PartsFile(_index(_in_parts(path))))
+    return open(path, "rb", buffering=0)
+
+
+def open_joined(path: Path) -> BinaryIO:
+    """The same as a file with a descriptor: parts are joined into a file without a name."""
+    found = open_archive(path)
+    if not isinstance(found, PartsFile):
+        return found
+    with found, storage_errors(path.parent):
+        joined: BinaryIO = TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115
+        try:
+            shutil.copyfileobj(found, joined, PIECE_BYTES)
+        except BaseException:
+            joined.close()
+            raise
+    return joined
+
+
 @contextmanager
 def _partial(directory: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
     """A new locked file for the block, which is removed after it."""
@@ -184,7 +261,7 @@ def _free_path(directory: Path, start: str) -> Path:
     stem = f"{start}-{strftime('%Y-%m-%d-%H-%M-%S', gmtime())}"
     for number in range(_MOST_OF_ONE_SECOND):
         path = directory / f"{stem}{f'-{number}' if number else ''}{SUFFIX}"
-        if not path.exists() and not _beside(path).exists():
+        if not any(own.exists() for own in (path, _beside(path), _in_parts(path))):
             return path
     raise FileExistsError(f"there are too many snapshots {stem}")
 
@@ -197,6 +274,27 @@ def _make(directory: Path) -> Path:
         for folder in missing:
             sync_directory(folder.parent)
     return directory
+
+
+def _in_parts(path: Path) -> Path:
+    """The index of a snapshot that is stored in parts."""
+    return path.with_name(path.name + PARTS)
+
+
+def _index(path: Path) -> PartsIndex:
+    try:
+        return PartsIndex(path)
+    except UnusableArchive as error:
+        raise OSError(str(error)) from None
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What is known of a regular file; None if there is none."""
+    try:
+        status = path.lstat()
+    except (OSError, ValueError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _beside(path: Path) -> Path:

@@ -19,7 +19,7 @@ from ..mvcc.pinned import PinnedSnapshot
 from ..mvcc.state import CollectionState
 from ..storage.files import FileExtent
 from ..storage.tables import TABLES_FILE
-from .archive import Member, Piece, archive_pieces, archive_size
+from .archive import Member, Piece, archive_pieces, archive_sections, archive_size
 from .byte_ranges import FileRange
 from .manifest import Manifest, MemberFacts
 
@@ -46,8 +46,12 @@ class HeldCollection:
     @property
     def size(self) -> int:
         """The size of the archive in bytes."""
-        sizes = [(member.name, member.size) for member in self.manifest.members]
-        return archive_size(self.manifest.sealed(), sizes)
+        return archive_size(self.manifest.sealed(), self._sizes())
+
+    @property
+    def sections(self) -> list[tuple[str, int]]:
+        """The sections of the archive; see `archive_sections`."""
+        return list(archive_sections(self.manifest.sealed(), self._sizes()))
 
     def pieces(self) -> Iterator[Piece]:
         """The bytes of the archive.
@@ -55,6 +59,9 @@ class HeldCollection:
         Raises OSError, and what `errors` of `hold` makes of the end of a snapshot.
         """
         return archive_pieces(self.manifest.sealed(), self._members())
+
+    def _sizes(self) -> list[tuple[str, int]]:
+        return [(member.name, member.size) for member in self.manifest.members]
 
     def _members(self) -> Iterator[Member]:
         for name, file in self._files.items():
