@@ -88,6 +88,7 @@ def build(config: Config, reactor: Any) -> Components:
         storage.restored,
         at_start,
         is_incremental=config.incremental_snapshots,
+        takes_urls=config.snapshot_urls,
     )
     operations = Operations(storage, reactor, streams, config.read_timeout_s, snapshots)
     # Half for each protocol, so that clients of one cannot starve those of the other.

@@ -205,6 +205,7 @@ class Config:
             help="folder that holds the snapshots (default: snapshots in the folder of the data)",
         ),
     )
+    snapshot_urls: bool = _setting(True, Setting("service.enable_snapshot_url_recovery", flag))
     incremental_snapshots: bool = _setting(
         False,
         Setting(

@@ -22,6 +22,7 @@ from tests.support import SCRIPTS, DaemonDied, DaemonProcess, run_command, share
 
 if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
     from qdrant_client import QdrantClient, models
+    from qdrant_client.http.exceptions import UnexpectedResponse
 
     SKIP = None
 else:
@@ -427,8 +428,33 @@ class Starts(SynchronousTestCase):
         with self.assertRaises(DaemonDied) as caught:
             DaemonProcess(self.home / "second", *options).start()
         self.assertIn("is there already; it is replaced only by force", str(caught.exception))
-        with DaemonProcess(self.home / "second", *options, "--force-snapshot") as daemon:
+        options += ["--force-snapshot", "--incremental-snapshots"]
+        environment = {"QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY": "false"}
+        with DaemonProcess(self.home / "second", *options, environment=environment) as daemon:
             self.assertEqual(self.names(daemon), ["a", "x", "y"])
+            self.assert_in_parts(daemon)
+
+    def assert_in_parts(self, daemon: DaemonProcess) -> None:
+        """Snapshots in parts are as others, and URLs are refused where they are not wanted."""
+        client = QdrantClient(url=daemon.rest_url, timeout=60)
+        self.addCleanup(client.close)
+        made = client.create_snapshot("x")
+        assert made is not None
+        client.upsert("x", [models.PointStruct(id=2, vector=[1.0, 2.0])], wait=True)
+        folder = daemon.data / "snapshots" / "x"
+        self.assertTrue((folder / f"{made.name}.parts").is_file())
+        wire = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=60)
+        wire.request("GET", f"/collections/x/snapshots/{made.name}")
+        data = wire.getresponse().read()
+        wire.close()
+        self.assertEqual(hashlib.sha256(data).hexdigest(), made.checksum)
+        with self.assertRaises(UnexpectedResponse) as caught:
+            client.recover_snapshot("x", f"{daemon.rest_url}/collections/x/snapshots/{made.name}")
+        self.assertEqual(caught.exception.status_code, 403)
+        client.recover_snapshot("x", f"file://{folder / made.name}", checksum=made.checksum)
+        self.assertEqual(client.count("x").count, 1)
+        client.delete_snapshot("x", made.name)
+        self.assertEqual([name.name for name in folder.glob("*.p*")], [".parts-lock"])
 
     def test_several_processes_pass_snapshots_on(self) -> None:
         with DaemonProcess(self.home / "data", "--processes=2") as daemon:

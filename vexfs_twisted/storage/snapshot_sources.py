@@ -75,7 +75,11 @@ class TemporaryArchive:
 
 
 def open_source(
-    source: SnapshotSource, folder: SnapshotFolder, check: Callable[[], object]
+    source: SnapshotSource,
+    folder: SnapshotFolder,
+    check: Callable[[], object],
+    *,
+    takes_urls: bool,
 ) -> OpenedArchive | TemporaryArchive:
     """The archive of a source as a file, downloaded to disk if it is elsewhere.
 
@@ -89,6 +93,8 @@ def open_source(
     if parts.scheme == "file":
         return _open_file(parts.netloc, unquote(parts.path), folder)
     if parts.scheme in ("http", "https"):
+        if not takes_urls:
+            raise Forbidden("Snapshots are not restored from URLs by this server")
         return _download(source, folder, check)
     raise BadRequest(f"Invalid snapshot URI, scheme `{parts.scheme}` is not supported")
 
@@ -97,7 +103,7 @@ def _open_file(host: str, path: str, folder: SnapshotFolder) -> OpenedArchive:
     if host not in ("", "localhost") or not path.startswith("/"):
         raise BadRequest("Invalid snapshot URI, file path must be absolute or on localhost")
     file = Path(path)
-    if not os.path.exists(path):
+    if not _is_there(file):
         raise BadRequest(f'Snapshot file "{path}" does not exist')
     if not folder.has(file):
         text = f"Snapshot file path must be inside the snapshots directory: {folder.path}"

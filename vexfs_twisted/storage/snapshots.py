@@ -78,11 +78,14 @@ class SnapshotService(AsyncService):
         at_start: StartSnapshots = NO_SNAPSHOTS,
         *,
         is_incremental: bool = False,
+        takes_urls: bool = True,
     ) -> None:
+        """`takes_urls`: snapshots are restored from other servers too."""
         self._catalog = catalog
         self._folder = SnapshotFolder(path, is_incremental=is_incremental)
         self._restored = restored
         self._at_start = at_start
+        self._takes_urls = takes_urls
         self._workers = WorkerPool("snapshot", _WORKERS, call_in_reactor)
         # Names are listed while archives are written.
         self._listers = WorkerPool("snapshot-list", _LISTERS, call_in_reactor)
@@ -181,7 +184,7 @@ class SnapshotService(AsyncService):
         return archive.file
 
     def _restore_from(self, name: str, source: SnapshotSource) -> Restored:
-        opened = open_source(source, self._folder, self._check)
+        opened = open_source(source, self._folder, self._check, takes_urls=self._takes_urls)
         return self._restore(name, opened, source.checksum)
 
     def _restore(
