@@ -17,9 +17,19 @@ from typing import Any, BinaryIO
 import numpy as np
 from attrs import asdict, evolve
 
-from tests.engine_support import EVERYTHING, EngineTestCase, payload_of, to_vector, upsert, write
+from tests.engine_support import (
+    EVERYTHING,
+    EngineTestCase,
+    field,
+    payload_of,
+    to_vector,
+    upsert,
+    write,
+)
+from tests.small_device import fill, make_room, mounted
 from vexfs_twisted.engine import collection_store
 from vexfs_twisted.engine import snapshot_archives as archives
+from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.mvcc import pinned
 from vexfs_twisted.engine.snapshots import manifest as manifests
@@ -40,6 +50,7 @@ from vexfs_twisted.model.collection_params import (
 )
 from vexfs_twisted.model.commands import DeleteVectorName
 from vexfs_twisted.model.errors import BadInput, BadRequest, Interrupted, NotFound, StorageFull
+from vexfs_twisted.model.filters import Filter, MatchValue
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Scroll
@@ -157,6 +168,8 @@ class Moments(SnapshotCase):
             self.assertLessEqual(before, number)
             self.assertLessEqual(number, after + 1)
             self.assertEqual(restored.read(Count()), TOGETHER + number + 1)
+            of_round = Filter(must=(field("round", MatchValue(number)),))
+            self.assertEqual(restored.read(Count(filter=of_round)), TOGETHER + 1)
         self.assertEqual(self.assert_of_one_round(collection), last[0])
 
     def test_a_snapshot_that_was_cut_short_by_growing_tables_is_begun_again(self) -> None:
@@ -287,6 +300,32 @@ class Restores(SnapshotCase):
         self.assertEqual(names, ["a", "b"])
         self.assertEqual(self.assert_of_one_round(self.catalog.get("a")), 9)
         self.assertEqual(self.catalog.resolve("other"), "b")
+
+    def test_a_device_that_is_full(self) -> None:
+        root = mounted(self, "tmpfs", 8)
+        folder = archives.SnapshotFolder(root / "snapshots")
+        owner = SnapshotOwner("a")
+        first = archives.write_collection(folder, owner, self.collection, nothing)
+        fill(root)
+        with self.assertRaises(StorageFull):
+            archives.write_collection(folder, owner, self.collection, nothing)
+        self.assertEqual(folder.list(owner), [first])
+        self.assertEqual(
+            sorted(os.listdir(root / "snapshots" / "a"))[1:], [f"{first.name}.checksum"]
+        )
+        make_room(root)
+        archives.write_collection(folder, owner, self.collection, nothing)
+        small = Catalog(root / "data")
+        small.open()
+        self.addCleanup(small.close)
+        fill(root)
+        path = folder.path_of(owner, first.name)
+        with self.assertRaises(StorageFull):
+            archives.restore_file(small, path, replace=False)
+        self.assertEqual((small.names(), os.listdir(root / "data" / "collections")), ([], []))
+        make_room(root)
+        self.assertEqual(archives.restore_file(small, path, replace=False), ["a"])
+        self.assert_of_one_round(small.get("a"))
 
     def test_the_folder(self) -> None:
         owner = SnapshotOwner("a")

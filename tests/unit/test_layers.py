@@ -139,7 +139,7 @@ ENGINE: dict[str, set[str]] = {
     }
     | {"cursor", "optimizer"},
     "snapshots": {"storage", "mvcc", "collection_store"},
-    "snapshot_archives": {"snapshots", "catalog", "collection"},
+    "snapshot_archives": {"snapshots", "catalog", "collection", "data_folder"},
     "collection": {"storage", "mvcc", "acceleration", "query", "snapshots"}
     | {"checkpoints", "collection_store", "collection_reads", "optimizer"},
     "followed_store": {"errors", "read_bounds", "storage", "vector_index", "vector_storage", "mvcc"}

@@ -67,6 +67,11 @@ class Catalog:
         self._open_files = open_files or OpenFiles(descriptors_for_collections())
         self.accelerators = Accelerators()
 
+    @property
+    def path(self) -> Path:
+        """The data folder."""
+        return self._folder.path
+
     def open(self) -> None:
         """Open the folder, created if missing, and its collections. Raises EngineStartError.
 

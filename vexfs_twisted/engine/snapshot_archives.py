@@ -21,6 +21,7 @@ from ..model.names import check_new_collection_name
 from ..model.snapshots import SnapshotDescription, SnapshotOwner
 from .catalog import Catalog
 from .collection import Collection
+from .data_folder import storage_errors
 from .snapshots.archive import (
     Member,
     Piece,
@@ -142,17 +143,17 @@ def restore_collection(catalog: Catalog, name: str, archive: FileRange, check: C
     """
     if catalog.find(name) is None:
         check_new_collection_name(name)
-    directory, path = catalog.begin_restore()
-    try:
+    with storage_errors(catalog.path):
+        directory, path = catalog.begin_restore()
         try:
             unpack(archive, path, check)
-        except UnusableArchive as error:
-            raise BadRequest(f"Snapshot cannot be restored: {error}") from None
-        return Restored(*catalog.take_in(name, directory))
-    except BaseException:
-        with suppress(OSError):
-            shutil.rmtree(path)
-        raise
+            return Restored(*catalog.take_in(name, directory))
+        except BaseException as error:
+            with suppress(OSError):
+                shutil.rmtree(path)
+            if isinstance(error, UnusableArchive):
+                raise BadRequest(f"Snapshot cannot be restored: {error}") from None
+            raise
 
 
 def restore_storage(

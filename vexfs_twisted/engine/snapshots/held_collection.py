@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from time import time
@@ -14,6 +14,7 @@ import orjson
 from attrs import evolve, frozen
 
 from ...jsonform.collections import dump_collection_config
+from ...model.system_limits import is_exhausted
 from ..collection_store import CollectionStore, StoppedStore
 from ..mvcc.pinned import PinnedSnapshot
 from ..mvcc.state import CollectionState
@@ -23,7 +24,7 @@ from .archive import Member, Piece, archive_pieces, archive_sections, archive_si
 from .byte_ranges import FileRange
 from .manifest import Manifest, MemberFacts
 
-_MOST_DERIVED = 256
+_MOST_DERIVED = 128
 """Derived files beyond these are left out: they are made anew after a restore."""
 
 Errors = Callable[[], AbstractContextManager[None]]
@@ -139,10 +140,17 @@ def _derived(path: Path, state: CollectionState, opened: ExitStack) -> dict[str,
     names = (name for name in os.listdir(path) if name in wanted or _COLUMNS.fullmatch(name))
     found: dict[str, FileRange] = {}
     for name in islice(sorted(names), _MOST_DERIVED):
-        # One may have been replaced or removed by a checkpoint since.
-        with suppress(FileNotFoundError):
+        try:
             file = _opened(FileExtent(path / name, 0), opened)
-            found[name] = evolve(file, size=os.fstat(file.descriptor).st_size)
+        except FileNotFoundError:
+            # A checkpoint has replaced or removed it since.
+            continue
+        except OSError as error:
+            if not is_exhausted(error):
+                raise
+            # The rest is made anew after a restore.
+            break
+        found[name] = evolve(file, size=os.fstat(file.descriptor).st_size)
     return found
 
 

@@ -76,6 +76,9 @@ def _try_out(directory: Path, manifest: Manifest) -> None:
     try:
         store = CollectionStore(directory)
     except Exception as error:
+        if isinstance(error.__cause__, OSError):
+            # No room on the device, or no descriptors.
+            raise error.__cause__ from None
         # Whoever made the archive may have put anything into the tables.
         raise UnusableArchive(f"its collection does not open: {error}") from None
     try:
