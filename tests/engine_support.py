@@ -16,9 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection import CollectionStatus, CreateCollection
 from vexfs_twisted.model.collection_params import Distance, VectorParams
 from vexfs_twisted.model.commands import Command
+from vexfs_twisted.model.errors import DataDamaged
 from vexfs_twisted.model.filters import FieldCondition, Match, Range
 from vexfs_twisted.model.ids import PointId
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -113,6 +114,17 @@ class EngineTestCase(SynchronousTestCase):
         self.catalog = Catalog(self.path)
         self.catalog.open()
         return self.catalog
+
+    def quarantined(self, name: str, *texts: str) -> None:
+        """Open the folder again: one collection is quarantined, with a line that has all texts."""
+        self.reopen()
+        held = self.catalog.find_quarantined(name)
+        assert held is not None, f"{name} is not quarantined"
+        self.assertEqual(held.info.status, CollectionStatus.RED)
+        for text in texts:
+            self.assertIn(text, str(held.info.optimizer_error))
+            self.assertIn(text, str(self.assertRaises(DataDamaged, self.catalog.get, name)))
+        self.catalog.close()
 
     def directory(self) -> Path:
         """The directory of the only collection."""

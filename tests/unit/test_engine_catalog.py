@@ -347,12 +347,12 @@ class FolderTests(EngineTestCase):
         self.assertEqual(self.reopen().names(), ["a"])
         self.assertTrue((stray / "vectors-1.f32").exists())
 
-    def test_a_collection_of_a_later_format_is_refused(self) -> None:
+    def test_a_collection_of_a_later_format_is_quarantined(self) -> None:
         self.catalog.create("a", unnamed())
         directory = self.directory()
         self.catalog.close()
         self.patch_version(directory)
-        self.refused(UnknownFormat, str(directory), "version 77")
+        self.quarantined("a", directory.name, "version 77")
 
     def patch_version(self, directory: Path) -> None:
         with lmdb.open(str(directory), max_dbs=4) as environment:
@@ -367,11 +367,11 @@ class FolderTests(EngineTestCase):
         self.catalog.close()
         whole = path.read_bytes()
         os.truncate(path, 3 * 4096)
-        self.refused(UnusableDataFolder, str(path.parent))
+        self.quarantined("a", f"{path.parent.name}/data.mdb")
         path.write_bytes(b"nonsense" * 2000)
-        self.refused(UnusableDataFolder, str(path.parent))
+        self.quarantined("a", f"{path.parent.name}/data.mdb")
         path.unlink()
-        self.refused(UnusableDataFolder, str(path.parent))
+        self.quarantined("a", f"{path.parent.name}/data.mdb")
         path.write_bytes(whole)
         self.assertEqual(self.reopen().get("a").read(Count()), 500)
 
@@ -381,15 +381,15 @@ class FolderTests(EngineTestCase):
         path = self.directory() / "vectors-1.f32"
         self.catalog.close()
         os.truncate(path, 4096 + 16)
-        self.refused(UnusableDataFolder, "vectors-1.f32", "2 rows expected, 1 found")
+        self.quarantined("a", "vectors-1.f32 at byte 4112", "1 of 2 rows are left")
 
-    def test_the_folder_is_free_after_a_failed_opening(self) -> None:
+    def test_what_is_put_back_is_opened_again(self) -> None:
         collection = self.catalog.create("a", unnamed())
         write(collection, upsert([1], floats([1, 2, 3, 4])))
         path = self.directory() / "vectors-1.f32"
         self.catalog.close()
         content = path.read_bytes()
         path.unlink()
-        self.refused(UnusableDataFolder)
+        self.quarantined("a", "vectors-1.f32")
         path.write_bytes(content)
-        self.assertEqual(self.reopen().names(), ["a"])
+        self.assertEqual(self.reopen().get("a").read(Count()), 1)

@@ -269,15 +269,17 @@ class ManyCollections(EngineTestCase):
         second.close()
         self.assertFalse(self.is_open(second))
 
-    def test_what_is_damaged_stops_the_start(self) -> None:
+    def test_what_is_damaged_is_found_by_the_start(self) -> None:
         made = self.make()
         self.catalog.close()
         for collection in (made[0], made[-1]):
             path = self.path / "collections" / collection.directory / "data.mdb"
             before = path.read_bytes()
             path.write_bytes(b"\xff" * len(before))
-            with self.assertRaises(UnusableDataFolder):
-                Catalog(self.path, open_files=OpenFiles(BOUND)).open()
+            catalog = Catalog(self.path, open_files=OpenFiles(BOUND))
+            catalog.open()
+            self.assertIsNotNone(catalog.find_quarantined(collection.name))
+            catalog.close()
             path.write_bytes(before)
 
     def test_readers_who_come_together_wait_for_one_opening(self) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.errors import UnusableDataFolder
 from vexfs_twisted.engine.optimizer import optimizer
 from vexfs_twisted.engine.vector_index.graph.builder import GraphBuilder
 from vexfs_twisted.engine.vector_index.segments import Segments
@@ -465,4 +464,4 @@ class SeldomTests(EngineTestCase):
         self.check()
         self.catalog.close()
         os.truncate(path, 4096 + 199 * SIZE * 4)
-        self.assertRaises(UnusableDataFolder, self.reopen)
+        self.quarantined(NAME, path.name)

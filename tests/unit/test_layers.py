@@ -127,7 +127,10 @@ ENGINE: dict[str, set[str]] = {
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
     "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
-    "reads": {"mvcc", "optimizer", "acceleration", "query"},
+    "damage_file": {"storage"},
+    "damage_log": {"errors", "damage_file"},
+    "quarantine": {"errors", "storage", "damage_file", "damage_log"},
+    "reads": {"mvcc", "optimizer", "acceleration", "query", "damage_log"},
     "collection_reads": {
         "errors",
         "read_bounds",
@@ -137,15 +140,15 @@ ENGINE: dict[str, set[str]] = {
         "acceleration",
         "query",
     }
-    | {"cursor", "optimizer"},
+    | {"cursor", "optimizer", "damage_log"},
     "snapshots": {"storage", "mvcc", "collection_store"},
     "snapshot_archives": {"snapshots", "catalog", "collection", "data_folder"},
     "collection": {"storage", "mvcc", "acceleration", "query", "snapshots"}
-    | {"checkpoints", "collection_store", "collection_reads", "optimizer"},
+    | {"checkpoints", "collection_store", "collection_reads", "optimizer", "damage_log"},
     "followed_store": {"errors", "read_bounds", "storage", "vector_index", "vector_storage", "mvcc"}
     | {"state_reading"},
     "followed_collection": {"storage", "vector_index", "mvcc", "acceleration", "checkpoints"}
-    | {"followed_store", "collection_reads", "optimizer"},
+    | {"followed_store", "collection_reads", "optimizer", "damage_log"},
     "data_folder": {"errors", "storage"},
     "catalog_outcomes": {"storage"},
     "catalog_files": {"errors", "storage", "catalog_outcomes"},
@@ -158,8 +161,9 @@ ENGINE: dict[str, set[str]] = {
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
     "followed_register": {"errors", "storage", "catalog_files"},
     "followed_catalog": {"errors", "storage", "data_folder", "followed_register"}
-    | {"followed_collection"},
+    | {"followed_collection", "damage_file"},
     "catalog": {
+        "quarantine",
         "errors",
         "storage",
         "acceleration",

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from re import fullmatch
 from threading import Lock
@@ -29,12 +30,21 @@ from ..model.commands import (
     Origin,
     UpdateAliases,
 )
-from ..model.errors import AlreadyExists, BadInput, NotFound, as_value, unknown_collection
+from ..model.damage import Damage
+from ..model.errors import (
+    AlreadyExists,
+    BadInput,
+    NotFound,
+    StorageFull,
+    as_value,
+    unknown_collection,
+)
 from .acceleration import Accelerators
 from .catalog_files import CatalogEntry
 from .collection import Collection
 from .data_folder import DataFolder
 from .inventory import Inventory
+from .quarantine import QuarantinedCollection, damage_of, quarantined
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 from .storage.outcomes import REFUSALS
@@ -62,7 +72,7 @@ class Catalog:
         self._changing = Lock()
         self._originated = Lock()
         self._inventory: Inventory | None = None
-        self._collections: dict[str, Collection] = {}
+        self._collections: dict[str, Collection | QuarantinedCollection] = {}
         self._aliases: dict[str, str] = {}
         self._open_files = open_files or OpenFiles(descriptors_for_collections())
         self.accelerators = Accelerators()
@@ -76,13 +86,14 @@ class Catalog:
         """Open the folder, created if missing, and its collections. Raises EngineStartError.
 
         Collections that were not deleted are never removed here; any that is not opened is logged.
+        One that is damaged is quarantined.
         """
         self._folder.open()
         try:
             self._inventory = inventory = Inventory(self._folder)
             inventory.settle()
             for name in inventory.contents.collections:
-                self._collections[name] = self._open(name)
+                self._collections[name] = self._opened_or_quarantined(name)
             self._aliases = dict(inventory.contents.aliases)
         except BaseException:
             self.close()
@@ -111,17 +122,43 @@ class Catalog:
         return [Alias(alias, target) for alias, target in sorted(self._aliases.items())]
 
     def get(self, name: str) -> Collection:
-        """The collection `name`. Raises NotFound."""
-        collection = self.find(name)
+        """The collection `name`. Raises NotFound, and DataDamaged for a quarantined one."""
+        collection = self._collections.get(name)
         if collection is None:
             raise unknown_collection(name)
+        if isinstance(collection, QuarantinedCollection):
+            raise collection.error
         return collection
 
     def find(self, name: str) -> Collection | None:
-        """The collection `name`, or None."""
-        return self._collections.get(name)
+        """The collection `name`, or None if there is none or it is quarantined."""
+        collection = self._collections.get(name)
+        return collection if isinstance(collection, Collection) else None
 
-    def has(self, collection: Collection) -> bool:
+    def find_quarantined(self, name: str) -> QuarantinedCollection | None:
+        """The quarantined collection `name`, or None."""
+        collection = self._collections.get(name)
+        return collection if isinstance(collection, QuarantinedCollection) else None
+
+    def quarantine(self, collection: Collection, damages: Sequence[Damage]) -> None:
+        """Close a collection that cannot be read safely; reads in progress finish.
+
+        Other processes that read the folder close it as well.
+        """
+        with self._changing:
+            if not self.has(collection):
+                return
+            name = collection.name
+            closed = QuarantinedCollection(name, collection.path, damages)
+            self._collections = {**self._collections, name: closed}
+        collection.abandon()
+        with self._changing:
+            if self._collections.get(name) is closed:
+                quarantined(name, collection.path, damages)
+                with suppress(OSError, StorageFull):
+                    self._opened().touch()
+
+    def has(self, collection: Collection | QuarantinedCollection) -> bool:
         """Whether exactly this collection exists, not just one with its name."""
         return self._collections.get(collection.name) is collection
 
@@ -276,7 +313,7 @@ class Catalog:
             self._record(origin, False)
         return False
 
-    def _ended(self, collection: Collection, origin: Origin | None) -> Path:
+    def _ended(self, collection: Collection | QuarantinedCollection, origin: Origin | None) -> Path:
         """Remove a collection from the catalog; returns the directory, still to be removed."""
         name = collection.name
         try:
@@ -343,6 +380,17 @@ class Catalog:
             begun = self._open_files.retried(lambda: inventory.undo_creation(name, before))
             shutil.rmtree(begun, ignore_errors=True)
             raise
+
+    def _opened_or_quarantined(self, name: str) -> Collection | QuarantinedCollection:
+        path = self._opened().path(name)
+        try:
+            return self._open(name)
+        # Tables with arbitrary bytes in them fail in any way.
+        except Exception as error:
+            damage = damage_of(error, path)
+            if damage is None:
+                raise
+            return quarantined(name, path, [damage])
 
     def _open(self, name: str) -> Collection:
         path = self._opened().path(name)

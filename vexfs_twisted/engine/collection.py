@@ -20,6 +20,7 @@ from .acceleration import Accelerators, VectorView, view_of
 from .checkpoints import Checkpoints
 from .collection_reads import CollectionReads
 from .collection_store import CollectionStore
+from .damage_log import DamageLog
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
 from .query.fields import build_fields
@@ -37,8 +38,9 @@ class Collection(CollectionReads):
         store: CollectionStore,
         checkpoints: Checkpoints,
         accelerators: Accelerators,
+        damages: DamageLog,
     ) -> None:
-        super().__init__(name, store, accelerators)
+        super().__init__(name, store, accelerators, damages)
         self._store = store
         self._checkpoints = checkpoints
         self._optimizer = Optimizer(store)
@@ -59,7 +61,8 @@ class Collection(CollectionReads):
         store = CollectionStore(path, open_files)
         checkpoints = Checkpoints(path)
         checkpoints.load(store.state, store.indexes)
-        return cls(name, store, checkpoints, accelerators or Accelerators())
+        damages = DamageLog(name, path)
+        return cls(name, store, checkpoints, accelerators or Accelerators(), damages)
 
     def vectors(self) -> dict[str, VectorView]:
         """The vectors of each name as of the newest state. Does not block."""
@@ -139,6 +142,8 @@ class Collection(CollectionReads):
         continue meanwhile. Stops early when `should_stop`, called about every 0.15 seconds, returns
         true. Raises the error of the work, such as OSError if files cannot be written.
         """
+        if self._is_damage_unsaved():
+            self.damages.save()
         if self.is_checkpoint_due():
             self.checkpoint()
         with self._errors():
@@ -146,10 +151,15 @@ class Collection(CollectionReads):
 
     def optimizer_due_in(self) -> float | None:
         """Seconds until work may be due if nothing changes; None for never. Does not block."""
-        return 0.0 if self.is_checkpoint_due() else self._optimizer.due_in()
+        if self.is_checkpoint_due() or self._is_damage_unsaved():
+            return 0.0
+        return self._optimizer.due_in()
 
     def optimizer_step(self) -> None:
         """Do the most urgent part of the work of `optimize`."""
+        if self._is_damage_unsaved():
+            self.damages.save()
+            return
         if self.is_checkpoint_due():
             self.checkpoint()
             return
@@ -186,6 +196,12 @@ class Collection(CollectionReads):
             self._checkpoints.close()
             self._store.close()
 
+    def abandon(self) -> None:
+        """Close the files after the reads in progress, and write nothing more to them."""
+        self._checkpoints.close()
+        self._optimizer.halt()
+        self._store.close()
+
     def retire(self) -> None:
         """Stop all background writes, because the collection is to be deleted."""
         self._is_retired = True
@@ -196,7 +212,7 @@ class Collection(CollectionReads):
         """The collection after `retire`, if it is not deleted after all. Opens no files."""
         checkpoints = Checkpoints(self._store.path)
         checkpoints.load(self._store.state, self._store.indexes)
-        return Collection(self.name, self._store, checkpoints, self._accelerators)
+        return Collection(self.name, self._store, checkpoints, self._accelerators, self.damages)
 
     def remove(self, path: Path) -> None:
         """Remove the files, which are in the directory `path` by now; reads in progress finish."""
@@ -207,20 +223,24 @@ class Collection(CollectionReads):
     def _is_removed(self) -> bool:
         return self._is_retired
 
+    def _is_damage_unsaved(self) -> bool:
+        return self.damages.is_unsaved and not self._is_removed
+
     def _commit(self, batches: Sequence[CommandBatch]) -> list[list[Outcome]]:
         try:
             with self._errors():
                 done = self._store.commit(batches)
         except DomainError as error:
             return [[as_value(error)] for _ in batches]
-        if self._is_removed:
-            done = [list(map(self._of_removed, outcomes)) for outcomes in done]
-        return done
+        return [list(map(self._told, outcomes)) for outcomes in done]
 
-    def _of_removed(self, outcome: Outcome) -> Outcome:
-        """The outcome of an update during the removal of the collection."""
-        is_gone = isinstance(outcome, OSError | lmdb.Error)
-        return unknown_collection(self.name) if is_gone else outcome
+    def _told(self, outcome: Outcome) -> Outcome:
+        """The outcome of an update: the error for the client, if data is damaged or removed."""
+        if not isinstance(outcome, Exception):
+            return outcome
+        if self._is_removed and isinstance(outcome, OSError | lmdb.Error):
+            return unknown_collection(self.name)
+        return self.damages.find(outcome) or outcome
 
     def _build_indexes(self) -> None:
         """Build the columns of all declared indexes."""

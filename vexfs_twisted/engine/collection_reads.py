@@ -12,12 +12,21 @@ from typing import Any, Protocol
 import lmdb
 
 from ..model.collection import CollectionConfig
-from ..model.errors import DomainError, Interrupted, TooMany, Unavailable, unknown_collection
+from ..model.errors import (
+    DataDamaged,
+    DomainError,
+    Interrupted,
+    TooMany,
+    Unavailable,
+    as_value,
+    unknown_collection,
+)
 from ..model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint
 from ..model.reads import Answer, ReadRequest
 from ..model.streams import P
 from .acceleration import Accelerators, SearchAccelerator
 from .cursor import Cursor
+from .damage_log import DamageLog
 from .errors import UnusableDataFolder
 from .mvcc.indexes import Indexes
 from .mvcc.pinned import PinnedSnapshot, SnapshotLost
@@ -63,8 +72,11 @@ class CollectionReads(ABC):
     Unfiltered searches try the accelerator registered for its directory, if any, before the engine.
     """
 
-    def __init__(self, name: str, store: ReadStore, accelerators: Accelerators) -> None:
+    def __init__(
+        self, name: str, store: ReadStore, accelerators: Accelerators, damages: DamageLog
+    ) -> None:
         self.name = name
+        self.damages = damages
         self._reads = store
         self._directory = store.path.name
         self._accelerators = accelerators
@@ -118,9 +130,17 @@ class CollectionReads(ABC):
             return [_answer_or_error(snapshot, request) for request in requests]
 
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
-        """The answer or error of each request, all on one snapshot."""
-        with self.snapshot() as snapshot:
-            return retrieve_each(snapshot, requests)
+        """The answer or error of each request, all on one snapshot.
+
+        After damaged data was found, each on one of its own: it concerns one of them.
+        """
+        try:
+            with self.snapshot() as snapshot:
+                return retrieve_each(snapshot, requests)
+        except DataDamaged as error:
+            if len(requests) == 1:
+                return [as_value(error)]
+        return [self.retrieve_each([request])[0] for request in requests]
 
     def query_each(
         self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
@@ -128,10 +148,17 @@ class CollectionReads(ABC):
         """The answer or error of each query, all on one snapshot.
 
         For coalesced queries of several clients: an invalid query, or one stopped by its bounds,
-        does not affect the others.
+        does not affect the others, nor does one that finds damaged data.
         """
-        with self.snapshot() as snapshot:
-            return answer(snapshot, queries, self.accelerator, bounds)
+        try:
+            with self.snapshot() as snapshot:
+                return answer(snapshot, queries, self.accelerator, bounds)
+        except DataDamaged as error:
+            if len(queries) == 1:
+                return [as_value(error)]
+        return [
+            self.query_each([query], bounds.only(place))[0] for place, query in enumerate(queries)
+        ]
 
     def open_cursor(self, request: PointsRequest[Any, P]) -> Cursor[P]:
         """A cursor over the points that `read` would return. A query is ranked before it returns.
@@ -168,6 +195,9 @@ class CollectionReads(ABC):
 
     def _raise_known(self, error: Exception) -> None:
         """Raise what an error of the storage means to a client, if that is known."""
+        damaged = self.damages.find(error)
+        if damaged is not None and damaged is not error:
+            raise damaged from None
         if isinstance(error, LatchClosed):
             if self._is_removed:
                 raise unknown_collection(self.name) from None

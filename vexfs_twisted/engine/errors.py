@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..model.damage import Damage
+
 
 class EngineStartError(Exception):
     """The engine cannot open its data folder."""
@@ -19,10 +21,30 @@ class DataFolderInUse(EngineStartError):
 
 
 class UnusableDataFolder(EngineStartError):
-    """The folder, or one in it, cannot be created, read or written, or its contents are damaged."""
+    """The folder, or one in it, cannot be created, read or written, or its contents are damaged.
 
-    def __init__(self, path: Path, reason: str) -> None:
+    `damage` is the place in the folder, if that is known.
+    """
+
+    def __init__(self, path: Path, reason: str, damage: Damage | None = None) -> None:
         super().__init__(f"folder {path} cannot be used: {reason}")
+        self.damage = damage
+
+
+class DamagedFile(UnusableDataFolder):
+    """A file in the folder is not what was written."""
+
+    def __init__(self, path: Path, offset: int | None, text: str) -> None:
+        damage = Damage(path.name, offset, text)
+        super().__init__(path.parent, str(damage), damage)
+
+
+class DamagedRecord(Exception):
+    """A record or row is not what was written, so that a read of it has no answer."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(str(damage))
+        self.damage = damage
 
 
 class UnknownFormat(EngineStartError):
@@ -30,6 +52,8 @@ class UnknownFormat(EngineStartError):
 
     def __init__(self, path: Path, found: str) -> None:
         super().__init__(f"{path} has an unknown format: {found}")
+        self.path = path
+        self.found = found
 
 
 class SnapshotNotRestored(EngineStartError):

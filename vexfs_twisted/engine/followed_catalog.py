@@ -12,7 +12,8 @@ import lmdb
 from attrs import field, frozen
 
 from ..model.collection import Alias
-from ..model.errors import DomainError, Unavailable, as_value, unknown_collection
+from ..model.errors import DataDamaged, DomainError, Unavailable, as_value, unknown_collection
+from .damage_file import read_damage
 from .data_folder import DataFolder, MarkedDirectories
 from .errors import EngineStartError
 from .followed_collection import FollowedCollection
@@ -28,7 +29,7 @@ class _Listing:
 
     collections: Mapping[str, FollowedCollection] = field(factory=dict)
     aliases: Mapping[str, str] = field(factory=dict)
-    failed: Mapping[str, str] = field(factory=dict)
+    failed: Mapping[str, DomainError] = field(factory=dict)
 
 
 class FollowedCatalog:
@@ -73,17 +74,21 @@ class FollowedCatalog:
         return [Alias(alias, target) for alias, target in sorted(self._current().aliases.items())]
 
     def get(self, name: str) -> FollowedCollection:
-        """The collection `name`. Raises NotFound, and Unavailable if it cannot be opened."""
+        """The collection `name`. Raises NotFound, and as `find` does."""
         collection = self.find(name)
         if collection is None:
             raise unknown_collection(name)
         return collection
 
     def find(self, name: str) -> FollowedCollection | None:
-        """The collection `name`, or None. Raises Unavailable if it cannot be opened."""
+        """The collection `name`, or None.
+
+        Raises DataDamaged if the other process has quarantined it, and Unavailable if it cannot be
+        opened.
+        """
         listing = self._current()
         if name in listing.failed:
-            raise Unavailable(f"collection `{name}` cannot be opened: {listing.failed[name]}")
+            raise listing.failed[name]
         return listing.collections.get(name)
 
     def has(self, collection: FollowedCollection) -> bool:
@@ -130,20 +135,25 @@ class FollowedCatalog:
         before = self._listing
         contents = register.read()
         collections: dict[str, FollowedCollection] = {}
-        failed: dict[str, str] = {}
+        failed: dict[str, DomainError] = {}
         is_whole = True
         for name, entry in contents.collections.items():
+            path = self._directories.whole(entry.directory)
+            damage = read_damage(path)
+            if damage.closed:
+                failed[name] = DataDamaged(name, entry.directory, damage.damages[0])
+                continue
             known = before.collections.get(name)
             if known is not None and known.directory == entry.directory:
                 collections[name] = known
                 continue
-            opened = self._opened(name, self._directories.whole(entry.directory))
+            opened = self._opened(name, path)
             if isinstance(opened, FollowedCollection):
                 collections[name] = opened
                 continue
             is_whole = False
             if opened is not None:
-                failed[name] = str(opened)
+                failed[name] = Unavailable(f"collection `{name}` cannot be opened: {opened}")
         self._listing = _Listing(collections, contents.aliases, failed)
         # Not before: other threads take the listing that there is if nothing has changed.
         if is_whole:

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from .acceleration import Accelerators
 from .checkpoints import Checkpoints
 from .collection_reads import CollectionReads
+from .damage_log import DamageLog
 from .followed_store import FollowedStore
 from .mvcc.state import CollectionState
 from .optimizer.execution import opened_files
@@ -41,7 +42,8 @@ class FollowedCollection(CollectionReads):
     def __init__(self, name: str, path: Path, open_files: OpenFiles | None = None) -> None:
         """Open the collection in the directory `path`. Raises EngineStartError."""
         self._store = FollowedStore(path, open_files)
-        super().__init__(name, self._store, Accelerators())
+        damages = DamageLog(name, path, is_shared=True)
+        super().__init__(name, self._store, Accelerators(), damages)
         self._journal = Journal()
         self._following = Lock()
         self._seen: dict[str, Segment] = {}

@@ -213,6 +213,10 @@ class Inventory:
         """Record the outcome of a command without an effect. Raises StorageFull, OSError."""
         self._register.write(self.contents.with_outcome(origin, outcome))
 
+    def touch(self) -> None:
+        """Write the catalog as it is, so that other processes look at it again."""
+        self._register.write(self.contents)
+
     def adopt(self, directory: str, name: str) -> None:
         """Add an unknown directory as the collection `name`, which is free. Raises OSError.
 

@@ -173,6 +173,11 @@ class ReadBoundsOfEach:
             own = list(dict.fromkeys([self._contexts[position] for position in positions]))
         return ReadBounds(own, is_short=self._is_short, on_long=self._on_long)
 
+    def only(self, position: int) -> ReadBoundsOfEach:
+        """The bounds of one of the queries, answered by itself."""
+        own = self._contexts[position : position + 1]
+        return ReadBoundsOfEach(own, is_short=self._is_short, on_long=self._on_long)
+
 
 UNBOUNDED = ReadBoundsOfEach()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ..model.collection import CollectionInfo, CollectionInfoRequest
+from ..model.collection import CollectionInfo, CollectionInfoRequest, CollectionStatus
 from ..model.distance_matrix import MatrixRequest
+from ..model.errors import DataDamaged
 from ..model.groups import GroupQuery, PointGroup
 from ..model.optimizations import Optimizations, OptimizationsRequest
 from ..model.payload_index import FieldInfo
 from ..model.queries import Count, Facet, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.reads import ReadRequest
 from .acceleration import SearchAccelerator
+from .damage_log import DamageLog, told
 from .mvcc.indexes import Indexes
 from .mvcc.state import CollectionState, Snapshot
 from .optimizer.journal import Journal
@@ -54,6 +56,10 @@ class Source(Protocol):
     def journal(self) -> Journal:
         """The journal of the optimizer."""
 
+    @property
+    def damages(self) -> DamageLog:
+        """The damage that is known."""
+
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """A context with a snapshot of the collection, which opens its files."""
 
@@ -62,21 +68,25 @@ Function = Callable[[Source, Any], Any]
 
 
 def collection_info(source: Source, _: CollectionInfoRequest) -> CollectionInfo:
-    """The description of the collection. Opens no file if there are no payload indexes."""
+    """The description of the collection. Opens no file if there are no payload indexes.
+
+    Known damage makes its status red.
+    """
     state = source.state
     schema: dict[str, FieldInfo] = {}
     if state.fields:
-        with source.snapshot() as snapshot:
+        with suppress(DataDamaged), source.snapshot() as snapshot:
             state = snapshot.state
             schema = describe_fields(snapshot)
-    journal = source.journal
+    journal, damage = source.journal, told(source.path.name, source.damages.all)
+    own = status(tasks(state, source.indexes.graphs), is_running=journal.running is not None)
     return CollectionInfo(
         config=state.config,
         points_count=state.live.count,
         indexed_vectors_count=indexed_count(state),
         segments_count=segment_count(state),
-        status=status(tasks(state, source.indexes.graphs), is_running=journal.running is not None),
-        optimizer_error=journal.problem,
+        status=own if damage is None else CollectionStatus.RED,
+        optimizer_error=damage or journal.problem,
         payload_schema=schema,
     )
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import asdict, frozen
 
+from .damage import Damage
 from .device import Finding
 
 X = TypeVar("X", bound=BaseException)
@@ -191,6 +192,17 @@ class InternalError(DomainError):
 
     code = "internal"
     prefix = "Service internal error: "
+
+
+class DataDamaged(DomainError):
+    """Data of a collection that is not what was written, so that the request has no answer."""
+
+    code = "damaged"
+    prefix = "Service internal error: "
+
+    def __init__(self, collection: str, directory: str, damage: Damage) -> None:
+        super().__init__(f"collection `{collection}` is damaged: {directory}/{damage}")
+        self.damage = damage
 
 
 class FormatError(DomainError):

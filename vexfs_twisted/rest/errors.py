@@ -34,6 +34,7 @@ STATUSES: Mapping[str, int] = {
     "too_many": 429,
     "rate_limited": 429,
     "internal": 500,
+    "damaged": 500,
     "not_supported": 501,
     "unavailable": 503,
     "overloaded": 503,

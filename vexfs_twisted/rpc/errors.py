@@ -43,6 +43,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "interrupted": StatusCode.ABORTED,
     "storage_full": StatusCode.RESOURCE_EXHAUSTED,
     "internal": StatusCode.INTERNAL,
+    "damaged": StatusCode.INTERNAL,
 }
 """Domain error code -> status. A test checks that it is complete."""
 

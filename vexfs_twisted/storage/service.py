@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
-from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -16,7 +17,12 @@ from ..interfaces import (
     IDirectReads,
     IStorage,
 )
-from ..model.collection import AliasAction, CreateCollection, UpdateCollection
+from ..model.collection import (
+    AliasAction,
+    CollectionInfoRequest,
+    CreateCollection,
+    UpdateCollection,
+)
 from ..model.commands import (
     AddCollection,
     CatalogChange,
@@ -28,6 +34,8 @@ from ..model.commands import (
     VectorNameCommand,
 )
 from ..model.errors import unknown_collection
+from ..model.read_context import ReadContext
+from ..model.reads import Answer, ReadRequest
 from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
 from .mirror.mirror import Mirror
@@ -83,7 +91,9 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             raise
         self._optimizer.start()
         for name in self._catalog.names():
-            self._optimizer.attend(self._catalog.get(name))
+            collection = self._catalog.find(name)
+            if collection is not None:
+                self._optimizer.attend(collection)
 
     async def _stop(self) -> None:
         """Drain the queues and pools, then close the catalog."""
@@ -93,6 +103,15 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         closed = self._committers.run(self._catalog.close)
         await self._committers.stop()
         await closed
+
+    def read(
+        self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None
+    ) -> Deferred[Answer]:
+        """See IStorage. A quarantined collection is described from what is known of it."""
+        held = self._catalog.find_quarantined(name)
+        if held is not None and isinstance(request, CollectionInfoRequest):
+            return succeed(cast("Answer", held.info))
+        return super().read(name, request, context)
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """See IStorage."""

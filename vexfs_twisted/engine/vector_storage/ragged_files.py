@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from ...model import ragged
 from ...model.collection_params import Memory
 from ...model.ragged import Offsets
-from ..errors import UnusableDataFolder
+from ..errors import DamagedFile
 from ..storage.bitmap import Rows
 from ..storage.files import FileExtent
 from ..storage.hole_punching import runs
 from ..vectors.encodings import OFFSETS, RowFormat, Stored
-from ..vectors.vector_file import VectorFile
+from ..vectors.vector_file import HEADER_SIZE, VectorFile
 
 
 @frozen
@@ -101,7 +101,8 @@ class RaggedFiles:
                 offsets.fill(rows + 1)
                 total = int(offsets.matrix[rows, 0])
             if total < 0 or offsets.matrix[0, 0] != 0:
-                raise UnusableDataFolder(directory, f"{path.name} is damaged")
+                place = HEADER_SIZE if offsets.matrix[0, 0] else HEADER_SIZE + 8 * rows
+                raise DamagedFile(path, place, "the offset there is impossible")
             for own in formats:
                 file = VectorFile.open(
                     ragged_file(directory, slot, own.row), own.row, own.dimension, total, memory

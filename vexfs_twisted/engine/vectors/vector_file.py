@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.collection_params import Memory
-from ..errors import UnknownFormat, UnusableDataFolder
+from ..errors import DamagedFile, UnknownFormat
 from ..storage.file_map import FileMap
 from ..storage.files import FileExtent
 from ..storage.hole_punching import holes, may_have_holes, punch
@@ -87,14 +87,14 @@ class VectorFile:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
-            raise UnusableDataFolder(path.parent, f"{path.name}: {error.strerror}") from error
+            raise DamagedFile(path, None, error.strerror or str(error)) from error
         try:
             check_header(path, os.pread(descriptor, HEADER_SIZE, 0), encoding, dimension)
             body = os.fstat(descriptor).st_size - HEADER_SIZE
             capacity = body // row_size(encoding, dimension)
             if capacity < max(rows, 1):
-                reason = f"{path.name} is truncated: {rows} rows expected, {capacity} found"
-                raise UnusableDataFolder(path.parent, reason)
+                end = HEADER_SIZE + max(body, 0)
+                raise DamagedFile(path, end, f"it ends there: {capacity} of {rows} rows are left")
             has_holes = may_have_holes(path.parent)
             file = cls(path, encoding, dimension, capacity, memory, has_holes=has_holes)
             file._map(descriptor, capacity)
@@ -213,7 +213,7 @@ def _grown(size: int, rows: int, row_size: int) -> int:
 def check_header(path: Path, header: bytes, encoding: RowFormat, dimension: int) -> None:
     """Check the header of a file. Raises UnknownFormat and UnusableDataFolder."""
     if len(header) < HEADER_SIZE:
-        raise UnusableDataFolder(path.parent, f"{path.name} is truncated: its header is missing")
+        raise DamagedFile(path, len(header), "it ends there, within its header")
     magic, version, found, kind = _HEADER.unpack_from(header)
     if magic != _MAGIC:
         raise UnknownFormat(path, "not a vector file")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from threading import Lock
 from time import time
 from typing import Protocol
@@ -17,7 +16,6 @@ from ...engine.collection import Collection
 from ...interfaces import IVectorDevice
 from ...logs import get_logger
 from ...model.device import DeviceKind, Finding
-from ...model.errors import NotFound
 from ...model.status import DeviceStatus
 from .accelerator import Trust
 from .calls import DeviceCallQueue
@@ -40,8 +38,8 @@ class HasCollections(Protocol):
     def names(self) -> list[str]:
         """The names of all collections."""
 
-    def get(self, name: str) -> Collection:
-        """A collection. Raises NotFound."""
+    def find(self, name: str) -> Collection | None:
+        """A collection; None if there is none of that name, or it cannot be read."""
 
     @property
     def accelerators(self) -> Accelerators:
@@ -164,9 +162,10 @@ class Mirror:
     def _collections(self) -> list[Collection]:
         found = []
         for name in self._catalog.names():
-            # It may have been deleted meanwhile.
-            with suppress(NotFound):
-                found.append(self._catalog.get(name))
+            # It may have been deleted meanwhile, or be quarantined.
+            collection = self._catalog.find(name)
+            if collection is not None:
+                found.append(collection)
         return found
 
 

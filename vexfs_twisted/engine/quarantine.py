@@ -1,0 +1,114 @@
+"""Collections that cannot be opened, or that are closed because of what was found in their files.
+
+They keep their names and aliases, are described with status red, and can be deleted. Every other
+call fails with the damage.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import lmdb
+
+from ..model.collection import CollectionConfig, CollectionInfo, CollectionStatus
+from ..model.damage import Damage
+from ..model.errors import DataDamaged, StorageFull
+from ..model.system_limits import is_exhausted
+from .damage_file import KnownDamage, write_damage
+from .damage_log import told
+from .errors import UnknownFormat, UnusableDataFolder
+from .storage.files import remove_directory
+
+log = logging.getLogger("vexfs.catalog")
+
+_TABLES = "data.mdb"
+_MOST_TEXT = 500
+
+
+class QuarantinedCollection:
+    """A collection in the directory `path` of which nothing is read. Immutable."""
+
+    def __init__(self, name: str, path: Path, damages: Sequence[Damage]) -> None:
+        self.name = name
+        self.damages = tuple(damages)
+        self._path = path
+
+    @property
+    def directory(self) -> str:
+        """The name of its directory."""
+        return self._path.name
+
+    @property
+    def info(self) -> CollectionInfo:
+        """Its description, with an empty configuration."""
+        return CollectionInfo(
+            config=CollectionConfig(),
+            points_count=0,
+            indexed_vectors_count=0,
+            segments_count=0,
+            status=CollectionStatus.RED,
+            optimizer_error=told(self.directory, self.damages),
+        )
+
+    @property
+    def error(self) -> DataDamaged:
+        """The error of every call that cannot be answered."""
+        return DataDamaged(self.name, self.directory, self.damages[0])
+
+    def renewed(self) -> QuarantinedCollection:
+        """The collection after `retire`, if it is not deleted after all."""
+        return self
+
+    def retire(self) -> None:
+        """There is no background work."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def clear_readers(self) -> None:
+        """There are none."""
+
+    def remove(self, path: Path) -> None:
+        """Remove the files, which are in the directory `path` by now. Raises OSError."""
+        remove_directory(path)
+
+
+def quarantined(name: str, path: Path, damages: Sequence[Damage]) -> QuarantinedCollection:
+    """Quarantine a collection that is closed: tells the log, other processes and later starts."""
+    collection = QuarantinedCollection(name, path, damages)
+    for damage in collection.damages:
+        log.error("collection `%s` is quarantined: %s", name, path / str(damage))
+    with suppress(OSError):
+        # On a full or read-only device the answer is the same without it.
+        write_damage(path, KnownDamage(collection.damages, closed=True))
+    return collection
+
+
+def damage_of(error: Exception, path: Path) -> Damage | None:
+    """The damage that made the collection in `path` fail to open; None if it is none.
+
+    It is none if the device is full or a limit of the system is reached: then nothing is known.
+    """
+    if isinstance(error, StorageFull | MemoryError) or is_exhausted(error):
+        return None
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
+        return None
+    if isinstance(error, DataDamaged):
+        return error.damage
+    if isinstance(error, UnusableDataFolder):
+        cause = error.__cause__
+        if error.damage is None and isinstance(cause, Exception):
+            return damage_of(cause, path)
+        return error.damage or Damage(_TABLES, None, str(error))
+    if isinstance(error, UnknownFormat):
+        file = error.path.name if error.path.parent == path else _TABLES
+        return Damage(file, 0 if file != _TABLES else None, f"unknown format: {error.found}")
+    if isinstance(error, OSError) and error.filename:
+        return Damage(Path(error.filename).name, None, error.strerror or str(error))
+    shown = str(error)[:_MOST_TEXT] or type(error).__name__
+    what = shown if isinstance(error, lmdb.Error) else f"{type(error).__name__}: {shown}"
+    return Damage(_TABLES, None, what)
