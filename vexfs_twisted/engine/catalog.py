@@ -48,6 +48,7 @@ from .quarantine import QuarantinedCollection, damage_of, quarantined
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 from .storage.outcomes import REFUSALS
+from .storage.table_check import check_tables
 
 log = logging.getLogger("vexfs.catalog")
 
@@ -95,6 +96,7 @@ class Catalog:
             for name in inventory.contents.collections:
                 self._collections[name] = self._opened_or_quarantined(name)
             self._aliases = dict(inventory.contents.aliases)
+            self._folder.settled()
         except BaseException:
             self.close()
             raise
@@ -384,6 +386,9 @@ class Catalog:
     def _opened_or_quarantined(self, name: str) -> Collection | QuarantinedCollection:
         path = self._opened().path(name)
         try:
+            found = check_tables(path, every=not self._folder.was_stopped)
+            if found:
+                return quarantined(name, path, found)
             return self._open(name)
         # Tables with arbitrary bytes in them fail in any way.
         except Exception as error:

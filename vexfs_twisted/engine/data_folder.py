@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import orjson
@@ -47,6 +47,7 @@ class DataFolder:
 
     The file FORMAT must have `form` and one of `versions`; `parts` are the names of the folders in
     it. After `open`, `version` is the version found; new folders get the last of `versions`.
+    `was_stopped` is whether the last process that used it has closed it, and did not just end.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class DataFolder:
         self._versions = tuple(versions)
         self._parts = tuple(path / part for part in parts)
         self._lock: int | None = None
+        self._is_settled = False
+        self.was_stopped = True
 
     @property
     def catalog_path(self) -> Path:
@@ -112,9 +115,16 @@ class DataFolder:
         except (OSError, StorageFull) as error:
             raise UnusableDataFolder(self.path, str(error)) from error
 
+    def settled(self) -> None:
+        """Let `close` record that the folder was closed: its contents are checked and in use."""
+        self._is_settled = True
+
     def close(self) -> None:
         """Unlock the folder; idempotent."""
         if self._lock is not None:
+            if self._is_settled:
+                with suppress(OSError):
+                    os.pwrite(self._lock, b"\n".rjust(_PID_BYTES), 0)
             os.close(self._lock)
             self._lock = None
 
@@ -158,6 +168,7 @@ class DataFolder:
             os.close(descriptor)
             raise
         self._lock = descriptor
+        self.was_stopped = not os.pread(descriptor, _PID_BYTES, 0).strip()
         # Overwrite in place: opening a folder must work on a full device.
         os.pwrite(descriptor, (b"%d\n" % os.getpid()).ljust(_PID_BYTES), 0)
 

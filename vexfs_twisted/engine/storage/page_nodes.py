@@ -1,0 +1,126 @@
+"""The nodes of pages of an LMDB file, of many pages at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+BRANCH = 0x01
+LEAF = 0x02
+OVERFLOW = 0x04
+"""Kinds of pages."""
+
+BIG = 0x01
+SUB = 0x02
+"""Flags of nodes: the value is on overflow pages; the value describes a tree."""
+
+_HEAD = 16
+_NODE = 8
+
+Pages = NDArray[np.uint8]
+"""Pages, shape [n, page size]."""
+
+
+@frozen
+class PageNodes:
+    """The nodes of the sound ones among pages, in order.
+
+    Of each node: `pages`, the position of its page; `starts`, where it is in all bytes; sizes and
+    flags. `problems` are positions of pages, and what is wrong with them.
+    """
+
+    bytes_: NDArray[np.uint8]
+    page_size: int
+    is_sound: NDArray[np.bool_]
+    problems: Sequence[tuple[int, str]]
+    pages: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    flags: NDArray[np.int64]
+    key_sizes: NDArray[np.int64]
+    data_sizes: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+
+    def of(self, page: int) -> slice:
+        """The nodes of the page at a position."""
+        return slice(int(self.bounds[page]), int(self.bounds[page + 1]))
+
+    def key(self, index: int) -> bytes:
+        """The key of a node."""
+        start = int(self.starts[index]) + _NODE
+        return self.bytes_[start : start + int(self.key_sizes[index])].tobytes()
+
+    def data(self, index: int) -> bytes:
+        """The value of a node, which is in its page."""
+        start = int(self.starts[index]) + _NODE + int(self.key_sizes[index])
+        return self.bytes_[start : start + int(self.data_sizes[index])].tobytes()
+
+    def references(self, own: slice) -> NDArray[np.int64]:
+        """The pages that nodes of a branch refer to."""
+        return self.data_sizes[own] | self.flags[own] << 32
+
+    def overflow(self, indexes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first overflow pages of nodes with such; -1 for impossible numbers."""
+        starts = self.starts[indexes] + _NODE + self.key_sizes[indexes]
+        places = starts[:, np.newaxis] + np.arange(8)
+        found = self.bytes_[places].view("<u8")[:, 0]
+        return np.where(found < 1 << 48, found, np.uint64(1 << 63)).astype(np.int64).clip(-1)
+
+
+def nodes_of(pages: Pages, numbers: NDArray[np.int64], kind: int) -> PageNodes:
+    """The nodes of pages, which must have these `numbers` and be of this kind."""
+    count, size = pages.shape
+    halves = pages.view("<u2")
+    lower, upper = halves[:, 6].astype(np.int64), halves[:, 7].astype(np.int64)
+    is_own = (pages[:, :8].copy().view("<u8")[:, 0] == numbers.astype(np.uint64)) & (
+        halves[:, 5] == kind
+    )
+    least = 2 if kind == BRANCH else 1
+    is_sound = (
+        is_own
+        & (lower >= _HEAD + 2 * least)
+        & (lower <= upper)
+        & (upper <= size)
+        & (lower % 2 == 0)
+    )
+    problems = [(int(place), "it is not the page that should be there") for place in _not(is_own)]
+    problems += [(int(place), "its bounds are impossible") for place in _not(is_sound | ~is_own)]
+    counts = np.where(is_sound, (lower - _HEAD) // 2, 0)
+    own = np.repeat(np.arange(count), counts)
+    within = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
+    at = halves[own, _HEAD // 2 + within].astype(np.int64)
+    # Nodes are aligned to two bytes. What cannot be one is read from the begin of its page.
+    is_node = (at >= upper[own]) & (at + _NODE <= size) & (at % 2 == 0)
+    place = np.where(is_node, at, 0) // 2
+    low, high, flags, key_sizes = (halves[own, place + part].astype(np.int64) for part in range(4))
+    data_sizes = low | high << 16
+    if kind == BRANCH:
+        ends = at + _NODE + key_sizes
+    else:
+        ends = at + _NODE + key_sizes + np.where(flags & BIG, 8, data_sizes)
+        is_node &= (flags & ~(BIG | SUB)) == 0
+        is_node &= key_sizes > 0
+    is_node &= ends <= size
+    bad = np.unique(own[~is_node])
+    problems += [(int(place), "one of its nodes has impossible bounds") for place in bad]
+    is_sound[bad] = False
+    kept = is_sound[own]
+    counts = np.where(is_sound, counts, 0)
+    return PageNodes(
+        bytes_=pages.reshape(-1),
+        page_size=size,
+        is_sound=is_sound,
+        problems=problems,
+        pages=own[kept],
+        starts=(own * size + at)[kept],
+        flags=flags[kept],
+        key_sizes=key_sizes[kept],
+        data_sizes=data_sizes[kept],
+        bounds=np.concatenate([[0], np.cumsum(counts)]),
+    )
+
+
+def _not(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.flatnonzero(~mask)
