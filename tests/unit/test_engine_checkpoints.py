@@ -8,10 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import lmdb
-import orjson
-
 from tests.engine_support import EngineTestCase, unnamed, upsert, write
+from tests.former_tables import to_format_1
 from vexfs_twisted.engine import checkpoints
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
@@ -19,7 +17,7 @@ from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.payload_index import cache, files
 from vexfs_twisted.engine.storage import payload_changelog
 from vexfs_twisted.engine.storage.file_map import map_of
-from vexfs_twisted.engine.storage.tables import TableReader
+from vexfs_twisted.engine.storage.table_reader import TableReader
 from vexfs_twisted.jsonform.payload_index import read_field_schema
 from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.filters import FieldCondition, Filter, MatchText, MatchValue
@@ -363,18 +361,3 @@ class MemoryTests(CheckpointCase):
 def v_is(number: int) -> FieldCondition:
     """The condition that v is a number."""
     return FieldCondition(PayloadPath.parse("v"), MatchValue(number))
-
-
-def to_format_1(directory: Path) -> None:
-    """Make the tables of a closed collection those of format 1."""
-    with lmdb.open(str(directory), max_dbs=5) as environment:
-        meta = environment.open_db(b"meta", create=False)
-        gone = [environment.open_db(name, create=False) for name in (b"touches", b"outcomes")]
-        with environment.begin(write=True) as transaction:
-            for table in gone:
-                transaction.drop(table)
-            state = orjson.loads(transaction.get(b"state", b"", db=meta))
-            for name in ("touches_begin", "last_command", "next_slot"):
-                del state[name]
-            transaction.put(b"state", orjson.dumps(state), db=meta)
-            transaction.put(b"format", b"1", db=meta)

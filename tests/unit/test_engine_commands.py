@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import lmdb
-import orjson
 
 from tests.engine_support import (
     EVERYTHING,
@@ -17,6 +15,7 @@ from tests.engine_support import (
     upsert,
     write,
 )
+from tests.former_tables import to_format_2
 from tests.suites.values import dense
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.storage import outcomes as outcomes_module
@@ -300,17 +299,3 @@ class FormerFormatTests(CommandTestCase):
         self.assertEqual(self.collection.last_command, 3)
         self.assertEqual(self.vectors("b"), {4: [1, 2, 3]})
         self.assertEqual(self.vectors("a"), {1: [1, 1], 2: [2, 2], 3: [3, 3]})
-
-
-def to_format_2(directory: Path) -> None:
-    """Make the tables of a closed collection those of format 2."""
-    with lmdb.open(str(directory), max_dbs=6) as environment:
-        meta = environment.open_db(b"meta", create=False)
-        gone = environment.open_db(b"outcomes", create=False)
-        with environment.begin(write=True) as transaction:
-            transaction.drop(gone)
-            state = orjson.loads(transaction.get(b"state", b"", db=meta))
-            for name in ("last_command", "next_slot"):
-                del state[name]
-            transaction.put(b"state", orjson.dumps(state), db=meta)
-            transaction.put(b"format", b"2", db=meta)

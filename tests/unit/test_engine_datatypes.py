@@ -263,13 +263,10 @@ class StoredTypeTests(StoredTypeTestCase):
             self.catalog.delete(collection.name)
 
     def test_a_file_of_another_type_is_refused_by_name(self) -> None:
-        self.create(Datatype.UINT8, Distance.DOT)
+        name = self.create(Datatype.UINT8, Distance.DOT).name
         path = self.directory() / "vectors-1.u8"
         self.catalog.close()
         with path.open("r+b") as file:
             file.seek(16)
             file.write(b"\x63")
-        with self.assertRaises(Exception) as caught:
-            self.reopen()
-        self.assertIn("vectors-1.u8", str(caught.exception))
-        self.assertIn("data type 99", str(caught.exception))
+        self.quarantined(name, "vectors-1.u8", "data type 99")

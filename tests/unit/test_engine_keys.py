@@ -15,6 +15,7 @@ from vexfs_twisted.engine.storage.keys import (
     encode_ids,
     encode_rows,
 )
+from vexfs_twisted.engine.storage.record_checksums import are_sealed
 from vexfs_twisted.engine.storage.row_values import encode_values, heads_of, key_of, payload_of
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 
@@ -58,7 +59,9 @@ class RowValueTests(SynchronousTestCase):
         for ids in lists:
             keys = encode_ids(ids)
             payloads = [b'{"n":%d}' % number for number in range(len(ids))]
-            values = encode_values([2**40] * len(keys), keys, payloads)
+            row_keys = encode_rows(np.arange(len(keys)))
+            values = list(encode_values(row_keys, [2**40] * len(keys), keys, payloads))
+            self.assertTrue(are_sealed(row_keys, values))
             self.assertEqual(heads_of(values), ([2**40] * len(ids), ids))
             self.assertEqual([key_of(value) for value in values], keys)
             self.assertEqual([payload_of(value) for value in values], payloads)

@@ -10,7 +10,7 @@ import lmdb
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.damage_file import DAMAGE_FILE, read_damage
-from vexfs_twisted.engine.errors import DamagedRecord
+from vexfs_twisted.engine.errors import DamagedRows
 from vexfs_twisted.model.collection import (
     Alias,
     CollectionInfoRequest,
@@ -93,7 +93,7 @@ class QuarantineTests(EngineTestCase):
 
     def test_what_a_read_finds_is_told_and_kept(self) -> None:
         collection = self.catalog.get("b")
-        for error in (DamagedRecord(DAMAGE), lmdb.CorruptedError("mdb_get")):
+        for error in (DamagedRows(DAMAGE), lmdb.CorruptedError("mdb_get")):
             with self.assertRaises(DataDamaged), collection.snapshot():
                 raise as_value(error)
         self.assertEqual(len(collection.damages.all), 2)

@@ -16,6 +16,7 @@ from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.errors import UnknownFormat
 from vexfs_twisted.engine.mvcc.state import CollectionState
+from vexfs_twisted.engine.storage.record_checksums import sealed
 from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
 from vexfs_twisted.engine.vector_index.graph.graph import Graph
 from vexfs_twisted.engine.vector_index.segments import (
@@ -192,4 +193,5 @@ def rewrite_segments(directory: Path, record: object) -> None:
     with lmdb.open(str(directory), max_dbs=4) as environment:
         meta = environment.open_db(b"meta")
         with environment.begin(write=True) as transaction:
-            transaction.put(b"segments", orjson.dumps(record), db=meta)
+            value = sealed(b"segments", orjson.dumps(record))
+            transaction.put(b"segments", value, db=meta)

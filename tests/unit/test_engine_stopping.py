@@ -16,7 +16,7 @@ from vexfs_twisted.engine.filtering import row_filter
 from vexfs_twisted.engine.payload_index import builder, cache
 from vexfs_twisted.engine.payload_index.column import ColumnBuilder
 from vexfs_twisted.engine.read_bounds import ReadBounds
-from vexfs_twisted.engine.storage.tables import TableReader
+from vexfs_twisted.engine.storage.table_reader import TableReader
 from vexfs_twisted.engine.vector_index import pairs, products, scan
 from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.collection_params import Distance

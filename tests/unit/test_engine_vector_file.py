@@ -112,8 +112,8 @@ class UnusableVectorFileTests(SynchronousTestCase):
 
     def test_a_file_that_lost_rows(self) -> None:
         os.truncate(self.path, HEADER_SIZE + 20 * 99)
-        self.refused(UnusableDataFolder, "100 rows expected, 99 found", rows=100)
+        self.refused(UnusableDataFolder, "99 of 100 rows are left", rows=100)
 
     def test_a_file_that_lost_its_header(self) -> None:
         os.truncate(self.path, 100)
-        self.refused(UnusableDataFolder, "header is missing")
+        self.refused(UnusableDataFolder, "byte 100: it ends there, within its header")

@@ -128,7 +128,7 @@ ENGINE: dict[str, set[str]] = {
     "cursor": {"mvcc", "query"},
     "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
     "damage_file": {"storage"},
-    "damage_log": {"errors", "damage_file"},
+    "damage_log": {"errors", "storage", "damage_file"},
     "quarantine": {"errors", "storage", "damage_file", "damage_log"},
     "reads": {"mvcc", "optimizer", "acceleration", "query", "damage_log"},
     "collection_reads": {
@@ -247,7 +247,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"attrs", "numpy"},
     "text": {"attrs", "numpy", "orjson", "regex", "icu4py", "py_rust_stemmers", "Stemmer"},
     "embedding": {"attrs", "numpy", "orjson", "mmh3"},
-    "engine": {"attrs", "numpy", "faiss", "lmdb", "orjson"},
+    "engine": {"attrs", "numpy", "faiss", "isal", "lmdb", "orjson"},
     "jsonform": {"attrs", "cattrs", "orjson"},
     "commandcodec": {"attrs", "numpy", "orjson", "google"},
     "streaming": {"attrs", "numpy", "twisted"},

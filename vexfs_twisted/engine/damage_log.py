@@ -12,7 +12,9 @@ import lmdb
 from ..model.damage import Damage
 from ..model.errors import DataDamaged
 from .damage_file import KnownDamage, read_damage, write_damage
-from .errors import DamagedRecord
+from .errors import DamagedRecord, DamagedRows
+from .storage.page_check import locate_record
+from .storage.table_check import TABLES
 
 log = logging.getLogger("vexfs.catalog")
 
@@ -37,7 +39,6 @@ class DamageLog:
         # One that was closed has opened now: what it was closed for is no more.
         self._found = {} if known.closed else dict.fromkeys(self._saved)
         self._is_shared = is_shared
-        self.is_reported = False
 
     @property
     def all(self) -> tuple[Damage, ...]:
@@ -54,14 +55,15 @@ class DamageLog:
         if isinstance(error, DataDamaged):
             return error
         if isinstance(error, DamagedRecord):
-            self.add([error.damage])
-            return DataDamaged(self._name, self._path.name, error.damage)
-        if isinstance(error, _OF_TABLES):
-            damage = Damage("data.mdb", None, str(error))
-            self.is_reported = True
-            self.add([damage])
-            return DataDamaged(self._name, self._path.name, damage)
-        return None
+            damage = damage_of_record(self._path, error)
+        elif isinstance(error, DamagedRows):
+            damage = error.damage
+        elif isinstance(error, _OF_TABLES):
+            damage = Damage(TABLES, None, str(error))
+        else:
+            return None
+        self.add([damage])
+        return DataDamaged(self._name, self._path.name, damage)
 
     def add(self, damages: Iterable[Damage]) -> None:
         """Record damages, and log those that are new."""
@@ -84,6 +86,13 @@ class DamageLog:
         found = self.all
         write_damage(self._path, KnownDamage(found))
         self._saved = found
+
+
+def damage_of_record(path: Path, error: DamagedRecord) -> Damage:
+    """The damage of a record of the tables in the directory `path`. Reads a few pages."""
+    offset = locate_record(path / TABLES, error.table, error.key)
+    text = f"the record {error.key.hex()} of the table `{error.table}` is not what was written"
+    return Damage(TABLES, offset, text)
 
 
 def told(directory: str, damages: Sequence[Damage]) -> str | None:

@@ -40,7 +40,16 @@ class DamagedFile(UnusableDataFolder):
 
 
 class DamagedRecord(Exception):
-    """A record or row is not what was written, so that a read of it has no answer."""
+    """A record of a table is not what was written, or is missing where there must be one."""
+
+    def __init__(self, table: str, key: bytes) -> None:
+        super().__init__(f"table {table}: the record {key.hex()} is not what was written")
+        self.table = table
+        self.key = key
+
+
+class DamagedRows(Exception):
+    """Rows of a file are not what was written."""
 
     def __init__(self, damage: Damage) -> None:
         super().__init__(str(damage))

@@ -19,13 +19,13 @@ from ..model.damage import Damage
 from ..model.errors import DataDamaged, StorageFull
 from ..model.system_limits import is_exhausted
 from .damage_file import KnownDamage, write_damage
-from .damage_log import told
-from .errors import UnknownFormat, UnusableDataFolder
+from .damage_log import damage_of_record, told
+from .errors import DamagedRecord, DamagedRows, UnknownFormat, UnusableDataFolder
 from .storage.files import remove_directory
+from .storage.table_check import TABLES
 
 log = logging.getLogger("vexfs.catalog")
 
-_TABLES = "data.mdb"
 _MOST_TEXT = 500
 
 
@@ -97,18 +97,20 @@ def damage_of(error: Exception, path: Path) -> Damage | None:
         return None
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
         return None
-    if isinstance(error, DataDamaged):
+    if isinstance(error, DataDamaged | DamagedRows):
         return error.damage
+    if isinstance(error, DamagedRecord):
+        return damage_of_record(path, error)
     if isinstance(error, UnusableDataFolder):
         cause = error.__cause__
         if error.damage is None and isinstance(cause, Exception):
             return damage_of(cause, path)
-        return error.damage or Damage(_TABLES, None, str(error))
+        return error.damage or Damage(TABLES, None, str(error))
     if isinstance(error, UnknownFormat):
-        file = error.path.name if error.path.parent == path else _TABLES
-        return Damage(file, 0 if file != _TABLES else None, f"unknown format: {error.found}")
+        file = error.path.name if error.path.parent == path else TABLES
+        return Damage(file, 0 if file != TABLES else None, f"unknown format: {error.found}")
     if isinstance(error, OSError) and error.filename:
         return Damage(Path(error.filename).name, None, error.strerror or str(error))
     shown = str(error)[:_MOST_TEXT] or type(error).__name__
     what = shown if isinstance(error, lmdb.Error) else f"{type(error).__name__}: {shown}"
-    return Damage(_TABLES, None, what)
+    return Damage(TABLES, None, what)

@@ -21,7 +21,7 @@ from ..storage.bitmap import Bitmap, Rows
 from ..storage.keys import encode_ids
 from ..storage.row_sets import RowSet
 from ..storage.row_values import key_of, payload_of
-from ..storage.tables import TableReader
+from ..storage.table_reader import TableReader
 from .index_evaluation import IndexEvaluator, paths_of
 from .payload_tests import RowCondition, Test, filter_test
 from .rewrite import rewritten

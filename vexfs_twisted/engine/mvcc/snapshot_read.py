@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from ..storage.tables import TableReader, Transaction
+from ..storage.table_reader import TableReader
+from ..storage.tables import Transaction
 from .indexes import IndexRegistry
 from .published import PublishedStates
 from .state import CollectionState, Snapshot

@@ -14,7 +14,7 @@ from ..payload_index.row_snapshot import RowSnapshot
 from ..payload_index.schemas import schemas_by_path
 from ..storage.bitmap import Bitmap
 from ..storage.payload_changelog import PayloadChangelog
-from ..storage.tables import TableReader
+from ..storage.table_reader import TableReader
 from ..vector_index.space import AnySpace, MultiSpace, VectorSpace
 from .indexes import Indexes
 

@@ -12,9 +12,10 @@ import lmdb
 from attrs import frozen
 
 from ..read_bounds import expect
-from ..storage.counters import check_format, upgrade
+from ..storage.counters import check_format
 from ..storage.latch import WAIT_S, Latch, LatchClosed
 from ..storage.open_files import OpenFiles
+from ..storage.table_upgrade import upgrade
 from ..storage.tables import (
     Tables,
     close_environment,

@@ -10,7 +10,7 @@ from ..storage.bitmap import Bitmap, Rows
 from ..storage.payload_changelog import PayloadChangelog
 from ..storage.row_arrays import rows_of_zeros
 from ..storage.row_values import heads_of
-from ..storage.tables import TableReader
+from ..storage.table_reader import TableReader
 from .row_snapshot import RowSnapshot
 
 Numbers = NDArray[np.uint64]

@@ -17,7 +17,7 @@ from ..storage.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
 from ..storage.row_arrays import rows_of_zeros
 from ..storage.row_sets import RowSet
 from ..storage.row_values import key_of
-from ..storage.tables import TableReader
+from ..storage.table_reader import TableReader
 from .row_snapshot import RowSnapshot
 
 Keys = NDArray[np.bytes_]

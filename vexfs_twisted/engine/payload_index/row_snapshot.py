@@ -8,7 +8,7 @@ from attrs import field, frozen
 from ..storage.bitmap import Bitmap, Rows
 from ..storage.payload_changelog import PayloadChangelog
 from ..storage.row_sets import Mask
-from ..storage.tables import TableReader
+from ..storage.table_reader import TableReader
 
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 

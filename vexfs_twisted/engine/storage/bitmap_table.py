@@ -6,7 +6,9 @@ from struct import Struct
 
 import numpy as np
 
+from ..errors import DamagedRecord
 from .bitmap import CHUNK_BYTES, Bitmap, BitmapBuilder
+from .record_checksums import CHECKSUM_BYTES, are_sealed, is_sealed, sealed
 from .tables import Tables, Transaction
 
 LIVE_SLOT = 0
@@ -31,9 +33,13 @@ def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
                     break
                 keys.append(key)
                 chunks.append(value)
+    if not are_sealed(keys, chunks):
+        pairs = zip(keys, chunks, strict=True)
+        raise DamagedRecord("bits", next(key for key, value in pairs if not is_sealed(key, value)))
     numbers = np.frombuffer(b"".join(keys), dtype=_KEYS)["chunk"].astype(np.intp)
     bits = np.zeros((int(numbers.max(initial=-1)) + 1, CHUNK_BYTES), dtype=np.uint8)
-    bits[numbers] = np.frombuffer(b"".join(chunks), dtype=np.uint8).reshape(-1, CHUNK_BYTES)
+    data = np.frombuffer(b"".join(chunks), dtype=np.uint8)
+    bits[numbers] = data.reshape(-1, CHUNK_BYTES + CHECKSUM_BYTES)[:, :CHUNK_BYTES]
     return Bitmap.of_bits(bits.ravel())
 
 
@@ -51,4 +57,5 @@ def write_changes(
 ) -> None:
     """Write back the chunks that `builder` has changed."""
     for chunk, data in builder.touched_chunks():
-        transaction.put(_KEY.pack(slot, chunk), data, db=tables.bits)
+        key = _KEY.pack(slot, chunk)
+        transaction.put(key, sealed(key, data), db=tables.bits)

@@ -16,14 +16,16 @@ from ...model.collection import CollectionConfig
 from ...model.payload_index import FieldSchema
 from ..errors import UnknownFormat
 from .bitmap_table import LIVE_SLOT
+from .record_checksums import sealed, unsealed
 from .tables import Tables, Transaction
 
-FORMAT_VERSION = 3
-"""Version 1 had no log of payload changes, version 2 no outcomes of commands."""
+FORMAT_VERSION = 4
+"""Version 1 had no log of payload changes, version 2 no outcomes of commands, version 3 no
+checksums."""
 
-_FORMAT = b"format"
+FORMAT_KEY = b"format"
 _CONFIG = b"config"
-_STATE = b"state"
+STATE_KEY = b"state"
 _FIELDS = b"fields"
 
 
@@ -52,41 +54,34 @@ class Counters:
     next_slot: int = LIVE_SLOT + 1
 
 
-def upgrade(environment: lmdb.Environment, path: Path) -> None:
-    """Upgrade the tables to the current format. Raises UnknownFormat for an unknown version."""
-    meta = environment.open_db(b"meta", create=False)
-    found = _format_of(environment, meta)
-    if found == b"%d" % FORMAT_VERSION:
-        return
-    if found not in (b"1", b"2"):
-        raise _unknown(path, found)
-    with environment.begin(write=True) as transaction:
-        counters = orjson.loads(transaction.get(_STATE, b"{}", db=meta))
-        if found == b"1":
-            environment.open_db(b"touches", transaction)
-            counters["touches_begin"] = counters["next_operation"]
-        environment.open_db(b"outcomes", transaction)
-        slots = (slot["number"] for slot in counters.get("slots", {}).values())
-        counters["next_slot"] = max(slots, default=LIVE_SLOT) + 1
-        transaction.put(_STATE, orjson.dumps(counters), db=meta)
-        transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=meta)
-
-
 def check_format(environment: lmdb.Environment, path: Path) -> None:
     """Raise UnknownFormat unless the tables have the current format."""
-    found = _format_of(environment, environment.open_db(b"meta", create=False))
+    found = format_of(environment, environment.open_db(b"meta", create=False))
     if found != b"%d" % FORMAT_VERSION:
-        raise _unknown(path, found)
+        raise unknown_format(path, found)
 
 
-def _format_of(environment: lmdb.Environment, meta: lmdb._Database) -> bytes | None:
+def format_of(environment: lmdb.Environment, meta: lmdb._Database) -> bytes | None:
+    """The format version that the tables have."""
     with environment.begin() as transaction:
-        return transaction.get(_FORMAT, db=meta)
+        return transaction.get(FORMAT_KEY, db=meta)
 
 
-def _unknown(path: Path, found: bytes | None) -> UnknownFormat:
+def unknown_format(path: Path, found: bytes | None) -> UnknownFormat:
+    """The error for tables of a version that is not known."""
     shown = "no version" if found is None else f"version {found.decode(errors='replace')}"
     return UnknownFormat(path, shown)
+
+
+def get_meta(transaction: Transaction, tables: Tables, key: bytes) -> bytes | None:
+    """The data of a record of `meta`, or None. Raises DamagedRecord."""
+    value = transaction.get(key, db=tables.meta)
+    return None if value is None else unsealed("meta", key, value)
+
+
+def put_meta(transaction: Transaction, tables: Tables, key: bytes, data: bytes) -> None:
+    """Write a record of `meta`."""
+    transaction.put(key, sealed(key, data), db=tables.meta)
 
 
 def read_config(
@@ -96,7 +91,7 @@ def read_config(
     load: Callable[[bytes], CollectionConfig] = load_collection_config,
 ) -> CollectionConfig:
     """Read the configuration, parsed by `load`. Raises UnknownFormat if there is none."""
-    data = transaction.get(_CONFIG, db=tables.meta)
+    data = get_meta(transaction, tables, _CONFIG)
     if data is None:
         raise UnknownFormat(path, "no configuration")
     return load(data)
@@ -104,25 +99,25 @@ def read_config(
 
 def write_config(transaction: Transaction, tables: Tables, config: CollectionConfig) -> None:
     """Write the configuration and the format version."""
-    transaction.put(_FORMAT, b"%d" % FORMAT_VERSION, db=tables.meta)
-    transaction.put(_CONFIG, dump_collection_config(config), db=tables.meta)
+    transaction.put(FORMAT_KEY, b"%d" % FORMAT_VERSION, db=tables.meta)
+    put_meta(transaction, tables, _CONFIG, dump_collection_config(config))
 
 
 def read_counters(transaction: Transaction, tables: Tables) -> Counters:
     """Read the counters."""
-    plain = orjson.loads(transaction.get(_STATE, b"{}", db=tables.meta))
+    plain = orjson.loads(get_meta(transaction, tables, STATE_KEY) or b"{}")
     slots = {name: Slot(**slot) for name, slot in plain.pop("slots", {}).items()}
     return Counters(**plain, slots=slots)
 
 
 def write_counters(transaction: Transaction, tables: Tables, counters: Counters) -> None:
     """Write the counters."""
-    transaction.put(_STATE, orjson.dumps(attrs.asdict(counters)), db=tables.meta)
+    put_meta(transaction, tables, STATE_KEY, orjson.dumps(attrs.asdict(counters)))
 
 
 def read_fields(transaction: Transaction, tables: Tables) -> dict[str, FieldSchema]:
     """Read the declared payload indexes, keyed by path."""
-    plain = orjson.loads(transaction.get(_FIELDS, b"{}", db=tables.meta))
+    plain = orjson.loads(get_meta(transaction, tables, _FIELDS) or b"{}")
     return {path: read_field_schema(declared) for path, declared in plain.items()}
 
 
@@ -131,4 +126,4 @@ def write_fields(
 ) -> None:
     """Write the declared payload indexes."""
     plain = {path: field_schema_to_json(schema) for path, schema in fields.items()}
-    transaction.put(_FIELDS, orjson.dumps(plain), db=tables.meta)
+    put_meta(transaction, tables, _FIELDS, orjson.dumps(plain))

@@ -26,6 +26,7 @@ from ...model.errors import (
     Problem,
     ValidationError,
 )
+from .record_checksums import sealed, unsealed
 from .tables import Tables, Transaction
 
 KEPT_OUTCOMES = 256
@@ -51,9 +52,10 @@ class OutcomeTable:
 
         The outcome is AlreadyApplied for one that is not, and of which nothing is recorded.
         """
-        value = self._transaction.get(_key(origin.source, origin.counter), db=self._table)
+        key = _key(origin.source, origin.counter)
+        value = self._transaction.get(key, db=self._table)
         if value is not None:
-            return list(map(load_outcome, orjson.loads(value)["outcomes"]))
+            return list(map(load_outcome, _loaded(key, value)["outcomes"]))
         last = self.last_counter(origin.source)
         if last is not None and origin.counter <= last:
             return [AlreadyApplied(origin, last)]
@@ -69,7 +71,8 @@ class OutcomeTable:
         if self.last_counter(origin.source) is None:
             self._make_room()
         value = orjson.dumps({"number": number, "outcomes": list(map(dump_outcome, outcomes))})
-        self._transaction.put(_key(origin.source, origin.counter), value, db=self._table)
+        key = _key(origin.source, origin.counter)
+        self._transaction.put(key, sealed(key, value), db=self._table)
         first = origin.counter - KEPT_OUTCOMES + 1
         if first > 0:
             self._delete(_prefix(origin.source), _key(origin.source, first))
@@ -97,7 +100,7 @@ def _sources(cursor: lmdb.Cursor[bytes]) -> Iterator[tuple[int, bytes]]:
     while is_there:
         prefix = cursor.key()[: -_COUNTER.size]
         _last_of(cursor, prefix)
-        yield orjson.loads(cursor.value())["number"], prefix
+        yield _loaded(cursor.key(), cursor.value())["number"], prefix
         is_there = cursor.next()
 
 
@@ -108,6 +111,10 @@ def _last_of(cursor: lmdb.Cursor[bytes], prefix: bytes) -> int | None:
         return None
     counter: int = _COUNTER.unpack_from(cursor.key(), len(prefix))[0]
     return counter
+
+
+def _loaded(key: bytes, value: bytes) -> Any:
+    return orjson.loads(unsealed("outcomes", key, value))
 
 
 def _prefix(source: str) -> bytes:

@@ -9,6 +9,7 @@ is referred to twice.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -155,6 +156,9 @@ def _leaves(
             is_in = _in_order(tree, [level.first[at], bounds[0]], may_equal=True)
             if not is_in or not _in_order(tree, [*bounds, level.end[at]], may_equal=_is_one(own)):
                 file.tell(int(numbers[place]), f"tree {_shown(tree)}: its keys belong elsewhere")
+        if tree.name != FREE:
+            for place in nodes.out_of_order().tolist():
+                file.tell(int(numbers[place]), f"tree {_shown(tree)}: its keys are out of order")
         counts.entries += len(nodes.starts)
         _check_overflow(file, tree, nodes, numbers, counts)
         yield numbers, nodes
@@ -281,3 +285,43 @@ def _shown(tree: Tree) -> str:
     return {FREE: "of free pages", TREES: "of trees"}.get(tree.name) or repr(
         tree.name.decode(errors="replace")
     )
+
+
+def locate_record(path: Path, table: str, key: bytes) -> int | None:
+    """The byte of an LMDB file at which the record with this key begins; None if there is none.
+
+    Of a table that is written meanwhile any state may be looked at.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        file = PageFile(descriptor, path.name)
+        read_meta(file)
+        for tree in trees_in(file):
+            if tree.name == table.encode() and tree.root != NOTHING:
+                return _located(file, tree, key)
+    except (BrokenPages, OSError):
+        pass
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _located(file: PageFile, tree: Tree, key: bytes) -> int | None:
+    page = tree.root
+    for depth in range(tree.depth, 0, -1):
+        numbers = np.array([page], dtype=np.int64)
+        if not _is_in_file(file, numbers).all():
+            return None
+        nodes = nodes_of(file.read(numbers), numbers, BRANCH if depth > 1 else LEAF)
+        keys = [nodes.key(index) for index in range(len(nodes.starts))]
+        if depth == 1:
+            found = bisect_left(keys, key)
+            is_there = found < len(keys) and keys[found] == key
+            return page * file.page_size + int(nodes.starts[found]) if is_there else None
+        if not keys:
+            return None
+        page = int(nodes.references(slice(0, len(keys)))[bisect_right(keys[1:], key)])
+    return None

@@ -19,6 +19,7 @@ SUB = 0x02
 
 _HEAD = 16
 _NODE = 8
+_KEY_BYTES = 24
 
 Pages = NDArray[np.uint8]
 """Pages, shape [n, page size]."""
@@ -51,6 +52,28 @@ class PageNodes:
         """The key of a node."""
         start = int(self.starts[index]) + _NODE
         return self.bytes_[start : start + int(self.key_sizes[index])].tobytes()
+
+    def out_of_order(self) -> NDArray[np.int64]:
+        """The pages, by position, whose keys do not ascend. Keys are compared as bytes."""
+        is_next = np.ones(max(len(self.starts) - 1, 0), dtype=np.bool_)
+        is_next[self.pages[1:] != self.pages[:-1]] = False
+        after = np.flatnonzero(is_next) + 1
+        sizes = self.key_sizes
+        longer = after[np.maximum(sizes[after], sizes[after - 1]) > _KEY_BYTES]
+        wrong = [index for index in longer.tolist() if self.key(index) <= self.key(index - 1)]
+        keys, at = self._short_keys(), after
+        is_less = keys[at - 1] < keys[at]
+        is_less |= (keys[at - 1] == keys[at]) & (sizes[at - 1] < sizes[at])
+        wrong += np.setdiff1d(at[~is_less], longer).tolist()
+        return np.unique(self.pages[np.array(wrong, dtype=np.int64)])
+
+    def _short_keys(self) -> NDArray[np.bytes_]:
+        """The first bytes of each key, filled up with zeros, shape [n]."""
+        places = self.starts[:, np.newaxis] + _NODE + np.arange(_KEY_BYTES)
+        found = self.bytes_[np.minimum(places, len(self.bytes_) - 1)]
+        found[np.arange(_KEY_BYTES) >= self.key_sizes[:, np.newaxis]] = 0
+        keys: NDArray[np.bytes_] = found.view(f"S{_KEY_BYTES}")[:, 0]
+        return keys
 
     def data(self, index: int) -> bytes:
         """The value of a node, which is in its page."""

@@ -14,8 +14,10 @@ import numpy as np
 
 from .bitmap import Rows
 from .payload_changelog import PayloadChange, PayloadChangelog
+from .record_checksums import sealed, unsealed
 from .tables import Tables, Transaction
 
+_TABLE = "touches"
 _KEY = Struct(">Q")
 _HEAD = Struct("<QB")
 
@@ -25,7 +27,10 @@ def read_payload_changes(
 ) -> PayloadChangelog:
     """Read the log, which is complete from operation `begin` on. `decode` is `decoded_rows`."""
     with transaction.cursor(tables.payload_changes) as cursor:
-        changes = [PayloadChange(_KEY.unpack(key)[0], decode(value)) for key, value in cursor]
+        changes = [
+            PayloadChange(_KEY.unpack(key)[0], decode(unsealed(_TABLE, key, value)))
+            for key, value in cursor
+        ]
     return PayloadChangelog(begin, tuple(changes))
 
 
@@ -38,8 +43,9 @@ def write_payload_changes(
     known = {change.operation: change for change in before.changes}
     for change in after.changes:
         if known.pop(change.operation, None) is not change:
-            value = _encoded(change.rows)
-            transaction.put(_KEY.pack(change.operation), value, db=tables.payload_changes)
+            key = _KEY.pack(change.operation)
+            value = sealed(key, _encoded(change.rows))
+            transaction.put(key, value, db=tables.payload_changes)
     for operation in known:
         transaction.delete(_KEY.pack(operation), db=tables.payload_changes)
 

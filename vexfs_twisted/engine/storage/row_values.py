@@ -1,7 +1,9 @@
 """Values of the table `rows`: the version, the id and the payload of a point.
 
-Layout: the operation that wrote the point, eight bytes little-endian; the key of its id, whose
-first byte determines its length; the payload, JSON up to the end.
+Layout: the operation that wrote the point, seven bytes little-endian; the form, one byte, 1; the
+key of its id, whose first byte determines its length; the payload, JSON; a checksum, four bytes,
+see `record_checksums`. Values of form 0, of tables of version 3, end with the payload; whoever
+reads them appends four bytes.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ import numpy as np
 
 from ...model.ids import PointId
 from .keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_id
+from .record_checksums import CHECKSUM_BYTES, seal_each, sealed
 
 _VERSION_SIZE = 8
+_FORM_PLACE = 7
+_FORM = b"\1"
+_VERSION = (1 << 56) - 1
 _INTEGER_END = _VERSION_SIZE + INTEGER_KEY_SIZE
 _UUID_END = _VERSION_SIZE + UUID_KEY_SIZE
 _INTEGER_HEAD = np.dtype([("version", "<u8"), ("tag", "u1"), ("id", ">u8")])
@@ -21,20 +27,39 @@ _LEAST_SWEEP = 16
 
 
 def encode_values(
-    versions: Sequence[int], keys: Sequence[bytes], payloads: Sequence[bytes]
-) -> list[bytes]:
+    row_keys: Sequence[bytes],
+    versions: Sequence[int],
+    keys: Sequence[bytes],
+    payloads: Sequence[bytes],
+) -> Iterable[bytes]:
     """Encode points; `versions` are the operations that write them."""
-    heads = {version: version.to_bytes(_VERSION_SIZE, "little") for version in set(versions)}
+    heads = {version: _head(version) for version in set(versions)}
     if len(heads) == 1:
         (head,) = heads.values()
-        return [head + key + payload for key, payload in zip(keys, payloads, strict=True)]
-    parts = zip(versions, keys, payloads, strict=True)
-    return [heads[version] + key + payload for version, key, payload in parts]
+        data = [head + key + payload for key, payload in zip(keys, payloads, strict=True)]
+    else:
+        parts = zip(versions, keys, payloads, strict=True)
+        data = [heads[version] + key + payload for version, key, payload in parts]
+    return seal_each(row_keys, data)
 
 
 def with_payload(value: bytes, version: int, payload: bytes) -> bytes:
-    """The value of the same point after operation `version` set its payload."""
-    return version.to_bytes(_VERSION_SIZE, "little") + key_of(value) + payload
+    """The data of the same point after operation `version` set its payload; not sealed yet."""
+    return _head(version) + key_of(value) + payload
+
+
+def has_checksum(value: bytes) -> bool:
+    """Whether a value says that it has a checksum."""
+    return value[_FORM_PLACE : _FORM_PLACE + 1] == _FORM
+
+
+def with_checksum(row_key: bytes, value: bytes) -> bytes:
+    """The value of form 1 of the same point, of one of form 0 without the bytes appended."""
+    return sealed(row_key, value[:_FORM_PLACE] + _FORM + value[_VERSION_SIZE:])
+
+
+def _head(version: int) -> bytes:
+    return version.to_bytes(_FORM_PLACE, "little") + _FORM
 
 
 def key_of(value: bytes) -> bytes:
@@ -44,12 +69,15 @@ def key_of(value: bytes) -> bytes:
 
 def payload_of(value: bytes) -> bytes:
     """The payload of the row's point, JSON."""
-    return value[_UUID_END if value[_VERSION_SIZE] else _INTEGER_END :]
+    return value[_UUID_END if value[_VERSION_SIZE] else _INTEGER_END : -CHECKSUM_BYTES]
 
 
 def payloads_of(values: Iterable[bytes]) -> list[bytes]:
     """The payloads of many rows, in order."""
-    return [value[_UUID_END if value[_VERSION_SIZE] else _INTEGER_END :] for value in values]
+    return [
+        value[_UUID_END if value[_VERSION_SIZE] else _INTEGER_END : -CHECKSUM_BYTES]
+        for value in values
+    ]
 
 
 def heads_of(values: Sequence[bytes]) -> tuple[list[int], list[PointId]]:
@@ -58,6 +86,6 @@ def heads_of(values: Sequence[bytes]) -> tuple[list[int], list[PointId]]:
         joined = b"".join([value[:_INTEGER_END] for value in values])
         heads = np.frombuffer(joined, dtype=_INTEGER_HEAD)
         if not heads["tag"].any():
-            return heads["version"].tolist(), heads["id"].tolist()
-    versions = [int.from_bytes(value[:_VERSION_SIZE], "little") for value in values]
+            return (heads["version"] & _VERSION).tolist(), heads["id"].tolist()
+    versions = [int.from_bytes(value[:_FORM_PLACE], "little") for value in values]
     return versions, [decode_id(key_of(value)) for value in values]

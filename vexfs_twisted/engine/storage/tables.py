@@ -3,14 +3,13 @@
 `meta` holds the format, the configuration and the counters; `points` maps the key of an id to the
 key of its row; `rows` maps the key of a row to a value of `row_values`; `bits` holds the chunks of
 the bitmaps; `touches` is the payload changelog, which rows had their payload changed in place;
-`outcomes` holds what became of batches of commands that came with an origin.
+`outcomes` holds what became of batches of commands that came with an origin; `sums` holds checksums
+of the rows of vector files. All values but the format end with a checksum, see `record_checksums`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice, repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
@@ -18,15 +17,19 @@ from typing import Any, TypeAlias
 import lmdb
 from attrs import frozen
 
+<<<<<<< HEAD
 from ..read_bounds import checkpoint, in_slices
 from .bitmap import Rows
 from .files import FileExtent, reserve, sync_directory, sync_file
 from .keys import decode_rows, encode_rows
+=======
+from .files import reserve, sync_directory, sync_file
+>>>>>>> 4c468b9 (Give every record of the tables a checksum, verified on read)
 
 TABLES_FILE = "data.mdb"
 FIRST_MAP_SIZE = 1 << 30
 _LARGEST_MAP_STEP = 1 << 34
-_TABLES = 6
+_TABLES = 7
 _MAX_READERS = 512
 _LOCK_BYTES = 36 << 10
 """More bytes than the table of `_MAX_READERS` readers takes."""
@@ -56,6 +59,7 @@ class Tables:
     bits: lmdb._Database
     payload_changes: lmdb._Database
     outcomes: lmdb._Database
+    sums: lmdb._Database
 
 
 def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
@@ -123,7 +127,7 @@ def _make_whole(path: Path, environment: lmdb.Environment) -> None:
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
     """The handles of all tables. Raises lmdb.Error when one is missing."""
-    names = (b"meta", b"points", b"rows", b"bits", b"touches", b"outcomes")
+    names = (b"meta", b"points", b"rows", b"bits", b"touches", b"outcomes", b"sums")
     return Tables(*(environment.open_db(name, create=create) for name in names))
 
 
@@ -171,98 +175,3 @@ def sync_environment(path: Path) -> None:
     """Make a new environment's files durable, and their entries in the directory `path`."""
     sync_file(path / TABLES_FILE)
     sync_directory(path)
-
-
-class TableReader:
-    """Reads points and rows in one transaction. Used by one thread at a time."""
-
-    def __init__(self, transaction: Transaction, tables: Tables) -> None:
-        self._transaction = transaction
-        self._tables = tables
-
-    def release(self) -> None:
-        """Drop the reference to the finished transaction. No reads are allowed afterwards."""
-        del self._transaction
-
-    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        """The id key and row key of each of `keys` whose point exists, in their order."""
-        found = zip(keys, self._get_each(keys, self._tables.points), strict=True)
-        return [(key, row_key) for key, row_key in found if row_key is not None]
-
-    def find_rows(self, keys: Sequence[bytes]) -> Rows:
-        """The rows of the id keys whose points exist, in their order."""
-        return decode_rows([row_key for _, row_key in self.find(keys)])
-
-    def find_row(self, key: bytes) -> int | None:
-        """The row of the point with the id key `key`, or None."""
-        found = self._transaction.get(key, db=self._tables.points)
-        return None if found is None else int.from_bytes(found, "big")
-
-    def last_key(self) -> bytes | None:
-        """The greatest id key; None if there are no points."""
-        with self._transaction.cursor(self._tables.points) as cursor:
-            return cursor.key() if cursor.last() else None
-
-    def values(self, rows: Rows) -> list[bytes]:
-        """The values of `rows`, which must be live, in their order."""
-        return self.values_at(encode_rows(rows))
-
-    def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
-        """The values of live rows by their keys, in their order."""
-        values = self._get_each(row_keys, self._tables.rows)
-        return [value for value in values if value is not None]
-
-    def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
-        # A cursor's getmulti releases the GIL three times per key, each time to whichever thread
-        # waits for it; get releases it once, and is faster too.
-        get = self._transaction.get
-        parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
-        return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
-
-    def values_within(self, rows: Rows, size: int, extras: Sequence[int]) -> list[bytes]:
-        """The values of live `rows`, in order, until their sizes add up to `size` bytes.
-
-        The value that reaches `size` is included. `extras` are the bytes that each row counts more.
-        """
-        values: list[bytes] = []
-        with self._transaction.cursor(self._tables.rows) as cursor:
-            for key, extra in zip(encode_rows(rows), extras, strict=True):
-                cursor.set_key(key)
-                values.append(cursor.value())
-                size -= len(values[-1]) + extra
-                if size <= 0:
-                    break
-        return values
-
-    def values_until(self, rows: Rows, size: int) -> list[bytes]:
-        """The values of live `rows`, in order, until their sizes add up to `size` bytes.
-
-        The value that reaches `size` is included. Faster than `values_within` if most rows are
-        read; that one is for limits that are reached early.
-        """
-        values: list[bytes] = []
-        for value in self._get_each(encode_rows(rows), self._tables.rows):
-            assert value is not None
-            values.append(value)
-            size -= len(value)
-            if size <= 0:
-                break
-        return values
-
-    def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The id key and row key of every point from the id key `start` on, in id order."""
-        with self._transaction.cursor(self._tables.points) as cursor:
-            if cursor.set_range(start) if start else cursor.first():
-                yield from cursor.iternext()
-
-    def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """The first `limit` entries of `scan`."""
-        entries = self.scan(start)
-        found = list(islice(entries, min(limit, _PAGE)))
-        while len(found) < limit:
-            checkpoint()
-            more = list(islice(entries, min(limit - len(found), _PAGE)))
-            if not more:
-                break
-            found += more
-        return found

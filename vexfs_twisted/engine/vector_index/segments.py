@@ -17,6 +17,7 @@ from attrs import asdict, frozen
 
 from ..errors import UnknownFormat
 from ..storage.bitmap import Bitmap
+from ..storage.counters import get_meta, put_meta
 from ..storage.tables import Tables, Transaction
 from .graph.file import GraphFacts
 from .quantization.file import CodesFacts
@@ -152,7 +153,7 @@ def unindexed(segments: Segments, graphs: Graphs, rows: int) -> Iterator[tuple[i
 
 def read_segments(transaction: Transaction, tables: Tables, path: Path) -> dict[str, Segments]:
     """Read the segments of each vector name, without opening graphs. Raises UnknownFormat."""
-    data = transaction.get(_SEGMENTS, db=tables.meta)
+    data = get_meta(transaction, tables, _SEGMENTS)
     if data is None:
         return {}
     plain = orjson.loads(data)
@@ -167,7 +168,7 @@ def write_segments(
     """Write the segments of each vector name."""
     names = {name: list(map(_dumped, own)) for name, own in segments.items() if own}
     plain = {"version": _VERSION, "names": names}
-    transaction.put(_SEGMENTS, orjson.dumps(plain), db=tables.meta)
+    put_meta(transaction, tables, _SEGMENTS, orjson.dumps(plain))
 
 
 def remove_files(path: Path, uuid: str) -> None:

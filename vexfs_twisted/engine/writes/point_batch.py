@@ -19,8 +19,10 @@ from ..storage.bitmap_table import LIVE_SLOT, drop_bitmap, write_changes
 from ..storage.keys import decode_rows, encode_ids, encode_rows
 from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
+from ..storage.record_checksums import seal_each
 from ..storage.row_values import encode_values, key_of
-from ..storage.tables import TableReader, Tables, Transaction
+from ..storage.table_reader import TableReader
+from ..storage.tables import Tables, Transaction
 from ..vector_index.space import AnySpace
 from ..vector_storage.storage import AnyStorage
 from .vector_batch import VectorBatch
@@ -101,9 +103,9 @@ class PointBatch:
         is_appended = self._are_after_all(keys)
         with self._transaction.cursor(self._tables.points) as cursor:
             # Sorted keys share pages of the B-tree.
-            entries = sorted(zip(keys, row_keys, strict=True))
+            entries = sorted(zip(keys, seal_each(keys, row_keys), strict=True))
             cursor.putmulti(entries, append=is_appended)
-        values = encode_values(versions, keys, payloads)
+        values = encode_values(row_keys, versions, keys, payloads)
         with self._transaction.cursor(self._tables.rows) as cursor:
             cursor.putmulti(zip(row_keys, values, strict=True), append=True)
         self.next_row += len(keys)
@@ -111,10 +113,10 @@ class PointBatch:
         return rows
 
     def rewrite(self, rows: Rows, change: Callable[[bytes], bytes]) -> None:
-        """Replace the value of each of the live `rows` by `change(value)`."""
+        """Replace the value of each of the live `rows` by the data that `change(value)` returns."""
         for start in range(0, len(rows), _BATCH):
             row_keys = encode_rows(rows[start : start + _BATCH])
-            values = map(change, self.reader.values_at(row_keys))
+            values = seal_each(row_keys, list(map(change, self.reader.values_at(row_keys))))
             with self._transaction.cursor(self._tables.rows) as cursor:
                 cursor.putmulti(zip(row_keys, values, strict=True))
 

@@ -1,0 +1,178 @@
+"""Reads of points and rows in one transaction, whose checksums are verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, repeat
+
+import lmdb
+
+from ..errors import DamagedRecord
+from ..read_bounds import checkpoint, in_slices
+from .bitmap import Rows
+from .keys import ROW_KEY_SIZE, decode_rows, encode_rows
+from .record_checksums import are_sealed, is_sealed, sealed, unsealed, without_checksum
+from .row_values import has_checksum
+from .tables import Tables, Transaction
+
+_SLICE = 64
+_PAGE = 1024
+_LEAST_SCAN = 16
+
+ROWS, POINTS, META = "rows", "points", "meta"
+_UNSEALED = b"unsealed"
+
+
+def unsealed_rows(transaction: Transaction, tables: Tables) -> int:
+    """The row below which rows and points may have no checksum, as in tables of version 3."""
+    value = transaction.get(_UNSEALED, db=tables.meta)
+    return 0 if value is None else int.from_bytes(unsealed(META, _UNSEALED, value), "big")
+
+
+def write_unsealed_rows(transaction: Transaction, meta: lmdb._Database, row: int) -> None:
+    """Record the row below which rows and points may have no checksum."""
+    if row:
+        transaction.put(_UNSEALED, sealed(_UNSEALED, row.to_bytes(8, "big")), db=meta)
+    else:
+        transaction.delete(_UNSEALED, db=meta)
+
+
+class TableReader:
+    """Reads points and rows in one transaction. Used by one thread at a time.
+
+    What is not what was written raises DamagedRecord.
+    """
+
+    def __init__(self, transaction: Transaction, tables: Tables) -> None:
+        self._transaction = transaction
+        self._tables = tables
+
+    def release(self) -> None:
+        """Drop the reference to the finished transaction. No reads are allowed afterwards."""
+        del self._transaction
+
+    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """The id key and row key of each of `keys` whose point exists, in their order."""
+        values = list(self._get_each(keys, self._tables.points))
+        if None in values:
+            found = zip(keys, values, strict=True)
+            there = [(key, value) for key, value in found if value is not None]
+            return self._entries([key for key, _ in there], [value for _, value in there])
+        return self._entries(keys, values)  # type: ignore[arg-type]
+
+    def find_rows(self, keys: Sequence[bytes]) -> Rows:
+        """The rows of the id keys whose points exist, in their order."""
+        return decode_rows([row_key for _, row_key in self.find(keys)])
+
+    def find_row(self, key: bytes) -> int | None:
+        """The row of the point with the id key `key`, or None."""
+        found = self.find([key])
+        return int.from_bytes(found[0][1], "big") if found else None
+
+    def last_key(self) -> bytes | None:
+        """The greatest id key; None if there are no points."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            return cursor.key() if cursor.last() else None
+
+    def values(self, rows: Rows) -> list[bytes]:
+        """The values of `rows`, which must be live, in their order."""
+        return self.values_at(encode_rows(rows))
+
+    def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
+        """The values of live rows by their keys, in their order."""
+        return self._rows(row_keys, list(self._get_each(row_keys, self._tables.rows)))
+
+    def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
+        # A cursor's getmulti releases the GIL three times per key, each time to whichever thread
+        # waits for it; get releases it once, and is faster too.
+        get = self._transaction.get
+        parts = [keys] if len(keys) <= _SLICE else in_slices(keys, _SLICE)
+        return chain.from_iterable(map(get, part, repeat(None), repeat(table)) for part in parts)
+
+    def values_within(self, rows: Rows, size: int, extras: Sequence[int]) -> list[bytes]:
+        """The values of live `rows`, in order, until their sizes add up to `size` bytes.
+
+        The value that reaches `size` is included. `extras` are the bytes that each row counts more.
+        """
+        values: list[bytes] = []
+        row_keys = encode_rows(rows)
+        with self._transaction.cursor(self._tables.rows) as cursor:
+            for key, extra in zip(row_keys, extras, strict=True):
+                cursor.set_key(key)
+                values.append(cursor.value())
+                size -= len(values[-1]) + extra
+                if size <= 0:
+                    break
+        return self._rows(row_keys[: len(values)], values)
+
+    def values_until(self, rows: Rows, size: int) -> list[bytes]:
+        """The values of live `rows`, in order, until their sizes add up to `size` bytes.
+
+        The value that reaches `size` is included. Faster than `values_within` if most rows are
+        read; that one is for limits that are reached early.
+        """
+        values: list[bytes | None] = []
+        row_keys = encode_rows(rows)
+        for value in self._get_each(row_keys, self._tables.rows):
+            values.append(value)
+            size -= len(value or b"")
+            if size <= 0:
+                break
+        return self._rows(row_keys[: len(values)], values)
+
+    def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The id key and row key of every point from the id key `start` on, in id order."""
+        entries, size = self._scan(start), _LEAST_SCAN
+        while found := list(islice(entries, size)):
+            yield from self._checked(found)
+            size = min(2 * size, _PAGE)
+
+    def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """The first `limit` entries of `scan`."""
+        entries = self._scan(start)
+        found = list(islice(entries, min(limit, _PAGE)))
+        while len(found) < limit:
+            checkpoint()
+            more = list(islice(entries, min(limit - len(found), _PAGE)))
+            if not more:
+                break
+            found += more
+        return self._checked(found)
+
+    def _scan(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The records of points from the id key `start` on."""
+        with self._transaction.cursor(self._tables.points) as cursor:
+            if cursor.set_range(start) if start else cursor.first():
+                yield from cursor.iternext()
+
+    def _checked(self, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        return self._entries([key for key, _ in records], [value for _, value in records])
+
+    def _entries(self, keys: Sequence[bytes], values: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        """The id key and row key of records of points."""
+        if not are_sealed(keys, values):
+            self._check_old(POINTS, keys, values)
+        return [(key, value[:ROW_KEY_SIZE]) for key, value in zip(keys, values, strict=True)]
+
+    def _rows(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> list[bytes]:
+        """The values of records of rows, all of which must be there."""
+        try:
+            if are_sealed(keys, values):  # type: ignore[arg-type]
+                return values  # type: ignore[return-value]
+        except TypeError:
+            raise DamagedRecord(ROWS, keys[values.index(None)]) from None
+        whole = [value or b"" for value in values]
+        self._check_old(ROWS, keys, whole)
+        pairs = zip(keys, whole, strict=True)
+        return [value if is_sealed(key, value) else without_checksum(value) for key, value in pairs]
+
+    def _check_old(self, table: str, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Check records of which some are not sealed. Raises DamagedRecord for a bad one."""
+        first = unsealed_rows(self._transaction, self._tables)
+        for key, value in zip(keys, values, strict=True):
+            if is_sealed(key, value):
+                continue
+            is_old = len(value) == ROW_KEY_SIZE if table == POINTS else not has_checksum(value)
+            row = int.from_bytes((value if table == POINTS else key)[:ROW_KEY_SIZE], "big")
+            if not is_old or row >= first:
+                raise DamagedRecord(table, key)
