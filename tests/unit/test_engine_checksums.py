@@ -51,7 +51,7 @@ class SealTests(SynchronousTestCase):
         place = data.draw(st.integers(0, 8 * len(record) - 1))
         record[place // 8] ^= 1 << place % 8
         changed = bytes(record)
-        self.assertFalse(is_sealed(changed[: len(key)], changed[len(key) :]))
+        self.assertFalse(is_sealed("t", changed[: len(key)], changed[len(key) :]))
         with self.assertRaises(DamagedRecord):
             unsealed("t", changed[: len(key)], changed[len(key) :])
 
@@ -184,4 +184,4 @@ def old_records(directory: Path) -> int:
         environment.begin() as transaction,
         transaction.cursor(environment.open_db(b"rows", transaction, create=False)) as cursor,
     ):
-        return sum(not is_sealed(key, value) for key, value in cursor)
+        return sum(not is_sealed("rows", key, value) for key, value in cursor)

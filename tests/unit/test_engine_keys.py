@@ -15,7 +15,7 @@ from vexfs_twisted.engine.storage.keys import (
     encode_ids,
     encode_rows,
 )
-from vexfs_twisted.engine.storage.record_checksums import are_sealed
+from vexfs_twisted.engine.storage.record_checksums import are_rows_sealed
 from vexfs_twisted.engine.storage.row_values import encode_values, heads_of, key_of, payload_of
 from vexfs_twisted.model.ids import MAX_INTEGER_ID, PointId
 
@@ -59,9 +59,9 @@ class RowValueTests(SynchronousTestCase):
         for ids in lists:
             keys = encode_ids(ids)
             payloads = [b'{"n":%d}' % number for number in range(len(ids))]
-            row_keys = encode_rows(np.arange(len(keys)))
-            values = list(encode_values(row_keys, [2**40] * len(keys), keys, payloads))
-            self.assertTrue(are_sealed(row_keys, values))
+            rows = np.arange(len(keys))
+            values = list(encode_values(rows, [2**40] * len(keys), keys, payloads))
+            self.assertTrue(are_rows_sealed(rows, values))
             self.assertEqual(heads_of(values), ([2**40] * len(ids), ids))
             self.assertEqual([key_of(value) for value in values], keys)
             self.assertEqual([payload_of(value) for value in values], payloads)

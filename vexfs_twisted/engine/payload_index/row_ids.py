@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..read_bounds import PatientLock, expect
 from ..storage.bitmap import Rows
-from ..storage.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_rows
+from ..storage.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, rows_of_entries
 from ..storage.row_arrays import rows_of_zeros
 from ..storage.row_sets import RowSet
 from ..storage.row_values import key_of
@@ -182,6 +182,6 @@ def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:
         return list(map(key_of, tables.values(fresh)))
     # For most of the rows, the table of points has the keys without reading payloads.
     pairs = tables.page(b"", sys.maxsize)
-    rows = decode_rows([row for _, row in pairs])
+    rows = rows_of_entries(pairs)
     order = np.argsort(rows)[len(rows) - len(fresh) :]
     return [pairs[place][0] for place in order.tolist()]

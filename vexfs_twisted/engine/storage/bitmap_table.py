@@ -14,6 +14,8 @@ from .tables import Tables, Transaction
 LIVE_SLOT = 0
 """The slot of the bitmap of all live rows. Vector names have the slots after it."""
 
+_TABLE = "bits"
+
 MOST_SLOTS = 1 << 16
 
 _KEY = Struct(">HQ")
@@ -35,7 +37,9 @@ def read_bitmap(transaction: Transaction, tables: Tables, slot: int) -> Bitmap:
                 chunks.append(value)
     if not are_sealed(keys, chunks):
         pairs = zip(keys, chunks, strict=True)
-        raise DamagedRecord("bits", next(key for key, value in pairs if not is_sealed(key, value)))
+        raise DamagedRecord(
+            "bits", next(key for key, value in pairs if not is_sealed("bits", key, value))
+        )
     numbers = np.frombuffer(b"".join(keys), dtype=_KEYS)["chunk"].astype(np.intp)
     bits = np.zeros((int(numbers.max(initial=-1)) + 1, CHUNK_BYTES), dtype=np.uint8)
     data = np.frombuffer(b"".join(chunks), dtype=np.uint8)

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ...model.ids import PointId
+from .bitmap import Rows
 from .keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, decode_id
-from .record_checksums import CHECKSUM_BYTES, seal_each, sealed
+from .record_checksums import CHECKSUM_BYTES, seal_rows
 
 _VERSION_SIZE = 8
 _FORM_PLACE = 7
@@ -27,7 +28,7 @@ _LEAST_SWEEP = 16
 
 
 def encode_values(
-    row_keys: Sequence[bytes],
+    rows: Rows,
     versions: Sequence[int],
     keys: Sequence[bytes],
     payloads: Sequence[bytes],
@@ -40,7 +41,7 @@ def encode_values(
     else:
         parts = zip(versions, keys, payloads, strict=True)
         data = [heads[version] + key + payload for version, key, payload in parts]
-    return seal_each(row_keys, data)
+    return seal_rows(rows, data)
 
 
 def with_payload(value: bytes, version: int, payload: bytes) -> bytes:
@@ -53,9 +54,9 @@ def has_checksum(value: bytes) -> bool:
     return value[_FORM_PLACE : _FORM_PLACE + 1] == _FORM
 
 
-def with_checksum(row_key: bytes, value: bytes) -> bytes:
-    """The value of form 1 of the same point, of one of form 0 without the bytes appended."""
-    return sealed(row_key, value[:_FORM_PLACE] + _FORM + value[_VERSION_SIZE:])
+def with_form(value: bytes) -> bytes:
+    """The data of form 1 of the same point; not sealed yet."""
+    return value[:_FORM_PLACE] + _FORM + value[_VERSION_SIZE:-CHECKSUM_BYTES]
 
 
 def _head(version: int) -> bytes:

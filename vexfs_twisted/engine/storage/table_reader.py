@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
+from typing import TypeAlias
 
 import lmdb
 
 from ..errors import DamagedRecord
 from ..read_bounds import checkpoint, in_slices
 from .bitmap import Rows
-from .keys import ROW_KEY_SIZE, decode_rows, encode_rows
-from .record_checksums import are_sealed, is_sealed, sealed, unsealed, without_checksum
+from .keys import ROW_KEY_SIZE, encode_rows, rows_of_entries
+from .record_checksums import (
+    ROWS,
+    are_rows_sealed,
+    are_sealed,
+    is_sealed,
+    sealed,
+    unsealed,
+    without_checksum,
+)
 from .row_values import has_checksum
 from .tables import Tables, Transaction
 
@@ -19,7 +28,11 @@ _SLICE = 64
 _PAGE = 1024
 _LEAST_SCAN = 16
 
-ROWS, POINTS, META = "rows", "points", "meta"
+POINTS, META = "points", "meta"
+
+Entries: TypeAlias = "list[tuple[bytes, bytes]]"
+"""Records of points: the key of an id, and a value for `rows_of_entries`."""
+
 _UNSEALED = b"unsealed"
 
 
@@ -51,23 +64,25 @@ class TableReader:
         """Drop the reference to the finished transaction. No reads are allowed afterwards."""
         del self._transaction
 
-    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        """The id key and row key of each of `keys` whose point exists, in their order."""
+    def find(self, keys: Sequence[bytes]) -> Entries:
+        """The records of those of the id `keys` whose point exists, in their order.
+
+        The values are for `rows_of_entries`.
+        """
         values = list(self._get_each(keys, self._tables.points))
-        if None in values:
-            found = zip(keys, values, strict=True)
-            there = [(key, value) for key, value in found if value is not None]
-            return self._entries([key for key, _ in there], [value for _, value in there])
-        return self._entries(keys, values)  # type: ignore[arg-type]
+        found = list(zip(keys, values, strict=True))
+        if None not in values and are_sealed(keys, values):  # type: ignore[arg-type]
+            return found  # type: ignore[return-value]
+        return self._checked([(key, value) for key, value in found if value is not None])
 
     def find_rows(self, keys: Sequence[bytes]) -> Rows:
         """The rows of the id keys whose points exist, in their order."""
-        return decode_rows([row_key for _, row_key in self.find(keys)])
+        return rows_of_entries(self.find(keys))
 
     def find_row(self, key: bytes) -> int | None:
         """The row of the point with the id key `key`, or None."""
         found = self.find([key])
-        return int.from_bytes(found[0][1], "big") if found else None
+        return int(rows_of_entries(found)[0]) if found else None
 
     def last_key(self) -> bytes | None:
         """The greatest id key; None if there are no points."""
@@ -76,11 +91,7 @@ class TableReader:
 
     def values(self, rows: Rows) -> list[bytes]:
         """The values of `rows`, which must be live, in their order."""
-        return self.values_at(encode_rows(rows))
-
-    def values_at(self, row_keys: Sequence[bytes]) -> list[bytes]:
-        """The values of live rows by their keys, in their order."""
-        return self._rows(row_keys, list(self._get_each(row_keys, self._tables.rows)))
+        return self._rows(rows, list(self._get_each(encode_rows(rows), self._tables.rows)))
 
     def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
         # A cursor's getmulti releases the GIL three times per key, each time to whichever thread
@@ -103,7 +114,7 @@ class TableReader:
                 size -= len(values[-1]) + extra
                 if size <= 0:
                     break
-        return self._rows(row_keys[: len(values)], values)
+        return self._rows(rows[: len(values)], values)
 
     def values_until(self, rows: Rows, size: int) -> list[bytes]:
         """The values of live `rows`, in order, until their sizes add up to `size` bytes.
@@ -118,16 +129,16 @@ class TableReader:
             size -= len(value or b"")
             if size <= 0:
                 break
-        return self._rows(row_keys[: len(values)], values)
+        return self._rows(rows[: len(values)], values)
 
     def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The id key and row key of every point from the id key `start` on, in id order."""
+        """The records of all points from the id key `start` on, in id order; see `find`."""
         entries, size = self._scan(start), _LEAST_SCAN
         while found := list(islice(entries, size)):
             yield from self._checked(found)
             size = min(2 * size, _PAGE)
 
-    def page(self, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def page(self, start: bytes, limit: int) -> Entries:
         """The first `limit` entries of `scan`."""
         entries = self._scan(start)
         found = list(islice(entries, min(limit, _PAGE)))
@@ -145,32 +156,38 @@ class TableReader:
             if cursor.set_range(start) if start else cursor.first():
                 yield from cursor.iternext()
 
-    def _checked(self, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        return self._entries([key for key, _ in records], [value for _, value in records])
+    def _checked(self, records: Entries) -> Entries:
+        """Records of points that were read."""
+        keys, values = zip(*records, strict=True) if records else ((), ())
+        return records if are_sealed(keys, values) else self._old_entries(keys, values)
 
-    def _entries(self, keys: Sequence[bytes], values: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        """The id key and row key of records of points."""
-        if not are_sealed(keys, values):
-            self._check_old(POINTS, keys, values)
-        return [(key, value[:ROW_KEY_SIZE]) for key, value in zip(keys, values, strict=True)]
+    def _old_entries(self, keys: Sequence[bytes], values: Sequence[bytes]) -> Entries:
+        self._check_old(POINTS, keys, values)
+        pairs = zip(keys, values, strict=True)
+        return [
+            (key, value if is_sealed(POINTS, key, value) else without_checksum(value))
+            for key, value in pairs
+        ]
 
-    def _rows(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> list[bytes]:
+    def _rows(self, rows: Rows, values: Sequence[bytes | None]) -> list[bytes]:
         """The values of records of rows, all of which must be there."""
         try:
-            if are_sealed(keys, values):  # type: ignore[arg-type]
+            if are_rows_sealed(rows, values):  # type: ignore[arg-type]
                 return values  # type: ignore[return-value]
         except TypeError:
-            raise DamagedRecord(ROWS, keys[values.index(None)]) from None
-        whole = [value or b"" for value in values]
+            raise DamagedRecord(ROWS, encode_rows(rows)[values.index(None)]) from None
+        whole, keys = [value or b"" for value in values], encode_rows(rows)
         self._check_old(ROWS, keys, whole)
-        pairs = zip(keys, whole, strict=True)
-        return [value if is_sealed(key, value) else without_checksum(value) for key, value in pairs]
+        return [
+            value if is_sealed(ROWS, key, value) else without_checksum(value)
+            for key, value in zip(keys, whole, strict=True)
+        ]
 
     def _check_old(self, table: str, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Check records of which some are not sealed. Raises DamagedRecord for a bad one."""
         first = unsealed_rows(self._transaction, self._tables)
         for key, value in zip(keys, values, strict=True):
-            if is_sealed(key, value):
+            if is_sealed(table, key, value):
                 continue
             is_old = len(value) == ROW_KEY_SIZE if table == POINTS else not has_checksum(value)
             row = int.from_bytes((value if table == POINTS else key)[:ROW_KEY_SIZE], "big")

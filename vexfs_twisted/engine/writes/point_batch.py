@@ -16,10 +16,10 @@ from ..mvcc.indexes import Indexes
 from ..mvcc.state import CollectionState, Snapshot
 from ..storage.bitmap import BitmapBuilder, Rows
 from ..storage.bitmap_table import LIVE_SLOT, drop_bitmap, write_changes
-from ..storage.keys import decode_rows, encode_ids, encode_rows
+from ..storage.keys import encode_ids, encode_rows, rows_of_entries
 from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
-from ..storage.record_checksums import seal_each
+from ..storage.record_checksums import seal_each, seal_rows
 from ..storage.row_values import encode_values, key_of
 from ..storage.table_reader import TableReader
 from ..storage.tables import Tables, Transaction
@@ -28,7 +28,7 @@ from ..vector_storage.storage import AnyStorage
 from .vector_batch import VectorBatch
 
 Found = Sequence[tuple[bytes, bytes]]
-"""Existing points: the id key and the row key of each."""
+"""Records of existing points, for `rows_of_entries`."""
 
 _BATCH = 4096
 
@@ -73,7 +73,7 @@ class PointBatch:
         """
         if ids is not None:
             found = self.find_all(list(dict.fromkeys(ids)))
-            return np.sort(decode_rows([row_key for _, row_key in found]))
+            return np.sort(rows_of_entries(found))
         return self.select(filter_ or Filter())
 
     def find_any(self, keys: Sequence[bytes]) -> Found:
@@ -105,7 +105,7 @@ class PointBatch:
             # Sorted keys share pages of the B-tree.
             entries = sorted(zip(keys, seal_each(keys, row_keys), strict=True))
             cursor.putmulti(entries, append=is_appended)
-        values = encode_values(row_keys, versions, keys, payloads)
+        values = encode_values(rows, versions, keys, payloads)
         with self._transaction.cursor(self._tables.rows) as cursor:
             cursor.putmulti(zip(row_keys, values, strict=True), append=True)
         self.next_row += len(keys)
@@ -115,30 +115,31 @@ class PointBatch:
     def rewrite(self, rows: Rows, change: Callable[[bytes], bytes]) -> None:
         """Replace the value of each of the live `rows` by the data that `change(value)` returns."""
         for start in range(0, len(rows), _BATCH):
-            row_keys = encode_rows(rows[start : start + _BATCH])
-            values = seal_each(row_keys, list(map(change, self.reader.values_at(row_keys))))
+            some = rows[start : start + _BATCH]
+            values = seal_rows(some, list(map(change, self.reader.values(some))))
             with self._transaction.cursor(self._tables.rows) as cursor:
-                cursor.putmulti(zip(row_keys, values, strict=True))
+                cursor.putmulti(zip(encode_rows(some), values, strict=True))
 
     def drop_rows(self, found: Found) -> None:
         """Delete the rows of the points `found`, but not their id keys."""
-        if not found:
-            return
-        for _, row_key in found:
+        if found:
+            self._drop(rows_of_entries(found))
+
+    def _drop(self, rows: Rows) -> None:
+        for row_key in encode_rows(rows):
             self._transaction.delete(row_key, db=self._tables.rows)
-        rows = decode_rows([row_key for _, row_key in found])
         self._live.discard(rows)
         for space in self.spaces.values():
             space.present.discard(rows)
 
     def delete(self, ids: Sequence[PointId]) -> None:
         """Delete those of the points `ids` that exist."""
-        self._delete(self.reader.find(encode_ids(list(dict.fromkeys(ids)))))
+        found = self.reader.find(encode_ids(list(dict.fromkeys(ids))))
+        self._delete([key for key, _ in found], rows_of_entries(found))
 
     def delete_rows(self, rows: Rows) -> None:
         """Delete the points at live `rows`."""
-        keys = map(key_of, self.reader.values(rows))
-        self._delete(list(zip(keys, encode_rows(rows), strict=True)))
+        self._delete(list(map(key_of, self.reader.values(rows))), rows)
 
     def clear(self) -> None:
         """Delete all points."""
@@ -194,7 +195,7 @@ class PointBatch:
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.freeze(), self.reader, self._indexes, is_uncommitted=True)
 
-    def _delete(self, found: Found) -> None:
-        self.drop_rows(found)
-        for key, _ in found:
+    def _delete(self, keys: Sequence[bytes], rows: Rows) -> None:
+        self._drop(rows)
+        for key in keys:
             self._transaction.delete(key, db=self._tables.points)
