@@ -213,8 +213,8 @@ class Catalog:
         """Make an unpacked directory of `begin_restore` the collection `name`, durably.
 
         Replaces a collection of that name, which keeps its aliases; returns the new one, and the
-        one that was replaced, whose reads in progress finish. Raises BadInput for the name of an
-        alias, StorageFull and OSError.
+        one that was replaced, whose reads in progress finish, unless it was quarantined. Raises
+        BadInput for the name of an alias, StorageFull and OSError.
         """
         former = self._collections.get(name)
         if former is not None:
@@ -238,7 +238,7 @@ class Catalog:
                     shutil.rmtree(path, ignore_errors=True)
             except OSError as error:
                 log.warning("%s is removed at the next start: %s", path, error)
-        return collection, former
+        return collection, former if isinstance(former, Collection) else None
 
     def _taken_in(self, name: str, entry: CatalogEntry) -> tuple[Collection, list[Path]]:
         if name in self._aliases:

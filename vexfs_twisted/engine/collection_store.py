@@ -32,8 +32,8 @@ from .storage.files import FileExtent, remove_directory, storage_errors
 from .storage.open_files import OpenFiles
 from .storage.other_readers import oldest_elsewhere
 from .storage.outcomes import OutcomeTable
+from .storage.table_reader import TableReader
 from .storage.tables import (
-    TableReader,
     Transaction,
     close_environment,
     grow_map,

@@ -17,14 +17,7 @@ from typing import Any, TypeAlias
 import lmdb
 from attrs import frozen
 
-<<<<<<< HEAD
-from ..read_bounds import checkpoint, in_slices
-from .bitmap import Rows
 from .files import FileExtent, reserve, sync_directory, sync_file
-from .keys import decode_rows, encode_rows
-=======
-from .files import reserve, sync_directory, sync_file
->>>>>>> 4c468b9 (Give every record of the tables a checksum, verified on read)
 
 TABLES_FILE = "data.mdb"
 FIRST_MAP_SIZE = 1 << 30
