@@ -44,6 +44,19 @@ class VectorFileTests(SynchronousTestCase):
         file.close()
         np.testing.assert_array_equal(self.open(100_000).matrix[:100_000], data)
 
+    def test_an_empty_file_whose_rest_is_freed_opens_after_a_crash(self) -> None:
+        file = self.open()
+
+        def crash(descriptor: int, size: int) -> None:
+            truncate(descriptor, size)
+            raise KeyboardInterrupt
+
+        truncate = os.ftruncate
+        patched = self.patch(os, "ftruncate", crash)
+        self.assertRaises(KeyboardInterrupt, file.drop_after, 0)
+        patched.restore()
+        self.assertEqual(len(self.open().matrix), 1)
+
     def test_an_array_taken_before_growth_stays_good(self) -> None:
         file, data = self.open(), random_rows(10, 5)
         file.write(0, data)

@@ -333,7 +333,7 @@ class CollectionStore:
         self._access.open_files.retried(lambda: self._publish_growing(write))
 
     def _publish_growing(self, write: Callable[[Transaction], CollectionState | None]) -> None:
-        """The same; grows the map of the tables as needed."""
+        """The same; grows the map of the tables as needed, and opens them again if they failed."""
         while True:
             try:
                 with storage_errors(self._path):
@@ -347,13 +347,17 @@ class CollectionStore:
                     # Pages that are free but for a process that was killed are used from now on.
                     self._access.opened.environment.reader_check()
                     grow_map(self._access.opened.environment)
+            except lmdb.PanicError:
+                self._access.renew(self._access.opened)
             except StorageFull:
+                # What is not freed now is overwritten by the next rows.
                 for storage in self._storages.values():
-                    storage.drop_after(self.state.next_row)
+                    with suppress(OSError):
+                        storage.drop_after(self.state.next_row)
                 raise
 
     def _publish_once(self, write: Callable[[Transaction], CollectionState | None]) -> None:
-        transaction = self._access.opened.environment.begin(write=True)
+        transaction = self._access.open().environment.begin(write=True)
         try:
             state = write(transaction)
             if state is None:

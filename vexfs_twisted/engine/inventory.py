@@ -190,7 +190,8 @@ class Inventory:
         deletion = None if origin is None else Deletion(directory, origin)
         if self.contents.deletion != deletion:
             self._register.write(evolve(self.contents, deletion=deletion))
-        self._directories.end(directory)
+        with storage_errors(self._directories.path):
+            self._directories.end(directory)
         try:
             after = self.contents.without(name).with_outcome(origin, True)
             self._register.write(evolve(after, deletion=None))

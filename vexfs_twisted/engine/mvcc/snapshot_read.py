@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from types import TracebackType
 
+import lmdb
+
+from ..read_bounds import expect
+from ..storage.latch import WAIT_S
 from ..storage.table_reader import TableReader
 from ..storage.tables import Transaction
 from .indexes import IndexRegistry
@@ -24,14 +28,20 @@ class SnapshotRead:
         self._transaction: Transaction | None = None
 
     def __enter__(self) -> Snapshot:
-        opened = self._access.enter()
-        try:
-            self._transaction, state = self._begun(opened)
-            self._reader = TableReader(self._transaction, opened.tables)
-            return Snapshot(state, self._reader, self._indexes.current)
-        except BaseException:
-            self._access.leave()
-            raise
+        while True:
+            opened = self._access.enter()
+            try:
+                self._transaction, state = self._begun(opened)
+                self._reader = TableReader(self._transaction, opened.tables)
+                return Snapshot(state, self._reader, self._indexes.current)
+            except lmdb.PanicError:
+                self._access.leave()
+            except BaseException:
+                self._access.leave()
+                raise
+            expect(WAIT_S)
+            with self._access.turn:
+                self._access.renew(opened)
 
     def _begun(self, opened: OpenTables) -> tuple[Transaction, CollectionState]:
         """A new transaction and its state."""

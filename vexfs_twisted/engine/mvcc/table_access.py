@@ -23,7 +23,7 @@ from ..storage.tables import (
     open_environment,
     open_tables,
 )
-from .pinned import PinnedSnapshots
+from .pinned import PinnedSnapshots, SnapshotLost
 
 _OF_TABLES = 3
 """Descriptors of an environment: the data file, twice (once for commits), and the lock file."""
@@ -146,6 +146,17 @@ class TableAccess:
                 self._changing.release()
         finally:
             self.turn.release()
+
+    def renew(self, failed: OpenTables) -> None:
+        """Close tables whose environment is unusable since a commit failed in its last step.
+
+        They are opened again on demand. Pinned snapshots are ended. The caller holds `turn`.
+        """
+        with self.latch.held():
+            self.pinned.end_all(SnapshotLost)
+            with self._changing:
+                if self._opened is failed:
+                    self._close_tables()
 
     def end(self) -> None:
         """Close the tables for good, after the reads in progress. The caller holds `turn`."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from ..storage.files import remove_quietly, sync_directory, synced_directory
+from ..storage.files import open_directory, remove_quietly, sync_directory
 from ..storage.hole_punching import punch
 from .archive import Piece
 from .errors import UnusableArchive
@@ -69,10 +69,11 @@ def write_parts(
     for file in (pack, index):
         file.flush()
         os.fsync(file.fileno())
-    with synced_directory(directory):
+    with open_directory(directory) as sync:
         os.rename(pack_path, directory / name)
-    with synced_directory(directory):
+        sync()
         os.rename(index_path, path)
+        sync()
 
 
 def collect(directory: Path) -> None:

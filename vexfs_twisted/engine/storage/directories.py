@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from .files import sync_directory, synced_directory
+from .files import open_directory, sync_directory
 
 _BEGUN = ".creating"
 _ENDED = ".deleting"
@@ -70,8 +70,9 @@ class MarkedDirectories:
         self._move(self.whole(name), self.ended(name))
 
     def restore(self, name: str) -> None:
-        """Undo `end`."""
-        self._move(self.ended(name), self.whole(name))
+        """Undo `end`. If this raises, the mark is cleared, but perhaps not durably."""
+        os.rename(self.ended(name), self.whole(name))
+        sync_directory(self.path)
 
     def rename(self, old: str, new: str) -> None:
         """Rename a directory."""
@@ -96,5 +97,11 @@ class MarkedDirectories:
                 self.remove_begun(name)
 
     def _move(self, source: Path, target: Path) -> None:
-        with synced_directory(self.path):
+        """Rename a directory durably, or not at all."""
+        with open_directory(self.path) as sync:
             os.rename(source, target)
+            try:
+                sync()
+            except BaseException:
+                os.rename(target, source)
+                raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -63,23 +63,22 @@ def _has_no_room(path: Path) -> bool:
 
 
 @contextmanager
-def synced_directory(path: Path) -> Iterator[None]:
-    """Make the changes that the block makes to a directory's entries durable.
+def open_directory(path: Path) -> Iterator[Callable[[], None]]:
+    """A function that makes the entries of a directory durable, for use within the block.
 
     The descriptor is opened before the block, so the sync cannot fail for lack of one after it.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield
-        os.fsync(descriptor)
+        yield lambda: os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 def sync_directory(path: Path) -> None:
     """Make the entries of a directory durable."""
-    with synced_directory(path):
-        pass
+    with open_directory(path) as sync:
+        sync()
 
 
 def remove_directory(path: Path) -> None:
@@ -109,7 +108,7 @@ def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
 def written_durably(path: Path) -> Iterator[BinaryIO]:
     """Replace a file atomically by what the block writes; unchanged if the block raises."""
     draft = path.with_name(path.name + DRAFT_SUFFIX)
-    with synced_directory(path.parent):
+    with open_directory(path.parent) as sync:
         try:
             with open(draft, "wb") as file:
                 yield file
@@ -119,6 +118,7 @@ def written_durably(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+        sync()
 
 
 def remove_quietly(path: Path) -> None:

@@ -143,10 +143,12 @@ class VectorFile:
     def drop_after(self, rows: int) -> None:
         """Free the disk space of all rows from `rows` on, which must be unused.
 
-        The file keeps its length, with a hole at its end, and maps stay valid.
+        The file keeps its length, with a hole at its end, and maps stay valid. Raises OSError.
         """
-        self._filled = min(self._filled, HEADER_SIZE + rows * self._row_size)
-        os.ftruncate(self._descriptor, HEADER_SIZE + rows * self._row_size)
+        # A crash may leave the file as short as this, and one without any row is refused.
+        end = HEADER_SIZE + max(rows, 1) * self._row_size
+        self._filled = min(self._filled, end)
+        os.ftruncate(self._descriptor, end)
         os.ftruncate(self._descriptor, HEADER_SIZE + self._capacity * self._row_size)
 
     def give_back(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> None:
