@@ -8,7 +8,9 @@ from .collector import without_collector
 
 
 def main() -> None:
-    """Run the daemon in the foreground, or a subcommand: `probe`, `adopt`, `snapshot` or `restore`.
+    """Run the daemon in the foreground, or a subcommand.
+
+    Those are `probe`, `adopt`, `snapshot`, `restore`, `import` and `export`.
 
     A daemon of several processes starts the others by `reader`, which takes an order.
 
@@ -20,6 +22,14 @@ def main() -> None:
             from .adopt_command import run_adopt
 
             sys.exit(run_adopt(arguments))
+        case ["import", *arguments]:
+            from .migration_command import run_import
+
+            sys.exit(run_import(arguments))
+        case ["export", *arguments]:
+            from .migration_command import run_export
+
+            sys.exit(run_export(arguments))
         case ["probe", *arguments]:
             from .probe_command import run_probe
 

@@ -96,7 +96,10 @@ LAYERS: dict[str, set[str]] = {
     "snapshot_client": set(),
     "snapshot_commands": {"config", "settings", "model", "engine", "subcommands"}
     | {"snapshot_client"},
-    "main": {"collector", "tap", "probe_command", "adopt_command", "snapshot_commands"},
+    "migration": {"rpc"},
+    "migration_command": {"migration", "subcommands"},
+    "main": {"collector", "tap", "probe_command", "adopt_command", "snapshot_commands"}
+    | {"migration_command"},
     "__main__": {"main"},
 }
 
@@ -229,10 +232,10 @@ REST_LAYERS: dict[str, set[str]] = {
 
 # Libraries that only some layers may import.
 BOUND: dict[str, set[str]] = {
-    "grpc": {"rpc"},
+    "grpc": {"rpc", "migration"},
     "grpc_health": {"rpc"},
     "grpc_reflection": {"rpc"},
-    "google.protobuf": {"rpc", "proto", "commandcodec", "protobuf_pool"},
+    "google.protobuf": {"rpc", "migration", "proto", "commandcodec", "protobuf_pool"},
     "klein": {"rest"},
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},

@@ -1,0 +1,1 @@
+"""Copies collections between servers over gRPC: `vexfs-qdrant import` and `export`."""
