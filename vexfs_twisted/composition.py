@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from .allocator import trim
 from .config import Config
 from .engine.catalog import Catalog
+from .engine.commit_log import LogOf
 from .engine.native_library import load_faiss
 from .file_limit import for_connections
 from .lifecycle import BACKLOG, SequentialService
@@ -71,7 +73,7 @@ class Components:
 def build(config: Config, reactor: Any) -> Components:
     """Construct the components; nothing is opened before the service starts."""
     call_in_reactor: CallInReactor = reactor.callFromThread
-    catalog = Catalog(config.storage_path, config.collections)
+    catalog = Catalog(config.storage_path, config.collections, log_of=_log_of(config))
     mirror = Mirror(catalog, open_vector_device)
     storage = StorageService(catalog, call_in_reactor, reactor, mirror)
     device = MirrorService(
@@ -168,6 +170,17 @@ def rest_settings_of(config: Config) -> RestSettings:
         max_client_connections=config.max_client_connections,
         cors=config.cors,
     )
+
+
+def _log_of(config: Config) -> LogOf | None:
+    """The logs of commands; None if none are kept."""
+    if config.command_log_path is None:
+        return None
+    # Most servers keep none, and have no use for the encodings.
+    from .engine.command_logs import CommandLogs, LogLimits
+
+    limits = LogLimits(config.command_log_bytes, config.command_log_s)
+    return CommandLogs(Path(config.command_log_path), limits).of
 
 
 def _endpoint(config: Config, reactor: Any) -> IStreamServerEndpoint:

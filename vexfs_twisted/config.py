@@ -246,6 +246,34 @@ class Config:
             is_switch=True,
         ),
     )
+    command_log_path: str | None = _setting(
+        None,
+        Setting(
+            "vexfs.command_log.path",
+            text,
+            ("VEXFS_COMMAND_LOG",),
+            option="command-log",
+            help="folder that keeps the commands of all collections (default: none are kept)",
+        ),
+    )
+    command_log_mb: int = _setting(
+        1024,
+        Setting(
+            "vexfs.command_log.mb",
+            whole_number(8),
+            option="command-log-mb",
+            help="the most that is kept of the commands of a collection, in MiB",
+        ),
+    )
+    command_log_days: int = _setting(
+        7,
+        Setting(
+            "vexfs.command_log.days",
+            whole_number(1),
+            option="command-log-days",
+            help="days for which they are kept at most",
+        ),
+    )
     read_timeout_s: int = _setting(
         60,
         Setting(
@@ -334,6 +362,16 @@ class Config:
         if self.snapshots_path is None:
             return Path(self.storage_path) / "snapshots"
         return Path(self.snapshots_path)
+
+    @property
+    def command_log_bytes(self) -> int:
+        """The most bytes of the log of a collection."""
+        return self.command_log_mb * MEBIBYTE
+
+    @property
+    def command_log_s(self) -> float:
+        """Seconds for which commands are kept at most."""
+        return self.command_log_days * 86_400.0
 
     @property
     def api_keys(self) -> tuple[str, ...]:

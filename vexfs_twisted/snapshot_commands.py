@@ -14,6 +14,7 @@ from twisted.python.usage import UsageError
 from .config import Config, load_config
 from .engine.catalog import Catalog
 from .engine.errors import EngineStartError
+from .engine.replay import replay
 from .engine.snapshot_archives import (
     SnapshotFolder,
     opened_archive,
@@ -86,9 +87,16 @@ class RestoreOptions(_Options):
         "Restore the snapshot FILE of a collection, under its own name or as COLLECTION, or that "
         "of a whole folder. A collection that is there is only replaced with --force, and by a "
         "server always. No server may use the folder of the data meanwhile; one that runs is asked "
-        "with --url, for one collection. Status 0: done, 1: refused, 2: it cannot be done."
+        "with --url, for one collection. With --command-log, the directory of the log that a "
+        "server has kept of the collection, what was done after the snapshot is done again. "
+        "Status 0: done, 1: refused, 2: it cannot be done."
     )
     optFlags = [["force", None, "replace collections that are there"]]  # noqa: RUF012
+    optParameters = [  # noqa: RUF012
+        *_PARAMETERS,
+        ["command-log", None, None, "the log of the collection's commands, to be applied after it"],
+        ["to-operation", None, None, "the last operation to be applied (default: all)"],
+    ]
     file: Path
     collection: str | None = None
 
@@ -97,6 +105,16 @@ class RestoreOptions(_Options):
         if not file:
             raise UsageError("FILE is missing, see --help")
         self.file, self.collection = Path(file), collection
+
+    def postOptions(self) -> None:
+        """Check what belongs together."""
+        if self["command-log"] is None and self["to-operation"] is not None:
+            raise UsageError("--to-operation needs a --command-log")
+        if self["command-log"] is not None and self["url"] is not None:
+            raise UsageError("a running server applies no --command-log: restore its folder")
+        operation = self["to-operation"]
+        if operation is not None and not operation.isdecimal():
+            raise UsageError("--to-operation is a whole number")
 
 
 def run_snapshot(arguments: Sequence[str]) -> int:
@@ -147,9 +165,22 @@ def _done(options: SnapshotOptions | RestoreOptions) -> list[str]:
             return [f"snapshot   {_taken(catalog, config.snapshots_folder, options.collection)}"]
         is_forced = bool(options["force"])
         names = restore_file(catalog, options.file, options.collection, replace=is_forced)
-        return [f"restored   `{name}`" for name in names]
+        lines = [f"restored   `{name}`" for name in names]
+        if options["command-log"] is not None:
+            lines.append(_replayed(catalog, names, options))
+        return lines
     finally:
         catalog.close()
+
+
+def _replayed(catalog: Catalog, names: Sequence[str], options: RestoreOptions) -> str:
+    """Apply the log to the collection that was restored; the line to show."""
+    if len(names) != 1:
+        raise UsageError("a --command-log is that of one collection")
+    last: str | None = options["to-operation"]
+    operation = None if last is None else int(last)
+    done = replay(catalog.get(names[0]), Path(options["command-log"]), operation)
+    return f"applied    commands up to operation {done.operation}"
 
 
 def _taken(catalog: Catalog, path: Path, name: str | None) -> Path:

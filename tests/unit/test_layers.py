@@ -45,7 +45,7 @@ LAYERS: dict[str, set[str]] = {
     "stdio_log": {"logs", "throttle"},
     "config": {"settings", "unused_settings", "jsonform", "model"},
     "limit_log": {"model", "logs", "throttle"},
-    "engine": {"model", "interfaces", "jsonform", "text"},
+    "engine": {"model", "interfaces", "jsonform", "text", "commandcodec"},
     "device": {"model", "interfaces"},
     "streaming": {"reservations", "model", "interfaces"},
     "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}
@@ -125,8 +125,12 @@ ENGINE: dict[str, set[str]] = {
     "checkpoints": {"payload_index", "vector_index", "mvcc"},
     "group_commit": {"storage"},
     "state_reading": {"storage", "vector_index", "vector_storage", "mvcc"},
+    "commit_log": {"collection_identity"},
+    "log_segments": {"errors"},
+    "command_logs": {"storage", "collection_identity", "commit_log", "log_segments"},
+    "replay": {"log_segments"},
     "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}
-    | {"group_commit", "state_reading"},
+    | {"group_commit", "state_reading", "commit_log"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
     "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
@@ -147,7 +151,8 @@ ENGINE: dict[str, set[str]] = {
     "snapshots": {"storage", "mvcc", "collection_store"},
     "snapshot_archives": {"snapshots", "catalog", "collection", "data_folder"},
     "collection": {"storage", "mvcc", "acceleration", "query", "snapshots"}
-    | {"checkpoints", "collection_store", "collection_reads", "optimizer", "damage_log"},
+    | {"checkpoints", "collection_store", "collection_reads", "optimizer", "damage_log"}
+    | {"commit_log"},
     "followed_store": {"errors", "read_bounds", "storage", "vector_index", "vector_storage", "mvcc"}
     | {"state_reading"},
     "followed_collection": {"storage", "vector_index", "mvcc", "acceleration", "checkpoints"}
@@ -174,7 +179,8 @@ ENGINE: dict[str, set[str]] = {
         "data_folder",
         "inventory",
         "collection",
-    },
+    }
+    | {"collection_identity", "commit_log"},
 }
 
 # What others may import of the engine. Tests look inside.
@@ -184,6 +190,8 @@ ENGINE_PUBLIC = {
     "catalog",
     "collection",
     "collection_reads",
+    "command_logs",
+    "commit_log",
     "cursor",
     "data_folder",
     "errors",
@@ -193,6 +201,7 @@ ENGINE_PUBLIC = {
     "native_library",
     "plain_store",
     "read_bounds",
+    "replay",
     "snapshot_archives",
 }
 

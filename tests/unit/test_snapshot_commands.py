@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
+from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.command_logs import CommandLogs, LogLimits
 from vexfs_twisted.model.collection import CreateAlias
 from vexfs_twisted.model.queries import Count
 from vexfs_twisted.snapshot_commands import run_restore, run_snapshot
@@ -78,3 +81,28 @@ class Commands(EngineTestCase):
         status, _, errors = self.ask(run_snapshot, "a")
         self.assertEqual(status, 2)
         self.assertIn("in use", errors)
+
+    def test_a_log_of_commands(self) -> None:
+        """What was done after the snapshot is done again, as far as it is wanted."""
+        logs = CommandLogs(self.path.parent / f"{self.path.name}-logs", LogLimits(1 << 20, 1e9))
+        self.addCleanup(shutil.rmtree, logs.path)
+        catalog = Catalog(self.path, log_of=logs.of)
+        catalog.open()
+        directory = catalog.get("a").directory
+        write(catalog.get("a"), upsert([5], floats([1, 2, 3, 4])))
+        catalog.close()
+        file = self.taken("a")
+        catalog.open()
+        for number in (6, 7):
+            write(catalog.get("a"), upsert([number], floats([1, 2, 3, 4])))
+        last = catalog.get("a").next_operation - 1
+        catalog.close()
+        log = f"--command-log={logs.path / directory}"
+        status, lines, _ = self.ask(run_restore, log, file, "c")
+        self.assertEqual((status, lines[1]), (0, f"applied    commands up to operation {last}"))
+        some = f"--to-operation={last - 1}"
+        self.assertEqual(self.ask(run_restore, log, some, file, "d")[0], 0)
+        self.assertEqual(self.counts(), {"a": 4, "b": 2, "c": 4, "d": 3})
+        for wrong in ((some,), (log, "--to-operation=x"), (log, "--url=http://localhost:1")):
+            self.assertEqual(self.ask(run_restore, *wrong, file, "e")[0], 2)
+        self.assertEqual(self.ask(run_restore, log, "--to-operation=99", file, "e")[0], 1)

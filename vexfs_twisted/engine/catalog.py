@@ -42,6 +42,8 @@ from ..model.errors import (
 from .acceleration import Accelerators
 from .catalog_files import CatalogEntry
 from .collection import Collection
+from .collection_identity import Identity
+from .commit_log import LogOf
 from .data_folder import DataFolder
 from .inventory import Inventory
 from .quarantine import QuarantinedCollection, damage_of, quarantined
@@ -59,7 +61,8 @@ class Catalog:
     `names`, `aliases`, `get` and `resolve` do not block. The other methods block on the disk, and
     on each other. `defaults` is the configuration of new collections where a request sets nothing.
     `open_files` limits open descriptors, by default to the limit of the process. Searches of a
-    collection use the accelerator registered for its directory in `accelerators`.
+    collection use the accelerator registered for its directory in `accelerators`. The commands of
+    collections are appended to what `log_of` gives.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Catalog:
         path: str | os.PathLike[str],
         defaults: CollectionConfig | None = None,
         open_files: OpenFiles | None = None,
+        log_of: LogOf | None = None,
     ) -> None:
+        self._log_of = log_of
         self._folder = DataFolder(Path(path))
         self._defaults = defaults or CollectionConfig()
         self._changing = Lock()
@@ -398,8 +403,12 @@ class Catalog:
             return quarantined(name, path, [damage])
 
     def _open(self, name: str) -> Collection:
-        path = self._opened().path(name)
-        return Collection.open(name, path, self._open_files, self.accelerators)
+        inventory = self._opened()
+        path, log = inventory.path(name), None
+        if self._log_of is not None:
+            entry = inventory.contents.collections[name]
+            log = self._log_of(Identity(name, entry.directory, entry.created))
+        return Collection.open(name, path, self._open_files, self.accelerators, log)
 
     def _opened(self) -> Inventory:
         if self._inventory is None:

@@ -20,6 +20,7 @@ from .acceleration import Accelerators, VectorView, view_of
 from .checkpoints import Checkpoints
 from .collection_reads import CollectionReads
 from .collection_store import CollectionStore
+from .commit_log import CommitLog
 from .damage_log import DamageLog
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
@@ -53,12 +54,14 @@ class Collection(CollectionReads):
         path: Path,
         open_files: OpenFiles | None = None,
         accelerators: Accelerators | None = None,
+        log: CommitLog | None = None,
     ) -> Collection:
         """Open the collection in the directory `path`. Raises EngineStartError.
 
-        Its files count towards `open_files`; its accelerator is looked up in `accelerators`.
+        Its files count towards `open_files`; its accelerator is looked up in `accelerators`. What
+        changes it is appended to `log`.
         """
-        store = CollectionStore(path, open_files)
+        store = CollectionStore(path, open_files, log)
         checkpoints = Checkpoints(path)
         checkpoints.load(store.state, store.indexes)
         damages = DamageLog(name, path)
@@ -81,6 +84,11 @@ class Collection(CollectionReads):
         Counts executed commands, and refused ones of batches with an origin.
         """
         return self._store.state.last_command
+
+    @property
+    def next_operation(self) -> int:
+        """The id of the next operation. Does not block."""
+        return self._store.state.next_operation
 
     def last_counter(self, source: str) -> int | None:
         """The counter of the last applied batch of a source; None if there is none."""

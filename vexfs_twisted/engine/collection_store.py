@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..model.collection import CollectionConfig
 from ..model.commands import CommandBatch, Outcome
 from ..model.errors import StorageFull
+from .commit_log import CommitLog, CommittedBatch
 from .errors import UnusableDataFolder
 from .group_commit import commit_group
 from .mvcc.indexes import Indexes, IndexRegistry
@@ -88,15 +89,23 @@ class CollectionStore:
     transaction commits, so a reader finds the state that matches its own transaction.
     """
 
-    def __init__(self, path: Path, open_files: OpenFiles | None = None) -> None:
-        """Open the store in the directory `path`. Raises EngineStartError."""
+    def __init__(
+        self, path: Path, open_files: OpenFiles | None = None, log: CommitLog | None = None
+    ) -> None:
+        """Open the store in the directory `path`. Raises EngineStartError.
+
+        Committed batches are appended to `log`.
+        """
         self._path = path
         self._storages: dict[int, AnyStorage] = {}
         self._indexes = IndexRegistry()
+        self._log = log
         self._access = TableAccess(path, self._let_go, open_files or OpenFiles())
         try:
             with self._access.turn:
                 self._states = PublishedStates(*self._read_state(self._access.open()))
+                if log is not None:
+                    log.open(self.state.last_command)
                 self._access.take(self._descriptors())
                 segments = (space.segments for space in self.state.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
@@ -300,16 +309,30 @@ class CollectionStore:
             batch = WriteBatch(
                 self._path, before, transaction, tables, self._storages, self._indexes.current
             )
-            outcomes[:] = map(batch.apply, batches)
-            return batch.finish()
+            outcomes.clear()
+            logged: list[CommittedBatch] = []
+            for own in batches:
+                former, _ = batch.numbers
+                outcomes.append(batch.apply(own))
+                after, operation = batch.numbers
+                if self._log is not None and after > former:
+                    logged.append(CommittedBatch(own, former, after, operation))
+            state = batch.finish()
+            if self._log is not None and logged:
+                self._log.append(logged)
+            return state
 
         try:
             self._publish(write)
         except BaseException:
             if batch is not None:
                 batch.abandon()
+            if self._log is not None:
+                self._log.withdraw()
             raise
         assert batch is not None
+        if self._log is not None:
+            self._log.keep()
         self._take_storages(batch, before)
         return outcomes
 
@@ -400,9 +423,11 @@ class CollectionStore:
         self._indexes.keep_graphs({segment.uuid for own in segments for segment in own})
 
     def _let_go(self) -> None:
-        """Close the descriptors of the storages, which are not in use."""
+        """Close the descriptors of the storages and of the log, which are not in use."""
         for storage in self._storages.values():
             storage.let_go()
+        if self._log is not None:
+            self._log.close()
 
     def _end(self) -> None:
         """Close everything and release the maps of the state. The caller holds `turn`."""
@@ -417,12 +442,14 @@ class CollectionStore:
         self._close_storages()
 
     def _descriptors(self) -> int:
-        """The most descriptors that the storages have open."""
-        return sum(storage.descriptors for storage in self._storages.values())
+        """The most descriptors that the storages and the log have open."""
+        return sum(storage.descriptors for storage in self._storages.values()) + bool(self._log)
 
     def _close_storages(self) -> None:
         for storage in self._storages.values():
             storage.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def _with_segments(state: CollectionState, segments: Mapping[str, Segments]) -> CollectionState:

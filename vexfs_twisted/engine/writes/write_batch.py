@@ -101,6 +101,11 @@ class WriteBatch:
         self._has_recorded = True
         return outcomes
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The number of the last command so far, and the id of the next operation."""
+        return self._last_command, self._next_operation
+
     def finish(self) -> CollectionState | None:
         """Sync the vectors, write all pending tables, and return the resulting state.
 
