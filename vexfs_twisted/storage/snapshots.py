@@ -31,7 +31,8 @@ from ..logs import get_logger
 from ..model.errors import DomainError, Unavailable
 from ..model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
 from ..threadpool import CallInReactor, WorkerPool
-from .snapshot_sources import OpenedArchive, TemporaryArchive, open_source
+from .received_archives import OpenedArchive, TemporaryArchive
+from .snapshot_sources import open_source
 
 log = get_logger("vexfs.storage")
 
