@@ -110,7 +110,7 @@ class Kill(SynchronousTestCase):
     def assert_whole(self, told: list[list[str]], totals: dict[str, int]) -> None:
         counts = [int(line[1]) for line in told if line[0] in ("wrote", "restored")]
         self.folder.sweep()
-        self.assertEqual(list(self.home.rglob("*.partial")), [])
+        self.assertEqual(list(self.home.rglob("*.vexfs-partial")), [])
         catalog = Catalog(self.home)
         catalog.open()
         try:

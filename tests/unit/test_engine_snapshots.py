@@ -114,7 +114,7 @@ class Moments(SnapshotCase):
 
     def left(self) -> list[str]:
         """Incomplete files."""
-        return [path.name for path in self.folder.path.rglob("*.partial")]
+        return [path.name for path in self.folder.path.rglob("*.vexfs-partial")]
 
     def test_rows_that_are_given_back_meanwhile_and_names_that_are_dropped(self) -> None:
         collection = self.catalog.create("a", EVERY_KIND)
@@ -248,7 +248,7 @@ class Restores(SnapshotCase):
         self.assertEqual(path.stat().st_size, first.size)
         again = self.take(self.collection)
         self.assertNotEqual(again, first.name)
-        left, running = path.with_name(".x.partial"), path.with_name(".y.partial")
+        left, running = path.with_name(".x.vexfs-partial"), path.with_name(".y.vexfs-partial")
         left.write_bytes(b"x")
         kept = path.with_name("kept.txt")
         kept.write_bytes(b"x")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from email.message import Message
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import IO
 from urllib.error import HTTPError, URLError
@@ -104,10 +104,14 @@ def download(
 
 
 def _copy(
-    response: IO[bytes], file: TemporaryArchive, folder: SnapshotFolder, check: Callable[[], object]
+    response: HTTPResponse,
+    file: TemporaryArchive,
+    folder: SnapshotFolder,
+    check: Callable[[], object],
 ) -> None:
     end = monotonic() + _LONGEST_S
-    while piece := response.read(_PIECE_BYTES):
+    # What is there, so that a server which sends a byte now and then is noticed.
+    while piece := response.read1(_PIECE_BYTES):
         check()
         if monotonic() > end:
             raise TimeoutError("it takes too long")

@@ -9,7 +9,7 @@
 A snapshot that is stored in parts (see `parts`) is `<name>.snapshot.parts` instead, with packs of
 chunks beside it.
 
-A file is written under a name that ends with `.partial` and renamed when it is complete and
+A file is written under a name that ends with `.vexfs-partial` and renamed when it is complete and
 durable: that rename is the commit. Leftovers of a process that was killed are removed by the next
 start, by that mark alone. A process holds a lock on the file it writes, since several servers may
 have the same folder.
@@ -45,7 +45,10 @@ log = logging.getLogger("vexfs.engine")
 
 SUFFIX = ".snapshot"
 _CHECKSUM = ".checksum"
-_PARTIAL = ".partial"
+_PARTIAL = ".vexfs-partial"
+_DEEPEST = 3
+"""The folders below that of all snapshots in which there are some: of a shard."""
+
 _LONGEST_NAME = 255
 _LONGEST_START = 160
 _MOST_OF_ONE_SECOND = 1000
@@ -68,7 +71,9 @@ class SnapshotFolder:
 
     def sweep(self) -> None:
         """Remove what processes left incomplete that have ended."""
-        for directory, _, names in os.walk(self.path):
+        for directory, folders, names in os.walk(self.path):
+            if len(Path(directory).relative_to(self.path).parts) >= _DEEPEST:
+                folders.clear()
             for name in names:
                 if name.endswith(_PARTIAL):
                     with suppress(OSError):

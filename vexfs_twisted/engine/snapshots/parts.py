@@ -46,6 +46,10 @@ Records = NDArray[Any]
 """Chunks, in the order of the archive, shape [n]."""
 
 
+Extents = NDArray[np.int64]
+"""Where chunks of a pack begin and end, in bytes, whole pages, ascending, shape [n, 2]."""
+
+
 @frozen
 class SectionChunks:
     """The name of a section of an archive, and how many chunks it has."""
@@ -259,9 +263,9 @@ class PartsFile(io.RawIOBase):
         return self._chunk[1]
 
 
-def pack_extents(indexes: Iterable[PartsIndex]) -> dict[str, list[tuple[int, int]]]:
-    """What indexes use of each pack: offsets and ends in bytes, whole pages, ascending."""
-    used: dict[str, set[tuple[int, int]]] = {}
+def pack_extents(indexes: Iterable[PartsIndex]) -> dict[str, Extents]:
+    """What indexes use of each pack."""
+    used: dict[str, Extents] = {}
     for index in indexes:
         records = index.records
         for number in np.unique(records["pack"]).tolist():
@@ -270,6 +274,9 @@ def pack_extents(indexes: Iterable[PartsIndex]) -> dict[str, list[tuple[int, int
             own = records[records["pack"] == number]
             begins = own["offset"].astype(np.int64)
             ends = begins + (own["length"].astype(np.int64) + PAGE - 1) // PAGE * PAGE
-            pairs = zip(begins.tolist(), ends.tolist(), strict=True)
-            used.setdefault(index.head.packs[number], set()).update(pairs)
-    return {pack: sorted(extents) for pack, extents in used.items()}
+            pack = index.head.packs[number]
+            found = np.column_stack([begins, ends])
+            both = np.concatenate([used.get(pack, found[:0]), found])
+            # A chunk of a pack is known by where it begins.
+            used[pack] = both[np.unique(both[:, 0], return_index=True)[1]]
+    return used

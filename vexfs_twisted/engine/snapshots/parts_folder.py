@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+import numpy as np
+
 from ..storage.files import open_directory, remove_quietly, sync_directory
 from ..storage.hole_punching import punch
 from .archive import Piece
 from .errors import UnusableArchive
-from .parts import PartsIndex, PartsWriter, pack_extents
+from .parts import Extents, PartsIndex, PartsWriter, pack_extents
 
 PARTS = ".parts"
 _PACK = ".pack"
@@ -95,7 +97,7 @@ def _newest(directory: Path) -> PartsIndex | None:
         return None
 
 
-def _free(path: Path, used: list[tuple[int, int]] | None) -> None:
+def _free(path: Path, used: Extents | None) -> None:
     """Remove a pack, or give back what is between the parts of it that are used."""
     if used is None:
         remove_quietly(path)
@@ -103,9 +105,11 @@ def _free(path: Path, used: list[tuple[int, int]] | None) -> None:
     with ExitStack() as opened:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         opened.callback(os.close, descriptor)
-        end = 0
         size = os.fstat(descriptor).st_size
-        for begin, stop in [*used, (size, size)]:
-            if begin > end and not punch(descriptor, end, begin - end):
+        # What is unused ends where the next chunk begins, and begins where the one before ended.
+        begins = np.concatenate([[0], used[:, 1]])
+        ends = np.concatenate([used[:, 0], [size]])
+        is_gap = ends > begins
+        for begin, end in zip(begins[is_gap].tolist(), ends[is_gap].tolist(), strict=True):
+            if not punch(descriptor, begin, end - begin):
                 return
-            end = max(end, stop)
