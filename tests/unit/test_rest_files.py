@@ -66,9 +66,12 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("rb")
+        self.taken: list[int] = []
 
     async def next(self) -> bytes:
-        return self.file.read(PIECE)
+        piece = self.file.read(PIECE)
+        self.taken.append(len(piece))
+        return piece
 
     def close(self) -> None:
         self.file.close()
@@ -143,6 +146,14 @@ class Files(SynchronousTestCase):
         self.assertEqual(reply.headers["content-length"], str(len(data)))
         self.assertEqual(reply.headers["content-type"], "application/octet-stream")
         self.assertTrue(self.sources[0].file.closed)
+
+    def test_the_headers_alone_take_one_piece(self) -> None:
+        self.path.write_bytes(b"x" * LIMIT)
+        reply = self.ask("HEAD")
+        self.assertEqual((reply.status, reply.body), (203, b""))
+        self.assertEqual(reply.headers["content-length"], str(LIMIT))
+        self.assertTrue(self.sources[0].file.closed)
+        self.assertEqual(self.sources[0].taken, [PIECE])
 
     def test_an_empty_file(self) -> None:
         self.path.touch()

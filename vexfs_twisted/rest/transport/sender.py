@@ -31,6 +31,10 @@ class ResponseSender:
             # An error before the first piece can still be sent with its own status.
             piece = await response.source.next()
             self._request.prepare_streaming(response)
+            if self._request.method == b"HEAD":
+                # The first write sends the headers, and nothing else.
+                self._request.write(piece)
+                return
             while piece:
                 await self._write(piece)
                 piece = await response.source.next()
