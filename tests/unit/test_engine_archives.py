@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from attrs import asdict, evolve
 
-from tests.engine_support import (
-    write,
-)
+from tests.engine_support import upsert, write
 from tests.snapshot_support import EVERY_KIND, SnapshotCase, round_of
 from vexfs_twisted.engine.snapshots import manifest as manifests
 from vexfs_twisted.engine.storage.checksummed import seal
+from vexfs_twisted.engine.vector_index.graph.file import BuildParameters, map_graph, save_graph
+from vexfs_twisted.model.collection import CreateCollection
+from vexfs_twisted.model.collection_params import Distance, OptimizersConfigDiff, VectorParams
 from vexfs_twisted.model.errors import BadRequest
 from vexfs_twisted.model.snapshots import SnapshotOwner
 
@@ -184,3 +185,26 @@ class Refusals(SnapshotCase):
                 members[-1] = members[-1][0], manifests.sealed_checksums(checksums)
 
             self.assert_refused(self.changed(change), "Snapshot cannot be restored: its")
+
+    def test_graphs_that_lead_elsewhere(self) -> None:
+        """Their checksums are right."""
+        request = CreateCollection(
+            vectors={"": VectorParams(Distance.EUCLID, 4)},
+            optimizers_config=OptimizersConfigDiff(indexing_threshold=1),
+        )
+        collection = self.catalog.create("g", request)
+        rows = np.random.default_rng(3).random((2000, 4)).astype(np.float32)
+        write(collection, upsert(list(range(2000)), rows))
+        collection.optimize()
+        self.restore("g", self.take(collection), "h")
+        self.catalog.delete("h")
+        (path,) = collection.path.glob("graph-*")
+        file = map_graph(path)
+        neighbors = file.links.neighbors.copy()
+        neighbors[5] = 1 << 30
+        build = BuildParameters(0, 2000, file.facts.m, file.facts.ef_construct)
+        save_graph(path, build, evolve(file.links, neighbors=neighbors), None)
+        with self.assertRaises(BadRequest) as caught:
+            self.restore("g", self.take(collection), "h")
+        self.assertIn("leads out of its graph", str(caught.exception))
+        self.assertEqual(self.catalog.names(), ["a", "g"])

@@ -16,9 +16,45 @@ from vexfs_twisted.engine.vector_index.graph.eligible import can_link, copies_fo
 from vexfs_twisted.engine.vector_index.graph.errors import DamagedGraph, GraphsUnavailable
 from vexfs_twisted.engine.vector_index.graph.file import GraphFacts
 from vexfs_twisted.engine.vector_index.graph.graph import Graph
+from vexfs_twisted.engine.vector_index.graph.links import are_closed, no_links
 from vexfs_twisted.engine.vector_index.graph.native import Elements, borrowed_storage
 from vexfs_twisted.engine.vectors.norms import normalised
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
+
+
+class Closed(GraphTestCase):
+    """Links that stay within their graph, and others."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        live = np.setdiff1d(np.arange(2000), np.arange(0, 2000, 7))
+        self.links = self.graph(random_vectors(2000, 8), live).links
+
+    def is_closed(self, slot: int, target: int) -> bool:
+        neighbors = self.links.neighbors.copy()
+        neighbors[slot] = target
+        return are_closed(attrs.evolve(self.links, neighbors=neighbors))
+
+    def test_those_of_every_graph_are(self) -> None:
+        self.assertTrue(are_closed(self.links))
+        self.assertTrue(are_closed(no_links(16, 10)))
+        self.assertGreater(int(self.links.levels.max()), 1)
+
+    def test_targets_that_are_no_nodes(self) -> None:
+        last = len(self.links.neighbors) - 1
+        for target in (2000, -2, 2**31 - 1, -(2**31), 7):
+            for slot in (0, last):
+                self.assertFalse(self.is_closed(slot, target), target)
+        self.assertTrue(self.is_closed(0, 1))
+
+    def test_targets_that_are_not_on_the_level(self) -> None:
+        links = self.links
+        upper = int(np.flatnonzero(links.levels > 1)[-1])
+        slot = int(links.offsets()[upper]) + 2 * links.m
+        low, high = (int(np.flatnonzero(links.levels == level)[0]) for level in (1, 2))
+        self.assertFalse(self.is_closed(slot, low))
+        self.assertTrue(self.is_closed(slot, high))
+        self.assertTrue(self.is_closed(slot - 1, low))
 
 
 class CoarseTests(GraphTestCase):

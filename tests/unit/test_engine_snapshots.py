@@ -12,12 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.engine_support import (
-    field,
-    to_vector,
-    upsert,
-    write,
-)
+from tests.engine_support import field, to_vector, upsert, write
 from tests.small_device import fill, make_room, mounted
 from tests.snapshot_support import EVERY_KIND, SIZE, TOGETHER, SnapshotCase, nothing, round_of
 from vexfs_twisted.engine import collection_store

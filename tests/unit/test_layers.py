@@ -148,7 +148,7 @@ ENGINE: dict[str, set[str]] = {
         "query",
     }
     | {"cursor", "optimizer", "damage_log"},
-    "snapshots": {"storage", "mvcc", "collection_store"},
+    "snapshots": {"storage", "vector_index", "mvcc", "collection_store"},
     "snapshot_archives": {"snapshots", "catalog", "collection", "data_folder"},
     "collection": {"storage", "mvcc", "acceleration", "query", "snapshots"}
     | {"checkpoints", "collection_store", "collection_reads", "optimizer", "damage_log"}

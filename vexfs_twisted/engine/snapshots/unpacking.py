@@ -14,6 +14,7 @@ from ..storage.tables import TABLES_FILE
 from .archive import FoundMember, read_manifest, read_members, read_whole
 from .byte_ranges import PIECE_BYTES, FileRange, pieces_of
 from .errors import UnusableArchive
+from .graph_check import check_graphs
 from .manifest import CHECKSUMS, Manifest, MemberFacts, unsealed_checksums
 from .table_check import check_tables
 
@@ -41,6 +42,7 @@ def unpack(archive: FileRange, directory: Path, check: Check = lambda: None) -> 
         found[member.name] = _write(member, directory, buffer, check)
     sync_directory(directory)
     check_tables(directory)
+    check_graphs(directory)
     _try_out(directory, manifest)
     return manifest
 
