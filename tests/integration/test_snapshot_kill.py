@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,11 +18,13 @@ from tests import examples
 from tests.server_process import clean_environment
 from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.errors import DataFolderInUse
 from vexfs_twisted.engine.snapshot_archives import SnapshotFolder, restore_file
 from vexfs_twisted.model.queries import Count
 from vexfs_twisted.model.snapshots import SnapshotOwner
 
 KILLS = examples(5)
+PATIENCE_S = 30.0
 OWNER = SnapshotOwner("kept")
 
 WRITER = textwrap.dedent(
@@ -115,12 +118,27 @@ class Kill(SynchronousTestCase):
                     totals[line[1]] = int(line[2])
             self.assert_whole(told, totals)
 
+    def opened(self) -> Catalog:
+        """The catalog of the killed process.
+
+        A process that it was about to start has its lock until it becomes another program.
+        """
+        due = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                catalog = Catalog(self.home)
+                catalog.open()
+                return catalog
+            except DataFolderInUse:
+                if time.monotonic() > due:
+                    raise
+                time.sleep(0.01)
+
     def assert_whole(self, told: list[list[str]], totals: dict[str, int]) -> None:
         counts = [int(line[1]) for line in told if line[0] in ("wrote", "restored")]
         self.folder.sweep()
         self.assertEqual(list(self.home.rglob("*.vexfs-partial")), [])
-        catalog = Catalog(self.home)
-        catalog.open()
+        catalog = self.opened()
         try:
             found = catalog.get("kept").read(Count())
             allowed = {counts[-1], counts[-1] + 1} if counts else {found}
