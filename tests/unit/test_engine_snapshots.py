@@ -18,6 +18,7 @@ from tests.snapshot_support import EVERY_KIND, SIZE, TOGETHER, SnapshotCase, not
 from vexfs_twisted.engine import collection_store
 from vexfs_twisted.engine import snapshot_archives as archives
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.errors import UnusableDataFolder
 from vexfs_twisted.engine.mvcc import pinned
 from vexfs_twisted.engine.snapshots.byte_ranges import FileRange
 from vexfs_twisted.engine.storage import tables
@@ -191,6 +192,19 @@ class Restores(SnapshotCase):
         write(again, round_of(10))
         self.assertEqual(self.assert_of_one_round(again), 10)
         self.assertEqual(self.assert_of_one_round(self.reopen().get("a")), 10)
+
+    def test_a_collection_that_does_not_open_in_its_place_leaves_the_former(self) -> None:
+        def fail(*_: object) -> None:
+            raise UnusableDataFolder(self.path, "no descriptors")
+
+        self.patch(self.catalog, "_open", fail)
+        with self.assertRaises(UnusableDataFolder):
+            self.restore("a", self.name, "a")
+        again = self.catalog.get("a")
+        write(again, round_of(10))
+        self.assertEqual(len(os.listdir(self.path / "collections")), 1)
+        self.assertEqual(self.assert_of_one_round(self.reopen().get("a")), 10)
+        self.assertEqual(self.restore("a", self.name, "a").read(Count()), TOGETHER + 10)
 
     def test_all_at_once(self) -> None:
         write(self.catalog.create("b", EVERY_KIND), round_of(0))

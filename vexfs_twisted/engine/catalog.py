@@ -249,9 +249,14 @@ class Catalog:
         if name in self._aliases:
             self._check_free(name)
         inventory = self._opened()
+        before = inventory.contents
         path = self._open_files.retried(lambda: inventory.take_in(name, entry))
-        with storage_errors(path):
-            collection = self._open_files.retried(lambda: self._open(name))
+        try:
+            with storage_errors(path):
+                collection = self._open_files.retried(lambda: self._open(name))
+        except BaseException:
+            self._open_files.retried(lambda: inventory.undo_take_in(entry.directory, before))
+            raise
         return collection, inventory.end_replaced()
 
     def _carry_out(self, command: CatalogCommand, origin: Origin | None = None) -> bool:

@@ -137,8 +137,7 @@ class Inventory:
         if former is not None:
             after = evolve(after, replaced=(*after.replaced, former.directory))
         with storage_errors(begun.parent):
-            write_first_identity(begun, Identity(name, entry.directory, entry.created))
-            sync_directory(begun)
+            write_identity(begun, Identity(name, entry.directory, entry.created))
             sync_directory(begun.parent)
             self._register.write(after)
             try:
@@ -147,6 +146,19 @@ class Inventory:
                 self._register.write(before)
                 raise
         return self._directories.whole(entry.directory)
+
+    def undo_take_in(self, directory: str, before: CatalogContents) -> None:
+        """Undo `take_in` before `end_replaced`; the caller has to remove the directory.
+
+        `before` are the contents before it. If it is interrupted, the collection is replaced.
+        """
+        self._directories.undo_complete(directory)
+        try:
+            self._register.write(before)
+        except BaseException:
+            with suppress(OSError):
+                self._directories.complete(directory)
+            raise
 
     def end_replaced(self) -> list[Path]:
         """Mark what was replaced as deleted; returns the directories, for the caller to remove.
