@@ -118,7 +118,7 @@ ENGINE: dict[str, set[str]] = {
     "mvcc": {"read_bounds", "storage", "payload_index", "vector_index"},
     "filtering": {"read_bounds", "storage", "predicates", "payload_index", "mvcc"},
     "vector_storage": {"errors", "storage", "vectors", "vector_index"},
-    "writes": {"storage", "vector_index", "vector_storage", "mvcc", "filtering"},
+    "writes": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "filtering"},
     "acceleration": {"storage", "vectors", "vector_index", "mvcc"},
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
     | {"predicates", "filtering", "acceleration"},

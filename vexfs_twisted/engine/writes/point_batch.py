@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import attrs
 import numpy as np
@@ -20,6 +21,7 @@ from ..storage.keys import encode_ids, encode_rows, rows_of_entries
 from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
 from ..storage.record_checksums import seal_each, seal_rows
+from ..storage.row_checksum_table import drop_row_checksums, read_row_checksums
 from ..storage.row_values import encode_values, key_of
 from ..storage.table_reader import TableReader
 from ..storage.tables import Tables, Transaction
@@ -52,8 +54,10 @@ class PointBatch:
         self._live = BitmapBuilder(state.live)
         self.next_row = state.next_row
         self.reader = TableReader(transaction, tables)
+        self._sums_of = partial(read_row_checksums, transaction, tables)
         self.spaces = {
-            name: VectorBatch(space, storages[space.slot]) for name, space in state.spaces.items()
+            name: VectorBatch(space, storages[space.slot], self._sums_of)
+            for name, space in state.spaces.items()
         }
 
     def find_all(self, ids: Sequence[PointId]) -> Found:
@@ -145,6 +149,7 @@ class PointBatch:
         """Delete all points."""
         self._transaction.drop(self._tables.points, delete=False)
         self._transaction.drop(self._tables.rows, delete=False)
+        self._transaction.drop(self._tables.sums, delete=False)
         self._live.clear()
         for space in self.spaces.values():
             space.present.clear()
@@ -158,12 +163,13 @@ class PointBatch:
 
     def add_space(self, name: str, space: AnySpace, storage: AnyStorage) -> None:
         """Add a new vector name, of which no point has a vector."""
-        self.spaces[name] = VectorBatch(space, storage)
+        self.spaces[name] = VectorBatch(space, storage, self._sums_of)
 
     def drop_space(self, name: str) -> int:
         """Drop the vectors of a name, and return their slot."""
         slot = self.spaces.pop(name).slot
         drop_bitmap(self._transaction, self._tables, slot)
+        drop_row_checksums(self._transaction, self._tables, slot)
         return slot
 
     def finish(self) -> None:

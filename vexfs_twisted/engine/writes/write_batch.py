@@ -35,9 +35,11 @@ from ..mvcc.state import CollectionState
 from ..storage.bitmap_table import MOST_SLOTS
 from ..storage.counters import Counters, write_config, write_counters, write_fields
 from ..storage.outcomes import REFUSALS, OutcomeTable
+from ..storage.row_checksum_table import write_row_checksums
 from ..storage.tables import Tables, Transaction
 from ..vector_index.segments import write_segments
 from ..vector_storage.files import add_storage, remove_storage, stored_vectors
+from ..vector_storage.row_checksums import checksums_of
 from ..vector_storage.storage import AnyStorage
 from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads
@@ -122,6 +124,7 @@ class WriteBatch:
             last_command=self._last_command,
             next_slot=self._next_slot,
         )
+        self._write_checksums(state)
         if state.fields != self._state.fields:
             write_fields(self._transaction, self._tables, state.fields)
         if self._config is not self._state.config:
@@ -132,6 +135,14 @@ class WriteBatch:
             write_segments(self._transaction, self._tables, segments)
         write_counters(self._transaction, self._tables, _state_of(state))
         return state
+
+    def _write_checksums(self, state: CollectionState) -> None:
+        """Write the checksums of the vectors in new rows, as they are in the files by now."""
+        for space in state.spaces.values():
+            rows = space.present.rows_between(self._state.next_row, state.next_row)
+            if len(rows):
+                sums = checksums_of(space, rows)
+                write_row_checksums(self._transaction, self._tables, space.slot, rows, sums)
 
     def abandon(self) -> None:
         """Remove the files of vector names that the batch has added."""

@@ -1,0 +1,102 @@
+"""Checksums of the vectors of rows, computed from the maps of their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from isal.isal_zlib import crc32
+from numpy.typing import NDArray
+
+from ...model.damage import Damage
+from ..storage.bitmap import Rows
+from ..storage.row_checksum_table import Sums
+from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
+from ..vectors.encodings import INDICES, RowFormat, encoding_of
+from ..vectors.vector_file import HEADER_SIZE
+
+_NONE = 0
+_IN_PLACE_OF_NONE = 1
+
+
+def checksums_of(space: AnySpace, rows: Rows) -> Sums:
+    """The CRC-32 of the vector of each of `rows`, which must be present, shape [n]; never 0."""
+    if not len(rows):
+        return np.empty(0, dtype=np.uint32)
+    if isinstance(space, VectorSpace):
+        found = _of_matrix(space.matrix, rows)
+    else:
+        found = _of_elements(space.offsets, _arrays(space), rows)
+    sums = np.array(found, dtype=np.uint32)
+    sums[sums == _NONE] = _IN_PLACE_OF_NONE
+    return sums
+
+
+def damaged_rows(space: AnySpace, rows: Rows, known: Sums) -> Rows:
+    """Those of `rows`, ascending and present, whose vector is not what was written.
+
+    `known` are their checksums; one that is 0 is not known.
+    """
+    is_known = known != _NONE
+    rows, known = rows[is_known], known[is_known]
+    bad: Rows = rows[checksums_of(space, rows) != known]
+    return bad
+
+
+def damage_of_row(space: AnySpace, row: int, text: str) -> Damage:
+    """The damage of a row, where its vector begins."""
+    return Damage(file_of(space), place_of(space, row), text)
+
+
+def bytes_of(space: AnySpace, rows: Rows) -> int:
+    """The bytes that the vectors of `rows` take."""
+    if isinstance(space, VectorSpace):
+        return len(rows) * _row_size(space)
+    lengths = int((space.offsets[rows + 1] - space.offsets[rows]).sum())
+    return lengths * sum(int(array[:1].nbytes) for array in _arrays(space))
+
+
+def _row_size(space: VectorSpace) -> int:
+    return int(space.matrix.shape[1] * space.matrix.itemsize)
+
+
+def place_of(space: AnySpace, row: int) -> int:
+    """Where the vector of a row begins, in bytes, in the first of the files that have its data."""
+    if isinstance(space, VectorSpace):
+        return HEADER_SIZE + row * _row_size(space)
+    return HEADER_SIZE + int(space.offsets[row]) * int(_arrays(space)[0][:1].nbytes)
+
+
+def file_of(space: AnySpace) -> str:
+    """The first of the files that have the vectors of a name."""
+    if isinstance(space, SparseSpace):
+        form: RowFormat = INDICES
+    else:
+        form = encoding_of(space.params.datatype)
+    return f"vectors-{space.slot}.{form.suffix}"
+
+
+def _of_matrix(matrix: NDArray[np.generic], rows: Rows) -> list[int]:
+    is_range = int(rows[-1] - rows[0]) + 1 == len(rows)
+    chosen = matrix[rows[0] : rows[-1] + 1] if is_range else matrix[rows]
+    width = chosen.shape[1] * chosen.itemsize
+    return list(map(crc32, np.ascontiguousarray(chosen).view(f"V{width}").ravel().tolist()))
+
+
+def _of_elements(
+    offsets: NDArray[np.int64], arrays: Sequence[NDArray[np.generic]], rows: Rows
+) -> list[int]:
+    found = [0] * len(rows)
+    for array in arrays:
+        size = array[:1].nbytes
+        low, high = int(offsets[rows[0]]), int(offsets[rows[-1] + 1])
+        data = np.ascontiguousarray(array[low:high]).data.cast("B")
+        starts = ((offsets[rows] - low) * size).tolist()
+        stops = ((offsets[rows + 1] - low) * size).tolist()
+        pieces = [data[start:stop] for start, stop in zip(starts, stops, strict=True)]
+        found = list(map(crc32, pieces, found))
+    return found
+
+
+def _arrays(space: MultiSpace | SparseSpace) -> Sequence[NDArray[np.generic]]:
+    return [space.matrix] if isinstance(space, MultiSpace) else [space.indices, space.values]
