@@ -130,13 +130,16 @@ ENGINE: dict[str, set[str]] = {
     "command_logs": {"storage", "collection_identity", "commit_log", "log_segments"},
     "replay": {"log_segments"},
     "collection_store": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "writes"}
-    | {"group_commit", "state_reading", "commit_log"},
+    | {"group_commit", "state_reading", "commit_log", "scrub_writes"},
     "optimizer": {"storage", "vector_index", "mvcc", "collection_store"},
     "cursor": {"mvcc", "query"},
     "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
     "damage_file": {"storage"},
     "damage_log": {"errors", "storage", "damage_file"},
     "quarantine": {"errors", "storage", "damage_file", "damage_log"},
+    "scrub_writes": {"storage", "mvcc"},
+    "scrub": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "collection_store"}
+    | {"damage_log", "scrub_writes"},
     "reads": {"mvcc", "optimizer", "acceleration", "query", "damage_log"},
     "collection_reads": {
         "errors",
@@ -152,7 +155,7 @@ ENGINE: dict[str, set[str]] = {
     "snapshot_archives": {"snapshots", "catalog", "collection", "data_folder"},
     "collection": {"storage", "mvcc", "acceleration", "query", "snapshots"}
     | {"checkpoints", "collection_store", "collection_reads", "optimizer", "damage_log"}
-    | {"commit_log"},
+    | {"commit_log", "scrub"},
     "followed_store": {"errors", "read_bounds", "storage", "vector_index", "vector_storage", "mvcc"}
     | {"state_reading"},
     "followed_collection": {"storage", "vector_index", "mvcc", "acceleration", "checkpoints"}

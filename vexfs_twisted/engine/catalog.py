@@ -413,7 +413,9 @@ class Catalog:
         if self._log_of is not None:
             entry = inventory.contents.collections[name]
             log = self._log_of(Identity(name, entry.directory, entry.created))
-        return Collection.open(name, path, self._open_files, self.accelerators, log)
+        collection = Collection.open(name, path, self._open_files, self.accelerators, log)
+        collection.on_unsafe = self.quarantine
+        return collection
 
     def _opened(self) -> Inventory:
         if self._inventory is None:

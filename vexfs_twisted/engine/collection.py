@@ -10,6 +10,7 @@ import lmdb
 
 from ..model.collection import UpdateCollection
 from ..model.commands import Command, CommandBatch, Outcome
+from ..model.damage import Damage
 from ..model.errors import (
     DomainError,
     as_value,
@@ -25,6 +26,7 @@ from .damage_log import DamageLog
 from .optimizer.journal import Journal
 from .optimizer.optimizer import Optimizer
 from .query.fields import build_fields
+from .scrub import Scrub
 from .snapshots.held_collection import HeldCollection, hold
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles
@@ -45,7 +47,10 @@ class Collection(CollectionReads):
         self._store = store
         self._checkpoints = checkpoints
         self._optimizer = Optimizer(store)
+        self._scrub = Scrub(store, damages, self._close_all)
+        self.on_unsafe: Callable[[Collection, Sequence[Damage]], object] = Collection._keep_open
         self._is_retired = False
+        self._is_abandoned = False
 
     @classmethod
     def open(
@@ -141,7 +146,8 @@ class Collection(CollectionReads):
 
     def is_optimizer_due(self) -> bool:
         """Whether there is work for `optimize`. Does not block."""
-        return self.optimizer_due_in() == 0
+        is_due = self.is_checkpoint_due() or self._is_damage_unsaved()
+        return is_due or self._optimizer.is_due()
 
     def optimize(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Do all due background work: checkpoints of columns, and jobs of the optimizer.
@@ -159,9 +165,12 @@ class Collection(CollectionReads):
 
     def optimizer_due_in(self) -> float | None:
         """Seconds until work may be due if nothing changes; None for never. Does not block."""
+        if self._is_abandoned:
+            return None
         if self.is_checkpoint_due() or self._is_damage_unsaved():
             return 0.0
-        return self._optimizer.due_in()
+        waits = [self._optimizer.due_in(), self._scrub.due_in()]
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def optimizer_step(self) -> None:
         """Do the most urgent part of the work of `optimize`."""
@@ -172,7 +181,15 @@ class Collection(CollectionReads):
             self.checkpoint()
             return
         with self._errors():
-            self._optimizer.work(at_most=1)
+            if self._optimizer.is_due():
+                self._optimizer.work(at_most=1)
+            else:
+                self._scrub.step()
+
+    def scrub(self) -> None:
+        """Check all data at once, see `Scrub`. Blocks for as long as reading all of it takes."""
+        with self._errors():
+            self._scrub.run()
 
     def stop_optimizer(self) -> None:
         """Ask the optimizer to stop soon and not to start again. Does not wait."""
@@ -194,6 +211,7 @@ class Collection(CollectionReads):
     def close(self) -> None:
         """Close the files after the reads and writes in progress. Aborts the optimizer."""
         self._optimizer.halt()
+        self._scrub.halt()
         try:
             # If the columns cannot be saved, the next start reads more payloads.
             with suppress(OSError, lmdb.Error, DomainError):
@@ -206,8 +224,10 @@ class Collection(CollectionReads):
 
     def abandon(self) -> None:
         """Close the files after the reads in progress, and write nothing more to them."""
+        self._is_abandoned = True
         self._checkpoints.close()
         self._optimizer.halt()
+        self._scrub.stop()
         self._store.close()
 
     def retire(self) -> None:
@@ -215,6 +235,7 @@ class Collection(CollectionReads):
         self._is_retired = True
         self._checkpoints.close()
         self._optimizer.halt()
+        self._scrub.halt()
 
     def renewed(self) -> Collection:
         """The collection after `retire`, if it is not deleted after all. Opens no files."""
@@ -230,6 +251,14 @@ class Collection(CollectionReads):
     @property
     def _is_removed(self) -> bool:
         return self._is_retired
+
+    def _close_all(self, damages: Sequence[Damage]) -> None:
+        """Tell that reading the tables is not safe."""
+        self.damages.add(damages)
+        self.on_unsafe(self, damages)
+
+    def _keep_open(self, _: Sequence[Damage]) -> None:
+        """Without a catalog, it is told only."""
 
     def _is_damage_unsaved(self) -> bool:
         return self.damages.is_unsaved and not self._is_removed

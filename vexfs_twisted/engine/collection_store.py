@@ -25,6 +25,7 @@ from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
 from .mvcc.state import CollectionState, Snapshot
 from .mvcc.table_access import OpenTables, TableAccess
+from .scrub_writes import Amendment
 from .state_reading import StateReader
 from .storage.bitmap import Bitmap
 from .storage.bitmap_table import LIVE_SLOT
@@ -226,6 +227,12 @@ class CollectionStore:
                 raise
             for name in _files_of(before) - _files_of(after):
                 (self._path / name).unlink(missing_ok=True)
+
+    def amend(self, write: Amendment) -> None:
+        """Write tables in a transaction of its own, which is no command. Raises LatchClosed."""
+        with self._access.writing() as opened:
+            before = self.state
+            self._publish(lambda transaction: write(transaction, opened.tables, before))
 
     def add_graphs(self, graphs: Graphs) -> None:
         """Let new snapshots use opened graphs. Raises LatchClosed after `close`."""

@@ -60,7 +60,7 @@ def check_pages(path: Path, *, every: bool, wanted: int | None = None) -> list[D
 
     Without `every`, of its leaves only the few are read that list its trees and its free pages.
     `wanted` is the number of a transaction whose snapshot is to be checked, which the caller keeps;
-    the newest one by default. Raises OSError.
+    the newest one by default. Nothing is found if its meta page was overwritten. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -76,6 +76,8 @@ def check_pages(path: Path, *, every: bool, wanted: int | None = None) -> list[D
 
 def _check(file: PageFile, *, every: bool, wanted: int | None) -> None:
     read_meta(file, wanted)
+    if wanted is not None and file.number != wanted:
+        return
     free, main = file.trees
     for _, nodes in walk(file, free, every=True):
         _take_free(file, nodes)

@@ -126,7 +126,9 @@ def nodes_of(pages: Pages, numbers: NDArray[np.int64], kind: int) -> PageNodes:
         is_node &= (flags & ~(BIG | SUB)) == 0
         is_node &= key_sizes > 0
     is_node &= ends <= size
-    bad = np.unique(own[~is_node])
+    # Nodes lie one after the other up to the end of their page.
+    taken = np.bincount(own, weights=(ends - at + 1) // 2 * 2, minlength=count)
+    bad = np.union1d(own[~is_node], np.flatnonzero(is_sound & (taken != size - upper)))
     problems += [(int(place), "one of its nodes has impossible bounds") for place in bad]
     is_sound[bad] = False
     kept = is_sound[own]

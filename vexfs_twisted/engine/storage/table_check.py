@@ -18,7 +18,7 @@ from ...model.damage import Damage
 from .page_check import check_pages
 
 TABLES = "data.mdb"
-_SMALL = 32 << 20
+SMALL_TABLES = 32 << 20
 """The pages of a file of so many bytes are checked in less than 0.1 s."""
 
 _READ_SECONDS = 120
@@ -32,7 +32,7 @@ def check_tables(path: Path, *, every: bool) -> list[Damage]:
     others are, which are about a hundredth. Raises OSError.
     """
     file = path / TABLES
-    found = check_pages(file, every=every or os.path.getsize(file) <= _SMALL)
+    found = check_pages(file, every=every or os.path.getsize(file) <= SMALL_TABLES)
     if not found:
         return []
     first, *others = found

@@ -21,6 +21,7 @@ from .record_checksums import (
     unsealed,
     without_checksum,
 )
+from .row_checksum_table import Sums, read_row_checksums
 from .row_values import has_checksum
 from .tables import Tables, Transaction
 
@@ -29,6 +30,8 @@ _PAGE = 1024
 _LEAST_SCAN = 16
 
 POINTS, META = "points", "meta"
+CHECKED_TABLES = (POINTS, ROWS, META, "bits", "touches", "outcomes", "sums")
+_FORMAT = b"format"
 
 Entries: TypeAlias = "list[tuple[bytes, bytes]]"
 """Records of points: the key of an id, and a value for `rows_of_entries`."""
@@ -63,6 +66,43 @@ class TableReader:
     def release(self) -> None:
         """Drop the reference to the finished transaction. No reads are allowed afterwards."""
         del self._transaction
+
+    @property
+    def number(self) -> int:
+        """The number of the transaction."""
+        return self._transaction.id()
+
+    def records(self, table: str, start: bytes, size: int) -> Entries:
+        """The records of one of CHECKED_TABLES from a key on, of `size` bytes; not checked."""
+        found: Entries = []
+        with self._transaction.cursor(self._handle(table)) as cursor:
+            if cursor.set_range(start) if start else cursor.first():
+                for key, value in cursor.iternext():
+                    found.append((key, value))
+                    size -= len(key) + len(value)
+                    if size <= 0:
+                        break
+        return found
+
+    def unsealed_among(self, table: str, records: Entries) -> tuple[list[bytes], list[bytes]]:
+        """The keys of the damaged ones among records, and of those of a former version."""
+        bad: list[bytes] = []
+        old: list[bytes] = []
+        first = unsealed_rows(self._transaction, self._tables)
+        for key, value in records:
+            if is_sealed(table, key, value) or (table == META and key == _FORMAT):
+                continue
+            (old if _may_be_old(table, key, value, first) else bad).append(key)
+        return bad, old
+
+    def row_checksums(self, slot: int, rows: Rows) -> Sums:
+        """The checksums of the vectors in `rows`, ascending; 0 where none is known."""
+        return read_row_checksums(self._transaction, self._tables, slot, rows)
+
+    def _handle(self, table: str) -> lmdb._Database:
+        changes = "payload_changes"
+        handle: lmdb._Database = getattr(self._tables, changes if table == "touches" else table)
+        return handle
 
     def find(self, keys: Sequence[bytes]) -> Entries:
         """The records of those of the id `keys` whose point exists, in their order.
@@ -187,9 +227,13 @@ class TableReader:
         """Check records of which some are not sealed. Raises DamagedRecord for a bad one."""
         first = unsealed_rows(self._transaction, self._tables)
         for key, value in zip(keys, values, strict=True):
-            if is_sealed(table, key, value):
-                continue
-            is_old = len(value) == ROW_KEY_SIZE if table == POINTS else not has_checksum(value)
-            row = int.from_bytes((value if table == POINTS else key)[:ROW_KEY_SIZE], "big")
-            if not is_old or row >= first:
+            is_sound = is_sealed(table, key, value)
+            if not is_sound and not _may_be_old(table, key, value, first):
                 raise DamagedRecord(table, key)
+
+
+def _may_be_old(table: str, key: bytes, value: bytes, first: int) -> bool:
+    """Whether a record may be of a former version: its row is below `first`."""
+    if table == POINTS:
+        return len(value) == ROW_KEY_SIZE and int.from_bytes(value, "big") < first
+    return table == ROWS and not has_checksum(value) and int.from_bytes(key, "big") < first
