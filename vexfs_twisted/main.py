@@ -10,7 +10,7 @@ from .collector import without_collector
 def main() -> None:
     """Run the daemon in the foreground, or a subcommand.
 
-    Those are `probe`, `adopt`, `snapshot`, `restore`, `import` and `export`.
+    Those are `probe`, `adopt`, `verify`, `repair`, `snapshot`, `restore`, `import` and `export`.
 
     A daemon of several processes starts the others by `reader`, which takes an order.
 
@@ -42,6 +42,14 @@ def main() -> None:
             from .snapshot_commands import run_snapshot
 
             sys.exit(run_snapshot(arguments))
+        case ["verify", *arguments]:
+            from .verify_command import run_verify
+
+            sys.exit(run_verify(arguments))
+        case ["repair", *arguments]:
+            from .repair_command import run_repair
+
+            sys.exit(run_repair(arguments))
         case ["reader"]:
             from .tap import run_reader
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from twisted.python.usage import Options
@@ -19,3 +20,13 @@ class SubcommandOptions(Options):
         """Show the version and exit."""
         sys.stdout.write(f"vexfs-qdrant {__version__}\n")
         sys.exit(0)
+
+
+def flags_first(arguments: Sequence[str], *flags: str) -> list[str]:
+    """The arguments with these flags, and options with `=`, before all others.
+
+    Twisted takes what follows the first positional argument as positional.
+    """
+    is_first = [own in flags or (own.startswith("--") and "=" in own) for own in arguments]
+    pairs = list(zip(arguments, is_first, strict=True))
+    return [own for own, first in pairs if first] + [own for own, first in pairs if not first]

@@ -98,8 +98,10 @@ LAYERS: dict[str, set[str]] = {
     | {"snapshot_client"},
     "migration": {"rpc"},
     "migration_command": {"migration", "subcommands"},
+    "verify_command": {"config", "settings", "engine", "subcommands"},
+    "repair_command": {"engine", "subcommands"},
     "main": {"collector", "tap", "probe_command", "adopt_command", "snapshot_commands"}
-    | {"migration_command"},
+    | {"migration_command", "verify_command", "repair_command"},
     "__main__": {"main"},
 }
 
@@ -170,6 +172,11 @@ ENGINE: dict[str, set[str]] = {
     | {"former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
+    "salvage": {"storage"},
+    "verification": {"errors", "storage", "vector_index", "vector_storage", "data_folder"}
+    | {"catalog_files", "collection_identity", "damage_log", "quarantine", "salvage"},
+    "repair": {"errors", "storage", "vector_storage", "data_folder", "catalog_files"}
+    | {"collection_identity", "damage_file", "salvage", "verification"},
     "followed_register": {"errors", "storage", "catalog_files"},
     "followed_catalog": {"errors", "storage", "data_folder", "followed_register"}
     | {"followed_collection", "damage_file"},
@@ -204,8 +211,10 @@ ENGINE_PUBLIC = {
     "native_library",
     "plain_store",
     "read_bounds",
+    "repair",
     "replay",
     "snapshot_archives",
+    "verification",
 }
 
 # What the userspace device, a package of its own, may import of the server's.

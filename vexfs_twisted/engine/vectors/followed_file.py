@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...model.collection_params import Memory
 from ...model.system_limits import is_exhausted
-from ..errors import UnusableDataFolder
+from ..errors import DamagedFile
 from ..storage.file_map import FileMap
 from ..storage.map_advice import advise
 from .encodings import RowFormat, Stored
@@ -46,14 +46,15 @@ class FollowedFile:
         except OSError as error:
             if is_exhausted(error):
                 raise
-            raise self._unusable(str(error.strerror)) from error
+            raise DamagedFile(self._path, None, str(error.strerror)) from error
         try:
             header = os.pread(descriptor, HEADER_SIZE, 0)
             check_header(self._path, header, self._encoding, self._dimension)
             size = row_size(self._encoding, self._dimension)
             capacity = (os.fstat(descriptor).st_size - HEADER_SIZE) // size
             if capacity < max(count, 1):
-                raise self._unusable(f"{count} rows expected, {capacity} found")
+                end = HEADER_SIZE + max(capacity, 0) * size
+                raise DamagedFile(self._path, end, f"{count} rows expected, {capacity} found")
             mapped = FileMap(descriptor, HEADER_SIZE + capacity * size)
         finally:
             os.close(descriptor)
@@ -61,6 +62,3 @@ class FollowedFile:
         advise(flat, self._memory)
         matrix: Stored = flat.reshape(-1, self._encoding.width(self._dimension))[:capacity]
         return matrix
-
-    def _unusable(self, reason: str) -> UnusableDataFolder:
-        return UnusableDataFolder(self._path.parent, f"{self._path.name}: {reason}")
