@@ -5,7 +5,8 @@
  * calls from that number on fail that may have this error; 0 is a write that stores a half.
  * `calls_made()` is how many there were, `failed_call()` the number of the first that has failed, or
  * -1. `trace(descriptor)` has each
- * call that has done its work written there, as a record that tests/programs/power_loss.py reads.
+ * call that has done its work written there, as a record that tests/traced_files.py reads, and
+ * `mark(number)` a record of its own.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -142,10 +143,15 @@ static void record(char kind, const char *path, int64_t offset, const void *data
     errno = kept;
 }
 
-static ssize_t written(const char *path, ssize_t done, int64_t offset, const void *data)
+void mark(long number) { record('k', "", number, NULL, 0); }
+
+/* W: the descriptor has every write synced. */
+static ssize_t written(int descriptor, const char *path, ssize_t done, int64_t offset,
+                       const void *data)
 {
+    int is_synced = (fcntl(descriptor, F_GETFL) & O_DSYNC) != 0;
     if (done > 0)
-        record('w', path, offset, data, (size_t)done);
+        record(is_synced ? 'W' : 'w', path, offset, data, (size_t)done);
     return done;
 }
 
@@ -161,7 +167,7 @@ ssize_t pwrite64(int descriptor, const void *data, size_t size, off64_t offset)
         return -1;
     if (due == 2 && size > 1)
         size /= 2;
-    return written(path, really(descriptor, data, size, offset), offset, data);
+    return written(descriptor, path, really(descriptor, data, size, offset), offset, data);
 }
 
 ssize_t pwrite(int descriptor, const void *data, size_t size, off_t offset)
@@ -183,7 +189,7 @@ ssize_t write(int descriptor, const void *data, size_t size)
     if (due == 2 && size > 1)
         size /= 2;
     offset = lseek(descriptor, 0, SEEK_CUR);
-    return written(path, really(descriptor, data, size), offset, data);
+    return written(descriptor, path, really(descriptor, data, size), offset, data);
 }
 
 static ssize_t write_parts(int descriptor, const struct iovec *parts, int count,
@@ -208,7 +214,7 @@ static ssize_t write_parts(int descriptor, const struct iovec *parts, int count,
         if (one < 0)
             return done ? done : -1;
         if (is_watched)
-            written(path, one, offset + done, parts[number].iov_base);
+            written(descriptor, path, one, offset + done, parts[number].iov_base);
         done += one;
         if ((size_t)one < parts[number].iov_len)
             break;

@@ -263,7 +263,7 @@ class Run:
             assert is_exhausted(error), repr(error)
         else:
             known = OSError | lmdb.Error | StorageFull | EngineStartError
-            assert isinstance(error, known), repr(error)
+            assert step.is_background or isinstance(error, known), repr(error)
         self._same(catalog, place, f"after {step.name} has failed")
 
     def _same(self, catalog: Catalog, place: int, when: str) -> None:
