@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from twisted.application.service import IService, Service
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpoint
 
@@ -24,6 +24,7 @@ from .file_limit import for_connections
 from .lifecycle import BACKLOG, SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
+from .readiness import Readiness
 from .rest.dependencies import Dependencies
 from .rest.settings import RestSettings
 from .rest.site import make_site
@@ -75,7 +76,7 @@ def build(config: Config, reactor: Any) -> Components:
     call_in_reactor: CallInReactor = reactor.callFromThread
     catalog = Catalog(config.storage_path, config.collections, log_of=_log_of(config))
     mirror = Mirror(catalog, open_vector_device)
-    storage = StorageService(catalog, call_in_reactor, reactor, mirror)
+    storage = StorageService(catalog, call_in_reactor, reactor, mirror, opens_later=True)
     device = MirrorService(
         mirror, call_in_reactor, config.device, config.require_device, config.device_directories
     )
@@ -98,26 +99,40 @@ def build(config: Config, reactor: Any) -> Components:
         AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
         for _ in range(2)
     )
-    performance = Performance()
-    chain = MiddlewareChain(interceptors_of(config, performance))
+    performance, readiness = Performance(), Readiness()
+    # The innermost: who may not call is told so in any case.
+    chain = MiddlewareChain([*interceptors_of(config, performance), readiness])
     sharing = _sharing(config, reactor)
     rpc_settings = rpc_settings_of(config) if sharing is None else sharing.rpc_settings
     rpc = None
     if rpc_settings is not None:
-        rpc = RpcService(operations, rpc_settings, call_in_reactor, chain, rpc_reservations)
+        parts = call_in_reactor, chain, rpc_reservations
+        rpc = RpcService(operations, rpc_settings, *parts, readiness=readiness)
     holdings = Holdings(storage, device, monotonic)
-    status = StatusReport(rpc, performance, lambda: streams.status, config.rate_limit, holdings)
+    status = StatusReport(
+        rpc,
+        performance,
+        lambda: streams.status,
+        config.rate_limit,
+        holdings,
+        lambda: readiness.is_ready,
+    )
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
     site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)
     endpoint = _endpoint(config, reactor) if sharing is None else sharing.endpoint()
     rest = RestService(endpoint, site, reactor, site.settings)
     wires: list[IService] = [rest] if rpc is None else [rpc, rest]
+    others: list[IService] = []
     if sharing is not None:
         inner = make_site(operations, sharing.rest_settings, reactor, codecs.run, needed)
         ended = partial(codecs.run, catalog.clear_readers)
-        wires = sharing.services(rest, rpc, inner, performance, ended)
+        wires, others = sharing.services(rest, rpc, inner, performance, ended)
     # The last to start is the first to stop: streams end while their servers still listen.
-    children = [PoolService(codecs), trimming, storage, snapshots, device, *wires, streams]
+    children = [PoolService(codecs), trimming, storage, *wires, streams]
+    # Health is told from here on, and everything else once the collections are open.
+    children.append(Preparation(lambda: Deferred.fromCoroutine(storage.open())))
+    ready = Preparation(lambda: execute(readiness.become_ready))
+    children += [snapshots, device, ready, *others]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
     children.append(Preparation(lambda: codecs.run(load_faiss)))
     return Components(SequentialService(children), rest, rpc, config.host)

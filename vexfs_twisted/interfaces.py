@@ -454,6 +454,9 @@ class IStreamOperations(IOperations):
 class ServerStatus(Protocol):
     """The status of the server as a whole, and its device. Called in the reactor thread."""
 
+    def is_ready(self) -> bool:
+        """Whether the collections are open."""
+
     def grpc(self) -> GrpcStatus | None:
         """The state of the gRPC server; None where there is none."""
 

@@ -78,10 +78,11 @@ class Sharing:
         inner: ApiSite,
         performance: Performance,
         ended: Callable[[], object],
-    ) -> list[IService]:
-        """The services of the protocols, and those for the other processes, in order.
+    ) -> tuple[list[IService], list[IService]]:
+        """The services that listen, and those that start the other processes, each in order.
 
-        `inner` is the site for what they pass on; `ended` is called when one of them has ended.
+        The latter need a folder that is open. `inner` is the site for what they pass on; `ended` is
+        called when one of them has ended.
         """
         endpoint = UNIXServerEndpoint(self._reactor, self._sockets.rest, BACKLOG)
         relayed = RestService(endpoint, inner, self._reactor, inner.settings)
@@ -92,7 +93,7 @@ class Sharing:
             partial(_told, performance, ended),
         )
         wires: list[IService] = [rest] if rpc is None else [rpc, rest]
-        return [self._sockets, *wires, relayed, supervisor]
+        return [self._sockets, *wires, relayed], [supervisor]
 
     def _order(self, rest: RestService, rpc: RpcService | None, number: int) -> Order:
         """The order of a process, once the ports are known."""

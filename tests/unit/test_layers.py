@@ -39,6 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "commandcodec": {"model", "jsonform", "protobuf_pool"},
     "interfaces": {"model"},
     "middleware": {"model"},
+    "readiness": {"model", "middleware"},
     "security": {"model", "middleware"},
     "telemetry": {"model", "middleware", "logs"},
     "lifecycle": {"logs"},
@@ -55,7 +56,7 @@ LAYERS: dict[str, set[str]] = {
     | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks", "embedding"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"}
-    | {"embedding"},
+    | {"embedding", "readiness"},
     "proto": {"rpc"},
     "trimming": set(),
     "processes": {"lifecycle", "logs", "config"},
@@ -67,6 +68,7 @@ LAYERS: dict[str, set[str]] = {
     "sharing": {"config", "lifecycle", "processes", "rest", "rpc", "telemetry"},
     "composition": {
         "sharing",
+        "readiness",
         "allocator",
         "reservations",
         "trimming",

@@ -137,6 +137,15 @@ class Unavailable(DomainError):
     prefix = "Service unavailable: "
 
 
+class Starting(Unavailable):
+    """The collections are not open yet."""
+
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("the server is starting")
+
+
 class Overloaded(DomainError):
     """The memory budget of the server is exhausted by other calls."""
 

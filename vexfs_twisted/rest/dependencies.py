@@ -15,6 +15,10 @@ from ..threadpool import CallInReactor
 class _Unknown:
     """The status of a server that has only a REST API: no gRPC, statistics or device."""
 
+    def is_ready(self) -> bool:
+        """True: there is nothing to wait for."""
+        return True
+
     def grpc(self) -> None:
         """None: there is no gRPC server."""
 

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from ..middleware import Method
 from ..model.errors import NotFound
+from ..readiness import Readiness
 from .middleware import Answers, RequestReader, StreamLimit, with_middleware
 from .stream_call import StreamCall
 from .transport.call import Accept
@@ -29,19 +30,21 @@ _ListResponse: Any = health_pb2.HealthListResponse  # type: ignore[attr-defined]
 
 
 class Health:
-    """Reports SERVING until the server stops. In the reactor thread.
+    """Reports SERVING from when the server is ready until it stops. In the reactor thread.
 
     No API key is needed: health checkers may have none. The only known service is the server as a
     whole, which has the empty name.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, readiness: Readiness) -> None:
         self._requests = RequestReader(health_pb2.HealthCheckRequest, wire)
         self._lists = RequestReader(_ListRequest, wire)
         self._wire = wire
         self._watches = StreamLimit(wire.settings.max_watches, "watches of health")
+        self._readiness = readiness
         self._is_stopping = False
-        self._stopped: set[Deferred[None]] = set()
+        self._changed: set[Deferred[None]] = set()
+        readiness.call_when_ready(self._wake)
 
     @property
     def watches(self) -> int:
@@ -65,12 +68,17 @@ class Health:
     def stop(self) -> None:
         """Report NOT_SERVING to all watchers, and end all watches."""
         self._is_stopping = True
-        stopped, self._stopped = self._stopped, set()
-        for watch in stopped:
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let watches look at the status again."""
+        changed, self._changed = self._changed, set()
+        for watch in changed:
             watch.callback(None)
 
     def _statuses(self) -> Mapping[str, int]:
-        return {"": _Status.NOT_SERVING if self._is_stopping else _Status.SERVING}
+        is_serving = self._readiness.is_ready and not self._is_stopping
+        return {"": _Status.SERVING if is_serving else _Status.NOT_SERVING}
 
     async def _check(self, call: StreamCall) -> AsyncGenerator[Message]:
         request = await self._requests.only(call)
@@ -87,18 +95,21 @@ class Health:
     async def _watch(self, call: StreamCall) -> AsyncGenerator[Message]:
         with self._watches:
             request = await self._requests.only(call)
-            known = self._statuses().get(request.service)
-            yield _Status(status=_Status.SERVICE_UNKNOWN if known is None else known)
-            await self._until_stopped()
-            if known == _Status.SERVING:
-                yield _Status(status=_Status.NOT_SERVING)
+            told = None
+            while True:
+                status = self._statuses().get(request.service, _Status.SERVICE_UNKNOWN)
+                if status != told:
+                    yield _Status(status=status)
+                    told = status
+                elif self._is_stopping:
+                    return
+                else:
+                    await self._change()
 
-    async def _until_stopped(self) -> None:
-        if self._is_stopping:
-            return
-        stopped: Deferred[None] = Deferred()
-        self._stopped.add(stopped)
+    async def _change(self) -> None:
+        changed: Deferred[None] = Deferred()
+        self._changed.add(changed)
         try:
-            await stopped
+            await changed
         finally:
-            self._stopped.discard(stopped)
+            self._changed.discard(changed)

@@ -16,6 +16,7 @@ from twisted.internet.error import CannotListenError
 from ..interfaces import IStreamOperations
 from ..logs import get_logger
 from ..middleware import MiddlewareChain
+from ..readiness import Readiness
 from ..reservations import UNBOUNDED, Reservations
 from ..threadpool import CallInReactor
 from . import reflection
@@ -57,14 +58,19 @@ class RpcService(Service):
         chain: MiddlewareChain | None = None,
         reservations: Reservations = UNBOUNDED,
         writer: str | None = None,
+        readiness: Readiness | None = None,
     ) -> None:
-        """`writer`: the Unix socket of the process that answers all methods but reads."""
+        """`writer`: the Unix socket of the process that answers all methods but reads.
+
+        `readiness`: what the health service reports; by default the server is always ready.
+        """
         self._operations = operations
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         self._chain = chain or MiddlewareChain()
         self._reservations = reservations
         self._writer = writer
+        self._readiness = readiness or Readiness(is_ready=True)
         self._run: _Run | None = None
 
     @property
@@ -97,6 +103,7 @@ class RpcService(Service):
             self._chain,
             self._reservations,
             self._writer,
+            self._readiness,
         )
         return self._run.start()
 
@@ -121,12 +128,13 @@ class _Run:
         chain: MiddlewareChain,
         reservations: Reservations,
         writer: str | None,
+        readiness: Readiness,
     ) -> None:
         self._settings = settings
         self._call_in_reactor = call_in_reactor
         bridge = Bridge(operations, call_in_reactor)
         self._wire = Wire(bridge, chain, call_in_reactor, settings, reservations)
-        self._health = Health(self._wire)
+        self._health = Health(self._wire, readiness)
         self._relay = None if writer is None else _relay(writer, self._wire)
         self._transport: Transport | None = None
         self.port = 0

@@ -58,8 +58,9 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
     commit, the optimizer of a collection is scheduled for when it is due. `mirror`, if given, is
     notified of commits and of deletions.
 
-    Threads and files exist only between startService and stopService. Methods are called in the
-    reactor thread, except those of IDirectReads.
+    Threads and files exist only between startService and stopService. With `opens_later`, the start
+    does not open the catalog: whoever starts the service calls `open`, once, and nothing else
+    before it has. Methods are called in the reactor thread, except those of IDirectReads.
     """
 
     name = "storage"
@@ -70,6 +71,8 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         call_in_reactor: CallInReactor,
         clock: IReactorTime,
         mirror: Mirror | None = None,
+        *,
+        opens_later: bool = False,
     ) -> None:
         super().__init__(catalog, ReadPools(reader_threads(), call_in_reactor))
         self._catalog = catalog
@@ -79,17 +82,25 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock
         )
         self._originated = DeferredLock()
+        self._opens_later = opens_later
 
     async def _start(self) -> None:
-        """Open the catalog. Raises EngineStartError if the data folder cannot be used."""
+        """Start the threads, and open the catalog unless that is done later."""
         self._readers.start()
         self._committers.start()
-        try:
-            await self._committers.run(self._catalog.open)
-        except Exception:
-            await gatherResults([self._readers.stop(), self._committers.stop()])
-            raise
         self._optimizer.start()
+        if self._opens_later:
+            return
+        try:
+            await self.open()
+        except Exception:
+            pools = (self._readers, self._committers, self._optimizer)
+            await gatherResults([pool.stop() for pool in pools])
+            raise
+
+    async def open(self) -> None:
+        """Open the catalog. Raises EngineStartError if the data folder cannot be used."""
+        await self._committers.run(self._catalog.open)
         for name in self._catalog.names():
             collection = self._catalog.find(name)
             if collection is not None:

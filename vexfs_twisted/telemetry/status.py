@@ -79,6 +79,11 @@ class StatusReport:
     streams: Callable[[], StreamsStatus]
     rate_limit: int
     holdings: Holdings
+    readiness: Callable[[], bool]
+
+    def is_ready(self) -> bool:
+        """See ServerStatus."""
+        return self.readiness()
 
     def grpc(self) -> GrpcStatus | None:
         """See ServerStatus."""

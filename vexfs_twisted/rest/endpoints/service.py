@@ -28,8 +28,10 @@ async def health(call: RequestContext) -> Response:
 
 @routes.read("GET", "/readyz", is_open=True)
 async def readiness(call: RequestContext) -> Response:
-    """Readiness: the server listens only once it is ready."""
-    return text_response("all shards are ready")
+    """Readiness: 200 once the collections are open, 503 before."""
+    if call.status.is_ready():
+        return text_response("all shards are ready")
+    return text_response("some shards are not ready", 503)
 
 
 @routes.read("GET", "/issues")

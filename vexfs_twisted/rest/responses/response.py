@@ -57,9 +57,9 @@ def json_response(value: Any) -> Response:
     return Response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-def text_response(text: str) -> Response:
+def text_response(text: str, status: int = 200) -> Response:
     """A response with plain text."""
-    return Response(text.encode(), content_type=TEXT)
+    return Response(text.encode(), status, TEXT)
 
 
 def error_response(error: BaseException, seconds: float, headers: Headers = ()) -> Response:

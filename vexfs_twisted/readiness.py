@@ -1,0 +1,40 @@
+"""Whether the server is ready: its ports are open before its collections are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .middleware import CallInfo
+from .model.errors import Starting
+
+
+class Readiness:
+    """Middleware that refuses calls until the collections are open, except those of open methods.
+
+    Those tell of the process alone: its version and its health. `become_ready` is called in the
+    reactor thread, `before` in any.
+    """
+
+    def __init__(self, *, is_ready: bool = False) -> None:
+        self.is_ready = is_ready
+        self._listeners: list[Callable[[], object]] = []
+
+    def become_ready(self) -> None:
+        """Let all calls pass from now on, and call all listeners."""
+        self.is_ready = True
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+    def call_when_ready(self, listener: Callable[[], object]) -> None:
+        """Call a function once the server is ready; not if it is already."""
+        if not self.is_ready:
+            self._listeners.append(listener)
+
+    def before(self, call: CallInfo) -> None:
+        """Raise Starting for a call that may need a collection."""
+        if not (self.is_ready or call.kind.is_open):
+            raise Starting
+
+    def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
+        """No-op."""
