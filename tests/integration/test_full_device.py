@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -32,6 +34,25 @@ class EngineTests(SynchronousTestCase):
 
     def test_on_ext4(self) -> None:
         self.check("ext4", 14)
+
+
+class StepsTests(SynchronousTestCase):
+    """A device that is full before every step of a workload."""
+
+    def check(self, kind: str, size_mb: int) -> None:
+        root = mounted(self, kind, size_mb)
+        home = tempfile.mkdtemp(prefix="vexfs-filled-")
+        self.addCleanup(shutil.rmtree, home)
+        program = ("-m", "tests.programs.filled_device", str(root), home)
+        done = run_python(*program, cwd=ROOT, seconds=600)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertGreater(int(done.stdout), 5)
+
+    def test_on_tmpfs(self) -> None:
+        self.check("tmpfs", 16)
+
+    def test_on_ext4(self) -> None:
+        self.check("ext4", 24)
 
 
 class ServerTests(SynchronousTestCase):

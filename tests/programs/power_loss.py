@@ -1,4 +1,4 @@
-"""Cuts the power at many instants of the workload of failing_calls, and sees what a start brings.
+"""Cuts the power at many instants of a fixed workload, and sees what a start brings.
 
 `python -m tests.programs.power_loss FOLDER STRIDE`, with the library of fail_calls.c preloaded,
 does the workload once. Then it makes what a power loss leaves on the disk after each acknowledged
@@ -16,7 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tests.programs.failing_calls import STEPS, everything, expected, in_child, opened, prepare
+from tests.programs.fixed_workload import (
+    STEPS,
+    everything,
+    expected,
+    in_child,
+    opened,
+    prepare,
+)
 from tests.traced_files import TracedFiles, read_directory, records
 from vexfs_twisted.engine.native_library import load_faiss
 
@@ -72,7 +79,9 @@ def main(home: Path, stride: int) -> None:
     load_faiss()
     assert in_child(lambda: prepare(home / "first")) == 0
     shutil.copytree(home / "first", home / "sound")
-    _, *known = expected(home / "sound", None)
+    catalog = opened(home / "sound")
+    known = expected(catalog)
+    catalog.close()
     shutil.copytree(home / "first", home / "run")
     work(home / "run", home / "trace")
     print(check(home, known, stride))

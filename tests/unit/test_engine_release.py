@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -108,6 +109,14 @@ class Deletion(ReleaseCase):
     def test_without_a_use(self) -> None:
         self.catalog.delete("files")
         self.assertEqual(self.held(), [])
+
+    def test_its_objects(self) -> None:
+        store = self.collection._store
+        stores: list[ref[Any]] = [ref(store), ref(store._access)]
+        del store
+        del self.collection
+        self.catalog.delete("files")
+        self.assertEqual([found() for found in stores], [None, None])
 
     def test_after_a_start(self) -> None:
         self.collection = self.reopen().get("files")

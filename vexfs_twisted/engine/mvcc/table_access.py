@@ -165,6 +165,9 @@ class TableAccess:
             self.pinned.end_all(LatchClosed)
             with self._changing:
                 self._close_tables()
+        # A method of whoever owns this: a cycle would keep both until garbage collection, and for
+        # ever where they were frozen at the start of the server.
+        self._let_go = _nothing
 
     def _made(self) -> OpenTables:
         is_ours = not self._follows
@@ -182,3 +185,7 @@ class TableAccess:
             self._opened = None
             self.open_files.closed(self)
         self._let_go()
+
+
+def _nothing() -> None:
+    """There is nothing to let go of."""
