@@ -19,8 +19,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.torture.run import Torture
+from tests.torture.run import Figures, Torture
 from tests.torture.stored import Wrong
+
+_TOLD_EVERY = 50
+
+
+def tell(figures: Figures) -> None:
+    """Print how far a long run is."""
+    if figures.cycles % _TOLD_EVERY == 0:
+        print(figures, flush=True)
 
 
 def main() -> int:
@@ -31,7 +39,7 @@ def main() -> int:
     print(f"seed {seed}, in {home}", flush=True)
     torture = Torture(home, seed, *sys.argv[3:])
     try:
-        torture.run(cycles)
+        torture.run(cycles, tell)
     except Wrong as error:
         print(f"wrong after {torture.figures}: {error}")
         return 1

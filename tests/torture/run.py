@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -83,13 +84,14 @@ class Torture:
         self._daemon.close()
         self._log.close()
 
-    def run(self, cycles: int) -> None:
-        """Kill the server so many times under load. Raises Wrong."""
+    def run(self, cycles: int, tell: Callable[[Figures], object] = lambda _: None) -> None:
+        """Kill the server so many times under load, and `tell` after each. Raises Wrong."""
         self._daemon.start()
         with self._clients()[0] as client:
             create_main(client)
         for _ in range(cycles):
             self._cycle()
+            tell(self.figures)
         self._daemon.stop()
         self._daemon.start()
         self._check()

@@ -1,4 +1,4 @@
-"""Directories whose names cannot be made durable."""
+"""Directories whose names cannot be made durable, and what crashes leave in them."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ class UnsyncedTests(EngineTestCase):
         self.patched.restore()
         self.assertEqual(self.reopen().names(), [])
         write(self.catalog.create("a", unnamed()), upsert([1]))
+
+
+class LeftOverTests(EngineTestCase):
+    """A file that a crash has left incomplete."""
+
+    def test_it_is_gone_after_the_next_start(self) -> None:
+        write(self.catalog.create("a", unnamed()), upsert([1]))
+        draft = self.directory() / "column-0123.bin.new"
+        draft.write_bytes(b"the beginning of a colu")
+        self.assertEqual(self.reopen().get("a").read(Count()), 1)
+        self.assertFalse(draft.exists())

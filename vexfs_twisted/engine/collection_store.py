@@ -30,7 +30,7 @@ from .state_reading import StateReader
 from .storage.bitmap import Bitmap
 from .storage.bitmap_table import LIVE_SLOT
 from .storage.counters import Counters, Slot, write_config, write_counters
-from .storage.files import FileExtent, remove_directory, storage_errors
+from .storage.files import FileExtent, remove_directory, remove_drafts, storage_errors
 from .storage.open_files import OpenFiles
 from .storage.other_readers import oldest_elsewhere
 from .storage.outcomes import OutcomeTable
@@ -108,6 +108,7 @@ class CollectionStore:
                 if log is not None:
                     log.open(self.state.last_command)
                 self._access.take(self._descriptors())
+                remove_drafts(path)
                 segments = (space.segments for space in self.state.spaces.values())
                 remove_strays(path, chain.from_iterable(segments))
                 remove_stray_storages(path, self._storages)

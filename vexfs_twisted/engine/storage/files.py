@@ -98,6 +98,12 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove_drafts(path: Path) -> None:
+    """Remove the files in a directory that a crash has left incomplete. Raises OSError."""
+    for draft in path.glob(f"*{DRAFT_SUFFIX}"):
+        draft.unlink(missing_ok=True)
+
+
 def write_durably(path: Path, *pieces: bytes | memoryview) -> None:
     """Write a whole file atomically: afterwards it is complete, or unchanged on an error."""
     with written_durably(path) as file:
