@@ -15,7 +15,7 @@ import grpc
 import httpx
 from attrs import define, field
 from qdrant_client import QdrantClient
-from qdrant_client.http.exceptions import ResponseHandlingException
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from tests.support import DaemonProcess
 
@@ -143,7 +143,7 @@ class Torture:
                 except Exception as error:
                     writer.unanswered = command
                     if not (_is_cut_off(error) and self._is_killed.wait(1)):
-                        self._failures.append(f"{command}: {error!r}")
+                        self._failures.append(f"{command.kind}: {error!r} {error}")
                     return
                 self._note(writer, {"acknowledged": True})
                 writer.contents = after(writer.contents, command)
@@ -211,4 +211,7 @@ def _is_cut_off(error: Exception) -> bool:
     """Whether an error says that the connection is gone, and not what the server thinks."""
     if isinstance(error, grpc.RpcError):
         return error.code() in _CUT_OFF
+    if isinstance(error, UnexpectedResponse):
+        # Of a reader, whose writer was killed.
+        return error.status_code == 503
     return isinstance(error, ResponseHandlingException | httpx.HTTPError | OSError)
