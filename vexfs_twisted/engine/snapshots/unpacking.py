@@ -10,13 +10,13 @@ from pathlib import Path
 
 from ..collection_store import CollectionStore
 from ..storage.files import DRAFT_SUFFIX, sync_directory
+from ..storage.table_check import failure_elsewhere
 from ..storage.tables import TABLES_FILE
 from .archive import FoundMember, read_manifest, read_members, read_whole
 from .byte_ranges import PIECE_BYTES, FileRange, pieces_of
 from .errors import UnusableArchive
 from .graph_check import check_graphs
 from .manifest import CHECKSUMS, Manifest, MemberFacts, unsealed_checksums
-from .table_check import check_tables
 
 _FILES = re.compile(r"(vectors|column|postings|graph|codes)-[A-Za-z0-9._-]+")
 
@@ -41,7 +41,7 @@ def unpack(archive: FileRange, directory: Path, check: Check = lambda: None) -> 
             raise UnusableArchive(f"its member {member.name} is not as its manifest says")
         found[member.name] = _write(member, directory, buffer, check)
     sync_directory(directory)
-    check_tables(directory)
+    _check_tables(directory)
     check_graphs(directory)
     _try_out(directory, manifest)
     return manifest
@@ -71,6 +71,13 @@ def _compare(checksums: FoundMember, found: dict[str, str], *, is_complete: bool
     for name, checksum in found.items():
         if told[name] != checksum:
             raise UnusableArchive(f"its member {name} is damaged")
+
+
+def _check_tables(directory: Path) -> None:
+    """Read all tables in a process of its own, which damaged ones may end by a signal."""
+    failure = failure_elsewhere(directory)
+    if failure is not None:
+        raise UnusableArchive(f"its tables cannot be read: {failure}")
 
 
 def _try_out(directory: Path, manifest: Manifest) -> None:

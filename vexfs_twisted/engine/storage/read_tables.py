@@ -25,7 +25,10 @@ def read_all(path: str) -> int:
     for name in names:
         table = environment.open_db(name, create=False)
         with environment.begin(db=table) as transaction, transaction.cursor() as cursor:
-            count += sum(1 for _ in cursor)
+            found = sum(1 for _ in cursor)
+            if found != transaction.stat(table)["entries"]:
+                raise lmdb.CorruptedError(f"table {name!r} has {found} records, and says otherwise")
+            count += found
     environment.close()
     return count
 

@@ -22,6 +22,7 @@ SMALL_TABLES = 32 << 20
 """The pages of a file of so many bytes are checked in less than 0.1 s."""
 
 _READ_SECONDS = 120
+_LEAST_BYTES_PER_SECOND = 4 << 20
 _MOST_TEXT = 200
 
 
@@ -36,23 +37,25 @@ def check_tables(path: Path, *, every: bool) -> list[Damage]:
     if not found:
         return []
     first, *others = found
-    return [evolve(first, text=f"{first.text} ({read_elsewhere(path)})"), *others]
+    outcome = failure_elsewhere(path) or "LMDB reads it without an error"
+    return [evolve(first, text=f"{first.text} ({outcome})"), *others]
 
 
-def read_elsewhere(path: Path) -> str:
-    """What becomes of a process that reads all records of the tables by LMDB, in words."""
+def failure_elsewhere(path: Path) -> str | None:
+    """What ends a process that reads all records of the tables by LMDB, in words; None: nothing."""
+    seconds = _READ_SECONDS + os.path.getsize(path / TABLES) // _LEAST_BYTES_PER_SECOND
     command = [sys.executable, "-m", "vexfs_twisted.engine.storage.read_tables", os.fspath(path)]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_READ_SECONDS
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return f"reading it does not end within {_READ_SECONDS} s"
+        return f"reading it does not end within {seconds} s"
     except OSError as error:
         return f"it could not be read by another process: {error.strerror}"
     if done.returncode < 0:
         return f"reading it ends the process with {signal.Signals(-done.returncode).name}"
     if done.returncode == 0:
-        return "LMDB reads it without an error"
+        return None
     lines = done.stderr.decode(errors="replace").strip().splitlines()
     return f"reading it fails: {lines[-1][:_MOST_TEXT] if lines else done.returncode}"
