@@ -10,9 +10,17 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from tests.engine_support import EngineTestCase, Floats, to_vector, upsert, write
+from tests.engine_support import (
+    EVERYTHING,
+    EngineTestCase,
+    Floats,
+    to_vector,
+    unnamed,
+    upsert,
+    write,
+)
 from vexfs_twisted.engine.collection import Collection
-from vexfs_twisted.engine.optimizer import optimizer
+from vexfs_twisted.engine.optimizer import dead_rows, optimizer
 from vexfs_twisted.engine.vector_index.graph.builder import GraphBuilder
 from vexfs_twisted.engine.vector_index.segments import Segments
 from vexfs_twisted.model.collection import (
@@ -31,7 +39,7 @@ from vexfs_twisted.model.collection_params import (
 )
 from vexfs_twisted.model.errors import StorageFull
 from vexfs_twisted.model.optimizations import OptimizationsRequest
-from vexfs_twisted.model.queries import QueryBatch
+from vexfs_twisted.model.queries import QueryBatch, Scroll
 from vexfs_twisted.model.updates import DeletePoints
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 
@@ -334,6 +342,42 @@ class RenewingTests(OptimizerTestCase):
         self.collection.optimize()
         (own,) = segments(self.collection)
         self.assertEqual((own.start, own.stop, own.nodes), (150, 200, 50))
+        self.assertEqual(before - file.stat().st_blocks, 150 * 128 // 4096 * 8)
+        self.assertFindsItself(150, 191, 199)
+
+    def test_dead_rows_that_are_in_no_graph_take_no_room(self) -> None:
+        self.patch(dead_rows, "LEAST_ROWS", 10)
+        collection = self.catalog.create("scanned", unnamed(32))
+        file = collection.path / "vectors-1.f32"
+        rows = np.tile(self.rows, (5, 1))
+        write(collection, upsert(range(1000), rows))
+        full = file.stat().st_blocks
+        store = collection._store
+        with store.read() as snapshot:
+            write(collection, DeletePoints(list(range(900))))
+            collection.optimize()
+            # An older moment, in which the rows are live.
+            self.assertEqual(file.stat().st_blocks, full)
+            np.testing.assert_array_equal(snapshot.state.dense[UNNAMED].matrix[:1000], rows)
+        del snapshot
+        for number in range(5):
+            # As many rows again, again and again, take no more room.
+            write(collection, upsert(range(900, 1000), rows[900:]))
+            collection.optimize()
+            self.assertLess(file.stat().st_blocks * 512, 400 * 128, number)
+        page = collection.read(Scroll(limit=200, selection=EVERYTHING))
+        self.assertEqual([record.id for record in page.records], list(range(900, 1000)))
+        for record in page.records:
+            np.testing.assert_array_equal((record.vectors or {})[UNNAMED], rows[int(record.id)])
+
+    def test_dead_rows_beside_graphs_take_no_room(self) -> None:
+        self.patch(dead_rows, "LEAST_ROWS", 10)
+        file = self.directory() / "vectors-1.f32"
+        links(self.collection, m=0)
+        self.collection.optimize()
+        write(self.collection, DeletePoints(list(range(150))))
+        before = file.stat().st_blocks
+        self.collection.optimize()
         self.assertEqual(before - file.stat().st_blocks, 150 * 128 // 4096 * 8)
         self.assertFindsItself(150, 191, 199)
 

@@ -1,24 +1,28 @@
-"""Frees the disk space of dead sparse vectors and multivectors.
+"""Frees the disk space of dead rows that are in no graph.
 
-Dead rows of dense vectors are freed by jobs, along with their graphs: see Punch. Most graphs of
+Dense rows within segments are freed by jobs, along with their graphs: see Punch. All others are
+freed here: dense rows that are in no segment, sparse vectors, and multivectors. Most graphs of
 multivectors have copies of what they are over; rows in others are not freed, as these are searched
 by the vectors in place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..collection_store import CollectionStore
+from ..mvcc.state import CollectionState
 from ..vector_index.linked import rows_linked
-from ..vector_index.space import MultiSpace, SparseSpace, VectorSpace
+from ..vector_index.space import AnySpace, SparseSpace, VectorSpace
 
 LEAST_ROWS = 1024
 """Dead rows are freed when there are this many more of them."""
 
 _PERCENT = 5
-"""And this part of all rows."""
+"""And this part of the live ones, so that what is not freed yet never grows with the dead ones."""
 
 
 class DeadRows:
@@ -30,35 +34,61 @@ class DeadRows:
 
     def free(self) -> None:
         """Free the dead rows that no reader uses, where there are many. Raises OSError."""
-        for space in self._store.state.spaces.values():
-            if not isinstance(space, VectorSpace):
-                dead = space.rows - space.present.count - self._freed.get(space.slot, 0)
-                if dead > max(LEAST_ROWS, space.rows * _PERCENT // 100):
-                    number, is_free = self._store.number, self._unused(space)
-                    if self._store.is_behind_elsewhere(number):
-                        continue
-                    self._store.give_back(space.slot, 0, is_free)
-                    self._freed[space.slot] = int(np.count_nonzero(is_free))
+        state = self._store.state
+        for space in state.spaces.values():
+            dead = _dead(space, state)
+            # Segments may have taken in rows that were freed before.
+            freed = self._freed[space.slot] = min(self._freed.get(space.slot, 0), dead)
+            if dead - freed > max(LEAST_ROWS, space.present.count * _PERCENT // 100):
+                number, is_free = self._store.number, self._unused(space, state)
+                if self._store.is_behind_elsewhere(number):
+                    continue
+                self._store.give_back(space.slot, 0, is_free)
+                self._freed[space.slot] = int(np.count_nonzero(is_free))
 
-    def _unused(self, space: SparseSpace | MultiSpace) -> NDArray[np.bool_]:
+    def _unused(self, space: AnySpace, state: CollectionState) -> NDArray[np.bool_]:
         """Which rows of the newest state no state in use has: they never come back."""
-        is_unused = ~space.present.mask(space.rows)
-        for state in self._store.states_in_use():
-            for other in state.spaces.values():
-                if other.slot == space.slot and not isinstance(other, VectorSpace):
-                    count = min(other.rows, space.rows)
+        is_unused = ~space.present.mask(_rows(space, state))
+        for other_state in self._store.states_in_use():
+            for other in other_state.spaces.values():
+                if other.slot == space.slot:
+                    count = min(_rows(other, other_state), len(is_unused))
                     is_unused[:count] &= ~other.present.mask(count)
-                    if isinstance(other, MultiSpace):
-                        self._keep_in_place(other, is_unused)
+                    self._keep_linked(other, is_unused)
         return is_unused
 
-    def _keep_in_place(self, space: MultiSpace, is_unused: NDArray[np.bool_]) -> None:
-        """Take from `is_unused` the rows of the graphs that read vectors in place."""
+    def _keep_linked(self, space: AnySpace, is_unused: NDArray[np.bool_]) -> None:
+        """Take from `is_unused` the rows that graphs may read, or that jobs free."""
+        if isinstance(space, SparseSpace):
+            return
         graphs = self._store.indexes.graphs
         for segment in space.segments:
             opened = graphs.get(segment.uuid)
-            if opened is None:
+            if opened is None or isinstance(space, VectorSpace):
                 is_unused[segment.start : segment.stop] = False
             elif not opened.graph.has_copies:
                 is_linked = rows_linked(space, segment, opened.graph)
                 is_unused[segment.start : segment.stop] &= ~is_linked
+
+
+def _rows(space: AnySpace, state: CollectionState) -> int:
+    """The rows of the space of a state."""
+    return state.next_row if isinstance(space, VectorSpace) else space.rows
+
+
+def _dead(space: AnySpace, state: CollectionState) -> int:
+    """How many rows without a vector there are, but for dense ones in segments."""
+    if not isinstance(space, VectorSpace):
+        return space.rows - space.present.count
+    present = space.present.with_room(state.next_row)
+    gaps = _gaps(space, state.next_row)
+    return sum(stop - start - present.count_between(start, stop) for start, stop in gaps)
+
+
+def _gaps(space: VectorSpace, rows: int) -> Iterator[tuple[int, int]]:
+    """The ranges of rows in no segment."""
+    start = 0
+    for segment in space.segments:
+        yield start, max(start, segment.start)
+        start = segment.stop
+    yield start, max(start, rows)
