@@ -73,7 +73,10 @@ WRITER = textwrap.dedent(
     from tests.engine_support import unnamed, write
     from tests.integration.test_engine_kill import changes_of, next_codes
     from vexfs_twisted.engine.catalog import Catalog
+    from vexfs_twisted.engine.optimizer import moves
 
+    if sys.argv[3] == "moving":
+        moves.LEAST_SPREAD, moves.SPREAD, moves.DENSE, moves.ROWS_AT_ONCE = 50, 2, 1, 20
     catalog = Catalog(sys.argv[1])
     catalog.open()
     collection = catalog.get("kept")
@@ -246,6 +249,7 @@ class KillTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.home)
         self.points: Points = {}
         self.next_round = 0
+        self.next_operation = 0
         self.graphs_found = 0
         self.codes_found: set[tuple[str, str]] = set()
 
@@ -256,17 +260,20 @@ class KillTests(SynchronousTestCase):
         write(collection, CreateFieldIndex(MARK, FieldSchema(FieldType.INTEGER)))
         catalog.close()
         chance = random.Random(7)
-        for _ in range(KILLS):
-            told = self.run_and_kill(rounds=chance.randint(1, 20), delay=chance.uniform(0, 0.006))
-            self.check(told)
+        for kill in range(KILLS):
+            rounds, delay = chance.randint(1, 20), chance.uniform(0, 0.006)
+            self.check(self.run_and_kill(rounds, delay, "moving" if kill % 2 else "staying"))
         self.assertGreater(self.next_round, KILLS)
+        # Each round has four updates; the others are moves of points.
+        self.assertGreater(self.next_operation, 4 * self.next_round + KILLS)
         self.assertGreater(self.graphs_found, 0)
         self.assertEqual({name for name, _ in self.codes_found}, set(MULTI))
         self.assertGreater(len({kind for _, kind in self.codes_found}), 1)
 
-    def run_and_kill(self, rounds: int, delay: float) -> list[list[str]]:
+    def run_and_kill(self, rounds: int, delay: float, mode: str) -> list[list[str]]:
         """Let the writer go on for some rounds and a moment more; what it told until then."""
-        command = [sys.executable, "-c", WRITER, str(self.home / "data"), str(self.next_round)]
+        arguments = [str(self.home / "data"), str(self.next_round), mode]
+        command = [sys.executable, "-c", WRITER, *arguments]
         with subprocess.Popen(
             command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True
         ) as process:
@@ -303,6 +310,7 @@ class KillTests(SynchronousTestCase):
             self.check_searches_by_codes(catalog.get("kept"))
             self.check_segments(catalog.get("kept"))
             self.check_marks(catalog.get("kept"), expected)
+            self.next_operation = catalog.get("kept")._store.state.next_operation
         finally:
             catalog.close()
         self.points = expected

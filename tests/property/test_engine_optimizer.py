@@ -18,12 +18,15 @@ from tests.property.test_engine_machine import CollectionMachine, Point, upsert_
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
 from vexfs_twisted.engine.mvcc.state import CollectionState
-from vexfs_twisted.engine.optimizer import dead_rows, optimizer, plan, report
+from vexfs_twisted.engine.optimizer import dead_rows, moves, optimizer, plan, report
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
+from vexfs_twisted.engine.storage.bitmap import Rows
 from vexfs_twisted.engine.vector_index.linked import LinkedSpace, rows_linked
 from vexfs_twisted.engine.vector_index.segments import graph_file
+from vexfs_twisted.engine.writes.point_batch import PointBatch
 from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
+from vexfs_twisted.model.updates import Update
 
 
 class Crash(Exception):
@@ -123,6 +126,29 @@ class OptimizerMachine(CollectionMachine):
         finally:
             CollectionStore.change_segments = original  # type: ignore[method-assign]
 
+    @rule()
+    def crash_before_a_move_is_committed(self) -> None:
+        home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
+        original = PointBatch.move
+
+        def crash(batch: PointBatch, rows: Rows) -> None:
+            original(batch, rows)
+            # What the tables have so far is of the transaction, and what the files have is there.
+            shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
+            raise Crash
+
+        PointBatch.move = crash  # type: ignore[method-assign, assignment]
+        try:
+            self.collection.optimize()
+        except Crash:
+            self.homes.append(home)
+            self.catalogs.append(Catalog(home))
+            self.catalogs[-1].open()
+        else:
+            home.rmdir()
+        finally:
+            PointBatch.move = original  # type: ignore[method-assign]
+
     @rule(place=st.integers(0, 10_000), bit=st.integers(0, 7))
     def damage_a_graph(self, place: int, bit: int) -> None:
         self.catalogs[-1].close()
@@ -168,6 +194,19 @@ class BusyMachine(OptimizerMachine):
     is_quiet = False
 
 
+class MovingMachine(OptimizerMachine):
+    """The same where points are moved, each time under an operation id of its own."""
+
+    def write(self, *updates: Update) -> None:
+        self.count_moves()
+        super().write(*updates)
+
+    @invariant()
+    def count_moves(self) -> None:
+        """Nobody but the collection knows when points are moved."""
+        self.operations = self.collection._store.state.next_operation
+
+
 class OptimizerMachineTests(SynchronousTestCase):
     """Whatever the optimizer does, wherever it stops, a collection answers like a dictionary."""
 
@@ -181,11 +220,29 @@ class OptimizerMachineTests(SynchronousTestCase):
         self.patch(plan, "ROWS_AT_ONCE", 64)
         self.patch(dead_rows, "LEAST_ROWS", 0)
 
-    def run_machine(self, machine: type[OptimizerMachine], seconds: float) -> None:
+    def run_machine(
+        self, machine: type[OptimizerMachine], seconds: float, examples: int = 15
+    ) -> None:
         self.patch(optimizer, "QUIET_SECONDS", seconds)
         run_state_machine_as_test(
-            machine, settings=settings(max_examples=15, stateful_step_count=30)
+            machine, settings=settings(max_examples=examples, stateful_step_count=30)
         )
+
+    def test_where_points_are_moved(self) -> None:
+        """As soon as live rows are half of those that they lie among."""
+        moved: list[int] = []
+        original = PointBatch.move
+
+        def move(batch: PointBatch, rows: Rows) -> None:
+            original(batch, rows)
+            moved.append(len(rows))
+
+        self.patch(PointBatch, "move", move)
+        for name, value in (("LEAST_SPREAD", 20), ("SPREAD", 2), ("DENSE", 1), ("ROWS_AT_ONCE", 9)):
+            self.patch(moves, name, value)
+        self.patch(plan, "LONG_RANGE", 20)
+        self.run_machine(MovingMachine, 0, examples=8)
+        self.assertGreater(len(moved), 0)
 
     def test_where_it_is_quiet(self) -> None:
         self.run_machine(OptimizerMachine, 0)

@@ -27,7 +27,7 @@ from .mvcc.state import CollectionState, Snapshot
 from .mvcc.table_access import OpenTables, TableAccess
 from .scrub_writes import Amendment
 from .state_reading import StateReader
-from .storage.bitmap import Bitmap
+from .storage.bitmap import Bitmap, Rows
 from .storage.bitmap_table import LIVE_SLOT
 from .storage.counters import Counters, Slot, write_config, write_counters
 from .storage.files import FileExtent, remove_directory, remove_drafts, storage_errors
@@ -63,7 +63,8 @@ from .vector_storage.files import (
 )
 from .vector_storage.missing import add_missing_storages
 from .vector_storage.storage import AnyStorage
-from .writes.write_batch import WriteBatch
+from .writes.point_batch import PointBatch
+from .writes.write_batch import WriteBatch, counters_of
 
 
 @frozen
@@ -199,6 +200,34 @@ class CollectionStore:
         """The highest counter of a source whose batch was applied; None if none was."""
         with self._access.writing() as opened, opened.environment.begin() as transaction:
             return OutcomeTable(transaction, opened.tables).last_counter(source)
+
+    def move(self, choose: Callable[[CollectionState, TableReader], Rows]) -> int:
+        """Move points to new rows at the end, durably; how many.
+
+        `choose` gets the newest state, which stays the newest until the commit, and returns live
+        rows, ascending. The points, and their versions, stay as they are. An operation id is taken,
+        since no two states with different rows may have the same. Raises LatchClosed after `close`.
+        """
+        moved = 0
+        with self._access.writing() as opened:
+            before = self.state
+
+            def write(transaction: Transaction) -> CollectionState | None:
+                nonlocal moved
+                tables, indexes = opened.tables, self._indexes.current
+                rows = choose(before, TableReader(transaction, tables))
+                moved = len(rows)
+                if not moved:
+                    return None
+                points = PointBatch(before, transaction, tables, self._storages, indexes)
+                points.move(rows)
+                points.finish()
+                after = attrs.evolve(points.freeze(), next_operation=before.next_operation + 1)
+                write_counters(transaction, tables, counters_of(after))
+                return after
+
+            self._publish(write)
+        return moved
 
     def change_segments(
         self,

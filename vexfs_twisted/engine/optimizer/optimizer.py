@@ -14,6 +14,7 @@ from .dead_rows import DeadRows
 from .execution import execute
 from .jobs import Punch
 from .journal import Journal
+from .moves import Moves
 from .report import Task, tasks
 
 REST_SECONDS = 30.0
@@ -38,6 +39,8 @@ class Optimizer:
         self._last_write = (-1, 0.0)
         self._postponed: set[str] = set()
         self._dead_rows = DeadRows(store)
+        self._moves = Moves(store)
+        self._has_moved = False
         self.journal = Journal()
 
     def is_due(self) -> bool:
@@ -68,12 +71,17 @@ class Optimizer:
         with self._working:
             done = 0
             while done != at_most and self.is_due() and not should_stop():
-                state = self._store.state
-                is_quiet = self._clock() >= self._last_write[1] + QUIET_SECONDS
-                task = self._next(state, is_quiet=is_quiet)
                 try:
+                    if self._move():
+                        done += 1
+                        continue
+                    state = self._store.state
+                    is_quiet = self._clock() >= self._last_write[1] + QUIET_SECONDS
+                    task = self._next(state, is_quiet=is_quiet)
                     if task is None:
                         self._dead_rows.free()
+                        if self._moves.is_begun:
+                            continue
                         self._settle(state, is_quiet=is_quiet)
                         return
                     is_done = execute(task, self._store, self.journal, self._any_stop(should_stop))
@@ -99,6 +107,13 @@ class Optimizer:
         self.stop()
         with self._working:
             return
+
+    def _move(self) -> bool:
+        """Move some points, if that is due and was not done just now; whether any was moved."""
+        # In turns with jobs: else points were never moved where all is written again and again, or
+        # searches scanned all that were, as these are not in a graph yet.
+        self._has_moved = not self._has_moved and self._moves.step()
+        return self._has_moved
 
     def _next(self, state: CollectionState, *, is_quiet: bool) -> Task | None:
         for task in tasks(state, self._store.indexes.graphs, is_quiet=is_quiet):

@@ -30,6 +30,9 @@ LEAST_GROWTH = 512
 SMALL = 4096
 """A graph of up to this many rows is grown by any number of rows, since that is fast."""
 
+LONG_RANGE = 1 << 17
+"""Files of graphs over more rows than this are not kept long for dead rows at their beginning."""
+
 LEAST_LINKED = 64
 """Fewer rows at the end wait until the collection is quiet, if there is a graph already."""
 
@@ -196,12 +199,20 @@ class _Planner:
         return segment.uuid in self._graphs and self._is_as_wanted(segment)
 
     def _is_littered(self, segment: Segment) -> bool:
-        """Whether a graph has too many dead rows."""
+        """Whether a graph has too many dead rows, or begins with very many."""
         dead = segment.nodes - self._live(segment)
-        return (
+        return self._begins_dead(segment) or (
             segment.nodes >= self._settings.vacuum_least
             and dead > self._settings.deleted_threshold * segment.nodes
         )
+
+    def _begins_dead(self, segment: Segment) -> bool:
+        """Whether more than half of a long range comes before its first live row."""
+        length = segment.stop - segment.start
+        if length <= LONG_RANGE:
+            return False
+        first = self._present.nth_between(segment.start, segment.stop, 1)
+        return 2 * (first - segment.start) > length
 
     def _weight(self, segment: Segment) -> int:
         """The number of rows of a segment that its replacement would have."""

@@ -63,6 +63,11 @@ def _head(version: int) -> bytes:
     return version.to_bytes(_FORM_PLACE, "little") + _FORM
 
 
+def version_of(value: bytes) -> int:
+    """The operation that wrote the row's point."""
+    return int.from_bytes(value[:_FORM_PLACE], "little")
+
+
 def key_of(value: bytes) -> bytes:
     """The key of the id of the row's point."""
     return value[_VERSION_SIZE : _UUID_END if value[_VERSION_SIZE] else _INTEGER_END]
@@ -88,5 +93,5 @@ def heads_of(values: Sequence[bytes]) -> tuple[list[int], list[PointId]]:
         heads = np.frombuffer(joined, dtype=_INTEGER_HEAD)
         if not heads["tag"].any():
             return (heads["version"] & _VERSION).tolist(), heads["id"].tolist()
-    versions = [int.from_bytes(value[:_FORM_PLACE], "little") for value in values]
+    versions = list(map(version_of, values))
     return versions, [decode_id(key_of(value)) for value in values]

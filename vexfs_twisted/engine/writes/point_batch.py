@@ -22,7 +22,7 @@ from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
 from ..storage.record_checksums import seal_each, seal_rows
 from ..storage.row_checksum_table import drop_row_checksums, read_row_checksums
-from ..storage.row_values import encode_values, key_of
+from ..storage.row_values import encode_values, key_of, payload_of, version_of
 from ..storage.table_reader import TableReader
 from ..storage.tables import Tables, Transaction
 from ..vector_index.space import AnySpace
@@ -115,6 +115,15 @@ class PointBatch:
         self.next_row += len(keys)
         self._live.add(rows)
         return rows
+
+    def move(self, rows: Rows) -> None:
+        """Move the points at live `rows`, ascending, to new rows; they stay what they are."""
+        values = self.reader.values(rows)
+        keys = list(map(key_of, values))
+        new = self.append(list(map(version_of, values)), keys, list(map(payload_of, values)))
+        for space in self.spaces.values():
+            space.rewrite(rows, new, None)
+        self._drop(rows)
 
     def rewrite(self, rows: Rows, change: Callable[[bytes], bytes]) -> None:
         """Replace the value of each of the live `rows` by the data that `change(value)` returns."""

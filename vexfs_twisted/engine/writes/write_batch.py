@@ -133,7 +133,7 @@ class WriteBatch:
         if self.dropped:
             segments = {name: space.segments for name, space in state.spaces.items()}
             write_segments(self._transaction, self._tables, segments)
-        write_counters(self._transaction, self._tables, _state_of(state))
+        write_counters(self._transaction, self._tables, counters_of(state))
         return state
 
     def _write_checksums(self, state: CollectionState) -> None:
@@ -237,7 +237,8 @@ def _with_config(state: CollectionState, config: CollectionConfig) -> Collection
     return attrs.evolve(state, config=config, spaces=spaces)
 
 
-def _state_of(state: CollectionState) -> Counters:
+def counters_of(state: CollectionState) -> Counters:
+    """The counters that are stored for a state."""
     slots = {name: space.recorded for name, space in state.spaces.items()}
     return Counters(
         next_row=state.next_row,
