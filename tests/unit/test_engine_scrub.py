@@ -18,7 +18,7 @@ from vexfs_twisted.model.collection_params import (
     VectorParams,
 )
 from vexfs_twisted.model.errors import DataDamaged, Unavailable
-from vexfs_twisted.model.queries import Count, Retrieve, Selection
+from vexfs_twisted.model.queries import Count, Retrieve, Scroll, Selection
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors, Upsert
 from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -178,3 +178,23 @@ class ScrubTests(EngineTestCase):
         self.collection.stop_optimizer()
         self.collection.close()
         self.assertIsNone(scrub.due_in())
+
+    def test_offsets_that_lead_anywhere(self) -> None:
+        request = CreateCollection(vectors={}, sparse_vectors={"s": SparseVectorParams()})
+        collection = self.catalog.create("b", request)
+        sparse = SparseVectors(
+            np.arange(COUNT + 1), np.arange(COUNT, dtype=np.uint32), np.ones(COUNT, np.float32)
+        )
+        write(collection, Upsert(range(COUNT), {"s": VectorColumn(sparse)}, [b"{}"] * COUNT))
+        with (collection.path / "vectors-1.offsets").open("r+b") as stream:
+            for place in (100, 101, 300):
+                stream.seek(4096 + 8 * place)
+                value = -(1 << 40) if place == 300 else 1 << 50
+                stream.write(value.to_bytes(8, "little", signed=True))
+        collection.scrub()
+        told = [own.text for own in collection.damages.all]
+        # A row has two offsets.
+        self.assertEqual(len(told), 5)
+        self.assertIn("of point 99 ", told[0])
+        left = collection.read(Scroll(limit=COUNT, selection=VECTORS)).records
+        self.assertEqual(sum(bool(own.vectors) for own in left), COUNT - 5)

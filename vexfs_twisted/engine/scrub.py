@@ -170,7 +170,7 @@ class Scrub:
                 known = snapshot.tables.row_checksums(space.slot, rows)
                 bad = damaged_rows(space, rows, known)
                 self._damages.add(_damage_of(snapshot, name, space, row) for row in bad.tolist())
-            missing = rows[known == 0]
+            missing = np.setdiff1d(rows[known == 0], bad)
             if len(missing):
                 self._store.amend(add_checksums(space.slot, missing, checksums_of(space, missing)))
             if len(bad):

@@ -17,19 +17,21 @@ from ..vectors.vector_file import HEADER_SIZE
 
 _NONE = 0
 _IN_PLACE_OF_NONE = 1
+_IMPOSSIBLE = 0
 
 
 def checksums_of(space: AnySpace, rows: Rows) -> Sums:
-    """The CRC-32 of the vector of each of `rows`, which must be present, shape [n]; never 0."""
+    """The CRC-32 of the vector of each of `rows`, which must be present, shape [n].
+
+    It is 0 only where the offsets of a row cannot be.
+    """
     if not len(rows):
         return np.empty(0, dtype=np.uint32)
     if isinstance(space, VectorSpace):
         found = _of_matrix(space.matrix, rows)
     else:
         found = _of_elements(space.offsets, _arrays(space), rows)
-    sums = np.array(found, dtype=np.uint32)
-    sums[sums == _NONE] = _IN_PLACE_OF_NONE
-    return sums
+    return np.array(found, dtype=np.uint32)
 
 
 def damaged_rows(space: AnySpace, rows: Rows, known: Sums) -> Rows:
@@ -52,7 +54,7 @@ def bytes_of(space: AnySpace, rows: Rows) -> int:
     """The bytes that the vectors of `rows` take."""
     if isinstance(space, VectorSpace):
         return len(rows) * _row_size(space)
-    lengths = int((space.offsets[rows + 1] - space.offsets[rows]).sum())
+    lengths = int((space.offsets[rows + 1] - space.offsets[rows]).clip(0).sum())
     return lengths * sum(int(array[:1].nbytes) for array in _arrays(space))
 
 
@@ -80,21 +82,31 @@ def _of_matrix(matrix: NDArray[np.generic], rows: Rows) -> list[int]:
     is_range = int(rows[-1] - rows[0]) + 1 == len(rows)
     chosen = matrix[rows[0] : rows[-1] + 1] if is_range else matrix[rows]
     width = chosen.shape[1] * chosen.itemsize
-    return list(map(crc32, np.ascontiguousarray(chosen).view(f"V{width}").ravel().tolist()))
+    found = map(crc32, np.ascontiguousarray(chosen).view(f"V{width}").ravel().tolist())
+    return [own or _IN_PLACE_OF_NONE for own in found]
 
 
 def _of_elements(
     offsets: NDArray[np.int64], arrays: Sequence[NDArray[np.generic]], rows: Rows
 ) -> list[int]:
-    found = [0] * len(rows)
+    starts, stops = offsets[rows], offsets[rows + 1]
+    # Offsets that are damaged lead anywhere.
+    is_possible = (starts >= 0) & (starts <= stops) & (stops <= len(arrays[0]))
+    found = [_IMPOSSIBLE] * len(rows)
+    places = np.flatnonzero(is_possible)
+    if not len(places):
+        return found
+    low, high = int(starts[places].min()), int(stops[places].max())
+    sums = [0] * len(places)
     for array in arrays:
         size = array[:1].nbytes
-        low, high = int(offsets[rows[0]]), int(offsets[rows[-1] + 1])
         data = np.ascontiguousarray(array[low:high]).data.cast("B")
-        starts = ((offsets[rows] - low) * size).tolist()
-        stops = ((offsets[rows + 1] - low) * size).tolist()
-        pieces = [data[start:stop] for start, stop in zip(starts, stops, strict=True)]
-        found = list(map(crc32, pieces, found))
+        firsts = ((starts[places] - low) * size).tolist()
+        ends = ((stops[places] - low) * size).tolist()
+        pieces = [data[first:end] for first, end in zip(firsts, ends, strict=True)]
+        sums = list(map(crc32, pieces, sums))
+    for place, own in zip(places.tolist(), sums, strict=True):
+        found[place] = own or _IN_PLACE_OF_NONE
     return found
 
 
