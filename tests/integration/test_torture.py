@@ -22,7 +22,7 @@ if TYPE_CHECKING or importlib.util.find_spec("qdrant_client") is not None:
 else:
     SKIP = "needs qdrant-client"
 
-ROUNDS = int(os.environ.get("VEXFS_KILL_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("VEXFS_KILL_ROUNDS", "3"))
 
 
 class TortureTests(SynchronousTestCase):

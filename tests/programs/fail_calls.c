@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 /* What a call does, and so which errors it may have. */
-enum { WRITES = 1, ALLOCATES = 2, OPENS = 4, OTHER = 8 };
+enum { WRITES = 1, ALLOCATES = 2, OPENS = 4, MAPS = 8, OTHER = 16 };
 
 static char root[PATH_MAX];
 static size_t root_size;
@@ -91,13 +91,15 @@ static int path_at(int directory, const char *name, char *path)
 /* 1 when this call is to fail; errno says how. 2 when it is to write a half. */
 static int is_due(int kinds)
 {
-    int due, wanted = WRITES | ALLOCATES | OPENS | OTHER;
+    int due, wanted = WRITES | ALLOCATES | OPENS | MAPS | OTHER;
     if (failure == 0)
         wanted = WRITES;
     else if (failure == ENOSPC)
         wanted = WRITES | ALLOCATES;
     else if (failure == EMFILE)
         wanted = OPENS;
+    else if (failure == ENOMEM)
+        wanted = MAPS;
     else if (left > 1)
         /* A device that takes no writes. */
         wanted = WRITES | ALLOCATES;
@@ -383,7 +385,7 @@ void *mmap64(void *address, size_t size, int protection, int flags, int descript
 {
     char path[PATH_MAX];
     REAL(mmap64);
-    if (descriptor >= 0 && path_of(descriptor, path) && is_due(OTHER))
+    if (descriptor >= 0 && path_of(descriptor, path) && is_due(MAPS))
         return (void *)-1;
     return really(address, size, protection, flags, descriptor, offset);
 }

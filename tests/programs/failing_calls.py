@@ -47,6 +47,7 @@ FAILURES = [
     (errno.EIO, 1),
     (errno.EIO, ALWAYS),
     (errno.EMFILE, 1),
+    (errno.ENOMEM, 1),
     (SHORT, 1),
 ]
 """Which error, and of how many calls one after the other."""
@@ -161,10 +162,12 @@ class Runs:
         calls, *self._known = known.read_text().split("\0")
         for place, (error, times) in enumerate(FAILURES):
             # Runs of different kinds fail different calls.
-            number = place * self._stride // len(FAILURES)
+            number = 0 if error == errno.ENOMEM else place * self._stride // len(FAILURES)
             while 0 <= number < int(calls):
                 failed = self._one(number, error, times)
-                number = -1 if failed < 0 else failed + self._stride
+                # Few calls make maps: of a few steps, each of them fails.
+                is_each = error == errno.ENOMEM and self._steps is not None
+                number = -1 if failed < 0 else failed + (1 if is_each else self._stride)
 
     def _one(self, number: int, error: int, times: int) -> int:
         """One run, whose result is counted; the call that failed."""

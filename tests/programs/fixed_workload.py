@@ -15,6 +15,7 @@ from attrs import frozen
 from tests.command_histories import contents
 from tests.engine_support import upsert, write
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.storage import tables
 from vexfs_twisted.model.collection import (
     CreateAlias,
     CreateCollection,
@@ -43,6 +44,9 @@ from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors
 from vexfs_twisted.model.vectors import VectorColumn
 
 SIZE = 128
+# So that the maps of tables have to grow.
+tables.FIRST_MAP_SIZE = 1 << 17
+
 MANY = 600
 """Rows that take more than a file of vectors has room for at first."""
 
@@ -84,7 +88,8 @@ def columns(count: int, seed: int) -> dict[str, VectorColumn]:
 
 def points(first: int, count: int, seed: int) -> Command:
     """An upsert of points with all kinds of vectors and payloads."""
-    payloads = [{"n": number % 5, "x": {"y": number % 3}} for number in range(count)]
+    own = [{"n": number % 5, "x": {"y": number % 3}} for number in range(count)]
+    payloads = [{**payload, "text": "x" * 80} for payload in own]
     return upsert(range(first, first + count), columns(count, seed), payloads)
 
 

@@ -20,7 +20,7 @@ from .commit_log import CommitLog, CommittedBatch
 from .errors import UnusableDataFolder
 from .group_commit import commit_group
 from .mvcc.indexes import Indexes, IndexRegistry
-from .mvcc.pinned import PATIENCE_S, PinnedSnapshot, SnapshotLost
+from .mvcc.pinned import PATIENCE_S, PinnedSnapshot
 from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
 from .mvcc.state import CollectionState, Snapshot
@@ -402,11 +402,7 @@ class CollectionStore:
             except lmdb.MapFullError:
                 # Before taking the latch, so that other reads continue meanwhile.
                 self._access.pinned.wait(PATIENCE_S)
-                with self._access.latch.held():
-                    self._access.pinned.end_all(SnapshotLost)
-                    # Pages that are free but for a process that was killed are used from now on.
-                    self._access.opened.environment.reader_check()
-                    grow_map(self._access.opened.environment)
+                self._access.change_map(grow_map)
             except lmdb.PanicError:
                 self._access.renew(self._access.opened)
             except StorageFull:

@@ -12,7 +12,7 @@ import lmdb
 
 from .errors import UnusableDataFolder
 from .mvcc.indexes import Indexes, IndexRegistry
-from .mvcc.pinned import PATIENCE_S, PinnedSnapshot, SnapshotLost
+from .mvcc.pinned import PATIENCE_S, PinnedSnapshot
 from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
 from .mvcc.state import CollectionState, Snapshot
@@ -117,9 +117,7 @@ class FollowedStore:
                 # Another thread has done it meanwhile.
                 return
             self._access.pinned.wait(PATIENCE_S)
-            with self._access.latch.held():
-                self._access.pinned.end_all(SnapshotLost)
-                follow_growth(opened.environment)
+            self._access.change_map(follow_growth)
 
     def close(self) -> None:
         """Close all files after the reads in progress. Later reads raise LatchClosed."""

@@ -147,6 +147,24 @@ class TableAccess:
         finally:
             self.turn.release()
 
+    def change_map(self, change: Callable[[lmdb.Environment], object]) -> None:
+        """Change the size of the map while nobody reads; ends pinned snapshots.
+
+        The caller holds `turn`. If it fails, an environment has no map: the tables are closed then,
+        and opened again on demand. Raises lmdb.Error.
+        """
+        with self.latch.held():
+            self.pinned.end_all(SnapshotLost)
+            environment = self.opened.environment
+            try:
+                # Pages that are free but for a process that was killed are used from now on.
+                environment.reader_check()
+                change(environment)
+            except lmdb.Error:
+                with self._changing:
+                    self._close_tables()
+                raise
+
     def renew(self, failed: OpenTables) -> None:
         """Close tables whose environment is unusable since a commit failed in its last step.
 
