@@ -95,6 +95,11 @@ class Collection(CollectionReads):
         """The id of the next operation. Does not block."""
         return self._store.state.next_operation
 
+    def skip_to(self, operation: int) -> None:
+        """Let the next operation have the id `operation`, which is not below it. Durable."""
+        with self._errors():
+            self._store.skip_to(operation)
+
     def last_counter(self, source: str) -> int | None:
         """The counter of the last applied batch of a source; None if there is none."""
         with self._errors():

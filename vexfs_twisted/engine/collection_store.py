@@ -229,6 +229,17 @@ class CollectionStore:
             self._publish(write)
         return moved
 
+    def skip_to(self, operation: int) -> None:
+        """Let the next operation have the id `operation`, durably. Raises LatchClosed."""
+        with self._access.writing() as opened:
+            after = attrs.evolve(self.state, next_operation=operation)
+
+            def write(transaction: Transaction) -> CollectionState:
+                write_counters(transaction, opened.tables, counters_of(after))
+                return after
+
+            self._publish(write)
+
     def change_segments(
         self,
         change: Callable[[CollectionState], Mapping[str, Segments]],
@@ -349,11 +360,11 @@ class CollectionStore:
             outcomes.clear()
             logged: list[CommittedBatch] = []
             for own in batches:
-                former, _ = batch.numbers
+                former, begin = batch.numbers
                 outcomes.append(batch.apply(own))
                 after, operation = batch.numbers
                 if self._log is not None and after > former:
-                    logged.append(CommittedBatch(own, former, after, operation))
+                    logged.append(CommittedBatch(own, former, after, begin, operation))
             state = batch.finish()
             if self._log is not None and logged:
                 self._log.append(logged)

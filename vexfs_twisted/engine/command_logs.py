@@ -183,7 +183,7 @@ class CommandLog:
 
 def _sealed(own: CommittedBatch) -> bytes:
     data = encode_batch(own.batch)
-    return LoggedBatch(own.before, own.after, own.next_operation, data).sealed()
+    return LoggedBatch(*own[1:], data).sealed()
 
 
 def _write_all(descriptor: int, data: bytes, position: int) -> None:

@@ -10,11 +10,12 @@ from .collection_identity import Identity
 
 
 class CommittedBatch(NamedTuple):
-    """A batch, the number of the last command before and after it, and the operation after it."""
+    """A batch, and the last command and the next operation before it and after it."""
 
     batch: CommandBatch
     before: int
     after: int
+    operation: int
     next_operation: int
 
 

@@ -2,8 +2,8 @@
 
 A segment is named by the number of the command before its first, `<20 digits>.commands`. It begins
 with the format. A record has the size of its batch, the CRC-32 of all that follows it, the numbers
-of the last command before and after the batch, the number of the operation after it, and the batch
-as `encode_batch` writes it.
+of the last command before and after the batch, the ids of the next operation before and after it,
+and the batch as `encode_batch` writes it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FORMAT = b"vexfscommands-1\n"
 _SUFFIX = ".commands"
 _DIGITS = 20
 _HEAD = Struct("<QI")
-_NUMBERS = Struct("<QQQ")
+_NUMBERS = Struct("<QQQQ")
 
 LARGEST_BATCH = 1 << 31
 """More bytes than a request may have."""
@@ -31,16 +31,21 @@ LARGEST_BATCH = 1 << 31
 
 @frozen
 class LoggedBatch:
-    """A batch as bytes, the last command before it and after it, and the operation after it."""
+    """A batch as bytes, the last command and the next operation before it and after it.
+
+    `operation` may be beyond the next one after the batch before: moves of points take ids too.
+    """
 
     before: int
     after: int
+    operation: int
     next_operation: int
     data: bytes
 
     def sealed(self) -> bytes:
         """The record."""
-        body = _NUMBERS.pack(self.before, self.after, self.next_operation) + self.data
+        body = _NUMBERS.pack(self.before, self.after, self.operation, self.next_operation)
+        body += self.data
         return _HEAD.pack(len(self.data), zlib.crc32(body)) + body
 
 
@@ -85,5 +90,5 @@ def read_segment(file: BinaryIO) -> Iterator[tuple[LoggedBatch, int]]:
         if len(body) < length or zlib.crc32(body) != checksum:
             return
         position += _HEAD.size + length
-        before, after, operation = _NUMBERS.unpack_from(body)
-        yield LoggedBatch(before, after, operation, body[_NUMBERS.size :]), position
+        before, after, operation, following = _NUMBERS.unpack_from(body)
+        yield LoggedBatch(before, after, operation, following, body[_NUMBERS.size :]), position

@@ -30,6 +30,9 @@ class Replayable(Protocol):
     def next_operation(self) -> int:
         """The id of the next operation."""
 
+    def skip_to(self, operation: int) -> None:
+        """Let the next operation have an id that is not below it."""
+
     def apply(self, commands: Sequence[Command]) -> list[Outcome]:
         """Execute commands in one commit."""
 
@@ -55,13 +58,17 @@ def replay(collection: Replayable, directory: Path, to_operation: int | None) ->
         at = collection.next_operation - 1
         raise BadRequest(f"the collection is at operation {at} already, after {to_operation}")
     some: list[LoggedBatch] = []
-    size = 0
+    size, is_reached = 0, False
     for batch in _following(directory, collection.last_command):
         if to_operation is not None and batch.next_operation > to_operation + 1:
             _apply(collection, some)
             some = []
             _apply_until(collection, batch, to_operation)
+            is_reached = True
             break
+        if some and some[-1].next_operation != batch.operation:
+            _apply(collection, some)
+            some, size = [], 0
         some.append(batch)
         size += len(batch.data)
         if len(some) >= _AT_ONCE or size >= _AT_ONCE_BYTES:
@@ -69,7 +76,7 @@ def replay(collection: Replayable, directory: Path, to_operation: int | None) ->
             some, size = [], 0
     _apply(collection, some)
     operation = collection.next_operation - 1
-    if to_operation is not None and operation < to_operation:
+    if to_operation is not None and operation < to_operation and not is_reached:
         raise BadRequest(f"the log in {directory} ends with operation {operation}")
     return Replayed(collection.last_command, operation)
 
@@ -94,16 +101,26 @@ def _following(directory: Path, command: int) -> Iterator[LoggedBatch]:
 
 def _apply(collection: Replayable, batches: Sequence[LoggedBatch]) -> None:
     if batches:
+        _skip(collection, batches[0])
         collection.apply_each([_decoded(batch) for batch in batches])
         _check_number(collection, batches[-1].after)
 
 
 def _apply_until(collection: Replayable, batch: LoggedBatch, operation: int) -> None:
     """Apply the commands of a batch up to an operation, without its origin."""
+    if batch.operation > operation:
+        return
+    _skip(collection, batch)
     for command in _decoded(batch).commands:
         if collection.next_operation > operation:
             return
         collection.apply([command])
+
+
+def _skip(collection: Replayable, batch: LoggedBatch) -> None:
+    """Leave out the ids that were taken by what is no command."""
+    if collection.next_operation < batch.operation:
+        collection.skip_to(batch.operation)
 
 
 def _decoded(batch: LoggedBatch) -> CommandBatch:
