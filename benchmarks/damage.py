@@ -10,6 +10,7 @@ before and after a scrub. An outcome is one of
     same      all answers are those of the sound store
     told      an answer is an error that names the damage, or the collection's status is red
     refused   the store does not open, with an explanation (the catalog only)
+    error     an error that does not name the damage
     WRONG     an answer differs, and nothing tells why
     SIGNAL    the process was ended by a signal
     OTHERS    another collection does not answer as before
@@ -51,7 +52,7 @@ from vexfs_twisted.model.collection_params import (
     SparseVectorParams,
     VectorParams,
 )
-from vexfs_twisted.model.errors import DataDamaged, DomainError
+from vexfs_twisted.model.errors import DataDamaged
 from vexfs_twisted.model.filters import FieldCondition, Filter, MatchValue
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
@@ -66,7 +67,7 @@ COUNT = 700
 SIZE = 16
 PAGE = 4096
 EVERYTHING = Selection(ALL_PAYLOAD, vectors=True)
-OUTCOMES = ("same", "told", "refused", "WRONG", "SIGNAL", "OTHERS")
+OUTCOMES = ("same", "told", "refused", "error", "WRONG", "SIGNAL", "OTHERS")
 
 Damage = Callable[[Path, random.Random], bool]
 
@@ -180,9 +181,9 @@ def examine(path: Path, wanted: dict[str, list[str]]) -> tuple[str, str]:
             else:
                 try:
                     found, is_told = asked(collection)
-                except DomainError as error:
-                    print(f"another error: {error}", file=sys.stderr)
-                    own = "WRONG"
+                except Exception as error:
+                    print(f"another error: {type(error).__name__} {error}", file=sys.stderr)
+                    own = "error"
                 else:
                     is_same = found == expected
                     own = "told" if is_told else "same" if is_same else "WRONG"
@@ -332,7 +333,7 @@ def run(places: int, seed: int, only: str | None) -> int:
                     if count:
                         line = " ".join(f"{count[own] or '':>8}" for own in OUTCOMES)
                         print(f"{kind_of(file):20} {name:22} {when:6} {line}", flush=True)
-                bad += sum(counts[1][own] for own in ("WRONG", "SIGNAL", "OTHERS"))
+                bad += sum(counts[1][own] for own in ("error", "WRONG", "SIGNAL", "OTHERS"))
                 bad += sum(counts[0][own] for own in ("SIGNAL", "OTHERS"))
     finally:
         shutil.rmtree(home, ignore_errors=True)
