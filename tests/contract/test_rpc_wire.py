@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import numpy as np
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from twisted.internet.defer import Deferred, gatherResults
@@ -22,7 +23,8 @@ from vexfs_twisted.model.collection import CollectionInfoRequest
 from vexfs_twisted.model.collection_params import Distance
 from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, FieldType
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Retrieve, Selection
+from vexfs_twisted.model.queries import Count, Query, Retrieve, Scroll, Selection
+from vexfs_twisted.model.query_forms import VectorExample
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.rpc.generated import collections_pb2, points_pb2, qdrant_common_pb2, qdrant_pb2
 
@@ -39,6 +41,9 @@ GZIP = {"compression": grpc.Compression.Gzip}
 
 def upsert_message(name: str, points: Upsert, parts: dict[str, Any]) -> Any:
     return update_call(name, points, parts)[1]
+
+
+AIM = np.array([1, 2, 3, 4], dtype=np.float32)
 
 
 class WireCase(RpcCase):
@@ -302,6 +307,12 @@ class CallTests(WireCase):
             self.assertEqual(await self.operations.read("c", Count(wide)), expected)
             inverse = must_not(*wide.should)
             self.assertEqual(await self.operations.read("c", Count(inverse)), 1 - expected)
+            # Messages of this size are decoded in another thread than small ones.
+            for query in (Query(filter=wide), Query(VectorExample(AIM), filter=wide)):
+                found = await self.operations.read("c", query)
+                self.assertEqual(len(found), expected)
+            page = await self.operations.read("c", Scroll(filter=wide))
+            self.assertEqual(len(page.records), expected)
 
     async def test_integers_that_no_message_holds(self) -> None:
         """REST writes them; here they are read as doubles, and no facet tells them."""

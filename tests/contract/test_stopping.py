@@ -18,7 +18,7 @@ from tests.suites.values import Point, nearest, upsert
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.query.cursor_sources import CURSOR_SOURCES
 from vexfs_twisted.engine.read_bounds import Outgrown
-from vexfs_twisted.engine.reads import READS
+from vexfs_twisted.engine.reads import ON_SNAPSHOT, READS
 from vexfs_twisted.model.errors import TimedOut
 from vexfs_twisted.model.queries import (
     Count,
@@ -48,7 +48,7 @@ class LongCase(GatedCase):
         long: dict[type, Any] = dict.fromkeys((Facet, Scroll), lambda *_: self.reads.known())
         # A count that is let to its end has an answer.
         long[Count] = lambda *_: len(self.reads.known())
-        for table in (READS, CURSOR_SOURCES):
+        for table in (READS, ON_SNAPSHOT, CURSOR_SOURCES):
             patched = patch.dict(table, {kind: long[kind] for kind in long if kind in table})
             patched.start()
             self.addCleanup(patched.stop)

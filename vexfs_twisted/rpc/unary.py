@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from threading import Lock, get_ident
 from time import perf_counter
@@ -9,6 +10,7 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 
+from ..interfaces import WhenIdle
 from ..middleware import CANCELLED, OK
 from ..model.errors import Unavailable
 from ..model.read_context import ReadContext
@@ -30,6 +32,10 @@ _COPIES_SENT = 2
 
 _COUNTED = 16 * 1024
 """Bytes of a response from which they may be counted: copies of smaller ones are not."""
+
+
+def _at_once(function: Callable[[], object]) -> None:
+    function()
 
 
 class UnaryHandler:
@@ -112,7 +118,7 @@ class _UnaryCall:
             self._wire.calls.__enter__()
             self._is_counted = True
             if self._wire.is_inline(data):
-                self._carry(self._handler.decode(data))
+                self._carry(self._handler.decode(data), self._call.when_idle)
             else:
                 self._wire.codecs.call(partial(self._decode, data))
         except Exception as error:
@@ -125,22 +131,23 @@ class _UnaryCall:
         except Exception as error:
             self._fail(error)
         else:
-            self._carry(operation)
+            # The transport is idle in its own thread only, and what waits here would be lost.
+            self._carry(operation, _at_once)
 
-    def _carry(self, operation: Operation[Any]) -> None:
+    def _carry(self, operation: Operation[Any], when_idle: WhenIdle) -> None:
         if self._call.is_over and not self._handler.is_write:
             return
         if isinstance(operation, ReadOperation):
             # A read that turns out to be too large for this is begun again in the reactor.
             try:
-                if self._read_directly(operation):
+                if self._read_directly(operation, when_idle):
                     return
             except Exception as error:
                 self._fail(error)
                 return
         self._begin(operation)
 
-    def _read_directly(self, read: ReadOperation) -> bool:
+    def _read_directly(self, read: ReadOperation, when_idle: WhenIdle) -> bool:
         limit = self._reservation.free_bytes
 
         def answer(result: Any) -> None:
@@ -157,7 +164,7 @@ class _UnaryCall:
                 self._pass_on(result, is_reader=get_ident() != thread)
 
         thread = get_ident()
-        context = self._wire.bridge.read_direct(read, limit, answer, when_idle=self._call.when_idle)
+        context = self._wire.bridge.read_direct(read, limit, answer, when_idle=when_idle)
         if context is None:
             return False
         self._reading = context
