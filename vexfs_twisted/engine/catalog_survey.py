@@ -12,9 +12,7 @@ from attrs import frozen
 from .catalog_files import CatalogContents
 from .collection_identity import Identity, read_identity
 from .storage.checksummed import Damaged
-
-TABLES = "data.mdb"
-"""The file that makes a directory a collection."""
+from .storage.tables import TABLES_FILE
 
 
 class Standing(Enum):
@@ -85,7 +83,7 @@ def survey(path: Path, whole: Iterable[str], contents: CatalogContents) -> Surve
         if entry.directory not in there
     }
     strangers = sorted(there - named)
-    holding = [directory for directory in strangers if (path / directory / TABLES).exists()]
+    holding = [directory for directory in strangers if (path / directory / TABLES_FILE).exists()]
     identities = {directory: _identity(path / directory) for directory in holding}
     claims = Counter(
         identity.name

@@ -14,7 +14,7 @@ from ..model.errors import DataDamaged
 from .damage_file import KnownDamage, read_damage, write_damage
 from .errors import DamagedRecord, DamagedRows
 from .storage.page_check import locate_record
-from .storage.table_check import TABLES
+from .storage.tables import TABLES_FILE
 
 log = logging.getLogger("vexfs.catalog")
 
@@ -59,7 +59,7 @@ class DamageLog:
         elif isinstance(error, DamagedRows):
             damage = error.damage
         elif isinstance(error, _OF_TABLES):
-            damage = Damage(TABLES, None, str(error))
+            damage = Damage(TABLES_FILE, None, str(error))
         else:
             return None
         self.add([damage])
@@ -90,9 +90,9 @@ class DamageLog:
 
 def damage_of_record(path: Path, error: DamagedRecord) -> Damage:
     """The damage of a record of the tables in the directory `path`. Reads a few pages."""
-    offset = locate_record(path / TABLES, error.table, error.key)
+    offset = locate_record(path / TABLES_FILE, error.table, error.key)
     text = f"the record {error.key.hex()} of the table `{error.table}` is not what was written"
-    return Damage(TABLES, offset, text)
+    return Damage(TABLES_FILE, offset, text)
 
 
 def told(directory: str, damages: Sequence[Damage]) -> str | None:

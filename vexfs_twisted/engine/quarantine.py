@@ -22,7 +22,7 @@ from .damage_file import KnownDamage, write_damage
 from .damage_log import damage_of_record, told
 from .errors import DamagedRecord, DamagedRows, UnknownFormat, UnusableDataFolder
 from .storage.files import remove_directory
-from .storage.table_check import TABLES
+from .storage.tables import TABLES_FILE
 
 log = logging.getLogger("vexfs.catalog")
 
@@ -105,12 +105,12 @@ def damage_of(error: Exception, path: Path) -> Damage | None:
         cause = error.__cause__
         if error.damage is None and isinstance(cause, Exception):
             return damage_of(cause, path)
-        return error.damage or Damage(TABLES, None, str(error))
+        return error.damage or Damage(TABLES_FILE, None, str(error))
     if isinstance(error, UnknownFormat):
-        file = error.path.name if error.path.parent == path else TABLES
-        return Damage(file, 0 if file != TABLES else None, f"unknown format: {error.found}")
+        file = error.path.name if error.path.parent == path else TABLES_FILE
+        return Damage(file, 0 if file != TABLES_FILE else None, f"unknown format: {error.found}")
     if isinstance(error, OSError) and error.filename:
         return Damage(Path(error.filename).name, None, error.strerror or str(error))
     shown = str(error)[:_MOST_TEXT] or type(error).__name__
     what = shown if isinstance(error, lmdb.Error) else f"{type(error).__name__}: {shown}"
-    return Damage(TABLES, None, what)
+    return Damage(TABLES_FILE, None, what)

@@ -32,9 +32,9 @@ from .storage.keys import decode_id, encode_rows
 from .storage.record_checksums import seal_each
 from .storage.row_checksum_table import write_row_checksums
 from .storage.row_values import key_of
-from .storage.table_check import TABLES
 from .storage.tables import (
     FIRST_MAP_SIZE,
+    TABLES_FILE,
     Tables,
     Transaction,
     close_environment,
@@ -96,7 +96,7 @@ def repair(data: Path, name: str) -> Repaired:
 def _directory(contents: CatalogContents, name: str, path: Path) -> str:
     entry = contents.collections.get(name)
     directory = name if entry is None else entry.directory
-    if "/" in directory or not (path / directory / TABLES).exists():
+    if "/" in directory or not (path / directory / TABLES_FILE).exists():
         raise CannotRepair(f"there is no collection `{name}` with tables in {path}")
     return directory
 
@@ -142,18 +142,18 @@ class _Rebuild:
         draft.mkdir()
         environment = open_environment(draft, create=True)
         try:
-            size = os.path.getsize(self._path / TABLES)
+            size = os.path.getsize(self._path / TABLES_FILE)
             environment.set_mapsize(max(FIRST_MAP_SIZE, 4 * size))
             tables = open_tables(environment, create=True)
             with environment.begin(write=True) as transaction:
                 self._write(transaction, tables)
         finally:
             close_environment(environment)
-        sync_file(draft / TABLES)
-        kept = self._path / f"{TABLES}{_KEPT}"
+        sync_file(draft / TABLES_FILE)
+        kept = self._path / f"{TABLES_FILE}{_KEPT}"
         kept.unlink(missing_ok=True)
-        os.link(self._path / TABLES, kept)
-        os.replace(draft / TABLES, self._path / TABLES)
+        os.link(self._path / TABLES_FILE, kept)
+        os.replace(draft / TABLES_FILE, self._path / TABLES_FILE)
         shutil.rmtree(draft)
         (self._path / "lock.mdb").unlink(missing_ok=True)
         return len(self._ids)

@@ -22,8 +22,8 @@ from .storage.page_file import BrokenPages, PageFile, Tree, read_meta
 from .storage.page_nodes import BIG
 from .storage.record_checksums import CHECKSUM_BYTES, is_sealed
 from .storage.row_checksum_table import BLOCK, Sums
-from .storage.table_check import TABLES
 from .storage.table_reader import META
+from .storage.tables import TABLES_FILE
 
 _FORMAT = b"format"
 
@@ -38,14 +38,14 @@ class Salvage:
         """Open the file of the tables. Raises OSError."""
         self.path = path
         self.damages: list[Damage] = []
-        self._file = PageFile(os.open(path / TABLES, os.O_RDONLY | os.O_CLOEXEC), TABLES)
+        self._file = PageFile(os.open(path / TABLES_FILE, os.O_RDONLY | os.O_CLOEXEC), TABLES_FILE)
         self._trees: dict[str, Tree] = {}
         try:
             read_meta(self._file)
             found = trees_in(self._file)
             self._trees = {tree.name.decode(errors="replace"): tree for tree in found}
         except BrokenPages as error:
-            self.damages.append(Damage(TABLES, error.offset, str(error)))
+            self.damages.append(Damage(TABLES_FILE, error.offset, str(error)))
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +78,7 @@ class Salvage:
                 yield key, value
             elif not (table == META and key == _FORMAT):
                 text = f"the record {key.hex()} of the table `{table}` is not what was written"
-                self.damages.append(Damage(TABLES, offset, text))
+                self.damages.append(Damage(TABLES_FILE, offset, text))
 
     def meta(self) -> dict[bytes, bytes]:
         """The sound records of `meta`, without checksums."""

@@ -23,8 +23,9 @@ from .scrub_writes import add_checksums, forget_unsealed, seal_records, take_out
 from .storage.keys import decode_id
 from .storage.page_check import check_pages
 from .storage.row_values import key_of
-from .storage.table_check import SMALL_TABLES, TABLES
+from .storage.table_check import SMALL_TABLES
 from .storage.table_reader import CHECKED_TABLES
+from .storage.tables import TABLES_FILE
 from .vector_index.space import AnySpace
 from .vector_storage.row_checksums import bytes_of, checksums_of, damage_of_row, damaged_rows
 
@@ -62,7 +63,7 @@ class Scrub:
         self._working = Lock()
         self._pass: Iterator[int] | None = None
         # Of large tables, the start has not read all pages.
-        is_small = _size(store.path / TABLES) <= SMALL_TABLES
+        is_small = _size(store.path / TABLES_FILE) <= SMALL_TABLES
         self._next = clock() + (FIRST_SECONDS if is_small else 0.0)
 
     def due_in(self) -> float | None:
@@ -114,13 +115,13 @@ class Scrub:
             self._halted.set()
             self._close_all(broken)
             return
-        yield _size(self._store.path / TABLES) // 8
+        yield _size(self._store.path / TABLES_FILE) // 8
         found: list[Damage] = []
         for table in CHECKED_TABLES:
             yield from self._records(table, found)
         if not found:
             self._store.amend(forget_unsealed)
-        kept = [own for own in self._damages.all if own.file != TABLES]
+        kept = [own for own in self._damages.all if own.file != TABLES_FILE]
         self._damages.replace([*kept, *found])
         for name in list(self._store.state.spaces):
             yield from self._vectors(name)
@@ -134,7 +135,7 @@ class Scrub:
         for _ in range(2):
             with self._store.read() as snapshot:
                 number = snapshot.tables.number
-                path = self._store.path / TABLES
+                path = self._store.path / TABLES_FILE
                 found = check_pages(path, every=True, wanted=number)
             if not found:
                 break

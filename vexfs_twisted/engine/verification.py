@@ -24,6 +24,7 @@ from .storage.bitmap import Bitmap, Rows
 from .storage.checksummed import Damaged, OtherVersion
 from .storage.table_check import check_tables
 from .storage.table_reader import CHECKED_TABLES
+from .storage.tables import TABLES_FILE
 from .vector_index.space import AnySpace
 from .vector_storage.files import stored_vectors
 from .vector_storage.followed import FollowedVectors
@@ -107,7 +108,7 @@ def verify(name: str | None, path: Path) -> Report:
         with Salvage(path) as salvage:
             return _of_tables(name, path, salvage, damages)
     except OSError as error:
-        damages.append(Damage("data.mdb", None, error.strerror or str(error)))
+        damages.append(Damage(TABLES_FILE, None, error.strerror or str(error)))
         return Report(name, path.name, damages=tuple(damages))
 
 

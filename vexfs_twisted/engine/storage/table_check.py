@@ -16,8 +16,8 @@ from attrs import evolve
 
 from ...model.damage import Damage
 from .page_check import check_pages
+from .tables import TABLES_FILE
 
-TABLES = "data.mdb"
 SMALL_TABLES = 32 << 20
 """The pages of a file of so many bytes are checked in less than 0.1 s."""
 
@@ -32,7 +32,7 @@ def check_tables(path: Path, *, every: bool) -> list[Damage]:
     All pages are checked if `every` is set or the file is small. Otherwise those that lead to
     others are, which are about a hundredth. Raises OSError.
     """
-    file = path / TABLES
+    file = path / TABLES_FILE
     found = check_pages(file, every=every or os.path.getsize(file) <= SMALL_TABLES)
     if not found:
         return []
@@ -43,7 +43,7 @@ def check_tables(path: Path, *, every: bool) -> list[Damage]:
 
 def failure_elsewhere(path: Path) -> str | None:
     """What ends a process that reads all records of the tables by LMDB, in words; None: nothing."""
-    seconds = _READ_SECONDS + os.path.getsize(path / TABLES) // _LEAST_BYTES_PER_SECOND
+    seconds = _READ_SECONDS + os.path.getsize(path / TABLES_FILE) // _LEAST_BYTES_PER_SECOND
     command = [sys.executable, "-m", "vexfs_twisted.engine.storage.read_tables", os.fspath(path)]
     try:
         done = subprocess.run(
