@@ -20,7 +20,8 @@ class FailingCallsTests(SynchronousTestCase):
     def run_all(self, *arguments: object) -> int:
         """The number of runs, all of which must be right."""
         done = run_preloaded(self, "failing_calls", *arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, "")
         return int(done.stdout)
 
     def test_calls_of_all_kinds_of_commands(self) -> None:

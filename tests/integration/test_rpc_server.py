@@ -304,10 +304,9 @@ class RefusalTests(ServerTestCase):
         for method in ("/qdrant.Points/Nothing", "/qdrant.Nothing/Get", "/nothing"):
             refusal = await self.refusal(method, b"")
             self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
-        for method in ("qdrant.Snapshots/List", "qdrant.Snapshots/Create"):
-            refusal = await self.refusal(f"/{method}", NAME)
-            self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
-            self.assertIn(method.replace("/", "."), refusal.details())
+        refusal = await self.refusal("/qdrant.Qdrant/Recommend", NAME)
+        self.assertEqual(refusal.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.assertIn("qdrant.Qdrant.Recommend", refusal.details())
 
 
 class CancellationTests(ServerTestCase):

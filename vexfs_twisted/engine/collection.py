@@ -47,7 +47,7 @@ class Collection(CollectionReads):
         self._store = store
         self._checkpoints = checkpoints
         self._optimizer = Optimizer(store)
-        self._scrub = Scrub(store, damages, self._close_all)
+        self._scrub = Scrub(store, damages)
         self.on_unsafe: Callable[[Collection, Sequence[Damage]], object] = Collection._keep_open
         self._is_retired = False
         self._is_abandoned = False
@@ -190,11 +190,13 @@ class Collection(CollectionReads):
                 self._optimizer.work(at_most=1)
             else:
                 self._scrub.step()
+                self._close_if_broken()
 
     def scrub(self) -> None:
         """Check all data at once, see `Scrub`. Blocks for as long as reading all of it takes."""
         with self._errors():
             self._scrub.run()
+            self._close_if_broken()
 
     def stop_optimizer(self) -> None:
         """Ask the optimizer to stop soon and not to start again. Does not wait."""
@@ -246,7 +248,9 @@ class Collection(CollectionReads):
         """The collection after `retire`, if it is not deleted after all. Opens no files."""
         checkpoints = Checkpoints(self._store.path)
         checkpoints.load(self._store.state, self._store.indexes)
-        return Collection(self.name, self._store, checkpoints, self._accelerators, self.damages)
+        same = Collection(self.name, self._store, checkpoints, self._accelerators, self.damages)
+        same.on_unsafe = self.on_unsafe
+        return same
 
     def remove(self, path: Path) -> None:
         """Remove the files, which are in the directory `path` by now; reads in progress finish."""
@@ -257,10 +261,12 @@ class Collection(CollectionReads):
     def _is_removed(self) -> bool:
         return self._is_retired
 
-    def _close_all(self, damages: Sequence[Damage]) -> None:
-        """Tell that reading the tables is not safe."""
-        self.damages.add(damages)
-        self.on_unsafe(self, damages)
+    def _close_if_broken(self) -> None:
+        """Tell that reading the tables is not safe, if the scrub has found that."""
+        broken = self._scrub.broken
+        if broken:
+            self.damages.add(broken)
+            self.on_unsafe(self, broken)
 
     def _keep_open(self, _: Sequence[Damage]) -> None:
         """Without a catalog, it is told only."""

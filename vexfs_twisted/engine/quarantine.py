@@ -95,7 +95,8 @@ def damage_of(error: Exception, path: Path) -> Damage | None:
     """
     if isinstance(error, StorageFull | MemoryError) or is_exhausted(error):
         return None
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
+    number = error.code if isinstance(error, lmdb.Error) else getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
         return None
     if isinstance(error, DataDamaged | DamagedRows):
         return error.damage

@@ -45,19 +45,18 @@ _MOST_ROWS = 1 << 14
 class Scrub:
     """The scrub of one collection. `step` is called by one thread at a time.
 
-    `close_all` is called with what makes it unsafe to read the tables: it closes the collection.
+    `broken` is what makes it unsafe to read the tables: the collection has to be closed then.
     """
 
     def __init__(
         self,
         store: CollectionStore,
         damages: DamageLog,
-        close_all: Callable[[list[Damage]], None],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
         self._damages = damages
-        self._close_all = close_all
+        self.broken: list[Damage] = []
         self._clock = clock
         self._halted = Event()
         self._working = Lock()
@@ -106,14 +105,14 @@ class Scrub:
         """Let no step begin, and wait for the one that runs."""
         self.stop()
         with self._working:
-            return
+            # It refers to this object, which would keep the store of a deleted collection.
+            self._pass = None
 
     def _all(self) -> Iterator[int]:
         """A pass; the bytes read by each step."""
-        broken = self._broken_pages()
-        if broken:
+        self.broken = self._broken_pages()
+        if self.broken:
             self._halted.set()
-            self._close_all(broken)
             return
         yield _size(self._store.path / TABLES_FILE) // 8
         found: list[Damage] = []
