@@ -284,11 +284,6 @@ class VectorQueries(Sequence[Query]):
             return VectorQueries(self.pattern, self.vectors[place])
         return evolve(self.pattern, form=VectorExample(self.vectors[place]))
 
-    @property
-    def shared(self) -> Query:
-        """What the searches have in common: the pattern without a vector."""
-        return evolve(self.pattern, form=None)
-
 
 def kinds_of(queries: Sequence[Query]) -> Sequence[Query]:
     """The queries, but of those that differ in their vectors only one."""
@@ -304,9 +299,10 @@ def joined_queries(batches: Sequence[Sequence[Query]]) -> Sequence[Query]:
         queries = list(chain.from_iterable(batches))
         return _as_vector_queries(queries) or queries
     if len(alike) == len(batches):
-        kinds = {(own.shared, own.vectors.shape[1]) for own in alike}
-        if len(kinds) == 1:
-            return VectorQueries(alike[0].pattern, np.concatenate([own.vectors for own in alike]))
+        pattern = alike[0].pattern
+        is_one_length = len({own.vectors.shape[1] for own in alike}) == 1
+        if is_one_length and all(_is_alike(own.pattern, pattern) for own in alike):
+            return VectorQueries(pattern, np.concatenate([own.vectors for own in alike]))
     return list(chain.from_iterable(batches))
 
 

@@ -103,10 +103,7 @@ class SnapshotSource:
             raise not_sparse()
         candidates = self._corpora.get((using, corpus))
         if candidates is None:
-            is_whole = corpus is None or corpus.is_empty
-            candidates = (
-                space.everything if is_whole else self._candidates_of(space.present, corpus)
-            )
+            candidates = self._passing_in(space, corpus)
             self._corpora[using, corpus] = candidates
         postings = snapshot.indexes.postings.of(space, snapshot.state.next_operation)
         frequencies = term_frequencies(space, postings, candidates, terms)
@@ -157,10 +154,7 @@ class SnapshotSource:
             return None
         if not np.isfinite(queries.vectors).all():
             return None
-        is_plain = pattern.filter is None or pattern.filter.is_empty
-        candidates = (
-            space.everything if is_plain else self._candidates_of(space.present, pattern.filter)
-        )
+        candidates = self._passing_in(space, pattern.filter)
         limits = np.full(len(queries), min(pattern.limit, candidates.count), dtype=np.int64)
         hits = nearest_rows(
             self._snapshot,
@@ -220,8 +214,15 @@ class SnapshotSource:
 
     def _candidates_in(self, space: AnySpace, leaf: Leaf) -> CandidateSet:
         """The rows with a vector that a leaf read may return, those excluded by id included."""
-        is_plain = leaf.candidates is None and (leaf.filter is None or leaf.filter.is_empty)
-        return space.everything if is_plain else self._candidates(space.present, leaf)
+        if leaf.candidates is not None:
+            return self._candidates(space.present, leaf)
+        return self._passing_in(space, leaf.filter)
+
+    def _passing_in(self, space: AnySpace, filter_: Filter | None) -> CandidateSet:
+        """The rows with a vector that pass a filter."""
+        if filter_ is None or filter_.is_empty:
+            return space.everything
+        return self._candidates_of(space.present, filter_)
 
     def _candidates_of(self, among: Bitmap, filter_: Filter | None) -> CandidateSet:
         if filter_ is None or filter_.is_empty:
