@@ -107,6 +107,16 @@ class ChecksumTests(EngineTestCase):
         self.assertEqual(info.status, CollectionStatus.RED)
         self.assertIn(f"data.mdb at byte {offset}", str(info.optimizer_error))
 
+    def test_reads_that_share_a_snapshot_with_one_that_finds_damage_are_answered(self) -> None:
+        self.flip("rows", (7).to_bytes(8, "big"), 8 + 8 + 20)
+        self.reopen()
+        first = Scroll(limit=6, selection=PAYLOAD)
+        following = Scroll(limit=6, offset=6, selection=PAYLOAD)
+        answers = self.collection.read_each([first, following, Count()])
+        self.assertEqual([record.id for record in answers[0].records], list(range(6)))
+        self.assertIsInstance(answers[1], DataDamaged)
+        self.assertEqual(answers[2], COUNT)
+
     def test_a_write_over_it_and_a_deletion_are_done(self) -> None:
         for number in (7, 9):
             self.flip("rows", number.to_bytes(8, "big"), 8 + 8 + 20)

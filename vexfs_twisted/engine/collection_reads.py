@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import lmdb
 
@@ -39,6 +39,8 @@ from .query.scrolling import retrieve_each
 from .read_bounds import UNBOUNDED, ReadBoundsOfEach
 from .reads import ON_SNAPSHOT, READS
 from .storage.latch import LatchClosed
+
+T = TypeVar("T")
 
 
 class ReadStore(Protocol):
@@ -124,23 +126,29 @@ class CollectionReads(ABC):
     def read_each(self, requests: Sequence[ReadRequest[Any]]) -> list[Any]:
         """The answer or DomainError of each request, of the kinds in ON_SNAPSHOT, on one snapshot.
 
-        Raises what stops the reads.
+        After damaged data was found, each on one of its own. Raises what stops the reads.
         """
-        with self.snapshot() as snapshot:
-            return [_answer_or_error(snapshot, request) for request in requests]
+        return self._each(requests, _answers_or_errors)
 
     def retrieve_each(self, requests: Sequence[Retrieve]) -> list[list[Record] | DomainError]:
         """The answer or error of each request, all on one snapshot.
 
         After damaged data was found, each on one of its own: it concerns one of them.
         """
+        return self._each(requests, retrieve_each)
+
+    def _each(
+        self,
+        requests: Sequence[T],
+        answers: Callable[[Snapshot, Sequence[T]], list[Any]],
+    ) -> list[Any]:
         try:
             with self.snapshot() as snapshot:
-                return retrieve_each(snapshot, requests)
+                return answers(snapshot, requests)
         except DataDamaged as error:
             if len(requests) == 1:
                 return [as_value(error)]
-        return [self.retrieve_each([request])[0] for request in requests]
+        return [self._each([request], answers)[0] for request in requests]
 
     def query_each(
         self, queries: Sequence[Query], bounds: ReadBoundsOfEach = UNBOUNDED
@@ -211,6 +219,10 @@ class CollectionReads(ABC):
         # Files are opened by their path, which changes when the collection is deleted.
         if isinstance(error, OSError | lmdb.Error | UnusableDataFolder) and self._is_removed:
             raise unknown_collection(self.name) from None
+
+
+def _answers_or_errors(snapshot: Snapshot, requests: Sequence[ReadRequest[Any]]) -> list[Any]:
+    return [_answer_or_error(snapshot, request) for request in requests]
 
 
 def _answer_or_error(snapshot: Snapshot, request: ReadRequest[Any]) -> Any:
