@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from itertools import count
 from threading import current_thread
 from time import thread_time
 from typing import Any
 from unittest.mock import patch
+from weakref import ref
 
 import numpy as np
 from twisted.internet import reactor
@@ -26,6 +28,11 @@ from vexfs_twisted.model.queries import Count, Page, Scroll, Selection
 from vexfs_twisted.model.read_context import ReadContext
 from vexfs_twisted.storage.queues import ReadQueues
 from vexfs_twisted.storage.read_pools import ReadPools
+
+
+class Held:
+    """Stands for what a read has in memory."""
+
 
 ODD = Filter(must=(field("odd", MatchValue(True)),))
 
@@ -91,11 +98,16 @@ class SharedReadTests(EngineTestCase, TestCase):
         self.assertNotEqual(thread, current_thread().name)
 
     async def test_counts_that_take_long_are_begun_again_by_readers(self) -> None:
-        """All that shared a snapshot with one, each by itself."""
+        """Each that shared a snapshot with one, by itself; what it had read is freed at once."""
         threads: list[str] = []
+        held: list[ref[Held]] = []
+        gc.disable()
+        self.addCleanup(gc.enable)
 
         def slow(snapshot: Snapshot, request: Count) -> int:
             threads.append(current_thread().name)
+            own = Held()
+            held.append(ref(own))
             end = thread_time() + (0.01 if request.filter is not None else 0.0)
             while thread_time() < end:
                 checkpoint()
@@ -112,6 +124,7 @@ class SharedReadTests(EngineTestCase, TestCase):
         self.assertEqual([answer for answer, _ in found], [10, 10])
         self.assertNotIn(here, {thread for _, thread in found})
         self.assertEqual(threads[:2], [here, here])
+        self.assertEqual([own() for own in held], [None] * len(threads))
 
     async def test_a_client_that_left(self) -> None:
         context = ReadContext()

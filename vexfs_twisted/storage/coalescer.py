@@ -170,6 +170,9 @@ class Coalescer(Generic[Request, Result]):
             contexts = [read.context for read, _ in chosen]
             with ReadBounds(contexts, is_short=True) if is_short else nullcontext():
                 return self._read_each([request for _, request in chosen], contexts, on_long)
+        except Outgrown as error:
+            # The traceback refers to the frames of what was read, and to that which gets this.
+            return [error.with_traceback(None)] * len(chosen)
         except Exception as error:
             return [as_value(error)] * len(chosen)
         finally:
