@@ -18,7 +18,8 @@ from vexfs_twisted.model.collection_params import (
     VectorParams,
 )
 from vexfs_twisted.model.errors import DataDamaged, Unavailable
-from vexfs_twisted.model.queries import Count, Retrieve, Scroll, Selection
+from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Query, Retrieve, Scroll, Selection
+from vexfs_twisted.model.query_forms import PointExample
 from vexfs_twisted.model.updates import DeletePoints, UpdateVectors, Upsert
 from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -26,6 +27,7 @@ from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
 COUNT = 600
 SIZE = 4
 VECTORS = Selection(vectors=True)
+ALL = Selection(ALL_PAYLOAD)
 
 
 class ScrubTests(EngineTestCase):
@@ -85,6 +87,22 @@ class ScrubTests(EngineTestCase):
         self.reopen()
         self.assertIsNotNone(self.vector(7))
         self.assertEqual(self.status()[0], CollectionStatus.RED)
+
+    def test_a_vector_that_was_changed_is_no_answer(self) -> None:
+        """Before the scrub finds it; the point is read without it, and the others with theirs."""
+        self.flip("vectors-1.f32", 4096 + 7 * SIZE * 4)
+        answers = self.collection.retrieve_each(
+            [Retrieve([6, 8], VECTORS), Retrieve([9, 7, 300], VECTORS), Retrieve([7], ALL)]
+        )
+        self.assertIsInstance(answers[1], DataDamaged)
+        self.assertEqual([len(own) for own in (answers[0], answers[2])], [2, 1])  # type: ignore[arg-type]
+        page = Scroll(limit=COUNT, selection=VECTORS)
+        self.assertRaises(DataDamaged, self.collection.read, page)
+        query = Query(PointExample(8), limit=COUNT, selection=VECTORS)
+        self.assertIsInstance(self.collection.query_each([query])[0], DataDamaged)
+        status, told = self.status()
+        self.assertEqual(status, CollectionStatus.RED)
+        self.assertIn(f"vectors-1.f32 at byte {4096 + 7 * SIZE * 4}", told)
 
     def test_a_vector_that_was_changed_is_not_moved(self) -> None:
         self.catalog.delete("a")

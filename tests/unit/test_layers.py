@@ -177,8 +177,8 @@ ENGINE: dict[str, set[str]] = {
     "salvage": {"storage"},
     "verification": {"errors", "storage", "vector_index", "vector_storage", "data_folder"}
     | {"catalog_files", "collection_identity", "damage_log", "quarantine", "salvage"},
-    "repair": {"errors", "storage", "vector_storage", "data_folder", "catalog_files"}
-    | {"collection_identity", "damage_file", "salvage", "verification"},
+    "repair": {"errors", "storage", "vector_index", "vector_storage", "data_folder"}
+    | {"catalog_files", "collection_identity", "damage_file", "salvage", "verification"},
     "followed_register": {"errors", "storage", "catalog_files"},
     "followed_catalog": {"errors", "storage", "data_folder", "followed_register"}
     | {"followed_collection", "damage_file"},

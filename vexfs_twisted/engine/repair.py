@@ -41,9 +41,9 @@ from .storage.tables import (
     open_environment,
     open_tables,
 )
+from .vector_index.row_checksums import checksums_of, damaged_rows
 from .vector_storage.files import AnyParams, create_storage, remove_storage, stored_vectors
 from .vector_storage.followed import FollowedVectors
-from .vector_storage.row_checksums import checksums_of, damaged_rows
 from .verification import Report, read_catalog, verify
 
 _KEPT = ".damaged"

@@ -26,8 +26,8 @@ from .storage.row_values import key_of
 from .storage.table_check import SMALL_TABLES
 from .storage.table_reader import CHECKED_TABLES
 from .storage.tables import TABLES_FILE
+from .vector_index.row_checksums import bytes_of, checksums_of, damage_of_row, damaged_rows
 from .vector_index.space import AnySpace
-from .vector_storage.row_checksums import bytes_of, checksums_of, damage_of_row, damaged_rows
 
 FIRST_SECONDS = 60.0
 """Seconds after the opening at which a pass begins, if nothing is suspicious."""

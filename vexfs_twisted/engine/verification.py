@@ -25,10 +25,10 @@ from .storage.checksummed import Damaged, OtherVersion
 from .storage.table_check import check_tables
 from .storage.table_reader import CHECKED_TABLES
 from .storage.tables import TABLES_FILE
+from .vector_index.row_checksums import damage_of_row, damaged_rows
 from .vector_index.space import AnySpace
 from .vector_storage.files import stored_vectors
 from .vector_storage.followed import FollowedVectors
-from .vector_storage.row_checksums import damage_of_row, damaged_rows
 
 _STEP = 1 << 12
 LIVE = 0

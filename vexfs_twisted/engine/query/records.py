@@ -20,6 +20,7 @@ from ..read_bounds import checkpoint, expect
 from ..storage.bitmap import Rows
 from ..storage.row_values import heads_of, payloads_of
 from ..vector_index.kernels import Scores
+from ..vector_index.row_checksums import check_rows
 from ..vector_index.space import AnySpace
 from .payloads import payload_selection
 
@@ -179,13 +180,19 @@ def _payloads(values: Sequence[bytes], selection: Selection) -> Iterable[bytes |
 
 
 def _vectors(snapshot: Snapshot, rows: Rows, selection: Selection) -> Iterable[NamedVectors | None]:
-    """The selected vectors of each row, copied from the map in one operation per name."""
+    """The selected vectors of each row, copied from the map in one operation per name.
+
+    Raises DamagedRows if one is not what was written.
+    """
     if selection.vectors is False:
         return repeat(None, len(rows))
     gathered: list[dict[str, Vector]] = [{} for _ in range(len(rows))]
     for name, space in _selected_spaces(selection, snapshot).items():
         places = space.present.has(rows).nonzero()[0]
-        for place, vector in zip(places.tolist(), space.read(rows[places]), strict=True):
+        own = rows[places]
+        ascending = own if len(own) < 2 else np.unique(own)
+        check_rows(space, ascending, snapshot.tables.row_checksums(space.slot, ascending))
+        for place, vector in zip(places.tolist(), space.read(own), strict=True):
             gathered[place][name] = vector
     return gathered
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bitmap import Rows
-from .record_checksums import CHECKSUM_BYTES, is_sealed, sealed
+from .record_checksums import is_sealed, sealed
 from .tables import Tables, Transaction
 
 TABLE = "sums"
@@ -23,18 +23,24 @@ _SUM = np.dtype("<u4")
 
 Sums = NDArray[np.uint32]
 
+_UNKNOWN = np.zeros(BLOCK, dtype=_SUM)
+
 
 def read_row_checksums(transaction: Transaction, tables: Tables, slot: int, rows: Rows) -> Sums:
     """The checksums of `rows`, ascending, shape [n]; 0 where none is known.
 
     Those in a damaged record are not known.
     """
-    found = np.zeros(len(rows), dtype=np.uint32)
-    for block, start, stop in _blocks(rows):
-        known = _block(transaction, tables, slot, block)
-        if known is not None:
-            found[start:stop] = known[rows[start:stop] - block * BLOCK]
-    return found
+    if not len(rows):
+        return np.zeros(0, dtype=np.uint32)
+    blocks = rows // BLOCK
+    if blocks[0] == blocks[-1]:
+        return _block(transaction, tables, slot, int(blocks[0]))[rows % BLOCK]
+    begins = np.ones(len(blocks), dtype=bool)
+    np.not_equal(blocks[1:], blocks[:-1], out=begins[1:])
+    found = [_block(transaction, tables, slot, block) for block in blocks[begins].tolist()]
+    every: Sums = np.concatenate(found).reshape(-1, BLOCK)[begins.cumsum() - 1, rows % BLOCK]
+    return every
 
 
 def write_row_checksums(
@@ -42,8 +48,7 @@ def write_row_checksums(
 ) -> None:
     """Record the checksums of `rows`, ascending."""
     for block, start, stop in _blocks(rows):
-        known = _block(transaction, tables, slot, block)
-        data = np.zeros(BLOCK, dtype=_SUM) if known is None else known.copy()
+        data = _block(transaction, tables, slot, block).copy()
         data[rows[start:stop] - block * BLOCK] = sums[start:stop]
         key = _KEY.pack(slot, block)
         transaction.put(key, sealed(key, data.tobytes()), db=tables.sums)
@@ -66,9 +71,10 @@ def _blocks(rows: Rows) -> Iterator[tuple[int, int, int]]:
         yield from zip(blocks.tolist(), starts.tolist(), stops, strict=True)
 
 
-def _block(transaction: Transaction, tables: Tables, slot: int, block: int) -> Sums | None:
+def _block(transaction: Transaction, tables: Tables, slot: int, block: int) -> Sums:
+    """The checksums of a block, shape [BLOCK], not to be changed."""
     key = _KEY.pack(slot, block)
     value = transaction.get(key, db=tables.sums)
     if value is None or not is_sealed(TABLE, key, value):
-        return None
-    return np.frombuffer(value[:-CHECKSUM_BYTES], dtype=_SUM)
+        return _UNKNOWN
+    return np.frombuffer(value, dtype=_SUM, count=BLOCK)

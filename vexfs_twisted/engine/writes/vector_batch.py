@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ...model.vector_kinds import Vectors
-from ..errors import DamagedRows
 from ..storage.bitmap import BitmapBuilder, Rows
 from ..storage.row_checksum_table import Sums
+from ..vector_index.row_checksums import check_rows
 from ..vector_index.space import AnySpace
-from ..vector_storage.row_checksums import damage_of_row, damaged_rows
 from ..vector_storage.storage import AnyStorage
 
 KnownSums = Callable[[int, Rows], Sums]
@@ -54,12 +53,7 @@ class VectorBatch:
         """Check the vectors of rows, before they get checksums of their own in other rows."""
         # Those of this batch have no checksums yet.
         rows = rows[: rows.searchsorted(self._space.present.end)]
-        bad = damaged_rows(self._space, rows, self._sums_of(self.slot, rows))
-        if len(bad):
-            row = int(bad[0])
-            raise DamagedRows(
-                damage_of_row(self._space, row, f"the vector of row {row} is not what was written")
-            )
+        check_rows(self._space, rows, self._sums_of(self.slot, rows))
 
     def sync(self) -> None:
         """Block until the vectors written are on disk."""

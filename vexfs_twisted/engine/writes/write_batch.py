@@ -37,9 +37,9 @@ from ..storage.counters import Counters, write_config, write_counters, write_fie
 from ..storage.outcomes import REFUSALS, OutcomeTable
 from ..storage.row_checksum_table import write_row_checksums
 from ..storage.tables import Tables, Transaction
+from ..vector_index.row_checksums import checksums_of
 from ..vector_index.segments import write_segments
 from ..vector_storage.files import add_storage, remove_storage, stored_vectors
-from ..vector_storage.row_checksums import checksums_of
 from ..vector_storage.storage import AnyStorage
 from .payload_edits import check_depth
 from .payload_updates import delete_vectors, edit_payloads

@@ -9,11 +9,12 @@ from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ...model.damage import Damage
+from ..errors import DamagedRows
 from ..storage.bitmap import Rows
 from ..storage.row_checksum_table import Sums
-from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 from ..vectors.encodings import INDICES, RowFormat, encoding_of
 from ..vectors.vector_file import HEADER_SIZE
+from .space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 
 _NONE = 0
 _IN_PLACE_OF_NONE = 1
@@ -43,6 +44,15 @@ def damaged_rows(space: AnySpace, rows: Rows, known: Sums) -> Rows:
     rows, known = rows[is_known], known[is_known]
     bad: Rows = rows[checksums_of(space, rows) != known]
     return bad
+
+
+def check_rows(space: AnySpace, rows: Rows, known: Sums) -> None:
+    """Raise DamagedRows if there are `damaged_rows` among `rows`; see there."""
+    if (checksums_of(space, rows) == known).all():
+        return
+    for row in damaged_rows(space, rows, known)[:1].tolist():
+        text = f"the vector of row {row} is not what was written"
+        raise DamagedRows(damage_of_row(space, row, text))
 
 
 def damage_of_row(space: AnySpace, row: int, text: str) -> Damage:
