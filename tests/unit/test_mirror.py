@@ -16,6 +16,7 @@ from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import Datatype, Distance, VectorParams
 from vexfs_twisted.model.commands import CreateVectorName, DeleteVectorName
+from vexfs_twisted.model.damage import Damage
 from vexfs_twisted.model.device import DeviceFull, DeviceKind, NoSuchFile
 from vexfs_twisted.model.filters import Filter, Range
 from vexfs_twisted.model.ids import PointId
@@ -290,6 +291,23 @@ class Feeding(WithPoints):
         self.settle()
         self.assertEqual(self.device.list_files(), [])
         self.assertTrue(self.mirror.status().attached)
+
+    def test_a_quarantined_collection_takes_its_files_along_when_it_is_deleted(self) -> None:
+        self.attach()
+        self.catalog.quarantine(self.collection, [Damage("data.mdb", 0, "found so")])
+        held = self.catalog.find_any("c")
+        assert held is not None
+        self.assertEqual(len(self.device.list_files()), 1)
+        self.catalog.delete("c")
+        self.mirror.forget(held)
+        wait_until(lambda: not self.device.list_files(), "the file is deleted")
+        self.assertTrue(self.mirror.status().attached)
+
+    def test_files_that_a_quarantined_collection_has_left_behind_are_removed(self) -> None:
+        self.device.create(f"{self.collection.directory}-1-77", 3)
+        self.catalog.quarantine(self.collection, [Damage("data.mdb", 0, "found so")])
+        self.attach()
+        wait_until(lambda: not self.device.list_files(), "the file is deleted")
 
     def test_an_empty_collection_has_no_file(self) -> None:
         self.catalog.create("empty", unnamed())

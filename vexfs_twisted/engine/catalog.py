@@ -54,6 +54,9 @@ from .storage.table_check import check_tables
 
 log = logging.getLogger("vexfs.catalog")
 
+Held = Collection | QuarantinedCollection
+"""A collection that is there, whether it can be read or not."""
+
 
 class Catalog:
     """All collections of a data folder, by their real names. Thread-safe.
@@ -78,7 +81,7 @@ class Catalog:
         self._changing = Lock()
         self._originated = Lock()
         self._inventory: Inventory | None = None
-        self._collections: dict[str, Collection | QuarantinedCollection] = {}
+        self._collections: dict[str, Held] = {}
         self._aliases: dict[str, str] = {}
         self._open_files = open_files or OpenFiles(descriptors_for_collections())
         self.accelerators = Accelerators()
@@ -124,6 +127,10 @@ class Catalog:
         """The names of all collections, sorted."""
         return sorted(self._collections)
 
+    def directories(self) -> list[str]:
+        """The names of the directories of all collections, quarantined ones included."""
+        return [collection.directory for collection in self._collections.values()]
+
     def aliases(self) -> list[Alias]:
         """All aliases, sorted by name."""
         return [Alias(alias, target) for alias, target in sorted(self._aliases.items())]
@@ -141,6 +148,10 @@ class Catalog:
         """The collection `name`, or None if there is none or it is quarantined."""
         collection = self._collections.get(name)
         return collection if isinstance(collection, Collection) else None
+
+    def find_any(self, name: str) -> Held | None:
+        """The collection `name`, quarantined or not; None if there is none."""
+        return self._collections.get(name)
 
     def find_quarantined(self, name: str) -> QuarantinedCollection | None:
         """The quarantined collection `name`, or None."""
@@ -165,7 +176,7 @@ class Catalog:
                 with suppress(OSError, StorageFull):
                     self._opened().touch()
 
-    def has(self, collection: Collection | QuarantinedCollection) -> bool:
+    def has(self, collection: Held) -> bool:
         """Whether exactly this collection exists, not just one with its name."""
         return self._collections.get(collection.name) is collection
 
@@ -214,12 +225,12 @@ class Catalog:
         with self._changing:
             return directory, self._open_files.retried(lambda: self._opened().begin(directory))
 
-    def take_in(self, name: str, directory: str) -> tuple[Collection, Collection | None]:
+    def take_in(self, name: str, directory: str) -> tuple[Collection, Held | None]:
         """Make an unpacked directory of `begin_restore` the collection `name`, durably.
 
         Replaces a collection of that name, which keeps its aliases; returns the new one, and the
-        one that was replaced, whose reads in progress finish, unless it was quarantined. Raises
-        BadInput for the name of an alias, StorageFull and OSError.
+        one that was replaced, whose reads in progress finish. Raises BadInput for the name of an
+        alias, StorageFull and OSError.
         """
         former = self._collections.get(name)
         if former is not None:
@@ -243,7 +254,7 @@ class Catalog:
                     shutil.rmtree(path, ignore_errors=True)
             except OSError as error:
                 log.warning("%s is removed at the next start: %s", path, error)
-        return collection, former if isinstance(former, Collection) else None
+        return collection, former
 
     def _taken_in(self, name: str, entry: CatalogEntry) -> tuple[Collection, list[Path]]:
         if name in self._aliases:
@@ -325,7 +336,7 @@ class Catalog:
             self._record(origin, False)
         return False
 
-    def _ended(self, collection: Collection | QuarantinedCollection, origin: Origin | None) -> Path:
+    def _ended(self, collection: Held, origin: Origin | None) -> Path:
         """Remove a collection from the catalog; returns the directory, still to be removed."""
         name = collection.name
         try:
@@ -393,7 +404,7 @@ class Catalog:
             shutil.rmtree(begun, ignore_errors=True)
             raise
 
-    def _opened_or_quarantined(self, name: str) -> Collection | QuarantinedCollection:
+    def _opened_or_quarantined(self, name: str) -> Held:
         path = self._opened().path(name)
         try:
             found = check_tables(path, every=not self._folder.was_stopped)

@@ -19,7 +19,7 @@ from ..model.collection import CreateAlias
 from ..model.errors import BadRequest, Interrupted, NotFound
 from ..model.names import check_new_collection_name
 from ..model.snapshots import SnapshotDescription, SnapshotOwner
-from .catalog import Catalog
+from .catalog import Catalog, Held
 from .collection import Collection
 from .data_folder import storage_errors
 from .snapshots.archive import (
@@ -73,7 +73,7 @@ class Restored:
     """A restored collection, and the one that it has replaced."""
 
     collection: Collection
-    former: Collection | None
+    former: Held | None
 
 
 def _no_check() -> None:

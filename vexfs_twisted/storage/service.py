@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from ..allocator import trim
-from ..engine.catalog import Catalog
+from ..engine.catalog import Catalog, Held
 from ..engine.collection import Collection
 from ..interfaces import (
     IDirectReads,
@@ -172,7 +172,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             raise unknown_collection(name)
         return queues.writer.submit_each(batch)
 
-    def restored(self, collection: Collection, former: Collection | None) -> None:
+    def restored(self, collection: Collection, former: Held | None) -> None:
         """Notice that a collection was restored, and has replaced another. In the reactor thread.
 
         Its queues are made with its first call.
@@ -201,7 +201,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
 
     def _delete(self, name: str, change: CatalogChange) -> bool:
         """Delete a collection and its files on a device; whether it existed. In a thread."""
-        collection = self._catalog.find(name)
+        collection = self._catalog.find_any(name)
         is_deleted = self._catalog.apply(change.command, change.origin)
         # A command that was applied before leaves a newer collection of that name alone.
         if collection is not None and not self._catalog.has(collection):

@@ -12,7 +12,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ..engine.catalog import Catalog
+from ..engine.catalog import Catalog, Held
 from ..engine.collection import Collection
 from ..engine.errors import SnapshotNotRestored
 from ..engine.snapshot_archives import (
@@ -75,7 +75,7 @@ class SnapshotService(AsyncService):
         catalog: Catalog,
         path: Path,
         call_in_reactor: CallInReactor,
-        restored: Callable[[Collection, Collection | None], object],
+        restored: Callable[[Collection, Held | None], object],
         at_start: StartSnapshots = NO_SNAPSHOTS,
         *,
         is_incremental: bool = False,

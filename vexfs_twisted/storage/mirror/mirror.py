@@ -20,7 +20,7 @@ from ...model.status import DeviceStatus
 from .accelerator import Trust
 from .calls import DeviceCallQueue
 from .health_check import HealthCheck, finding_of
-from .replicator import Replicator
+from .replicator import HasDirectory, Replicator
 from .settings import MirrorSettings
 
 log = get_logger("vexfs.device")
@@ -40,6 +40,9 @@ class HasCollections(Protocol):
 
     def find(self, name: str) -> Collection | None:
         """A collection; None if there is none of that name, or it cannot be read."""
+
+    def directories(self) -> list[str]:
+        """The names of the directories of all collections, quarantined ones included."""
 
     @property
     def accelerators(self) -> Accelerators:
@@ -113,10 +116,10 @@ class Mirror:
         if (attached := self._attached) is not None:
             attached.replicator.attend(collection)
 
-    def forget(self, collection: Collection) -> None:
-        """Remove the files of a deleted collection from the device."""
+    def forget(self, deleted: HasDirectory) -> None:
+        """Remove the files of a deleted collection, quarantined or not, from the device."""
         if (attached := self._attached) is not None:
-            attached.replicator.forget(collection)
+            attached.replicator.forget(deleted)
 
     def status(self) -> DeviceStatus:
         """The status of the device, or of the last one if none is attached."""
@@ -148,7 +151,7 @@ class Mirror:
 
     def _leftovers(self, calls: DeviceCallQueue, device: IVectorDevice) -> tuple[str, ...]:
         """The device files of this catalog's collections that an earlier run has left behind."""
-        ours = {collection.directory for collection in self._collections()}
+        ours = set(self._catalog.directories())
         found = calls.run("list", self._settings.call_seconds, device.list_files)
         return tuple(name for name in found if name.split("-")[0] in ours)
 

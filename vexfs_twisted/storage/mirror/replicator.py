@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 from threading import Condition, Thread
-from weakref import WeakSet
+from typing import Protocol
+from weakref import WeakSet, WeakValueDictionary
 
 from ...engine.acceleration import Accelerators, VectorView
 from ...engine.collection import Collection
@@ -12,6 +13,14 @@ from ...interfaces import IVectorDevice
 from ...model.device import DeviceFull
 from .accelerator import DeviceAccelerator, Trust
 from .file import MirrorFile, can_mirror
+
+
+class HasDirectory(Protocol):
+    """A collection, or a quarantined one."""
+
+    @property
+    def directory(self) -> str:
+        """The name of its directory."""
 
 
 class _Mirrored:
@@ -42,6 +51,7 @@ class Replicator:
         self._changed = Condition()
         self._due: dict[Collection, None] = {}
         self._removed: WeakSet[Collection] = WeakSet()
+        self._attended: WeakValueDictionary[str, Collection] = WeakValueDictionary()
         self._is_stopping = False
         self._mirrored: dict[Collection, _Mirrored] = {}
         self._numbers = count(1)
@@ -57,12 +67,21 @@ class Replicator:
         """Send what was written to a collection, if anything was."""
         with self._changed:
             if not self._is_stopping and collection not in self._removed:
+                self._attended[collection.directory] = collection
                 self._due[collection] = None
                 self._changed.notify()
 
-    def forget(self, collection: Collection) -> None:
-        """Delete the files of a deleted collection from the device."""
+    def forget(self, deleted: HasDirectory) -> None:
+        """Delete the files of a deleted collection from the device.
+
+        Those of a quarantined one are known by its directory: they were written before.
+        """
         with self._changed:
+            collection = self._attended.get(deleted.directory)
+            if isinstance(deleted, Collection):
+                collection = deleted
+            if collection is None:
+                return
             self._removed.add(collection)
             self._due[collection] = None
             self._changed.notify()
