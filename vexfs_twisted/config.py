@@ -213,7 +213,7 @@ class Config:
             flag,
             ("VEXFS_INCREMENTAL_SNAPSHOTS",),
             option="incremental-snapshots",
-            help="store of a new snapshot of a collection only what the one before has not",
+            help="store of a new snapshot only what the one before has not",
             is_switch=True,
         ),
     )

@@ -162,7 +162,7 @@ def _done(options: SnapshotOptions | RestoreOptions) -> list[str]:
     catalog.open()
     try:
         if isinstance(options, SnapshotOptions):
-            return [f"snapshot   {_taken(catalog, config.snapshots_folder, options.collection)}"]
+            return [f"snapshot   {_taken(catalog, config, options.collection)}"]
         is_forced = bool(options["force"])
         names = restore_file(catalog, options.file, options.collection, replace=is_forced)
         lines = [f"restored   `{name}`" for name in names]
@@ -183,9 +183,10 @@ def _replayed(catalog: Catalog, names: Sequence[str], options: RestoreOptions) -
     return f"applied    commands up to operation {done.operation}"
 
 
-def _taken(catalog: Catalog, path: Path, name: str | None) -> Path:
+def _taken(catalog: Catalog, config: Config, name: str | None) -> Path:
     """The path of a new snapshot."""
-    folder = SnapshotFolder(path)
+    is_incremental = config.incremental_snapshots
+    folder = SnapshotFolder(config.snapshots_folder, is_incremental=is_incremental)
     if name is None:
         return folder.path / write_storage(folder, catalog).name
     collection = catalog.get(catalog.resolve(name))

@@ -12,8 +12,11 @@ import numpy as np
 
 from tests.engine_support import EngineTestCase, unnamed, upsert, write
 from vexfs_twisted.engine import snapshot_archives as archives
+from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.snapshots import parts
 from vexfs_twisted.engine.snapshots.parts import PAGE, PartsFile, PartsIndex
 from vexfs_twisted.engine.snapshots.parts_folder import parts_locked
+from vexfs_twisted.model.collection import CreateAlias
 from vexfs_twisted.model.errors import NotFound, Unavailable
 from vexfs_twisted.model.queries import Count
 from vexfs_twisted.model.snapshots import SnapshotDescription, SnapshotOwner
@@ -22,6 +25,7 @@ from vexfs_twisted.model.updates import DeletePoints
 POINTS = 20_000
 SIZE = 32
 OWNER = SnapshotOwner("a")
+EVERYTHING = SnapshotOwner()
 
 
 class Parts(EngineTestCase):
@@ -170,7 +174,82 @@ class Parts(EngineTestCase):
         other.write_bytes(path.read_bytes()[:-1])
         self.assertEqual(self.folder.list(OWNER), [taken])
 
+    def test_a_head_that_is_longer_than_what_is_read_first(self) -> None:
+        taken = self.take()
+        self.patch(parts, "_FIRST_READ", 60)
+        self.read(taken)
+
     def test_the_lock_is_of_all_processes(self) -> None:
         self.take()
         with parts_locked(self.folder.path / "a"):
             pass
+
+
+class PartsOfEverything(EngineTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = archives.SnapshotFolder(self.path / "snapshots", is_incremental=True)
+        self.rows = np.random.default_rng(2).random((POINTS, SIZE)).astype(np.float32)
+        for name in "abc":
+            write(self.catalog.create(name, unnamed(SIZE)), upsert(range(POINTS), self.rows))
+        self.catalog.update_aliases([CreateAlias("b", "other")])
+
+    def take(self) -> SnapshotDescription:
+        return archives.write_storage(self.folder, self.catalog)
+
+    def stored(self) -> int:
+        """What all snapshots take on disk, in bytes."""
+        files = (path for path in self.folder.path.iterdir() if path.is_file())
+        return sum(file.stat().st_blocks * 512 for file in files)
+
+    def counts_in(self, taken: SnapshotDescription) -> dict[str, int]:
+        """The points of each collection of an empty folder into which one is restored."""
+        catalog = Catalog(self.path / f"restored-{taken.name}")
+        catalog.open()
+        self.addCleanup(catalog.close)
+        archives.restore_file(catalog, self.folder.path / taken.name, replace=False)
+        self.assertEqual(catalog.resolve("other"), "b")
+        return {name: catalog.get(name).read(Count()) for name in catalog.names()}
+
+    def test_a_second_one_takes_what_has_changed(self) -> None:
+        first = self.take()
+        before = self.stored()
+        # All others have another place in the archive then.
+        self.catalog.delete("a")
+        write(self.catalog.get("c"), upsert([POINTS], self.rows[:1]))
+        second = self.take()
+        self.assertLess(self.stored() - before, before // 10)
+        self.assertEqual(self.folder.list(EVERYTHING), [first, second])
+        self.assertEqual(self.counts_in(first), {"a": POINTS, "b": POINTS, "c": POINTS})
+        self.assertEqual(self.counts_in(second), {"b": POINTS, "c": POINTS + 1})
+        self.folder.delete(EVERYTHING, first.name)
+        file, described = self.folder.open(EVERYTHING, second.name)
+        with file:
+            data = file.read()
+        self.assertEqual((len(data), sha256(data).hexdigest()), (second.size, second.checksum))
+        self.assertEqual(described, second)
+        whole = self.path / "joined.snapshot"
+        whole.write_bytes(data)
+        self.assertEqual(archives.restore_file(self.catalog, whole, replace=True), ["b", "c"])
+
+    def test_the_archive_is_that_of_a_whole_snapshot(self) -> None:
+        """But for the times of their manifests."""
+        in_parts = self.take()
+        whole = archives.write_storage(archives.SnapshotFolder(self.path / "whole"), self.catalog)
+        self.assertEqual(in_parts.size, whole.size)
+
+    def test_one_that_fails_holds_nothing(self) -> None:
+        first = self.take()
+        names = sorted(os.listdir(self.folder.path))
+        left: Iterator[int] = iter(range(9))
+
+        def check() -> None:
+            if next(left, None) is None:
+                raise Unavailable("stopping")
+
+        opened = len(os.listdir("/proc/self/fd"))
+        with self.assertRaises(Unavailable):
+            archives.write_storage(self.folder, self.catalog, check)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), opened)
+        self.assertEqual(sorted(os.listdir(self.folder.path)), names)
+        self.assertEqual(self.folder.list(EVERYTHING), [first])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -69,6 +70,14 @@ class Commands(EngineTestCase):
         self.assertEqual(self.ask(run_restore, "--force", file), (0, lines, ""))
         self.assertEqual(self.counts(), {"a": 1, "b": 2})
         self.assertEqual(self.reopen().resolve("other"), "b")
+
+    def test_everything_in_parts(self) -> None:
+        self.patch(os, "environ", {"VEXFS_INCREMENTAL_SNAPSHOTS": "true"})
+        status, (line,), _ = self.ask(run_snapshot)
+        path = line.removeprefix("snapshot   ")
+        self.assertEqual((status, Path(f"{path}.parts").is_file()), (0, True))
+        self.assertEqual(self.ask(run_restore, "--force", path)[0], 0)
+        self.assertEqual(self.counts(), {"a": 1, "b": 2})
 
     def test_what_cannot_be_done(self) -> None:
         self.assertEqual(self.ask(run_snapshot, "nowhere")[0], 1)

@@ -22,18 +22,10 @@ from ..model.snapshots import SnapshotDescription, SnapshotOwner
 from .catalog import Catalog, Held
 from .collection import Collection
 from .data_folder import storage_errors
-from .snapshots.archive import (
-    Member,
-    Piece,
-    archive_pieces,
-    read_manifest,
-    read_members,
-    read_whole,
-)
+from .snapshots.archive import Piece, read_manifest, read_members, read_whole
 from .snapshots.byte_ranges import FileRange, checksum_of
 from .snapshots.errors import UnusableArchive
 from .snapshots.folder import SnapshotFolder, is_archive, open_joined
-from .snapshots.held_collection import HeldCollection
 from .snapshots.manifest import (
     CHECKSUMS,
     Manifest,
@@ -41,6 +33,7 @@ from .snapshots.manifest import (
     is_of_storage,
     unsealed_checksums,
 )
+from .snapshots.storage_archive import StorageArchive, member_name
 from .snapshots.unpacking import unpack
 
 __all__ = [
@@ -120,8 +113,9 @@ def write_storage(
             collections=[collection.name for collection in collections],
             aliases={alias.alias_name: alias.collection_name for alias in catalog.aliases()},
         )
-        pieces = archive_pieces(manifest.sealed(), _archives(collections))
-        return folder.write(SnapshotOwner(), _FULL_LABEL, _checked(pieces, check))
+        with StorageArchive(manifest.sealed(), collections) as archive:
+            pieces = _checked(archive.pieces(), check)
+            return folder.write(SnapshotOwner(), _FULL_LABEL, pieces, archive.sections())
 
     return _retried(write, Interrupted, NotFound)
 
@@ -221,7 +215,7 @@ def _collection_of(archive: FileRange) -> str | None:
 def _found_archives(manifest: StorageManifest, archive: FileRange) -> list[tuple[str, FileRange]]:
     """The archives of the collections of a verified archive. Raises UnusableArchive."""
     members = list(read_members(archive))
-    names = [_member_name(number) for number in range(len(manifest.collections))]
+    names = [member_name(number) for number in range(len(manifest.collections))]
     if [member.name for member in members] != [*names, CHECKSUMS]:
         raise UnusableArchive("it has not the members that its manifest names")
     checksums = unsealed_checksums(read_whole(members.pop()))
@@ -229,37 +223,6 @@ def _found_archives(manifest: StorageManifest, archive: FileRange) -> list[tuple
         if checksum_of(member.data) != checksums.get(member.name):
             raise UnusableArchive(f"its member {member.name} is damaged")
     return [(name, member.data) for name, member in zip(manifest.collections, members, strict=True)]
-
-
-def _archives(collections: Iterable[Collection]) -> Iterator[Member]:
-    for number, collection in enumerate(collections):
-        with collection.hold() as held:
-            yield Member(_member_name(number), _HeldArchive(held))
-
-
-class _HeldArchive:
-    """The archive of a collection that is read once, from its begin: a ByteSource."""
-
-    def __init__(self, held: HeldCollection) -> None:
-        self.size = held.size
-        self._pieces = held.pieces()
-        self._rest: Piece = b""
-
-    def read_into(self, offset: int, buffer: memoryview) -> int:
-        """See ByteSource."""
-        while not self._rest:
-            found = next(self._pieces, None)
-            if found is None:
-                return 0
-            self._rest = found
-        part = self._rest[: len(buffer)]
-        buffer[: len(part)] = part
-        self._rest = self._rest[len(part) :]
-        return len(part)
-
-
-def _member_name(number: int) -> str:
-    return f"collection-{number}"
 
 
 def _retried(write: Callable[[], T], *again: type[Exception]) -> T:

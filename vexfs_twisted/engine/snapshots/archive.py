@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
 from attrs import frozen
@@ -23,6 +23,9 @@ _NAME = re.compile(r"[a-z][A-Za-z0-9._-]{0,98}")
 _MOST_MEMBERS = 100_000
 
 Piece = bytes | memoryview
+
+Section = tuple[str, int]
+"""The name of a section of an archive, and its size in bytes. See `archive_sections`."""
 
 
 @frozen
@@ -48,18 +51,26 @@ def archive_size(manifest: bytes, sizes: Sequence[tuple[str, int]]) -> int:
     return sum(_BLOCK + _padded(size) for size in every) + len(_END)
 
 
-def archive_sections(
-    manifest: bytes, sizes: Sequence[tuple[str, int]]
-) -> Iterator[tuple[str, int]]:
-    """Names and sizes in bytes of the sections of an archive, whose members have these sizes.
+def archive_sections(manifest: bytes, sizes: Sequence[tuple[str, int]]) -> Iterator[Section]:
+    """The sections of an archive, whose members have these sizes.
 
     The bytes of each member are a section of its name.
     """
+    members = ([(name, _padded(size))] for name, size in sizes)
+    return nested_sections(manifest, [name for name, _ in sizes], members)
+
+
+def nested_sections(
+    manifest: bytes, names: Sequence[str], members: Iterable[Sequence[Section]]
+) -> Iterator[Section]:
+    """The sections of an archive with members of these names, each of which has sections itself.
+
+    Those of a member are asked for when those of the members before it were taken.
+    """
     yield MANIFEST, _BLOCK + _padded(len(manifest))
-    for name, size in sizes:
+    for name, sections in zip(names, members, strict=True):
         yield f"{name}/header", _BLOCK
-        yield name, _padded(size)
-    names = [name for name, _ in sizes]
+        yield from sections
     yield CHECKSUMS, _BLOCK + _padded(checksums_size(names)) + len(_END)
 
 

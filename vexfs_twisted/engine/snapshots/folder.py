@@ -23,7 +23,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from itertools import count
@@ -36,6 +36,7 @@ from typing import BinaryIO, cast
 from ...model.errors import NotFound
 from ...model.snapshots import SnapshotDescription, SnapshotOwner
 from ..storage.files import remove_quietly, storage_errors, sync_directory, write_durably
+from .archive import Piece, Section
 from .byte_ranges import PIECE_BYTES
 from .errors import UnusableArchive
 from .parts import PartsFile, PartsIndex
@@ -54,8 +55,6 @@ _LONGEST_START = 160
 _MOST_OF_ONE_SECOND = 1000
 _CHECKSUM_TEXT = re.compile(rb"[0-9a-f]{64}")
 
-Piece = bytes | memoryview
-
 
 class SnapshotFolder:
     """The folder at `path`, which is made when it is needed. Thread-safe; methods block.
@@ -64,7 +63,7 @@ class SnapshotFolder:
     """
 
     def __init__(self, path: Path, *, is_incremental: bool = False) -> None:
-        """With `is_incremental`, new snapshots of collections are stored in parts."""
+        """With `is_incremental`, new snapshots are stored in parts."""
         self.path = path.absolute()
         self._is_incremental = is_incremental
         self._naming = Lock()
@@ -128,17 +127,18 @@ class SnapshotFolder:
         owner: SnapshotOwner,
         label: str,
         pieces: Iterable[Piece],
-        sections: Sequence[tuple[str, int]] | None = None,
+        sections: Iterable[Section],
     ) -> SnapshotDescription:
         """Write a new snapshot durably, under a name that begins with `label`, and describe it.
 
-        Stored in parts if the folder is incremental and the `sections` of the archive are given.
+        `pieces` are its bytes, and `sections` those of the archive, each of which is taken before
+        its pieces are. Only an incremental folder, which stores it in parts, takes sections.
         """
         directory = self._directory(owner)
         made = _make(directory)
         start = label.encode()[:_LONGEST_START].decode(errors="ignore")
         with storage_errors(made):
-            if self._is_incremental and sections is not None:
+            if self._is_incremental:
                 return self.describe(owner, self._write_parts(directory, start, pieces, sections))
             with _partial(directory, start) as (file, partial):
                 digest = sha256()
@@ -159,7 +159,7 @@ class SnapshotFolder:
         directory: Path,
         start: str,
         pieces: Iterable[Piece],
-        sections: Sequence[tuple[str, int]],
+        sections: Iterable[Section],
     ) -> str:
         """Write a snapshot in parts; returns its name."""
         with parts_locked(directory), ExitStack() as opened:

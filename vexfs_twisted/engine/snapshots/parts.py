@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from struct import Struct
 from typing import Any, BinaryIO
@@ -24,7 +25,7 @@ import numpy as np
 from attrs import asdict, frozen
 from numpy.typing import NDArray
 
-from ..storage.checksummed import Damaged, OtherVersion, seal, unseal
+from ..storage.checksummed import Damaged, OtherVersion, seal, sealed_size, unseal
 from ..storage.tables import TABLES_FILE
 from .archive import Piece
 from .errors import UnusableArchive
@@ -32,7 +33,8 @@ from .errors import UnusableArchive
 PAGE = 4096
 _KIND = "vexfs-snapshot-parts"
 _VERSION = 1
-_LARGEST_HEAD = 1 << 22
+_LARGEST_HEAD = 1 << 28
+_FIRST_READ = 1 << 20
 _TABLE_CHUNK = PAGE
 _CHUNK = 64 * PAGE
 _ZEROS = 0xFFFFFFFF
@@ -79,8 +81,9 @@ class PartsIndex:
     def __init__(self, path: Path) -> None:
         """Read the index at `path`. Raises UnusableArchive and OSError."""
         self.path = path
-        with open(path, "rb", buffering=0) as file:
-            data = file.read(_LARGEST_HEAD)
+        with open(path, "rb") as file:
+            data = file.read(_FIRST_READ)
+            data += file.read(max(min(sealed_size(data), _LARGEST_HEAD) - len(data), 0))
         try:
             plain = unseal(_KIND, _VERSION, data)
         except (Damaged, OtherVersion) as error:
@@ -94,15 +97,15 @@ class PartsIndex:
         self.records: Records = np.empty(0, _RECORD)
         if count:
             self.records = np.memmap(path, _RECORD, "r", start, (count,))
+        ends = accumulate(section.chunks for section in sections)
+        self._sections = {
+            section.name: slice(end - section.chunks, end)
+            for section, end in zip(sections, ends, strict=True)
+        }
 
     def section(self, name: str) -> Records:
         """The records of a section; none if there is no such one."""
-        first = 0
-        for section in self.head.sections:
-            if section.name == name:
-                return self.records[first : first + section.chunks]
-            first += section.chunks
-        return self.records[:0]
+        return self.records[self._sections.get(name, slice(0))]
 
 
 class PartsWriter:
@@ -120,13 +123,16 @@ class PartsWriter:
     def write(self, pieces: Iterable[Piece], sections: Iterable[tuple[str, int]]) -> PartsHead:
         """Write everything; returns the head of the index.
 
-        `sections` are the sections of the archive and their sizes in bytes.
+        `sections` are the sections of the archive and their sizes in bytes. Each is taken before
+        its pieces are.
         """
         digest, size, found = sha256(), 0, list[SectionChunks]()
         source = _Source(pieces)
         for name, length in sections:
             before = np.empty(0, _RECORD) if self._base is None else self._base.section(name)
-            chunk_size = _TABLE_CHUNK if name == TABLES_FILE else _CHUNK
+            # Of one collection, or of one of many: see `StorageArchive`.
+            is_tables = name.rpartition("/")[2] == TABLES_FILE
+            chunk_size = _TABLE_CHUNK if is_tables else _CHUNK
             count = 0
             for chunk in source.chunks(length, chunk_size):
                 digest.update(chunk)

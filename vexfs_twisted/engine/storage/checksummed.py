@@ -52,5 +52,14 @@ def unseal(kind: str, version: int, data: bytes, first_version: int | None = Non
     return orjson.loads(body)
 
 
+def sealed_size(data: bytes) -> int:
+    """The size in bytes that the value at the start of `data` is said to have; 0 without one."""
+    line = data[:_LONGEST_LINE].partition(b"\n")[0]
+    try:
+        return len(line) + 1 + int(line.split(b" ")[2]) + 1
+    except (ValueError, IndexError):
+        return 0
+
+
 def _checksum(head: bytes, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(head))
