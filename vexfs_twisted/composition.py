@@ -16,6 +16,13 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .allocator import trim
+from .certificates import (
+    CertificateError,
+    CertificateFiles,
+    CertificateService,
+    CertificateStore,
+    RunInThread,
+)
 from .config import Config
 from .engine.catalog import Catalog
 from .engine.commit_log import LogOf
@@ -61,14 +68,16 @@ class Components:
     service: SequentialService
     rest: RestService
     rpc: RpcService | None
+    certificates: CertificateService | None
     host: str
 
     def addresses(self) -> dict[str, str]:
         """The address of each protocol by name, once the service has started."""
         rest = self.rest.address()
         assert isinstance(rest, IPv4Address | IPv6Address)
+        scheme = "https" if self.certificates is not None else "http"
         grpc = "off" if self.rpc is None else host_and_port(self.host, self.rpc.port)
-        return {"rest": f"http://{host_and_port(self.host, rest.port)}", "grpc": grpc}
+        return {"rest": f"{scheme}://{host_and_port(self.host, rest.port)}", "grpc": grpc}
 
 
 def build(config: Config, reactor: Any) -> Components:
@@ -102,8 +111,11 @@ def build(config: Config, reactor: Any) -> Components:
     performance, readiness = Performance(), Readiness()
     # The innermost: who may not call is told so in any case.
     chain = MiddlewareChain([*interceptors_of(config, performance), readiness])
-    sharing = _sharing(config, reactor)
-    rpc_settings = rpc_settings_of(config) if sharing is None else sharing.rpc_settings
+    certificates = certificates_of(config, reactor, codecs.run)
+    rpc_settings = rpc_settings_of(config, certificates)
+    sharing = _sharing(config, rpc_settings, reactor)
+    if sharing is not None:
+        rpc_settings = sharing.rpc_settings
     rpc = None
     if rpc_settings is not None:
         parts = call_in_reactor, chain, rpc_reservations
@@ -120,7 +132,7 @@ def build(config: Config, reactor: Any) -> Components:
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
     site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)
     endpoint = _endpoint(config, reactor) if sharing is None else sharing.endpoint()
-    rest = RestService(endpoint, site, reactor, site.settings)
+    rest = RestService(with_tls(endpoint, certificates), site, reactor, site.settings)
     wires: list[IService] = [rest] if rpc is None else [rpc, rest]
     others: list[IService] = []
     if sharing is not None:
@@ -129,13 +141,15 @@ def build(config: Config, reactor: Any) -> Components:
         wires, others = sharing.services(rest, rpc, inner, performance, ended)
     # The last to start is the first to stop: streams end while their servers still listen.
     children = [PoolService(codecs), trimming, storage, *wires, streams]
+    if certificates is not None:
+        children.insert(1, certificates)
     # Health is told from here on, and everything else once the collections are open.
     children.append(Preparation(lambda: Deferred.fromCoroutine(storage.open())))
     ready = Preparation(lambda: execute(readiness.become_ready))
     children += [snapshots, device, ready, *others]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
     children.append(Preparation(lambda: codecs.run(load_faiss)))
-    return Components(SequentialService(children), rest, rpc, config.host)
+    return Components(SequentialService(children), rest, rpc, certificates, config.host)
 
 
 class PoolService(Service):
@@ -198,22 +212,54 @@ def _log_of(config: Config) -> LogOf | None:
     return CommandLogs(Path(config.command_log_path), limits).of
 
 
+def certificates_of(
+    config: Config, reactor: Any, run_in_thread: RunInThread
+) -> CertificateService | None:
+    """What loads the certificates; None without TLS."""
+    if not config.enable_tls:
+        return None
+    store = CertificateStore(certificate_files_of(config))
+    return CertificateService(store, config.tls_cert_ttl_s, reactor, run_in_thread)
+
+
+def certificate_files_of(config: Config) -> CertificateFiles:
+    """The files of TLS."""
+    authorities = config.tls_ca_cert if config.verify_client_certificate else None
+    return CertificateFiles(config.tls_cert, config.tls_key, authorities)
+
+
+def with_tls(
+    endpoint: IStreamServerEndpoint, certificates: CertificateService | None
+) -> IStreamServerEndpoint:
+    """The endpoint with TLS, if it is on. Raises CertificateError where its library is missing."""
+    if certificates is None:
+        return endpoint
+    try:
+        # Imported late: it imports OpenSSL.
+        from .rest.transport.tls import TlsEndpoint
+    except ImportError:
+        missing = "TLS needs pyOpenSSL: install vexfs-qdrant with its extra `tls`"
+        raise CertificateError(missing) from None
+
+    return TlsEndpoint(endpoint, certificates.store)
+
+
 def _endpoint(config: Config, reactor: Any) -> IStreamServerEndpoint:
     kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
     return kind(reactor, config.http_port, BACKLOG, config.host)
 
 
-def _sharing(config: Config, reactor: Any) -> Sharing | None:
+def _sharing(config: Config, rpc: RpcSettings | None, reactor: Any) -> Sharing | None:
     """What shares the ports with other processes; None if there are none."""
     if config.processes == 1:
         return None
     # Imported late: one process needs none of it.
     from .sharing import Sharing
 
-    return Sharing(config, rest_settings_of(config), rpc_settings_of(config), reactor)
+    return Sharing(config, rest_settings_of(config), rpc, reactor)
 
 
-def rpc_settings_of(config: Config) -> RpcSettings | None:
+def rpc_settings_of(config: Config, certificates: CertificateService | None) -> RpcSettings | None:
     """The settings of the gRPC server; None without one."""
     if config.grpc_port is None:
         return None
@@ -224,6 +270,7 @@ def rpc_settings_of(config: Config) -> RpcSettings | None:
         keepalive_time_ms=config.grpc_keepalive_time_ms,
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
         transport=config.grpc_transport,
+        certificates=None if certificates is None else certificates.store,
     )
 
 

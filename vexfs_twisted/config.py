@@ -60,7 +60,9 @@ class Config:
     """The settings of one server. Port 0 lets the system choose; `grpc_port` None disables gRPC.
 
     Units of sizes and times are part of their names. `grpc_max_message_size` is in bytes, None for
-    no limit. `device` None means no VexFS device. `collections` holds the defaults of a new
+    no limit. `device` None means no VexFS device. `verify_client_certificate`: clients must
+    present a certificate that an authority in `tls_ca_cert` has signed, over both protocols; the
+    files of TLS are read again every `tls_cert_ttl_s`. `collections` holds the defaults of a new
     collection for what its request leaves out. `notices` are lines about settings that were given
     and are not used.
     """
@@ -133,6 +135,36 @@ class Config:
         ),
     )
     cors: bool = _setting(True, Setting("service.enable_cors", flag))
+    enable_tls: bool = _setting(
+        False,
+        Setting(
+            "service.enable_tls",
+            flag,
+            option="enable-tls",
+            help="serve REST and gRPC over TLS only",
+            is_switch=True,
+        ),
+    )
+    verify_client_certificate: bool = _setting(
+        False, Setting("service.verify_https_client_certificate", flag)
+    )
+    tls_cert: str = _setting(
+        "./tls/cert.pem",
+        Setting(
+            "tls.cert",
+            text,
+            option="tls-cert",
+            help="PEM file of the certificate, followed by those between it and its authority",
+        ),
+    )
+    tls_key: str = _setting(
+        "./tls/key.pem",
+        Setting("tls.key", text, option="tls-key", help="PEM file of the certificate's key"),
+    )
+    tls_ca_cert: str = _setting("./tls/cacert.pem", Setting("tls.ca_cert", text))
+    tls_cert_ttl_s: int | None = _setting(
+        3600, Setting("tls.cert_ttl", or_none(whole_number(1)), nullable=True)
+    )
     grpc_max_message_size: int | None = _setting(
         512 * MEBIBYTE,
         Setting(
@@ -430,6 +462,9 @@ def load_config(
         collections=_collection_defaults(found),
         notices=tuple(notices(found, _used_keys())),
     )
+    if config.verify_client_certificate and not config.enable_tls:
+        origin = found["service.verify_https_client_certificate"].origin
+        raise ConfigError(f"{origin}: without service.enable_tls there are no certificates")
     if config.require_device and config.device is None:
         origin = found["vexfs.require_device"].origin
         raise ConfigError(f"{origin}: no device is given that could be required")
@@ -463,7 +498,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]
 
 
 _KEYS = ("service.read_only_api_key",)
-_SWITCHES = ("service.jwt_rbac", "service.enable_tls")
+_SWITCHES = ("service.jwt_rbac",)
 
 
 def _refuse_unprotected(found: Mapping[str, FoundSetting]) -> None:
@@ -472,7 +507,7 @@ def _refuse_unprotected(found: Mapping[str, FoundSetting]) -> None:
     asked += [found[key] for key in _SWITCHES if key in found and _is_on(found[key])]
     for given in asked:
         raise ConfigError(
-            f"{given.origin}: this version has no read-only keys, no tokens and no TLS, "
+            f"{given.origin}: this version has no read-only keys and no tokens, "
             "so it will not start where they are asked for"
         )
 

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
 from . import allocator, file_limit
+from .certificates import CertificateError
 from .collector import spare_the_collector, without_collector
 from .config import Config
 from .engine.errors import EngineStartError
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
 
 log = get_logger("vexfs.daemon")
 
-_EXPECTED = (EngineStartError, CannotListenError, OSError, DomainError, DeviceError)
+_EXPECTED = (
+    EngineStartError,
+    CannotListenError,
+    OSError,
+    DomainError,
+    DeviceError,
+    CertificateError,
+)
 """Errors of a start that have a cause outside of the program."""
 
 Report = Callable[[str | None], None]

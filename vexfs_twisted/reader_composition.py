@@ -12,10 +12,12 @@ from .composition import (
     CODEC_THREADS,
     PoolService,
     Preparation,
+    certificates_of,
     interceptors_of,
     rest_settings_of,
     rpc_settings_of,
     stream_settings_of,
+    with_tls,
 )
 from .engine.followed_catalog import FollowedCatalog
 from .engine.native_library import load_faiss
@@ -57,8 +59,10 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     site = RelayingSite(operations, settings, reactor, codecs.run, needed, relay)
     address = config.host, config.http_port
     endpoint = SharedPortEndpoint(reactor, *address, BACKLOG, is_first=False)
-    wires: list[IService] = [RestService(endpoint, site, reactor, settings)]
-    rpc_settings = rpc_settings_of(config)
+    certificates = certificates_of(config, reactor, codecs.run)
+    wires: list[IService] = [] if certificates is None else [certificates]
+    wires.append(RestService(with_tls(endpoint, certificates), site, reactor, settings))
+    rpc_settings = rpc_settings_of(config, certificates)
     if rpc_settings is not None:
         own = evolve(rpc_settings, shares_port=True)
         parts = call_in_reactor, chain, rpc_reservations

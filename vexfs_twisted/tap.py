@@ -15,7 +15,7 @@ from twisted.python.usage import UsageError
 from . import QDRANT_VERSION, __version__, logs
 from .collector import without_collector
 from .config import Config, load_config, settings
-from .left_out import leave_out_tls
+from .left_out import leave_out_libraries
 from .settings import ConfigError
 from .stdio_log import terminal
 
@@ -127,13 +127,13 @@ def run_daemon(arguments: list[str]) -> int:
     """Run the daemon in the foreground until it is stopped; returns the exit status."""
     options = Options()
     options.parseOptions(arguments)
-    leave_out_tls()
+    config = options.config
+    leave_out_libraries(keeps_tls=config.enable_tls)
     with without_collector():
         from twisted.internet import reactor
 
         from .daemon import Daemon
 
-    config = options.config
     logs.begin(config.log_level)
     observer = logs.stream_observer(terminal(), config.log_format, config.log_level)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
@@ -147,14 +147,15 @@ def run_daemon(arguments: list[str]) -> int:
 
 def run_reader() -> int:
     """Serve reads for the process that has started this one; returns the exit status."""
-    leave_out_tls()
     with without_collector():
+        from .processes.messages import Order
+
+        order = Order.load(sys.stdin.buffer)
+        leave_out_libraries(keeps_tls=order.config.enable_tls)
         from twisted.internet import reactor
 
-        from .processes.messages import Order
         from .reader import Reader
 
-    order = Order.load(sys.stdin.buffer)
     pipe = terminal()
     logs.begin(order.config.log_level)
     logs.hide(order.config.api_keys)

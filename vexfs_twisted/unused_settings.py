@@ -14,7 +14,6 @@ _WITHOUT_EFFECT = frozenset(
     {
         "telemetry_disabled",
         "service.max_workers",
-        "service.verify_https_client_certificate",
         "service.static_content_dir",
         "service.enable_static_content",
         "service.hardware_reporting",
@@ -28,10 +27,6 @@ _WITHOUT_EFFECT = frozenset(
         "storage.handle_collection_load_errors",
         "storage.recovery_mode",
         "cluster.enabled",
-        "tls.cert",
-        "tls.key",
-        "tls.ca_cert",
-        "tls.cert_ttl",
     }
 )
 

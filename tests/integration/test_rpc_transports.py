@@ -26,7 +26,7 @@ class _Deaf(QueueTransport):
 class _Broken(QueueTransport):
     """What it is made of has changed."""
 
-    def listen(self, address: str) -> int:
+    def listen(self, address: str, credentials: Any = None) -> int:
         raise AttributeError("add_http2_port")
 
 

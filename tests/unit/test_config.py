@@ -325,7 +325,6 @@ class Refusals(WithFile):
         for environment in (
             {"QDRANT__SERVICE__READ_ONLY_API_KEY": "12345"},
             {"QDRANT__SERVICE__READ_ONLY_API_KEY": "secret"},
-            {"QDRANT__SERVICE__ENABLE_TLS": "true"},
             {"QDRANT__SERVICE__JWT_RBAC": "1"},
             {"QDRANT__SERVICE__JWT_RBAC": "perhaps"},
         ):
@@ -340,6 +339,29 @@ class Refusals(WithFile):
         self.assertEqual(load_config({}, environment), Config())
         path = self.file("service: {enable_tls: false, jwt_rbac: null, read_only_api_key: null}")
         self.assertEqual(load_config({}, {}, path), Config())
+
+
+class Tls(WithFile):
+    def test_the_settings_of_qdrant(self) -> None:
+        path = self.file(
+            "service: {enable_tls: true, verify_https_client_certificate: true}\n"
+            "tls: {cert: a.pem, key: b.pem, ca_cert: c.pem, cert_ttl: 60}\n"
+        )
+        config = load_config({}, {}, path)
+        self.assertTrue(config.enable_tls and config.verify_client_certificate)
+        files = (config.tls_cert, config.tls_key, config.tls_ca_cert, config.tls_cert_ttl_s)
+        self.assertEqual(files, ("a.pem", "b.pem", "c.pem", 60))
+        self.assertEqual(config.notices, ())
+        config = load_config({}, {}, self.file("tls: {cert_ttl: null}"))
+        self.assertIsNone(config.tls_cert_ttl_s)
+
+    def test_certificates_of_clients_need_tls(self) -> None:
+        text = self.refusal(environment={"QDRANT__SERVICE__VERIFY_HTTPS_CLIENT_CERTIFICATE": "1"})
+        self.assertIn("VERIFY_HTTPS_CLIENT_CERTIFICATE: without service.enable_tls", text)
+
+    def test_values_that_cannot_be_used(self) -> None:
+        for content in ("cert: ''", "key: 5", "cert_ttl: 0", "cert_ttl: soon"):
+            self.assertIn("tls.", self.refusal(file=f"tls: {{{content}}}"))
 
 
 class Keys(WithFile):

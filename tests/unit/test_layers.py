@@ -43,6 +43,7 @@ LAYERS: dict[str, set[str]] = {
     "security": {"model", "middleware"},
     "telemetry": {"model", "middleware", "logs"},
     "lifecycle": {"logs"},
+    "certificates": {"logs"},
     "stdio_log": {"logs", "throttle"},
     "config": {"settings", "unused_settings", "jsonform", "model"},
     "limit_log": {"model", "logs", "throttle"},
@@ -53,10 +54,11 @@ LAYERS: dict[str, set[str]] = {
     | {"allocator", "lifecycle", "limit_log"},
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
-    | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks", "embedding"},
+    | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks", "embedding"}
+    | {"certificates"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"}
-    | {"embedding", "readiness"},
+    | {"embedding", "readiness", "certificates"},
     "proto": {"rpc"},
     "trimming": set(),
     "processes": {"lifecycle", "logs", "config"},
@@ -68,6 +70,7 @@ LAYERS: dict[str, set[str]] = {
     "sharing": {"config", "lifecycle", "processes", "rest", "rpc", "telemetry"},
     "composition": {
         "sharing",
+        "certificates",
         "readiness",
         "allocator",
         "reservations",
@@ -87,7 +90,16 @@ LAYERS: dict[str, set[str]] = {
         "rest",
         "rpc",
     },
-    "daemon": {"allocator", "collector", "file_limit", "model", "config", "lifecycle", "logs"}
+    "daemon": {
+        "allocator",
+        "certificates",
+        "collector",
+        "file_limit",
+        "model",
+        "config",
+        "lifecycle",
+        "logs",
+    }
     | {"stdio_log", "engine", "composition"},
     "twistd": {"config", "daemon", "logs", "stdio_log"},
     "tap": {"__init__", "collector", "config", "left_out", "settings", "logs", "stdio_log"}
@@ -265,6 +277,8 @@ BOUND: dict[str, set[str]] = {
     "lmdb": {"engine"},
     "mfusepy": set(),
     "yaml": {"settings"},
+    "OpenSSL": {"certificates", "rest"},
+    "cryptography": {"certificates"},
     "twisted.internet.reactor": {"tap"},
 }
 

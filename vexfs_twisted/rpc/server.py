@@ -26,6 +26,7 @@ from .middleware import unknown_method
 from .services import public_services, read_paths, service_handlers
 from .settings import RpcSettings
 from .transport.call import ServerCall, Transport
+from .transport.credentials import server_credentials
 from .transport.selection import transport_class
 from .wire import Wire
 
@@ -244,7 +245,10 @@ def _listen(transport: Transport, settings: RpcSettings) -> int:
     try:
         if settings.socket is not None:
             transport.listen(f"unix:{settings.socket}")
-        return transport.listen(settings.address)
+        store = settings.certificates
+        return transport.listen(
+            settings.address, None if store is None else server_credentials(store)
+        )
     except RuntimeError as error:
         reason = _reason(settings.host, settings.port) or error
         raise CannotListenError(settings.host, settings.port, reason) from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ..certificates import CertificateStore
+
 UNLIMITED = -1
 
 MEBIBYTE = 1024 * 1024
@@ -36,6 +38,7 @@ class RpcSettings:
     server is made of, "queue" or "aio"; "auto" takes the queue where it proves sound.
     `shares_port`: other processes listen on the same port; with `is_first`, none may do so before.
     `socket`: the path of a Unix socket to listen on as well, for calls that these pass on.
+    `certificates`: the port takes TLS only, with these; the Unix socket never does.
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +58,7 @@ class RpcSettings:
     shares_port: bool = False
     is_first: bool = False
     socket: str | None = None
+    certificates: CertificateStore | None = None
 
     @property
     def address(self) -> str:

@@ -25,7 +25,8 @@ MAX_HEAD_BYTES = 16 * 1024
 """The maximum size of a request line, and that of all headers together, in bytes."""
 
 _MAX_LENGTH_LINE = 64
-_TLS_RECORD = b"\x16"
+TLS_RECORD = b"\x16"
+"""The first byte of a TLS handshake."""
 
 
 class ChannelSite(Protocol):
@@ -81,7 +82,7 @@ class StrictChannel(HTTPChannel):
             return
         if self._is_new:
             self._is_new = False
-            if data[:1] == _TLS_RECORD:
+            if data[:1] == TLS_RECORD:
                 self._site.notices.tls(self._peer)
                 self._refuse(400, "This port takes HTTP: TLS is not on here")
                 return

@@ -23,6 +23,14 @@ class Notices:
         """Warn that a client began a TLS handshake."""
         self._tell("TLS is not on here, a client that wants it was sent away", peer)
 
+    def no_tls(self, peer: str) -> None:
+        """Warn that a client does not speak TLS, where it is on."""
+        self._tell("TLS is on here, a client without it was sent away", peer)
+
+    def no_handshake(self, peer: str, reason: str) -> None:
+        """Warn that a TLS handshake has failed."""
+        self._tell(f"a TLS handshake has failed: {reason}", peer)
+
     def full(self, peer: str, reason: str) -> None:
         """Warn that a connection was refused because of a limit."""
         self._tell(f"connection refused: {reason}", peer)

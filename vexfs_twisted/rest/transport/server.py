@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint, ISystemHandle
+from twisted.internet.interfaces import (
+    INegotiated,
+    IReactorTime,
+    IStreamServerEndpoint,
+    ISystemHandle,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
@@ -59,7 +64,11 @@ class _Channel(StrictChannel):
             self.service.connections.enter(self._client)
         else:
             self._site.notices.full(self._peer, complaint)
-            self._refuse(503, f"Service unavailable: {complaint}")
+            if INegotiated.providedBy(self.transport):
+                # To say why would take a handshake, for which such a client would have to be kept.
+                self.forceAbortClient()
+            else:
+                self._refuse(503, f"Service unavailable: {complaint}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._waiting is not None:

@@ -29,9 +29,9 @@ class AioTransport:
         self._stopping: asyncio.Future[float] = self._loop.create_future()
         self._server: grpc.aio.Server | None = None
 
-    def listen(self, address: str) -> int:
+    def listen(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """See Transport."""
-        return self._runner.run(self._listen(address))
+        return self._runner.run(self._listen(address, credentials))
 
     def serve(self) -> None:
         """See Transport."""
@@ -42,10 +42,13 @@ class AioTransport:
         """See Transport."""
         self._loop.call_soon_threadsafe(self._ask_to_stop, hangup_s)
 
-    async def _listen(self, address: str) -> int:
-        self._server = grpc.aio.server(options=self._options)
-        self._server.add_generic_rpc_handlers([_Handlers(self._accept)])
-        return self._server.add_insecure_port(address)
+    async def _listen(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        if self._server is None:
+            self._server = grpc.aio.server(options=self._options)
+            self._server.add_generic_rpc_handlers([_Handlers(self._accept)])
+        if credentials is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, credentials)
 
     async def _serve(self) -> None:
         assert self._server is not None

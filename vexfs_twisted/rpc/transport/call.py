@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
+import grpc
+
 from ..errors import RpcStatus
 
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -75,8 +77,11 @@ Accept = Callable[[ServerCall], object]
 class Transport(Protocol):
     """A server that passes the calls of all clients to an Accept, from one thread."""
 
-    def listen(self, address: str) -> int:
-        """Bind `host:port`; returns the port. Raises RuntimeError. Before `serve`."""
+    def listen(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Bind `host:port`, with TLS if there are `credentials`; returns the port.
+
+        Raises RuntimeError. Before `serve`.
+        """
 
     def serve(self) -> None:
         """Accept calls in this thread until `stop` has ended them all."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from threading import Lock
 from time import monotonic, time
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
@@ -60,9 +60,10 @@ class QueueTransport:
         self._when_idle: list[Callable[[], object]] = []
         self._events_before = 0
 
-    def listen(self, address: str) -> int:
+    def listen(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """See Transport."""
-        port: int = self._server.add_http2_port(address.encode())
+        with_tls = () if credentials is None else (cast(Any, credentials)._credentials,)
+        port: int = self._server.add_http2_port(address.encode(), *with_tls)
         if not port:
             raise RuntimeError(f"cannot listen on {address}")
         return port
