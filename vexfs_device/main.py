@@ -13,7 +13,7 @@ from twisted.logger import globalLogBeginner
 
 from vexfs_twisted import __version__, logs
 from vexfs_twisted.engine.errors import EngineStartError
-from vexfs_twisted.lifecycle import notify_manager
+from vexfs_twisted.service_manager import notify_manager
 
 from .budget import Budget
 from .directory import Directory

@@ -18,7 +18,6 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from .allocator import trim
 from .certificates import (
     CertificateError,
-    CertificateFiles,
     CertificateService,
     CertificateStore,
     RunInThread,
@@ -32,6 +31,7 @@ from .lifecycle import BACKLOG, SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
 from .readiness import Readiness
+from .reloading import Reloader, certificate_files
 from .rest.dependencies import Dependencies
 from .rest.settings import RestSettings
 from .rest.site import make_site
@@ -69,6 +69,8 @@ class Components:
     rest: RestService
     rpc: RpcService | None
     certificates: CertificateService | None
+    reloader: Reloader
+    run_in_thread: RunInThread
     host: str
 
     def addresses(self) -> dict[str, str]:
@@ -109,8 +111,9 @@ def build(config: Config, reactor: Any) -> Components:
         for _ in range(2)
     )
     performance, readiness = Performance(), Readiness()
+    interceptors = list(interceptors_of(config, performance))
     # The innermost: who may not call is told so in any case.
-    chain = MiddlewareChain([*interceptors_of(config, performance), readiness])
+    chain = MiddlewareChain([*interceptors, readiness])
     certificates = certificates_of(config, reactor, codecs.run)
     rpc_settings = rpc_settings_of(config, certificates)
     sharing = _sharing(config, rpc_settings, reactor)
@@ -149,7 +152,10 @@ def build(config: Config, reactor: Any) -> Components:
     children += [snapshots, device, ready, *others]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
     children.append(Preparation(lambda: codecs.run(load_faiss)))
-    return Components(SequentialService(children), rest, rpc, certificates, config.host)
+    reload_others = None if sharing is None else sharing.reload
+    reloader = Reloader(config, interceptors, certificates, reload_others)
+    service = SequentialService(children)
+    return Components(service, rest, rpc, certificates, reloader, codecs.run, config.host)
 
 
 class PoolService(Service):
@@ -218,14 +224,8 @@ def certificates_of(
     """What loads the certificates; None without TLS."""
     if not config.enable_tls:
         return None
-    store = CertificateStore(certificate_files_of(config))
+    store = CertificateStore(certificate_files(config))
     return CertificateService(store, config.tls_cert_ttl_s, reactor, run_in_thread)
-
-
-def certificate_files_of(config: Config) -> CertificateFiles:
-    """The files of TLS."""
-    authorities = config.tls_ca_cert if config.verify_client_certificate else None
-    return CertificateFiles(config.tls_cert, config.tls_key, authorities)
 
 
 def with_tls(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -220,21 +220,3 @@ def has_unread(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def notify_manager(state: str, environment: Mapping[str, str]) -> None:
-    """Notify the service manager, if there is one, of a state such as READY=1.
-
-    The protocol is that of systemd's sd_notify(3): a datagram to the socket named by NOTIFY_SOCKET,
-    where a leading @ stands for the abstract namespace. Errors are only logged: a
-    failed notification is no reason to stop serving.
-    """
-    path = environment.get("NOTIFY_SOCKET")
-    if not path:
-        return
-    name = f"\0{path[1:]}" if path.startswith("@") else path
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-            sender.sendto(state.encode(), name)
-    except OSError as error:
-        log.warning("the service manager could not be told", state=state, error=str(error))

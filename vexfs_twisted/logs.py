@@ -151,6 +151,12 @@ def is_logged(level: str) -> bool:
     return _RANKS[level] >= _Threshold.rank
 
 
+def set_level(level: str) -> None:
+    """Log events at `level` or above from now on. Thread-safe."""
+    _Threshold.rank = _RANKS[level]
+    logging.getLogger().setLevel(level.upper())
+
+
 class _LoggingBridge(logging.Handler):
     """Publishes records of the standard library's loggers, which asyncio and grpc use."""
 
@@ -163,8 +169,8 @@ class _LoggingBridge(logging.Handler):
 
 def begin(level: str) -> None:
     """Route the standard library's records here, and drop events below `level` at the source."""
-    _Threshold.rank = _RANKS[level]
-    logging.basicConfig(handlers=[_LoggingBridge()], level=level.upper(), force=True)
+    logging.basicConfig(handlers=[_LoggingBridge()], force=True)
+    set_level(level)
     # At each start faiss logs which builds of itself it does not find.
     logging.getLogger("faiss").setLevel(logging.WARNING)
 
@@ -225,24 +231,32 @@ _RENDERERS: dict[str, Callable[[LogEvent], str]] = {"text": render_text, "json":
 
 
 @implementer(ILogObserver)
-class _StreamObserver:
-    """Writes each event at or above a rank as a line. Thread-safe."""
+class StreamObserver:
+    """Writes each event at or above a rank as a line; None: the rank in use. Thread-safe.
 
-    def __init__(self, stream: TextIO, render: Callable[[LogEvent], str], rank: int) -> None:
+    Whoever replaces the file behind the stream holds `lock` meanwhile.
+    """
+
+    def __init__(self, stream: TextIO, render: Callable[[LogEvent], str], rank: int | None) -> None:
+        self.lock = Lock()
         self._stream = stream
         self._render = render
         self._rank = rank
-        self._lock = Lock()
 
     def __call__(self, event: LogEvent) -> None:
-        if _RANKS[_level(event)] < self._rank:
+        """Write an event."""
+        least = _Threshold.rank if self._rank is None else self._rank
+        if _RANKS[_level(event)] < least:
             return
         line = _without_secrets(self._render(event)) + "\n"
-        with self._lock:
+        with self.lock:
             self._stream.write(line)
             self._stream.flush()
 
 
-def stream_observer(stream: TextIO, form: str, level: str) -> ILogObserver:
-    """An observer that writes events at `level` or above to `stream`, as "text" or "json"."""
-    return _StreamObserver(stream, _RENDERERS[form], _RANKS[level])
+def stream_observer(stream: TextIO, form: str, level: str | None = None) -> StreamObserver:
+    """An observer that writes events to `stream`, as "text" or "json".
+
+    Those at `level` or above; None: the level in use, see `set_level`.
+    """
+    return StreamObserver(stream, _RENDERERS[form], None if level is None else _RANKS[level])

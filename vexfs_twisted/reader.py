@@ -15,9 +15,11 @@ from twisted.internet.task import LoopingCall
 
 from . import allocator, file_limit
 from .collector import spare_the_collector, without_collector
+from .config import Config
 from .lifecycle import SequentialService
 from .logs import get_logger
-from .processes.messages import STOP, Order
+from .processes.messages import RELOAD, STOP, Order
+from .reloading import Reloader
 from .stdio_log import capture
 
 log = get_logger("vexfs.processes")
@@ -38,6 +40,8 @@ class Reader:
         self._reactor = reactor
         self._pipe = pipe
         self._service: SequentialService | None = None
+        self._reloader: Reloader | None = None
+        self._changed: Config | None = None
 
     def start(self) -> None:
         """Begin, once the reactor runs."""
@@ -51,9 +55,12 @@ class Reader:
         with without_collector():
             from .reader_composition import build_reader
 
-        service, performance = build_reader(self._order, self._reactor)
+        service, performance, reloader = build_reader(self._order, self._reactor)
         await service.startService()
         self._service = service
+        self._reloader = reloader
+        if self._changed is not None:
+            self._reload(self._changed)
         spare_the_collector()
         figures = LoopingCall(lambda: self._send({"figures": performance.dump()}))
         figures.start(_FIGURES_S, now=False)
@@ -67,13 +74,25 @@ class Reader:
         self._pipe.write(orjson.dumps(message).decode() + "\n")
 
     def _listen(self) -> None:
-        """In a thread: the input says to stop, or ends with the process at its other end."""
-        if sys.stdin.buffer.read(len(STOP)) != STOP:
+        """In a thread: the input says what to do, or ends with the process at its other end."""
+        while (message := sys.stdin.buffer.read(len(STOP))) == RELOAD:
+            config = Order.load(sys.stdin.buffer).config
+            self._reactor.callFromThread(self._reload, config)
+        if message != STOP:
             # What is acknowledged from now on may not be seen here. Nobody else is left to remove
             # the sockets.
             rmtree(Path(self._order.rest_socket).parent, ignore_errors=True)
             os._exit(1)
         self._reactor.callFromThread(self._stop)
+
+    def _reload(self, config: Config) -> None:
+        """Use changed settings; a reader that is starting uses them once it serves."""
+        self._changed = config
+        if self._reloader is not None:
+            Deferred.fromCoroutine(self._reloader.apply(config)).addErrback(self._not_reloaded)
+
+    def _not_reloaded(self, failure: Any) -> None:
+        log.error("the reload has failed", exc_info=failure)
 
     def _stop(self) -> None:
         service = self._service

@@ -25,6 +25,7 @@ from .lifecycle import BACKLOG, SequentialService, SharedPortEndpoint
 from .middleware import MiddlewareChain
 from .operations.service import Operations
 from .processes.messages import Order
+from .reloading import Reloader
 from .rest.dependencies import Dependencies
 from .rest.relaying import RelayingSite
 from .rest.transport.relay import Relay
@@ -39,8 +40,8 @@ from .threadpool import WorkerPool
 from .trimming import Trimming
 
 
-def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Performance]:
-    """Construct what an order asks for, and the statistics of its calls."""
+def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Performance, Reloader]:
+    """Construct what an order asks for, the statistics of its calls, and what changes settings."""
     config, call_in_reactor = order.config, reactor.callFromThread
     storage = FollowingStorage(FollowedCatalog(config.storage_path), call_in_reactor, reactor)
     codecs = WorkerPool("codec", CODEC_THREADS, call_in_reactor)
@@ -52,7 +53,8 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
         for _ in range(2)
     )
     performance = Performance()
-    chain = MiddlewareChain(interceptors_of(config, performance))
+    interceptors = list(interceptors_of(config, performance))
+    chain = MiddlewareChain(interceptors)
     needed = Dependencies(chain, reservations=rest_reservations, call_in_reactor=call_in_reactor)
     relay = Relay(reactor, order.rest_socket)
     settings = rest_settings_of(config)
@@ -70,4 +72,5 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     # No connection comes here before there is all that a call may need.
     prepared = Preparation(lambda: codecs.run(load_faiss))
     children = [PoolService(codecs), trimming, prepared, storage, *wires, streams]
-    return SequentialService(children), performance
+    reloader = Reloader(config, interceptors, certificates)
+    return SequentialService(children), performance, reloader

@@ -57,6 +57,7 @@ class Sharing:
     ) -> None:
         self._config = config
         self._reactor = reactor
+        self._supervisor: Supervisor | None = None
         self._sockets = SocketDirectory()
         # Each request that is passed on takes a connection.
         most = config.max_connections * config.processes
@@ -86,7 +87,7 @@ class Sharing:
         """
         endpoint = UNIXServerEndpoint(self._reactor, self._sockets.rest, BACKLOG)
         relayed = RestService(endpoint, inner, self._reactor, inner.settings)
-        supervisor = Supervisor(
+        self._supervisor = supervisor = Supervisor(
             self._reactor,
             self._config.processes - 1,
             partial(self._order, rest, rpc),
@@ -94,6 +95,12 @@ class Sharing:
         )
         wires: list[IService] = [rest] if rpc is None else [rpc, rest]
         return [self._sockets, *wires, relayed], [supervisor]
+
+    def reload(self, config: Config) -> None:
+        """Have the other processes use changed settings, those that are started later as well."""
+        self._config = config
+        if self._supervisor is not None:
+            self._supervisor.reload()
 
     def _order(self, rest: RestService, rpc: RpcService | None, number: int) -> Order:
         """The order of a process, once the ports are known."""

@@ -93,15 +93,15 @@ class Options(UsageOptions):
         """Parse the command line and gather the settings."""
         try:
             super().parseOptions(options)
-            self.config = load_config(
-                self._given(),
-                os.environ,
-                self[_CONFIG_PATH],
-            )
+            self.config = self.read()
         except (UsageError, ConfigError) as error:
             line = " ".join(str(error).split())
             sys.stderr.write(f"vexfs-qdrant: {line}\n")
             raise SystemExit(1) from None
+
+    def read(self) -> Config:
+        """The settings as they are by now: the file may have changed. Raises ConfigError."""
+        return load_config(self._given(), os.environ, self[_CONFIG_PATH])
 
     def _given(self) -> dict[str, str]:
         given: dict[str, str | int | None] = dict(self)
@@ -120,7 +120,7 @@ def makeService(options: Options) -> IService:
 
     logs.begin(options.config.log_level)
     twistd: Any = options.parent
-    return TwistdDaemon(options.config, reactor, twistd)
+    return TwistdDaemon(options.config, options.read, reactor, twistd)
 
 
 def run_daemon(arguments: list[str]) -> int:
@@ -135,10 +135,15 @@ def run_daemon(arguments: list[str]) -> int:
         from .daemon import Daemon
 
     logs.begin(config.log_level)
-    observer = logs.stream_observer(terminal(), config.log_format, config.log_level)
+    observer = logs.stream_observer(terminal(), config.log_format)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     failures: list[str] = []
-    daemon = Daemon(config, reactor, lambda reason: failures.append(reason) if reason else None)
+
+    def report(reason: str | None) -> None:
+        if reason is not None:
+            failures.append(reason)
+
+    daemon = Daemon(config, options.read, reactor, report)
     daemon.startService()
     reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     reactor.run()
@@ -159,7 +164,7 @@ def run_reader() -> int:
     pipe = terminal()
     logs.begin(order.config.log_level)
     logs.hide(order.config.api_keys)
-    observer = logs.stream_observer(pipe, "json", order.config.log_level)
+    observer = logs.stream_observer(pipe, "json")
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     # Whoever stops a group of processes stops this one by way of the one that writes.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IServiceCollection
@@ -22,7 +23,7 @@ from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
 from .config import Config
-from .daemon import Daemon
+from .daemon import Daemon, ReadConfig
 from .logs import stream_observer
 from .stdio_log import terminal
 
@@ -35,10 +36,16 @@ _FAILED = b"1 cannot start"
 class TwistdDaemon(Daemon):
     """The daemon under twistd."""
 
-    def __init__(self, config: Config, reactor: Any, options: TwistdOptions) -> None:
-        super().__init__(config, reactor, self._tell_twistd)
+    def __init__(
+        self, config: Config, read: ReadConfig, reactor: Any, options: TwistdOptions
+    ) -> None:
+        super().__init__(config, read, reactor, self._tell_twistd)
         self._options = options
-        self._observer = log_observer(config, options, reactor.callFromThread)
+        self._file = log_file(options)
+        self._observer = None
+        if not (options.get("logger") or options.get("syslog")):
+            stream: Any = self._file or terminal()
+            self._observer = stream_observer(stream, config.log_format)
         self._status_pipe: int | None = None
         # A daemonized process has its standard streams on /dev/null by the time it fails.
         self._terminal = None if options.get("nodaemon") else os.dup(2)
@@ -58,6 +65,23 @@ class TwistdDaemon(Daemon):
         """
         self._status_pipe = self._options.pop("statusPipe", None)
         super().startService()
+
+    def begin(self) -> None:
+        """Begin, and rotate the log file at each SIGUSR1, as twistd does."""
+        super().begin()
+        if self._file is not None:
+            rotate = partial(self._replace_file, self._file.rotate)
+            signal.signal(signal.SIGUSR1, lambda *_: self._reactor.callFromThread(rotate))
+
+    def reopen_log(self) -> None:
+        """Write on in the file that has the name of the log by now, after it was renamed."""
+        if self._file is not None:
+            self._replace_file(self._file.reopen)
+
+    def _replace_file(self, replace: Callable[[], object]) -> None:
+        assert self._observer is not None
+        with self._observer.lock:
+            replace()
 
     def _tell_twistd(self, reason: str | None) -> None:
         pipe, self._status_pipe = self._status_pipe, None
@@ -85,19 +109,15 @@ def exit_with_failure() -> None:
     os._exit(1)
 
 
-def log_observer(
-    config: Config, options: TwistdOptions, call_in_reactor: Callable[..., object]
-) -> ILogObserver | None:
-    """An observer in the format of `config` that writes where twistd's options say.
+def log_file(options: TwistdOptions) -> LogFile | None:
+    """The file that twistd's options say the log is written to.
 
-    None when they ask for syslog or for an observer of their own. As with twistd's own log files,
-    SIGUSR1 begins a new one.
+    None for the terminal, and when they ask for syslog or for an observer of their own.
     """
     if options.get("logger") or options.get("syslog"):
         return None
     name = options.get("logfile")
     if name == "-" or not (name or not options.get("nodaemon")):
-        return stream_observer(terminal(), config.log_format, config.log_level)
-    stream: Any = LogFile.fromFullPath(name or "twistd.log")
-    signal.signal(signal.SIGUSR1, lambda *_: call_in_reactor(stream.rotate))
-    return stream_observer(stream, config.log_format, config.log_level)
+        return None
+    file: LogFile = LogFile.fromFullPath(name or "twistd.log")
+    return file

@@ -318,15 +318,6 @@ class Draining(Daemons):
                 connection.close()
         self.assertEqual(daemon.wait(), 0)
 
-    def test_a_terminal_that_goes_away_ends_it_in_order(self) -> None:
-        # Where it is ignored at the start, as under nohup, it stays ignored, and so it would here.
-        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
-        daemon = self.daemon().start()
-        self.assertEqual(daemon.stop(signal.SIGHUP), 0)
-        (stopping,) = [event for event in daemon.log_events() if event["event"] == "stopping"]
-        self.assertEqual(stopping["signal"], "SIGHUP")
-        self.assertEqual(daemon.log_events()[-1]["event"], "stopped")
-
     def test_idle_connections_do_not_delay_the_end(self) -> None:
         """They are closed while a request that is under way is still waited for."""
         daemon = self.daemon().start()

@@ -44,6 +44,8 @@ LAYERS: dict[str, set[str]] = {
     "telemetry": {"model", "middleware", "logs"},
     "lifecycle": {"logs"},
     "certificates": {"logs"},
+    "service_manager": {"logs"},
+    "reloading": {"certificates", "config", "logs", "middleware", "security"},
     "stdio_log": {"logs", "throttle"},
     "config": {"settings", "unused_settings", "jsonform", "model"},
     "limit_log": {"model", "logs", "throttle"},
@@ -61,17 +63,18 @@ LAYERS: dict[str, set[str]] = {
     | {"embedding", "readiness", "certificates"},
     "proto": {"rpc"},
     "trimming": set(),
-    "processes": {"lifecycle", "logs", "config"},
+    "processes": {"lifecycle", "logs", "config", "service_manager"},
     "reader_composition": {"composition", "allocator", "trimming", "middleware", "telemetry"}
     | {"lifecycle", "threadpool", "engine", "storage", "streaming", "operations", "rest", "rpc"}
-    | {"processes"},
+    | {"processes", "reloading"},
     "reader": {"allocator", "collector", "file_limit", "lifecycle", "logs", "stdio_log"}
-    | {"processes", "reader_composition"},
+    | {"processes", "reader_composition", "config", "reloading"},
     "sharing": {"config", "lifecycle", "processes", "rest", "rpc", "telemetry"},
     "composition": {
         "sharing",
         "certificates",
         "readiness",
+        "reloading",
         "allocator",
         "reservations",
         "trimming",
@@ -100,7 +103,7 @@ LAYERS: dict[str, set[str]] = {
         "lifecycle",
         "logs",
     }
-    | {"stdio_log", "engine", "composition"},
+    | {"stdio_log", "engine", "composition", "service_manager", "settings"},
     "twistd": {"config", "daemon", "logs", "stdio_log"},
     "tap": {"__init__", "collector", "config", "left_out", "settings", "logs", "stdio_log"}
     | {"daemon", "twistd", "reader", "processes"},
@@ -232,7 +235,7 @@ ENGINE_PUBLIC = {
 }
 
 # What the userspace device, a package of its own, may import of the server's.
-DEVICE = {"__init__", "model", "engine", "device", "logs", "lifecycle"}
+DEVICE = {"__init__", "model", "engine", "device", "logs", "service_manager"}
 
 # The same inside the REST wire. What its codecs and endpoints share with the others comes first.
 REST_LAYERS: dict[str, set[str]] = {

@@ -1,4 +1,4 @@
-"""Services in order: real services on a Clock, real ports, and a real notification socket."""
+"""Services in order: real services on a Clock, and real ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from vexfs_twisted.lifecycle import (
     EndpointService,
     SequentialService,
     StartAbandoned,
-    notify_manager,
 )
 
 
@@ -185,28 +184,3 @@ class Ports(TestCase):
             with self.assertRaisesRegex(CannotListenError, "Address already in use"):
                 await service.startService()
             await service.stopService()
-
-
-class Manager(SynchronousTestCase):
-    def receiver(self, name: str) -> socket.socket:
-        receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(receiver.close)
-        receiver.bind(name)
-        receiver.settimeout(5)
-        return receiver
-
-    def test_a_state_reaches_the_socket(self) -> None:
-        path = self.mktemp()
-        receiver = self.receiver(path)
-        notify_manager("READY=1", {"NOTIFY_SOCKET": path})
-        self.assertEqual(receiver.recv(100), b"READY=1")
-
-    def test_a_state_reaches_an_abstract_socket(self) -> None:
-        name = f"vexfs-test-{id(self)}"
-        receiver = self.receiver(f"\0{name}")
-        notify_manager("STOPPING=1", {"NOTIFY_SOCKET": f"@{name}"})
-        self.assertEqual(receiver.recv(100), b"STOPPING=1")
-
-    def test_no_manager_and_a_deaf_one(self) -> None:
-        notify_manager("READY=1", {})
-        notify_manager("READY=1", {"NOTIFY_SOCKET": self.mktemp()})

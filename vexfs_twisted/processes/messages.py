@@ -1,8 +1,8 @@
 """What the process that writes and those that read tell each other, over pipes.
 
-A reader gets its Order on its standard input, and then nothing: the end of the input is the end of
-the process that writes, unless STOP came before. It writes lines of JSON to its standard output:
-log lines, and objects with the one key `ready` or `figures`.
+A reader gets its Order on its standard input, and after RELOAD another with changed settings. The
+end of the input is the end of the process that writes, unless STOP came before. It writes lines of
+JSON to its standard output: log lines, and objects with the one key `ready` or `figures`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from attrs import frozen
 from ..config import Config
 
 STOP = b"S"
+RELOAD = b"R"
 
 _SIZE = Struct("<I")
 

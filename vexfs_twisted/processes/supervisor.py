@@ -16,7 +16,8 @@ from twisted.python.failure import Failure
 
 from ..lifecycle import AsyncService
 from ..logs import get_logger
-from .messages import STOP, Order
+from ..service_manager import MANAGER_VARIABLES
+from .messages import RELOAD, STOP, Order
 
 log = get_logger("vexfs.processes")
 
@@ -69,15 +70,24 @@ class Supervisor(AsyncService):
         """The numbers of the processes, by readers; None for one that does not run."""
         return [reader.pid for reader in self._readers]
 
+    def reload(self) -> None:
+        """Send each reader its order again, whose settings have changed."""
+        for reader in self._readers:
+            reader.reload()
+
+    def dumped(self, number: int) -> bytes:
+        """The order of a reader as it is sent."""
+        return self._order_of(number).dump()
+
     def spawn(self, number: int, protocol: ProcessProtocol) -> Any:
         """Start a process."""
-        environment = dict(os.environ)
-        environment.pop("NOTIFY_SOCKET", None)
+        managed = MANAGER_VARIABLES
+        environment = {key: value for key, value in os.environ.items() if key not in managed}
         pipes: Any = {0: "w", 1: "r", 2: "r"}
         started = self._reactor.spawnProcess(
             protocol, _COMMAND[0], _COMMAND, env=environment, childFDs=pipes
         )
-        started.writeToChild(0, self._order_of(number).dump())
+        started.writeToChild(0, self.dumped(number))
         return started
 
     def later(self, seconds: float, function: Callable[[], object]) -> IDelayedCall:
@@ -117,6 +127,10 @@ class _Reader:
         self._waiting = None
         self._started_at = self._supervisor.seconds()
         self._process = self._supervisor.spawn(self._number, _Pipes(self, self._number))
+
+    def reload(self) -> None:
+        if self._process is not None:
+            self._process.writeToChild(0, RELOAD + self._supervisor.dumped(self._number))
 
     def stop(self) -> Deferred[None]:
         """Fires when the process has ended."""

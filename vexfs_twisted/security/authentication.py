@@ -16,13 +16,17 @@ class Authentication:
 
     The key is in the header `api-key`, or in `authorization` as a bearer token; if both are given,
     they must be equal. A repeated header is not a valid key, as a proxy may have checked the other
-    value. Methods with `is_open` need no key. Stateless and thread-safe.
+    value. Methods with `is_open` need no key. Thread-safe.
 
     It authenticates only; restricting what a key permits is up to another middleware or to the
     operations.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
+        self.use(keys)
+
+    def use(self, keys: Iterable[str]) -> None:
+        """Take these keys, and no others, from now on."""
         self._keys = [key.encode() for key in keys]
 
     def before(self, call: CallInfo) -> None:
