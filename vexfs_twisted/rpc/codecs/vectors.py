@@ -255,7 +255,9 @@ def read_vector_message(
             "Data length is not divisible by vectors count. "
             f"Data length: {len(numbers)}, vectors count: {count}"
         )
-    return MultiVector.of(list(numbers.reshape(count, -1)), place)
+    # However many empty rows a request of a few bytes claims, no list is made of them.
+    rows = list(numbers.reshape(count, -1)) if numbers.size else [numbers]
+    return MultiVector.of(rows, place)
 
 
 def _sparse(

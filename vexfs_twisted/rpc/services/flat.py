@@ -23,6 +23,7 @@ from ..codecs.points import read_get
 from ..codecs.searches import read_search as read_query
 from ..codecs.updates import read_upsert
 from ..codecs.upserts import ParsedUpsert, parse_upsert
+from ..codecs.vector_batches import ParsedBatch
 from ..generated import collections_pb2 as collections
 from ..generated import flat_pb2 as flat
 from ..generated import points_pb2 as points
@@ -58,6 +59,10 @@ def _read_search(message: flat.SearchPointsRequest) -> Query:
     return read_query(read_search(message))
 
 
+def _parsed_batch(message: flat.SearchPointsBatchRequest) -> ParsedBatch:
+    return ParsedBatch(read_search_batch(message))
+
+
 def _upsert(parsed: ParsedUpsert) -> tuple[str, Upsert]:
     message = parsed.message
     return read_collection_name(message.collection_name), read_upsert(message, parsed.columns)
@@ -88,7 +93,7 @@ FLAT: Mapping[str, RpcMethod[Any, Any] | StreamMethod] = {
     "DeletePoints": _as(POINTS["Delete"], restated(points.DeletePoints)),
     "GetPoints": _as(POINTS["Get"], restated(points.GetPoints)),
     "SearchPoints": _as(POINTS["Search"], read_search),
-    "SearchPointsBatch": _as(POINTS["SearchBatch"], read_search_batch),
+    "SearchPointsBatch": _as(POINTS["SearchBatch"], _parsed_batch),
     "Scroll": _as(POINTS["Scroll"], restated(points.ScrollPoints)),
     "CountPoints": _as(POINTS["Count"], restated(points.CountPoints)),
     "StreamSearchPoints": _stream(_read_search, POINTS["Search"].encode),

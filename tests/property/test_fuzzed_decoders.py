@@ -1,0 +1,62 @@
+"""The decoders of both wires with requests that are nearly right, and what fuzzing has found.
+
+`tests.programs.fuzz_decoders` fuzzes them for long, guided by what code they have reached.
+"""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests import examples
+from tests.fuzz.decoders import request_types, rest_decoders, rpc_decoders
+from tests.fuzz.mutation import json_text, mutated_bytes, mutated_json, random_message
+from tests.fuzz.seeds import decoder_of, rest_seeds
+from vexfs_twisted.rpc.generated import flat_pb2, points_pb2
+
+_EACH = 30
+
+
+class FuzzedDecodersTests(SynchronousTestCase):
+    """A few requests for each decoder, the same in each run unless it is a long one."""
+
+    def test_rest(self) -> None:
+        decoders, random = rest_decoders(), Random("rest")
+        for method, path, body in rest_seeds("c"):
+            decode = decoders[decoder_of(method, path)]
+            decode(json.dumps(body).encode())
+            for _ in range(examples(_EACH)):
+                decode(json_text(mutated_json(body, random), random))
+
+    def test_grpc(self) -> None:
+        decoders, random = rpc_decoders(), Random("grpc")
+        for name, kind in request_types().items():
+            for _ in range(examples(_EACH)):
+                data = random_message(kind(), random).SerializeToString()
+                decoders[name](data)
+                decoders[name](mutated_bytes(data, random))
+
+
+class FoundTests(SynchronousTestCase):
+    """Requests that decoders once took badly."""
+
+    def decode(self, name: str, message: Any) -> None:
+        rpc_decoders()[name](message.SerializeToString())
+
+    def test_rows_without_numbers(self) -> None:
+        """A request of some bytes took the memory of as many rows as it claimed to have."""
+        vector = points_pb2.Vector(vectors_count=2**32 - 1)
+        vectors = points_pb2.Vectors(vector=vector)
+        point = points_pb2.PointStruct(vectors=vectors)
+        self.decode("/qdrant.Points/Upsert", points_pb2.UpsertPoints(points=[point]))
+        recommend = points_pb2.RecommendPoints(collection_name="c", positive_vectors=[vector])
+        self.decode("/qdrant.Points/Recommend", recommend)
+
+    def test_a_batch_of_searches_under_its_other_name(self) -> None:
+        """Every call of it was an internal error."""
+        search = flat_pb2.SearchPointsRequest(collection_name="c", vector=[1.0], limit=1)
+        batch = flat_pb2.SearchPointsBatchRequest(collection_name="c", search_points=[search])
+        self.decode("/qdrant.Qdrant/SearchPointsBatch", batch)
