@@ -34,6 +34,7 @@ from .model.reads import Answer, ReadRequest
 from .model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
 from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
+from .model.strict_mode import StrictCollection
 from .model.updates import Update, UpdateResult, Upsert
 
 WhenIdle = Callable[[Callable[[], object]], object]
@@ -199,6 +200,12 @@ class IStorage(Interface):
 
     def resolve(name: str) -> str:
         """The real name behind a collection's name or alias. Does not block. Raises NotFound."""
+
+    def strict_mode(name: str) -> StrictCollection | None:
+        """A collection as strict mode sees it; None if that is not enabled, or without such one.
+
+        Thread-safe; does not block.
+        """
 
     def create_collection(name: str, request: CreateCollection) -> Deferred[None]:
         """Create a collection. AlreadyExists when the name is taken by one."""

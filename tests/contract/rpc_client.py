@@ -31,6 +31,7 @@ from vexfs_twisted.model.errors import (
     InternalError,
     NotFound,
     NotSupported,
+    RateLimited,
     StorageFull,
     TimedOut,
     Unavailable,
@@ -63,7 +64,7 @@ ERRORS: Mapping[grpc.StatusCode, tuple[type[DomainError], ...]] = {
     grpc.StatusCode.UNIMPLEMENTED: (NotSupported,),
     grpc.StatusCode.DEADLINE_EXCEEDED: (TimedOut,),
     grpc.StatusCode.UNAVAILABLE: (Unavailable,),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (StorageFull,),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (StorageFull, RateLimited),
     grpc.StatusCode.INTERNAL: (InternalError,),
 }
 

@@ -294,8 +294,8 @@ def _configuration(status: int, json: Any, message: Any | None = None) -> Form:
 
 
 CHANGES: tuple[Form, ...] = (
-    _configuration(LATER, {"strict_mode_config": {"enabled": True}}),
-    _configuration(LATER, {"strict_mode_config": {"enabled": True, "max_query_limit": 5}}),
+    _configuration(WORKS, {"strict_mode_config": {"enabled": True}}),
+    _configuration(WORKS, {"strict_mode_config": {"enabled": True, "max_query_limit": 5}}),
     _configuration(WORKS, {"strict_mode_config": {"enabled": False, "max_query_limit": 5}}),
     _configuration(WORKS, {"strict_mode_config": {"max_query_limit": 5}}),
     _configuration(LATER, {"optimizers_config": {"prevent_unoptimized": True}}),

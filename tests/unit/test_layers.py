@@ -160,7 +160,9 @@ ENGINE: dict[str, set[str]] = {
     "scrub": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "collection_store"}
     | {"damage_log", "scrub_writes"},
     "reads": {"mvcc", "optimizer", "acceleration", "query", "damage_log"},
+    "strict_mode": {"mvcc", "vector_index"},
     "collection_reads": {
+        "strict_mode",
         "errors",
         "read_bounds",
         "reads",

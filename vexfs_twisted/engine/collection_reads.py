@@ -24,6 +24,7 @@ from ..model.errors import (
 from ..model.queries import PointsRequest, Query, Record, Retrieve, ScoredPoint
 from ..model.reads import Answer, ReadRequest
 from ..model.streams import P
+from ..model.strict_mode import StrictCollection
 from .acceleration import Accelerators, SearchAccelerator
 from .cursor import Cursor
 from .damage_log import DamageLog
@@ -39,6 +40,7 @@ from .query.scrolling import retrieve_each
 from .read_bounds import UNBOUNDED, ReadBoundsOfEach
 from .reads import ON_SNAPSHOT, READS
 from .storage.latch import LatchClosed
+from .strict_mode import strict_collection
 
 T = TypeVar("T")
 
@@ -92,6 +94,11 @@ class CollectionReads(ABC):
     def state(self) -> CollectionState:
         """The newest state. Does not block. Its arrays stay valid while it is referenced."""
         return self._reads.state
+
+    @property
+    def strict_mode(self) -> StrictCollection | None:
+        """What strict mode must know; None if it is not enabled. Does not block."""
+        return strict_collection(self._directory, self._reads.state)
 
     @property
     def indexes(self) -> Indexes:

@@ -15,6 +15,7 @@ from ..model.optimizations import Optimizations, OptimizationsRequest
 from ..model.payload_index import FieldInfo
 from ..model.queries import Count, Facet, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.reads import ReadRequest
+from ..model.strict_mode import PayloadSizeRequest
 from .acceleration import SearchAccelerator
 from .damage_log import DamageLog, told
 from .mvcc.indexes import Indexes
@@ -118,6 +119,11 @@ def retrieve(snapshot: Snapshot, request: Retrieve) -> list[Record]:
     return sound(retrieve_each(snapshot, [request])[0])
 
 
+def payload_size(snapshot: Snapshot, _: PayloadSizeRequest) -> int:
+    """The bytes of the pages that hold rows, most of which are payloads."""
+    return snapshot.tables.rows_size()
+
+
 def _on_snapshot(function: Callable[[Snapshot, R], T]) -> Callable[[Source, R], T]:
     """Adapt a function of a snapshot to a function of a source."""
 
@@ -134,6 +140,7 @@ ON_SNAPSHOT: Mapping[type[ReadRequest[Any]], Callable[[Snapshot, Any], Any]] = {
     Count: count,
     Facet: facet,
     MatrixRequest: distance_matrix,
+    PayloadSizeRequest: payload_size,
 }
 """The function that answers each kind of request by a snapshot alone."""
 

@@ -270,9 +270,7 @@ def _check_effect(request: CreateCollection | UpdateCollection) -> None:
 
     Settings of memory placement and storage are hints, and are accepted.
     """
-    strict_mode, optimizers = request.strict_mode_config, request.optimizers_config
-    if strict_mode is not None and strict_mode.enabled:
-        raise NotSupported("Strict mode (`strict_mode_config.enabled`) is not supported yet")
+    optimizers = request.optimizers_config
     if optimizers is not None and optimizers.prevent_unoptimized:
         raise NotSupported(
             "Holding back unoptimized points (`optimizers_config.prevent_unoptimized`) "

@@ -171,12 +171,12 @@ class TooMany(DomainError):
 
 
 class RateLimited(DomainError):
-    """The caller exceeds its rate limit."""
+    """The caller exceeds its rate limit. Without `retry_after`, no retry helps."""
 
     code = "rate_limited"
     prefix = "Rate limiting exceeded: "
 
-    def __init__(self, text: str, retry_after: int) -> None:
+    def __init__(self, text: str, retry_after: int | None = None) -> None:
         super().__init__(text)
         self.retry_after = retry_after
 

@@ -140,6 +140,8 @@ class Scroll(PointsRequest[Page, Record]):
 
     With `order_by`, in the order of a payload field instead: a point occurs once per value, points
     without a value are left out, and there is no next page.
+
+    `extra` of the points up to `limit` are read beyond those that the client asks for.
     """
 
     limit: int = bounded(1, default=DEFAULT_LIMIT)
@@ -147,6 +149,7 @@ class Scroll(PointsRequest[Page, Record]):
     filter: Filter | None = sound()
     order_by: OrderBy | None = sound()
     selection: Selection = sound(default=Selection())
+    extra: int = 0
 
     def check(self) -> None:
         """See ReadRequest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar, cast
 from zlib import crc32
 
@@ -31,18 +32,29 @@ from ..model.collection import (
     UpdateCollection,
 )
 from ..model.commands import CommandBatch, Outcome, VectorNameCommand
-from ..model.errors import BadRequest, NotFound, NotSupported, TimedOut, as_value
+from ..model.errors import (
+    BadRequest,
+    DomainError,
+    NotFound,
+    NotSupported,
+    TimedOut,
+    as_value,
+)
 from ..model.groups import GroupQuery
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ..model.queries import Count, Point, PointsRequest, Record, Retrieve
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
+from ..model.scored_points import AnswerTooLarge
+from ..model.strict_mode import StrictCollection
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from ..streaming.service import Streams
 from .deadlines import with_deadline
 from .lookups import Lookups, has_lookups
 from .reservations import within_reservation
+from .strict_mode.service import Charge, Needed, StrictMode
+from .strict_mode.updates import check_update
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,6 +94,7 @@ class Operations:
         self._read_seconds = read_seconds
         self._clock = clock
         self._streams = streams or Streams(clock)
+        self._strict_mode = StrictMode(storage, monotonic)
 
     @property
     def snapshots(self) -> ISnapshots:
@@ -100,7 +113,9 @@ class Operations:
     @_deferred
     async def update_collection(self, name: str, request: UpdateCollection) -> bool:
         """See IOperations."""
-        await self._storage.update_collection(self._resolve(name), request)
+        real = self._resolve(name)
+        await self._storage.update_collection(real, request)
+        self._strict_mode.changed(real)
         return True
 
     @_deferred
@@ -129,7 +144,7 @@ class Operations:
         """See IOperations."""
         seconds = self._read_seconds if timeout is None else timeout
         read = self._read_with_lookups if has_lookups(request) else self._read
-        reading = maybeDeferred(read, name, request, ReadContext(seconds))
+        reading = maybeDeferred(read, name, request, ReadContext(seconds), timeout)
         return with_deadline(reading, seconds, self._clock)
 
     def read_direct(
@@ -147,9 +162,18 @@ class Operations:
             return None
         real = self._resolve(name)
         request.check()
+        strict = self._strict_mode.of(real)
+        charge: Charge | None = None
+        if strict is not None:
+            found = self._strict_mode.charge_read(request, strict, timeout)
+            if isinstance(found, Needed):
+                return None
+            charge, answer = found, _given_back(found, answer)
         context = ReadContext(self._read_seconds if timeout is None else timeout)
         context.size = limit
         is_begun = self._direct.read_direct(real, request, context, answer, when_idle=when_idle)
+        if charge is not None and not is_begun:
+            charge.give_back()
         return context if is_begun else None
 
     @_deferred
@@ -190,7 +214,11 @@ class Operations:
         """See IOperations."""
         if not isinstance(update, VectorNameCommand):
             check_not_empty(update)
-        written = self._storage.update(self._resolve(name), update)
+        real = self._resolve(name)
+        strict = self._strict_mode.of(real)
+        if strict is not None:
+            await self._strict_mode.admit_update(real, update, strict, timeout)
+        written = self._storage.update(real, update)
         try:
             operation_id = await with_deadline(written, _limit(wait, timeout), self._clock)
         except TimedOut:
@@ -204,8 +232,14 @@ class Operations:
         self, name: str, updates: Sequence[Update], wait: bool = False, timeout: float | None = None
     ) -> list[UpdateResult]:
         """See IOperations."""
-        sound, problem = _before_an_empty_one(updates)
-        written = self._storage.update_batch(self._resolve(name), sound)
+        real = self._resolve(name)
+        strict = self._strict_mode.of(real)
+        if strict is not None:
+            # Before any of them is carried out, unlike what their rates and sizes forbid.
+            for update in updates:
+                check_update(update, strict, timeout)
+        sound, problem = await self._admitted(real, updates, timeout)
+        written = self._storage.update_batch(real, sound)
         try:
             operations = await with_deadline(written, _limit(wait, timeout), self._clock)
             results = [_done(operation_id, wait) for operation_id in operations]
@@ -221,6 +255,9 @@ class Operations:
     ) -> OutgoingStream[Point]:
         """See IStreamOperations."""
         real = self._resolve(name)
+        strict = self._strict_mode.of(real)
+        if strict is not None:
+            await self._strict_mode.admit_read(real, request, strict, timeout)
         if has_lookups(request):
             lookups = self._lookups(real, self._read_seconds if timeout is None else timeout)
             request = cast("PointsRequest[Any, Point]", await lookups.replace(request))
@@ -240,25 +277,63 @@ class Operations:
     @_deferred
     async def _write_each(self, name: str, updates: Sequence[Update]) -> list[Outcome]:
         """Apply the updates of a stream in order; the outcomes up to the first error."""
-        sound, problem = _before_an_empty_one(updates)
-        outcomes = await self._storage.apply(self._resolve(name), CommandBatch(sound))
+        real = self._resolve(name)
+        sound, problem = await self._admitted(real, updates, None)
+        outcomes = await self._storage.apply(real, CommandBatch(sound))
         is_done = len(outcomes) == len(sound) and not any(
             isinstance(outcome, Exception) for outcome in outcomes
         )
         return [*outcomes, problem] if problem is not None and is_done else outcomes
 
+    async def _admitted(
+        self, real: str, updates: Sequence[Update], timeout: float | None
+    ) -> tuple[Sequence[Update], DomainError | None]:
+        """The updates before the first that is refused by itself, and the error of that one."""
+        sound, problem = _before_an_empty_one(updates)
+        strict = self._strict_mode.of(real)
+        if strict is None:
+            return sound, problem
+        sound, refusal = await self._strict_mode.admit_updates(real, sound, strict, timeout)
+        return sound, refusal or problem
+
     def _read(
-        self, name: str, request: ReadRequest[Answer], context: ReadContext
+        self,
+        name: str,
+        request: ReadRequest[Answer],
+        context: ReadContext,
+        timeout: float | None,
     ) -> Deferred[Answer]:
         real = self._resolve(name)
         request.check()
+        strict = self._strict_mode.of(real)
+        if strict is not None:
+            return self._read_strictly(real, request, context, strict, timeout)
         return self._read_in(real, request, context)
 
     @_deferred
+    async def _read_strictly(
+        self,
+        real: str,
+        request: ReadRequest[Answer],
+        context: ReadContext,
+        strict: StrictCollection,
+        timeout: float | None,
+    ) -> Answer:
+        await self._strict_mode.admit_read(real, request, strict, timeout)
+        return await self._read_in(real, request, context)
+
+    @_deferred
     async def _read_with_lookups(
-        self, name: str, request: ReadRequest[Answer], context: ReadContext
+        self,
+        name: str,
+        request: ReadRequest[Answer],
+        context: ReadContext,
+        timeout: float | None,
     ) -> Answer:
         real = self._resolve(name)
+        strict = self._strict_mode.of(real)
+        if strict is not None:
+            await self._strict_mode.admit_read(real, request, strict, timeout)
         lookups = self._lookups(real, context.seconds)
         local = await lookups.replace(request)
         local.check()
@@ -285,6 +360,21 @@ class Operations:
     def _resolve(self, name: str) -> str:
         check_collection_name(name)
         return self._storage.resolve(name)
+
+
+def _given_back(
+    charge: Charge | None, answer: Callable[[Answer | Exception], object]
+) -> Callable[[Answer | Exception], object]:
+    """`answer`, which returns the tokens of a read that has to be begun again."""
+    if charge is None:
+        return answer
+
+    def give(result: Answer | Exception) -> object:
+        if isinstance(result, AnswerTooLarge):
+            charge.give_back()
+        return answer(result)
+
+    return give
 
 
 def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], BadRequest | None]:

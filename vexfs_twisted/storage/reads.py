@@ -16,6 +16,7 @@ from ..model.queries import PointsRequest
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.streams import P
+from ..model.strict_mode import StrictCollection
 from .cursors import Cursors
 from .queues import ReadQueues
 from .read_pools import ReadPools
@@ -32,6 +33,9 @@ class ReadCatalog(Protocol[C]):
 
     def aliases(self) -> list[Alias]:
         """All aliases, sorted by name."""
+
+    def find(self, name: str) -> C | None:
+        """The collection `name`, or None. May raise as `get` does if it cannot be used."""
 
     def get(self, name: str) -> C:
         """The collection `name`. Raises NotFound."""
@@ -67,6 +71,11 @@ class StorageReads(AsyncService, Generic[C, Q]):
     def aliases(self) -> Sequence[Alias]:
         """See IStorage."""
         return self._collections.aliases()
+
+    def strict_mode(self, name: str) -> StrictCollection | None:
+        """See IStorage."""
+        collection = self._collections.find(name)
+        return None if collection is None else collection.strict_mode
 
     def read(
         self, name: str, request: ReadRequest[Answer], context: ReadContext | None = None

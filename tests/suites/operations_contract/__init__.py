@@ -36,6 +36,13 @@ from tests.suites.operations_contract.streams import (
     IncomingStreamsContract,
     OutgoingStreamsContract,
 )
+from tests.suites.operations_contract.strict_mode import (
+    RatesContract,
+    StrictFiltersContract,
+    StrictModeContract,
+    StrictSizesContract,
+    StrictStreamsContract,
+)
 from tests.suites.operations_contract.updates import (
     DeletionsContract,
     RefusedUpsertsContract,
@@ -76,6 +83,10 @@ TOPICS: tuple[type[ContractCase], ...] = (
     ThresholdsContract,
     UnrankedContract,
     OverflowContract,
+    StrictModeContract,
+    StrictFiltersContract,
+    StrictSizesContract,
+    RatesContract,
     ReleaseContract,
 )
 """The mixins, one per topic, each with its initial data."""
@@ -83,6 +94,7 @@ TOPICS: tuple[type[ContractCase], ...] = (
 STREAM_TOPICS: tuple[type[ContractCase], ...] = (
     OutgoingStreamsContract,
     IncomingStreamsContract,
+    StrictStreamsContract,
     StreamReleaseContract,
 )
 """The topics for providers of IStreamOperations."""

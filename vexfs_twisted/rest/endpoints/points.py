@@ -55,7 +55,7 @@ async def scroll(call: RequestContext) -> object:
     request = await call.read(read_scroll)
     if request.limit > STREAM_FROM_POINTS and request.order_by is None:
         # One more, whose id is the offset of the next page.
-        wanted = evolve(request, limit=request.limit + 1)
+        wanted = evolve(request, limit=request.limit + 1, extra=1)
         stream = await opened(call.operations.stream(call.collection, wanted, timeout))
         if stream is not None:
             return await _streamed_page(call, StreamedRows(stream, request.limit))

@@ -1,0 +1,1 @@
+"""Strict mode: the limits of a collection on the requests to it."""
