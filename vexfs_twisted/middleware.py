@@ -78,6 +78,8 @@ class CallInfo(NamedTuple):
     from `number`. `peer` is the client's address without its port. `header` looks up a header, or
     metadata, by its lower-case name; repeated values are joined with commas. `target` is the
     requested path, where `method` has only its template. `progress` is set for streams only.
+    `collection` is the name or alias of the collection that a unary call asks for, as it was given;
+    empty if there is none, and over gRPC before the message is there.
     """
 
     kind: Method
@@ -87,6 +89,7 @@ class CallInfo(NamedTuple):
     header: Callable[[str], str | None]
     target: str = ""
     progress: StreamProgress | None = None
+    collection: str = ""
 
     @property
     def request_id(self) -> str:

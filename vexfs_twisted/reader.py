@@ -62,7 +62,7 @@ class Reader:
         if self._changed is not None:
             self._reload(self._changed)
         spare_the_collector()
-        figures = LoopingCall(lambda: self._send({"figures": performance.dump()}))
+        figures = LoopingCall(lambda: self._send({"figures": performance.dump_changes()}))
         figures.start(_FIGURES_S, now=False)
         self._send({"ready": os.getpid()})
 

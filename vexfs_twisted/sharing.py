@@ -119,7 +119,7 @@ def _told(
 ) -> None:
     """Take the figures of a process; those of one that has ended are lost."""
     if figures is None:
-        performance.others.pop(number, None)
+        performance.forget(number)
         ended()
     else:
-        performance.others[number] = dict(figures)
+        performance.take(number, figures)

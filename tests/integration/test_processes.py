@@ -208,7 +208,7 @@ class RestTests(ProcessesCase):
     def counted_facets(self) -> int:
         """The facets that all processes have answered, as far as they have told."""
         stats = json.loads(self.connections[0].ask("GET", "/vexfs/stats")[2])["result"]
-        found = stats["operations"].get("POST /collections/{collection}/facet")
+        found = stats["operations"].get("POST /collections/{collection_name}/facet")
         return 0 if found is None else int(found["count"])
 
 

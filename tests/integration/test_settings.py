@@ -84,7 +84,7 @@ class Keys(Settings):
         answered = [e for e in daemon.log_events() if e["event"] == "answered"]
         methods = {(event["wire"], event["method"]) for event in answered}
         self.assertIn(("grpc", "qdrant.Points/Upsert"), methods)
-        self.assertIn(("rest", "PUT /collections/{collection}/points"), methods)
+        self.assertIn(("rest", "PUT /collections/{collection_name}/points"), methods)
         for event in answered:
             expected = "info" if event["outcome"] == "ok" else "warning"
             self.assertEqual(event["level"], expected, event)

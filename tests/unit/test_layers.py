@@ -254,7 +254,7 @@ REST_LAYERS: dict[str, set[str]] = {
     "call_context": {"bodies", "responses"},
     "codecs": {"bodies"},
     "request_context": {"threads", "parameters", "reads", "bodies", "responses"},
-    "routing": {"bodies", "request_context"},
+    "routing": {"bodies", "call_context", "request_context"},
     "route_table": {"routing"},
     "transport": {"settings", "threads", "running", "bodies", "responses", "call_context"}
     | {"route_table"},

@@ -154,7 +154,7 @@ class Heads(AdmissionCase):
         connection = self.connect()
         for size in (2, SMALL, 2 * SMALL, 50 * SMALL):
             self.ask(connection, request_bytes("POST", COUNT, b"{}".ljust(size)))
-        method = "POST /collections/{collection}/points/count"
+        method = "POST /collections/{collection_name}/points/count"
         self.assertEqual((self.door.begun, self.door.ended), ([method] * 4, ["ok"] * 4))
 
     def test_a_client_that_leaves_in_the_middle(self) -> None:

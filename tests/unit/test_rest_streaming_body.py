@@ -212,7 +212,7 @@ class Requests(SynchronousTestCase):
         self.assertEqual(self.reply().result, {"operation_id": 0, "status": "completed"})
         ((_, (_, update, *_)),) = self.operations.calls
         np.testing.assert_array_equal(dense_rows(update.vectors[""])[:, 0], np.arange(300))
-        method = "PUT /collections/{collection}/points"
+        method = "PUT /collections/{collection_name}/points"
         self.assertEqual((self.log.begun, self.log.ended), ([method], [(method, "ok")]))
 
     def test_more_requests_follow_on_the_connection(self) -> None:

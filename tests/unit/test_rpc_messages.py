@@ -11,7 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from vexfs_twisted.model.errors import BadRequest, MessageTooLarge
 from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.generated import points_pb2
-from vexfs_twisted.rpc.messages import is_compressed_message, unpack
+from vexfs_twisted.rpc.messages import (
+    collection_in,
+    is_compressed_message,
+    names_collection,
+    unpack,
+)
 from vexfs_twisted.rpc.services import public_services
 
 LIMIT = 1 << 20
@@ -60,3 +65,22 @@ class Packed(SynchronousTestCase):
         whole = gzip.compress(MESSAGE)
         for bad in (whole[:-1], whole + b"x", whole[:20] + b"\xff\xff" + whole[22:]):
             self.assertRaises(BadRequest, unpack, bad, LIMIT)
+
+
+class Collections(SynchronousTestCase):
+    def test_the_name_is_found_before_the_message_is_parsed(self) -> None:
+        for name in ("", "a", "gr\u00fc\u00dfe", "c" * 127, "c" * 128, "\U0001f680" * 255):
+            message = points_pb2.CountPoints(collection_name=name, exact=True)
+            self.assertEqual(collection_in(message.SerializeToString()), name)
+
+    def test_other_bytes_have_none(self) -> None:
+        for data in (b"", b"\x0a", b"\x0a\x80", b"\x0a\xff\xff\xff", b"\x12\x01a"):
+            self.assertEqual(collection_in(data), "", data)
+        self.assertEqual(collection_in(b"\x0a\x05ab"), "ab")
+        self.assertEqual(collection_in(b"\x0a\x01\xff"), "\ufffd")
+
+    def test_every_request_of_a_collection_begins_with_its_name(self) -> None:
+        for name in public_services():
+            for method in POOL.FindServiceByName(name).methods:
+                has_name = "collection_name" in method.input_type.fields_by_name
+                self.assertEqual(names_collection(method), has_name, method.full_name)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import random
 from threading import Thread
+from time import time
 from typing import Any
 
 import orjson
@@ -18,8 +21,9 @@ from tests.interceptors import OPEN, STREAM, UNARY, call
 from vexfs_twisted import logs
 from vexfs_twisted.middleware import CANCELLED, OK, CallInfo
 from vexfs_twisted.telemetry.calllog import MAX_FAILURES_PER_S, CallLog
+from vexfs_twisted.telemetry.durations import BOUNDS_S, Durations
 from vexfs_twisted.telemetry.histogram import Histogram
-from vexfs_twisted.telemetry.performance import Performance
+from vexfs_twisted.telemetry.performance import MOST_COLLECTIONS, Performance
 
 
 class Histograms(SynchronousTestCase):
@@ -32,8 +36,7 @@ class Histograms(SynchronousTestCase):
     )
     def test_quantiles_are_near_the_exact_ones(self, durations: list[float], percent: int) -> None:
         histogram = Histogram()
-        for duration in durations:
-            histogram.add(duration)
+        histogram.add(durations)
         exact = sorted(durations)[-(-len(durations) * percent // 100) - 1]
         found = histogram.quantile(percent / 100)
         self.assertLess(abs(found / exact - 1), 0.05, (found, exact))
@@ -41,7 +44,7 @@ class Histograms(SynchronousTestCase):
     def test_the_ends(self) -> None:
         for duration in (0.0, -1.0, 1e-9, 1e6):
             histogram = Histogram()
-            histogram.add(duration)
+            histogram.add([duration])
             self.assertEqual(histogram.count, 1)
             self.assertGreater(histogram.quantile(0.5), 0.0)
 
@@ -62,11 +65,72 @@ class Figures(SynchronousTestCase):
                 one.before(call())
                 one.after(call(), outcome, seconds)
         for number, other in enumerate(others):
-            self.performance.others[number] = orjson.loads(orjson.dumps(other.dump()))
+            self.performance.take(number, orjson.loads(orjson.dumps(other.dump_changes())))
         for wire in ("rest", "grpc"):
             self.assertEqual(self.performance.figures(wire), both.figures(wire))
-        self.performance.others.clear()
+        self.performance.forget(0)
+        self.performance.forget(1)
         self.assertEqual(self.performance.figures("grpc"), others[0].figures("grpc"))
+
+    def test_durations_by_outcome(self) -> None:
+        for seconds, outcome in ((0.001, OK), (0.0011, OK), (60.0, OK), (0.02, "not_found")):
+            self.pass_through(call(), outcome, seconds)
+        (by_outcome,) = self.performance.durations("grpc").values()
+        self.assertEqual(set(by_outcome), {OK, "not_found"})
+        good = by_outcome[OK]
+        self.assertEqual((good.count, good.least, good.most), (3, 0.001, 60.0))
+        # A duration at a bound is below it, and beyond the last one there is a bucket more.
+        self.assertEqual(good.buckets, [1, 1, *[0] * 9, 1])
+        self.assertAlmostEqual(good.average, 60.0021 / 3)
+        self.assertLess(abs(good.last - time()), 60.0)
+        self.assertEqual(dict(self.performance.durations("rest")), {})
+
+    def test_calls_by_collection(self) -> None:
+        for name in ("a", "b", "a", ""):
+            self.pass_through(call()._replace(collection=name), OK)
+        found = self.performance.durations_by_collection("grpc", ["a", "b", "c"])
+        counts = {name: own[UNARY.method][OK].count for name, own in found.items()}
+        self.assertEqual(counts, {"a": 2, "b": 1})
+        self.assertEqual(self.performance.durations_by_collection("grpc", ["c"]), {})
+        self.assertEqual(self.performance.durations_by_collection("rest", ["a"]), {})
+
+    def test_collections_that_other_processes_were_asked_for(self) -> None:
+        other = Performance()
+        for name in ("a", "b", "a"):
+            for process in (self.performance, other):
+                process.after(call()._replace(collection=name), OK, 0.001)
+        self.performance.take(2, orjson.loads(orjson.dumps(other.dump_changes())))
+        other.after(call()._replace(collection="b"), OK, 0.001)
+        changes = orjson.loads(orjson.dumps(other.dump_changes()))
+        self.assertEqual(list(changes["collections"]), ["b"])
+        self.performance.take(2, changes)
+        found = self.performance.durations_by_collection("grpc", ["a", "b"])
+        counts = {name: own[UNARY.method][OK].count for name, own in found.items()}
+        self.assertEqual(counts, {"a": 4, "b": 3})
+
+    def test_names_of_collections_that_are_not_there_take_no_more_memory(self) -> None:
+        for number in range(MOST_COLLECTIONS + 50):
+            self.pass_through(call()._replace(collection=f"c{number}"), "not_found")
+        changes = self.performance.dump_changes()
+        self.assertEqual(len(changes["collections"]), MOST_COLLECTIONS)
+        self.assertNotIn("c49", changes["collections"])
+        other = Performance()
+        for _ in range(2):
+            other.take(2, changes)
+            changes["collections"] = {f"x-{name}": v for name, v in changes["collections"].items()}
+        names = [*changes["collections"], "c50"]
+        self.assertEqual(other.durations_by_collection("grpc", names), {})
+        self.assertEqual(other.durations_by_collection("grpc", ["x-c50"]).keys(), {"x-c50"})
+
+    @settings(max_examples=60)
+    @given(st.lists(st.sampled_from(BOUNDS_S) | st.floats(0.0, 100.0), min_size=1))
+    def test_each_duration_is_in_its_bucket(self, seconds: list[float]) -> None:
+        durations = Durations()
+        durations.add(sorted(seconds), 1.0)
+        cumulated = list(itertools.accumulate(durations.buckets))
+        self.assertEqual(
+            cumulated, [sum(one <= bound for one in seconds) for bound in (*BOUNDS_S, math.inf)]
+        )
 
     def test_calls_by_method_and_wire(self) -> None:
         for outcome in (OK, OK, "not_found", "internal", CANCELLED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Protocol
+from urllib.parse import unquote
 
 from attrs import define
 from twisted.internet.address import UNIXAddress
@@ -26,6 +27,10 @@ from ..middleware import (
 from ..model import errors
 from .bodies.streaming_body import BodyFormat, StreamingBody
 from .responses.response import Headers, Response, error_response
+
+IN_COLLECTION = "{collection_name}"
+"""The variable that stands for a collection in the template of a path, always its second segment.
+"""
 
 _UNROUTED = Method("rest", "unrouted")
 
@@ -62,7 +67,8 @@ class RestCallContext(CallContext):
         else:
             peer = str(getattr(address, "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
-        call = CallInfo(kind, id_from(header(REQUEST_ID)), next_number(), peer, header, target)
+        given_id, collection = id_from(header(REQUEST_ID)), _collection_in(target, kind)
+        call = CallInfo(kind, given_id, next_number(), peer, header, target, None, collection)
         request.call_id = call.request_id.encode()
         super().__init__(chain, call)
         self._is_begun = False
@@ -93,6 +99,17 @@ class RestCallContext(CallContext):
         """The response to a request that raised `error`, after `seconds` of work."""
         with bound(request_id=self.call.request_id):
             return error_response(error, seconds, headers)
+
+
+def _collection_in(path: str, kind: Method) -> str:
+    """The collection in a path, decoded; empty where its template has none."""
+    if IN_COLLECTION not in kind.method:
+        return ""
+    segments = path.split("/")
+    name = segments[2]
+    if not segments[1] or not name:
+        name = [segment for segment in segments if segment][1]
+    return unquote(name) if "%" in name else name
 
 
 @define

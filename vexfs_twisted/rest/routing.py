@@ -8,7 +8,11 @@ from attrs import frozen
 
 from ..middleware import Method
 from .bodies.streaming_body import BodyFormat
+from .call_context import IN_COLLECTION
 from .request_context import RequestContext
+
+_KNOWN_VARIABLES = (("{collection}", IN_COLLECTION), ("{point_id}", "{id}"))
+"""The names of variables in templates, by which dashboards for Qdrant know its paths."""
 
 Handler = Callable[[RequestContext], Awaitable[object]]
 """Returns a result, which is put into the envelope, or a Response or StreamingResponse."""
@@ -70,6 +74,8 @@ class Routes:
         is_local: bool = False,
     ) -> Callable[[Handler], Handler]:
         template = path.replace("<", "{").replace(">", "}")
+        for own, known in _KNOWN_VARIABLES:
+            template = template.replace(own, known)
         kind = Method("rest", f"{method} {template}", is_open=is_open, is_local=is_local)
 
         def decorate(handler: Handler) -> Handler:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import zlib
 
+from google.protobuf.descriptor import MethodDescriptor
+
 from ..model.errors import BadRequest, MessageTooLarge, TimedOut
 from .transport.call import Missing
 
 _GZIP = b"\x1f\x8b"
 _DEFLATE = 0x78
+
+_COLLECTION_TAG = 0x0A
+"""The tag of the first field, if it is a text."""
 
 # The `wbits` with which zlib detects by the header whether data is gzip or zlib.
 _EITHER_WINDOW = 32 + zlib.MAX_WBITS
@@ -48,6 +53,28 @@ def unpack(data: bytes, limit: int) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise BadRequest("the compressed message is cut short, or something follows it")
     return unpacked
+
+
+def names_collection(method: MethodDescriptor) -> bool:
+    """Whether requests of a method begin with the name of a collection; see `collection_in`."""
+    field = method.input_type.fields_by_number.get(1)
+    return field is not None and field.name == "collection_name"
+
+
+def collection_in(data: bytes) -> str:
+    """The name of the collection at the begin of a request, where every client writes it.
+
+    Empty if something else is there, which the parser of the message may accept all the same.
+    """
+    if len(data) < 2 or data[0] != _COLLECTION_TAG:
+        return ""
+    size, begin = data[1], 2
+    if size > 0x7F:
+        # Names have up to 255 characters.
+        if len(data) < 3 or data[2] > 0x7F:
+            return ""
+        size, begin = size & 0x7F | data[2] << 7, 3
+    return data[begin : begin + size].decode("utf-8", "replace")
 
 
 def checked(message: bytes | Missing, patience: float) -> bytes:

@@ -18,7 +18,7 @@ from ..model.scored_points import AnswerTooLarge
 from ..tracebacks import let_go
 from .bridge import BridgedOperation, Operation, ReadOperation
 from .call_context import method_of
-from .messages import checked
+from .messages import checked, collection_in, names_collection
 from .methods import RpcMethod, message_parser
 from .transport.call import Missing, ServerCall
 from .wire import INLINE_POINTS, Wire
@@ -48,6 +48,7 @@ class UnaryHandler:
         self.wire = wire
         self.is_write = method.is_write
         self.weigh = method.weigh
+        self.has_collection = names_collection(descriptor)
         self._parse = method.parse or message_parser(descriptor)
         self._decode = method.decode
         self._encode = method.encode
@@ -118,7 +119,7 @@ class _UnaryCall:
             self._wire.calls.__enter__()
             self._is_counted = True
             if self._wire.is_inline(data):
-                self._carry(self._handler.decode(data), self._call.when_idle)
+                self._carry(self._operation_in(data), self._call.when_idle)
             else:
                 self._wire.codecs.call(partial(self._decode, data))
         except Exception as error:
@@ -127,12 +128,18 @@ class _UnaryCall:
     def _decode(self, data: bytes) -> None:
         """In the codec thread."""
         try:
-            operation = self._wire.unpacked(self._handler.decode, data)
+            operation = self._wire.unpacked(self._operation_in, data)
         except Exception as error:
             self._fail(error)
         else:
             # The transport is idle in its own thread only, and what waits here would be lost.
             self._carry(operation, _at_once)
+
+    def _operation_in(self, data: bytes) -> Operation[Any]:
+        """Decode a message. Raises DomainErrors and DecodeError."""
+        if self._handler.has_collection:
+            self._context.ask_for(collection_in(data))
+        return self._handler.decode(data)
 
     def _carry(self, operation: Operation[Any], when_idle: WhenIdle) -> None:
         if self._call.is_over and not self._handler.is_write:

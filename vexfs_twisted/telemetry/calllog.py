@@ -20,9 +20,10 @@ _NO_FAILURES = (OK, CANCELLED)
 class CallLog:
     """Logs the client, method, request id, outcome and duration of calls.
 
-    Of the data of clients, only the path and the request id are logged: no API keys or payloads,
-    and no error messages, which may quote them. Successful and cancelled calls are logged at
-    `level`, failures as warnings, and internal errors as errors. Failures are rate-limited.
+    Of the data of clients, only the path or the collection and the request id are logged: no API
+    keys or payloads, and no error messages, which may quote them. Successful and cancelled calls
+    are logged at `level`, failures as warnings, and internal errors as errors. Failures are
+    rate-limited.
     `clock` returns seconds. Thread-safe.
     """
 
@@ -81,4 +82,6 @@ def _fields(call: CallInfo) -> dict[str, Any]:
     fields = {"wire": call.kind.wire, "method": call.kind.method}
     if call.target:
         fields["path"] = call.target
+    elif call.collection:
+        fields["collection"] = call.collection
     return fields | {"peer": call.peer, "request_id": call.request_id}

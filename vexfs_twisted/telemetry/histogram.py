@@ -26,14 +26,16 @@ class Histogram:
         self.total = 0.0
         self._counts = [0] * (_LAST + 1)
 
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self.count += 1
-        self.total += seconds
-        if seconds <= _LEAST_S:
-            self._counts[0] += 1
-        else:
-            self._counts[min(int(log2(seconds * _SCALE) * _BUCKETS_PER_OCTAVE), _LAST)] += 1
+    def add(self, durations: Sequence[float]) -> None:
+        """Count durations, in seconds."""
+        self.count += len(durations)
+        self.total += sum(durations)
+        counts = self._counts
+        for seconds in durations:
+            if seconds <= _LEAST_S:
+                counts[0] += 1
+            else:
+                counts[min(int(log2(seconds * _SCALE) * _BUCKETS_PER_OCTAVE), _LAST)] += 1
 
     def dump(self) -> list[float]:
         """The sum in seconds, and the counts of all buckets."""
