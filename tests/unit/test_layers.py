@@ -159,7 +159,10 @@ ENGINE: dict[str, set[str]] = {
     "scrub_writes": {"storage", "mvcc"},
     "scrub": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "collection_store"}
     | {"damage_log", "scrub_writes"},
-    "reads": {"mvcc", "optimizer", "acceleration", "query", "damage_log"},
+    "read_source": {"mvcc", "optimizer", "acceleration", "damage_log"},
+    "collection_reports": {"storage", "vector_index", "mvcc", "optimizer", "query", "damage_log"}
+    | {"read_source"},
+    "reads": {"mvcc", "optimizer", "query", "read_source", "collection_reports"},
     "strict_mode": {"mvcc", "vector_index"},
     "collection_reads": {
         "strict_mode",

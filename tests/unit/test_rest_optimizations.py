@@ -10,7 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.contract.model_json import read_optimizations
 from tests.rest_harness import RestClient
-from vexfs_twisted.engine.reads import READS, Source, collection_info
+from vexfs_twisted.engine.collection_reports import collection_info
+from vexfs_twisted.engine.read_source import Source
+from vexfs_twisted.engine.reads import READS
 from vexfs_twisted.model.collection import CollectionInfo, CollectionInfoRequest
 from vexfs_twisted.model.optimizations import (
     Optimization,

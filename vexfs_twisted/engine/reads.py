@@ -3,93 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from ..model.collection import CollectionInfo, CollectionInfoRequest, CollectionStatus
+from ..model.collection import CollectionInfoRequest
+from ..model.collection_reports import CollectionReportRequest, MemoryReportRequest
 from ..model.distance_matrix import MatrixRequest
-from ..model.errors import DataDamaged
 from ..model.groups import GroupQuery, PointGroup
 from ..model.optimizations import Optimizations, OptimizationsRequest
-from ..model.payload_index import FieldInfo
 from ..model.queries import Count, Facet, Query, QueryBatch, Record, Retrieve, ScoredPoint, Scroll
 from ..model.reads import ReadRequest
 from ..model.strict_mode import PayloadSizeRequest
-from .acceleration import SearchAccelerator
-from .damage_log import DamageLog, told
-from .mvcc.indexes import Indexes
-from .mvcc.state import CollectionState, Snapshot
-from .optimizer.journal import Journal
-from .optimizer.report import indexed_count, report, segment_count, status, tasks
+from .collection_reports import collection_info, collection_report, memory_report
+from .mvcc.state import Snapshot
+from .optimizer.report import report
 from .query.answers import answer
 from .query.facets import facet
-from .query.fields import describe_fields
 from .query.groups import query_groups
 from .query.matrix import distance_matrix
 from .query.plan import sound
 from .query.scrolling import count, retrieve_each, scroll
+from .read_source import Source
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Source(Protocol):
-    """The part of a collection that reads use."""
-
-    @property
-    def accelerator(self) -> SearchAccelerator | None:
-        """The accelerator that unfiltered searches try first, or None."""
-
-    @property
-    def path(self) -> Path:
-        """The directory of the collection."""
-
-    @property
-    def state(self) -> CollectionState:
-        """The newest state. Does not block."""
-
-    @property
-    def indexes(self) -> Indexes:
-        """The indexes in memory."""
-
-    @property
-    def journal(self) -> Journal:
-        """The journal of the optimizer."""
-
-    @property
-    def damages(self) -> DamageLog:
-        """The damage that is known."""
-
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
-        """A context with a snapshot of the collection, which opens its files."""
-
-
 Function = Callable[[Source, Any], Any]
-
-
-def collection_info(source: Source, _: CollectionInfoRequest) -> CollectionInfo:
-    """The description of the collection. Opens no file if there are no payload indexes.
-
-    Known damage makes its status red.
-    """
-    state = source.state
-    schema: dict[str, FieldInfo] = {}
-    if state.fields:
-        with suppress(DataDamaged), source.snapshot() as snapshot:
-            state = snapshot.state
-            schema = describe_fields(snapshot)
-    journal, damage = source.journal, told(source.path.name, source.damages.all)
-    own = status(tasks(state, source.indexes.graphs), is_running=journal.running is not None)
-    return CollectionInfo(
-        config=state.config,
-        points_count=state.live.count,
-        indexed_vectors_count=indexed_count(state),
-        segments_count=segment_count(state),
-        status=own if damage is None else CollectionStatus.RED,
-        optimizer_error=damage or journal.problem,
-        payload_schema=schema,
-    )
 
 
 def optimizations(source: Source, _: OptimizationsRequest) -> Optimizations:
@@ -147,6 +86,8 @@ ON_SNAPSHOT: Mapping[type[ReadRequest[Any]], Callable[[Snapshot, Any], Any]] = {
 READS: Mapping[type[ReadRequest[Any]], Function] = {
     CollectionInfoRequest: collection_info,
     OptimizationsRequest: optimizations,
+    CollectionReportRequest: collection_report,
+    MemoryReportRequest: memory_report,
     Query: query,
     QueryBatch: query_batch,
     GroupQuery: group_query,

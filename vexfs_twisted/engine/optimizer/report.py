@@ -106,7 +106,7 @@ def involved(task: Task, home: Path) -> list[SegmentSummary]:
     job, present = task.job, task.space.present
     told = [SegmentSummary(s.uuid, s.live(present)) for s in job.segments]
     if isinstance(job, Build) and job.fresh:
-        told.append(SegmentSummary(_rest_uuid(home), job.fresh))
+        told.append(SegmentSummary(rest_uuid(home), job.fresh))
     return told
 
 
@@ -114,10 +114,10 @@ def _all_segments(state: CollectionState, home: Path) -> Iterator[SegmentSummary
     for space in state.linkable.values():
         for segment in space.segments:
             yield SegmentSummary(segment.uuid, segment.live(space.present))
-    yield SegmentSummary(_rest_uuid(home), _unindexed_count(state))
+    yield SegmentSummary(rest_uuid(home), _unindexed_count(state))
 
 
-def _rest_uuid(home: Path) -> str:
+def rest_uuid(home: Path) -> str:
     """The stable uuid of the pseudo-segment of rows without a graph."""
     return str(uuid5(NAMESPACE_URL, home.name))
 

@@ -69,6 +69,17 @@ class ColumnCache:
         with self._lock:
             self._pinned = frozenset(paths)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all cached columns."""
+        with self._lock:
+            return sum(column.nbytes for column in self._columns.values())
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes of what is cached of rows: their ids, versions and kinds."""
+        return self.row_ids.nbytes + self.heads.nbytes
+
     def has(self, paths: Collection[Steps]) -> bool:
         """Whether the columns of all these paths are cached."""
         return all(path in self._columns for path in paths)

@@ -53,6 +53,13 @@ class HeadCache:
     def __init__(self) -> None:
         self._heads = _Heads.unknown(PayloadChangelog(0), 0)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of what is known; rows that were not asked for take none."""
+        heads = self._heads
+        sizes = heads.kinds.itemsize + heads.ids.itemsize + heads.versions.itemsize
+        return int(np.count_nonzero(heads.kinds)) * sizes
+
     def of(self, snapshot: RowSnapshot, rows: Rows) -> tuple[Numbers, Numbers] | None:
         """The ids and versions, uint64, of live `rows`, in any order; None if an id is a UUID."""
         heads = self._at(snapshot)

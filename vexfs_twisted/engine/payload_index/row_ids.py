@@ -156,6 +156,11 @@ class RowIdCache:
         self._known = RowIds.none()
         self._lock = PatientLock()
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the ids."""
+        return int(self._known.keys.nbytes)
+
     def at(self, snapshot: RowSnapshot) -> RowIds:
         """The ids of all live rows of a committed snapshot."""
         with self._lock:

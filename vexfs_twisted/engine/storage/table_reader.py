@@ -72,6 +72,12 @@ class TableReader:
         """The number of the transaction."""
         return self._transaction.id()
 
+    def size_of_rows(self) -> int:
+        """The bytes of the pages that hold rows, with their payloads."""
+        stat = self._transaction.stat(self._tables.rows)
+        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+        return int(pages * stat["psize"])
+
     def records(self, table: str, start: bytes, size: int) -> Entries:
         """The records of one of CHECKED_TABLES from a key on, of `size` bytes; not checked."""
         found: Entries = []
