@@ -60,7 +60,7 @@ def retrieve(snapshot: Snapshot, request: Retrieve) -> list[Record]:
 
 def payload_size(snapshot: Snapshot, _: PayloadSizeRequest) -> int:
     """The bytes of the pages that hold rows, most of which are payloads."""
-    return snapshot.tables.rows_size()
+    return snapshot.tables.size_of_rows()
 
 
 def _on_snapshot(function: Callable[[Snapshot, R], T]) -> Callable[[Source, R], T]:

@@ -121,12 +121,6 @@ class TableReader:
             return found  # type: ignore[return-value]
         return self._checked([(key, value) for key, value in found if value is not None])
 
-    def rows_size(self) -> int:
-        """The bytes of the pages of the rows and their payloads."""
-        found = self._transaction.stat(self._tables.rows)
-        pages = found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
-        return int(pages * found["psize"])
-
     def find_rows(self, keys: Sequence[bytes]) -> Rows:
         """The rows of the id keys whose points exist, in their order."""
         return rows_of_entries(self.find(keys))
