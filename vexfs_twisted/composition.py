@@ -31,7 +31,7 @@ from .lifecycle import BACKLOG, SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.service import Operations
 from .readiness import Readiness
-from .reloading import Reloader, certificate_files
+from .reloading import Reloader, certificate_files, keys_of
 from .rest.dependencies import Dependencies
 from .rest.settings import RestSettings
 from .rest.site import make_site
@@ -191,7 +191,7 @@ def interceptors_of(config: Config, performance: Performance) -> Iterator[Middle
     """The middleware of every call, the outermost first; disabled middleware is left out."""
     yield CallLog(config.log_calls, monotonic)
     yield performance
-    yield Authentication(config.api_keys) if config.api_keys else LocalCallers()
+    yield Authentication(keys_of(config)) if config.api_keys else LocalCallers()
     if config.rate_limit:
         yield RateLimit(config.rate_limit, monotonic)
 

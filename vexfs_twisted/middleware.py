@@ -14,10 +14,11 @@ from itertools import count
 from secrets import token_hex
 from time import perf_counter
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from attrs import define, frozen
 
+from .model.access import ANYONE, Caller, Need
 from .model.errors import DomainError
 from .model.system_limits import exhausted
 
@@ -49,6 +50,7 @@ class Method:
     `method` is a gRPC method's full name, or an HTTP method and the template of its path. Their
     number does not grow with the collections, and REST and gRPC share none. `is_open`: needs no API
     key. `is_local`: where the server has no key, only clients on its own machine may call.
+    `needs`: what the caller must be allowed; without it, all that there is.
     """
 
     wire: str
@@ -56,6 +58,7 @@ class Method:
     is_stream: bool = False
     is_open: bool = False
     is_local: bool = False
+    needs: Need | None = None
 
 
 @define
@@ -78,8 +81,9 @@ class CallInfo(NamedTuple):
     from `number`. `peer` is the client's address without its port. `header` looks up a header, or
     metadata, by its lower-case name; repeated values are joined with commas. `target` is the
     requested path, where `method` has only its template. `progress` is set for streams only.
-    `collection` is the name or alias of the collection that a unary call asks for, as it was given;
-    empty if there is none, and over gRPC before the message is there.
+    `caller` is who makes the call. `collection` is the name or alias of the collection that a unary
+    call asks for, as it was given; empty if there is none, and over gRPC before the message is
+    there.
     """
 
     kind: Method
@@ -89,12 +93,17 @@ class CallInfo(NamedTuple):
     header: Callable[[str], str | None]
     target: str = ""
     progress: StreamProgress | None = None
+    caller: Caller = ANYONE
     collection: str = ""
 
     @property
     def request_id(self) -> str:
         """The id of the call in the log and in the response."""
         return self.given_id or f"{_PROCESS}-{self.number:x}"
+
+
+Header = Callable[[str], str | None]
+"""Looks up a header by its lower-case name; see CallInfo."""
 
 
 class Middleware(Protocol):
@@ -110,11 +119,25 @@ class Middleware(Protocol):
         """
 
 
+@runtime_checkable
+class Identifier(Middleware, Protocol):
+    """The middleware that knows callers."""
+
+    def identify(self, header: Header) -> Caller:
+        """Who makes a call, by its headers. A caller that is not known has a `refusal`."""
+
+
 class MiddlewareChain:
-    """An ordered chain of middleware, the first being the outermost. Thread-safe."""
+    """An ordered chain of middleware, the first being the outermost. Thread-safe.
+
+    `identify` says who makes a call, before the first of them is called. Without an Identifier
+    among them, anyone may do everything.
+    """
 
     def __init__(self, interceptors: Iterable[Middleware] = ()) -> None:
         self.interceptors = tuple(interceptors)
+        identifiers = [own for own in self.interceptors if isinstance(own, Identifier)]
+        self.identify = identifiers[0].identify if identifiers else _anyone
         self._inwards = tuple(interceptor.before for interceptor in self.interceptors)
         self._outwards = tuple(interceptor.after for interceptor in reversed(self.interceptors))
 
@@ -179,6 +202,10 @@ class CallContext:
     def outcome_of(self, error: BaseException) -> str:
         """The outcome of a call that raised `error`; REST and gRPC know of more errors."""
         return outcome_of(error)
+
+
+def _anyone(header: Header) -> Caller:
+    return ANYONE
 
 
 def outcome_of(error: BaseException) -> str:

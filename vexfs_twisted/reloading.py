@@ -11,7 +11,7 @@ from .certificates import CertificateFiles, CertificateService
 from .config import Config, settings
 from .logs import get_logger
 from .middleware import Middleware
-from .security.authentication import Authentication
+from .security.authentication import ApiKeys, Authentication
 
 log = get_logger("vexfs.daemon")
 
@@ -23,6 +23,11 @@ def certificate_files(config: Config) -> CertificateFiles:
     """The files of TLS."""
     authorities = config.tls_ca_cert if config.verify_client_certificate else None
     return CertificateFiles(config.tls_cert, config.tls_key, authorities)
+
+
+def keys_of(config: Config) -> ApiKeys:
+    """The keys that callers may have."""
+    return ApiKeys(config.api_key, config.alt_api_key)
 
 
 def restart_needed(before: Config, now: Config) -> list[str]:
@@ -69,7 +74,7 @@ class Reloader:
         # Calls that were made before may still be logged.
         logs.hide((*before.api_keys, *config.api_keys))
         for authentication in self._authentications:
-            authentication.use(config.api_keys)
+            authentication.use(keys_of(config))
         if self._certificates is not None:
             await self._certificates.reload(certificate_files(config))
         if self._others is not None:

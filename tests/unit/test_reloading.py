@@ -17,7 +17,7 @@ from vexfs_twisted.certificates import CertificateFiles, CertificateService, Cer
 from vexfs_twisted.config import Config, settings
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.reloading import RELOADED, Reloader, restart_needed
-from vexfs_twisted.security.authentication import Authentication
+from vexfs_twisted.security.authentication import ApiKeys, Authentication
 
 
 class Reloads(SynchronousTestCase):
@@ -25,7 +25,7 @@ class Reloads(SynchronousTestCase):
         self.patch(logs._Threshold, "rank", logs._Threshold.rank)
         self.addCleanup(logs.hide, ())
         self.others: list[Config] = []
-        self.authentication = Authentication(["old"])
+        self.authentication = Authentication(ApiKeys("old"))
         self.before = Config(api_key="old")
 
     def apply(self, now: Config, certificates: CertificateService | None = None) -> list[str]:
@@ -36,6 +36,9 @@ class Reloads(SynchronousTestCase):
             self.successResultOf(Deferred.fromCoroutine(self.reloader.apply(now)))
         told = [event["vexfs_fields"] for event in events if "vexfs_fields" in event]
         return [str(fields["setting"]) for fields in told if "setting" in fields]
+
+    def knows(self, key: str) -> bool:
+        return self.authentication.identify({"api-key": key}.get).refusal is None
 
     def test_nothing_has_changed(self) -> None:
         self.assertEqual(self.apply(Config(api_key="old")), [])
@@ -50,15 +53,15 @@ class Reloads(SynchronousTestCase):
     def test_keys(self) -> None:
         now = attrs.evolve(self.before, api_key="new", alt_api_key="old")
         self.assertEqual(self.apply(now), [])
-        self.assertTrue(all(map(self.authentication._knows, (b"new", b"old"))))
+        self.assertTrue(all(map(self.knows, ("new", "old"))))
         self.assertEqual(self.others, [now])
         self.before = now
         self.assertEqual(self.apply(attrs.evolve(now, alt_api_key=None)), [])
-        self.assertFalse(self.authentication._knows(b"old"))
+        self.assertFalse(self.knows("old"))
 
     def test_a_server_with_keys_is_not_opened(self) -> None:
         self.assertEqual(self.apply(Config()), ["service.api_key"])
-        self.assertTrue(self.authentication._knows(b"old"))
+        self.assertTrue(self.knows("old"))
         self.assertEqual(self.reloader.config.api_keys, ("old",))
 
     def test_other_files_of_certificates(self) -> None:

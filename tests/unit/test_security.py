@@ -7,8 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.interceptors import OPEN, STREAM, UNARY, call
 from vexfs_twisted.middleware import Method
+from vexfs_twisted.model.access import MANAGE, READ, Caller, Means
 from vexfs_twisted.model.errors import Forbidden, RateLimited, Unauthenticated
-from vexfs_twisted.security.authentication import Authentication
+from vexfs_twisted.security.authentication import ApiKeys, Authentication
 from vexfs_twisted.security.limits import RateLimit
 from vexfs_twisted.security.local import LocalCallers
 
@@ -47,12 +48,13 @@ class OnThisMachine(SynchronousTestCase):
 
 class Keys(SynchronousTestCase):
     def setUp(self) -> None:
-        self.authentication = Authentication(["right", "other"])
+        self.authentication = Authentication(ApiKeys("right", "other"))
 
     def check(self, headers: dict[str, str], kind: Method = UNARY) -> str | None:
         """What a call with these headers is refused with."""
         try:
-            self.authentication.before(call(kind, headers))
+            seen = call(kind, headers, identify=self.authentication.identify)
+            self.authentication.before(seen)
         except Unauthenticated as error:
             return error.message
         return None
@@ -87,6 +89,17 @@ class Keys(SynchronousTestCase):
             {"authorization": "Bearer wrong"},
         ):
             self.assertEqual(self.check(headers), WRONG, headers)
+
+    def test_the_caller_of_each_key(self) -> None:
+        keys = ApiKeys("right", "other", "look")
+        identify = Authentication(keys).identify
+        for key, means, access in (
+            ("right", Means.API_KEY, MANAGE),
+            ("other", Means.ALT_API_KEY, MANAGE),
+            ("look", Means.READ_ONLY_API_KEY, READ),
+        ):
+            self.assertEqual(identify({"api-key": key}.get), Caller("", means, access))
+        self.assertIsNotNone(identify({"api-key": "wrong"}.get).refusal)
 
     def test_two_keys_that_differ(self) -> None:
         differ = "The API key and the Authorization bearer token differ"

@@ -68,7 +68,10 @@ class RestCallContext(CallContext):
             peer = str(getattr(address, "host", ""))
         target = (request.path or b"").decode("utf-8", "replace")
         given_id, collection = id_from(header(REQUEST_ID)), _collection_in(target, kind)
-        call = CallInfo(kind, given_id, next_number(), peer, header, target, None, collection)
+        caller = chain.identify(header)
+        call = CallInfo(
+            kind, given_id, next_number(), peer, header, target, None, caller, collection
+        )
         request.call_id = call.request_id.encode()
         super().__init__(chain, call)
         self._is_begun = False

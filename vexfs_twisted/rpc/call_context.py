@@ -25,16 +25,19 @@ from ..middleware import (
     next_number,
     outcome_of,
 )
+from ..model.access import Need
 from ..model.errors import FormatError, Unavailable
 from .errors import RpcStatus, status_of
 from .transport.call import Metadata, ServerCall
 
 
-def method_of(method: MethodDescriptor, *, is_open: bool = False) -> Method:
+def method_of(
+    method: MethodDescriptor, *, is_open: bool = False, needs: Need | None = None
+) -> Method:
     """The middleware's description of a gRPC method."""
     name = f"{method.containing_service.full_name}/{method.name}"
     is_stream = method.client_streaming or method.server_streaming
-    return Method("grpc", name, is_stream, is_open)
+    return Method("grpc", name, is_stream, is_open, needs=needs)
 
 
 class RpcCallContext(CallContext):
@@ -54,7 +57,9 @@ class RpcCallContext(CallContext):
         given_id = id_from(headers.find(REQUEST_ID))
         progress = StreamProgress() if kind.is_stream else None
         peer = address_of(_peer_of(rpc.peer, headers))
-        call = CallInfo(kind, given_id, next_number(), peer, headers.find, target, progress)
+        find = headers.find
+        caller = chain.identify(find)
+        call = CallInfo(kind, given_id, next_number(), peer, find, target, progress, caller)
         self.trailing: Metadata = ()
         if given_id is not None or progress is not None:
             self.trailing = ((REQUEST_ID, call.request_id),)

@@ -1,54 +1,81 @@
-"""The authentication middleware: checks API keys."""
+"""Authentication: who makes a call, by API keys and tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hmac import compare_digest
 
-from ..middleware import CallInfo
+from attrs import frozen
+
+from ..middleware import CallInfo, Header
+from ..model.access import MANAGE, READ, Caller, Means, unknown
 from ..model.errors import Unauthenticated
 
 _SCHEME = "bearer "
 
 
+@frozen
+class ApiKeys:
+    """The keys of a server, of which any may be missing. `main` and `alternative` permit all."""
+
+    main: str | None = None
+    alternative: str | None = None
+    read_only: str | None = None
+
+    def callers(self) -> list[tuple[bytes, Caller]]:
+        """The keys that are set, and their callers."""
+        found = (
+            (self.main, Caller("", Means.API_KEY, MANAGE)),
+            (self.alternative, Caller("", Means.ALT_API_KEY, MANAGE)),
+            (self.read_only, Caller("", Means.READ_ONLY_API_KEY, READ)),
+        )
+        return [(key.encode(), caller) for key, caller in found if key is not None]
+
+
 class Authentication:
-    """Refuses calls without one of the API keys, all of which have the same permissions.
+    """Identifies callers by their API key or token, and refuses those that it does not know.
 
     The key is in the header `api-key`, or in `authorization` as a bearer token; if both are given,
     they must be equal. A repeated header is not a valid key, as a proxy may have checked the other
     value. Methods with `is_open` need no key. Thread-safe.
-
-    It authenticates only; restricting what a key permits is up to another middleware or to the
-    operations.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: ApiKeys) -> None:
         self.use(keys)
 
-    def use(self, keys: Iterable[str]) -> None:
+    def use(self, keys: ApiKeys) -> None:
         """Take these keys, and no others, from now on."""
-        self._keys = [key.encode() for key in keys]
+        self._keys = keys.callers()
 
-    def before(self, call: CallInfo) -> None:
-        """Raise Unauthenticated for a call without a key, or with a wrong one."""
-        if call.kind.is_open:
-            return
-        key, token = call.header("api-key"), _bearer_token(call.header("authorization"))
+    def identify(self, header: Header) -> Caller:
+        """See Identifier."""
+        key, token = header("api-key"), _bearer_token(header("authorization"))
         given = key or token
         if given is None:
-            raise Unauthenticated("Must provide an API key or an Authorization bearer token")
-        if not self._knows(given.encode("utf-8", "replace")):
-            raise Unauthenticated("Invalid API key or JWT")
+            return unknown(
+                Unauthenticated("Must provide an API key or an Authorization bearer token")
+            )
+        caller = self._by_key(given.encode("utf-8", "replace"))
+        if caller is None:
+            return unknown(Unauthenticated("Invalid API key or JWT"))
         if token is not None and token != given:
-            raise Unauthenticated("The API key and the Authorization bearer token differ")
+            return unknown(Unauthenticated("The API key and the Authorization bearer token differ"))
+        return caller
+
+    def before(self, call: CallInfo) -> None:
+        """Raise the refusal of a caller that is not known, unless the method is open."""
+        if call.caller.refusal is not None and not call.kind.is_open:
+            raise call.caller.refusal
 
     def after(self, call: CallInfo, outcome: str, seconds: float) -> None:
         """No-op."""
 
-    def _knows(self, given: bytes) -> bool:
-        """Whether `given` is one of the keys; compares all of them in constant time."""
-        matches = [compare_digest(key, given) for key in self._keys]
-        return any(matches)
+    def _by_key(self, given: bytes) -> Caller | None:
+        """The caller of a key; compares all keys in constant time."""
+        found = None
+        for key, caller in self._keys:
+            if compare_digest(key, given):
+                found = caller
+        return found
 
 
 def _bearer_token(authorization: str | None) -> str | None:
