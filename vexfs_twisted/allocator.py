@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 MAPPED_FROM = 1 << 20
 """Blocks of at least this many bytes are mapped by mmap and unmapped when they are freed.
@@ -66,3 +66,38 @@ def _function(name: str, *arguments: Any) -> Any:
         return None
     function.argtypes = arguments
     return function
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    )
+
+
+class HeapSize(NamedTuple):
+    """What malloc has given out, and got from the system for that, in bytes."""
+
+    allocated: int
+    obtained: int
+
+
+def heap_size() -> HeapSize:
+    """The size of all heaps, see mallinfo2(3). Goes through all free blocks, under their locks."""
+    mallinfo2 = _function("mallinfo2")
+    if mallinfo2 is None:
+        return HeapSize(0, 0)
+    mallinfo2.restype = _Mallinfo2
+    info = mallinfo2()
+    return HeapSize(info.uordblks + info.hblkhd, info.arena + info.hblkhd)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from attrs import frozen
 from twisted.application.service import IService, Service
@@ -33,16 +34,20 @@ from .operations.service import Operations
 from .readiness import Readiness
 from .reloading import Reloader, certificate_files, keys_of
 from .rest.dependencies import Dependencies
+from .rest.errors import status_of_outcome as rest_status_of
 from .rest.settings import RestSettings
-from .rest.site import make_site
+from .rest.site import ApiSite, make_site
 from .rest.transport.server import RestService
+from .rpc.errors import status_of_outcome as rpc_status_of
 from .rpc.server import RpcService
 from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
 from .security.limits import RateLimit
 from .security.local import LocalCallers
+from .storage.counted_snapshots import CountedSnapshots
 from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
+from .storage.read_pools import reader_threads
 from .storage.service import StorageService
 from .storage.snapshots import SnapshotService, StartSnapshots
 from .streaming.budget import ByteBudget
@@ -50,7 +55,10 @@ from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
 from .streaming.settings import StreamSettings
 from .telemetry.calllog import CallLog
+from .telemetry.document import ServerFacts
+from .telemetry.loop_lag import LoopLag
 from .telemetry.performance import Performance
+from .telemetry.server_report import Reporter, ReportSources
 from .telemetry.status import Holdings, StatusReport
 from .threadpool import CallInReactor, WorkerPool
 from .trimming import Trimming
@@ -104,7 +112,8 @@ def build(config: Config, reactor: Any) -> Components:
         is_incremental=config.incremental_snapshots,
         takes_urls=config.snapshot_urls,
     )
-    operations = Operations(storage, reactor, streams, config.read_timeout_s, snapshots)
+    counted = CountedSnapshots(snapshots)
+    operations = Operations(storage, reactor, streams, config.read_timeout_s, counted)
     # Half for each protocol, so that clients of one cannot starve those of the other.
     rest_reservations, rpc_reservations = (
         AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
@@ -124,6 +133,26 @@ def build(config: Config, reactor: Any) -> Components:
         parts = call_in_reactor, chain, rpc_reservations
         rpc = RpcService(operations, rpc_settings, *parts, readiness=readiness)
     holdings = Holdings(storage, device, monotonic)
+    lag = LoopLag(reactor)
+    site: ApiSite
+    budgets = {
+        "rest_answers": rest_reservations.budget.status,
+        "grpc_answers": rpc_reservations.budget.status,
+        "rest_bodies": lambda: site.bodies,
+        "streams": lambda: streams.memory,
+    }
+    sources = ReportSources(
+        uptime=lambda: holdings.uptime,
+        storage=storage,
+        performance=performance,
+        snapshots=lambda: counted.status,
+        budgets=budgets,
+        streams=lambda: streams.status,
+        device=device.status,
+        loop_lag=lambda: lag.distribution,
+        statuses={"rest": rest_status_of, "grpc": rpc_status_of},
+        pids=dict if sharing is None else sharing.pids,
+    )
     status = StatusReport(
         rpc,
         performance,
@@ -131,6 +160,9 @@ def build(config: Config, reactor: Any) -> Components:
         config.rate_limit,
         holdings,
         lambda: readiness.is_ready,
+        Reporter(sources, codecs.run),
+        ServerFacts(str(uuid4()), time(), config.storage_path, reader_threads()),
+        config.metrics_prefix,
     )
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
     site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)
@@ -143,7 +175,7 @@ def build(config: Config, reactor: Any) -> Components:
         ended = partial(codecs.run, catalog.clear_readers)
         wires, others = sharing.services(rest, rpc, inner, performance, ended)
     # The last to start is the first to stop: streams end while their servers still listen.
-    children = [PoolService(codecs), trimming, storage, *wires, streams]
+    children = [PoolService(codecs), trimming, lag, storage, *wires, streams]
     if certificates is not None:
         children.insert(1, certificates)
     # Health is told from here on, and everything else once the collections are open.

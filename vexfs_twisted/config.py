@@ -30,6 +30,7 @@ from .settings import (
     from_environment,
     from_file,
     list_of,
+    metric_prefix,
     one_of,
     or_none,
     scalar,
@@ -164,6 +165,15 @@ class Config:
     tls_ca_cert: str = _setting("./tls/cacert.pem", Setting("tls.ca_cert", text))
     tls_cert_ttl_s: int | None = _setting(
         3600, Setting("tls.cert_ttl", or_none(whole_number(1)), nullable=True)
+    )
+    metrics_prefix: str = _setting(
+        "",
+        Setting(
+            "service.metrics_prefix",
+            metric_prefix,
+            option="metrics-prefix",
+            help="what the names of all metrics begin with",
+        ),
     )
     grpc_max_message_size: int | None = _setting(
         512 * MEBIBYTE,

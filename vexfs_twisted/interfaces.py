@@ -470,6 +470,23 @@ class ServerStatus(Protocol):
     def stats(self) -> Awaitable[ServerStats]:
         """Totals of collections, points and segments, the device's status, figures of calls."""
 
+    def telemetry(
+        self, names: Sequence[str], level: int, *, anonymize: bool, per_collection: bool
+    ) -> Awaitable[bytes]:
+        """Telemetry in so many details, as JSON text, of the collections `names`.
+
+        Those are the ones that the caller may see. `anonymize`: without names of users' choice;
+        `per_collection`: calls by collection as well.
+        """
+
+    def metrics(
+        self, names: Sequence[str], accept: str, *, anonymize: bool, per_collection: bool
+    ) -> Awaitable[tuple[str, bytes]]:
+        """The metrics as their type and their text, in a format that `accept`, a header, allows.
+
+        `per_collection`: calls by collection instead of those of all together.
+        """
+
     def use_device(self, path: str | None) -> Awaitable[DeviceStatus]:
         """Attach the device at `path` in place of any other, if it is sound; None detaches.
 

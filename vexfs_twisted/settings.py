@@ -15,6 +15,8 @@ _PREFIX = "QDRANT__"
 _DECIMAL = re.compile("0|[1-9][0-9]{0,18}")
 """What YAML takes for a decimal number, too; with a leading zero it is octal."""
 
+_METRIC_PREFIX = re.compile("(?:[A-Za-z_:][A-Za-z0-9_:]*)?")
+
 
 class ConfigError(Exception):
     """An invalid setting; the text is one line for the operator."""
@@ -136,6 +138,13 @@ def text(value: Any) -> str:
     """Parse a string that is not empty."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{value!r} is not a text that can be used here")
+    return value
+
+
+def metric_prefix(value: Any) -> str:
+    """Parse the begin of names of metrics; empty for none."""
+    if not isinstance(value, str) or not _METRIC_PREFIX.fullmatch(value):
+        raise ValueError(f"{value!r} cannot begin the name of a metric")
     return value
 
 

@@ -72,6 +72,13 @@ class Sharing:
         address = self._config.host, self._config.http_port
         return SharedPortEndpoint(self._reactor, *address, BACKLOG, is_first=True)
 
+    def pids(self) -> dict[int, int]:
+        """The other processes that run: their numbers, and the system's numbers of them."""
+        if self._supervisor is None:
+            return {}
+        numbered = enumerate(self._supervisor.pids, 2)
+        return {number: pid for number, pid in numbered if pid is not None}
+
     def services(
         self,
         rest: RestService,
@@ -87,14 +94,14 @@ class Sharing:
         """
         endpoint = UNIXServerEndpoint(self._reactor, self._sockets.rest, BACKLOG)
         relayed = RestService(endpoint, inner, self._reactor, inner.settings)
-        self._supervisor = supervisor = Supervisor(
+        self._supervisor = Supervisor(
             self._reactor,
             self._config.processes - 1,
             partial(self._order, rest, rpc),
             partial(_told, performance, ended),
         )
         wires: list[IService] = [rest] if rpc is None else [rpc, rest]
-        return [self._sockets, *wires, relayed], [supervisor]
+        return [self._sockets, *wires, relayed], [self._supervisor]
 
     def reload(self, config: Config) -> None:
         """Have the other processes use changed settings, those that are started later as well."""

@@ -146,6 +146,11 @@ class WorkerPool:
         """The number of threads."""
         return self._threads.size
 
+    @property
+    def waiting(self) -> int:
+        """The number of calls that wait for a thread, approximately. Thread-safe."""
+        return self._threads.waiting()
+
     def start(self) -> None:
         """Start the threads."""
         self._accepting = True

@@ -18,7 +18,6 @@ _WITHOUT_EFFECT = frozenset(
         "service.enable_static_content",
         "service.hardware_reporting",
         "service.slow_query_secs",
-        "service.metrics_prefix",
         "storage.temp_path",
         "storage.update_concurrency",
         "storage.node_type",

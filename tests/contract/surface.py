@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-WORKS, REFUSED, MISSING, LATER, CLUSTER = 200, 400, 404, 501, 405
+WORKS, REFUSED, MISSING, LATER, CLUSTER, FAILS = 200, 400, 404, 501, 405, 500
 
 VECTOR = [0.15, 0.31, 0.76, 0.74]
 SPARSE = {"indices": [1], "values": [0.5]}
@@ -41,7 +41,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/healthz", WORKS),
     Endpoint("GET", "/livez", WORKS),
     Endpoint("GET", "/readyz", WORKS),
-    *_later("GET", "/telemetry", "/metrics", "/dashboard", "/stacktrace", "/logger"),
+    Endpoint("GET", "/telemetry", WORKS),
+    Endpoint("GET", "/metrics", WORKS),
+    *_later("GET", "/dashboard", "/stacktrace", "/logger"),
     *_later("GET", "/profiler/slow_requests", "/debugger"),
     *_later("POST", "/logger", "/audit/logs", f"{_C}/debug", f"{_C}/truncate_unapplied_wal"),
     *_later("PATCH", "/debugger"),
@@ -56,7 +58,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", "/collections/d", WORKS),
     Endpoint("GET", f"{_C}/exists", WORKS),
     Endpoint("GET", f"{_C}/optimizations", WORKS),
-    *_later("GET", f"{_C}/memory"),
     Endpoint("PUT", f"{_C}/vectors/v", WORKS, {"dense": {"size": 2, "distance": "Dot"}}),
     Endpoint("DELETE", f"{_C}/vectors/v", WORKS),
     Endpoint("POST", "/collections/aliases", WORKS, {"actions": []}),
@@ -102,7 +103,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *_later("GET", f"{_S}/snapshot/partial/manifest", f"{_S}/wal", f"{_S}/recovery_point"),
     *_later("POST", f"{_S}/points", f"{_S}/points/scroll", f"{_S}/points/count", f"{_S}/cleanup"),
     Endpoint("GET", "/cluster", WORKS),
-    *_later("GET", "/cluster/telemetry"),
+    Endpoint("GET", "/cluster/telemetry", FAILS),
     Endpoint("POST", "/cluster/recover", CLUSTER),
     Endpoint("DELETE", "/cluster/peer/1", CLUSTER),
     Endpoint("GET", "/cluster/metadata/keys", CLUSTER),

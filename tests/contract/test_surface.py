@@ -116,7 +116,7 @@ class RestSurfaceWithKeys(RestWireCase):
             if endpoint.status == LATER and endpoint.path != "/dashboard":
                 response = await self.http.request(endpoint.method, endpoint.path)
                 self.assertEqual(response.status, 401, endpoint)
-        response = await self.http.request("GET", "/telemetry", None, KEY)
+        response = await self.http.request("GET", "/stacktrace", None, KEY)
         self.assertEqual(response.status, 501)
 
 

@@ -37,6 +37,7 @@ REQUEST = CreateCollection(
     optimizers_config=OptimizersConfigDiff(indexing_threshold=1),
     hnsw_config=HnswConfigDiff(full_scan_threshold=10),
 )
+CITY = CreateFieldIndex(PayloadPath.parse("city"), FieldSchema(FieldType.KEYWORD))
 POINTS = 1000
 
 
@@ -99,7 +100,7 @@ class Reports(EngineTestCase):
         self.fill()
         write(
             self.collection,
-            CreateFieldIndex(PayloadPath.parse("city"), FieldSchema(FieldType.KEYWORD)),
+            CITY,
         )
         report = self.collection.read(CollectionReportRequest(has_details=True))
         assert report.details is not None
@@ -114,7 +115,7 @@ class Reports(EngineTestCase):
         self.fill()
         write(
             self.collection,
-            CreateFieldIndex(PayloadPath.parse("city"), FieldSchema(FieldType.KEYWORD)),
+            CITY,
         )
         self.collection.optimize()
         report = self.collection.read(MemoryReportRequest())

@@ -20,8 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.interceptors import OPEN, STREAM, UNARY, call
 from vexfs_twisted import logs
 from vexfs_twisted.middleware import CANCELLED, OK, CallInfo
+from vexfs_twisted.model.distribution import DURATIONS_S, Distribution
 from vexfs_twisted.telemetry.calllog import MAX_FAILURES_PER_S, CallLog
-from vexfs_twisted.telemetry.durations import BOUNDS_S, Durations
 from vexfs_twisted.telemetry.histogram import Histogram
 from vexfs_twisted.telemetry.performance import MOST_COLLECTIONS, Performance
 
@@ -123,13 +123,13 @@ class Figures(SynchronousTestCase):
         self.assertEqual(other.durations_by_collection("grpc", ["x-c50"]).keys(), {"x-c50"})
 
     @settings(max_examples=60)
-    @given(st.lists(st.sampled_from(BOUNDS_S) | st.floats(0.0, 100.0), min_size=1))
+    @given(st.lists(st.sampled_from(DURATIONS_S) | st.floats(0.0, 100.0), min_size=1))
     def test_each_duration_is_in_its_bucket(self, seconds: list[float]) -> None:
-        durations = Durations()
+        durations = Distribution()
         durations.add(sorted(seconds), 1.0)
         cumulated = list(itertools.accumulate(durations.buckets))
         self.assertEqual(
-            cumulated, [sum(one <= bound for one in seconds) for bound in (*BOUNDS_S, math.inf)]
+            cumulated, [sum(one <= bound for one in seconds) for bound in (*DURATIONS_S, math.inf)]
         )
 
     def test_calls_by_method_and_wire(self) -> None:

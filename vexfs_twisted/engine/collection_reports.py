@@ -23,7 +23,7 @@ from ..model.payload_index import FieldInfo
 from ..model.search_params import SearchParams
 from .damage_log import told
 from .mvcc.state import CollectionState
-from .optimizer.report import indexed_count, rest_uuid, segment_count, status, tasks
+from .optimizer.report import indexed_count, report, rest_uuid, segment_count, status, tasks
 from .query.fields import describe_fields
 from .read_source import Source
 from .storage.page_cache import cached_size, disk_size, files_in
@@ -145,6 +145,7 @@ def _details(source: Source, info: CollectionInfo) -> CollectionDetails:
         payloads_size = snapshot.tables.size_of_rows()
     return CollectionDetails(
         payloads_size=payloads_size,
+        optimizations=report(source.state, source.indexes.graphs, source.journal, source.path),
         payload_schema=info.payload_schema,
         segments=list(_segments(source)),
     )

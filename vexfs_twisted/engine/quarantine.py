@@ -15,6 +15,7 @@ from pathlib import Path
 import lmdb
 
 from ..model.collection import CollectionConfig, CollectionInfo, CollectionStatus
+from ..model.collection_reports import CollectionReport
 from ..model.damage import Damage
 from ..model.errors import DataDamaged, StorageFull
 from ..model.system_limits import is_exhausted
@@ -52,6 +53,21 @@ class QuarantinedCollection:
             segments_count=0,
             status=CollectionStatus.RED,
             optimizer_error=told(self.directory, self.damages),
+        )
+
+    @property
+    def report(self) -> CollectionReport:
+        """Its report, without counts."""
+        info = self.info
+        return CollectionReport(
+            name=self.name,
+            uuid=None,
+            config=info.config,
+            status=info.status,
+            optimizer_error=info.optimizer_error,
+            points=0,
+            segments=0,
+            damages=len(self.damages),
         )
 
     @property

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from .collection import CollectionConfig, CollectionStatus
 from .collection_params import SparseVectorParams, VectorParams
+from .optimizations import Optimizations
 from .payload_index import FieldInfo
 from .reads import ReadRequest
 
@@ -53,6 +54,7 @@ class CollectionDetails:
     """
 
     payloads_size: int
+    optimizations: Optimizations
     payload_schema: Mapping[str, FieldInfo]
     segments: Sequence[SegmentReport]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from ..interfaces import ServerStatus
@@ -23,6 +25,18 @@ class _Unknown:
         """None: there is no gRPC server."""
 
     async def stats(self) -> ServerStats:
+        """Raises NotFound: no statistics are kept."""
+        raise NotFound("this server keeps no figures")
+
+    async def telemetry(
+        self, names: Sequence[str], level: int, *, anonymize: bool, per_collection: bool
+    ) -> bytes:
+        """Raises NotFound: no statistics are kept."""
+        raise NotFound("this server keeps no figures")
+
+    async def metrics(
+        self, names: Sequence[str], accept: str, *, anonymize: bool, per_collection: bool
+    ) -> tuple[str, bytes]:
         """Raises NotFound: no statistics are kept."""
         raise NotFound("this server keeps no figures")
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..limit_log import explained
 from ..logs import get_logger
+from ..middleware import CANCELLED, OK
 from ..model.errors import DomainError, InternalError, Place, Unavailable, ValidationError
 
 log = get_logger("vexfs.rest")
@@ -44,11 +45,21 @@ STATUSES: Mapping[str, int] = {
 }
 """Domain error code to HTTP status. A test checks that it has every code."""
 
+_CLIENT_LEFT = 499
+"""What others have made the status of requests whose clients have left before the answer."""
+
 _ROUTING_TEXTS = {
     404: "Not found: the API has no such path",
     405: "Method not allowed: the path does not take this method",
 }
 _PLACES = {Place.BODY: "JSON body", Place.QUERY: "query parameters", Place.PATH: "path parameters"}
+
+
+def status_of_outcome(outcome: str) -> str:
+    """The status that the outcome of a call is counted by."""
+    if outcome == OK:
+        return "200"
+    return str(_CLIENT_LEFT if outcome == CANCELLED else STATUSES[outcome])
 
 
 def describe_error(error: BaseException) -> tuple[int, str]:

@@ -50,6 +50,15 @@ class UploadParameters:
     checksum: str | None = None
 
 
+@frozen
+class TelemetryParameters:
+    """How much telemetry tells, whether by collection, and whether without names."""
+
+    details_level: int = 0
+    anonymize: bool = False
+    per_collection: bool = False
+
+
 def read_arguments(query: bytes) -> Arguments:
     """Parse a query string: the part of the request target after the question mark.
 
@@ -123,12 +132,22 @@ def read_upload_parameters(arguments: Arguments) -> UploadParameters:
     return UploadParameters(read_wait(arguments, default=True), checksum)
 
 
+def read_telemetry_parameters(arguments: Arguments) -> TelemetryParameters:
+    """The parameters of telemetry and metrics. Raises QueryFormatError, and ValidationError.
+
+    `timeout` is validated only: what is told is at hand.
+    """
+    check_timeout(arguments)
+    return TelemetryParameters(
+        details_level=_read_unsigned(arguments, "details_level") or 0,
+        anonymize=_read_flag(arguments, "anonymize", default=False),
+        per_collection=_read_flag(arguments, "per_collection", default=False),
+    )
+
+
 def read_wait(arguments: Arguments, *, default: bool) -> bool:
     """Whether the response waits. Raises QueryFormatError."""
-    wait = _single_value(arguments, "wait")
-    if wait not in (None, "true", "false"):
-        raise QueryFormatError("provided string was not `true` or `false`")
-    return default if wait is None else wait == "true"
+    return _read_flag(arguments, "wait", default=default)
 
 
 def check_timeout(arguments: Arguments) -> None:
@@ -162,6 +181,13 @@ def _single_value(arguments: Arguments, name: str) -> str | None:
     if len(values) > 1:
         raise QueryFormatError(f"duplicate field `{name}`")
     return values[0].decode("utf-8", "replace")
+
+
+def _read_flag(arguments: Arguments, name: str, *, default: bool) -> bool:
+    value = _single_value(arguments, name)
+    if value not in (None, "true", "false"):
+        raise QueryFormatError("provided string was not `true` or `false`")
+    return default if value is None else value == "true"
 
 
 def _read_unsigned(arguments: Arguments, name: str) -> int | None:

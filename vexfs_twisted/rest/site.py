@@ -21,6 +21,7 @@ from werkzeug.routing import Rule, UnicodeConverter
 from ..interfaces import IStreamOperations
 from ..middleware import Method
 from ..model.errors import BadRequest
+from ..model.server_report import MemoryBudget
 from .admission import Admission
 from .bodies.budget import BodyBudget
 from .bodies.streaming_body import BodyFormat, ReadGate, StreamingBody
@@ -37,6 +38,7 @@ from .endpoints import (
     service,
     snapshots,
     status,
+    telemetry,
     unsupported,
     updates,
     vector_names,
@@ -56,6 +58,7 @@ from .transport.request import SMALL_BYTES, ApiRequest
 _TOPICS = (
     service.routes,
     status.routes,
+    telemetry.routes,
     collections.routes,
     aliases.routes,
     indexes.routes,
@@ -129,6 +132,11 @@ class ApiSite(Site):
         self.notices = Notices(clock)
         # Replaces the default channel, which would also negotiate HTTP/2; that needs TLS.
         self.protocol = StrictChannel  # type: ignore[assignment]
+
+    @property
+    def bodies(self) -> MemoryBudget:
+        """The memory of request bodies."""
+        return self._admission.budget.status
 
     def admit(
         self, request: ApiRequest, length: int | None, headers: Headers

@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError
 
 from ..limit_log import explained
 from ..logs import get_logger
+from ..middleware import CANCELLED, OK
 from ..model.errors import DomainError, InternalError, Unavailable, ValidationError
 
 log = get_logger("vexfs.rpc")
@@ -57,6 +58,13 @@ class RpcStatus:
     code: grpc.StatusCode
     details: str
     metadata: tuple[tuple[str, str], ...] = ()
+
+
+def status_of_outcome(outcome: str) -> str:
+    """The number of the status that the outcome of a call is counted by."""
+    code = {OK: StatusCode.OK, CANCELLED: StatusCode.CANCELLED}.get(outcome)
+    number: int = (code or STATUS_CODES[outcome]).value[0]
+    return str(number)
 
 
 def status_of(error: BaseException, method: str) -> RpcStatus:

@@ -53,6 +53,10 @@ The third argument is to be called once it turns out that this takes millisecond
 _Chosen: TypeAlias = "list[tuple[QueuedRead[Request, Result], Request]]"
 
 
+def _ignore(_: int) -> None:
+    """The default of `sized`: no-op."""
+
+
 class Coalescer(Generic[Request, Result]):
     """A queue of reads of one type on one collection. Thread-safe.
 
@@ -64,7 +68,8 @@ class Coalescer(Generic[Request, Result]):
     begin only if its call takes milliseconds: two would mostly wait for each other (GIL), and what
     they answer be put together less. With `kind_of`, only reads of equal kind are coalesced, and
     all calls take long. A read that is answered with Outgrown is moved to the queue `long`, if
-    there is one. `read_each` and `kind_of` run in the pool, or where a read was submitted.
+    there is one. `read_each` and `kind_of` run in the pool, or where a read was submitted. `sized`
+    is called with the number of reads of each call, in any thread.
     """
 
     def __init__(
@@ -74,8 +79,10 @@ class Coalescer(Generic[Request, Result]):
         at_once: int,
         long: Coalescer[Request, Result] | None = None,
         kind_of: Callable[[Request], int] | None = None,
+        sized: Callable[[int], object] = _ignore,
     ) -> None:
         self._read_each = read_each
+        self._sized = sized
         self._pool = pool
         self._at_once = self._spare = at_once
         self._long = long
@@ -156,6 +163,7 @@ class Coalescer(Generic[Request, Result]):
     ) -> Sequence[Result | Exception]:
         """Answer reads by one call; `is_short`: Outgrown before it would wait or take long."""
         is_long = False
+        self._sized(len(chosen))
 
         def on_long() -> None:
             nonlocal is_long

@@ -67,21 +67,24 @@ class ReadQueues(Generic[C]):
     def __init__(self, collection: C, readers: ReadPools) -> None:
         self.collection = collection
         self._readers = readers
+        sized = readers.figures.read_sizes.record
         # Reading records is mostly Python code, which two threads run no faster than one (GIL).
         self._retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
-            partial(within_quota, self._retrieve_each), readers.short, at_once=1
+            partial(within_quota, self._retrieve_each), readers.short, at_once=1, sized=sized
         )
         self._long_queries: Coalescer[Queries, QueryAnswers] = Coalescer(
             partial(within_quota, partial(self._query_each, False)),
             readers.long,
             at_once=readers.size,
             kind_of=_kind_of,
+            sized=sized,
         )
         self._queries: Coalescer[Queries, QueryAnswers] = Coalescer(
             partial(within_quota, partial(self._query_each, True)),
             readers.short,
             at_once=readers.size,
             long=self._long_queries,
+            sized=sized,
         )
         self._short_retrieves = AtOnceQueue(self._retrieves)
         self._short_queries = AtOnceQueue(self._queries)
@@ -216,7 +219,8 @@ class CollectionQueues(ReadQueues[Collection]):
         after_commit: Callable[[], object],
     ) -> None:
         super().__init__(collection, readers)
-        self.writer = CollectionWriter(collection, committers, after_commit)
+        committed = readers.figures.committed
+        self.writer = CollectionWriter(collection, committers, after_commit, committed)
         self._own[CollectionInfoRequest] = self._info
 
     def _info(

@@ -14,6 +14,7 @@ from ..engine.read_bounds import Outgrown, ReadBounds
 from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
 from ..threadpool import EXPECTED, CallInReactor, PendingAnswer, WorkerPool
+from .figures import StorageFigures
 
 T = TypeVar("T")
 
@@ -31,11 +32,14 @@ class ReadPools:
 
     Every read starts in the pool `short`. One that exceeds the work bound of a short read, or is
     about to, is aborted there and restarted in the pool `long`, behind the reads queued for it.
-    Methods are called in the reactor thread unless they say otherwise.
+    Methods are called in the reactor thread unless they say otherwise. `figures` count the reads.
     """
 
-    def __init__(self, size: int, call_in_reactor: CallInReactor) -> None:
+    def __init__(
+        self, size: int, call_in_reactor: CallInReactor, figures: StorageFigures | None = None
+    ) -> None:
         self.size = size
+        self.figures = figures or StorageFigures()
         self.short = WorkerPool("reader", size, call_in_reactor, _MAX_WAITING)
         self.long = WorkerPool("long-reader", size, call_in_reactor, _MAX_WAITING)
 

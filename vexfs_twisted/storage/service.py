@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import cast
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -23,6 +25,7 @@ from ..model.collection import (
     CreateCollection,
     UpdateCollection,
 )
+from ..model.collection_reports import CollectionReport, CollectionReportRequest
 from ..model.commands import (
     AddCollection,
     CatalogChange,
@@ -33,9 +36,10 @@ from ..model.commands import (
     UpdateAliases,
     VectorNameCommand,
 )
-from ..model.errors import unknown_collection
+from ..model.errors import DomainError, unknown_collection
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
+from ..model.server_report import QueueStatus, StorageStatus
 from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
 from .mirror.mirror import Mirror
@@ -124,6 +128,31 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             return succeed(cast("Answer", held.info))
         return super().read(name, request, context)
 
+    @property
+    def status(self) -> StorageStatus:
+        """The work of the storage since its start."""
+        figures = self._readers.figures
+        pools = {
+            "reads": self._readers.short,
+            "long_reads": self._readers.long,
+            "writes": self._committers,
+        }
+        lengths = {name: queues.writer.queue_length for name, queues in self._queues.items()}
+        return StorageStatus(
+            queues={name: QueueStatus(pool.waiting, pool.size) for name, pool in pools.items()},
+            commits=figures.commits.distribution(),
+            commit_sizes=figures.commit_sizes.distribution(),
+            read_sizes=figures.read_sizes.distribution(),
+            update_queues={name: length for name, length in lengths.items() if length},
+        )
+
+    def reports(
+        self, names: Sequence[str], *, has_details: bool = False
+    ) -> Deferred[list[CollectionReport]]:
+        """The reports of these collections, in their order, without those that are gone."""
+        waiting = self.status.update_queues
+        return self._readers.long.run(self._reports, names, has_details, waiting)
+
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """See IStorage."""
         return self._committers.run(self._catalog.create, name, request).addCallback(_nothing)
@@ -180,6 +209,27 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         if former is not None and self._mirror is not None:
             self._mirror.forget(former)
         self._attend(collection)
+
+    def _reports(
+        self, names: Sequence[str], has_details: bool, waiting: Mapping[str, int]
+    ) -> list[CollectionReport]:
+        """In a thread. `waiting` are the lengths of the queues of commands."""
+        reports = [self._report(name, has_details, waiting.get(name, 0)) for name in names]
+        return [report for report in reports if report is not None]
+
+    def _report(self, name: str, has_details: bool, waiting: int) -> CollectionReport | None:
+        held = self._catalog.find_quarantined(name)
+        if held is not None:
+            return held.report
+        collection = self._catalog.find(name)
+        if collection is None:
+            return None
+        for detailed in (has_details, False):
+            # A report without details opens no files, which may be damaged.
+            with suppress(DomainError):
+                report = collection.read(CollectionReportRequest(has_details=detailed))
+                return evolve(report, update_queue=waiting)
+        return None
 
     def _attend(self, collection: Collection) -> None:
         """Schedule optimizer and mirror after a commit to the collection."""

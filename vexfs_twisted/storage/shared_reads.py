@@ -26,7 +26,10 @@ class SharedReads(ShortReads[ReadRequest[Any], Any]):
         self._collection = collection
         self._pools = pools
         self._together: Coalescer[ReadRequest[Any], Any] = Coalescer(
-            partial(within_quota, self._read_each), pools.short, at_once=1
+            partial(within_quota, self._read_each),
+            pools.short,
+            at_once=1,
+            sized=pools.figures.read_sizes.record,
         )
 
     def answer_here(self, reads: Sequence[_Read]) -> list[_Read]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -23,12 +24,17 @@ class AppliesCommands(Protocol):
         """
 
 
+def _ignore(commands: int, seconds: float) -> None:
+    """The default of `committed`: no-op."""
+
+
 class CollectionWriter:
     """The queue of all commands of one collection, which are applied in the order of submission.
 
     While one group is being committed the next one accumulates, so the more writers wait for the
     disk, the more of them share the next flush. `after_commit` is called when a group has been
-    answered. All methods are called in the reactor thread.
+    answered, and `committed` in a thread of the pool when it has been committed, with the number of
+    its commands and the seconds that this took. All methods are called in the reactor thread.
     """
 
     def __init__(
@@ -36,8 +42,10 @@ class CollectionWriter:
         collection: AppliesCommands,
         pool: WorkerPool,
         after_commit: Callable[[], object],
+        committed: Callable[[int, float], object] = _ignore,
     ) -> None:
         self.collection = collection
+        self._committed = committed
         self._pool = pool
         self._after_commit = after_commit
         self._waiting: list[tuple[CommandBatch, Deferred[list[Outcome]]]] = []
@@ -88,11 +96,18 @@ class CollectionWriter:
         batches = [batch for batch, _ in group]
         self._in_flight = sum(map(_size, batches))
         waiters = [deferred for _, deferred in group]
-        done = self._pool.run(self.collection.apply_each, batches)
+        done = self._pool.run(self._commit, batches, self._in_flight)
         done.addCallbacks(
             self._answer, self._answer_all, callbackArgs=(waiters,), errbackArgs=(waiters,)
         )
         done.addBoth(self._go_on)
+
+    def _commit(self, batches: Sequence[CommandBatch], commands: int) -> list[list[Outcome]]:
+        """Commit a group. In a thread of the pool."""
+        started = perf_counter()
+        outcomes = self.collection.apply_each(batches)
+        self._committed(commands, perf_counter() - started)
+        return outcomes
 
     def _answer(
         self, outcomes: Sequence[list[Outcome]], waiters: list[Deferred[list[Outcome]]]

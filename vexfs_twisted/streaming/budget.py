@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
+from ..model.server_report import MemoryBudget
+
 
 class Credit:
     """Bytes of a budget that are held until they are released. Used in the reactor thread only."""
@@ -61,6 +63,10 @@ class ByteBudget:
     def most(self) -> int:
         """The maximum that `take` claims, in bytes; larger claims are reduced to it."""
         return self.limit // 2
+
+    def status(self) -> MemoryBudget:
+        """The bytes that are held, and the claims that wait."""
+        return MemoryBudget(self._used, self.limit, len(self._claims))
 
     @property
     def is_waited_for(self) -> bool:

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from ..model.errors import TimedOut, TooMany, Unavailable
 from ..model.read_context import ReadContext
+from ..model.server_report import MemoryBudget
 from ..model.status import StreamsStatus
 from ..model.streams import P
 from .budget import ByteBudget
@@ -59,6 +60,11 @@ class Streams(Service):
             budget_bytes=self._budget.limit,
             batch_points=self.settings.batch_points,
         )
+
+    @property
+    def memory(self) -> MemoryBudget:
+        """The memory of all streams."""
+        return self._budget.status()
 
     def outgoing(
         self,

@@ -9,8 +9,8 @@ from time import time
 from typing import Any
 
 from ..middleware import CANCELLED, OK, CallInfo, Method
+from ..model.distribution import Distribution
 from ..model.status import CallFigures
-from .durations import Durations
 from .histogram import Histogram
 
 _AT_ONCE = 100
@@ -22,7 +22,7 @@ MOST_COLLECTIONS = 1000
 Dumped = dict[str, Any]
 """The statistics of a process, as JSON can have them: `methods`, and `collections` by name."""
 
-ByOutcome = Mapping[str, Durations]
+ByOutcome = Mapping[str, Distribution]
 ByMethod = Mapping[str, ByOutcome]
 """The durations of calls by method and by outcome."""
 
@@ -38,7 +38,7 @@ class _Record:
     def __init__(self, wire: str) -> None:
         self.wire = wire
         self.open = 0
-        self.outcomes: defaultdict[str, Durations] = defaultdict(Durations)
+        self.outcomes: defaultdict[str, Distribution] = defaultdict(Distribution)
         self.durations = Histogram()
 
     def dump(self) -> dict[str, Any]:
@@ -90,15 +90,15 @@ class _Collections:
     """The statistics of calls by collection, bounded. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._records: OrderedDict[str, defaultdict[_Key, Durations]] = OrderedDict()
+        self._records: OrderedDict[str, defaultdict[_Key, Distribution]] = OrderedDict()
         self._changed: set[str] = set()
 
-    def at(self, name: str) -> defaultdict[_Key, Durations]:
+    def at(self, name: str) -> defaultdict[_Key, Distribution]:
         """The durations of a collection, to be changed."""
         records = self._records
         own = records.get(name)
         if own is None:
-            own = records[name] = defaultdict(Durations)
+            own = records[name] = defaultdict(Distribution)
             if len(records) > MOST_COLLECTIONS:
                 self._changed.discard(records.popitem(last=False)[0])
         else:
@@ -179,7 +179,7 @@ class Performance:
             self._add_up()
             dumps = [self._collections.dump()]
         dumps += [other["collections"] for other in self._others.values()]
-        summed: dict[str, defaultdict[str, defaultdict[str, Durations]]] = {}
+        summed: dict[str, defaultdict[str, defaultdict[str, Distribution]]] = {}
         for dumped in dumps:
             for name in dumped.keys() & names:
                 for own_wire, method, outcome, durations in dumped[name]:
@@ -249,5 +249,5 @@ class Performance:
         return record
 
 
-def _by_outcome() -> defaultdict[str, Durations]:
-    return defaultdict(Durations)
+def _by_outcome() -> defaultdict[str, Distribution]:
+    return defaultdict(Distribution)

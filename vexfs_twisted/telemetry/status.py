@@ -12,7 +12,10 @@ from ..model.collection import CollectionInfo, CollectionInfoRequest
 from ..model.errors import NotFound
 from ..model.reads import Answer, ReadRequest
 from ..model.status import DeviceStatus, GrpcStatus, ServerStats, StreamsStatus
+from .anonymity import anonymized
+from .document import ServerFacts, write_telemetry
 from .performance import Performance
+from .server_report import Reporter, ServerReport
 
 
 class _Listener(Protocol):
@@ -72,7 +75,10 @@ class Holdings:
 
 @frozen
 class StatusReport:
-    """See ServerStatus. Used in the reactor thread only. `rpc` is None without a gRPC server."""
+    """See ServerStatus. Used in the reactor thread only. `rpc` is None without a gRPC server.
+
+    `metrics_prefix` begins the names of all metrics.
+    """
 
     rpc: _Listener | None
     performance: Performance
@@ -80,6 +86,9 @@ class StatusReport:
     rate_limit: int
     holdings: Holdings
     readiness: Callable[[], bool]
+    reporter: Reporter
+    facts: ServerFacts
+    metrics_prefix: str
 
     def is_ready(self) -> bool:
         """See ServerStatus."""
@@ -109,6 +118,34 @@ class StatusReport:
             operations={**self.performance.figures("rest"), **self.performance.figures("grpc")},
         )
 
+    async def telemetry(
+        self, names: Sequence[str], level: int, *, anonymize: bool, per_collection: bool
+    ) -> bytes:
+        """See ServerStatus."""
+        reporter = self.reporter
+        report = await reporter.report(names, per_collection=per_collection, level=level)
+        if anonymize:
+            report = anonymized(report)
+        return await reporter.run_in_thread(write_telemetry, report, self.facts, level)
+
+    async def metrics(
+        self, names: Sequence[str], accept: str, *, anonymize: bool, per_collection: bool
+    ) -> tuple[str, bytes]:
+        """See ServerStatus."""
+        reporter = self.reporter
+        report = await reporter.report(names, per_collection=per_collection)
+        if anonymize:
+            report = anonymized(report)
+        return await reporter.run_in_thread(_metrics, report, accept, self.metrics_prefix)
+
     async def use_device(self, path: str | None) -> DeviceStatus:
         """See ServerStatus."""
         return await self.holdings.device.use(path)
+
+
+def _metrics(report: ServerReport, accept: str, prefix: str) -> tuple[str, bytes]:
+    """In a thread."""
+    # Imported when a scraper comes: a start needs none of it.
+    from .metrics import write_metrics
+
+    return write_metrics(report, accept, prefix)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ...model.errors import DomainError, Overloaded, TimedOut
+from ...model.server_report import MemoryBudget
 
 CHECK_S = 10.0
 """The interval, in seconds, of the checks of slow bodies; only while requests wait."""
@@ -57,13 +58,18 @@ class BodyBudget:
         freed: Callable[[int], object] | None = None,
     ) -> None:
         self.used = 0
-        self._limit = limit
+        self.limit = limit
         self._max_waiting = max_waiting
         self._clock = clock
         self._freed = freed
         self._arriving: dict[Lease, None] = {}
         self._waiting: dict[Lease, None] = {}
         self._check: IDelayedCall | None = None
+
+    @property
+    def status(self) -> MemoryBudget:
+        """The bytes that are held, and the requests that wait."""
+        return MemoryBudget(self.used, self.limit, self.waiting)
 
     @property
     def waiting(self) -> int:
@@ -86,7 +92,7 @@ class BodyBudget:
         """
         self.used += size
         lease.size += size
-        if self.used <= self._limit or next(iter(self._arriving), lease) is lease:
+        if self.used <= self.limit or next(iter(self._arriving), lease) is lease:
             return
         if lease not in self._waiting:
             if len(self._waiting) >= self._max_waiting:
@@ -116,7 +122,7 @@ class BodyBudget:
         self._wake()
 
     def _wake(self) -> None:
-        room = self._limit - self.used
+        room = self.limit - self.used
         for lease in list(self._waiting):
             is_first = next(iter(self._arriving), None) is lease
             if lease in self._waiting and (is_first or room >= ROOM_BYTES):

@@ -14,8 +14,6 @@ _COLLECTION = "/collections/<collection>"
 _SHARD = f"{_COLLECTION}/shards/<shard_id>"
 
 _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("Telemetry", (("GET", "/telemetry"), ("GET", "/cluster/telemetry"))),
-    ("The export of metrics", (("GET", "/metrics"),)),
     ("A quota on resources", (("GET", "/quotas"), ("PUT", "/quotas"))),
     ("The web interface", (("GET", "/dashboard"),)),
     ("Logging on request", (("GET", "/logger"), ("POST", "/logger"))),
@@ -30,7 +28,6 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("POST", f"{_COLLECTION}/debug"),
         ),
     ),
-    ("The report of memory", (("GET", f"{_COLLECTION}/memory"),)),
     ("A write-ahead log", (("POST", f"{_COLLECTION}/truncate_unapplied_wal"),)),
     (
         "Reading a single shard",
