@@ -43,6 +43,11 @@ class FuzzedDecodersTests(SynchronousTestCase):
 class FoundTests(SynchronousTestCase):
     """Requests that decoders once took badly."""
 
+    def test_a_number_that_follows_an_object(self) -> None:
+        """A body in slices was accepted with a fraction, digits or an exponent behind it."""
+        for rest in (b".5", b"1", b"e5", b" 1", b"}"):
+            rest_decoders()["POST /collections/<collection>/points/count"](b"{}" + rest)
+
     def decode(self, name: str, message: Any) -> None:
         rpc_decoders()[name](message.SerializeToString())
 

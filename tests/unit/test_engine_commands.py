@@ -24,7 +24,6 @@ from vexfs_twisted.model.collection_params import (
     Distance,
     HnswConfigDiff,
     OptimizersConfigDiff,
-    StrictModeConfig,
     VectorParams,
 )
 from vexfs_twisted.model.commands import (
@@ -126,7 +125,7 @@ class OrderTests(CommandTestCase):
         before = self.collection.config
         outcomes = self.collection.apply([
             UpdateCollection(optimizers_config=OptimizersConfigDiff(deleted_threshold=7)),
-            UpdateCollection(strict_mode_config=StrictModeConfig(enabled=True)),
+            UpdateCollection(optimizers_config=OptimizersConfigDiff(prevent_unoptimized=True)),
         ])  # fmt: skip
         self.assertEqual(list(map(type, outcomes)), [ValidationError, NotSupported])
         self.assertEqual(self.collection.config, before)
@@ -175,7 +174,10 @@ class OnceTests(CommandTestCase):
             (upsert([7], {"a": column([1])}), BadInput),
             (ClearPayload(), BadRequest),
             (UpdateCollection(hnsw_config=HnswConfigDiff(ef_construct=1)), ValidationError),
-            (UpdateCollection(strict_mode_config=StrictModeConfig(enabled=True)), NotSupported),
+            (
+                UpdateCollection(optimizers_config=OptimizersConfigDiff(prevent_unoptimized=True)),
+                NotSupported,
+            ),
         ]
         first = [self.send(n, command) for n, (command, _) in enumerate(refused)]
         self.assertEqual([type(found) for (found,) in first], [kind for _, kind in refused])

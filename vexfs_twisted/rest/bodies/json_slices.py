@@ -212,7 +212,7 @@ class SlicedReader:
     def _end(self, text: bytes) -> None:
         """Check that only whitespace follows the object."""
         if text.strip(_SPACE):
-            self._parse(b"0", text, b"")
+            self._parse(b"{}", text, b"")
         self._place = self._place.after(text)
 
     def _piece(self, text: bytes) -> bytes:
