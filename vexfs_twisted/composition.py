@@ -54,6 +54,7 @@ from .streaming.budget import ByteBudget
 from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
 from .streaming.settings import StreamSettings
+from .telemetry.audit import AuditLog, AuditSettings
 from .telemetry.calllog import CallLog
 from .telemetry.document import ServerFacts
 from .telemetry.loop_lag import LoopLag
@@ -120,7 +121,8 @@ def build(config: Config, reactor: Any) -> Components:
         for _ in range(2)
     )
     performance, readiness = Performance(), Readiness()
-    interceptors = list(interceptors_of(config, performance))
+    audit = audit_log_of(config)
+    interceptors = list(interceptors_of(config, performance, audit))
     # The innermost: who may not call is told so in any case.
     chain = MiddlewareChain([*interceptors, readiness])
     certificates = certificates_of(config, reactor, codecs.run)
@@ -151,6 +153,7 @@ def build(config: Config, reactor: Any) -> Components:
         device=device.status,
         loop_lag=lambda: lag.distribution,
         statuses={"rest": rest_status_of, "grpc": rpc_status_of},
+        audit=audit,
         pids=dict if sharing is None else sharing.pids,
     )
     status = StatusReport(
@@ -178,6 +181,9 @@ def build(config: Config, reactor: Any) -> Components:
     children = [PoolService(codecs), trimming, lag, storage, *wires, streams]
     if certificates is not None:
         children.insert(1, certificates)
+    if audit is not None:
+        # The last to stop: it tells of all calls.
+        children.insert(0, audit)
     # Health is told from here on, and everything else once the collections are open.
     children.append(Preparation(lambda: Deferred.fromCoroutine(storage.open())))
     ready = Preparation(lambda: execute(readiness.become_ready))
@@ -219,10 +225,24 @@ class Preparation(Service):
         return self._prepare()
 
 
-def interceptors_of(config: Config, performance: Performance) -> Iterator[Middleware]:
+def audit_log_of(config: Config, process: int = 1) -> AuditLog | None:
+    """The audit log of a process, None if none is kept."""
+    if not config.audit_enabled:
+        return None
+    settings = AuditSettings(
+        config.audit_dir, config.audit_rotation, config.audit_files, config.audit_trusts_forwarded
+    )
+    return AuditLog(settings, process)
+
+
+def interceptors_of(
+    config: Config, performance: Performance, audit: AuditLog | None = None
+) -> Iterator[Middleware]:
     """The middleware of every call, the outermost first; disabled middleware is left out."""
     yield CallLog(config.log_calls, monotonic)
     yield performance
+    if audit is not None:
+        yield audit
     yield Authentication(keys_of(config)) if config.api_keys else LocalCallers()
     if config.rate_limit:
         yield RateLimit(config.rate_limit, monotonic)

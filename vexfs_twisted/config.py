@@ -385,6 +385,25 @@ class Config:
             help="level at which calls that succeed are logged: debug or info",
         ),
     )
+    audit_enabled: bool = _setting(
+        False,
+        Setting(
+            "audit.enabled",
+            flag,
+            option="audit",
+            help="keep an audit log of all calls",
+            is_switch=True,
+        ),
+    )
+    audit_dir: str = _setting(
+        "./audit",
+        Setting("audit.dir", text, option="audit-dir", help="folder of the audit log"),
+    )
+    audit_rotation: str = _setting(
+        "daily", Setting("audit.rotation", one_of({"daily": "daily", "hourly": "hourly"}))
+    )
+    audit_files: int = _setting(7, Setting("audit.max_log_files", whole_number(1)))
+    audit_trusts_forwarded: bool = _setting(False, Setting("audit.trust_forwarded_headers", flag))
     processes: int = _setting(
         1,
         Setting(

@@ -12,6 +12,7 @@ from .composition import (
     CODEC_THREADS,
     PoolService,
     Preparation,
+    audit_log_of,
     certificates_of,
     interceptors_of,
     rest_settings_of,
@@ -53,7 +54,8 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
         for _ in range(2)
     )
     performance = Performance()
-    interceptors = list(interceptors_of(config, performance))
+    audit = audit_log_of(config, order.number)
+    interceptors = list(interceptors_of(config, performance, audit))
     chain = MiddlewareChain(interceptors)
     needed = Dependencies(chain, reservations=rest_reservations, call_in_reactor=call_in_reactor)
     relay = Relay(reactor, order.rest_socket)
@@ -72,5 +74,7 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     # No connection comes here before there is all that a call may need.
     prepared = Preparation(lambda: codecs.run(load_faiss))
     children = [PoolService(codecs), trimming, prepared, storage, *wires, streams]
+    if audit is not None:
+        children.insert(0, audit)
     reloader = Reloader(config, interceptors, certificates)
     return SequentialService(children), performance, reloader

@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -342,6 +344,41 @@ class Telemetry(ObservedCase):
         report = self.get("/collections/first/memory")
         self.assertEqual(set(report["vectors"]), {"d", "m", "s"})
         self.assertGreater(report["total"]["disk_bytes"], 0)
+
+
+class Audit(SynchronousTestCase):
+    def test_every_call_of_all_processes_is_told(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="vexfs-audit-"))
+        self.addCleanup(shutil.rmtree, folder)
+        options = ("--audit", "--audit-dir", str(folder), "--processes", "2")
+        daemon = DaemonProcess(None, *options, environment={"QDRANT__SERVICE__API_KEY": "k"})
+        self.addCleanup(daemon.close)
+        daemon.start()
+        for number in range(20):
+            headers = {"api-key": "k", "x-request-id": f"rest-{number}"}
+            request = Request(f"{daemon.rest_url}/collections", headers=headers)
+            with urlopen(request) as answer:
+                answer.read()
+        with self.assertRaises(HTTPError):
+            fetch(f"{daemon.rest_url}/collections/secret")
+        headers = {"api-key": "k"}
+        request = Request(f"{daemon.rest_url}/telemetry?details_level=1", headers=headers)
+        with urlopen(request) as answer:
+            audit = json.load(answer)["result"]["app"]["audit"]
+        self.assertEqual((audit["dir"], audit["rotation"]), (str(folder), "daily"))
+        daemon.stop()
+        lines = [
+            json.loads(line)
+            for path in sorted(folder.glob("*.log"))
+            for line in path.read_text().splitlines()
+        ]
+        ids = [line["request_id"] for line in lines if line["request_id"].startswith("rest-")]
+        means = {line["means"] for line in lines if line["request_id"].startswith("rest-")}
+        self.assertEqual(means, {"api_key"})
+        self.assertEqual(sorted(ids), sorted(f"rest-{number}" for number in range(20)))
+        (refused,) = [line for line in lines if line["outcome"] == "unauthenticated"]
+        self.assertEqual((refused["collection"], refused["peer"]), ("secret", "127.0.0.1"))
+        self.assertNotIn("healthz", " ".join(line["method"] for line in lines))
 
 
 class QdrantClientOf:

@@ -56,6 +56,18 @@ class SnapshotStatus:
 
 
 @frozen
+class AuditStatus:
+    """The settings of the audit log, the bytes of its files, and the lines that were lost."""
+
+    directory: str
+    rotation: str
+    most_files: int
+    trusts_forwarded: bool
+    size: int
+    lost: int
+
+
+@frozen
 class ProcessStatus:
     """The memory of one process, in bytes, and its limits, as the system tells.
 

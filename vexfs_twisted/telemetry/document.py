@@ -22,6 +22,7 @@ from ..model.collection_params import SparseVectorParams, VectorParams
 from ..model.collection_reports import CollectionDetails, CollectionReport, SegmentReport
 from ..model.distribution import Distribution
 from ..model.optimizations import Optimization
+from ..model.server_report import AuditStatus
 from .performance import ByMethod
 from .server_report import ServerReport
 
@@ -38,7 +39,7 @@ WITH_SEGMENTS = 4
 class ServerFacts:
     """What does not change while the server runs. `started` is in seconds since 1970.
 
-    `audit` describes the audit log, if there is one. Thread numbers are those of the readers.
+    `threads` is the number of threads that read.
     """
 
     id: str
@@ -46,14 +47,13 @@ class ServerFacts:
     data: str
     threads: int
     has_tokens: bool = False
-    audit: Mapping[str, Any] | None = None
 
 
 def write_telemetry(report: ServerReport, facts: ServerFacts, level: int) -> bytes:
     """The document at a level of details from 0 on, as JSON text. In a thread."""
     document: JsonObject = {
         "id": facts.id,
-        "app": _app(facts, level),
+        "app": _app(report, facts, level),
         "collections": _collections(report, level),
         "cluster": {"enabled": False},
         "requests": _requests(report),
@@ -70,7 +70,7 @@ def write_telemetry(report: ServerReport, facts: ServerFacts, level: int) -> byt
     return orjson.dumps(document)
 
 
-def _app(facts: ServerFacts, level: int) -> JsonObject:
+def _app(report: ServerReport, facts: ServerFacts, level: int) -> JsonObject:
     app: JsonObject = {
         "name": "qdrant",
         "version": QDRANT_VERSION,
@@ -84,12 +84,23 @@ def _app(facts: ServerFacts, level: int) -> JsonObject:
         },
         "jwt_rbac": facts.has_tokens,
         "hide_jwt_dashboard": None,
-        "audit": facts.audit,
+        "audit": None if report.audit is None else _audit(report.audit),
         "startup": _moment(facts.started),
     }
     if level >= WITH_COLLECTIONS:
         app["system"] = {**_system(), "disk_size": _disk_size(facts.data)}
     return app
+
+
+def _audit(audit: AuditStatus) -> JsonObject:
+    return {
+        "dir": audit.directory,
+        "rotation": audit.rotation,
+        "max_log_files": audit.most_files,
+        "trust_forwarded_headers": audit.trusts_forwarded,
+        "log_api": False,
+        "dir_size_bytes": audit.size,
+    }
 
 
 @cache

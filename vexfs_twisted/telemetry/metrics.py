@@ -278,6 +278,12 @@ def _process(report: ServerReport) -> Families:
         ("retained", "bytes that the allocator keeps for later", own.retained),
     ):
         yield _gauge(f"memory_{name}_bytes", text, value)
+    audit = report.audit
+    if audit is not None:
+        yield _gauge("audit_log_dir_size_bytes", "size of the audit log directory", audit.size)
+        yield CounterMetricFamily(
+            "vexfs_audit_lost_lines", "Lines of the audit log not written", value=audit.lost
+        )
     for name, text, value in (
         ("process_threads", "count of active threads", own.threads),
         ("process_open_mmaps", "count of open mmaps", own.maps),

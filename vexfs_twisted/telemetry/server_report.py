@@ -13,12 +13,14 @@ from twisted.internet.defer import Deferred
 from ..model.collection_reports import CollectionReport
 from ..model.distribution import Distribution
 from ..model.server_report import (
+    AuditStatus,
     MemoryBudget,
     ProcessStatus,
     SnapshotStatus,
     StorageStatus,
 )
 from ..model.status import DeviceStatus, StreamsStatus
+from .audit import AuditLog
 from .performance import ByMethod, Performance
 from .process import other_process, this_process
 
@@ -74,11 +76,15 @@ class ServerReport:
     loop_lag: Distribution
     process: ProcessStatus
     processes: Mapping[int, ProcessStatus]
+    audit: AuditStatus | None
 
 
 @frozen
 class ReportSources:
-    """Where a report comes from: each function returns a part of it, in the reactor thread."""
+    """Where a report comes from: each function returns a part of it, in the reactor thread.
+
+    `audit` is None without an audit log.
+    """
 
     uptime: Callable[[], float]
     storage: ReportedStorage
@@ -90,6 +96,7 @@ class ReportSources:
     loop_lag: Callable[[], Distribution]
     statuses: Mapping[str, StatusOf]
     pids: Callable[[], Mapping[int, int]] = field(default=dict)
+    audit: AuditLog | None = None
 
 
 @frozen
@@ -128,6 +135,7 @@ class Reporter:
             loop_lag=sources.loop_lag(),
             process=process,
             processes=processes,
+            audit=await self.run_in_thread(sources.audit.status) if sources.audit else None,
         )
 
     def _calls(self, wire: str) -> ByMethod:
