@@ -66,6 +66,7 @@ from .trimming import Trimming
 
 if TYPE_CHECKING:
     from .sharing import Sharing
+    from .telemetry.tracing import Tracing
 
 CODEC_THREADS = 2
 
@@ -124,6 +125,9 @@ def build(config: Config, reactor: Any) -> Components:
     audit = audit_log_of(config)
     interceptors = list(interceptors_of(config, performance, audit))
     # The innermost: who may not call is told so in any case.
+    tracing = tracing_of(config)
+    if tracing is not None:
+        interceptors.insert(0, tracing)
     chain = MiddlewareChain([*interceptors, readiness])
     certificates = certificates_of(config, reactor, codecs.run)
     rpc_settings = rpc_settings_of(config, certificates)
@@ -181,6 +185,8 @@ def build(config: Config, reactor: Any) -> Components:
     children = [PoolService(codecs), trimming, lag, storage, *wires, streams]
     if certificates is not None:
         children.insert(1, certificates)
+    if tracing is not None:
+        children.insert(0, tracing)
     if audit is not None:
         # The last to stop: it tells of all calls.
         children.insert(0, audit)
@@ -233,6 +239,16 @@ def audit_log_of(config: Config, process: int = 1) -> AuditLog | None:
         config.audit_dir, config.audit_rotation, config.audit_files, config.audit_trusts_forwarded
     )
     return AuditLog(settings, process)
+
+
+def tracing_of(config: Config) -> Tracing | None:
+    """What traces calls, None if they are not traced."""
+    if config.traces is None:
+        return None
+    # Imported late: most servers do without.
+    from .telemetry.tracing import Tracing
+
+    return Tracing(config.traces)
 
 
 def interceptors_of(

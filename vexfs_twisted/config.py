@@ -404,6 +404,17 @@ class Config:
     )
     audit_files: int = _setting(7, Setting("audit.max_log_files", whole_number(1)))
     audit_trusts_forwarded: bool = _setting(False, Setting("audit.trust_forwarded_headers", flag))
+    traces: str | None = _setting(
+        None,
+        Setting(
+            "vexfs.traces",
+            or_none(text),
+            ("VEXFS_TRACES",),
+            option="traces",
+            help="where spans of calls go: otlp, or a file; needs the extra otel",
+            nullable=True,
+        ),
+    )
     processes: int = _setting(
         1,
         Setting(

@@ -21,6 +21,7 @@ from attrs import define, frozen
 from .model.access import ANYONE, Caller, Need
 from .model.errors import DomainError
 from .model.system_limits import exhausted
+from .model.trace import Trace
 
 REQUEST_ID = "x-request-id"
 """The header, or metadata key, that carries the id of a call in requests and responses."""
@@ -127,17 +128,27 @@ class Identifier(Middleware, Protocol):
         """Who makes a call, by its headers. A caller that is not known has a `refusal`."""
 
 
+@runtime_checkable
+class Traces(Middleware, Protocol):
+    """The middleware that traces calls."""
+
+    def trace_of(self, call: CallInfo) -> Trace | None:
+        """The trace of a call that has begun and not ended."""
+
+
 class MiddlewareChain:
     """An ordered chain of middleware, the first being the outermost. Thread-safe.
 
     `identify` says who makes a call, before the first of them is called. Without an Identifier
-    among them, anyone may do everything.
+    among them, anyone may do everything. `traces` is None if calls are not traced.
     """
 
     def __init__(self, interceptors: Iterable[Middleware] = ()) -> None:
         self.interceptors = tuple(interceptors)
         identifiers = [own for own in self.interceptors if isinstance(own, Identifier)]
         self.identify = identifiers[0].identify if identifiers else _anyone
+        traces = [own for own in self.interceptors if isinstance(own, Traces)]
+        self.traces = traces[0] if traces else None
         self._inwards = tuple(interceptor.before for interceptor in self.interceptors)
         self._outwards = tuple(interceptor.after for interceptor in reversed(self.interceptors))
 
@@ -193,6 +204,12 @@ class CallContext:
         trace: TracebackType | None,
     ) -> None:
         self.end(OK if error is None else self.outcome_of(error))
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace of the call, which has begun; None if calls are not traced."""
+        traces = self._chain.traces
+        return None if traces is None else traces.trace_of(self.call)
 
     def count(self, points: int) -> None:
         """Count a message of a stream."""

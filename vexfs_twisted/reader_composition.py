@@ -18,6 +18,7 @@ from .composition import (
     rest_settings_of,
     rpc_settings_of,
     stream_settings_of,
+    tracing_of,
     with_tls,
 )
 from .engine.followed_catalog import FollowedCatalog
@@ -56,6 +57,9 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     performance = Performance()
     audit = audit_log_of(config, order.number)
     interceptors = list(interceptors_of(config, performance, audit))
+    tracing = tracing_of(config)
+    if tracing is not None:
+        interceptors.insert(0, tracing)
     chain = MiddlewareChain(interceptors)
     needed = Dependencies(chain, reservations=rest_reservations, call_in_reactor=call_in_reactor)
     relay = Relay(reactor, order.rest_socket)
@@ -74,7 +78,6 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     # No connection comes here before there is all that a call may need.
     prepared = Preparation(lambda: codecs.run(load_faiss))
     children = [PoolService(codecs), trimming, prepared, storage, *wires, streams]
-    if audit is not None:
-        children.insert(0, audit)
+    children[:0] = [own for own in (audit, tracing) if own is not None]
     reloader = Reloader(config, interceptors, certificates)
     return SequentialService(children), performance, reloader

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from grpc import insecure_channel
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
@@ -379,6 +380,69 @@ class Audit(SynchronousTestCase):
         (refused,) = [line for line in lines if line["outcome"] == "unauthenticated"]
         self.assertEqual((refused["collection"], refused["peer"]), ("secret", "127.0.0.1"))
         self.assertNotIn("healthz", " ".join(line["method"] for line in lines))
+
+
+class Traces(SynchronousTestCase):
+    TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+    def spans(self, processes: int) -> dict[str, list[dict[str, Any]]]:
+        """The spans of a daemon that has answered an upsert and a query over each wire."""
+        folder = Path(tempfile.mkdtemp(prefix="vexfs-traces-"))
+        self.addCleanup(shutil.rmtree, folder)
+        file = folder / "spans"
+        options = ("--traces", str(file), "--processes", str(processes))
+        daemon = DaemonProcess(None, *options)
+        self.addCleanup(daemon.close)
+        daemon.start()
+        for grpc in (False, True):
+            port = daemon.grpc_port
+            client = QdrantClient(daemon.rest_url, grpc_port=port, prefer_grpc=grpc)
+            name = f"traced-{grpc}"
+            client.create_collection(name, VectorParams(size=2, distance=Distance.DOT))
+            client.upsert(name, [PointStruct(id=1, vector=[1.0, 0.0])])
+            client.query_points(name, [1.0, 1.0])
+            client.close()
+        parent = {"traceparent": f"00-{self.TRACE}-b7ad6b7169203331-01"}
+        with urlopen(Request(f"{daemon.rest_url}/aliases", headers=parent)) as answer:
+            answer.read()
+        with insecure_channel(daemon.grpc_address) as channel:
+            list_aliases: Any = channel.unary_unary("/qdrant.Collections/ListAliases")
+            list_aliases(b"", metadata=tuple(parent.items()))
+        daemon.stop()
+        spans = [json.loads(line) for line in file.read_text().splitlines()]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for span in spans:
+            found.setdefault(span["name"], []).append(span)
+        return found
+
+    def check(self, spans: dict[str, list[dict[str, Any]]], name: str, work: str) -> None:
+        (call,) = spans[name]
+        own = call["context"]["span_id"]
+        parts = [s for each in spans.values() for s in each if s["parent_id"] == f"{own}"]
+        self.assertEqual(sorted(s["name"] for s in parts), sorted(["queue wait", work]), name)
+        for part in parts:
+            self.assertEqual(part["context"]["trace_id"], call["context"]["trace_id"])
+            self.assertLessEqual(call["start_time"], part["start_time"])
+            self.assertLessEqual(part["start_time"], part["end_time"])
+            self.assertLessEqual(part["end_time"], call["end_time"])
+        self.assertTrue(call["attributes"]["db.collection.name"].startswith("traced-"))
+
+    def test_from_the_wire_to_the_commit(self) -> None:
+        spans = self.spans(1)
+        self.check(spans, "qdrant.Points/Upsert", "engine commit")
+        self.check(spans, "qdrant.Points/Query", "engine read")
+        self.check(spans, "PUT /collections/{collection_name}/points", "engine commit")
+        self.check(spans, "POST /collections/{collection_name}/points/query", "engine read")
+        for name in ("GET /aliases", "qdrant.Collections/ListAliases"):
+            (span,) = spans[name]
+            self.assertEqual(span["context"]["trace_id"], f"0x{self.TRACE}")
+            self.assertEqual(span["parent_id"], "0xb7ad6b7169203331")
+            self.assertEqual(span["resource"]["attributes"]["service.name"], "vexfs-qdrant")
+
+    def test_of_several_processes(self) -> None:
+        spans = self.spans(2)
+        self.check(spans, "qdrant.Points/Upsert", "engine commit")
+        self.check(spans, "qdrant.Points/Query", "engine read")
 
 
 class QdrantClientOf:

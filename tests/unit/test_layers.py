@@ -281,6 +281,7 @@ BOUND: dict[str, set[str]] = {
     "google.protobuf": {"rpc", "migration", "proto", "commandcodec", "protobuf_pool"},
     "klein": {"rest"},
     "prometheus_client": {"telemetry"},
+    "opentelemetry": {"telemetry"},
     "werkzeug": {"rest"},
     "faiss": {"engine", "device"},
     "lmdb": {"engine"},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from time import monotonic
+from time import monotonic, time_ns
 
 from .errors import TimedOut
+from .trace import Trace, current
 
 SHORT_S = 0.05
 """Seconds of work that a read may take in the pool of short reads."""
@@ -26,18 +27,22 @@ class ReadContext:
 
     `on_cancel` drops the request of a read that is queued.
 
-    `short_work` is the rest of `SHORT_S`, used by the thread that executes the read.
+    `short_work` is the rest of `SHORT_S`, used by the thread that executes the read. `trace` is
+    that of the call, None if calls are not traced; only with it there is `begun`, when this was
+    created, in nanoseconds since 1970.
     """
 
     __slots__ = (
         "_deadline",
         "_parent",
         "_step_seconds",
+        "begun",
         "is_cancelled",
         "on_cancel",
         "seconds",
         "short_work",
         "size",
+        "trace",
     )
 
     def __init__(
@@ -54,6 +59,9 @@ class ReadContext:
         self._deadline = inf if seconds is None else monotonic() + seconds
         self._step_seconds = step_seconds
         self._parent = parent
+        self.trace: Trace | None = current() if parent is None else parent.trace
+        if self.trace is not None:
+            self.begun = time_ns()
 
     def cancel(self) -> None:
         """Cancel the read: its client does not wait any more. Idempotent."""

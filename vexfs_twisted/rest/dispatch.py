@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
 
 from ..interfaces import IStreamOperations
 from ..logs import bound, get_logger
+from ..model.trace import CURRENT as CURRENT_TRACE
 from ..reservations import CURRENT
 from ..tracebacks import let_go
 from .call_context import RestCallContext
@@ -87,6 +88,10 @@ class Dispatcher:
         request.answered_in(reservation)
         try:
             with context:
+                trace = context.trace
+                if trace is not None:
+                    # For this coroutine and what it begins: its context is its own.
+                    CURRENT_TRACE.set(trace)
                 answer = await handler(call)
                 if not isinstance(answer, _RESPONSES):
                     answer = result_response(answer, perf_counter() - started)

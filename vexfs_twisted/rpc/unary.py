@@ -10,11 +10,12 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 
-from ..interfaces import WhenIdle
+from ..interfaces import IStreamOperations, WhenIdle
 from ..middleware import CANCELLED, OK
 from ..model.errors import Unavailable
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
+from ..model.trace import Trace, traced
 from ..tracebacks import let_go
 from .bridge import BridgedOperation, Operation, ReadOperation
 from .call_context import method_of
@@ -32,6 +33,12 @@ _COPIES_SENT = 2
 
 _COUNTED = 16 * 1024
 """Bytes of a response from which they may be counted: copies of smaller ones are not."""
+
+
+def _traced(trace: Trace, operation: Operation[Any], operations: IStreamOperations) -> Any:
+    """Begin an operation whose reads and writes note in `trace`. In the reactor thread."""
+    with traced(trace):
+        return operation(operations)
 
 
 def _at_once(function: Callable[[], object]) -> None:
@@ -144,6 +151,14 @@ class _UnaryCall:
     def _carry(self, operation: Operation[Any], when_idle: WhenIdle) -> None:
         if self._call.is_over and not self._handler.is_write:
             return
+        trace = self._context.trace
+        if trace is not None:
+            with traced(trace):
+                self._carry_on(operation, when_idle)
+        else:
+            self._carry_on(operation, when_idle)
+
+    def _carry_on(self, operation: Operation[Any], when_idle: WhenIdle) -> None:
         if isinstance(operation, ReadOperation):
             # A read that turns out to be too large for this is begun again in the reactor.
             try:
@@ -180,6 +195,9 @@ class _UnaryCall:
         return True
 
     def _begin(self, operation: Operation[Any]) -> None:
+        trace = self._context.trace
+        if trace is not None:
+            operation = partial(_traced, trace, operation)
         self._operation = self._wire.bridge.begin(operation, self._done, self._reservation)
         if self._call.is_over:
             # Meanwhile: `_over` may have found no operation to cancel.

@@ -15,6 +15,7 @@ from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
 from ..threadpool import WorkerPool
+from .traced_work import begin_reads
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -163,6 +164,8 @@ class Coalescer(Generic[Request, Result]):
     ) -> Sequence[Result | Exception]:
         """Answer reads by one call; `is_short`: Outgrown before it would wait or take long."""
         is_long = False
+        contexts = [read.context for read, _ in chosen]
+        end = begin_reads(contexts)
         self._sized(len(chosen))
 
         def on_long() -> None:
@@ -175,7 +178,6 @@ class Coalescer(Generic[Request, Result]):
                     self._call_thread()
 
         try:
-            contexts = [read.context for read, _ in chosen]
             with ReadBounds(contexts, is_short=True) if is_short else nullcontext():
                 return self._read_each([request for _, request in chosen], contexts, on_long)
         except Outgrown as error:
@@ -184,6 +186,8 @@ class Coalescer(Generic[Request, Result]):
         except Exception as error:
             return [as_value(error)] * len(chosen)
         finally:
+            if end is not None:
+                end()
             if is_long:
                 with self._counting:
                     self._long_calls -= 1

@@ -15,6 +15,7 @@ from ..model.errors import DomainError, as_value
 from ..model.read_context import ReadContext
 from ..threadpool import EXPECTED, CallInReactor, PendingAnswer, WorkerPool
 from .figures import StorageFigures
+from .traced_work import begin_reads
 
 T = TypeVar("T")
 
@@ -113,6 +114,7 @@ class _QueuedRead(Generic[T]):
         function = self._function
         if function is None:
             return True
+        end = begin_reads([self._context])
         try:
             result: T | Exception = _bounded(self._context, is_short, function)
         except Outgrown:
@@ -120,6 +122,9 @@ class _QueuedRead(Generic[T]):
         except Exception as error:
             # The traceback of an expected error would keep the transaction of the read alive.
             result = error.with_traceback(None) if isinstance(error, EXPECTED) else error
+        finally:
+            if end is not None:
+                end()
         # The context refers to this read, and whoever waits for its answer to the context.
         self._context.on_cancel = None
         if not self._context.is_cancelled:

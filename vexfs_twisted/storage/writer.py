@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from ..model.commands import Command, CommandBatch, Outcome
 from ..threadpool import WorkerPool
+from .traced_work import COMMIT, Queued, begin_work, queued
 
 
 class AppliesCommands(Protocol):
@@ -49,6 +50,7 @@ class CollectionWriter:
         self._pool = pool
         self._after_commit = after_commit
         self._waiting: list[tuple[CommandBatch, Deferred[list[Outcome]]]] = []
+        self._traced: list[Queued] = []
         self._in_flight = 0
         self._idle: list[Deferred[None]] = []
 
@@ -80,6 +82,9 @@ class CollectionWriter:
             return succeed([])
         deferred: Deferred[list[Outcome]] = Deferred()
         self._waiting.append((batch, deferred))
+        traced = queued()
+        if traced is not None:
+            self._traced.append(traced)
         if not self._in_flight:
             self._commit_waiting()
         return deferred
@@ -93,19 +98,26 @@ class CollectionWriter:
 
     def _commit_waiting(self) -> None:
         group, self._waiting = self._waiting, []
+        traced, self._traced = self._traced, []
         batches = [batch for batch, _ in group]
         self._in_flight = sum(map(_size, batches))
         waiters = [deferred for _, deferred in group]
-        done = self._pool.run(self._commit, batches, self._in_flight)
+        done = self._pool.run(self._commit, batches, self._in_flight, traced)
         done.addCallbacks(
             self._answer, self._answer_all, callbackArgs=(waiters,), errbackArgs=(waiters,)
         )
         done.addBoth(self._go_on)
 
-    def _commit(self, batches: Sequence[CommandBatch], commands: int) -> list[list[Outcome]]:
+    def _commit(
+        self, batches: Sequence[CommandBatch], commands: int, traced: Sequence[Queued]
+    ) -> list[list[Outcome]]:
         """Commit a group. In a thread of the pool."""
-        started = perf_counter()
-        outcomes = self.collection.apply_each(batches)
+        started, end = perf_counter(), begin_work(COMMIT, traced)
+        try:
+            outcomes = self.collection.apply_each(batches)
+        finally:
+            if end is not None:
+                end()
         self._committed(commands, perf_counter() - started)
         return outcomes
 
