@@ -30,6 +30,7 @@ from .engine.native_library import load_faiss
 from .file_limit import for_connections
 from .lifecycle import BACKLOG, SequentialService
 from .middleware import Middleware, MiddlewareChain
+from .operations.issues import Issues
 from .operations.service import Operations
 from .readiness import Readiness
 from .reloading import Reloader, certificate_files, keys_of
@@ -60,6 +61,7 @@ from .telemetry.document import ServerFacts
 from .telemetry.loop_lag import LoopLag
 from .telemetry.performance import Performance
 from .telemetry.server_report import Reporter, ReportSources
+from .telemetry.slow_calls import SlowCalls
 from .telemetry.status import Holdings, StatusReport
 from .threadpool import CallInReactor, WorkerPool
 from .trimming import Trimming
@@ -98,6 +100,8 @@ def build(config: Config, reactor: Any) -> Components:
     catalog = Catalog(config.storage_path, config.collections, log_of=_log_of(config))
     mirror = Mirror(catalog, open_vector_device)
     storage = StorageService(catalog, call_in_reactor, reactor, mirror, opens_later=True)
+    issues = Issues()
+    storage.figures.slow_s, storage.figures.on_slow = config.slow_query_s, issues.slow_read
     device = MirrorService(
         mirror, call_in_reactor, config.device, config.require_device, config.device_directories
     )
@@ -123,7 +127,8 @@ def build(config: Config, reactor: Any) -> Components:
     )
     performance, readiness = Performance(), Readiness()
     audit = audit_log_of(config)
-    interceptors = list(interceptors_of(config, performance, audit))
+    slowest = SlowCalls(config.slow_query_s)
+    interceptors = [slowest, *interceptors_of(config, performance, audit)]
     # The innermost: who may not call is told so in any case.
     tracing = tracing_of(config)
     if tracing is not None:
@@ -170,6 +175,9 @@ def build(config: Config, reactor: Any) -> Components:
         Reporter(sources, codecs.run),
         ServerFacts(str(uuid4()), time(), config.storage_path, reader_threads()),
         config.metrics_prefix,
+        slowest,
+        lambda: issues.open(storage.payload_indexes),
+        issues.clear,
     )
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
     site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)

@@ -16,6 +16,7 @@ import attrs
 from attrs import frozen
 
 from .jsonform.collections import read_create_collection
+from .logs import LEVELS
 from .model.collection import CollectionConfig, new_config
 from .model.collection_params import HnswConfigDiff, OptimizersConfigDiff, WalConfigDiff
 from .model.errors import DomainError, FormatError
@@ -31,6 +32,7 @@ from .settings import (
     from_file,
     list_of,
     metric_prefix,
+    number,
     one_of,
     or_none,
     scalar,
@@ -48,8 +50,6 @@ MAX_PROCESSES = 16
 
 
 _PORT = whole_number(0, MAX_PORT)
-_LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warn": "warning"}
-_LEVELS |= {"warning": "warning", "error": "error"}
 
 
 def _setting(default: Any, setting: Setting, *, is_secret: bool = False) -> Any:
@@ -166,6 +166,7 @@ class Config:
     tls_cert_ttl_s: int | None = _setting(
         3600, Setting("tls.cert_ttl", or_none(whole_number(1)), nullable=True)
     )
+    slow_query_s: float = _setting(1.2, Setting("service.slow_query_secs", number(0.0)))
     metrics_prefix: str = _setting(
         "",
         Setting(
@@ -361,7 +362,7 @@ class Config:
         "info",
         Setting(
             "log_level",
-            one_of(_LEVELS),
+            one_of(LEVELS),
             ("LOGGING_LEVEL",),
             option="log-level",
             help="least level to log: debug, info, warning or error",

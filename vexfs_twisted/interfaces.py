@@ -28,6 +28,7 @@ from .model.commands import (
     VectorNameCommand,
 )
 from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
+from .model.issues import Issue, SlowCall
 from .model.queries import PointsRequest
 from .model.read_context import ReadContext
 from .model.reads import Answer, ReadRequest
@@ -486,6 +487,21 @@ class ServerStatus(Protocol):
 
         `per_collection`: calls by collection instead of those of all together.
         """
+
+    def issues(self) -> Sequence[Issue]:
+        """What makes reads slow and can be changed, as far as it was found and is not solved."""
+
+    def clear_issues(self) -> None:
+        """Forget the issues."""
+
+    def slow_calls(self) -> Sequence[SlowCall]:
+        """The slowest calls since the start, the slowest first."""
+
+    def log_level(self) -> str:
+        """The least level that is logged."""
+
+    def set_log_level(self, level: str) -> None:
+        """Log from this level on, until the settings are read again. Raises BadRequest."""
 
     def use_device(self, path: str | None) -> Awaitable[DeviceStatus]:
         """Attach the device at `path` in place of any other, if it is sound; None detaches.

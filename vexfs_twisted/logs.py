@@ -151,6 +151,16 @@ def is_logged(level: str) -> bool:
     return _RANKS[level] >= _Threshold.rank
 
 
+LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warn": "warning"}
+LEVELS |= {"warning": "warning", "error": "error"}
+"""The levels that an operator may name, and what they are here."""
+
+
+def level_in_use() -> str:
+    """The least level whose events are published."""
+    return next(level for level, rank in _RANKS.items() if rank == _Threshold.rank)
+
+
 def set_level(level: str) -> None:
     """Log events at `level` or above from now on. Thread-safe."""
     _Threshold.rank = _RANKS[level]

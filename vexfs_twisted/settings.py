@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,21 @@ def whole_number(minimum: int, maximum: int | None = None) -> Parser:
             bounds = f"{minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
             raise ValueError(f"{value!r} is not a whole number {bounds}")
         return number
+
+    return parse
+
+
+def number(minimum: float) -> Parser:
+    """A parser of finite numbers from a minimum on."""
+
+    def parse(value: Any) -> float:
+        try:
+            found = float(str(value).strip())
+        except ValueError:
+            found = nan
+        if not minimum <= found < inf:
+            raise ValueError(f"{value!r} is not a number {minimum:g} or more")
+        return found
 
     return parse
 

@@ -17,7 +17,6 @@ _WITHOUT_EFFECT = frozenset(
         "service.static_content_dir",
         "service.enable_static_content",
         "service.hardware_reporting",
-        "service.slow_query_secs",
         "storage.temp_path",
         "storage.update_concurrency",
         "storage.node_type",

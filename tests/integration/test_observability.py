@@ -445,6 +445,80 @@ class Traces(SynchronousTestCase):
         self.check(spans, "qdrant.Points/Query", "engine read")
 
 
+class SlowReads(SynchronousTestCase):
+    def setUp(self) -> None:
+        settings = {"QDRANT__SERVICE__SLOW_QUERY_SECS": "0.000001"}
+        self.daemon = DaemonProcess(None, environment=settings)
+        self.addCleanup(self.daemon.close)
+        self.daemon.start()
+        self.client = QdrantClient(self.daemon.rest_url, grpc_port=self.daemon.grpc_port)
+        self.addCleanup(self.client.close)
+        self.client.create_collection("slow", VectorParams(size=1, distance=Distance.DOT))
+        self.client.upsert("slow", [PointStruct(id=1, vector=[1.0], payload={"city": "a"})])
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        url = f"{self.daemon.rest_url}{path}"
+        headers = {"content-type": "application/json"}
+        with urlopen(Request(url, data, headers, method=method)) as answer:
+            return json.load(answer)["result"]
+
+    def issues(self) -> list[Any]:
+        found: list[Any] = self.ask("GET", "/issues")["issues"]
+        return found
+
+    def filtered(self) -> None:
+        match = {"key": "city", "match": {"value": "a"}}
+        filter_ = {"must": [{"should": [match]}]}
+        self.ask("POST", "/collections/slow/points/scroll", {"filter": filter_, "limit": 500})
+
+    def test_issues_are_found_and_solved(self) -> None:
+        self.assertEqual(self.issues(), [])
+        self.filtered()
+        (issue,) = self.issues()
+        self.assertEqual(issue["id"], "UNINDEXED_FIELD/slow/city")
+        action = issue["solution"]["immediate"]["action"]
+        self.ask(action["method"], action["uri"], action["body"])
+        self.assertEqual(self.issues(), [])
+        self.filtered()
+        self.assertEqual(self.issues(), [])
+
+    def test_issues_are_forgotten(self) -> None:
+        self.filtered()
+        self.assertIs(self.ask("DELETE", "/issues"), True)
+        self.assertEqual(self.issues(), [])
+        self.filtered()
+        self.client.delete_collection("slow")
+        self.assertEqual(self.issues(), [])
+
+    def test_slow_calls(self) -> None:
+        calls = self.ask("GET", "/profiler/slow_requests")["requests"]
+        (upsert,) = [c for c in calls if c["request_name"].startswith("PUT") and "points" in str(c)]
+        self.assertEqual((upsert["collection_name"], upsert["outcome"]), ("slow", "ok"))
+        durations = [call["duration"] for call in calls]
+        self.assertEqual(durations, sorted(durations, reverse=True))
+
+    def test_the_level_of_the_log(self) -> None:
+        self.assertEqual(self.ask("GET", "/logger"), {"log_level": "info"})
+        self.assertFalse(any(e["level"] == "debug" for e in self.daemon.log_events()))
+        self.assertIs(self.ask("POST", "/logger", {"log_level": "DEBUG"}), True)
+        self.assertEqual(self.ask("GET", "/logger"), {"log_level": "debug"})
+        self.assertTrue(any(e["level"] == "debug" for e in self.daemon.log_events()))
+        for body, status in (({"log_level": "loud"}, 400), ({"format": "json"}, 501)):
+            with self.assertRaises(HTTPError) as failed:
+                self.ask("POST", "/logger", body)
+            self.assertEqual(failed.exception.code, status)
+
+    def test_reads_that_are_fast_find_no_issues(self) -> None:
+        daemon = used_daemon()
+        match = {"key": "nowhere", "match": {"value": "a"}}
+        body = json.dumps({"filter": {"must": [match]}, "limit": 500}).encode()
+        url = f"{daemon.rest_url}/collections/first/points/scroll"
+        urlopen(Request(url, body, {"content-type": "application/json"})).close()
+        _, found = fetch(f"{daemon.rest_url}/issues")
+        self.assertEqual(json.loads(found)["result"], {"issues": []})
+
+
 class QdrantClientOf:
     """The official client of a daemon, for a `with` block."""
 

@@ -47,7 +47,7 @@ LAYERS: dict[str, set[str]] = {
     "service_manager": {"logs"},
     "reloading": {"certificates", "config", "logs", "middleware", "security"},
     "stdio_log": {"logs", "throttle"},
-    "config": {"settings", "unused_settings", "jsonform", "model"},
+    "config": {"settings", "unused_settings", "jsonform", "model", "logs"},
     "limit_log": {"model", "logs", "throttle"},
     "engine": {"model", "interfaces", "jsonform", "text", "commandcodec"},
     "device": {"model", "interfaces"},

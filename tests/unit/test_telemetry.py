@@ -23,7 +23,9 @@ from vexfs_twisted.middleware import CANCELLED, OK, CallInfo
 from vexfs_twisted.model.distribution import DURATIONS_S, Distribution
 from vexfs_twisted.telemetry.calllog import MAX_FAILURES_PER_S, CallLog
 from vexfs_twisted.telemetry.histogram import Histogram
+from vexfs_twisted.telemetry.loop_lag import INTERVAL_S, LoopLag
 from vexfs_twisted.telemetry.performance import MOST_COLLECTIONS, Performance
+from vexfs_twisted.telemetry.slow_calls import MOST_CALLS, SlowCalls
 
 
 class Histograms(SynchronousTestCase):
@@ -172,6 +174,36 @@ class Figures(SynchronousTestCase):
             thread.join()
         figures = self.performance.figures("grpc")[STREAM.method]
         self.assertEqual((figures.count, figures.open_streams), (8000, 0))
+
+
+class Slow(SynchronousTestCase):
+    def test_the_slowest_are_kept(self) -> None:
+        slow = SlowCalls(0.5)
+        seconds = [0.4, 0.5, *(random.uniform(0.6, 9.0) for _ in range(2 * MOST_CALLS))]
+        for number, each in enumerate(seconds):
+            slow.after(call()._replace(number=number, collection="a"), OK, each)
+        slow.after(call(STREAM), OK, 100.0)
+        found = [own.seconds for own in slow.slowest()]
+        self.assertEqual(found, sorted(seconds, reverse=True)[:MOST_CALLS])
+        self.assertEqual(slow.slowest()[0].collection, "a")
+
+    def test_few(self) -> None:
+        slow = SlowCalls(0.5)
+        slow.after(call(), OK, 0.4)
+        self.assertEqual(slow.slowest(), [])
+
+
+class Lags(SynchronousTestCase):
+    def test_how_late_the_reactor_is(self) -> None:
+        clock = Clock()
+        lag = LoopLag(clock)
+        lag.startService()
+        clock.advance(INTERVAL_S)
+        clock.advance(INTERVAL_S + 0.125)
+        found = lag.distribution
+        self.assertEqual((found.count, found.least, found.most), (2, 0.0, 0.125))
+        lag.stopService()
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class Lines(SynchronousTestCase):

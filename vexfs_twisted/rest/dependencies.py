@@ -9,6 +9,7 @@ from attrs import frozen
 from ..interfaces import ServerStatus
 from ..middleware import MiddlewareChain
 from ..model.errors import NotFound
+from ..model.issues import Issue, SlowCall
 from ..model.status import DeviceStatus, ServerStats
 from ..reservations import UNBOUNDED, Reservations
 from ..threadpool import CallInReactor
@@ -39,6 +40,25 @@ class _Unknown:
     ) -> tuple[str, bytes]:
         """Raises NotFound: no statistics are kept."""
         raise NotFound("this server keeps no figures")
+
+    def issues(self) -> Sequence[Issue]:
+        """None are looked for."""
+        return ()
+
+    def clear_issues(self) -> None:
+        """There are none."""
+
+    def slow_calls(self) -> Sequence[SlowCall]:
+        """Raises NotFound: no statistics are kept."""
+        raise NotFound("this server keeps no figures")
+
+    def log_level(self) -> str:
+        """Raises NotFound: the server has no log of its own."""
+        raise NotFound("this server has no log")
+
+    def set_log_level(self, level: str) -> None:
+        """Raises NotFound: the server has no log of its own."""
+        raise NotFound("this server has no log")
 
     async def use_device(self, path: str | None) -> DeviceStatus:
         """Raises NotFound: the server has no support for devices."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -33,6 +34,7 @@ from .at_once import AtOnceQueue
 from .coalescer import Coalescer, within_quota
 from .read_pools import ReadPools
 from .shared_reads import SharedReads
+from .timed_reads import TimedReads
 from .writer import CollectionWriter
 
 Request = TypeVar("Request")
@@ -68,6 +70,7 @@ class ReadQueues(Generic[C]):
         self.collection = collection
         self._readers = readers
         sized = readers.figures.read_sizes.record
+        self._timed = TimedReads(collection, readers.figures)
         # Reading records is mostly Python code, which two threads run no faster than one (GIL).
         self._retrieves: Coalescer[Retrieve, list[Record]] = Coalescer(
             partial(within_quota, self._retrieve_each), readers.short, at_once=1, sized=sized
@@ -88,7 +91,7 @@ class ReadQueues(Generic[C]):
         )
         self._short_retrieves = AtOnceQueue(self._retrieves)
         self._short_queries = AtOnceQueue(self._queries)
-        self._short_reads = AtOnceQueue(SharedReads(collection, readers))
+        self._short_reads = AtOnceQueue(SharedReads(collection, self._timed, readers))
         self._own: dict[type[ReadRequest[Any]], _Submit] = {
             Retrieve: self._retrieve,
             Query: self._query,
@@ -132,7 +135,7 @@ class ReadQueues(Generic[C]):
         answer: _Answered,
         when_idle: WhenIdle | None,
     ) -> None:
-        self._readers.submit(context, answer, partial(self.collection.read, request))
+        self._readers.submit(context, answer, partial(self._timed.read, request))
 
     def _shared(
         self,
@@ -201,7 +204,13 @@ class ReadQueues(Generic[C]):
         pairs = zip(batches, contexts, strict=True)
         own = [context for batch, context in pairs for _ in range(len(batch))]
         bounds = ReadBoundsOfEach(own, is_short=is_short, on_long=on_long)
-        answers = iter(self.collection.query_each(joined_queries(batches), bounds))
+        queries = joined_queries(batches)
+        started = monotonic()
+        try:
+            answers = iter(self.collection.query_each(queries, bounds))
+        finally:
+            if not is_short:
+                self._timed.took(monotonic() - started, kinds_of(queries))
         return [_all_or_error(list(islice(answers, len(batch)))) for batch in batches]
 
 

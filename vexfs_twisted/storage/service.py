@@ -37,11 +37,13 @@ from ..model.commands import (
     VectorNameCommand,
 )
 from ..model.errors import DomainError, unknown_collection
+from ..model.payload_index import FieldSchema
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.server_report import QueueStatus, StorageStatus
 from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
+from .figures import StorageFigures
 from .mirror.mirror import Mirror
 from .optimizer import OptimizerQueue
 from .queues import CollectionQueues
@@ -78,7 +80,8 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         *,
         opens_later: bool = False,
     ) -> None:
-        super().__init__(catalog, ReadPools(reader_threads(), call_in_reactor))
+        self.figures = StorageFigures()
+        super().__init__(catalog, ReadPools(reader_threads(), call_in_reactor, self.figures))
         self._catalog = catalog
         self._mirror = mirror
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
@@ -131,7 +134,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
     @property
     def status(self) -> StorageStatus:
         """The work of the storage since its start."""
-        figures = self._readers.figures
+        figures = self.figures
         pools = {
             "reads": self._readers.short,
             "long_reads": self._readers.long,
@@ -145,6 +148,11 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             read_sizes=figures.read_sizes.distribution(),
             update_queues={name: length for name, length in lengths.items() if length},
         )
+
+    def payload_indexes(self, name: str) -> Mapping[str, FieldSchema] | None:
+        """The declared payload indexes of a collection; None if it is not there."""
+        collection = self._catalog.find(name)
+        return None if collection is None else collection.state.fields
 
     def reports(
         self, names: Sequence[str], *, has_details: bool = False

@@ -12,6 +12,7 @@ from ..model.reads import ReadRequest
 from .at_once import ShortReads
 from .coalescer import Coalescer, QueuedRead, within_quota
 from .read_pools import ReadPools
+from .timed_reads import TimedReads
 
 _Read = QueuedRead[ReadRequest[Any], Any]
 
@@ -22,8 +23,9 @@ class SharedReads(ShortReads[ReadRequest[Any], Any]):
     In the pools they are not coalesced: one that takes long would delay the others.
     """
 
-    def __init__(self, collection: CollectionReads, pools: ReadPools) -> None:
+    def __init__(self, collection: CollectionReads, timed: TimedReads, pools: ReadPools) -> None:
         self._collection = collection
+        self._timed = timed
         self._pools = pools
         self._together: Coalescer[ReadRequest[Any], Any] = Coalescer(
             partial(within_quota, self._read_each),
@@ -40,7 +42,7 @@ class SharedReads(ShortReads[ReadRequest[Any], Any]):
         """See ShortReads."""
         request = read.request
         if request is not None:
-            answer = partial(self._collection.read, request)
+            answer = partial(self._timed.read, request)
             self._pools.submit(read.context, read.answer, answer)
 
     def _read_each(

@@ -8,14 +8,17 @@ from typing import Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
+from ..logs import LEVELS, level_in_use, set_level
 from ..model.collection import CollectionInfo, CollectionInfoRequest
-from ..model.errors import NotFound
+from ..model.errors import BadRequest, NotFound
+from ..model.issues import Issue, SlowCall
 from ..model.reads import Answer, ReadRequest
 from ..model.status import DeviceStatus, GrpcStatus, ServerStats, StreamsStatus
 from .anonymity import anonymized
 from .document import ServerFacts, write_telemetry
 from .performance import Performance
 from .server_report import Reporter, ServerReport
+from .slow_calls import SlowCalls
 
 
 class _Listener(Protocol):
@@ -89,6 +92,9 @@ class StatusReport:
     reporter: Reporter
     facts: ServerFacts
     metrics_prefix: str
+    slowest: SlowCalls
+    open_issues: Callable[[], Sequence[Issue]]
+    forget_issues: Callable[[], object]
 
     def is_ready(self) -> bool:
         """See ServerStatus."""
@@ -137,6 +143,29 @@ class StatusReport:
         if anonymize:
             report = anonymized(report)
         return await reporter.run_in_thread(_metrics, report, accept, self.metrics_prefix)
+
+    def issues(self) -> Sequence[Issue]:
+        """See ServerStatus."""
+        return self.open_issues()
+
+    def clear_issues(self) -> None:
+        """See ServerStatus."""
+        self.forget_issues()
+
+    def slow_calls(self) -> Sequence[SlowCall]:
+        """See ServerStatus."""
+        return self.slowest.slowest()
+
+    def log_level(self) -> str:
+        """See ServerStatus."""
+        return level_in_use()
+
+    def set_log_level(self, level: str) -> None:
+        """See ServerStatus."""
+        known = LEVELS.get(level.lower())
+        if known is None:
+            raise BadRequest(f"unknown log level `{level}`, expected one of {', '.join(LEVELS)}")
+        set_level(known)
 
     async def use_device(self, path: str | None) -> DeviceStatus:
         """See ServerStatus."""

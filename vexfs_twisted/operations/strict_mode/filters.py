@@ -122,7 +122,7 @@ def check_indexed(
         elif isinstance(condition, FieldCondition):
             steps = steps_of((*above, *condition.key.steps))
             if not serves(collection.fields.get(steps), condition.predicate):
-                name = _spelled(steps) if above else str(condition.key)
+                name = spelled(steps) if above else str(condition.key)
                 raise no_index(name, kinds_for(condition.predicate), what)
 
 
@@ -198,7 +198,8 @@ def _is_tenant(path: PayloadPath, collection: StrictCollection) -> bool:
     return schema is not None and schema.is_tenant
 
 
-def _spelled(steps: Sequence[Step]) -> str:
+def spelled(steps: Sequence[Step]) -> str:
+    """A path as text."""
     text = ""
     for step in steps:
         if isinstance(step, Key):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ... import QDRANT_COMMIT, QDRANT_TITLE, QDRANT_VERSION
 from ...model.errors import Standalone
+from ..bodies.json_decoder import JsonBody
+from ..bodies.shapes import SMALL
+from ..codecs.service import issue_to_json, read_log_level, slow_call_to_json
 from ..request_context import RequestContext
 from ..responses.response import Response, json_response, text_response
 from ..routing import Routes
@@ -36,13 +39,37 @@ async def readiness(call: RequestContext) -> Response:
 
 @routes.read("GET", "/issues")
 async def issues(call: RequestContext) -> object:
-    """No issues: Qdrant reports unindexed fields, but filters on them are fast here."""
-    return {"issues": []}
+    """The fields without a payload index that slow reads of visible collections are filtered by."""
+    visible = await call.operations.list_collections()
+    found = [own for own in call.status.issues() if own.collection in visible]
+    return {"issues": [issue_to_json(own) for own in found]}
 
 
 @routes.write("DELETE", "/issues")
 async def clear_issues(call: RequestContext) -> object:
-    """Clear the issues, of which there are none."""
+    """Forget the issues that were found."""
+    call.status.clear_issues()
+    return True
+
+
+@routes.read("GET", "/profiler/slow_requests")
+async def slow_requests(call: RequestContext) -> object:
+    """The slowest calls since the start."""
+    return {"requests": [slow_call_to_json(own) for own in call.status.slow_calls()]}
+
+
+@routes.read("GET", "/logger")
+async def log_settings(call: RequestContext) -> object:
+    """The settings of the log that can be changed."""
+    return {"log_level": call.status.log_level()}
+
+
+@routes.write("POST", "/logger", JsonBody(SMALL))
+async def change_log(call: RequestContext) -> object:
+    """Change the level of the log. Raises NotSupported for other settings."""
+    level = await call.read(read_log_level)
+    if level is not None:
+        call.status.set_log_level(level)
     return True
 
 

@@ -16,13 +16,11 @@ _SHARD = f"{_COLLECTION}/shards/<shard_id>"
 _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("A quota on resources", (("GET", "/quotas"), ("PUT", "/quotas"))),
     ("The web interface", (("GET", "/dashboard"),)),
-    ("Logging on request", (("GET", "/logger"), ("POST", "/logger"))),
     ("The audit log", (("POST", "/audit/logs"),)),
     (
         "Looking into the running process",
         (
             ("GET", "/stacktrace"),
-            ("GET", "/profiler/slow_requests"),
             ("GET", "/debugger"),
             ("PATCH", "/debugger"),
             ("POST", f"{_COLLECTION}/debug"),
