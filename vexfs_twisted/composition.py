@@ -45,6 +45,7 @@ from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
 from .security.limits import RateLimit
 from .security.local import LocalCallers
+from .snapshot_storage import snapshot_bucket
 from .storage.counted_snapshots import CountedSnapshots
 from .storage.mirror.mirror import Mirror
 from .storage.mirror.service import MirrorService, open_vector_device
@@ -117,6 +118,7 @@ def build(config: Config, reactor: Any) -> Components:
         at_start,
         is_incremental=config.incremental_snapshots,
         takes_urls=config.snapshot_urls,
+        bucket=snapshot_bucket(config),
     )
     counted = CountedSnapshots(snapshots)
     operations = Operations(storage, reactor, streams, config.read_timeout_s, counted)

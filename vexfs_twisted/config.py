@@ -9,6 +9,7 @@ that names its origin.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -49,6 +50,8 @@ MAX_PROCESSES = 16
 """Each process keeps some of the slots for readers that a collection has."""
 
 
+_SNAPSHOTS = "storage.snapshots_config"
+_S3 = f"{_SNAPSHOTS}.s3_config"
 _PORT = whole_number(0, MAX_PORT)
 
 
@@ -248,6 +251,15 @@ class Config:
             help="folder that holds the snapshots (default: snapshots in the folder of the data)",
         ),
     )
+    snapshots_storage: str = _setting(
+        "local",
+        Setting(f"{_SNAPSHOTS}.snapshots_storage", one_of({"local": "local", "s3": "s3"})),
+    )
+    s3_bucket: str | None = _setting(None, Setting(f"{_S3}.bucket", text))
+    s3_region: str | None = _setting(None, Setting(f"{_S3}.region", text))
+    s3_access_key: str | None = _setting(None, Setting(f"{_S3}.access_key", secret), is_secret=True)
+    s3_secret_key: str | None = _setting(None, Setting(f"{_S3}.secret_key", secret), is_secret=True)
+    s3_endpoint_url: str | None = _setting(None, Setting(f"{_S3}.endpoint_url", text))
     snapshot_urls: bool = _setting(True, Setting("service.enable_snapshot_url_recovery", flag))
     incremental_snapshots: bool = _setting(
         False,
@@ -452,6 +464,12 @@ class Config:
         return tuple(key for key in (self.api_key, self.alt_api_key) if key is not None)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the log must not show."""
+        s3_keys = (self.s3_access_key, self.s3_secret_key)
+        return (*self.api_keys, *(key for key in s3_keys if key is not None))
+
+    @property
     def max_request_size(self) -> int:
         """The largest REST body in bytes."""
         return self.max_request_size_mb * MEBIBYTE
@@ -506,10 +524,27 @@ def load_config(
     if config.verify_client_certificate and not config.enable_tls:
         origin = found["service.verify_https_client_certificate"].origin
         raise ConfigError(f"{origin}: without service.enable_tls there are no certificates")
+    _check_bucket(config, found)
     if config.require_device and config.device is None:
         origin = found["vexfs.require_device"].origin
         raise ConfigError(f"{origin}: no device is given that could be required")
     return config
+
+
+def _check_bucket(config: Config, found: Mapping[str, FoundSetting]) -> None:
+    """Raise ConfigError unless the settings of the storage of snapshots go together."""
+    if config.snapshots_storage == "local":
+        return
+    origin = found[f"{_SNAPSHOTS}.snapshots_storage"].origin
+    if config.s3_bucket is None:
+        raise ConfigError(f"{origin}: s3 needs a {_S3}.bucket")
+    if (config.s3_access_key is None) != (config.s3_secret_key is None):
+        raise ConfigError(f"{origin}: s3 needs an access_key and a secret_key, or neither")
+    if config.incremental_snapshots:
+        asked = found["vexfs.incremental_snapshots"].origin
+        raise ConfigError(f"{asked}: snapshots are stored in parts in folders only, not in s3")
+    if find_spec("obstore") is None:
+        raise ConfigError(f"{origin}: s3 needs obstore: pip install 'vexfs-qdrant[s3]'")
 
 
 def _used_keys() -> frozenset[str]:

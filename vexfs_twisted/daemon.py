@@ -64,7 +64,7 @@ class Daemon(Service):
     name = "vexfs-qdrant"
 
     def __init__(self, config: Config, read: ReadConfig, reactor: Any, report: Report) -> None:
-        hide(config.api_keys)
+        hide(config.secrets)
         self._config = config
         self._read = read
         self._manager = ServiceManager(reactor, os.environ)

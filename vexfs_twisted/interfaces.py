@@ -12,7 +12,7 @@ write that was accepted is applied even if its Deferred is cancelled.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ from .model.status import DeviceStatus, GrpcStatus, ServerStats
 from .model.streams import Acknowledgement, Batch, P
 from .model.strict_mode import StrictCollection
 from .model.updates import Update, UpdateResult, Upsert
+
+T = TypeVar("T")
 
 WhenIdle = Callable[[Callable[[], object]], object]
 """Calls a function in the thread that it is called in, as soon as that has no other work waiting.
@@ -333,6 +335,9 @@ class ISnapshots(Interface):
 
     def open(owner: SnapshotOwner, name: str) -> Deferred[tuple[BinaryIO, SnapshotDescription]]:
         """A snapshot as a file to read, which the caller closes, and its description."""
+
+    def read(function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call a function that reads a file of `open` or `stream`, in a thread."""
 
     def stream(owner: SnapshotOwner) -> Deferred[BinaryIO]:
         """A new snapshot of a collection as a file to read that is kept nowhere else."""

@@ -72,7 +72,7 @@ class Reloader:
         self.config = config = attrs.evolve(before, **changes)
         logs.set_level(config.log_level)
         # Calls that were made before may still be logged.
-        logs.hide((*before.api_keys, *config.api_keys))
+        logs.hide((*before.secrets, *config.secrets))
         for authentication in self._authentications:
             authentication.use(keys_of(config))
         if self._certificates is not None:

@@ -16,7 +16,6 @@ from .engine.catalog import Catalog
 from .engine.errors import EngineStartError
 from .engine.replay import replay
 from .engine.snapshot_archives import (
-    SnapshotFolder,
     opened_archive,
     restore_file,
     write_collection,
@@ -26,6 +25,7 @@ from .model.errors import DomainError
 from .model.snapshots import SnapshotOwner
 from .settings import ConfigError
 from .snapshot_client import ServerRefused, SnapshotClient
+from .snapshot_storage import snapshot_store
 from .subcommands import SubcommandOptions
 
 
@@ -183,12 +183,11 @@ def _replayed(catalog: Catalog, names: Sequence[str], options: RestoreOptions) -
     return f"applied    commands up to operation {done.operation}"
 
 
-def _taken(catalog: Catalog, config: Config, name: str | None) -> Path:
-    """The path of a new snapshot."""
-    is_incremental = config.incremental_snapshots
-    folder = SnapshotFolder(config.snapshots_folder, is_incremental=is_incremental)
+def _taken(catalog: Catalog, config: Config, name: str | None) -> str:
+    """The path, or the URL, of a new snapshot."""
+    store = snapshot_store(config)
     if name is None:
-        return folder.path / write_storage(folder, catalog).name
+        return store.location_of(SnapshotOwner(), write_storage(store, catalog).name)
     collection = catalog.get(catalog.resolve(name))
     owner = SnapshotOwner(collection.name)
-    return folder.path_of(owner, write_collection(folder, owner, collection).name)
+    return store.location_of(owner, write_collection(store, owner, collection).name)

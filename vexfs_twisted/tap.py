@@ -163,7 +163,7 @@ def run_reader() -> int:
 
     pipe = terminal()
     logs.begin(order.config.log_level)
-    logs.hide(order.config.api_keys)
+    logs.hide(order.config.secrets)
     observer = logs.stream_observer(pipe, "json")
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     # Whoever stops a group of processes stops this one by way of the one that writes.

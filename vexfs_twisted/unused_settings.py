@@ -30,7 +30,6 @@ _WITHOUT_EFFECT = frozenset(
 
 _SECTIONS_WITHOUT_EFFECT = (
     "logger.on_disk.",
-    "storage.snapshots_config.",
     "storage.performance.",
     "storage.collection.",
     "storage.quotas.",

@@ -188,6 +188,28 @@ class Environment(SynchronousTestCase):
         error = self.assertRaises(ConfigError, load_config, {}, {"VEXFS_GRPC_TRANSPORT": "other"})
         self.assertTrue(str(error).startswith("VEXFS_GRPC_TRANSPORT: "), error)
 
+    def test_a_bucket_of_snapshots(self) -> None:
+        prefix = "QDRANT__STORAGE__SNAPSHOTS_CONFIG__"
+        given = {
+            f"{prefix}SNAPSHOTS_STORAGE": "s3",
+            f"{prefix}S3_CONFIG__BUCKET": "b",
+            f"{prefix}S3_CONFIG__ACCESS_KEY": "a-key",
+            f"{prefix}S3_CONFIG__SECRET_KEY": "a-secret",
+        }
+        config = load_config({}, given)
+        self.assertEqual((config.snapshots_storage, config.s3_bucket), ("s3", "b"))
+        self.assertEqual(config.secrets, ("a-key", "a-secret"))
+        self.assertNotIn("a-secret", repr(config))
+        self.assertEqual(config.notices, ())
+        for change, expected in (
+            ({f"{prefix}S3_CONFIG__BUCKET": ""}, "s3 needs a storage.snapshots_config.s3_config"),
+            ({f"{prefix}S3_CONFIG__SECRET_KEY": ""}, "an access_key and a secret_key, or neither"),
+            ({"VEXFS_INCREMENTAL_SNAPSHOTS": "true"}, "in folders only, not in s3"),
+            ({f"{prefix}SNAPSHOTS_STORAGE": "gcs"}, "'gcs' is none of local, s3"),
+        ):
+            error = self.assertRaises(ConfigError, load_config, {}, {**given, **change})
+            self.assertIn(expected, str(error))
+
     def test_a_device(self) -> None:
         config = load_config({}, {"VEXFS_DEVICE": "/mnt/vexfs", "VEXFS_REQUIRE_DEVICE": "1"})
         self.assertEqual((config.device, config.require_device), ("/mnt/vexfs", True))

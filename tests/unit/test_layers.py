@@ -71,6 +71,7 @@ LAYERS: dict[str, set[str]] = {
     | {"processes", "reader_composition", "config", "reloading"},
     "sharing": {"config", "lifecycle", "processes", "rest", "rpc", "telemetry"},
     "composition": {
+        "snapshot_storage",
         "sharing",
         "certificates",
         "readiness",
@@ -111,8 +112,9 @@ LAYERS: dict[str, set[str]] = {
     "subcommands": {"__init__"},
     "adopt_command": {"config", "settings", "engine", "subcommands"},
     "snapshot_client": set(),
+    "snapshot_storage": {"config", "engine", "storage"},
     "snapshot_commands": {"config", "settings", "model", "engine", "subcommands"}
-    | {"snapshot_client"},
+    | {"snapshot_client", "snapshot_storage"},
     "migration": {"rpc"},
     "migration_command": {"migration", "subcommands"},
     "verify_command": {"config", "settings", "engine", "subcommands"},
@@ -286,6 +288,7 @@ BOUND: dict[str, set[str]] = {
     "faiss": {"engine", "device"},
     "lmdb": {"engine"},
     "mfusepy": set(),
+    "obstore": {"storage"},
     "yaml": {"settings"},
     "OpenSSL": {"certificates", "rest"},
     "cryptography": {"certificates"},

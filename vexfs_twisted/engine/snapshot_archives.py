@@ -22,7 +22,7 @@ from ..model.snapshots import SnapshotDescription, SnapshotOwner
 from .catalog import Catalog, Held
 from .collection import Collection
 from .data_folder import storage_errors
-from .snapshots.archive import Piece, read_manifest, read_members, read_whole
+from .snapshots.archive import Piece, Section, read_manifest, read_members, read_whole
 from .snapshots.byte_ranges import FileRange, checksum_of
 from .snapshots.errors import UnusableArchive
 from .snapshots.folder import SnapshotFolder, is_archive, open_joined
@@ -33,20 +33,30 @@ from .snapshots.manifest import (
     is_of_storage,
     unsealed_checksums,
 )
+from .snapshots.names import SUFFIX, check_name, directory_of, new_names, unknown_snapshot
+from .snapshots.snapshot_store import SnapshotStore
 from .snapshots.storage_archive import StorageArchive, member_name
 from .snapshots.unpacking import unpack
 
 __all__ = [
+    "SUFFIX",
     "Check",
     "FileRange",
+    "Piece",
     "Restored",
+    "Section",
     "SnapshotFolder",
+    "SnapshotStore",
+    "check_name",
+    "directory_of",
     "is_archive",
+    "new_names",
     "open_joined",
     "opened_archive",
     "restore_collection",
     "restore_file",
     "restore_storage",
+    "unknown_snapshot",
     "verify_checksum",
     "write_collection",
     "write_storage",
@@ -83,25 +93,26 @@ class OpenedArchive:
 
 
 def write_collection(
-    folder: SnapshotFolder, owner: SnapshotOwner, collection: Collection, check: Check = _no_check
+    store: SnapshotStore, owner: SnapshotOwner, collection: Collection, check: Check = _no_check
 ) -> SnapshotDescription:
-    """Write a snapshot of a collection as of now into the folder, and describe it.
+    """Write a snapshot of a collection as of now, and describe it.
 
-    Raises NotFound, Interrupted, StorageFull and OSError.
+    Raises NotFound, Interrupted, and what the store raises.
     """
     label = f"{collection.name}-shard-0" if owner.is_shard else collection.name
 
     def write() -> SnapshotDescription:
         with collection.hold() as held:
-            return folder.write(owner, label, _checked(held.pieces(), check), held.sections)
+            pieces = _checked(held.pieces(), check)
+            return store.write(owner, label, held.size, pieces, held.sections)
 
     return _retried(write, Interrupted)
 
 
 def write_storage(
-    folder: SnapshotFolder, catalog: Catalog, check: Check = _no_check
+    store: SnapshotStore, catalog: Catalog, check: Check = _no_check
 ) -> SnapshotDescription:
-    """Write a snapshot of all collections and aliases into the folder, and describe it.
+    """Write a snapshot of all collections and aliases, and describe it.
 
     Each collection is as of one moment of its own.
     """
@@ -114,8 +125,9 @@ def write_storage(
             aliases={alias.alias_name: alias.collection_name for alias in catalog.aliases()},
         )
         with StorageArchive(manifest.sealed(), collections) as archive:
+            size = sum(map(_size_of, collections))
             pieces = _checked(archive.pieces(), check)
-            return folder.write(SnapshotOwner(), _FULL_LABEL, pieces, archive.sections())
+            return store.write(SnapshotOwner(), _FULL_LABEL, size, pieces, archive.sections())
 
     return _retried(write, Interrupted, NotFound)
 
@@ -223,6 +235,13 @@ def _found_archives(manifest: StorageManifest, archive: FileRange) -> list[tuple
         if checksum_of(member.data) != checksums.get(member.name):
             raise UnusableArchive(f"its member {member.name} is damaged")
     return [(name, member.data) for name, member in zip(manifest.collections, members, strict=True)]
+
+
+def _size_of(collection: Collection) -> int:
+    """About how many bytes the archive of a collection will have."""
+    with suppress(FileNotFoundError):
+        return sum(entry.stat().st_size for entry in os.scandir(collection.path))
+    return 0
 
 
 def _retried(write: Callable[[], T], *again: type[Exception]) -> T:

@@ -23,6 +23,7 @@ class CountedSnapshots:
         self.delete = snapshots.delete
         self.open = snapshots.open
         self.receive = snapshots.receive
+        self.read = snapshots.read
         self._snapshots = snapshots
         self._running: Counter[str] = Counter()
         self._restoring: Counter[str] = Counter()

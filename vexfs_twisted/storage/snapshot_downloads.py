@@ -1,4 +1,4 @@
-"""Downloads of snapshots from other servers. Blocks, in a thread.
+"""Downloads of snapshots from other servers, and copies of those elsewhere. Blocks, in a thread.
 
 The library is that of Python, since it speaks TLS, which Twisted is kept from importing, and since
 the thread has nothing else to do.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from email.message import Message
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from time import monotonic
-from typing import IO
+from typing import IO, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import (
@@ -90,7 +90,8 @@ def download(
         with _opener().open(request, timeout=_SILENCE_S) as response:
             if response.status != 200:
                 raise BadRequest(f"Snapshot cannot be downloaded: status {response.status}")
-            _copy(response, file, folder, check)
+            # What is there, so that a server which sends a byte now and then is noticed.
+            _copy(response.read1, file, folder, check)
     except HTTPError as error:
         file.close()
         raise BadRequest(f"Snapshot cannot be downloaded: status {error.code}") from None
@@ -103,15 +104,27 @@ def download(
     return file
 
 
+def copied(
+    source: BinaryIO, folder: SnapshotFolder, check: Callable[[], object]
+) -> TemporaryArchive:
+    """Copy an archive to disk. `check` is as that of `download`, and so is what is raised."""
+    file = TemporaryArchive(folder)
+    try:
+        _copy(source.read, file, folder, check)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
 def _copy(
-    response: HTTPResponse,
+    read: Callable[[int], bytes],
     file: TemporaryArchive,
     folder: SnapshotFolder,
     check: Callable[[], object],
 ) -> None:
     end = monotonic() + _LONGEST_S
-    # What is there, so that a server which sends a byte now and then is noticed.
-    while piece := response.read1(_PIECE_BYTES):
+    while piece := read(_PIECE_BYTES):
         check()
         if monotonic() > end:
             raise TimeoutError("it takes too long")

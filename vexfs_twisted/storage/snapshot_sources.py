@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..engine.snapshot_archives import SnapshotFolder, is_archive, open_joined
 from ..model.errors import BadRequest, Forbidden
 from ..model.snapshots import SnapshotSource
 from .received_archives import OpenedArchive, TemporaryArchive
-from .snapshot_downloads import download
+from .snapshot_downloads import copied, download
+
+if TYPE_CHECKING:
+    from .snapshot_bucket import SnapshotBucket
 
 
 def open_source(
@@ -19,11 +23,12 @@ def open_source(
     check: Callable[[], object],
     *,
     takes_urls: bool,
+    bucket: SnapshotBucket | None = None,
 ) -> OpenedArchive | TemporaryArchive:
     """The archive of a source as a file, downloaded to disk if it is elsewhere.
 
-    `check` is called about every MiB; what it raises ends the download. Raises BadRequest,
-    Forbidden, StorageFull and OSError.
+    `bucket` is where snapshots are kept, if that is one. `check` is called about every MiB; what it
+    raises ends the download. Raises BadRequest, Forbidden, StorageFull and OSError.
     """
     try:
         parts = urlsplit(source.location)
@@ -31,6 +36,11 @@ def open_source(
         raise BadRequest(f"Invalid snapshot URI: {error}") from None
     if parts.scheme == "file":
         return _open_file(parts.netloc, unquote(parts.path), folder)
+    if parts.scheme == "s3":
+        if bucket is None:
+            raise BadRequest("Snapshots are not kept in a bucket by this server")
+        with bucket.open_location(parts.netloc, parts.path) as kept:
+            return copied(kept, folder, check)
     if parts.scheme in ("http", "https"):
         if not takes_urls:
             raise Forbidden("Snapshots are not restored from URLs by this server")

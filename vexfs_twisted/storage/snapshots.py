@@ -6,10 +6,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..engine.catalog import Catalog, Held
@@ -19,6 +20,7 @@ from ..engine.snapshot_archives import (
     FileRange,
     Restored,
     SnapshotFolder,
+    SnapshotStore,
     restore_collection,
     restore_file,
     verify_checksum,
@@ -34,11 +36,19 @@ from ..threadpool import CallInReactor, WorkerPool
 from .received_archives import OpenedArchive, TemporaryArchive
 from .snapshot_sources import open_source
 
+if TYPE_CHECKING:
+    from .snapshot_bucket import SnapshotBucket
+
+T = TypeVar("T")
+
 log = get_logger("vexfs.storage")
 
 _WORKERS = 2
 """Snapshots that are taken or restored at a time; others wait. Each takes one MiB of memory."""
 
+
+_READERS = 4
+"""Downloads that are read from at a time, each a piece."""
 
 _LISTERS = 2
 """One may wait to delete a snapshot in parts, until another one is written."""
@@ -80,23 +90,36 @@ class SnapshotService(AsyncService):
         *,
         is_incremental: bool = False,
         takes_urls: bool = True,
+        bucket: SnapshotBucket | None = None,
     ) -> None:
-        """`takes_urls`: snapshots are restored from other servers too."""
+        """`takes_urls`: snapshots are restored from other servers too.
+
+        `bucket`: where snapshots are kept, instead of the folder. What is received is written to
+        the folder all the same.
+        """
         self._catalog = catalog
         self._folder = SnapshotFolder(path, is_incremental=is_incremental)
+        self._bucket = bucket
+        self._store: SnapshotStore = bucket or self._folder
         self._restored = restored
         self._at_start = at_start
         self._takes_urls = takes_urls
         self._workers = WorkerPool("snapshot", _WORKERS, call_in_reactor)
         # Names are listed while archives are written.
         self._listers = WorkerPool("snapshot-list", _LISTERS, call_in_reactor)
+        # Downloads, of a bucket that may be slow, delay nothing else.
+        self._readers = WorkerPool("snapshot-read", _READERS, call_in_reactor)
         self._is_stopping = False
 
     async def _start(self) -> None:
         self._is_stopping = False
         self._workers.start()
         self._listers.start()
+        self._readers.start()
         await self._listers.run(self._folder.sweep)
+        if self._bucket is not None:
+            # The server starts without it as well.
+            self._listers.run(self._bucket.sweep).addErrback(_log_failure)
         try:
             names = await self._workers.run(self._restore_at_start)
         except Exception:
@@ -110,28 +133,33 @@ class SnapshotService(AsyncService):
         self._is_stopping = True
         await self._workers.stop()
         await self._listers.stop()
+        await self._readers.stop()
 
     def list(self, owner: SnapshotOwner) -> Deferred[list[SnapshotDescription]]:
         """See ISnapshots."""
-        return self._listers.run(self._folder.list, self._resolved(owner))
+        return self._listers.run(self._store.list, self._resolved(owner))
 
     def create(self, owner: SnapshotOwner) -> Deferred[SnapshotDescription]:
         """See ISnapshots."""
         real = self._resolved(owner)
         if real.collection is None:
-            return self._workers.run(write_storage, self._folder, self._catalog, self._check)
+            return self._workers.run(write_storage, self._store, self._catalog, self._check)
         collection = self._catalog.get(real.collection)
-        return self._workers.run(write_collection, self._folder, real, collection, self._check)
+        return self._workers.run(write_collection, self._store, real, collection, self._check)
 
     def delete(self, owner: SnapshotOwner, name: str) -> Deferred[None]:
         """See ISnapshots."""
-        return self._listers.run(self._folder.delete, self._resolved(owner), name)
+        return self._listers.run(self._store.delete, self._resolved(owner), name)
 
     def open(
         self, owner: SnapshotOwner, name: str
     ) -> Deferred[tuple[BinaryIO, SnapshotDescription]]:
         """See ISnapshots."""
-        return self._listers.run(self._folder.open, self._resolved(owner), name)
+        return self._listers.run(self._store.open, self._resolved(owner), name)
+
+    def read(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """See ISnapshots."""
+        return self._readers.run(function, *args)
 
     def stream(self, owner: SnapshotOwner) -> Deferred[BinaryIO]:
         """See ISnapshots."""
@@ -185,7 +213,9 @@ class SnapshotService(AsyncService):
         return archive.file
 
     def _restore_from(self, name: str, source: SnapshotSource) -> Restored:
-        opened = open_source(source, self._folder, self._check, takes_urls=self._takes_urls)
+        opened = open_source(
+            source, self._folder, self._check, takes_urls=self._takes_urls, bucket=self._bucket
+        )
         return self._restore(name, opened, source.checksum)
 
     def _restore(
@@ -206,3 +236,7 @@ class SnapshotService(AsyncService):
     def _check(self) -> None:
         if self._is_stopping:
             raise Unavailable("the server is stopping")
+
+
+def _log_failure(failure: Failure) -> None:
+    log.error("snapshots cannot be kept", exc_info=failure.value)

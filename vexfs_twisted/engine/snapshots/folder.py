@@ -30,7 +30,6 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
-from time import gmtime, strftime
 from typing import BinaryIO, cast
 
 from ...model.errors import NotFound
@@ -39,25 +38,22 @@ from ..storage.files import remove_quietly, storage_errors, sync_directory, writ
 from .archive import Piece, Section
 from .byte_ranges import PIECE_BYTES
 from .errors import UnusableArchive
+from .names import SUFFIX, check_name, directory_of, new_names, unknown_snapshot
 from .parts import PartsFile, PartsIndex
 from .parts_folder import PARTS, collect, parts_locked, write_parts
 
 log = logging.getLogger("vexfs.engine")
 
-SUFFIX = ".snapshot"
 _CHECKSUM = ".checksum"
 _PARTIAL = ".vexfs-partial"
 _DEEPEST = 3
 """The folders below that of all snapshots in which there are some: of a shard."""
 
-_LONGEST_NAME = 255
-_LONGEST_START = 160
-_MOST_OF_ONE_SECOND = 1000
 _CHECKSUM_TEXT = re.compile(rb"[0-9a-f]{64}")
 
 
 class SnapshotFolder:
-    """The folder at `path`, which is made when it is needed. Thread-safe; methods block.
+    """The SnapshotStore at `path`, which is made when it is needed. Thread-safe; methods block.
 
     Methods raise StorageFull and OSError, and NotFound for a snapshot that is not there.
     """
@@ -105,7 +101,7 @@ class SnapshotFolder:
         parts = _in_parts(path)
         status = _status(parts)
         if status is None:
-            raise _unknown(name)
+            raise unknown_snapshot(name)
         head = _index(parts).head
         return SnapshotDescription(name, status.st_mtime, head.size, head.checksum)
 
@@ -115,32 +111,32 @@ class SnapshotFolder:
         try:
             return open_archive(self._path(owner, name)), described
         except FileNotFoundError:
-            raise _unknown(name) from None
+            raise unknown_snapshot(name) from None
 
     def path_of(self, owner: SnapshotOwner, name: str) -> Path:
         """The file of a snapshot."""
         self.describe(owner, name)
         return self._path(owner, name)
 
+    def location_of(self, owner: SnapshotOwner, name: str) -> str:
+        """See SnapshotStore."""
+        return str(self.path_of(owner, name))
+
     def write(
         self,
         owner: SnapshotOwner,
         label: str,
+        size: int,
         pieces: Iterable[Piece],
         sections: Iterable[Section],
     ) -> SnapshotDescription:
-        """Write a new snapshot durably, under a name that begins with `label`, and describe it.
-
-        `pieces` are its bytes, and `sections` those of the archive, each of which is taken before
-        its pieces are. Only an incremental folder, which stores it in parts, takes sections.
-        """
+        """See SnapshotStore. Sections are taken by an incremental folder, for parts."""
         directory = self._directory(owner)
         made = _make(directory)
-        start = label.encode()[:_LONGEST_START].decode(errors="ignore")
         with storage_errors(made):
             if self._is_incremental:
-                return self.describe(owner, self._write_parts(directory, start, pieces, sections))
-            with _partial(directory, start) as (file, partial):
+                return self.describe(owner, self._write_parts(directory, label, pieces, sections))
+            with _partial(directory) as (file, partial):
                 digest = sha256()
                 for piece in pieces:
                     digest.update(piece)
@@ -148,7 +144,7 @@ class SnapshotFolder:
                 file.flush()
                 os.fsync(file.fileno())
                 with self._naming:
-                    path = _free_path(directory, start)
+                    path = _free_path(directory, label)
                     write_durably(_beside(path), digest.hexdigest().encode())
                     os.rename(partial, path)
             sync_directory(directory)
@@ -157,14 +153,14 @@ class SnapshotFolder:
     def _write_parts(
         self,
         directory: Path,
-        start: str,
+        label: str,
         pieces: Iterable[Piece],
         sections: Iterable[Section],
     ) -> str:
         """Write a snapshot in parts; returns its name."""
         with parts_locked(directory), ExitStack() as opened:
-            temporary = (opened.enter_context(_partial(directory, start)) for _ in count())
-            path = _free_path(directory, start)
+            temporary = (opened.enter_context(_partial(directory)) for _ in count())
+            path = _free_path(directory, label)
             write_parts(_in_parts(path), pieces, sections, temporary)
             return path.name
 
@@ -181,7 +177,7 @@ class SnapshotFolder:
                 return
             path.unlink()
         except FileNotFoundError:
-            raise _unknown(name) from None
+            raise unknown_snapshot(name) from None
         remove_quietly(_beside(path))
         sync_directory(path.parent)
 
@@ -197,19 +193,11 @@ class SnapshotFolder:
         return path.resolve().is_relative_to(self.path.resolve())
 
     def _path(self, owner: SnapshotOwner, name: str) -> Path:
-        is_plain = "/" not in name and "\0" not in name and name.endswith(SUFFIX)
-        if not is_plain or len(name.encode(errors="replace")) > _LONGEST_NAME:
-            raise _unknown(name)
+        check_name(name)
         return self._directory(owner) / name
 
     def _directory(self, owner: SnapshotOwner) -> Path:
-        if owner.collection is None:
-            return self.path
-        name = owner.collection
-        if name in (".", "..") or "/" in name or len(name.encode()) > _LONGEST_NAME:
-            name = f"long-{sha256(name.encode()).hexdigest()}"
-        directory = self.path / name
-        return directory / "shards" / "0" if owner.is_shard else directory
+        return self.path.joinpath(*directory_of(owner, lambda _: True))
 
 
 def is_archive(path: Path) -> bool:
@@ -240,9 +228,9 @@ def open_joined(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def _partial(directory: Path, start: str) -> Iterator[tuple[BinaryIO, Path]]:
+def _partial(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """A new locked file for the block, which is removed after it."""
-    path = directory / f".{start}-{os.getpid()}-{os.urandom(6).hex()}{_PARTIAL}"
+    path = directory / f".{os.getpid()}-{os.urandom(6).hex()}{_PARTIAL}"
     with open(path, "xb") as file:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
@@ -261,14 +249,14 @@ def _remove_unlocked(path: Path) -> None:
         os.close(descriptor)
 
 
-def _free_path(directory: Path, start: str) -> Path:
+def _free_path(directory: Path, label: str) -> Path:
     """A path that is not there yet, with the time in it."""
-    stem = f"{start}-{strftime('%Y-%m-%d-%H-%M-%S', gmtime())}"
-    for number in range(_MOST_OF_ONE_SECOND):
-        path = directory / f"{stem}{f'-{number}' if number else ''}{SUFFIX}"
-        if not any(own.exists() for own in (path, _beside(path), _in_parts(path))):
-            return path
-    raise FileExistsError(f"there are too many snapshots {stem}")
+    paths = (directory / name for name in new_names(label))
+    return next(
+        path
+        for path in paths
+        if not any(own.exists() for own in (path, _beside(path), _in_parts(path)))
+    )
 
 
 def _make(directory: Path) -> Path:
@@ -314,7 +302,3 @@ def _checksum_of(path: Path) -> str | None:
     except OSError:
         return None
     return text.decode() if _CHECKSUM_TEXT.fullmatch(text) else None
-
-
-def _unknown(name: str) -> NotFound:
-    return NotFound(f"Snapshot {name} not found")

@@ -93,18 +93,20 @@ async def delete(call: RequestContext) -> object:
 @routes.read("GET", f"{_SHARD}/snapshots/<snapshot_name>")
 async def download(call: RequestContext) -> object:
     """The bytes of a snapshot, or a range of them."""
-    file, found = await _snapshots(call).open(_owner(call), call.path["snapshot_name"])
+    snapshots = _snapshots(call)
+    file, found = await snapshots.open(_owner(call), call.path["snapshot_name"])
     asked = RangeRequest(call.header("range"), call.header("if-range"))
-    return file_response(file, found.size, found.checksum, asked, call.run_in_thread)
+    return file_response(file, found.size, found.checksum, asked, snapshots.read)
 
 
 @routes.read("GET", f"{_SHARD}/snapshot")
 async def stream(call: RequestContext) -> object:
     """The bytes of a new snapshot, which is not kept."""
-    file = await _snapshots(call).stream(_owner(call))
+    snapshots = _snapshots(call)
+    file = await snapshots.stream(_owner(call))
     size = file.seek(0, 2)
     file.seek(0)
-    return file_response(file, size, None, RangeRequest(), call.run_in_thread)
+    return file_response(file, size, None, RangeRequest(), snapshots.read)
 
 
 @routes.write("PUT", f"{_COLLECTION}/snapshots/recover", JsonBody(SMALL))
