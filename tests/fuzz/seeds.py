@@ -71,7 +71,10 @@ _QUERIES: list[Json] = [
     {"query": {"sample": "random"}, "with_vectors": ["", "sparse"]},
     {"query": {"nearest": [1, 2, 3, 4], "mmr": {"diversity": 0.5, "candidates_limit": 10}}},
     {"query": {"fusion": "rrf"}, "prefetch": [{"query": 1}, {"query": [1, 2, 3, 4], "limit": 5}]},
-    {"query": {"rrf": {"k": 3, "weights": [1, 2]}}, "prefetch": [{}, {"prefetch": {"query": 1}}]},
+    {
+        "query": {"rrf": {"k": 3, "weights": [1, 2]}},
+        "prefetch": [{}, {"query": 2, "prefetch": {"query": 1}}],
+    },
     {"query": {"formula": _FORMULA, "defaults": {"n": 1}}, "prefetch": {"query": [1, 2, 3, 4]}},
     {"query": {"indices": [1, 3], "values": [0.5, 1.5]}, "using": "sparse", "score_threshold": 0.1},
     {"query": [[1, 2], [3, 4]], "using": "multi", "with_payload": {"exclude": ["a"]}},

@@ -15,7 +15,10 @@ from tests import examples
 from tests.fuzz.decoders import request_types, rest_decoders, rpc_decoders
 from tests.fuzz.mutation import json_text, mutated_bytes, mutated_json, random_message
 from tests.fuzz.seeds import decoder_of, rest_seeds
-from vexfs_twisted.rpc.generated import flat_pb2, points_pb2
+from vexfs_twisted.model.collection import CollectionConfig
+from vexfs_twisted.model.collection_params import StrictModeConfig
+from vexfs_twisted.rpc.codecs.configs import write_collection_config
+from vexfs_twisted.rpc.generated import collections_pb2, flat_pb2, points_pb2
 
 _EACH = 30
 
@@ -65,3 +68,11 @@ class FoundTests(SynchronousTestCase):
         search = flat_pb2.SearchPointsRequest(collection_name="c", vector=[1.0], limit=1)
         batch = flat_pb2.SearchPointsBatchRequest(collection_name="c", search_points=[search])
         self.decode("/qdrant.Qdrant/SearchPointsBatch", batch)
+
+    def test_numbers_of_a_configuration_that_a_message_cannot_hold(self) -> None:
+        """Who made a collection over REST kept others from reading about it over gRPC."""
+        limits = StrictModeConfig(max_query_limit=2**53, max_timeout=7)
+        message = collections_pb2.CollectionConfig()
+        write_collection_config(CollectionConfig(strict_mode_config=limits), message)
+        self.assertEqual(message.strict_mode_config.max_query_limit, 2**32 - 1)
+        self.assertEqual(message.strict_mode_config.max_timeout, 7)

@@ -20,6 +20,7 @@ E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
 
 _TIMEOUT = ValueRange(1)
+_UINT32_MAX = 2**32 - 1
 _NANOS = range(1_000_000_000)
 
 
@@ -116,12 +117,17 @@ def write_given(
 ) -> None:
     """Set those fields of `message` that are not None in `value`, an attrs value with equal names.
 
-    `members` maps the names of enumeration fields to the numbers of their members.
+    `members` maps the names of enumeration fields to the numbers of their members. Some fields have
+    32 bits here and 64 in JSON: a larger number is written as the largest.
     """
     for name in names:
         item = getattr(value, name)
-        if item is not None:
+        if item is None:
+            continue
+        try:
             setattr(message, name, item)
+        except ValueError:
+            setattr(message, name, _UINT32_MAX)
     for name, numbers in members.items():
         item = getattr(value, name)
         if item is not None:
