@@ -15,7 +15,7 @@ from tests.rest_harness import Connection, Reply, inline, parse_replies
 from vexfs_twisted import logs
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
-from vexfs_twisted.rest.transport.channel import MAX_HEAD_BYTES, REQUESTS_A_TURN
+from vexfs_twisted.rest.transport.channel import MAX_HEAD_BYTES, PROGRESS_BYTES, REQUESTS_A_TURN
 from vexfs_twisted.rest.transport.notices import INTERVAL_S
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -222,3 +222,54 @@ class Pipelines(ChannelCase):
         self.assertEqual(self.take(connection), 0)
         idle: list[Any] = [call for call in self.clock.getDelayedCalls() if call.active()]
         self.assertEqual(idle, [])
+
+
+class SlowClients(ChannelCase):
+    """Clients that send a byte now and then."""
+
+    def drip(self, data: bytes, seconds: float = 50.0) -> float:
+        """Send bytes one at a time; the seconds after which the server closes the connection."""
+        connection = self.connect()
+        connection.protocol.callLater = self.clock.callLater  # type: ignore[attr-defined]
+        connection.protocol.setTimeout(60)  # type: ignore[attr-defined]
+        begun = self.clock.seconds()
+        for place in range(len(data)):
+            connection.send(data[place : place + 1])
+            self.clock.advance(seconds)
+            if not connection.transport.connected:
+                return self.clock.seconds() - begun
+        raise AssertionError("the connection is still open")
+
+    def test_heads(self) -> None:
+        self.assertLess(self.drip(b"GET /healthz HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 100), 120)
+        self.assertLess(self.drip(b"\r\n" * 100), 120)
+        self.assertLess(self.drip(b"x" * 100), 120)
+
+    def test_bodies(self) -> None:
+        head = b"POST /collections/a/points/count HTTP/1.1\r\nHost: h\r\n"
+        for framing in (b"Content-Length: 1000", b"Transfer-Encoding: chunked"):
+            connection = self.connect()
+            connection.protocol.callLater = self.clock.callLater  # type: ignore[attr-defined]
+            connection.protocol.setTimeout(60)  # type: ignore[attr-defined]
+            connection.send(head + framing + b"\r\n\r\n")
+            for _ in range(3):
+                connection.send(b"0")
+                self.clock.advance(50)
+            self.assertFalse(connection.transport.connected)
+
+    def test_a_body_that_makes_progress(self) -> None:
+        connection = self.connect()
+        connection.protocol.callLater = self.clock.callLater  # type: ignore[attr-defined]
+        connection.protocol.setTimeout(60)  # type: ignore[attr-defined]
+        body = b" " * (10 * PROGRESS_BYTES) + b"{}"
+        head = b"POST /collections/a/points/count HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+        connection.send(head % len(body))
+        for start in range(0, len(body), PROGRESS_BYTES):
+            self.clock.advance(50)
+            connection.send(body[start : start + PROGRESS_BYTES])
+        (reply,) = parse_replies(connection.take(), "POST")
+        self.assertEqual(reply.status, 404)
+        # Idle connections are given as long again.
+        self.clock.advance(50)
+        connection.send(HEALTH)
+        self.assertTrue(connection.take())

@@ -24,6 +24,12 @@ REQUESTS_A_TURN = 16
 MAX_HEAD_BYTES = 16 * 1024
 """The maximum size of a request line, and that of all headers together, in bytes."""
 
+PROGRESS_BYTES = 4096
+"""The bytes of a request that must arrive within the timeout of idle connections.
+
+Otherwise a client could keep a connection open, and a request incomplete, by a byte now and then.
+"""
+
 _MAX_LENGTH_LINE = 64
 TLS_RECORD = b"\x16"
 """The first byte of a TLS handshake."""
@@ -59,6 +65,7 @@ class StrictChannel(HTTPChannel):
         self._plain = PlainReader()
         self._is_refused = False
         self._head_bytes = 0
+        self._progress = 0
         self._taken = 0
         self._next_turn: IDelayedCall | None = None
         self._addresses: tuple[Any, Any] | None = None
@@ -88,6 +95,7 @@ class StrictChannel(HTTPChannel):
                 return
         self._taken = 0
         if not self._take_plain(data):
+            self._progress += len(data)
             super().dataReceived(data)
 
     def _take_plain(self, data: bytes) -> bool:
@@ -107,6 +115,13 @@ class StrictChannel(HTTPChannel):
         self.requests.append(request)
         request.process_plain(plain, match)
         return True
+
+    def resetTimeout(self) -> None:
+        """Begin the timeout anew, if the connection was idle or its request makes progress."""
+        is_idle = self._is_at_start and not self._buffer
+        if is_idle or self._progress >= PROGRESS_BYTES:
+            self._progress = 0
+            super().resetTimeout()
 
     def timeoutConnection(self) -> None:
         """Close the connection if it is idle; the processing of a request may take any time."""
