@@ -107,7 +107,8 @@ class Sender:
         path = self._random.choice(self._methods)
         data = self._message(path)
         try:
-            self._channel.unary_unary(path)(data, timeout=ANSWER_S)
+            call: Any = self._channel.unary_unary(path)
+            call(data, timeout=ANSWER_S)
         except grpc.RpcError as error:
             self._check(path, data, error)
         else:
