@@ -28,7 +28,7 @@ from .engine.catalog import Catalog
 from .engine.commit_log import LogOf
 from .engine.native_library import load_faiss
 from .file_limit import for_connections
-from .lifecycle import BACKLOG, SequentialService
+from .lifecycle import BACKLOG, ConcurrentService, SequentialService
 from .middleware import Middleware, MiddlewareChain
 from .operations.issues import Issues
 from .operations.service import Operations
@@ -72,6 +72,9 @@ if TYPE_CHECKING:
     from .telemetry.tracing import Tracing
 
 CODEC_THREADS = 2
+
+_STREAM_END_S = 1.0
+"""Seconds before calls are broken off at which streams are, so that their clients are told why."""
 
 
 @frozen
@@ -185,21 +188,19 @@ def build(config: Config, reactor: Any) -> Components:
     site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)
     endpoint = _endpoint(config, reactor) if sharing is None else sharing.endpoint()
     rest = RestService(with_tls(endpoint, certificates), site, reactor, site.settings)
+    before: list[IService] = [] if certificates is None else [certificates]
     wires: list[IService] = [rest] if rpc is None else [rpc, rest]
     others: list[IService] = []
     if sharing is not None:
         inner = make_site(operations, sharing.rest_settings, reactor, codecs.run, needed)
         ended = partial(codecs.run, catalog.clear_readers)
-        wires, others = sharing.services(rest, rpc, inner, performance, ended)
-    # The last to start is the first to stop: streams end while their servers still listen.
-    children = [PoolService(codecs), trimming, lag, storage, *wires, streams]
-    if certificates is not None:
-        children.insert(1, certificates)
-    if tracing is not None:
-        children.insert(0, tracing)
-    if audit is not None:
-        # The last to stop: it tells of all calls.
-        children.insert(0, audit)
+        sockets, more, others = sharing.services(rest, rpc, inner, performance, ended)
+        before.append(sockets)
+        wires += more
+    # The last to start is the first to stop; the audit log tells of all calls.
+    children: list[IService] = [own for own in (audit, tracing) if own is not None]
+    children += [PoolService(codecs), trimming, lag, storage, *before]
+    children.append(ConcurrentService([*wires, streams]))
     # Health is told from here on, and everything else once the collections are open.
     children.append(Preparation(lambda: Deferred.fromCoroutine(storage.open())))
     ready = Preparation(lambda: execute(readiness.become_ready))
@@ -282,6 +283,7 @@ def rest_settings_of(config: Config) -> RestSettings:
         max_connections=min(config.max_connections, for_connections()),
         max_client_connections=config.max_client_connections,
         cors=config.cors,
+        stop_grace=config.drain_s,
     )
 
 
@@ -348,6 +350,7 @@ def rpc_settings_of(config: Config, certificates: CertificateService | None) -> 
         keepalive_time_ms=config.grpc_keepalive_time_ms,
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
         transport=config.grpc_transport,
+        stop_grace=config.drain_s,
         certificates=None if certificates is None else certificates.store,
     )
 
@@ -358,6 +361,7 @@ def stream_settings_of(config: Config) -> StreamSettings:
         batch_points=config.stream_batch_points,
         budget_bytes=config.stream_memory,
         max_streams=config.max_streams,
+        stop_grace=max(config.drain_s - _STREAM_END_S, config.drain_s / 2),
     )
 
 

@@ -46,6 +46,7 @@ from .unused_settings import notices
 MEBIBYTE = 1024 * 1024
 MAX_PORT = 65535
 MAX_RATE = 1_000_000_000
+MAX_STOP_GRACE_S = 3600
 MAX_PROCESSES = 16
 """Each process keeps some of the slots for readers that a collection has."""
 
@@ -438,6 +439,16 @@ class Config:
             help="how many processes serve: one that writes, and others that share its reads",
         ),
     )
+    stop_grace_s: int = _setting(
+        10,
+        Setting(
+            "vexfs.stop_grace_sec",
+            whole_number(1, MAX_STOP_GRACE_S),
+            ("VEXFS_STOP_GRACE",),
+            option="stop-grace",
+            help="seconds that calls in progress get to finish when the server stops",
+        ),
+    )
     collections: CollectionConfig = CollectionConfig()
     notices: tuple[str, ...] = attrs.field(default=(), eq=False)
 
@@ -457,6 +468,11 @@ class Config:
     def command_log_s(self) -> float:
         """Seconds for which commands are kept at most."""
         return self.command_log_days * 86_400.0
+
+    @property
+    def drain_s(self) -> float:
+        """Seconds that calls in progress get in each process: readers stop before the first."""
+        return self.stop_grace_s if self.processes == 1 else self.stop_grace_s / 2
 
     @property
     def api_keys(self) -> tuple[str, ...]:

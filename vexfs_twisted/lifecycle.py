@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, execute, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
@@ -128,6 +128,51 @@ class SequentialService(Service):
                 log.error("stopping failed", service=type(child).__name__, exc_info=error)
                 first = first or Failure(error)
         return first
+
+
+class ConcurrentService(Service):
+    """A composite service: children start in order, each awaited, and stop all at the same time.
+
+    A start that fails, or that is followed by a stop, is that of SequentialService.
+    """
+
+    def __init__(self, children: Sequence[IService]) -> None:
+        self._children = tuple(children)
+        self._starting = SequentialService(children)
+        self._has_started = False
+
+    def privilegedStartService(self) -> None:
+        """No-op: children are started in order by startService."""
+
+    async def _start(self) -> None:
+        try:
+            await self._starting.startService()
+        except BaseException:
+            super().stopService()
+            raise
+        self._has_started = True
+
+    def startService(self) -> Deferred[None]:
+        """Start the children. Fires when all have started; fails with the first error."""
+        super().startService()
+        return Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the children. Fires when all have stopped; fails with the first error."""
+        super().stopService()
+        if not self._has_started:
+            return self._starting.stopService()
+        self._has_started = False
+        return Deferred.fromCoroutine(self._stop_all())
+
+    async def _stop_all(self) -> None:
+        stopping = [maybeDeferred(child.stopService) for child in self._children]
+        results = await DeferredList(stopping, consumeErrors=True)
+        failures = [result for is_done, result in results if not is_done]
+        for failure in failures:
+            log.error("stopping failed", exc_info=failure)
+        if failures:
+            failures[0].raiseException()
 
 
 class EndpointService(AsyncService):

@@ -23,7 +23,7 @@ from .composition import (
 )
 from .engine.followed_catalog import FollowedCatalog
 from .engine.native_library import load_faiss
-from .lifecycle import BACKLOG, SequentialService, SharedPortEndpoint
+from .lifecycle import BACKLOG, ConcurrentService, SequentialService, SharedPortEndpoint
 from .middleware import MiddlewareChain
 from .operations.service import Operations
 from .processes.messages import Order
@@ -68,8 +68,8 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     address = config.host, config.http_port
     endpoint = SharedPortEndpoint(reactor, *address, BACKLOG, is_first=False)
     certificates = certificates_of(config, reactor, codecs.run)
-    wires: list[IService] = [] if certificates is None else [certificates]
-    wires.append(RestService(with_tls(endpoint, certificates), site, reactor, settings))
+    before: list[IService] = [] if certificates is None else [certificates]
+    wires: list[IService] = [RestService(with_tls(endpoint, certificates), site, reactor, settings)]
     rpc_settings = rpc_settings_of(config, certificates)
     if rpc_settings is not None:
         own = evolve(rpc_settings, shares_port=True)
@@ -77,7 +77,8 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
         wires.append(RpcService(operations, own, *parts, writer=order.grpc_socket))
     # No connection comes here before there is all that a call may need.
     prepared = Preparation(lambda: codecs.run(load_faiss))
-    children = [PoolService(codecs), trimming, prepared, storage, *wires, streams]
-    children[:0] = [own for own in (audit, tracing) if own is not None]
+    children: list[IService] = [own for own in (audit, tracing) if own is not None]
+    children += [PoolService(codecs), trimming, prepared, storage, *before]
+    children.append(ConcurrentService([*wires, streams]))
     reloader = Reloader(config, interceptors, certificates)
     return SequentialService(children), performance, reloader

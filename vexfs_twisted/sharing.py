@@ -86,8 +86,8 @@ class Sharing:
         inner: ApiSite,
         performance: Performance,
         ended: Callable[[], object],
-    ) -> tuple[list[IService], list[IService]]:
-        """The services that listen, and those that start the other processes, each in order.
+    ) -> tuple[IService, list[IService], list[IService]]:
+        """What goes before the services that listen, more of these, and the other processes.
 
         The latter need a folder that is open. `inner` is the site for what they pass on; `ended` is
         called when one of them has ended.
@@ -99,9 +99,9 @@ class Sharing:
             self._config.processes - 1,
             partial(self._order, rest, rpc),
             partial(_told, performance, ended),
+            self._config.drain_s,
         )
-        wires: list[IService] = [rest] if rpc is None else [rpc, rest]
-        return [self._sockets, *wires, relayed], [self._supervisor]
+        return self._sockets, [relayed], [self._supervisor]
 
     def reload(self, config: Config) -> None:
         """Have the other processes use changed settings, those that are started later as well."""

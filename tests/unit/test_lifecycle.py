@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import Service
@@ -16,6 +17,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from vexfs_twisted.lifecycle import (
+    ConcurrentService,
     EndpointService,
     SequentialService,
     StartAbandoned,
@@ -56,7 +58,7 @@ class Sequence(SynchronousTestCase):
         self.first, self.second, self.third = (
             Slow(name, self.clock, self.story) for name in ("a", "b", "c")
         )
-        self.service = SequentialService([self.first, self.second, self.third])
+        self.service: Any = SequentialService([self.first, self.second, self.third])
 
     def started(self) -> None:
         start = self.service.startService()
@@ -154,6 +156,31 @@ class Sequence(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.clock.advance(5)
         self.assertEqual(self.story, ["tick", "tick"])
+
+
+class Concurrent(Sequence):
+    """In order to the start, and all at the same time to the stop."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.service = ConcurrentService([self.first, self.second, self.third])
+
+    def test_children_stop_in_reverse_one_after_the_other(self) -> None:
+        self.started()
+        stop = self.service.stopService()
+        self.assertEqual(self.story, ["a stops", "b stops", "c stops"])
+        self.clock.advance(2)
+        self.assertIsNone(self.successResultOf(stop))
+        self.assertFalse(self.service.running)
+
+    def test_a_child_that_fails_to_stop_does_not_keep_the_others_running(self) -> None:
+        self.started()
+        self.second.stop_error = OSError("stuck")
+        stop = self.service.stopService()
+        self.clock.advance(2)
+        self.assertEqual(str(self.failureResultOf(stop, OSError).value), "stuck")
+        self.assertEqual(self.story[-2:], ["a stopped", "c stopped"])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
 class Ports(TestCase):

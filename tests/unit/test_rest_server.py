@@ -17,11 +17,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from tests.recorded_operations import RecordedOperations
-from tests.rest_harness import inline, parse_replies
+from tests.rest_harness import inline, parse_replies, request_bytes
 from vexfs_twisted import logs
 from vexfs_twisted.rest.settings import RestSettings
 from vexfs_twisted.rest.site import make_site
-from vexfs_twisted.rest.transport.server import STALL_S, STOP_GRACE, RestService
+from vexfs_twisted.rest.transport.server import IDLE_GRACE_S, STALL_S, RestService
+
+GRACE_S = 20.0
 
 
 class Held(Resource):
@@ -79,7 +81,8 @@ class Stopping(SynchronousTestCase):
         self.held = Held()
         site = HeldSite(self.held, reactor=self.reactor)
         endpoint = TCP4ServerEndpoint(self.reactor, 6333)
-        self.service = RestService(endpoint, site, self.reactor)
+        settings = RestSettings(stop_grace=GRACE_S)
+        self.service = RestService(endpoint, site, self.reactor, settings)
         self.successResultOf(self.service.startService())
 
     def connect(self) -> Connection:
@@ -98,12 +101,25 @@ class Stopping(SynchronousTestCase):
     def test_nothing_open(self) -> None:
         self.assertIsNone(self.successResultOf(self.stop()))
 
-    def test_idle_connections_are_closed_at_once(self) -> None:
+    def test_idle_connections_are_closed_soon(self) -> None:
         fresh, used = self.connect(), self.connect()
         self.ask(used)
         self.held.answer()
         stopping = self.stop()
+        self.assertTrue(fresh.connected and used.connected)
+        self.reactor.advance(IDLE_GRACE_S)
         self.assertFalse(fresh.connected or used.connected)
+        self.assertIsNone(self.successResultOf(stopping))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_request_that_comes_meanwhile_is_the_last_of_its_connection(self) -> None:
+        connection = self.connect()
+        stopping = self.stop()
+        self.ask(connection)
+        self.reactor.advance(IDLE_GRACE_S)
+        self.assertTrue(connection.connected)
+        self.held.answer()
+        self.assertFalse(connection.connected)
         self.assertIsNone(self.successResultOf(stopping))
 
     def test_a_request_under_way_is_answered_first(self) -> None:
@@ -131,7 +147,7 @@ class Stopping(SynchronousTestCase):
         connection = self.connect()
         self.ask(connection)
         stopping = self.stop()
-        self.reactor.advance(STOP_GRACE - 1)
+        self.reactor.advance(GRACE_S - 1)
         self.assertNoResult(stopping)
         self.reactor.advance(1)
         self.assertFalse(connection.connected)
@@ -236,7 +252,24 @@ class Caps(SynchronousTestCase):
         self.assertIn("connection refused: one client may have 3 connections open", line)
         self.assertIn("peer=192.0.2.1", line)
 
+    def test_a_stopping_server_tells_clients_that_it_closes_their_connections(self) -> None:
+        kept = [self.connect("192.0.2.1") for _ in range(2)]
+        for connection in kept:
+            connection.protocol.dataReceived(request_bytes("GET", "/healthz"))
+            (reply,) = parse_replies(connection.value(), "GET")
+            self.assertNotIn("connection", reply.headers)
+            connection.clear()
+        stopping = self.service.stopService()
+        for connection, path in zip(kept, ("/healthz", "/collections/none"), strict=True):
+            connection.protocol.dataReceived(request_bytes("GET", path))
+            (reply,) = parse_replies(connection.value(), "GET")
+            self.assertEqual(reply.headers["connection"], "close")
+            self.assertFalse(connection.connected)
+        self.successResultOf(stopping)
+
     def test_a_stop_waits_for_none_that_was_refused(self) -> None:
         for _ in range(5):
             self.connect("192.0.2.1")
-        self.successResultOf(self.service.stopService())
+        stopping = self.service.stopService()
+        self.reactor.advance(IDLE_GRACE_S)
+        self.successResultOf(stopping)

@@ -28,8 +28,8 @@ MOST_PAUSE_S = 30.0
 SOUND_S = 60.0
 """Seconds after which a process that ends is no longer taken for one that fails to start."""
 
-STOP_GRACE_S = 15.0
-"""Seconds that a process has to stop before it is killed."""
+CLOSING_S = 5.0
+"""Seconds that a process has to stop beyond those that its calls have, before it is killed."""
 
 _COMMAND = (sys.executable, "-m", "vexfs_twisted", "reader")
 _LONGEST_LINE = 1 << 20
@@ -42,15 +42,19 @@ class Supervisor(AsyncService):
     """Keeps `count` readers running between startService and stopService.
 
     `order_of` makes the order of a reader by its number, from 2 on. `told` gets its figures, and
-    None when it has ended. Used in the reactor thread.
+    None when it has ended. `stop_grace`: seconds that calls in progress get to finish when a
+    reader stops. Used in the reactor thread.
     """
 
     name = "processes"
 
-    def __init__(self, reactor: Any, count: int, order_of: OrderOf, told: Told) -> None:
+    def __init__(
+        self, reactor: Any, count: int, order_of: OrderOf, told: Told, stop_grace: float
+    ) -> None:
         self._reactor = reactor
         self._order_of = order_of
         self._told = told
+        self.stop_within_s = stop_grace + CLOSING_S
         self._readers = [_Reader(self, number) for number in range(2, count + 2)]
         self.is_stopping = False
 
@@ -143,7 +147,7 @@ class _Reader:
             return ended
         self._ended = ended
         self._process.writeToChild(0, STOP)
-        killing = self._supervisor.later(STOP_GRACE_S, self._kill)
+        killing = self._supervisor.later(self._supervisor.stop_within_s, self._kill)
 
         def no_killing(result: None) -> None:
             if killing.active():

@@ -12,7 +12,8 @@ class RestSettings:
     `max_body_bytes` bounds a request body, both as received and decompressed. `bodies_bytes` bounds
     all bodies together; beyond it, up to `max_waiting_bodies` requests wait. `max_connections`
     bounds the open connections, `max_client_connections` those of one client address. `cors`
-    allows web pages of any origin to call the API.
+    allows web pages of any origin to call the API. `stop_grace`: seconds that requests in progress
+    get to finish when the server stops.
     """
 
     max_body_bytes: int = 32 * 1024 * 1024
@@ -21,3 +22,4 @@ class RestSettings:
     max_connections: int = 4096
     max_client_connections: int = 1024
     cors: bool = True
+    stop_grace: float = 10.0

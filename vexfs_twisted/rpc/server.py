@@ -203,13 +203,13 @@ class _Run:
 
         In a thread of its own. The stop of grpc would cancel calls that it has accepted and not yet
         begun. And it would wait for streams that never end by themselves, such as watches of
-        health. Our own streams have been ended by now; those that remain have a client that does
-        not read.
+        health. Our own streams are ended by their service; those that remain have a client that
+        does not read.
         """
         due = monotonic() + self._settings.stop_grace
         sleep(min(_REFUSING_S, self._settings.stop_grace))
         if self._wire.calls.wait_until_drained(due - monotonic()):
-            self._wire.streams.wait_until_drained(_REFUSING_S)
+            self._wire.streams.wait_until_drained(due - monotonic() + _REFUSING_S)
         transport = self._transport
         if transport is not None:
             transport.stop(_HANGUP_S)

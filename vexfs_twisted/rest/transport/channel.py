@@ -57,6 +57,9 @@ class StrictChannel(HTTPChannel):
     MAX_LENGTH = MAX_HEAD_BYTES
     totalHeadersSize = 4 * MAX_HEAD_BYTES
 
+    is_last: bool = False
+    """Whether the connection closes after the next response, which then says so."""
+
     def __init__(self) -> None:
         super().__init__()
         self._is_new = True

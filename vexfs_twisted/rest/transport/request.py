@@ -103,6 +103,12 @@ class ApiRequest(Request):
         self._room: Reservation | None = None
         self._running: Running[Any] | None = None
         self.is_lost = False
+        if channel.is_last:  # type: ignore[attr-defined]
+            self.close_after()
+
+    def close_after(self) -> None:
+        """Tell the client that the connection closes after the response."""
+        self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
 
     def take_body(self) -> bytes:
         """Return the body and release it."""

@@ -21,8 +21,13 @@ from .channel import StrictChannel
 from .connections import Connections
 from .request import ApiRequest
 
-STOP_GRACE = 10.0
-"""Seconds that requests in progress get to finish when the server stops."""
+IDLE_GRACE_S = 0.5
+"""Seconds after which a stopping server closes idle connections.
+
+A client that is in the middle of its work sends its next request meanwhile, and the response tells
+it that the connection closes. One whose request meets a closed connection cannot know whether it
+was carried out.
+"""
 
 STALL_S = 2.0
 """Seconds without data after which a stopping server aborts a connection with a partial request."""
@@ -98,7 +103,7 @@ class _Channel(StrictChannel):
 
     def requestDone(self, request: Request) -> None:
         """The response is complete, and sent unless the transport is paused."""
-        if self.service.is_stopping:
+        if self.is_last:
             self.persistent = False
         if self._has_room:
             super().requestDone(request)
@@ -132,8 +137,15 @@ class _Channel(StrictChannel):
         descriptor: int = self.transport.getHandle().fileno()
         return descriptor >= 0 and has_unread(descriptor)
 
+    def close_after_response(self) -> None:
+        """Close the connection after its next response."""
+        self.is_last = True
+        for request in self.requests:
+            if isinstance(request, ApiRequest):
+                request.close_after()
+
     def close_when_idle(self) -> None:
-        """Close the connection if it is idle; otherwise it closes after its response."""
+        """Close the connection if it is idle."""
         if not self.requests:
             self.loseConnection()
 
@@ -154,9 +166,10 @@ def _is_out(request: Request) -> None:
 class RestService(EndpointService):
     """Serves `site` at `endpoint`. All methods are called in the reactor thread.
 
-    A stop reads the requests received so far, stops listening, closes idle connections, and gives
-    those with a request in progress `STOP_GRACE` seconds of `clock` before it aborts them. A
-    connection whose request is still arriving is aborted after `STALL_S` seconds without data.
+    A stop reads the requests received so far and stops listening. From then on a connection closes
+    after its next response, or after IDLE_GRACE_S without a request; one with a request in progress
+    is aborted after the `stop_grace` of the settings, in seconds of `clock`. A connection whose
+    request is still arriving is aborted after `STALL_S` seconds without data.
     """
 
     name = "rest"
@@ -172,7 +185,8 @@ class RestService(EndpointService):
         self.channels: set[_Channel] = set()
         settings = settings or RestSettings()
         self.connections = Connections(settings.max_connections, settings.max_client_connections)
-        self.is_stopping = False
+        self._grace_s = settings.stop_grace
+        self._is_stopping = False
         self._clock = clock
         site.noisy = False
         site.protocol = self._channel  # type: ignore[method-assign,assignment]
@@ -180,11 +194,12 @@ class RestService(EndpointService):
     def _channel(self) -> _Channel:
         channel = _Channel()
         channel.service = self
+        channel.is_last = self._is_stopping
         return channel
 
     def startService(self) -> Deferred[None]:
         """Listen. Fails with CannotListenError if the address is not available."""
-        self.is_stopping = False
+        self._is_stopping = False
         return super().startService()
 
     def stopService(self) -> Deferred[None]:
@@ -192,20 +207,28 @@ class RestService(EndpointService):
         return Deferred.fromCoroutine(self._drain())
 
     async def _drain(self) -> None:
-        self.is_stopping = True
+        self._is_stopping = True
+        for channel in self.channels:
+            channel.close_after_response()
         await self._take_arrivals()
         await super().stopService()
         open_channels = list(self.channels)
-        for channel in open_channels:
-            channel.close_when_idle()
-        patience = self._clock.callLater(STOP_GRACE, self._break_off)
+        calls = [
+            self._clock.callLater(min(IDLE_GRACE_S, self._grace_s), self._close_idle),
+            self._clock.callLater(self._grace_s, self._break_off),
+        ]
         stalls = LoopingCall(self._break_off_stalled)
         stalls.clock = self._clock
         stalls.start(STALL_S)
         await DeferredList([channel.closed for channel in open_channels])
         stalls.stop()
-        if patience.active():
-            patience.cancel()
+        for call in calls:
+            if call.active():
+                call.cancel()
+
+    def _close_idle(self) -> None:
+        for channel in list(self.channels):
+            channel.close_when_idle()
 
     async def _take_arrivals(self) -> None:
         """Let the reactor accept connections and read requests that clients have sent by now.
