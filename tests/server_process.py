@@ -33,7 +33,8 @@ class ServerDied(AssertionError):
 class ServerProcess:
     """What the processes of servers have in common. Everything blocks.
 
-    The same object may be started again, and keeps its data folder. `data` is a folder to keep the
+    The same object may be started again, and keeps its data folder. `passed` are descriptors that
+    the process inherits. `data` is a folder to keep the
     store in; without it there is a temporary one, gone after `close`. A `with` block starts and
     closes.
     """
@@ -47,6 +48,7 @@ class ServerProcess:
     def __init__(self, data: Path | str | None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix=f"vexfs-{self.kind}-"))
         self.data = Path(data) if data is not None else self.home / "data"
+        self.passed: tuple[int, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._log_path = self.home / "log"
 
@@ -143,5 +145,6 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=self.passed,
             )
         return self._process

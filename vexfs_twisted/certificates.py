@@ -22,7 +22,6 @@ log = get_logger("vexfs.tls")
 RETRY_S = 60.0
 """Seconds after which certificates that could not be used are read again, if not due before."""
 
-_HTTP = b"http/1.1"
 _SESSION_ID = b"vexfs-qdrant"
 
 RunInThread = Callable[..., Deferred[Any]]
@@ -101,10 +100,11 @@ def _certificates(
 ) -> Certificates:
     """Make the context of the contents of files. Raises CertificateError."""
     # Imported late: a server without TLS has no use for it.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificates
     from OpenSSL import SSL
-    from OpenSSL.crypto import FILETYPE_PEM, X509, load_privatekey
-    from OpenSSL.crypto import Error as CryptoError
+    from OpenSSL.crypto import X509, PKey
 
     def parsed(path: str, data: bytes) -> list[X509]:
         try:
@@ -112,19 +112,17 @@ def _certificates(
         except ValueError:
             raise CertificateError(f"{path} holds no certificate in PEM format") from None
 
-    def no_passphrase(*_: object) -> bytes:
-        # OpenSSL would ask for it on the terminal.
-        return b""
-
     own, *others = parsed(files.chain, chain)
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_session_id(_SESSION_ID)
-    context.set_alpn_select_callback(_select_protocol)
+    # No protocol is selected by ALPN, so it is HTTP/1.1. To select it would take a callback, for
+    # which pyOpenSSL needs memory that is writable and executable: units of systemd forbid that.
     try:
-        context.use_privatekey(load_privatekey(FILETYPE_PEM, key, no_passphrase))
-    except (CryptoError, SSL.Error, ValueError, TypeError):
+        private: Any = load_pem_private_key(key, None)
+        context.use_privatekey(PKey.from_cryptography_key(private))
+    except (SSL.Error, UnsupportedAlgorithm, ValueError, TypeError):
         reason = f"{files.key} holds no key in PEM format without passphrase"
         raise CertificateError(reason) from None
     try:
@@ -145,13 +143,6 @@ def _certificates(
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
     until = own.to_cryptography().not_valid_after_utc
     return Certificates(chain, key, authorities, context, until)
-
-
-def _select_protocol(_: object, offered: list[bytes]) -> Any:
-    """HTTP/1.1 where a client names protocols; one that names only others gets none."""
-    from OpenSSL.SSL import NO_OVERLAPPING_PROTOCOLS
-
-    return _HTTP if _HTTP in offered else NO_OVERLAPPING_PROTOCOLS
 
 
 class CertificateService(Service):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,10 @@ from uuid import uuid4
 
 from attrs import frozen
 from twisted.application.service import IService, Service
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 
 from .allocator import trim
 from .certificates import (
@@ -29,6 +30,7 @@ from .engine.commit_log import LogOf
 from .engine.native_library import load_faiss
 from .file_limit import for_connections
 from .lifecycle import BACKLOG, ConcurrentService, SequentialService
+from .listening import EndpointError, SeveralEndpoints, adopted_endpoint, parsed_endpoint
 from .middleware import Middleware, MiddlewareChain
 from .operations.issues import Issues
 from .operations.service import Operations
@@ -91,11 +93,15 @@ class Components:
 
     def addresses(self) -> dict[str, str]:
         """The address of each protocol by name, once the service has started."""
-        rest = self.rest.address()
-        assert isinstance(rest, IPv4Address | IPv6Address)
-        scheme = "https" if self.certificates is not None else "http"
         grpc = "off" if self.rpc is None else host_and_port(self.host, self.rpc.port)
-        return {"rest": f"{scheme}://{host_and_port(self.host, rest.port)}", "grpc": grpc}
+        return {"rest": ", ".join(map(self._shown, self.rest.addresses())), "grpc": grpc}
+
+    def _shown(self, address: IAddress) -> str:
+        if isinstance(address, UNIXAddress):
+            return f"unix:{os.fsdecode(address.name or b'')}"
+        assert isinstance(address, IPv4Address | IPv6Address)
+        scheme = "https" if self.certificates is not None else "http"
+        return f"{scheme}://{host_and_port(address.host, address.port)}"
 
 
 def build(config: Config, reactor: Any) -> Components:
@@ -325,6 +331,11 @@ def with_tls(
 
 
 def _endpoint(config: Config, reactor: Any) -> IStreamServerEndpoint:
+    """Where REST listens. Raises EndpointError."""
+    if config.rest_endpoints:
+        return SeveralEndpoints([parsed_endpoint(reactor, text) for text in config.rest_endpoints])
+    if config.inherited:
+        return SeveralEndpoints([adopted_endpoint(reactor, one) for one in config.inherited])
     kind = TCP6ServerEndpoint if ":" in config.host else TCP4ServerEndpoint
     return kind(reactor, config.http_port, BACKLOG, config.host)
 
@@ -333,6 +344,8 @@ def _sharing(config: Config, rpc: RpcSettings | None, reactor: Any) -> Sharing |
     """What shares the ports with other processes; None if there are none."""
     if config.processes == 1:
         return None
+    if config.inherited:
+        raise EndpointError("sockets of a service manager are not shared by several processes")
     # Imported late: one process needs none of it.
     from .sharing import Sharing
 

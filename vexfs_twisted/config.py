@@ -31,6 +31,7 @@ from .settings import (
     flag,
     from_environment,
     from_file,
+    lines,
     list_of,
     metric_prefix,
     number,
@@ -68,7 +69,8 @@ class Config:
     no limit. `device` None means no VexFS device. `verify_client_certificate`: clients must
     present a certificate that an authority in `tls_ca_cert` has signed, over both protocols; the
     files of TLS are read again every `tls_cert_ttl_s`. `collections` holds the defaults of a new
-    collection for what its request leaves out. `notices` are lines about settings that were given
+    collection for what its request leaves out. `inherited`: descriptors of sockets on which REST
+    listens unless there are `rest_endpoints`. `notices` are lines about settings that were given
     and are not used.
     """
 
@@ -88,6 +90,16 @@ class Config:
             option="grpc-port",
             help="port of the gRPC API, or 'none'",
             nullable=True,
+        ),
+    )
+    rest_endpoints: tuple[str, ...] = _setting(
+        (),
+        Setting(
+            "vexfs.rest_endpoints",
+            lines,
+            option="rest-endpoint",
+            help="listen here for REST, rather than at host and port: unix:PATH, tcp:PORT, ...",
+            is_repeated=True,
         ),
     )
     max_request_size_mb: int = _setting(
@@ -450,6 +462,7 @@ class Config:
         ),
     )
     collections: CollectionConfig = CollectionConfig()
+    inherited: tuple[int, ...] = attrs.field(default=(), eq=False)
     notices: tuple[str, ...] = attrs.field(default=(), eq=False)
 
     @property
@@ -537,6 +550,9 @@ def load_config(
         collections=_collection_defaults(found),
         notices=tuple(notices(found, _used_keys())),
     )
+    if config.rest_endpoints and config.processes > 1:
+        origin = found["vexfs.rest_endpoints"].origin
+        raise ConfigError(f"{origin}: endpoints are not shared by several processes")
     if config.verify_client_certificate and not config.enable_tls:
         origin = found["service.verify_https_client_certificate"].origin
         raise ConfigError(f"{origin}: without service.enable_tls there are no certificates")

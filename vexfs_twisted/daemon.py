@@ -20,6 +20,7 @@ from .collector import spare_the_collector, without_collector
 from .config import Config
 from .engine.errors import EngineStartError
 from .lifecycle import StartAbandoned
+from .listening import EndpointError
 from .logs import get_logger, hide
 from .model.device import DeviceError
 from .model.errors import DomainError
@@ -39,6 +40,7 @@ _EXPECTED = (
     DomainError,
     DeviceError,
     CertificateError,
+    EndpointError,
 )
 """Errors of a start that have a cause outside of the program."""
 

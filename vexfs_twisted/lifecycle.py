@@ -25,6 +25,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .listening import single_ports
 from .logs import get_logger
 
 log = get_logger("vexfs.lifecycle")
@@ -200,13 +201,16 @@ class EndpointService(AsyncService):
 
     def has_arrivals(self) -> bool:
         """Whether connections of clients are waiting to be accepted."""
-        return IReadDescriptor.providedBy(self._port) and has_unread(self._port.fileno())
+        return any(
+            IReadDescriptor.providedBy(port) and has_unread(port.fileno())
+            for port in single_ports(self._port)
+        )
 
-    def address(self) -> IAddress:
-        """The address listened on, with the actual port where port 0 was requested."""
+    def addresses(self) -> list[IAddress]:
+        """The addresses listened on, with the actual port where port 0 was requested."""
         if self._port is None:
             raise RuntimeError("not listening")
-        return self._port.getHost()
+        return [port.getHost() for port in single_ports(self._port)]
 
 
 @implementer(IStreamServerEndpoint)

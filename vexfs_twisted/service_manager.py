@@ -24,6 +24,7 @@ MANAGER_VARIABLES = (
 )
 """The variables of the protocols, which processes that this one starts must not have."""
 
+_FIRST_DESCRIPTOR = 3
 _MICROSECONDS = 1_000_000
 
 
@@ -52,6 +53,16 @@ def watchdog_interval_s(environment: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return microseconds / _MICROSECONDS if microseconds > 0 and pid == os.getpid() else None
+
+
+def inherited_sockets(environment: Mapping[str, str]) -> range:
+    """The descriptors that a service manager has passed to this process, see sd_listen_fds(3)."""
+    try:
+        is_ours = int(environment.get("LISTEN_PID", "0")) == os.getpid()
+        count = int(environment.get("LISTEN_FDS", "0")) if is_ours else 0
+    except ValueError:
+        count = 0
+    return range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + max(count, 0))
 
 
 class ServiceManager:

@@ -132,6 +132,14 @@ def files_and_names(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def lines(value: Any) -> tuple[str, ...]:
+    """Parse a list of texts, or their lines."""
+    parts = value.splitlines() if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise ValueError(f"{value!r} is no list")
+    return tuple(text(part) for part in parts)
+
+
 def flag(value: Any) -> bool:
     """Parse a truth value."""
     meant = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())

@@ -111,7 +111,7 @@ class Sharing:
 
     def _order(self, rest: RestService, rpc: RpcService | None, number: int) -> Order:
         """The order of a process, once the ports are known."""
-        address = rest.address()
+        (address,) = rest.addresses()
         assert isinstance(address, IPv4Address | IPv6Address)
         grpc_port = None if rpc is None else rpc.port
         own = evolve(self._config, http_port=address.port, grpc_port=grpc_port, notices=())

@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import Any, NoReturn, cast
 
+import attrs
 from twisted.application.service import IService
 from twisted.logger import globalLogBeginner
 from twisted.python.usage import Options as UsageOptions
@@ -16,6 +17,7 @@ from . import QDRANT_VERSION, __version__, logs
 from .collector import without_collector
 from .config import Config, load_config, settings
 from .left_out import leave_out_libraries
+from .service_manager import inherited_sockets
 from .settings import ConfigError
 from .stdio_log import terminal
 
@@ -66,6 +68,10 @@ class Options(UsageOptions):
     def opt_snapshot(self, file_and_name: str) -> None:
         """restore the snapshot in FILE as COLLECTION at the start: FILE:COLLECTION"""  # noqa: D400, D403, D415
         self["snapshot"] = "\n".join(filter(None, [self.get("snapshot"), file_and_name]))
+
+    def opt_rest_endpoint(self, endpoint: str) -> None:
+        """listen here for REST, rather than at host and port: unix:PATH, tcp:PORT, ..."""  # noqa: D403
+        self["rest-endpoint"] = "\n".join(filter(None, [self.get("rest-endpoint"), endpoint]))
 
     def getSynopsis(self) -> str:
         """The first lines of the help. Under twistd, what precedes the options is twistd's."""
@@ -127,7 +133,9 @@ def run_daemon(arguments: list[str]) -> int:
     """Run the daemon in the foreground until it is stopped; returns the exit status."""
     options = Options()
     options.parseOptions(arguments)
-    config = options.config
+    # Before Twisted takes them from the environment.
+    inherited = inherited_sockets(os.environ)
+    config = attrs.evolve(options.config, inherited=tuple(inherited))
     leave_out_libraries(keeps_tls=config.enable_tls)
     with without_collector():
         from twisted.internet import reactor

@@ -127,7 +127,7 @@ class GatedCase(TestCase):
         service = RestService(endpoint, site, reactor)
         await service.startService()
         self.addCleanup(service.stopService)
-        self.http_port: int = service.address().port  # type: ignore[attr-defined]
+        self.http_port: int = service.addresses()[0].port  # type: ignore[attr-defined]
         self.http = HttpClient(reactor, self.http_port)
         self.addCleanup(self.http.close)
 

@@ -80,7 +80,7 @@ class RestCase(TestCase):
         parts = build(config, reactor)
         await parts.service.startService()
         self.addCleanup(parts.service.stopService)
-        client = HttpClient(reactor, parts.rest.address().port)  # type: ignore[attr-defined]
+        client = HttpClient(reactor, parts.rest.addresses()[0].port)  # type: ignore[attr-defined]
         self.addCleanup(client.close)
         return client
 

@@ -92,7 +92,7 @@ class WholeServer(TestCase):
         parts = build(Config(storage_path=self.mktemp(), **ports), reactor)
         await parts.service.startService()
         self.addCleanup(parts.service.stopService)
-        self.http_port: int = parts.rest.address().port  # type: ignore[attr-defined]
+        self.http_port: int = parts.rest.addresses()[0].port  # type: ignore[attr-defined]
         self.http = HttpClient(reactor, self.http_port)
         self.addCleanup(self.http.close)
         if parts.rpc is not None:

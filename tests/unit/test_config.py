@@ -386,6 +386,24 @@ class Tls(WithFile):
             self.assertIn("tls.", self.refusal(file=f"tls: {{{content}}}"))
 
 
+class Endpoints(WithFile):
+    def test_lists_and_lines(self) -> None:
+        expected = ("tcp:1", "unix:/a b")
+        path = self.file("vexfs: {rest_endpoints: ['tcp:1', 'unix:/a b']}")
+        self.assertEqual(load_config({}, {}, path).rest_endpoints, expected)
+        given = load_config({"rest-endpoint": "tcp:1\nunix:/a b"}, {})
+        self.assertEqual(given.rest_endpoints, expected)
+
+    def test_what_cannot_be_used(self) -> None:
+        for content in ("5", "[1]", "['']"):
+            text = self.refusal(file=f"vexfs: {{rest_endpoints: {content}}}")
+            self.assertIn("vexfs.rest_endpoints", text)
+
+    def test_they_are_of_one_process(self) -> None:
+        text = self.refusal(options={"rest-endpoint": "tcp:1", "processes": "2"})
+        self.assertEqual(text, "--rest-endpoint: endpoints are not shared by several processes")
+
+
 class Keys(WithFile):
     def test_every_way_to_give_a_key(self) -> None:
         path = self.file("service: {api_key: from-file, alt_api_key: the-other}")

@@ -42,7 +42,8 @@ LAYERS: dict[str, set[str]] = {
     "readiness": {"model", "middleware"},
     "security": {"model", "middleware"},
     "telemetry": {"__init__", "allocator", "jsonform", "model", "middleware", "logs"},
-    "lifecycle": {"logs"},
+    "listening": set(),
+    "lifecycle": {"logs", "listening"},
     "certificates": {"logs"},
     "service_manager": {"logs"},
     "reloading": {"certificates", "config", "logs", "middleware", "security"},
@@ -76,6 +77,7 @@ LAYERS: dict[str, set[str]] = {
         "certificates",
         "readiness",
         "reloading",
+        "listening",
         "allocator",
         "reservations",
         "trimming",
@@ -104,10 +106,11 @@ LAYERS: dict[str, set[str]] = {
         "lifecycle",
         "logs",
     }
-    | {"stdio_log", "engine", "composition", "service_manager", "settings"},
+    | {"stdio_log", "engine", "composition", "service_manager", "settings"}
+    | {"listening"},
     "twistd": {"config", "daemon", "logs", "stdio_log"},
     "tap": {"__init__", "collector", "config", "left_out", "settings", "logs", "stdio_log"}
-    | {"daemon", "twistd", "reader", "processes"},
+    | {"daemon", "twistd", "reader", "processes", "service_manager"},
     "probe_command": {"model", "interfaces", "device", "subcommands"},
     "subcommands": {"__init__"},
     "adopt_command": {"config", "settings", "engine", "subcommands"},

@@ -194,9 +194,9 @@ class Ports(TestCase):
 
     async def test_tells_the_port_it_listens_on(self) -> None:
         service = self.service()
-        self.assertRaises(RuntimeError, service.address)
+        self.assertRaises(RuntimeError, service.addresses)
         await service.startService()
-        address = service.address()
+        (address,) = service.addresses()
         assert isinstance(address, IPv4Address)
         with socket.create_connection(("127.0.0.1", address.port), timeout=5):
             pass
