@@ -142,6 +142,10 @@ class Config:
         None, Setting("service.api_key", secret, ("API_API_KEY",)), is_secret=True
     )
     alt_api_key: str | None = _setting(None, Setting("service.alt_api_key", secret), is_secret=True)
+    read_only_api_key: str | None = _setting(
+        None, Setting("service.read_only_api_key", secret), is_secret=True
+    )
+    jwt_rbac: bool = _setting(False, Setting("service.jwt_rbac", flag))
     rate_limit: int = _setting(
         10_000,
         Setting(
@@ -490,7 +494,8 @@ class Config:
     @property
     def api_keys(self) -> tuple[str, ...]:
         """The accepted API keys; if empty, calls need no key."""
-        return tuple(key for key in (self.api_key, self.alt_api_key) if key is not None)
+        keys = (self.api_key, self.alt_api_key, self.read_only_api_key)
+        return tuple(key for key in keys if key is not None)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -535,7 +540,6 @@ def load_config(
         **_from_environment(environment),
         **_from_options(options),
     }
-    _refuse_unprotected(found)
     values: dict[str, Any] = {}
     for name, setting, _ in settings():
         given = found.get(setting.key)
@@ -557,6 +561,9 @@ def load_config(
         origin = found["service.verify_https_client_certificate"].origin
         raise ConfigError(f"{origin}: without service.enable_tls there are no certificates")
     _check_bucket(config, found)
+    if config.jwt_rbac and config.api_key is None and config.alt_api_key is None:
+        origin = found["service.jwt_rbac"].origin
+        raise ConfigError(f"{origin}: without service.api_key nothing can sign a token")
     if config.require_device and config.device is None:
         origin = found["vexfs.require_device"].origin
         raise ConfigError(f"{origin}: no device is given that could be required")
@@ -581,7 +588,7 @@ def _check_bucket(config: Config, found: Mapping[str, FoundSetting]) -> None:
 
 def _used_keys() -> frozenset[str]:
     """Every key that is read, including those of collection defaults."""
-    keys = {setting.key for _, setting, _ in settings()} | {*_KEYS, *_SWITCHES}
+    keys = {setting.key for _, setting, _ in settings()}
     keys.add("storage.on_disk_payload")
     for section, (_, kind) in _SECTIONS.items():
         names = [field.name for field in attrs.fields(kind)]
@@ -603,28 +610,6 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]
             if environment.get(variable):
                 found[setting.key] = FoundSetting(environment[variable], variable)
     return found
-
-
-_KEYS = ("service.read_only_api_key",)
-_SWITCHES = ("service.jwt_rbac",)
-
-
-def _refuse_unprotected(found: Mapping[str, FoundSetting]) -> None:
-    """Refuse settings that ask for unsupported protection, rather than run without it."""
-    asked = [found[key] for key in _KEYS if key in found and found[key].value not in (None, "")]
-    asked += [found[key] for key in _SWITCHES if key in found and _is_on(found[key])]
-    for given in asked:
-        raise ConfigError(
-            f"{given.origin}: this version has no read-only keys and no tokens, "
-            "so it will not start where they are asked for"
-        )
-
-
-def _is_on(given: FoundSetting) -> bool:
-    try:
-        return given.value is not None and flag(given.value)
-    except ValueError as error:
-        raise ConfigError(f"{given.origin}: {error}") from None
 
 
 _SECTIONS: Mapping[str, tuple[str, type[attrs.AttrsInstance]]] = {

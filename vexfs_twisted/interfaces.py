@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from .model.access import Caller
 from .model.collection import Alias, AliasAction, ClusterInfo, CreateCollection, UpdateCollection
 from .model.commands import (
     AddCollection,
@@ -461,6 +462,24 @@ class IStreamOperations(IOperations):
         With `acknowledge`, messages are written as soon as they come, and each is acknowledged;
         without, they are gathered until a commit is worth it. Fails with TooMany when as many
         streams are open as may be.
+        """
+
+
+class IServerOperations(IStreamOperations):
+    """IStreamOperations of a whole server, which permit everything, and those for its callers."""
+
+    def acting_for(caller: Caller) -> IStreamOperations:
+        """These operations for a caller: they fail with Forbidden for what it may not do.
+
+        They provide IDirectOperations as well, whose `read_direct` raises it. Thread-safe; cheap,
+        to be used for one call.
+        """
+
+    def verify_caller(caller: Caller) -> Deferred[None]:
+        """Check the `value_exists` of a caller, which must be met before anything is done for it.
+
+        Fails with Unauthenticated if no point has the value, with TokenRefused if there is no
+        such collection.
         """
 
 

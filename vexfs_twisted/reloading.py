@@ -15,8 +15,19 @@ from .security.authentication import ApiKeys, Authentication
 
 log = get_logger("vexfs.daemon")
 
-RELOADED = ("log_level", "api_key", "alt_api_key", "tls_cert", "tls_key", "tls_ca_cert")
+RELOADED = (
+    "log_level",
+    "api_key",
+    "alt_api_key",
+    "read_only_api_key",
+    "tls_cert",
+    "tls_key",
+    "tls_ca_cert",
+)
 """The fields of Config that take effect without a restart."""
+
+
+_KEYS = ("api_key", "alt_api_key", "read_only_api_key")
 
 
 def certificate_files(config: Config) -> CertificateFiles:
@@ -27,7 +38,8 @@ def certificate_files(config: Config) -> CertificateFiles:
 
 def keys_of(config: Config) -> ApiKeys:
     """The keys that callers may have."""
-    return ApiKeys(config.api_key, config.alt_api_key)
+    keys = config.api_key, config.alt_api_key, config.read_only_api_key
+    return ApiKeys(*keys, signs_tokens=config.jwt_rbac)
 
 
 def restart_needed(before: Config, now: Config) -> list[str]:
@@ -68,7 +80,7 @@ class Reloader:
         before = self.config
         changes = {name: getattr(now, name) for name in RELOADED}
         if bool(before.api_keys) != bool(now.api_keys):
-            changes |= {"api_key": before.api_key, "alt_api_key": before.alt_api_key}
+            changes |= {name: getattr(before, name) for name in _KEYS}
         self.config = config = attrs.evolve(before, **changes)
         logs.set_level(config.log_level)
         # Calls that were made before may still be logged.

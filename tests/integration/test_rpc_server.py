@@ -20,7 +20,7 @@ from twisted.trial.unittest import TestCase
 from tests import TRANSPORT
 from tests.deep_filters import deep_count
 from tests.suites.values import dense_rows
-from vexfs_twisted.interfaces import IStreamOperations
+from vexfs_twisted.interfaces import IServerOperations
 from vexfs_twisted.model.errors import unknown_collection
 from vexfs_twisted.model.queries import Count, Record, Retrieve
 from vexfs_twisted.model.reads import ReadRequest
@@ -82,7 +82,7 @@ class ServerTestCase(TestCase):
     async def serve(self, **settings: Any) -> RpcService:
         self.operations = ScriptedOperations()
         service = RpcService(
-            cast(IStreamOperations, self.operations),
+            cast(IServerOperations, self.operations),
             RpcSettings(port=0, transport=self.transport, **settings),
             cast(Any, reactor).callFromThread,
         )
@@ -356,7 +356,7 @@ class LifecycleTests(ServerTestCase):
     async def test_busy_port_fails_the_start(self) -> None:
         first = await self.serve()
         second = RpcService(
-            cast(IStreamOperations, self.operations),
+            cast(IServerOperations, self.operations),
             RpcSettings(port=first.port, transport=self.transport),
             cast(Any, reactor).callFromThread,
         )
@@ -367,7 +367,7 @@ class LifecycleTests(ServerTestCase):
 
     async def test_address_of_another_machine_fails_the_start(self) -> None:
         service = RpcService(
-            cast(IStreamOperations, ScriptedOperations()),
+            cast(IServerOperations, ScriptedOperations()),
             RpcSettings(host="192.0.2.1", port=0, transport=self.transport),
             cast(Any, reactor).callFromThread,
         )

@@ -67,7 +67,8 @@ class ReadsCase(SynchronousTestCase):
         self.addCleanup(CURRENT.reset, token)
 
     def read(self, timeout: float | None = None, name: str = "c") -> Deferred[Any]:
-        return Deferred.fromCoroutine(self.reads.answer(name, REQUEST, timeout))
+        direct: Any = self.direct
+        return Deferred.fromCoroutine(self.reads.answer(direct, name, REQUEST, timeout))
 
     def test_an_answer_at_once(self) -> None:
         self.direct.at_once = 7

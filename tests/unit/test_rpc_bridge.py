@@ -7,8 +7,9 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.interfaces import IStreamOperations
+from vexfs_twisted.interfaces import IServerOperations, IStreamOperations
 from vexfs_twisted.middleware import MiddlewareChain
+from vexfs_twisted.model.access import ANYONE
 from vexfs_twisted.model.errors import NotFound, Unavailable
 from vexfs_twisted.rpc.bridge import Bridge, BridgedOperation, Operation
 from vexfs_twisted.rpc.wire import INLINE_BYTES, INLINE_POINTS, InFlight, Wire
@@ -20,11 +21,11 @@ class BridgeTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.wakes: list[Callable[[], None]] = []
         self.results: list[Any] = []
-        # The operations that these tests carry need nothing of an IStreamOperations.
-        self.bridge = Bridge(cast(IStreamOperations, object()), self.wakes.append)
+        # The operations that these tests carry need nothing of an IServerOperations.
+        self.bridge = Bridge(cast(IServerOperations, object()), self.wakes.append)
 
     def begin(self, operation: Operation[Any]) -> BridgedOperation:
-        return self.bridge.begin(operation, self.results.append)
+        return self.bridge.begin(operation, self.results.append, None, ANYONE)
 
     def spin_reactor(self) -> None:
         while self.wakes:

@@ -13,14 +13,14 @@ import attrs
 from attrs import frozen
 
 from .errors import DomainError, Forbidden
-from .queries import Count
+from .filters import Filter
 
 
 class Scope(Enum):
     """What a need is about."""
 
     CALLER = "caller"
-    """Any caller that is known. An answer tells only of what it may see."""
+    """Any caller that is known; an answer tells only of what it may see."""
     COLLECTION = "collection"
     SERVER = "server"
     """The server as a whole: callers with access to single collections may not do it."""
@@ -124,10 +124,10 @@ class Means(Enum):
 
 @frozen
 class ValueExists:
-    """A condition of a token: that the collection has a point which `points` counts."""
+    """A condition of a token: that a point of the collection passes `filter`."""
 
     collection: str
-    points: Count
+    filter: Filter
 
 
 @frozen

@@ -94,6 +94,12 @@ class Unauthenticated(DomainError):
     code = "unauthenticated"
 
 
+class TokenRefused(DomainError):
+    """The caller's token is one of this server's, but is not valid, or not any more."""
+
+    code = "token_refused"
+
+
 class Forbidden(DomainError):
     """The caller may not do this."""
 

@@ -55,6 +55,19 @@ def has_lookups(request: ReadRequest[Any]) -> bool:
     return isinstance(request, Query) and _refers(request)
 
 
+def looked_up(request: ReadRequest[Any]) -> set[str]:
+    """The names of the collections that a read refers to beside its own."""
+    names = {
+        node.lookup_from.collection
+        for query in _queries_of(request)
+        for node in _nodes(query)
+        if node.lookup_from is not None
+    }
+    if isinstance(request, GroupQuery) and request.lookup is not None:
+        names.add(request.lookup.collection)
+    return names
+
+
 def _refers(node: Query | Prefetch) -> bool:
     return node.lookup_from is not None or any(map(_refers, node.prefetch))
 

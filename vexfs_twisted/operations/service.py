@@ -16,12 +16,14 @@ from ..interfaces import (
     IDirectOperations,
     IDirectReads,
     IncomingStream,
+    IServerOperations,
     ISnapshots,
     IStorage,
     IStreamOperations,
     OutgoingStream,
     WhenIdle,
 )
+from ..model.access import Caller
 from ..model.collection import (
     Alias,
     AliasAction,
@@ -38,12 +40,14 @@ from ..model.errors import (
     NotFound,
     NotSupported,
     TimedOut,
+    TokenRefused,
+    Unauthenticated,
     as_value,
 )
 from ..model.groups import GroupQuery
 from ..model.names import check_collection_name, check_new_alias, check_new_collection_name
 from ..model.payload_index import CreateFieldIndex, DeleteFieldIndex
-from ..model.queries import Count, Point, PointsRequest, Record, Retrieve
+from ..model.queries import Count, Point, PointsRequest, Record, Retrieve, Scroll
 from ..model.read_context import ReadContext
 from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
@@ -53,6 +57,7 @@ from ..streaming.service import Streams
 from .deadlines import with_deadline
 from .lookups import Lookups, has_lookups
 from .reservations import within_reservation
+from .restricted import RestrictedOperations
 from .strict_mode.service import Charge, Needed, StrictMode
 from .strict_mode.updates import check_update
 
@@ -61,6 +66,7 @@ T = TypeVar("T")
 
 _PEER_ID = crc32(b"vexfs-qdrant")
 _SHARDS = 1
+_CONDITION_FAILED = "Invalid JWT, stateful validation failed"
 _LATE = UpdateResult(None, UpdateStatus.WAIT_TIMEOUT)
 
 
@@ -75,7 +81,7 @@ def _deferred(method: Callable[P, Awaitable[T]]) -> Callable[P, Deferred[T]]:
     return call
 
 
-@implementer(IStreamOperations, IDirectOperations)
+@implementer(IServerOperations, IDirectOperations)
 class Operations:
     """See IStreamOperations. Methods are called in the reactor thread, except `read_direct`."""
 
@@ -102,6 +108,25 @@ class Operations:
         if self._snapshots is None:
             raise NotSupported("Taking or restoring a snapshot is not supported here")
         return self._snapshots
+
+    def acting_for(self, caller: Caller) -> IStreamOperations:
+        """See IServerOperations."""
+        return RestrictedOperations(self, caller.access)
+
+    @_deferred
+    async def verify_caller(self, caller: Caller) -> None:
+        """See IServerOperations."""
+        condition = caller.value_exists
+        if condition is None:
+            return
+        wanted = Scroll(limit=1, filter=condition.filter)
+        context = ReadContext(self._read_seconds)
+        try:
+            page = await self._storage.read(self._resolve(condition.collection), wanted, context)
+        except NotFound:
+            raise TokenRefused(_CONDITION_FAILED) from None
+        if not page.records:
+            raise Unauthenticated(_CONDITION_FAILED)
 
     @_deferred
     async def create_collection(self, name: str, request: CreateCollection) -> bool:

@@ -25,6 +25,7 @@ from ..middleware import (
     outcome_of,
 )
 from ..model import errors
+from ..model.access import ANYONE_KNOWN
 from .bodies.streaming_body import BodyFormat, StreamingBody
 from .responses.response import Headers, Response, error_response
 
@@ -32,7 +33,7 @@ IN_COLLECTION = "{collection_name}"
 """The variable that stands for a collection in the template of a path, always its second segment.
 """
 
-_UNROUTED = Method("rest", "unrouted")
+_UNROUTED = Method("rest", "unrouted", needs=ANYONE_KNOWN)
 
 
 class CalledRequest(Protocol):

@@ -10,7 +10,7 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
 
-from ..interfaces import IStreamOperations
+from ..interfaces import IServerOperations
 from ..logs import bound, get_logger
 from ..model.trace import CURRENT as CURRENT_TRACE
 from ..reservations import CURRENT
@@ -42,7 +42,7 @@ _COPIES = 1
 class Dispatcher:
     """Runs the handlers of requests. Used in the reactor thread only."""
 
-    operations: IStreamOperations
+    operations: IServerOperations
     reads: Reads
     run_in_thread: RunInThread
     dependencies: Dependencies
@@ -59,8 +59,10 @@ class Dispatcher:
             context, body = RestCallContext(self.dependencies.chain, route.kind, request), None
         else:
             context, body = pending.context, pending.body
+        caller = context.call.caller
+        operations = self.operations if caller.may_all else self.operations.acting_for(caller)
         call = RequestContext(
-            self.operations,
+            operations,
             self.reads,
             self.run_in_thread,
             match.path,
@@ -69,6 +71,7 @@ class Dispatcher:
             self.dependencies.status,
             body,
             context.call.header,
+            caller,
         )
         responding = self._respond(route.handler, call, context, request)
         running = Running(responding, request.respond, request.processingFailed)
@@ -92,7 +95,7 @@ class Dispatcher:
                 if trace is not None:
                     # For this coroutine and what it begins: its context is its own.
                     CURRENT_TRACE.set(trace)
-                answer = await handler(call)
+                answer = await self._answer(handler, call, context.call.kind.is_open)
                 if not isinstance(answer, _RESPONSES):
                     answer = result_response(answer, perf_counter() - started)
                 if isinstance(answer, Response):
@@ -115,6 +118,11 @@ class Dispatcher:
         finally:
             if call.streaming_body is not None:
                 call.streaming_body.close()
+
+    async def _answer(self, handler: Handler, call: RequestContext, is_open: bool) -> Any:
+        if call.caller.value_exists is not None and not is_open:
+            await self.operations.verify_caller(call.caller)
+        return await handler(call)
 
     def _let_go(self, error: BaseException) -> None:
         """Clear the error's traceback in the next reactor turn, when all frames have returned."""

@@ -24,6 +24,7 @@ STATUSES: Mapping[str, int] = {
     "query_format": 400,
     "unauthenticated": 401,
     "forbidden": 403,
+    "token_refused": 403,
     "not_found": 404,
     "standalone": 405,
     "timeout": 408,

@@ -47,18 +47,28 @@ class Reads:
         self._begun: list[_DirectRead[Any]] = []
 
     async def answer(
-        self, name: str, request: ReadRequest[Answer], timeout: float | None = None
+        self,
+        operations: IStreamOperations,
+        name: str,
+        request: ReadRequest[Answer],
+        timeout: float | None = None,
     ) -> Answer:
-        """The answer to a request, within the reservation of the current call. See IOperations."""
-        if self._direct is not None:
+        """The answer to a request, within the reservation of the current call. See IOperations.
+
+        `operations` are those for the caller.
+        """
+        direct = self._direct
+        if direct is not None:
+            if operations is not self._operations:
+                direct = IDirectOperations(operations)
             try:
-                reading = self._begin(self._direct, name, request, timeout)
+                reading = self._begin(direct, name, request, timeout)
                 if reading is not None:
                     return await reading.deferred
             except AnswerTooLarge:
                 # Begun again below, with a claim of memory.
                 pass
-        return await self._operations.read(name, request, timeout)
+        return await operations.read(name, request, timeout)
 
     def _begin(
         self,

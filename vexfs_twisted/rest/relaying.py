@@ -8,7 +8,7 @@ from itertools import chain
 from twisted.internet.interfaces import IReactorTime
 from werkzeug.exceptions import HTTPException
 
-from ..interfaces import IStreamOperations
+from ..interfaces import IServerOperations
 from .dependencies import Dependencies
 from .endpoints import groups, points, search
 from .route_table import RouteMatch
@@ -43,7 +43,7 @@ class RelayingSite(ApiSite):
 
     def __init__(
         self,
-        operations: IStreamOperations,
+        operations: IServerOperations,
         settings: RestSettings,
         clock: IReactorTime,
         run_in_thread: RunInThread,

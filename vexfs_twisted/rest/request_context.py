@@ -10,6 +10,7 @@ from attrs import define
 from twisted.internet.defer import Deferred, succeed
 
 from ..interfaces import IStreamOperations, ServerStatus
+from ..model.access import ANYONE, Caller
 from ..model.names import check_collection_name
 from ..model.reads import Answer, ReadRequest
 from .bodies.content import parse
@@ -53,7 +54,7 @@ class RequestContext:
     """The parsed request. Used in the reactor thread only.
 
     `body` is a small body as bytes; `streaming_body` is set instead for a large or compressed one.
-    `header` looks up a header by its lower-case name.
+    `header` looks up a header by its lower-case name. `operations` permits what `caller` may do.
     """
 
     operations: IStreamOperations
@@ -65,6 +66,7 @@ class RequestContext:
     status: ServerStatus
     streaming_body: StreamingBody | None = None
     header: Callable[[str], str | None] = _no_header
+    caller: Caller = ANYONE
 
     @property
     def collection(self) -> str:
@@ -99,7 +101,7 @@ class RequestContext:
         self, request: ReadRequest[Answer], timeout: float | None = None
     ) -> Awaitable[Answer]:
         """The answer to a read of the collection in the path. Raises DomainErrors."""
-        return self.reads.answer(self.collection, request, timeout)
+        return self.reads.answer(self.operations, self.collection, request, timeout)
 
     async def read(self, read: Callable[[Any], T]) -> T:
         """Parse the body as JSON and decode it with `read`; a streaming body in a worker thread.

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from attrs import frozen
 
 from ..middleware import Method
+from ..model.access import Need
 from .bodies.streaming_body import BodyFormat
 from .call_context import IN_COLLECTION
 from .request_context import RequestContext
@@ -46,22 +47,35 @@ class Routes:
         return iter(self._routes)
 
     def read(
-        self, method: str, path: str, body: BodyFormat | None = None, *, is_open: bool = False
+        self,
+        method: str,
+        path: str,
+        body: BodyFormat | None = None,
+        *,
+        needs: Need | None = None,
+        is_open: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes nothing; it is cancelled when its client disconnects.
 
-        `is_open`: needs no API key.
+        `needs`: what the caller must be allowed. `is_open`: needs no API key.
         """
-        return self._declare(method, path, body, is_write=False, is_open=is_open)
+        return self._declare(method, path, body, is_write=False, needs=needs, is_open=is_open)
 
     def write(
-        self, method: str, path: str, body: BodyFormat | None = None, *, is_local: bool = False
+        self,
+        method: str,
+        path: str,
+        body: BodyFormat | None = None,
+        *,
+        needs: Need | None = None,
+        is_local: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare an endpoint that changes something; once begun, it is completed.
 
-        `is_local`: where the server has no API key, only clients on its own machine may call.
+        `needs`: what the caller must be allowed. `is_local`: where the server has no API key, only
+        clients on its own machine may call.
         """
-        return self._declare(method, path, body, is_write=True, is_local=is_local)
+        return self._declare(method, path, body, is_write=True, needs=needs, is_local=is_local)
 
     def _declare(
         self,
@@ -70,13 +84,15 @@ class Routes:
         body: BodyFormat | None,
         *,
         is_write: bool,
+        needs: Need | None,
         is_open: bool = False,
         is_local: bool = False,
     ) -> Callable[[Handler], Handler]:
         template = path.replace("<", "{").replace(">", "}")
         for own, known in _KNOWN_VARIABLES:
             template = template.replace(own, known)
-        kind = Method("rest", f"{method} {template}", is_open=is_open, is_local=is_local)
+        name = f"{method} {template}"
+        kind = Method("rest", name, is_open=is_open, is_local=is_local, needs=needs)
 
         def decorate(handler: Handler) -> Handler:
             self._routes.append(Route(method, path, handler, is_write, kind, body))

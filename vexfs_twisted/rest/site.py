@@ -18,7 +18,7 @@ from twisted.web.server import Site
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Rule, UnicodeConverter
 
-from ..interfaces import IStreamOperations
+from ..interfaces import IServerOperations
 from ..middleware import Method
 from ..model.errors import BadRequest
 from ..model.server_report import MemoryBudget
@@ -79,7 +79,7 @@ _ANY_ORIGIN: Headers = ((b"Access-Control-Allow-Origin", b"*"),)
 
 
 def make_site(
-    operations: IStreamOperations,
+    operations: IServerOperations,
     settings: RestSettings,
     clock: IReactorTime,
     run_in_thread: RunInThread,
@@ -95,7 +95,7 @@ def make_site(
 
 
 def site_parts(
-    operations: IStreamOperations,
+    operations: IServerOperations,
     settings: RestSettings,
     clock: IReactorTime,
     run_in_thread: RunInThread,

@@ -13,9 +13,11 @@ from twisted.python.failure import Failure
 
 from ..interfaces import (
     IDirectOperations,
+    IServerOperations,
     IStreamOperations,
     WhenIdle,
 )
+from ..model.access import Caller
 from ..model.read_context import ReadContext
 from ..model.reads import ReadRequest
 from ..reservations import CURRENT, Reservation
@@ -46,23 +48,25 @@ class ReadOperation:
 class BridgedOperation:
     """An operation that is begun in the reactor thread, or waits for that.
 
-    `done` is called there with its result or its error, unless it is cancelled.
+    `done` is called there with its result or its error, unless it is cancelled. It is for `caller`.
     """
 
-    __slots__ = ("_deferred", "_done", "_operation", "_reservation")
+    __slots__ = ("_caller", "_deferred", "_done", "_operation", "_reservation")
 
     def __init__(
         self,
         operation: Operation[Any],
         done: Callable[[Any], object],
         reservation: Reservation | None,
+        caller: Caller,
     ) -> None:
+        self._caller = caller
         self._operation: Operation[Any] | None = operation
         self._done: Callable[[Any], object] | None = done
         self._reservation = reservation
         self._deferred: Deferred[Any] | None = None
 
-    def begin(self, operations: IStreamOperations) -> None:
+    def begin(self, operations: IServerOperations) -> None:
         """Begin it, in the reactor thread."""
         operation, self._operation = self._operation, None
         if operation is None:
@@ -70,7 +74,7 @@ class BridgedOperation:
         # Only for this operation: what it begins continues in a context of its own.
         CURRENT.set(self._reservation)
         try:
-            self._deferred = operation(operations)
+            self._deferred = operation(_for(self._caller, operations))
         except Exception as error:
             self._end(error)
         else:
@@ -90,10 +94,14 @@ class BridgedOperation:
             done(result.value if isinstance(result, Failure) else result)
 
 
+def _for(caller: Caller, operations: IServerOperations) -> IStreamOperations:
+    return operations if caller.may_all else operations.acting_for(caller)
+
+
 class Bridge:
     """Calls functions and begins operations in the reactor thread, in order. Thread-safe."""
 
-    def __init__(self, operations: IStreamOperations, call_in_reactor: CallInReactor) -> None:
+    def __init__(self, operations: IServerOperations, call_in_reactor: CallInReactor) -> None:
         self._operations = operations
         self._direct: IDirectOperations | None = IDirectOperations(operations, None)
         self._call_in_reactor = call_in_reactor
@@ -103,13 +111,14 @@ class Bridge:
         self,
         operation: Operation[Any],
         done: Callable[[Any], object],
-        reservation: Reservation | None = None,
+        reservation: Reservation | None,
+        caller: Caller,
     ) -> BridgedOperation:
         """Begin `operation`; `done` is called in the reactor thread. See BridgedOperation.
 
         `reservation` is the memory of the response.
         """
-        bridged = BridgedOperation(operation, done, reservation)
+        bridged = BridgedOperation(operation, done, reservation, caller)
         self._queue.put(bridged)
         return bridged
 
@@ -118,13 +127,17 @@ class Bridge:
         read: ReadOperation,
         limit: int,
         answer: Callable[[Any], object],
+        caller: Caller,
         *,
         when_idle: WhenIdle,
     ) -> ReadContext | None:
         """Begin a read without the reactor, if that is possible. See IDirectOperations."""
-        if self._direct is None:
+        direct = self._direct
+        if direct is None:
             return None
-        return self._direct.read_direct(
+        if not caller.may_all:
+            direct = IDirectOperations(self._operations.acting_for(caller))
+        return direct.read_direct(
             read.name, read.request, read.timeout, limit, answer, when_idle=when_idle
         )
 
@@ -132,9 +145,13 @@ class Bridge:
         """Call `function`, without waiting for it."""
         self._queue.put(function)
 
-    def run(self, operation: Operation[T]) -> Deferred[T]:
+    def run(self, operation: Operation[T], caller: Caller) -> Deferred[T]:
         """Begin an operation at once. In the reactor thread."""
-        return operation(self._operations)
+        return operation(_for(caller, self._operations))
+
+    def verify(self, caller: Caller) -> Deferred[None]:
+        """See IServerOperations.verify_caller. In the reactor thread."""
+        return self._operations.verify_caller(caller)
 
     def _wake(self) -> None:
         self._call_in_reactor(self._take_all)

@@ -70,6 +70,15 @@ class RpcCallContext(CallContext):
         # Takes less than half of what `_replace` does; the collection is the last member.
         self.call = CallInfo(*self.call[:-1], collection)
 
+    def check_access(self, collection: str) -> None:
+        """Raise Forbidden if the caller may not use a collection; for the begin of a message.
+
+        "" for a name that is not known. The operations check the one that the parser finds.
+        """
+        needs = self.call.kind.needs
+        if collection and needs is not None:
+            self.call.caller.access.check(needs, collection)
+
     def outcome_of(self, error: BaseException) -> str:
         """See CallContext. A call is over if its client has left or its deadline has passed."""
         if isinstance(error, CancelledError):

@@ -33,6 +33,7 @@ STATUS_CODES: Mapping[str, StatusCode] = {
     "device_rejected": StatusCode.FAILED_PRECONDITION,
     "unauthenticated": StatusCode.UNAUTHENTICATED,
     "forbidden": StatusCode.PERMISSION_DENIED,
+    "token_refused": StatusCode.PERMISSION_DENIED,
     "standalone": StatusCode.UNIMPLEMENTED,
     "not_supported": StatusCode.UNIMPLEMENTED,
     "timeout": StatusCode.DEADLINE_EXCEEDED,

@@ -13,6 +13,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
+from ..model.access import ANYONE_KNOWN, Need
 from ..model.errors import NotSupported, Standalone
 from .bridge import Operation
 from .codecs.fields import read_collection_name
@@ -28,7 +29,8 @@ class RpcMethod(Generic[Request, T]):
     `decode` turns a request into an operation, and raises DomainError if it is invalid.
     `encode` turns the operation's result into the response; a field `time` is filled in later.
     `weigh` counts the points of a result that may hold many. `parse` reads the request from bytes
-    where that is not done by its own message type. `is_open`: needs no API key.
+    where that is not done by its own message type. `needs`: what the caller must be allowed.
+    `is_open`: needs no API key.
     """
 
     decode: Callable[[Request], Operation[T]]
@@ -37,6 +39,7 @@ class RpcMethod(Generic[Request, T]):
     weigh: Callable[[T], int] | None = None
     parse: Callable[[bytes], Request] | None = None
     is_open: bool = False
+    needs: Need | None = None
 
 
 def message_parser(descriptor: MethodDescriptor) -> Callable[[bytes], Any]:
@@ -62,7 +65,7 @@ def missing(method: MethodDescriptor) -> RpcMethod[Any, Any]:
             read_collection_name(message.collection_name)
         raise NotSupported(f"The method {method.full_name} is not supported yet")
 
-    return RpcMethod(refuse, _never)
+    return RpcMethod(refuse, _never, needs=ANYONE_KNOWN)
 
 
 def _never(_: object) -> Message:

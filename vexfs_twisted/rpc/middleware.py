@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from ..middleware import Method
+from ..model.access import ANYONE_KNOWN
 from ..model.errors import FormatError, NotSupported, TooMany
 from .stream_call import StreamCall, in_reactor
 from .transport.call import Accept
@@ -20,7 +21,7 @@ M = TypeVar("M", bound=Message)
 Answers = Callable[[StreamCall], AsyncGenerator[Message]]
 """Yields the responses to a call; reads the messages of the client itself."""
 
-_UNKNOWN = Method("grpc", "unknown")
+_UNKNOWN = Method("grpc", "unknown", needs=ANYONE_KNOWN)
 _LATER = frozenset(
     f"/qdrant.StorageRead/{name}"
     for name in (

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
 from ..middleware import Method
+from ..model.access import ANYONE_KNOWN
 from .descriptor_pool import POOL
 from .middleware import RequestReader, StreamLimit, with_middleware
 from .stream_call import StreamCall
@@ -52,7 +53,9 @@ def reflection_handlers(public_services: Sequence[str], wire: Wire) -> dict[str,
 
     return {
         f"/{service}/{_METHOD}": with_middleware(
-            Method("grpc", f"{service}/{_METHOD}", is_stream=True), answers, wire
+            Method("grpc", f"{service}/{_METHOD}", is_stream=True, needs=ANYONE_KNOWN),
+            answers,
+            wire,
         )
         for service in _SERVICES
     }

@@ -13,7 +13,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 
-from ..interfaces import IStreamOperations
+from ..interfaces import IServerOperations
 from ..logs import get_logger
 from ..middleware import MiddlewareChain
 from ..readiness import Readiness
@@ -53,7 +53,7 @@ class RpcService(Service):
 
     def __init__(
         self,
-        operations: IStreamOperations,
+        operations: IServerOperations,
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
         chain: MiddlewareChain | None = None,
@@ -123,7 +123,7 @@ class _Run:
 
     def __init__(
         self,
-        operations: IStreamOperations,
+        operations: IServerOperations,
         settings: RpcSettings,
         call_in_reactor: CallInReactor,
         chain: MiddlewareChain,

@@ -97,6 +97,9 @@ class _RunningStream:
         stream = StreamCall(self._call, self._context, self._wire)
         try:
             with self._context:
+                caller = self._context.call.caller
+                if caller.value_exists is not None and not self._context.call.kind.is_open:
+                    await self._wire.bridge.verify(caller)
                 await self._work(stream)
         except Exception as error:
             status = self._wire.failed(self._context, error)

@@ -20,10 +20,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..interfaces import IncomingStream, OutgoingStream
+from ..model.access import Need
 from ..model.streams import Acknowledgement
 from ..model.updates import Upsert
 from .bridge import Operation
 from .call_context import method_of
+from .messages import collection_in
 from .methods import message_parser
 from .stream_call import StreamCall, Work, in_reactor
 from .transport.call import Accept
@@ -42,10 +44,14 @@ _MOST_AHEAD = 1 << 18
 
 @frozen
 class OutgoingMethod:
-    """A server-streaming RPC. `encode` turns the points of a batch into a message."""
+    """A server-streaming RPC. `encode` turns the points of a batch into a message.
+
+    `needs`: what the caller must be allowed.
+    """
 
     decode: Callable[[Any], Operation[OutgoingStream[Any]]]
     encode: Callable[[Any], Message]
+    needs: Need | None = None
 
 
 @frozen
@@ -54,13 +60,15 @@ class IncomingMethod:
 
     `parse` and `decode` turn a message into the name of the collection and the update. `answer`
     makes the final response from the number of points written. If it is None, `acknowledge` makes a
-    response from each acknowledgement and the seconds since its message was received.
+    response from each acknowledgement and the seconds since its message was received. `needs`: what
+    the caller must be allowed in each collection.
     """
 
     parse: Callable[[bytes], Any]
     decode: Callable[[Any], tuple[str, Upsert]]
     answer: Callable[[int], Message] | None = None
     acknowledge: Callable[[Acknowledgement, float], Message] | None = None
+    needs: Need | None = None
 
 
 StreamMethod = OutgoingMethod | IncomingMethod
@@ -78,13 +86,15 @@ def stream_handler(descriptor: MethodDescriptor, method: StreamMethod, wire: Wir
     else:
         assert method.acknowledge is not None
         work = _acknowledging(method, method.acknowledge, wire)
-    return in_reactor(method_of(descriptor), work, wire)
+    return in_reactor(method_of(descriptor, needs=method.needs), work, wire)
 
 
 @asynccontextmanager
-async def _opened(wire: Wire, operation: Operation[Stream]) -> AsyncIterator[Stream]:
-    """A context manager of a stream, which is closed in the end."""
-    stream = await wire.bridge.run(operation)
+async def _opened(
+    wire: Wire, call: StreamCall, operation: Operation[Stream]
+) -> AsyncIterator[Stream]:
+    """A context manager of a stream for a call, which is closed in the end."""
+    stream = await wire.bridge.run(operation, call.context.call.caller)
     try:
         yield stream
     finally:
@@ -106,8 +116,13 @@ def _outgoing(descriptor: MethodDescriptor, method: OutgoingMethod, wire: Wire) 
 
         with wire.streams:
             data = await call.only(wire.settings.message_wait)
-            operation = await wire.decode(lambda data: method.decode(parse(data)), data)
-            async with _opened(wire, operation) as stream:
+
+            def decode(data: bytes) -> Operation[OutgoingStream[Any]]:
+                call.context.check_access(collection_in(data))
+                return method.decode(parse(data))
+
+            operation = await wire.decode(decode, data)
+            async with _opened(wire, call, operation) as stream:
                 while (batch := await stream.take()) is not None:
                     points = batch.points
                     await call.write(await wire.encode(encode, points, len(points)))
@@ -121,7 +136,7 @@ def _gathering(method: IncomingMethod, answer: Callable[[int], Message], wire: W
         started = perf_counter()
         writing = _Writing(method, wire, call)
         with wire.streams:
-            async with _opened(wire, _upsert(acknowledge=False)) as stream:
+            async with _opened(wire, call, _upsert(acknowledge=False)) as stream:
                 response: Any = answer(await writing.write_all(stream))
             response.time = perf_counter() - started
             await call.write(response.SerializeToString())
@@ -136,7 +151,7 @@ def _acknowledging(
         writing = _Writing(method, wire, call)
         with wire.streams:
             async with (
-                _opened(wire, _upsert(acknowledge=True)) as stream,
+                _opened(wire, call, _upsert(acknowledge=True)) as stream,
                 _in_background(stream, writing),
             ):
                 while acknowledged := await stream.acknowledged():

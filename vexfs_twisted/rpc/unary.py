@@ -12,6 +12,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from ..interfaces import IStreamOperations, WhenIdle
 from ..middleware import CANCELLED, OK
+from ..model.access import ANYONE, MANAGE
 from ..model.errors import Unavailable
 from ..model.read_context import ReadContext
 from ..model.scored_points import AnswerTooLarge
@@ -51,7 +52,7 @@ class UnaryHandler:
     def __init__(
         self, descriptor: MethodDescriptor, method: RpcMethod[Any, Any], wire: Wire
     ) -> None:
-        self.kind = method_of(descriptor, is_open=method.is_open)
+        self.kind = method_of(descriptor, is_open=method.is_open, needs=method.needs)
         self.wire = wire
         self.is_write = method.is_write
         self.weigh = method.weigh
@@ -82,6 +83,7 @@ class _UnaryCall:
 
     __slots__ = (
         "_call",
+        "_caller",
         "_context",
         "_finishing",
         "_handler",
@@ -99,6 +101,8 @@ class _UnaryCall:
         self._wire = handler.wire
         self._call = call
         self._context = self._wire.call_context(handler.kind, call)
+        # What is open is so to any caller.
+        self._caller = ANYONE if handler.kind.is_open else self._context.call.caller
         self._reservation = self._wire.reservations.reservation(_COPIES)
         self._operation: BridgedOperation | None = None
         self._reading: ReadContext | None = None
@@ -115,6 +119,17 @@ class _UnaryCall:
             self._call.finish(self._wire.failed(self._context, error))
             return
         self._call.when_over(self._over)
+        if self._caller.value_exists is None:
+            self._read()
+        else:
+            self._wire.bridge.call(self._verify)
+
+    def _verify(self) -> None:
+        """In the reactor thread."""
+        verified = self._wire.bridge.verify(self._caller)
+        verified.addCallbacks(lambda _: self._read(), lambda failure: self._fail(failure.value))
+
+    def _read(self) -> None:
         # A refused call must not cost the memory of a message, which may be of any size.
         self._call.read(self._received, self._wire.settings.message_wait)
 
@@ -145,7 +160,10 @@ class _UnaryCall:
     def _operation_in(self, data: bytes) -> Operation[Any]:
         """Decode a message. Raises DomainErrors and DecodeError."""
         if self._handler.has_collection:
-            self._context.ask_for(collection_in(data))
+            asked = collection_in(data)
+            self._context.ask_for(asked)
+            if self._caller.access is not MANAGE:
+                self._context.check_access(asked)
         return self._handler.decode(data)
 
     def _carry(self, operation: Operation[Any], when_idle: WhenIdle) -> None:
@@ -186,7 +204,8 @@ class _UnaryCall:
                 self._pass_on(result, is_reader=get_ident() != thread)
 
         thread = get_ident()
-        context = self._wire.bridge.read_direct(read, limit, answer, when_idle=when_idle)
+        caller = self._caller
+        context = self._wire.bridge.read_direct(read, limit, answer, caller, when_idle=when_idle)
         if context is None:
             return False
         self._reading = context
@@ -195,10 +214,10 @@ class _UnaryCall:
         return True
 
     def _begin(self, operation: Operation[Any]) -> None:
-        trace = self._context.trace
+        trace, caller = self._context.trace, self._caller
         if trace is not None:
             operation = partial(_traced, trace, operation)
-        self._operation = self._wire.bridge.begin(operation, self._done, self._reservation)
+        self._operation = self._wire.bridge.begin(operation, self._done, self._reservation, caller)
         if self._call.is_over:
             # Meanwhile: `_over` may have found no operation to cancel.
             self._cancel()

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from ...model.access import READ_POINTS
 from ...model.distance_matrix import DistanceMatrix
 from ...model.groups import GroupQuery, PointGroup
 from ..bodies.json_decoder import JsonBody
@@ -23,31 +24,47 @@ routes = Routes()
 _BYTES_PER_ENTRY = 64
 
 
-@routes.read("POST", "/collections/<collection>/points/query/groups", JsonBody(PLAIN))
+@routes.read(
+    "POST", "/collections/<collection>/points/query/groups", JsonBody(PLAIN), needs=READ_POINTS
+)
 async def query_groups(call: RequestContext) -> object:
     """The best groups of the points of a query."""
     return await _groups(call, read_query_groups)
 
 
-@routes.read("POST", "/collections/<collection>/points/search/groups", JsonBody(PLAIN))
+@routes.read(
+    "POST", "/collections/<collection>/points/search/groups", JsonBody(PLAIN), needs=READ_POINTS
+)
 async def search_groups(call: RequestContext) -> object:
     """The best groups of the points of a search."""
     return await _groups(call, read_search_groups)
 
 
-@routes.read("POST", "/collections/<collection>/points/recommend/groups", JsonBody(PLAIN))
+@routes.read(
+    "POST", "/collections/<collection>/points/recommend/groups", JsonBody(PLAIN), needs=READ_POINTS
+)
 async def recommend_groups(call: RequestContext) -> object:
     """The best groups of the points of a recommendation."""
     return await _groups(call, read_recommend_groups)
 
 
-@routes.read("POST", "/collections/<collection>/points/search/matrix/pairs", JsonBody(PLAIN))
+@routes.read(
+    "POST",
+    "/collections/<collection>/points/search/matrix/pairs",
+    JsonBody(PLAIN),
+    needs=READ_POINTS,
+)
 async def matrix_pairs(call: RequestContext) -> object:
     """The scores between points of a sample, as pairs."""
     return await _matrix(call, pairs_to_json)
 
 
-@routes.read("POST", "/collections/<collection>/points/search/matrix/offsets", JsonBody(PLAIN))
+@routes.read(
+    "POST",
+    "/collections/<collection>/points/search/matrix/offsets",
+    JsonBody(PLAIN),
+    needs=READ_POINTS,
+)
 async def matrix_offsets(call: RequestContext) -> object:
     """The scores between points of a sample, as offsets."""
     return await _matrix(call, offsets_to_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...model.access import WRITE_COLLECTION
 from ...model.errors import BadInput
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ...model.payload_path import PayloadPath
@@ -16,14 +17,14 @@ from .updates import applying
 routes = Routes()
 
 
-@routes.write("PUT", "/collections/<collection>/index", JsonBody(SMALL))
+@routes.write("PUT", "/collections/<collection>/index", JsonBody(SMALL), needs=WRITE_COLLECTION)
 @applying
 async def create(call: RequestContext) -> CreateFieldIndex:
     """Create the index of a payload field."""
     return await call.read(shallow(read_create_index))
 
 
-@routes.write("DELETE", "/collections/<collection>/index/<field_name>")
+@routes.write("DELETE", "/collections/<collection>/index/<field_name>", needs=WRITE_COLLECTION)
 @applying
 async def delete(call: RequestContext) -> DeleteFieldIndex:
     """Drop the index of a payload field; no error if it does not exist."""

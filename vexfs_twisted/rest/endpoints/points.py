@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from orjson import Fragment
 
+from ...model.access import READ_POINTS
 from ...model.errors import NotFound
 from ...model.ids import PointId
 from ...model.queries import ALL_PAYLOAD, Record, Retrieve, Selection
@@ -23,7 +24,7 @@ routes = Routes()
 _WHOLE = Selection(payload=ALL_PAYLOAD, vectors=True)
 
 
-@routes.read("GET", "/collections/<collection>/points/<point_id>")
+@routes.read("GET", "/collections/<collection>/points/<point_id>", needs=READ_POINTS)
 async def get(call: RequestContext) -> object:
     """One point, with payload and vectors."""
     timeout = call.time_limit
@@ -35,7 +36,7 @@ async def get(call: RequestContext) -> object:
     return record_to_json(records[0])
 
 
-@routes.read("POST", "/collections/<collection>/points", JsonBody(PLAIN))
+@routes.read("POST", "/collections/<collection>/points", JsonBody(PLAIN), needs=READ_POINTS)
 async def retrieve(call: RequestContext) -> object:
     """Several points by their ids."""
     timeout = call.time_limit
@@ -48,7 +49,7 @@ async def retrieve(call: RequestContext) -> object:
     return await call.rows(records, record_to_json)
 
 
-@routes.read("POST", "/collections/<collection>/points/scroll", JsonBody(PLAIN))
+@routes.read("POST", "/collections/<collection>/points/scroll", JsonBody(PLAIN), needs=READ_POINTS)
 async def scroll(call: RequestContext) -> object:
     """A page of points."""
     timeout = call.time_limit
@@ -76,7 +77,7 @@ async def _streamed_page(call: RequestContext, rows: StreamedRows[Record]) -> ob
     }
 
 
-@routes.read("POST", "/collections/<collection>/points/count", JsonBody(PLAIN))
+@routes.read("POST", "/collections/<collection>/points/count", JsonBody(PLAIN), needs=READ_POINTS)
 async def count(call: RequestContext) -> object:
     """The number of points that match a filter."""
     timeout = call.time_limit
@@ -84,7 +85,7 @@ async def count(call: RequestContext) -> object:
     return {"count": await call.answer(request, timeout)}
 
 
-@routes.read("POST", "/collections/<collection>/facet", JsonBody(PLAIN))
+@routes.read("POST", "/collections/<collection>/facet", JsonBody(PLAIN), needs=READ_POINTS)
 async def facet(call: RequestContext) -> object:
     """The most frequent values of a payload field."""
     timeout = call.time_limit

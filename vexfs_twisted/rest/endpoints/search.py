@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...model.access import READ_POINTS
 from ...model.queries import Query, QueryBatch
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import PLAIN
@@ -27,49 +28,70 @@ from ..routing import Routes
 routes = Routes()
 
 
-@routes.read("POST", "/collections/<collection>/points/query", JsonBody(PLAIN))
+@routes.read("POST", "/collections/<collection>/points/query", JsonBody(PLAIN), needs=READ_POINTS)
 async def query(call: RequestContext) -> object:
     """The result of one query."""
     return {"points": await _answer(call, read_query)}
 
 
-@routes.read("POST", "/collections/<collection>/points/query/batch", JsonBody(QUERY_BATCH))
+@routes.read(
+    "POST", "/collections/<collection>/points/query/batch", JsonBody(QUERY_BATCH), needs=READ_POINTS
+)
 async def query_batch(call: RequestContext) -> object:
     """The results of several queries, in order."""
     return [{"points": points} for points in await _answer_batch(call, read_query_batch)]
 
 
-@routes.read("POST", "/collections/<collection>/points/search", JsonBody(PLAIN))
+@routes.read("POST", "/collections/<collection>/points/search", JsonBody(PLAIN), needs=READ_POINTS)
 async def search(call: RequestContext) -> object:
     """The result of one search."""
     return await _answer(call, read_search)
 
 
-@routes.read("POST", "/collections/<collection>/points/search/batch", JsonBody(SEARCH_BATCH))
+@routes.read(
+    "POST",
+    "/collections/<collection>/points/search/batch",
+    JsonBody(SEARCH_BATCH),
+    needs=READ_POINTS,
+)
 async def search_batch(call: RequestContext) -> object:
     """The results of several searches, in order."""
     return await _answer_batch(call, read_search_batch)
 
 
-@routes.read("POST", "/collections/<collection>/points/recommend", JsonBody(PLAIN))
+@routes.read(
+    "POST", "/collections/<collection>/points/recommend", JsonBody(PLAIN), needs=READ_POINTS
+)
 async def recommend(call: RequestContext) -> object:
     """The result of one recommendation."""
     return await _answer(call, read_recommend)
 
 
-@routes.read("POST", "/collections/<collection>/points/recommend/batch", JsonBody(RECOMMEND_BATCH))
+@routes.read(
+    "POST",
+    "/collections/<collection>/points/recommend/batch",
+    JsonBody(RECOMMEND_BATCH),
+    needs=READ_POINTS,
+)
 async def recommend_batch(call: RequestContext) -> object:
     """The results of several recommendations, in order."""
     return await _answer_batch(call, read_recommend_batch)
 
 
-@routes.read("POST", "/collections/<collection>/points/discover", JsonBody(PLAIN))
+@routes.read(
+    "POST", "/collections/<collection>/points/discover", JsonBody(PLAIN), needs=READ_POINTS
+)
 async def discover(call: RequestContext) -> object:
     """The result of one discovery."""
     return await _answer(call, read_discover)
 
 
-@routes.read("POST", "/collections/<collection>/points/discover/batch", JsonBody(DISCOVER_BATCH))
+@routes.read(
+    "POST",
+    "/collections/<collection>/points/discover/batch",
+    JsonBody(DISCOVER_BATCH),
+    needs=READ_POINTS,
+)
 async def discover_batch(call: RequestContext) -> object:
     """The results of several discoveries, in order."""
     return await _answer_batch(call, read_discover_batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ... import QDRANT_COMMIT, QDRANT_TITLE, QDRANT_VERSION
+from ...model.access import ANYONE_KNOWN, MANAGE_COLLECTION, MANAGE_SERVER, READ_SERVER
 from ...model.errors import Standalone
 from ..bodies.json_decoder import JsonBody
 from ..bodies.shapes import SMALL
@@ -37,7 +38,7 @@ async def readiness(call: RequestContext) -> Response:
     return text_response("some shards are not ready", 503)
 
 
-@routes.read("GET", "/issues")
+@routes.read("GET", "/issues", needs=ANYONE_KNOWN)
 async def issues(call: RequestContext) -> object:
     """The fields without a payload index that slow reads of visible collections are filtered by."""
     visible = await call.operations.list_collections()
@@ -45,7 +46,7 @@ async def issues(call: RequestContext) -> object:
     return {"issues": [issue_to_json(own) for own in found]}
 
 
-@routes.write("DELETE", "/issues")
+@routes.write("DELETE", "/issues", needs=MANAGE_SERVER)
 async def clear_issues(call: RequestContext) -> object:
     """Forget the issues that were found."""
     call.status.clear_issues()
@@ -73,26 +74,26 @@ async def change_log(call: RequestContext) -> object:
     return True
 
 
-@routes.read("GET", "/cluster")
+@routes.read("GET", "/cluster", needs=READ_SERVER)
 async def cluster_status(call: RequestContext) -> object:
     """The status of a server without a cluster."""
     return {"status": "disabled"}
 
 
-@routes.write("POST", "/cluster/recover")
-@routes.write("DELETE", "/cluster/peer/<peer_id>")
-@routes.read("GET", "/cluster/metadata/keys")
-@routes.read("GET", "/cluster/metadata/keys/<key>")
-@routes.write("PUT", "/cluster/metadata/keys/<key>")
-@routes.write("DELETE", "/cluster/metadata/keys/<key>")
+@routes.write("POST", "/cluster/recover", needs=MANAGE_SERVER)
+@routes.write("DELETE", "/cluster/peer/<peer_id>", needs=MANAGE_SERVER)
+@routes.read("GET", "/cluster/metadata/keys", needs=READ_SERVER)
+@routes.read("GET", "/cluster/metadata/keys/<key>", needs=READ_SERVER)
+@routes.write("PUT", "/cluster/metadata/keys/<key>", needs=MANAGE_SERVER)
+@routes.write("DELETE", "/cluster/metadata/keys/<key>", needs=MANAGE_SERVER)
 async def cluster_only(call: RequestContext) -> object:
     """Refuse operations that need a cluster."""
     raise Standalone()
 
 
-@routes.write("POST", "/collections/<collection>/cluster")
-@routes.write("PUT", "/collections/<collection>/shards")
-@routes.write("POST", "/collections/<collection>/shards/delete")
+@routes.write("POST", "/collections/<collection>/cluster", needs=MANAGE_COLLECTION)
+@routes.write("PUT", "/collections/<collection>/shards", needs=MANAGE_COLLECTION)
+@routes.write("POST", "/collections/<collection>/shards/delete", needs=MANAGE_COLLECTION)
 async def placement(call: RequestContext) -> object:
     """Refuse operations on shards, which need a cluster."""
     # Validates the name.

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from ...interfaces import ISnapshots, ReceivedFile
 from ...logs import get_logger
+from ...model.access import MANAGE_SERVER, READ_COLLECTION, READ_SERVER, WRITE_COLLECTION
 from ...model.errors import BadRequest, DomainError, FormatError, NotFound, Place
 from ...model.snapshots import (
     SnapshotDescription,
@@ -59,18 +60,18 @@ def _owner(call: RequestContext) -> SnapshotOwner:
     return SnapshotOwner(name, is_shard=shard is not None)
 
 
-@routes.read("GET", "/snapshots")
-@routes.read("GET", f"{_COLLECTION}/snapshots")
-@routes.read("GET", f"{_SHARD}/snapshots")
+@routes.read("GET", "/snapshots", needs=READ_SERVER)
+@routes.read("GET", f"{_COLLECTION}/snapshots", needs=READ_COLLECTION)
+@routes.read("GET", f"{_SHARD}/snapshots", needs=READ_COLLECTION)
 async def list_snapshots(call: RequestContext) -> object:
     """The snapshots of an owner."""
     found = await _snapshots(call).list(_owner(call))
     return [_described(one) for one in found]
 
 
-@routes.write("POST", "/snapshots")
-@routes.write("POST", f"{_COLLECTION}/snapshots")
-@routes.write("POST", f"{_SHARD}/snapshots")
+@routes.write("POST", "/snapshots", needs=MANAGE_SERVER)
+@routes.write("POST", f"{_COLLECTION}/snapshots", needs=WRITE_COLLECTION)
+@routes.write("POST", f"{_SHARD}/snapshots", needs=WRITE_COLLECTION)
 async def create(call: RequestContext) -> object:
     """Take a snapshot."""
     is_awaited = read_wait(call.arguments, default=True)
@@ -78,9 +79,9 @@ async def create(call: RequestContext) -> object:
     return await _done(taking, is_awaited, _described)
 
 
-@routes.write("DELETE", "/snapshots/<snapshot_name>")
-@routes.write("DELETE", f"{_COLLECTION}/snapshots/<snapshot_name>")
-@routes.write("DELETE", f"{_SHARD}/snapshots/<snapshot_name>")
+@routes.write("DELETE", "/snapshots/<snapshot_name>", needs=MANAGE_SERVER)
+@routes.write("DELETE", f"{_COLLECTION}/snapshots/<snapshot_name>", needs=WRITE_COLLECTION)
+@routes.write("DELETE", f"{_SHARD}/snapshots/<snapshot_name>", needs=WRITE_COLLECTION)
 async def delete(call: RequestContext) -> object:
     """Delete a snapshot."""
     is_awaited = read_wait(call.arguments, default=True)
@@ -88,9 +89,9 @@ async def delete(call: RequestContext) -> object:
     return await _done(deleting, is_awaited, _true)
 
 
-@routes.read("GET", "/snapshots/<snapshot_name>")
-@routes.read("GET", f"{_COLLECTION}/snapshots/<snapshot_name>")
-@routes.read("GET", f"{_SHARD}/snapshots/<snapshot_name>")
+@routes.read("GET", "/snapshots/<snapshot_name>", needs=READ_SERVER)
+@routes.read("GET", f"{_COLLECTION}/snapshots/<snapshot_name>", needs=READ_COLLECTION)
+@routes.read("GET", f"{_SHARD}/snapshots/<snapshot_name>", needs=READ_COLLECTION)
 async def download(call: RequestContext) -> object:
     """The bytes of a snapshot, or a range of them."""
     snapshots = _snapshots(call)
@@ -99,7 +100,7 @@ async def download(call: RequestContext) -> object:
     return file_response(file, found.size, found.checksum, asked, snapshots.read)
 
 
-@routes.read("GET", f"{_SHARD}/snapshot")
+@routes.read("GET", f"{_SHARD}/snapshot", needs=WRITE_COLLECTION)
 async def stream(call: RequestContext) -> object:
     """The bytes of a new snapshot, which is not kept."""
     snapshots = _snapshots(call)
@@ -109,7 +110,7 @@ async def stream(call: RequestContext) -> object:
     return file_response(file, size, None, RangeRequest(), snapshots.read)
 
 
-@routes.write("PUT", f"{_COLLECTION}/snapshots/recover", JsonBody(SMALL))
+@routes.write("PUT", f"{_COLLECTION}/snapshots/recover", JsonBody(SMALL), needs=MANAGE_SERVER)
 async def recover(call: RequestContext) -> object:
     """Restore a collection, which need not be there, from a file or a URL."""
     name, is_awaited = call.collection, read_wait(call.arguments, default=True)
@@ -119,14 +120,14 @@ async def recover(call: RequestContext) -> object:
     return await _done(restoring, is_awaited, _true)
 
 
-@routes.write("PUT", f"{_SHARD}/snapshots/recover", JsonBody(SMALL))
+@routes.write("PUT", f"{_SHARD}/snapshots/recover", JsonBody(SMALL), needs=MANAGE_SERVER)
 async def recover_shard(call: RequestContext) -> object:
     """Restore the only shard of a collection, which must be there."""
     await _check_shard(call)
     return await recover(call)
 
 
-@routes.write("POST", f"{_COLLECTION}/snapshots/upload", _UPLOAD)
+@routes.write("POST", f"{_COLLECTION}/snapshots/upload", _UPLOAD, needs=MANAGE_SERVER)
 async def upload(call: RequestContext) -> object:
     """Restore a collection, which need not be there, from the file in the form."""
     parameters = read_upload_parameters(call.arguments)
@@ -136,7 +137,7 @@ async def upload(call: RequestContext) -> object:
     return await _done(restoring, parameters.wait, _true)
 
 
-@routes.write("POST", f"{_SHARD}/snapshots/upload", _UPLOAD)
+@routes.write("POST", f"{_SHARD}/snapshots/upload", _UPLOAD, needs=MANAGE_SERVER)
 async def upload_shard(call: RequestContext) -> object:
     """Restore the only shard of a collection, which must be there, from the file in the form."""
     await _check_shard(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...model.access import READ_SERVER
 from ...model.errors import NotFound
 from ...model.status import CallFigures, GrpcStatus
 from ..request_context import RequestContext
@@ -12,7 +13,7 @@ from ..routing import Routes
 routes = Routes()
 
 
-@routes.read("GET", "/grpc/status")
+@routes.read("GET", "/grpc/status", needs=READ_SERVER)
 async def grpc_status(call: RequestContext) -> object:
     """Address, calls by method, streams and their memory. Latencies in milliseconds."""
     status = call.status.grpc()

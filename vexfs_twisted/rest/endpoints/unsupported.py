@@ -6,6 +6,18 @@ the same error for these as from an implemented endpoint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ...model.access import (
+    ANYONE_KNOWN,
+    MANAGE_COLLECTION,
+    MANAGE_SERVER,
+    READ_COLLECTION,
+    READ_POINTS,
+    READ_SERVER,
+    WRITE_COLLECTION,
+    Need,
+)
 from ...model.errors import NotSupported
 from ..request_context import RequestContext
 from ..routing import Handler, Routes
@@ -50,7 +62,30 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 """Features that are not implemented, and their endpoints."""
 
+_NEEDS: Mapping[tuple[str, str], Need] = {
+    ("GET", "/telemetry"): ANYONE_KNOWN,
+    ("GET", "/cluster/telemetry"): ANYONE_KNOWN,
+    ("GET", "/metrics"): READ_SERVER,
+    ("GET", "/quotas"): READ_SERVER,
+    ("GET", "/logger"): READ_SERVER,
+    ("GET", f"{_COLLECTION}/memory"): READ_POINTS,
+    ("POST", f"{_SHARD}/points"): READ_POINTS,
+    ("POST", f"{_SHARD}/points/scroll"): READ_POINTS,
+    ("POST", f"{_SHARD}/points/count"): READ_POINTS,
+    ("GET", f"{_SHARD}/recovery_point"): READ_COLLECTION,
+    ("GET", f"{_SHARD}/snapshot/partial/manifest"): READ_COLLECTION,
+    ("POST", f"{_SHARD}/snapshot/partial/create"): WRITE_COLLECTION,
+}
+"""What callers must be allowed, where that is not all."""
+
+_OPEN = frozenset({"/dashboard"})
+
 routes = Routes()
+
+
+def _needs(method: str, path: str) -> Need:
+    most = MANAGE_COLLECTION if path.startswith(_COLLECTION) else MANAGE_SERVER
+    return _NEEDS.get((method, path), most)
 
 
 def _refuse(feature: str) -> Handler:
@@ -67,4 +102,9 @@ def _refuse(feature: str) -> Handler:
 
 for _feature, _endpoints in _FEATURES:
     for _method, _path in _endpoints:
-        routes.read(_method, _path)(_refuse(_feature))
+        routes.read(
+            _method,
+            _path,
+            needs=None if _path in _OPEN else _needs(_method, _path),
+            is_open=_path in _OPEN,
+        )(_refuse(_feature))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...model.access import WRITE_POINTS
 from ...model.commands import VectorNameCommand
 from ...model.updates import Update
 from ..bodies.json_decoder import JsonBody
@@ -61,10 +62,10 @@ def _update(read: Callable[[Any], Update]) -> Handler:
 
 
 for _method, _path, _read, _shape in _UPDATES:
-    routes.write(_method, _path, JsonBody(_shape))(_update(_read))
+    routes.write(_method, _path, JsonBody(_shape), needs=WRITE_POINTS)(_update(_read))
 
 
-@routes.write("POST", f"{_POINTS}/batch", JsonBody(UPDATE_BATCH))
+@routes.write("POST", f"{_POINTS}/batch", JsonBody(UPDATE_BATCH), needs=WRITE_POINTS)
 async def batch(call: RequestContext) -> object:
     """Apply updates in order."""
     how = call.update_parameters

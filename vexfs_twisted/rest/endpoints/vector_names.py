@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...jsonform.collections import read_vector_name_params
+from ...model.access import WRITE_COLLECTION
 from ...model.collection_params import VectorParams
 from ...model.commands import CreateVectorName, DeleteVectorName
 from ...model.validation import validate
@@ -18,7 +19,7 @@ _VECTOR = "/collections/<collection>/vectors/<vector_name>"
 routes = Routes()
 
 
-@routes.write("PUT", _VECTOR, JsonBody(SMALL))
+@routes.write("PUT", _VECTOR, JsonBody(SMALL), needs=WRITE_COLLECTION)
 @applying
 async def create(call: RequestContext) -> CreateVectorName:
     """Create a vector name, dense or sparse."""
@@ -27,7 +28,7 @@ async def create(call: RequestContext) -> CreateVectorName:
     return CreateVectorName(call.path["vector_name"], params)
 
 
-@routes.write("DELETE", _VECTOR)
+@routes.write("DELETE", _VECTOR, needs=WRITE_COLLECTION)
 @applying
 async def delete(call: RequestContext) -> DeleteVectorName:
     """Delete a vector name and its vectors; no error if it does not exist."""

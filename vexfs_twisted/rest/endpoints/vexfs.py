@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...model.access import MANAGE_SERVER, READ_SERVER
 from ...model.device import Finding
 from ...model.errors import DeviceRejected, FormatError
 from ...model.status import CallFigures, DeviceCalls, DeviceStatus
@@ -17,7 +18,7 @@ from ..routing import Routes
 routes = Routes()
 
 
-@routes.read("GET", "/vexfs/stats")
+@routes.read("GET", "/vexfs/stats", needs=READ_SERVER)
 async def stats(call: RequestContext) -> object:
     """Device, collections, points, segments, operations since start. Latencies in milliseconds."""
     told = await call.status.stats()
@@ -34,7 +35,7 @@ async def stats(call: RequestContext) -> object:
     }
 
 
-@routes.write("POST", "/vexfs/device", JsonBody(SMALL), is_local=True)
+@routes.write("POST", "/vexfs/device", JsonBody(SMALL), needs=MANAGE_SERVER, is_local=True)
 async def use_device(call: RequestContext) -> object:
     """Use the device at `path`, or none if it is null.
 

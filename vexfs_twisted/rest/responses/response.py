@@ -8,7 +8,7 @@ import orjson
 from attrs import frozen
 
 from ...limit_log import explained
-from ...model.errors import DomainError, Unauthenticated
+from ...model.errors import DomainError, TokenRefused, Unauthenticated
 from ..errors import describe_error
 
 JSON = b"application/json"
@@ -65,12 +65,14 @@ def text_response(text: str, status: int = 200) -> Response:
 def error_response(error: BaseException, seconds: float, headers: Headers = ()) -> Response:
     """A response with an error in its envelope, and its HTTP status.
 
-    `seconds` is the time it took. Unauthenticated is sent as plain text, without an envelope.
+    `seconds` is the time it took. Errors of authentication are plain text, without an envelope.
     """
     error = explained(error)
     status, text = describe_error(error)
     if isinstance(error, Unauthenticated):
         return Response(text.encode(), status, TEXT, (*headers, _CHALLENGE))
+    if isinstance(error, TokenRefused):
+        return Response(text.encode(), status, TEXT, headers)
     if isinstance(error, DomainError) and error.retry_after is not None:
         headers = (*headers, (b"Retry-After", b"%d" % error.retry_after))
     envelope: dict[str, Any] = {"status": {"error": text}, "time": seconds}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...model.access import ANYONE_KNOWN, MANAGE_COLLECTION, MANAGE_SERVER, READ_POINTS
 from ...model.collection import Alias, ClusterInfo, CollectionInfo, CollectionInfoRequest
 from ...model.errors import Place
 from ...model.names import check_collection_name
@@ -83,19 +84,19 @@ def _cluster_info(message: pb.CollectionClusterInfoRequest) -> Operation[Cluster
 
 
 COLLECTIONS: Mapping[str, RpcMethod[Any, Any]] = {
-    "Get": RpcMethod(_get, write_info),
-    "List": RpcMethod(_list, write_names),
-    "CollectionExists": RpcMethod(_exists, write_exists),
-    "Create": RpcMethod(_create, write_done, is_write=True),
-    "Update": RpcMethod(_update, write_done, is_write=True),
-    "Delete": RpcMethod(_delete, write_done, is_write=True),
-    "UpdateAliases": RpcMethod(_update_aliases, write_done, is_write=True),
-    "ListAliases": RpcMethod(_list_aliases, write_aliases),
-    "ListCollectionAliases": RpcMethod(_list_collection_aliases, write_aliases),
-    "CollectionClusterInfo": RpcMethod(_cluster_info, write_cluster_info),
+    "Get": RpcMethod(_get, write_info, needs=READ_POINTS),
+    "List": RpcMethod(_list, write_names, needs=ANYONE_KNOWN),
+    "CollectionExists": RpcMethod(_exists, write_exists, needs=READ_POINTS),
+    "Create": RpcMethod(_create, write_done, is_write=True, needs=MANAGE_SERVER),
+    "Update": RpcMethod(_update, write_done, is_write=True, needs=MANAGE_SERVER),
+    "Delete": RpcMethod(_delete, write_done, is_write=True, needs=MANAGE_SERVER),
+    "UpdateAliases": RpcMethod(_update_aliases, write_done, is_write=True, needs=MANAGE_SERVER),
+    "ListAliases": RpcMethod(_list_aliases, write_aliases, needs=ANYONE_KNOWN),
+    "ListCollectionAliases": RpcMethod(_list_collection_aliases, write_aliases, needs=READ_POINTS),
+    "CollectionClusterInfo": RpcMethod(_cluster_info, write_cluster_info, needs=READ_POINTS),
     # Reads the collection, so that a missing one is an error.
-    "ListShardKeys": RpcMethod(_get, write_no_shard_keys),
-    "UpdateCollectionClusterSetup": RpcMethod(standalone, write_done),
-    "CreateShardKey": RpcMethod(standalone, write_done),
-    "DeleteShardKey": RpcMethod(standalone, write_done),
+    "ListShardKeys": RpcMethod(_get, write_no_shard_keys, needs=READ_POINTS),
+    "UpdateCollectionClusterSetup": RpcMethod(standalone, write_done, needs=MANAGE_COLLECTION),
+    "CreateShardKey": RpcMethod(standalone, write_done, needs=MANAGE_COLLECTION),
+    "DeleteShardKey": RpcMethod(standalone, write_done, needs=MANAGE_COLLECTION),
 }

@@ -13,6 +13,7 @@ from attrs import evolve
 from google.protobuf.message import Message
 
 from ...interfaces import OutgoingStream
+from ...model.access import READ_POINTS, WRITE_POINTS
 from ...model.queries import Page, PointsRequest, Query, Record
 from ...model.streams import Acknowledgement, P
 from ...model.updates import Upsert
@@ -52,7 +53,7 @@ def _stream(
         request = read(message)
         return lambda operations: operations.stream(name, request)
 
-    return OutgoingMethod(decode, encode)
+    return OutgoingMethod(decode, encode, READ_POINTS)
 
 
 def _read_search(message: flat.SearchPointsRequest) -> Query:
@@ -99,6 +100,10 @@ FLAT: Mapping[str, RpcMethod[Any, Any] | StreamMethod] = {
     "StreamSearchPoints": _stream(_read_search, POINTS["Search"].encode),
     "StreamGetPoints": _stream(read_get, POINTS["Get"].encode),
     "StreamScroll": _stream(read_whole_scroll, _scrolled),
-    "StreamUpsertPoints": IncomingMethod(parse_upsert, _upsert, answer=_written),
-    "StreamUpsert": IncomingMethod(parse_upsert, _upsert, acknowledge=_acknowledged),
+    "StreamUpsertPoints": IncomingMethod(
+        parse_upsert, _upsert, answer=_written, needs=WRITE_POINTS
+    ),
+    "StreamUpsert": IncomingMethod(
+        parse_upsert, _upsert, acknowledge=_acknowledged, needs=WRITE_POINTS
+    ),
 }

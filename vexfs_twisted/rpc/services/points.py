@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from ...model.access import READ_POINTS, WRITE_COLLECTION, WRITE_POINTS, Need
 from ...model.commands import VectorNameCommand
 from ...model.distance_matrix import DistanceMatrix
 from ...model.groups import PointGroup
@@ -64,9 +65,13 @@ Reader = Callable[[Any], Update | VectorNameCommand]
 """Decodes an update from its message."""
 
 
-def _update(read: Reader) -> RpcMethod[Any, UpdateResult]:
+def _update(read: Reader, needs: Need = WRITE_POINTS) -> RpcMethod[Any, UpdateResult]:
     """The method of one kind of update."""
-    return RpcMethod(lambda message: _updating(message, read), write_update_result, is_write=True)
+
+    def decode(message: Any) -> Operation[UpdateResult]:
+        return _updating(message, read)
+
+    return RpcMethod(decode, write_update_result, is_write=True, needs=needs)
 
 
 def _upsert(parsed: ParsedUpsert) -> Operation[UpdateResult]:
@@ -96,7 +101,7 @@ def read_method(
         name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
         return ReadOperation(name, read(message), timeout)
 
-    return RpcMethod(decode, encode, weigh=weigh)
+    return RpcMethod(decode, encode, weigh=weigh, needs=READ_POINTS)
 
 
 def _batch(
@@ -110,7 +115,7 @@ def _batch(
         return ReadOperation(name, QueryBatch(read_batch_queries(parsed, read)), timeout)
 
     parse = partial(parse_batch, message_type)
-    return RpcMethod(decode, write_answers, weigh=_weigh_answers, parse=parse)
+    return RpcMethod(decode, write_answers, weigh=_weigh_answers, parse=parse, needs=READ_POINTS)
 
 
 def _records(records: list[Record]) -> pb.GetResponse:
@@ -156,7 +161,9 @@ def _weigh_answers(answers: Answers) -> int:
 
 
 POINTS: Mapping[str, RpcMethod[Any, Any]] = {
-    "Upsert": RpcMethod(_upsert, write_update_result, is_write=True, parse=parse_upsert),
+    "Upsert": RpcMethod(
+        _upsert, write_update_result, is_write=True, parse=parse_upsert, needs=WRITE_POINTS
+    ),
     "Delete": _update(read_delete),
     "UpdateVectors": _update(read_update_vectors),
     "DeleteVectors": _update(read_delete_vectors),
@@ -164,11 +171,13 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "OverwritePayload": _update(read_overwrite_payload),
     "DeletePayload": _update(read_delete_payload),
     "ClearPayload": _update(read_clear_payload),
-    "CreateVectorName": _update(read_create_vector_name),
-    "DeleteVectorName": _update(read_delete_vector_name),
-    "CreateFieldIndex": _update(read_create_index),
-    "DeleteFieldIndex": _update(read_delete_index),
-    "UpdateBatch": RpcMethod(_update_batch, write_update_results, is_write=True),
+    "CreateVectorName": _update(read_create_vector_name, WRITE_COLLECTION),
+    "DeleteVectorName": _update(read_delete_vector_name, WRITE_COLLECTION),
+    "CreateFieldIndex": _update(read_create_index, WRITE_COLLECTION),
+    "DeleteFieldIndex": _update(read_delete_index, WRITE_COLLECTION),
+    "UpdateBatch": RpcMethod(
+        _update_batch, write_update_results, is_write=True, needs=WRITE_POINTS
+    ),
     "Get": read_method(read_get, _records, weigh=len),
     "Scroll": read_method(read_scroll, _page, weigh=_weigh_page),
     "Count": read_method(read_count, _counted),

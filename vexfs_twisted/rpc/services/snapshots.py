@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...model.access import MANAGE_SERVER, READ_COLLECTION, READ_SERVER, WRITE_COLLECTION
 from ...model.snapshots import SnapshotDescription, SnapshotOwner
 from ..bridge import Operation
 from ..codecs.fields import read_collection_name
@@ -45,10 +46,10 @@ def _delete_full(message: pb.DeleteFullSnapshotRequest) -> Operation[None]:
 
 
 SNAPSHOTS: Mapping[str, RpcMethod[Any, Any]] = {
-    "Create": RpcMethod(_create, write_created, is_write=True),
-    "List": RpcMethod(_list, write_list),
-    "Delete": RpcMethod(_delete, write_deleted, is_write=True),
-    "CreateFull": RpcMethod(_create_full, write_created, is_write=True),
-    "ListFull": RpcMethod(_list_full, write_list),
-    "DeleteFull": RpcMethod(_delete_full, write_deleted, is_write=True),
+    "Create": RpcMethod(_create, write_created, is_write=True, needs=WRITE_COLLECTION),
+    "List": RpcMethod(_list, write_list, needs=READ_COLLECTION),
+    "Delete": RpcMethod(_delete, write_deleted, is_write=True, needs=WRITE_COLLECTION),
+    "CreateFull": RpcMethod(_create_full, write_created, is_write=True, needs=MANAGE_SERVER),
+    "ListFull": RpcMethod(_list_full, write_list, needs=READ_SERVER),
+    "DeleteFull": RpcMethod(_delete_full, write_deleted, is_write=True, needs=MANAGE_SERVER),
 }
