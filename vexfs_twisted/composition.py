@@ -184,7 +184,7 @@ def build(config: Config, reactor: Any) -> Components:
         holdings,
         lambda: readiness.is_ready,
         Reporter(sources, codecs.run),
-        ServerFacts(str(uuid4()), time(), config.storage_path, reader_threads()),
+        ServerFacts(str(uuid4()), time(), config.storage_path, reader_threads(), config.jwt_rbac),
         config.metrics_prefix,
         slowest,
         lambda: issues.open(storage.payload_indexes),

@@ -27,13 +27,17 @@ from tests.contract.access_table import (
 )
 from tests.contract.providers import reactor
 from tests.contract.raw_http import connect, request
-from tests.contract.surface import ENDPOINTS, WORKS, Endpoint
+from tests.contract.surface import ENDPOINTS, REFUSED, WORKS, Endpoint
 from tests.contract.test_middleware import WholeServer
 from vexfs_twisted.rest.site import _TOPICS
 from vexfs_twisted.rpc.descriptor_pool import POOL
 from vexfs_twisted.rpc.services import public_services
 
-_OF_SERVER = (
+_OTHERS = (
+    Endpoint("GET", "/profiler/slow_requests", WORKS),
+    Endpoint("GET", "/logger", WORKS),
+    Endpoint("POST", "/logger", REFUSED),
+    Endpoint("GET", "/collections/c/memory", WORKS),
     Endpoint("GET", "/grpc/status", WORKS),
     Endpoint("GET", "/vexfs/stats", WORKS),
     Endpoint("POST", "/vexfs/device", WORKS, {"path": None}),
@@ -136,12 +140,12 @@ class EveryEndpoint(AccessCase):
         self.assertEqual(set(REST), set(_templates()))
 
     def test_every_route_is_called(self) -> None:
-        called = {_template_of(endpoint) for endpoint in (*ENDPOINTS, *_OF_SERVER)}
+        called = {_template_of(endpoint) for endpoint in (*ENDPOINTS, *_OTHERS)}
         self.assertEqual(set(REST), called)
 
     async def test_each_by_every_caller(self) -> None:
         for caller, (key, outcomes) in callers().items():
-            for endpoint in (*ENDPOINTS, *_OF_SERVER):
+            for endpoint in (*ENDPOINTS, *_OTHERS):
                 need = REST[_template_of(endpoint)]
                 expected = None if need == OPEN else outcomes[need]
                 await self.check(caller, key, endpoint, expected)

@@ -289,7 +289,7 @@ class RestrictedSnapshots(_Restricted):
 
     @_needs(ANYONE_KNOWN)
     def read(self, function: Callable[..., R], *args: Any) -> Deferred[R]:
-        """See ISnapshots."""
+        """See ISnapshots. The caller was allowed to open the file."""
         return self._all.read(function, *args)
 
     @_needs(ANYONE_KNOWN)

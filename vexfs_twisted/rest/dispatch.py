@@ -91,11 +91,10 @@ class Dispatcher:
         request.answered_in(reservation)
         try:
             with context:
-                trace = context.trace
-                if trace is not None:
-                    # For this coroutine and what it begins: its context is its own.
-                    CURRENT_TRACE.set(trace)
-                answer = await self._answer(handler, call, context.call.kind.is_open)
+                _set_trace(context)
+                if call.caller.value_exists is not None and not context.call.kind.is_open:
+                    await self.operations.verify_caller(call.caller)
+                answer = await handler(call)
                 if not isinstance(answer, _RESPONSES):
                     answer = result_response(answer, perf_counter() - started)
                 if isinstance(answer, Response):
@@ -119,14 +118,15 @@ class Dispatcher:
             if call.streaming_body is not None:
                 call.streaming_body.close()
 
-    async def _answer(self, handler: Handler, call: RequestContext, is_open: bool) -> Any:
-        if call.caller.value_exists is not None and not is_open:
-            await self.operations.verify_caller(call.caller)
-        return await handler(call)
-
     def _let_go(self, error: BaseException) -> None:
         """Clear the error's traceback in the next reactor turn, when all frames have returned."""
         self.clock.callLater(0, let_go, error)
+
+
+def _set_trace(context: RestCallContext) -> None:
+    """Make the trace of a call that of its coroutine, and of what that begins."""
+    if context.trace is not None:
+        CURRENT_TRACE.set(context.trace)
 
 
 def _give_up(transport: ITransport | None, request_id: str) -> None:

@@ -53,19 +53,19 @@ async def clear_issues(call: RequestContext) -> object:
     return True
 
 
-@routes.read("GET", "/profiler/slow_requests")
+@routes.read("GET", "/profiler/slow_requests", needs=MANAGE_SERVER)
 async def slow_requests(call: RequestContext) -> object:
     """The slowest calls since the start."""
     return {"requests": [slow_call_to_json(own) for own in call.status.slow_calls()]}
 
 
-@routes.read("GET", "/logger")
+@routes.read("GET", "/logger", needs=READ_SERVER)
 async def log_settings(call: RequestContext) -> object:
     """The settings of the log that can be changed."""
     return {"log_level": call.status.log_level()}
 
 
-@routes.write("POST", "/logger", JsonBody(SMALL))
+@routes.write("POST", "/logger", JsonBody(SMALL), needs=MANAGE_SERVER)
 async def change_log(call: RequestContext) -> object:
     """Change the level of the log. Raises NotSupported for other settings."""
     level = await call.read(read_log_level)

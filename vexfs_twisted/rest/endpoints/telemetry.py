@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from ...model.access import ANYONE_KNOWN, READ_POINTS, READ_SERVER
 from ...model.collection_reports import MemoryReport, MemoryReportRequest, MemoryUse
 from ...model.errors import InternalError
 from ..parameters import read_read_parameters, read_telemetry_parameters
@@ -14,7 +15,7 @@ from ..routing import Routes
 routes = Routes()
 
 
-@routes.read("GET", "/telemetry")
+@routes.read("GET", "/telemetry", needs=ANYONE_KNOWN)
 async def telemetry(call: RequestContext) -> object:
     """The application, its collections and its calls, in so many details."""
     wanted = read_telemetry_parameters(call.arguments)
@@ -28,7 +29,7 @@ async def telemetry(call: RequestContext) -> object:
     return orjson.Fragment(document)
 
 
-@routes.read("GET", "/metrics")
+@routes.read("GET", "/metrics", needs=READ_SERVER)
 async def metrics(call: RequestContext) -> Response:
     """The metrics, in a format of Prometheus."""
     wanted = read_telemetry_parameters(call.arguments)
@@ -42,14 +43,14 @@ async def metrics(call: RequestContext) -> Response:
     return Response(text, content_type=content_type.encode())
 
 
-@routes.read("GET", "/cluster/telemetry")
+@routes.read("GET", "/cluster/telemetry", needs=ANYONE_KNOWN)
 async def cluster_telemetry(call: RequestContext) -> object:
     """Refuse what has to be asked of the peers of a cluster."""
     read_read_parameters(call.arguments)
     raise InternalError("Could not get telemetry from cluster")
 
 
-@routes.read("GET", "/collections/<collection>/memory")
+@routes.read("GET", "/collections/<collection>/memory", needs=READ_POINTS)
 async def memory(call: RequestContext) -> object:
     """The memory of a collection on disk, in the cache of the system and on the heap."""
     return _memory_to_json(await call.answer(MemoryReportRequest(), call.time_limit))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...model.access import (
-    ANYONE_KNOWN,
     MANAGE_COLLECTION,
     MANAGE_SERVER,
     READ_COLLECTION,
@@ -63,12 +62,7 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 """Features that are not implemented, and their endpoints."""
 
 _NEEDS: Mapping[tuple[str, str], Need] = {
-    ("GET", "/telemetry"): ANYONE_KNOWN,
-    ("GET", "/cluster/telemetry"): ANYONE_KNOWN,
-    ("GET", "/metrics"): READ_SERVER,
     ("GET", "/quotas"): READ_SERVER,
-    ("GET", "/logger"): READ_SERVER,
-    ("GET", f"{_COLLECTION}/memory"): READ_POINTS,
     ("POST", f"{_SHARD}/points"): READ_POINTS,
     ("POST", f"{_SHARD}/points/scroll"): READ_POINTS,
     ("POST", f"{_SHARD}/points/count"): READ_POINTS,
