@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.suites.values import equals, must, nearest, plain_upsert
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.model.collection_params import StrictModeConfig
-from vexfs_twisted.model.errors import BadRequest, RateLimited
+from vexfs_twisted.model.errors import BadRequest, RateLimited, StorageFull
 from vexfs_twisted.model.filters import Filter, HasId, Nested
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import Count, Prefetch, Query, QueryBatch, Retrieve, Selection
@@ -24,8 +24,10 @@ from vexfs_twisted.model.query_forms import PointExample, Rrf, VectorExample
 from vexfs_twisted.model.strict_mode import StrictCollection
 from vexfs_twisted.model.updates import DeletePoints, SetPayload, Update
 from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector
+from vexfs_twisted.operations.strict_mode import updates
 from vexfs_twisted.operations.strict_mode.costs import read_cost, write_cost
 from vexfs_twisted.operations.strict_mode.filters import condition_count
+from vexfs_twisted.operations.strict_mode.memory import resident_percent
 from vexfs_twisted.operations.strict_mode.rates import TokenBucket
 from vexfs_twisted.operations.strict_mode.service import REMEASURED_S, StrictMode
 
@@ -196,3 +198,13 @@ class StrictModeTests(SynchronousTestCase):
         some = DeletePoints(filter=must(HasId(frozenset([1]))))
         with self.assertRaises(RateLimited):
             self.admit(some, collection)
+
+    def test_memory(self) -> None:
+        self.patch(updates, "resident_percent", lambda: 50.0)
+        payload = SetPayload(b"{}", ids=[1])
+        self.admit(payload, self.collection(max_resident_memory_percent=51))
+        limited = self.collection(max_resident_memory_percent=50)
+        with self.assertRaises(StorageFull):
+            self.admit(payload, limited)
+        self.admit(DeletePoints([1]), limited)
+        self.assertTrue(0 < resident_percent() < 100)

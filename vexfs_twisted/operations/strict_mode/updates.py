@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...model.commands import VectorNameCommand
-from ...model.errors import BadRequest
+from ...model.errors import BadRequest, StorageFull
 from ...model.filters import Filter
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
 from ...model.strict_mode import StrictCollection, above, refused
@@ -16,6 +16,7 @@ from ...model.validation import shortest
 from ...model.vector_kinds import MultiVectors, SparseVectors
 from ...model.vectors import VectorColumn
 from .filters import check_filter
+from .memory import resident_percent
 from .reads import check_timeout
 
 AnyUpdate = Update | VectorNameCommand
@@ -28,6 +29,7 @@ _BLOCK_BYTES = 128
 def check_update(update: AnyUpdate, collection: StrictCollection, timeout: float | None) -> None:
     """Raise BadRequest for an update beyond the limits of a collection, sizes of payloads aside.
 
+    Raises StorageFull for one that takes memory beyond the limit of that.
     `timeout` is the one that the client gave, in seconds.
     """
     check_timeout(timeout, collection)
@@ -41,6 +43,8 @@ def check_update(update: AnyUpdate, collection: StrictCollection, timeout: float
     if isinstance(update, Upsert | UpdateVectors):
         _check_vectors(update.vectors, collection)
         _check_vector_size(collection)
+    if isinstance(update, Upsert | UpdateVectors | SetPayload | OverwritePayload):
+        _check_memory(collection)
     is_allowed = collection.limits.unindexed_filtering_update
     check_filter(filter_of(update), collection, may_be_unindexed=is_allowed)
 
@@ -73,6 +77,12 @@ def _check_vector_size(collection: StrictCollection) -> None:
     limit = collection.limits.max_collection_vector_size_bytes
     if limit is not None and collection.vector_bytes() >= limit:
         raise _too_much("vector", limit)
+
+
+def _check_memory(collection: StrictCollection) -> None:
+    limit = collection.limits.max_resident_memory_percent
+    if limit is not None and resident_percent() >= limit:
+        raise StorageFull(f"the server has reached {limit}% of the memory that it may have")
 
 
 def check_payload_size(size: int, collection: StrictCollection) -> None:
