@@ -83,14 +83,17 @@ class Sender:
     def send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Send one request over REST; the status and body of the answer."""
         try:
-            self._http.request(method, path, body, {"Content-Type": "application/json"})
-            answer = self._http.getresponse()
-            return answer.status, answer.read()
-        except http.client.HTTPException:
-            # Refused before all of it was sent, and the connection closed.
+            return self._ask(method, path, body)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # The server closes connections that were idle for a minute. Once more, on a new one.
             self._http.close()
             self._http = self._connect()
-            raise
+            return self._ask(method, path, body)
+
+    def _ask(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        self._http.request(method, path, body, {"Content-Type": "application/json"})
+        answer = self._http.getresponse()
+        return answer.status, answer.read()
 
     def _send_rest(self) -> None:
         method, path, seed = self._random.choice(self._rest)
