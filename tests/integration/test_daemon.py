@@ -208,7 +208,7 @@ class Refusing(Daemons):
             (["--http-port=many"], {}),
             (["--config-path=/no/such/file"], {}),
             ([], {"QDRANT__SERVICE__GRPC_PORT": "-1"}),
-            ([], {"QDRANT__SERVICE__READ_ONLY_API_KEY": "secret"}),
+            ([], {"QDRANT__SERVICE__JWT_RBAC": "true"}),
             ([], {"API_API_KEY": " secret"}),
         )
         with ThreadPoolExecutor(2) as pool:
