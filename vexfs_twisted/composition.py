@@ -29,6 +29,8 @@ from .engine.catalog import Catalog
 from .engine.commit_log import LogOf
 from .engine.native_library import load_faiss
 from .file_limit import for_connections
+from .grpc_web.call import WebContext
+from .grpc_web.opening import web_calls
 from .lifecycle import BACKLOG, ConcurrentService, SequentialService
 from .listening import EndpointError, SeveralEndpoints, adopted_endpoint, parsed_endpoint
 from .middleware import Middleware, MiddlewareChain
@@ -190,7 +192,8 @@ def build(config: Config, reactor: Any) -> Components:
         lambda: issues.open(storage.payload_indexes),
         issues.clear,
     )
-    needed = Dependencies(chain, status, rest_reservations, call_in_reactor)
+    web = None if rpc is None else web_calls(rpc.accept, web_context_of(config, reactor, codecs))
+    needed = Dependencies(chain, status, rest_reservations, call_in_reactor, web)
     site = make_site(operations, rest_settings_of(config), reactor, codecs.run, needed)
     endpoint = _endpoint(config, reactor) if sharing is None else sharing.endpoint()
     rest = RestService(with_tls(endpoint, certificates), site, reactor, site.settings)
@@ -291,6 +294,11 @@ def rest_settings_of(config: Config) -> RestSettings:
         cors=config.cors,
         stop_grace=config.drain_s,
     )
+
+
+def web_context_of(config: Config, reactor: Any, codecs: WorkerPool) -> WebContext:
+    """What gRPC-Web calls share."""
+    return WebContext(reactor, reactor.callFromThread, codecs.run, config.cors)
 
 
 def _log_of(config: Config) -> LogOf | None:

@@ -19,10 +19,12 @@ from .composition import (
     rpc_settings_of,
     stream_settings_of,
     tracing_of,
+    web_context_of,
     with_tls,
 )
 from .engine.followed_catalog import FollowedCatalog
 from .engine.native_library import load_faiss
+from .grpc_web.opening import web_calls
 from .lifecycle import BACKLOG, ConcurrentService, SequentialService, SharedPortEndpoint
 from .middleware import MiddlewareChain
 from .operations.service import Operations
@@ -61,20 +63,29 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     if tracing is not None:
         interceptors.insert(0, tracing)
     chain = MiddlewareChain(interceptors)
-    needed = Dependencies(chain, reservations=rest_reservations, call_in_reactor=call_in_reactor)
+    certificates = certificates_of(config, reactor, codecs.run)
+    rpc = None
+    rpc_settings = rpc_settings_of(config, certificates)
+    if rpc_settings is not None:
+        own = evolve(rpc_settings, shares_port=True)
+        parts = call_in_reactor, chain, rpc_reservations
+        rpc = RpcService(operations, own, *parts, writer=order.grpc_socket)
+    web = None if rpc is None else web_calls(rpc.accept, web_context_of(config, reactor, codecs))
+    needed = Dependencies(
+        chain,
+        reservations=rest_reservations,
+        call_in_reactor=call_in_reactor,
+        open_web_call=web,
+    )
     relay = Relay(reactor, order.rest_socket)
     settings = rest_settings_of(config)
     site = RelayingSite(operations, settings, reactor, codecs.run, needed, relay)
     address = config.host, config.http_port
     endpoint = SharedPortEndpoint(reactor, *address, BACKLOG, is_first=False)
-    certificates = certificates_of(config, reactor, codecs.run)
     before: list[IService] = [] if certificates is None else [certificates]
     wires: list[IService] = [RestService(with_tls(endpoint, certificates), site, reactor, settings)]
-    rpc_settings = rpc_settings_of(config, certificates)
-    if rpc_settings is not None:
-        own = evolve(rpc_settings, shares_port=True)
-        parts = call_in_reactor, chain, rpc_reservations
-        wires.append(RpcService(operations, own, *parts, writer=order.grpc_socket))
+    if rpc is not None:
+        wires.append(rpc)
     # No connection comes here before there is all that a call may need.
     prepared = Preparation(lambda: codecs.run(load_faiss))
     children: list[IService] = [own for own in (audit, tracing) if own is not None]

@@ -67,11 +67,12 @@ LAYERS: dict[str, set[str]] = {
     "processes": {"lifecycle", "logs", "config", "service_manager"},
     "reader_composition": {"composition", "allocator", "trimming", "middleware", "telemetry"}
     | {"lifecycle", "threadpool", "engine", "storage", "streaming", "operations", "rest", "rpc"}
-    | {"processes", "reloading"},
+    | {"processes", "reloading", "grpc_web"},
     "reader": {"allocator", "collector", "file_limit", "lifecycle", "logs", "stdio_log"}
     | {"processes", "reader_composition", "config", "reloading"},
     "sharing": {"config", "lifecycle", "processes", "rest", "rpc", "telemetry"},
     "composition": {
+        "grpc_web",
         "snapshot_storage",
         "sharing",
         "certificates",
@@ -115,6 +116,7 @@ LAYERS: dict[str, set[str]] = {
     "subcommands": {"__init__"},
     "adopt_command": {"config", "settings", "engine", "subcommands"},
     "snapshot_client": set(),
+    "grpc_web": {"model", "middleware", "threadpool", "rest", "rpc"},
     "snapshot_storage": {"config", "engine", "storage"},
     "snapshot_commands": {"config", "settings", "model", "engine", "subcommands"}
     | {"snapshot_client", "snapshot_storage"},
@@ -254,7 +256,7 @@ REST_LAYERS: dict[str, set[str]] = {
     "threads": set(),
     "errors": set(),
     "parameters": set(),
-    "dependencies": set(),
+    "dependencies": {"transport"},
     "running": set(),
     "reads": set(),
     "bodies": {"settings", "threads", "parameters"},
@@ -280,7 +282,7 @@ REST_LAYERS: dict[str, set[str]] = {
 
 # Libraries that only some layers may import.
 BOUND: dict[str, set[str]] = {
-    "grpc": {"rpc", "migration"},
+    "grpc": {"rpc", "grpc_web", "migration"},
     "grpc_health": {"rpc"},
     "grpc_reflection": {"rpc"},
     "google.protobuf": {"rpc", "migration", "proto", "commandcodec", "protobuf_pool"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
@@ -13,6 +13,14 @@ from ..model.issues import Issue, SlowCall
 from ..model.status import DeviceStatus, ServerStats
 from ..reservations import UNBOUNDED, Reservations
 from ..threadpool import CallInReactor
+from .transport.request import ApiRequest
+from .transport.web_calls import WebCall
+
+OpenWebCall = Callable[[ApiRequest], WebCall | None]
+"""Begins the call in a request whose headers are complete; None if it is no such call.
+
+It sets `web_call` of the request before it begins the call, since that may be answered at once.
+"""
 
 
 class _Unknown:
@@ -70,10 +78,11 @@ class Dependencies:
     """The middleware chain, the server's status, and the memory reservations of responses.
 
     `call_in_reactor` calls a function in the reactor thread. With it, reads that can be answered
-    without the reactor are.
+    without the reactor are. `open_web_call` begins calls of another protocol in requests.
     """
 
     chain: MiddlewareChain = MiddlewareChain()
     status: ServerStatus = _Unknown()
     reservations: Reservations = UNBOUNDED
     call_in_reactor: CallInReactor | None = None
+    open_web_call: OpenWebCall | None = None

@@ -23,7 +23,7 @@ from ..middleware import Method
 from ..model.errors import BadRequest
 from ..model.server_report import MemoryBudget
 from .admission import Admission
-from .bodies.budget import BodyBudget
+from .bodies.budget import BodyBudget, Lease
 from .bodies.streaming_body import BodyFormat, ReadGate, StreamingBody
 from .call_context import PendingCall, RestCallContext, refuse
 from .dependencies import Dependencies
@@ -149,6 +149,15 @@ class ApiSite(Site):
         except (HTTPException, UnicodeDecodeError) as error:
             return self._api.refuse(request, error, headers)
         return self._admission.admit(route, request, length, headers)
+
+    def open_web_call(self, request: ApiRequest) -> bool:
+        """See RequestSite."""
+        begin = self._api.dispatcher.dependencies.open_web_call
+        return begin is not None and begin(request) is not None
+
+    def lease(self, request: ApiRequest) -> Lease:
+        """See RequestSite."""
+        return self._admission.budget.lease(request)
 
     def open_body(
         self, request: ApiRequest, body_format: BodyFormat, limit: int, gate: ReadGate

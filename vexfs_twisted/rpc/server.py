@@ -9,6 +9,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from attrs import evolve
+from grpc import StatusCode
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
@@ -21,6 +22,7 @@ from ..reservations import UNBOUNDED, Reservations
 from ..threadpool import CallInReactor
 from . import reflection
 from .bridge import Bridge
+from .errors import RpcStatus
 from .health import Health
 from .middleware import unknown_method
 from .services import public_services, read_paths, service_handlers
@@ -94,6 +96,13 @@ class RpcService(Service):
             raise RuntimeError("not listening")
         return self._run
 
+    def accept(self, call: ServerCall) -> None:
+        """Handle a call that has come over another transport. In the thread of that."""
+        if self._run is None:
+            call.finish(RpcStatus(StatusCode.UNAVAILABLE, "the server is stopping"))
+        else:
+            self._run.accept(call)
+
     def startService(self) -> Deferred[None]:
         """Listen. Fails with CannotListenError where the address cannot be bound."""
         super().startService()
@@ -137,6 +146,7 @@ class _Run:
         self._wire = Wire(bridge, chain, call_in_reactor, settings, reservations)
         self._health = Health(self._wire, readiness)
         self._relay = None if writer is None else _relay(writer, self._wire)
+        self.accept = _dispatcher(self._wire, self._health, self._relay)
         self._transport: Transport | None = None
         self.port = 0
         self.listening_since = 0.0
@@ -191,9 +201,7 @@ class _Run:
         self._call_in_reactor(self._end, current_thread(), failure)
 
     def _serve(self) -> None:
-        transport = transport_class(self._settings)(
-            self._settings.channel_options(), _dispatcher(self._wire, self._health, self._relay)
-        )
+        transport = transport_class(self._settings)(self._settings.channel_options(), self.accept)
         port = _listen(transport, self._settings)
         self._call_in_reactor(self._listening, transport, port)
         transport.serve()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, Protocol, cast
 
-from twisted.internet.defer import CancelledError
+from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer, ITCPTransport, ITransport
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.server import Request, version
 
-from ...model.errors import DomainError
+from ...model.errors import DomainError, MessageTooLarge
 from ...reservations import Reservation
+from ..bodies.budget import Lease
 from ..bodies.content import found_too_large
 from ..bodies.streaming_body import BUDGET, BodyFormat, ReadGate, StreamingBody
 from ..call_context import PendingCall
@@ -24,6 +26,7 @@ from ..threads import THREAD_FROM_BYTES
 from .http_dates import http_date
 from .immediate import write_now
 from .plain_requests import PlainRequest
+from .web_calls import WebCall
 
 LINGER_BYTES = 256 * 1024 * 1024
 """The bytes of a refused body that are read and dropped before the connection is closed.
@@ -65,6 +68,12 @@ class RequestSite(Protocol):
     ) -> StreamingBody:
         """The streaming body that passes `request`'s body to its consumer while it arrives."""
 
+    def open_web_call(self, request: ApiRequest) -> bool:
+        """Begin the call of another protocol in a request, if it has one, as its `web_call`."""
+
+    def lease(self, request: ApiRequest) -> Lease:
+        """The share of a body in the budget of all bodies."""
+
     def find(self, method: bytes, path: bytes) -> RouteMatch | None:
         """The route of a request, None where only Klein's router knows."""
 
@@ -102,6 +111,9 @@ class ApiRequest(Request):
         self._gate: ReadGate | None = None
         self._room: Reservation | None = None
         self._running: Running[Any] | None = None
+        self.web_call: WebCall | None = None
+        self._lease: Lease | None = None
+        self._is_whole = False
         self.is_lost = False
         if channel.is_last:  # type: ignore[attr-defined]
             self.close_after()
@@ -136,12 +148,14 @@ class ApiRequest(Request):
     def gotLength(self, length: int | None) -> None:
         """Admit the request by its complete headers. `length` is None for a chunked body."""
         self.content = self._body = BytesIO()
-        if length == 0:
-            return
         # Until the body is complete, only the channel has the method and the path.
         channel: Any = self.channel
         self.method, self.uri = channel._command, channel._path
         self.path = self.uri.partition(b"?")[0]
+        if self._site.open_web_call(self):
+            return
+        if length == 0:
+            return
         limit = min(SMALL_BYTES, self._site.settings.max_body_bytes)
         is_short = length is not None and length <= limit
         admitted = self._site.admit(self, length, () if is_short else _CLOSE)
@@ -155,6 +169,9 @@ class ApiRequest(Request):
         pending = self._pending
         limit = self._site.settings.max_body_bytes if pending is None else pending.limit
         self._received += len(data)
+        if self.web_call is not None and self._dropped is None:
+            self._take_for(self.web_call, data, limit)
+            return
         if self._dropped is None and self._received > limit:
             self._refuse(found_too_large(limit))
         if self._dropped is not None:
@@ -175,6 +192,26 @@ class ApiRequest(Request):
                 pending.body.take(self.take_body())
         except DomainError as error:
             self._refuse(error)
+
+    def _take_for(self, call: WebCall, data: bytes, limit: int) -> None:
+        try:
+            if self._received > limit:
+                raise MessageTooLarge(f"the body is larger than {limit} bytes")
+            if self._lease is None:
+                self._gate = ReadGate(IPushProducer(self.transport))
+                self._lease = self._site.lease(self)
+            self._lease.add(len(data))
+        except DomainError as error:
+            call.fail(error)
+        else:
+            call.take(data)
+
+    def answer_web(self, answer: Response) -> None:
+        """Send the response of a `web_call`, also while its body arrives."""
+        if self._is_whole or self.is_lost:
+            self.respond(answer)
+        else:
+            self._answer_early(evolve(answer, headers=(*answer.headers, *_CLOSE)), is_last=True)
 
     def pause(self) -> None:
         """See Holder."""
@@ -203,6 +240,8 @@ class ApiRequest(Request):
         pending = self.take_pending()
         if pending is not None:
             pending.fail(CancelledError())
+        if self.web_call is not None:
+            self.web_call.lost()
         super().connectionLost(reason)
         if self._running is not None:
             self._running.cancel()
@@ -221,6 +260,9 @@ class ApiRequest(Request):
         """
         self.transport = None
         self._running = None
+        self.web_call = None
+        if self._lease is not None:
+            self._lease.release()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Process the complete request, or finish one that was refused."""
@@ -233,11 +275,22 @@ class ApiRequest(Request):
 
     def process(self) -> None:
         """Process the complete request: by the route of its path, else by Klein's router."""
+        if self.web_call is not None:
+            self._complete(self.web_call)
+            return
         match = self._site.find(self.method, self.path)
         if match is None:
             super().process()
         else:
             self.answer_by(match)
+
+    def _complete(self, call: WebCall) -> None:
+        self._is_whole = True
+        if self._lease is None:
+            call.complete()
+            return
+        ready = Deferred.fromCoroutine(self._lease.ready())
+        ready.addCallbacks(lambda _: call.complete(), lambda failure: call.fail(failure.value))
 
     def process_plain(self, plain: PlainRequest, match: RouteMatch) -> None:
         """Process a complete request that was not read by twisted.web."""
@@ -256,6 +309,9 @@ class ApiRequest(Request):
 
     def _refuse(self, error: DomainError) -> None:
         """Refuse an admitted request before its body is complete."""
+        if self.web_call is not None:
+            self.web_call.fail(error)
+            return
         pending = self.take_pending()
         if pending is not None:
             pending.fail(error)
@@ -312,19 +368,20 @@ class ApiRequest(Request):
     def prepare(self, answer: Response) -> bytes:
         """Set status and headers of `answer`; returns the body, which the caller writes."""
         length = (b"Content-Length", b"%d" % len(answer.body))
-        self._prepare(answer.status, answer.content_type, (length, *answer.headers))
+        self.prepare_head(answer.status, answer.content_type, (length, *answer.headers))
         return answer.body
 
     def prepare_streaming(self, response: StreamingResponse) -> None:
         """Set status and headers of `response`; the caller writes the body."""
-        self._prepare(response.status, response.content_type, response.headers)
+        self.prepare_head(response.status, response.content_type, response.headers)
 
     def break_off(self) -> None:
         """Abort the connection, so that clients do not take the response as complete."""
         if not self.is_lost:
             cast(ITCPTransport, self.transport).abortConnection()
 
-    def _prepare(self, status: int, content_type: bytes, more: Headers) -> None:
+    def prepare_head(self, status: int, content_type: bytes, more: Headers) -> None:
+        """Set status and headers of a response; the caller writes the body."""
         self.setResponseCode(status)
         headers = self.responseHeaders
         headers.setRawHeaders(b"Server", [version])
