@@ -293,6 +293,7 @@ def rest_settings_of(config: Config) -> RestSettings:
         max_client_connections=config.max_client_connections,
         cors=config.cors,
         stop_grace=config.drain_s,
+        gzip=config.gzip,
     )
 
 
@@ -372,6 +373,7 @@ def rpc_settings_of(config: Config, certificates: CertificateService | None) -> 
         keepalive_timeout_ms=config.grpc_keepalive_timeout_ms,
         transport=config.grpc_transport,
         stop_grace=config.drain_s,
+        gzip=config.gzip,
         certificates=None if certificates is None else certificates.store,
     )
 

@@ -196,6 +196,17 @@ class Config:
             help="what the names of all metrics begin with",
         ),
     )
+    gzip: bool = _setting(
+        False,
+        Setting(
+            "vexfs.gzip",
+            flag,
+            ("VEXFS_GZIP",),
+            option="gzip",
+            help="compress large answers for clients that accept it, which saves network, not time",
+            is_switch=True,
+        ),
+    )
     grpc_max_message_size: int | None = _setting(
         512 * MEBIBYTE,
         Setting(

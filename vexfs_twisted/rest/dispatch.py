@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport, ITransport
 from ..interfaces import IServerOperations
 from ..logs import bound, get_logger
 from ..model.trace import CURRENT as CURRENT_TRACE
-from ..reservations import CURRENT
+from ..reservations import CURRENT, Reservation
 from ..tracebacks import let_go
 from .call_context import RestCallContext
 from .dependencies import Dependencies
@@ -21,6 +21,7 @@ from .errors import describe_error
 from .parameters import read_arguments
 from .reads import Reads
 from .request_context import RequestContext
+from .responses.compression import accepts_gzip, compressed
 from .responses.json_pieces import result_response
 from .responses.response import Response, StreamingResponse
 from .route_table import RouteMatch
@@ -47,6 +48,7 @@ class Dispatcher:
     run_in_thread: RunInThread
     dependencies: Dependencies
     clock: IReactorTime
+    compresses: bool = False
 
     def answer(self, match: RouteMatch, request: ApiRequest) -> Running[Any] | None:
         """Run a request's handler and send its response; None if that is done when this returns.
@@ -92,17 +94,12 @@ class Dispatcher:
         try:
             with context:
                 _set_trace(context)
-                if call.caller.value_exists is not None and not context.call.kind.is_open:
-                    await self.operations.verify_caller(call.caller)
-                answer = await handler(call)
+                answer = await self._answer(handler, call, context.call.kind.is_open)
                 if not isinstance(answer, _RESPONSES):
                     answer = result_response(answer, perf_counter() - started)
-                if isinstance(answer, Response):
-                    reservation.hold(len(answer.body))
-                if reservation.is_used:
-                    reservation.sending(
-                        partial(_give_up, request.transport, context.call.request_id)
-                    )
+                _hold(reservation, answer, request, context)
+                if self.compresses:
+                    answer = await self._packed(answer, context)
                 if isinstance(answer, Response):
                     return answer
                 await ResponseSender(request).send(answer)
@@ -118,6 +115,19 @@ class Dispatcher:
             if call.streaming_body is not None:
                 call.streaming_body.close()
 
+    async def _answer(self, handler: Handler, call: RequestContext, is_open: bool) -> Any:
+        if call.caller.value_exists is not None and not is_open:
+            await self.operations.verify_caller(call.caller)
+        return await handler(call)
+
+    async def _packed(
+        self, answer: Response | StreamingResponse, context: RestCallContext
+    ) -> Response | StreamingResponse:
+        """The same response, compressed if its client accepts that."""
+        if not accepts_gzip(context.call.header("accept-encoding")):
+            return answer
+        return await compressed(answer, self.run_in_thread)
+
     def _let_go(self, error: BaseException) -> None:
         """Clear the error's traceback in the next reactor turn, when all frames have returned."""
         self.clock.callLater(0, let_go, error)
@@ -127,6 +137,19 @@ def _set_trace(context: RestCallContext) -> None:
     """Make the trace of a call that of its coroutine, and of what that begins."""
     if context.trace is not None:
         CURRENT_TRACE.set(context.trace)
+
+
+def _hold(
+    reservation: Reservation,
+    answer: Response | StreamingResponse,
+    request: ApiRequest,
+    context: RestCallContext,
+) -> None:
+    """Reserve the memory of an answer until it has been sent."""
+    if isinstance(answer, Response):
+        reservation.hold(len(answer.body))
+    if reservation.is_used:
+        reservation.sending(partial(_give_up, request.transport, context.call.request_id))
 
 
 def _give_up(transport: ITransport | None, request_id: str) -> None:

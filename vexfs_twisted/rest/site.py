@@ -106,7 +106,7 @@ def site_parts(
         settings.bodies_bytes, settings.max_waiting_bodies, clock, needed.reservations.freed
     )
     reads = Reads(operations, clock, needed.call_in_reactor)
-    dispatcher = Dispatcher(operations, reads, run_in_thread, needed, clock)
+    dispatcher = Dispatcher(operations, reads, run_in_thread, needed, clock, settings.gzip)
     admission = Admission(
         needed.chain, settings, run_in_thread, budget, lambda: operations.snapshots.receive()
     )
