@@ -15,7 +15,7 @@ from twisted.python.usage import UsageError
 
 from .engine.errors import EngineStartError
 from .engine.repair import Repaired, repair
-from .subcommands import SubcommandOptions, flags_first
+from .subcommands import SubcommandOptions
 
 
 class RepairStatus(IntEnum):
@@ -63,7 +63,7 @@ def run_repair(arguments: Sequence[str]) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     options = RepairOptions()
     try:
-        options.parseOptions(flags_first(arguments, "--yes"))
+        options.parseOptions(list(arguments))
         if not options["yes"] and not _is_confirmed(options.collection):
             raise UsageError("nothing was changed; --yes repairs without a question")
         done = repair(Path(options.data), options.collection)

@@ -1,12 +1,13 @@
-"""Base of the subcommands of `vexfs-qdrant`: help and version."""
+"""Base of the subcommands of `vexfs-qdrant`: help, version, and options in any place."""
 
 from __future__ import annotations
 
+import getopt
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from twisted.python.usage import Options
+from twisted.python.usage import Options, UsageError
 
 from . import __version__
 
@@ -21,12 +22,19 @@ class SubcommandOptions(Options):
         sys.stdout.write(f"vexfs-qdrant {__version__}\n")
         sys.exit(0)
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse the arguments. Options may stand behind positional ones, up to `--`.
 
-def flags_first(arguments: Sequence[str], *flags: str) -> list[str]:
-    """The arguments with these flags, and options with `=`, before all others.
-
-    Twisted takes what follows the first positional argument as positional.
-    """
-    is_first = [own in flags or (own.startswith("--") and "=" in own) for own in arguments]
-    pairs = list(zip(arguments, is_first, strict=True))
-    return [own for own, first in pairs if first] + [own for own, first in pairs if not first]
+        Twisted takes all that follows the first positional argument as positional.
+        """
+        given = sys.argv[1:] if options is None else options
+        forms: Any = self
+        try:
+            found, words = getopt.gnu_getopt(list(given), forms.shortOpt, forms.longOpt)
+        except getopt.error as error:
+            raise UsageError(str(error)) from None
+        first: list[str] = []
+        for name, value in found:
+            takes_value = f"{name.removeprefix('--')}=" in forms.longOpt
+            first.append(f"{name}={value}" if takes_value else name)
+        super().parseOptions([*first, "--", *words])

@@ -17,7 +17,7 @@ from .config import load_config
 from .engine.errors import EngineStartError
 from .engine.verification import FolderReport, verify_folder
 from .settings import ConfigError
-from .subcommands import SubcommandOptions, flags_first
+from .subcommands import SubcommandOptions
 
 
 class VerifyStatus(IntEnum):
@@ -59,7 +59,7 @@ def run_verify(arguments: Sequence[str]) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     options = VerifyOptions()
     try:
-        options.parseOptions(flags_first(arguments, "--json"))
+        options.parseOptions(list(arguments))
         report = verify_folder(options.path())
     except (UsageError, ConfigError, EngineStartError) as error:
         sys.stderr.write(f"vexfs-qdrant verify: {error}\n")
