@@ -139,13 +139,10 @@ def build(config: Config, reactor: Any) -> Components:
         for _ in range(2)
     )
     performance, readiness = Performance(), Readiness()
-    audit = audit_log_of(config)
+    tracing, audit = tracing_of(config), audit_log_of(config)
     slowest = SlowCalls(config.slow_query_s)
-    interceptors = [slowest, *interceptors_of(config, performance, audit)]
+    interceptors = list(interceptors_of(config, tracing, slowest, performance, audit))
     # The innermost: who may not call is told so in any case.
-    tracing = tracing_of(config)
-    if tracing is not None:
-        interceptors.insert(0, tracing)
     chain = MiddlewareChain([*interceptors, readiness])
     certificates = certificates_of(config, reactor, codecs.run)
     rpc_settings = rpc_settings_of(config, certificates)
@@ -272,9 +269,14 @@ def tracing_of(config: Config) -> Tracing | None:
 
 
 def interceptors_of(
-    config: Config, performance: Performance, audit: AuditLog | None = None
+    config: Config,
+    tracing: Tracing | None,
+    slowest: SlowCalls | None,
+    performance: Performance,
+    audit: AuditLog | None,
 ) -> Iterator[Middleware]:
     """The middleware of every call, the outermost first; disabled middleware is left out."""
+    yield from (own for own in (tracing, slowest) if own is not None)
     yield CallLog(config.log_calls, monotonic)
     yield performance
     if audit is not None:

@@ -57,11 +57,8 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
         for _ in range(2)
     )
     performance = Performance()
-    audit = audit_log_of(config, order.number)
-    interceptors = list(interceptors_of(config, performance, audit))
-    tracing = tracing_of(config)
-    if tracing is not None:
-        interceptors.insert(0, tracing)
+    tracing, audit = tracing_of(config), audit_log_of(config, order.number)
+    interceptors = list(interceptors_of(config, tracing, None, performance, audit))
     chain = MiddlewareChain(interceptors)
     certificates = certificates_of(config, reactor, codecs.run)
     rpc = None
