@@ -23,6 +23,7 @@ from .catalog import Catalog, Held
 from .collection import Collection
 from .data_folder import storage_errors
 from .snapshots.archive import Piece, Section, read_manifest, read_members, read_whole
+from .snapshots.block_file import BlockFile
 from .snapshots.byte_ranges import FileRange, checksum_of
 from .snapshots.errors import UnusableArchive
 from .snapshots.folder import SnapshotFolder, is_archive, open_joined
@@ -40,6 +41,7 @@ from .snapshots.unpacking import unpack
 
 __all__ = [
     "SUFFIX",
+    "BlockFile",
     "Check",
     "FileRange",
     "Piece",

@@ -9,8 +9,6 @@ parts until a rule of the bucket removes them.
 from __future__ import annotations
 
 import builtins
-import io
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +22,7 @@ from attrs import field, frozen
 
 from ..engine.snapshot_archives import (
     SUFFIX,
+    BlockFile,
     Piece,
     Section,
     check_name,
@@ -176,7 +175,7 @@ class SnapshotBucket:
                     obstore.put(self._store, key + _CHECKSUM, text, use_multipart=False)
                 return self._described(owner, name, self._head(owner, name))
             except BaseException:
-                self._remove(key)
+                self._remove(key, key + _CHECKSUM)
                 raise
 
     def delete(self, owner: SnapshotOwner, name: str) -> None:
@@ -187,13 +186,13 @@ class SnapshotBucket:
         key = self._key(owner, name)
         with self._errors(name):
             obstore.delete(self._store, key)
-        self._remove(key)
+        self._remove(key + _CHECKSUM)
 
-    def _remove(self, key: str) -> None:
-        """Remove an archive and its checksum, as far as the storage lets it."""
+    def _remove(self, *keys: str) -> None:
+        """Remove objects, as far as the storage lets it."""
         import obstore
 
-        for gone in (key, key + _CHECKSUM):
+        for gone in keys:
             with suppress(NotFound, Unavailable, InternalError), self._errors():
                 obstore.delete(self._store, gone)
 
@@ -288,46 +287,30 @@ class SnapshotBucket:
         return InternalError(f"{where} cannot be used: {said}")
 
 
-class _BucketFile(io.RawIOBase):
-    """An object of a bucket as a file to read. Used by one thread at a time.
+class _BucketFile(BlockFile):
+    """An object of a bucket as a file to read; `read` gets the bytes from one offset to another.
 
-    `read` gets the bytes from one offset up to another.
+    Reading raises Unavailable and InternalError.
     """
 
     def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
         super().__init__()
         self._size = size
         self._read = read
-        self._at = 0
         self._start = 0
         self._block = b""
 
-    def readable(self) -> bool:
-        """True."""
-        return True
+    @property
+    def size(self) -> int:
+        """See BlockFile."""
+        return self._size
 
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position, and return it."""
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(origin + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        """Read the next bytes, of one block at most. Raises Unavailable and InternalError."""
-        if self._at >= self._size:
-            return 0
-        if not self._start <= self._at < self._start + len(self._block):
-            self._start, self._block = self._at, b""
-            self._block = self._read(self._at, min(self._at + _BLOCK_BYTES, self._size))
-        offset = self._at - self._start
-        part = self._block[offset : offset + len(buffer)]
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
+    def block_at(self, offset: int) -> tuple[int, bytes]:
+        """See BlockFile."""
+        if not self._start <= offset < self._start + len(self._block):
+            self._start, self._block = offset, b""
+            self._block = self._read(offset, min(offset + _BLOCK_BYTES, self._size))
+        return self._start, self._block
 
 
 def part_bytes(size: int) -> int:

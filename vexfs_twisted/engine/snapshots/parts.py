@@ -11,7 +11,6 @@ chunks that one snapshot has added, each from the begin of a page on.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from ..storage.checksummed import Damaged, OtherVersion, seal, sealed_size, unseal
 from ..storage.tables import TABLES_FILE
 from .archive import Piece
+from .block_file import BlockFile
 from .errors import UnusableArchive
 
 PAGE = 4096
@@ -194,7 +194,7 @@ class _Source:
             self._rest = memoryview(next(self._pieces))
 
 
-class PartsFile(io.RawIOBase):
+class PartsFile(BlockFile):
     """The archive that an index and its packs make, as a file to read. Used by one thread.
 
     Every chunk is compared with its checksum. Packs stay readable when they are removed.
@@ -205,7 +205,6 @@ class PartsFile(io.RawIOBase):
         super().__init__()
         self._index = index
         self._ends = np.cumsum(index.records["length"], dtype=np.int64)
-        self._at = 0
         self._chunk: tuple[int, bytes] = (-1, b"")
         self._packs: dict[int, int] = {}
         try:
@@ -219,34 +218,14 @@ class PartsFile(io.RawIOBase):
 
     @property
     def size(self) -> int:
-        """How many bytes the archive has."""
+        """See BlockFile."""
         return self._index.head.size
 
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position, and return it."""
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        self._at = max(origin + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        """Read the next bytes, at most to the end of a chunk. Raises OSError for a damaged one."""
-        if self._at >= self.size:
-            return 0
-        number = int(np.searchsorted(self._ends, self._at, side="right"))
+    def block_at(self, offset: int) -> tuple[int, bytes]:
+        """See BlockFile. Raises OSError for a damaged chunk."""
+        number = int(np.searchsorted(self._ends, offset, side="right"))
         chunk = self._read(number)
-        start = self._at - (int(self._ends[number]) - len(chunk))
-        part = chunk[start : start + len(buffer)]
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
+        return int(self._ends[number]) - len(chunk), chunk
 
     def close(self) -> None:
         """Close the packs."""
