@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import chain
 from math import isfinite
@@ -291,6 +291,13 @@ class VectorQueries(Sequence[Query]):
 def kinds_of(queries: Sequence[Query]) -> Sequence[Query]:
     """The queries, but of those that differ in their vectors only one."""
     return [queries.pattern] if isinstance(queries, VectorQueries) else queries
+
+
+def nodes_of(query: Query | Prefetch) -> Iterator[Query | Prefetch]:
+    """A query and all its prefetches, in the order of the request."""
+    yield query
+    for prefetch in query.prefetch:
+        yield from nodes_of(prefetch)
 
 
 def joined_queries(batches: Sequence[Sequence[Query]]) -> Sequence[Query]:

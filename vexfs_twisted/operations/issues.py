@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from time import time
 
-from ..model.filters import FieldCondition, Filter, Nested
+from ..model.filters import Filter
 from ..model.issues import Issue
 from ..model.payload_index import FieldSchema, FieldType
-from ..model.payload_path import EachElement
-from ..model.strict_mode import Steps, steps_of
-from .strict_mode.filters import conditions_of, kinds_for, serves, spelled
+from .strict_mode.filters import kinds_for, spelled, unserved
 
 MOST_ISSUES = 100
 """So many are kept, those found last."""
@@ -54,17 +52,7 @@ class Issues:
             self._found.clear()
 
 
-def unindexed_fields(
-    filter_: Filter, fields: Fields, above: Steps = ()
-) -> Iterator[tuple[str, Sequence[FieldType]]]:
+def unindexed_fields(filter_: Filter, fields: Fields) -> Iterator[tuple[str, Sequence[FieldType]]]:
     """The fields of a filter that no payload index serves, and the types that would."""
-    for condition in conditions_of(filter_):
-        if isinstance(condition, Filter):
-            yield from unindexed_fields(condition, fields, above)
-        elif isinstance(condition, Nested):
-            array = (*above, *steps_of(condition.key.steps), EachElement())
-            yield from unindexed_fields(condition.filter, fields, array)
-        elif isinstance(condition, FieldCondition):
-            path = spelled(steps_of((*above, *condition.key.steps)))
-            if not serves(fields.get(path), condition.predicate):
-                yield path, kinds_for(condition.predicate)
+    for steps, condition, _ in unserved(filter_, lambda steps: fields.get(spelled(steps))):
+        yield spelled(steps), kinds_for(condition.predicate)

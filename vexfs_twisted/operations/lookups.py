@@ -7,7 +7,7 @@ afterwards. In the reactor thread.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from attrs import define, evolve, field
@@ -24,6 +24,7 @@ from ..model.queries import (
     Retrieve,
     Selection,
     kinds_of,
+    nodes_of,
 )
 from ..model.query_forms import (
     Example,
@@ -59,8 +60,8 @@ def looked_up(request: ReadRequest[Any]) -> set[str]:
     """The names of the collections that a read refers to beside its own."""
     names = {
         node.lookup_from.collection
-        for query in _queries_of(request)
-        for node in _nodes(query)
+        for query in queries_of(request)
+        for node in nodes_of(query)
         if node.lookup_from is not None
     }
     if isinstance(request, GroupQuery) and request.lookup is not None:
@@ -72,14 +73,8 @@ def _refers(node: Query | Prefetch) -> bool:
     return node.lookup_from is not None or any(map(_refers, node.prefetch))
 
 
-def _nodes(node: Query | Prefetch) -> Iterator[Query | Prefetch]:
-    """A query and all its prefetches, in the order of the request."""
-    yield node
-    for prefetch in node.prefetch:
-        yield from _nodes(prefetch)
-
-
-def _queries_of(request: ReadRequest[Any]) -> Sequence[Query]:
+def queries_of(request: ReadRequest[Any]) -> Sequence[Query]:
+    """The queries of a read, in their order."""
     if isinstance(request, QueryBatch):
         return request.queries
     if isinstance(request, GroupQuery):
@@ -114,9 +109,9 @@ class Lookups:
         Raises NotFound for a collection, a point or a vector that does not exist, in this order for
         the whole request, and BadInput for the name of a vector that the collection does not have.
         """
-        queries = _queries_of(request)
+        queries = queries_of(request)
         for query in queries:
-            for node in _nodes(query):
+            for node in nodes_of(query):
                 self._collect(node)
         if isinstance(request, GroupQuery) and request.lookup is not None:
             self._real_name(request.lookup.collection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...model.collection_params import VectorParams
@@ -20,12 +20,15 @@ from ...model.queries import (
     Retrieve,
     Scroll,
     VectorQueries,
+    kinds_of,
+    nodes_of,
 )
 from ...model.query_forms import Example, PointExample, VectorExample, examples_of
 from ...model.reads import ReadRequest
 from ...model.strict_mode import StrictCollection
 from ...model.updates import UpdateVectors, Upsert
 from ...model.vector_kinds import MultiVector, SparseVector
+from ..lookups import queries_of
 from .filters import condition_count
 from .updates import AnyUpdate
 
@@ -47,8 +50,8 @@ def multivector_examples(
 ) -> dict[str, list[PointId]]:
     """The stored points whose multivectors a read compares with, by vector name."""
     found: dict[str, list[PointId]] = {}
-    for query in _queries(request):
-        for node in _nodes(query):
+    for query in kinds_of(queries_of(request)):
+        for node in nodes_of(query):
             params = collection.config.params.vectors.get(node.using)
             if not isinstance(params, VectorParams) or params.multivector_config is None:
                 continue
@@ -56,21 +59,6 @@ def multivector_examples(
                 ids = [own.id for own in examples_of(node.form) if isinstance(own, PointExample)]
                 found.setdefault(node.using, []).extend(ids)
     return {name: ids for name, ids in found.items() if ids}
-
-
-def _queries(request: ReadRequest[Any]) -> Iterator[Query]:
-    if isinstance(request, Query):
-        yield request
-    elif isinstance(request, GroupQuery):
-        yield request.query
-    elif isinstance(request, QueryBatch) and not isinstance(request.queries, VectorQueries):
-        yield from request.queries
-
-
-def _nodes(node: Query | Prefetch) -> Iterator[Query | Prefetch]:
-    yield node
-    for prefetch in node.prefetch:
-        yield from _nodes(prefetch)
 
 
 def _query_cost(node: Query | Prefetch, rows: Rows) -> int:

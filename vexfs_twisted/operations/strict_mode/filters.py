@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from ...model.errors import BadRequest
@@ -106,24 +106,34 @@ def _size(condition: Condition) -> int:
     return 0
 
 
-def check_indexed(
-    filter_: Filter, collection: StrictCollection, what: str = _FILTER, above: Steps = ()
-) -> None:
+def check_indexed(filter_: Filter, collection: StrictCollection, what: str = _FILTER) -> None:
     """Raise BadRequest for the first field without a payload index that serves its condition.
 
-    `what` the fields are in, for the error; `above` is the path of the array that is filtered.
+    `what` the fields are in, for the error.
+    """
+    for steps, condition, is_nested in unserved(filter_, collection.fields.get):
+        name = spelled(steps) if is_nested else str(condition.key)
+        raise no_index(name, kinds_for(condition.predicate), what)
+
+
+def unserved(
+    filter_: Filter, schema_of: Callable[[Steps], FieldSchema | None], above: Steps = ()
+) -> Iterator[tuple[Steps, FieldCondition, bool]]:
+    """The conditions of a filter that no payload index serves, and those of filters in it.
+
+    With each the `steps_of` its path, and whether it is nested. `schema_of` returns the index of a
+    field; `above` is the path of the array that is filtered.
     """
     for condition in conditions_of(filter_):
         if isinstance(condition, Filter):
-            check_indexed(condition, collection, what, above)
+            yield from unserved(condition, schema_of, above)
         elif isinstance(condition, Nested):
             array = (*above, *steps_of(condition.key.steps), EachElement())
-            check_indexed(condition.filter, collection, what, array)
+            yield from unserved(condition.filter, schema_of, array)
         elif isinstance(condition, FieldCondition):
             steps = steps_of((*above, *condition.key.steps))
-            if not serves(collection.fields.get(steps), condition.predicate):
-                name = spelled(steps) if above else str(condition.key)
-                raise no_index(name, kinds_for(condition.predicate), what)
+            if not serves(schema_of(steps), condition.predicate):
+                yield steps, condition, bool(above)
 
 
 def serves(schema: FieldSchema | None, predicate: Predicate) -> bool:

@@ -82,16 +82,17 @@ def check_read(
 
 def check_timeout(timeout: float | None, collection: StrictCollection) -> None:
     """Raise BadRequest for a timeout above the largest, in seconds."""
-    _check_most(timeout, collection.limits.max_timeout, "timeout")
+    check_most(timeout, collection.limits.max_timeout, "timeout")
 
 
-def _check_most(value: float | None, limit: float | None, name: str) -> None:
+def check_most(value: float | None, limit: float | None, name: str) -> None:
+    """Raise BadRequest for a parameter above its limit; either may be unset."""
     if value is not None and limit is not None and value > limit:
         raise above(value, limit, name)
 
 
 def _check_limit(limit: int, collection: StrictCollection) -> None:
-    _check_most(limit, collection.limits.max_query_limit, "limit")
+    check_most(limit, collection.limits.max_query_limit, "limit")
 
 
 def _check_filter(filter_: Filter | None, collection: StrictCollection) -> None:
@@ -138,7 +139,7 @@ def _check_grouping(path: PayloadPath, collection: StrictCollection) -> None:
 
 def _check_batch(request: QueryBatch, collection: StrictCollection) -> None:
     queries = request.queries
-    _check_most(len(queries), collection.limits.search_max_batchsize, "search batch size")
+    check_most(len(queries), collection.limits.search_max_batchsize, "search batch size")
     for query in kinds_of(queries):
         _check_query(query, collection)
 
@@ -165,12 +166,12 @@ def _check_node(node: Node, collection: StrictCollection, outer: Sequence[Filter
 
 def _check_params(params: SearchParams, collection: StrictCollection) -> None:
     limits = collection.limits
-    _check_most(params.hnsw_ef, limits.search_max_hnsw_ef, "hnsw_ef")
+    check_most(params.hnsw_ef, limits.search_max_hnsw_ef, "hnsw_ef")
     if params.exact and limits.search_allow_exact is False:
         raise refused("Exact search disabled!", "Set exact=false.")
     if params.quantization is not None:
         oversampling = params.quantization.oversampling
-        _check_most(oversampling, limits.search_max_oversampling, "oversampling")
+        check_most(oversampling, limits.search_max_oversampling, "oversampling")
     if params.idf is not None:
         _check_filter(params.idf.corpus, collection)
 

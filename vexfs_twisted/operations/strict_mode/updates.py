@@ -10,14 +10,14 @@ from ...model.commands import VectorNameCommand
 from ...model.errors import BadRequest, StorageFull
 from ...model.filters import Filter
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
-from ...model.strict_mode import StrictCollection, above, refused
+from ...model.strict_mode import StrictCollection, refused
 from ...model.updates import OverwritePayload, SetPayload, Update, UpdateVectors, Upsert
 from ...model.validation import shortest
 from ...model.vector_kinds import MultiVectors, SparseVectors
 from ...model.vectors import VectorColumn
 from .filters import check_filter
 from .memory import resident_percent
-from .reads import check_timeout
+from .reads import check_most, check_timeout
 
 AnyUpdate = Update | VectorNameCommand
 
@@ -33,11 +33,12 @@ def check_update(update: AnyUpdate, collection: StrictCollection, timeout: float
     `timeout` is the one that the client gave, in seconds.
     """
     check_timeout(timeout, collection)
+    limits = collection.limits
     if isinstance(update, Upsert):
-        _check_count(len(update.ids), "upsert limit", collection)
+        check_most(len(update.ids), limits.upsert_max_batchsize, "upsert limit")
         _check_points(collection)
     elif isinstance(update, UpdateVectors):
-        _check_count(len(update.ids), "update limit", collection)
+        check_most(len(update.ids), limits.upsert_max_batchsize, "update limit")
     elif isinstance(update, CreateFieldIndex):
         _check_index_count(update, collection)
     if isinstance(update, Upsert | UpdateVectors):
@@ -45,7 +46,7 @@ def check_update(update: AnyUpdate, collection: StrictCollection, timeout: float
         _check_vector_size(collection)
     if isinstance(update, Upsert | UpdateVectors | SetPayload | OverwritePayload):
         _check_memory(collection)
-    is_allowed = collection.limits.unindexed_filtering_update
+    is_allowed = limits.unindexed_filtering_update
     check_filter(filter_of(update), collection, may_be_unindexed=is_allowed)
 
 
@@ -56,12 +57,6 @@ def filter_of(update: AnyUpdate) -> Filter | None:
     if isinstance(update, VectorNameCommand | CreateFieldIndex | DeleteFieldIndex):
         return None
     return update.filter
-
-
-def _check_count(count: int, name: str, collection: StrictCollection) -> None:
-    limit = collection.limits.upsert_max_batchsize
-    if limit is not None and count > limit:
-        raise above(count, limit, name)
 
 
 def _check_points(collection: StrictCollection) -> None:
@@ -117,27 +112,20 @@ def _check_vectors(vectors: Mapping[str, VectorColumn], collection: StrictCollec
     for name, column in vectors.items():
         own = column.vectors
         if isinstance(own, MultiVectors) and name in multi:
-            most = _longest(own)
-            limit = multi[name].max_vectors
-            if limit is not None and most > limit:
-                raise refused(
-                    f"Multivector '{name}' has a limit of {limit} vectors, "
-                    f"but {most} were provided!",
-                    "Reduce the number of vectors.",
-                )
+            _check_length(own, multi[name].max_vectors, f"Multivector '{name}'", "vectors")
         elif isinstance(own, SparseVectors) and name in sparse:
-            most = _longest(own)
-            limit = sparse[name].max_length
-            if limit is not None and most > limit:
-                raise refused(
-                    f"Sparse vector '{name}' has a limit of {limit} indices, "
-                    f"but {most} were provided!",
-                    "Reduce the number of indices.",
-                )
+            _check_length(own, sparse[name].max_length, f"Sparse vector '{name}'", "indices")
 
 
-def _longest(column: MultiVectors | SparseVectors) -> int:
-    return int(np.diff(column.offsets).max(initial=0))
+def _check_length(
+    column: MultiVectors | SparseVectors, limit: int | None, what: str, unit: str
+) -> None:
+    most = int(np.diff(column.offsets).max(initial=0))
+    if limit is not None and most > limit:
+        raise refused(
+            f"{what} has a limit of {limit} {unit}, but {most} were provided!",
+            f"Reduce the number of {unit}.",
+        )
 
 
 def payload_bytes(update: AnyUpdate, points: int) -> int:
