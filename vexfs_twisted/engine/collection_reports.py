@@ -29,7 +29,7 @@ from .read_source import Source
 from .storage.page_cache import cached_size, disk_size, files_in
 from .vector_index.search_parameters import resolved_parameters
 from .vector_index.segments import Segment
-from .vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
+from .vector_index.space import AnySpace, MultiSpace, VectorSpace
 
 _INDEXED_ONLY = SearchParams(indexed_only=True)
 
@@ -130,14 +130,10 @@ def _counts(state: CollectionState, space: AnySpace) -> VectorCounts:
 
 def _size(space: AnySpace) -> int:
     """The bytes of the live vectors as stored, estimated from the mean of all where they differ."""
-    count = space.present.count
+    stored = space.present.count * space.item_bytes
     if isinstance(space, VectorSpace):
-        return count * int(space.matrix[:1].nbytes)
-    if isinstance(space, SparseSpace):
-        width = space.indices.itemsize + space.values.itemsize
-    else:
-        width = int(space.matrix[:1].nbytes)
-    return count * int(space.offsets[-1]) * width // max(space.rows, 1)
+        return stored
+    return stored * int(space.offsets[-1]) // max(space.rows, 1)
 
 
 def _details(source: Source, info: CollectionInfo) -> CollectionDetails:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from ..model.strict_mode import StrictCollection
 from .mvcc.state import CollectionState
-from .vector_index.space import AnySpace, MultiSpace, VectorSpace
-
-_ELEMENT_BYTES = 8
-"""An index and a value of a sparse vector."""
+from .vector_index.space import AnySpace, VectorSpace
 
 
 def strict_collection(uid: str, state: CollectionState) -> StrictCollection | None:
@@ -32,13 +29,5 @@ def _vector_bytes(space: AnySpace) -> int:
     Those of multivectors and sparse vectors include vectors that were replaced or deleted, as long
     as they are part of the files.
     """
-    if isinstance(space, VectorSpace):
-        return space.present.count * _line_bytes(space)
-    count = int(space.offsets[-1])
-    if isinstance(space, MultiSpace):
-        return count * _line_bytes(space)
-    return count * _ELEMENT_BYTES
-
-
-def _line_bytes(space: VectorSpace | MultiSpace) -> int:
-    return int(space.matrix.shape[1] * space.matrix.itemsize)
+    count = space.present.count if isinstance(space, VectorSpace) else int(space.offsets[-1])
+    return count * space.item_bytes

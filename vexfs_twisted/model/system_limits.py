@@ -56,14 +56,17 @@ def _numbers(error: BaseException) -> Iterator[int]:
         cause = cause.__cause__
 
 
+def map_count() -> int | None:
+    """The number of memory maps of this process; None if unknown."""
+    with suppress(OSError), open(_MAPS, "rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 16), b""))
+    return None
+
+
 def _map_limit_reached() -> int | None:
     """The limit of memory maps if it is nearly reached, and so the cause of ENOMEM."""
     most = map_limit()
-    if most is None:
-        return None
-    try:
-        with open(_MAPS, "rb") as file:
-            maps = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 16), b""))
-    except OSError:
+    maps = None if most is None else map_count()
+    if most is None or maps is None:
         return None
     return most if maps > most - _FEW_LEFT else None

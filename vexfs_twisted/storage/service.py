@@ -140,14 +140,17 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             "long_reads": self._readers.long,
             "writes": self._committers,
         }
-        lengths = {name: queues.writer.queue_length for name, queues in self._queues.items()}
         return StorageStatus(
             queues={name: QueueStatus(pool.waiting, pool.size) for name, pool in pools.items()},
             commits=figures.commits.distribution(),
             commit_sizes=figures.commit_sizes.distribution(),
             read_sizes=figures.read_sizes.distribution(),
-            update_queues={name: length for name, length in lengths.items() if length},
+            update_queues=self._update_queues(),
         )
+
+    def _update_queues(self) -> dict[str, int]:
+        lengths = {name: queues.writer.queue_length for name, queues in self._queues.items()}
+        return {name: length for name, length in lengths.items() if length}
 
     def payload_indexes(self, name: str) -> Mapping[str, FieldSchema] | None:
         """The declared payload indexes of a collection; None if it is not there."""
@@ -158,7 +161,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         self, names: Sequence[str], *, has_details: bool = False
     ) -> Deferred[list[CollectionReport]]:
         """The reports of these collections, in their order, without those that are gone."""
-        waiting = self.status.update_queues
+        waiting = self._update_queues()
         return self._readers.long.run(self._reports, names, has_details, waiting)
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:

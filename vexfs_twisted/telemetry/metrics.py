@@ -85,19 +85,19 @@ def _all_families(report: ServerReport) -> Families:
     )
 
 
-def _gauge(name: str, text: str, value: float | None = None, labels: Sequence[str] = ()) -> Metric:
-    return GaugeMetricFamily(name, text, value=value, labels=None if value is not None else labels)
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
 
 
 def _gauges(name: str, text: str, labels: Sequence[str], values: ByLabels[float]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for own, value in values.items():
-        family.add_metric(own, value)
-    return family
+    return _filled(GaugeMetricFamily(name, text, labels=labels), values)
 
 
 def _counters(name: str, text: str, labels: Sequence[str], values: ByLabels[float]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
+    return _filled(CounterMetricFamily(name, text, labels=labels), values)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: ByLabels[float]) -> Metric:
     for own, value in values.items():
         family.add_metric(own, value)
     return family

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ..allocator import heap_size
 from ..model.server_report import ProcessStatus
+from ..model.system_limits import map_count, map_limit
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -28,8 +29,8 @@ def this_process() -> ProcessStatus:
         allocated=heap.allocated,
         active=heap.obtained,
         retained=max(heap.obtained - heap.allocated, 0),
-        maps=_read(own / "maps").count("\n"),
-        most_maps=int(_read(Path("/proc/sys/vm/max_map_count")) or 0),
+        maps=map_count() or 0,
+        most_maps=map_limit() or 0,
         descriptors=len(os.listdir(own / "fd")),
         most_descriptors=limit,
     )

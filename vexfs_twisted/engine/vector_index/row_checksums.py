@@ -63,19 +63,15 @@ def damage_of_row(space: AnySpace, row: int, text: str) -> Damage:
 def bytes_of(space: AnySpace, rows: Rows) -> int:
     """The bytes that the vectors of `rows` take."""
     if isinstance(space, VectorSpace):
-        return len(rows) * _row_size(space)
+        return len(rows) * space.item_bytes
     lengths = int((space.offsets[rows + 1] - space.offsets[rows]).clip(0).sum())
-    return lengths * sum(int(array[:1].nbytes) for array in _arrays(space))
-
-
-def _row_size(space: VectorSpace) -> int:
-    return int(space.matrix.shape[1] * space.matrix.itemsize)
+    return lengths * space.item_bytes
 
 
 def place_of(space: AnySpace, row: int) -> int:
     """Where the vector of a row begins, in bytes, in the first of the files that have its data."""
     if isinstance(space, VectorSpace):
-        return HEADER_SIZE + row * _row_size(space)
+        return HEADER_SIZE + row * space.item_bytes
     return HEADER_SIZE + int(space.offsets[row]) * int(_arrays(space)[0][:1].nbytes)
 
 

@@ -69,6 +69,10 @@ class Space(Protocol):
         The shape is [n]; rows without a vector may be among them.
         """
 
+    @property
+    def item_bytes(self) -> int:
+        """The bytes of a row of the files as stored: a vector, a line of one, or an element."""
+
     def emptied(self, present: Bitmap) -> Self:
         """The same space without arrays and segments; `present` must be empty."""
 
@@ -114,6 +118,11 @@ class VectorSpace:
     def queries(self, given: Matrix) -> Matrix:
         """Convert queries, shape [q, dim], to the form used for comparison."""
         return to_query(self.params, given)
+
+    @property
+    def item_bytes(self) -> int:
+        """See Space."""
+        return int(self.matrix.shape[1] * self.matrix.itemsize)
 
     def emptied(self, present: Bitmap) -> VectorSpace:
         """See Space."""
@@ -186,6 +195,11 @@ class SparseSpace:
         """Queries in the form used for comparison: as they are given."""
         return given
 
+    @property
+    def item_bytes(self) -> int:
+        """See Space."""
+        return self.indices.itemsize + self.values.itemsize
+
     def emptied(self, present: Bitmap) -> SparseSpace:
         """See Space."""
         return attrs.evolve(
@@ -257,6 +271,11 @@ class MultiSpace:
     def queries(self, given: MultiVectors) -> MultiVectors:
         """Convert queries to the form used for comparison."""
         return attrs.evolve(given, data=np.ascontiguousarray(to_query(self.params, given.data)))
+
+    @property
+    def item_bytes(self) -> int:
+        """See Space."""
+        return int(self.matrix.shape[1] * self.matrix.itemsize)
 
     def emptied(self, present: Bitmap) -> MultiSpace:
         """See Space."""
