@@ -35,7 +35,6 @@ from ..model.collection import (
 )
 from ..model.commands import CommandBatch, Outcome, VectorNameCommand
 from ..model.errors import (
-    BadRequest,
     DomainError,
     NotFound,
     NotSupported,
@@ -263,7 +262,9 @@ class Operations:
             # Before any of them is carried out, unlike what their rates and sizes forbid.
             for update in updates:
                 check_update(update, strict, timeout)
-        sound, problem = await self._admitted(real, updates, timeout)
+        sound, problem = await self._charged(
+            real, strict, *_before_refused(updates, check_not_empty)
+        )
         written = self._storage.update_batch(real, sound)
         try:
             operations = await with_deadline(written, _limit(wait, timeout), self._clock)
@@ -303,23 +304,36 @@ class Operations:
     async def _write_each(self, name: str, updates: Sequence[Update]) -> list[Outcome]:
         """Apply the updates of a stream in order; the outcomes up to the first error."""
         real = self._resolve(name)
-        sound, problem = await self._admitted(real, updates, None)
+        strict = self._strict_mode.of(real)
+
+        def check(update: Update) -> None:
+            check_not_empty(update)
+            if strict is not None:
+                check_update(update, strict, None)
+
+        sound, problem = _before_refused(updates, check)
+        sound, problem = await self._charged(real, strict, sound, problem)
         outcomes = await self._storage.apply(real, CommandBatch(sound))
         is_done = len(outcomes) == len(sound) and not any(
             isinstance(outcome, Exception) for outcome in outcomes
         )
         return [*outcomes, problem] if problem is not None and is_done else outcomes
 
-    async def _admitted(
-        self, real: str, updates: Sequence[Update], timeout: float | None
+    async def _charged(
+        self,
+        real: str,
+        strict: StrictCollection | None,
+        updates: Sequence[Update],
+        problem: DomainError | None,
     ) -> tuple[Sequence[Update], DomainError | None]:
-        """The updates before the first that is refused by itself, and the error of that one."""
-        sound, problem = _before_an_empty_one(updates)
-        strict = self._strict_mode.of(real)
+        """The updates before the first whose tokens are refused, and the error of that one.
+
+        `problem` is the error of what follows `updates`.
+        """
         if strict is None:
-            return sound, problem
-        sound, refusal = await self._strict_mode.admit_updates(real, sound, strict, timeout)
-        return sound, refusal or problem
+            return updates, problem
+        updates, refusal = await self._strict_mode.charge_updates(real, updates, strict)
+        return updates, refusal or problem
 
     def _read(
         self,
@@ -402,12 +416,14 @@ def _given_back(
     return give
 
 
-def _before_an_empty_one(updates: Sequence[Update]) -> tuple[Sequence[Update], BadRequest | None]:
-    """The updates before the first one that selects no points, and the error of that one."""
+def _before_refused(
+    updates: Sequence[Update], check: Callable[[Update], object]
+) -> tuple[Sequence[Update], DomainError | None]:
+    """The updates before the first one that a check refuses, and the error of that one."""
     for position, update in enumerate(updates):
         try:
-            check_not_empty(update)
-        except BadRequest as error:
+            check(update)
+        except DomainError as error:
             return updates[:position], as_value(error)
     return updates, None
 

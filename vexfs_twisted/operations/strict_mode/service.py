@@ -142,20 +142,16 @@ class StrictMode:
             matching = round(await self._matching(name, filter_, collection))
         state.writes.take(write_cost(update, matching))
 
-    async def admit_updates(
-        self,
-        name: str,
-        updates: Sequence[Update],
-        collection: StrictCollection,
-        timeout: float | None,
+    async def charge_updates(
+        self, name: str, updates: Sequence[Update], collection: StrictCollection
     ) -> tuple[Sequence[Update], DomainError | None]:
-        """Check updates, and take their tokens, one by one.
+        """Take the tokens of updates that `check_update` has passed, one by one.
 
         Returns those before the first that is refused, and the error of that one.
         """
         for position, update in enumerate(updates):
             try:
-                await self.admit_update(name, update, collection, timeout)
+                await self._take_for_update(name, update, collection)
             except DomainError as error:
                 return updates[:position], as_value(error)
         return updates, None
