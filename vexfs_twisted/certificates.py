@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .logs import get_logger
+from .threadpool import RunInThread
 
 if TYPE_CHECKING:
     from OpenSSL.SSL import Context
@@ -23,8 +23,6 @@ RETRY_S = 60.0
 """Seconds after which certificates that could not be used are read again, if not due before."""
 
 _SESSION_ID = b"vexfs-qdrant"
-
-RunInThread = Callable[..., Deferred[Any]]
 
 
 class CertificateError(Exception):

@@ -22,7 +22,6 @@ from .certificates import (
     CertificateError,
     CertificateService,
     CertificateStore,
-    RunInThread,
 )
 from .config import Config
 from .engine.catalog import Catalog
@@ -68,7 +67,7 @@ from .telemetry.performance import Performance
 from .telemetry.server_report import Reporter, ReportSources
 from .telemetry.slow_calls import SlowCalls
 from .telemetry.status import Holdings, StatusReport
-from .threadpool import CallInReactor, WorkerPool
+from .threadpool import CallInReactor, RunInThread, WorkerPool
 from .trimming import Trimming
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -27,6 +27,16 @@ CallInReactor = Callable[..., object]
 
 EXPECTED = (DomainError, AnswerTooLarge, Cancelled)
 """Errors whose tracebacks are dropped, as they are not needed."""
+
+
+class RunInThread(Protocol):
+    """Runs a function in a worker thread; cancelling drops its result."""
+
+    def __call__(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `function(*args)` in a worker thread. Fires with what it returns.
+
+        Called in the reactor thread.
+        """
 
 
 class ThreadJob:

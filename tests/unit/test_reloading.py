@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.rest_harness import inline
 from tests.tls_support import Authority
 from vexfs_twisted import logs
 from vexfs_twisted.certificates import CertificateFiles, CertificateService, CertificateStore
@@ -67,7 +68,7 @@ class Reloads(SynchronousTestCase):
     def test_other_files_of_certificates(self) -> None:
         first, second = (Authority(Path(self.mktemp())) for _ in range(2))
         store = CertificateStore(CertificateFiles(str(first.chain), str(first.key)))
-        service = CertificateService(store, None, Clock(), maybeDeferred)
+        service = CertificateService(store, None, Clock(), inline)
         self.successResultOf(service.startService())
         now = attrs.evolve(self.before, tls_cert=str(second.chain), tls_key=str(second.key))
         self.assertEqual(self.apply(now, service), [])

@@ -17,11 +17,11 @@ from zope.interface import implementer
 from ..middleware import REQUEST_ID, id_from
 from ..model.errors import DomainError
 from ..rest.responses.response import Headers, Response
-from ..rest.threads import THREAD_FROM_BYTES, RunInThread
+from ..rest.threads import THREAD_FROM_BYTES
 from ..rest.transport.request import ApiRequest
 from ..rpc.errors import RpcStatus, status_of
 from ..rpc.transport.call import Metadata, Missing, Received
-from ..threadpool import CallInReactor
+from ..threadpool import CallInReactor, RunInThread
 from .frames import message_frame, messages_of, status_trailers, trailer_pairs, trailers_frame
 
 _EXPOSED = b"grpc-status, grpc-message, x-request-id, retry-after, points-written"

@@ -9,6 +9,7 @@ from attrs import frozen
 from ..interfaces import ReceivedFile
 from ..middleware import MiddlewareChain
 from ..model.errors import DomainError
+from ..threadpool import RunInThread
 from .bodies.budget import BodyBudget
 from .bodies.content import declared_too_large, is_packed
 from .bodies.streaming_body import BodyFormat, BodyHead, ReadGate, StreamingBody
@@ -17,7 +18,6 @@ from .parameters import read_arguments
 from .responses.response import Headers, Response
 from .routing import Route
 from .settings import RestSettings
-from .threads import RunInThread
 from .transport.request import ApiRequest
 
 

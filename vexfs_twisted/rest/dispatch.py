@@ -14,6 +14,7 @@ from ..interfaces import IServerOperations
 from ..logs import bound, get_logger
 from ..model.trace import CURRENT as CURRENT_TRACE
 from ..reservations import CURRENT, Reservation
+from ..threadpool import RunInThread
 from ..tracebacks import let_go
 from .call_context import RestCallContext
 from .dependencies import Dependencies
@@ -27,7 +28,6 @@ from .responses.response import Response, StreamingResponse
 from .route_table import RouteMatch
 from .routing import Handler
 from .running import Running
-from .threads import RunInThread
 from .transport.request import ApiRequest
 from .transport.sender import ResponseSender
 

@@ -9,13 +9,13 @@ from twisted.internet.interfaces import IReactorTime
 from werkzeug.exceptions import HTTPException
 
 from ..interfaces import IServerOperations
+from ..threadpool import RunInThread
 from .dependencies import Dependencies
 from .endpoints import groups, points, search
 from .route_table import RouteMatch
 from .routing import Route
 from .settings import RestSettings
 from .site import ApiSite, site_parts
-from .threads import RunInThread
 from .transport.relay import Relay, RelayingRequest
 
 _POINT = re.compile(rb"/collections/[^/]+/points/[^/]+")

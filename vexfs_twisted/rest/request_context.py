@@ -13,6 +13,7 @@ from ..interfaces import IStreamOperations, ServerStatus
 from ..model.access import ANYONE, Caller
 from ..model.names import check_collection_name
 from ..model.reads import Answer, ReadRequest
+from ..threadpool import RunInThread
 from .bodies.content import parse
 from .bodies.streaming_body import StreamingBody
 from .parameters import (
@@ -36,7 +37,7 @@ from .responses.rows import (
     rows_in,
     rows_to_json,
 )
-from .threads import THREAD_FROM_BYTES, RunInThread
+from .threads import THREAD_FROM_BYTES
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -22,6 +22,7 @@ from ..interfaces import IServerOperations
 from ..middleware import Method
 from ..model.errors import BadRequest
 from ..model.server_report import MemoryBudget
+from ..threadpool import RunInThread
 from .admission import Admission
 from .bodies.budget import BodyBudget, Lease
 from .bodies.streaming_body import BodyFormat, ReadGate, StreamingBody
@@ -50,7 +51,6 @@ from .route_table import RouteMatch, RouteTable
 from .routing import Route, Routes
 from .running import Running
 from .settings import RestSettings
-from .threads import RunInThread
 from .transport.channel import StrictChannel
 from .transport.notices import Notices
 from .transport.request import SMALL_BYTES, ApiRequest

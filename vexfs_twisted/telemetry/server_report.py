@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -20,6 +20,7 @@ from ..model.server_report import (
     StorageStatus,
 )
 from ..model.status import DeviceStatus, StreamsStatus
+from ..threadpool import RunInThread
 from .audit import AuditLog
 from .performance import ByMethod, Performance
 from .process import other_process, this_process
@@ -30,13 +31,6 @@ WIRES = ("rest", "grpc")
 
 StatusOf = Callable[[str], str]
 """The status of a protocol that an outcome of calls is told by."""
-
-
-class RunInThread(Protocol):
-    """Calls a function in a thread."""
-
-    def __call__(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Fires with the result."""
 
 
 class ReportedStorage(Protocol):

@@ -15,9 +15,9 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
 from ...interfaces import ReceivedFile
+from ...threadpool import RunInThread
 from ..parameters import Arguments
 from ..settings import RestSettings
-from ..threads import RunInThread
 from .budget import Lease
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import evolve
 from isal import isal_zlib
 
-from ..threads import THREAD_FROM_BYTES, RunInThread
+from ...threadpool import RunInThread
+from ..threads import THREAD_FROM_BYTES
 from .response import JSON, TEXT, Headers, PieceSource, Response, StreamingResponse
 
 _LEVEL = 2

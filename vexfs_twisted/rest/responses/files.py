@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from ..threads import RunInThread
+from ...threadpool import RunInThread
 from .response import Headers, Response, StreamingResponse
 
 BINARY = b"application/octet-stream"
