@@ -32,7 +32,7 @@ from vexfs_twisted.model.commands import (
     DropCollection,
     Origin,
 )
-from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchAny, Nested
+from vexfs_twisted.model.filters import FieldCondition, Filter, HasId, MatchAny, Nested, Range
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.updates import ClearPayload, DeletePoints, Upsert
 
@@ -198,6 +198,11 @@ class Refusals(SynchronousTestCase):
         message = pb.Command.FromString(sound)
         message.upsert.vectors.append(message.upsert.vectors[0])
         self.check(message.SerializeToString(), "two columns of one vector name")
+
+    def test_digits_that_are_no_integer(self) -> None:
+        condition = FieldCondition(PayloadPath.parse("a"), Range(gt=2**64))
+        data = encode(DeletePoints(filter=Filter(must=(condition,))))
+        self.check(data.replace(b"18446744073709551616", b",8446744073709551616"), "no integer")
 
     @settings(max_examples=300, deadline=None)
     @given(command=commands, data=st.data())

@@ -66,12 +66,15 @@ def encode_scalar(value: Scalar | float) -> pb.Scalar:
 
 
 def decode_scalar(message: pb.Scalar) -> Scalar | float:
-    """The inverse of `encode_scalar`."""
+    """The inverse of `encode_scalar`. Raises UndecodableCommand."""
     kind = message.WhichOneof("kind")
     if kind is None:
         raise missing(message, "kind")
     if kind == "digits":
-        return int(message.digits)
+        try:
+            return int(message.digits)
+        except ValueError:
+            raise UndecodableCommand("digits that are no integer") from None
     return cast("Scalar | float", getattr(message, kind))
 
 
