@@ -66,6 +66,12 @@ class OptimizerMachine(CollectionMachine):
         state = self.collection.state
         self.held = (state, contents_of(state))
 
+    @rule()
+    def reopen(self) -> None:
+        # The next process does not know who held a state in this one, and frees dead rows.
+        self.held = None
+        super().reopen()
+
     @rule(first=st.integers(0, 140), count=st.integers(10, 150))
     def write_many(self, first: int, count: int) -> None:
         """Use up rows: any number of them is worth a graph."""
@@ -151,6 +157,7 @@ class OptimizerMachine(CollectionMachine):
 
     @rule(place=st.integers(0, 10_000), bit=st.integers(0, 7))
     def damage_a_graph(self, place: int, bit: int) -> None:
+        self.held = None
         self.catalogs[-1].close()
         files = sorted(self.homes[-1].glob("collections/*/graph-*"))
         if files:
