@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "reservations": set(),
     "file_limit": set(),
     "throttle": set(),
+    "gil": set(),
     "threadpool": {"model", "wakeup"},
     "tracebacks": set(),
     "settings": set(),
@@ -58,10 +59,10 @@ LAYERS: dict[str, set[str]] = {
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks", "embedding"}
-    | {"certificates"},
+    | {"certificates", "gil"},
     "rpc": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"wakeup", "threadpool", "middleware", "limit_log", "protobuf_pool", "tracebacks"}
-    | {"embedding", "readiness", "certificates"},
+    | {"embedding", "readiness", "certificates", "gil"},
     "proto": {"rpc"},
     "trimming": set(),
     "processes": {"lifecycle", "logs", "config", "service_manager"},

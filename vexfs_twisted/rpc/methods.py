@@ -5,7 +5,7 @@ Names and message types come from the descriptor of its service.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
@@ -21,6 +21,9 @@ from .codecs.fields import read_collection_name
 T = TypeVar("T")
 Request = TypeVar("Request")
 
+PART_POINTS = 1024
+"""Points that are encoded at a time: protobuf holds the GIL while it serializes a message."""
+
 
 @frozen
 class RpcMethod(Generic[Request, T]):
@@ -28,15 +31,17 @@ class RpcMethod(Generic[Request, T]):
 
     `decode` turns a request into an operation, and raises DomainError if it is invalid.
     `encode` turns the operation's result into the response; a field `time` is filled in later.
-    `weigh` counts the points of a result that may hold many. `parse` reads the request from bytes
-    where that is not done by its own message type. `needs`: what the caller must be allowed.
-    `is_open`: needs no API key.
+    `weigh` counts the points of a result that may hold many, and `split` yields the parts of one
+    with more than PART_POINTS, whose responses one after the other are that of the whole. `parse`
+    reads the request from bytes where that is not done by its own message type. `needs`: what the
+    caller must be allowed. `is_open`: needs no API key.
     """
 
     decode: Callable[[Request], Operation[T]]
     encode: Callable[[T], Message]
     is_write: bool = False
     weigh: Callable[[T], int] | None = None
+    split: Callable[[T], Iterable[T]] | None = None
     parse: Callable[[bytes], Request] | None = None
     is_open: bool = False
     needs: Need | None = None

@@ -8,8 +8,10 @@ from threading import Lock, get_ident
 from time import perf_counter
 from typing import Any
 
+from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
+from ..gil import yield_gil
 from ..interfaces import IStreamOperations, WhenIdle
 from ..middleware import CANCELLED, OK
 from ..model.access import ANYONE, MANAGE
@@ -21,7 +23,7 @@ from ..tracebacks import let_go
 from .bridge import BridgedOperation, Operation, ReadOperation
 from .call_context import method_of
 from .messages import checked, collection_in, names_collection
-from .methods import RpcMethod, message_parser
+from .methods import PART_POINTS, RpcMethod, message_parser
 from .transport.call import Missing, ServerCall
 from .wire import INLINE_POINTS, Wire
 
@@ -60,6 +62,8 @@ class UnaryHandler:
         self._parse = method.parse or message_parser(descriptor)
         self._decode = method.decode
         self._encode = method.encode
+        self._split = method.split
+        self._response = message_factory.GetMessageClass(descriptor.output_type)
         self._has_time = "time" in descriptor.output_type.fields_by_name
 
     def __call__(self, call: ServerCall) -> None:
@@ -72,10 +76,21 @@ class UnaryHandler:
 
     def encode(self, result: Any, started: float) -> bytes:
         """The response with a result, for a request that came at `started`."""
-        response: Any = self._encode(result)
+        parts: list[bytes] = []
+        response: Any
+        if self._split is None or self.weigh is None or self.weigh(result) <= PART_POINTS:
+            response = self._encode(result)
+        else:
+            for part in self._split(result):
+                parts.append(self._encode(part).SerializeToString())
+                yield_gil()
+            response = self._response()
         if self._has_time:
             response.time = perf_counter() - started
-        return response.SerializeToString()  # type: ignore[no-any-return]
+        if not parts:
+            return response.SerializeToString()  # type: ignore[no-any-return]
+        # A message is the concatenation of its parts.
+        return b"".join([*parts, response.SerializeToString()])
 
 
 class _UnaryCall:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -186,7 +187,7 @@ def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:
     if 2 * len(fresh) < live_count:
         return list(map(key_of, tables.values(fresh)))
     # For most of the rows, the table of points has the keys without reading payloads.
-    pairs = tables.page(b"", sys.maxsize)
+    pairs = list(chain.from_iterable(tables.pages(b"", sys.maxsize)))
     rows = rows_of_entries(pairs)
     order = np.argsort(rows)[len(rows) - len(fresh) :]
     return [pairs[place][0] for place in order.tolist()]

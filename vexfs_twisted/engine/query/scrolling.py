@@ -102,7 +102,7 @@ def first_rows(snapshot: Snapshot, filter_: Filter | None, start: bytes, limit: 
     """The rows of the first `limit` points, in id order from the id key `start`, that pass."""
     limit = min(limit, snapshot.state.live.count)
     if filter_ is None or filter_.is_empty:
-        return rows_of_entries(snapshot.tables.page(start, limit))
+        return snapshot.tables.first_rows(start, limit)
     filtering = RowFilter(filter_, snapshot)
     named = filtering.named()
     if named is not None:
@@ -123,7 +123,7 @@ def _picked_by_id(snapshot: Snapshot, rows: RowSet, start: bytes, limit: int) ->
     # The expected length of a walk that meets twice the wanted number of rows.
     distance = 2 * limit * snapshot.state.live.count // max(len(rows), 1)
     if STEP * distance < min(len(rows), rows.size - ids.ordered):
-        met = rows_of_entries(snapshot.tables.page(start, distance))
+        met = snapshot.tables.first_rows(start, distance)
         found = met[rows.has(met)]
         if len(found) >= limit or len(met) < distance:
             return found[:limit]

@@ -7,6 +7,7 @@ from itertools import chain, islice, repeat
 from typing import TypeAlias
 
 import lmdb
+import numpy as np
 
 from ..errors import DamagedRecord
 from ..read_bounds import checkpoint, in_slices
@@ -28,6 +29,7 @@ from .tables import Tables, Transaction
 _SLICE = 64
 _PAGE = 1024
 _LEAST_SCAN = 16
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 POINTS, META = "points", "meta"
 CHECKED_TABLES = (POINTS, ROWS, META, "bits", "touches", "outcomes", "sums")
@@ -184,17 +186,21 @@ class TableReader:
             yield from self._checked(found)
             size = min(2 * size, _PAGE)
 
-    def page(self, start: bytes, limit: int) -> Entries:
-        """The first `limit` entries of `scan`."""
+    def pages(self, start: bytes, limit: int) -> Iterator[Entries]:
+        """The first `limit` entries of `scan`, in parts, with a checkpoint before each."""
         entries = self._scan(start)
-        found = list(islice(entries, min(limit, _PAGE)))
-        while len(found) < limit:
+        while limit > 0:
             checkpoint()
-            more = list(islice(entries, min(limit - len(found), _PAGE)))
-            if not more:
+            found = list(islice(entries, min(limit, _PAGE)))
+            if not found:
                 break
-            found += more
-        return self._checked(found)
+            yield self._checked(found)
+            limit -= len(found)
+
+    def first_rows(self, start: bytes, limit: int) -> Rows:
+        """The rows of the first `limit` points from the id key `start` on, in id order."""
+        found = [rows_of_entries(entries) for entries in self.pages(start, limit)]
+        return found[0] if len(found) == 1 else np.concatenate([_NO_ROWS, *found])
 
     def _scan(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The records of points from the id key `start` on."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -56,7 +56,9 @@ from ..codecs.upserts import ParsedUpsert, parse_upsert
 from ..codecs.vector_batches import ParsedBatch, parse_batch, read_batch_queries
 from ..codecs.vector_names import read_create_vector_name, read_delete_vector_name
 from ..generated import points_pb2 as pb
-from ..methods import RpcMethod
+from ..methods import PART_POINTS, RpcMethod
+
+P = TypeVar("P")
 
 Answers = list[Sequence[ScoredPoint]]
 
@@ -94,6 +96,7 @@ def read_method(
     read: Callable[[Any], ReadRequest[Answer]],
     encode: Callable[[Answer], Message],
     weigh: Callable[[Answer], int] | None = None,
+    split: Callable[[Answer], Iterable[Answer]] | None = None,
 ) -> RpcMethod[Any, Answer]:
     """The method of one kind of read; `read` decodes its request."""
 
@@ -101,7 +104,7 @@ def read_method(
         name, timeout = read_collection_name(message.collection_name), read_time_limit(message)
         return ReadOperation(name, read(message), timeout)
 
-    return RpcMethod(decode, encode, weigh=weigh, needs=READ_POINTS)
+    return RpcMethod(decode, encode, weigh=weigh, split=split, needs=READ_POINTS)
 
 
 def _batch(
@@ -118,7 +121,7 @@ def _batch(
     return RpcMethod(decode, write_answers, weigh=_weigh_answers, parse=parse, needs=READ_POINTS)
 
 
-def _records(records: list[Record]) -> pb.GetResponse:
+def _records(records: Sequence[Record]) -> pb.GetResponse:
     response = pb.GetResponse()
     write_records(records, response.result)
     return response
@@ -130,6 +133,18 @@ def _page(page: Page) -> pb.ScrollResponse:
     if page.next_offset is not None:
         write_id(page.next_offset, response.next_page_offset)
     return response
+
+
+def _split_page(page: Page) -> Iterator[Page]:
+    *whole, last = _split_points(page.records)
+    for records in whole:
+        yield Page(records, None)
+    yield Page(last, page.next_offset)
+
+
+def _split_points(points: Sequence[P]) -> Iterator[Sequence[P]]:
+    for start in range(0, len(points), PART_POINTS):
+        yield points[start : start + PART_POINTS]
 
 
 def _counted(count: int) -> pb.CountResponse:
@@ -178,20 +193,20 @@ POINTS: Mapping[str, RpcMethod[Any, Any]] = {
     "UpdateBatch": RpcMethod(
         _update_batch, write_update_results, is_write=True, needs=WRITE_POINTS
     ),
-    "Get": read_method(read_get, _records, weigh=len),
-    "Scroll": read_method(read_scroll, _page, weigh=_weigh_page),
+    "Get": read_method(read_get, _records, weigh=len, split=_split_points),
+    "Scroll": read_method(read_scroll, _page, weigh=_weigh_page, split=_split_page),
     "Count": read_method(read_count, _counted),
     "Facet": read_method(read_facet, write_facet),
-    "Query": read_method(read_query, _queried, weigh=len),
+    "Query": read_method(read_query, _queried, weigh=len, split=_split_points),
     "QueryBatch": _batch(pb.QueryBatchPoints, read_query),
     "QueryGroups": read_method(read_query_groups, write_groups, weigh=_weigh_groups),
-    "Search": read_method(read_search, _searched, weigh=len),
+    "Search": read_method(read_search, _searched, weigh=len, split=_split_points),
     "SearchBatch": _batch(pb.SearchBatchPoints, read_search),
     "SearchGroups": read_method(read_search_groups, write_groups, weigh=_weigh_groups),
-    "Recommend": read_method(read_recommend, _searched, weigh=len),
+    "Recommend": read_method(read_recommend, _searched, weigh=len, split=_split_points),
     "RecommendBatch": _batch(pb.RecommendBatchPoints, read_recommend),
     "RecommendGroups": read_method(read_recommend_groups, write_groups, weigh=_weigh_groups),
-    "Discover": read_method(read_discover, _searched, weigh=len),
+    "Discover": read_method(read_discover, _searched, weigh=len, split=_split_points),
     "DiscoverBatch": _batch(pb.DiscoverBatchPoints, read_discover),
     "SearchMatrixPairs": read_method(read_matrix, write_pairs, weigh=_weigh_matrix),
     "SearchMatrixOffsets": read_method(read_matrix, write_offsets, weigh=_weigh_matrix),
