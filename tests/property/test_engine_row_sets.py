@@ -121,3 +121,14 @@ class FoundTests(SynchronousTestCase):
         found = ValueSpan(held, held.span(Range(gte=low, lt=high))).of(within)
         expected = {row for value, row in pairs if low <= value < high}
         self.assertEqual(numbers_in(found), numbers & expected)
+
+    @given(st.data(), sizes, st.lists(st.integers(-2, 40), unique=True, max_size=40))
+    def test_the_rows_of_many_values(
+        self, data: st.DataObject, size: int, wanted: list[int]
+    ) -> None:
+        rows = data.draw(st.lists(st.integers(0, size - 1), max_size=100))
+        pairs = {(data.draw(st.integers(0, 40)), row) for row in rows}
+        held = SortedValues.of([v for v, _ in pairs], [row for _, row in pairs], np.int64)
+        found = [row for piece in held.among(wanted) for row in piece.tolist()]
+        expected = [row for value in wanted for own, row in sorted(pairs) if own == value]
+        self.assertEqual(found, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -32,7 +33,11 @@ _KEY = re.compile(r'"(?P<quoted>[^"]*)"|(?P<raw>[\w-]+)')
 _BRACKETS = re.compile(r"\[(?P<position>\d*)\]")
 
 
-@frozen
+_SHORT = 256
+"""Characters of the longest path that is parsed only once."""
+
+
+@frozen(cache_hash=True)
 class PayloadPath:
     """A parsed path. `text` is its source as given by the client."""
 
@@ -42,6 +47,11 @@ class PayloadPath:
     @classmethod
     def parse(cls, text: str) -> PayloadPath:
         """Parse `text`. Raises ValueError if it is not a valid path."""
+        # A filter may have thousands of conditions on one field.
+        return _parsed(text) if len(text) <= _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> PayloadPath:
         steps: list[Step] = []
         position = _take_key(text, 0, steps)
         while position < len(text):
@@ -53,6 +63,11 @@ class PayloadPath:
 
     def __str__(self) -> str:
         return self.text
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> PayloadPath:
+    return PayloadPath._parse(text)
 
 
 def _take_key(text: str, position: int, steps: list[Step]) -> int:

@@ -67,7 +67,9 @@ def equal_rows(column: Column, predicate: MatchValue, size: int) -> Postings:
 
 def any_rows(column: Column, predicate: MatchAny, size: int) -> Postings:
     """The rows with one of the values that are wanted."""
-    return _listed(_rows_of(column, list(predicate.values)))
+    values = list(predicate.values)
+    pieces = _rows_of(column, values)
+    return ListedRows(pieces, is_ordered=len(values) == len(pieces) == 1)
 
 
 def except_rows(column: Column, predicate: MatchExcept, size: int) -> Postings:
@@ -147,7 +149,8 @@ def _rows_of(column: Column, wanted: Sequence[Any]) -> list[RowNumbers]:
         return parts[ColumnPart.STRINGS].among(_codes(column, wanted))
     found = []
     for part in (ColumnPart.INTEGERS, ColumnPart.LARGE):
-        found += parts[part].among(_held_by(part, wanted))
+        if len(parts[part].rows):
+            found += parts[part].among(_held_by(part, wanted))
     return found
 
 

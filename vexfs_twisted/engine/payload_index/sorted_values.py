@@ -15,6 +15,9 @@ from ...model.filters import DatetimeRange, Number, Range, ValuesCount
 from ..storage.row_sets import Mask, RowNumbers
 
 Places: TypeAlias = NDArray[np.uint32]
+_FEW = 16
+"""The rows of more values than this are copied rather than listed value by value."""
+
 Bounds = Range | DatetimeRange | ValuesCount
 
 
@@ -65,8 +68,17 @@ class SortedValues:
         return self.rows[span]
 
     def among(self, values: Sequence[Any]) -> list[RowNumbers]:
-        """The rows of each of `values` that occurs, each array ascending."""
-        return [self.rows[span] for span in self.spans(values) if span.start < span.stop]
+        """The rows of each of `values` that occurs, ascending; those of many values as one array.
+
+        In that, the rows of each value are ascending, one value after the other.
+        """
+        if len(values) <= _FEW:
+            return [self.rows[span] for span in self.spans(values) if span.start < span.stop]
+        starts, stops = self._bounds(values)
+        counts = stops - starts
+        # The position of each row: the first of its value, and how many rows of that came before.
+        before = np.cumsum(counts) - counts
+        return [self.rows[np.repeat(starts - before, counts) + np.arange(counts.sum())]]
 
     def beside(self, values: Sequence[Any]) -> list[RowNumbers]:
         """The rows that have values other than `values`: those before, between and after them."""
@@ -78,10 +90,13 @@ class SortedValues:
 
     def spans(self, values: Sequence[Any]) -> list[slice]:
         """The span of positions of each of `values`; empty if it does not occur."""
+        starts, stops = self._bounds(values)
+        return list(map(slice, starts.tolist(), stops.tolist()))
+
+    def _bounds(self, values: Sequence[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The positions of the first of each of `values`, and those behind the last of each."""
         wanted = np.array(values, dtype=self.values.dtype)
-        starts = self.values.searchsorted(wanted, "left").tolist()
-        stops = self.values.searchsorted(wanted, "right").tolist()
-        return list(map(slice, starts, stops))
+        return self.values.searchsorted(wanted, "left"), self.values.searchsorted(wanted, "right")
 
     def span(self, bounds: Bounds) -> slice:
         """The span of the values within all given bounds; empty if a bound is NaN."""

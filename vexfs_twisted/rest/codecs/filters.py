@@ -6,12 +6,13 @@ Unknown conditions are refused: to ignore one would return points that the clien
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from ...gil import yielding
 from ...jsonform.converter import located
-from ...model.errors import BadInput, FormatError, Problem, ValidationError
+from ...model.errors import BadInput, DomainError, FormatError, Problem, ValidationError
 from ...model.filters import (
     Condition,
     FieldCondition,
@@ -43,25 +44,35 @@ from .ids import read_ids
 from .predicates import PREDICATES
 from .selectors import read_path
 
+C = TypeVar("C")
+
 _CLAUSES = ("should", "min_should", "must", "must_not")
 _MAX_DEPTH = 64
 
 
 @frozen
 class _Scope:
-    """The position of a part of a filter: its path, its depth, and whether it is in `nested`."""
+    """The position of a part of a filter: its path, its depth, and whether it is in `nested`.
 
-    path: str
+    Without a path, which errors need only, the members have none either: see `_read`.
+    """
+
+    path: str | None
     depth: int = 0
     is_nested: bool = False
 
-    def at(self, place: str) -> _Scope:
-        """The scope of the member `place`."""
-        return _Scope(f"{self.path}.{place}", self.depth, self.is_nested)
+    def at(self, name: str) -> _Scope:
+        """The scope of a member."""
+        if self.path is None:
+            return self
+        return _Scope(f"{self.path}.{name}", self.depth, self.is_nested)
 
     def deeper(self) -> _Scope:
         """The scope of a filter used as a condition here."""
         return _Scope(self.path, self.depth + 1, self.is_nested)
+
+
+_ANYWHERE = _Scope(None)
 
 
 def read_filter(value: Any, path: str = "filter") -> Filter:
@@ -71,17 +82,28 @@ def read_filter(value: Any, path: str = "filter") -> Filter:
     allowed at its place, and ValidationError for values out of range and for a field condition
     without a predicate.
     """
-    return _read_filter(value, _Scope(path))
+    return _read(_read_filter, value, path)
 
 
 def read_condition(value: Any, path: str) -> Condition:
     """Decode a condition outside of a filter; `path` and errors: see read_filter."""
-    return _read_condition(value, _Scope(path))
+    return _read(_read_condition, value, path)
 
 
 def read_optional_filter(body: dict[str, Any], path: str, name: str = "filter") -> Filter | None:
     """The filter in the member `name` of a request, or None; `path` and errors: see read_filter."""
     return optional(body, name, lambda value: read_filter(value, path), None)
+
+
+def _read(read: Callable[[Any, _Scope], C], value: Any, path: str) -> C:
+    """Decode; a second time with the path of each part if there is an error to be located.
+
+    To make the paths took a third of the time of a filter with many conditions.
+    """
+    try:
+        return read(value, _ANYWHERE)
+    except DomainError:
+        return read(value, _Scope(path))
 
 
 def _read_filter(value: Any, scope: _Scope) -> Filter:
@@ -110,7 +132,7 @@ def _read_min_should(value: Any, scope: _Scope) -> MinShould:
     required(body, "conditions", read_list)
     min_count = required(body, "min_count", read_unsigned)
     if not min_count:
-        raise no_min_count(scope.path)
+        raise no_min_count(str(scope.path))
     return MinShould(_read_clause(body, "conditions", scope), min_count)
 
 
@@ -121,6 +143,8 @@ def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condit
     if type(value) is not list:
         # A single condition is allowed in place of a list; validation errors give it index 0.
         return (located(name, _read_condition, value, scope.at(f"{name}[0]")),)
+    if scope.path is None:
+        return tuple([_read_condition(item, scope) for item in yielding(value)])
     found = []
     for index, item in enumerate(value):
         place = f"{name}[{index}]"
@@ -131,7 +155,7 @@ def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condit
 def _read_condition(value: Any, scope: _Scope) -> Condition:
     if type(value) is dict:
         if "key" in value:
-            return _read_field_condition(value, scope.path)
+            return _read_field_condition(value, scope)
         for name, read in _CONDITIONS.items():
             part = value.get(name)
             if part is not None:
@@ -141,20 +165,22 @@ def _read_condition(value: Any, scope: _Scope) -> Condition:
     raise FormatError("data did not match any variant of untagged enum Condition")
 
 
-def _read_field_condition(body: dict[str, Any], path: str) -> Condition:
+def _read_field_condition(body: dict[str, Any], scope: _Scope) -> Condition:
     key = required(body, "key", read_path)
     found: list[Condition] = []
-    for name, read in PREDICATES.items():
-        part = body.get(name)
-        if part is not None:
-            found.append(FieldCondition(key, located(name, read, part, f"{path}.{name}")))
-    for name, absence in (("is_empty", IsEmpty()), ("is_null", HoldsNull())):
-        wanted = optional(body, name, read_boolean, None)
-        if wanted is not None:
-            condition = FieldCondition(key, absence)
-            found.append(condition if wanted else Filter(must_not=(condition,)))
+    for name, part in body.items():
+        if part is None:
+            continue
+        read = PREDICATES.get(name)
+        if read is not None:
+            predicate = located(name, read, part, f"{scope.path}.{name}")
+            found.append(FieldCondition(key, predicate))
+        elif name in _ABSENCES:
+            condition = FieldCondition(key, _ABSENCES[name])
+            is_wanted = located(name, read_boolean, part)
+            found.append(condition if is_wanted else Filter(must_not=(condition,)))
     if not found:
-        raise no_field_condition(path)
+        raise no_field_condition(str(scope.path))
     # A field condition with several predicates matches if any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
@@ -179,7 +205,7 @@ def _read_absence(predicate: IsEmpty | IsNull) -> Callable[[Any, _Scope], FieldC
 
 def _read_nested(value: Any, scope: _Scope) -> Nested:
     body = read_object(value, "Nested")
-    inner = _Scope(f"{scope.path}.filter", scope.depth + 1, is_nested=True)
+    inner = evolve(scope.at("filter").deeper(), is_nested=True)
     key = required(body, "key", read_path)
     return Nested(key, located("filter", _read_filter, present(body, "filter"), inner))
 
@@ -195,6 +221,8 @@ def _read_slice(value: Any, scope: _Scope) -> Slice:
         raise ValidationError([Problem(f"{scope.path}.index", text)])
     return Slice(total, index)
 
+
+_ABSENCES: Mapping[str, IsEmpty | HoldsNull] = {"is_empty": IsEmpty(), "is_null": HoldsNull()}
 
 _CONDITIONS: Mapping[str, Callable[[Any, _Scope], Condition]] = {
     "has_id": _read_has_id,

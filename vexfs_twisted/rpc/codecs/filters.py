@@ -5,13 +5,14 @@ The depth needs no limit here: protobuf refuses messages nested deeper than a hu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from google.protobuf.message import Message
 
-from ...model.errors import BadInput, MalformedMessage, Problem, ValidationError
+from ...gil import yielding
+from ...model.errors import BadInput, DomainError, MalformedMessage, Problem, ValidationError
 from ...model.filters import (
     Condition,
     FieldCondition,
@@ -33,19 +34,34 @@ from ..generated import qdrant_common_pb2 as common
 from .ids import read_ids
 from .predicates import PREDICATES
 
+M = TypeVar("M", bound=Message)
+C = TypeVar("C")
+
 _AT_LEAST_ONE = ValueRange(1)
 
 
 @frozen
 class _Scope:
-    """The position of a part of a filter: its path, and whether it is in `nested`."""
+    """The position of a part of a filter: its path, and whether it is in `nested`.
 
-    path: str
+    Without a path, which errors need only, the members have none either: see `_read`.
+    """
+
+    path: str | None
     is_nested: bool = False
 
-    def at(self, place: str) -> _Scope:
-        """The scope of the member `place`."""
-        return _Scope(f"{self.path}.{place}", self.is_nested)
+    def at(self, name: str) -> _Scope:
+        """The scope of a member."""
+        return self if self.path is None else _Scope(f"{self.path}.{name}", self.is_nested)
+
+    def at_each(self, name: str, index: int) -> _Scope:
+        """The scope of an element of a repeated member."""
+        if self.path is None:
+            return self
+        return _Scope(f"{self.path}.{name}[{index}]", self.is_nested)
+
+
+_ANYWHERE = _Scope(None)
 
 
 def read_filter(message: common.Filter, path: str = "filter") -> Filter:
@@ -53,12 +69,12 @@ def read_filter(message: common.Filter, path: str = "filter") -> Filter:
 
     Raises a DomainError if it is malformed or not supported.
     """
-    return _read_filter(message, _Scope(path))
+    return _read(_read_filter, message, path)
 
 
 def read_condition(message: common.Condition, path: str) -> Condition:
     """Decode a condition outside of a filter; `path` and errors: see read_filter."""
-    return _read_condition(message, _Scope(path))
+    return _read(_read_condition, message, path)
 
 
 def read_optional_filter(
@@ -66,6 +82,17 @@ def read_optional_filter(
 ) -> Filter | None:
     """The filter in the field `name` of a request, or None; `path` and errors: see read_filter."""
     return read_filter(getattr(message, name), path) if message.HasField(name) else None
+
+
+def _read(read: Callable[[M, _Scope], C], message: M, path: str) -> C:
+    """Decode; a second time with the path of each part if there is an error to be located.
+
+    To make the paths took a third of the time of a filter with many conditions.
+    """
+    try:
+        return read(message, _ANYWHERE)
+    except DomainError:
+        return read(message, _Scope(path))
 
 
 def _read_filter(message: common.Filter, scope: _Scope) -> Filter:
@@ -82,7 +109,7 @@ def _read_filter(message: common.Filter, scope: _Scope) -> Filter:
 
 def _read_min_should(message: common.MinShould, scope: _Scope) -> MinShould:
     if not message.min_count:
-        raise no_min_count(scope.path)
+        raise no_min_count(str(scope.path))
     return MinShould(_read_all(message.conditions, "conditions", scope), message.min_count)
 
 
@@ -93,11 +120,13 @@ def _check_at_least_one(number: int, path: str) -> None:
 
 
 def _read_all(
-    messages: Iterable[common.Condition], clause: str, scope: _Scope
+    messages: Sequence[common.Condition], clause: str, scope: _Scope
 ) -> tuple[Condition, ...]:
     return tuple(
-        _read_condition(message, scope.at(f"{clause}[{index}]"))
-        for index, message in enumerate(messages)
+        [
+            _read_condition(message, scope.at_each(clause, index))
+            for index, message in enumerate(yielding(messages))
+        ]
     )
 
 
@@ -111,18 +140,16 @@ def _read_condition(message: common.Condition, scope: _Scope) -> Condition:
 def _read_field(message: common.FieldCondition, scope: _Scope) -> Condition:
     key = read_path(message.key)
     found: list[Condition] = []
-    is_given: Callable[[Any], bool] = message.HasField
-    for name, read in PREDICATES.items():
-        if is_given(name):
-            predicate = read(getattr(message, name), f"{scope.path}.{name}")
-            found.append(FieldCondition(key, predicate))
-    for name, absence in _ABSENCES.items():
-        if is_given(name):
-            condition = FieldCondition(key, absence)
-            is_wanted = getattr(message, name)
-            found.append(condition if is_wanted else Filter(must_not=(condition,)))
+    for descriptor, value in message.ListFields():
+        name = descriptor.name
+        read = PREDICATES.get(name)
+        if read is not None:
+            found.append(FieldCondition(key, read(value, f"{scope.path}.{name}")))
+        elif name in _ABSENCES:
+            condition = FieldCondition(key, _ABSENCES[name])
+            found.append(condition if value else Filter(must_not=(condition,)))
     if not found:
-        raise no_field_condition(scope.path)
+        raise no_field_condition(str(scope.path))
     # A condition with several predicates matches if any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
@@ -144,7 +171,7 @@ def _read_absence(predicate: IsEmpty | IsNull) -> Callable[[Any, _Scope], FieldC
 def _read_nested(message: common.NestedCondition, scope: _Scope) -> Nested:
     if not message.HasField("filter"):
         raise MalformedMessage("Malformed NestedCondition: no filter")
-    inner = _Scope(f"{scope.path}.nested.filter", is_nested=True)
+    inner = evolve(scope.at("nested.filter"), is_nested=True)
     return Nested(read_path(message.key), _read_filter(message.filter, inner))
 
 
