@@ -27,7 +27,6 @@ from vexfs_twisted.model.vector_kinds import MultiVector, SparseVector
 from vexfs_twisted.operations.strict_mode import updates
 from vexfs_twisted.operations.strict_mode.costs import read_cost, write_cost
 from vexfs_twisted.operations.strict_mode.filters import condition_count
-from vexfs_twisted.operations.strict_mode.memory import resident_percent
 from vexfs_twisted.operations.strict_mode.rates import TokenBucket
 from vexfs_twisted.operations.strict_mode.service import REMEASURED_S, StrictMode
 
@@ -207,4 +206,3 @@ class StrictModeTests(SynchronousTestCase):
         with self.assertRaises(StorageFull):
             self.admit(payload, limited)
         self.admit(DeletePoints([1]), limited)
-        self.assertTrue(0 < resident_percent() < 100)

@@ -9,12 +9,12 @@ from pathlib import Path
 from attrs import evolve
 
 from ..allocator import heap_size
+from ..model.resident_memory import resident_bytes
 from ..model.server_report import ProcessStatus
 from ..model.system_limits import map_count, map_limit
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_MINOR_FAULTS, _MAJOR_FAULTS, _USER, _SYSTEM, _THREADS, _RESIDENT = 7, 9, 11, 12, 17, 21
+_MINOR_FAULTS, _MAJOR_FAULTS, _USER, _SYSTEM, _THREADS = 7, 9, 11, 12, 17
 """Members of /proc/PID/stat behind the name of the program."""
 
 
@@ -26,6 +26,7 @@ def this_process() -> ProcessStatus:
     status = _from_stat(own)
     return evolve(
         status,
+        resident=resident_bytes() or 0,
         allocated=heap.allocated,
         active=heap.obtained,
         retained=max(heap.obtained - heap.allocated, 0),
@@ -39,15 +40,14 @@ def this_process() -> ProcessStatus:
 def other_process(pid: int) -> ProcessStatus | None:
     """Memory, threads and time of another process; None if it has ended."""
     status = _from_stat(Path("/proc", str(pid)))
-    return status if status.threads else None
+    return evolve(status, resident=resident_bytes(pid) or 0) if status.threads else None
 
 
 def _from_stat(folder: Path) -> ProcessStatus:
     values = _read(folder / "stat").rpartition(") ")[2].split()
-    if len(values) <= _RESIDENT:
+    if len(values) <= _THREADS:
         return ProcessStatus()
     return ProcessStatus(
-        resident=int(values[_RESIDENT]) * _PAGE,
         threads=int(values[_THREADS]),
         minor_faults=int(values[_MINOR_FAULTS]),
         major_faults=int(values[_MAJOR_FAULTS]),

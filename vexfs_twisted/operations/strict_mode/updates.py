@@ -10,13 +10,13 @@ from ...model.commands import VectorNameCommand
 from ...model.errors import BadRequest, StorageFull
 from ...model.filters import Filter
 from ...model.payload_index import CreateFieldIndex, DeleteFieldIndex
+from ...model.resident_memory import resident_percent
 from ...model.strict_mode import StrictCollection, refused
 from ...model.updates import OverwritePayload, SetPayload, Update, UpdateVectors, Upsert
 from ...model.validation import shortest
 from ...model.vector_kinds import MultiVectors, SparseVectors
 from ...model.vectors import VectorColumn
 from .filters import check_filter
-from .memory import resident_percent
 from .reads import check_most, check_timeout
 
 AnyUpdate = Update | VectorNameCommand
@@ -76,7 +76,7 @@ def _check_vector_size(collection: StrictCollection) -> None:
 
 def _check_memory(collection: StrictCollection) -> None:
     limit = collection.limits.max_resident_memory_percent
-    if limit is not None and resident_percent() >= limit:
+    if limit is not None and (resident_percent() or 0) >= limit:
         raise StorageFull(f"the server has reached {limit}% of the memory that it may have")
 
 
