@@ -189,8 +189,7 @@ def callers() -> Mapping[str, tuple[str | None, Mapping[str, Outcome]]]:
         "collection prw": (of("prw"), COLLECTION_PRW),
         "other collection": (of("rw", "other"), OTHER),
         "no collection": (token({"access": []}), OTHER),
-        "not expired": (of("rw", exp=now + 60), COLLECTION_RW),
-        "expired, but not for long": (of("r", exp=now - 1), COLLECTION_R),
+        "not expired": (of("rw", exp=now + 3600), COLLECTION_RW),
         "expired": (of("rw", exp=now - 3600), _refused(403, "ExpiredSignature")),
         "another secret": (token({"access": "m"}, "other"), _refused(403, "InvalidSignature")),
         "read-only key as secret": (
