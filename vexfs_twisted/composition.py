@@ -26,7 +26,9 @@ from .certificates import (
 from .config import Config
 from .engine.catalog import Catalog
 from .engine.commit_log import LogOf
+from .engine.data_folder import DataFolder
 from .engine.native_library import load_faiss
+from .engine.quota_file import read_quota_file, write_quota_file
 from .file_limit import for_connections
 from .grpc_web.call import WebContext
 from .grpc_web.opening import web_calls
@@ -34,6 +36,7 @@ from .lifecycle import BACKLOG, ConcurrentService, SequentialService
 from .listening import EndpointError, SeveralEndpoints, adopted_endpoint, parsed_endpoint
 from .middleware import Middleware, MiddlewareChain
 from .operations.issues import Issues
+from .operations.quotas import QuotaFile, Quotas, QuotaService
 from .operations.service import Operations
 from .readiness import Readiness
 from .reloading import Reloader, certificate_files, keys_of
@@ -131,7 +134,9 @@ def build(config: Config, reactor: Any) -> Components:
         bucket=snapshot_bucket(config),
     )
     counted = CountedSnapshots(snapshots)
-    operations = Operations(storage, reactor, streams, config.read_timeout_s, counted)
+    quotas = Quotas(config.quotas)
+    operations = Operations(storage, reactor, streams, config.read_timeout_s, counted, quotas)
+    enforced = quota_service(config, quotas, reactor, codecs.run)
     # Half for each protocol, so that clients of one cannot starve those of the other.
     rest_reservations, rpc_reservations = (
         AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
@@ -173,6 +178,7 @@ def build(config: Config, reactor: Any) -> Components:
         statuses={"rest": rest_status_of, "grpc": rpc_status_of},
         audit=audit,
         pids=dict if sharing is None else sharing.pids,
+        quotas=lambda: quotas.report,
     )
     status = StatusReport(
         rpc,
@@ -187,6 +193,7 @@ def build(config: Config, reactor: Any) -> Components:
         slowest,
         lambda: issues.open(storage.payload_indexes),
         issues.clear,
+        enforced,
     )
     web = None if rpc is None else web_calls(rpc.accept, web_context_of(config, reactor, codecs))
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor, web)
@@ -209,7 +216,7 @@ def build(config: Config, reactor: Any) -> Components:
     # Health is told from here on, and everything else once the collections are open.
     children.append(Preparation(lambda: Deferred.fromCoroutine(storage.open())))
     ready = Preparation(lambda: execute(readiness.become_ready))
-    children += [snapshots, device, ready, *others]
+    children += [enforced, snapshots, device, ready, *others]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
     children.append(Preparation(lambda: codecs.run(load_faiss)))
     reload_others = None if sharing is None else sharing.reload
@@ -245,6 +252,15 @@ class Preparation(Service):
         """Fires when all is prepared."""
         super().startService()
         return self._prepare()
+
+
+def quota_service(
+    config: Config, quotas: Quotas, reactor: Any, run_in_thread: RunInThread
+) -> QuotaService:
+    """What has the quotas enforced, with those that are kept beside the catalog."""
+    folder = DataFolder(Path(config.storage_path)).catalog_path
+    file = QuotaFile(partial(read_quota_file, folder), partial(write_quota_file, folder))
+    return QuotaService(quotas, file, config.storage_path, reactor, run_in_thread)
 
 
 def audit_log_of(config: Config, process: int = 1) -> AuditLog | None:

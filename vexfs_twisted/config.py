@@ -21,6 +21,7 @@ from .logs import LEVELS
 from .model.collection import CollectionConfig, new_config
 from .model.collection_params import HnswConfigDiff, OptimizersConfigDiff, WalConfigDiff
 from .model.errors import DomainError, FormatError
+from .model.quotas import QuotaConfig
 from .model.validation import find_problems
 from .settings import (
     ConfigError,
@@ -54,7 +55,9 @@ MAX_PROCESSES = 16
 
 _SNAPSHOTS = "storage.snapshots_config"
 _S3 = f"{_SNAPSHOTS}.s3_config"
+_QUOTAS = "storage.quotas"
 _PORT = whole_number(0, MAX_PORT)
+_PERCENT = whole_number(1, 100)
 
 
 def _setting(default: Any, setting: Setting, *, is_secret: bool = False) -> Any:
@@ -366,6 +369,14 @@ class Config:
             help="seconds that a read may take whose client gives no time limit",
         ),
     )
+    quotas_enabled: bool = _setting(False, Setting(f"{_QUOTAS}.enabled", flag))
+    quota_memory: int | None = _setting(
+        None, Setting(f"{_QUOTAS}.max_resident_memory_percent", _PERCENT)
+    )
+    quota_disk: int | None = _setting(None, Setting(f"{_QUOTAS}.max_disk_usage_percent", _PERCENT))
+    quota_margin: int | None = _setting(
+        None, Setting(f"{_QUOTAS}.release_margin_percent", whole_number(0, 100))
+    )
     device: str | None = _setting(
         None,
         Setting(
@@ -486,6 +497,12 @@ class Config:
         if self.snapshots_path is None:
             return Path(self.storage_path) / "snapshots"
         return Path(self.snapshots_path)
+
+    @property
+    def quotas(self) -> QuotaConfig:
+        """The quotas that hold until a client sets others."""
+        limits = self.quota_memory, self.quota_disk, self.quota_margin
+        return QuotaConfig(self.quotas_enabled, *limits)
 
     @property
     def command_log_bytes(self) -> int:

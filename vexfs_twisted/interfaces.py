@@ -31,6 +31,7 @@ from .model.commands import (
 from .model.device import DeviceKind, DeviceMetric, FileMeta, Ids, Neighbours
 from .model.issues import Issue, SlowCall
 from .model.queries import PointsRequest
+from .model.quotas import QuotaConfig, QuotaReport, QuotaUsage
 from .model.read_context import ReadContext
 from .model.reads import Answer, ReadRequest
 from .model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
@@ -526,6 +527,15 @@ class ServerStatus(Protocol):
 
     def set_log_level(self, level: str) -> None:
         """Log from this level on, until the settings are read again. Raises BadRequest."""
+
+    def quotas(self) -> Awaitable[tuple[QuotaReport, QuotaUsage]]:
+        """The quotas, and what is used of the resources now."""
+
+    def set_quotas(self, config: QuotaConfig) -> Awaitable[None]:
+        """Replace the quotas durably; fires when they are enforced.
+
+        Fails with StorageFull, and nothing changes then.
+        """
 
     def use_device(self, path: str | None) -> Awaitable[DeviceStatus]:
         """Attach the device at `path` in place of any other, if it is sound; None detaches.

@@ -32,7 +32,6 @@ _SECTIONS_WITHOUT_EFFECT = (
     "logger.on_disk.",
     "storage.performance.",
     "storage.collection.",
-    "storage.quotas.",
     "cluster.",
     "audit.",
     "gpu.",

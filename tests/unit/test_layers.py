@@ -56,7 +56,8 @@ LAYERS: dict[str, set[str]] = {
     "streaming": {"reservations", "model", "interfaces"},
     "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}
     | {"allocator", "lifecycle", "limit_log"},
-    "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"},
+    "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"}
+    | {"lifecycle", "threadpool"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
     | {"wakeup", "threadpool", "middleware", "limit_log", "tracebacks", "embedding"}
     | {"certificates", "gil"},
@@ -162,6 +163,7 @@ ENGINE: dict[str, set[str]] = {
     "cursor": {"mvcc", "query"},
     "plain_store": {"storage", "mvcc", "acceleration", "collection_store"},
     "damage_file": {"storage"},
+    "quota_file": {"errors", "storage"},
     "damage_log": {"errors", "storage", "damage_file"},
     "quarantine": {"errors", "storage", "damage_file", "damage_log"},
     "scrub_writes": {"storage", "mvcc"},
@@ -240,6 +242,7 @@ ENGINE_PUBLIC = {
     "memory_quota",
     "native_library",
     "plain_store",
+    "quota_file",
     "read_bounds",
     "repair",
     "replay",

@@ -55,7 +55,9 @@ from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
 from ..streaming.service import Streams
 from .deadlines import with_deadline
 from .lookups import Lookups, has_lookups
+from .quotas import Quotas
 from .reservations import within_reservation
+from .restores import QuotaSnapshots
 from .restricted import RestrictedOperations
 from .strict_mode.service import Charge, Needed, StrictMode
 from .strict_mode.updates import check_update
@@ -91,9 +93,11 @@ class Operations:
         streams: Streams | None = None,
         read_seconds: float | None = None,
         snapshots: ISnapshots | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         """`read_seconds`: the default timeout of reads, and that of each read of a stream."""
-        self._snapshots = snapshots
+        self._quotas = Quotas() if quotas is None else quotas
+        self._snapshots = None if snapshots is None else QuotaSnapshots(snapshots, self._quotas)
         self._storage = storage
         self._direct: IDirectReads | None = IDirectReads(storage, None)
         self._read_seconds = read_seconds
@@ -131,6 +135,7 @@ class Operations:
     async def create_collection(self, name: str, request: CreateCollection) -> bool:
         """See IOperations."""
         check_new_collection_name(name)
+        self._quotas.admit_growth()
         await self._storage.create_collection(name, request)
         return True
 
@@ -239,6 +244,7 @@ class Operations:
         if not isinstance(update, VectorNameCommand):
             check_not_empty(update)
         real = self._resolve(name)
+        self._quotas.admit(update)
         strict = self._strict_mode.of(real)
         if strict is not None:
             await self._strict_mode.admit_update(real, update, strict, timeout)
@@ -257,6 +263,8 @@ class Operations:
     ) -> list[UpdateResult]:
         """See IOperations."""
         real = self._resolve(name)
+        for update in updates:
+            self._quotas.admit(update)
         strict = self._strict_mode.of(real)
         if strict is not None:
             # Before any of them is carried out, unlike what their rates and sizes forbid.
@@ -308,6 +316,7 @@ class Operations:
 
         def check(update: Update) -> None:
             check_not_empty(update)
+            self._quotas.admit(update)
             if strict is not None:
                 check_update(update, strict, None)
 

@@ -10,6 +10,7 @@ from ..interfaces import ServerStatus
 from ..middleware import MiddlewareChain
 from ..model.errors import NotFound
 from ..model.issues import Issue, SlowCall
+from ..model.quotas import QuotaConfig, QuotaReport, QuotaUsage
 from ..model.status import DeviceStatus, ServerStats
 from ..reservations import UNBOUNDED, Reservations
 from ..threadpool import CallInReactor
@@ -67,6 +68,14 @@ class _Unknown:
     def set_log_level(self, level: str) -> None:
         """Raises NotFound: the server has no log of its own."""
         raise NotFound("this server has no log")
+
+    async def quotas(self) -> tuple[QuotaReport, QuotaUsage]:
+        """Raises NotFound: there are none."""
+        raise NotFound("this server has no quotas")
+
+    async def set_quotas(self, config: QuotaConfig) -> None:
+        """Raises NotFound: there are none."""
+        raise NotFound("this server has no quotas")
 
     async def use_device(self, path: str | None) -> DeviceStatus:
         """Raises NotFound: the server has no support for devices."""

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from .. import QDRANT_VERSION
 from ..jsonform.collections import config_to_json
+from ..jsonform.quotas import quota_config_to_json, quota_part_to_json
 from ..model.collection import CollectionConfig
 from ..model.collection_params import SparseVectorParams, VectorParams
 from ..model.collection_reports import CollectionDetails, CollectionReport, SegmentReport
@@ -57,7 +58,10 @@ def write_telemetry(report: ServerReport, facts: ServerFacts, level: int) -> byt
         "collections": _collections(report, level),
         "cluster": {"enabled": False},
         "requests": _requests(report),
-        "quota": {"config": {"enabled": False}, "exceeded": {}},
+        "quota": {
+            "config": quota_config_to_json(report.quotas.config),
+            "exceeded": quota_part_to_json(report.quotas.exceeded),
+        },
     }
     if level >= WITH_COLLECTIONS:
         document["memory"] = _memory(report)

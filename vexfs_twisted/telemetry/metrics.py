@@ -11,7 +11,7 @@ from itertools import accumulate, chain
 from math import inf
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import asdict, frozen
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -29,6 +29,7 @@ from prometheus_client.utils import floatToGoString
 from .. import QDRANT_VERSION, __version__
 from ..model.collection_reports import CollectionReport
 from ..model.distribution import Distribution
+from ..model.quotas import QuotaExceeded
 from .performance import ByMethod
 from .server_report import WIRES, ServerReport
 
@@ -77,6 +78,7 @@ def _all_families(report: ServerReport) -> Families:
         _collections(report.collections),
         _snapshots(report),
         *(_calls(report, wire) for wire in WIRES),
+        _quotas(report.quotas.exceeded),
         _process(report),
         _queues(report),
         _work(report),
@@ -266,6 +268,13 @@ def _by_labels(calls: ByMethod, wire: str) -> dict[tuple[str, ...], Distribution
                 verb, _, path = method.rpartition(" ")
                 found[verb, path, status] = own
     return found
+
+
+def _quotas(exceeded: QuotaExceeded) -> Families:
+    flags = {(name,): int(flag) for name, flag in asdict(exceeded).items() if flag is not None}
+    if flags:
+        text = "whether updates are refused since the resource has reached its quota"
+        yield _gauges("quota_exceeded", text, ["resource"], flags)
 
 
 def _process(report: ServerReport) -> Families:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from ..model.collection_reports import CollectionReport
 from ..model.distribution import Distribution
+from ..model.quotas import QuotaReport
 from ..model.server_report import (
     AuditStatus,
     MemoryBudget,
@@ -71,6 +72,7 @@ class ServerReport:
     process: ProcessStatus
     processes: Mapping[int, ProcessStatus]
     audit: AuditStatus | None
+    quotas: QuotaReport
 
 
 @frozen
@@ -91,6 +93,7 @@ class ReportSources:
     statuses: Mapping[str, StatusOf]
     pids: Callable[[], Mapping[int, int]] = field(default=dict)
     audit: AuditLog | None = None
+    quotas: Callable[[], QuotaReport] = QuotaReport
 
 
 @frozen
@@ -130,6 +133,7 @@ class Reporter:
             process=process,
             processes=processes,
             audit=await self.run_in_thread(sources.audit.status) if sources.audit else None,
+            quotas=sources.quotas(),
         )
 
     def _calls(self, wire: str) -> ByMethod:

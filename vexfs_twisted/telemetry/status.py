@@ -12,6 +12,7 @@ from ..logs import LEVELS, level_in_use, set_level
 from ..model.collection import CollectionInfo, CollectionInfoRequest
 from ..model.errors import BadRequest, NotFound
 from ..model.issues import Issue, SlowCall
+from ..model.quotas import QuotaConfig, QuotaReport, QuotaUsage
 from ..model.reads import Answer, ReadRequest
 from ..model.status import DeviceStatus, GrpcStatus, ServerStats, StreamsStatus
 from .anonymity import anonymized
@@ -42,6 +43,15 @@ class _Device(Protocol):
 
     def status(self) -> DeviceStatus: ...
     def use(self, path: str | None) -> Deferred[DeviceStatus]: ...
+
+
+class _Quotas(Protocol):
+    """The part of the enforcement of quotas that the status uses."""
+
+    @property
+    def report(self) -> QuotaReport: ...
+    async def usage(self) -> QuotaUsage: ...
+    def change(self, config: QuotaConfig) -> Deferred[None]: ...
 
 
 class Holdings:
@@ -95,6 +105,7 @@ class StatusReport:
     slowest: SlowCalls
     open_issues: Callable[[], Sequence[Issue]]
     forget_issues: Callable[[], object]
+    enforced: _Quotas
 
     def is_ready(self) -> bool:
         """See ServerStatus."""
@@ -166,6 +177,15 @@ class StatusReport:
         if known is None:
             raise BadRequest(f"unknown log level `{level}`, expected one of {', '.join(LEVELS)}")
         set_level(known)
+
+    async def quotas(self) -> tuple[QuotaReport, QuotaUsage]:
+        """See ServerStatus."""
+        usage = await self.enforced.usage()
+        return self.enforced.report, usage
+
+    async def set_quotas(self, config: QuotaConfig) -> None:
+        """See ServerStatus."""
+        await self.enforced.change(config)
 
     async def use_device(self, path: str | None) -> DeviceStatus:
         """See ServerStatus."""

@@ -13,7 +13,6 @@ from ...model.access import (
     MANAGE_SERVER,
     READ_COLLECTION,
     READ_POINTS,
-    READ_SERVER,
     WRITE_COLLECTION,
     Need,
 )
@@ -25,7 +24,6 @@ _COLLECTION = "/collections/<collection>"
 _SHARD = f"{_COLLECTION}/shards/<shard_id>"
 
 _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("A quota on resources", (("GET", "/quotas"), ("PUT", "/quotas"))),
     ("The web interface", (("GET", "/dashboard"),)),
     ("The audit log", (("POST", "/audit/logs"),)),
     (
@@ -62,7 +60,6 @@ _FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 """Features that are not implemented, and their endpoints."""
 
 _NEEDS: Mapping[tuple[str, str], Need] = {
-    ("GET", "/quotas"): READ_SERVER,
     ("POST", f"{_SHARD}/points"): READ_POINTS,
     ("POST", f"{_SHARD}/points/scroll"): READ_POINTS,
     ("POST", f"{_SHARD}/points/count"): READ_POINTS,
