@@ -16,6 +16,7 @@ from vexfs_twisted.model.queries import Record
 from vexfs_twisted.model.streams import Batch
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
+from vexfs_twisted.streaming.incoming import WaitsFor
 from vexfs_twisted.streaming.outgoing import OpenCursor
 
 
@@ -73,7 +74,9 @@ class ManualWriter:
         """Whether a commit waits."""
         return self._waiting is not None
 
-    def write(self, name: str, updates: Sequence[Upsert]) -> Deferred[list[Outcome]]:
+    def write(
+        self, name: str, updates: Sequence[Upsert], waits_for: WaitsFor
+    ) -> Deferred[list[Outcome]]:
         """Begin a commit."""
         assert self._waiting is None, "two commits of one stream at once"
         self.commits.append((name, [list(update.ids) for update in updates]))

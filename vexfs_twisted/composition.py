@@ -219,6 +219,8 @@ def build(config: Config, reactor: Any) -> Components:
     children += [enforced, snapshots, device, ready, *others]
     # Calls are answered meanwhile, but the server is not ready before it has what they may need.
     children.append(Preparation(lambda: codecs.run(load_faiss)))
+    # Before the protocols wait for the calls in progress.
+    children.append(BeforeStop(storage.end_turns))
     reload_others = None if sharing is None else sharing.reload
     reloader = Reloader(config, interceptors, certificates, reload_others)
     service = SequentialService(children)
@@ -252,6 +254,18 @@ class Preparation(Service):
         """Fires when all is prepared."""
         super().startService()
         return self._prepare()
+
+
+class BeforeStop(Service):
+    """Calls a function when the server begins to stop, as the service that was started last."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def stopService(self) -> None:
+        """Call it."""
+        super().stopService()
+        self._function()
 
 
 def quota_service(

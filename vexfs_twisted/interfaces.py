@@ -260,6 +260,18 @@ class IStorage(Interface):
         a whole. Cursors use some of the read threads only; the others are left to `read`.
         """
 
+    def turn(
+        name: str, updates: Sequence[Update | VectorNameCommand], *, takes_memory: bool = True
+    ) -> Deferred[None] | None:
+        """When updates may be submitted to a collection: None for now, or what fires then.
+
+        Where the configuration prevents unoptimized points, updates that write vectors wait while
+        the optimizer is behind, and others behind them. They must be submitted in the callback, as
+        the next one's turn may follow. Cancelling gives up the place. `takes_memory`: the updates
+        are counted, as nothing else bounds their memory, and refused by TooMany where too many
+        wait. Fails with NotFound when the collection is deleted.
+        """
+
     def update(name: str, update: Update | VectorNameCommand) -> Deferred[int]:
         """Apply an update durably; fires with its operation id once it is on disk."""
 

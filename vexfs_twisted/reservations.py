@@ -40,6 +40,12 @@ class Reservation(Protocol):
         `give_up` aborts the response; it is called when that takes too long and others wait.
         """
 
+    def when_released(self, function: Callable[[], object]) -> None:
+        """Call `function` on `release`, for what waits on behalf of a client that may leave.
+
+        The one given last counts. It is called as well if what it ends has ended by then.
+        """
+
     def release(self) -> None:
         """Release what is held, and whatever is claimed later. Idempotent."""
 
@@ -76,6 +82,9 @@ class _Unbounded:
 
     def sending(self, give_up: Callable[[], object]) -> None:
         """No-op: no claim ever waits."""
+
+    def when_released(self, function: Callable[[], object]) -> None:
+        """No-op: nothing is released."""
 
     def release(self) -> None:
         """No-op: nothing is held."""

@@ -298,7 +298,7 @@ CHANGES: tuple[Form, ...] = (
     _configuration(WORKS, {"strict_mode_config": {"enabled": True, "max_query_limit": 5}}),
     _configuration(WORKS, {"strict_mode_config": {"enabled": False, "max_query_limit": 5}}),
     _configuration(WORKS, {"strict_mode_config": {"max_query_limit": 5}}),
-    _configuration(LATER, {"optimizers_config": {"prevent_unoptimized": True}}),
+    _configuration(WORKS, {"optimizers_config": {"prevent_unoptimized": True}}),
     _configuration(WORKS, {"optimizers_config": {"prevent_unoptimized": False}}),
     _configuration(WORKS, {"optimizers_config": {"indexing_threshold": 5}}),
 )

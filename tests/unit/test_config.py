@@ -336,8 +336,6 @@ class Refusals(WithFile):
             self.refusal(file="storage: {hnsw_index: {ef_construct: 1}}"),
             "storage.hnsw_index.ef_construct: value 1 invalid, must be 4 or larger",
         )
-        text = self.refusal(file="storage: {optimizers: {prevent_unoptimized: true}}")
-        self.assertIn("prevent_unoptimized`) is not supported yet", text)
         text = self.refusal(environment={"QDRANT__STORAGE__HNSW_INDEX__M": "many"})
         self.assertIn("storage.hnsw_index", text)
         self.assertIn("many", text)

@@ -25,6 +25,7 @@ from vexfs_twisted.model.collection_params import (
     HnswConfigDiff,
     OptimizersConfigDiff,
     VectorParams,
+    VectorParamsDiff,
 )
 from vexfs_twisted.model.commands import (
     AlreadyApplied,
@@ -40,7 +41,6 @@ from vexfs_twisted.model.errors import (
     BadRequest,
     DomainError,
     NotFound,
-    NotSupported,
     ValidationError,
 )
 from vexfs_twisted.model.filters import Filter, MatchValue
@@ -125,9 +125,9 @@ class OrderTests(CommandTestCase):
         before = self.collection.config
         outcomes = self.collection.apply([
             UpdateCollection(optimizers_config=OptimizersConfigDiff(deleted_threshold=7)),
-            UpdateCollection(optimizers_config=OptimizersConfigDiff(prevent_unoptimized=True)),
+            UpdateCollection(vectors={"unknown": VectorParamsDiff()}),
         ])  # fmt: skip
-        self.assertEqual(list(map(type, outcomes)), [ValidationError, NotSupported])
+        self.assertEqual(list(map(type, outcomes)), [ValidationError, BadInput])
         self.assertEqual(self.collection.config, before)
         self.reopen()
         self.assertEqual(self.collection.config, before)
@@ -174,10 +174,7 @@ class OnceTests(CommandTestCase):
             (upsert([7], {"a": column([1])}), BadInput),
             (ClearPayload(), BadRequest),
             (UpdateCollection(hnsw_config=HnswConfigDiff(ef_construct=1)), ValidationError),
-            (
-                UpdateCollection(optimizers_config=OptimizersConfigDiff(prevent_unoptimized=True)),
-                NotSupported,
-            ),
+            (UpdateCollection(vectors={"unknown": VectorParamsDiff()}), BadInput),
         ]
         first = [self.send(n, command) for n, (command, _) in enumerate(refused)]
         self.assertEqual([type(found) for (found,) in first], [kind for _, kind in refused])

@@ -14,7 +14,7 @@ from vexfs_twisted.model.errors import BadInput, StorageFull, TimedOut, TooMany,
 from vexfs_twisted.model.streams import Acknowledgement
 from vexfs_twisted.model.updates import UpdateMode, Upsert
 from vexfs_twisted.streaming import incoming as incoming_module
-from vexfs_twisted.streaming.incoming import LINGER_S, Incoming
+from vexfs_twisted.streaming.incoming import LINGER_S, Incoming, WaitsFor
 from vexfs_twisted.streaming.regrouping import size_of
 from vexfs_twisted.streaming.service import Streams
 from vexfs_twisted.streaming.settings import StreamSettings
@@ -150,9 +150,11 @@ class Regrouping(IncomingCase):
     def test_vectors_and_payloads_stay_with_their_points(self) -> None:
         written: list[Upsert] = []
 
-        def write(name: str, updates: Sequence[Upsert]) -> Deferred[list[int | Exception]]:
+        def write(
+            name: str, updates: Sequence[Upsert], waits_for: WaitsFor
+        ) -> Deferred[list[int | Exception]]:
             written.extend(updates)
-            return self.writer.write(name, updates)
+            return self.writer.write(name, updates, waits_for)
 
         stream = self.streams.incoming(write)
         for ids in ([3, 1], [2], [1, 5]):
@@ -305,7 +307,9 @@ class Failures(IncomingCase):
         self.assert_all_given_back()
 
     def test_a_write_that_is_refused_at_once(self) -> None:
-        def refuse(name: str, updates: Sequence[Upsert]) -> Deferred[list[int | Exception]]:
+        def refuse(
+            name: str, updates: Sequence[Upsert], waits_for: WaitsFor
+        ) -> Deferred[list[int | Exception]]:
             raise BadInput(name)
 
         stream = self.streams.incoming(refuse)

@@ -177,6 +177,20 @@ class Collection(CollectionReads):
         waits = [self._optimizer.due_in(), self._scrub.due_in()]
         return min((seconds for seconds in waits if seconds is not None), default=None)
 
+    @property
+    def prevents_unoptimized(self) -> bool:
+        """Whether writes of vectors are to wait for the optimizer. Does not block."""
+        return bool(self._store.state.config.optimizer_config.prevent_unoptimized)
+
+    def room_for_rows(self) -> int | None:
+        """How many rows with vectors may be written before writes wait for the optimizer.
+
+        Below 0, they wait until it has done a step; None: any number, as where its configuration
+        does not prevent unoptimized points, or the optimizer fails or links nothing. Does not
+        block; takes some 50 us where it is not None.
+        """
+        return None if self._is_abandoned else self._optimizer.room_for_rows()
+
     def optimizer_step(self) -> None:
         """Do the most urgent part of the work of `optimize`."""
         if self._is_damage_unsaved():

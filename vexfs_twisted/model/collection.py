@@ -246,11 +246,9 @@ def new_config(request: CreateCollection, defaults: CollectionConfig) -> Collect
 def changed_config(config: CollectionConfig, request: UpdateCollection) -> CollectionConfig:
     """`config` updated by `request`.
 
-    Raises ValidationError, BadInput for an unknown vector name, and NotSupported for settings
-    without an effect.
+    Raises ValidationError, and BadInput for an unknown vector name.
     """
     validate(request)
-    _check_effect(request)
     params = merged(config.params, request.params)
     vectors = _changed_vectors(params.vectors, request.vectors or {})
     sparse = _changed_sparse(params.sparse_vectors or {}, request.sparse_vectors or {})
@@ -265,18 +263,12 @@ def changed_config(config: CollectionConfig, request: UpdateCollection) -> Colle
     )
 
 
-def _check_effect(request: CreateCollection | UpdateCollection) -> None:
+def _check_effect(request: CreateCollection) -> None:
     """Raise NotSupported for a setting that would be echoed without any effect.
 
     Settings of memory placement and storage are hints, and are accepted.
     """
-    optimizers = request.optimizers_config
-    if optimizers is not None and optimizers.prevent_unoptimized:
-        raise NotSupported(
-            "Holding back unoptimized points (`optimizers_config.prevent_unoptimized`) "
-            "is not supported yet"
-        )
-    if isinstance(request, CreateCollection) and request.sharding_method is ShardingMethod.CUSTOM:
+    if request.sharding_method is ShardingMethod.CUSTOM:
         raise NotSupported("Custom sharding (`sharding_method`) is not supported yet")
 
 

@@ -52,6 +52,8 @@ from ..model.reads import Answer, ReadRequest
 from ..model.scored_points import AnswerTooLarge
 from ..model.strict_mode import StrictCollection
 from ..model.updates import Update, UpdateResult, UpdateStatus, check_not_empty
+from ..reservations import CURRENT
+from ..streaming.incoming import WaitsFor
 from ..streaming.service import Streams
 from .deadlines import with_deadline
 from .lookups import Lookups, has_lookups
@@ -68,6 +70,9 @@ T = TypeVar("T")
 _PEER_ID = crc32(b"vexfs-qdrant")
 _SHARDS = 1
 _CONDITION_FAILED = "Invalid JWT, stateful validation failed"
+_LEAST_S = 0.001
+"""Seconds that a timeout has at least: one of 0 is none."""
+
 _LATE = UpdateResult(None, UpdateStatus.WAIT_TIMEOUT)
 
 
@@ -248,6 +253,9 @@ class Operations:
         strict = self._strict_mode.of(real)
         if strict is not None:
             await self._strict_mode.admit_update(real, update, strict, timeout)
+        turn = self._storage.turn(real, [update])
+        if turn is not None:
+            timeout = await self._taken(turn, timeout)
         written = self._storage.update(real, update)
         try:
             operation_id = await with_deadline(written, _limit(wait, timeout), self._clock)
@@ -273,6 +281,9 @@ class Operations:
         sound, problem = await self._charged(
             real, strict, *_before_refused(updates, check_not_empty)
         )
+        turn = self._storage.turn(real, sound)
+        if turn is not None:
+            timeout = await self._taken(turn, timeout)
         written = self._storage.update_batch(real, sound)
         try:
             operations = await with_deadline(written, _limit(wait, timeout), self._clock)
@@ -308,8 +319,24 @@ class Operations:
         """See IStreamOperations."""
         return self._streams.incoming(self._write_each, acknowledge, timeout)
 
+    async def _taken(self, turn: Deferred[None], timeout: float | None) -> float | None:
+        """Wait for the turn of an update; returns what is left of its timeout.
+
+        Raises TimedOut. Nothing is done then, nor for a client that leaves meanwhile.
+        """
+        reservation = CURRENT.get()
+        if reservation is not None:
+            reservation.when_released(turn.cancel)
+        begun = self._clock.seconds()
+        await with_deadline(turn, timeout or None, self._clock)
+        if not timeout:
+            return timeout
+        return max(timeout - (self._clock.seconds() - begun), _LEAST_S)
+
     @_deferred
-    async def _write_each(self, name: str, updates: Sequence[Update]) -> list[Outcome]:
+    async def _write_each(
+        self, name: str, updates: Sequence[Update], waits_for: WaitsFor
+    ) -> list[Outcome]:
         """Apply the updates of a stream in order; the outcomes up to the first error."""
         real = self._resolve(name)
         strict = self._strict_mode.of(real)
@@ -322,6 +349,11 @@ class Operations:
 
         sound, problem = _before_refused(updates, check)
         sound, problem = await self._charged(real, strict, sound, problem)
+        # The stream counts their memory.
+        turn = self._storage.turn(real, sound, takes_memory=False)
+        if turn is not None:
+            waits_for(turn)
+            await turn
         outcomes = await self._storage.apply(real, CommandBatch(sound))
         is_done = len(outcomes) == len(sound) and not any(
             isinstance(outcome, Exception) for outcome in outcomes

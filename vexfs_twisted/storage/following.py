@@ -105,6 +105,16 @@ class FollowingStorage(StorageReads[FollowedCollection, ReadQueues[FollowedColle
         """Refused."""
         self._refuse()
 
+    def turn(
+        self,
+        name: str,
+        updates: Sequence[Update | VectorNameCommand],
+        *,
+        takes_memory: bool = True,
+    ) -> Deferred[None] | None:
+        """Refused."""
+        self._refuse()
+
     def update(self, name: str, update: Update | VectorNameCommand) -> Deferred[int]:
         """Refused."""
         self._refuse()

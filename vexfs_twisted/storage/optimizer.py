@@ -49,15 +49,26 @@ class RunsCalls(Protocol):
         """
 
 
+def _ignore(collection: Optimizable) -> None:
+    """The default of `after_step`: no-op."""
+
+
 class OptimizerQueue:
     """Runs the optimizer of collections in a pool of its own, apart from reads and commits.
 
     The size of the pool bounds how many collections are optimized concurrently. A collection has at
     most one call queued or running, and a call runs one step, so that all collections have a turn.
-    All methods are called in the reactor thread.
+    `after_step` is called with the collection of a step that has ended or failed. All methods are
+    called in the reactor thread.
     """
 
-    def __init__(self, pool: RunsCalls, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        pool: RunsCalls,
+        clock: IReactorTime,
+        after_step: Callable[[Optimizable], object] = _ignore,
+    ) -> None:
+        self._after_step = after_step
         self._pool = pool
         self._clock = clock
         self._jobs: dict[Optimizable, Deferred[None]] = {}
@@ -106,6 +117,7 @@ class OptimizerQueue:
 
     def _ended(self, _: None, collection: Optimizable) -> None:
         del self._jobs[collection]
+        self._after_step(collection)
         self.attend(collection)
 
     def _failed(self, failure: Failure, collection: Optimizable) -> None:
@@ -121,6 +133,7 @@ class OptimizerQueue:
             )
         elif error is not None and not isinstance(explained(error), CancelledError | DomainError):
             log.error("the optimizer failed", collection=collection.name, exc_info=error)
+        self._after_step(collection)
         if collection.optimizer_due_in():
             self.attend(collection)
 

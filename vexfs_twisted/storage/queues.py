@@ -35,6 +35,7 @@ from .coalescer import Coalescer, within_quota
 from .read_pools import ReadPools
 from .shared_reads import SharedReads
 from .timed_reads import TimedReads
+from .write_turns import WriteTurns
 from .writer import CollectionWriter
 
 Request = TypeVar("Request")
@@ -215,10 +216,15 @@ class ReadQueues(Generic[C]):
 
 
 class CollectionQueues(ReadQueues[Collection]):
-    """The writer queue and the read queues of `collection`.
+    """The writer queue and the read queues of `collection`, and the turns of its writes.
 
     `after_commit` is called in the reactor thread when a group of commands has been answered.
     """
+
+    @property
+    def update_queue(self) -> int:
+        """The number of commands that wait for a turn or a commit, or are being committed."""
+        return self.turns.length + self.writer.queue_length
 
     def __init__(
         self,
@@ -226,10 +232,17 @@ class CollectionQueues(ReadQueues[Collection]):
         readers: ReadPools,
         committers: WorkerPool,
         after_commit: Callable[[], object],
+        turns_of: Callable[[CollectionWriter], WriteTurns],
     ) -> None:
         super().__init__(collection, readers)
         committed = readers.figures.committed
-        self.writer = CollectionWriter(collection, committers, after_commit, committed)
+
+        def go_on() -> None:
+            after_commit()
+            self.turns.look()
+
+        self.writer = CollectionWriter(collection, committers, go_on, committed)
+        self.turns = turns_of(self.writer)
         self._own[CollectionInfoRequest] = self._info
 
     def _info(
@@ -239,7 +252,7 @@ class CollectionQueues(ReadQueues[Collection]):
         answer: _Answered,
         when_idle: WhenIdle | None,
     ) -> None:
-        waiting = self.writer.queue_length
+        waiting = self.update_queue
 
         def with_queue(info: CollectionInfo | Exception) -> None:
             if isinstance(info, CollectionInfo):

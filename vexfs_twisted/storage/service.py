@@ -45,10 +45,12 @@ from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
 from .figures import StorageFigures
 from .mirror.mirror import Mirror
-from .optimizer import OptimizerQueue
+from .optimizer import Optimizable, OptimizerQueue
 from .queues import CollectionQueues
 from .read_pools import ReadPools, reader_threads
 from .reads import StorageReads
+from .write_turns import WaitingUpdates, WriteTurns, rows_of
+from .writer import CollectionWriter
 
 _WRITER_THREADS = 2
 _OPTIMIZER_THREADS = 1
@@ -86,8 +88,10 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         self._mirror = mirror
         self._committers = WorkerPool("writer", _WRITER_THREADS, call_in_reactor)
         self._optimizer = OptimizerQueue(
-            WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock
+            WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock, self._has_optimized
         )
+        self._clock = clock
+        self._waiting_updates = WaitingUpdates()
         self._originated = DeferredLock()
         self._opens_later = opens_later
 
@@ -115,6 +119,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
 
     async def _stop(self) -> None:
         """Drain the queues and pools, then close the catalog."""
+        self.end_turns()
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
         await self._originated.run(lambda: None)
         await gatherResults([self._readers.stop(), self._optimizer.stop()])
@@ -149,7 +154,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         )
 
     def _update_queues(self) -> dict[str, int]:
-        lengths = {name: queues.writer.queue_length for name, queues in self._queues.items()}
+        lengths = {name: queues.update_queue for name, queues in self._queues.items()}
         return {name: length for name, length in lengths.items() if length}
 
     def payload_indexes(self, name: str) -> Mapping[str, FieldSchema] | None:
@@ -196,6 +201,25 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             answer = Deferred()
             self._originated.run(self._committers.run, carry_out, change).chainDeferred(answer)
         return answer.addCallback(self._forget_queues, change.command)
+
+    def turn(
+        self,
+        name: str,
+        updates: Sequence[Update | VectorNameCommand],
+        *,
+        takes_memory: bool = True,
+    ) -> Deferred[None] | None:
+        """See IStorage."""
+        return self._queues_of(name).turns.turn(updates, takes_memory=takes_memory)
+
+    def end_turns(self) -> None:
+        """Let all updates go on that wait for their turn, and let none wait any more.
+
+        For a server that stops: what waits is written, rather than refused.
+        """
+        self._waiting_updates.is_over = True
+        for queues in list(self._queues.values()):
+            queues.turns.look()
 
     def update(self, name: str, update: Update | VectorNameCommand) -> Deferred[int]:
         """See IStorage."""
@@ -254,6 +278,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             queues = self._queues.get(command.name)
             if queues is not None and not self._catalog.has(queues.collection):
                 del self._queues[command.name]
+                queues.turns.look()
         return outcome
 
     def _change(self, change: CatalogChange) -> bool:
@@ -275,8 +300,27 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
     def _new_queues(self, collection: Collection) -> CollectionQueues:
         """See StorageReads."""
         return CollectionQueues(
-            collection, self._readers, self._committers, lambda: self._attend(collection)
+            collection,
+            self._readers,
+            self._committers,
+            lambda: self._attend(collection),
+            partial(self._new_turns, collection),
         )
+
+    def _new_turns(self, collection: Collection, writer: CollectionWriter) -> WriteTurns:
+        """The turns of the writes of a collection, which `writer` commits."""
+
+        def pending_rows() -> int:
+            return sum(rows_of(batch.commands) for batch in writer.queued())
+
+        is_there = partial(self._catalog.has, collection)
+        return WriteTurns(collection, pending_rows, is_there, self._waiting_updates, self._clock)
+
+    def _has_optimized(self, collection: Optimizable) -> None:
+        """A step of the optimizer of a collection has ended."""
+        queues = self._queues.get(collection.name)
+        if queues is not None and queues.collection is collection:
+            queues.turns.look()
 
 
 def _nothing(_: object) -> None:

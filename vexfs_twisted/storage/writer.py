@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -51,13 +51,19 @@ class CollectionWriter:
         self._after_commit = after_commit
         self._waiting: list[tuple[CommandBatch, Deferred[list[Outcome]]]] = []
         self._traced: list[Queued] = []
-        self._in_flight = 0
+        self._committing: Sequence[CommandBatch] = ()
         self._idle: list[Deferred[None]] = []
 
     @property
     def queue_length(self) -> int:
         """The number of commands that are waiting or being committed."""
-        return sum(_size(batch) for batch, _ in self._waiting) + self._in_flight
+        return sum(map(_size, self.queued()))
+
+    def queued(self) -> Iterator[CommandBatch]:
+        """The batches that are waiting or being committed."""
+        yield from self._committing
+        for batch, _ in self._waiting:
+            yield batch
 
     def submit(self, command: Command) -> Deferred[int]:
         """Queue a command; fires with its operation id once it is on disk.
@@ -85,7 +91,7 @@ class CollectionWriter:
         traced = queued()
         if traced is not None:
             self._traced.append(traced)
-        if not self._in_flight:
+        if not self._committing:
             self._commit_waiting()
         return deferred
 
@@ -100,16 +106,16 @@ class CollectionWriter:
         group, self._waiting = self._waiting, []
         traced, self._traced = self._traced, []
         batches = [batch for batch, _ in group]
-        self._in_flight = sum(map(_size, batches))
+        self._committing = batches
         waiters = [deferred for _, deferred in group]
-        done = self._pool.run(self._commit, batches, self._in_flight, traced)
+        done = self._pool.run(self._commit, batches, traced)
         done.addCallbacks(
             self._answer, self._answer_all, callbackArgs=(waiters,), errbackArgs=(waiters,)
         )
         done.addBoth(self._go_on)
 
     def _commit(
-        self, batches: Sequence[CommandBatch], commands: int, traced: Sequence[Queued]
+        self, batches: Sequence[CommandBatch], traced: Sequence[Queued]
     ) -> list[list[Outcome]]:
         """Commit a group. In a thread of the pool."""
         started, end = perf_counter(), begin_work(COMMIT, traced)
@@ -118,7 +124,7 @@ class CollectionWriter:
         finally:
             if end is not None:
                 end()
-        self._committed(commands, perf_counter() - started)
+        self._committed(sum(map(_size, batches)), perf_counter() - started)
         return outcomes
 
     def _answer(
@@ -132,7 +138,7 @@ class CollectionWriter:
             deferred.errback(failure)
 
     def _go_on(self, _: Any) -> None:
-        self._in_flight = 0
+        self._committing = ()
         if self._waiting:
             self._commit_waiting()
         self._after_commit()

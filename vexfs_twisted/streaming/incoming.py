@@ -18,7 +18,10 @@ from .regrouping import PendingRuns, Run, size_of
 from .settings import StreamSettings
 from .signal import Signal
 
-Write = Callable[[str, Sequence[Upsert]], "Deferred[list[Outcome]]"]
+WaitsFor = Callable[["Deferred[None]"], object]
+"""Takes note of what a write waits for before it begins, to be cancelled when the stream ends."""
+
+Write = Callable[[str, Sequence[Upsert], WaitsFor], "Deferred[list[Outcome]]"]
 """Applies upserts to one collection in one commit, up to the first error.
 
 Fires with their outcomes: operation ids, and at last the error if there is one.
@@ -65,6 +68,7 @@ class Incoming:
         self._is_committing = False
         self._end: Failure | None = None
         self._claim: Deferred[Credit] | None = None
+        self._turn: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self._changed = Signal()
 
@@ -191,7 +195,8 @@ class Incoming:
         If a run of several messages fails, it is split and retried message by message.
         """
         while runs and self._end is None:
-            writing = maybeDeferred(self._write, runs[0].name, [run.update for run in runs])
+            updates = [run.update for run in runs]
+            writing = maybeDeferred(self._write, runs[0].name, updates, self._waits_for)
             # Not raised either, see the class.
             (outcomes,) = await writing.addBoth(lambda result: (result,))
             if isinstance(outcomes, Failure):
@@ -202,6 +207,10 @@ class Incoming:
                 self._fail(Failure(problem))
             elif problem is not None:
                 runs.extendleft(reversed(runs.popleft().split()))
+
+    def _waits_for(self, turn: Deferred[None]) -> None:
+        """See WaitsFor."""
+        self._turn = turn
 
     def _take_outcomes(self, runs: deque[Run], outcomes: Sequence[Outcome]) -> Exception | None:
         """Acknowledge the written runs and remove them from `runs`; returns the error, or None."""
@@ -229,6 +238,8 @@ class Incoming:
         self._stop_timer()
         if self._claim is not None:
             self._claim.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
         while self._pending:
             _release(self._pending.cut())
         self._changed.ring()

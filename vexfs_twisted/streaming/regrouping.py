@@ -9,13 +9,13 @@ from itertools import accumulate, chain, pairwise
 from attrs import frozen
 
 from ..model.joined_upserts import is_plain, joined, joins
-from ..model.updates import Upsert
+from ..model.updates import UpdateVectors, Upsert
 from .budget import Credit
 
 RUN_POINTS = 1024
 """The points of an update beyond which the cost per point does not decrease any more."""
 
-_POINT_SIZE = 160
+POINT_SIZE = 160
 """The bytes of a point's Python objects: its id, its payload, and references in lists."""
 
 
@@ -120,10 +120,11 @@ class PendingRuns:
         return runs
 
 
-def size_of(update: Upsert) -> int:
+def size_of(update: Upsert | UpdateVectors) -> int:
     """The approximate memory of an update, in bytes."""
     vectors = sum(column.vectors.nbytes for column in update.vectors.values())
-    return vectors + sum(map(len, update.payloads)) + _POINT_SIZE * len(update.ids)
+    payloads = sum(map(len, update.payloads)) if isinstance(update, Upsert) else 0
+    return vectors + payloads + POINT_SIZE * len(update.ids)
 
 
 def _part(update: Upsert, start: int, stop: int) -> Upsert:

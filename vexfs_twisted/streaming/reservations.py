@@ -97,13 +97,14 @@ class AnswerReservations:
 class AnswerReservation:
     """See Reservation: the memory of one response, `copies` times its content."""
 
-    __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_reservations")
+    __slots__ = ("_claim", "_copies", "_credit", "_is_closed", "_on_release", "_reservations")
 
     def __init__(self, reservations: AnswerReservations, copies: int) -> None:
         self._reservations = reservations
         self._copies = copies
         self._credit: Credit | None = None
         self._claim: Deferred[Credit] | None = None
+        self._on_release: Callable[[], object] | None = None
         self._is_closed = False
 
     @property
@@ -147,9 +148,19 @@ class AnswerReservation:
         if self._credit is not None:
             self._reservations.sending(self, self._credit.size, give_up)
 
+    def when_released(self, function: Callable[[], object]) -> None:
+        """See Reservation."""
+        if self._is_closed:
+            function()
+        else:
+            self._on_release = function
+
     def release(self) -> None:
         """See Reservation."""
         self._is_closed = True
+        on_release, self._on_release = self._on_release, None
+        if on_release is not None:
+            on_release()
         if self._claim is not None:
             self._claim.cancel()
         self._give_back()

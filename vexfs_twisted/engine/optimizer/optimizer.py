@@ -9,6 +9,7 @@ from weakref import ref
 
 from ..collection_store import CollectionStore
 from ..mvcc.state import CollectionState
+from .backlog import room_for_rows
 from .building import ShouldStop, Stopped
 from .dead_rows import DeadRows
 from .execution import execute
@@ -61,6 +62,16 @@ class Optimizer:
                 return None
             until = max(until, self._last_write[1] + QUIET_SECONDS)
         return max(until - now, 0.0)
+
+    def room_for_rows(self) -> int | None:
+        """See Collection.room_for_rows."""
+        state = self._store.state
+        if not state.config.optimizer_config.prevent_unoptimized or self._halted.is_set():
+            return None
+        # One that fails must not hold up writes until it succeeds.
+        if self.journal.problem is not None or self._clock() < self._waits_until:
+            return None
+        return room_for_rows(state, self._store.indexes.graphs)
 
     def work(self, should_stop: ShouldStop = lambda: False, *, at_most: int | None = None) -> None:
         """Execute due jobs: all of them, or `at_most` so many. Blocks.

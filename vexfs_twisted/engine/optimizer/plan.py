@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from attrs import frozen
 
+from ..storage.bitmap import Bitmap
 from ..vector_index.linked import LinkedSpace, rows_known
 from ..vector_index.segments import Segment, Segments
 from .jobs import Build, Drop, Encode, Job, Punch, Reason, Verify
@@ -65,13 +66,25 @@ def plan(
 
 
 @frozen
-class _Range:
+class UnlinkedRange:
     """A range of rows between segments, or after all (`is_tail`). `count` have a vector."""
 
     start: int
     stop: int
     count: int
     is_tail: bool
+
+
+def unlinked_ranges(present: Bitmap, segments: Segments, rows: int) -> Iterator[UnlinkedRange]:
+    """The ranges of the first `rows` rows that are in no segment."""
+    start = 0
+    for segment in segments:
+        if segment.start > start:
+            count = present.count_between(start, segment.start)
+            yield UnlinkedRange(start, segment.start, count, is_tail=False)
+        start = segment.stop
+    if rows > start:
+        yield UnlinkedRange(start, rows, present.count_between(start, rows), is_tail=True)
 
 
 class _Planner:
@@ -110,7 +123,7 @@ class _Planner:
 
     def index(self) -> None:
         """Index rows without a graph, if there are enough for one or there is one to grow."""
-        for range_ in self._ranges():
+        for range_ in unlinked_ranges(self._present, self._segments, self._rows):
             if not range_.count or self._may_wait(range_):
                 continue
             is_enough = range_.count >= (self._settings.threshold or 0)
@@ -176,17 +189,7 @@ class _Planner:
     def _count(self, start: int, stop: int) -> int:
         return self._present.count_between(start, stop)
 
-    def _ranges(self) -> Iterator[_Range]:
-        start = 0
-        for segment in self._segments:
-            if segment.start > start:
-                count = self._count(start, segment.start)
-                yield _Range(start, segment.start, count, is_tail=False)
-            start = segment.stop
-        if self._rows > start:
-            yield _Range(start, self._rows, self._count(start, self._rows), is_tail=True)
-
-    def _may_wait(self, range_: _Range) -> bool:
+    def _may_wait(self, range_: UnlinkedRange) -> bool:
         """Whether so few rows should wait for more, to be linked by one job together."""
         is_few = range_.is_tail and range_.count < LEAST_LINKED
         return is_few and bool(self._segments) and not self._is_quiet
@@ -218,7 +221,7 @@ class _Planner:
         """The number of rows of a segment that its replacement would have."""
         return self._live(segment) if self._is_littered(segment) else segment.nodes
 
-    def _large_seed(self, range_: _Range) -> Segment | None:
+    def _large_seed(self, range_: UnlinkedRange) -> Segment | None:
         """The segment before a range of enough rows that should be grown by them, or None."""
         for segment in self._left():
             if segment.stop == range_.start and self._may_seed(segment):
@@ -233,7 +236,7 @@ class _Planner:
                 return segment if is_worth_it else None
         return None
 
-    def _seed(self, range_: _Range) -> Segment | None:
+    def _seed(self, range_: UnlinkedRange) -> Segment | None:
         """The segment next to a range of too few rows that should be grown by all, or None."""
         for segment in self._left():
             is_beside = range_.start == segment.stop or range_.stop == segment.start
@@ -246,7 +249,7 @@ class _Planner:
                     return segment
         return None
 
-    def _grown(self, range_: _Range, seed: Segment | None) -> Build:
+    def _grown(self, range_: UnlinkedRange, seed: Segment | None) -> Build:
         """Build one graph over the range, or as much of it as one job takes, and its seed.
 
         A seed with too many dead rows is not extended; its live rows are linked anew.
@@ -280,7 +283,7 @@ class _Planner:
         unfreed = [s.unfreed_from for s in segments if s.unfreed_from is not None]
         return Build(reason, start, stop, segments, seed, fresh, min([first, *unfreed]))
 
-    def _cut(self, range_: _Range, limit: int) -> int:
+    def _cut(self, range_: UnlinkedRange, limit: int) -> int:
         """The end of the part of the range that has `limit` rows with a vector."""
         if range_.count <= limit:
             return range_.stop
