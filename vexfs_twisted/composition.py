@@ -194,6 +194,7 @@ def build(config: Config, reactor: Any) -> Components:
         lambda: issues.open(storage.payload_indexes),
         issues.clear,
         enforced,
+        _only_here if sharing is None else sharing.set_log_level,
     )
     web = None if rpc is None else web_calls(rpc.accept, web_context_of(config, reactor, codecs))
     needed = Dependencies(chain, status, rest_reservations, call_in_reactor, web)
@@ -225,6 +226,10 @@ def build(config: Config, reactor: Any) -> Components:
     reloader = Reloader(config, interceptors, certificates, reload_others)
     service = SequentialService(children)
     return Components(service, rest, rpc, certificates, reloader, codecs.run, config.host)
+
+
+def _only_here(level: str) -> None:
+    """There is no other process to pass a level of the log on to."""
 
 
 class PoolService(Service):

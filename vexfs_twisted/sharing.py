@@ -109,6 +109,10 @@ class Sharing:
         if self._supervisor is not None:
             self._supervisor.reload()
 
+    def set_log_level(self, level: str) -> None:
+        """Have the other processes log from this level on, until they get settings again."""
+        self.reload(evolve(self._config, log_level=level))
+
     def _order(self, rest: RestService, rpc: RpcService | None, number: int) -> Order:
         """The order of a process, once the ports are known."""
         (address,) = rest.addresses()

@@ -205,6 +205,24 @@ class RestTests(ProcessesCase):
         wanted = 5 * PROCESSES
         self.wait_until(lambda: self.counted_facets() == wanted, "calls are not counted")
 
+    def test_the_level_of_the_log_is_that_of_all(self) -> None:
+        self.assertTrue(self.log_from("debug"))
+        self.addCleanup(self.log_from, "info")
+        for number in range(1, PROCESSES + 1):
+            self.wait_until(lambda own=number: own in self.logging(), "a process logs no calls")
+
+    def log_from(self, level: str) -> Any:
+        connection = Connection(self.daemon)
+        self.addCleanup(connection.http.close)
+        return connection.result("POST", "/logger", {"log_level": level})
+
+    def logging(self) -> set[int]:
+        """The processes that have logged a call; calls are asked for by this."""
+        for connection in self.connections:
+            connection.result("GET", "/collections")
+        calls = [own for own in self.daemon.log_events() if own["event"] == "answered"]
+        return {own.get("process", 1) for own in calls}
+
     def counted_facets(self) -> int:
         """The facets that all processes have answered, as far as they have told."""
         stats = json.loads(self.connections[0].ask("GET", "/vexfs/stats")[2])["result"]

@@ -90,7 +90,8 @@ class Holdings:
 class StatusReport:
     """See ServerStatus. Used in the reactor thread only. `rpc` is None without a gRPC server.
 
-    `metrics_prefix` begins the names of all metrics.
+    `metrics_prefix` begins the names of all metrics. `pass_on_level` has other processes of the
+    server log from a level on.
     """
 
     rpc: _Listener | None
@@ -106,6 +107,7 @@ class StatusReport:
     open_issues: Callable[[], Sequence[Issue]]
     forget_issues: Callable[[], object]
     enforced: _Quotas
+    pass_on_level: Callable[[str], object]
 
     def is_ready(self) -> bool:
         """See ServerStatus."""
@@ -177,6 +179,7 @@ class StatusReport:
         if known is None:
             raise BadRequest(f"unknown log level `{level}`, expected one of {', '.join(LEVELS)}")
         set_level(known)
+        self.pass_on_level(known)
 
     async def quotas(self) -> tuple[QuotaReport, QuotaUsage]:
         """See ServerStatus."""
