@@ -31,6 +31,7 @@ from qdrant_client.models import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.contract.access_table import token
 from tests.integration.test_streams import NAME, SIZE, requests, scroll_request
 from tests.support import DaemonProcess
 from vexfs_twisted.proto import qdrant_pb2 as pb
@@ -260,6 +261,92 @@ class KeyTests(OwnProcessesCase):
                 self.assertEqual(connection.ask("GET", path)[0], 401)
             status, _, answer = connection.ask("GET", "/grpc/status", None, **{"api-key": "k"})
             self.assertEqual(status, 200, answer)
+
+
+TOKEN_KEY = "a-key-of-32-bytes-that-signs-tokens"
+
+
+class TokenTests(OwnProcessesCase):
+    """Keys and tokens mean the same to the process that writes and to those that read."""
+
+    environment: ClassVar[dict[str, str]] = {
+        "QDRANT__SERVICE__API_KEY": TOKEN_KEY,
+        "QDRANT__SERVICE__READ_ONLY_API_KEY": "reader",
+        "QDRANT__SERVICE__JWT_RBAC": "true",
+    }
+
+    def create_with(self, key: str) -> None:
+        vectors = {"vectors": {"size": 2, "distance": "Dot"}}
+        for name in ("c", "other"):
+            status, _, answer = self.connections[0].ask(
+                "PUT", f"/collections/{name}", vectors, **{"api-key": key}
+            )
+            self.assertEqual(status, 200, answer)
+
+    def test_each_caller_over_rest(self) -> None:
+        self.create_with(TOKEN_KEY)
+        read: list[Any] = [("POST", "/collections/c/points/count", {})]
+        write: list[Any] = [("PUT", "/collections/c/points?wait=true", ONE)]
+        other: list[Any] = [("POST", "/collections/other/points/count", {})]
+        manage: list[Any] = [("PUT", "/quotas", {})]
+        everything = read + write + other + manage
+        for name, key, allowed in self.callers(read, write, other, everything):
+            for connection in self.connections:
+                for method, path, body in everything:
+                    status, _, answer = connection.ask(method, path, body, **{"api-key": key})
+                    where = name, connection.process, method, path, answer
+                    if (method, path, body) in allowed:
+                        self.assertEqual(status, 200, where)
+                    else:
+                        self.assertIn(status, (401, 403), where)
+
+    def callers(
+        self, read: list[Any], write: list[Any], other: list[Any], everything: list[Any]
+    ) -> Iterator[tuple[str, str, list[Any]]]:
+        """Callers by a name, with a key or a token, and what they may do."""
+        yield "key", TOKEN_KEY, everything
+        yield "wrong key", "wrong", []
+        yield "read-only key", "reader", read + other
+        for name, claims, allowed in (
+            ("all", {"access": "m"}, everything),
+            ("reads all", {"access": "r"}, read + other),
+            ("reads", of("r"), read),
+            ("writes", of("rw"), read + write),
+            ("another", {"access": [{"collection": "other", "access": "r"}]}, other),
+            ("expired", {"access": "m", "exp": 1}, []),
+        ):
+            yield name, token(claims, TOKEN_KEY), allowed
+        yield "not signed by the key", token({"access": "m"}, "reader"), []
+
+    def test_a_token_over_grpc(self) -> None:
+        self.create_with(TOKEN_KEY)
+        for claims, code in (
+            (of("r"), None),
+            ({"access": [{"collection": "other", "access": "r"}]}, "PERMISSION_DENIED"),
+            ({"access": "m", "exp": 1}, "PERMISSION_DENIED"),
+        ):
+            metadata = [("api-key", token(claims, TOKEN_KEY))]
+            for _ in range(2 * PROCESSES):
+                options = [("grpc.use_local_subchannel_pool", 1)]
+                with grpc.insecure_channel(self.daemon.grpc_address, options) as channel:
+                    for _ in range(20):
+                        self.count_over(channel, metadata, code)
+
+    def count_over(self, channel: grpc.Channel, metadata: Any, code: str | None) -> None:
+        """Count points, which fails with `code` if that is not None."""
+        count = QdrantStub(channel).CountPoints
+        request = pb.CountPointsRequest(collection_name="c", exact=True)
+        if code is None:
+            self.assertEqual(count(request, metadata=metadata).result.count, 0)
+            return
+        with self.assertRaises(grpc.RpcError) as refused:
+            count(request, metadata=metadata)
+        self.assertEqual(refused.exception.code().name, code)
+
+
+def of(mode: str) -> dict[str, Any]:
+    """The claims of a token for the collection `c`."""
+    return {"access": [{"collection": "c", "access": mode}]}
 
 
 class SlowTests(OwnProcessesCase):

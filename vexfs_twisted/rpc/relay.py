@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import grpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from ..middleware import RELAYED_PEER
 from ..model.errors import Unavailable
@@ -122,10 +123,13 @@ class _RelayedCall:
     async def _send(self, passed: Any) -> None:
         """Pass on what the client sends."""
         try:
+            await passed.wait_for_connection()
             while isinstance(message := await self._awaited(self._call.read), bytes):
-                await passed.write(message)
+                # Not by `write`: where the call has been refused meanwhile, that makes the failure
+                # to send the status of the call, before the status that it was refused with comes.
+                await passed._cython_call.send_serialized_message(message)
             await passed.done_writing()
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, cygrpc.InternalError):
             # The call has been answered: its status is passed on.
             return
 
