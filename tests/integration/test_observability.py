@@ -135,6 +135,9 @@ class Metrics(ObservedCase):
         self.assertEqual(self.value("collections_vector_total"), 300.0)
         self.assertEqual(self.value("collection_vectors", id="second", vector="m"), 50.0)
         self.assertEqual(self.value("collection_update_queue_length", id="first"), 0.0)
+        for direction in ("incoming", "outgoing"):
+            name = f"collection_shard_transfer_{direction}"
+            self.assertEqual(self.value(name, id="second"), 0.0)
         self.assertEqual(self.value("vexfs_collection_damages", id="first"), 0.0)
 
     def test_calls_by_template_and_status(self) -> None:

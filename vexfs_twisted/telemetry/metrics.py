@@ -172,6 +172,13 @@ def _collections(reports: Sequence[CollectionReport]) -> Families:
         ["id"],
         {key: own.update_queue for key, own in each},
     )
+    for direction in ("incoming", "outgoing"):
+        yield _gauges(
+            f"collection_shard_transfer_{direction}",
+            f"{direction} shard transfers currently running",
+            ["id"],
+            {key: 0 for key, _ in each},
+        )
     yield _gauges(
         "vexfs_collection_indexed_vectors",
         "Vectors that are in a graph",
