@@ -273,7 +273,10 @@ class IStorage(Interface):
         """
 
     def update(name: str, update: Update | VectorNameCommand) -> Deferred[int]:
-        """Apply an update durably; fires with its operation id once it is on disk."""
+        """Apply an update durably; fires with its operation id once it is on disk.
+
+        Raises TooMany, before it returns, where as many wait for their commit as may.
+        """
 
     def update_batch(name: str, updates: Sequence[Update]) -> Deferred[list[int]]:
         """Apply updates in order as `update` does, up to the first error.

@@ -36,7 +36,6 @@ from vexfs_twisted.rest.transport.server import RestService
 from vexfs_twisted.rpc.generated import points_pb2
 from vexfs_twisted.rpc.server import RpcService
 from vexfs_twisted.rpc.settings import RpcSettings
-from vexfs_twisted.storage import write_turns
 from vexfs_twisted.streaming.budget import ByteBudget
 from vexfs_twisted.streaming.reservations import AnswerReservations
 
@@ -188,7 +187,7 @@ class Waits(BackpressureCase):
         return protocol.transport
 
     async def test_too_many(self) -> None:
-        self.patch(write_turns, "MOST_WAITING", 1)
+        self.patch(self.gate._storage._behind, "_most", 1)
         waiting = self.write(points(1000))
         answer = await self.http.send_json("PUT", POINTS, rest_points(1001))
         self.assertEqual(answer.status, 429)

@@ -21,8 +21,14 @@ from tests.suites.values import Point, upsert
 from vexfs_twisted.model.commands import Command
 from vexfs_twisted.model.errors import NotFound, TooMany
 from vexfs_twisted.model.updates import DeletePoints, Update
-from vexfs_twisted.storage import write_turns
-from vexfs_twisted.storage.write_turns import LOOK_S, WaitingUpdates, WriteTurns, rows_of
+from vexfs_twisted.storage.waiting_updates import WaitingUpdates
+from vexfs_twisted.storage.write_turns import (
+    LOOK_S,
+    MOST_WAITING,
+    MOST_WAITING_BYTES,
+    WriteTurns,
+    rows_of,
+)
 
 DELETE = DeletePoints([1])
 
@@ -52,13 +58,16 @@ class Limited:
 class Line:
     """Turns of a collection, and the queue of commits that those submit to who have theirs."""
 
-    def __init__(self, threshold: int = 10) -> None:
+    def __init__(
+        self, threshold: int = 10, most: int = MOST_WAITING, most_bytes: int = MOST_WAITING_BYTES
+    ) -> None:
         self.clock = Clock()
         self.collection = Limited(threshold)
         self.queued: list[tuple[int, Sequence[Command]]] = []
         self.submitted: list[int] = []
         self.is_there = True
-        self.waiting = WaitingUpdates()
+        self.is_over = False
+        self.waiting = WaitingUpdates(most, most_bytes, "the optimizer")
         self.turns = self.another()
         self._number = 0
 
@@ -68,6 +77,7 @@ class Line:
             self.collection,
             lambda: sum(rows_of(commands) for _, commands in self.queued),
             lambda: self.is_there,
+            lambda: self.is_over,
             self.waiting,
             self.clock,
         )
@@ -177,7 +187,7 @@ class Turns(SynchronousTestCase):
     def test_the_end(self) -> None:
         self.line.collection.unlinked = 11
         self.wait(points(1))
-        self.line.waiting.is_over = True
+        self.line.is_over = True
         self.line.turns.look()
         self.assertIsNone(self.line.submit(points(1)))
         self.assertEqual(self.line.submitted, [1, 2])
@@ -192,12 +202,12 @@ class Turns(SynchronousTestCase):
 
 
 class Limits(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.line = Line()
+    def begin(self, most: int, most_bytes: int) -> None:
+        self.line = Line(10, most, most_bytes)
         self.line.collection.unlinked = 11
 
     def test_so_many_wait_of_all_collections(self) -> None:
-        self.patch(write_turns, "MOST_WAITING", 2)
+        self.begin(2, MOST_WAITING_BYTES)
         self.line.submit(points(1))
         other = self.line.another()
         self.assertIsNotNone(other.turn([points(1)]))
@@ -206,7 +216,7 @@ class Limits(SynchronousTestCase):
         self.assertEqual(self.line.waiting.count, 2)
 
     def test_so_many_bytes(self) -> None:
-        self.patch(write_turns, "MOST_WAITING_BYTES", 1000)
+        self.begin(MOST_WAITING, 1000)
         self.line.submit(points(100))
         self.assertRaises(TooMany, self.line.submit, points(1))
         self.assertRaises(TooMany, self.line.submit, DELETE)

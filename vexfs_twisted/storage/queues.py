@@ -35,6 +35,7 @@ from .coalescer import Coalescer, within_quota
 from .read_pools import ReadPools
 from .shared_reads import SharedReads
 from .timed_reads import TimedReads
+from .waiting_updates import WaitingUpdates
 from .write_turns import WriteTurns
 from .writer import CollectionWriter
 
@@ -233,6 +234,7 @@ class CollectionQueues(ReadQueues[Collection]):
         committers: WorkerPool,
         after_commit: Callable[[], object],
         turns_of: Callable[[CollectionWriter], WriteTurns],
+        queued: WaitingUpdates,
     ) -> None:
         super().__init__(collection, readers)
         committed = readers.figures.committed
@@ -241,7 +243,7 @@ class CollectionQueues(ReadQueues[Collection]):
             after_commit()
             self.turns.look()
 
-        self.writer = CollectionWriter(collection, committers, go_on, committed)
+        self.writer = CollectionWriter(collection, committers, go_on, committed, queued)
         self.turns = turns_of(self.writer)
         self._own[CollectionInfoRequest] = self._info
 

@@ -49,8 +49,9 @@ from .optimizer import Optimizable, OptimizerQueue
 from .queues import CollectionQueues
 from .read_pools import ReadPools, reader_threads
 from .reads import StorageReads
-from .write_turns import WaitingUpdates, WriteTurns, rows_of
-from .writer import CollectionWriter
+from .waiting_updates import WaitingUpdates
+from .write_turns import MOST_WAITING, MOST_WAITING_BYTES, WriteTurns, rows_of
+from .writer import MOST_QUEUED, MOST_QUEUED_BYTES, CollectionWriter
 
 _WRITER_THREADS = 2
 _OPTIMIZER_THREADS = 1
@@ -91,7 +92,9 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock, self._has_optimized
         )
         self._clock = clock
-        self._waiting_updates = WaitingUpdates()
+        self._has_ended_turns = False
+        self._behind = WaitingUpdates(MOST_WAITING, MOST_WAITING_BYTES, "the optimizer")
+        self._queued = WaitingUpdates(MOST_QUEUED, MOST_QUEUED_BYTES, "their commit")
         self._originated = DeferredLock()
         self._opens_later = opens_later
 
@@ -217,7 +220,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
 
         For a server that stops: what waits is written, rather than refused.
         """
-        self._waiting_updates.is_over = True
+        self._has_ended_turns = True
         for queues in list(self._queues.values()):
             queues.turns.look()
 
@@ -305,6 +308,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             self._committers,
             lambda: self._attend(collection),
             partial(self._new_turns, collection),
+            self._queued,
         )
 
     def _new_turns(self, collection: Collection, writer: CollectionWriter) -> WriteTurns:
@@ -313,8 +317,14 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         def pending_rows() -> int:
             return sum(rows_of(batch.commands) for batch in writer.queued())
 
-        is_there = partial(self._catalog.has, collection)
-        return WriteTurns(collection, pending_rows, is_there, self._waiting_updates, self._clock)
+        return WriteTurns(
+            collection,
+            pending_rows,
+            partial(self._catalog.has, collection),
+            lambda: self._has_ended_turns,
+            self._behind,
+            self._clock,
+        )
 
     def _has_optimized(self, collection: Optimizable) -> None:
         """A step of the optimizer of a collection has ended."""

@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..model.commands import Command
-from ..model.errors import TooMany, unknown_collection
+from ..model.errors import unknown_collection
 from ..model.updates import UpdateVectors, Upsert
-from ..streaming.regrouping import POINT_SIZE, size_of
+from .waiting_updates import WaitingUpdates, bytes_of
 
 MOST_WAITING = 1024
 """Updates that may wait, of all collections together."""
@@ -32,34 +32,6 @@ LOOK_S = 1.0
 They are let go on as soon as a step of the optimizer or a commit makes room. What else ends the
 wait, such as that the collection is deleted or the optimizer keeps failing, is noticed by this.
 """
-
-
-class WaitingUpdates:
-    """How many updates wait, and the bytes of them: a limit that collections share.
-
-    A size of None is of an update that something else counts.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.bytes = 0
-        self.is_over = False
-        """Whether no update is to wait any more: the server stops."""
-
-    def add(self, size: int | None) -> None:
-        """Count one more. Raises TooMany."""
-        if size is None:
-            return
-        if self.count >= MOST_WAITING or (self.count and self.bytes + size > MOST_WAITING_BYTES):
-            raise TooMany("as many updates wait for the optimizer as may")
-        self.count += 1
-        self.bytes += size
-
-    def remove(self, size: int | None) -> None:
-        """Count one less."""
-        if size is not None:
-            self.count -= 1
-            self.bytes -= size
 
 
 class LimitedCollection(Protocol):
@@ -88,7 +60,8 @@ class WriteTurns:
     """The updates of `collection` that wait for the optimizer, in their order.
 
     `pending_rows` returns the rows with vectors that are being committed, or wait for that.
-    `is_there` tells whether the collection exists. All methods are called in the reactor thread.
+    `is_there` tells whether the collection exists, and `is_over` whether none is to wait any more,
+    as the server stops. All methods are called in the reactor thread.
     """
 
     def __init__(
@@ -96,12 +69,14 @@ class WriteTurns:
         collection: LimitedCollection,
         pending_rows: Callable[[], int],
         is_there: Callable[[], bool],
+        is_over: Callable[[], bool],
         waiting: WaitingUpdates,
         clock: IReactorTime,
     ) -> None:
         self._collection = collection
         self._pending_rows = pending_rows
         self._is_there = is_there
+        self._is_over = is_over
         self._waiting = waiting
         self._clock = clock
         self._line: deque[_Waiting] = deque()
@@ -123,7 +98,7 @@ class WriteTurns:
         """
         if not self._line and self._goes_on_at_once(commands):
             return None
-        size = sum(map(_bytes_of, commands)) if takes_memory else None
+        size = bytes_of(commands) if takes_memory else None
         self._waiting.add(size)
         waiting = _Waiting(rows_of(commands), size, Deferred(self._given_up))
         self._line.append(waiting)
@@ -158,7 +133,7 @@ class WriteTurns:
         return not self._collection.prevents_unoptimized or self._has_room(rows_of(commands))
 
     def _has_room(self, rows: int) -> bool:
-        if not rows or self._waiting.is_over:
+        if not rows or self._is_over():
             return True
         room = self._collection.room_for_rows()
         if room is None:
@@ -183,10 +158,3 @@ def rows_of(commands: Sequence[Command]) -> int:
         for command in commands
         if isinstance(command, Upsert | UpdateVectors) and command.vectors
     )
-
-
-def _bytes_of(command: Command) -> int:
-    """The bytes that a command takes, roughly."""
-    if isinstance(command, Upsert | UpdateVectors):
-        return size_of(command)
-    return POINT_SIZE * len(getattr(command, "ids", None) or ())

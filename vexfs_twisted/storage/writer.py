@@ -12,6 +12,13 @@ from twisted.python.failure import Failure
 from ..model.commands import Command, CommandBatch, Outcome
 from ..threadpool import WorkerPool
 from .traced_work import COMMIT, Queued, begin_work, queued
+from .waiting_updates import WaitingUpdates, bytes_of
+
+MOST_QUEUED = 65_536
+"""Updates that may wait for their commit, of all collections together."""
+
+MOST_QUEUED_BYTES = 512 * 1024 * 1024
+"""What they may take, in bytes; a single one may take more."""
 
 
 class AppliesCommands(Protocol):
@@ -35,7 +42,8 @@ class CollectionWriter:
     While one group is being committed the next one accumulates, so the more writers wait for the
     disk, the more of them share the next flush. `after_commit` is called when a group has been
     answered, and `committed` in a thread of the pool when it has been committed, with the number of
-    its commands and the seconds that this took. All methods are called in the reactor thread.
+    its commands and the seconds that this took. `queued` limits what waits. All methods are called
+    in the reactor thread.
     """
 
     def __init__(
@@ -44,12 +52,14 @@ class CollectionWriter:
         pool: WorkerPool,
         after_commit: Callable[[], object],
         committed: Callable[[int, float], object] = _ignore,
+        queued: WaitingUpdates | None = None,
     ) -> None:
+        self._limit = queued or WaitingUpdates(MOST_QUEUED, MOST_QUEUED_BYTES, "their commit")
         self.collection = collection
         self._committed = committed
         self._pool = pool
         self._after_commit = after_commit
-        self._waiting: list[tuple[CommandBatch, Deferred[list[Outcome]]]] = []
+        self._waiting: list[tuple[CommandBatch, Deferred[list[Outcome]], int | None]] = []
         self._traced: list[Queued] = []
         self._committing: Sequence[CommandBatch] = ()
         self._idle: list[Deferred[None]] = []
@@ -62,13 +72,14 @@ class CollectionWriter:
     def queued(self) -> Iterator[CommandBatch]:
         """The batches that are waiting or being committed."""
         yield from self._committing
-        for batch, _ in self._waiting:
+        for batch, _, _ in self._waiting:
             yield batch
 
     def submit(self, command: Command) -> Deferred[int]:
         """Queue a command; fires with its operation id once it is on disk.
 
-        Cancelling the Deferred does not cancel the command, which is applied all the same.
+        Cancelling the Deferred does not cancel the command, which is applied all the same. Raises
+        TooMany where as many wait as may.
         """
         return self.submit_batch([command]).addCallback(_single_operation)
 
@@ -77,17 +88,23 @@ class CollectionWriter:
 
         Fails with the first error; the commands after it are not tried.
         """
-        return self.submit_each(CommandBatch(commands)).addCallback(_operations)
+        return self.submit_each(CommandBatch(commands), is_counted=True).addCallback(_operations)
 
-    def submit_each(self, batch: CommandBatch) -> Deferred[list[Outcome]]:
+    def submit_each(
+        self, batch: CommandBatch, *, is_counted: bool = False
+    ) -> Deferred[list[Outcome]]:
         """Queue commands as `submit_batch` does; fires with the outcome of each that was tried.
 
-        With an origin they take effect exactly once, see `Collection.apply_each`.
+        With an origin they take effect exactly once, see `Collection.apply_each`. `is_counted`: the
+        commands count towards what may wait, as nothing else bounds that.
         """
         if not batch.commands and batch.origin is None:
             return succeed([])
+        # What is committed at once does not wait.
+        size = bytes_of(batch.commands) if is_counted and self._committing else None
+        self._limit.add(size)
         deferred: Deferred[list[Outcome]] = Deferred()
-        self._waiting.append((batch, deferred))
+        self._waiting.append((batch, deferred, size))
         traced = queued()
         if traced is not None:
             self._traced.append(traced)
@@ -105,9 +122,11 @@ class CollectionWriter:
     def _commit_waiting(self) -> None:
         group, self._waiting = self._waiting, []
         traced, self._traced = self._traced, []
-        batches = [batch for batch, _ in group]
+        batches = [batch for batch, _, _ in group]
+        for _, _, size in group:
+            self._limit.remove(size)
         self._committing = batches
-        waiters = [deferred for _, deferred in group]
+        waiters = [deferred for _, deferred, _ in group]
         done = self._pool.run(self._commit, batches, traced)
         done.addCallbacks(
             self._answer, self._answer_all, callbackArgs=(waiters,), errbackArgs=(waiters,)
