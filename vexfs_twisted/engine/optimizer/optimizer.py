@@ -36,6 +36,7 @@ class Optimizer:
         self._waits_until = 0.0
         # A weak reference: while a state is referenced, files that it shows cannot be removed.
         self._settled: Callable[[], CollectionState | None] = lambda: None
+        self._room: tuple[Callable[[], CollectionState | None], int] = (lambda: None), 0
         self._is_settled_for_quiet = True
         self._last_write = (-1, 0.0)
         self._postponed: set[str] = set()
@@ -71,7 +72,14 @@ class Optimizer:
         # One that fails must not hold up writes until it succeeds.
         if self.journal.problem is not None or self._clock() < self._waits_until:
             return None
-        return room_for_rows(state, self._store.indexes.graphs)
+        of_state, room = self._room
+        if state is of_state():
+            return room
+        found = room_for_rows(state, self._store.indexes.graphs)
+        if found is not None and found >= 0:
+            # Otherwise it depends on jobs, which may change while the state does not.
+            self._room = ref(state), found
+        return found
 
     def work(self, should_stop: ShouldStop = lambda: False, *, at_most: int | None = None) -> None:
         """Execute due jobs: all of them, or `at_most` so many. Blocks.
