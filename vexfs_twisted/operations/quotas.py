@@ -71,23 +71,22 @@ class Quotas:
             _is_exceeded(memory, config.memory_limit, config.margin, before.resident_memory),
             _is_exceeded(disk, config.disk_limit, config.margin, before.disk_usage),
         )
-        if exceeded == before:
-            return
-        self._set(config, exceeded)
-        if self._refusal is not None:
-            log.warning("updates are refused", reason=self._refusal)
-        elif before.resident_memory or before.disk_usage:
-            log.info("updates are taken again: no quota is exceeded")
+        if exceeded != before:
+            self._set(config, exceeded)
 
     def _set(self, config: QuotaConfig, exceeded: QuotaExceeded) -> None:
         self.report = QuotaReport(config, exceeded)
-        self._refusal = None
+        before, self._refusal = self._refusal, None
         if exceeded.resident_memory:
             limit = config.max_resident_memory_percent
             self._refusal = f"the server has reached its quota of {limit}% of memory"
         elif exceeded.disk_usage:
             limit = config.max_disk_usage_percent
             self._refusal = f"the server has reached its quota of {limit}% of the disk"
+        if self._refusal not in (None, before):
+            log.warning("updates are refused", reason=self._refusal)
+        elif before is not None and self._refusal is None:
+            log.info("updates are taken again")
 
 
 def _is_exceeded(
