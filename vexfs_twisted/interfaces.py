@@ -260,6 +260,9 @@ class IStorage(Interface):
         a whole. Cursors use some of the read threads only; the others are left to `read`.
         """
 
+    def prevents_unoptimized(name: str) -> bool:
+        """Whether updates of a collection may have to wait for their turn. Does not block."""
+
     def turn(
         name: str, updates: Sequence[Update | VectorNameCommand], *, takes_memory: bool = True
     ) -> Deferred[None] | None:

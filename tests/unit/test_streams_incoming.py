@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -135,6 +135,22 @@ class Regrouping(IncomingCase):
         self.put_update(stream, Upsert([6], {}, [b"{}"]))
         self.finish(stream)
         self.assertEqual(self.writer.commits, [("a", [[1], [2, 3], [4], [5], [6]])])
+
+    def test_a_write_may_be_of_the_first_only(self) -> None:
+        written: list[list[int]] = []
+
+        def write(
+            name: str, updates: Sequence[Upsert], waits_for: WaitsFor
+        ) -> Deferred[list[int | Exception]]:
+            written.append([len(update.ids) for update in updates])
+            return succeed([len(written)])
+
+        stream = self.streams.incoming(write)
+        for number in range(4):
+            self.put_update(stream, message([number], dimension=number + 1))
+        finished = self.finish(stream)
+        self.assertEqual(written, [[1] * 4, [1] * 3, [1] * 2, [1]])
+        self.assertEqual(self.successResultOf(finished), 4)
 
     def test_collections_take_turns_in_the_order_of_their_messages(self) -> None:
         stream = self.open()

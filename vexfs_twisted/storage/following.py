@@ -105,6 +105,10 @@ class FollowingStorage(StorageReads[FollowedCollection, ReadQueues[FollowedColle
         """Refused."""
         self._refuse()
 
+    def prevents_unoptimized(self, name: str) -> bool:
+        """Refused."""
+        self._refuse()
+
     def turn(
         self,
         name: str,

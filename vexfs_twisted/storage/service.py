@@ -205,6 +205,10 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
             self._originated.run(self._committers.run, carry_out, change).chainDeferred(answer)
         return answer.addCallback(self._forget_queues, change.command)
 
+    def prevents_unoptimized(self, name: str) -> bool:
+        """See IStorage."""
+        return self._queues_of(name).collection.prevents_unoptimized
+
     def turn(
         self,
         name: str,

@@ -24,7 +24,8 @@ WaitsFor = Callable[["Deferred[None]"], object]
 Write = Callable[[str, Sequence[Upsert], WaitsFor], "Deferred[list[Outcome]]"]
 """Applies upserts to one collection in one commit, up to the first error.
 
-Fires with their outcomes: operation ids, and at last the error if there is one.
+Fires with their outcomes: operation ids, and at last the error if there is one. They may be those
+of the first upserts only, after which the others are written by another call.
 """
 
 LINGER_S = 0.1
