@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 
@@ -57,7 +58,7 @@ class Sender:
         """Delete all collections and make that of the requests, without limits."""
         _, listed = self.send("GET", "/collections", b"")
         for own in json.loads(listed)["result"]["collections"]:
-            self.send("DELETE", f"/collections/{own['name']}", b"")
+            self.send("DELETE", f"/collections/{quote(own['name'], safe='')}", b"")
         status, body = self.send("PUT", f"/collections/{NAME}", json.dumps(CREATE).encode())
         if status != 200:
             raise AssertionError(f"the collection is not made: {body!r}")
