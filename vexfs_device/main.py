@@ -76,7 +76,8 @@ def _run(options: argparse.Namespace) -> None:
     binding()
     root = checked_mountpoint(options.mountpoint, options.data)
     _raise_descriptor_limit()
-    directory = Directory(options.data)
+    # libfuse changes the working directory to / when it mounts.
+    directory = Directory(options.data.absolute())
     directory.open()
     try:
         calls = Ioctls(Budget(options.max_request_mb * _MEGABYTE))

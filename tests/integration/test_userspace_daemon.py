@@ -103,6 +103,23 @@ class Restarts(SynchronousTestCase):
         self.assertEqual(self.device.log_events()[-1]["event"], "stopped")
 
 
+class RelativeData(UserspaceDevice):
+    """A device whose data folder is named as from the current directory."""
+
+    def command_line(self) -> list[str]:
+        return [word.replace(str(self.data), self.data.name) for word in super().command_line()]
+
+
+class Folders(SynchronousTestCase):
+    def test_a_data_folder_may_be_relative(self) -> None:
+        device = RelativeData()
+        self.addCleanup(device.close)
+        self.addCleanup(device.unmount)
+        device.start()
+        (device.mount / "vectors").touch()
+        self.assertEqual([path.name for path in (device.data / "names").iterdir()], ["vectors"])
+
+
 class Refusals(SynchronousTestCase):
     def setUp(self) -> None:
         self.device = UserspaceDevice()
