@@ -138,17 +138,34 @@ class Config:
             "service.max_client_connections",
             whole_number(1),
             option="max-client-connections",
-            help="how many of them one address may have",
+            help="how many REST connections one address may have",
         ),
     )
     api_key: str | None = _setting(
-        None, Setting("service.api_key", secret, ("API_API_KEY",)), is_secret=True
+        None,
+        Setting(
+            "service.api_key", secret, ("API_API_KEY",), help="the key that every call must carry"
+        ),
+        is_secret=True,
     )
-    alt_api_key: str | None = _setting(None, Setting("service.alt_api_key", secret), is_secret=True)
+    alt_api_key: str | None = _setting(
+        None,
+        Setting(
+            "service.alt_api_key",
+            secret,
+            help="a second key of the same rights, so that keys can be changed one by one",
+        ),
+        is_secret=True,
+    )
     read_only_api_key: str | None = _setting(
-        None, Setting("service.read_only_api_key", secret), is_secret=True
+        None,
+        Setting("service.read_only_api_key", secret, help="a key that reads and changes nothing"),
+        is_secret=True,
     )
-    jwt_rbac: bool = _setting(False, Setting("service.jwt_rbac", flag))
+    jwt_rbac: bool = _setting(
+        False,
+        Setting("service.jwt_rbac", flag, help="take tokens that a key has signed as well"),
+    )
     rate_limit: int = _setting(
         10_000,
         Setting(
@@ -158,7 +175,10 @@ class Config:
             help="calls a second that one client may make, 0 for any number",
         ),
     )
-    cors: bool = _setting(True, Setting("service.enable_cors", flag))
+    cors: bool = _setting(
+        True,
+        Setting("service.enable_cors", flag, help="let pages of other sites in a browser call"),
+    )
     enable_tls: bool = _setting(
         False,
         Setting(
@@ -170,7 +190,12 @@ class Config:
         ),
     )
     verify_client_certificate: bool = _setting(
-        False, Setting("service.verify_https_client_certificate", flag)
+        False,
+        Setting(
+            "service.verify_https_client_certificate",
+            flag,
+            help="with TLS, take clients with a certificate only, on both ports",
+        ),
     )
     tls_cert: str = _setting(
         "./tls/cert.pem",
@@ -185,11 +210,27 @@ class Config:
         "./tls/key.pem",
         Setting("tls.key", text, option="tls-key", help="PEM file of the certificate's key"),
     )
-    tls_ca_cert: str = _setting("./tls/cacert.pem", Setting("tls.ca_cert", text))
-    tls_cert_ttl_s: int | None = _setting(
-        3600, Setting("tls.cert_ttl", or_none(whole_number(1)), nullable=True)
+    tls_ca_cert: str = _setting(
+        "./tls/cacert.pem",
+        Setting("tls.ca_cert", text, help="PEM file of the authorities of clients' certificates"),
     )
-    slow_query_s: float = _setting(1.2, Setting("service.slow_query_secs", number(0.0)))
+    tls_cert_ttl_s: int | None = _setting(
+        3600,
+        Setting(
+            "tls.cert_ttl",
+            or_none(whole_number(1)),
+            help="seconds after which certificates are read again",
+            nullable=True,
+        ),
+    )
+    slow_query_s: float = _setting(
+        1.2,
+        Setting(
+            "service.slow_query_secs",
+            number(0.0),
+            help="seconds from which on /profiler/slow_requests and /issues tell of a call",
+        ),
+    )
     metrics_prefix: str = _setting(
         "",
         Setting(
@@ -227,15 +268,27 @@ class Config:
             "grpc.transport",
             one_of({"auto": "auto", "queue": "queue", "aio": "aio"}),
             ("VEXFS_GRPC_TRANSPORT",),
+            help="what serves gRPC: grpcio's completion queue, its asyncio server, or auto: "
+            "the queue where it proves sound at the start",
         ),
     )
     grpc_keepalive_time_ms: int = _setting(
         30000,
-        Setting("grpc.keepalive_time_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIME",)),
+        Setting(
+            "grpc.keepalive_time_ms",
+            whole_number(1),
+            ("API_GRPC_KEEPALIVE_TIME",),
+            help="milliseconds without traffic after which a client is asked for a sign of life",
+        ),
     )
     grpc_keepalive_timeout_ms: int = _setting(
         5000,
-        Setting("grpc.keepalive_timeout_ms", whole_number(1), ("API_GRPC_KEEPALIVE_TIMEOUT",)),
+        Setting(
+            "grpc.keepalive_timeout_ms",
+            whole_number(1),
+            ("API_GRPC_KEEPALIVE_TIMEOUT",),
+            help="milliseconds after which a connection without a sign of life is closed",
+        ),
     )
     stream_batch_points: int = _setting(
         100,
@@ -252,7 +305,7 @@ class Config:
             "streaming.memory_mb",
             whole_number(1),
             option="stream-memory-mb",
-            help="what all streams together may hold in MiB",
+            help="what all streams together may hold in MiB, and as much all other answers",
         ),
     )
     max_streams: int = _setting(
@@ -284,14 +337,44 @@ class Config:
     )
     snapshots_storage: str = _setting(
         "local",
-        Setting(f"{_SNAPSHOTS}.snapshots_storage", one_of({"local": "local", "s3": "s3"})),
+        Setting(
+            f"{_SNAPSHOTS}.snapshots_storage",
+            one_of({"local": "local", "s3": "s3"}),
+            help="where snapshots are kept: in a folder, or in a bucket of S3-compatible storage",
+        ),
     )
-    s3_bucket: str | None = _setting(None, Setting(f"{_S3}.bucket", text))
-    s3_region: str | None = _setting(None, Setting(f"{_S3}.region", text))
-    s3_access_key: str | None = _setting(None, Setting(f"{_S3}.access_key", secret), is_secret=True)
-    s3_secret_key: str | None = _setting(None, Setting(f"{_S3}.secret_key", secret), is_secret=True)
-    s3_endpoint_url: str | None = _setting(None, Setting(f"{_S3}.endpoint_url", text))
-    snapshot_urls: bool = _setting(True, Setting("service.enable_snapshot_url_recovery", flag))
+    s3_bucket: str | None = _setting(
+        None, Setting(f"{_S3}.bucket", text, help="name of the bucket")
+    )
+    s3_region: str | None = _setting(
+        None, Setting(f"{_S3}.region", text, help="region of the bucket")
+    )
+    s3_access_key: str | None = _setting(
+        None,
+        Setting(
+            f"{_S3}.access_key",
+            secret,
+            help="name of the key to the bucket (default: the environment's or machine's)",
+        ),
+        is_secret=True,
+    )
+    s3_secret_key: str | None = _setting(
+        None, Setting(f"{_S3}.secret_key", secret, help="the key to the bucket"), is_secret=True
+    )
+    s3_endpoint_url: str | None = _setting(
+        None,
+        Setting(
+            f"{_S3}.endpoint_url", text, help="URL of the storage, where it is not that of AWS"
+        ),
+    )
+    snapshot_urls: bool = _setting(
+        True,
+        Setting(
+            "service.enable_snapshot_url_recovery",
+            flag,
+            help="fetch snapshots from the URLs that clients name",
+        ),
+    )
     incremental_snapshots: bool = _setting(
         False,
         Setting(
@@ -357,7 +440,7 @@ class Config:
             "vexfs.command_log.days",
             whole_number(1),
             option="command-log-days",
-            help="days for which they are kept at most",
+            help="days for which commands are kept at most",
         ),
     )
     read_timeout_s: int = _setting(
@@ -369,13 +452,33 @@ class Config:
             help="seconds that a read may take whose client gives no time limit",
         ),
     )
-    quotas_enabled: bool = _setting(False, Setting(f"{_QUOTAS}.enabled", flag))
-    quota_memory: int | None = _setting(
-        None, Setting(f"{_QUOTAS}.max_resident_memory_percent", _PERCENT)
+    quotas_enabled: bool = _setting(
+        False,
+        Setting(f"{_QUOTAS}.enabled", flag, help="refuse what writes while a quota is exceeded"),
     )
-    quota_disk: int | None = _setting(None, Setting(f"{_QUOTAS}.max_disk_usage_percent", _PERCENT))
+    quota_memory: int | None = _setting(
+        None,
+        Setting(
+            f"{_QUOTAS}.max_resident_memory_percent",
+            _PERCENT,
+            help="percent of the memory of the machine, or control group, that the process may use",
+        ),
+    )
+    quota_disk: int | None = _setting(
+        None,
+        Setting(
+            f"{_QUOTAS}.max_disk_usage_percent",
+            _PERCENT,
+            help="percent of the file system of the data that may be used",
+        ),
+    )
     quota_margin: int | None = _setting(
-        None, Setting(f"{_QUOTAS}.release_margin_percent", whole_number(0, 100))
+        None,
+        Setting(
+            f"{_QUOTAS}.release_margin_percent",
+            whole_number(0, 100),
+            help="points below a quota at which it is exceeded no more (default: 5)",
+        ),
     )
     device: str | None = _setting(
         None,
@@ -452,10 +555,27 @@ class Config:
         Setting("audit.dir", text, option="audit-dir", help="folder of the audit log"),
     )
     audit_rotation: str = _setting(
-        "daily", Setting("audit.rotation", one_of({"daily": "daily", "hourly": "hourly"}))
+        "daily",
+        Setting(
+            "audit.rotation",
+            one_of({"daily": "daily", "hourly": "hourly"}),
+            help="when a new file of the audit log begins",
+        ),
     )
-    audit_files: int = _setting(7, Setting("audit.max_log_files", whole_number(1)))
-    audit_trusts_forwarded: bool = _setting(False, Setting("audit.trust_forwarded_headers", flag))
+    audit_files: int = _setting(
+        7,
+        Setting(
+            "audit.max_log_files", whole_number(1), help="files of the audit log that are kept"
+        ),
+    )
+    audit_trusts_forwarded: bool = _setting(
+        False,
+        Setting(
+            "audit.trust_forwarded_headers",
+            flag,
+            help="take addresses of clients from x-forwarded-for, in the audit log",
+        ),
+    )
     traces: str | None = _setting(
         None,
         Setting(
@@ -552,6 +672,16 @@ def settings() -> Iterable[tuple[str, Setting, Any]]:
     for field in attrs.fields(Config):
         if "setting" in field.metadata:
             yield field.name, field.metadata["setting"], field.default
+
+
+def collection_settings() -> Iterable[tuple[str, Any]]:
+    """The key of each default of new collections, and its value where nothing sets it."""
+    defaults = CollectionConfig()
+    yield "storage.on_disk_payload", defaults.params.on_disk_payload
+    parts = defaults.hnsw_config, defaults.optimizer_config, defaults.wal_config
+    for (section, (_, kind)), values in zip(_SECTIONS.items(), parts, strict=True):
+        for field in attrs.fields(kind):
+            yield f"{section}.{field.name}", getattr(values, field.name)
 
 
 def load_config(

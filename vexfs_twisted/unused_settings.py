@@ -40,6 +40,11 @@ _SECTIONS_WITHOUT_EFFECT = (
 )
 
 
+def ignored_keys() -> list[str]:
+    """The keys of Qdrant's that have no effect here, sorted; `section.*` is a whole section."""
+    return sorted({*_WITHOUT_EFFECT, *(f"{section}*" for section in _SECTIONS_WITHOUT_EFFECT)})
+
+
 def notices(found: Mapping[str, FoundSetting], used: Collection[str]) -> Iterator[str]:
     """Warnings, a line each: every unknown key with the nearest known, then those without effect.
 

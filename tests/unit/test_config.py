@@ -6,9 +6,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.config import Config, load_config, settings
+from vexfs_twisted.config import Config, collection_settings, load_config, settings
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.settings import ConfigError
+from vexfs_twisted.unused_settings import ignored_keys
 
 
 class WithFile(SynchronousTestCase):
@@ -52,6 +53,15 @@ class Defaults(SynchronousTestCase):
         names += [name for _, setting, _ in settings() for name in setting.variables]
         self.assertEqual(len(names), len(set(names)))
 
+    def test_every_setting_says_what_it_means(self) -> None:
+        self.assertEqual([setting.key for _, setting, _ in settings() if not setting.help], [])
+
+    def test_defaults_of_collections_are_told_as_they_are(self) -> None:
+        told = dict(collection_settings())
+        self.assertEqual(told["storage.hnsw_index.m"], CollectionConfig().hnsw_config.m)
+        self.assertEqual(told["storage.optimizers.deleted_threshold"], 0.2)
+        self.assertEqual(told["storage.wal.wal_capacity_mb"], 32)
+
 
 class Unused(WithFile):
     """Settings that are given and not used are warned of."""
@@ -91,6 +101,13 @@ class Unused(WithFile):
         self.assertTrue(notice.startswith("without effect in this server: "), notice)
         for key in ("telemetry_disabled", "max_search_threads", "temp_path", "p2p.port"):
             self.assertIn(key, notice)
+
+    def test_all_keys_that_are_told_to_be_without_effect_are(self) -> None:
+        for key in ignored_keys():
+            given = key.replace("*", "anything")
+            (notice,) = self.notices(given.replace(".", ": {") + ": 1" + "}" * given.count("."))
+            self.assertTrue(notice.startswith("without effect in this server: "), notice)
+            self.assertIn(f"FILE: {given}", notice)
 
     def test_what_is_used_is_not_warned_of(self) -> None:
         path = self.file(
