@@ -1,9 +1,13 @@
-"""Checks what README and docs promise, and hands out README's commands to scripts.
+"""Checks what README and docs promise, runs their snippets, and hands out README's commands.
 
 `readme.py command NAME` prints the one shell command below the marker `<!-- command: NAME -->`.
 `readme.py check` fails when a link of README or docs leads nowhere, when a marked command is not
-one line, when .ci/run takes a command that README does not have, or when README's table of options
-and the real ones differ.
+one line, when .ci/run takes a command that README does not have, when a snippet is neither run nor
+excused, or when a generated part of a page is not what the program says. It prints what of the
+pages is not run, and why.
+`readme.py run PAGE...` runs the snippets of pages and compares what they print, see pages.py. The
+status is 77 when a page was left out because it needs what is not here.
+`readme.py generate` makes the generated parts of the pages anew.
 """
 
 from __future__ import annotations
@@ -13,22 +17,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import generated
+import pages
+from page_runner import run_page
+from pages import ROOT, documents
+
 COMMAND = re.compile(r"<!-- command: (?P<name>\S+) -->\n```sh\n(?P<body>.*?)\n```\n", re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ (?P<title>.+)$", re.MULTILINE)
-OPTION = re.compile(r"^\| `--(?P<name>[a-z-]+)`", re.MULTILINE)
 
 
 def commands() -> dict[str, str]:
     """README's marked commands by name."""
     text = (ROOT / "README.md").read_text()
     return {found["name"]: found["body"] for found in COMMAND.finditer(text)}
-
-
-def documents() -> list[Path]:
-    """Every page that is checked."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def anchors(page: Path) -> set[str]:
@@ -62,17 +64,6 @@ def wrong_commands() -> Iterator[str]:
         yield ".ci/run: does not run README's test command"
 
 
-def wrong_options() -> Iterator[str]:
-    """A line for each option that only one of README and the program knows."""
-    sys.path.insert(0, str(ROOT))
-    from vexfs_twisted.config import settings
-
-    real = {setting.option for _, setting, _ in settings() if setting.option is not None}
-    told = {found["name"] for found in OPTION.finditer((ROOT / "README.md").read_text())}
-    for name in sorted(real ^ told):
-        yield f"README.md: the option --{name} is {'not told' if name in real else 'not real'}"
-
-
 def main(arguments: list[str]) -> int:
     """Run the subcommand; the exit status is answered."""
     match arguments:
@@ -80,9 +71,20 @@ def main(arguments: list[str]) -> int:
             print(commands()[name])
             return 0
         case ["check"]:
-            problems = [*broken_links(), *wrong_commands(), *wrong_options()]
-            print("\n".join(problems) or "README and docs hold what they promise")
+            problems = [
+                *broken_links(),
+                *wrong_commands(),
+                *pages.wrong_blocks(),
+                *generated.stale(),
+            ]
+            told = ["README and docs hold what they promise", *pages.summary()]
+            print("\n".join(problems or told))
             return 1 if problems else 0
+        case ["run", *names] if names:
+            return max(run_page(Path(name).resolve()) for name in names)
+        case ["generate"]:
+            generated.write()
+            return 0
     print(__doc__, file=sys.stderr)
     return 2
 
