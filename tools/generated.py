@@ -13,6 +13,9 @@ from typing import Any
 
 from pages import ROOT
 
+# The package is imported where it is needed: `readme.py command` runs before it is installed.
+sys.path.insert(0, str(ROOT))
+
 PART = re.compile(
     r"(?P<begin><!-- generated: (?P<name>[a-z ]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
@@ -91,7 +94,6 @@ def accepted(setting: Any) -> str:
 
 def settings_tables() -> Iterator[str]:
     """The settings of the server, a table for each section."""
-    sys.path.insert(0, str(ROOT))
     from vexfs_twisted.config import settings
 
     rows: dict[str, list[str]] = {section: [] for section in SECTIONS}
@@ -163,7 +165,6 @@ def pages_with_parts() -> list[Path]:
 
 def stale() -> Iterator[str]:
     """A line for each part that is not what the program says, and each setting without words."""
-    sys.path.insert(0, str(ROOT))
     from vexfs_twisted.config import collection_settings, settings
 
     for _, setting, _ in settings():

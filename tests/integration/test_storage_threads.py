@@ -45,7 +45,8 @@ from vexfs_twisted.storage.coalescer import Coalescer
 from vexfs_twisted.storage.cursors import Cursors
 from vexfs_twisted.storage.read_pools import ReadPools
 from vexfs_twisted.storage.service import StorageService
-from vexfs_twisted.storage.writer import CollectionWriter
+from vexfs_twisted.storage.waiting_updates import WaitingUpdates
+from vexfs_twisted.storage.writer import MOST_QUEUED, MOST_QUEUED_BYTES, CollectionWriter
 from vexfs_twisted.threadpool import PendingAnswer, WorkerPool
 
 
@@ -255,6 +256,7 @@ class GroupCommitTests(PoolTestCase):
             self.collection,
             self.pool,
             lambda: self.after_commit.append(self.writer.queue_length),
+            WaitingUpdates(MOST_QUEUED, MOST_QUEUED_BYTES, "their commit"),
         )
 
     def submit(self, count: int) -> list[Deferred[int]]:

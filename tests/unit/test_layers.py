@@ -51,7 +51,7 @@ LAYERS: dict[str, set[str]] = {
     "stdio_log": {"logs", "throttle"},
     "config": {"settings", "unused_settings", "jsonform", "model", "logs"},
     "limit_log": {"model", "logs", "throttle"},
-    "engine": {"model", "interfaces", "jsonform", "text", "commandcodec"},
+    "engine": {"model", "interfaces", "jsonform", "text", "commandcodec", "gil"},
     "device": {"model", "interfaces"},
     "streaming": {"reservations", "model", "interfaces"},
     "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from threading import Lock, local
-from time import monotonic, sleep, thread_time
+from time import monotonic, thread_time
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..gil import yield_gil
 from ..model.errors import TimedOut
 from ..model.read_context import Cancelled, ReadContext
 
@@ -135,7 +136,7 @@ class ReadBounds:
 
     def _look(self, now: float) -> None:
         if not self._is_short:
-            sleep(0)
+            yield_gil()
             self._look_at = monotonic() + _YIELD_S
             return
         if self._on_long is not None:

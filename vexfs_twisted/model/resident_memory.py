@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from time import monotonic
 
 _RESIDENT = 1
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -35,7 +36,13 @@ def available_bytes() -> int:
 def resident_percent() -> float | None:
     """What this process has, in percent of what it may have; None where that is not told."""
     resident = resident_bytes()
-    return None if resident is None else 100 * resident / available_bytes()
+    return None if resident is None else 100 * resident / _available_in(int(monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _available_in(second: int) -> int:
+    """`available_bytes`, read once in a second: strict mode asks at each update."""
+    return available_bytes()
 
 
 @cache

@@ -155,13 +155,13 @@ class QuotaService(AsyncService):
     async def _change(self, config: QuotaConfig) -> None:
         await self._run_in_thread(self._file.save, config)
         self._quotas.use(config)
-        self._quotas.read(await self.usage())
+        await self._read()
 
     async def _start(self) -> None:
         stored = await self._run_in_thread(self._file.load)
         if stored is not None:
             self._quotas.use(stored)
-        self._quotas.read(await self.usage())
+        await self._read()
         self._reading.start(READ_EVERY_S, now=False).addErrback(self._failed)
 
     async def _stop(self) -> None:

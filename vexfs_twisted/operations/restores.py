@@ -21,6 +21,8 @@ class QuotaSnapshots:
         self.open = snapshots.open
         self.read = snapshots.read
         self.stream = snapshots.stream
+        # What it restores was received before.
+        self.restore_file = snapshots.restore_file
         self._snapshots = snapshots
         self._quotas = quotas
 
@@ -33,7 +35,3 @@ class QuotaSnapshots:
         """See ISnapshots. Raises StorageFull."""
         self._quotas.admit_growth()
         return self._snapshots.restore(name, source)
-
-    def restore_file(self, name: str, file: ReceivedFile, checksum: str | None) -> Deferred[None]:
-        """See ISnapshots: the file was received before."""
-        return self._snapshots.restore_file(name, file, checksum)

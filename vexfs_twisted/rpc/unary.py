@@ -8,7 +8,6 @@ from threading import Lock, get_ident
 from time import perf_counter
 from typing import Any
 
-from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
 from ..gil import yield_gil
@@ -63,7 +62,6 @@ class UnaryHandler:
         self._decode = method.decode
         self._encode = method.encode
         self._split = method.split
-        self._response = message_factory.GetMessageClass(descriptor.output_type)
         self._has_time = "time" in descriptor.output_type.fields_by_name
 
     def __call__(self, call: ServerCall) -> None:
@@ -76,21 +74,19 @@ class UnaryHandler:
 
     def encode(self, result: Any, started: float) -> bytes:
         """The response with a result, for a request that came at `started`."""
-        parts: list[bytes] = []
-        response: Any
-        if self._split is None or self.weigh is None or self.weigh(result) <= PART_POINTS:
-            response = self._encode(result)
-        else:
-            for part in self._split(result):
-                parts.append(self._encode(part).SerializeToString())
+        encoded: list[bytes] = []
+        last = result
+        if self._split is not None and self.weigh is not None and self.weigh(result) > PART_POINTS:
+            *parts, last = self._split(result)
+            for part in parts:
+                encoded.append(self._encode(part).SerializeToString())
                 yield_gil()
-            response = self._response()
+        response: Any = self._encode(last)
         if self._has_time:
             response.time = perf_counter() - started
-        if not parts:
-            return response.SerializeToString()  # type: ignore[no-any-return]
+        data: bytes = response.SerializeToString()
         # A message is the concatenation of its parts.
-        return b"".join([*parts, response.SerializeToString()])
+        return b"".join([*encoded, data]) if encoded else data
 
 
 class _UnaryCall:

@@ -234,7 +234,7 @@ class CollectionQueues(ReadQueues[Collection]):
         committers: WorkerPool,
         after_commit: Callable[[], object],
         turns_of: Callable[[CollectionWriter], WriteTurns],
-        queued: WaitingUpdates,
+        limit: WaitingUpdates,
     ) -> None:
         super().__init__(collection, readers)
         committed = readers.figures.committed
@@ -243,7 +243,7 @@ class CollectionQueues(ReadQueues[Collection]):
             after_commit()
             self.turns.look()
 
-        self.writer = CollectionWriter(collection, committers, go_on, committed, queued)
+        self.writer = CollectionWriter(collection, committers, go_on, limit, committed)
         self.turns = turns_of(self.writer)
         self._own[CollectionInfoRequest] = self._info
 

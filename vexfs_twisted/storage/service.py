@@ -319,7 +319,7 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         """The turns of the writes of a collection, which `writer` commits."""
 
         def pending_rows() -> int:
-            return sum(rows_of(batch.commands) for batch in writer.queued())
+            return sum(rows_of(batch.commands) for batch in writer.pending())
 
         return WriteTurns(
             collection,

@@ -42,8 +42,8 @@ class CollectionWriter:
     While one group is being committed the next one accumulates, so the more writers wait for the
     disk, the more of them share the next flush. `after_commit` is called when a group has been
     answered, and `committed` in a thread of the pool when it has been committed, with the number of
-    its commands and the seconds that this took. `queued` limits what waits. All methods are called
-    in the reactor thread.
+    its commands and the seconds that this took. `limit` is on what waits. All methods are called in
+    the reactor thread.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class CollectionWriter:
         collection: AppliesCommands,
         pool: WorkerPool,
         after_commit: Callable[[], object],
+        limit: WaitingUpdates,
         committed: Callable[[int, float], object] = _ignore,
-        queued: WaitingUpdates | None = None,
     ) -> None:
-        self._limit = queued or WaitingUpdates(MOST_QUEUED, MOST_QUEUED_BYTES, "their commit")
         self.collection = collection
+        self._limit = limit
         self._committed = committed
         self._pool = pool
         self._after_commit = after_commit
@@ -67,9 +67,9 @@ class CollectionWriter:
     @property
     def queue_length(self) -> int:
         """The number of commands that are waiting or being committed."""
-        return sum(map(_size, self.queued()))
+        return sum(map(_size, self.pending()))
 
-    def queued(self) -> Iterator[CommandBatch]:
+    def pending(self) -> Iterator[CommandBatch]:
         """The batches that are waiting or being committed."""
         yield from self._committing
         for batch, _, _ in self._waiting:
@@ -164,7 +164,7 @@ class CollectionWriter:
         self._tell_idle()
 
     def _tell_idle(self) -> None:
-        if self.queue_length == 0:
+        if not self._committing and not self._waiting:
             idle, self._idle = self._idle, []
             for deferred in idle:
                 deferred.callback(None)

@@ -54,16 +54,16 @@ _MAX_DEPTH = 64
 class _Scope:
     """The position of a part of a filter: its path, its depth, and whether it is in `nested`.
 
-    Without a path, which errors need only, the members have none either: see `_read`.
+    Where the path is empty, as only errors need it, those of the members are too: see `_read`.
     """
 
-    path: str | None
+    path: str
     depth: int = 0
     is_nested: bool = False
 
     def at(self, name: str) -> _Scope:
         """The scope of a member."""
-        if self.path is None:
+        if not self.path:
             return self
         return _Scope(f"{self.path}.{name}", self.depth, self.is_nested)
 
@@ -72,7 +72,7 @@ class _Scope:
         return _Scope(self.path, self.depth + 1, self.is_nested)
 
 
-_ANYWHERE = _Scope(None)
+_ANYWHERE = _Scope("")
 
 
 def read_filter(value: Any, path: str = "filter") -> Filter:
@@ -132,7 +132,7 @@ def _read_min_should(value: Any, scope: _Scope) -> MinShould:
     required(body, "conditions", read_list)
     min_count = required(body, "min_count", read_unsigned)
     if not min_count:
-        raise no_min_count(str(scope.path))
+        raise no_min_count(scope.path)
     return MinShould(_read_clause(body, "conditions", scope), min_count)
 
 
@@ -143,7 +143,7 @@ def _read_clause(body: dict[str, Any], name: str, scope: _Scope) -> tuple[Condit
     if type(value) is not list:
         # A single condition is allowed in place of a list; validation errors give it index 0.
         return (located(name, _read_condition, value, scope.at(f"{name}[0]")),)
-    if scope.path is None:
+    if not scope.path:
         return tuple([_read_condition(item, scope) for item in yielding(value)])
     found = []
     for index, item in enumerate(value):
@@ -180,7 +180,7 @@ def _read_field_condition(body: dict[str, Any], scope: _Scope) -> Condition:
             is_wanted = located(name, read_boolean, part)
             found.append(condition if is_wanted else Filter(must_not=(condition,)))
     if not found:
-        raise no_field_condition(str(scope.path))
+        raise no_field_condition(scope.path)
     # A field condition with several predicates matches if any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 

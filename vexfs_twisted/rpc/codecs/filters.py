@@ -44,24 +44,24 @@ _AT_LEAST_ONE = ValueRange(1)
 class _Scope:
     """The position of a part of a filter: its path, and whether it is in `nested`.
 
-    Without a path, which errors need only, the members have none either: see `_read`.
+    Where the path is empty, as only errors need it, those of the members are too: see `_read`.
     """
 
-    path: str | None
+    path: str
     is_nested: bool = False
 
     def at(self, name: str) -> _Scope:
         """The scope of a member."""
-        return self if self.path is None else _Scope(f"{self.path}.{name}", self.is_nested)
+        return _Scope(f"{self.path}.{name}", self.is_nested) if self.path else self
 
     def at_each(self, name: str, index: int) -> _Scope:
         """The scope of an element of a repeated member."""
-        if self.path is None:
+        if not self.path:
             return self
         return _Scope(f"{self.path}.{name}[{index}]", self.is_nested)
 
 
-_ANYWHERE = _Scope(None)
+_ANYWHERE = _Scope("")
 
 
 def read_filter(message: common.Filter, path: str = "filter") -> Filter:
@@ -109,7 +109,7 @@ def _read_filter(message: common.Filter, scope: _Scope) -> Filter:
 
 def _read_min_should(message: common.MinShould, scope: _Scope) -> MinShould:
     if not message.min_count:
-        raise no_min_count(str(scope.path))
+        raise no_min_count(scope.path)
     return MinShould(_read_all(message.conditions, "conditions", scope), message.min_count)
 
 
@@ -149,7 +149,7 @@ def _read_field(message: common.FieldCondition, scope: _Scope) -> Condition:
             condition = FieldCondition(key, _ABSENCES[name])
             found.append(condition if value else Filter(must_not=(condition,)))
     if not found:
-        raise no_field_condition(str(scope.path))
+        raise no_field_condition(scope.path)
     # A condition with several predicates matches if any of them does.
     return found[0] if len(found) == 1 else Filter(should=tuple(found))
 
