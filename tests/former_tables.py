@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import orjson
 
+from vexfs_twisted.engine.storage.record_checksums import sealed, unsealed
+
 _SEALED = (b"meta", b"points", b"rows", b"bits", b"touches", b"outcomes")
+
+
+def to_format_4(directory: Path) -> None:
+    """Make the tables of a closed collection those of format 4, with rows counted from the first.
+
+    They must not be counted from a later one.
+    """
+
+    def change(state: dict[str, Any]) -> None:
+        assert state.pop("base") == 0
+        for slot in state["slots"].values():
+            assert slot.pop("first") == 0
+
+    change_counters(directory, change, b"4")
+
+
+def change_counters(
+    directory: Path, change: Callable[[dict[str, Any]], object], version: bytes = b"5"
+) -> None:
+    """Change the counters of a closed collection, and the format that its tables say they have."""
+    with lmdb.open(str(directory), max_dbs=8) as environment:
+        meta = environment.open_db(b"meta", create=False)
+        with environment.begin(write=True) as transaction:
+            value = transaction.get(b"state", b"", db=meta)
+            state = orjson.loads(unsealed("meta", b"state", value))
+            change(state)
+            transaction.put(b"state", sealed(b"state", orjson.dumps(state)), db=meta)
+            transaction.put(b"format", version, db=meta)
 
 
 def to_format_3(directory: Path) -> None:

@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EVERYTHING, Floats, payload_of, to_vector, unnamed, write
 from tests.server_process import clean_environment
+from tests.small_chunks import patch_small_chunks
 from tests.support import ROOT
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
@@ -72,11 +73,14 @@ WRITER = textwrap.dedent(
 
     from tests.engine_support import unnamed, write
     from tests.integration.test_engine_kill import changes_of, next_codes
+    from tests.small_chunks import eager_moves, small_chunks
     from vexfs_twisted.engine.catalog import Catalog
-    from vexfs_twisted.engine.optimizer import moves
 
+    for patched in small_chunks():
+        setattr(*patched)
     if sys.argv[3] == "moving":
-        moves.LEAST_SPREAD, moves.SPREAD, moves.DENSE, moves.ROWS_AT_ONCE = 50, 2, 1, 20
+        for patched in eager_moves():
+            setattr(*patched)
     catalog = Catalog(sys.argv[1])
     catalog.open()
     collection = catalog.get("kept")
@@ -245,8 +249,10 @@ class KillTests(SynchronousTestCase):
     """One folder, killed again and again."""
 
     def setUp(self) -> None:
+        patch_small_chunks(self.patch)
         self.home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
         self.addCleanup(shutil.rmtree, self.home)
+        self.bases: set[int] = set()
         self.points: Points = {}
         self.next_round = 0
         self.next_operation = 0
@@ -266,6 +272,7 @@ class KillTests(SynchronousTestCase):
         self.assertGreater(self.next_round, KILLS)
         # Each round has four updates; the others are moves of points.
         self.assertGreater(self.next_operation, 4 * self.next_round + KILLS)
+        self.assertGreater(len(self.bases), 1)
         self.assertGreater(self.graphs_found, 0)
         self.assertEqual({name for name, _ in self.codes_found}, set(MULTI))
         self.assertGreater(len({kind for _, kind in self.codes_found}), 1)
@@ -295,6 +302,7 @@ class KillTests(SynchronousTestCase):
         catalog = Catalog(self.home / "data")
         catalog.open()
         try:
+            self.bases.add(catalog.get("kept").state.base)
             found = stored_points(catalog.get("kept"))
             if found != expected:
                 # The last round may have been committed and its answer lost.
@@ -365,7 +373,7 @@ class KillTests(SynchronousTestCase):
             assert isinstance(space, MultiSpace)
             kind = code_kind_of(space.params, state.config.quantization_config)
             for segment in space.segments:
-                opened = graphs[segment.uuid]
+                opened = graphs[segment.key]
                 live = space.present.rows_between(segment.start, segment.stop)
                 is_linked = rows_linked(space, segment, opened.graph)
                 self.assertTrue(is_linked[live - segment.start].all())

@@ -1,7 +1,8 @@
 """Serves a data folder, or follows one, for a test in another process: see tests/remote.py.
 
 `python -m tests.programs.remote [NAME=VALUE...]` reads pickled calls from its standard input, and
-writes their pickled results to its standard output. The arguments set constants of the tables.
+writes their pickled results to its standard output. The arguments set constants of the tables, or
+let points be moved and rows be counted from later ones all the time: `recounts=1`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.small_chunks import eager_moves, small_chunks
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.cursor import Cursor
 from vexfs_twisted.engine.followed_catalog import FollowedCatalog
@@ -92,6 +94,10 @@ def main() -> None:
     """Answer calls until the input ends."""
     for setting in sys.argv[1:]:
         name, _, value = setting.partition("=")
+        if name == "recounts":
+            for patched in (*small_chunks(), *eager_moves()):
+                setattr(*patched)
+            continue
         setattr(tables, name, int(value))
     server = Server()
     while True:

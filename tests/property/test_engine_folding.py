@@ -30,7 +30,7 @@ def built(values: dict[int, Any], operation: int) -> Column:
     builder = ColumnBuilder()
     for row, value in values.items():
         builder.reach(row, value)
-    return builder.build(operation, 16)
+    return builder.build(operation, 16, 0)
 
 
 def shown(column: Column) -> dict[str, list[tuple[Any, int]]]:

@@ -59,7 +59,15 @@ from vexfs_twisted.model.payload_index import (
     FieldType,
 )
 from vexfs_twisted.model.payload_path import PayloadPath
-from vexfs_twisted.model.queries import Count, Query, QueryBatch, Retrieve, Scroll, Selection
+from vexfs_twisted.model.queries import (
+    Count,
+    Query,
+    QueryBatch,
+    Record,
+    Retrieve,
+    Scroll,
+    Selection,
+)
 from vexfs_twisted.model.query_forms import PointExample
 from vexfs_twisted.model.updates import (
     ClearPayload,
@@ -164,6 +172,16 @@ def shown(vector: Vector) -> Any:
     if isinstance(vector, SparseVector):
         return dict(zip(vector.indices.tolist(), vector.values.tolist(), strict=True))
     return vector.rows.tolist() if isinstance(vector, MultiVector) else vector.tolist()
+
+
+def shown_record(record: Record) -> object:
+    """A record as one of `expected_of`."""
+    return record.id, payload_of(record).get("n"), shown_by_name(record.vectors or {})
+
+
+def expected_of(model: Mapping[PointId, Stored]) -> list[object]:
+    """All points of the dictionary, in the order of a scroll."""
+    return [(i, *model[i]) for i in sorted(model, key=sort_key)]
 
 
 def edit_of(number: int | None, choice: Choice, spelling: int) -> PayloadUpdate:
@@ -420,11 +438,7 @@ class CollectionMachine(RuleBasedStateMachine):
     @invariant()
     def every_point_is_as_written(self) -> None:
         page = self.collection.read(Scroll(limit=2**64 - 1, selection=EVERYTHING))
-        found = [
-            (record.id, payload_of(record).get("n"), shown_by_name(record.vectors or {}))
-            for record in page.records
-        ]
-        expected = [(i, *self.model[i]) for i in sorted(self.model, key=sort_key)]
+        found, expected = list(map(shown_record, page.records)), expected_of(self.model)
         assert found == expected, (found, expected)
         assert self.collection.read(Count()) == len(self.model)
 

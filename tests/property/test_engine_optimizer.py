@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from unittest.mock import patch
 
 import attrs
 import hypothesis.strategies as st
@@ -15,13 +18,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import write
 from tests.property.test_engine_machine import CollectionMachine, Point, upsert_of
+from tests.small_chunks import patch_small_chunks
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection_store import CollectionStore
+from vexfs_twisted.engine.mvcc.published import PublishedStates
 from vexfs_twisted.engine.mvcc.state import CollectionState
 from vexfs_twisted.engine.optimizer import dead_rows, moves, optimizer, plan, report
 from vexfs_twisted.engine.optimizer.settings import OptimizerSettings
 from vexfs_twisted.engine.storage.bitmap import Rows
 from vexfs_twisted.engine.vector_index.linked import LinkedSpace, rows_linked
+from vexfs_twisted.engine.vector_index.row_checksums import checksums_of
 from vexfs_twisted.engine.vector_index.segments import graph_file
 from vexfs_twisted.engine.writes.point_batch import PointBatch
 from vexfs_twisted.model.collection import CollectionInfoRequest, CollectionStatus, UpdateCollection
@@ -33,14 +39,17 @@ class Crash(Exception):
     """The process ended here."""
 
 
+Crashing = Callable[[], NoReturn]
+
+
 def contents_of(state: CollectionState) -> object:
     """All that a state holds, as a value."""
     spaces = {}
-    for name, space in state.dense.items():
+    for name, space in state.spaces.items():
         rows = space.present.rows()
-        vectors = rows.tobytes(), space.floats(rows).tobytes()
+        vectors = rows.tobytes(), checksums_of(space, rows).tobytes()
         spaces[name] = (space.params, space.slot, space.segments, *vectors)
-    counters = state.next_row, state.next_operation, state.last_command, state.next_slot
+    counters = state.base, state.next_row, state.next_operation, state.last_command, state.next_slot
     changes = [(own.operation, own.rows.tobytes()) for own in state.payload_changes.changes]
     live = state.live.rows().tobytes()
     return counters, state.config, live, spaces, dict(state.fields), changes
@@ -111,49 +120,39 @@ class OptimizerMachine(CollectionMachine):
             ),
         )
 
-    @rule()
-    def crash_before_a_graph_is_committed(self) -> None:
+    def crash_in(self, owner: type, name: str, method: Callable[..., None]) -> bool:
+        """Optimize with a method replaced; whether it has crashed. `method` gets the new home."""
         home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
 
-        def crash(store: CollectionStore, *_: Any) -> None:
+        def crash() -> NoReturn:
             shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
             raise Crash
 
-        original = CollectionStore.change_segments
-        CollectionStore.change_segments = crash  # type: ignore[method-assign, assignment]
-        try:
-            self.collection.optimize()
-        except Crash:
-            self.homes.append(home)
-            self.catalogs.append(Catalog(home))
-            self.catalogs[-1].open()
-        else:
-            home.rmdir()
-        finally:
-            CollectionStore.change_segments = original  # type: ignore[method-assign]
+        with patch.object(owner, name, partialmethod(method, crash)):
+            try:
+                self.collection.optimize()
+            except Crash:
+                self.homes.append(home)
+                self.catalogs.append(Catalog(home))
+                self.catalogs[-1].open()
+                return True
+        home.rmdir()
+        return False
+
+    @rule()
+    def crash_before_a_graph_is_committed(self) -> None:
+        self.crash_in(CollectionStore, "change_segments", lambda store, crash, *_: crash())
 
     @rule()
     def crash_before_a_move_is_committed(self) -> None:
-        home = Path(tempfile.mkdtemp(prefix="vexfs-engine-"))
         original = PointBatch.move
 
-        def crash(batch: PointBatch, rows: Rows) -> None:
+        def move(batch: PointBatch, crash: Crashing, rows: Rows) -> None:
             original(batch, rows)
             # What the tables have so far is of the transaction, and what the files have is there.
-            shutil.copytree(self.homes[-1], home, dirs_exist_ok=True)
-            raise Crash
+            crash()
 
-        PointBatch.move = crash  # type: ignore[method-assign, assignment]
-        try:
-            self.collection.optimize()
-        except Crash:
-            self.homes.append(home)
-            self.catalogs.append(Catalog(home))
-            self.catalogs[-1].open()
-        else:
-            home.rmdir()
-        finally:
-            PointBatch.move = original  # type: ignore[method-assign]
+        self.crash_in(PointBatch, "move", move)
 
     @rule(place=st.integers(0, 10_000), bit=st.integers(0, 7))
     def damage_a_graph(self, place: int, bit: int) -> None:
@@ -188,7 +187,7 @@ class OptimizerMachine(CollectionMachine):
         for segment in space.segments:
             assert row <= segment.start < segment.stop <= store.state.next_row
             row = segment.stop
-            opened = store.indexes.graphs.get(segment.uuid)
+            opened = store.indexes.graphs.get(segment.key)
             if opened is not None:
                 is_linked = rows_linked(space, segment, opened.graph)
                 live = space.present.mask(segment.stop)[segment.start :]
@@ -203,6 +202,24 @@ class BusyMachine(OptimizerMachine):
 
 class MovingMachine(OptimizerMachine):
     """The same where points are moved, each time under an operation id of its own."""
+
+    crashes: int
+
+    @rule(again=st.integers(1, 4))
+    def crash_before_rows_are_counted_anew(self, again: int) -> None:
+        original = PublishedStates.file
+
+        def file(
+            states: PublishedStates, crash: Crashing, number: int, state: CollectionState
+        ) -> None:
+            # All is written by then but the commit.
+            if state.base != states.newest.base:
+                crash()
+            original(states, number, state)
+
+        for _ in range(again):
+            self.write_many(0, 150)
+        MovingMachine.crashes += self.crash_in(PublishedStates, "file", file)
 
     def write(self, *updates: Update) -> None:
         self.count_moves()
@@ -236,20 +253,31 @@ class OptimizerMachineTests(SynchronousTestCase):
         )
 
     def test_where_points_are_moved(self) -> None:
-        """As soon as live rows are half of those that they lie among."""
+        """As soon as live rows are half of those that they lie among, and rows counted anew."""
         moved: list[int] = []
+        recounted: list[int] = []
         original = PointBatch.move
 
         def move(batch: PointBatch, rows: Rows) -> None:
             original(batch, rows)
             moved.append(len(rows))
 
+        def recount(store: CollectionStore, row: int) -> None:
+            real_recount(store, row)
+            recounted.append(row)
+
+        real_recount = CollectionStore.recount
+        self.patch(CollectionStore, "recount", recount)
         self.patch(PointBatch, "move", move)
+        patch_small_chunks(self.patch)
         for name, value in (("LEAST_SPREAD", 20), ("SPREAD", 2), ("DENSE", 1), ("ROWS_AT_ONCE", 9)):
             self.patch(moves, name, value)
         self.patch(plan, "LONG_RANGE", 20)
+        MovingMachine.crashes = 0
         self.run_machine(MovingMachine, 0, examples=8)
+        self.assertGreater(MovingMachine.crashes, 0)
         self.assertGreater(len(moved), 0)
+        self.assertGreater(len(recounted), 0)
 
     def test_where_it_is_quiet(self) -> None:
         self.run_machine(OptimizerMachine, 0)

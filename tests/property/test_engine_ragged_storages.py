@@ -90,7 +90,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     def opened(self, present: Bitmap, before: Any) -> Any:
         slot = Slot(1) if before is None else before.recorded
-        return open_storage(self.path, self.configured, slot, present, self.next_row, ())
+        return open_storage(self.path, self.configured, slot, present, self.next_row, (), 0)
 
     def present(self) -> Bitmap:
         draft = BitmapBuilder(Bitmap.empty().with_room(self.next_row))

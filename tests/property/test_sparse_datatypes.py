@@ -13,6 +13,7 @@ from twisted.trial.unittest import SkipTest
 from tests.engine_support import EngineTestCase, field, upsert, write
 from tests.property.test_query_oracle import check_points
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.vector_index.space import SparseSpace
 from vexfs_twisted.engine.vector_index.sparse import cache
 from vexfs_twisted.engine.vector_index.sparse.weights import decoded, encoded
 from vexfs_twisted.model.collection import CreateCollection
@@ -107,7 +108,9 @@ class Datatypes(EngineTestCase):
             shard.update(edge.UpdateOperation.upsert_points(points))
             if not first:
                 self.assertTrue(shard.optimize())
-        (own,) = collection.indexes.postings.ranges(collection.state.spaces["s"].slot)
+        space = collection.state.spaces["s"]
+        assert isinstance(space, SparseSpace)
+        (own,) = collection.indexes.postings.ranges(space)
         self.assertEqual((own.start, own.stop, own.datatype), (0, COUNT, datatype))
         return collection, shard
 

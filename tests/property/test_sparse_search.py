@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
+from vexfs_twisted.engine.vector_index.space import SparseSpace
 from vexfs_twisted.engine.vector_index.sparse import cache, contenders, postings, term_at_a_time
 from vexfs_twisted.model.collection import CreateCollection
 from vexfs_twisted.model.collection_params import (
@@ -106,7 +107,8 @@ class SparseSearch(EngineTestCase):
     def weighed(self, collection: Collection, points: dict[int, Vector]) -> dict[int, Vector]:
         """The points as they are stored by the index: their numbers are those of their rows."""
         space = collection.state.spaces["s"]
-        ranges = collection.indexes.postings.ranges(space.slot)
+        assert isinstance(space, SparseSpace)
+        ranges = collection.indexes.postings.ranges(space)
         return weighed(self.datatype, points, [(own.start, own.stop) for own in ranges])
 
     def query(self, vector: Vector, group: int | None, limit: int) -> Query:

@@ -108,9 +108,9 @@ class TouchTableTests(SynchronousTestCase):
             for rows in commit:
                 log = log.extended(PayloadChange(next(operations), rows))
             with environment.begin(write=True) as transaction:
-                write_payload_changes(transaction, tables, before, log)
+                write_payload_changes(transaction, tables, before, log, 0)
             with environment.begin() as transaction:
-                found = read_payload_changes(transaction, tables, log.begin, decoded_rows)
+                found = read_payload_changes(transaction, tables, log.begin, decoded_rows, 0)
             self.assertEqual(shown(found), shown(log))
 
 

@@ -12,8 +12,8 @@ from tests.engine_support import EngineTestCase, field, upsert, write
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.mvcc.state import Snapshot
 from vexfs_twisted.engine.query.answers import answer
+from vexfs_twisted.engine.vector_index.space import SparseSpace
 from vexfs_twisted.engine.vector_index.sparse.cache import PostingsCache
-from vexfs_twisted.engine.vector_index.sparse.postings import Postings
 from vexfs_twisted.model.collection import CreateCollection, UpdateCollection
 from vexfs_twisted.model.collection_params import Datatype, SparseIndexParams, SparseVectorParams
 from vexfs_twisted.model.commands import DeleteVectorName
@@ -67,8 +67,8 @@ class PostingsCase(EngineTestCase):
         """The ranges of rows in memory, with the number of their vectors."""
         own = collection or self.collection
         space = own.state.spaces["s"]
-        built = own.indexes.postings._built.get(space.slot)
-        postings: tuple[Postings, ...] = built.postings if built is not None else ()
+        assert isinstance(space, SparseSpace)
+        postings = own.indexes.postings.ranges(space)
         return [(one.start, one.stop, one.count) for one in postings]
 
     def check(self, below: int = 10**6) -> None:

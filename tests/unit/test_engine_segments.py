@@ -10,7 +10,6 @@ from typing import cast
 import attrs
 import lmdb
 import orjson
-from attrs.exceptions import NotAnAttrsClassError
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.collection_store import CollectionStore
@@ -162,7 +161,7 @@ class StoreTests(EngineTestCase):
         def unwritable(state: CollectionState) -> Mapping[str, Segments]:
             return {"": (own, cast(Segment, None))}
 
-        with self.assertRaises(NotAnAttrsClassError):
+        with self.assertRaises(AttributeError):
             self.store.change_segments(unwritable, {own.uuid: SOME_GRAPH})
         self.assertEqual(self.store.indexes.graphs, {})
 

@@ -47,7 +47,7 @@ class StorageTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.path)
         create_storage(self.path, PARAMS, 1)
         present = Bitmap.empty()
-        self.storage, self.empty = open_storage(self.path, PARAMS, Slot(1), present, 0, ())
+        self.storage, self.empty = open_storage(self.path, PARAMS, Slot(1), present, 0, (), 0)
         self.addCleanup(lambda: self.storage.close())
 
     def test_appended_vectors_are_read_and_kept(self) -> None:
@@ -58,7 +58,7 @@ class StorageTests(SynchronousTestCase):
         self.assertEqual(space.read(rows(2, 0)), vectors((3, 4), (1, 2)))
         self.assertEqual(space.recorded.norm_bound, 5)
         self.storage.close()
-        self.storage, again = open_storage(self.path, PARAMS, Slot(1, 5.0), space.present, 3, ())
+        self.storage, again = open_storage(self.path, PARAMS, Slot(1, 5.0), space.present, 3, (), 0)
         self.assertEqual(again.read(slice(0, 3)), space.read(slice(0, 3)))
         self.assertEqual(again.recorded.norm_bound, 5)
 
@@ -92,7 +92,7 @@ class StorageTests(SynchronousTestCase):
         other = evolve(PARAMS, datatype=Datatype.UINT8)
         for params, slot in ((PARAMS, 2), (other, 1)):
             with self.assertRaises(UnusableDataFolder):
-                open_storage(self.path, params, Slot(slot), Bitmap.empty(), 0, ())
+                open_storage(self.path, params, Slot(slot), Bitmap.empty(), 0, (), 0)
 
 
 class RaggedStorageTests(SynchronousTestCase):
@@ -102,14 +102,14 @@ class RaggedStorageTests(SynchronousTestCase):
         self.path = Path(tempfile.mkdtemp(prefix="vexfs-storage-"))
         self.addCleanup(shutil.rmtree, self.path)
         create_storage(self.path, SPARSE, 1)
-        storage, empty = open_storage(self.path, SPARSE, Slot(1), Bitmap.empty(), 0, ())
+        storage, empty = open_storage(self.path, SPARSE, Slot(1), Bitmap.empty(), 0, (), 0)
         storage.append(rows(0, 2), sparse_vectors(100_000))
         storage.sync()
         self.present = storage.space(empty, bitmap(3, 0, 2), 3).present
         storage.close()
 
     def opened(self) -> SparseSpace:
-        storage, space = open_storage(self.path, SPARSE, Slot(1), self.present, 3, ())
+        storage, space = open_storage(self.path, SPARSE, Slot(1), self.present, 3, (), 0)
         self.addCleanup(storage.close)
         assert isinstance(space, SparseSpace)
         return space

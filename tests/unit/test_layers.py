@@ -151,7 +151,7 @@ ENGINE: dict[str, set[str]] = {
     "query": {"read_bounds", "memory_quota", "storage", "payload_index", "vector_index", "mvcc"}
     | {"predicates", "filtering", "acceleration"},
     "checkpoints": {"payload_index", "vector_index", "mvcc"},
-    "group_commit": {"storage"},
+    "group_commit": {"errors", "storage"},
     "state_reading": {"storage", "vector_index", "vector_storage", "mvcc"},
     "commit_log": {"collection_identity"},
     "log_segments": {"errors"},

@@ -9,8 +9,9 @@ from attrs import evolve
 
 from tests.engine_support import Floats, field, to_vector, unnamed, upsert, write
 from tests.mirror_support import MirrorCase, wait_until
+from tests.small_chunks import eager_moves, patch_small_chunks
 from tests.suites.device import Fault, MemoryDevice
-from vexfs_twisted.engine.acceleration import SearchAccelerator
+from vexfs_twisted.engine.acceleration import SearchAccelerator, view_of
 from vexfs_twisted.engine.read_bounds import ReadBounds
 from vexfs_twisted.interfaces import IVectorDevice
 from vexfs_twisted.model.collection import CreateCollection
@@ -235,6 +236,63 @@ class Staleness(WithPoints):
         (other,) = self.device.list_files()
         self.assertNotEqual(name, other)
         self.assert_asked(self.vectors[0], limit=10)
+
+
+class LaterRows(WithPoints):
+    """Rows are counted from a later one, again and again; the device goes on with the numbers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        patch_small_chunks(self.patch)
+        for patched in eager_moves():
+            self.patch(*patched)
+
+    def use_up(self, seed: int) -> int:
+        """Write most points again, and the others come to be moved; the row that is now the base.
+
+        The device is not told.
+        """
+        kept = self.count // 10
+        for _ in range(5):
+            write(self.collection, upsert(range(kept, self.count), some(self.count - kept, seed)))
+        self.collection.optimize()
+        return self.collection.state.base
+
+    def test_searches_ask_the_device(self) -> None:
+        self.attach()
+        bases = [0]
+        for turn in range(4):
+            bases.append(self.use_up(turn))
+            self.assertLess(*bases[-2:])
+            self.settle(self.collection)
+            self.assert_asked(some(1, turn)[0], limit=10)
+            write(self.collection, upsert([3, 500 + turn], some(2, turn)))
+            self.assert_asked(some(1, turn)[0], limit=30)
+        self.assertTrue(self.mirror.status().attached, self.mirror.status().detached)
+        self.mirror.detach()
+        self.device = MemoryDevice()
+        self.attach()
+        self.assert_asked(some(1)[0], limit=10)
+
+    def test_an_older_view_counts_rows_from_its_own(self) -> None:
+        self.mirror = self.make_mirror(rebuilt_from=10**6)
+        self.attach()
+        state = self.collection.state
+        old, space = view_of(state, UNNAMED), state.dense[UNNAMED]
+        self.use_up(1)
+        queries = space.queries(some(3, seed=5))
+        limits = np.full(3, 20, dtype=np.int64)
+        accelerator = self.accelerator()
+        assert accelerator is not None
+        for is_settled in (False, True):
+            if is_settled:
+                self.settle(self.collection)
+            found = accelerator.nearest(UNNAMED, old, queries, limits)
+            assert found is not None
+            expected = old.nearest(old.rows(), queries, limits)
+            for own, wanted in zip(found, expected, strict=True):
+                self.assertEqual(own.rows.tolist(), wanted.rows.tolist())
+        self.assertTrue(self.mirror.status().attached, self.mirror.status().detached)
 
 
 class Feeding(WithPoints):

@@ -51,7 +51,8 @@ class VectorView:
     """The vectors of one name as of one commit. Immutable and thread-safe.
 
     Vectors are in the form used for comparison, float32. `operation` is the number of the next
-    operation; `next_row` is one more than the largest row.
+    operation; `next_row` is one more than the largest row. Rows are counted from row `base` of all
+    rows ever written: views with different ones may name a point by different rows.
     """
 
     _space: VectorSpace
@@ -62,6 +63,16 @@ class VectorView:
     def params(self) -> VectorParams:
         """The parameters of the vectors."""
         return self._space.params
+
+    @property
+    def base(self) -> int:
+        """The row that rows are counted from."""
+        return self._space.base
+
+    @property
+    def end(self) -> int:
+        """`next_row`, as it is numbered among all rows ever written."""
+        return self.base + self.next_row
 
     @property
     def slot(self) -> int:

@@ -26,10 +26,13 @@ _PERCENT = 10
 
 @frozen
 class _Standing:
-    """The snapshot and index of a file: before `operation`, when `next_row` was next."""
+    """The snapshot and index of a file: before `operation`, when row `end` was next.
+
+    The row is numbered as in the tables.
+    """
 
     operation: int
-    next_row: int
+    end: int
     schema: FieldSchema | None = None
 
 
@@ -59,7 +62,7 @@ class Checkpoints:
             column = load_column(column_file(self._directory, path), schema)
             if column is not None and _is_of_use(column, state):
                 cache.put(path.steps, column)
-                kept[text] = _Standing(column.operation, column.next_row, schema)
+                kept[text] = _Standing(column.operation, column.base + column.next_row, schema)
         cache.pin([parsed(text).steps for text in state.fields])
         self._kept = kept
 
@@ -79,14 +82,14 @@ class Checkpoints:
                 if column is not None and _is_of_use(column, state):
                     cache.put(path.steps, column)
         self._kept = {
-            text: _Standing(state.next_operation, state.next_row, schema)
+            text: _Standing(state.next_operation, state.end, schema)
             for text, schema in state.fields.items()
         }
 
     def is_current(self, state: CollectionState) -> bool:
         """Whether the files are of exactly this state. Does not block or read files."""
         wanted = {
-            text: _Standing(state.next_operation, state.next_row, schema)
+            text: _Standing(state.next_operation, state.end, schema)
             for text, schema in state.fields.items()
         }
         return self._kept == wanted
@@ -130,7 +133,7 @@ class Checkpoints:
                 self._postings.save(_sparse_of(state), state.next_operation, postings)
                 self._write(state, {text: columns[steps] for text, steps in behind.items()})
             except OSError:
-                self._failed = _Standing(state.next_operation, state.next_row)
+                self._failed = _Standing(state.next_operation, state.end)
                 raise
             self._failed = None
 
@@ -144,7 +147,8 @@ class Checkpoints:
         kept = self._kept.get(text)
         if kept is None or kept.schema != snapshot.state.fields[text]:
             return True
-        changed = snapshot.rows.changed_since(kept.operation, kept.next_row)
+        next_row = max(kept.end - snapshot.state.base, 0)
+        changed = snapshot.rows.changed_since(kept.operation, next_row)
         return changed is None or len(changed) > 0
 
     def _write(self, state: CollectionState, columns: Mapping[str, Column]) -> None:
@@ -154,7 +158,7 @@ class Checkpoints:
                 return
             schema = state.fields[text]
             save_column(column_file(self._directory, parsed(text)), column, schema)
-            kept[text] = _Standing(column.operation, column.next_row, schema)
+            kept[text] = _Standing(column.operation, column.base + column.next_row, schema)
             self._kept = dict(kept)
         self._kept = kept
         wanted = {column_file(self._directory, parsed(text)) for text in kept}
@@ -168,12 +172,13 @@ def _sparse_of(state: CollectionState) -> list[SparseSpace]:
 
 def _is_of_use(column: Column, state: CollectionState) -> bool:
     is_followed = state.payload_changes.begin <= column.operation <= state.next_operation
-    return is_followed and column.next_row <= state.next_row
+    end = column.base + column.next_row
+    return is_followed and column.base <= state.base and end <= state.end
 
 
 def _is_far(state: CollectionState, standing: _Standing) -> bool:
     touched = state.payload_changes.most_since(standing.operation)
     if touched is None:
         return True
-    changes = state.next_row - standing.next_row + touched
+    changes = state.end - standing.end + touched
     return changes > max(LEAST_CHANGES, state.live.count * _PERCENT // 100)

@@ -22,8 +22,9 @@ from .group_commit import commit_group
 from .mvcc.indexes import Indexes, IndexRegistry
 from .mvcc.pinned import PATIENCE_S, PinnedSnapshot
 from .mvcc.published import PublishedStates
+from .mvcc.recounting import counted_from
 from .mvcc.snapshot_read import SnapshotRead
-from .mvcc.state import CollectionState, Snapshot
+from .mvcc.state import CollectionState, Snapshot, segments_of
 from .mvcc.table_access import OpenTables, TableAccess
 from .scrub_writes import Amendment
 from .state_reading import StateReader
@@ -52,7 +53,7 @@ from .vector_index.segments import (
     remove_strays,
     write_segments,
 )
-from .vector_index.space import AnySpace
+from .vector_index.space import AnySpace, SparseSpace
 from .vector_storage.files import (
     AnyParams,
     create_storage,
@@ -64,6 +65,7 @@ from .vector_storage.files import (
 from .vector_storage.missing import add_missing_storages
 from .vector_storage.storage import AnyStorage
 from .writes.point_batch import PointBatch
+from .writes.recounting import write_recounted
 from .writes.write_batch import WriteBatch, counters_of
 
 
@@ -176,7 +178,8 @@ class CollectionStore:
             self._make_room_to_write(opened)
             environment, state = opened.environment, self.state
             transaction = environment.begin()
-            snapshot = Snapshot(state, TableReader(transaction, opened.tables), self.indexes)
+            reader = TableReader(transaction, opened.tables, state.base)
+            snapshot = Snapshot(state, reader, self.indexes)
             pinned = self._access.pinned.pin(snapshot, transaction)
             try:
                 extents = [tables_extent(self._path, environment)]
@@ -215,7 +218,7 @@ class CollectionStore:
             def write(transaction: Transaction) -> CollectionState | None:
                 nonlocal moved
                 tables, indexes = opened.tables, self._indexes.current
-                rows = choose(before, TableReader(transaction, tables))
+                rows = choose(before, TableReader(transaction, tables, before.base))
                 moved = len(rows)
                 if not moved:
                     return None
@@ -228,6 +231,36 @@ class CollectionStore:
 
             self._publish(write)
         return moved
+
+    def recount(self, row: int) -> None:
+        """Count rows from `row` on, a multiple of CHUNK_ROWS, durably; see `counted_from`.
+
+        An operation id is taken, as by `move`. Raises LatchClosed after `close`.
+        """
+        self._recount_postings(self.state, row)
+        with self._access.writing() as opened:
+            before = self.state
+            after = counted_from(before, row)
+
+            def write(transaction: Transaction) -> CollectionState:
+                write_recounted(transaction, opened.tables, self._storages, before, after)
+                return after
+
+            # Before the commit, as in `change_segments`.
+            self._indexes.recount(segments_of(before), segments_of(after))
+            try:
+                self._publish(write)
+            except BaseException:
+                self._drop_graphs()
+                raise
+
+    def _recount_postings(self, before: CollectionState, row: int) -> None:
+        """Make postings anew where they need it, before writers have to wait."""
+        after = counted_from(before, row)
+        for name, space in after.spaces.items():
+            former = before.spaces[name]
+            if isinstance(space, SparseSpace) and isinstance(former, SparseSpace):
+                self.indexes.postings.recount(former, space, before.next_operation)
 
     def skip_to(self, operation: int) -> None:
         """Let the next operation have the id `operation`, durably. Raises LatchClosed."""
@@ -256,7 +289,7 @@ class CollectionStore:
             after = _with_segments(before, change(before))
 
             def write(transaction: Transaction) -> CollectionState:
-                write_segments(transaction, opened.tables, _segments_of(after))
+                write_segments(transaction, opened.tables, segments_of(after))
                 return after
 
             # Before the commit, so that no reader of the new state scans their rows.
@@ -305,13 +338,20 @@ class CollectionStore:
         return oldest is not None and oldest < number
 
     def give_back(self, slot: int, first: int, is_free: NDArray[np.bool_]) -> None:
-        """Free the disk space of rows from `first` on that no state uses; see VectorStorage."""
+        """Free the disk space of rows of files that no state uses; see VectorStorage."""
         # The storage's descriptor is closed along with the tables, which a reader keeps open.
         with self.read():
             storage = self._storages.get(slot)
             # None: the vector name was dropped.
             if storage is not None:
                 storage.give_back(first, is_free)
+
+    def drop_before(self, slot: int, row: int) -> None:
+        """Free the disk space of the rows of files before `row`, which no state uses."""
+        with self.read():
+            storage = self._storages.get(slot)
+            if storage is not None:
+                storage.drop_before(row)
 
     def close(self) -> None:
         """Close all files after the reads in progress. Later reads raise LatchClosed."""
@@ -418,9 +458,11 @@ class CollectionStore:
                 self._access.renew(self._access.opened)
             except StorageFull:
                 # What is not freed now is overwritten by the next rows.
-                for storage in self._storages.values():
+                state = self.state
+                for space in state.spaces.values():
+                    storage = self._storages[space.slot]
                     with suppress(OSError):
-                        storage.drop_after(self.state.next_row)
+                        storage.drop_after(space.skipped + state.next_row)
                 raise
 
     def _publish_once(self, write: Callable[[Transaction], CollectionState | None]) -> None:
@@ -451,10 +493,16 @@ class CollectionStore:
             return transaction.id(), state
 
     def _open_space(
-        self, params: AnyParams, slot: Slot, present: Bitmap, rows: int, segments: Segments
+        self,
+        params: AnyParams,
+        slot: Slot,
+        present: Bitmap,
+        rows: int,
+        segments: Segments,
+        base: int,
     ) -> AnySpace:
         self._storages[slot.number], space = open_storage(
-            self._path, params, slot, present, rows, segments
+            self._path, params, slot, present, rows, segments, base
         )
         return space
 
@@ -464,7 +512,7 @@ class CollectionStore:
             return
         states = self._states.known()
         segments = (space.segments for state in states for space in state.spaces.values())
-        self._indexes.keep_graphs({segment.uuid for own in segments for segment in own})
+        self._indexes.keep_graphs({segment.key for own in segments for segment in own})
 
     def _let_go(self) -> None:
         """Close the descriptors of the storages and of the log, which are not in use."""
@@ -503,10 +551,6 @@ def _with_segments(state: CollectionState, segments: Mapping[str, Segments]) -> 
     return attrs.evolve(state, spaces={**state.spaces, **changed})
 
 
-def _segments_of(state: CollectionState) -> dict[str, Segments]:
-    return {name: space.segments for name, space in state.spaces.items()}
-
-
 def _files_of(state: CollectionState) -> set[str]:
-    segments = chain.from_iterable(_segments_of(state).values())
+    segments = chain.from_iterable(segments_of(state).values())
     return {name for segment in segments for name in segment.files}

@@ -56,6 +56,13 @@ class DamagedRows(Exception):
         self.damage = damage
 
 
+class NoRowsLeft(Exception):
+    """A collection cannot have more rows until the optimizer has moved its points."""
+
+    def __init__(self) -> None:
+        super().__init__("no rows are left until the optimizer has moved points: it is behind")
+
+
 class UnknownFormat(EngineStartError):
     """A file was written by another version of this software, or by something else."""
 

@@ -47,6 +47,7 @@ class FollowedCollection(CollectionReads):
         self._journal = Journal()
         self._following = Lock()
         self._seen: dict[str, Segment] = {}
+        self._unusable: set[str] = set()
         self._checkpoints = Checkpoints(path)
         try:
             self._checkpoints.load(self._store.state, self._store.indexes)
@@ -73,6 +74,7 @@ class FollowedCollection(CollectionReads):
             segments = (space.segments for space in state.linkable.values())
             uuids = {segment.uuid for own in segments for segment in own}
             self._seen = {uuid: own for uuid, own in self._seen.items() if uuid in uuids}
+            self._unusable &= uuids
 
     def close(self) -> None:
         """Close the files after the reads in progress."""
@@ -80,10 +82,13 @@ class FollowedCollection(CollectionReads):
 
     def _unopened(self, state: CollectionState) -> Iterator[_Unopened]:
         """The segments whose files, as they are now, have not been opened."""
-        cores = os.cpu_count() or 1
+        cores, graphs = os.cpu_count() or 1, self._store.indexes.graphs
         for space in state.linkable.values():
             for segment in space.segments:
-                if self._seen.get(segment.uuid) != _files_of(segment):
+                # Where rows came to be counted from a later one while a graph was opened, it is not
+                # among the graphs of the newest state.
+                is_known = segment.key in graphs or segment.uuid in self._unusable
+                if not is_known or self._seen.get(segment.uuid) != _files_of(segment):
                     settings = settings_of(state.config, space.params, cores, lines_each(space))
                     yield _Unopened(segment, space, settings)
 
@@ -93,9 +98,10 @@ class FollowedCollection(CollectionReads):
             _, opened = opened_files(segment, found.space, found.settings, self._store.path)
         except DamagedGraph:
             # It was removed since, or the other process is about to drop the segment.
-            pass
+            self._unusable.add(segment.uuid)
         else:
-            self._store.add_graphs({segment.uuid: opened})
+            self._unusable.discard(segment.uuid)
+            self._store.add_graphs({segment.key: opened})
         self._seen[segment.uuid] = _files_of(segment)
 
     @property
@@ -106,4 +112,4 @@ class FollowedCollection(CollectionReads):
 
 def _files_of(segment: Segment) -> Segment:
     """A segment, by what is in its files."""
-    return evolve(segment, unfreed_from=None)
+    return evolve(segment.counted_from(0), unfreed_from=None)

@@ -15,7 +15,7 @@ from .mvcc.indexes import Indexes, IndexRegistry
 from .mvcc.pinned import PATIENCE_S, PinnedSnapshot
 from .mvcc.published import PublishedStates
 from .mvcc.snapshot_read import SnapshotRead
-from .mvcc.state import CollectionState, Snapshot
+from .mvcc.state import CollectionState, Snapshot, segments_of
 from .mvcc.table_access import OpenTables, TableAccess
 from .read_bounds import expect
 from .state_reading import StateReader
@@ -142,7 +142,9 @@ class FollowedStore:
             transaction.abort()
 
     def _made(self, transaction: Transaction) -> CollectionState:
-        state = self._read(transaction)
+        state, former = self._read(transaction), self._states.newest
+        if state.base != former.base:
+            self._indexes.recount(segments_of(former), segments_of(state))
         number = transaction.id()
         self._states.file(number, state)
         self._states.publish(number, state)
@@ -156,7 +158,7 @@ class FollowedStore:
     def _drop_graphs(self) -> None:
         """Drop the graphs of segments that no state in use has."""
         spaces = chain.from_iterable(state.spaces.values() for state in self._states.known())
-        self._indexes.keep_graphs({own.uuid for space in spaces for own in space.segments})
+        self._indexes.keep_graphs({own.key for space in spaces for own in space.segments})
 
 
 class _FollowedRead(SnapshotRead):

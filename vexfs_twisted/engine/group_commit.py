@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..model.commands import Command, CommandBatch, Outcome
 from ..model.errors import StorageFull, as_value
+from .errors import NoRowsLeft
 
 Commit = Callable[[Sequence[CommandBatch]], list[list[Outcome]]]
 """Executes batches in one transaction; if it raises, nothing has changed."""
@@ -38,7 +39,7 @@ def _one_by_one(commit: Commit, batches: Sequence[CommandBatch]) -> list[list[Ou
                 outcomes += commit([batch])
                 continue
             except Exception as error:
-                broken[source] = as_value(error)
+                broken[source] = _told(error)
         outcomes.append([broken[source]])
     return outcomes
 
@@ -49,7 +50,13 @@ def _each_command(commit: Commit, commands: Sequence[Command]) -> list[Outcome]:
         try:
             outcomes += commit([CommandBatch([command])])[0]
         except Exception as error:
-            outcomes.append(as_value(error))
+            outcomes.append(_told(error))
         if isinstance(outcomes[-1], Exception):
             break
     return outcomes
+
+
+def _told(error: Exception) -> Exception:
+    """The error of a commit as an outcome."""
+    # Until here it is not a StorageFull: that one would refuse all of a group, deletions as well.
+    return StorageFull(str(error)) if isinstance(error, NoRowsLeft) else as_value(error)

@@ -159,11 +159,12 @@ class _Rebuild:
         return len(self._ids)
 
     def _write(self, transaction: Transaction, tables: Tables) -> None:
-        bitmaps = self._salvage.bitmaps()
+        base = self._counters.base
+        bitmaps = self._salvage.bitmaps(base)
         self._copy_rows(transaction, tables)
-        rows = np.array(sorted(self._ids), dtype=np.int64)
+        rows = np.array(sorted(self._ids), dtype=np.int64) - base
         self._tell_lost(rows, bitmaps.get(LIVE_SLOT, Bitmap.empty()))
-        _write_bitmap(transaction, tables, LIVE_SLOT, rows)
+        _write_bitmap(transaction, tables, LIVE_SLOT, rows, base)
         slots: dict[str, Slot] = {}
         for name, params in stored_vectors(self._config):
             slot = self._counters.slots.get(name)
@@ -192,13 +193,14 @@ class _Rebuild:
             cursor.putmulti(zip(keys, seal_each(keys, row_keys), strict=True), append=True)
 
     def _tell_lost(self, rows: Rows, live: Bitmap) -> None:
-        known = {int.from_bytes(value[:8], "big"): key for key, value in self._points()}
+        base = self._counters.base
+        known = {int.from_bytes(value[:8], "big") - base: key for key, value in self._points()}
         lost = (known.keys() | set(live.rows().tolist())) - set(rows.tolist())
         kept = set(self._ids.values())
         for row in sorted(lost):
             key = known.get(row)
             if key is None:
-                self._losses.rows.append(row)
+                self._losses.rows.append(base + row)
             elif key not in kept:
                 self._losses.points.append(decode_id(key))
 
@@ -216,21 +218,22 @@ class _Rebuild:
         rows: Rows,
     ) -> None:
         """Write bitmap and checksums of a name, without the rows that are damaged."""
+        base, rows_of_all = self._counters.base, self._counters.next_row - self._counters.base
         sums = self._salvage.sums().get(slot.number, {})
-        had = bitmaps.get(slot.number, Bitmap.empty()).with_room(self._counters.next_row)
+        had = bitmaps.get(slot.number, Bitmap.empty()).with_room(rows_of_all)
         is_present = had.has(rows)
         if any("`bits`" in own.text for own in self._salvage.damages):
             # What was never written has no checksum; what was deleted since has one.
-            is_present |= known_sums(sums, rows) != 0
+            is_present |= known_sums(sums, base + rows) != 0
         present = rows[is_present]
         builder = BitmapBuilder(Bitmap.empty())
         builder.add(present)
-        bitmap = builder.freeze(self._counters.next_row)
-        known = known_sums(sums, present)
+        bitmap = builder.freeze(rows_of_all)
+        known = known_sums(sums, base + present)
         space, lost = None, present
         with suppress(EngineStartError, IndexError, ValueError):
             last = int(present[-1]) + 1 if len(present) else 0
-            space = FollowedVectors(self._path).space(params, slot, bitmap, last, ())
+            space = FollowedVectors(self._path).space(params, slot, bitmap, last, (), base)
             parts = [
                 damaged_rows(space, present[at : at + _STEP], known[at : at + _STEP])
                 for at in range(0, len(present), _STEP)
@@ -242,14 +245,16 @@ class _Rebuild:
             create_storage(self._path, params, slot.number)
         kept = np.setdiff1d(present, lost)
         if len(lost):
-            self._losses.vectors[name] = [decode_id(self._ids[row]) for row in lost.tolist()]
-        _write_bitmap(transaction, tables, slot.number, kept)
+            self._losses.vectors[name] = [
+                decode_id(self._ids[row]) for row in (base + lost).tolist()
+            ]
+        _write_bitmap(transaction, tables, slot.number, kept, base)
         if space is not None and len(kept):
-            found = known_sums(sums, kept)
+            found = known_sums(sums, base + kept)
             missing = kept[found == 0]
             if len(missing):
                 found[found == 0] = checksums_of(space, missing)
-            write_row_checksums(transaction, tables, slot.number, kept, found)
+            write_row_checksums(transaction, tables, slot.number, base + kept, found)
 
     def _copy_others(self, transaction: Transaction, tables: Tables) -> None:
         fields = self._meta.get(b"fields")
@@ -260,10 +265,12 @@ class _Rebuild:
                 cursor.putmulti(some)
 
 
-def _write_bitmap(transaction: Transaction, tables: Tables, slot: int, rows: Rows) -> None:
+def _write_bitmap(
+    transaction: Transaction, tables: Tables, slot: int, rows: Rows, base: int
+) -> None:
     builder = BitmapBuilder(Bitmap.empty())
     builder.add(rows)
-    write_changes(transaction, tables, slot, builder)
+    write_changes(transaction, tables, slot, builder, base)
 
 
 def _in_parts(

@@ -15,8 +15,8 @@ import orjson
 from ..jsonform.collections import load_collection_config
 from ..model.collection import CollectionConfig
 from ..model.damage import Damage
-from .storage.bitmap import CHUNK_BYTES, Bitmap, Rows
-from .storage.counters import FORMAT_VERSION, Counters, Slot
+from .storage.bitmap import CHUNK_BYTES, CHUNK_ROWS, Bitmap, Rows
+from .storage.counters import CHECKSUMS_SINCE, FORMAT_VERSION, Counters, Slot
 from .storage.page_check import trees_in, walk
 from .storage.page_file import BrokenPages, PageFile, Tree, read_meta
 from .storage.page_nodes import BIG
@@ -68,8 +68,8 @@ class Salvage:
 
     @property
     def is_checked(self) -> bool:
-        """Whether the tables are of the present format, and so have checksums."""
-        return self.format == FORMAT_VERSION
+        """Whether the tables are of a format that is known and has checksums."""
+        return CHECKSUMS_SINCE <= (self.format or 0) <= FORMAT_VERSION
 
     def records(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """The sound records of a table, in order. Adds the others to `damages`."""
@@ -84,13 +84,13 @@ class Salvage:
         """The sound records of `meta`, without checksums."""
         return {key: value[:-CHECKSUM_BYTES] for key, value in self.records(META)}
 
-    def bitmaps(self) -> dict[int, Bitmap]:
-        """The bitmaps by slot, as far as their records are sound."""
+    def bitmaps(self, base: int) -> dict[int, Bitmap]:
+        """The bitmaps by slot, as far as their records are sound, counted from row `base`."""
         chunks: dict[int, dict[int, bytes]] = {}
         for key, value in self.records("bits"):
             own = chunks.setdefault(int.from_bytes(key[:2], "big"), {})
             own[int.from_bytes(key[2:], "big")] = value[:-CHECKSUM_BYTES]
-        return {slot: _bitmap(own) for slot, own in chunks.items()}
+        return {slot: _bitmap(own, base // CHUNK_ROWS) for slot, own in chunks.items()}
 
     def sums(self) -> dict[int, dict[int, Sums]]:
         """The checksums of rows by slot and block."""
@@ -153,9 +153,10 @@ def known_sums(sums: dict[int, Sums], rows: Rows) -> Sums:
     return found
 
 
-def _bitmap(chunks: dict[int, bytes]) -> Bitmap:
-    bits = np.zeros((max(chunks) + 1) * CHUNK_BYTES, dtype=np.uint8)
+def _bitmap(chunks: dict[int, bytes], first: int) -> Bitmap:
+    bits = np.zeros(max(max(chunks) + 1 - first, 0) * CHUNK_BYTES, dtype=np.uint8)
     for number, data in chunks.items():
-        if len(data) == CHUNK_BYTES:
-            bits[number * CHUNK_BYTES :][:CHUNK_BYTES] = np.frombuffer(data, dtype=np.uint8)
+        if len(data) == CHUNK_BYTES and number >= first:
+            place = (number - first) * CHUNK_BYTES
+            bits[place : place + CHUNK_BYTES] = np.frombuffer(data, dtype=np.uint8)
     return Bitmap.of_bits(bits)

@@ -159,29 +159,32 @@ class Scrub:
 
     def _vectors(self, name: str) -> Iterator[int]:
         """Check the vectors of a name, and give those checksums that have none."""
-        first = 0
+        # As numbered in the tables: between two steps, rows may come to be counted from another.
+        place = 0
         while True:
             with self._store.read() as snapshot:
-                space = snapshot.state.spaces.get(name)
-                if space is None or first >= snapshot.state.next_row:
+                state = snapshot.state
+                space, first = state.spaces.get(name), max(place - state.base, 0)
+                if space is None or first >= state.next_row:
                     return
                 stop = first + _rows_in(space, first)
-                rows = space.present.rows_between(first, min(stop, snapshot.state.next_row))
+                rows = space.present.rows_between(first, min(stop, state.next_row))
                 known = snapshot.tables.row_checksums(space.slot, rows)
                 bad = damaged_rows(space, rows, known)
                 self._damages.add(_damage_of(snapshot, name, space, row) for row in bad.tolist())
             missing = np.setdiff1d(rows[known == 0], bad)
             if len(missing):
-                self._store.amend(add_checksums(space.slot, missing, checksums_of(space, missing)))
+                sums = checksums_of(space, missing)
+                self._store.amend(add_checksums(space.slot, space.base + missing, sums))
             if len(bad):
-                self._store.amend(take_out(name, space.slot, bad))
-            first = stop
+                self._store.amend(take_out(name, space.slot, space.base + bad))
+            place = state.base + stop
             if len(rows):
                 yield bytes_of(space, rows)
 
 
 def _damage_of(snapshot: Snapshot, name: str, space: AnySpace, row: int) -> Damage:
-    shown = f"row {row}"
+    shown = f"row {space.base + row}"
     with suppress(DamagedRecord):
         (value,) = snapshot.tables.values(np.array([row]))
         shown = f"point {decode_id(key_of(value))}"

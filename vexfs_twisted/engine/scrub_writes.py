@@ -59,7 +59,7 @@ def forget_unsealed(
 
 
 def add_checksums(slot: int, rows: Rows, sums: Sums) -> Amendment:
-    """Record the checksums of rows that have none."""
+    """Record the checksums of rows that have none; rows are numbered as in the tables."""
 
     def write(
         transaction: Transaction, tables: Tables, state: CollectionState
@@ -75,7 +75,10 @@ def add_checksums(slot: int, rows: Rows, sums: Sums) -> Amendment:
 
 
 def take_out(name: str, slot: int, rows: Rows) -> Amendment:
-    """Let points have no vector of a name any more, of which the rows are damaged."""
+    """Let points have no vector of a name any more, of which the rows are damaged.
+
+    Rows are numbered as in the tables.
+    """
 
     def write(
         transaction: Transaction, tables: Tables, state: CollectionState
@@ -84,8 +87,9 @@ def take_out(name: str, slot: int, rows: Rows) -> Amendment:
         if space is None or space.slot != slot:
             return None
         builder = BitmapBuilder(space.present)
-        builder.discard(rows[space.present.has(rows)])
-        write_changes(transaction, tables, slot, builder)
+        found = rows[rows >= state.base] - state.base
+        builder.discard(found[space.present.has(found)])
+        write_changes(transaction, tables, slot, builder, state.base)
         changed = attrs.evolve(space, present=builder.freeze(state.next_row))
         return attrs.evolve(state, spaces={**state.spaces, name: changed})
 

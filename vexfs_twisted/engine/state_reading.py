@@ -17,8 +17,8 @@ from .vector_index.segments import Segments, read_segments
 from .vector_index.space import AnySpace
 from .vector_storage.files import AnyParams, stored_vectors
 
-OpenSpace = Callable[[AnyParams, Slot, Bitmap, int, Segments], AnySpace]
-"""The space of `rows` rows of a vector name: params, slot, present, rows, segments."""
+OpenSpace = Callable[[AnyParams, Slot, Bitmap, int, Segments, int], AnySpace]
+"""The space of `rows` rows of a vector name: params, slot, present, rows, segments, base."""
 
 
 _MOST_CHANGES = 512
@@ -42,22 +42,27 @@ class StateReader:
         """The state as of a transaction. Raises UnknownFormat, and what `open_space` raises."""
         config = read_config(transaction, tables, self._path, self._load_config)
         counters = read_counters(transaction, tables)
-        segments = read_segments(transaction, tables, self._path)
+        base = counters.base
+        segments = read_segments(transaction, tables, self._path, base)
         spaces: dict[str, AnySpace] = {}
-        rows = counters.next_row
+        rows = counters.next_row - base
         for name, params in stored_vectors(config):
             slot = counters.slots[name]
-            present = read_bitmap(transaction, tables, slot.number).with_room(rows)
-            spaces[name] = self._open_space(params, slot, present, rows, segments.get(name, ()))
-        begin = counters.touches_begin
+            present = read_bitmap(transaction, tables, slot.number, base).with_room(rows)
+            own = segments.get(name, ())
+            spaces[name] = self._open_space(params, slot, present, rows, own, base)
+        changes = read_payload_changes(
+            transaction, tables, counters.touches_begin, self._decoded_rows, base
+        )
         return CollectionState(
             config=config,
             next_row=rows,
             next_operation=counters.next_operation,
-            live=read_bitmap(transaction, tables, LIVE_SLOT).with_room(rows),
+            live=read_bitmap(transaction, tables, LIVE_SLOT, base).with_room(rows),
             spaces=spaces,
             fields=read_fields(transaction, tables),
-            payload_changes=read_payload_changes(transaction, tables, begin, self._decoded_rows),
+            payload_changes=changes,
             last_command=counters.last_command,
             next_slot=counters.next_slot,
+            base=base,
         )

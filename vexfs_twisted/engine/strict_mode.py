@@ -26,8 +26,9 @@ def strict_collection(uid: str, state: CollectionState) -> StrictCollection | No
 def _vector_bytes(space: AnySpace) -> int:
     """The bytes of the vectors of a space as stored.
 
-    Those of multivectors and sparse vectors include vectors that were replaced or deleted, as long
-    as they are part of the files.
+    Those of multivectors and sparse vectors include vectors that were replaced or deleted, but for
+    those in rows before the first.
     """
-    count = space.present.count if isinstance(space, VectorSpace) else int(space.offsets[-1])
-    return count * space.item_bytes
+    if isinstance(space, VectorSpace):
+        return space.present.count * space.item_bytes
+    return int(space.offsets[-1] - space.offsets[0]) * space.item_bytes

@@ -146,15 +146,16 @@ def checked_spaces(
     config, counters = config_of(meta), counters_of(meta)
     if config is None or counters is None:
         return
-    bitmaps, sums = salvage.bitmaps(), salvage.sums()
+    base, rows_of_all = counters.base, counters.next_row - counters.base
+    bitmaps, sums = salvage.bitmaps(base), salvage.sums()
     files = FollowedVectors(salvage.path)
     for name, params in stored_vectors(config):
         slot = counters.slots.get(name)
         if slot is None:
             continue
-        present = bitmaps.get(slot.number, Bitmap.empty()).with_room(counters.next_row)
+        present = bitmaps.get(slot.number, Bitmap.empty()).with_room(rows_of_all)
         try:
-            space = files.space(params, slot, present, counters.next_row, ())
+            space = files.space(params, slot, present, rows_of_all, (), base)
         except (EngineStartError, OSError, IndexError, ValueError) as error:
             found = damage_of(error, salvage.path)
             damages.append(found or Damage(f"vectors-{slot.number}", None, str(error)))
@@ -163,4 +164,4 @@ def checked_spaces(
         for start in range(0, len(rows), _STEP):
             some = rows[start : start + _STEP]
             with suppress(IndexError, ValueError):
-                yield space, some, known_sums(sums.get(slot.number, {}), some)
+                yield space, some, known_sums(sums.get(slot.number, {}), base + some)

@@ -9,6 +9,9 @@ import numpy as np
 
 from tests.suites.operations_contract.case import NAME, ContractCase
 from tests.suites.values import Point, delete, nearest, unnamed
+from vexfs_twisted.engine.optimizer import moves, recounting
+from vexfs_twisted.engine.storage.bitmap import CHUNK_ROWS
+from vexfs_twisted.engine.writes import point_batch
 from vexfs_twisted.model.collection import (
     CollectionInfo,
     CollectionInfoRequest,
@@ -16,7 +19,7 @@ from vexfs_twisted.model.collection import (
     UpdateCollection,
 )
 from vexfs_twisted.model.collection_params import HnswConfigDiff, OptimizersConfigDiff
-from vexfs_twisted.model.errors import NotFound
+from vexfs_twisted.model.errors import NotFound, StorageFull
 from vexfs_twisted.model.optimizations import Optimizations, OptimizationsRequest
 from vexfs_twisted.model.updates import Upsert
 from vexfs_twisted.model.vectors import UNNAMED, VectorColumn
@@ -152,6 +155,43 @@ class OptimizationsContract(ContractCase):
         told = await self.told()
         self.assertEqual(sum(segment.points_count for segment in told.idle_segments), _POINTS)
         self.assertEqual(list(told.queued), [])
+
+    async def test_as_many_rows_as_there_can_be(self) -> None:
+        """Updates are refused as on a full device, until points were moved in the background."""
+        self.patch(point_batch, "MOST_ROWS", 3 * CHUNK_ROWS)
+        for module, name in ((recounting, "LEAST_UNUSED"), (moves, "LEAST_SPREAD")):
+            self.patch(module, name, CHUNK_ROWS)
+        await self.fill(indexing_threshold=0, max_optimization_threads=0)
+        again = Upsert(
+            list(range(10, _POINTS)),
+            {UNNAMED: VectorColumn.of(self.vectors[10:])},
+            [b"{}"] * (_POINTS - 10),
+        )
+        message = "Storage is full: no rows are left until the optimizer has moved points"
+        error: StorageFull | None = None
+        while error is None:
+            try:
+                await self.update(again)
+            except StorageFull as found:
+                error = found
+        self.assertIn(message, str(error))
+        before = repr(await self.retrieve(*range(_POINTS)))
+        with self.assertRaises(StorageFull):
+            await self.update(again)
+        self.assertEqual(repr(await self.retrieve(*range(_POINTS))), before)
+        await self.update(delete(_POINTS - 1))
+        self.assertEqual(await self.count(), _POINTS - 1)
+        await self.change(max_optimization_threads=1)
+        await self.until(lambda info: info.status is CollectionStatus.GREEN)
+        end = monotonic() + _PATIENCE
+        while True:
+            try:
+                await self.update(again)
+                break
+            except StorageFull:
+                self.assertLess(monotonic(), end)
+        self.assertEqual(await self.count(), _POINTS)
+        await self.until(lambda info: info.status is CollectionStatus.GREEN)
 
     async def test_nothing_is_told_of_a_missing_collection(self) -> None:
         await self.refused(NotFound, self.told(), "Not found: Collection `things` doesn't exist!")

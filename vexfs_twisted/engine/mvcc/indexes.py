@@ -12,7 +12,7 @@ import attrs
 from attrs import field, frozen
 
 from ..payload_index.cache import ColumnCache
-from ..vector_index.segments import NO_GRAPHS, Graphs, SegmentGraph
+from ..vector_index.segments import NO_GRAPHS, Graphs, SegmentGraph, Segments, recounted
 from ..vector_index.sparse.cache import PostingsCache
 
 
@@ -21,7 +21,7 @@ class Indexes:
     """The indexes as a snapshot uses them, which keeps them alive. Thread-safe.
 
     `columns`, and `postings` of sparse vectors, are shared by all snapshots of the collection.
-    `graphs` has the opened graphs by the uuids of segments, and does not change; a segment that is
+    `graphs` has the opened graphs by the keys of segments, and does not change; a segment that is
     not in it is scanned.
     """
 
@@ -41,11 +41,16 @@ class IndexRegistry:
         if graphs:
             self.current = attrs.evolve(self.current, graphs={**self.current.graphs, **graphs})
 
-    def keep_graphs(self, uuids: Collection[str]) -> None:
+    def recount(self, before: Mapping[str, Segments], after: Mapping[str, Segments]) -> None:
+        """Add the graphs of segments by name, whose rows were counted from another row before."""
+        for name, segments in after.items():
+            self.add_graphs(recounted(segments, before.get(name, ()), self.current.graphs))
+
+    def keep_graphs(self, keys: Collection[str]) -> None:
         """Drop the graphs of all other segments; snapshots that have them keep them."""
         graphs = self.current.graphs
-        if graphs.keys() - uuids:
-            kept = {uuid: graph for uuid, graph in graphs.items() if uuid in uuids}
+        if graphs.keys() - keys:
+            kept = {key: graph for key, graph in graphs.items() if key in keys}
             self.current = attrs.evolve(self.current, graphs=kept)
 
     def release(self) -> None:

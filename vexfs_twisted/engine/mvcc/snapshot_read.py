@@ -32,7 +32,7 @@ class SnapshotRead:
             opened = self._access.enter()
             try:
                 self._transaction, state = self._begun(opened)
-                self._reader = TableReader(self._transaction, opened.tables)
+                self._reader = TableReader(self._transaction, opened.tables, state.base)
                 return Snapshot(state, self._reader, self._indexes.current)
             except lmdb.PanicError:
                 self._access.leave()

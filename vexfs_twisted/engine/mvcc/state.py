@@ -15,6 +15,7 @@ from ..payload_index.schemas import schemas_by_path
 from ..storage.bitmap import Bitmap
 from ..storage.payload_changelog import PayloadChangelog
 from ..storage.table_reader import TableReader
+from ..vector_index.segments import Segments
 from ..vector_index.space import AnySpace, MultiSpace, VectorSpace
 from .indexes import Indexes
 
@@ -25,8 +26,9 @@ class CollectionState:
 
     `spaces` has the vectors of every kind by name. `fields` are the declared payload indexes under
     their paths as spelled; `payload_changes` tells which rows had their payload changed in place;
-    `last_command` is the number of the last command applied. Caches and opened graphs are in the
-    Indexes of a snapshot.
+    `last_command` is the number of the last command applied. Rows are counted from `base`, which is
+    the number of row 0 in tables and files: states with different ones may name a point by
+    different rows. Caches and opened graphs are in the Indexes of a snapshot.
     """
 
     config: CollectionConfig
@@ -38,6 +40,7 @@ class CollectionState:
     payload_changes: PayloadChangelog
     last_command: int
     next_slot: int
+    base: int = 0
 
     def without_vectors(self) -> CollectionState:
         """The state without vectors, for when its files are closed: no point has a vector."""
@@ -45,6 +48,11 @@ class CollectionState:
         return evolve(
             self, spaces={name: space.emptied(empty) for name, space in self.spaces.items()}
         )
+
+    @property
+    def end(self) -> int:
+        """The next row, as numbered in tables and files."""
+        return self.base + self.next_row
 
     @cached_property
     def dense(self) -> Mapping[str, VectorSpace]:
@@ -64,6 +72,11 @@ class CollectionState:
     def schemas(self) -> Mapping[Steps, FieldSchema]:
         """The declared indexes by the steps of their paths; see `schemas_by_path`."""
         return schemas_by_path(self.fields)
+
+
+def segments_of(state: CollectionState) -> dict[str, Segments]:
+    """The segments of each vector name."""
+    return {name: space.segments for name, space in state.spaces.items()}
 
 
 @frozen
@@ -89,4 +102,5 @@ class Snapshot:
             state.payload_changes,
             self.tables,
             self.is_uncommitted,
+            state.base,
         )

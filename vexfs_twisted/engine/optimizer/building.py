@@ -83,14 +83,16 @@ class Building:
                 raise Stopped
             advance(done)
         path = directory / graph_file(uuid)
-        facts = self._builder.save(path, *self._linked.limits(job.start, job.stop))
-        graph = Graph.open(path, facts, self._linked.distance, self._linked.elements)
+        own = self._linked
+        facts = self._builder.save(path, *own.limits(job.start, job.stop), own.base)
+        graph = Graph.open(path, facts, own.distance, own.elements, own.base)
         advise(graph.links.neighbors, self._memory)
         # The dead rows of multivectors are freed without their graphs; see DeadRows.
         is_full = facts.nodes == job.stop - job.first or not isinstance(self._space, VectorSpace)
         unfreed_from = None if is_full else job.first
-        encoding, lined = self._linked.encoding, self._linked.lined(job.start, job.stop, count)
-        return Segment(uuid, facts, unfreed_from, encoding=encoding, lined=lined), graph
+        lined, base = own.lined(job.start, job.stop, count), self._space.base
+        encoding = own.encoding
+        return Segment(uuid, facts, unfreed_from, encoding=encoding, lined=lined, base=base), graph
 
     def _rows(self) -> Rows:
         """The rows of the job's range that have a vector."""

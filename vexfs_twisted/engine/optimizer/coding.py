@@ -47,7 +47,7 @@ def with_codes(
     earlier = None if seed is None else seed.codes
     encoder = Encoder(kind, space.params, space.floats, settings.threads, should_stop)
     start, is_coded = _coded(space, segment, graph)
-    facts = encoder.write(path, start, is_coded, earlier)
+    facts = encoder.write(path, start, is_coded, earlier, _base(space))
     if facts is None:
         raise Stopped
     codes = _opened(path, facts, space, settings, kind)
@@ -97,4 +97,10 @@ def _opened(
     path: Path, facts: CodesFacts, space: LinkedSpace, settings: OptimizerSettings, kind: CodeKind
 ) -> Codes:
     assert settings.quantization is not None
-    return Codes.open(path, facts, space.params, kind, codes_options(settings.quantization))
+    options = codes_options(settings.quantization)
+    return Codes.open(path, facts, space.params, kind, options, _base(space))
+
+
+def _base(space: LinkedSpace) -> int:
+    """What the numbers of codes in files are counted from: rows, or lines of rows."""
+    return space.base if isinstance(space, VectorSpace) else 0

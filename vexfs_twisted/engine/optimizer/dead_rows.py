@@ -30,31 +30,49 @@ class DeadRows:
 
     def __init__(self, store: CollectionStore) -> None:
         self._store = store
-        self._freed: dict[int, int] = {}
+        self._freed: dict[tuple[int, int], int] = {}
+        self._begins: dict[int, int] = {}
 
     def free(self) -> None:
         """Free the dead rows that no reader uses, where there are many. Raises OSError."""
-        state = self._store.state
+        state, freed_before = self._store.state, self._freed
+        self._freed = {}
         for space in state.spaces.values():
             dead = _dead(space, state)
             # Segments may have taken in rows that were freed before.
-            freed = self._freed[space.slot] = min(self._freed.get(space.slot, 0), dead)
+            key = space.slot, space.base
+            freed = self._freed[key] = min(freed_before.get(key, 0), dead)
             if dead - freed > max(LEAST_ROWS, space.present.count * _PERCENT // 100):
                 number, is_free = self._store.number, self._unused(space, state)
                 if self._store.is_behind_elsewhere(number):
                     continue
-                self._store.give_back(space.slot, 0, is_free)
-                self._freed[space.slot] = int(np.count_nonzero(is_free))
+                self._store.give_back(space.slot, space.skipped, is_free)
+                self._freed[key] = int(np.count_nonzero(is_free))
+
+    def free_skipped(self) -> None:
+        """Free the rows before those that all states in use begin with. Raises OSError."""
+        state = self._store.state
+        behind = [s for s in state.spaces.values() if self._begins.get(s.slot, 0) < s.skipped]
+        number = self._store.number
+        if not behind or self._store.is_behind_elsewhere(number):
+            return
+        if all(other.base == state.base for other in self._store.states_in_use()):
+            for space in behind:
+                self._store.drop_before(space.slot, space.skipped)
+                self._begins[space.slot] = space.skipped
 
     def _unused(self, space: AnySpace, state: CollectionState) -> NDArray[np.bool_]:
         """Which rows of the newest state no state in use has: they never come back."""
         is_unused = ~space.present.mask(_rows(space, state))
         for other_state in self._store.states_in_use():
             for other in other_state.spaces.values():
-                if other.slot == space.slot:
+                if other.slot == space.slot and other.base == space.base:
                     count = min(_rows(other, other_state), len(is_unused))
                     is_unused[:count] &= ~other.present.mask(count)
                     self._keep_linked(other, is_unused)
+                elif other.slot == space.slot:
+                    # Its rows are counted from another one: it goes soon.
+                    is_unused[:] = False
         return is_unused
 
     def _keep_linked(self, space: AnySpace, is_unused: NDArray[np.bool_]) -> None:
@@ -63,7 +81,7 @@ class DeadRows:
             return
         graphs = self._store.indexes.graphs
         for segment in space.segments:
-            opened = graphs.get(segment.uuid)
+            opened = graphs.get(segment.key)
             if opened is None or isinstance(space, VectorSpace):
                 is_unused[segment.start : segment.stop] = False
             elif not opened.graph.has_copies:

@@ -68,7 +68,7 @@ def _build(
             segment, opened = with_codes(
                 built, graph, task.space, task.settings, store.path, should_stop, seed
             )
-            store.change_segments(_replacing(task, job.segments, segment), {uuid: opened})
+            store.change_segments(_replacing(task, job.segments, segment), {segment.key: opened})
         except BaseException:
             remove_files(store.path, uuid)
             raise
@@ -84,7 +84,7 @@ def _encode(
             segment, graph, task.space, task.settings, store.path, should_stop
         )
         try:
-            store.change_segments(_replacing(task, (segment,), coded), {coded.uuid: opened})
+            store.change_segments(_replacing(task, (segment,), coded), {coded.key: opened})
         except BaseException:
             for name in set(coded.files) - set(segment.files):
                 (store.path / name).unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def _verify(task: Task, segment: Segment, store: CollectionStore) -> None:
     except DamagedGraph:
         store.change_segments(_replacing(task, (segment,)))
         return
-    graphs = {segment.uuid: opened}
+    graphs = {segment.key: opened}
     if found == segment:
         store.add_graphs(graphs)
     else:
@@ -117,7 +117,7 @@ def opened_files(
     own = linked(space)
     if not own.fits(segment):
         raise DamagedGraph(path, "it is over other vectors, or encodings of another version")
-    graph = Graph.open(path, segment.facts, own.distance, own.elements)
+    graph = Graph.open(path, segment.facts, own.distance, own.elements, own.base)
     graph.verify()
     advise(graph.links.neighbors, settings.graph_memory)
     return with_opened_codes(segment, graph, space, settings, directory)
@@ -135,7 +135,8 @@ def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: Sh
         if not store.is_behind_elsewhere(number) and all(
             _knows(state, task, segment) for state in store.states_in_use()
         ):
-            store.give_back(task.space.slot, segment.unfreed_from, is_free)
+            first = task.space.skipped + segment.unfreed_from
+            store.give_back(task.space.slot, first, is_free)
             freed = attrs.evolve(segment, unfreed_from=None)
             store.change_segments(_replacing(task, (segment,), freed))
             return True
@@ -147,7 +148,7 @@ def _punch(task: Task, segment: Segment, store: CollectionStore, should_stop: Sh
 
 def _opened(store: CollectionStore, segment: Segment) -> SegmentGraph:
     """The opened graph of a segment. Raises Stopped if its vector name was dropped meanwhile."""
-    opened = store.indexes.graphs.get(segment.uuid)
+    opened = store.indexes.graphs.get(segment.key)
     if opened is None:
         raise Stopped
     return opened

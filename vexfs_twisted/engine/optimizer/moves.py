@@ -14,6 +14,7 @@ from ..collection_store import CollectionStore
 from ..mvcc.state import CollectionState
 from ..storage.bitmap import Rows
 from ..storage.table_reader import TableReader
+from .settings import is_paused, is_urgent
 
 LEAST_SPREAD = 1 << 17
 """Points are moved when the rows from the first live one on are more than this,"""
@@ -27,6 +28,9 @@ DENSE = 2
 So before the next points are moved, five times as many rows are written as are moved at most.
 """
 
+URGENT_SPREAD, URGENT_DENSE = 3, 1
+"""SPREAD and DENSE where a collection may run out of rows; see `is_urgent`."""
+
 ROWS_AT_ONCE = 1024
 """The most points that one commit moves."""
 
@@ -39,6 +43,7 @@ class Moves:
 
     def __init__(self, store: CollectionStore) -> None:
         self._store = store
+        # As it is numbered in the tables.
         self._stop = 0
 
     @property
@@ -49,11 +54,12 @@ class Moves:
     def step(self) -> bool:
         """Move some points, if that is due; whether any was moved. Raises StorageFull, OSError."""
         state = self._store.state
-        if state.config.optimizer_config.max_optimization_threads == 0:
+        if is_paused(state):
             self._stop = 0
             return False
         if not self._stop and is_spread(state):
-            self._stop = state.next_row - DENSE * state.live.count
+            dense = URGENT_DENSE if is_urgent(state) else DENSE
+            self._stop = state.end - dense * state.live.count
         if not self._stop:
             return False
         if not self._store.move(self._chosen):
@@ -62,8 +68,9 @@ class Moves:
 
     def _chosen(self, state: CollectionState, tables: TableReader) -> Rows:
         """The next rows to move: the oldest live ones below `_stop`."""
-        first = state.live.nth_between(0, self._stop, 1)
-        last = state.live.nth_between(first, self._stop, ROWS_AT_ONCE + 1)
+        stop = max(self._stop - state.base, 0)
+        first = state.live.nth_between(0, stop, 1)
+        last = state.live.nth_between(first, stop, ROWS_AT_ONCE + 1)
         rows = state.live.rows_between(first, last)
         for space in state.spaces.values():
             rows = rows[: _fitting(space.sizes(rows))]
@@ -74,10 +81,10 @@ class Moves:
 def is_spread(state: CollectionState) -> bool:
     """Whether the live rows of a collection lie so far apart that points should be moved."""
     rows = state.next_row
-    if rows <= LEAST_SPREAD or rows <= SPREAD * state.live.count or not state.live.count:
+    most = max(LEAST_SPREAD, (URGENT_SPREAD if is_urgent(state) else SPREAD) * state.live.count)
+    if rows <= most or not state.live.count:
         return False
-    spread = rows - state.live.nth_between(0, rows, 1)
-    return spread > max(LEAST_SPREAD, SPREAD * state.live.count)
+    return rows - state.live.nth_between(0, rows, 1) > most
 
 
 def _fitting(sizes: Rows) -> int:

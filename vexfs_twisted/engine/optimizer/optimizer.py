@@ -16,7 +16,9 @@ from .execution import execute
 from .jobs import Punch
 from .journal import Journal
 from .moves import Moves
+from .recounting import recount
 from .report import Task, tasks
+from .settings import is_paused
 
 REST_SECONDS = 30.0
 """After a failed job, no job is tried for this long."""
@@ -91,9 +93,11 @@ class Optimizer:
             done = 0
             while done != at_most and self.is_due() and not should_stop():
                 try:
-                    if self._move():
+                    if self._move() or recount(self._store):
                         done += 1
                         continue
+                    # Not only once no job is left: there may always be one.
+                    self._dead_rows.free_skipped()
                     state = self._store.state
                     is_quiet = self._clock() >= self._last_write[1] + QUIET_SECONDS
                     task = self._next(state, is_quiet=is_quiet)
@@ -151,8 +155,6 @@ class Optimizer:
         """Combine all reasons to abort a job: the configuration, `stop`, and `should_stop`."""
 
         def answer() -> bool:
-            config = self._store.state.config.optimizer_config
-            is_paused = config.max_optimization_threads == 0
-            return is_paused or self._halted.is_set() or should_stop()
+            return is_paused(self._store.state) or self._halted.is_set() or should_stop()
 
         return answer

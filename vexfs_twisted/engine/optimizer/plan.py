@@ -49,7 +49,7 @@ def plan(
     """The jobs for the first `rows` rows of the collection, most urgent first.
 
     Planning is repeated after each job; the jobs after the first are a forecast. `graphs` are the
-    uuids of the segments whose graphs are open. `is_quiet`: no rows are being written, so that jobs
+    keys of the segments whose graphs are open. `is_quiet`: no rows are being written, so that jobs
     that would otherwise wait for more rows are planned too.
     """
     planner = _Planner(space, graphs, rows_known(space, rows), settings, is_quiet=is_quiet)
@@ -118,7 +118,7 @@ class _Planner:
     def verify(self) -> None:
         """Verify segments that have not been verified since the start."""
         for segment in self._left():
-            if segment.uuid not in self._graphs:
+            if segment.key not in self._graphs:
                 self._add(Verify(segment))
 
     def index(self) -> None:
@@ -199,7 +199,7 @@ class _Planner:
         return (segment.facts.m, segment.facts.ef_construct) == wanted
 
     def _may_seed(self, segment: Segment) -> bool:
-        return segment.uuid in self._graphs and self._is_as_wanted(segment)
+        return segment.key in self._graphs and self._is_as_wanted(segment)
 
     def _is_littered(self, segment: Segment) -> bool:
         """Whether a graph has too many dead rows, or begins with very many."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...model.collection import CollectionStatus
 from ...model.optimizations import Optimizations, PendingOptimization, SegmentSummary
@@ -16,7 +16,7 @@ from ..vector_index.linked import LinkedSpace
 from .jobs import Build, Encode, Job, Punch, Reason
 from .journal import Journal
 from .plan import plan
-from .settings import OptimizerSettings, lines_each, settings_of
+from .settings import OptimizerSettings, is_paused, lines_each, settings_of
 
 _URGENCY = (
     Reason.REMOVAL,
@@ -47,12 +47,14 @@ class Task:
 def tasks(state: CollectionState, graphs: Collection[str], *, is_quiet: bool = True) -> list[Task]:
     """All jobs, most urgent first; some are planned only if the collection `is_quiet`.
 
-    `graphs` are the uuids of the segments whose graphs are open.
+    `graphs` are the keys of the segments whose graphs are open.
     """
     cores = os.cpu_count() or 1
     found: list[Task] = []
     for name, space in state.linkable.items():
         settings = settings_of(state.config, space.params, cores, lines_each(space))
+        if settings.is_paused:
+            settings = evolve(settings, is_paused=is_paused(state))
         jobs = plan(space, graphs, state.next_row, settings, is_quiet=is_quiet)
         found += [Task(name, space, settings, job) for job in jobs]
     return sorted(found, key=lambda task: _URGENCY.index(task.job.reason))

@@ -12,6 +12,8 @@ from ...model.collection_params import (
     QuantizationConfig,
     VectorParams,
 )
+from ..mvcc.state import CollectionState
+from ..storage.bitmap import MOST_ROWS
 from ..storage.map_advice import memory_placement
 from ..vector_index.graph.eligible import can_link
 from ..vector_index.linked import LinkedSpace
@@ -21,6 +23,9 @@ from ..vector_index.space import VectorSpace
 _KILOBYTE = 1024
 _LARGEST_PER_THREAD = 256_000 * _KILOBYTE
 _LEAST_LARGEST = 512_000 * _KILOBYTE
+
+URGENT_ROWS = MOST_ROWS // 2
+"""When a state has more rows than this, dead or not, it is urgent that it gets fewer."""
 
 LEAST_LARGEST_ROWS = 64
 """The least upper limit of rows per graph, however small segments are configured."""
@@ -55,11 +60,22 @@ class OptimizerSettings:
         return self.threshold is not None and self.m > 0
 
 
+def is_urgent(state: CollectionState) -> bool:
+    """Whether a collection may run out of rows, unless those before its first used one go."""
+    return state.next_row > URGENT_ROWS
+
+
+def is_paused(state: CollectionState) -> bool:
+    """Whether the configuration has paused the optimizer; a pause is not the end of all writes."""
+    is_wanted = state.config.optimizer_config.max_optimization_threads == 0
+    return is_wanted and not is_urgent(state)
+
+
 def lines_each(space: LinkedSpace) -> int:
     """The mean number of vectors in a row, rounded up: 1, but for multivectors."""
     if isinstance(space, VectorSpace):
         return 1
-    return max(-(-int(space.offsets[-1]) // max(space.rows, 1)), 1)
+    return max(-(-int(space.offsets[-1] - space.offsets[0]) // max(space.rows, 1)), 1)
 
 
 def settings_of(

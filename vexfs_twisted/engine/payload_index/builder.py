@@ -58,7 +58,7 @@ def build_columns(
     columns: dict[Steps, Column] = {}
     for path, builder in builders.items():
         checkpoint()
-        columns[path] = builder.build(snapshot.operation, snapshot.next_row)
+        columns[path] = builder.build(snapshot.operation, snapshot.next_row, snapshot.base)
     return columns
 
 

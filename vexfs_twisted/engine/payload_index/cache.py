@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 from attrs import frozen
 
-from ..read_bounds import PatientLock, checkpoint
+from ..read_bounds import PatientLock, checkpoint, expect
 from ..storage.bitmap import Rows
 from .builder import Steps, TooLarge, build_columns
 from .column import Column
@@ -36,6 +36,7 @@ FEW_FRESH = 1000
 _FEW_PERCENT = 2
 _MANY_GONE = 16
 _RATHER_TESTED = 4
+_BYTE_S = 1e-9
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -185,8 +186,11 @@ class ColumnCache:
                 column = self._columns.get(path)
                 if column is None or column.operation < snapshot.payload_changes.begin:
                     continue
-                if column.operation > snapshot.operation:
+                if column.operation > snapshot.operation or column.base > snapshot.base:
                     return None
+                if column.base < snapshot.base:
+                    expect(column.nbytes * _BYTE_S)
+                    column = self._columns[path] = column.counted_from(snapshot.base)
                 self._columns.move_to_end(path)
                 found[path] = column
         return found

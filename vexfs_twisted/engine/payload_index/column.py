@@ -67,8 +67,8 @@ _Pairs = tuple[NDArray[Any], NDArray[np.uint32]]
 class Column:
     """The values at one path of all rows live in one snapshot. Immutable and thread-safe.
 
-    The snapshot is the one before operation `operation`, when `next_row` was the next row number.
-    `terms` are distinct and ascending.
+    The snapshot is the one before operation `operation`, when `next_row` was the next row, counted
+    from `base` as all rows. `terms` are distinct and ascending.
     """
 
     operation: int
@@ -76,6 +76,17 @@ class Column:
     terms: Sequence[str]
     parts: Mapping[ColumnPart, SortedValues] = field(repr=False)
     _read: TextPostings | None = field(default=None, repr=False)
+    base: int = 0
+
+    def counted_from(self, base: int) -> Column:
+        """The column with rows counted from `base`, without those before it, which are dead."""
+        row = base - self.base
+        parts = {part: values.counted_from(row) for part, values in self.parts.items()}
+        read = self._read
+        if read is not None:
+            read = read.counted_from(row, parts[ColumnPart.STRINGS])
+        next_row = max(self.next_row - row, 0)
+        return Column(self.operation, next_row, self.terms, parts, read, base)
 
     @property
     def nbytes(self) -> int:
@@ -147,7 +158,8 @@ class Column:
             for part in (ColumnPart.LARGE, ColumnPart.FLOATS)
         }
         parts[ColumnPart.INTEGERS] = SortedValues.of(values, rows, np.int64)
-        return Column(self.operation, self.next_row, self.terms, {**self.parts, **parts})
+        parts = {**self.parts, **parts}
+        return Column(self.operation, self.next_row, self.terms, parts, base=self.base)
 
     def read_by(self, options: TextOptions) -> TextPostings:
         """The postings of the strings' tokens by a text index's options; the last are cached."""
@@ -172,7 +184,7 @@ class Column:
                 values = SortedValues(old_codes[values.values], values.rows)
                 added = SortedValues(new_codes[added.values], added.rows)
             parts[part] = values.folded(keep, added)
-        column = Column(fresh.operation, fresh.next_row, terms, parts)
+        column = Column(fresh.operation, fresh.next_row, terms, parts, base=fresh.base)
         if self._read is not None:
             added_tokens = fresh.read_by(self._read.options)
             column._read = self._read.folded(keep, added_tokens, terms, parts[ColumnPart.STRINGS])
@@ -262,12 +274,12 @@ class ColumnBuilder:
                 self._packed.setdefault(part, []).append(pair)
                 self._loose[part] = [], []
 
-    def build(self, operation: int, next_row: int) -> Column:
+    def build(self, operation: int, next_row: int, base: int) -> Column:
         """The column of all added values, valid before `operation`, when `next_row` was next."""
         self.pack()
         terms = sorted(self._codes)
         parts = {part: self._sorted(part, terms) for part in ColumnPart}
-        return Column(operation, next_row, terms, parts)
+        return Column(operation, next_row, terms, parts, base=base)
 
     def _sorted(self, part: ColumnPart, terms: Sequence[str]) -> SortedValues:
         pieces = self._packed.pop(part, [])

@@ -61,6 +61,7 @@ def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
     head: dict[str, Any] = {
         "operation": column.operation,
         "next_row": column.next_row,
+        "base": column.base,
         "terms": list(map(len, terms)),
         "lengths": [len(values.rows) for values in pairs],
     }
@@ -107,7 +108,8 @@ def load_column(file: Path, schema: FieldSchema) -> Column | None:
         numbers = {token: number for number, token in enumerate(rest.strings(head["tokens"]))}
         postings = rest.pairs("u4", head["postings"])
         read = TextPostings(schema.text, terms, parts[ColumnPart.STRINGS], numbers, postings)
-    return Column(head["operation"], head["next_row"], terms, parts, read)
+    # Files of the version before this one had no `base`, as all rows were counted from the first.
+    return Column(head["operation"], head["next_row"], terms, parts, read, head.get("base", 0))
 
 
 def _lists(strings: Sequence[str]) -> list[bytes]:

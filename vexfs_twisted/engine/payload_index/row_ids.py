@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..read_bounds import PatientLock, expect
 from ..storage.bitmap import Rows
-from ..storage.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE, rows_of_entries
+from ..storage.keys import INTEGER_KEY_SIZE, UUID_KEY_SIZE
 from ..storage.row_arrays import rows_of_zeros
 from ..storage.row_sets import RowSet
 from ..storage.row_values import key_of
@@ -28,6 +28,7 @@ _NARROW = f"S{INTEGER_KEY_SIZE}"
 _WIDE = f"S{UUID_KEY_SIZE}"
 _LEAST_ROOM = 4096
 _KEY_S = 1e-6
+_COPY_S = 1e-8
 
 
 @frozen
@@ -37,7 +38,8 @@ class RowIds:
     A later snapshot has no other rows below `size`. An earlier one may: the keys of rows that are
     dead by now are present if a snapshot has needed them before, and zeros if not. The end of
     `keys` is spare capacity, shared with later `RowIds`. Among the rows below `ordered`, ids ascend
-    with rows, as they do if points are added in the order of their ids.
+    with rows, as they do if points are added in the order of their ids. Rows are counted from
+    `base`.
     """
 
     keys: Keys = field(eq=False)
@@ -45,11 +47,22 @@ class RowIds:
     ordered: int
     begin: int
     operation: int
+    base: int
 
     @classmethod
-    def none(cls) -> RowIds:
+    def none(cls, base: int) -> RowIds:
         """An empty cache."""
-        return cls(np.zeros(0, dtype=_NARROW), 0, 0, 0, 0)
+        return cls(np.zeros(0, dtype=_NARROW), 0, 0, 0, 0, base)
+
+    def counted_from(self, base: int) -> RowIds:
+        """The same ids with rows counted from `base`, without those before it."""
+        row = base - self.base
+        size, ordered = max(self.size - row, 0), max(self.ordered - row, 0)
+        expect(size * _COPY_S)
+        # A view would keep the memory of all those before.
+        keys: Keys = rows_of_zeros(len(self.keys[row:]), self.keys.dtype.str)
+        keys[:size] = self.keys[row : row + size]
+        return evolve(self, keys=keys, size=size, ordered=ordered, base=base)
 
     def first(self, rows: RowSet, start: bytes, limit: int) -> Rows:
         """The first `limit` of live `rows` from the id key `start` on, in id order."""
@@ -154,7 +167,7 @@ class RowIdCache:
     """
 
     def __init__(self) -> None:
-        self._known = RowIds.none()
+        self._known = RowIds.none(0)
         self._lock = PatientLock()
 
     @property
@@ -166,9 +179,13 @@ class RowIdCache:
         """The ids of all live rows of a committed snapshot."""
         with self._lock:
             known = self._known
+            if snapshot.base < known.base:
+                return _followed(RowIds.none(snapshot.base), snapshot)
+            if snapshot.base > known.base:
+                known = self._known = known.counted_from(snapshot.base)
             if snapshot.operation < known.operation:
                 earlier = known.earlier(snapshot) if snapshot.operation >= known.begin else None
-                return earlier or _followed(RowIds.none(), snapshot)
+                return earlier or _followed(RowIds.none(known.base), snapshot)
             if known.size < snapshot.next_row:
                 known = self._known = _followed(known, snapshot)
             return known
@@ -188,6 +205,6 @@ def _keys_of(tables: TableReader, fresh: Rows, live_count: int) -> list[bytes]:
         return list(map(key_of, tables.values(fresh)))
     # For most of the rows, the table of points has the keys without reading payloads.
     pairs = list(chain.from_iterable(tables.pages(b"", sys.maxsize)))
-    rows = rows_of_entries(pairs)
+    rows = tables.rows_of(pairs)
     order = np.argsort(rows)[len(rows) - len(fresh) :]
     return [pairs[place][0] for place in order.tolist()]

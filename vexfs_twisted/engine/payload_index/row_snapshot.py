@@ -15,7 +15,7 @@ _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 @frozen
 class RowSnapshot:
-    """The rows as seen by a read, or by an uncommitted write batch."""
+    """The rows as seen by a read, or by an uncommitted write batch; counted from `base`."""
 
     operation: int
     next_row: int
@@ -23,6 +23,7 @@ class RowSnapshot:
     payload_changes: PayloadChangelog
     tables: TableReader = field(eq=False)
     is_uncommitted: bool = False
+    base: int = 0
 
     def live_mask(self) -> Mask:
         """Which rows are live, shape [next_row]."""

@@ -122,6 +122,11 @@ class SortedValues:
             np.insert(values, places, fresh.values), np.insert(rows, places, fresh.rows)
         )
 
+    def counted_from(self, row: int) -> SortedValues:
+        """The same pairs with rows counted from `row`, without those of rows before it."""
+        is_kept = self.rows >= row
+        return SortedValues(self.values[is_kept], self.rows[is_kept] - np.uint32(row))
+
     def _before(self, bound: Number) -> int:
         """The position of the first value not below `bound`."""
         if self.values.dtype.kind == "f":

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from ...model.filters import MatchPhrase, MatchTextAny, TextMatch
@@ -68,6 +68,10 @@ class TextPostings:
         added = _sorted_pairs(numbers[fresh.postings.values], fresh.postings.rows)
         postings = self.postings.folded(keep, added)
         return TextPostings(self.options, terms, strings, vocabulary, postings)
+
+    def counted_from(self, row: int, strings: SortedValues) -> TextPostings:
+        """The same postings with rows counted from `row`; `strings` are counted so already."""
+        return evolve(self, strings=strings, postings=self.postings.counted_from(row))
 
     def satisfying(self, predicate: TextMatch) -> Postings:
         """The rows whose strings satisfy `predicate`."""

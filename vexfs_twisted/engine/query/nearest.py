@@ -77,7 +77,7 @@ def nearest_rows(
         postings: Sequence[Postings] = ()
         if not is_scan_preferred(space, candidates):
             postings = cache.of(space, snapshot.state.next_operation)
-        ranges = postings or cache.ranges(space.slot)
+        ranges = postings or cache.ranges(space)
         return search_sparse(space, postings, candidates, sparse, limits, ranges)
     if isinstance(space, MultiSpace):
         multi = cast("Sequence[MultiVector]", vectors)

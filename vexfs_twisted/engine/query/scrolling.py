@@ -15,7 +15,7 @@ from ..filtering.row_filter import RowFilter, count_rows, found_rows
 from ..mvcc.state import Snapshot
 from ..read_bounds import checkpoint
 from ..storage.bitmap import Rows
-from ..storage.keys import decode_id, encode_id, rows_of_entries
+from ..storage.keys import decode_id, encode_id
 from ..storage.row_sets import RowSet
 from ..storage.row_values import key_of
 from ..vector_index.kernels import Scores
@@ -140,7 +140,7 @@ def _walk(snapshot: Snapshot, filtering: RowFilter, start: bytes, limit: int) ->
         passing = filtering.passing()
         if passing is not None and not snapshot.is_uncommitted:
             return _picked_by_id(snapshot, passing, start, limit)
-        rows = rows_of_entries(list(islice(entries, size)))
+        rows = snapshot.tables.rows_of(list(islice(entries, size)))
         if not len(rows):
             break
         found = np.concatenate((found, rows[filtering.mask(rows)]))

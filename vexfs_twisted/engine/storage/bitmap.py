@@ -16,6 +16,9 @@ Rows = NDArray[np.int64]
 CHUNK_ROWS = 4096
 CHUNK_BYTES = CHUNK_ROWS // 8
 
+MOST_ROWS = (1 << 31) - 1
+"""The most rows that a state may have, dead or not: positions in ranges of rows are int32."""
+
 _WORD = 64
 
 _MANY_WORDS = 1 << 10
@@ -49,6 +52,13 @@ class Bitmap:
         grown = np.zeros(-(-rows // CHUNK_ROWS) * CHUNK_BYTES, dtype=np.uint8)
         grown[: len(self.bits)] = self.bits
         return Bitmap(grown, self.count)
+
+    def counted_from(self, row: int) -> Bitmap:
+        """The same set with its rows counted from `row`, a multiple of CHUNK_ROWS.
+
+        There must be no rows before it.
+        """
+        return Bitmap(self.bits[row // 8 :].copy(), self.count)
 
     @property
     def end(self) -> int:

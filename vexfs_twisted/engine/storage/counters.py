@@ -14,14 +14,18 @@ from ...jsonform.collections import dump_collection_config, load_collection_conf
 from ...jsonform.payload_index import field_schema_to_json, read_field_schema
 from ...model.collection import CollectionConfig
 from ...model.payload_index import FieldSchema
-from ..errors import UnknownFormat
+from ..errors import DamagedRecord, UnknownFormat
+from .bitmap import CHUNK_ROWS
 from .bitmap_table import LIVE_SLOT
 from .record_checksums import sealed, unsealed
 from .tables import Tables, Transaction
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version 1 had no log of payload changes, version 2 no outcomes of commands, version 3 no
-checksums."""
+checksums, and in version 4 rows were always counted from the first one ever written."""
+
+CHECKSUMS_SINCE = 4
+"""The version since which all records have checksums."""
 
 FORMAT_KEY = b"format"
 _CONFIG = b"config"
@@ -31,10 +35,15 @@ _FIELDS = b"fields"
 
 @frozen
 class Slot:
-    """The number of a vector name's storage. `norm_bound`: upper bound of all norms ever stored."""
+    """The number of a vector name's storage.
+
+    `norm_bound` is an upper bound of all norms ever stored. The first row of the files is row
+    `first`, a multiple of CHUNK_ROWS.
+    """
 
     number: int
     norm_bound: float = 0.0
+    first: int = 0
 
 
 @frozen
@@ -43,7 +52,8 @@ class Counters:
 
     Row numbers, operation ids and the numbers of slots are never given out twice. The payload
     changelog is complete from operation `touches_begin` on (the name on disk). `last_command`
-    numbers the commands applied, from 1.
+    numbers the commands applied, from 1. `base` is the row that rows in memory are counted from, a
+    multiple of CHUNK_ROWS: there are no rows before it. `next_row` is not counted from it.
     """
 
     next_row: int = 0
@@ -52,6 +62,7 @@ class Counters:
     touches_begin: int = 0
     last_command: int = 0
     next_slot: int = LIVE_SLOT + 1
+    base: int = 0
 
 
 def check_format(environment: lmdb.Environment, path: Path) -> None:
@@ -104,10 +115,15 @@ def write_config(transaction: Transaction, tables: Tables, config: CollectionCon
 
 
 def read_counters(transaction: Transaction, tables: Tables) -> Counters:
-    """Read the counters."""
+    """Read the counters. Raises DamagedRecord, also for a base that cannot be."""
     plain = orjson.loads(get_meta(transaction, tables, STATE_KEY) or b"{}")
     slots = {name: Slot(**slot) for name, slot in plain.pop("slots", {}).items()}
-    return Counters(**plain, slots=slots)
+    counters = Counters(**plain, slots=slots)
+    starts = [0, *(slot.first for slot in slots.values()), counters.base]
+    is_possible = min(starts) == 0 and max(starts) == counters.base <= counters.next_row
+    if not is_possible or any(row % CHUNK_ROWS for row in starts):
+        raise DamagedRecord("meta", STATE_KEY)
+    return counters
 
 
 def write_counters(transaction: Transaction, tables: Tables, counters: Counters) -> None:

@@ -56,9 +56,10 @@ class FileMap:
             raise ValueError(f"{count} values from byte {offset} on end beyond the map")
         return whole[:nbytes].view(item)
 
-    def advise(self, advice: int) -> None:
-        """Call madvise(2) on the whole map. Raises OSError."""
-        if _libc().madvise(self._address, self._size, advice) != 0:
+    def advise(self, advice: int, start: int = 0) -> None:
+        """Call madvise(2) on the map from the page of byte `start` on. Raises OSError."""
+        skipped = min(start, self._size) // mmap.PAGESIZE * mmap.PAGESIZE
+        if _libc().madvise(self._address + skipped, self._size - skipped, advice) != 0:
             raise _last_error()
 
 

@@ -27,7 +27,8 @@ class FileExtent:
     size: int
 
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+# The last is of a file that is as large as files can be.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LITTLE_ROOM = 1 << 20
 
 

@@ -2,6 +2,7 @@
 
 An id is a tag byte and big-endian content, so that integers come first and each kind sorts in its
 own order. A row number is eight big-endian bytes; the same bytes are the value stored for an id.
+Rows in memory are counted from a later row: see TableReader.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ def encode_ids(ids: Sequence[PointId]) -> list[bytes]:
     return encoded
 
 
-def encode_rows(rows: NDArray[np.int64]) -> list[bytes]:
-    """The keys of many rows, in order."""
-    if len(rows) < _FEW:
-        return [row.to_bytes(ROW_KEY_SIZE, "big") for row in rows.tolist()]
-    encoded: list[bytes] = rows.astype(">u8").view(f"V{ROW_KEY_SIZE}").tolist()
+def encode_rows(numbers: NDArray[np.int64]) -> list[bytes]:
+    """The keys of the rows with these numbers in the tables, in order."""
+    if len(numbers) < _FEW:
+        return [number.to_bytes(ROW_KEY_SIZE, "big") for number in numbers.tolist()]
+    encoded: list[bytes] = numbers.astype(">u8").view(f"V{ROW_KEY_SIZE}").tolist()
     return encoded
 
 
@@ -69,7 +70,7 @@ def decode_rows(keys: Sequence[bytes]) -> NDArray[np.int64]:
     return np.frombuffer(b"".join(keys), dtype=">u8").astype(np.int64)
 
 
-def rows_of_entries(entries: Sequence[tuple[bytes, bytes]]) -> NDArray[np.int64]:
-    """The row numbers in records of the table of points: a row's key, and a checksum."""
+def numbers_of_entries(entries: Sequence[tuple[bytes, bytes]]) -> NDArray[np.int64]:
+    """The numbers of the rows in records of the table of points: a row's key, and a checksum."""
     joined = b"".join([value for _, value in entries])
     return np.ndarray((len(entries),), _ROW, joined, 0, (_ENTRY_SIZE,)).astype(np.int64)

@@ -28,11 +28,11 @@ def memory_placement(memory: Memory | None, on_disk: bool | None) -> Memory | No
     return Memory.COLD if on_disk else None
 
 
-def advise(mapped: NDArray[Any], memory: Memory | None) -> None:
-    """Advise the kernel on the whole map that an array is a view of; no-op for None or no map.
+def advise(mapped: NDArray[Any], memory: Memory | None, start: int = 0) -> None:
+    """Advise the kernel on the map that an array is a view of; no-op for None or no map.
 
-    Cold: pages are read when they are accessed, without read-ahead. Cached or pinned: the whole map
-    is read in the background.
+    Cold: pages are read when they are accessed, without read-ahead. Cached or pinned: the map is
+    read in the background, from byte `start` on.
     """
     if memory is None:
         return
@@ -40,4 +40,4 @@ def advise(mapped: NDArray[Any], memory: Memory | None) -> None:
     if found is not None:
         # Advice that the kernel or file system refuses has no effect.
         with suppress(OSError):
-            found.advise(_ADVICE[memory])
+            found.advise(_ADVICE[memory], start)

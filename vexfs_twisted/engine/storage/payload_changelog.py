@@ -53,6 +53,15 @@ class PayloadChangelog:
             return None
         return sum(len(change.rows) for change in self.changes if change.operation >= operation)
 
+    def counted_from(self, row: int) -> PayloadChangelog:
+        """The log with rows counted from `row`, without those before it."""
+        changes = []
+        for change in self.changes:
+            rows = change.rows[change.rows.searchsorted(row) :] - row
+            if len(rows):
+                changes.append(PayloadChange(change.operation, rows))
+        return PayloadChangelog(self.begin, tuple(changes))
+
     def extended(self, change: PayloadChange) -> PayloadChangelog:
         """The log with a newer change appended, compacted and trimmed to its limits."""
         kept = (*self.changes, change)

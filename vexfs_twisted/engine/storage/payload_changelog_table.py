@@ -2,7 +2,8 @@
 
 After every commit the table has exactly the changes of its state. The key is the operation, eight
 big-endian bytes; the value is the rows: the first row, eight bytes; the size of a gap in bytes, one
-byte; the gaps between consecutive rows, integers of that size. Values are little-endian.
+byte; the gaps between consecutive rows, integers of that size. Values are little-endian. Rows in
+memory are counted from `base`, the number of row 0 in the table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ _HEAD = Struct("<QB")
 
 
 def read_payload_changes(
-    transaction: Transaction, tables: Tables, begin: int, decode: Callable[[bytes], Rows]
+    transaction: Transaction,
+    tables: Tables,
+    begin: int,
+    decode: Callable[[bytes], Rows],
+    base: int,
 ) -> PayloadChangelog:
     """Read the log, which is complete from operation `begin` on. `decode` is `decoded_rows`."""
     with transaction.cursor(tables.payload_changes) as cursor:
@@ -31,11 +36,16 @@ def read_payload_changes(
             PayloadChange(_KEY.unpack(key)[0], decode(unsealed(_TABLE, key, value)))
             for key, value in cursor
         ]
-    return PayloadChangelog(begin, tuple(changes))
+    found = PayloadChangelog(begin, tuple(changes))
+    return found.counted_from(base) if base else found
 
 
 def write_payload_changes(
-    transaction: Transaction, tables: Tables, before: PayloadChangelog, after: PayloadChangelog
+    transaction: Transaction,
+    tables: Tables,
+    before: PayloadChangelog,
+    after: PayloadChangelog,
+    base: int,
 ) -> None:
     """Replace the log `before`, which is in the table, by `after`; writes the difference only."""
     if after is before:
@@ -44,7 +54,7 @@ def write_payload_changes(
     for change in after.changes:
         if known.pop(change.operation, None) is not change:
             key = _KEY.pack(change.operation)
-            value = sealed(key, _encoded(change.rows))
+            value = sealed(key, _encoded(change.rows + base))
             transaction.put(key, value, db=tables.payload_changes)
     for operation in known:
         transaction.delete(_KEY.pack(operation), db=tables.payload_changes)

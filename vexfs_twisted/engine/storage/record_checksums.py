@@ -38,7 +38,7 @@ def seal_each(keys: Sequence[bytes], data: Sequence[bytes]) -> Iterable[bytes]:
 
 
 def seal_rows(rows: Rows, data: Sequence[bytes]) -> Iterable[bytes]:
-    """The values of records of `rows`, in order."""
+    """The values of records of `rows`, in order, which are numbered as in the table."""
     return _seal(rows.tolist(), data)
 
 
@@ -63,7 +63,7 @@ def are_sealed(keys: Sequence[bytes], values: Sequence[bytes]) -> bool:
 
 
 def are_rows_sealed(rows: Rows, values: Sequence[bytes]) -> bool:
-    """Whether all values of records of `rows` are what was written."""
+    """Whether all values of records of `rows`, numbered as in the table, are what was written."""
     return not set(map(crc32, values, rows.tolist())) - _SOUND
 
 

@@ -1,7 +1,8 @@
 """Checksums of the rows of vector files, in the table `sums`, in the commit that adds the rows.
 
 One value for each vector name and block of rows: CRC-32s, uint32 little-endian, of the bytes of the
-vector of each row in all files of the name; 0 where none is known. The key is slot and block.
+vector of each row in all files of the name; 0 where none is known. The key is slot and block. Rows
+are numbered as in the tables.
 """
 
 from __future__ import annotations
@@ -60,6 +61,17 @@ def drop_row_checksums(transaction: Transaction, tables: Tables, slot: int) -> N
         cursor.set_range(_KEY.pack(slot, 0))
         # It has no key once it is past the last.
         while (key := cursor.key()) and _KEY.unpack(key)[0] == slot:
+            cursor.delete()
+
+
+def drop_row_checksums_before(
+    transaction: Transaction, tables: Tables, slot: int, row: int
+) -> None:
+    """Delete the checksums of a slot in the blocks before that of `row`."""
+    stop = _KEY.pack(slot, row // BLOCK)
+    with transaction.cursor(tables.sums) as cursor:
+        cursor.set_range(_KEY.pack(slot, 0))
+        while (key := cursor.key()) and key < stop:
             cursor.delete()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, islice, repeat
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ import numpy as np
 from ..errors import DamagedRecord
 from ..read_bounds import checkpoint, in_slices
 from .bitmap import Rows
-from .keys import ROW_KEY_SIZE, encode_rows, rows_of_entries
+from .keys import ROW_KEY_SIZE, encode_rows, numbers_of_entries
 from .record_checksums import (
     ROWS,
     are_rows_sealed,
@@ -36,7 +37,7 @@ CHECKED_TABLES = (POINTS, ROWS, META, "bits", "touches", "outcomes", "sums")
 _FORMAT = b"format"
 
 Entries: TypeAlias = "list[tuple[bytes, bytes]]"
-"""Records of points: the key of an id, and a value for `rows_of_entries`."""
+"""Records of points: the key of an id, and a value for `TableReader.rows_of`."""
 
 _UNSEALED = b"unsealed"
 
@@ -58,12 +59,14 @@ def write_unsealed_rows(transaction: Transaction, meta: lmdb._Database, row: int
 class TableReader:
     """Reads points and rows in one transaction. Used by one thread at a time.
 
-    What is not what was written raises DamagedRecord.
+    Rows are counted from `base`. What is not what was written raises DamagedRecord.
     """
 
-    def __init__(self, transaction: Transaction, tables: Tables) -> None:
+    def __init__(self, transaction: Transaction, tables: Tables, base: int) -> None:
         self._transaction = transaction
         self._tables = tables
+        # None for 0: the common case costs nothing.
+        self._base = _as_array(base) if base else None
 
     def release(self) -> None:
         """Drop the reference to the finished transaction. No reads are allowed afterwards."""
@@ -105,7 +108,7 @@ class TableReader:
 
     def row_checksums(self, slot: int, rows: Rows) -> Sums:
         """The checksums of the vectors in `rows`, ascending; 0 where none is known."""
-        return read_row_checksums(self._transaction, self._tables, slot, rows)
+        return read_row_checksums(self._transaction, self._tables, slot, self._numbers(rows))
 
     def _handle(self, table: str) -> lmdb._Database:
         changes = "payload_changes"
@@ -115,7 +118,7 @@ class TableReader:
     def find(self, keys: Sequence[bytes]) -> Entries:
         """The records of those of the id `keys` whose point exists, in their order.
 
-        The values are for `rows_of_entries`.
+        The values are for `rows_of`.
         """
         values = list(self._get_each(keys, self._tables.points))
         found = list(zip(keys, values, strict=True))
@@ -123,14 +126,19 @@ class TableReader:
             return found  # type: ignore[return-value]
         return self._checked([(key, value) for key, value in found if value is not None])
 
+    def rows_of(self, entries: Sequence[tuple[bytes, bytes]]) -> Rows:
+        """The rows of records of points, in their order."""
+        numbers = numbers_of_entries(entries)
+        return numbers if self._base is None else numbers - self._base
+
     def find_rows(self, keys: Sequence[bytes]) -> Rows:
         """The rows of the id keys whose points exist, in their order."""
-        return rows_of_entries(self.find(keys))
+        return self.rows_of(self.find(keys))
 
     def find_row(self, key: bytes) -> int | None:
         """The row of the point with the id key `key`, or None."""
         found = self.find([key])
-        return int(rows_of_entries(found)[0]) if found else None
+        return int(self.rows_of(found)[0]) if found else None
 
     def last_key(self) -> bytes | None:
         """The greatest id key; None if there are no points."""
@@ -139,7 +147,8 @@ class TableReader:
 
     def values(self, rows: Rows) -> list[bytes]:
         """The values of `rows`, which must be live, in their order."""
-        return self._rows(rows, list(self._get_each(encode_rows(rows), self._tables.rows)))
+        numbers = self._numbers(rows)
+        return self._rows(numbers, list(self._get_each(encode_rows(numbers), self._tables.rows)))
 
     def _get_each(self, keys: Sequence[bytes], table: lmdb._Database) -> Iterator[bytes | None]:
         # A cursor's getmulti releases the GIL three times per key, each time to whichever thread
@@ -154,7 +163,8 @@ class TableReader:
         The value that reaches `size` is included. `extras` are the bytes that each row counts more.
         """
         values: list[bytes] = []
-        row_keys = encode_rows(rows)
+        numbers = self._numbers(rows)
+        row_keys = encode_rows(numbers)
         with self._transaction.cursor(self._tables.rows) as cursor:
             for key, extra in zip(row_keys, extras, strict=True):
                 cursor.set_key(key)
@@ -162,7 +172,7 @@ class TableReader:
                 size -= len(values[-1]) + extra
                 if size <= 0:
                     break
-        return self._rows(rows[: len(values)], values)
+        return self._rows(numbers[: len(values)], values)
 
     def values_until(self, rows: Rows, size: int) -> list[bytes]:
         """The values of live `rows`, in order, until their sizes add up to `size` bytes.
@@ -171,13 +181,14 @@ class TableReader:
         read; that one is for limits that are reached early.
         """
         values: list[bytes | None] = []
-        row_keys = encode_rows(rows)
+        numbers = self._numbers(rows)
+        row_keys = encode_rows(numbers)
         for value in self._get_each(row_keys, self._tables.rows):
             values.append(value)
             size -= len(value or b"")
             if size <= 0:
                 break
-        return self._rows(rows[: len(values)], values)
+        return self._rows(numbers[: len(values)], values)
 
     def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The records of all points from the id key `start` on, in id order; see `find`."""
@@ -199,7 +210,7 @@ class TableReader:
 
     def first_rows(self, start: bytes, limit: int) -> Rows:
         """The rows of the first `limit` points from the id key `start` on, in id order."""
-        found = [rows_of_entries(entries) for entries in self.pages(start, limit)]
+        found = [self.rows_of(entries) for entries in self.pages(start, limit)]
         return found[0] if len(found) == 1 else np.concatenate([_NO_ROWS, *found])
 
     def _scan(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -221,14 +232,18 @@ class TableReader:
             for key, value in pairs
         ]
 
-    def _rows(self, rows: Rows, values: Sequence[bytes | None]) -> list[bytes]:
-        """The values of records of rows, all of which must be there."""
+    def _numbers(self, rows: Rows) -> Rows:
+        """The numbers of rows in the tables."""
+        return rows if self._base is None else rows + self._base
+
+    def _rows(self, numbers: Rows, values: Sequence[bytes | None]) -> list[bytes]:
+        """The values of records of rows with these numbers, all of which must be there."""
         try:
-            if are_rows_sealed(rows, values):  # type: ignore[arg-type]
+            if are_rows_sealed(numbers, values):  # type: ignore[arg-type]
                 return values  # type: ignore[return-value]
         except TypeError:
-            raise DamagedRecord(ROWS, encode_rows(rows)[values.index(None)]) from None
-        whole, keys = [value or b"" for value in values], encode_rows(rows)
+            raise DamagedRecord(ROWS, encode_rows(numbers)[values.index(None)]) from None
+        whole, keys = [value or b"" for value in values], encode_rows(numbers)
         self._check_old(ROWS, keys, whole)
         return [
             value if is_sealed(ROWS, key, value) else without_checksum(value)
@@ -242,6 +257,12 @@ class TableReader:
             is_sound = is_sealed(table, key, value)
             if not is_sound and not _may_be_old(table, key, value, first):
                 raise DamagedRecord(table, key)
+
+
+@lru_cache(maxsize=256)
+def _as_array(base: int) -> Rows:
+    """The base as an array: numpy takes a microsecond for an operation with an int of Python."""
+    return np.array([base], dtype=np.int64)
 
 
 def _may_be_old(table: str, key: bytes, value: bytes, first: int) -> bool:

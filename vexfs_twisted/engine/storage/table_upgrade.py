@@ -1,7 +1,8 @@
 """Upgrades tables of earlier versions when they are opened.
 
 Rows and points of version 3 stay as they are, without checksums, until they are rewritten: there
-may be millions of them. The record `unsealed` of `meta` says below which row they are.
+may be millions of them. The record `unsealed` of `meta` says below which row they are. Those of
+version 4 are as they are now, but for a counter that has a default.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ from .table_reader import write_unsealed_rows
 from .tables import Transaction
 
 _FORMER = (b"1", b"2", b"3")
+_SEALED = b"4"
 
 
 def upgrade(environment: lmdb.Environment, path: Path) -> None:
     """Upgrade the tables to the current format. Raises UnknownFormat for an unknown version."""
     meta = environment.open_db(b"meta", create=False)
     found = format_of(environment, meta)
+    if found == _SEALED:
+        with environment.begin(write=True) as transaction:
+            transaction.put(FORMAT_KEY, b"%d" % FORMAT_VERSION, db=meta)
+        return
     if found not in _FORMER:
         check_format(environment, path)
         return

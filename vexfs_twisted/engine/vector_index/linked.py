@@ -30,7 +30,8 @@ class Linked:
     """The vectors that graphs are over, read by `read`; `distance` compares them.
 
     Graphs without copies read `elements` in place. `encoding` is the name of the encoder, if any.
-    Nodes are numbered as rows, or as their lines, which are at `offsets`.
+    Nodes are numbered as rows, or as their lines, which are at `offsets`; in files they are
+    numbered from `base` on.
     """
 
     distance: Distance
@@ -38,6 +39,7 @@ class Linked:
     elements: Elements = field(eq=False)
     encoding: str | None = None
     offsets: Offsets | None = field(eq=False, default=None)
+    base: int = 0
 
     def numbers(self, rows: Rows) -> Rows:
         """The numbers of the nodes of `rows`, in their order."""
@@ -72,7 +74,7 @@ class Linked:
 def linked(space: LinkedSpace) -> Linked:
     """What the graphs of a space are over."""
     if isinstance(space, VectorSpace):
-        return Linked(space.params.distance, space.floats, space.matrix)
+        return Linked(space.params.distance, space.floats, space.matrix, base=space.base)
     if not can_encode(space.params):
         # For Manhattan too: what is near by the one is near by the other, and is compared again.
         return Linked(Distance.EUCLID, space.floats, space.matrix, offsets=space.offsets)
@@ -87,7 +89,7 @@ def linked(space: LinkedSpace) -> Linked:
     # Rows of one length have encodings of about one length, so the distance of the rows fits.
     # Graphs over encodings always have copies, so the elements are only counted.
     elements = np.broadcast_to(np.zeros((1, 1), dtype=np.float32), (space.rows, 1))
-    return Linked(space.params.distance, read, elements, encoder.name)
+    return Linked(space.params.distance, read, elements, encoder.name, base=space.base)
 
 
 def rows_known(space: LinkedSpace, rows: int) -> int:

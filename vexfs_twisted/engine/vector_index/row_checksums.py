@@ -51,7 +51,7 @@ def check_rows(space: AnySpace, rows: Rows, known: Sums) -> None:
     if (checksums_of(space, rows) == known).all():
         return
     for row in damaged_rows(space, rows, known)[:1].tolist():
-        text = f"the vector of row {row} is not what was written"
+        text = f"the vector of row {space.base + row} is not what was written"
         raise DamagedRows(damage_of_row(space, row, text))
 
 
@@ -71,7 +71,7 @@ def bytes_of(space: AnySpace, rows: Rows) -> int:
 def place_of(space: AnySpace, row: int) -> int:
     """Where the vector of a row begins, in bytes, in the first of the files that have its data."""
     if isinstance(space, VectorSpace):
-        return HEADER_SIZE + row * space.item_bytes
+        return HEADER_SIZE + (space.skipped + row) * space.item_bytes
     return HEADER_SIZE + int(space.offsets[row]) * int(_arrays(space)[0][:1].nbytes)
 
 

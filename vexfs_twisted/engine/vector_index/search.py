@@ -98,7 +98,7 @@ def _by_one_graph(
     if candidates.is_filtered or len(space.segments) != 1:
         return None
     (segment,) = space.segments
-    opened, count = graphs.get(segment.uuid), candidates.count
+    opened, count = graphs.get(segment.key), candidates.count
     inside = candidates.count_between(segment.start, segment.stop)
     if opened is None or not segment.nodes == count == inside:
         return None
@@ -188,7 +188,7 @@ def _planned(
     graph_searches: list[GraphSearch] = []
     for segment in space.segments:
         count = candidates.count_between(segment.start, segment.stop)
-        opened = graphs.get(segment.uuid)
+        opened = graphs.get(segment.key)
         if opened is None or not count:
             continue
         graph_search = graph_search_of(segment, opened, count, wanted, parameters)

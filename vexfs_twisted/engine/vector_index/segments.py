@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from ..errors import UnknownFormat
 from ..storage.bitmap import Bitmap
@@ -50,7 +50,8 @@ class Segment:
     `codes` describe the file of codes, if there is one; those of multivectors are numbered by
     lines, not by rows. `encoding` is the name of the encoder of multivectors that the graph is
     over. The nodes of a graph over the lines of multivectors are numbered by lines as well: `lined`
-    then tells the rows. The opened files are a SegmentGraph.
+    then tells the rows. The opened files are a SegmentGraph. Rows are counted from `base`, which is
+    0 in the tables and in files.
     """
 
     uuid: str
@@ -59,6 +60,12 @@ class Segment:
     codes: CodesFacts | None = None
     encoding: str | None = None
     lined: LinkedRows | None = None
+    base: int = 0
+
+    @property
+    def key(self) -> str:
+        """The key of the opened files, whose rows are counted from the same row."""
+        return f"{self.uuid}@{self.base}" if self.base else self.uuid
 
     @property
     def start(self) -> int:
@@ -80,6 +87,37 @@ class Segment:
         """The names of all files of the segment."""
         graph = graph_file(self.uuid)
         return (graph,) if self.codes is None else (graph, codes_file(self.uuid, self.codes.kind))
+
+    def counted_from(self, base: int) -> Segment:
+        """The same segment, with rows counted from `base`."""
+        shift = base - self.base
+        if not shift:
+            return self
+        unfreed, lined, facts, codes = self.unfreed_from, self.lined, self.facts, self.codes
+        if lined is not None:
+            lined = LinkedRows(lined.start - shift, lined.stop - shift, lined.count)
+        else:
+            facts = facts.moved(-shift)
+        if codes is not None and self.has_codes_of_rows:
+            codes = codes.moved(-shift)
+        return Segment(
+            self.uuid,
+            facts,
+            None if unfreed is None else max(unfreed - shift, 0),
+            codes,
+            self.encoding,
+            lined,
+            base,
+        )
+
+    @property
+    def has_codes_of_rows(self) -> bool:
+        """Whether codes are numbered by rows, as those of dense vectors are."""
+        return self.lined is None and self.encoding is None
+
+    def is_as(self, other: Segment) -> bool:
+        """Whether the files of both are the same, and what is in them."""
+        return evolve(self, unfreed_from=None) == evolve(other, unfreed_from=None)
 
     def live(self, present: Bitmap) -> int:
         """The number of rows of the range that have a vector in `present`."""
@@ -107,9 +145,15 @@ class SegmentGraph:
         """The codes of the segment, if there are any."""
         return self.line_codes if self.coded is None else self.coded.codes
 
+    def moved(self, segment: Segment, rows: int) -> SegmentGraph:
+        """The same files of `segment`, with `rows` added to the numbers of the rows."""
+        graph = self.graph if segment.lined is not None else self.graph.moved(rows)
+        coded = None if self.coded is None else self.coded.moved(rows)
+        return SegmentGraph(graph, coded, self.line_codes)
+
 
 Graphs = Mapping[str, SegmentGraph]
-"""Opened graphs by the uuids of segments. The rows of a segment without one are scanned."""
+"""Opened graphs by the keys of segments. The rows of a segment without one are scanned."""
 
 NO_GRAPHS: Graphs = MappingProxyType({})
 
@@ -142,7 +186,7 @@ def unindexed(segments: Segments, graphs: Graphs, rows: int) -> Iterator[tuple[i
     """The ranges of the first `rows` rows that are in no segment with an opened graph."""
     start = 0
     for segment in segments:
-        if segment.uuid not in graphs:
+        if segment.key not in graphs:
             continue
         if segment.start > start:
             yield start, segment.start
@@ -151,15 +195,40 @@ def unindexed(segments: Segments, graphs: Graphs, rows: int) -> Iterator[tuple[i
         yield start, rows
 
 
-def read_segments(transaction: Transaction, tables: Tables, path: Path) -> dict[str, Segments]:
-    """Read the segments of each vector name, without opening graphs. Raises UnknownFormat."""
+def recounted(segments: Iterable[Segment], former: Iterable[Segment], graphs: Graphs) -> Graphs:
+    """The opened graphs of `segments`, whose rows were counted from another row in `former`.
+
+    Of those that have none, and that `graphs` has for their former selves.
+    """
+    known = {segment.uuid: segment for segment in former}
+    found: dict[str, SegmentGraph] = {}
+    for segment in segments:
+        before = known.get(segment.uuid)
+        if before is None or segment.key in graphs:
+            continue
+        opened = graphs.get(before.key)
+        if opened is not None and before.counted_from(segment.base).is_as(segment):
+            found[segment.key] = opened.moved(segment, before.base - segment.base)
+    return found
+
+
+def read_segments(
+    transaction: Transaction, tables: Tables, path: Path, base: int
+) -> dict[str, Segments]:
+    """Read the segments of each vector name, with rows counted from `base`; opens no graphs.
+
+    Raises UnknownFormat.
+    """
     data = get_meta(transaction, tables, _SEGMENTS)
     if data is None:
         return {}
     plain = orjson.loads(data)
     if plain["version"] != _VERSION:
         raise UnknownFormat(path, f"segments of version {plain['version']}")
-    return {name: tuple(map(_loaded, records)) for name, records in plain["names"].items()}
+    return {
+        name: tuple(_loaded(record).counted_from(base) for record in records)
+        for name, records in plain["names"].items()
+    }
 
 
 def write_segments(
@@ -188,7 +257,9 @@ def remove_strays(path: Path, segments: Iterable[Segment]) -> None:
 
 
 def _dumped(segment: Segment) -> dict[str, Any]:
-    return asdict(segment)
+    record = asdict(segment.counted_from(0))
+    del record["base"]
+    return record
 
 
 def _loaded(record: Mapping[str, Any]) -> Segment:

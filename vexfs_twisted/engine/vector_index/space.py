@@ -37,6 +37,14 @@ class Space(Protocol):
     """
 
     @property
+    def base(self) -> int:
+        """The number of row 0 in the tables."""
+
+    @property
+    def skipped(self) -> int:
+        """The number of row 0 in the files: how many rows in these are before it."""
+
+    @property
     def params(self) -> VectorParams | SparseVectorParams:
         """The parameters of the vectors."""
 
@@ -83,7 +91,8 @@ class VectorSpace:
 
     `matrix` has shape [capacity, width] and has the rows as stored. Only rows in `present` are
     valid, and each of them belongs to a live point. `norm_bound` is an upper bound of their norms.
-    Rows that are in no segment have no graph.
+    Rows that are in no segment have no graph. Of all kinds of spaces: rows are counted from row
+    `base` of the tables, and the files begin with row `first` of these.
     """
 
     params: VectorParams
@@ -92,6 +101,13 @@ class VectorSpace:
     matrix: Stored = field(eq=False)
     norm_bound: float
     segments: Segments = ()
+    base: int = 0
+    first: int = 0
+
+    @property
+    def skipped(self) -> int:
+        """See Space."""
+        return self.base - self.first
 
     @cached_property
     def everything(self) -> CandidateSet:
@@ -101,7 +117,7 @@ class VectorSpace:
     @property
     def recorded(self) -> Slot:
         """See Space."""
-        return Slot(self.slot, self.norm_bound)
+        return Slot(self.slot, self.norm_bound, self.first)
 
     def floats(self, where: Rows | slice) -> Matrix:
         """The vectors of rows in the form used for comparison, [n, dim]; a view if possible."""
@@ -134,8 +150,8 @@ class SparseSpace:
     """The sparse vectors of one name as of one commit, in CSR.
 
     Row r has the elements offsets[r] to offsets[r + 1] of `indices`, uint32, and of `values`,
-    float32, both of shape [total]. `offsets`, shape [rows + 1], int64, ascends from 0; rows from
-    `rows` on have no vector. The indices of a row ascend and are distinct; a row may have none.
+    float32, both of shape [total]. `offsets`, shape [rows + 1], int64, ascends; rows from `rows` on
+    have no vector. The indices of a row ascend and are distinct; a row may have none.
     Elements of rows that are not in `present` are not valid, not even as indices: they may have
     been given back to the file system, and then read as zeros. There are no segments.
     """
@@ -147,6 +163,13 @@ class SparseSpace:
     indices: NDArray[np.uint32] = field(eq=False)
     values: NDArray[np.float32] = field(eq=False)
     segments: Segments = ()
+    base: int = 0
+    first: int = 0
+
+    @property
+    def skipped(self) -> int:
+        """See Space."""
+        return self.base - self.first
 
     @cached_property
     def everything(self) -> CandidateSet:
@@ -161,7 +184,7 @@ class SparseSpace:
     @property
     def recorded(self) -> Slot:
         """See Space."""
-        return Slot(self.slot)
+        return Slot(self.slot, first=self.first)
 
     @property
     def rows(self) -> int:
@@ -218,7 +241,7 @@ class MultiSpace:
 
     Row r has the lines offsets[r] to offsets[r + 1] of `matrix`, shape [total, width], which has
     the vectors as stored, and each present row has at least one. `offsets`, shape [rows + 1],
-    int64, ascends from 0; rows from `rows` on have no vector. Lines of rows that are not in
+    int64, ascends; rows from `rows` on have no vector. Lines of rows that are not in
     `present` are not valid: they may have been given back to the file system, and then read as
     zeros. `norm_bound` is an upper bound of the norms of the lines.
     """
@@ -230,6 +253,13 @@ class MultiSpace:
     matrix: Stored = field(eq=False)
     norm_bound: float
     segments: Segments = ()
+    base: int = 0
+    first: int = 0
+
+    @property
+    def skipped(self) -> int:
+        """See Space."""
+        return self.base - self.first
 
     @cached_property
     def everything(self) -> CandidateSet:
@@ -239,7 +269,7 @@ class MultiSpace:
     @property
     def recorded(self) -> Slot:
         """See Space."""
-        return Slot(self.slot, self.norm_bound)
+        return Slot(self.slot, self.norm_bound, self.first)
 
     @property
     def rows(self) -> int:

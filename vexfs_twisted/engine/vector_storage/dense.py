@@ -50,19 +50,32 @@ class DenseStorage:
         present: Bitmap,
         rows: int,
         segments: Segments,
+        base: int,
     ) -> tuple[DenseStorage, VectorSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         encoding = encoding_of(params.datatype)
         path = dense_file(directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
-        file = VectorFile.open(path, encoding, params.size, present.end, memory)
+        skipped = base - slot.first
+        # A file without a vector is perhaps shorter than what is skipped.
+        end = skipped + present.end if present.end else 0
+        file = VectorFile.open(path, encoding, params.size, end, memory, skipped)
         try:
-            file.fill(present.end)
-            file.make_room(rows)
+            file.fill(end)
+            file.make_room(skipped + rows)
         except BaseException:
             file.close()
             raise
-        space = VectorSpace(params, slot.number, present, file.matrix, slot.norm_bound, segments)
+        space = VectorSpace(
+            params,
+            slot.number,
+            present,
+            file.matrix[skipped:],
+            slot.norm_bound,
+            segments,
+            base,
+            slot.first,
+        )
         return cls(file, space), space
 
     @property
@@ -73,6 +86,7 @@ class DenseStorage:
     def begin(self, space: VectorSpace) -> None:
         """See VectorStorage."""
         self._params = space.params
+        self._skipped = space.skipped
         self._norm_bound = space.norm_bound
         self._is_written = False
 
@@ -96,7 +110,7 @@ class DenseStorage:
         if not has_vector.any():
             return
         is_kept = has_vector.copy()
-        matrix = self._file.matrix
+        matrix = self._matrix
         moved = np.zeros((len(old), matrix.shape[1]), dtype=matrix.dtype)
         if given is not None and len(given[0]):
             places, vectors = given
@@ -112,16 +126,17 @@ class DenseStorage:
 
     def space(self, before: VectorSpace, present: Bitmap, rows: int) -> VectorSpace:
         """See VectorStorage."""
-        self._file.make_room(rows)
+        self._file.make_room(self._skipped + rows)
         return attrs.evolve(
-            before, present=present, matrix=self._file.matrix, norm_bound=self._norm_bound
+            before, present=present, matrix=self._matrix, norm_bound=self._norm_bound
         )
 
     def extents(self, space: VectorSpace) -> Sequence[FileExtent]:
         """See VectorStorage."""
         # Graphs go by dead rows as well.
         linked = max((segment.stop for segment in space.segments), default=0)
-        return [self._file.extent(max(space.present.end, linked))]
+        rows = space.skipped + max(space.present.end, linked)
+        return [self._file.extent(rows)]
 
     def drop_after(self, rows: int) -> None:
         """See VectorStorage."""
@@ -131,6 +146,13 @@ class DenseStorage:
         """See VectorStorage."""
         self._file.give_back(*runs(is_free, first))
 
+    def drop_before(self, row: int) -> None:
+        """See VectorStorage."""
+        self._file.drop_before(row)
+
+    def skip_to(self, row: int) -> None:
+        """See VectorStorage."""
+
     def let_go(self) -> None:
         """See VectorStorage."""
         self._file.let_go()
@@ -138,6 +160,11 @@ class DenseStorage:
     def close(self) -> None:
         """See VectorStorage."""
         self._file.close()
+
+    @property
+    def _matrix(self) -> Stored:
+        """The rows of the space."""
+        return self._file.matrix[self._skipped :]
 
     def _stored(self, vectors: Vectors) -> Stored:
         # Commands are validated before they are executed, so other kinds do not get here.
@@ -153,7 +180,7 @@ class DenseStorage:
             spread = np.zeros((span, data.shape[1]), dtype=data.dtype)
             spread[rows - first] = data
             data = spread
-        self._file.write(first, np.ascontiguousarray(data))
+        self._file.write(self._skipped + first, np.ascontiguousarray(data))
         self._is_written = True
 
 

@@ -49,24 +49,30 @@ def open_storage(
     present: Bitmap,
     rows: int,
     segments: Segments,
+    base: int,
 ) -> tuple[AnyStorage, AnySpace]:
-    """Open an existing storage, and return it with its space of `rows` rows.
+    """Open an existing storage, and return it with its space of `rows` rows from `base` on.
 
     Raises UnknownFormat, and UnusableDataFolder for files that are missing or too short.
     """
     if isinstance(params, SparseVectorParams):
-        return SparseStorage.open(directory, params, slot, present)
+        return SparseStorage.open(directory, params, slot, present, base)
     if params.multivector_config is not None:
-        return MultiStorage.open(directory, params, slot, present, segments)
-    return DenseStorage.open(directory, params, slot, present, rows, segments)
+        return MultiStorage.open(directory, params, slot, present, segments, base)
+    return DenseStorage.open(directory, params, slot, present, rows, segments, base)
 
 
-def add_storage(directory: Path, params: AnyParams, slot: int) -> tuple[AnyStorage, AnySpace]:
-    """Create a storage with a new slot durably; replaces files left under its number."""
+def add_storage(
+    directory: Path, params: AnyParams, slot: int, base: int
+) -> tuple[AnyStorage, AnySpace]:
+    """Create a storage with a new slot durably; replaces files left under its number.
+
+    Its first row is row `base`, and so is that of the space.
+    """
     remove_storage(directory, slot)
     create_storage(directory, params, slot)
     sync_directory(directory)
-    return open_storage(directory, params, Slot(slot), Bitmap.empty(), 0, ())
+    return open_storage(directory, params, Slot(slot, first=base), Bitmap.empty(), 0, (), base)
 
 
 def remove_storage(directory: Path, slot: int) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ...model.collection_params import Memory, SparseVectorParams, VectorParams
 from ...model.ragged import Offsets
 from ..storage.bitmap import Bitmap
@@ -33,41 +35,58 @@ class FollowedVectors:
         self._files: dict[tuple[int, Path], FollowedFile] = {}
 
     def space(
-        self, params: AnyParams, slot: Slot, present: Bitmap, rows: int, segments: Segments
+        self,
+        params: AnyParams,
+        slot: Slot,
+        present: Bitmap,
+        rows: int,
+        segments: Segments,
+        base: int,
     ) -> AnySpace:
-        """The space of `rows` rows, of which those in `present` have a vector.
+        """The space of `rows` rows from `base` on, of which those in `present` have a vector.
 
         Raises what `FollowedFile.rows` raises, as when the vector name has been dropped since.
         """
         if isinstance(params, SparseVectorParams):
-            return self._sparse(params, slot, present)
+            return self._sparse(params, slot, present, base)
         if params.multivector_config is not None:
-            return self._multi(params, slot, present, segments)
+            return self._multi(params, slot, present, segments, base)
         encoding = encoding_of(params.datatype)
         path = dense_file(self._directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
-        matrix = self._file(slot, path, encoding, params.size, memory).rows(rows)
-        return VectorSpace(params, slot.number, present, matrix, slot.norm_bound, segments)
+        skipped = base - slot.first
+        file = self._file(slot, path, encoding, params.size, memory)
+        matrix = file.rows(skipped + rows, first=skipped)[skipped:]
+        rest = slot.norm_bound, segments, base, slot.first
+        return VectorSpace(params, slot.number, present, matrix, *rest)
 
     def keep(self, slots: Collection[int]) -> None:
         """Forget the files of all other slots."""
         self._files = {key: file for key, file in self._files.items() if key[0] in slots}
 
-    def _sparse(self, params: SparseVectorParams, slot: Slot, present: Bitmap) -> SparseSpace:
+    def _sparse(
+        self, params: SparseVectorParams, slot: Slot, present: Bitmap, base: int
+    ) -> SparseSpace:
         index = params.index
         memory = None if index is None else memory_placement(index.memory, index.on_disk)
-        offsets, arrays = self._ragged(slot, ELEMENT_FORMATS, memory, present.end, 0)
+        offsets, arrays = self._ragged(
+            slot, ELEMENT_FORMATS, memory, base - slot.first, present.end, 0
+        )
         indices, values = (array[:, 0] for array in arrays)
-        return SparseSpace(params, slot.number, present, offsets, indices, values)
+        return SparseSpace(
+            params, slot.number, present, offsets, indices, values, (), base, slot.first
+        )
 
     def _multi(
-        self, params: VectorParams, slot: Slot, present: Bitmap, segments: Segments
+        self, params: VectorParams, slot: Slot, present: Bitmap, segments: Segments, base: int
     ) -> MultiSpace:
         memory = memory_placement(params.memory, params.on_disk)
         indexed = max((segment.stop for segment in segments), default=0)
         forms = [line_format(params)]
-        offsets, (lines,) = self._ragged(slot, forms, memory, present.end, indexed)
-        rest = slot.norm_bound, segments
+        offsets, (lines,) = self._ragged(
+            slot, forms, memory, base - slot.first, present.end, indexed
+        )
+        rest = slot.norm_bound, segments, base, slot.first
         return MultiSpace(params, slot.number, present, offsets, lines, *rest)
 
     def _ragged(
@@ -75,16 +94,21 @@ class FollowedVectors:
         slot: Slot,
         forms: Sequence[ElementFormat],
         memory: Memory | None,
+        skipped: int,
         rows: int,
         indexed: int,
     ) -> tuple[Offsets, list[Stored]]:
         """The offsets and the arrays of elements of `rows` rows, or `indexed`: see RaggedFiles."""
         named = partial(ragged_file, self._directory, slot.number)
-        found = self._file(slot, named(OFFSETS), OFFSETS, 1, memory).rows(rows + 1, indexed + 1)
-        offsets = found[: rows_kept(found, rows, indexed) + 1, 0]
-        total = int(offsets[-1])
+        offsets = np.zeros(1, dtype=np.int64)
+        if max(rows, indexed):
+            rows, indexed = skipped + rows, skipped + indexed
+            file = self._file(slot, named(OFFSETS), OFFSETS, 1, memory)
+            found = file.rows(rows + 1, indexed + 1, skipped)
+            offsets = found[skipped : rows_kept(found, rows, indexed) + 1, 0]
+        first, total = int(offsets[0]), int(offsets[-1])
         files = [self._file(slot, named(f.row), f.row, f.dimension, memory) for f in forms]
-        return offsets, [file.rows(total)[:total] for file in files]
+        return offsets, [file.rows(total, first=first)[:total] for file in files]
 
     def _file(
         self, slot: Slot, path: Path, form: RowFormat, dimension: int, memory: Memory | None

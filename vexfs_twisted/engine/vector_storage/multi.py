@@ -42,18 +42,31 @@ class MultiStorage(RaggedStorage[MultiSpace]):
         slot: Slot,
         present: Bitmap,
         segments: Segments,
+        base: int,
     ) -> tuple[MultiStorage, MultiSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         memory = memory_placement(params.memory, params.on_disk)
         indexed = max((segment.stop for segment in segments), default=0)
         form = [line_format(params)]
-        files = RaggedFiles.open(directory, slot.number, form, present.end, indexed, memory)
+        files = RaggedFiles.open(
+            directory, slot.number, form, base - slot.first, present.end, indexed, memory
+        )
         storage = cls(params, files, slot.norm_bound)
         nothing = np.empty((0, 0), np.float32)
         empty = MultiSpace(
-            params, slot.number, present, np.zeros(1, np.int64), nothing, 0.0, segments
+            params,
+            slot.number,
+            present,
+            np.zeros(1, np.int64),
+            nothing,
+            0.0,
+            segments,
+            base,
+            slot.first,
         )
-        return storage, storage.space(empty, present, files.rows)
+        space = storage.space(empty, present, files.rows - empty.skipped)
+        storage.begin(space)
+        return storage, space
 
     def begin(self, space: MultiSpace) -> None:
         """See VectorStorage."""
@@ -63,12 +76,12 @@ class MultiStorage(RaggedStorage[MultiSpace]):
 
     def space(self, before: MultiSpace, present: Bitmap, rows: int) -> MultiSpace:
         """See VectorStorage."""
-        (matrix,) = self._files.elements.arrays
+        found = self._files.elements(before.skipped)
         return attrs.evolve(
             before,
             present=present,
-            offsets=self._files.offsets,
-            matrix=matrix,
+            offsets=found.offsets,
+            matrix=found.arrays[0],
             norm_bound=self._norm_bound,
         )
 

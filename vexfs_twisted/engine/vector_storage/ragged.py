@@ -31,12 +31,13 @@ class RaggedStorage(ABC, Generic[S]):
 
     def begin(self, space: S) -> None:
         """See VectorStorage."""
-        self._files.reset(space.rows)
+        self._skipped = space.skipped
+        self._files.reset(space.skipped + space.rows)
 
     def append(self, rows: Rows, vectors: Vectors) -> None:
         """See VectorStorage."""
         if len(rows):
-            self._files.append(rows, self._stored(vectors))
+            self._files.append(self._skipped + rows, self._stored(vectors))
 
     def rewrite(
         self,
@@ -47,12 +48,13 @@ class RaggedStorage(ABC, Generic[S]):
     ) -> None:
         """See VectorStorage."""
         is_kept = has_vector.copy()
+        before, new = self._files.elements(self._skipped), self._skipped + new
         if given is None or not len(given[0]):
-            self._files.append(new[is_kept], self._files.elements.take(old[is_kept]))
+            self._files.append(new[is_kept], before.take(old[is_kept]))
             return
         places, vectors = given
         is_kept[places] = False
-        kept = self._files.elements.take(old[is_kept])
+        kept = before.take(old[is_kept])
         # The position in `kept` and the given vectors, one after the other, of each point's vector.
         sources = np.cumsum(is_kept) - 1
         sources[places] = np.count_nonzero(is_kept) + np.arange(len(places))
@@ -69,7 +71,7 @@ class RaggedStorage(ABC, Generic[S]):
 
     def extents(self, space: S) -> Sequence[FileExtent]:
         """See VectorStorage."""
-        return self._files.extents(space.offsets)
+        return self._files.extents(space.skipped, space.offsets)
 
     def drop_after(self, rows: int) -> None:
         """See VectorStorage."""
@@ -78,6 +80,14 @@ class RaggedStorage(ABC, Generic[S]):
     def give_back(self, first: int, is_free: NDArray[np.bool_]) -> None:
         """See VectorStorage."""
         self._files.give_back(first, is_free)
+
+    def drop_before(self, row: int) -> None:
+        """See VectorStorage."""
+        self._files.drop_before(row)
+
+    def skip_to(self, row: int) -> None:
+        """See VectorStorage."""
+        self._files.skip_to(row)
 
     def let_go(self) -> None:
         """See VectorStorage."""

@@ -2,7 +2,8 @@
 
 Entry r + 1 of the file of offsets is the end of the elements of row r; entry 0 is 0. A row without
 elements repeats the end before it. Rows are only appended, and those of a failed commit are
-overwritten by the next: the end of the valid elements is the entry of the last valid row.
+overwritten by the next: the end of the valid elements is the entry of the last valid row. Entries
+before that of the row that others are counted from are of no use, and may be holes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class RaggedFiles:
     def __init__(self, offsets: VectorFile, elements: Sequence[VectorFile], rows: int) -> None:
         self._offsets = offsets
         self._elements = elements
-        self._is_written = False
+        self.rows, self._total, self._is_written = rows, 0, False
         self.reset(rows)
 
     @staticmethod
@@ -78,21 +79,28 @@ class RaggedFiles:
         directory: Path,
         slot: int,
         formats: Sequence[ElementFormat],
+        skipped: int,
         rows: int,
         indexed: int,
         memory: Memory | None,
     ) -> RaggedFiles:
-        """Open the files of a slot, which must have `rows` rows.
+        """Open the files of a slot, which must have `rows` rows after the first `skipped`.
 
         Rows up to `indexed`, if that is more, are kept as well: all after `rows` are dead, but
         codes of segments number elements as these rows do. Raises UnknownFormat, and
         UnusableDataFolder for files that are missing or too short.
         """
+        is_empty = not max(rows, indexed)
+        rows, indexed = skipped + rows, skipped + indexed
         opened: list[VectorFile] = []
         try:
             path = ragged_file(directory, slot, OFFSETS)
-            offsets = VectorFile.open(path, OFFSETS, 1, rows + 1, memory)
+            # Rows before `skipped` were perhaps never written.
+            least = 1 if is_empty else rows + 1
+            offsets = VectorFile.open(path, OFFSETS, 1, least, memory, skipped)
             opened.append(offsets)
+            if is_empty and skipped:
+                offsets.write(rows, np.zeros((1, 1), dtype=np.int64))
             offsets.fill(rows + 1)
             total = int(offsets.matrix[rows, 0])
             kept = rows_kept(offsets.matrix, rows, indexed)
@@ -100,13 +108,13 @@ class RaggedFiles:
                 rows = kept
                 offsets.fill(rows + 1)
                 total = int(offsets.matrix[rows, 0])
-            if total < 0 or offsets.matrix[0, 0] != 0:
-                place = HEADER_SIZE if offsets.matrix[0, 0] else HEADER_SIZE + 8 * rows
+            first = int(offsets.matrix[skipped, 0])
+            if first > total or first < 0 or (first and not skipped):
+                place = HEADER_SIZE + 8 * (skipped if first else rows)
                 raise DamagedFile(path, place, "the offset there is impossible")
             for own in formats:
-                file = VectorFile.open(
-                    ragged_file(directory, slot, own.row), own.row, own.dimension, total, memory
-                )
+                path = ragged_file(directory, slot, own.row)
+                file = VectorFile.open(path, own.row, own.dimension, total, memory, first)
                 opened.append(file)
                 file.fill(total)
             return cls(offsets, opened[1:], rows)
@@ -115,16 +123,19 @@ class RaggedFiles:
                 file.close()
             raise
 
-    @property
-    def offsets(self) -> Offsets:
-        """The offsets of the rows written, shape [rows + 1], read-only."""
-        return self._offsets.matrix[: self.rows + 1, 0]
-
-    @property
-    def elements(self) -> Elements:
-        """The rows written; the arrays are read-only views."""
+    def elements(self, first: int) -> Elements:
+        """The rows written from `first` on; offsets and arrays are read-only views."""
         arrays = (file.matrix[: self._total] for file in self._elements)
-        return Elements(self.offsets, tuple(arrays))
+        return Elements(self._offsets.matrix[first : self.rows + 1, 0], tuple(arrays))
+
+    def skip_to(self, row: int) -> None:
+        """Let there be no elements in the rows before `row` that are not written yet; not synced.
+
+        Raises OSError.
+        """
+        if row > self.rows:
+            self._offsets.write(row, np.array([[self._total]]))
+            self.rows, self._is_written = row, True
 
     def reset(self, rows: int) -> None:
         """Discard the rows from `rows` on, which must be at most those written."""
@@ -153,11 +164,13 @@ class RaggedFiles:
             for file in self._files():
                 file.sync()
 
-    def extents(self, offsets: Offsets) -> list[FileExtent]:
-        """The parts of the files that have the rows of `offsets`, shape [rows + 1]."""
-        total = int(offsets[-1])
-        elements = [file.extent(total) for file in self._elements]
-        return [self._offsets.extent(len(offsets)), *elements]
+    def extents(self, first: int, offsets: Offsets) -> list[FileExtent]:
+        """The parts of the files that have the rows of `offsets`, shape [rows + 1].
+
+        Row `first` is the first of these.
+        """
+        elements = [file.extent(int(offsets[-1])) for file in self._elements]
+        return [self._offsets.extent(first + len(offsets)), *elements]
 
     def drop_after(self, rows: int) -> None:
         """Free the disk space of all rows from `rows` on, which must be unused. Raises OSError."""
@@ -171,11 +184,18 @@ class RaggedFiles:
 
         Thread-safe. The offsets stay: those of other rows would not be valid without them.
         """
-        offsets = self.offsets
-        known = is_free[: max(len(offsets) - 1 - first, 0)]
+        known = is_free[: max(self.rows - first, 0)]
+        offsets = self._offsets.matrix[:, 0]
         starts, stops = (offsets[edges] for edges in runs(known, first))
         for file in self._elements:
             file.give_back(starts, stops)
+
+    def drop_before(self, row: int) -> None:
+        """Free the disk space of all rows before `row`, which must be unused. Thread-safe."""
+        row = min(row, self.rows)
+        for file in self._elements:
+            file.drop_before(int(self._offsets.matrix[row, 0]))
+        self._offsets.drop_before(row)
 
     def let_go(self) -> None:
         """Close the descriptors until they are needed again. Must not run during a write."""

@@ -34,22 +34,27 @@ class SparseStorage(RaggedStorage[SparseSpace]):
 
     @classmethod
     def open(
-        cls, directory: Path, params: SparseVectorParams, slot: Slot, present: Bitmap
+        cls, directory: Path, params: SparseVectorParams, slot: Slot, present: Bitmap, base: int
     ) -> tuple[SparseStorage, SparseSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         index = params.index
         memory = None if index is None else memory_placement(index.memory, index.on_disk)
-        files = RaggedFiles.open(directory, slot.number, ELEMENT_FORMATS, present.end, 0, memory)
+        files = RaggedFiles.open(
+            directory, slot.number, ELEMENT_FORMATS, base - slot.first, present.end, 0, memory
+        )
         storage = cls(files)
         no_elements = np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float32)
-        empty = SparseSpace(params, slot.number, present, *no_elements)
-        return storage, storage.space(empty, present, files.rows)
+        empty = SparseSpace(params, slot.number, present, *no_elements, base=base, first=slot.first)
+        space = storage.space(empty, present, files.rows - empty.skipped)
+        storage.begin(space)
+        return storage, space
 
     def space(self, before: SparseSpace, present: Bitmap, rows: int) -> SparseSpace:
         """See VectorStorage."""
-        offsets, (indices, values) = self._files.offsets, self._files.elements.arrays
+        found = self._files.elements(before.skipped)
+        indices, values = (array[:, 0] for array in found.arrays)
         return attrs.evolve(
-            before, present=present, offsets=offsets, indices=indices[:, 0], values=values[:, 0]
+            before, present=present, offsets=found.offsets, indices=indices, values=values
         )
 
     def _stored(self, vectors: Vectors) -> Elements:

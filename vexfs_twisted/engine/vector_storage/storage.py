@@ -24,7 +24,9 @@ S = TypeVar("S", bound=AnySpace)
 class VectorStorage(Protocol[S]):
     """The vectors of one name. Used by one writer at a time, unless stated otherwise.
 
-    Vectors written by a failed commit are in rows that the next commit overwrites.
+    Vectors written by a failed commit are in rows that the next commit overwrites. The rows of a
+    commit are counted from the base of the space that it follows, all others from row 0 of the
+    files.
     """
 
     @property
@@ -73,6 +75,15 @@ class VectorStorage(Protocol[S]):
         """Free the disk space of rows that no reader uses. Thread-safe.
 
         `is_free`, shape [n]: which of the rows from `first` on.
+        """
+
+    def drop_before(self, row: int) -> None:
+        """Free the disk space of all rows before `row`, which no reader uses. Thread-safe."""
+
+    def skip_to(self, row: int) -> None:
+        """Let there be no vectors in the rows before `row` that are not written yet; not synced.
+
+        Raises OSError.
         """
 
     def let_go(self) -> None:

@@ -30,17 +30,18 @@ class FollowedFile:
         self._memory = memory
         self._matrix: Stored | None = None
 
-    def rows(self, count: int, wanted: int = 0) -> Stored:
+    def rows(self, count: int, wanted: int = 0, first: int = 0) -> Stored:
         """The first `count` rows at least, and `wanted` if there are as many: [capacity, width].
 
-        The array is read-only. Raises UnusableDataFolder if the file is missing or has fewer rows,
-        UnknownFormat for another header, and OSError if descriptors or maps have run out.
+        Nobody reads those before `first`. The array is read-only. Raises UnusableDataFolder if the
+        file is missing or has fewer rows, UnknownFormat for another header, and OSError if
+        descriptors or maps have run out.
         """
         if self._matrix is None or len(self._matrix) < max(count, wanted):
-            self._matrix = self._mapped(count)
+            self._matrix = self._mapped(count, first)
         return self._matrix
 
-    def _mapped(self, count: int) -> Stored:
+    def _mapped(self, count: int, first: int) -> Stored:
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -59,6 +60,6 @@ class FollowedFile:
         finally:
             os.close(descriptor)
         flat = mapped.array(self._encoding.item, offset=HEADER_SIZE)
-        advise(flat, self._memory)
+        advise(flat, self._memory, HEADER_SIZE + first * size)
         matrix: Stored = flat.reshape(-1, self._encoding.width(self._dimension))[:capacity]
         return matrix

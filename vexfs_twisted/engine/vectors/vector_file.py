@@ -3,7 +3,8 @@
 After a header of one page, row r is at byte 4096 + r * its size, in the format of the file (see
 `encodings`). Which rows are valid is in the tables, not in the file. It only grows, sparsely and in
 growing steps, so that it is seldom mapped anew; arrays of an old map stay valid. Below the last row
-ever written there are holes only where `hole_punching` permits them.
+ever written there are holes only where `hole_punching` permits them, or where nobody reads: before
+the row that rows are counted from.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class VectorFile:
         dimension: int,
         capacity: int,
         memory: Memory | None,
+        first: int,
         *,
         has_holes: bool,
     ) -> None:
@@ -57,7 +59,8 @@ class VectorFile:
         self._row_size = row_size(encoding, dimension)
         self._capacity = capacity
         self._has_holes = has_holes
-        self._filled = 0
+        self._first = HEADER_SIZE + first * self._row_size
+        self._filled = self._first if first else 0
         self._matrix = self._nothing()
 
     @classmethod
@@ -78,10 +81,12 @@ class VectorFile:
         dimension: int,
         rows: int,
         memory: Memory | None = None,
+        first: int = 0,
     ) -> VectorFile:
         """Open a file, which must have `rows` rows of `dimension` in this encoding.
 
-        `memory` is its placement; if None, the kernel decides. Raises UnknownFormat for another
+        `memory` is its placement; if None, the kernel decides. Nobody reads the rows before
+        `first`, which may be holes on any file system. Raises UnknownFormat for another
         header, and UnusableDataFolder if the file is missing or too short.
         """
         try:
@@ -96,7 +101,7 @@ class VectorFile:
                 end = HEADER_SIZE + max(body, 0)
                 raise DamagedFile(path, end, f"it ends there: {capacity} of {rows} rows are left")
             has_holes = may_have_holes(path.parent)
-            file = cls(path, encoding, dimension, capacity, memory, has_holes=has_holes)
+            file = cls(path, encoding, dimension, capacity, memory, first, has_holes=has_holes)
             file._map(descriptor, capacity)
             file._opened = descriptor
             return file
@@ -162,6 +167,12 @@ class VectorFile:
             if not punch(self._descriptor, start, size):
                 return
 
+    def drop_before(self, row: int) -> None:
+        """Free the disk space of all rows before `row`, which nobody reads any more."""
+        self._first = HEADER_SIZE + row * self._row_size
+        for start, size in holes(np.array([0]), np.array([row]), HEADER_SIZE, self._row_size):
+            punch(self._descriptor, start, size)
+
     def sync(self) -> None:
         """Block until everything written is on disk."""
         os.fdatasync(self._descriptor)
@@ -193,7 +204,7 @@ class VectorFile:
     def _map(self, descriptor: int, capacity: int) -> None:
         mapped = FileMap(descriptor, HEADER_SIZE + capacity * self._row_size)
         flat = mapped.array(self._encoding.item, offset=HEADER_SIZE)
-        advise(flat, self._memory)
+        advise(flat, self._memory, self._first)
         self._matrix = flat.reshape(capacity, self._width)
         self._capacity = capacity
 

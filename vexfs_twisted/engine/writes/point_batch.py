@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import attrs
 import numpy as np
@@ -12,16 +11,17 @@ from numpy.typing import NDArray
 from ...model.errors import NotFound
 from ...model.filters import Filter
 from ...model.ids import PointId
+from ..errors import NoRowsLeft
 from ..filtering.row_filter import RowFilter, select_rows
 from ..mvcc.indexes import Indexes
 from ..mvcc.state import CollectionState, Snapshot
-from ..storage.bitmap import BitmapBuilder, Rows
+from ..storage.bitmap import MOST_ROWS, BitmapBuilder, Rows
 from ..storage.bitmap_table import LIVE_SLOT, drop_bitmap, write_changes
-from ..storage.keys import encode_ids, encode_rows, rows_of_entries
+from ..storage.keys import encode_ids, encode_rows
 from ..storage.payload_changelog import PayloadChange
 from ..storage.payload_changelog_table import write_payload_changes
 from ..storage.record_checksums import seal_each, seal_rows
-from ..storage.row_checksum_table import drop_row_checksums, read_row_checksums
+from ..storage.row_checksum_table import drop_row_checksums
 from ..storage.row_values import encode_values, key_of, payload_of, version_of
 from ..storage.table_reader import TableReader
 from ..storage.tables import Tables, Transaction
@@ -30,7 +30,7 @@ from ..vector_storage.storage import AnyStorage
 from .vector_batch import VectorBatch
 
 Found = Sequence[tuple[bytes, bytes]]
-"""Records of existing points, for `rows_of_entries`."""
+"""Records of existing points, for `PointBatch.rows_of`."""
 
 _BATCH = 4096
 
@@ -53,8 +53,9 @@ class PointBatch:
         self._payload_changes = state.payload_changes
         self._live = BitmapBuilder(state.live)
         self.next_row = state.next_row
-        self.reader = TableReader(transaction, tables)
-        self._sums_of = partial(read_row_checksums, transaction, tables)
+        self.reader = TableReader(transaction, tables, state.base)
+        self.rows_of = self.reader.rows_of
+        self._sums_of = self.reader.row_checksums
         self.spaces = {
             name: VectorBatch(space, storages[space.slot], self._sums_of)
             for name, space in state.spaces.items()
@@ -77,7 +78,7 @@ class PointBatch:
         """
         if ids is not None:
             found = self.find_all(list(dict.fromkeys(ids)))
-            return np.sort(rows_of_entries(found))
+            return np.sort(self.rows_of(found))
         return self.select(filter_ or Filter())
 
     def find_any(self, keys: Sequence[bytes]) -> Found:
@@ -100,16 +101,28 @@ class PointBatch:
         """Write points with distinct id keys at new rows, without vectors, and return the rows.
 
         `versions` has for each of them the operation that writes it. Their earlier rows, if any,
-        are not deleted: see `drop_rows`.
+        are not deleted: see `drop_rows`. Raises NoRowsLeft where not all points could be moved once
+        more, for then rows would never be fewer.
         """
+        added = self.next_row + len(keys) - self._state.next_row
+        if self.next_row + len(keys) + self._state.live.count + added > MOST_ROWS:
+            raise NoRowsLeft
+        return self._append(versions, keys, payloads)
+
+    def _append(
+        self, versions: Sequence[int], keys: Sequence[bytes], payloads: Sequence[bytes]
+    ) -> Rows:
+        if self.next_row + len(keys) > MOST_ROWS:
+            raise NoRowsLeft
         rows = np.arange(self.next_row, self.next_row + len(keys))
-        row_keys = encode_rows(rows)
+        numbers = rows + self._state.base
+        row_keys = encode_rows(numbers)
         is_appended = self._are_after_all(keys)
         with self._transaction.cursor(self._tables.points) as cursor:
             # Sorted keys share pages of the B-tree.
             entries = sorted(zip(keys, seal_each(keys, row_keys), strict=True))
             cursor.putmulti(entries, append=is_appended)
-        values = encode_values(rows, versions, keys, payloads)
+        values = encode_values(numbers, versions, keys, payloads)
         with self._transaction.cursor(self._tables.rows) as cursor:
             cursor.putmulti(zip(row_keys, values, strict=True), append=True)
         self.next_row += len(keys)
@@ -117,10 +130,13 @@ class PointBatch:
         return rows
 
     def move(self, rows: Rows) -> None:
-        """Move the points at live `rows`, ascending, to new rows; they stay what they are."""
+        """Move the points at live `rows`, ascending, to new rows; they stay what they are.
+
+        Raises NoRowsLeft.
+        """
         values = self.reader.values(rows)
         keys = list(map(key_of, values))
-        new = self.append(list(map(version_of, values)), keys, list(map(payload_of, values)))
+        new = self._append(list(map(version_of, values)), keys, list(map(payload_of, values)))
         for space in self.spaces.values():
             space.rewrite(rows, new, None)
         self._drop(rows)
@@ -129,17 +145,18 @@ class PointBatch:
         """Replace the value of each of the live `rows` by the data that `change(value)` returns."""
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
-            values = seal_rows(some, list(map(change, self.reader.values(some))))
+            numbers = some + self._state.base
+            values = seal_rows(numbers, list(map(change, self.reader.values(some))))
             with self._transaction.cursor(self._tables.rows) as cursor:
-                cursor.putmulti(zip(encode_rows(some), values, strict=True))
+                cursor.putmulti(zip(encode_rows(numbers), values, strict=True))
 
     def drop_rows(self, found: Found) -> None:
         """Delete the rows of the points `found`, but not their id keys."""
         if found:
-            self._drop(rows_of_entries(found))
+            self._drop(self.rows_of(found))
 
     def _drop(self, rows: Rows) -> None:
-        for row_key in encode_rows(rows):
+        for row_key in encode_rows(rows + self._state.base):
             self._transaction.delete(row_key, db=self._tables.rows)
         self._live.discard(rows)
         for space in self.spaces.values():
@@ -148,7 +165,7 @@ class PointBatch:
     def delete(self, ids: Sequence[PointId]) -> None:
         """Delete those of the points `ids` that exist."""
         found = self.reader.find(encode_ids(list(dict.fromkeys(ids))))
-        self._delete([key for key, _ in found], rows_of_entries(found))
+        self._delete([key for key, _ in found], self.rows_of(found))
 
     def delete_rows(self, rows: Rows) -> None:
         """Delete the points at live `rows`."""
@@ -183,12 +200,12 @@ class PointBatch:
 
     def finish(self) -> None:
         """Sync the vectors, and write the bitmaps and the payload changelog."""
-        write_changes(self._transaction, self._tables, LIVE_SLOT, self._live)
-        write_payload_changes(
-            self._transaction, self._tables, self._state.payload_changes, self._payload_changes
-        )
+        transaction, tables, base = self._transaction, self._tables, self._state.base
+        write_changes(transaction, tables, LIVE_SLOT, self._live, base)
+        before = self._state.payload_changes
+        write_payload_changes(transaction, tables, before, self._payload_changes, base)
         for space in self.spaces.values():
-            write_changes(self._transaction, self._tables, space.slot, space.present)
+            write_changes(transaction, tables, space.slot, space.present, base)
             space.sync()
 
     def freeze(self) -> CollectionState:

@@ -10,7 +10,7 @@ from ...model.updates import UpdateMode, UpdateVectors, Upsert
 from ...model.vector_kinds import Vectors
 from ...model.vectors import VectorColumn
 from ..storage.bitmap import Rows
-from ..storage.keys import encode_ids, rows_of_entries
+from ..storage.keys import encode_ids
 from ..storage.row_values import payload_of
 from .point_batch import Found, PointBatch
 
@@ -43,7 +43,7 @@ def update_vectors(points: PointBatch, update: UpdateVectors, operation: int) ->
     found = points.find_all(list(numbers))
     targets = np.array([numbers[point_id] for point_id in update.ids], dtype=np.int64)
     if update.update_filter is not None:
-        mask = points.passing(update.update_filter, rows_of_entries(found))
+        mask = points.passing(update.update_filter, points.rows_of(found))
         found = [entry for entry, passes in zip(found, mask, strict=True) if passes]
         targets = np.where(mask, np.cumsum(mask) - 1, -1)[targets]
     _move(points, found, update.vectors, targets, operation)
@@ -60,7 +60,7 @@ def _move(
 
     `targets` has for each point of the request its position in `found`, -1 for none.
     """
-    old = rows_of_entries(found)
+    old = points.rows_of(found)
     payloads = list(map(payload_of, points.reader.values(old)))
     new = points.append([operation] * len(found), [key for key, _ in found], payloads)
     for name, space in points.spaces.items():
@@ -82,7 +82,7 @@ def _permitted(
     if update.mode is UpdateMode.INSERT_ONLY:
         replaceable = []
     elif update.update_filter is not None:
-        mask = points.passing(update.update_filter, rows_of_entries(found))
+        mask = points.passing(update.update_filter, points.rows_of(found))
         replaceable = [entry for entry, passes in zip(found, mask, strict=True) if passes]
     writable = {key for key, _ in replaceable}
     if update.mode is not UpdateMode.UPDATE_ONLY:

@@ -142,7 +142,9 @@ class WriteBatch:
             rows = space.present.rows_between(self._state.next_row, state.next_row)
             if len(rows):
                 sums = checksums_of(space, rows)
-                write_row_checksums(self._transaction, self._tables, space.slot, rows, sums)
+                write_row_checksums(
+                    self._transaction, self._tables, space.slot, rows + state.base, sums
+                )
 
     def abandon(self) -> None:
         """Remove the files of vector names that the batch has added."""
@@ -221,7 +223,7 @@ class WriteBatch:
             self.dropped.add(self._points.drop_space(name))
         for name in added:
             slot = self._next_slot
-            storage, space = add_storage(self._directory, wanted[name], slot)
+            storage, space = add_storage(self._directory, wanted[name], slot, self._state.base)
             self.storages[slot] = storage
             self._points.add_space(name, space, storage)
             self._next_slot += 1
@@ -241,10 +243,11 @@ def counters_of(state: CollectionState) -> Counters:
     """The counters that are stored for a state."""
     slots = {name: space.recorded for name, space in state.spaces.items()}
     return Counters(
-        next_row=state.next_row,
+        next_row=state.end,
         next_operation=state.next_operation,
         slots=slots,
         touches_begin=state.payload_changes.begin,
         last_command=state.last_command,
         next_slot=state.next_slot,
+        base=state.base,
     )

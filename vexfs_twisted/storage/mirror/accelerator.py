@@ -154,8 +154,8 @@ class DeviceAccelerator:
 
         In the order of the device. Checks the device's scores against those of the host.
         """
-        rows = found.ids.astype(np.int64)
-        below = np.flatnonzero(rows < part.row)
+        rows = found.ids.astype(np.int64) - part.vectors.base
+        below = np.flatnonzero((rows >= 0) & (rows < part.row))
         places = below[part.vectors.has(rows[below])]
         if not len(places):
             return no_hits()

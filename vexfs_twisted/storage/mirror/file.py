@@ -32,14 +32,20 @@ def can_mirror(params: VectorParams) -> bool:
 
 @frozen
 class Reached:
-    """The file has every row below `row` that is present in a state of `operation` or later."""
+    """The file has every row below `row` that is present in a state of `operation` or later.
+
+    The row is numbered as in the file.
+    """
 
     operation: int
     row: int
 
 
 class MirrorFile:
-    """The vectors of one name and slot in a device file, with row numbers as ids.
+    """The vectors of one name and slot in a device file.
+
+    Ids are the numbers of rows among all that were ever written. A view counts its rows from one of
+    these, its `base`, which may be another one in a later view.
 
     Written by the replicator's thread only, read by searches in any thread. The file has at least
     `count` vectors, all of rows below `sent`. Once `is_retired` is set the file is being deleted,
@@ -60,18 +66,18 @@ class MirrorFile:
 
     @property
     def row(self) -> int:
-        """All rows below this one have been sent or skipped."""
+        """All rows below this one, numbered as in the file, have been sent or skipped."""
         return self._reached[-1].row if self._reached else 0
 
     def row_for(self, vectors: VectorView) -> int:
-        """The row below which the file has all rows that are present in `vectors`.
+        """The row of `vectors` below which the file has all rows that are present in it.
 
         A row that was deleted before it was sent is not in the file, but an older state still has
         it. So a Reached is valid only for states at least as new as the one it was made from.
         """
         for reached in reversed(self._reached):
             if reached.operation <= vectors.operation:
-                return min(reached.row, vectors.next_row)
+                return min(max(reached.row - vectors.base, 0), vectors.next_row)
         return 0
 
     def step(self, vectors: VectorView) -> bool:
@@ -79,11 +85,11 @@ class MirrorFile:
 
         Raises DeviceError, DeviceUnreliable. Blocks.
         """
-        first = self.row
-        stop, rows = self._next(vectors, first)
+        end, rows = self._next(vectors, max(self.row - vectors.base, 0))
+        stop = vectors.base + end
         if len(rows):
             self.sent = stop
-            ids = rows.astype(np.uint64)
+            ids = (vectors.base + rows).astype(np.uint64)
             sent = vectors.floats(rows)
             seconds = self._settings.call_seconds
             self._calls.run("insert", seconds, self.file.insert, ids, sent)
@@ -94,11 +100,11 @@ class MirrorFile:
             self.count = told
         known = self._reached[1 - _REMEMBERED :]
         self._reached = (*known, Reached(vectors.operation, stop))
-        return stop < vectors.next_row
+        return stop < vectors.end
 
     def is_stale(self, vectors: VectorView) -> bool:
         """Whether most vectors in the file are dead, and enough of them to rebuild it."""
-        dead = self.count - live_below(vectors, self.row)
+        dead = self.count - live_below(vectors, max(self.row - vectors.base, 0))
         return dead >= self._settings.rebuilt_from and 2 * dead > self.count
 
     def _next(self, vectors: VectorView, first: int) -> tuple[int, Rows]:

@@ -115,7 +115,7 @@ class Replicator:
             if can_mirror(vectors.params) and not (own and name in own.left_out):
                 file = own.files.get(name) if own else None
                 if file is not None and file.slot == vectors.slot:
-                    waiting += max(0, vectors.next_row - file.row)
+                    waiting += max(0, vectors.end - max(file.row, vectors.base))
                 elif vectors.count:
                     waiting += vectors.next_row
         return waiting
@@ -164,7 +164,7 @@ class Replicator:
                 continue
             try:
                 file = self._file(collection, own, name, vectors)
-                if file is not None and file.row < vectors.next_row:
+                if file is not None and file.row < vectors.end:
                     is_behind |= file.step(vectors)
             except DeviceFull:
                 own.left_out.add(name)

@@ -130,15 +130,17 @@ class GraphBuilder:
             done += len(chunk)
         return True
 
-    def save(self, path: Path, start: int, stop: int) -> GraphFacts:
+    def save(self, path: Path, start: int, stop: int, base: int = 0) -> GraphFacts:
         """Write the graph durably, as one over the rows in [start, stop).
 
-        The range has all added rows, and may have others. No rows can be added afterwards. Raises
-        StorageFull.
+        The range has all added rows, and may have others. Rows are counted from row `base` of the
+        file. No rows can be added afterwards. Raises StorageFull.
         """
-        parameters = BuildParameters(start, stop, self._options.m, self._options.ef_construct)
+        m, ef_construct = self._options.m, self._options.ef_construct
+        parameters = BuildParameters(base + start, base + stop, m, ef_construct)
         if not self._rows:
-            return save_graph(path, parameters, no_links(self._m, stop - start), None)
+            empty = no_links(self._m, stop - start)
+            return save_graph(path, parameters, empty, None).moved(-base)
         rows = np.concatenate(self._rows)
         scale = self._kept_scale(rows)
         codes = None if scale is None else codes_of(self._storage)
@@ -149,7 +151,7 @@ class GraphBuilder:
             codes = None if codes is None else codes[order]
         links = links_of(self._graph, self._m).scattered(rows - start, stop - start)
         coarse = None if scale is None or codes is None else Coarse(scale, codes)
-        return save_graph(path, parameters, links, coarse)
+        return save_graph(path, parameters, links, coarse).moved(-base)
 
     def _add_chunk(self, rows: Rows) -> None:
         started = perf_counter()

@@ -44,6 +44,10 @@ class GraphFacts:
     nbytes: int
     checksum: int
 
+    def moved(self, rows: int) -> GraphFacts:
+        """The same facts, with `rows` added to the numbers of the rows."""
+        return evolve(self, start=self.start + rows, stop=self.stop + rows)
+
 
 @frozen
 class _Head:
@@ -84,6 +88,10 @@ class GraphFile:
     coarse: Coarse | None
     neighbors_checksum: int
     codes_checksum: int
+
+    def moved(self, rows: int) -> GraphFile:
+        """The same file, with `rows` added to the numbers of the rows."""
+        return evolve(self, facts=self.facts.moved(rows))
 
     def verify(self) -> None:
         """Verify the checksums of the large parts; raises DamagedGraph.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,17 +40,18 @@ class Graph:
         expected: GraphFacts | None,
         distance: Distance,
         vectors: Elements,
+        base: int = 0,
     ) -> Graph:
         """Map the graph in a file, over `vectors`, shape [rows, dim], beginning with row 0.
 
-        If the file has coarse copies, these are used for searches, and `vectors` may have any
-        encoding. Otherwise they are float32, float16 or uint8, C-contiguous, reach to the end of
-        the range, and are read in place. Only the small parts of the file are verified: `verify`
-        must have passed before the first search. Raises DamagedGraph, also for a graph other than
-        `expected`, and GraphsUnavailable.
+        Rows are counted from row `base` of the file. If the file has coarse copies, these are used
+        for searches, and `vectors` may have any encoding. Otherwise they are float32, float16 or
+        uint8, C-contiguous, reach to the end of the range, and are read in place. Only the small
+        parts of the file are verified: `verify` must have passed before the first search. Raises
+        DamagedGraph, also for a graph other than `expected`, and GraphsUnavailable.
         """
         check_borrowing()
-        file = map_graph(path)
+        file = map_graph(path).moved(-base)
         facts = file.facts
         if expected is not None and facts != expected:
             raise DamagedGraph(path, "it is another graph")
@@ -68,6 +70,12 @@ class Graph:
         `keepalive` refers to whatever must live as long as it.
         """
         return Graph(self._file, storage, (storage, keepalive))
+
+    def moved(self, rows: int) -> Graph:
+        """The same graph, with `rows` added to the numbers of the rows."""
+        moved = copy(self)
+        moved._file = self._file.moved(rows)
+        return moved
 
     @property
     def facts(self) -> GraphFacts:

@@ -134,7 +134,7 @@ def _rows_by_graphs(
 
 def _lines_each(space: MultiSpace) -> float:
     """The mean number of lines of a row, dead or not."""
-    return int(space.offsets[-1]) / max(space.rows, 1)
+    return int(space.offsets[-1] - space.offsets[0]) / max(space.rows, 1)
 
 
 def _component_ns(space: MultiSpace) -> float:
@@ -165,7 +165,7 @@ def _planned(task: _Task) -> tuple[list[Beam], Rows]:
     beams = []
     for segment in space.segments:
         count = candidates.count_between(segment.start, segment.stop)
-        opened = task.graphs.get(segment.uuid)
+        opened = task.graphs.get(segment.key)
         if opened is None or not count:
             continue
         beam = beam_of(segment, opened.graph, count, task.wanted, task.query_rows, parameters)
@@ -184,7 +184,7 @@ def _coded(space: MultiSpace, parameters: ResolvedParameters, graphs: Graphs) ->
     """The codes to compare by, of each segment that has them."""
     if parameters.exact or not parameters.uses_codes:
         return []
-    opened = [(segment, graphs.get(segment.uuid)) for segment in space.segments]
+    opened = [(segment, graphs.get(segment.key)) for segment in space.segments]
     return [
         CodedRows(segment, graph.line_codes)
         for segment, graph in opened

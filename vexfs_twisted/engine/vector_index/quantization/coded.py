@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from ..graph import Graph
 from ..kernels import Matrix, RowMatrix, Scores
 from .codes import Codes
@@ -13,6 +15,12 @@ class CodedGraph:
     def __init__(self, graph: Graph, codes: Codes) -> None:
         self.codes = codes
         self._twin = graph.with_storage(codes.storage, codes)
+
+    def moved(self, rows: int) -> CodedGraph:
+        """The same graph and codes, with `rows` added to the numbers of the rows."""
+        moved = copy(self)
+        moved.codes, moved._twin = self.codes.moved(rows), self._twin.moved(rows)
+        return moved
 
     def search(self, queries: Matrix, limit: int, ef: int) -> tuple[Scores, RowMatrix]:
         """Like `Graph.search`, with distances estimated from the codes."""

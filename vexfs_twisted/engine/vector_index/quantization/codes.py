@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,18 +47,26 @@ class Codes:
         params: VectorParams,
         kind: CodeKind,
         options: CodesOptions,
+        base: int = 0,
     ) -> Codes:
         """Map the codes in a file. Verifies all but the codes themselves; see `verify`.
 
-        Raises DamagedCodes, also for codes other than `expected` or of another kind.
+        Rows are counted from row `base` of the file. Raises DamagedCodes, also for codes other than
+        `expected` or of another kind.
         """
-        mapped = map_codes(path, params.size)
+        mapped = map_codes(path, params.size).moved(-base)
         if expected is not None and mapped.facts != expected:
             raise DamagedCodes(path, "they are other codes")
         if mapped.facts.kind != kind.name:
             raise DamagedCodes(path, f"they are of kind {mapped.facts.kind}")
         advise(mapped.codes, options.memory)
         return cls(mapped, params, kind, options)
+
+    def moved(self, rows: int) -> Codes:
+        """The same codes, with `rows` added to the numbers of the rows."""
+        moved = copy(self)
+        moved._mapped = self._mapped.moved(rows)
+        return moved
 
     @property
     def facts(self) -> CodesFacts:

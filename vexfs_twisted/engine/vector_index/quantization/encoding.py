@@ -52,14 +52,19 @@ class Encoder:
         self._should_stop = should_stop
 
     def write(
-        self, path: Path, start: int, is_coded: NDArray[np.bool_], earlier: Codes | None = None
+        self,
+        path: Path,
+        start: int,
+        is_coded: NDArray[np.bool_],
+        earlier: Codes | None = None,
+        base: int = 0,
     ) -> CodesFacts | None:
         """Encode the vectors of the rows from `start` on, and write the codes durably.
 
         `is_coded`, shape [rows], is the mask of rows to encode, at least one. `earlier` has codes
         of all vectors in its own range; they are reused if they have the same kind and cover at
-        least half of the rows. Returns None, and leaves no file behind, if stopped. Raises
-        StorageFull.
+        least half of the rows. Rows are counted from row `base` of the file. Returns None, and
+        leaves no file behind, if stopped. Raises StorageFull.
         """
         if earlier is not None and not self._is_most(earlier, start, is_coded):
             earlier = None
@@ -71,9 +76,10 @@ class Encoder:
             storage = self._kind.storage(self._params)
             self._kind.teach(storage, learned)
             blocks = self._blocks(storage, start, is_coded, earlier)
-            limits = (start, start + len(is_coded))
+            limits = (base + start, base + start + len(is_coded))
+            kind, size = self._kind.name, self._params.size
             try:
-                return save_codes(path, limits, self._kind.name, self._params.size, learned, blocks)
+                return save_codes(path, limits, kind, size, learned, blocks).moved(-base)
             except _Stopped:
                 return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from numpy.typing import NDArray
 
 from ...storage.derived_files import PAGE, DerivedFormat
@@ -40,6 +40,10 @@ class CodesFacts:
     code_size: int
     nbytes: int
     checksum: int
+
+    def moved(self, rows: int) -> CodesFacts:
+        """The same facts, with `rows` added to the numbers of the rows."""
+        return evolve(self, start=self.start + rows, stop=self.stop + rows)
 
 
 @frozen
@@ -71,6 +75,10 @@ class MappedCodes:
     learned: NDArray[np.float32]
     codes: Bytes
     codes_checksum: int
+
+    def moved(self, rows: int) -> MappedCodes:
+        """The same codes, with `rows` added to the numbers of the rows."""
+        return evolve(self, facts=self.facts.moved(rows))
 
     def check_codes(self) -> None:
         """Verify the checksum of all codes; raises DamagedCodes."""

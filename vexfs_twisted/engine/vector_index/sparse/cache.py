@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from attrs import frozen
@@ -56,8 +56,12 @@ class _Rest:
     postings: Postings
 
 
+_Key = tuple[int, int]
+"""The slot of a space, and the row that its rows are counted from."""
+
+
 class PostingsCache:
-    """Postings by the slots of sparse spaces. Thread-safe; shared by all snapshots.
+    """Postings of sparse spaces. Thread-safe; shared by all snapshots.
 
     New rows become a range at the end, joined with those before it unless they are much larger, so
     that there are few. One thread at a time makes postings; searches never wait for it.
@@ -65,15 +69,15 @@ class PostingsCache:
 
     def __init__(self) -> None:
         self._building = Lock()
-        self._built: dict[int, _Built] = {}
-        self._rests: dict[int, _Rest] = {}
+        self._built: dict[_Key, _Built] = {}
+        self._rests: dict[_Key, _Rest] = {}
 
     def of(self, space: SparseSpace, operation: int) -> Sequence[Postings]:
         """The postings of the space of a snapshot whose next operation is `operation`.
 
         They cover all rows, or none: then all have to be scanned.
         """
-        built = self._built.get(space.slot, _NOTHING)
+        built = self._built.get(_key(space), _NOTHING)
         if _elements_after(space, built) >= _MOST_SCANNED:
             expect(_elements_after(space, built) * _ELEMENT_S)
             if self._building.acquire(blocking=False):
@@ -86,24 +90,36 @@ class PostingsCache:
             return ()
         if built.stop >= space.rows:
             return built.postings
-        rest = self._rests.get(space.slot)
+        rest = self._rests.get(_key(space))
         if rest is None or not _is_rest(rest, space, built, operation):
             new = Postings.of(space, built.stop, space.rows, Datatype.FLOAT32)
             rest = _Rest(operation, new)
-            self._rests[space.slot] = rest
+            self._rests[_key(space)] = rest
         return *built.postings, rest.postings
 
-    def put(self, slot: int, operation: int, postings: Sequence[Postings]) -> None:
-        """Set the postings of a slot that were loaded: ranges from row 0 on, without gaps."""
-        self._built[slot] = _Built(operation, tuple(postings))
+    def put(self, space: SparseSpace, operation: int, postings: Sequence[Postings]) -> None:
+        """Set the postings of a space that were loaded: ranges from row 0 on, without gaps."""
+        self._built[_key(space)] = _Built(operation, tuple(postings))
 
-    def ranges(self, slot: int) -> Sequence[Postings]:
-        """The postings of a slot as they are. Does not block."""
-        return self._built.get(slot, _NOTHING).postings
+    def recount(self, before: SparseSpace, after: SparseSpace, operation: int) -> None:
+        """Keep the postings of a space, all rows of which are counted from a later one `after`.
+
+        That state is the one before `operation`. The range that the row is in is made anew.
+        """
+        with self._building:
+            built, shift = self._built.get(_key(before), _NOTHING), after.base - before.base
+            kept = [own.moved(-shift) for own in built.postings if own.start >= shift]
+            stop = kept[0].start if kept else min(max(built.stop - shift, 0), after.rows)
+            first = [_made(after, 0, stop)] if stop else []
+            self._built[_key(after)] = _Built(operation, (*first, *kept))
+
+    def ranges(self, space: SparseSpace) -> Sequence[Postings]:
+        """The postings of a space as they are. Does not block."""
+        return self._built.get(_key(space), _NOTHING).postings
 
     def is_due(self, space: SparseSpace) -> bool:
         """Whether there is something to do for `update`. Does not block."""
-        built = self._built.get(space.slot, _NOTHING)
+        built = self._built.get(_key(space), _NOTHING)
         if _elements_after(space, built) >= _LEAST_ELEMENTS:
             return True
         return any(_is_outdated(space, own) for own in built.postings)
@@ -119,19 +135,20 @@ class PostingsCache:
                     _made(space, own.start, own.stop) if _is_outdated(space, own) else own
                     for own in built.postings
                 )
-                built = self._built[space.slot] = _Built(operation, renewed)
+                built = self._built[_key(space)] = _Built(operation, renewed)
             return built.postings
 
-    def keep(self, slots: set[int]) -> None:
-        """Drop the postings of all other slots."""
-        if self._built.keys() - slots:
-            self._built = {slot: own for slot, own in self._built.items() if slot in slots}
-        if self._rests.keys() - slots:
-            self._rests = {slot: own for slot, own in self._rests.items() if slot in slots}
+    def keep(self, spaces: Iterable[SparseSpace]) -> None:
+        """Drop the postings of all other spaces."""
+        keys = set(map(_key, spaces))
+        if self._built.keys() - keys:
+            self._built = {key: own for key, own in self._built.items() if key in keys}
+        if self._rests.keys() - keys:
+            self._rests = {key: own for key, own in self._rests.items() if key in keys}
 
     def _extend(self, space: SparseSpace, operation: int) -> _Built:
         """Add the rows that have been added. The caller holds the lock."""
-        built = self._built.get(space.slot, _NOTHING)
+        built = self._built.get(_key(space), _NOTHING)
         if operation < built.operation or _elements_after(space, built) < _LEAST_ELEMENTS:
             return built
         kept = list(built.postings)
@@ -141,8 +158,12 @@ class PostingsCache:
                 break
             start = kept.pop().start
         built = _Built(operation, (*kept, _made(space, start, stop)))
-        self._built[space.slot] = built
+        self._built[_key(space)] = built
         return built
+
+
+def _key(space: SparseSpace) -> _Key:
+    return space.slot, space.base
 
 
 def _is_rest(rest: _Rest, space: SparseSpace, built: _Built, operation: int) -> bool:

@@ -3,7 +3,8 @@
 A derived file (see `derived_files`): one that is damaged, or of an older version, is left out, and
 its range is made again from the vectors. After the head come the arrays of `Postings`: offsets,
 terms, rows, bounds of weights, the positions of common terms and the weights of all rows for them,
-and codes, as the datatype stores them. The head has the operation that they were made at.
+and codes, as the datatype stores them. The head has the range, of rows as numbered in the tables,
+and the operation that they were made at.
 """
 
 from __future__ import annotations
@@ -102,19 +103,19 @@ class PostingsFiles:
         for space in spaces:
             found: list[_Loaded] = []
             for file in sorted(self._files_of(space.slot), key=_start_of):
-                loaded = _load(file, found[-1].postings.stop if found else 0)
+                loaded = _load(file, found[-1].postings.stop if found else 0, space.base)
                 if loaded is not None and _is_of_use(loaded, space, operation):
                     found.append(loaded)
                     self._sound.add(file)
             if found:
                 made = max(own.operation for own in found)
-                cache.put(space.slot, made, [own.postings for own in found])
+                cache.put(space, made, [own.postings for own in found])
 
     def is_due(self, spaces: Sequence[SparseSpace], cache: PostingsCache) -> bool:
         """Whether postings are to be made, written or removed. Does not block or read files."""
         if self._slots - {space.slot for space in spaces}:
             return True
-        return any(cache.is_due(space) or self._is_behind(space.slot, cache) for space in spaces)
+        return any(cache.is_due(space) or self._is_behind(space, cache) for space in spaces)
 
     def save(self, spaces: Sequence[SparseSpace], operation: int, cache: PostingsCache) -> None:
         """Bring the postings up to date, write those that are new, and remove the others.
@@ -122,13 +123,13 @@ class PostingsFiles:
         Raises OSError.
         """
         slots = {space.slot for space in spaces}
-        cache.keep(slots)
+        cache.keep(spaces)
         for space in spaces:
             ranges = cache.update(space, operation)
-            wanted = {self._directory / _name(space.slot, own): own for own in ranges}
+            wanted = {self._directory / _name(space, own): own for own in ranges}
             for file, own in wanted.items():
                 if file not in self._sound:
-                    _write(file, own, operation)
+                    _write(file, own.moved(space.base), operation)
                     self._sound.add(file)
             self._remove(self._files_of(space.slot) - wanted.keys())
         self._remove(
@@ -136,10 +137,10 @@ class PostingsFiles:
         )
         self._slots = slots
 
-    def _is_behind(self, slot: int, cache: PostingsCache) -> bool:
+    def _is_behind(self, space: SparseSpace, cache: PostingsCache) -> bool:
         """Whether postings that a search has made are not written."""
         return any(
-            self._directory / _name(slot, own) not in self._sound for own in cache.ranges(slot)
+            self._directory / _name(space, own) not in self._sound for own in cache.ranges(space)
         )
 
     def _files_of(self, slot: int) -> set[Path]:
@@ -156,10 +157,10 @@ def _is_of_use(loaded: _Loaded, space: SparseSpace, operation: int) -> bool:
     return loaded.operation <= operation and loaded.postings.stop <= space.rows
 
 
-def _name(slot: int, postings: Postings) -> str:
+def _name(space: SparseSpace, postings: Postings) -> str:
     """The name of the file of a range; `count` differs when dead rows were left out since."""
-    own = postings
-    return f"postings-{slot}-{own.start}-{own.stop}-{own.count}-{own.datatype.value}.bin"
+    own = postings.moved(space.base)
+    return f"postings-{space.slot}-{own.start}-{own.stop}-{own.count}-{own.datatype.value}.bin"
 
 
 def _slot_of(file: Path) -> int:
@@ -190,8 +191,8 @@ def _write(file: Path, postings: Postings, operation: int) -> None:
     write_durably(file, head.getvalue().ljust(PAGE, b"\0"), *[own.data for own in arrays])
 
 
-def _load(file: Path, start: int) -> _Loaded | None:
-    """The postings of a file that begins at row `start`; None if there are none."""
+def _load(file: Path, start: int, base: int) -> _Loaded | None:
+    """The postings of a file that begins at row `start`, counted from `base`; None if none do."""
     try:
         head, _, mapped = _FORMAT.map(file, _Head)
         arrays: dict[str, NDArray[Any]] = {}
@@ -199,7 +200,7 @@ def _load(file: Path, start: int) -> _Loaded | None:
         for name, kind, length in head.arrays():
             arrays[name] = mapped.array(kind, length, place)
             place += arrays[name].nbytes
-        if head.start != start:
+        if head.start != base + start:
             return None
         if _checksum(arrays.values()) != head.checksum:
             raise PostingsDamaged(file, "whose content is not what was written")
@@ -208,7 +209,8 @@ def _load(file: Path, start: int) -> _Loaded | None:
         return None
     arrays["dense"] = arrays["dense"].reshape(head.common, width_of(head.start, head.stop))
     datatype = Datatype(head.datatype)
-    return _Loaded(head.operation, Postings(head.start, head.stop, head.count, datatype, **arrays))
+    postings = Postings(head.start, head.stop, head.count, datatype, **arrays)
+    return _Loaded(head.operation, postings.moved(-base))
 
 
 def _arrays(postings: Postings) -> list[NDArray[Any]]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from ....model import ragged
@@ -60,6 +60,10 @@ class Postings:
     largest: Singles
     common: NDArray[np.int32]
     dense: Singles
+
+    def moved(self, rows: int) -> Postings:
+        """The same postings, with `rows` added to the numbers of the rows."""
+        return evolve(self, start=self.start + rows, stop=self.stop + rows)
 
     @classmethod
     def of(cls, space: SparseSpace, start: int, stop: int, datatype: Datatype) -> Postings:
