@@ -135,10 +135,10 @@ class Refusals(SnapshotCase):
         content = self.members[0][1].replace(b"vexfs-snapshot 1 ", b"vexfs-snapshot 2 ")
         self.assert_refused(self.with_manifest(content), "manifest is damaged")
         plain = self.plain()
-        self.patch(manifests, "_VERSION", 2)
+        self.patch(manifests, "_VERSION", 3)
         sealed = manifests.Manifest(**plain).sealed()
         self.patch(manifests, "_VERSION", 1)
-        self.assert_refused(self.with_manifest(sealed), "version 2, which is unknown")
+        self.assert_refused(self.with_manifest(sealed), "version 3, which is unknown")
 
     def plain(self) -> dict[str, Any]:
         return asdict(manifests.Manifest.unsealed(self.members[0][1]), recurse=False)
@@ -154,7 +154,25 @@ class Refusals(SnapshotCase):
         for plain in ([1], {}, {"members": 7}, {"members": [{"name": 1}]}):
             sealed = seal("vexfs-snapshot", 1, plain)
             self.assert_refused(self.with_manifest(sealed), "is not understood")
+        for gap in (
+            {"start": -1, "size": 9},
+            {"start": 1 << 40, "size": 9},
+            {"start": 0},
+            {"a": 1},
+        ):
+            self.assert_refused(self.with_gap(gap), "is not understood")
+        self.assert_refused(self.with_gap({"start": 0, "size": 1 << 60}), "is not understood")
+        # One that is possible, in the tables.
+        self.assert_refused(self.with_gap({"start": 4096, "size": 4096}), "tables cannot be read")
         self.assert_refused(self.with_manifest(bytes(5 << 20)), "is too large")
+
+    def with_gap(self, gap: dict[str, int]) -> bytes:
+        """The archive where the first member, the tables, is said to have a gap."""
+        plain = asdict(manifests.Manifest.unsealed(self.members[0][1]))
+        for member in plain["members"]:
+            del member["gap"]
+        plain["members"][0]["gap"] = gap
+        return self.with_manifest(seal("vexfs-snapshot", 2, plain))
 
     def test_members_too_many_or_too_few(self) -> None:
         self.assert_refused(self.changed(lambda members: members.pop(3)), "is not as its manifest")

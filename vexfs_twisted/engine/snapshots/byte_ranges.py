@@ -9,6 +9,8 @@ from typing import Protocol
 
 from attrs import frozen
 
+from ..storage.files import Gap
+
 PIECE_BYTES = 1 << 20
 """The most bytes that are read at a time."""
 
@@ -40,6 +42,26 @@ class FileRange:
     def part(self, offset: int, size: int) -> FileRange:
         """`size` bytes of it, from `offset` on."""
         return FileRange(self.descriptor, size, self.start + offset)
+
+
+@frozen
+class FileAround:
+    """The bytes of a file but for those of a gap. Does not own the descriptor."""
+
+    whole: FileRange
+    gap: Gap
+
+    @property
+    def size(self) -> int:
+        """See ByteSource."""
+        return self.whole.size - self.gap.size
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """See ByteSource. Raises OSError."""
+        before = self.gap.start - offset
+        if before > 0:
+            return self.whole.read_into(offset, buffer[:before])
+        return self.whole.read_into(offset + self.gap.size, buffer)
 
 
 def pieces_of(source: ByteSource, buffer: bytearray, start: int = 0) -> Iterator[memoryview]:

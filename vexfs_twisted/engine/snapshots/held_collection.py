@@ -18,10 +18,10 @@ from ...model.system_limits import is_exhausted
 from ..collection_store import CollectionStore, StoppedStore
 from ..mvcc.pinned import PinnedSnapshot
 from ..mvcc.state import CollectionState
-from ..storage.files import FileExtent
+from ..storage.files import NO_GAP, FileExtent
 from ..storage.tables import TABLES_FILE
 from .archive import Member, Piece, archive_pieces, archive_sections, archive_size
-from .byte_ranges import FileRange
+from .byte_ranges import FileAround, FileRange
 from .manifest import Manifest, MemberFacts
 
 _MOST_DERIVED = 128
@@ -42,7 +42,7 @@ class HeldCollection:
     manifest: Manifest
     state: CollectionState
     _tables: _HeldTables
-    _files: Mapping[str, FileRange]
+    _files: Mapping[str, FileAround]
 
     @property
     def size(self) -> int:
@@ -118,9 +118,11 @@ def _held(
 ) -> HeldCollection:
     state = stopped.state
     files = {extent.path.name: _opened(extent, opened) for extent in stopped.extents}
+    gaps = {extent.path.name: extent.gap for extent in stopped.extents}
     head = os.pread(files[TABLES_FILE].descriptor, min(stopped.head, files[TABLES_FILE].size), 0)
     files |= _derived(path, state, opened)
     tables = _HeldTables(files[TABLES_FILE], head, stopped.pinned, errors)
+    sources = {name: FileAround(file, gaps.get(name, NO_GAP)) for name, file in files.items()}
     manifest = Manifest(
         collection=name,
         created=time(),
@@ -128,9 +130,9 @@ def _held(
         points=state.live.count,
         operation=state.next_operation,
         command=state.last_command,
-        members=[MemberFacts(name, file.size) for name, file in files.items()],
+        members=[MemberFacts(name, own.size, own.gap) for name, own in sources.items()],
     )
-    return HeldCollection(manifest, state, tables, files)
+    return HeldCollection(manifest, state, tables, sources)
 
 
 def _derived(path: Path, state: CollectionState, opened: ExitStack) -> dict[str, FileRange]:

@@ -12,6 +12,7 @@ from typing import Any
 from attrs import asdict, frozen
 
 from ..storage.checksummed import Damaged, OtherVersion, seal, unseal
+from ..storage.files import NO_GAP, Gap
 from .errors import UnusableArchive
 
 MANIFEST = "manifest"
@@ -23,15 +24,21 @@ _COLLECTION_KIND = "vexfs-snapshot"
 _STORAGE_KIND = "vexfs-storage-snapshot"
 _CHECKSUMS_KIND = "vexfs-checksums"
 _VERSION = 1
+_VERSION_WITH_GAPS = 2
+_LARGEST_GAP = 1 << 44
 _DIGEST = "0" * 64
 
 
 @frozen
 class MemberFacts:
-    """The name and the size in bytes of a member of an archive."""
+    """The name and the size in bytes of a member of an archive.
+
+    It has not the bytes of the file that are in its `gap`.
+    """
 
     name: str
     size: int
+    gap: Gap = NO_GAP
 
 
 @frozen
@@ -51,15 +58,17 @@ class Manifest:
     members: Sequence[MemberFacts]
 
     def sealed(self) -> bytes:
-        """The manifest as bytes."""
-        return seal(_COLLECTION_KIND, _VERSION, asdict(self))
+        """The manifest as bytes; of the first version if no member has a gap."""
+        has_gaps = any(member.gap.size for member in self.members)
+        plain = {**asdict(self), "members": [_plain(member) for member in self.members]}
+        return seal(_COLLECTION_KIND, _VERSION_WITH_GAPS if has_gaps else _VERSION, plain)
 
     @classmethod
     def unsealed(cls, data: bytes) -> Manifest:
         """The manifest from bytes. Raises UnusableArchive."""
-        plain = _unsealed(_COLLECTION_KIND, data, "manifest")
+        plain = _unsealed(_COLLECTION_KIND, data, "manifest", _VERSION_WITH_GAPS)
         try:
-            members = [MemberFacts(str(m["name"]), int(m["size"])) for m in plain.pop("members")]
+            members = list(map(_facts, plain.pop("members")))
             return cls(**plain, members=members)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise UnusableArchive(f"its manifest is not understood: {error}") from None
@@ -114,9 +123,23 @@ def is_of_storage(data: bytes) -> bool:
     return data.startswith(_STORAGE_KIND.encode() + b" ")
 
 
-def _unsealed(kind: str, data: bytes, what: str) -> Any:
+def _plain(member: MemberFacts) -> dict[str, Any]:
+    plain = {"name": member.name, "size": member.size}
+    return {**plain, "gap": asdict(member.gap)} if member.gap.size else plain
+
+
+def _facts(plain: Mapping[str, Any]) -> MemberFacts:
+    own = plain.get("gap", {})
+    gap = Gap(int(own["start"]), int(own["size"])) if own else NO_GAP
+    facts = MemberFacts(str(plain["name"]), int(plain["size"]), gap)
+    if not (0 <= gap.start <= facts.size and 0 <= gap.size <= _LARGEST_GAP):
+        raise ValueError(f"{facts.name} cannot have that gap")
+    return facts
+
+
+def _unsealed(kind: str, data: bytes, what: str, version: int = _VERSION) -> Any:
     try:
-        plain = unseal(kind, _VERSION, data)
+        plain = unseal(kind, version, data, _VERSION)
     except OtherVersion as error:
         raise UnusableArchive(f"its {what} is of {error}, which is unknown") from None
     except Damaged:

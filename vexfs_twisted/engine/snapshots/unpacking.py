@@ -9,14 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..collection_store import CollectionStore
-from ..storage.files import DRAFT_SUFFIX, sync_directory
+from ..storage.files import DRAFT_SUFFIX, Gap, sync_directory
 from ..storage.table_check import failure_elsewhere
 from ..storage.tables import TABLES_FILE
 from .archive import FoundMember, read_manifest, read_members, read_whole
 from .byte_ranges import PIECE_BYTES, FileRange, pieces_of
 from .errors import UnusableArchive
 from .graph_check import check_graphs
-from .manifest import CHECKSUMS, Manifest, MemberFacts, unsealed_checksums
+from .manifest import CHECKSUMS, Manifest, unsealed_checksums
 
 _FILES = re.compile(r"(vectors|column|postings|graph|codes)-[A-Za-z0-9._-]+")
 
@@ -37,9 +37,10 @@ def unpack(archive: FileRange, directory: Path, check: Check = lambda: None) -> 
         if member.name == CHECKSUMS:
             _compare(member, found, is_complete=not expected)
             continue
-        if not expected or expected.pop(0) != MemberFacts(member.name, member.data.size):
+        facts = expected.pop(0) if expected else None
+        if facts is None or (facts.name, facts.size) != (member.name, member.data.size):
             raise UnusableArchive(f"its member {member.name} is not as its manifest says")
-        found[member.name] = _write(member, directory, buffer, check)
+        found[member.name] = _write(member, facts.gap, directory, buffer, check)
     sync_directory(directory)
     _check_tables(directory)
     check_graphs(directory)
@@ -47,19 +48,23 @@ def unpack(archive: FileRange, directory: Path, check: Check = lambda: None) -> 
     return manifest
 
 
-def _write(member: FoundMember, directory: Path, buffer: bytearray, check: Check) -> str:
-    """Write the file of a member; returns its checksum."""
+def _write(member: FoundMember, gap: Gap, directory: Path, buffer: bytearray, check: Check) -> str:
+    """Write the file of a member, with a hole where its gap is; returns its checksum."""
     is_known = member.name == TABLES_FILE or _FILES.fullmatch(member.name) is not None
     if not is_known or member.name.endswith(DRAFT_SUFFIX):
         raise UnusableArchive(f"it has a member {member.name}, which is no file of a collection")
     digest = sha256()
     with open(directory / member.name, "xb", buffering=0) as file:
-        for piece in pieces_of(member.data, buffer):
-            check()
-            digest.update(piece)
-            left = piece
-            while left:
-                left = left[file.write(left) :]
+        parts = (0, 0, gap.start), (gap.start, gap.size, member.data.size - gap.start)
+        for start, skipped, size in parts:
+            file.seek(start + skipped)
+            for piece in pieces_of(member.data.part(start, size), buffer):
+                check()
+                digest.update(piece)
+                left = piece
+                while left:
+                    left = left[file.write(left) :]
+        file.truncate(member.data.size + gap.size)
         os.fsync(file.fileno())
     return digest.hexdigest()
 

@@ -20,11 +20,23 @@ DRAFT_SUFFIX = ".new"
 
 
 @frozen
+class Gap:
+    """`size` bytes of a file from `start` on that nobody reads."""
+
+    start: int = 0
+    size: int = 0
+
+
+NO_GAP = Gap()
+
+
+@frozen
 class FileExtent:
-    """The first `size` bytes of the file `path`."""
+    """The first `size` bytes of the file `path`, of which those of `gap` are of no use."""
 
     path: Path
     size: int
+    gap: Gap = NO_GAP
 
 
 # The last is of a file that is as large as files can be.

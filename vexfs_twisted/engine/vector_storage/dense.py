@@ -136,7 +136,7 @@ class DenseStorage:
         # Graphs go by dead rows as well.
         linked = max((segment.stop for segment in space.segments), default=0)
         rows = space.skipped + max(space.present.end, linked)
-        return [self._file.extent(rows)]
+        return [self._file.extent(rows, space.skipped)]
 
     def drop_after(self, rows: int) -> None:
         """See VectorStorage."""

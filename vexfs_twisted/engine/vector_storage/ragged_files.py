@@ -169,8 +169,9 @@ class RaggedFiles:
 
         Row `first` is the first of these.
         """
-        elements = [file.extent(int(offsets[-1])) for file in self._elements]
-        return [self._offsets.extent(first + len(offsets)), *elements]
+        unused, total = int(offsets[0]), int(offsets[-1])
+        elements = [file.extent(total, unused) for file in self._elements]
+        return [self._offsets.extent(first + len(offsets), first), *elements]
 
     def drop_after(self, rows: int) -> None:
         """Free the disk space of all rows from `rows` on, which must be unused. Raises OSError."""

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from ...model.collection_params import Memory
 from ..errors import DamagedFile, UnknownFormat
 from ..storage.file_map import FileMap
-from ..storage.files import FileExtent
+from ..storage.files import NO_GAP, FileExtent, Gap
 from ..storage.hole_punching import holes, may_have_holes, punch
 from ..storage.map_advice import advise
 from .encodings import RowFormat, Stored
 
 HEADER_SIZE = 4096
+LEAST_GAP = 1 << 20
+"""The rows before the first that is of use are a gap of as many times this many bytes."""
+
 _MAGIC = b"VEXFSVEC"
 _VERSION = 1
 _HEADER = Struct("<8sIII")
@@ -177,10 +180,15 @@ class VectorFile:
         """Block until everything written is on disk."""
         os.fdatasync(self._descriptor)
 
-    def extent(self, rows: int) -> FileExtent:
-        """The part of the file with the header and the first `rows` rows, at least one."""
+    def extent(self, rows: int, first: int) -> FileExtent:
+        """The part of the file with the header and the first `rows` rows, at least one.
+
+        Those before row `first` are of no use.
+        """
         size = min(max(rows, 1), self._capacity) * self._row_size
-        return FileExtent(self._path, HEADER_SIZE + size)
+        unused = min(first * self._row_size, size) // LEAST_GAP * LEAST_GAP
+        gap = Gap(HEADER_SIZE, unused) if unused else NO_GAP
+        return FileExtent(self._path, HEADER_SIZE + size, gap)
 
     def let_go(self) -> None:
         """Close the descriptor until it is needed again. Must not run during a write."""
