@@ -1,7 +1,8 @@
 """What is on the disk after a power loss, by a trace of the system calls that fail_calls.c records.
 
 A write is on the disk once its file was synced after it, or if the file is open for synced writes;
-a name once its directory was. Of what was not synced, some may be there.
+a hole that was punched at once; a name once its directory was synced. Of what was not, some may be
+there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from random import Random
 from attrs import define, field, frozen
 
 _HEAD = struct.Struct("<4q")
+_SIZE = struct.Struct("<q")
 
 
 @frozen
@@ -45,7 +47,8 @@ class File:
     def do(self, record: Record) -> None:
         """Write, or change the size."""
         apply(self.content, record)
-        if record.kind == "W":
+        if record.kind in "Wh":
+            # A hole that nothing was synced before must do no harm either.
             apply(self.synced, record)
         else:
             self.since.append(record)
@@ -71,6 +74,10 @@ def apply(content: bytearray, record: Record) -> None:
     if record.kind in "wW":
         _grow(content, record.offset)
         content[record.offset : record.offset + len(record.data)] = record.data
+    elif record.kind == "h":
+        (size,) = _SIZE.unpack(record.data)
+        end = min(record.offset + size, len(content))
+        content[record.offset : end] = bytes(max(0, end - record.offset))
     elif record.kind == "t":
         del content[record.offset :]
         _grow(content, record.offset)

@@ -285,6 +285,23 @@ ON_DESCRIPTOR(ftruncate64, 't', ALLOCATES, (int descriptor, off64_t size), (desc
 ALLOCATION(posix_fallocate, off_t)
 ALLOCATION(posix_fallocate64, off64_t)
 
+/* A hole is punched in a file of the same size. */
+int fallocate(int descriptor, int mode, off_t offset, off_t size)
+{
+    char path[PATH_MAX];
+    int64_t length = size;
+    int done;
+    REAL(fallocate);
+    if (!path_of(descriptor, path))
+        return really(descriptor, mode, offset, size);
+    if (is_due(OTHER))
+        return -1;
+    done = really(descriptor, mode, offset, size);
+    if (done == 0 && (mode & FALLOC_FL_PUNCH_HOLE))
+        record('h', path, offset, &length, sizeof length);
+    return done;
+}
+
 static int open_any(int directory, const char *name, int flags, mode_t mode)
 {
     char path[PATH_MAX];
