@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic
@@ -50,7 +51,9 @@ class LimitedDaemon(DaemonProcess):
         lines = Path(f"/proc/{self.pid}/maps").read_text().splitlines()
         found = [line.split(maxsplit=5)[-1] for line in lines]
         for number in os.listdir(f"/proc/{self.pid}/fd"):
-            found.append(os.readlink(f"/proc/{self.pid}/fd/{number}"))
+            # One that has been closed since it was listed is not held.
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(f"/proc/{self.pid}/fd/{number}"))
         return [name for name in found if "/collections/" in name and name.endswith("(deleted)")]
 
 
