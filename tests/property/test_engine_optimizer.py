@@ -13,7 +13,7 @@ from unittest.mock import patch
 import attrs
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import write
@@ -204,6 +204,15 @@ class MovingMachine(OptimizerMachine):
     """The same where points are moved, each time under an operation id of its own."""
 
     crashes: int
+
+    @initialize()
+    def begin_with_moves(self) -> None:
+        """Few examples would get that far by the rules alone."""
+        self.write_many(0, 150)
+        for _ in range(4):
+            self.write_many(1, 149)
+        self.optimize()
+        self.crash_before_rows_are_counted_anew(4)
 
     @rule(again=st.integers(1, 4))
     def crash_before_rows_are_counted_anew(self, again: int) -> None:
