@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
+from contextlib import suppress as ignoring
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic
@@ -51,9 +51,8 @@ class LimitedDaemon(DaemonProcess):
         lines = Path(f"/proc/{self.pid}/maps").read_text().splitlines()
         found = [line.split(maxsplit=5)[-1] for line in lines]
         for number in os.listdir(f"/proc/{self.pid}/fd"):
-            # One that has been closed since it was listed is not held. (A `suppress` of the module
-            # would be taken for trial's.)
-            with contextlib.suppress(FileNotFoundError):
+            # One that has been closed since it was listed is not held.
+            with ignoring(FileNotFoundError):
                 found.append(os.readlink(f"/proc/{self.pid}/fd/{number}"))
         return [name for name in found if "/collections/" in name and name.endswith("(deleted)")]
 

@@ -133,7 +133,7 @@ def _size(space: AnySpace) -> int:
     stored = space.present.count * space.item_bytes
     if isinstance(space, VectorSpace):
         return stored
-    return stored * int(space.offsets[-1] - space.offsets[0]) // max(space.rows, 1)
+    return stored * space.element_count // max(space.rows, 1)
 
 
 def _details(source: Source, info: CollectionInfo) -> CollectionDetails:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .acceleration import Accelerators
 from .checkpoints import Checkpoints
@@ -88,7 +88,7 @@ class FollowedCollection(CollectionReads):
                 # Where rows came to be counted from a later one while a graph was opened, it is not
                 # among the graphs of the newest state.
                 is_known = segment.key in graphs or segment.uuid in self._unusable
-                if not is_known or self._seen.get(segment.uuid) != _files_of(segment):
+                if not is_known or self._seen.get(segment.uuid) != segment.contents:
                     settings = settings_of(state.config, space.params, cores, lines_each(space))
                     yield _Unopened(segment, space, settings)
 
@@ -102,14 +102,9 @@ class FollowedCollection(CollectionReads):
         else:
             self._unusable.discard(segment.uuid)
             self._store.add_graphs({segment.key: opened})
-        self._seen[segment.uuid] = _files_of(segment)
+        self._seen[segment.uuid] = segment.contents
 
     @property
     def _is_removed(self) -> bool:
         # The directory is renamed before the collection is taken out of the catalog.
         return not self._store.path.exists()
-
-
-def _files_of(segment: Segment) -> Segment:
-    """A segment, by what is in its files."""
-    return evolve(segment.counted_from(0), unfreed_from=None)

@@ -31,4 +31,4 @@ def _vector_bytes(space: AnySpace) -> int:
     """
     if isinstance(space, VectorSpace):
         return space.present.count * space.item_bytes
-    return int(space.offsets[-1] - space.offsets[0]) * space.item_bytes
+    return space.element_count * space.item_bytes

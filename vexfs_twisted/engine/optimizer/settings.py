@@ -75,7 +75,7 @@ def lines_each(space: LinkedSpace) -> int:
     """The mean number of vectors in a row, rounded up: 1, but for multivectors."""
     if isinstance(space, VectorSpace):
         return 1
-    return max(-(-int(space.offsets[-1] - space.offsets[0]) // max(space.rows, 1)), 1)
+    return max(-(-space.element_count // max(space.rows, 1)), 1)
 
 
 def settings_of(

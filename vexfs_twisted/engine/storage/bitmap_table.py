@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DamagedRecord
 from .bitmap import CHUNK_BYTES, CHUNK_ROWS, Bitmap, BitmapBuilder
 from .record_checksums import CHECKSUM_BYTES, are_sealed, is_sealed, sealed
-from .tables import Tables, Transaction
+from .tables import Tables, Transaction, delete_keys
 
 LIVE_SLOT = 0
 """The slot of the bitmap of all live rows. Vector names have the slots after it."""
@@ -23,6 +23,7 @@ _TABLE = "bits"
 MOST_SLOTS = 1 << 16
 
 _KEY = Struct(">HQ")
+_NO_CHUNK = (1 << 64) - 1
 _KEYS = np.dtype([("slot", ">u2"), ("chunk", ">u8")])
 _SLOT_BYTES = 2
 
@@ -56,20 +57,13 @@ def read_bitmap(transaction: Transaction, tables: Tables, slot: int, base: int =
 
 def drop_bitmap(transaction: Transaction, tables: Tables, slot: int) -> None:
     """Delete the chunks of `slot`."""
-    with transaction.cursor(tables.bits) as cursor:
-        cursor.set_range(_KEY.pack(slot, 0))
-        # It has no key once it is past the last.
-        while (key := cursor.key()) and _KEY.unpack(key)[0] == slot:
-            cursor.delete()
+    delete_keys(transaction, tables.bits, _KEY.pack(slot, 0), _KEY.pack(slot, _NO_CHUNK))
 
 
 def drop_chunks_before(transaction: Transaction, tables: Tables, slot: int, row: int) -> None:
     """Delete the chunks of `slot` before that of row `row`, as numbered in the table."""
     stop = _KEY.pack(slot, row // CHUNK_ROWS)
-    with transaction.cursor(tables.bits) as cursor:
-        cursor.set_range(_KEY.pack(slot, 0))
-        while (key := cursor.key()) and key < stop:
-            cursor.delete()
+    delete_keys(transaction, tables.bits, _KEY.pack(slot, 0), stop)
 
 
 def write_changes(

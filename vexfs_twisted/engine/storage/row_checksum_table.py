@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from .bitmap import Rows
 from .record_checksums import is_sealed, sealed
-from .tables import Tables, Transaction
+from .tables import Tables, Transaction, delete_keys
 
 TABLE = "sums"
 BLOCK = 256
 _KEY = Struct(">HQ")
+_NO_BLOCK = (1 << 64) - 1
 _SUM = np.dtype("<u4")
 
 Sums = NDArray[np.uint32]
@@ -57,11 +58,7 @@ def write_row_checksums(
 
 def drop_row_checksums(transaction: Transaction, tables: Tables, slot: int) -> None:
     """Delete the checksums of a slot."""
-    with transaction.cursor(tables.sums) as cursor:
-        cursor.set_range(_KEY.pack(slot, 0))
-        # It has no key once it is past the last.
-        while (key := cursor.key()) and _KEY.unpack(key)[0] == slot:
-            cursor.delete()
+    delete_keys(transaction, tables.sums, _KEY.pack(slot, 0), _KEY.pack(slot, _NO_BLOCK))
 
 
 def drop_row_checksums_before(
@@ -69,10 +66,7 @@ def drop_row_checksums_before(
 ) -> None:
     """Delete the checksums of a slot in the blocks before that of `row`."""
     stop = _KEY.pack(slot, row // BLOCK)
-    with transaction.cursor(tables.sums) as cursor:
-        cursor.set_range(_KEY.pack(slot, 0))
-        while (key := cursor.key()) and key < stop:
-            cursor.delete()
+    delete_keys(transaction, tables.sums, _KEY.pack(slot, 0), stop)
 
 
 def _blocks(rows: Rows) -> Iterator[tuple[int, int, int]]:

@@ -55,6 +55,15 @@ class Tables:
     sums: lmdb._Database
 
 
+def delete_keys(transaction: Transaction, table: lmdb._Database, start: bytes, stop: bytes) -> None:
+    """Delete the records of a table from the key `start` on, and before the key `stop`."""
+    with transaction.cursor(table) as cursor:
+        cursor.set_range(start)
+        # It has no key once it is past the last.
+        while (key := cursor.key()) and key < stop:
+            cursor.delete()
+
+
 def open_environment(path: Path, *, create: bool = False) -> lmdb.Environment:
     """Open the environment in the directory `path`. Raises lmdb.Error and OSError.
 

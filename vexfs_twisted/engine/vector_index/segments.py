@@ -115,9 +115,10 @@ class Segment:
         """Whether codes are numbered by rows, as those of dense vectors are."""
         return self.lined is None and self.encoding is None
 
-    def is_as(self, other: Segment) -> bool:
-        """Whether the files of both are the same, and what is in them."""
-        return evolve(self, unfreed_from=None) == evolve(other, unfreed_from=None)
+    @property
+    def contents(self) -> Segment:
+        """The segment as its files have it: alike for all that name the same files."""
+        return evolve(self.counted_from(0), unfreed_from=None)
 
     def live(self, present: Bitmap) -> int:
         """The number of rows of the range that have a vector in `present`."""
@@ -207,7 +208,7 @@ def recounted(segments: Iterable[Segment], former: Iterable[Segment], graphs: Gr
         if before is None or segment.key in graphs:
             continue
         opened = graphs.get(before.key)
-        if opened is not None and before.counted_from(segment.base).is_as(segment):
+        if opened is not None and before.contents == segment.contents:
             found[segment.key] = opened.moved(segment, before.base - segment.base)
     return found
 

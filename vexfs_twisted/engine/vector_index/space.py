@@ -191,6 +191,11 @@ class SparseSpace:
         """One more than the last row that may have a vector."""
         return len(self.offsets) - 1
 
+    @property
+    def element_count(self) -> int:
+        """How many elements, or lines, the rows have, dead or not."""
+        return int(self.offsets[-1] - self.offsets[0])
+
     def elements(
         self, where: Rows | slice
     ) -> tuple[Offsets, NDArray[np.uint32], NDArray[np.float32]]:
@@ -275,6 +280,11 @@ class MultiSpace:
     def rows(self) -> int:
         """One more than the last row that may have a vector."""
         return len(self.offsets) - 1
+
+    @property
+    def element_count(self) -> int:
+        """How many elements, or lines, the rows have, dead or not."""
+        return int(self.offsets[-1] - self.offsets[0])
 
     def floats(self, lines: Rows | slice) -> Matrix:
         """Lines of `matrix` in the form used for comparison, [n, dim]; a view if possible."""

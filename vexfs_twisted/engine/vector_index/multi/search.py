@@ -134,7 +134,7 @@ def _rows_by_graphs(
 
 def _lines_each(space: MultiSpace) -> float:
     """The mean number of lines of a row, dead or not."""
-    return int(space.offsets[-1] - space.offsets[0]) / max(space.rows, 1)
+    return space.element_count / max(space.rows, 1)
 
 
 def _component_ns(space: MultiSpace) -> float:
