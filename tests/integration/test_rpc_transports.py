@@ -37,6 +37,7 @@ class Selection(SynchronousTestCase):
 
     def test_unsound_ones_are_found(self) -> None:
         self.patch(selection, "_PATIENCE_S", 0.2)
+        self.patch(selection, "_HANGUP_S", 0.1)
         self.assertIn("DEADLINE_EXCEEDED", str(selection.QueueCheck(_Deaf).problem()))
         self.assertIn("add_http2_port", str(selection.QueueCheck(_Broken).problem()))
 
