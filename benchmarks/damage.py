@@ -5,17 +5,18 @@
 Each file of a collection, and of the catalog, is cut off, zeroed, deleted, and has single bits
 flipped, those of the tables in pages of every kind. Each time another process opens the store and
 asks for everything: all points with payloads and vectors, counts, exact and approximate searches,
-before and after a scrub. An outcome is one of
+before and after a scrub and what the optimizer then makes again. An outcome is one of
 
     same      all answers are those of the sound store
     told      an answer is an error that names the damage, or the collection's status is red
     refused   the store does not open, with an explanation (the catalog only)
     error     an error that does not name the damage
     WRONG     an answer differs, and nothing tells why
-    SIGNAL    the process was ended by a signal
+    SIGNAL    the process was ended by a signal, or by this program after a minute
     OTHERS    another collection does not answer as before
 
-The store is small: two collections of some hundred points with vectors of all kinds.
+The store is small: two collections of some 1,000 points with vectors of all kinds, graphs,
+quantized vectors, postings and a payload index. `--only` lets several processes share the files.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,10 @@ from vexfs_twisted.model.collection_params import (
     Distance,
     MultiVectorComparator,
     MultiVectorConfig,
+    OptimizersConfigDiff,
+    QuantizationConfig,
+    ScalarQuantization,
+    ScalarType,
     SparseVectorParams,
     VectorParams,
 )
@@ -58,13 +64,15 @@ from vexfs_twisted.model.payload_index import CreateFieldIndex, FieldSchema, Fie
 from vexfs_twisted.model.payload_path import PayloadPath
 from vexfs_twisted.model.queries import ALL_PAYLOAD, Count, Query, Scroll, Selection
 from vexfs_twisted.model.query_forms import VectorExample
-from vexfs_twisted.model.search_params import SearchParams
+from vexfs_twisted.model.search_params import Quantization, SearchParams
 from vexfs_twisted.model.updates import DeletePoints, Upsert
-from vexfs_twisted.model.vector_kinds import MultiVectors, SparseVectors
+from vexfs_twisted.model.vector_kinds import MultiVector, MultiVectors, SparseVector, SparseVectors
 from vexfs_twisted.model.vectors import VectorColumn
 
-COUNT = 700
+COUNT = 1200
 SIZE = 16
+TERMS = 8
+PATIENCE_S = 60
 PAGE = 4096
 EVERYTHING = Selection(ALL_PAYLOAD, vectors=True)
 OUTCOMES = ("same", "told", "refused", "error", "WRONG", "SIGNAL", "OTHERS")
@@ -76,14 +84,15 @@ def points(seed: int) -> Upsert:
     """Points with vectors of all kinds, and payloads of which some take overflow pages."""
     chosen = np.random.default_rng(seed)
     lines = np.arange(COUNT + 1) * 2
+    terms = chosen.permuted(np.tile(np.arange(500, dtype=np.uint32), (COUNT, 1)), axis=1)[:, :TERMS]
     vectors = {
         "d": VectorColumn.of(chosen.random((COUNT, SIZE), dtype=np.float32)),
         "m": VectorColumn(MultiVectors(lines, chosen.random((2 * COUNT, 4), dtype=np.float32))),
         "s": VectorColumn(
             SparseVectors(
-                lines,
-                (np.arange(2 * COUNT) % 500).astype(np.uint32),
-                chosen.random(2 * COUNT, dtype=np.float32),
+                np.arange(COUNT + 1) * TERMS,
+                np.sort(terms, axis=1).ravel(),
+                chosen.random(TERMS * COUNT, dtype=np.float32),
             )
         ),
     }
@@ -106,6 +115,8 @@ def build(path: Path) -> None:
             ),
         },
         sparse_vectors={"s": SparseVectorParams()},
+        optimizers_config=OptimizersConfigDiff(indexing_threshold=1),
+        quantization_config=QuantizationConfig(scalar=ScalarQuantization(ScalarType.INT8)),
     )
     catalog = Catalog(path)
     catalog.open()
@@ -116,10 +127,15 @@ def build(path: Path) -> None:
             for outcome in collection.apply([command]):
                 if isinstance(outcome, Exception):
                     raise outcome
-        while collection.is_optimizer_due():
-            collection.optimize()
+        optimize(collection)
     catalog.update_aliases([CreateAlias("a", "alias")])
     catalog.close()
+
+
+def optimize(collection: Collection) -> None:
+    """Make what is derived from the points, as far as it is wanted."""
+    while collection.is_optimizer_due():
+        collection.optimize()
 
 
 def answers(collection: Collection) -> Iterator[str]:
@@ -132,22 +148,46 @@ def answers(collection: Collection) -> Iterator[str]:
     page = collection.read(Scroll(limit=COUNT, selection=EVERYTHING))
     yield repr([(own.id, own.payload, _plain(own.vectors)) for own in page.records])
     for _ in range(5):
-        vector = chosen.random(SIZE, dtype=np.float32)
-        query = Query(
-            VectorExample(vector),
-            using="d",
-            limit=10,
-            params=SearchParams(exact=True),
-            selection=Selection(ALL_PAYLOAD),
-        )
-        (found,) = collection.query_each([query])
-        if isinstance(found, Exception):
-            raise found
-        yield repr([(own.id, own.score, own.payload) for own in found])
+        for using, vector in (
+            ("d", chosen.random(SIZE, dtype=np.float32)),
+            ("m", MultiVector(chosen.random((2, 4), dtype=np.float32))),
+            (
+                "s",
+                SparseVector(np.arange(250, dtype=np.uint32), chosen.random(250, dtype=np.float32)),
+            ),
+        ):
+            for is_exact in (True, False):
+                yield repr(found_by(collection, using, vector, is_exact))
+
+
+def found_by(collection: Collection, using: str, vector: Any, is_exact: bool) -> list[Any]:
+    """The ids and payloads that a search finds, with the scores of an exact one.
+
+    One that is not exact looks at everything, so that only damage makes another answer.
+    """
+    everything = Quantization(rescore=True, oversampling=COUNT / 10)
+    query = Query(
+        VectorExample(vector),
+        using=using,
+        limit=10,
+        params=SearchParams(exact=is_exact, hnsw_ef=COUNT, quantization=everything),
+        selection=Selection(ALL_PAYLOAD),
+    )
+    (found,) = collection.query_each([query])
+    if isinstance(found, Exception):
+        raise found
+    return [(own.id, own.score if is_exact else None, own.payload) for own in found]
 
 
 def _plain(vectors: Any) -> Any:
-    return {name: repr(vector) for name, vector in sorted((vectors or {}).items())}
+    """Vectors to the last bit, as `repr` of an array does not print them."""
+    return {name: _bytes_of(vector) for name, vector in sorted((vectors or {}).items())}
+
+
+def _bytes_of(vector: Any) -> Any:
+    if isinstance(vector, SparseVector):
+        return vector.indices.tobytes(), vector.values.tobytes()
+    return (vector.rows if isinstance(vector, MultiVector) else vector).tobytes()
 
 
 def asked(collection: Collection) -> tuple[list[str | None], bool]:
@@ -176,6 +216,8 @@ def examine(path: Path, wanted: dict[str, list[str]]) -> tuple[str, str]:
             if collection is not None and is_scrubbed and name == "a":
                 collection.scrub()
                 collection = catalog.find(name)
+                if collection is not None:
+                    optimize(collection)
             if collection is None:
                 own = "told" if catalog.find_quarantined(name) is not None else "WRONG"
             else:
@@ -195,14 +237,34 @@ def examine(path: Path, wanted: dict[str, list[str]]) -> tuple[str, str]:
     return outcomes[0], outcomes[1]
 
 
-def in_a_process(path: Path, wanted: dict[str, list[str]]) -> tuple[str, str]:
-    """`examine` in a process of its own, which may die."""
+def prepare(path: Path) -> tuple[str, dict[str, list[str]]]:
+    """Build a store; the folder of the collection that will be hurt, and all that is answered."""
+    build(path)
+    catalog = Catalog(path)
+    catalog.open()
+    wanted = {}
+    for name in ("a", "b"):
+        wanted[name] = list(answers(catalog.get(name)))
+        # Postings are made when they are first asked for, and kept by the optimizer.
+        optimize(catalog.get(name))
+    directory = catalog.get("a").path
+    catalog.close()
+    return str(directory), wanted
+
+
+def in_a_process(function: Callable[[], Any]) -> Any:
+    """What a function returns in a process of its own; None if that died, or took too long.
+
+    The caller must have no threads: those of OpenMP would be waited for in the new process.
+    """
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(PATIENCE_S)
         status = 1
         try:
-            os.write(write, json.dumps(examine(path, wanted)).encode())
+            with os.fdopen(write, "w") as stream:
+                json.dump(function(), stream)
             status = 0
         finally:
             os._exit(status)
@@ -212,13 +274,15 @@ def in_a_process(path: Path, wanted: dict[str, list[str]]) -> tuple[str, str]:
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
         print(f"signal {signal.Signals(os.WTERMSIG(status)).name}", file=sys.stderr)
-        return "SIGNAL", "SIGNAL"
-    first, second = json.loads(told) if told else ("WRONG", "WRONG")
-    return first, second
+        return None
+    return json.loads(told)
 
 
 def flipped(places: Callable[[bytes], list[int]] | None = None) -> Damage:
-    """Flips one bit, at one of the pages that `places` names if it is given."""
+    """Flips one bit, at one of the pages that `places` names if it is given.
+
+    Files are longer than what is in them: without pages, it is a bit before the zeros at the end.
+    """
 
     def damage(file: Path, chosen: random.Random) -> bool:
         data = file.read_bytes()
@@ -226,7 +290,7 @@ def flipped(places: Callable[[bytes], list[int]] | None = None) -> Damage:
         if not data or pages == []:
             return False
         if pages is None:
-            place = chosen.randrange(len(data))
+            place = chosen.randrange(len(data.rstrip(b"\0")) or len(data))
         else:
             place = chosen.choice(pages) * PAGE + chosen.randrange(PAGE)
         with file.open("r+b") as stream:
@@ -305,17 +369,10 @@ def run(places: int, seed: int, only: str | None) -> int:
     bad = 0
     try:
         sound, path = home / "sound", home / "store"
-        build(sound)
-        catalog = Catalog(sound)
-        catalog.open()
-        wanted: dict[str, list[str]] = {}
-        for name in ("a", "b"):
-            wanted[name] = list(answers(catalog.get(name)))
-        directory = catalog.get("a").path
-        catalog.close()
+        directory, wanted = in_a_process(partial(prepare, sound))
         shutil.copytree(sound, path)
-        files = sorted(own for own in directory.iterdir() if own.name != "lock.mdb")
-        files += sorted((sound / "catalog").iterdir())
+        files = [*sorted(Path(directory).iterdir()), *sorted((sound / "catalog").iterdir())]
+        files = [own for own in files if own.name != "lock.mdb"]
         print(f"{'file':20} {'damage':22} {'when':6} " + " ".join(f"{o:>8}" for o in OUTCOMES))
         for file in files:
             if only is not None and only not in file.name:
@@ -326,7 +383,8 @@ def run(places: int, seed: int, only: str | None) -> int:
                     shutil.rmtree(path)
                     shutil.copytree(sound, path)
                     if damage(path / file.relative_to(sound), chosen):
-                        outcomes = in_a_process(path, wanted)
+                        outcomes = in_a_process(partial(examine, path, wanted))
+                        outcomes = outcomes or ("SIGNAL", "SIGNAL")
                         for count, outcome in zip(counts, outcomes, strict=True):
                             count[outcome] += 1
                 for when, count in zip(("opened", "scrub"), counts, strict=True):
