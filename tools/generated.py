@@ -114,7 +114,7 @@ def settings_tables() -> Iterator[str]:
 
 def collection_table() -> Iterator[str]:
     """The defaults of new collections."""
-    from vexfs_twisted.config import collection_settings
+    from vexfs_twisted.config_loader import collection_settings
 
     yield "| setting | default | meaning |\n| --- | --- | --- |"
     for key, default in collection_settings():
@@ -165,7 +165,8 @@ def pages_with_parts() -> list[Path]:
 
 def stale() -> Iterator[str]:
     """A line for each part that is not what the program says, and each setting without words."""
-    from vexfs_twisted.config import collection_settings, settings
+    from vexfs_twisted.config import settings
+    from vexfs_twisted.config_loader import collection_settings
 
     for _, setting, _ in settings():
         if not setting.help:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.python.usage import UsageError
 
-from .config import load_config
+from .config_loader import load_config
 from .engine.adoption import Adoption, Survey
 from .engine.errors import EngineStartError
 from .settings import ConfigError

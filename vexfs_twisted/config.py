@@ -1,49 +1,35 @@
-"""The server's settings: one typed value, read from the command line, the environment and a file.
+"""The server's settings as one typed value, with the key, the default and the range of each.
 
-Precedence: the command line, then the environment, then the file, then the default. Keys are
-Qdrant's (`service.http_port`). Keys that are not used here cause a warning and no error, so that a
-Qdrant configuration file can be used unchanged. An invalid value raises ConfigError with one line
-that names its origin.
+Keys are Qdrant's (`service.http_port`). `config_loader` says where values come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import attrs
 from attrs import frozen
 
-from .jsonform.collections import read_create_collection
 from .logs import LEVELS
-from .model.collection import CollectionConfig, new_config
-from .model.collection_params import HnswConfigDiff, OptimizersConfigDiff, WalConfigDiff
-from .model.errors import DomainError, FormatError
+from .model.collection import CollectionConfig
 from .model.quotas import QuotaConfig
-from .model.validation import find_problems
 from .settings import (
-    ConfigError,
-    FoundSetting,
     Setting,
     address,
     files_and_names,
     flag,
-    from_environment,
-    from_file,
     lines,
     list_of,
     metric_prefix,
     number,
     one_of,
     or_none,
-    scalar,
     secret,
     text,
     whole_number,
 )
-from .unused_settings import notices
 
 MEBIBYTE = 1024 * 1024
 MAX_PORT = 65535
@@ -53,8 +39,8 @@ MAX_PROCESSES = 16
 """Each process keeps some of the slots for readers that a collection has."""
 
 
-_SNAPSHOTS = "storage.snapshots_config"
-_S3 = f"{_SNAPSHOTS}.s3_config"
+SNAPSHOTS = "storage.snapshots_config"
+S3 = f"{SNAPSHOTS}.s3_config"
 _QUOTAS = "storage.quotas"
 _PORT = whole_number(0, MAX_PORT)
 _PERCENT = whole_number(1, 100)
@@ -338,34 +324,30 @@ class Config:
     snapshots_storage: str = _setting(
         "local",
         Setting(
-            f"{_SNAPSHOTS}.snapshots_storage",
+            f"{SNAPSHOTS}.snapshots_storage",
             one_of({"local": "local", "s3": "s3"}),
             help="where snapshots are kept: in a folder, or in a bucket of S3-compatible storage",
         ),
     )
-    s3_bucket: str | None = _setting(
-        None, Setting(f"{_S3}.bucket", text, help="name of the bucket")
-    )
+    s3_bucket: str | None = _setting(None, Setting(f"{S3}.bucket", text, help="name of the bucket"))
     s3_region: str | None = _setting(
-        None, Setting(f"{_S3}.region", text, help="region of the bucket")
+        None, Setting(f"{S3}.region", text, help="region of the bucket")
     )
     s3_access_key: str | None = _setting(
         None,
         Setting(
-            f"{_S3}.access_key",
+            f"{S3}.access_key",
             secret,
             help="name of the key to the bucket (default: the environment's or machine's)",
         ),
         is_secret=True,
     )
     s3_secret_key: str | None = _setting(
-        None, Setting(f"{_S3}.secret_key", secret, help="the key to the bucket"), is_secret=True
+        None, Setting(f"{S3}.secret_key", secret, help="the key to the bucket"), is_secret=True
     )
     s3_endpoint_url: str | None = _setting(
         None,
-        Setting(
-            f"{_S3}.endpoint_url", text, help="URL of the storage, where it is not that of AWS"
-        ),
+        Setting(f"{S3}.endpoint_url", text, help="URL of the storage, where it is not that of AWS"),
     )
     snapshot_urls: bool = _setting(
         True,
@@ -672,140 +654,3 @@ def settings() -> Iterable[tuple[str, Setting, Any]]:
     for field in attrs.fields(Config):
         if "setting" in field.metadata:
             yield field.name, field.metadata["setting"], field.default
-
-
-def collection_settings() -> Iterable[tuple[str, Any]]:
-    """The key of each default of new collections, and its value where nothing sets it."""
-    defaults = CollectionConfig()
-    yield "storage.on_disk_payload", defaults.params.on_disk_payload
-    parts = defaults.hnsw_config, defaults.optimizer_config, defaults.wal_config
-    for (section, (_, kind)), values in zip(_SECTIONS.items(), parts, strict=True):
-        for field in attrs.fields(kind):
-            yield f"{section}.{field.name}", getattr(values, field.name)
-
-
-def load_config(
-    options: Mapping[str, str],
-    environment: Mapping[str, str],
-    config_path: str | None = None,
-) -> Config:
-    """Merge the settings of the command line, the environment and the file.
-
-    `options` maps the names of command line options to the values given. Reads the file, if any.
-    """
-    found = {
-        **(from_file(config_path) if config_path is not None else {}),
-        **_from_environment(environment),
-        **_from_options(options),
-    }
-    values: dict[str, Any] = {}
-    for name, setting, _ in settings():
-        given = found.get(setting.key)
-        if given is None or (given.value is None and not setting.nullable):
-            continue
-        try:
-            values[name] = setting.parse(given.value)
-        except ValueError as error:
-            raise ConfigError(f"{given.origin}: {error}") from None
-    config = Config(
-        **values,
-        collections=_collection_defaults(found),
-        notices=tuple(notices(found, _used_keys())),
-    )
-    if config.rest_endpoints and config.processes > 1:
-        origin = found["vexfs.rest_endpoints"].origin
-        raise ConfigError(f"{origin}: endpoints are not shared by several processes")
-    if config.verify_client_certificate and not config.enable_tls:
-        origin = found["service.verify_https_client_certificate"].origin
-        raise ConfigError(f"{origin}: without service.enable_tls there are no certificates")
-    _check_bucket(config, found)
-    if config.jwt_rbac and config.api_key is None and config.alt_api_key is None:
-        origin = found["service.jwt_rbac"].origin
-        raise ConfigError(f"{origin}: without service.api_key nothing can sign a token")
-    if config.require_device and config.device is None:
-        origin = found["vexfs.require_device"].origin
-        raise ConfigError(f"{origin}: no device is given that could be required")
-    return config
-
-
-def _check_bucket(config: Config, found: Mapping[str, FoundSetting]) -> None:
-    """Raise ConfigError unless the settings of the storage of snapshots go together."""
-    if config.snapshots_storage == "local":
-        return
-    origin = found[f"{_SNAPSHOTS}.snapshots_storage"].origin
-    if config.s3_bucket is None:
-        raise ConfigError(f"{origin}: s3 needs a {_S3}.bucket")
-    if (config.s3_access_key is None) != (config.s3_secret_key is None):
-        raise ConfigError(f"{origin}: s3 needs an access_key and a secret_key, or neither")
-    if config.incremental_snapshots:
-        asked = found["vexfs.incremental_snapshots"].origin
-        raise ConfigError(f"{asked}: snapshots are stored in parts in folders only, not in s3")
-    if find_spec("obstore") is None:
-        raise ConfigError(f"{origin}: s3 needs obstore: pip install 'vexfs-qdrant[s3]'")
-
-
-def _used_keys() -> frozenset[str]:
-    """Every key that is read, including those of collection defaults."""
-    keys = {setting.key for _, setting, _ in settings()}
-    keys.add("storage.on_disk_payload")
-    for section, (_, kind) in _SECTIONS.items():
-        names = [field.name for field in attrs.fields(kind)]
-        keys.update(f"{section}.{name}" for name in names)
-        keys.update(f"{section}.{name}{_UNIT}" for name in names if name.endswith(_MEASURED))
-    return frozenset(keys)
-
-
-def _from_options(options: Mapping[str, str]) -> dict[str, FoundSetting]:
-    keys = {setting.option: setting.key for _, setting, _ in settings()}
-    return {keys[name]: FoundSetting(value, f"--{name}") for name, value in options.items()}
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, FoundSetting]:
-    """Values by key; a variable of the older adapter takes precedence over one of Qdrant's."""
-    found = from_environment(environment)
-    for _, setting, _ in settings():
-        for variable in setting.variables:
-            if environment.get(variable):
-                found[setting.key] = FoundSetting(environment[variable], variable)
-    return found
-
-
-_SECTIONS: Mapping[str, tuple[str, type[attrs.AttrsInstance]]] = {
-    "storage.hnsw_index": ("hnsw_config", HnswConfigDiff),
-    "storage.optimizers": ("optimizers_config", OptimizersConfigDiff),
-    "storage.wal": ("wal_config", WalConfigDiff),
-}
-"""For each section: the field of a create-collection request it maps to, and its type."""
-
-# Qdrant's own file has the unit in the names of the thresholds.
-_UNIT = "_kb"
-_MEASURED = ("_threshold", "_size")
-
-
-def _collection_defaults(found: Mapping[str, FoundSetting]) -> CollectionConfig:
-    """The defaults of a new collection: Qdrant's, overridden by those that are set."""
-    request: dict[str, Any] = {"vectors": {}}
-    for key, given in found.items():
-        section, _, name = key.rpartition(".")
-        if key == "storage.on_disk_payload":
-            request["on_disk_payload"] = scalar(given.value)
-        elif section in _SECTIONS:
-            part, _ = _SECTIONS[section]
-            request.setdefault(part, {})[name.removesuffix(_UNIT)] = scalar(given.value)
-    try:
-        wanted = read_create_collection(request)
-        for problem in find_problems(wanted):
-            _complain(problem.path, problem.text)
-        return new_config(wanted, CollectionConfig())
-    except FormatError as error:
-        where, _, complaint = error.message.removeprefix(FormatError.prefix).partition(": ")
-        _complain(where, complaint)
-    except DomainError as error:
-        raise ConfigError(f"storage: {error.message}") from None
-
-
-def _complain(where: str, complaint: str) -> NoReturn:
-    """Raise ConfigError with the key in the file for `where`, a field of a request."""
-    for section, (field, _) in _SECTIONS.items():
-        where = where.replace(field, section)
-    raise ConfigError(f"{where}: {complaint}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from .listening import single_ports
 from .logs import get_logger
+from .threadpool import WorkerPool
 
 log = get_logger("vexfs.lifecycle")
 
@@ -269,3 +270,44 @@ def has_unread(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+class PoolService(Service):
+    """Runs a thread pool as a service."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def startService(self) -> None:
+        """Start the threads."""
+        super().startService()
+        self._pool.start()
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when all accepted work is done and the threads have ended."""
+        super().stopService()
+        return self._pool.stop()
+
+
+class Preparation(Service):
+    """Prepares in a thread what calls need, which may fail the start."""
+
+    def __init__(self, prepare: Callable[[], Deferred[None]]) -> None:
+        self._prepare = prepare
+
+    def startService(self) -> Deferred[None]:
+        """Fires when all is prepared."""
+        super().startService()
+        return self._prepare()
+
+
+class BeforeStop(Service):
+    """Calls a function when the server begins to stop, as the service that was started last."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def stopService(self) -> None:
+        """Call it."""
+        super().stopService()
+        self._function()

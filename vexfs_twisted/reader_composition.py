@@ -8,10 +8,8 @@ from attrs import evolve
 from twisted.application.service import IService
 
 from .allocator import trim
-from .composition import (
+from .configured import (
     CODEC_THREADS,
-    PoolService,
-    Preparation,
     audit_log_of,
     certificates_of,
     interceptors_of,
@@ -25,7 +23,14 @@ from .composition import (
 from .engine.followed_catalog import FollowedCatalog
 from .engine.native_library import load_faiss
 from .grpc_web.opening import web_calls
-from .lifecycle import BACKLOG, ConcurrentService, SequentialService, SharedPortEndpoint
+from .lifecycle import (
+    BACKLOG,
+    ConcurrentService,
+    PoolService,
+    Preparation,
+    SequentialService,
+    SharedPortEndpoint,
+)
 from .middleware import MiddlewareChain
 from .operations.service import Operations
 from .processes.messages import Order

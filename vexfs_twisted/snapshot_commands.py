@@ -11,7 +11,8 @@ from pathlib import Path
 
 from twisted.python.usage import UsageError
 
-from .config import Config, load_config
+from .config import Config
+from .config_loader import load_config
 from .engine.catalog import Catalog
 from .engine.errors import EngineStartError
 from .engine.replay import replay

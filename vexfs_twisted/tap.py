@@ -15,7 +15,8 @@ from twisted.python.usage import UsageError
 
 from . import QDRANT_VERSION, __version__, logs
 from .collector import without_collector
-from .config import Config, load_config, settings
+from .config import Config, settings
+from .config_loader import load_config
 from .left_out import leave_out_libraries
 from .service_manager import inherited_sockets
 from .settings import ConfigError

@@ -13,7 +13,7 @@ import orjson
 from attrs import asdict
 from twisted.python.usage import UsageError
 
-from .config import load_config
+from .config_loader import load_config
 from .engine.errors import EngineStartError
 from .engine.verification import FolderReport, verify_folder
 from .settings import ConfigError

@@ -19,8 +19,7 @@ from tests.contract.providers import check_response, reactor
 from tests.contract.raw_http import connect, request
 from tests.contract.rest_client import HttpClient, Response
 from tests.contract.rpc_client import RpcClient
-from vexfs_twisted import composition as parts_module
-from vexfs_twisted import logs
+from vexfs_twisted import configured, logs
 from vexfs_twisted.composition import build
 from vexfs_twisted.config import Config
 from vexfs_twisted.proto import qdrant_pb2 as pb
@@ -342,7 +341,7 @@ class RatedServer(WholeServer):
     """The clock of the rate limit stands still, so that no calls are granted while a test runs."""
 
     async def setUp(self) -> None:  # type: ignore[override]
-        self.patch(parts_module, "monotonic", lambda: 0.0)
+        self.patch(configured, "monotonic", lambda: 0.0)
         await super().setUp()
 
 

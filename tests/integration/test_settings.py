@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.support import DaemonProcess
 from vexfs_twisted.composition import build
-from vexfs_twisted.config import load_config
+from vexfs_twisted.config_loader import load_config
 from vexfs_twisted.proto import qdrant_pb2 as pb
 from vexfs_twisted.proto.qdrant_pb2_grpc import QdrantStub
 

@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.bounds import BOUNDS, INTERNAL, NO_LIMITS
 from tests.suites.values import must
 from tests.support import ROOT
-from vexfs_twisted.config import load_config, settings
+from vexfs_twisted.config import settings
+from vexfs_twisted.config_loader import load_config
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.model.collection_params import StrictModeConfig
 from vexfs_twisted.model.errors import BadRequest

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from vexfs_twisted.config import Config, collection_settings, load_config, settings
+from vexfs_twisted.config import Config, settings
+from vexfs_twisted.config_loader import collection_settings, load_config
 from vexfs_twisted.model.collection import CollectionConfig
 from vexfs_twisted.settings import ConfigError
 from vexfs_twisted.unused_settings import ignored_keys

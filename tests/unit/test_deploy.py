@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rest_harness import RestClient
 from tests.support import ROOT
-from vexfs_twisted.config import Config, load_config
+from vexfs_twisted.config import Config
+from vexfs_twisted.config_loader import load_config
 from vexfs_twisted.tap import Options
 
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
