@@ -23,6 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from vexfs_twisted.engine.storage.bitmap import Bitmap, BitmapBuilder
 from vexfs_twisted.engine.storage.counters import Slot
 from vexfs_twisted.engine.vector_index.space import MultiSpace, SparseSpace
+from vexfs_twisted.engine.vector_storage.committed import CommittedVectors
 from vexfs_twisted.engine.vector_storage.files import create_storage, open_storage
 from vexfs_twisted.model.collection_params import (
     Datatype,
@@ -90,7 +91,9 @@ class StorageMachine(RuleBasedStateMachine):
 
     def opened(self, present: Bitmap, before: Any) -> Any:
         slot = Slot(1) if before is None else before.recorded
-        return open_storage(self.path, self.configured, slot, present, self.next_row, (), 0)
+        return open_storage(
+            self.path, self.configured, CommittedVectors(slot, present, self.next_row)
+        )
 
     def present(self) -> Bitmap:
         draft = BitmapBuilder(Bitmap.empty().with_room(self.next_row))

@@ -14,6 +14,7 @@ from vexfs_twisted.engine.errors import UnknownFormat, UnusableDataFolder
 from vexfs_twisted.engine.storage.bitmap import Bitmap, BitmapBuilder
 from vexfs_twisted.engine.storage.counters import Slot
 from vexfs_twisted.engine.vector_index.space import SparseSpace
+from vexfs_twisted.engine.vector_storage.committed import CommittedVectors
 from vexfs_twisted.engine.vector_storage.files import create_storage, open_storage
 from vexfs_twisted.model.collection_params import (
     Datatype,
@@ -47,7 +48,9 @@ class StorageTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.path)
         create_storage(self.path, PARAMS, 1)
         present = Bitmap.empty()
-        self.storage, self.empty = open_storage(self.path, PARAMS, Slot(1), present, 0, (), 0)
+        self.storage, self.empty = open_storage(
+            self.path, PARAMS, CommittedVectors(Slot(1), present)
+        )
         self.addCleanup(lambda: self.storage.close())
 
     def test_appended_vectors_are_read_and_kept(self) -> None:
@@ -58,7 +61,9 @@ class StorageTests(SynchronousTestCase):
         self.assertEqual(space.read(rows(2, 0)), vectors((3, 4), (1, 2)))
         self.assertEqual(space.recorded.norm_bound, 5)
         self.storage.close()
-        self.storage, again = open_storage(self.path, PARAMS, Slot(1, 5.0), space.present, 3, (), 0)
+        self.storage, again = open_storage(
+            self.path, PARAMS, CommittedVectors(Slot(1, 5.0), space.present, 3)
+        )
         self.assertEqual(again.read(slice(0, 3)), space.read(slice(0, 3)))
         self.assertEqual(again.recorded.norm_bound, 5)
 
@@ -92,7 +97,7 @@ class StorageTests(SynchronousTestCase):
         other = evolve(PARAMS, datatype=Datatype.UINT8)
         for params, slot in ((PARAMS, 2), (other, 1)):
             with self.assertRaises(UnusableDataFolder):
-                open_storage(self.path, params, Slot(slot), Bitmap.empty(), 0, (), 0)
+                open_storage(self.path, params, CommittedVectors(Slot(slot), Bitmap.empty()))
 
 
 class RaggedStorageTests(SynchronousTestCase):
@@ -102,14 +107,14 @@ class RaggedStorageTests(SynchronousTestCase):
         self.path = Path(tempfile.mkdtemp(prefix="vexfs-storage-"))
         self.addCleanup(shutil.rmtree, self.path)
         create_storage(self.path, SPARSE, 1)
-        storage, empty = open_storage(self.path, SPARSE, Slot(1), Bitmap.empty(), 0, (), 0)
+        storage, empty = open_storage(self.path, SPARSE, CommittedVectors(Slot(1), Bitmap.empty()))
         storage.append(rows(0, 2), sparse_vectors(100_000))
         storage.sync()
         self.present = storage.space(empty, bitmap(3, 0, 2), 3).present
         storage.close()
 
     def opened(self) -> SparseSpace:
-        storage, space = open_storage(self.path, SPARSE, Slot(1), self.present, 3, (), 0)
+        storage, space = open_storage(self.path, SPARSE, CommittedVectors(Slot(1), self.present, 3))
         self.addCleanup(storage.close)
         assert isinstance(space, SparseSpace)
         return space

@@ -28,7 +28,7 @@ from .mvcc.state import CollectionState, Snapshot, segments_of
 from .mvcc.table_access import OpenTables, TableAccess
 from .scrub_writes import Amendment
 from .state_reading import StateReader
-from .storage.bitmap import Bitmap, Rows
+from .storage.bitmap import Rows
 from .storage.bitmap_table import LIVE_SLOT
 from .storage.counters import Counters, Slot, write_config, write_counters
 from .storage.files import FileExtent, remove_directory, remove_drafts, storage_errors
@@ -54,6 +54,7 @@ from .vector_index.segments import (
     write_segments,
 )
 from .vector_index.space import AnySpace, SparseSpace
+from .vector_storage.committed import CommittedVectors
 from .vector_storage.files import (
     AnyParams,
     create_storage,
@@ -492,18 +493,9 @@ class CollectionStore:
             state = StateReader(self._path, self._open_space).read(transaction, tables)
             return transaction.id(), state
 
-    def _open_space(
-        self,
-        params: AnyParams,
-        slot: Slot,
-        present: Bitmap,
-        rows: int,
-        segments: Segments,
-        base: int,
-    ) -> AnySpace:
-        self._storages[slot.number], space = open_storage(
-            self._path, params, slot, present, rows, segments, base
-        )
+    def _open_space(self, params: AnyParams, committed: CommittedVectors) -> AnySpace:
+        storage, space = open_storage(self._path, params, committed)
+        self._storages[committed.slot.number] = storage
         return space
 
     def _drop_graphs(self) -> None:

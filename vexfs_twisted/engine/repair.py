@@ -42,6 +42,7 @@ from .storage.tables import (
     open_tables,
 )
 from .vector_index.row_checksums import checksums_of, damaged_rows
+from .vector_storage.committed import CommittedVectors
 from .vector_storage.files import AnyParams, create_storage, remove_storage, stored_vectors
 from .vector_storage.followed import FollowedVectors
 from .verification import Report, read_catalog, verify
@@ -233,7 +234,9 @@ class _Rebuild:
         space, lost = None, present
         with suppress(EngineStartError, IndexError, ValueError):
             last = int(present[-1]) + 1 if len(present) else 0
-            space = FollowedVectors(self._path).space(params, slot, bitmap, last, (), base)
+            space = FollowedVectors(self._path).space(
+                params, CommittedVectors(slot, bitmap, last, base=base)
+            )
             parts = [
                 damaged_rows(space, present[at : at + _STEP], known[at : at + _STEP])
                 for at in range(0, len(present), _STEP)

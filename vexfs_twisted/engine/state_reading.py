@@ -8,18 +8,17 @@ from pathlib import Path
 
 from ..jsonform.collections import load_collection_config
 from .mvcc.state import CollectionState
-from .storage.bitmap import Bitmap
 from .storage.bitmap_table import LIVE_SLOT, read_bitmap
-from .storage.counters import Slot, read_config, read_counters, read_fields
+from .storage.counters import read_config, read_counters, read_fields
 from .storage.payload_changelog_table import decoded_rows, read_payload_changes
 from .storage.tables import Tables, Transaction
-from .vector_index.segments import Segments, read_segments
+from .vector_index.segments import read_segments
 from .vector_index.space import AnySpace
+from .vector_storage.committed import CommittedVectors
 from .vector_storage.files import AnyParams, stored_vectors
 
-OpenSpace = Callable[[AnyParams, Slot, Bitmap, int, Segments, int], AnySpace]
-"""The space of `rows` rows of a vector name: params, slot, present, rows, segments, base."""
-
+OpenSpace = Callable[[AnyParams, CommittedVectors], AnySpace]
+"""Opens the space of the vectors of one name."""
 
 _MOST_CHANGES = 512
 """More payload changes than a changelog has."""
@@ -49,8 +48,8 @@ class StateReader:
         for name, params in stored_vectors(config):
             slot = counters.slots[name]
             present = read_bitmap(transaction, tables, slot.number, base).with_room(rows)
-            own = segments.get(name, ())
-            spaces[name] = self._open_space(params, slot, present, rows, own, base)
+            committed = CommittedVectors(slot, present, rows, segments.get(name, ()), base)
+            spaces[name] = self._open_space(params, committed)
         changes = read_payload_changes(
             transaction, tables, counters.touches_begin, self._decoded_rows, base
         )

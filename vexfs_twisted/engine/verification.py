@@ -27,6 +27,7 @@ from .storage.table_reader import CHECKED_TABLES
 from .storage.tables import TABLES_FILE
 from .vector_index.row_checksums import damage_of_row, damaged_rows
 from .vector_index.space import AnySpace
+from .vector_storage.committed import CommittedVectors
 from .vector_storage.files import stored_vectors
 from .vector_storage.followed import FollowedVectors
 
@@ -155,7 +156,7 @@ def checked_spaces(
             continue
         present = bitmaps.get(slot.number, Bitmap.empty()).with_room(rows_of_all)
         try:
-            space = files.space(params, slot, present, rows_of_all, (), base)
+            space = files.space(params, CommittedVectors(slot, present, rows_of_all, base=base))
         except (EngineStartError, OSError, IndexError, ValueError) as error:
             found = damage_of(error, salvage.path)
             damages.append(found or Damage(f"vectors-{slot.number}", None, str(error)))

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from ...model.collection_params import VectorParams
 from ...model.vector_kinds import DenseVectors, Vectors
 from ..storage.bitmap import Bitmap, Rows
-from ..storage.counters import Slot
 from ..storage.files import FileExtent
 from ..storage.hole_punching import runs
 from ..storage.map_advice import memory_placement
-from ..vector_index.segments import Segments
 from ..vector_index.space import VectorSpace
 from ..vectors.codec import to_compared, to_stored
 from ..vectors.encodings import Encoding, Stored, encoding_of
 from ..vectors.norms import squared_norms
 from ..vectors.vector_file import VectorFile
+from .committed import CommittedVectors
 
 _BLOCK = 1 << 19
 """Vectors are converted and written so many bytes at a time: the results stay in the caches, and
@@ -43,26 +42,19 @@ class DenseStorage:
 
     @classmethod
     def open(
-        cls,
-        directory: Path,
-        params: VectorParams,
-        slot: Slot,
-        present: Bitmap,
-        rows: int,
-        segments: Segments,
-        base: int,
+        cls, directory: Path, params: VectorParams, committed: CommittedVectors
     ) -> tuple[DenseStorage, VectorSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         encoding = encoding_of(params.datatype)
+        slot, skipped, present = committed.slot, committed.skipped, committed.present
         path = dense_file(directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
-        skipped = base - slot.first
         # A file without a vector is perhaps shorter than what is skipped.
         end = skipped + present.end if present.end else 0
         file = VectorFile.open(path, encoding, params.size, end, memory, skipped)
         try:
             file.fill(end)
-            file.make_room(skipped + rows)
+            file.make_room(skipped + committed.rows)
         except BaseException:
             file.close()
             raise
@@ -72,8 +64,8 @@ class DenseStorage:
             present,
             file.matrix[skipped:],
             slot.norm_bound,
-            segments,
-            base,
+            committed.segments,
+            committed.base,
             slot.first,
         )
         return cls(file, space), space

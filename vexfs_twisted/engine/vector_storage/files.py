@@ -14,8 +14,8 @@ from ...model.collection_params import SparseVectorParams, VectorParams
 from ..storage.bitmap import Bitmap
 from ..storage.counters import Slot
 from ..storage.files import sync_directory
-from ..vector_index.segments import Segments
 from ..vector_index.space import AnySpace
+from .committed import CommittedVectors
 from .dense import DenseStorage
 from .multi import MultiStorage
 from .sparse import SparseStorage
@@ -43,23 +43,17 @@ def create_storage(directory: Path, params: AnyParams, slot: int) -> None:
 
 
 def open_storage(
-    directory: Path,
-    params: AnyParams,
-    slot: Slot,
-    present: Bitmap,
-    rows: int,
-    segments: Segments,
-    base: int,
+    directory: Path, params: AnyParams, committed: CommittedVectors
 ) -> tuple[AnyStorage, AnySpace]:
-    """Open an existing storage, and return it with its space of `rows` rows from `base` on.
+    """Open an existing storage, and return it with its space.
 
     Raises UnknownFormat, and UnusableDataFolder for files that are missing or too short.
     """
     if isinstance(params, SparseVectorParams):
-        return SparseStorage.open(directory, params, slot, present, base)
+        return SparseStorage.open(directory, params, committed)
     if params.multivector_config is not None:
-        return MultiStorage.open(directory, params, slot, present, segments, base)
-    return DenseStorage.open(directory, params, slot, present, rows, segments, base)
+        return MultiStorage.open(directory, params, committed)
+    return DenseStorage.open(directory, params, committed)
 
 
 def add_storage(
@@ -72,7 +66,8 @@ def add_storage(
     remove_storage(directory, slot)
     create_storage(directory, params, slot)
     sync_directory(directory)
-    return open_storage(directory, params, Slot(slot, first=base), Bitmap.empty(), 0, (), base)
+    committed = CommittedVectors(Slot(slot, first=base), Bitmap.empty(), base=base)
+    return open_storage(directory, params, committed)
 
 
 def remove_storage(directory: Path, slot: int) -> None:

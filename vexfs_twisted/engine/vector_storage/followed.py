@@ -10,13 +10,12 @@ import numpy as np
 
 from ...model.collection_params import Memory, SparseVectorParams, VectorParams
 from ...model.ragged import Offsets
-from ..storage.bitmap import Bitmap
 from ..storage.counters import Slot
 from ..storage.map_advice import memory_placement
-from ..vector_index.segments import Segments
 from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 from ..vectors.encodings import OFFSETS, RowFormat, Stored, encoding_of
 from ..vectors.followed_file import FollowedFile
+from .committed import CommittedVectors
 from .dense import dense_file
 from .files import AnyParams
 from .multi import line_format
@@ -34,71 +33,51 @@ class FollowedVectors:
         self._directory = directory
         self._files: dict[tuple[int, Path], FollowedFile] = {}
 
-    def space(
-        self,
-        params: AnyParams,
-        slot: Slot,
-        present: Bitmap,
-        rows: int,
-        segments: Segments,
-        base: int,
-    ) -> AnySpace:
-        """The space of `rows` rows from `base` on, of which those in `present` have a vector.
+    def space(self, params: AnyParams, committed: CommittedVectors) -> AnySpace:
+        """The space of the vectors of a commit.
 
         Raises what `FollowedFile.rows` raises, as when the vector name has been dropped since.
         """
         if isinstance(params, SparseVectorParams):
-            return self._sparse(params, slot, present, base)
+            return self._sparse(params, committed)
         if params.multivector_config is not None:
-            return self._multi(params, slot, present, segments, base)
+            return self._multi(params, committed)
+        slot, skipped = committed.slot, committed.skipped
         encoding = encoding_of(params.datatype)
         path = dense_file(self._directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
-        skipped = base - slot.first
         file = self._file(slot, path, encoding, params.size, memory)
-        matrix = file.rows(skipped + rows, first=skipped)[skipped:]
-        rest = slot.norm_bound, segments, base, slot.first
-        return VectorSpace(params, slot.number, present, matrix, *rest)
+        matrix = file.rows(skipped + committed.rows, first=skipped)[skipped:]
+        rest = slot.norm_bound, committed.segments, committed.base, slot.first
+        return VectorSpace(params, slot.number, committed.present, matrix, *rest)
 
     def keep(self, slots: Collection[int]) -> None:
         """Forget the files of all other slots."""
         self._files = {key: file for key, file in self._files.items() if key[0] in slots}
 
-    def _sparse(
-        self, params: SparseVectorParams, slot: Slot, present: Bitmap, base: int
-    ) -> SparseSpace:
+    def _sparse(self, params: SparseVectorParams, committed: CommittedVectors) -> SparseSpace:
         index = params.index
         memory = None if index is None else memory_placement(index.memory, index.on_disk)
-        offsets, arrays = self._ragged(
-            slot, ELEMENT_FORMATS, memory, base - slot.first, present.end, 0
-        )
+        slot, present = committed.slot, committed.present
+        offsets, arrays = self._ragged(committed, ELEMENT_FORMATS, memory)
         indices, values = (array[:, 0] for array in arrays)
         return SparseSpace(
-            params, slot.number, present, offsets, indices, values, (), base, slot.first
+            params, slot.number, present, offsets, indices, values, (), committed.base, slot.first
         )
 
-    def _multi(
-        self, params: VectorParams, slot: Slot, present: Bitmap, segments: Segments, base: int
-    ) -> MultiSpace:
+    def _multi(self, params: VectorParams, committed: CommittedVectors) -> MultiSpace:
         memory = memory_placement(params.memory, params.on_disk)
-        indexed = max((segment.stop for segment in segments), default=0)
-        forms = [line_format(params)]
-        offsets, (lines,) = self._ragged(
-            slot, forms, memory, base - slot.first, present.end, indexed
-        )
-        rest = slot.norm_bound, segments, base, slot.first
+        slot, present = committed.slot, committed.present
+        offsets, (lines,) = self._ragged(committed, [line_format(params)], memory)
+        rest = slot.norm_bound, committed.segments, committed.base, slot.first
         return MultiSpace(params, slot.number, present, offsets, lines, *rest)
 
     def _ragged(
-        self,
-        slot: Slot,
-        forms: Sequence[ElementFormat],
-        memory: Memory | None,
-        skipped: int,
-        rows: int,
-        indexed: int,
+        self, committed: CommittedVectors, forms: Sequence[ElementFormat], memory: Memory | None
     ) -> tuple[Offsets, list[Stored]]:
-        """The offsets and the arrays of elements of `rows` rows, or `indexed`: see RaggedFiles."""
+        """The offsets and the arrays of elements, as RaggedFiles opens them."""
+        slot, skipped = committed.slot, committed.skipped
+        rows, indexed = committed.present.end, committed.indexed
         named = partial(ragged_file, self._directory, slot.number)
         offsets = np.zeros(1, dtype=np.int64)
         if max(rows, indexed):

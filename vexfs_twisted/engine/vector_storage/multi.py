@@ -10,13 +10,12 @@ import numpy as np
 from ...model.collection_params import VectorParams
 from ...model.vector_kinds import DenseVectors, MultiVectors, Vectors
 from ..storage.bitmap import Bitmap
-from ..storage.counters import Slot
 from ..storage.map_advice import memory_placement
-from ..vector_index.segments import Segments
 from ..vector_index.space import MultiSpace
 from ..vectors.codec import to_compared, to_stored
 from ..vectors.encodings import encoding_of
 from ..vectors.norms import squared_norms
+from .committed import CommittedVectors
 from .ragged import RaggedStorage
 from .ragged_files import ElementFormat, Elements, RaggedFiles
 
@@ -36,21 +35,14 @@ class MultiStorage(RaggedStorage[MultiSpace]):
 
     @classmethod
     def open(
-        cls,
-        directory: Path,
-        params: VectorParams,
-        slot: Slot,
-        present: Bitmap,
-        segments: Segments,
-        base: int,
+        cls, directory: Path, params: VectorParams, committed: CommittedVectors
     ) -> tuple[MultiStorage, MultiSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         memory = memory_placement(params.memory, params.on_disk)
-        indexed = max((segment.stop for segment in segments), default=0)
+        slot, present = committed.slot, committed.present
         form = [line_format(params)]
-        files = RaggedFiles.open(
-            directory, slot.number, form, base - slot.first, present.end, indexed, memory
-        )
+        rows = committed.skipped, present.end, committed.indexed
+        files = RaggedFiles.open(directory, slot.number, form, *rows, memory)
         storage = cls(params, files, slot.norm_bound)
         nothing = np.empty((0, 0), np.float32)
         empty = MultiSpace(
@@ -60,8 +52,8 @@ class MultiStorage(RaggedStorage[MultiSpace]):
             np.zeros(1, np.int64),
             nothing,
             0.0,
-            segments,
-            base,
+            committed.segments,
+            committed.base,
             slot.first,
         )
         space = storage.space(empty, present, files.rows - empty.skipped)

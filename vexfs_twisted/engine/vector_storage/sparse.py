@@ -13,10 +13,10 @@ import numpy as np
 from ...model.collection_params import SparseVectorParams
 from ...model.vector_kinds import SparseVectors, Vectors
 from ..storage.bitmap import Bitmap
-from ..storage.counters import Slot
 from ..storage.map_advice import memory_placement
 from ..vector_index.space import SparseSpace
 from ..vectors.encodings import INDICES, Float32
+from .committed import CommittedVectors
 from .ragged import RaggedStorage
 from .ragged_files import ElementFormat, Elements, RaggedFiles
 
@@ -34,14 +34,14 @@ class SparseStorage(RaggedStorage[SparseSpace]):
 
     @classmethod
     def open(
-        cls, directory: Path, params: SparseVectorParams, slot: Slot, present: Bitmap, base: int
+        cls, directory: Path, params: SparseVectorParams, committed: CommittedVectors
     ) -> tuple[SparseStorage, SparseSpace]:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         index = params.index
         memory = None if index is None else memory_placement(index.memory, index.on_disk)
-        files = RaggedFiles.open(
-            directory, slot.number, ELEMENT_FORMATS, base - slot.first, present.end, 0, memory
-        )
+        slot, present, base = committed.slot, committed.present, committed.base
+        rows = committed.skipped, present.end, 0
+        files = RaggedFiles.open(directory, slot.number, ELEMENT_FORMATS, *rows, memory)
         storage = cls(files)
         no_elements = np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float32)
         empty = SparseSpace(params, slot.number, present, *no_elements, base=base, first=slot.first)
