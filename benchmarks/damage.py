@@ -393,6 +393,7 @@ def run(places: int, seed: int, only: str | None) -> int:
                         print(f"{kind_of(file):20} {name:22} {when:6} {line}", flush=True)
                 bad += sum(counts[1][own] for own in ("error", "WRONG", "SIGNAL", "OTHERS"))
                 bad += sum(counts[0][own] for own in ("SIGNAL", "OTHERS"))
+                bad += counts[0]["refused"] if file.parent != sound / "catalog" else 0
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print(f"{bad} bad outcomes")

@@ -19,6 +19,8 @@ from vexfs_twisted.engine.storage.table_check import check_tables, failure_elsew
 from vexfs_twisted.model.queries import Count
 
 PAGE = 4096
+LAST_PAGE = 136
+"""Bytes from the begin of a meta page to the number of the last page."""
 LONG = bool(os.environ.get("VEXFS_LONG_DAMAGE"))
 
 
@@ -122,6 +124,15 @@ class DamagedFileTests(EngineTestCase):
             elif chosen.random() < 0.2:
                 self.assertIsNone(failure_elsewhere(self.home), place)
         self.assertGreater(found, 10)
+
+    def test_a_last_page_that_is_not_there(self) -> None:
+        numbers = [self.whole[at + LAST_PAGE + 8 :][:8] for at in (0, PAGE)]
+        newest = max((0, 1), key=lambda page: int.from_bytes(numbers[page], "little"))
+        for bit in range(12, 64):
+            place = newest * PAGE + LAST_PAGE + bit // 8
+            self.with_damage(place, bytes([self.whole[place] ^ 1 << bit % 8]))
+            self.assertIn("last page should be", str(check_pages(self.file, every=False)[0]))
+        self.quarantined("a", self.home.name, "data.mdb at byte 0", "last page should be")
 
     def test_a_signal_is_an_answer(self) -> None:
         # A key of which the size was changed: LMDB reads beyond its map.

@@ -259,11 +259,15 @@ def _take_free(file: PageFile, nodes: PageNodes) -> None:
 
 
 def _check_uses(file: PageFile) -> None:
-    """Check that each page is used or free once at most."""
+    """Check that each page is used or free once at most, and that none of use is missing."""
     used = np.concatenate([np.arange(METAS), *file.used])
     free = np.concatenate([np.empty(0, dtype=np.int64), *file.free])
     if len(free) and not ((free >= METAS) & (free <= file.last)).all():
         file.tell(0, "the list of free pages names one beyond the end")
+        return
+    # LMDB would make its map, and we the file, as large as this number says.
+    if file.last + 1 - file.end > np.count_nonzero(free >= file.end):
+        file.tell(0, f"the last page should be {file.last}, but the file ends at {file.end}")
         return
     counts = np.bincount(np.concatenate([used, free]), minlength=1)
     twice = np.flatnonzero(counts > 1)
