@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from threading import Lock
 from typing import Any
 
 from ..model.collection_params import Distance
@@ -27,18 +28,24 @@ class _Library:
 faiss: Any = _Library()
 """The module. The type stubs of faiss lack the kernels."""
 
+_loading = Lock()
+
 
 def load_faiss() -> None:
     """Import faiss, which takes some 50 ms. Raises ImportError. Thread-safe."""
-    # OpenMP threads busy-wait for more work for milliseconds, on cores that other threads need. The
-    # duration is read when the library is loaded.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    import faiss as module
+    with _loading:
+        if "InterruptCallback" in vars(faiss):
+            return
+        # OpenMP threads busy-wait for more work for milliseconds, on cores that other threads need.
+        # The duration is read when the library is loaded.
+        if "OMP_WAIT_POLICY" not in os.environ:
+            os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        import faiss as module
 
-    # Otherwise every native call takes the GIL to check for a Ctrl-C.
-    module.InterruptCallback.clear_instance()  # type: ignore[attr-defined]
-    faiss.__dict__.update(vars(module))
+        # Otherwise every native call takes the GIL to check for a Ctrl-C. Two threads that do this
+        # at a time free the same memory: faiss lets go of the GIL here, and has no lock.
+        module.InterruptCallback.clear_instance()  # type: ignore[attr-defined]
+        vars(faiss).update(vars(module))
 
 
 def metric_of(distance: Distance) -> int:
