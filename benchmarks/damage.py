@@ -12,7 +12,7 @@ before and after a scrub and what the optimizer then makes again. An outcome is 
     refused   the store does not open, with an explanation (the catalog only)
     error     an error that does not name the damage
     WRONG     an answer differs, and nothing tells why
-    SIGNAL    the process was ended by a signal, or by this program after a minute
+    SIGNAL    the process was ended by a signal, by an exception, or after a minute
     OTHERS    another collection does not answer as before
 
 The store is small: two collections of some 1,000 points with vectors of all kinds, graphs,
@@ -30,6 +30,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -253,7 +254,7 @@ def prepare(path: Path) -> tuple[str, dict[str, list[str]]]:
 
 
 def in_a_process(function: Callable[[], Any]) -> Any:
-    """What a function returns in a process of its own; None if that died, or took too long.
+    """What a function returns in a process of its own; None if that failed, or took too long.
 
     The caller must have no threads: those of OpenMP would be waited for in the new process.
     """
@@ -266,6 +267,8 @@ def in_a_process(function: Callable[[], Any]) -> Any:
             with os.fdopen(write, "w") as stream:
                 json.dump(function(), stream)
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(write)
@@ -275,7 +278,7 @@ def in_a_process(function: Callable[[], Any]) -> Any:
     if os.WIFSIGNALED(status):
         print(f"signal {signal.Signals(os.WTERMSIG(status)).name}", file=sys.stderr)
         return None
-    return json.loads(told)
+    return json.loads(told) if status == 0 else None
 
 
 def flipped(places: Callable[[bytes], list[int]] | None = None) -> Damage:

@@ -207,12 +207,19 @@ class ScrubTests(EngineTestCase):
         with (collection.path / "vectors-1.offsets").open("r+b") as stream:
             for place in (100, 101, 300):
                 stream.seek(4096 + 8 * place)
-                value = -(1 << 40) if place == 300 else 1 << 50
+                value = -(1 << 40) if place == 300 else 1 << 62
                 stream.write(value.to_bytes(8, "little", signed=True))
         collection.scrub()
         told = [own.text for own in collection.damages.all]
         # A row has two offsets.
         self.assertEqual(len(told), 5)
         self.assertIn("of point 99 ", told[0])
+        places = [(own.file, own.offset) for own in collection.damages.all]
+        numbers = 100, 100, 101, 300, 300
+        self.assertEqual(places, [("vectors-1.offsets", 4096 + 8 * at) for at in numbers])
+        # They are kept in a file for the next start.
+        while collection.is_optimizer_due():
+            collection.optimize()
+        self.assertFalse(collection._is_damage_unsaved())
         left = collection.read(Scroll(limit=COUNT, selection=VECTORS)).records
         self.assertEqual(sum(bool(own.vectors) for own in left), COUNT - 5)

@@ -9,10 +9,11 @@ from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ...model.damage import Damage
+from ...model.ragged import Offsets
 from ..errors import DamagedRows
 from ..storage.bitmap import Rows
 from ..storage.row_checksum_table import Sums
-from ..vectors.encodings import INDICES, RowFormat, encoding_of
+from ..vectors.encodings import INDICES, OFFSETS, RowFormat, encoding_of
 from ..vectors.vector_file import HEADER_SIZE
 from .space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 
@@ -56,32 +57,39 @@ def check_rows(space: AnySpace, rows: Rows, known: Sums) -> None:
 
 
 def damage_of_row(space: AnySpace, row: int, text: str) -> Damage:
-    """The damage of a row, where its vector begins."""
-    return Damage(file_of(space), place_of(space, row), text)
+    """The damage of a row: where its vector begins, or its offset if there can be nothing there."""
+    if isinstance(space, VectorSpace):
+        place = HEADER_SIZE + (space.skipped + row) * space.item_bytes
+        return Damage(_file(space, encoding_of(space.params.datatype)), place, text)
+    elements, offsets = _arrays(space)[0], space.offsets[row : row + 2]
+    if _are_possible(offsets[:1], offsets[1:], elements).all():
+        form = INDICES if isinstance(space, SparseSpace) else encoding_of(space.params.datatype)
+        place = HEADER_SIZE + int(offsets[0]) * elements[:1].nbytes
+        return Damage(_file(space, form), place, text)
+    is_first = not 0 <= offsets[0] <= len(elements)
+    at = space.skipped + row + (0 if is_first else 1)
+    return Damage(_file(space, OFFSETS), HEADER_SIZE + at * offsets.itemsize, text)
 
 
 def bytes_of(space: AnySpace, rows: Rows) -> int:
-    """The bytes that the vectors of `rows` take."""
+    """The bytes that the vectors of `rows` take; those of impossible offsets take none."""
     if isinstance(space, VectorSpace):
         return len(rows) * space.item_bytes
-    lengths = int((space.offsets[rows + 1] - space.offsets[rows]).clip(0).sum())
-    return lengths * space.item_bytes
+    starts, stops = space.offsets[rows], space.offsets[rows + 1]
+    is_possible = _are_possible(starts, stops, _arrays(space)[0])
+    return int((stops - starts)[is_possible].sum()) * space.item_bytes
 
 
-def place_of(space: AnySpace, row: int) -> int:
-    """Where the vector of a row begins, in bytes, in the first of the files that have its data."""
-    if isinstance(space, VectorSpace):
-        return HEADER_SIZE + (space.skipped + row) * space.item_bytes
-    return HEADER_SIZE + int(space.offsets[row]) * int(_arrays(space)[0][:1].nbytes)
-
-
-def file_of(space: AnySpace) -> str:
-    """The first of the files that have the vectors of a name."""
-    if isinstance(space, SparseSpace):
-        form: RowFormat = INDICES
-    else:
-        form = encoding_of(space.params.datatype)
+def _file(space: AnySpace, form: RowFormat) -> str:
     return f"vectors-{space.slot}.{form.suffix}"
+
+
+def _are_possible(
+    starts: Offsets, stops: Offsets, elements: NDArray[np.generic]
+) -> NDArray[np.bool_]:
+    """Which rows have offsets that lead to elements: damaged ones lead anywhere."""
+    possible: NDArray[np.bool_] = (starts >= 0) & (starts <= stops) & (stops <= len(elements))
+    return possible
 
 
 def _of_matrix(matrix: NDArray[np.generic], rows: Rows) -> list[int]:
@@ -96,10 +104,8 @@ def _of_elements(
     offsets: NDArray[np.int64], arrays: Sequence[NDArray[np.generic]], rows: Rows
 ) -> list[int]:
     starts, stops = offsets[rows], offsets[rows + 1]
-    # Offsets that are damaged lead anywhere.
-    is_possible = (starts >= 0) & (starts <= stops) & (stops <= len(arrays[0]))
     found = [_IMPOSSIBLE] * len(rows)
-    places = np.flatnonzero(is_possible)
+    places = np.flatnonzero(_are_possible(starts, stops, arrays[0]))
     if not len(places):
         return found
     low, high = int(starts[places].min()), int(stops[places].max())
