@@ -42,6 +42,7 @@ import numpy as np
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.collection import Collection
 from vexfs_twisted.engine.errors import EngineStartError
+from vexfs_twisted.engine.native_library import load_faiss
 from vexfs_twisted.model.collection import (
     CollectionInfoRequest,
     CollectionStatus,
@@ -148,7 +149,7 @@ def answers(collection: Collection) -> Iterator[str]:
         yield repr(collection.read(Count(Filter(must=(match,)))))
     page = collection.read(Scroll(limit=COUNT, selection=EVERYTHING))
     yield repr([(own.id, own.payload, _plain(own.vectors)) for own in page.records])
-    for _ in range(5):
+    for _ in range(3):
         for using, vector in (
             ("d", chosen.random(SIZE, dtype=np.float32)),
             ("m", MultiVector(chosen.random((2, 4), dtype=np.float32))),
@@ -209,33 +210,29 @@ def examine(path: Path, wanted: dict[str, list[str]]) -> tuple[str, str]:
         catalog.open()
     except EngineStartError:
         return "refused", "refused"
-    outcomes = []
-    for is_scrubbed in (False, True):
-        outcome = "same"
-        for name, expected in wanted.items():
-            collection = catalog.find(name)
-            if collection is not None and is_scrubbed and name == "a":
-                collection.scrub()
-                collection = catalog.find(name)
-                if collection is not None:
-                    optimize(collection)
-            if collection is None:
-                own = "told" if catalog.find_quarantined(name) is not None else "WRONG"
-            else:
-                try:
-                    found, is_told = asked(collection)
-                except Exception as error:
-                    print(f"another error: {type(error).__name__} {error}", file=sys.stderr)
-                    own = "error"
-                else:
-                    is_same = found == expected
-                    own = "told" if is_told else "same" if is_same else "WRONG"
-            if name != "a" and own != "same":
-                own = "OTHERS"
-            outcome = own if OUTCOMES.index(own) > OUTCOMES.index(outcome) else outcome
-        outcomes.append(outcome)
+    opened = outcome_of(catalog, "a", wanted)
+    if (collection := catalog.find("a")) is not None:
+        collection.scrub()
+    if (collection := catalog.find("a")) is not None:
+        optimize(collection)
+    scrubbed = outcome_of(catalog, "a", wanted)
+    if outcome_of(catalog, "b", wanted) != "same":
+        scrubbed = "OTHERS"
     catalog.close()
-    return outcomes[0], outcomes[1]
+    return opened, scrubbed
+
+
+def outcome_of(catalog: Catalog, name: str, wanted: dict[str, list[str]]) -> str:
+    """The outcome for the collection `name` as it is now."""
+    collection = catalog.find(name)
+    if collection is None:
+        return "told" if catalog.find_quarantined(name) is not None else "WRONG"
+    try:
+        found, is_told = asked(collection)
+    except Exception as error:
+        print(f"another error: {type(error).__name__} {error}", file=sys.stderr)
+        return "error"
+    return "told" if is_told else "same" if found == wanted[name] else "WRONG"
 
 
 def prepare(path: Path) -> tuple[str, dict[str, list[str]]]:
@@ -395,7 +392,7 @@ def run(places: int, seed: int, only: str | None) -> int:
                         line = " ".join(f"{count[own] or '':>8}" for own in OUTCOMES)
                         print(f"{kind_of(file):20} {name:22} {when:6} {line}", flush=True)
                 bad += sum(counts[1][own] for own in ("error", "WRONG", "SIGNAL", "OTHERS"))
-                bad += sum(counts[0][own] for own in ("SIGNAL", "OTHERS"))
+                bad += counts[0]["SIGNAL"]
                 bad += counts[0]["refused"] if file.parent != sound / "catalog" else 0
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -411,6 +408,8 @@ def main() -> int:
     parser.add_argument("--only", help="files with this in their names")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    # Once, and not in each of the processes.
+    load_faiss()
     return run(options.places, options.seed, options.only)
 
 
