@@ -197,6 +197,24 @@ class ScrubTests(EngineTestCase):
         self.collection.close()
         self.assertIsNone(scrub.due_in())
 
+    def test_offsets_of_zeros(self) -> None:
+        multi = VectorParams(
+            Distance.DOT, 2, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+        )
+        collection = self.catalog.create("b", CreateCollection(vectors={"m": multi}))
+        lines = MultiVectors(np.arange(4), floats([1, 2], [3, 4], [5, 6]))
+        write(collection, Upsert([1, 2, 3], {"m": VectorColumn(lines)}, [b"{}"] * 3))
+        with (collection.path / "vectors-1.offsets").open("r+b") as stream:
+            stream.seek(4096)
+            stream.write(bytes(4 * 8))
+        every = Scroll(limit=COUNT, selection=VECTORS)
+        self.assertRaises(DataDamaged, collection.read, every)
+        collection.scrub()
+        told = [own.text for own in collection.damages.all]
+        self.assertEqual(sum("left out" in text for text in told), 3, told)
+        left = collection.read(every).records
+        self.assertEqual([(own.id, own.vectors) for own in left], [(1, {}), (2, {}), (3, {})])
+
     def test_offsets_that_lead_anywhere(self) -> None:
         request = CreateCollection(vectors={}, sparse_vectors={"s": SparseVectorParams()})
         collection = self.catalog.create("b", request)

@@ -112,7 +112,7 @@ def _of_elements(
     sums = [0] * len(places)
     for array in arrays:
         size = array[:1].nbytes
-        data = np.ascontiguousarray(array[low:high]).data.cast("B")
+        data = np.ascontiguousarray(array[low:high]).ravel().view(np.uint8).data
         firsts = ((starts[places] - low) * size).tolist()
         ends = ((stops[places] - low) * size).tolist()
         pieces = [data[first:end] for first, end in zip(firsts, ends, strict=True)]
