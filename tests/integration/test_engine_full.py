@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EVERYTHING, unnamed, upsert, write
 from tests.small_device import fill, make_room, mounted
 from vexfs_twisted.engine.catalog import Catalog
+from vexfs_twisted.engine.storage.page_check import check_pages
+from vexfs_twisted.engine.storage.tables import TABLES_FILE
 from vexfs_twisted.model.commands import CommandBatch, Origin
 from vexfs_twisted.model.errors import StorageFull
 from vexfs_twisted.model.queries import Count, Scroll
@@ -77,6 +81,31 @@ class FullDeviceTests(SynchronousTestCase):
         for _ in range(2):
             self.assertEqual(collection.apply_each(batches), [[1], [2]])
             self.assertEqual((collection.read(Count()), collection.last_command), (3999, 3))
+
+    def test_a_start_where_free_pages_are_missing(self) -> None:
+        """LMDB does not write pages that a commit takes and gives back, at the end of the file."""
+        collection = self.catalog.create("a", unnamed(SIZE))
+        write(collection, upsert([1]))
+        write(collection, upsert(range(2, 300), payloads=[{"text": "x" * 5000}] * 298))
+        write(collection, DeletePoints(list(range(2, 300))))
+        # Pages that are free for two commits are used again, the first ones first.
+        for _ in range(10):
+            write(collection, upsert([2]))
+        self.catalog.close()
+        file = collection.path / TABLES_FILE
+        whole, needed = file.read_bytes(), 0
+        while not check_pages(file, every=True):
+            needed = file.stat().st_size
+            os.truncate(file, needed - 4096)
+        self.assertLess(needed, len(whole) - 10 * 4096)
+        file.write_bytes(whole[:needed])
+        fill(self.path)
+        self.catalog = Catalog(self.path / "data")
+        self.catalog.open()
+        self.assertEqual(self.catalog.get("a").read(Count()), 2)
+        make_room(self.path)
+        write(self.catalog.get("a"), upsert(range(300)))
+        self.assertEqual(self.catalog.get("a").read(Count()), 300)
 
     def test_a_collection_that_finds_no_room_is_not_made(self) -> None:
         self.catalog.create("a", unnamed(SIZE))

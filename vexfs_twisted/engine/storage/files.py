@@ -40,7 +40,8 @@ class FileExtent:
 
 
 # The last is of a file that is as large as files can be.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where there is no room for more."""
 _LITTLE_ROOM = 1 << 20
 
 
@@ -64,7 +65,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     except (OSError, lmdb.Error) as error:
         number = error.code if isinstance(error, lmdb.Error) else error.errno
         # LMDB reports every short write as EIO, whatever the reason.
-        is_full = number in _NO_ROOM or (number == errno.EIO and _has_no_room(path))
+        is_full = number in NO_ROOM or (number == errno.EIO and _has_no_room(path))
         if not is_full:
             raise
         raise StorageFull("no room left on the device") from error

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import lmdb
 from attrs import frozen
 
-from .files import FileExtent, reserve, sync_directory, sync_file
+from .files import NO_ROOM, FileExtent, reserve, sync_directory, sync_file
 
 TABLES_FILE = "data.mdb"
 FIRST_MAP_SIZE = 1 << 30
@@ -124,7 +124,14 @@ def _make_whole(path: Path, environment: lmdb.Environment) -> None:
     size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     found = os.path.getsize(path)
     if found < size:
-        reserve(path, size - found, found)
+        try:
+            reserve(path, size - found, found)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            # A full device must not keep a server from starting. What is missing was free: that is
+            # checked before. Only tmpfs may end a process that reads a hole then.
+            os.truncate(path, size)
 
 
 def open_tables(environment: lmdb.Environment, *, create: bool = False) -> Tables:
