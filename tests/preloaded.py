@@ -17,7 +17,7 @@ from tests.support import ROOT, run_command
 SOURCE = ROOT / "tests" / "programs" / "fail_calls.c"
 _FLAGS = ("-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 _SECONDS = 3 * 3600
-"""Every call of the workload fails in an hour, on a machine that is busy otherwise."""
+"""Enough for every call of the workload, each in its turn, on a machine that is busy otherwise."""
 
 
 def run_preloaded(

@@ -1,6 +1,6 @@
 """System calls of the engine that fail one by one: nothing is lost, and nothing is damaged.
 
-VEXFS_EXAMPLES=400 fails every call of the workload, which takes half an hour to an hour.
+VEXFS_EXAMPLES=400 fails every call of the workload, which takes up to three hours.
 """
 
 from __future__ import annotations
