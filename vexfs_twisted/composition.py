@@ -25,6 +25,7 @@ from .configured import (
     audit_log_of,
     certificates_of,
     interceptors_of,
+    reservations_of,
     rest_settings_of,
     rpc_settings_of,
     stream_settings_of,
@@ -68,8 +69,6 @@ from .storage.mirror.service import MirrorService, open_vector_device
 from .storage.read_pools import reader_threads
 from .storage.service import StorageService
 from .storage.snapshots import SnapshotService, StartSnapshots
-from .streaming.budget import ByteBudget
-from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
 from .telemetry.audit import AuditLog
 from .telemetry.document import ServerFacts
@@ -152,11 +151,7 @@ def build(config: Config, reactor: Any) -> Components:
     storage, calls = _storage(config, reactor), _calls(config, reactor)
     codecs, operations, chain = storage.codecs, storage.operations, calls.chain
     enforced = quota_service(config, storage.quotas, reactor, codecs.run)
-    # Half for each protocol, so that clients of one cannot starve those of the other.
-    rest_reservations, rpc_reservations = (
-        AnswerReservations(ByteBudget(config.stream_memory // 2, storage.trimming.freed), reactor)
-        for _ in range(2)
-    )
+    rest_reservations, rpc_reservations = reservations_of(config, storage.trimming.freed, reactor)
     certificates = certificates_of(config, reactor, codecs.run)
     rpc_settings = rpc_settings_of(config, certificates)
     sharing = _sharing(config, rpc_settings, reactor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from .rpc.settings import RpcSettings
 from .security.authentication import Authentication
 from .security.limits import RateLimit
 from .security.local import LocalCallers
+from .streaming.budget import ByteBudget
+from .streaming.reservations import AnswerReservations
 from .streaming.settings import StreamSettings
 from .telemetry.audit import AuditLog, AuditSettings
 from .telemetry.calllog import CallLog
@@ -142,3 +144,15 @@ def stream_settings_of(config: Config) -> StreamSettings:
         max_streams=config.max_streams,
         stop_grace=max(config.drain_s - _STREAM_END_S, config.drain_s / 2),
     )
+
+
+def reservations_of(
+    config: Config, freed: Callable[[int], object], reactor: Any
+) -> tuple[AnswerReservations, AnswerReservations]:
+    """The memory of answers over REST, and over gRPC.
+
+    Half for each, so that clients of one protocol cannot starve those of the other.
+    """
+    half = config.stream_memory // 2
+    rest, rpc = (AnswerReservations(ByteBudget(half, freed), reactor) for _ in range(2))
+    return rest, rpc

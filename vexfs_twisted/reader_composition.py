@@ -13,6 +13,7 @@ from .configured import (
     audit_log_of,
     certificates_of,
     interceptors_of,
+    reservations_of,
     rest_settings_of,
     rpc_settings_of,
     stream_settings_of,
@@ -41,8 +42,6 @@ from .rest.transport.relay import Relay
 from .rest.transport.server import RestService
 from .rpc.server import RpcService
 from .storage.following import FollowingStorage
-from .streaming.budget import ByteBudget
-from .streaming.reservations import AnswerReservations
 from .streaming.service import Streams
 from .telemetry.performance import Performance
 from .threadpool import WorkerPool
@@ -57,10 +56,7 @@ def build_reader(order: Order, reactor: Any) -> tuple[SequentialService, Perform
     trimming = Trimming(reactor, codecs.run, trim)
     streams = Streams(reactor, stream_settings_of(config), trimming.freed)
     operations = Operations(storage, reactor, streams, config.read_timeout_s)
-    rest_reservations, rpc_reservations = (
-        AnswerReservations(ByteBudget(config.stream_memory // 2, trimming.freed), reactor)
-        for _ in range(2)
-    )
+    rest_reservations, rpc_reservations = reservations_of(config, trimming.freed, reactor)
     performance = Performance()
     tracing, audit = tracing_of(config), audit_log_of(config, order.number)
     interceptors = list(interceptors_of(config, tracing, None, performance, audit))
