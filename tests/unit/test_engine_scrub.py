@@ -28,6 +28,9 @@ COUNT = 600
 SIZE = 4
 VECTORS = Selection(vectors=True)
 ALL = Selection(ALL_PAYLOAD)
+MULTI = VectorParams(
+    Distance.DOT, 2, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
+)
 
 
 class ScrubTests(EngineTestCase):
@@ -160,10 +163,7 @@ class ScrubTests(EngineTestCase):
         self.assertEqual(old_records(self.home), 0)
 
     def test_vectors_of_other_kinds(self) -> None:
-        multi = VectorParams(
-            Distance.DOT, 2, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
-        )
-        request = CreateCollection(vectors={"m": multi}, sparse_vectors={"s": SparseVectorParams()})
+        request = CreateCollection(vectors={"m": MULTI}, sparse_vectors={"s": SparseVectorParams()})
         collection = self.catalog.create("b", request)
         lines = MultiVectors(np.array([0, 1, 3]), floats([1, 2], [3, 4], [5, 6]))
         sparse = SparseVectors(
@@ -198,10 +198,7 @@ class ScrubTests(EngineTestCase):
         self.assertIsNone(scrub.due_in())
 
     def test_offsets_of_zeros(self) -> None:
-        multi = VectorParams(
-            Distance.DOT, 2, multivector_config=MultiVectorConfig(MultiVectorComparator.MAX_SIM)
-        )
-        collection = self.catalog.create("b", CreateCollection(vectors={"m": multi}))
+        collection = self.catalog.create("b", CreateCollection(vectors={"m": MULTI}))
         lines = MultiVectors(np.arange(4), floats([1, 2], [3, 4], [5, 6]))
         write(collection, Upsert([1, 2, 3], {"m": VectorColumn(lines)}, [b"{}"] * 3))
         with (collection.path / "vectors-1.offsets").open("r+b") as stream:

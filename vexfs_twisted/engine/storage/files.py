@@ -39,9 +39,9 @@ class FileExtent:
     gap: Gap = NO_GAP
 
 
-# The last is of a file that is as large as files can be.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system says where there is no room for more."""
+"""Errors that mean no room. The last is of a file that is as large as files can be."""
+
 _LITTLE_ROOM = 1 << 20
 
 

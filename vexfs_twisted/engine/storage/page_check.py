@@ -259,7 +259,7 @@ def _take_free(file: PageFile, nodes: PageNodes) -> None:
 
 
 def _check_uses(file: PageFile) -> None:
-    """Check that each page is used or free once at most, and that none of use is missing."""
+    """Check that each page is used or free once at most, and those not in the file are free."""
     used = np.concatenate([np.arange(METAS), *file.used])
     free = np.concatenate([np.empty(0, dtype=np.int64), *file.free])
     if len(free) and not ((free >= METAS) & (free <= file.last)).all():

@@ -14,7 +14,7 @@ from ..errors import DamagedRows
 from ..storage.bitmap import Rows
 from ..storage.row_checksum_table import Sums
 from ..vectors.encodings import INDICES, OFFSETS, RowFormat, encoding_of
-from ..vectors.vector_file import HEADER_SIZE
+from ..vectors.vector_file import HEADER_SIZE, vectors_file
 from .space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 
 _NONE = 0
@@ -58,17 +58,21 @@ def check_rows(space: AnySpace, rows: Rows, known: Sums) -> None:
 
 def damage_of_row(space: AnySpace, row: int, text: str) -> Damage:
     """The damage of a row: where its vector begins, or its offset if there can be nothing there."""
+    if isinstance(space, SparseSpace):
+        form: RowFormat = INDICES
+    else:
+        form = encoding_of(space.params.datatype)
     if isinstance(space, VectorSpace):
-        place = HEADER_SIZE + (space.skipped + row) * space.item_bytes
-        return Damage(_file(space, encoding_of(space.params.datatype)), place, text)
-    elements, offsets = _arrays(space)[0], space.offsets[row : row + 2]
-    if _are_possible(offsets[:1], offsets[1:], elements).all():
-        form = INDICES if isinstance(space, SparseSpace) else encoding_of(space.params.datatype)
-        place = HEADER_SIZE + int(offsets[0]) * elements[:1].nbytes
-        return Damage(_file(space, form), place, text)
-    is_first = not 0 <= offsets[0] <= len(elements)
-    at = space.skipped + row + (0 if is_first else 1)
-    return Damage(_file(space, OFFSETS), HEADER_SIZE + at * offsets.itemsize, text)
+        place = (space.skipped + row) * space.item_bytes
+    else:
+        elements, offsets = _arrays(space)[0], space.offsets[row : row + 2]
+        if _are_possible(offsets[:1], offsets[1:], elements).all():
+            place = int(offsets[0]) * elements[:1].nbytes
+        else:
+            is_first = not 0 <= offsets[0] <= len(elements)
+            form = OFFSETS
+            place = (space.skipped + row + (0 if is_first else 1)) * offsets.itemsize
+    return Damage(vectors_file(space.slot, form), HEADER_SIZE + place, text)
 
 
 def bytes_of(space: AnySpace, rows: Rows) -> int:
@@ -78,10 +82,6 @@ def bytes_of(space: AnySpace, rows: Rows) -> int:
     starts, stops = space.offsets[rows], space.offsets[rows + 1]
     is_possible = _are_possible(starts, stops, _arrays(space)[0])
     return int((stops - starts)[is_possible].sum()) * space.item_bytes
-
-
-def _file(space: AnySpace, form: RowFormat) -> str:
-    return f"vectors-{space.slot}.{form.suffix}"
 
 
 def _are_possible(

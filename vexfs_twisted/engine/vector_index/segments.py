@@ -164,6 +164,11 @@ def new_uuid() -> str:
     return str(uuid4())
 
 
+def stop_of(segments: Segments) -> int:
+    """The row behind the last segment; 0 without any."""
+    return max((segment.stop for segment in segments), default=0)
+
+
 def graph_file(uuid: str) -> str:
     """The name of a segment's graph file."""
     return f"graph-{uuid}"

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from ..storage.bitmap import Bitmap
 from ..storage.counters import Slot
-from ..vector_index.segments import Segments
+from ..vector_index.segments import Segments, stop_of
 
 
 @frozen
@@ -31,4 +31,4 @@ class CommittedVectors:
     @property
     def indexed(self) -> int:
         """The row behind the last segment; 0 without any."""
-        return max((segment.stop for segment in self.segments), default=0)
+        return stop_of(self.segments)

@@ -15,11 +15,12 @@ from ..storage.bitmap import Bitmap, Rows
 from ..storage.files import FileExtent
 from ..storage.hole_punching import runs
 from ..storage.map_advice import memory_placement
+from ..vector_index.segments import stop_of
 from ..vector_index.space import VectorSpace
 from ..vectors.codec import to_compared, to_stored
-from ..vectors.encodings import Encoding, Stored, encoding_of
+from ..vectors.encodings import Stored, encoding_of
 from ..vectors.norms import squared_norms
-from ..vectors.vector_file import VectorFile
+from ..vectors.vector_file import VectorFile, vectors_file
 from .committed import CommittedVectors
 
 _BLOCK = 1 << 19
@@ -38,7 +39,7 @@ class DenseStorage:
     def create(directory: Path, params: VectorParams, slot: int) -> None:
         """Create the file, without rows, and sync it."""
         encoding = encoding_of(params.datatype)
-        VectorFile.create(dense_file(directory, slot, encoding), encoding, params.size)
+        VectorFile.create(directory / vectors_file(slot, encoding), encoding, params.size)
 
     @classmethod
     def open(
@@ -47,7 +48,7 @@ class DenseStorage:
         """Open a storage; returns it and its space. Raises UnknownFormat and UnusableDataFolder."""
         encoding = encoding_of(params.datatype)
         slot, skipped, present = committed.slot, committed.skipped, committed.present
-        path = dense_file(directory, slot.number, encoding)
+        path = directory / vectors_file(slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
         # A file without a vector is perhaps shorter than what is skipped.
         end = skipped + present.end if present.end else 0
@@ -126,8 +127,7 @@ class DenseStorage:
     def extents(self, space: VectorSpace) -> Sequence[FileExtent]:
         """See VectorStorage."""
         # Graphs go by dead rows as well.
-        linked = max((segment.stop for segment in space.segments), default=0)
-        rows = space.skipped + max(space.present.end, linked)
+        rows = space.skipped + max(space.present.end, stop_of(space.segments))
         return [self._file.extent(rows, space.skipped)]
 
     def drop_after(self, rows: int) -> None:
@@ -174,8 +174,3 @@ class DenseStorage:
             data = spread
         self._file.write(self._skipped + first, np.ascontiguousarray(data))
         self._is_written = True
-
-
-def dense_file(directory: Path, slot: int, encoding: Encoding) -> Path:
-    """The path of the file of a slot."""
-    return directory / f"vectors-{slot}.{encoding.suffix}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ from ..storage.map_advice import memory_placement
 from ..vector_index.space import AnySpace, MultiSpace, SparseSpace, VectorSpace
 from ..vectors.encodings import OFFSETS, RowFormat, Stored, encoding_of
 from ..vectors.followed_file import FollowedFile
+from ..vectors.vector_file import vectors_file
 from .committed import CommittedVectors
-from .dense import dense_file
 from .files import AnyParams
 from .multi import line_format
-from .ragged_files import ElementFormat, ragged_file, rows_kept
+from .ragged_files import ElementFormat, rows_kept
 from .sparse import ELEMENT_FORMATS
 
 
@@ -31,7 +30,7 @@ class FollowedVectors:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._files: dict[tuple[int, Path], FollowedFile] = {}
+        self._files: dict[tuple[int, str], FollowedFile] = {}
 
     def space(self, params: AnyParams, committed: CommittedVectors) -> AnySpace:
         """The space of the vectors of a commit.
@@ -44,9 +43,8 @@ class FollowedVectors:
             return self._multi(params, committed)
         slot, skipped = committed.slot, committed.skipped
         encoding = encoding_of(params.datatype)
-        path = dense_file(self._directory, slot.number, encoding)
         memory = memory_placement(params.memory, params.on_disk)
-        file = self._file(slot, path, encoding, params.size, memory)
+        file = self._file(slot, encoding, params.size, memory)
         matrix = file.rows(skipped + committed.rows, first=skipped)[skipped:]
         rest = slot.norm_bound, committed.segments, committed.base, slot.first
         return VectorSpace(params, slot.number, committed.present, matrix, *rest)
@@ -78,21 +76,21 @@ class FollowedVectors:
         """The offsets and the arrays of elements, as RaggedFiles opens them."""
         slot, skipped = committed.slot, committed.skipped
         rows, indexed = committed.present.end, committed.indexed
-        named = partial(ragged_file, self._directory, slot.number)
         offsets = np.zeros(1, dtype=np.int64)
         if max(rows, indexed):
             rows, indexed = skipped + rows, skipped + indexed
-            file = self._file(slot, named(OFFSETS), OFFSETS, 1, memory)
+            file = self._file(slot, OFFSETS, 1, memory)
             found = file.rows(rows + 1, indexed + 1, skipped)
             offsets = found[skipped : rows_kept(found, rows, indexed) + 1, 0]
         first, total = int(offsets[0]), int(offsets[-1])
-        files = [self._file(slot, named(f.row), f.row, f.dimension, memory) for f in forms]
+        files = [self._file(slot, f.row, f.dimension, memory) for f in forms]
         return offsets, [file.rows(total, first=first)[:total] for file in files]
 
     def _file(
-        self, slot: Slot, path: Path, form: RowFormat, dimension: int, memory: Memory | None
+        self, slot: Slot, form: RowFormat, dimension: int, memory: Memory | None
     ) -> FollowedFile:
-        key = slot.number, path
+        name = vectors_file(slot.number, form)
+        key = slot.number, name
         if key not in self._files:
-            self._files[key] = FollowedFile(path, form, dimension, memory)
+            self._files[key] = FollowedFile(self._directory / name, form, dimension, memory)
         return self._files[key]

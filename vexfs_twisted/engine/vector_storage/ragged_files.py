@@ -23,7 +23,7 @@ from ..storage.bitmap import Rows
 from ..storage.files import FileExtent
 from ..storage.hole_punching import runs
 from ..vectors.encodings import OFFSETS, RowFormat, Stored
-from ..vectors.vector_file import HEADER_SIZE, VectorFile
+from ..vectors.vector_file import HEADER_SIZE, VectorFile, vectors_file
 
 
 @frozen
@@ -69,9 +69,9 @@ class RaggedFiles:
     @staticmethod
     def create(directory: Path, slot: int, formats: Sequence[ElementFormat]) -> None:
         """Create the files of a slot, without rows, and sync them."""
-        VectorFile.create(ragged_file(directory, slot, OFFSETS), OFFSETS, 1)
+        VectorFile.create(directory / vectors_file(slot, OFFSETS), OFFSETS, 1)
         for own in formats:
-            VectorFile.create(ragged_file(directory, slot, own.row), own.row, own.dimension)
+            VectorFile.create(directory / vectors_file(slot, own.row), own.row, own.dimension)
 
     @classmethod
     def open(
@@ -94,7 +94,7 @@ class RaggedFiles:
         rows, indexed = skipped + rows, skipped + indexed
         opened: list[VectorFile] = []
         try:
-            path = ragged_file(directory, slot, OFFSETS)
+            path = directory / vectors_file(slot, OFFSETS)
             # Rows before `skipped` were perhaps never written.
             least = 1 if is_empty else rows + 1
             offsets = VectorFile.open(path, OFFSETS, 1, least, memory, skipped)
@@ -113,7 +113,7 @@ class RaggedFiles:
                 place = HEADER_SIZE + 8 * (skipped if first else rows)
                 raise DamagedFile(path, place, "the offset there is impossible")
             for own in formats:
-                path = ragged_file(directory, slot, own.row)
+                path = directory / vectors_file(slot, own.row)
                 file = VectorFile.open(path, own.row, own.dimension, total, memory, first)
                 opened.append(file)
                 file.fill(total)
@@ -225,8 +225,3 @@ def rows_kept(offsets: Stored, rows: int, indexed: int) -> int:
     """
     is_there = rows < indexed < len(offsets) and offsets[indexed, 0] >= offsets[rows, 0]
     return indexed if is_there else rows
-
-
-def ragged_file(directory: Path, slot: int, form: RowFormat) -> Path:
-    """The path of a file of a slot."""
-    return directory / f"vectors-{slot}.{form.suffix}"

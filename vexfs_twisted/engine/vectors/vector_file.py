@@ -36,6 +36,11 @@ _FIRST_STEP = 1 << 18
 _LARGEST_STEP = 1 << 30
 
 
+def vectors_file(slot: int, form: RowFormat) -> str:
+    """The name of the file that a slot has of this form."""
+    return f"vectors-{slot}.{form.suffix}"
+
+
 class VectorFile:
     """An open vector file. Written by one thread; any thread may take `matrix`.
 

@@ -73,7 +73,7 @@ class QueueCheck:
                 with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                     self._call(channel)
             finally:
-                # At 0 the server may still find the closed connection, and say goodbye to it with
+                # At 0 the server may still have the connection that was closed, and ends it with
                 # an error, which grpc logs.
                 transport.stop(_HANGUP_S)
                 thread.join(_PATIENCE_S)
