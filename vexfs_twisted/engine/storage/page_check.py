@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +48,13 @@ class _Level:
 
 
 @define
-class _Counts:
-    branches: int = 0
-    leaves: int = 0
+class _Walked:
+    """A tree whose leaves are known, and what was counted of it."""
+
+    tree: Tree
+    bottom: _Level
+    branches: int
+    leaves: int
     overflows: int = 0
     entries: int = 0
 
@@ -84,34 +88,40 @@ def _check(file: PageFile, *, every: bool, wanted: int | None) -> None:
     named: list[Tree] = []
     for page, nodes in walk(file, main, every=True):
         named += _trees(file, page, nodes)
-    for tree in named:
-        for _ in walk(file, tree, every=every):
-            pass
+    for _ in walk(file, *named, every=every):
+        pass
     _check_uses(file)
 
 
-def walk(file: PageFile, tree: Tree, *, every: bool) -> Iterator[tuple[Numbers, PageNodes]]:
-    """The sound leaves of a tree with their nodes, some at a time. Tells what is wrong."""
-    counts = _Counts()
+def walk(file: PageFile, *trees: Tree, every: bool) -> Iterator[tuple[Numbers, PageNodes]]:
+    """The sound leaves of trees with their nodes, some at a time. Tells what is wrong.
+
+    Leaves of several trees are checked together: of a small file, that takes the time of one tree.
+    """
+    walked = [found for tree in trees if (found := _descended(file, tree)) is not None]
+    if every:
+        yield from _leaves(file, walked)
+    for own in walked:
+        _compare(file, own, every=every)
+
+
+def _descended(file: PageFile, tree: Tree) -> _Walked | None:
+    """A tree down to its leaves; None for an empty one, and where there is no way on."""
     if tree.root == NOTHING:
         if (tree.depth, tree.branches, tree.leaves, tree.overflows, tree.entries) != (0,) * 5:
             file.tell(0, f"the empty tree {_shown(tree)} has pages or entries")
-        return
+        return None
     level = _Level(np.array([tree.root], dtype=np.int64), [None], [None])
     if not _is_in_file(file, level.pages).all():
         file.tell(0, f"the root of the tree {_shown(tree)} is page {tree.root}, beyond the end")
-        return
+        return None
+    branches = 0
     for _ in range(tree.depth - 1):
-        counts.branches += len(level.pages)
+        branches += len(level.pages)
         file.used.append(level.pages)
         level = _children(file, tree, level)
-    counts.leaves = len(level.pages)
     file.used.append(level.pages)
-    if every:
-        yield from _leaves(file, tree, level, counts)
-        _compare(file, tree, counts)
-    elif (counts.branches, counts.leaves) != (tree.branches, tree.leaves):
-        _tell_counts(file, tree, counts)
+    return _Walked(tree, level, branches, leaves=len(level.pages))
 
 
 def _children(file: PageFile, tree: Tree, level: _Level) -> _Level:
@@ -142,27 +152,31 @@ def _children(file: PageFile, tree: Tree, level: _Level) -> _Level:
     return below
 
 
-def _leaves(
-    file: PageFile, tree: Tree, level: _Level, counts: _Counts
-) -> Iterator[tuple[Numbers, PageNodes]]:
-    order = np.argsort(level.pages, kind="stable")
+def _leaves(file: PageFile, walked: Sequence[_Walked]) -> Iterator[tuple[Numbers, PageNodes]]:
+    pages = np.concatenate([np.empty(0, dtype=np.int64), *(own.bottom.pages for own in walked)])
+    owners = np.repeat(np.arange(len(walked)), [own.leaves for own in walked])
+    first = list(chain.from_iterable(own.bottom.first for own in walked))
+    end = list(chain.from_iterable(own.bottom.end for own in walked))
+    order = np.argsort(pages, kind="stable")
     for start in range(0, len(order), _SLICE):
         places = order[start : start + _SLICE]
-        numbers = level.pages[places]
+        numbers = pages[places]
+        of = [walked[owner] for owner in owners[places].tolist()]
         nodes = nodes_of(file.read(numbers), numbers, LEAF)
         for place, text in nodes.problems:
-            file.tell(int(numbers[place]), f"tree {_shown(tree)}: {text}")
+            _tell_of(file, of[place], int(numbers[place]), text)
         for place in np.flatnonzero(nodes.is_sound).tolist():
-            own, at = nodes.of(place), int(places[place])
+            own, at, tree = nodes.of(place), int(places[place]), of[place].tree
+            of[place].entries += own.stop - own.start
             bounds = [nodes.key(own.start), nodes.key(own.stop - 1)]
-            is_in = _in_order(tree, [level.first[at], bounds[0]], may_equal=True)
-            if not is_in or not _in_order(tree, [*bounds, level.end[at]], may_equal=_is_one(own)):
-                file.tell(int(numbers[place]), f"tree {_shown(tree)}: its keys belong elsewhere")
-        if tree.name != FREE:
-            for place in nodes.out_of_order().tolist():
-                file.tell(int(numbers[place]), f"tree {_shown(tree)}: its keys are out of order")
-        counts.entries += len(nodes.starts)
-        _check_overflow(file, tree, nodes, numbers, counts)
+            is_in = _in_order(tree, [first[at], bounds[0]], may_equal=True)
+            if not is_in or not _in_order(tree, [*bounds, end[at]], may_equal=_is_one(own)):
+                _tell_of(file, of[place], int(numbers[place]), "its keys belong elsewhere")
+        for place in nodes.out_of_order().tolist():
+            # Those of the free list are numbers, of which the bytes do not ascend.
+            if of[place].tree.name != FREE:
+                _tell_of(file, of[place], int(numbers[place]), "its keys are out of order")
+        _check_overflow(file, of, nodes, numbers)
         yield numbers, nodes
 
 
@@ -172,30 +186,31 @@ def _is_one(own: slice) -> bool:
 
 
 def _check_overflow(
-    file: PageFile, tree: Tree, nodes: PageNodes, numbers: Numbers, counts: _Counts
+    file: PageFile, of: Sequence[_Walked], nodes: PageNodes, numbers: Numbers
 ) -> None:
-    """Check the overflow pages that nodes refer to."""
+    """Check the overflow pages that nodes refer to. `of` are the trees of the pages."""
     big = np.flatnonzero(nodes.flags & BIG)
     if not len(big):
         return
     references = nodes.overflow(big)
     wanted = (nodes.data_sizes[big] + 16 + file.page_size - 1) // file.page_size
     is_in = _is_in_file(file, references) & _is_in_file(file, references + wanted - 1)
+    at = nodes.pages[big]
     for place in np.flatnonzero(~is_in).tolist():
-        page = int(numbers[nodes.pages[big[place]]])
-        file.tell(
-            page, f"tree {_shown(tree)}: a value is beyond the end", _place(nodes, big[place])
-        )
-    for page, count in zip(references[is_in].tolist(), wanted[is_in].tolist(), strict=True):
+        page = int(at[place])
+        text = "a value is beyond the end"
+        _tell_of(file, of[page], int(numbers[page]), text, _place(nodes, big[place]))
+    rows = zip(references[is_in].tolist(), wanted[is_in].tolist(), at[is_in].tolist(), strict=True)
+    for page, count, place in rows:
         head = os.pread(file.descriptor, 16, page * file.page_size)
         number, _, flags, low, high = HEAD.unpack(head)
         held = low | high << 16
         # A long value that was replaced by a shorter one may keep all of its pages.
         is_sound = (number, flags) == (page, OVERFLOW) and held >= count
         if not is_sound or page + held - 1 > file.last:
-            file.tell(page, f"tree {_shown(tree)}: it is no first page of a long value")
+            _tell_of(file, of[place], page, "it is no first page of a long value")
             continue
-        counts.overflows += held
+        of[place].overflows += held
         file.used.append(np.arange(page, page + held))
 
 
@@ -203,20 +218,24 @@ def _place(nodes: PageNodes, index: int) -> int:
     return int(nodes.starts[index]) % nodes.page_size
 
 
-def _compare(file: PageFile, tree: Tree, counts: _Counts) -> None:
-    found = (counts.branches, counts.leaves, counts.overflows, counts.entries)
-    if found != (tree.branches, tree.leaves, tree.overflows, tree.entries):
-        _tell_counts(file, tree, counts)
-
-
-def _tell_counts(file: PageFile, tree: Tree, counts: _Counts) -> None:
-    if not file.findings:
+def _compare(file: PageFile, own: _Walked, *, every: bool) -> None:
+    """Compare what was counted with what the tree says; without `every`, pages of nodes only."""
+    tree = own.tree
+    found = (own.branches, own.leaves, own.overflows, own.entries)
+    said = (tree.branches, tree.leaves, tree.overflows, tree.entries)
+    compared = slice(None) if every else slice(2)
+    if found[compared] != said[compared] and not file.findings:
         file.tell(
             max(tree.root, 0),
             f"the tree {_shown(tree)} should have {tree.branches} branch, {tree.leaves} leaf and "
             f"{tree.overflows} overflow pages with {tree.entries} entries, but has "
-            f"{counts.branches}, {counts.leaves}, {counts.overflows} with {counts.entries}",
+            f"{own.branches}, {own.leaves}, {own.overflows} with {own.entries}",
         )
+
+
+def _tell_of(file: PageFile, own: _Walked, page: int, text: str, place: int = 0) -> None:
+    """Add a finding about a page of a tree, `place` bytes from its begin."""
+    file.tell(page, f"tree {_shown(own.tree)}: {text}", place)
 
 
 def _trees(file: PageFile, pages: Numbers, nodes: PageNodes) -> Iterator[Tree]:

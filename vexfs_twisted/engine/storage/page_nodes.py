@@ -64,6 +64,8 @@ class PageNodes:
         keys, at = self._short_keys(), after
         is_less = keys[at - 1] < keys[at]
         is_less |= (keys[at - 1] == keys[at]) & (sizes[at - 1] < sizes[at])
+        if not wrong and is_less.all():
+            return np.empty(0, dtype=np.int64)
         wrong += np.setdiff1d(at[~is_less], longer).tolist()
         return np.unique(self.pages[np.array(wrong, dtype=np.int64)])
 
@@ -128,7 +130,9 @@ def nodes_of(pages: Pages, numbers: NDArray[np.int64], kind: int) -> PageNodes:
     is_node &= ends <= size
     # Nodes lie one after the other up to the end of their page.
     taken = np.bincount(own, weights=(ends - at + 1) // 2 * 2, minlength=count)
-    bad = np.union1d(own[~is_node], np.flatnonzero(is_sound & (taken != size - upper)))
+    is_bad = is_sound & (taken != size - upper)
+    is_bad[own[~is_node]] = True
+    bad = np.flatnonzero(is_bad)
     problems += [(int(place), "one of its nodes has impossible bounds") for place in bad]
     is_sound[bad] = False
     kept = is_sound[own]
