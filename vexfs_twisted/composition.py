@@ -297,9 +297,12 @@ def _in_order(
     yield from (own for own in (calls.audit, calls.tracing) if own is not None)
     yield from (PoolService(storage.codecs), storage.trimming, calls.lag, storage.service, *before)
     yield ConcurrentService([*wires, storage.streams])
-    # Health is told from here on, and everything else once the collections are open.
+    # Health is told from here on, and everything else once the catalog is open. Collections are
+    # opened meanwhile, those that are asked for first.
     yield Preparation(lambda: Deferred.fromCoroutine(storage.service.open()))
     yield from (enforced, storage.snapshots, storage.device)
+    yield Preparation(lambda: execute(calls.readiness.take_calls))
+    yield Preparation(storage.service.open_collections)
     yield Preparation(lambda: execute(calls.readiness.become_ready))
     yield from after
     # Calls are answered meanwhile, but the start is not over before there is what they may need.

@@ -206,6 +206,14 @@ class IStorage(Interface):
     def resolve(name: str) -> str:
         """The real name behind a collection's name or alias. Does not block. Raises NotFound."""
 
+    def opening(name: str) -> Deferred[None] | None:
+        """When the collection `name` is open: None for now, or what fires then.
+
+        While a server starts, a collection may not be open; one that is asked for is opened before
+        others. Nothing else but its deletion may be called for it before. Fails with Unavailable if
+        it cannot be opened. Cancelling ends the waiting.
+        """
+
     def strict_mode(name: str) -> StrictCollection | None:
         """A collection as strict mode sees it; None if that is not enabled, or without such one.
 

@@ -10,7 +10,7 @@ import lmdb
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.catalog import Catalog
 from vexfs_twisted.engine.damage_file import DAMAGE_FILE, read_damage
-from vexfs_twisted.engine.errors import DamagedRows
+from vexfs_twisted.engine.errors import DamagedRows, UnusableDataFolder
 from vexfs_twisted.model.collection import (
     Alias,
     CollectionInfoRequest,
@@ -88,7 +88,7 @@ class QuarantineTests(EngineTestCase):
         self.catalog.close()
         catalog = Catalog(self.path)
         self.patch(Catalog, "_open", _without_descriptors)
-        self.assertRaises(OSError, catalog.open)
+        self.assertRaises(UnusableDataFolder, catalog.open)
         self.assertFalse((self.homes["a"] / DAMAGE_FILE).exists())
 
     def test_what_a_read_finds_is_told_and_kept(self) -> None:

@@ -58,7 +58,7 @@ LAYERS: dict[str, set[str]] = {
     "device": {"model", "interfaces"},
     "streaming": {"reservations", "model", "interfaces"},
     "storage": {"model", "interfaces", "threadpool", "logs", "engine", "device", "streaming"}
-    | {"allocator", "lifecycle", "limit_log"},
+    | {"allocator", "lifecycle", "limit_log", "gil"},
     "operations": {"reservations", "model", "interfaces", "logs", "storage", "streaming"}
     | {"lifecycle", "threadpool"},
     "rest": {"__init__", "reservations", "model", "interfaces", "jsonform", "logs", "lifecycle"}
@@ -205,6 +205,7 @@ ENGINE: dict[str, set[str]] = {
     | {"former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
+    "unopened": {"storage", "collection_identity"},
     "salvage": {"storage"},
     "verification": {"errors", "storage", "vector_index", "vector_storage", "data_folder"}
     | {"catalog_files", "collection_identity", "damage_log", "quarantine", "salvage"},
@@ -223,7 +224,7 @@ ENGINE: dict[str, set[str]] = {
         "inventory",
         "collection",
     }
-    | {"collection_identity", "commit_log"},
+    | {"collection_identity", "commit_log", "unopened"},
 }
 
 # What others may import of the engine. Tests look inside.

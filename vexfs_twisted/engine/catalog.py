@@ -51,17 +51,19 @@ from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 from .storage.outcomes import REFUSALS
 from .storage.table_check import check_tables
+from .unopened import UnopenedCollection
 
 log = logging.getLogger("vexfs.catalog")
 
-Held = Collection | QuarantinedCollection
+Held = Collection | QuarantinedCollection | UnopenedCollection
 """A collection that is there, whether it can be read or not."""
 
 
 class Catalog:
     """All collections of a data folder, by their real names. Thread-safe.
 
-    `names`, `aliases`, `get` and `resolve` do not block. The other methods block on the disk, and
+    It is opened as a whole by `open`, or by `begin` and `open_collection` for each name. What
+    returns collections, names or aliases does not block. The other methods block on the disk, and
     on each other. `defaults` is the configuration of new collections where a request sets nothing.
     `open_files` limits open descriptors, by default to the limit of the process. Searches of a
     collection use the accelerator registered for its directory in `accelerators`. The commands of
@@ -97,22 +99,67 @@ class Catalog:
         Collections that were not deleted are never removed here; any that is not opened is logged.
         One that is damaged is quarantined.
         """
-        self._folder.open()
+        self.begin()
         try:
-            self._inventory = inventory = Inventory(self._folder)
-            inventory.settle()
-            for name in inventory.contents.collections:
-                self._collections[name] = self._opened_or_quarantined(name)
-            self._aliases = dict(inventory.contents.aliases)
-            self._folder.settled()
+            with self._folder.errors():
+                for name in self.names():
+                    self.open_collection(name)
         except BaseException:
             self.close()
             raise
 
+    def begin(self) -> None:
+        """Open the folder, created if missing, without its collections. Raises EngineStartError."""
+        self._folder.open()
+        try:
+            inventory = Inventory(self._folder)
+            inventory.settle()
+        except BaseException:
+            self._folder.close()
+            raise
+        self._inventory = inventory
+        self._aliases = dict(inventory.contents.aliases)
+        self._collections = {
+            name: UnopenedCollection(_identity(name, entry), inventory.path(name))
+            for name, entry in inventory.contents.collections.items()
+        }
+
+    def unopened(self) -> dict[str, int]:
+        """The names of the collections that are not open yet, with the bytes of their tables."""
+        held = list(self._collections.values())
+        return {own.name: own.size for own in held if isinstance(own, UnopenedCollection)}
+
+    def is_unopened(self, name: str) -> bool:
+        """Whether there is a collection `name` that is not open yet."""
+        return isinstance(self._collections.get(name), UnopenedCollection)
+
+    def open_collection(self, name: str) -> None:
+        """Open the collection `name` if it is there and not open. It is quarantined if damaged.
+
+        Several may be opened at a time, in threads. Raises StorageFull, OSError and others for what
+        is no damage; the collection is as before then.
+        """
+        held = self._collections.get(name)
+        if not isinstance(held, UnopenedCollection):
+            return
+        with held.opening:
+            if held.is_retired or not self.has(held):
+                return
+            opened = self._open_files.retried(lambda: self._opened_or_quarantined(held))
+            with self._changing:
+                if self.has(held):
+                    self._collections[name] = opened
+                    return
+        # The catalog was closed meanwhile.
+        opened.close()
+
     def close(self) -> None:
         """Close all collections after the reads and writes in progress. Idempotent."""
         with self._changing:
-            for collection in self._collections.values():
+            held = self._collections.values()
+            if self._inventory is not None and not any(map(_is_unopened, held)):
+                self._folder.settled()
+            for collection in held:
                 collection.close()
             self._collections = {}
             self._inventory = None
@@ -136,21 +183,32 @@ class Catalog:
         return [Alias(alias, target) for alias, target in sorted(self._aliases.items())]
 
     def get(self, name: str) -> Collection:
-        """The collection `name`. Raises NotFound, and DataDamaged for a quarantined one."""
+        """The collection `name`.
+
+        Raises NotFound, DataDamaged for a quarantined one, and Starting for one not open yet.
+        """
         collection = self._collections.get(name)
         if collection is None:
             raise unknown_collection(name)
-        if isinstance(collection, QuarantinedCollection):
+        if not isinstance(collection, Collection):
             raise collection.error
         return collection
 
+    def opened(self, name: str) -> Collection:
+        """The collection `name`, which is opened first if it is not yet. Blocks.
+
+        Raises what `open_collection` and `get` do.
+        """
+        self.open_collection(name)
+        return self.get(name)
+
     def find(self, name: str) -> Collection | None:
-        """The collection `name`, or None if there is none or it is quarantined."""
+        """The collection `name`, or None if there is none, or it is quarantined or not open."""
         collection = self._collections.get(name)
         return collection if isinstance(collection, Collection) else None
 
     def find_any(self, name: str) -> Held | None:
-        """The collection `name`, quarantined or not; None if there is none."""
+        """The collection `name` as it is; None if there is none."""
         return self._collections.get(name)
 
     def find_quarantined(self, name: str) -> QuarantinedCollection | None:
@@ -174,7 +232,7 @@ class Catalog:
             if self._collections.get(name) is closed:
                 quarantined(name, collection.path, damages)
                 with suppress(OSError, StorageFull):
-                    self._opened().touch()
+                    self._open_inventory().touch()
 
     def has(self, collection: Held) -> bool:
         """Whether exactly this collection exists, not just one with its name."""
@@ -189,7 +247,7 @@ class Catalog:
 
     def last_counter(self, source: str) -> int | None:
         """The counter of the last applied command of a source; None if there is none."""
-        return self._opened().contents.outcomes.last_counter(source)
+        return self._open_inventory().contents.outcomes.last_counter(source)
 
     def apply(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
         """Execute a command durably. Returns False for the deletion of a missing collection.
@@ -205,7 +263,7 @@ class Catalog:
         if origin is None:
             return self._carry_out(command)
         with self._originated:
-            recorded = self._opened().contents.outcomes.find(origin)
+            recorded = self._open_inventory().contents.outcomes.find(origin)
             if isinstance(recorded, Exception):
                 raise recorded
             if recorded is not None:
@@ -223,7 +281,9 @@ class Catalog:
         """
         directory = uuid4().hex
         with self._changing:
-            return directory, self._open_files.retried(lambda: self._opened().begin(directory))
+            return directory, self._open_files.retried(
+                lambda: self._open_inventory().begin(directory)
+            )
 
     def take_in(self, name: str, directory: str) -> tuple[Collection, Held | None]:
         """Make an unpacked directory of `begin_restore` the collection `name`, durably.
@@ -234,7 +294,7 @@ class Catalog:
         """
         former = self._collections.get(name)
         if former is not None:
-            former.retire()
+            former = self._retired(former)
         with self._changing:
             try:
                 collection, ended = self._taken_in(name, CatalogEntry(directory, time()))
@@ -259,12 +319,13 @@ class Catalog:
     def _taken_in(self, name: str, entry: CatalogEntry) -> tuple[Collection, list[Path]]:
         if name in self._aliases:
             self._check_free(name)
-        inventory = self._opened()
+        inventory = self._open_inventory()
         before = inventory.contents
         path = self._open_files.retried(lambda: inventory.take_in(name, entry))
         try:
             with storage_errors(path):
-                collection = self._open_files.retried(lambda: self._open(name))
+                identity = _identity(name, entry)
+                collection = self._open_files.retried(lambda: self._open(identity, path))
         except BaseException:
             self._open_files.retried(lambda: inventory.undo_take_in(entry.directory, before))
             raise
@@ -282,7 +343,7 @@ class Catalog:
 
     def _record(self, origin: Origin, outcome: CatalogOutcome) -> None:
         with self._changing:
-            self._open_files.retried(lambda: self._opened().record(origin, outcome))
+            self._open_files.retried(lambda: self._open_inventory().record(origin, outcome))
 
     def addition(self, name: str, request: CreateCollection) -> AddCollection:
         """The command that creates a collection, with a new uid and the current time resolved.
@@ -317,12 +378,12 @@ class Catalog:
         collection = self._collections.get(name)
         if collection is None or command.uid not in (None, collection.directory):
             return self._nothing_to_drop(origin)
-        collection.retire()
+        collection = self._retired(collection)
         with self._changing:
-            is_gone = self._collections.get(name) is not collection
-            if not is_gone:
+            is_there = self.has(collection)
+            if is_there:
                 path = self._ended(collection, origin)
-        if is_gone:
+        if not is_there:
             # Another thread deleted it meanwhile.
             return self._nothing_to_drop(origin)
         try:
@@ -340,12 +401,12 @@ class Catalog:
         """Remove a collection from the catalog; returns the directory, still to be removed."""
         name = collection.name
         try:
-            path = self._open_files.retried(lambda: self._opened().delete(name, origin))
+            path = self._open_files.retried(lambda: self._open_inventory().delete(name, origin))
         except BaseException:
             # The collection still exists.
             self._collections = {**self._collections, name: collection.renewed()}
             raise
-        self._aliases = dict(self._opened().contents.aliases)
+        self._aliases = dict(self._open_inventory().contents.aliases)
         self._collections = {n: c for n, c in self._collections.items() if n != name}
         return path
 
@@ -354,7 +415,9 @@ class Catalog:
             aliases = dict(self._aliases)
             for action in actions:
                 self._act(aliases, action)
-            self._open_files.retried(lambda: self._opened().replace_aliases(aliases, origin))
+            self._open_files.retried(
+                lambda: self._open_inventory().replace_aliases(aliases, origin)
+            )
             self._aliases = aliases
 
     def _act(self, aliases: dict[str, str], action: AliasAction) -> None:
@@ -381,7 +444,7 @@ class Catalog:
             )
 
     def _check_uid(self, uid: str) -> None:
-        entries = self._opened().contents.collections.values()
+        entries = self._open_inventory().contents.collections.values()
         if fullmatch("[0-9a-f]{32}", uid) is None or any(uid == e.directory for e in entries):
             raise BadInput(f"`{uid}` cannot be the uid of a new collection")
 
@@ -391,26 +454,38 @@ class Catalog:
 
     def _made(self, command: AddCollection, origin: Origin | None) -> Collection:
         """Create a collection, and open it."""
-        inventory, name = self._opened(), command.name
+        inventory, name = self._open_inventory(), command.name
         entry, before = CatalogEntry(command.uid, command.created), inventory.contents.outcomes
         path = self._open_files.retried(
             lambda: inventory.create(name, command.config, entry, origin)
         )
         try:
             with storage_errors(path):
-                return self._open_files.retried(lambda: self._open(name))
+                identity = _identity(name, entry)
+                return self._open_files.retried(lambda: self._open(identity, path))
         except BaseException:
             begun = self._open_files.retried(lambda: inventory.undo_creation(name, before))
             shutil.rmtree(begun, ignore_errors=True)
             raise
 
-    def _opened_or_quarantined(self, name: str) -> Held:
-        path = self._opened().path(name)
+    def _retired(self, held: Held) -> Held:
+        """A collection once its background work has ended, or what it was opened as meanwhile."""
+        held.retire()
+        now = self._collections.get(held.name)
+        if now is None or now is held or now.directory != held.directory:
+            return held
+        now.retire()
+        return now
+
+    def _opened_or_quarantined(
+        self, held: UnopenedCollection
+    ) -> Collection | QuarantinedCollection:
+        name, path = held.name, held.path
         try:
             found = check_tables(path, every=not self._folder.was_stopped)
             if found:
                 return quarantined(name, path, found)
-            return self._open(name)
+            return self._open(held.identity, path)
         # Tables with arbitrary bytes in them fail in any way.
         except Exception as error:
             damage = damage_of(error, path)
@@ -418,17 +493,21 @@ class Catalog:
                 raise
             return quarantined(name, path, [damage])
 
-    def _open(self, name: str) -> Collection:
-        inventory = self._opened()
-        path, log = inventory.path(name), None
-        if self._log_of is not None:
-            entry = inventory.contents.collections[name]
-            log = self._log_of(Identity(name, entry.directory, entry.created))
-        collection = Collection.open(name, path, self._open_files, self.accelerators, log)
+    def _open(self, identity: Identity, path: Path) -> Collection:
+        log = None if self._log_of is None else self._log_of(identity)
+        collection = Collection.open(identity.name, path, self._open_files, self.accelerators, log)
         collection.on_unsafe = self.quarantine
         return collection
 
-    def _opened(self) -> Inventory:
+    def _open_inventory(self) -> Inventory:
         if self._inventory is None:
             raise RuntimeError("the catalog is not open")
         return self._inventory
+
+
+def _identity(name: str, entry: CatalogEntry) -> Identity:
+    return Identity(name, entry.directory, entry.created)
+
+
+def _is_unopened(held: Held) -> bool:
+    return isinstance(held, UnopenedCollection)

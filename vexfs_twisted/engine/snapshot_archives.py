@@ -120,7 +120,7 @@ def write_storage(
     """
 
     def write() -> SnapshotDescription:
-        collections = [catalog.get(name) for name in catalog.names()]
+        collections = [catalog.opened(name) for name in catalog.names()]
         manifest = StorageManifest(
             created=time(),
             collections=[collection.name for collection in collections],
@@ -149,7 +149,7 @@ def restore_collection(catalog: Catalog, name: str, archive: FileRange, check: C
     that cannot be used, ValidationError and BadInput for a name that cannot be taken, StorageFull,
     OSError.
     """
-    if catalog.find(name) is None:
+    if not _is_readable(catalog, name):
         check_new_collection_name(name)
     with storage_errors(catalog.path):
         directory, path = catalog.begin_restore()
@@ -177,7 +177,7 @@ def restore_storage(
         members = _found_archives(manifest, archive)
     except UnusableArchive as error:
         raise BadRequest(f"Snapshot cannot be restored: {error}") from None
-    there = [name for name in manifest.collections if catalog.find(name) is not None]
+    there = [name for name in manifest.collections if _is_readable(catalog, name)]
     if there and not replace:
         raise _is_there(there[0])
     for name, member in members:
@@ -208,10 +208,16 @@ def restore_file(
                 raise BadRequest("A snapshot of everything has no single name")
             return restore_storage(catalog, opened.archive, _no_check, replace=replace)
         name = name or opened.collection
-        if catalog.find(name) is not None and not replace:
+        if _is_readable(catalog, name) and not replace:
             raise _is_there(name)
         restore_collection(catalog, name, opened.archive, _no_check)
         return [name]
+
+
+def _is_readable(catalog: Catalog, name: str) -> bool:
+    """Whether a collection is there and not quarantined."""
+    catalog.open_collection(name)
+    return catalog.find(name) is not None
 
 
 def _is_there(name: str) -> BadRequest:

@@ -130,7 +130,9 @@ class Operations:
         wanted = Scroll(limit=1, filter=condition.filter)
         context = ReadContext(self._read_seconds)
         try:
-            page = await self._storage.read(self._resolve(condition.collection), wanted, context)
+            real = self._resolve(condition.collection)
+            await self._until_open(real)
+            page = await self._storage.read(real, wanted, context)
         except NotFound:
             raise TokenRefused(_CONDITION_FAILED) from None
         if not page.records:
@@ -148,6 +150,7 @@ class Operations:
     async def update_collection(self, name: str, request: UpdateCollection) -> bool:
         """See IOperations."""
         real = self._resolve(name)
+        await self._until_open(real)
         await self._storage.update_collection(real, request)
         self._strict_mode.changed(real)
         return True
@@ -249,6 +252,7 @@ class Operations:
         if not isinstance(update, VectorNameCommand):
             check_not_empty(update)
         real = self._resolve(name)
+        timeout = await self._until_open(real, timeout)
         self._quotas.admit(update)
         strict = self._strict_mode.of(real)
         if strict is not None:
@@ -271,6 +275,7 @@ class Operations:
     ) -> list[UpdateResult]:
         """See IOperations."""
         real = self._resolve(name)
+        timeout = await self._until_open(real, timeout)
         for update in updates:
             self._quotas.admit(update)
         strict = self._strict_mode.of(real)
@@ -300,6 +305,7 @@ class Operations:
     ) -> OutgoingStream[Point]:
         """See IStreamOperations."""
         real = self._resolve(name)
+        await self._until_open(real)
         strict = self._strict_mode.of(real)
         if strict is not None:
             await self._strict_mode.admit_read(real, request, strict, timeout)
@@ -318,6 +324,11 @@ class Operations:
     ) -> IncomingStream:
         """See IStreamOperations."""
         return self._streams.incoming(self._write_each, acknowledge, timeout)
+
+    async def _until_open(self, real: str, timeout: float | None = None) -> float | None:
+        """Wait until a collection is open, as `_taken` waits for a turn."""
+        opening = self._storage.opening(real)
+        return timeout if opening is None else await self._taken(opening, timeout)
 
     async def _taken(self, turn: Deferred[None], timeout: float | None) -> float | None:
         """Wait for the turn of an update; returns what is left of its timeout.
@@ -339,6 +350,7 @@ class Operations:
     ) -> list[Outcome]:
         """Apply updates of a stream in order, the first at least; the outcomes up to an error."""
         real = self._resolve(name)
+        await self._until_open(real)
         if self._storage.prevents_unoptimized(real):
             # All together would be many points past the threshold.
             updates = updates[:1]
@@ -387,6 +399,9 @@ class Operations:
         timeout: float | None,
     ) -> Deferred[Answer]:
         real = self._resolve(name)
+        opening = self._storage.opening(real)
+        if opening is not None:
+            return opening.addCallback(lambda _: self._read(name, request, context, timeout))
         request.check()
         strict = self._strict_mode.of(real)
         if strict is not None:
@@ -414,6 +429,7 @@ class Operations:
         timeout: float | None,
     ) -> Answer:
         real = self._resolve(name)
+        await self._until_open(real)
         strict = self._strict_mode.of(real)
         if strict is not None:
             await self._strict_mode.admit_read(real, request, strict, timeout)
@@ -428,8 +444,10 @@ class Operations:
     def _lookups(self, real: str, seconds: float | None) -> Lookups:
         """The lookups of a read of the collection `real` with a timeout of `seconds`."""
 
-        def fetch(name: str, request: Retrieve) -> Deferred[list[Record]]:
-            return self._read_in(name, request, ReadContext(seconds))
+        @_deferred
+        async def fetch(name: str, request: Retrieve) -> list[Record]:
+            await self._until_open(name)
+            return await self._read_in(name, request, ReadContext(seconds))
 
         return Lookups(real, self._storage.resolve, fetch)
 

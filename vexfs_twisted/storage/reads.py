@@ -64,6 +64,10 @@ class StorageReads(AsyncService, Generic[C, Q]):
         """See IStorage."""
         return self._collections.resolve(name)
 
+    def opening(self, name: str) -> Deferred[None] | None:
+        """See IStorage."""
+        return None
+
     def collection_names(self) -> list[str]:
         """See IStorage."""
         return self._collections.names()

@@ -45,6 +45,7 @@ from ..model.updates import Update
 from ..threadpool import CallInReactor, WorkerPool
 from .figures import StorageFigures
 from .mirror.mirror import Mirror
+from .opener import CollectionOpener
 from .optimizer import Optimizable, OptimizerQueue
 from .queues import CollectionQueues
 from .read_pools import ReadPools, reader_threads
@@ -55,6 +56,7 @@ from .writer import MOST_QUEUED, MOST_QUEUED_BYTES, CollectionWriter
 
 _WRITER_THREADS = 2
 _OPTIMIZER_THREADS = 1
+_OPENER_THREADS = 2
 
 
 @implementer(IStorage, IDirectReads)
@@ -63,13 +65,14 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
 
     Reads have thread pools of their own, so a commit that waits for the disk delays no search; long
     reads run apart from short ones. All commands of one collection, configuration changes included,
-    go through its CollectionWriter, one group at a time. When the catalog is open and after every
-    commit, the optimizer of a collection is scheduled for when it is due. `mirror`, if given, is
+    go through its CollectionWriter, one group at a time. When a collection is open and after every
+    commit to it, its optimizer is scheduled for when it is due. `mirror`, if given, is
     notified of commits and of deletions.
 
     Threads and files exist only between startService and stopService. With `opens_later`, the start
     does not open the catalog: whoever starts the service calls `open`, once, and nothing else
-    before it has. Methods are called in the reactor thread, except those of IDirectReads.
+    before it has, and then `open_collections`. Methods are called in the reactor thread, except
+    those of IDirectReads.
     """
 
     name = "storage"
@@ -91,6 +94,8 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         self._optimizer = OptimizerQueue(
             WorkerPool("optimizer", _OPTIMIZER_THREADS, call_in_reactor), clock, self._has_optimized
         )
+        opener = WorkerPool("opener", _OPENER_THREADS, call_in_reactor)
+        self._opener = CollectionOpener(catalog, opener, self._has_opened)
         self._clock = clock
         self._has_ended_turns = False
         self._behind = WaitingUpdates(MOST_WAITING, MOST_WAITING_BYTES, "the optimizer")
@@ -103,26 +108,32 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         self._readers.start()
         self._committers.start()
         self._optimizer.start()
+        self._opener.start()
         if self._opens_later:
             return
         try:
             await self.open()
+            await self.open_collections()
         except Exception:
-            pools = (self._readers, self._committers, self._optimizer)
+            pools = (self._readers, self._committers, self._optimizer, self._opener)
             await gatherResults([pool.stop() for pool in pools])
             raise
 
     async def open(self) -> None:
-        """Open the catalog. Raises EngineStartError if the data folder cannot be used."""
-        await self._committers.run(self._catalog.open)
-        for name in self._catalog.names():
-            collection = self._catalog.find(name)
-            if collection is not None:
-                self._optimizer.attend(collection)
+        """Open the catalog, without its collections: a call that needs one has it opened.
+
+        Raises EngineStartError if the data folder cannot be used.
+        """
+        await self._committers.run(self._catalog.begin)
+
+    def open_collections(self) -> Deferred[None]:
+        """Open all collections that are not open; fires when each has been tried."""
+        return self._committers.run(self._catalog.unopened).addCallback(self._opener.open)
 
     async def _stop(self) -> None:
         """Drain the queues and pools, then close the catalog."""
         self.end_turns()
+        await self._opener.stop()
         await gatherResults([queues.writer.drained() for queues in self._queues.values()])
         await self._originated.run(lambda: None)
         await gatherResults([self._readers.stop(), self._optimizer.stop()])
@@ -171,6 +182,10 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         """The reports of these collections, in their order, without those that are gone."""
         waiting = self._update_queues()
         return self._readers.long.run(self._reports, names, has_details, waiting)
+
+    def opening(self, name: str) -> Deferred[None] | None:
+        """See IStorage."""
+        return self._opener.wait(name) if self._catalog.is_unopened(name) else None
 
     def create_collection(self, name: str, request: CreateCollection) -> Deferred[None]:
         """See IStorage."""
@@ -273,8 +288,13 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
                 return evolve(report, update_queue=waiting)
         return None
 
+    def _has_opened(self, name: str) -> None:
+        collection = self._catalog.find(name)
+        if collection is not None:
+            self._attend(collection)
+
     def _attend(self, collection: Collection) -> None:
-        """Schedule optimizer and mirror after a commit to the collection."""
+        """Schedule optimizer and mirror, once a collection is open and after a commit to it."""
         self._optimizer.attend(collection)
         if self._mirror is not None:
             self._mirror.attend(collection)

@@ -144,8 +144,7 @@ class SnapshotService(AsyncService):
         real = self._resolved(owner)
         if real.collection is None:
             return self._workers.run(write_storage, self._store, self._catalog, self._check)
-        collection = self._catalog.get(real.collection)
-        return self._workers.run(write_collection, self._store, real, collection, self._check)
+        return self._workers.run(self._written, real, real.collection)
 
     def delete(self, owner: SnapshotOwner, name: str) -> Deferred[None]:
         """See ISnapshots."""
@@ -165,7 +164,7 @@ class SnapshotService(AsyncService):
         """See ISnapshots."""
         real = self._resolved(owner)
         assert real.collection is not None
-        return self._workers.run(self._streamed, self._catalog.get(real.collection))
+        return self._workers.run(self._streamed, real.collection)
 
     def receive(self) -> TemporaryArchive:
         """See ISnapshots."""
@@ -200,7 +199,12 @@ class SnapshotService(AsyncService):
             return owner
         return SnapshotOwner(self._catalog.resolve(owner.collection), owner.is_shard)
 
-    def _streamed(self, collection: Collection) -> BinaryIO:
+    def _written(self, owner: SnapshotOwner, name: str) -> SnapshotDescription:
+        collection = self._catalog.opened(name)
+        return write_collection(self._store, owner, collection, self._check)
+
+    def _streamed(self, name: str) -> BinaryIO:
+        collection = self._catalog.opened(name)
         archive = TemporaryArchive(self._folder)
         try:
             with collection.hold() as held:

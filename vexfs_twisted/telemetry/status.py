@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from ..logs import LEVELS, level_in_use, set_level
 from ..model.collection import CollectionInfo, CollectionInfoRequest
-from ..model.errors import BadRequest, NotFound
+from ..model.errors import BadRequest, NotFound, Starting
 from ..model.issues import Issue, SlowCall
 from ..model.quotas import QuotaConfig, QuotaReport, QuotaUsage
 from ..model.reads import Answer, ReadRequest
@@ -74,7 +74,7 @@ class Holdings:
         return self._clock() - self._began
 
     async def infos(self) -> Sequence[CollectionInfo]:
-        """The descriptions of all collections, without those that are deleted meanwhile."""
+        """The descriptions of all collections that are open, and not deleted meanwhile."""
         names = self._collections.collection_names()
         asked = [Deferred.fromCoroutine(self._info(name)) for name in names]
         return [info for info in await gatherResults(asked) if info is not None]
@@ -82,7 +82,7 @@ class Holdings:
     async def _info(self, name: str) -> CollectionInfo | None:
         try:
             return await self._collections.read(name, CollectionInfoRequest())
-        except NotFound:
+        except (NotFound, Starting):
             return None
 
 
