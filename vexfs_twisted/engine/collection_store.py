@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -112,10 +113,11 @@ class CollectionStore:
                 if log is not None:
                     log.open(self.state.last_command)
                 self._access.take(self._descriptors())
-                remove_drafts(path)
+                names = os.listdir(path)
+                remove_drafts(path, names)
                 segments = (space.segments for space in self.state.spaces.values())
-                remove_strays(path, chain.from_iterable(segments))
-                remove_stray_storages(path, self._storages)
+                remove_strays(path, names, chain.from_iterable(segments))
+                remove_stray_storages(path, names, self._storages)
         except BaseException as error:
             self._abandon()
             if isinstance(error, lmdb.Error | OSError):

@@ -110,7 +110,7 @@ class Salvage:
         if tree is None:
             return
         size = self._file.page_size
-        for pages, nodes in walk(self._file, tree, every=True):
+        for pages, nodes, _ in walk(self._file, tree, every=True):
             for index in range(len(nodes.starts)):
                 start = int(nodes.starts[index])
                 offset = int(pages[nodes.pages[index]]) * size + start % size

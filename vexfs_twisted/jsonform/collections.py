@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -34,6 +35,9 @@ _ALIAS_ACTIONS: Mapping[str, type[AliasAction]] = {
     "delete_alias": DeleteAlias,
     "rename_alias": RenameAlias,
 }
+_MOST_LOADED = 16
+"""Configurations that are kept: each may have much metadata."""
+
 _DENSE_PARAMS = ("size", "distance", "multivector_config", "datatype")
 _NULL_WHEN_UNSET = (
     "max_segment_size",
@@ -121,8 +125,9 @@ def dump_collection_config(config: CollectionConfig) -> bytes:
     return orjson.dumps(config_to_json(config))
 
 
+@lru_cache(maxsize=_MOST_LOADED)
 def load_collection_config(data: bytes) -> CollectionConfig:
-    """The inverse of `dump_collection_config`."""
+    """The inverse of `dump_collection_config`. Most collections of a folder have the same."""
     return config_from_json(orjson.loads(data))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -112,10 +112,14 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_drafts(path: Path) -> None:
-    """Remove the files in a directory that a crash has left incomplete. Raises OSError."""
-    for draft in path.glob(f"*{DRAFT_SUFFIX}"):
-        draft.unlink(missing_ok=True)
+def remove_drafts(path: Path, names: Sequence[str]) -> None:
+    """Remove the files in a directory that a crash has left incomplete. Raises OSError.
+
+    `names` are those of all its files.
+    """
+    for name in names:
+        if name.endswith(DRAFT_SUFFIX):
+            (path / name).unlink(missing_ok=True)
 
 
 def write_durably(path: Path, *pieces: bytes | memoryview) -> None:

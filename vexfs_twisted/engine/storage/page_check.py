@@ -83,20 +83,25 @@ def _check(file: PageFile, *, every: bool, wanted: int | None) -> None:
     if wanted is not None and file.number != wanted:
         return
     free, main = file.trees
-    for _, nodes in walk(file, free, every=True):
-        _take_free(file, nodes)
     named: list[Tree] = []
-    for page, nodes in walk(file, main, every=True):
-        named += _trees(file, page, nodes)
+    for pages, nodes, trees in walk(file, free, main, every=True):
+        for index, place in enumerate(nodes.pages.tolist()):
+            if trees[place] is free:
+                _take_free(file, nodes, index)
+            else:
+                named += _trees(file, int(pages[place]), nodes, index)
     for _ in walk(file, *named, every=every):
         pass
     _check_uses(file)
 
 
-def walk(file: PageFile, *trees: Tree, every: bool) -> Iterator[tuple[Numbers, PageNodes]]:
-    """The sound leaves of trees with their nodes, some at a time. Tells what is wrong.
+def walk(
+    file: PageFile, *trees: Tree, every: bool
+) -> Iterator[tuple[Numbers, PageNodes, Sequence[Tree]]]:
+    """The leaves of trees, some at a time: numbers, nodes of sound ones, and the tree of each page.
 
-    Leaves of several trees are checked together: of a small file, that takes the time of one tree.
+    Tells what is wrong. Leaves of several trees are checked together: of a small file, that takes
+    the time of one tree.
     """
     walked = [found for tree in trees if (found := _descended(file, tree)) is not None]
     if every:
@@ -133,7 +138,7 @@ def _children(file: PageFile, tree: Tree, level: _Level) -> _Level:
         nodes = nodes_of(file.read(numbers), numbers, BRANCH)
         for place, text in nodes.problems:
             file.tell(int(numbers[place]), text)
-        for place in np.flatnonzero(nodes.is_sound).tolist():
+        for place in nodes.is_sound.nonzero()[0].tolist():
             at = start + place
             own = nodes.of(place)
             references = nodes.references(own)
@@ -152,12 +157,14 @@ def _children(file: PageFile, tree: Tree, level: _Level) -> _Level:
     return below
 
 
-def _leaves(file: PageFile, walked: Sequence[_Walked]) -> Iterator[tuple[Numbers, PageNodes]]:
+def _leaves(
+    file: PageFile, walked: Sequence[_Walked]
+) -> Iterator[tuple[Numbers, PageNodes, Sequence[Tree]]]:
     pages = np.concatenate([np.empty(0, dtype=np.int64), *(own.bottom.pages for own in walked)])
     owners = np.repeat(np.arange(len(walked)), [own.leaves for own in walked])
     first = list(chain.from_iterable(own.bottom.first for own in walked))
     end = list(chain.from_iterable(own.bottom.end for own in walked))
-    order = np.argsort(pages, kind="stable")
+    order = pages.argsort(kind="stable")
     for start in range(0, len(order), _SLICE):
         places = order[start : start + _SLICE]
         numbers = pages[places]
@@ -165,7 +172,7 @@ def _leaves(file: PageFile, walked: Sequence[_Walked]) -> Iterator[tuple[Numbers
         nodes = nodes_of(file.read(numbers), numbers, LEAF)
         for place, text in nodes.problems:
             _tell_of(file, of[place], int(numbers[place]), text)
-        for place in np.flatnonzero(nodes.is_sound).tolist():
+        for place in nodes.is_sound.nonzero()[0].tolist():
             own, at, tree = nodes.of(place), int(places[place]), of[place].tree
             of[place].entries += own.stop - own.start
             bounds = [nodes.key(own.start), nodes.key(own.stop - 1)]
@@ -177,7 +184,7 @@ def _leaves(file: PageFile, walked: Sequence[_Walked]) -> Iterator[tuple[Numbers
             if of[place].tree.name != FREE:
                 _tell_of(file, of[place], int(numbers[place]), "its keys are out of order")
         _check_overflow(file, of, nodes, numbers)
-        yield numbers, nodes
+        yield numbers, nodes, [own.tree for own in of]
 
 
 def _is_one(own: slice) -> bool:
@@ -189,14 +196,14 @@ def _check_overflow(
     file: PageFile, of: Sequence[_Walked], nodes: PageNodes, numbers: Numbers
 ) -> None:
     """Check the overflow pages that nodes refer to. `of` are the trees of the pages."""
-    big = np.flatnonzero(nodes.flags & BIG)
+    big = (nodes.flags & BIG).nonzero()[0]
     if not len(big):
         return
     references = nodes.overflow(big)
     wanted = (nodes.data_sizes[big] + 16 + file.page_size - 1) // file.page_size
     is_in = _is_in_file(file, references) & _is_in_file(file, references + wanted - 1)
     at = nodes.pages[big]
-    for place in np.flatnonzero(~is_in).tolist():
+    for place in (~is_in).nonzero()[0].tolist():
         page = int(at[place])
         text = "a value is beyond the end"
         _tell_of(file, of[page], int(numbers[page]), text, _place(nodes, big[place]))
@@ -238,43 +245,41 @@ def _tell_of(file: PageFile, own: _Walked, page: int, text: str, place: int = 0)
     file.tell(page, f"tree {_shown(own.tree)}: {text}", place)
 
 
-def _trees(file: PageFile, pages: Numbers, nodes: PageNodes) -> Iterator[Tree]:
-    """The trees that the main tree lists."""
-    for index in range(len(nodes.starts)):
-        page = int(pages[nodes.pages[index]])
-        if nodes.flags[index] != SUB or nodes.data_sizes[index] != TREE_RECORD.size:
-            file.tell(page, "the list of trees has something else in it", _place(nodes, index))
-            continue
-        data = nodes.data(index)
-        if data[:6] != bytes(6):
-            file.tell(page, "a tree has impossible flags", _place(nodes, index))
-        yield Tree.of(nodes.key(index), data)
+def _trees(file: PageFile, page: int, nodes: PageNodes, index: int) -> list[Tree]:
+    """The tree that a node of the main tree, on this page, lists; none if it is no such node."""
+    if nodes.flags[index] != SUB or nodes.data_sizes[index] != TREE_RECORD.size:
+        file.tell(page, "the list of trees has something else in it", _place(nodes, index))
+        return []
+    data = nodes.data(index)
+    if data[:6] != bytes(6):
+        file.tell(page, "a tree has impossible flags", _place(nodes, index))
+    return [Tree.of(nodes.key(index), data)]
 
 
 def trees_in(file: PageFile) -> list[Tree]:
     """The trees that the main tree lists, after `read_meta`."""
     found: list[Tree] = []
-    for pages, nodes in walk(file, file.trees[1], every=True):
-        found += _trees(file, pages, nodes)
+    for pages, nodes, _ in walk(file, file.trees[1], every=True):
+        for index, place in enumerate(nodes.pages.tolist()):
+            found += _trees(file, int(pages[place]), nodes, index)
     return found
 
 
-def _take_free(file: PageFile, nodes: PageNodes) -> None:
-    """Take what the leaves of the free list say is free: a count and as many numbers of pages."""
-    for index in range(len(nodes.starts)):
-        if nodes.flags[index] & BIG:
-            page = int(nodes.overflow(np.array([index]))[0])
-            size = int(nodes.data_sizes[index])
-            if page < 0 or (page + 1) * file.page_size + size > (file.last + 2) * file.page_size:
-                continue
-            data = os.pread(file.descriptor, size, page * file.page_size + 16)
-        else:
-            data = nodes.data(index)
-        values = np.frombuffer(data[: len(data) // 8 * 8], dtype="<u8").astype(np.int64)
-        if not len(values) or values[0] != len(values) - 1:
-            file.tell(0, "the list of free pages has an impossible length")
-            continue
-        file.free.append(values[1:])
+def _take_free(file: PageFile, nodes: PageNodes, index: int) -> None:
+    """Take what a node of the free list says is free: a count and as many numbers of pages."""
+    if nodes.flags[index] & BIG:
+        page = int(nodes.overflow(np.array([index]))[0])
+        size = int(nodes.data_sizes[index])
+        if page < 0 or (page + 1) * file.page_size + size > (file.last + 2) * file.page_size:
+            return
+        data = os.pread(file.descriptor, size, page * file.page_size + 16)
+    else:
+        data = nodes.data(index)
+    values = np.frombuffer(data[: len(data) // 8 * 8], dtype="<u8").astype(np.int64)
+    if not len(values) or values[0] != len(values) - 1:
+        file.tell(0, "the list of free pages has an impossible length")
+        return
+    file.free.append(values[1:])
 
 
 def _check_uses(file: PageFile) -> None:
@@ -289,7 +294,7 @@ def _check_uses(file: PageFile) -> None:
         file.tell(0, f"the last page should be {file.last}, but the file ends at {file.end}")
         return
     counts = np.bincount(np.concatenate([used, free]), minlength=1)
-    twice = np.flatnonzero(counts > 1)
+    twice = (counts > 1).nonzero()[0]
     if len(twice):
         file.tell(int(twice[0]), "the page is in use twice, or free and in use")
 

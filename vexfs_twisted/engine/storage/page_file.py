@@ -83,7 +83,7 @@ class PageFile:
     def read(self, pages: Numbers) -> Pages:
         """The bytes of pages, ascending or not, shape [n, page size]; read in runs."""
         found = np.zeros((len(pages), self.page_size), dtype=np.uint8)
-        breaks = np.flatnonzero(np.diff(pages) != 1) + 1
+        breaks = (pages[1:] - pages[:-1] != 1).nonzero()[0] + 1
         for start, stop in zip([0, *breaks], [*breaks, len(pages)], strict=True):
             if start == stop:
                 continue

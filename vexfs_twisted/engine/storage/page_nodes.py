@@ -57,7 +57,7 @@ class PageNodes:
         """The pages, by position, whose keys do not ascend. Keys are compared as bytes."""
         is_next = np.ones(max(len(self.starts) - 1, 0), dtype=np.bool_)
         is_next[self.pages[1:] != self.pages[:-1]] = False
-        after = np.flatnonzero(is_next) + 1
+        after = is_next.nonzero()[0] + 1
         sizes = self.key_sizes
         longer = after[np.maximum(sizes[after], sizes[after - 1]) > _KEY_BYTES]
         wrong = [index for index in longer.tolist() if self.key(index) <= self.key(index - 1)]
@@ -113,8 +113,8 @@ def nodes_of(pages: Pages, numbers: NDArray[np.int64], kind: int) -> PageNodes:
     problems = [(int(place), "it is not the page that should be there") for place in _not(is_own)]
     problems += [(int(place), "its bounds are impossible") for place in _not(is_sound | ~is_own)]
     counts = np.where(is_sound, (lower - _HEAD) // 2, 0)
-    own = np.repeat(np.arange(count), counts)
-    within = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
+    own = np.arange(count).repeat(counts)
+    within = np.arange(len(own)) - (counts.cumsum() - counts).repeat(counts)
     at = halves[own, _HEAD // 2 + within].astype(np.int64)
     # Nodes are aligned to two bytes. What cannot be one is read from the begin of its page.
     is_node = (at >= upper[own]) & (at + _NODE <= size) & (at % 2 == 0)
@@ -132,7 +132,7 @@ def nodes_of(pages: Pages, numbers: NDArray[np.int64], kind: int) -> PageNodes:
     taken = np.bincount(own, weights=(ends - at + 1) // 2 * 2, minlength=count)
     is_bad = is_sound & (taken != size - upper)
     is_bad[own[~is_node]] = True
-    bad = np.flatnonzero(is_bad)
+    bad = is_bad.nonzero()[0]
     problems += [(int(place), "one of its nodes has impossible bounds") for place in bad]
     is_sound[bad] = False
     kept = is_sound[own]
@@ -147,9 +147,9 @@ def nodes_of(pages: Pages, numbers: NDArray[np.int64], kind: int) -> PageNodes:
         flags=flags[kept],
         key_sizes=key_sizes[kept],
         data_sizes=data_sizes[kept],
-        bounds=np.concatenate([[0], np.cumsum(counts)]),
+        bounds=np.concatenate([[0], counts.cumsum()]),
     )
 
 
 def _not(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.flatnonzero(~mask)
+    return (~mask).nonzero()[0]

@@ -6,6 +6,7 @@ Its files are derived: without them its rows are scanned, and the files are buil
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -253,13 +254,13 @@ def remove_files(path: Path, uuid: str) -> None:
         file.unlink()
 
 
-def remove_strays(path: Path, segments: Iterable[Segment]) -> None:
-    """Remove orphaned files from the directory `path`: those of segments not in `segments`."""
+def remove_strays(path: Path, names: Sequence[str], segments: Iterable[Segment]) -> None:
+    """Remove those of the files `names` in the directory `path` that no segment has."""
     known = {name for segment in segments for name in segment.files}
     for pattern in _PATTERNS:
-        for file in path.glob(pattern):
-            if file.name not in known:
-                file.unlink()
+        for name in fnmatch.filter(names, pattern):
+            if name not in known:
+                (path / name).unlink(missing_ok=True)
 
 
 def _dumped(segment: Segment) -> dict[str, Any]:

@@ -6,7 +6,8 @@ or removal, and may be removed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import fnmatch
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ...model.collection import CollectionConfig
@@ -76,9 +77,9 @@ def remove_storage(directory: Path, slot: int) -> None:
         file.unlink(missing_ok=True)
 
 
-def remove_stray_storages(directory: Path, slots: Collection[int]) -> None:
-    """Remove the files of all slots except `slots`."""
+def remove_stray_storages(directory: Path, names: Sequence[str], slots: Collection[int]) -> None:
+    """Remove those of the files `names` that belong to other slots than `slots`."""
     known = {str(slot) for slot in slots}
-    for file in directory.glob(_PATTERN):
-        if file.name.removeprefix("vectors-").partition(".")[0] not in known:
-            file.unlink()
+    for name in fnmatch.filter(names, _PATTERN):
+        if name.removeprefix("vectors-").partition(".")[0] not in known:
+            (directory / name).unlink(missing_ok=True)
