@@ -204,7 +204,7 @@ class OpeningTests(StartTestCase):
         self.assertEqual((await deferToThread(self.ask, "/readyz"))[0], 503)
         listed = json.loads((await deferToThread(self.ask, "/collections"))[1])["result"]
         self.assertEqual({own["name"] for own in listed["collections"]}, {"a", "b", "c"})
-        for path in ("/metrics", "/telemetry", "/collections/b/exists", "/collections/b/aliases"):
+        for path in ("/metrics", "/telemetry", "/vexfs/stats", "/collections/b/exists"):
             self.assertEqual((await deferToThread(self.ask, path))[0], 200, path)
         await self.end(started)
 
@@ -264,8 +264,11 @@ class OpeningTests(StartTestCase):
         await pause(0.2)
         self.opens.set()
         await started
+        # What is written now is written after all that came before.
+        later = {"points": [{"id": 3, "vector": [1, 2, 3, 4]}]}
+        await deferToThread(self.ask, "/collections/b/points?wait=true", later, "PUT")
         _, body, _ = await deferToThread(self.ask, "/collections/b/points/count", {})
-        self.assertEqual(json.loads(body)["result"]["count"], 1)
+        self.assertEqual(json.loads(body)["result"]["count"], 2)
         await self.end(started)
 
     async def test_one_that_cannot_be_opened(self) -> None:

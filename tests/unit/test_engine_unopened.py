@@ -34,6 +34,7 @@ class UnopenedCollectionTests(EngineTestCase):
         for name in NAMES:
             write(self.catalog.create(name, unnamed()), upsert([1], floats([1, 2, 3, 4])))
         self.catalog.update_aliases([CreateAlias("a", "other")])
+        self.openings = 0
         self.begin()
 
     def begin(self) -> None:
@@ -63,6 +64,7 @@ class UnopenedCollectionTests(EngineTestCase):
         opened = Collection.open
 
         def waiting(*args: Any) -> Collection:
+            self.openings += 1
             begun.set()
             goes_on.wait(WAIT_S)
             return opened(*args)
@@ -100,6 +102,7 @@ class UnopenedCollectionTests(EngineTestCase):
         first.join(WAIT_S)
         second.join(WAIT_S)
         self.assertEqual(found, [self.catalog.get("a")])
+        self.assertEqual(self.openings, 1)
 
     def test_it_is_deleted_without_being_opened(self) -> None:
         self.assertTrue(self.catalog.delete("a"))

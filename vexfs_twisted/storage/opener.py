@@ -155,6 +155,5 @@ class CollectionOpener:
 
     def _answer(self, name: str, error: Unavailable | None) -> None:
         for deferred in self._waiting.pop(name, ()):
-            # Whoever has left has cancelled it.
-            if not deferred.called:
-                deferred.callback(None if error is None else Failure(error))
+            # Whoever has left has cancelled it: it ignores this.
+            deferred.callback(None if error is None else Failure(error))
