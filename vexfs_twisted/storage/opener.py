@@ -22,7 +22,7 @@ _LARGE = 1 << 20
 """Bytes of tables from which on a collection is large."""
 
 _AT_A_TIME_S = 0.02
-"""Seconds for which a thread opens collections before it tells of them: small ones take 4 ms."""
+"""Seconds for which a thread opens collections before it tells of them: small ones take 2 ms."""
 
 _Queue = deque[str]
 
