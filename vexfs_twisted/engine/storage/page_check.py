@@ -172,13 +172,12 @@ def _leaves(
         nodes = nodes_of(file.read(numbers), numbers, LEAF)
         for place, text in nodes.problems:
             _tell_of(file, of[place], int(numbers[place]), text)
-        for place in nodes.is_sound.nonzero()[0].tolist():
-            own, at, tree = nodes.of(place), int(places[place]), of[place].tree
-            of[place].entries += own.stop - own.start
-            bounds = [nodes.key(own.start), nodes.key(own.stop - 1)]
-            is_in = _in_order(tree, [first[at], bounds[0]], may_equal=True)
-            if not is_in or not _in_order(tree, [*bounds, end[at]], may_equal=_is_one(own)):
-                _tell_of(file, of[place], int(numbers[place]), "its keys belong elsewhere")
+        at = places.tolist()
+        for place, low, high, count in nodes.outer_keys():
+            own = of[place]
+            own.entries += count
+            if not _fits(own.tree, first[at[place]], low, high, end[at[place]], count):
+                _tell_of(file, own, int(numbers[place]), "its keys belong elsewhere")
         for place in nodes.out_of_order().tolist():
             # Those of the free list are numbers, of which the bytes do not ascend.
             if of[place].tree.name != FREE:
@@ -187,9 +186,21 @@ def _leaves(
         yield numbers, nodes, [own.tree for own in of]
 
 
-def _is_one(own: slice) -> bool:
-    """Whether a page has one node only."""
-    return bool(own.stop - own.start == 1)
+def _fits(
+    tree: Tree, first: bytes | None, low: bytes, high: bytes, end: bytes | None, count: int
+) -> bool:
+    """Whether `count` keys from `low` to `high` are in order, and within the bounds of their page.
+
+    These are the key it begins at, and that before which it ends; None where there is no bound.
+    """
+    if tree.name == FREE:
+        is_in = _in_order(tree, [first, low], may_equal=True)
+        return is_in and _in_order(tree, [low, high, end], may_equal=count == 1)
+    if first is not None and first > low:
+        return False
+    if count == 1:
+        return end is None or high <= end
+    return low < high and (end is None or high < end)
 
 
 def _check_overflow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from attrs import frozen
@@ -20,6 +20,8 @@ SUB = 0x02
 _HEAD = 16
 _NODE = 8
 _KEY_BYTES = 24
+"""Bytes of keys that are compared at once: a multiple of eight."""
+
 
 Pages = NDArray[np.uint8]
 """Pages, shape [n, page size]."""
@@ -53,29 +55,45 @@ class PageNodes:
         start = int(self.starts[index]) + _NODE
         return self.bytes_[start : start + int(self.key_sizes[index])].tobytes()
 
+    def outer_keys(self) -> Iterator[tuple[int, bytes, bytes, int]]:
+        """Of each sound page: its position, its first and its last key, and how many it has."""
+        pages = self.is_sound.nonzero()[0]
+        first, last = self.bounds[pages], self.bounds[pages + 1] - 1
+        starts = self.starts + _NODE
+        stops = starts + self.key_sizes
+        data = self.bytes_.data
+        columns = pages, starts[first], stops[first], starts[last], stops[last], last - first + 1
+        for page, begin, end, begin_last, end_last, count in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
+            yield page, bytes(data[begin:end]), bytes(data[begin_last:end_last]), count
+
     def out_of_order(self) -> NDArray[np.int64]:
         """The pages, by position, whose keys do not ascend. Keys are compared as bytes."""
-        is_next = np.ones(max(len(self.starts) - 1, 0), dtype=np.bool_)
-        is_next[self.pages[1:] != self.pages[:-1]] = False
-        after = is_next.nonzero()[0] + 1
-        sizes = self.key_sizes
+        after = (self.pages[1:] == self.pages[:-1]).nonzero()[0] + 1
+        sizes, words = self.key_sizes, self._words()
+        # Of two keys with the same words the shorter one comes first.
+        is_less = sizes[after - 1] < sizes[after]
+        for word in reversed(words):
+            before, own = word[after - 1], word[after]
+            is_less = (before < own) | ((before == own) & is_less)
         longer = after[np.maximum(sizes[after], sizes[after - 1]) > _KEY_BYTES]
         wrong = [index for index in longer.tolist() if self.key(index) <= self.key(index - 1)]
-        keys, at = self._short_keys(), after
-        is_less = keys[at - 1] < keys[at]
-        is_less |= (keys[at - 1] == keys[at]) & (sizes[at - 1] < sizes[at])
         if not wrong and is_less.all():
             return np.empty(0, dtype=np.int64)
-        wrong += np.setdiff1d(at[~is_less], longer).tolist()
+        wrong += np.setdiff1d(after[~is_less], longer).tolist()
         return np.unique(self.pages[np.array(wrong, dtype=np.int64)])
 
-    def _short_keys(self) -> NDArray[np.bytes_]:
-        """The first bytes of each key, filled up with zeros, shape [n]."""
-        places = self.starts[:, np.newaxis] + _NODE + np.arange(_KEY_BYTES)
-        found = self.bytes_[np.minimum(places, len(self.bytes_) - 1)]
-        found[np.arange(_KEY_BYTES) >= self.key_sizes[:, np.newaxis]] = 0
-        keys: NDArray[np.bytes_] = found.view(f"S{_KEY_BYTES}")[:, 0]
-        return keys
+    def _words(self) -> NDArray[np.uint64]:
+        """The first bytes of each key, filled up with zeros, as numbers, shape [words, n]."""
+        data = np.concatenate([self.bytes_, np.zeros(_KEY_BYTES, dtype=np.uint8)])
+        # What is at each place of the pages; only what is taken of it is copied.
+        at_place = np.ndarray(len(self.bytes_), f"V{_KEY_BYTES}", data, strides=(1,))
+        found = at_place[np.minimum(self.starts + _NODE, len(self.bytes_) - 1)]
+        keys = found.view(np.uint8).reshape(len(found), _KEY_BYTES)
+        keys *= np.arange(_KEY_BYTES) < self.key_sizes[:, np.newaxis]
+        words: NDArray[np.uint64] = keys.view(">u8").astype(np.uint64).T
+        return words
 
     def data(self, index: int) -> bytes:
         """The value of a node, which is in its page."""
