@@ -9,13 +9,13 @@ and the batch as `encode_batch` writes it.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
 from attrs import frozen
+from isal.isal_zlib import crc32
 
 from .errors import UnknownFormat
 
@@ -46,7 +46,7 @@ class LoggedBatch:
         """The record."""
         body = _NUMBERS.pack(self.before, self.after, self.operation, self.next_operation)
         body += self.data
-        return _HEAD.pack(len(self.data), zlib.crc32(body)) + body
+        return _HEAD.pack(len(self.data), crc32(body)) + body
 
 
 def segment_files(directory: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def read_segment(file: BinaryIO) -> Iterator[tuple[LoggedBatch, int]]:
         if size > LARGEST_BATCH or position + _HEAD.size + length > end:
             return
         body = file.read(length)
-        if len(body) < length or zlib.crc32(body) != checksum:
+        if len(body) < length or crc32(body) != checksum:
             return
         position += _HEAD.size + length
         before, after, operation, following = _NUMBERS.unpack_from(body)

@@ -12,7 +12,6 @@ files of the version before they could begin anywhere, and are copied.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ...model.payload_index import FieldSchema
@@ -77,7 +77,7 @@ def save_column(file: Path, column: Column, schema: FieldSchema) -> None:
     body = list(_aligned([packed, *body]))
     checksum = 0
     for piece in body:
-        checksum = zlib.crc32(piece, checksum)
+        checksum = crc32(piece, checksum)
     write_durably(file, _LEAD.pack(_FORMAT, checksum, len(packed)), *body)
 
 
@@ -94,7 +94,7 @@ def load_column(file: Path, schema: FieldSchema) -> Column | None:
         return None
     found, checksum, size = _LEAD.unpack_from(data.data)
     body = data[_LEAD.size :].data
-    if found not in (_FORMAT, _UNALIGNED) or zlib.crc32(body) != checksum:
+    if found not in (_FORMAT, _UNALIGNED) or crc32(body) != checksum:
         return None
     head = orjson.loads(body[:size])
     if schema.text is not None and head.get("stamp") != reading_stamp(schema):

@@ -7,10 +7,10 @@ be longer than its value.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import orjson
+from isal.isal_zlib import crc32
 
 _LONGEST_LINE = 128
 
@@ -62,4 +62,4 @@ def sealed_size(data: bytes) -> int:
 
 
 def _checksum(head: bytes, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(head))
+    return crc32(body, crc32(head))

@@ -8,7 +8,6 @@ identifies the whole file.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from struct import Struct
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 import orjson
 from attrs import frozen
+from isal.isal_zlib import crc32
 
 from ...model.system_limits import is_exhausted
 from .file_map import FileMap
@@ -50,7 +50,7 @@ class DerivedFormat:
     def write_head(self, file: BinaryIO, head: Mapping[str, Any]) -> int:
         """Write the header at the start of a file that is being written; returns its checksum."""
         encoded = orjson.dumps(head)
-        checksum = zlib.crc32(encoded)
+        checksum = crc32(encoded)
         file.seek(0)
         file.write(_LEAD.pack(self.name, checksum, len(encoded)) + encoded)
         return checksum
@@ -83,7 +83,7 @@ class DerivedFormat:
         if found != self.name:
             raise self._damage(path, "format is unknown")
         encoded = page[_LEAD.size : _LEAD.size + size]
-        if zlib.crc32(encoded) != checksum:
+        if crc32(encoded) != checksum:
             raise self._damage(path, "head is not what was written")
         return orjson.loads(encoded), checksum
 

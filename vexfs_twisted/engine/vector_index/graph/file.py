@@ -7,12 +7,12 @@ followed by the copies, if any. Everything is little-endian. Damaged graphs are 
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from attrs import asdict, evolve, field, frozen
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ...storage.derived_files import PAGE, DerivedFormat
@@ -232,10 +232,10 @@ def _write_scattered(file: BinaryIO, levels: Levels, codes: NDArray[np.uint8]) -
         block = np.zeros((len(levels[start : start + step]), codes.shape[1]), dtype=np.uint8)
         block[nodes] = codes[done : done + len(nodes)]
         done += len(nodes)
-        checksum = zlib.crc32(block.data, checksum)
+        checksum = crc32(block.data, checksum)
         file.write(block.data)
     return checksum
 
 
 def _checksum(array: NDArray[Any]) -> int:
-    return zlib.crc32(array.data)
+    return crc32(array.data)

@@ -13,13 +13,13 @@ The encodings are for inner products; other metrics have none.
 
 from __future__ import annotations
 
-import zlib
 from functools import cache
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 from attrs import field, frozen
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ....model.collection_params import VectorParams
@@ -73,9 +73,9 @@ class Encoder:
     @property
     def name(self) -> str:
         """The identity of the encoder: encodings of another are not comparable with its own."""
-        checksum = zlib.crc32(self.planes.tobytes())
+        checksum = crc32(self.planes.tobytes())
         if self.projections is not None:
-            checksum = zlib.crc32(self.projections.tobytes(), checksum)
+            checksum = crc32(self.projections.tobytes(), checksum)
         return f"muvera-{_VERSION}-{_PLANES}-{_REPETITIONS}-{self.length}-{checksum:08x}"
 
     def of_points(self, offsets: Offsets, lines: Matrix) -> Matrix:

@@ -7,13 +7,13 @@ little-endian. Damaged codes are made again.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from attrs import asdict, evolve, frozen
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ...storage.derived_files import PAGE, DerivedFormat
@@ -84,7 +84,7 @@ class MappedCodes:
         """Verify the checksum of all codes; raises DamagedCodes."""
         checksum = 0
         for start in range(0, len(self.codes), _PART):
-            checksum = zlib.crc32(self.codes[start : start + _PART].data, checksum)
+            checksum = crc32(self.codes[start : start + _PART].data, checksum)
         if checksum != self.codes_checksum:
             raise DamagedCodes(self.path, "they are not what was written")
 
@@ -114,7 +114,7 @@ def save_codes(
             dimension=dimension,
             code_size=code_size,
             learned=len(numbers),
-            learned_checksum=zlib.crc32(numbers.data),
+            learned_checksum=crc32(numbers.data),
             codes_checksum=checksum,
         )
         head_checksum = _FORMAT.write_head(file, asdict(head))
@@ -128,7 +128,7 @@ def map_codes(path: Path, dimension: int) -> MappedCodes:
     """
     head, checksum, mapped = _FORMAT.map(path, _Head)
     learned = mapped.array("<f4", head.learned, PAGE)
-    if head.dimension != dimension or zlib.crc32(learned.data) != head.learned_checksum:
+    if head.dimension != dimension or crc32(learned.data) != head.learned_checksum:
         raise DamagedCodes(path, "what they were made with is not what was written")
     codes = mapped.array(np.uint8, offset=head.codes_offset)
     return MappedCodes(path, _facts(head, checksum), learned, codes, head.codes_checksum)
@@ -139,7 +139,7 @@ def _write_blocks(file: BinaryIO, blocks: Iterable[Bytes]) -> tuple[int, int]:
     code_size = checksum = 0
     for block in blocks:
         code_size = block.shape[1]
-        checksum = zlib.crc32(block.data, checksum)
+        checksum = crc32(block.data, checksum)
         file.write(block.data)
     return code_size, checksum
 

@@ -10,7 +10,6 @@ and the operation that they were made at.
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import frozen
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from ....model.collection_params import Datatype
@@ -223,5 +223,5 @@ def _arrays(postings: Postings) -> list[NDArray[Any]]:
 def _checksum(arrays: Iterable[NDArray[Any]]) -> int:
     checksum = 0
     for own in arrays:
-        checksum = zlib.crc32(own.data, checksum)
+        checksum = crc32(own.data, checksum)
     return checksum
