@@ -166,7 +166,8 @@ ENGINE: dict[str, set[str]] = {
     "damage_file": {"storage"},
     "quota_file": {"errors", "storage"},
     "damage_log": {"errors", "storage", "damage_file"},
-    "quarantine": {"errors", "storage", "damage_file", "damage_log"},
+    "closed_collection": {"storage", "collection_identity"},
+    "quarantine": {"errors", "storage", "damage_file", "damage_log", "closed_collection"},
     "scrub_writes": {"storage", "mvcc"},
     "scrub": {"errors", "storage", "vector_index", "vector_storage", "mvcc", "collection_store"}
     | {"damage_log", "scrub_writes"},
@@ -205,7 +206,6 @@ ENGINE: dict[str, set[str]] = {
     | {"former_catalog"}
     | {"collection_identity", "catalog_survey", "collection_store"},
     "adoption": {"errors", "collection_store", "data_folder", "catalog_survey", "inventory"},
-    "unopened": {"storage", "collection_identity"},
     "salvage": {"storage"},
     "verification": {"errors", "storage", "vector_index", "vector_storage", "data_folder"}
     | {"catalog_files", "collection_identity", "damage_log", "quarantine", "salvage"},
@@ -224,7 +224,7 @@ ENGINE: dict[str, set[str]] = {
         "inventory",
         "collection",
     }
-    | {"collection_identity", "commit_log", "unopened"},
+    | {"collection_identity", "commit_log", "closed_collection"},
 }
 
 # What others may import of the engine. Tests look inside.

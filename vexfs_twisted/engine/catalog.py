@@ -41,6 +41,7 @@ from ..model.errors import (
 )
 from .acceleration import Accelerators
 from .catalog_files import CatalogEntry
+from .closed_collection import ClosedCollection, UnopenedCollection
 from .collection import Collection
 from .collection_identity import Identity
 from .commit_log import LogOf
@@ -51,11 +52,10 @@ from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
 from .storage.outcomes import REFUSALS
 from .storage.table_check import check_tables
-from .unopened import UnopenedCollection
 
 log = logging.getLogger("vexfs.catalog")
 
-Held = Collection | QuarantinedCollection | UnopenedCollection
+Held = Collection | ClosedCollection
 """A collection that is there, whether it can be read or not."""
 
 
@@ -190,7 +190,7 @@ class Catalog:
         collection = self._collections.get(name)
         if collection is None:
             raise unknown_collection(name)
-        if not isinstance(collection, Collection):
+        if isinstance(collection, ClosedCollection):
             raise collection.error
         return collection
 

@@ -19,10 +19,10 @@ from ..model.collection_reports import CollectionReport
 from ..model.damage import Damage
 from ..model.errors import DataDamaged, StorageFull
 from ..model.system_limits import is_exhausted
+from .closed_collection import ClosedCollection
 from .damage_file import KnownDamage, write_damage
 from .damage_log import damage_of_record, told
 from .errors import DamagedRecord, DamagedRows, UnknownFormat, UnusableDataFolder
-from .storage.files import remove_directory
 from .storage.tables import TABLES_FILE
 
 log = logging.getLogger("vexfs.catalog")
@@ -30,18 +30,12 @@ log = logging.getLogger("vexfs.catalog")
 _MOST_TEXT = 500
 
 
-class QuarantinedCollection:
+class QuarantinedCollection(ClosedCollection):
     """A collection in the directory `path` of which nothing is read. Immutable."""
 
     def __init__(self, name: str, path: Path, damages: Sequence[Damage]) -> None:
-        self.name = name
+        super().__init__(name, path)
         self.damages = tuple(damages)
-        self._path = path
-
-    @property
-    def directory(self) -> str:
-        """The name of its directory."""
-        return self._path.name
 
     @property
     def info(self) -> CollectionInfo:
@@ -74,23 +68,6 @@ class QuarantinedCollection:
     def error(self) -> DataDamaged:
         """The error of every call that cannot be answered."""
         return DataDamaged(self.name, self.directory, self.damages[0])
-
-    def renewed(self) -> QuarantinedCollection:
-        """The collection after `retire`, if it is not deleted after all."""
-        return self
-
-    def retire(self) -> None:
-        """There is no background work."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def clear_readers(self) -> None:
-        """There are none."""
-
-    def remove(self, path: Path) -> None:
-        """Remove the files, which are in the directory `path` by now. Raises OSError."""
-        remove_directory(path)
 
 
 def quarantined(name: str, path: Path, damages: Sequence[Damage]) -> QuarantinedCollection:
