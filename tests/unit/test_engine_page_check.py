@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import lmdb
+import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine_support import EngineTestCase, floats, unnamed, upsert, write
 from vexfs_twisted.engine.storage.page_check import check_pages
+from vexfs_twisted.engine.storage.page_nodes import LEAF, nodes_of
 from vexfs_twisted.engine.storage.table_check import check_tables, failure_elsewhere
 from vexfs_twisted.model.queries import Count
 
@@ -40,11 +43,18 @@ class SoundFileTests(SynchronousTestCase):
         for every in (False, True):
             self.assertEqual(check_pages(self.file, every=every), [])
 
+    def key(self) -> bytes:
+        """A number, or bytes of some length that begin like others and end in zeros."""
+        if self.random.random() < 0.5:
+            return self.random.randrange(9000).to_bytes(8, "big")
+        begin = b"begin" * self.random.randrange(8)
+        return begin + self.random.randbytes(1) + bytes(self.random.randrange(4))
+
     def change(self, count: int) -> None:
         chosen = self.random
         with self.environment.begin(write=True) as transaction:
             for _ in range(count):
-                key = chosen.randrange(9000).to_bytes(8, "big")
+                key = self.key()
                 table = chosen.choice(self.tables)
                 if chosen.random() < 0.3:
                     transaction.delete(key, db=table)
@@ -61,6 +71,36 @@ class SoundFileTests(SynchronousTestCase):
             with self.environment.begin(write=True) as transaction:
                 transaction.drop(table, delete=False)
             self.check()
+
+    def test_keys_are_compared_as_bytes(self) -> None:
+        with self.environment.begin(write=True) as transaction:
+            for _ in range(2000):
+                transaction.put(self.key(), b"x", db=self.tables[0])
+        pages = np.fromfile(self.file, dtype=np.uint8).reshape(-1, PAGE)
+        # LMDB writes the kind of a page and its number into its head.
+        numbers = np.flatnonzero(pages[:, 10:12].view("<u2")[:, 0] == LEAF)
+        numbers = numbers[pages[numbers, :8].copy().view("<u8")[:, 0] == numbers]
+        sound = nodes_of(pages[numbers], numbers, LEAF)
+        self.assertGreater(len(sound.starts), 1000)
+        is_alike = sound.key_sizes[1:] == sound.key_sizes[:-1]
+        alike = np.flatnonzero(is_alike & (sound.pages[1:] == sound.pages[:-1])).tolist()
+        for _ in range(100):
+            hurt = pages[numbers]
+            for index in self.random.sample(range(len(sound.starts)), 3):
+                byte = self.random.randrange(int(sound.key_sizes[index]))
+                hurt.reshape(-1)[sound.starts[index] + 8 + byte] ^= 1 << self.random.randrange(8)
+            before = self.random.choice(alike)
+            start = int(sound.starts[before + 1]) + 8
+            key = np.frombuffer(sound.key(before), dtype=np.uint8)
+            hurt.reshape(-1)[start : start + len(key)] = key
+            nodes = nodes_of(hurt, numbers, LEAF)
+            wrong = set()
+            for page in range(len(numbers)):
+                own = nodes.of(page)
+                keys = [nodes.key(index) for index in range(own.start, own.stop)]
+                if any(after <= own_key for own_key, after in pairwise(keys)):
+                    wrong.add(page)
+            self.assertEqual(set(nodes.out_of_order().tolist()), wrong)
 
     def test_the_snapshot_of_a_reader(self) -> None:
         self.change(2000)
