@@ -302,7 +302,7 @@ def _in_order(
     yield Preparation(lambda: Deferred.fromCoroutine(storage.service.open()))
     yield from (enforced, storage.snapshots, storage.device)
     yield Preparation(lambda: execute(calls.readiness.take_calls))
-    yield Preparation(storage.service.open_collections)
+    yield Preparation(storage.service.open_collections, storage.service.leave_collections)
     yield Preparation(lambda: execute(calls.readiness.become_ready))
     yield from after
     # Calls are answered meanwhile, but the start is not over before there is what they may need.

@@ -68,10 +68,12 @@ class SequentialService(Service):
 
     When one fails to start, those before it are stopped and the start fails with its error. A stop
     during the start waits for the child that is starting, starts no more, and stops those that run.
+    If that child is a Preparation, it is cut short.
     """
 
     def __init__(self, children: Sequence[IService]) -> None:
         self._children = tuple(children)
+        self._starting: IService | None = None
         self._started: list[IService] = []
         self._start: Deferred[None] | None = None
         self._is_stopping = False
@@ -95,7 +97,9 @@ class SequentialService(Service):
     async def _start_all(self) -> None:
         try:
             for child in self._children:
+                self._starting = child
                 await maybeDeferred(child.startService)
+                self._starting = None
                 self._started.append(child)
                 if self._is_stopping:
                     raise StartAbandoned
@@ -110,6 +114,8 @@ class SequentialService(Service):
         """Stop the started children. Fires when all have stopped; fails with the first error."""
         super().stopService()
         self._is_stopping = True
+        if isinstance(self._starting, Preparation):
+            self._starting.cut_short()
         return Deferred.fromCoroutine(self._stop_after_start())
 
     async def _stop_after_start(self) -> None:
@@ -290,15 +296,25 @@ class PoolService(Service):
 
 
 class Preparation(Service):
-    """Prepares in a thread what calls need, which may fail the start."""
+    """Prepares in a thread what calls need, which may fail the start.
 
-    def __init__(self, prepare: Callable[[], Deferred[None]]) -> None:
+    `cut_short` has it fire soon, of a server that is to be stopped.
+    """
+
+    def __init__(
+        self, prepare: Callable[[], Deferred[None]], cut_short: Callable[[], object] | None = None
+    ) -> None:
         self._prepare = prepare
+        self.cut_short = cut_short or _wait_for_it
 
     def startService(self) -> Deferred[None]:
         """Fires when all is prepared."""
         super().startService()
         return self._prepare()
+
+
+def _wait_for_it() -> None:
+    """A preparation that cannot be cut short."""
 
 
 class BeforeStop(Service):

@@ -169,9 +169,11 @@ class OpeningTests(StartTestCase):
         self.opens = Event()
         self.addCleanup(self.opens.set)
         self.error: OSError | None = None
+        self.tried: list[str] = []
         opened = Catalog.open_collection
 
         def waiting(catalog: Catalog, name: str) -> None:
+            self.tried.append(name)
             if name == "b":
                 self.opens.wait(60)
                 if self.error is not None:
@@ -270,6 +272,17 @@ class OpeningTests(StartTestCase):
         _, body, _ = await deferToThread(self.ask, "/collections/b/points/count", {})
         self.assertEqual(json.loads(body)["result"]["count"], 2)
         await self.end(started)
+
+    async def test_a_stop_meanwhile_opens_no_more(self) -> None:
+        started = await self.serving()
+        while "b" not in self.tried:
+            await pause(0.01)
+        stopped = self.parts.service.stopService()
+        with self.assertRaises(StartAbandoned):
+            await started
+        self.opens.set()
+        await stopped
+        self.assertEqual(self.tried, ["a", "b"])
 
     async def test_one_that_cannot_be_opened(self) -> None:
         self.error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -56,19 +56,27 @@ class CollectionOpener:
         self._is_stopping = False
         self._pool.start()
 
+    def leave_the_others(self) -> None:
+        """Begin to open none any more that nobody asks for."""
+        self._large.clear()
+        self._small.clear()
+        self._untried.clear()
+        self._tell_all_tried()
+
     def stop(self) -> Deferred[None]:
         """Open no more; fires when the threads have ended. Whoever waits gets Unavailable."""
         self._is_stopping = True
-        for queue in (self._asked, self._large, self._small):
-            queue.clear()
-        self._untried.clear()
-        self._tell_all_tried()
+        self.leave_the_others()
+        self._asked.clear()
         for name in list(self._waiting):
             self._answer(name, Unavailable("the server is stopping"))
         return self._pool.stop()
 
     def open(self, sizes: Mapping[str, int]) -> Deferred[None]:
-        """Begin to open collections with tables of so many bytes; fires when each was tried."""
+        """Begin to open collections with tables of so many bytes; fires when each was tried.
+
+        Or when they are left.
+        """
         for name, size in sizes.items():
             (self._large if size >= _LARGE else self._small).append(name)
         self._untried.update(sizes)

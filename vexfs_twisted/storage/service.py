@@ -132,6 +132,10 @@ class StorageService(StorageReads[Collection, CollectionQueues]):
         opened = self._committers.run(self._catalog.unopened).addCallback(self._opener.open)
         return opened.addCallback(self._attend_all)
 
+    def leave_collections(self) -> None:
+        """Have `open_collections` fire now: what is not open yet stays so, unless asked for."""
+        self._opener.leave_the_others()
+
     async def _stop(self) -> None:
         """Drain the queues and pools, then close the catalog."""
         self.end_turns()
