@@ -135,7 +135,29 @@ class OpenerTests(EngineTestCase):
         self.successResultOf(done)
         self.assertEqual(set(self.opened), set(NAMES))
 
-    def test_all_threads_are_used_and_no_more_calls_made(self) -> None:
+    def test_large_ones_come_first_and_small_ones_in_one_thread(self) -> None:
+        self.make(2)
+        self.opener.open({**SIZES, "c": 1 << 30, "d": 1 << 30})
+        self.assertEqual(len(self.pool.calls), 2)
+        self.pool.run_one()
+        self.pool.run_one()
+        self.assertEqual(self.opened, ["c", "d"])
+        self.assertEqual(len(self.pool.calls), 1)
+        self.pool.run_all()
+        self.assertEqual(self.opened, ["c", "d", "a", "b"])
+
+    def test_large_ones_leave_a_thread_for_what_is_asked_for(self) -> None:
+        self.make(3)
+        self.opener.open({"a": 1 << 30, "b": 1 << 30, "c": 1 << 30})
+        self.assertEqual(len(self.pool.calls), 2)
+        waiting = self.opener.wait("d")
+        self.assertEqual(len(self.pool.calls), 3)
+        self.pool.calls.reverse()
+        self.pool.run_one()
+        self.successResultOf(waiting)
+        self.assertEqual(self.opened, ["d"])
+
+    def test_all_threads_open_what_is_asked_for_and_no_more_calls_are_made(self) -> None:
         self.make(2)
         self.opener.open(SIZES)
         for name in NAMES:

@@ -30,10 +30,10 @@ _Queue = deque[str]
 class CollectionOpener:
     """Opens collections of `catalog` in the threads of a pool, those that are asked for first.
 
-    Then come large ones, and small ones in one of the threads only: their opening holds the GIL, so
-    two threads take longer than one. `opened` is called with the name of each that is open. One
-    that cannot be opened, which is logged, is tried again whenever it is asked for. Methods are
-    called in the reactor thread.
+    Then come large ones, in two of the threads, so that others are left for what is asked for; and
+    small ones in one: their opening holds the GIL, so two would take longer. `opened` is called
+    with the name of each that is open. One that cannot be opened, which is logged, is tried again
+    whenever it is asked for. Methods are called in the reactor thread.
     """
 
     def __init__(self, catalog: Catalog, pool: WorkerPool, opened: Callable[[str], object]) -> None:
@@ -43,8 +43,8 @@ class CollectionOpener:
         # Their methods are atomic.
         self._asked, self._large, self._small = (_Queue() for _ in range(3))
         # What each thread takes from that is not at work.
-        others = self._asked, self._large
-        self._idle: list[tuple[_Queue, ...]] = [(*others, self._small)] + [others] * (pool.size - 1)
+        takes = [(self._asked, self._large, self._small), (self._asked, self._large)]
+        self._idle: list[tuple[_Queue, ...]] = [*takes, *[(self._asked,)] * pool.size][: pool.size]
         self._waiting: dict[str, list[Deferred[None]]] = {}
         self._complaints: dict[str, str] = {}
         self._untried: set[str] = set()

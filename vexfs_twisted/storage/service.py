@@ -56,7 +56,7 @@ from .writer import MOST_QUEUED, MOST_QUEUED_BYTES, CollectionWriter
 
 _WRITER_THREADS = 2
 _OPTIMIZER_THREADS = 1
-_OPENER_THREADS = 2
+_OPENER_THREADS = 4
 
 
 @implementer(IStorage, IDirectReads)
