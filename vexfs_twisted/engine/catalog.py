@@ -232,7 +232,7 @@ class Catalog:
             if self._collections.get(name) is closed:
                 quarantined(name, collection.path, damages)
                 with suppress(OSError, StorageFull):
-                    self._open_inventory().touch()
+                    self._current().touch()
 
     def has(self, collection: Held) -> bool:
         """Whether exactly this collection exists, not just one with its name."""
@@ -247,7 +247,7 @@ class Catalog:
 
     def last_counter(self, source: str) -> int | None:
         """The counter of the last applied command of a source; None if there is none."""
-        return self._open_inventory().contents.outcomes.last_counter(source)
+        return self._current().contents.outcomes.last_counter(source)
 
     def apply(self, command: CatalogCommand, origin: Origin | None = None) -> bool:
         """Execute a command durably. Returns False for the deletion of a missing collection.
@@ -263,7 +263,7 @@ class Catalog:
         if origin is None:
             return self._carry_out(command)
         with self._originated:
-            recorded = self._open_inventory().contents.outcomes.find(origin)
+            recorded = self._current().contents.outcomes.find(origin)
             if isinstance(recorded, Exception):
                 raise recorded
             if recorded is not None:
@@ -281,9 +281,7 @@ class Catalog:
         """
         directory = uuid4().hex
         with self._changing:
-            return directory, self._open_files.retried(
-                lambda: self._open_inventory().begin(directory)
-            )
+            return directory, self._open_files.retried(lambda: self._current().begin(directory))
 
     def take_in(self, name: str, directory: str) -> tuple[Collection, Held | None]:
         """Make an unpacked directory of `begin_restore` the collection `name`, durably.
@@ -319,7 +317,7 @@ class Catalog:
     def _taken_in(self, name: str, entry: CatalogEntry) -> tuple[Collection, list[Path]]:
         if name in self._aliases:
             self._check_free(name)
-        inventory = self._open_inventory()
+        inventory = self._current()
         before = inventory.contents
         path = self._open_files.retried(lambda: inventory.take_in(name, entry))
         try:
@@ -343,7 +341,7 @@ class Catalog:
 
     def _record(self, origin: Origin, outcome: CatalogOutcome) -> None:
         with self._changing:
-            self._open_files.retried(lambda: self._open_inventory().record(origin, outcome))
+            self._open_files.retried(lambda: self._current().record(origin, outcome))
 
     def addition(self, name: str, request: CreateCollection) -> AddCollection:
         """The command that creates a collection, with a new uid and the current time resolved.
@@ -401,12 +399,12 @@ class Catalog:
         """Remove a collection from the catalog; returns the directory, still to be removed."""
         name = collection.name
         try:
-            path = self._open_files.retried(lambda: self._open_inventory().delete(name, origin))
+            path = self._open_files.retried(lambda: self._current().delete(name, origin))
         except BaseException:
             # The collection still exists.
             self._collections = {**self._collections, name: collection.renewed()}
             raise
-        self._aliases = dict(self._open_inventory().contents.aliases)
+        self._aliases = dict(self._current().contents.aliases)
         self._collections = {n: c for n, c in self._collections.items() if n != name}
         return path
 
@@ -415,9 +413,7 @@ class Catalog:
             aliases = dict(self._aliases)
             for action in actions:
                 self._act(aliases, action)
-            self._open_files.retried(
-                lambda: self._open_inventory().replace_aliases(aliases, origin)
-            )
+            self._open_files.retried(lambda: self._current().replace_aliases(aliases, origin))
             self._aliases = aliases
 
     def _act(self, aliases: dict[str, str], action: AliasAction) -> None:
@@ -444,7 +440,7 @@ class Catalog:
             )
 
     def _check_uid(self, uid: str) -> None:
-        entries = self._open_inventory().contents.collections.values()
+        entries = self._current().contents.collections.values()
         if fullmatch("[0-9a-f]{32}", uid) is None or any(uid == e.directory for e in entries):
             raise BadInput(f"`{uid}` cannot be the uid of a new collection")
 
@@ -454,7 +450,7 @@ class Catalog:
 
     def _made(self, command: AddCollection, origin: Origin | None) -> Collection:
         """Create a collection, and open it."""
-        inventory, name = self._open_inventory(), command.name
+        inventory, name = self._current(), command.name
         entry, before = CatalogEntry(command.uid, command.created), inventory.contents.outcomes
         path = self._open_files.retried(
             lambda: inventory.create(name, command.config, entry, origin)
@@ -499,7 +495,7 @@ class Catalog:
         collection.on_unsafe = self.quarantine
         return collection
 
-    def _open_inventory(self) -> Inventory:
+    def _current(self) -> Inventory:
         if self._inventory is None:
             raise RuntimeError("the catalog is not open")
         return self._inventory
