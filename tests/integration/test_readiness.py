@@ -33,6 +33,7 @@ from vexfs_twisted.engine.errors import EngineStartError, UnusableDataFolder
 from vexfs_twisted.lifecycle import StartAbandoned
 from vexfs_twisted.model.collection import CreateAlias
 from vexfs_twisted.rpc.generated import collections_pb2
+from vexfs_twisted.storage.opener import CollectionOpener
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -181,6 +182,19 @@ class OpeningTests(StartTestCase):
             opened(catalog, name)
 
         self.patch(Catalog, "open_collection", waiting)
+        self.waits: list[Deferred[None]] = []
+        wait = CollectionOpener.wait
+
+        def noted(opener: CollectionOpener, name: str) -> Deferred[None]:
+            self.waits.append(wait(opener, name))
+            return self.waits[-1]
+
+        self.patch(CollectionOpener, "wait", noted)
+
+    async def waiting(self, count: int) -> None:
+        """Return once so many calls have had to wait for their collection."""
+        while len(self.waits) < count:
+            await pause(0.01)
 
     async def serving(self) -> Deferred[None]:
         """Begin the start, and wait until calls are taken."""
@@ -225,7 +239,8 @@ class OpeningTests(StartTestCase):
             ("/collections/b/snapshots", {}, "POST"),
         ]
         calls = [deferToThread(self.ask, *call) for call in asked]
-        await pause(0.2)
+        # All but the snapshot, which waits in its thread.
+        await self.waiting(len(calls) - 1)
         self.assertFalse(any(call.called for call in calls))
         self.opens.set()
         answers = await gatherResults(calls)
@@ -248,7 +263,7 @@ class OpeningTests(StartTestCase):
             deferToThread(client.count, "b"),
             deferToThread(client.upsert, "other", [PointStruct(id=2, vector=[1.0, 2.0, 3.0, 4.0])]),
         ]
-        await pause(0.2)
+        await self.waiting(1 + len(calls))
         self.assertFalse(any(call.called for call in calls))
         self.opens.set()
         await gatherResults(calls)
@@ -262,8 +277,9 @@ class OpeningTests(StartTestCase):
         with socket.create_connection((address[0], int(address[1]))) as connection:
             head = f"PUT /collections/b/points HTTP/1.1\r\nHost: x\r\nContent-Length: {len(point)}"
             connection.sendall(f"{head}\r\nContent-Type: application/json\r\n\r\n{point}".encode())
-            await pause(0.2)
-        await pause(0.2)
+            await self.waiting(1)
+        while not self.waits[0].called:
+            await pause(0.01)
         self.opens.set()
         await started
         # What is written now is written after all that came before.
