@@ -148,7 +148,34 @@ class SlicedCase(SynchronousTestCase):
         self.patch(json_slices, "KEPT_BYTES", 12)
 
 
+_INVALID, _NO_INDEX = (
+    '{"indices": [1, 1], "values": [1, 2]}',
+    '{"indices": [-1], "values": [1]}',
+)
+_DOCUMENT = '{"text": "a", "model": "other"}'
+
+
+def _points(*texts: str) -> bytes:
+    """Points with a vector of one name."""
+    points = ",".join(f'{{"id": 1, "vector": {{"text": {text}}}}}' for text in texts)
+    return f'{{"points": [{points}]}}'.encode()
+
+
+def _columns(*texts: str) -> bytes:
+    """The same as columns."""
+    ids = list(range(len(texts)))
+    return f'{{"batch": {{"ids": {ids}, "vectors": {{"text": [{",".join(texts)}]}}}}}}'.encode()
+
+
 class SlicedUpserts(SlicedCase):
+    def test_malformed_vectors_come_before_invalid_ones(self) -> None:
+        for write in (_points, _columns):
+            for texts_ in ((_INVALID, _NO_INDEX), (_DOCUMENT, _NO_INDEX), (_DOCUMENT, _INVALID)):
+                for sizes in ([5], [40], [1000]):
+                    text = write(*texts_, *texts_[::-1])
+                    self.assertEqual(streamed(text, sizes), outcome(text), (text, sizes))
+            self.assertEqual(outcome(write(_INVALID, _NO_INDEX))[0], "format")
+
     @settings(max_examples=150)
     @given(texts(), cuts)
     def test_json_comes_to_the_same(self, text: bytes, sizes: list[int]) -> None:

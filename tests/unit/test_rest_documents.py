@@ -139,15 +139,16 @@ class RefusedDocuments(KindsCase):
         text += "must be 1 characters or longer]"
         self.assert_each_refused({**DOCUMENT, "model": ""}, 422, text)
 
-    def test_the_first_wrong_row_is_told(self) -> None:
+    def test_the_first_malformed_row_is_told_or_else_the_first_wrong_one(self) -> None:
         wrong, other = {**DOCUMENT, "options": {"k": -1}}, {"text": "a", "model": "m"}
         sparse: Any = {"indices": [-1], "values": [1]}
         for rows, text in (
-            ([SPARSE, wrong, sparse, other], "BM25 k1 must be finite"),
+            ([SPARSE, wrong, other], "BM25 k1 must be finite"),
+            ([SPARSE, wrong, sparse, other], "integer `-1`, expected u32"),
             ([DOCUMENT, sparse, wrong], "integer `-1`, expected u32"),
             ([DOCUMENT, other, wrong], "InferenceService is not initialized"),
             ([{"model": "m"}, wrong], "untagged enum Vector"),
-            ([wrong, {"model": "m"}], "BM25 k1 must be finite"),
+            ([wrong, {"model": "m"}], "untagged enum Vector"),
         ):
             points = [{"id": place, "vector": {"s": row}} for place, row in enumerate(rows)]
             reply = self.put({"points": points}, "k")

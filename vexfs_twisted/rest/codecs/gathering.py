@@ -21,12 +21,20 @@ class Gathered(Generic[T]):
     """A Gatherer that converts elements with `read`.
 
     `read` gets a batch of elements and the number of elements before it. The first DomainError it
-    raises is raised by `parts`. More than `limit` elements are refused with a FormatError.
+    raises is raised by `parts`; with `is_format_first` the first FormatError, or else the first
+    other one. More than `limit` elements are refused with a FormatError.
     """
 
-    def __init__(self, read: Callable[[list[Any], int], T], limit: int | None = None) -> None:
+    def __init__(
+        self,
+        read: Callable[[list[Any], int], T],
+        limit: int | None = None,
+        *,
+        is_format_first: bool = False,
+    ) -> None:
         self._read = read
         self._limit = limit
+        self._is_format_first = is_format_first
         self._parts: list[T] = []
         self._failed: DomainError | None = None
         self._failed_at = 0
@@ -37,14 +45,12 @@ class Gathered(Generic[T]):
 
     def add(self, elements: list[Any]) -> None:
         """See Gatherer."""
-        if elements and self._failed is None:
+        if elements and (self._failed is None or self._may_be_preceded(self._failed)):
             try:
                 self._check(self._count + len(elements))
                 self._parts.append(self._read(elements, self._count))
             except DomainError as error:
-                self._failed = error
-                self._failed_at = self._count
-                self._parts.clear()
+                self._fail(error)
         self._count += len(elements)
         if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
             raise self._failed
@@ -54,6 +60,16 @@ class Gathered(Generic[T]):
         if self._failed is not None:
             raise self._failed
         return self._parts
+
+    def _may_be_preceded(self, error: DomainError) -> bool:
+        return self._is_format_first and not isinstance(error, FormatError)
+
+    def _fail(self, error: DomainError) -> None:
+        if self._failed is None:
+            self._failed, self._failed_at = error, self._count
+        elif isinstance(error, FormatError):
+            self._failed = error
+        self._parts.clear()
 
     def _check(self, count: int) -> None:
         if self._limit is not None and count > self._limit:

@@ -31,7 +31,8 @@ class PointsDraft:
     """The Gatherer of the points of an upsert. The result does not depend on how they are batched.
 
     Of several errors it raises that of the first failing check, and for that check the first
-    point's. A later batch may fail an earlier check, so batches are still checked after an error.
+    point's with a FormatError, or else with another error. A later batch may fail an earlier check,
+    so batches are still checked after an error.
     Only ids, float32 rows and payloads as bytes are kept of a batch.
     """
 
@@ -41,7 +42,7 @@ class PointsDraft:
         self._payloads: list[bytes] = []
         self._count = 0
         self._check = (_OBJECTS, 0)
-        self._failed: tuple[tuple[int, int], DomainError] | None = None
+        self._failed: tuple[tuple[int, int, bool], DomainError] | None = None
         self._failed_at = 0
 
     def add(self, points: list[Any]) -> None:
@@ -51,8 +52,9 @@ class PointsDraft:
         except DomainError as error:
             if self._failed is None:
                 self._failed_at = self._count
-            if self._failed is None or self._check < self._failed[0]:
-                self._failed = (self._check, error)
+            place = (*self._check, not isinstance(error, FormatError))
+            if self._failed is None or place < self._failed[0]:
+                self._failed = (place, error)
         self._count += len(points)
         if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
             raise self._failed[1]
@@ -130,7 +132,7 @@ class RowsDraft:
     def __init__(self, place: str, checked_place: str) -> None:
         self._place = place
         self._checked_place = checked_place
-        self._rows = Gathered(self._read)
+        self._rows = Gathered(self._read, is_format_first=True)
         self._column = ColumnDraft()
 
     def __len__(self) -> int:

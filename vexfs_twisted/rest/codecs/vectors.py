@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from struct import Struct, error
 from typing import Any
@@ -98,9 +98,9 @@ def _read_sparse(rows: Sequence[Any], label: Label, checked_label: Label) -> Spa
         order = np.argsort(np.concatenate((documents, pairs)))
         return SparseVectors.concat(parts).take(order)
     except DomainError:
-        # The error is that of the first row that has one.
-        for index, row in enumerate(rows):
-            _read_sparse_row(row, label(index), checked_label(index))
+        _check_each(
+            rows, lambda index, row: _read_sparse_row(row, label(index), checked_label(index))
+        )
         raise
 
 
@@ -209,9 +209,25 @@ def _is_nested(row: Any) -> bool:
 
 
 def _check_rows(rows: Sequence[Any], label: Label) -> None:
-    """Raise the error of the first row that is not a vector of any kind."""
+    """Raise the error of a row that is not a vector of any kind; see `_check_each`."""
+    _check_each(rows, lambda index, row: _check_row(row, label(index)))
+
+
+def _check_each(rows: Sequence[Any], check: Callable[[int, Any], None]) -> None:
+    """Raise the first FormatError of the rows, or else the first other error.
+
+    Of rows that come in slices, the errors of all slices are compared in this order as well.
+    """
+    other: DomainError | None = None
     for index, row in enumerate(rows):
-        _check_row(row, label(index))
+        try:
+            check(index, row)
+        except FormatError:
+            raise
+        except DomainError as error:
+            other = other or error
+    if other is not None:
+        raise other
 
 
 def _check_row(row: Any, place: str) -> None:
