@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from .model.errors import DomainError, Overloaded, Unavailable, as_value
+from .model.errors import DomainError, Overloaded, Stopping, as_value
 from .model.read_context import Cancelled
 from .model.scored_points import AnswerTooLarge
 from .wakeup import WakeupQueue
@@ -212,7 +212,7 @@ class WorkerPool:
         # A job behind the end of the queue would never be run.
         with self._stopping:
             if not self._accepting:
-                raise Unavailable("the server is stopping")
+                raise Stopping
             if self._threads.waiting() >= self._max_waiting:
                 raise Overloaded("too many requests are waiting")
             self._threads.submit(job)

@@ -26,6 +26,11 @@ NAMES = ["a", "b", "c"]
 WAIT_S = 60
 
 
+def exhausted(*_: object) -> None:
+    """What fails for want of descriptors."""
+    raise OSError(errno.EMFILE, "too many")
+
+
 class UnopenedCollectionTests(EngineTestCase):
     """Three collections of one point, of which none is open at first."""
 
@@ -155,9 +160,6 @@ class UnopenedCollectionTests(EngineTestCase):
         self.assertEqual(self.catalog.opened("b").read(Count()), 1)
 
     def test_one_that_cannot_be_opened_is_tried_again(self) -> None:
-        def exhausted(*_: object) -> None:
-            raise OSError(errno.EMFILE, "too many")
-
         patched = self.patch(Collection, "open", exhausted)
         self.assertRaises(OSError, self.catalog.open_collection, "a")
         self.assertTrue(self.catalog.is_unopened("a"))
@@ -166,9 +168,6 @@ class UnopenedCollectionTests(EngineTestCase):
 
     def test_a_catalog_of_which_one_cannot_be_opened(self) -> None:
         self.catalog.close()
-
-        def exhausted(*_: object) -> None:
-            raise OSError(errno.EMFILE, "too many")
 
         patched = self.patch(Collection, "open", exhausted)
         # An error of another kind would be none of the documented ones.

@@ -46,7 +46,7 @@ from .collection import Collection
 from .collection_identity import Identity
 from .commit_log import LogOf
 from .data_folder import DataFolder
-from .inventory import Inventory
+from .inventory import Inventory, identity_of
 from .quarantine import QuarantinedCollection, damage_of, quarantined
 from .storage.files import storage_errors
 from .storage.open_files import OpenFiles, descriptors_for_collections
@@ -120,7 +120,7 @@ class Catalog:
         self._inventory = inventory
         self._aliases = dict(inventory.contents.aliases)
         self._collections = {
-            name: UnopenedCollection(_identity(name, entry), inventory.path(name))
+            name: UnopenedCollection(identity_of(name, entry), inventory.path(name))
             for name, entry in inventory.contents.collections.items()
         }
 
@@ -156,10 +156,9 @@ class Catalog:
     def close(self) -> None:
         """Close all collections after the reads and writes in progress. Idempotent."""
         with self._changing:
-            held = self._collections.values()
-            if self._inventory is not None and not any(map(_is_unopened, held)):
+            if self._inventory is not None and not any(map(self.is_unopened, self._collections)):
                 self._folder.settled()
-            for collection in held:
+            for collection in self._collections.values():
                 collection.close()
             self._collections = {}
             self._inventory = None
@@ -322,7 +321,7 @@ class Catalog:
         path = self._open_files.retried(lambda: inventory.take_in(name, entry))
         try:
             with storage_errors(path):
-                identity = _identity(name, entry)
+                identity = identity_of(name, entry)
                 collection = self._open_files.retried(lambda: self._open(identity, path))
         except BaseException:
             self._open_files.retried(lambda: inventory.undo_take_in(entry.directory, before))
@@ -457,7 +456,7 @@ class Catalog:
         )
         try:
             with storage_errors(path):
-                identity = _identity(name, entry)
+                identity = identity_of(name, entry)
                 return self._open_files.retried(lambda: self._open(identity, path))
         except BaseException:
             begun = self._open_files.retried(lambda: inventory.undo_creation(name, before))
@@ -499,11 +498,3 @@ class Catalog:
         if self._inventory is None:
             raise RuntimeError("the catalog is not open")
         return self._inventory
-
-
-def _identity(name: str, entry: CatalogEntry) -> Identity:
-    return Identity(name, entry.directory, entry.created)
-
-
-def _is_unopened(held: Held) -> bool:
-    return isinstance(held, UnopenedCollection)

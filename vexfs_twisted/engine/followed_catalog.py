@@ -12,7 +12,7 @@ import lmdb
 from attrs import field, frozen
 
 from ..model.collection import Alias
-from ..model.errors import DataDamaged, DomainError, Unavailable, as_value, unknown_collection
+from ..model.errors import DataDamaged, DomainError, as_value, not_openable, unknown_collection
 from .damage_file import read_damage
 from .data_folder import DataFolder, MarkedDirectories
 from .errors import EngineStartError
@@ -153,7 +153,7 @@ class FollowedCatalog:
                 continue
             is_whole = False
             if opened is not None:
-                failed[name] = Unavailable(f"collection `{name}` cannot be opened: {opened}")
+                failed[name] = not_openable(name, opened)
         self._listing = _Listing(collections, contents.aliases, failed)
         # Not before: other threads take the listing that there is if nothing has changed.
         if is_whole:

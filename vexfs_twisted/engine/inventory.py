@@ -102,7 +102,7 @@ class Inventory:
                 self._directories.remove_begun(entry.directory)
             try:
                 begun.mkdir()
-                write_first_identity(begun, Identity(name, entry.directory, entry.created))
+                write_first_identity(begun, identity_of(name, entry))
                 CollectionStore.create(begun, config)
                 sync_directory(begun.parent)
                 after = before.with_collection(name, entry).with_outcome(origin, True)
@@ -137,7 +137,7 @@ class Inventory:
         if former is not None:
             after = evolve(after, replaced=(*after.replaced, former.directory))
         with storage_errors(begun.parent):
-            write_identity(begun, Identity(name, entry.directory, entry.created))
+            write_identity(begun, identity_of(name, entry))
             sync_directory(begun.parent)
             self._register.write(after)
             try:
@@ -316,7 +316,7 @@ class Inventory:
 
     def _identify(self, name: str, entry: CatalogEntry) -> None:
         """Make the identity of a collection's directory match the catalog."""
-        wanted = Identity(name, entry.directory, entry.created)
+        wanted = identity_of(name, entry)
         path = self._directories.whole(entry.directory)
         try:
             identity = read_identity(path)
@@ -338,3 +338,8 @@ class Inventory:
             return read_identity(self._directories.whole(directory))
         except Damaged:
             return None
+
+
+def identity_of(name: str, entry: CatalogEntry) -> Identity:
+    """What the directory of a collection of the catalog has to say of itself."""
+    return Identity(name, entry.directory, entry.created)

@@ -152,6 +152,13 @@ class Starting(Unavailable):
         super().__init__("the server is starting")
 
 
+class Stopping(Unavailable):
+    """Nothing new is begun any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping")
+
+
 class Overloaded(DomainError):
     """The memory budget of the server is exhausted by other calls."""
 
@@ -295,6 +302,11 @@ def as_value(error: X) -> X:
 def unknown_collection(name: str) -> NotFound:
     """The error for a collection, or alias, that does not exist."""
     return NotFound(f"Collection `{name}` doesn't exist!")
+
+
+def not_openable(name: str, error: Exception) -> Unavailable:
+    """The error for a collection that cannot be opened now, although it is not damaged."""
+    return Unavailable(f"collection `{name}` cannot be opened: {error}")
 
 
 def unknown_vector(name: str) -> BadInput:

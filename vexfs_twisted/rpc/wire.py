@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from ..middleware import Method, MiddlewareChain
-from ..model.errors import Unavailable
+from ..model.errors import Stopping
 from ..reservations import UNBOUNDED, Reservations
 from ..threadpool import CallInReactor, WorkerPool
 from ..tracebacks import let_go
@@ -48,7 +48,7 @@ class InFlight:
     def __enter__(self) -> None:
         with self._idle:
             if self._is_closed:
-                raise Unavailable("the server is stopping")
+                raise Stopping
             self._count += 1
 
     def __exit__(

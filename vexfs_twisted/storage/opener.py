@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from ..engine.catalog import Catalog
 from ..gil import yield_gil
 from ..logs import get_logger
-from ..model.errors import Unavailable, as_value
+from ..model.errors import Stopping, Unavailable, as_value, not_openable
 from ..threadpool import WorkerPool
 
 log = get_logger("vexfs.storage")
@@ -69,7 +69,7 @@ class CollectionOpener:
         self.leave_the_others()
         self._asked.clear()
         for name in list(self._waiting):
-            self._answer(name, Unavailable("the server is stopping"))
+            self._answer(name, Stopping())
         return self._pool.stop()
 
     def open(self, sizes: Mapping[str, int]) -> Deferred[None]:
@@ -93,7 +93,7 @@ class CollectionOpener:
         """
         deferred: Deferred[None] = Deferred()
         if self._is_stopping:
-            deferred.errback(Unavailable("the server is stopping"))
+            deferred.errback(Stopping())
             return deferred
         waiting = self._waiting.setdefault(name, [])
         waiting.append(deferred)
@@ -155,7 +155,7 @@ class CollectionOpener:
             self._opened(name)
             self._answer(name, None)
             return
-        problem = Unavailable(f"collection `{name}` cannot be opened: {error}")
+        problem = not_openable(name, error)
         if self._complaints.get(name) != str(problem):
             self._complaints[name] = str(problem)
             log.error("a collection is tried again when it is asked for", error=str(problem))

@@ -30,7 +30,7 @@ from ..engine.snapshot_archives import (
 from ..interfaces import ISnapshots, ReceivedFile
 from ..lifecycle import AsyncService
 from ..logs import get_logger
-from ..model.errors import DomainError, Unavailable
+from ..model.errors import DomainError, Stopping
 from ..model.snapshots import SnapshotDescription, SnapshotOwner, SnapshotSource
 from ..threadpool import CallInReactor, WorkerPool
 from .received_archives import OpenedArchive, TemporaryArchive
@@ -239,7 +239,7 @@ class SnapshotService(AsyncService):
 
     def _check(self) -> None:
         if self._is_stopping:
-            raise Unavailable("the server is stopping")
+            raise Stopping
 
 
 def _log_failure(failure: Failure) -> None:

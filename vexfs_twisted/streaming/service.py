@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
-from ..model.errors import TimedOut, TooMany, Unavailable
+from ..model.errors import Stopping, TimedOut, TooMany, Unavailable
 from ..model.read_context import ReadContext
 from ..model.server_report import MemoryBudget
 from ..model.status import StreamsStatus
@@ -117,7 +117,7 @@ class Streams(Service):
 
     def _refusal(self) -> TooMany | Unavailable | None:
         if self._is_stopping:
-            return Unavailable("the server is stopping")
+            return Stopping()
         if len(self._open) >= self.settings.max_streams:
             return TooMany(f"{self.settings.max_streams} streams are open, as many as may be")
         return None
@@ -150,7 +150,7 @@ class Streams(Service):
 
     def _end_all(self) -> None:
         for stream in list(self._open):
-            stream.end(Unavailable("the server is stopping"))
+            stream.end(Stopping())
 
 
 def _cancel(call: IDelayedCall | None) -> None:

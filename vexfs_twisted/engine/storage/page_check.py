@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import define
@@ -54,9 +55,13 @@ class _Walked:
     tree: Tree
     bottom: _Level
     branches: int
-    leaves: int
     overflows: int = 0
     entries: int = 0
+
+    @property
+    def leaves(self) -> int:
+        """How many leaves it has."""
+        return len(self.bottom.pages)
 
 
 def check_pages(path: Path, *, every: bool, wanted: int | None = None) -> list[Damage]:
@@ -126,7 +131,7 @@ def _descended(file: PageFile, tree: Tree) -> _Walked | None:
         file.used.append(level.pages)
         level = _children(file, tree, level)
     file.used.append(level.pages)
-    return _Walked(tree, level, branches, leaves=len(level.pages))
+    return _Walked(tree, level, branches)
 
 
 def _children(file: PageFile, tree: Tree, level: _Level) -> _Level:
@@ -193,9 +198,7 @@ def _fits(
 
     These are the key it begins at, and that before which it ends; None where there is no bound.
     """
-    if tree.name == FREE:
-        is_in = _in_order(tree, [first, low], may_equal=True)
-        return is_in and _in_order(tree, [low, high, end], may_equal=count == 1)
+    first, low, high, end = _ordered(tree, (first, low, high, end))
     if first is not None and first > low:
         return False
     if count == 1:
@@ -314,12 +317,16 @@ def _is_in_file(file: PageFile, pages: Numbers) -> NDArray[np.bool_]:
     return (pages >= METAS) & (pages < file.end)
 
 
-def _in_order(tree: Tree, keys: Sequence[bytes | None], *, may_equal: bool = False) -> bool:
-    known = [key for key in keys if key is not None]
-    if tree.name == FREE:
-        numbers = [int.from_bytes(key, "little") for key in known]
-        return all(a < b or (may_equal and a == b) for a, b in pairwise(numbers))
-    return all(a < b or (may_equal and a == b) for a, b in pairwise(known))
+def _in_order(tree: Tree, keys: Sequence[bytes | None]) -> bool:
+    known = _ordered(tree, [key for key in keys if key is not None])
+    return all(a < b for a, b in pairwise(known))
+
+
+def _ordered(tree: Tree, keys: Sequence[bytes | None]) -> Sequence[Any]:
+    """Keys as values in whose order they are: those of the free list are numbers."""
+    if tree.name != FREE:
+        return keys
+    return [None if key is None else int.from_bytes(key, "little") for key in keys]
 
 
 def _shown(tree: Tree) -> str:

@@ -22,7 +22,6 @@ _NODE = 8
 _KEY_BYTES = 24
 """Bytes of keys that are compared at once: a multiple of eight."""
 
-
 Pages = NDArray[np.uint8]
 """Pages, shape [n, page size]."""
 

@@ -6,7 +6,6 @@ Its files are derived: without them its rows are scanned, and the files are buil
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _SEGMENTS = b"segments"
-_PATTERNS = ("graph-*", "codes-*")
+_PREFIXES = ("graph-", "codes-")
 
 
 @frozen
@@ -257,10 +256,9 @@ def remove_files(path: Path, uuid: str) -> None:
 def remove_strays(path: Path, names: Sequence[str], segments: Iterable[Segment]) -> None:
     """Remove those of the files `names` in the directory `path` that no segment has."""
     known = {name for segment in segments for name in segment.files}
-    for pattern in _PATTERNS:
-        for name in fnmatch.filter(names, pattern):
-            if name not in known:
-                (path / name).unlink(missing_ok=True)
+    for name in names:
+        if name.startswith(_PREFIXES) and name not in known:
+            (path / name).unlink(missing_ok=True)
 
 
 def _dumped(segment: Segment) -> dict[str, Any]:

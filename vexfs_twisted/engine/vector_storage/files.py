@@ -6,7 +6,6 @@ or removal, and may be removed.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from .multi import MultiStorage
 from .sparse import SparseStorage
 from .storage import AnyStorage
 
-_PATTERN = "vectors-*"
+_PREFIX = "vectors-"
 
 AnyParams = VectorParams | SparseVectorParams
 
@@ -80,6 +79,6 @@ def remove_storage(directory: Path, slot: int) -> None:
 def remove_stray_storages(directory: Path, names: Sequence[str], slots: Collection[int]) -> None:
     """Remove those of the files `names` that belong to other slots than `slots`."""
     known = {str(slot) for slot in slots}
-    for name in fnmatch.filter(names, _PATTERN):
-        if name.removeprefix("vectors-").partition(".")[0] not in known:
+    for name in names:
+        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).partition(".")[0] not in known:
             (directory / name).unlink(missing_ok=True)

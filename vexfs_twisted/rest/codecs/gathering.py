@@ -17,27 +17,47 @@ Also the number of elements after an error at which decoding stops, instead of a
 """
 
 
+class FirstError:
+    """The error of elements that come in batches: that of the least rank, of several the first.
+
+    `rank` is None as long as there is none.
+    """
+
+    def __init__(self) -> None:
+        self.rank: tuple[int, ...] | None = None
+        self._error: DomainError | None = None
+        self._at = 0
+
+    def note(self, error: DomainError, at: int, *rank: int) -> None:
+        """Note the error of a batch that has `at` elements before it."""
+        if self.rank is None:
+            self._at = at
+        if self.rank is None or rank < self.rank:
+            self.rank, self._error = rank, error
+
+    def check(self) -> None:
+        """Raise the error, if there is one."""
+        if self._error is not None:
+            raise self._error
+
+    def check_late(self, count: int) -> None:
+        """Raise the error if so many elements are too many after the first one that was noted."""
+        if count - self._at > MAX_ELEMENTS:
+            self.check()
+
+
 class Gathered(Generic[T]):
     """A Gatherer that converts elements with `read`.
 
     `read` gets a batch of elements and the number of elements before it. The first DomainError it
-    raises is raised by `parts`; with `is_format_first` the first FormatError, or else the first
-    other one. More than `limit` elements are refused with a FormatError.
+    raises is raised by `parts`. More than `limit` elements are refused with a FormatError.
     """
 
-    def __init__(
-        self,
-        read: Callable[[list[Any], int], T],
-        limit: int | None = None,
-        *,
-        is_format_first: bool = False,
-    ) -> None:
+    def __init__(self, read: Callable[[list[Any], int], T], limit: int | None = None) -> None:
         self._read = read
         self._limit = limit
-        self._is_format_first = is_format_first
         self._parts: list[T] = []
-        self._failed: DomainError | None = None
-        self._failed_at = 0
+        self._failed = FirstError()
         self._count = 0
 
     def __len__(self) -> int:
@@ -45,31 +65,20 @@ class Gathered(Generic[T]):
 
     def add(self, elements: list[Any]) -> None:
         """See Gatherer."""
-        if elements and (self._failed is None or self._may_be_preceded(self._failed)):
+        if elements and self._failed.rank is None:
             try:
                 self._check(self._count + len(elements))
                 self._parts.append(self._read(elements, self._count))
             except DomainError as error:
-                self._fail(error)
+                self._failed.note(error, self._count)
+                self._parts.clear()
         self._count += len(elements)
-        if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
-            raise self._failed
+        self._failed.check_late(self._count)
 
     def parts(self) -> list[T]:
         """The converted batches, in order. Raises DomainErrors."""
-        if self._failed is not None:
-            raise self._failed
+        self._failed.check()
         return self._parts
-
-    def _may_be_preceded(self, error: DomainError) -> bool:
-        return self._is_format_first and not isinstance(error, FormatError)
-
-    def _fail(self, error: DomainError) -> None:
-        if self._failed is None:
-            self._failed, self._failed_at = error, self._count
-        elif isinstance(error, FormatError):
-            self._failed = error
-        self._parts.clear()
 
     def _check(self, count: int) -> None:
         if self._limit is not None and count > self._limit:

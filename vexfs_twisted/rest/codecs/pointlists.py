@@ -17,7 +17,7 @@ from ...model.updates import UpdateVectors, Upsert
 from ...model.vector_kinds import Label
 from ...model.vectors import UNNAMED, VectorColumn
 from ...model.vectors_draft import VectorsDraft
-from .gathering import MAX_ELEMENTS, Gathered
+from .gathering import MAX_ELEMENTS, FirstError
 from .ids import read_id, read_ids
 from .vectors import is_inference, read_column
 
@@ -42,22 +42,16 @@ class PointsDraft:
         self._payloads: list[bytes] = []
         self._count = 0
         self._check = (_OBJECTS, 0)
-        self._failed: tuple[tuple[int, int, bool], DomainError] | None = None
-        self._failed_at = 0
+        self._failed = FirstError()
 
     def add(self, points: list[Any]) -> None:
         """Append points; see Gatherer."""
         try:
             self._add(points)
         except DomainError as error:
-            if self._failed is None:
-                self._failed_at = self._count
-            place = (*self._check, not isinstance(error, FormatError))
-            if self._failed is None or place < self._failed[0]:
-                self._failed = (place, error)
+            self._failed.note(error, self._count, *self._check, _is_well_formed(error))
         self._count += len(points)
-        if self._failed is not None and self._count - self._failed_at > MAX_ELEMENTS:
-            raise self._failed[1]
+        self._failed.check_late(self._count)
 
     def __len__(self) -> int:
         return self._count
@@ -67,8 +61,7 @@ class PointsDraft:
         return Upsert(ids=self._ids, vectors=self._vectors(), payloads=self._payloads, **how)
 
     def _vectors(self) -> Mapping[str, VectorColumn]:
-        if self._failed is not None:
-            raise self._failed[1]
+        self._failed.check()
         _refuse_empty({name: column.first_empty for name, column in self._columns.items()})
         return {name: column.finish(self._count) for name, column in self._columns.items()}
 
@@ -132,15 +125,23 @@ class RowsDraft:
     def __init__(self, place: str, checked_place: str) -> None:
         self._place = place
         self._checked_place = checked_place
-        self._rows = Gathered(self._read, is_format_first=True)
+        self._failed = FirstError()
+        self._count = 0
         self._column = ColumnDraft()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
 
     def add(self, rows: list[Any]) -> None:
         """Append rows; see Gatherer."""
-        self._rows.add(rows)
+        # Only a malformed row is told rather than an invalid one before it.
+        if rows and self._failed.rank != (False,):
+            try:
+                self._read(rows, self._count)
+            except DomainError as error:
+                self._failed.note(error, self._count, _is_well_formed(error))
+        self._count += len(rows)
+        self._failed.check_late(self._count)
 
     @property
     def first_empty(self) -> int | None:
@@ -149,8 +150,8 @@ class RowsDraft:
 
     def column(self) -> VectorColumn:
         """The whole column, of at least one row. Raises DomainErrors."""
-        self._rows.parts()
-        return self._column.finish(len(self._rows))
+        self._failed.check()
+        return self._column.finish(self._count)
 
     def _read(self, rows: list[Any], start: int) -> None:
         column = read_column(
@@ -261,6 +262,11 @@ def read_point_ids(ids: list[Any], start: int = 0) -> Sequence[PointId]:
         for index, value in enumerate(ids, start):
             located(f"points[{index}].id", read_id, value)
         raise
+
+
+def _is_well_formed(error: DomainError) -> bool:
+    """Whether it is another error than that of a malformed element, which is told rather."""
+    return not isinstance(error, FormatError)
 
 
 def _first_empty(rows: list[Any], column: VectorColumn) -> int | None:
